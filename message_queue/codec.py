@@ -1,0 +1,223 @@
+"""Bytes and contracts, one into the other: the only place where a message is read or written.
+
+Everything that a station sends is untrusted. Size, compression ratio, depth, counts and string lengths are bounded
+here; what is beyond a bound raises `MessageRefused` with a reason for filters and a sentence for people.
+"""
+
+import gzip
+import re
+import zlib
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from message_queue import contracts
+from message_queue.contracts import detections, gps
+from message_queue.contracts.base import MAX_BODY_BYTES, MAX_WIRE_BYTES, Body, Contract
+from message_queue.contracts.readings import stations_named
+from message_queue.errors import MessageRefused
+from message_queue.routing import serial_of_user
+
+#: Bodies below this are not worth a gzip header, in bytes.
+COMPRESS_FROM = 512
+
+_SEQUENCE_MOST = 9_000_000_000_000_000_000
+_STREAM = re.compile(r"[A-Za-z0-9:._-]{1,64}\Z")
+_MUST_UNDERSTAND = re.compile(rb'_"\s*:')
+_JSON_TYPES = frozenset({"", "application/json", "application/senml+json", "text/plain", "application/octet-stream"})
+_encoder = msgspec.json.Encoder()
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True):
+    """What the AMQP properties and headers say about a message, checked.
+
+    `stream` and `seq` name the message for ever; both None for a client that cannot count. `oldest` is the lowest
+    sequence number that is still on the station, `next` the one that it will give out next.
+    """
+
+    kind: str
+    version: int = 1
+    stream: str | None = None
+    seq: int | None = None
+    oldest: int | None = None
+    next: int | None = None
+    agent: str = ""
+
+
+class Decoded(msgspec.Struct, frozen=True, gc=False):
+    """A message that was taken: its envelope, its contract and its typed body."""
+
+    envelope: Envelope
+    contract: Contract
+    body: Any
+
+
+@cache
+def _decoder(kind: str) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(contracts.contracts()[kind].body)
+
+
+def encode(body: Any, *, compress: bool = True) -> tuple[bytes, str | None]:
+    """The body as bytes and its content encoding: gzip where that is shorter, else None."""
+    raw = _encoder.encode(body)
+    if compress and len(raw) >= COMPRESS_FROM:
+        packed = gzip.compress(raw, 6, mtime=0)
+        if len(packed) < len(raw):
+            return packed, "gzip"
+    return raw, None
+
+
+def headers(*, version: int, stream: str, seq: int, oldest: int, next_seq: int) -> dict[str, Any]:
+    """The AMQP headers of a sequenced message."""
+    return {"v": version, "stream": stream, "seq": seq, "oldest": oldest, "next": next_seq}
+
+
+def decode(properties: Mapping[str, Any], routing_key: str, serial: str, raw: bytes) -> Decoded:
+    """Read one message of the station `serial`.
+
+    `properties` are AMQP's by their protocol names with the headers under `headers` or `application_headers`.
+    Raises `MessageRefused`.
+    """
+    envelope = _envelope(properties, routing_key, serial)
+    contract = contracts.contracts().get(envelope.kind)
+    if contract is None:
+        raise MessageRefused("unknown-kind", f"There is no message kind {envelope.kind[:64]!r}.")
+    if envelope.version > contract.version:
+        raise MessageRefused(
+            "future-version",
+            f"Version {envelope.version} of {envelope.kind} is newer than this server knows ({contract.version}).",
+        )
+    body = _body(contract, _unpacked(raw, str(properties.get("content_encoding") or "")))
+    _station_check(body, serial)
+    if isinstance(body, Body) and envelope.stream is None and body.stream is not None and body.seq is not None:
+        envelope = msgspec.structs.replace(envelope, stream=_stream_check(body.stream), seq=body.seq)
+    return Decoded(envelope, contract, body)
+
+
+def _envelope(properties: Mapping[str, Any], routing_key: str, serial: str) -> Envelope:
+    user = properties.get("user_id")
+    if user and serial_of_user(str(user)) != serial:
+        raise MessageRefused("wrong-sender", f"The message says it is from {str(user)[:64]!r}, not from {serial}.")
+    kind = properties.get("type") or routing_key
+    if not isinstance(kind, str):
+        raise MessageRefused("bad-envelope", "The message's type is not text.")
+    if kind != routing_key and routing_key in contracts.contracts():
+        raise MessageRefused(
+            "bad-envelope", f"The type says {kind[:64]!r} but the routing key says {routing_key!r}; make them one."
+        )
+    content_type = str(properties.get("content_type") or "").partition(";")[0].strip().lower()
+    if content_type not in _JSON_TYPES:
+        raise MessageRefused("content-type", f"Content type {content_type[:64]!r} is not taken; send JSON.")
+    fields = properties.get("headers") or properties.get("application_headers") or {}
+    if not fields:
+        return Envelope(kind=kind)
+    if len(fields) > 64:
+        raise MessageRefused("bad-envelope", f"The message has {len(fields)} headers; 64 is the most.")
+    stream, seq = fields.get("stream"), _whole(fields, "seq")
+    if (stream is None) != (seq is None):
+        raise MessageRefused("bad-envelope", "A message carries both headers 'stream' and 'seq', or neither.")
+    oldest, upcoming = _whole(fields, "oldest"), _whole(fields, "next")
+    version = _whole(fields, "v")
+    if version is not None and not 1 <= version <= 1_000_000:
+        raise MessageRefused("bad-envelope", f"Header 'v' is {version}; versions begin at 1.")
+    return Envelope(
+        kind=kind,
+        version=version or 1,
+        stream=None if stream is None else _stream_check(stream),
+        seq=seq,
+        oldest=oldest,
+        next=upcoming,
+        agent=str(properties.get("app_id") or "")[:64],
+    )
+
+
+def _stream_check(stream: object) -> str:
+    if not isinstance(stream, str) or not _STREAM.match(stream):
+        raise MessageRefused("bad-envelope", "Header 'stream' is not 1 to 64 letters, digits and : . _ -")
+    return stream
+
+
+def _whole(fields: Mapping[str, Any], name: str) -> int | None:
+    """A header that is a whole number from 0 up, or None when absent."""
+    value = fields.get(name)
+    if value is None:
+        return None
+    if type(value) is not int or not (1 if name == "seq" else 0) <= value <= _SEQUENCE_MOST:
+        raise MessageRefused("bad-envelope", f"Header {name!r} is {str(value)[:40]!r}, not a whole number in range.")
+    return value
+
+
+def _unpacked(raw: bytes, encoding: str) -> bytes:
+    """The body without its compression, never longer than `MAX_BODY_BYTES`."""
+    if len(raw) > MAX_WIRE_BYTES:
+        raise MessageRefused("too-large", f"The body has {len(raw)} bytes; {MAX_WIRE_BYTES} is the most.")
+    if not encoding or encoding == "identity":
+        return raw
+    if encoding == "gzip":
+        return _gunzipped(raw)
+    if encoding == "zstd":
+        return _unzstd(raw)
+    raise MessageRefused("content-encoding", f"Content encoding {encoding[:32]!r} is not taken; use gzip or zstd.")
+
+
+def _gunzipped(raw: bytes) -> bytes:
+    unpacker = zlib.decompressobj(wbits=31)
+    try:
+        body = unpacker.decompress(raw, MAX_BODY_BYTES + 1)
+    except zlib.error as error:
+        raise MessageRefused("bad-compression", f"The gzip body is damaged: {error}.") from error
+    if len(body) > MAX_BODY_BYTES:
+        raise MessageRefused("too-large", f"The body unpacks to more than {MAX_BODY_BYTES} bytes.")
+    if not unpacker.eof:
+        raise MessageRefused("bad-compression", "The gzip body ends too early.")
+    if unpacker.unused_data:
+        raise MessageRefused("bad-compression", "There is something behind the gzip body.")
+    return body
+
+
+def _unzstd(raw: bytes) -> bytes:
+    # Imported here because the agent is installed without it: gzip is in the standard library, zstd is not.
+    import zstandard  # noqa: PLC0415
+
+    try:
+        with zstandard.ZstdDecompressor(max_window_size=MAX_BODY_BYTES).stream_reader(raw) as reader:
+            body = reader.read(MAX_BODY_BYTES + 1)
+    except zstandard.ZstdError as error:
+        raise MessageRefused("bad-compression", f"The zstd body is damaged: {error}.") from error
+    if len(body) > MAX_BODY_BYTES:
+        raise MessageRefused("too-large", f"The body unpacks to more than {MAX_BODY_BYTES} bytes.")
+    return body
+
+
+def _body(contract: Contract, raw: bytes) -> Any:
+    if b"\x00" in raw or b"\\u0000" in raw:
+        raise MessageRefused("bad-text", "The body has a NUL character, which no database text can hold.")
+    try:
+        body = _decoder(contract.kind).decode(raw)
+    except RecursionError as error:
+        raise MessageRefused("too-deep", "The body is nested too deeply.") from error
+    except msgspec.ValidationError as error:
+        raise MessageRefused("bad-fields", f"The body does not fit {contract.kind}: {error}.") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
+        raise MessageRefused("bad-json", f"The body is not JSON: {error}.") from error
+    if contract.kind == "detections":
+        detections.columns_check(body)
+    elif contract.kind == "gps":
+        gps.columns_check(body)
+    elif contract.kind == "readings" and b'_"' in raw and _MUST_UNDERSTAND.search(raw):
+        raise MessageRefused("must-understand", "A SenML field that ends in '_' must be understood, and is not.")
+    return body
+
+
+def _station_check(body: Any, serial: str) -> None:
+    """A body that names a station must name its sender; the name is not used for anything else."""
+    if isinstance(body, Body):
+        claimed = {body.station} - {None, serial}
+    elif type(body) is list:
+        claimed = stations_named(body) - {serial} if body[0].bn else set()
+    else:
+        return
+    if claimed:
+        raise MessageRefused("wrong-sender", f"The body speaks for station {sorted(map(str, claimed))[0]!r}.")

@@ -1,0 +1,60 @@
+"""`detections`: radio pulses and coded tags heard by a receiver, in columns."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from message_queue.contracts.base import MAX_ROWS, Body, Contract, Lane, LineNumber, Port, Seconds, ShortText
+from message_queue.errors import MessageRefused
+
+_Numbers = Annotated[list[float | None], Meta(max_length=MAX_ROWS)]
+
+
+class Detections(Body, frozen=True, kw_only=True):
+    """`t[i]` (seconds, added to `bt`) and every other non-empty column at `i` describe one detection.
+
+    Units: `freq` kHz offset from the tuned frequency, `sig` and `noise` dB, `snr` dB, `rssi` dBm as the radio says.
+    `line` is the line number in the station's own file; with station, time and port it tells one row from
+    another however often it is sent. A single number is the first line, the others follow on.
+    """
+
+    what: Literal["pulse", "tag"]
+    port: Port | Annotated[list[Port], Meta(max_length=MAX_ROWS)]
+    t: Annotated[list[Seconds], Meta(min_length=1, max_length=MAX_ROWS)]
+    bt: Seconds = 0.0
+    line: Annotated[list[LineNumber], Meta(max_length=MAX_ROWS)] = []
+    freq: _Numbers = []
+    sig: _Numbers = []
+    noise: _Numbers = []
+    snr: _Numbers = []
+    #: False where the station's own filter put the pulse into no burst. Empty: all used.
+    used: Annotated[list[bool], Meta(max_length=MAX_ROWS)] = []
+    tag: Annotated[list[Annotated[str, Meta(max_length=64)]], Meta(max_length=MAX_ROWS)] = []
+    rssi: _Numbers = []
+    #: Clock code of the file (P not synchronised … T 1 us) and the file's name.
+    clock: Annotated[str, Meta(max_length=1)] = ""
+    file: ShortText = ""
+
+
+def columns_check(body: Detections) -> None:
+    """Raise `MessageRefused` when a column is neither empty nor as long as `t`."""
+    rows = len(body.t)
+    for name in ("freq", "sig", "noise", "snr", "used", "tag", "rssi"):
+        length = len(getattr(body, name))
+        if length and length != rows:
+            raise MessageRefused("uneven-columns", f"Column {name!r} has {length} values but 't' has {rows}.")
+    if isinstance(body.port, list) and len(body.port) != rows:
+        raise MessageRefused("uneven-columns", f"Column 'port' has {len(body.port)} values but 't' has {rows}.")
+    if len(body.line) not in (0, 1, rows):
+        raise MessageRefused("uneven-columns", f"Column 'line' has {len(body.line)} values but 't' has {rows}.")
+    if body.what == "tag" and not body.tag:
+        raise MessageRefused("uneven-columns", "A message of tags has no column 'tag'.")
+
+
+CONTRACT = Contract(
+    kind="detections",
+    version=1,
+    body=Detections,
+    lane=Lane.TELEMETRY,
+    summary="Radio pulses or coded tags heard by a receiver, one column per quantity.",
+)

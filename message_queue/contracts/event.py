@@ -1,0 +1,39 @@
+"""`event`: something that happened at the station: a clock step, a changed setting, a radio added or stalled."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from message_queue.contracts.base import Body, Contract, Lane, LineNumber, Name, Port, Scalar, Seconds, ShortText
+
+#: Most events in one message.
+MAX_EVENTS = 1_000
+
+
+class Happening(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One thing that happened. `name` says what (clock, setting, radio_added, unparsed …), `data` the details."""
+
+    t: Seconds
+    name: Name
+    port: Port | None = None
+    #: Line number in the station's own file; tells two equal events of one moment apart.
+    line: LineNumber = 0
+    data: Annotated[dict[Name, Scalar], Meta(max_length=32)] = {}
+
+
+class Event(Body, frozen=True, kw_only=True):
+    """One or more events, oldest first."""
+
+    events: Annotated[list[Happening], Meta(min_length=1, max_length=MAX_EVENTS)]
+    clock: Annotated[str, Meta(max_length=1)] = ""
+    file: ShortText = ""
+
+
+CONTRACT = Contract(
+    kind="event",
+    version=1,
+    body=Event,
+    lane=Lane.URGENT,
+    summary="Things that happened at the station.",
+)

@@ -1,0 +1,134 @@
+"""`readings`: measured values as a SenML pack (RFC 8428), so that any SenML device can speak to Roost."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from message_queue.contracts.base import MAX_ROWS, Contract, Lane
+from message_queue.errors import MessageRefused
+
+_TEXT = Annotated[str, Meta(max_length=1_024)]
+_NAME = Annotated[str, Meta(max_length=128)]
+
+#: A base name of this form names the sender; it must be the sender's own serial (checked at ingest).
+STATION_NAME_PREFIX = "urn:roost:"
+#: RFC 8428 §4.5.3: a time below 2**28 is relative to the moment of receipt.
+RELATIVE_BELOW = float(2**28)
+
+_NAME_FIRST = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
+_NAME_ALPHABET = _NAME_FIRST | frozenset("-:./_")
+#: Names already found good; a fleet repeats a few hundred names for ever, a pattern match on each would cost most.
+_known_names: set[str] = set()
+_KNOWN_NAMES_MOST = 20_000
+
+
+class SenmlRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One SenML record; field names and meanings are RFC 8428's."""
+
+    n: _NAME | None = None
+    v: float | None = None
+    t: float | None = None
+    u: Annotated[str, Meta(max_length=32)] | None = None
+    bn: _NAME | None = None
+    bt: float | None = None
+    bu: Annotated[str, Meta(max_length=32)] | None = None
+    bv: float | None = None
+    bs: float | None = None
+    bver: int | None = None
+    vs: _TEXT | None = None
+    vb: bool | None = None
+    vd: _TEXT | None = None
+    s: float | None = None
+    ut: float | None = None
+
+
+Readings = Annotated[list[SenmlRecord], Meta(min_length=1, max_length=MAX_ROWS)]
+
+
+class Resolved(msgspec.Struct, frozen=True, gc=False):
+    """One record with its base values applied: `at` is absolute seconds UTC; `text` for string and data values."""
+
+    name: str
+    at: float
+    value: float
+    unit: str
+    text: str | None = None
+
+
+def name_check(name: str) -> str:
+    """Return a resolved SenML name, or raise `MessageRefused` when RFC 8428 §4.5.1 forbids it."""
+    if name in _known_names:
+        return name
+    if not name or len(name) > 128 or name[0] not in _NAME_FIRST or not _NAME_ALPHABET.issuperset(name):
+        raise MessageRefused(
+            "bad-name",
+            f"The series name {name[:60]!r} is not a SenML name: it starts with a letter or digit "
+            "and goes on with letters, digits and - : . / _",
+        )
+    if len(_known_names) < _KNOWN_NAMES_MOST:
+        _known_names.add(name)
+    return name
+
+
+def resolve(pack: list[SenmlRecord], received_at: float) -> list[Resolved]:
+    """Apply base values and relative times. `received_at` is the server's clock in seconds since 1970 UTC."""
+    rows: list[Resolved] = []
+    base_name, base_time, base_unit, base_value, base_sum = "", 0.0, "", 0.0, 0.0
+    for record in pack:
+        if record.bver is not None and record.bver > 10:
+            raise MessageRefused("future-version", f"SenML version {record.bver} is newer than this server knows (10).")
+        if record.bn is not None:
+            base_name = record.bn
+        if record.bt is not None:
+            base_time = record.bt
+        if record.bu is not None:
+            base_unit = record.bu
+        if record.bv is not None:
+            base_value = record.bv
+        if record.bs is not None:
+            base_sum = record.bs
+        at = base_time + (record.t or 0.0)
+        if at < RELATIVE_BELOW:
+            at += received_at
+        elif at > 99_999_999_999.0:
+            raise MessageRefused("bad-time", f"The time {at!r} is no moment that can be stored.")
+        unit = record.u if record.u is not None else base_unit
+        if record.v is not None:
+            rows.append(Resolved(name_check(_joined(base_name, record.n)), at, record.v + base_value, unit))
+        elif record.vb is not None:
+            rows.append(Resolved(name_check(_joined(base_name, record.n)), at, float(record.vb), unit))
+        elif record.vs is not None or record.vd is not None:
+            text = record.vs if record.vs is not None else record.vd
+            rows.append(Resolved(name_check(_joined(base_name, record.n)), at, 0.0, unit, text))
+        elif record.s is not None:
+            rows.append(Resolved(name_check(_joined(base_name, record.n) + ":sum"), at, record.s + base_sum, unit))
+        elif record.bv is not None:
+            rows.append(Resolved(name_check(_joined(base_name, record.n)), at, base_value, unit))
+    return rows
+
+
+def _joined(base: str, name: str | None) -> str:
+    """Base name and name as one; a base name that names the station is taken off, the station is known already."""
+    if base.startswith(STATION_NAME_PREFIX):
+        base = base[len(STATION_NAME_PREFIX) :].partition(":")[2]
+    return base + name if name else base
+
+
+def stations_named(pack: list[SenmlRecord]) -> set[str]:
+    """The serials that base names of the form `urn:roost:<serial>:` claim."""
+    return {
+        record.bn[len(STATION_NAME_PREFIX) :].partition(":")[0]
+        for record in pack
+        if record.bn is not None and record.bn.startswith(STATION_NAME_PREFIX)
+    }
+
+
+CONTRACT = Contract(
+    kind="readings",
+    version=1,
+    body=Readings,
+    lane=Lane.TELEMETRY,
+    summary="Measured values as a SenML pack.",
+    content_type="application/senml+json",
+)

@@ -1,0 +1,61 @@
+"""Names on the broker as pure functions of a station's serial.
+
+A serial on the broker has only letters, digits, hyphen and underscore: a dot or a wildcard in it would let one
+station's permission match another station's name.
+"""
+
+import re
+
+from message_queue.errors import SerialNotAllowed
+
+FLEET_VHOST = "fleet"
+JOBS_VHOST = "jobs"
+
+_SERIAL = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+_STATION_EXCHANGE = re.compile(r"in\.([A-Za-z0-9_-]{1,64})\Z")
+_STATION_USER = re.compile(r"st\.([A-Za-z0-9_-]{1,64})\.([0-9]{1,9})\Z")
+
+
+def serial_check(serial: str) -> str:
+    """Return the serial when the broker may see it; raise `SerialNotAllowed` otherwise."""
+    if not _SERIAL.match(serial):
+        raise SerialNotAllowed(serial)
+    return serial
+
+
+def station_exchange(serial: str) -> str:
+    """The fanout exchange that only this station may write to: `in.<serial>`."""
+    return f"in.{serial_check(serial)}"
+
+
+def command_queue(serial: str) -> str:
+    """The queue from which only this station reads: `cmd.<serial>`."""
+    return f"cmd.{serial_check(serial)}"
+
+
+def station_user(serial: str, generation: int) -> str:
+    """The broker login of one generation of a station's credentials: `st.<serial>.<generation>`."""
+    return f"st.{serial_check(serial)}.{generation}"
+
+
+def serial_of_exchange(exchange: str) -> str | None:
+    """The serial whose exchange this is, or None for an exchange that is no station's."""
+    match = _STATION_EXCHANGE.match(exchange)
+    return match.group(1) if match else None
+
+
+def serial_of_user(user: str) -> str | None:
+    """The serial whose broker login this is, or None for a login that is no station's."""
+    match = _STATION_USER.match(user)
+    return match.group(1) if match else None
+
+
+def station_permissions(serial: str) -> dict[str, str]:
+    """RabbitMQ permissions of one station as regular expressions: configure nothing, write its exchange, read its queue."""
+    escaped = re.escape(serial_check(serial)).replace(r"\-", "-")
+    return {"configure": "^$", "write": rf"^in\.{escaped}$", "read": rf"^cmd\.{escaped}$"}
+
+
+def event_key(organization: str, serial: str, event: str) -> str:
+    """Routing key on `fleet.events`: `<organization>.<serial>.<event>`."""
+    return f"{organization}.{serial_check(serial)}.{event}"

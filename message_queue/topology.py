@@ -1,0 +1,183 @@
+"""Exchanges, queues, bindings, policies and permissions: declared here and nowhere else.
+
+One vhost for stations and what reads them, another for Celery: whoever can write to a Celery queue can run any
+task, so a station never can. Works on RabbitMQ 3.10 and 4.x: quorum queues, no global QoS, no mirroring.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from message_queue import contracts
+from message_queue.contracts.base import Lane
+from message_queue.routing import FLEET_VHOST, JOBS_VHOST
+
+INBOUND = "inbound"
+INBOUND_OTHER = "inbound.other"
+COMMANDS = "commands"
+FLEET_EVENTS = "fleet.events"
+DEAD = "dead"
+DEAD_QUEUE = "inbound.dead"
+
+#: Queue of each lane, most urgent first: the order in which the ingest worker drains them.
+INBOUND_QUEUES = (Lane.URGENT.value, Lane.TELEMETRY.value, Lane.BULK.value)
+
+#: Bytes that an inbound queue holds before it refuses; stations then keep their data.
+INBOUND_MAX_BYTES = 2_000_000_000
+#: Deliveries that end in a crash of the reader before a message is set aside as dead.
+DELIVERY_LIMIT = 20
+#: Commands that may wait for one station.
+COMMANDS_WAITING_MOST = 50
+
+#: Limits of one station's login: two connections in use, and room for half-open ones a bad link leaves behind.
+STATION_LIMITS = {"max-connections": 6, "max-channels": 48}
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One exchange in vhost `fleet`."""
+
+    name: str
+    type: str
+    internal: bool = False
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """One queue in vhost `fleet`; quorum unless said otherwise."""
+
+    name: str
+    type: str = "quorum"
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """From an exchange to a queue or another exchange."""
+
+    source: str
+    destination: str
+    destination_type: str
+    key: str
+
+
+#: What the inbound topic does not know still reaches quarantine, through its alternate exchange.
+EXCHANGES = (
+    Exchange(INBOUND, "topic", internal=True, arguments={"alternate-exchange": INBOUND_OTHER}),
+    Exchange(INBOUND_OTHER, "fanout", internal=True),
+    Exchange(COMMANDS, "direct"),
+    Exchange(FLEET_EVENTS, "topic"),
+    Exchange(DEAD, "topic", internal=True),
+)
+QUEUES = (*(Queue(name) for name in INBOUND_QUEUES), Queue(DEAD_QUEUE))
+
+
+def bindings() -> tuple[Binding, ...]:
+    """Every kind to the queue of its lane; what has no kind to bulk; dead letters to their queue."""
+    by_kind = (Binding(INBOUND, c.lane.value, "queue", c.kind) for c in contracts.contracts().values())
+    return (
+        *by_kind,
+        Binding(INBOUND_OTHER, Lane.BULK.value, "queue", ""),
+        Binding(DEAD, DEAD_QUEUE, "queue", "#"),
+    )
+
+
+POLICIES: dict[str, dict[str, Any]] = {
+    "inbound": {
+        "pattern": r"^inbound\.(urgent|telemetry|bulk)$",
+        "definition": {
+            "delivery-limit": DELIVERY_LIMIT,
+            "dead-letter-exchange": DEAD,
+            "dead-letter-strategy": "at-least-once",
+            "overflow": "reject-publish",
+            "max-length-bytes": INBOUND_MAX_BYTES,
+        },
+    },
+    "dead": {
+        "pattern": r"^inbound\.dead$",
+        "definition": {"overflow": "reject-publish", "max-length-bytes": INBOUND_MAX_BYTES},
+    },
+    "commands": {
+        "pattern": r"^cmd\.",
+        "definition": {"max-length": COMMANDS_WAITING_MOST, "overflow": "reject-publish"},
+    },
+}
+
+#: What each of the server's own users may do in vhost `fleet`: (configure, write, read).
+SERVER_PERMISSIONS = {
+    "ingest": ("^$", "^$", r"^inbound\.(urgent|telemetry|bulk|dead)$"),
+    "commander": ("^$", r"^(commands|fleet\.events)$", "^$"),
+    "provisioner": (".*", ".*", ".*"),
+}
+
+
+def definitions(
+    users: Mapping[str, str], fleet_vhost: str = FLEET_VHOST, jobs_vhost: str = JOBS_VHOST
+) -> dict[str, Any]:
+    """RabbitMQ's definitions document. `users` are names (ingest, commander, provisioner, jobs) with passwords."""
+    return {
+        "users": [
+            {"name": name, "password": password, "tags": "administrator" if name == "provisioner" else ""}
+            for name, password in users.items()
+        ],
+        "vhosts": [{"name": fleet_vhost}, {"name": jobs_vhost}],
+        "permissions": _permissions(users, fleet_vhost, jobs_vhost),
+        "policies": [
+            {
+                "vhost": fleet_vhost,
+                "name": name,
+                "pattern": policy["pattern"],
+                "apply-to": "queues",
+                "priority": 0,
+                "definition": policy["definition"],
+            }
+            for name, policy in POLICIES.items()
+        ],
+        "exchanges": [
+            {
+                "vhost": fleet_vhost,
+                "name": exchange.name,
+                "type": exchange.type,
+                "durable": True,
+                "auto_delete": False,
+                "internal": exchange.internal,
+                "arguments": dict(exchange.arguments),
+            }
+            for exchange in EXCHANGES
+        ],
+        "queues": [
+            {
+                "vhost": fleet_vhost,
+                "name": queue.name,
+                "durable": True,
+                "auto_delete": False,
+                "arguments": {"x-queue-type": queue.type},
+            }
+            for queue in QUEUES
+        ],
+        "bindings": [
+            {
+                "vhost": fleet_vhost,
+                "source": binding.source,
+                "destination": binding.destination,
+                "destination_type": binding.destination_type,
+                "routing_key": binding.key,
+                "arguments": {},
+            }
+            for binding in bindings()
+        ],
+    }
+
+
+def _permissions(users: Mapping[str, str], fleet_vhost: str, jobs_vhost: str) -> list[dict[str, str]]:
+    rows = [
+        {"user": name, "vhost": fleet_vhost, "configure": configure, "write": write, "read": read}
+        for name, (configure, write, read) in SERVER_PERMISSIONS.items()
+        if name in users
+    ]
+    rows += [
+        {"user": name, "vhost": jobs_vhost, "configure": ".*", "write": ".*", "read": ".*"}
+        for name in ("jobs", "provisioner")
+        if name in users
+    ]
+    return rows

@@ -1,0 +1,1 @@
+"""The one command and what it runs: private services, processes, health, checks."""

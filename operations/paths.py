@@ -1,0 +1,84 @@
+"""Where everything that one running Roost owns lives, below its var directory."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+# The kernel refuses a unix socket whose path is longer than 107 bytes.
+LONGEST_SOCKET_PATH = 100
+
+
+@dataclass(frozen=True)
+class Paths:
+    """The files and folders of one instance; two instances never share a var directory."""
+
+    var: Path
+
+    @classmethod
+    def from_environment(cls) -> Paths:
+        return cls(Path(os.environ.get("ROOST_VAR") or REPOSITORY / "var").resolve())
+
+    @property
+    def run(self) -> Path:
+        return self.var / "run"
+
+    @property
+    def logs(self) -> Path:
+        return self.var / "logs"
+
+    @property
+    def secrets(self) -> Path:
+        return self.var / "secrets"
+
+    @property
+    def tls(self) -> Path:
+        return self.var / "tls"
+
+    @property
+    def mail(self) -> Path:
+        return self.var / "mail"
+
+    @property
+    def static(self) -> Path:
+        return self.var / "static"
+
+    @property
+    def files(self) -> Path:
+        return self.var / "files"
+
+    @property
+    def ports_file(self) -> Path:
+        return self.run / "ports.json"
+
+    @property
+    def up_lock(self) -> Path:
+        return self.run / "up.lock"
+
+    @property
+    def instance(self) -> str:
+        """A short name that differs between two var directories on one machine."""
+        return hashlib.sha256(str(self.var).encode()).hexdigest()[:12]
+
+    def socket(self, name: str) -> Path:
+        """A place for a unix socket, moved to the temporary directory where var lies too deep."""
+        path = self.run / name
+        if len(str(path).encode()) <= LONGEST_SOCKET_PATH:
+            return path
+        folder = Path(tempfile.gettempdir()) / f"roost-{os.getuid()}-{self.instance}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return folder / name
+
+    def create(self) -> None:
+        """Make the folders; those that hold secrets are readable by their owner only."""
+        self.var.mkdir(parents=True, exist_ok=True)
+        for folder in (self.run, self.secrets, self.tls, self.mail):
+            folder.mkdir(mode=0o700, exist_ok=True)
+            folder.chmod(0o700)
+        for folder in (self.logs, self.static, self.files):
+            folder.mkdir(exist_ok=True)

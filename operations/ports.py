@@ -1,0 +1,133 @@
+"""Which port each door of this instance listens on, remembered between starts."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import socket
+from collections.abc import Iterable
+
+import psutil
+
+from operations.errors import OperationsError
+from operations.paths import Paths
+
+NAMES = (
+    "site",
+    "live",
+    "amqp",
+    "amqps",
+    "management",
+    "broker_metrics",
+    "epmd",
+    "distribution",
+    "postgres",
+    "redis",
+    "flower",
+    "smtp",
+    "mail",
+    "motus",
+)
+
+# Below the range from which the kernel serves outgoing connections (32768 and up): a port
+# from that range that was free at the last start may be somebody's connection at this one.
+LOWEST, HIGHEST = 15000, 32000
+
+
+def port_is_free(port: int, *, host: str = "127.0.0.1") -> bool:
+    """Ask the kernel, with the option that every server sets, so that old connections do not count."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def port_owner(port: int) -> str:
+    """Who listens on a port, as words for a sentence."""
+    try:
+        connections = psutil.net_connections(kind="tcp")
+    except psutil.AccessDenied:
+        return "another program"
+    for connection in connections:
+        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+            try:
+                return f"{psutil.Process(connection.pid).name()} (process {connection.pid})"
+            except psutil.NoSuchProcess:
+                break
+    return "another program"
+
+
+def port_pick(*, taken: Iterable[int]) -> int:
+    """A free port that no other name of this instance has."""
+    used = set(taken)
+    candidates = random.SystemRandom().sample(range(LOWEST, HIGHEST), 200)
+    for port in candidates:
+        if port not in used and port_is_free(port):
+            return port
+    raise OperationsError(
+        f"No free port was found between {LOWEST} and {HIGHEST}: end some of the programs that listen there, then start again."
+    )
+
+
+def ports_read(*, paths: Paths) -> dict[str, int]:
+    """The remembered ports; a name that has none yet gets one. Whether they are free is not asked."""
+    ports: dict[str, int] = {}
+    try:
+        stored = json.loads(paths.ports_file.read_text())
+        ports = {name: int(stored[name]) for name in NAMES if name in stored}
+    except (FileNotFoundError, ValueError, TypeError):
+        pass
+    chosen = {name: port for name in NAMES if (port := port_from_environment(name))}
+    if (chosen.items() - ports.items()) or set(NAMES) - ports.keys():
+        ports |= chosen
+        for name in NAMES:
+            if name not in ports:
+                ports[name] = port_pick(taken=ports.values())
+        ports_write(paths=paths, ports=ports)
+    return ports
+
+
+def port_from_environment(name: str) -> int | None:
+    """The port that the operator fixed with ROOST_<NAME>_PORT, if any."""
+    variable = f"ROOST_{name.upper()}_PORT"
+    value = os.environ.get(variable)
+    if not value:
+        return None
+    if not value.isdigit() or not 1 <= int(value) <= 65535:
+        raise OperationsError(f"{variable} is {value!r}: give a port number from 1 to 65535, or leave it unset.")
+    return int(value)
+
+
+def ports_write(*, paths: Paths, ports: dict[str, int]) -> None:
+    paths.run.mkdir(mode=0o700, parents=True, exist_ok=True)
+    scratch = paths.ports_file.with_suffix(f".{os.getpid()}")
+    scratch.write_text(json.dumps(ports, indent=1) + "\n")
+    scratch.replace(paths.ports_file)
+
+
+def ports_settle(*, paths: Paths, bind: str = "127.0.0.1") -> tuple[dict[str, int], list[str]]:
+    """Before a start: every port free, else another one. Returns the ports and what a person should know."""
+    ports = ports_read(paths=paths)
+    remarks: list[str] = []
+    for name, port in ports.items():
+        if port_is_free(port, host=bind if name == "amqps" else "127.0.0.1"):
+            continue
+        owner = port_owner(port)
+        if port_from_environment(name):
+            raise OperationsError(
+                f"Port {port}, which ROOST_{name.upper()}_PORT names, is in use by {owner}: "
+                "end that program or choose another port."
+            )
+        ports[name] = port_pick(taken=ports.values())
+        remarks.append(f"Port {port} ({name}) is now in use by {owner}; Roost takes {ports[name]} instead.")
+        if name == "amqps":
+            remarks.append(
+                "Stations enrolled before still call the old port: set ROOST_AMQPS_PORT "
+                f"to {port} once it is free, or enrol them again."
+            )
+    ports_write(paths=paths, ports=ports)
+    return ports, remarks

@@ -1,0 +1,1 @@
+"""The three servers that Roost starts for itself: RabbitMQ, PostgreSQL and Redis."""

@@ -1,0 +1,210 @@
+"""A private RabbitMQ node: its files, its environment, and whether it answers."""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+import shutil
+import string
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pika
+import pika.exceptions
+
+from message_queue import topology
+from operations.errors import OperationsError
+from operations.paths import REPOSITORY, Paths
+from operations.programs import INSTANCE_VARIABLE, Program
+
+SERVER_PATTERNS = (
+    "/usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin/rabbitmq-server",
+    "/opt/homebrew/opt/rabbitmq/sbin/rabbitmq-server",
+    "/usr/local/opt/rabbitmq/sbin/rabbitmq-server",
+)
+
+#: RabbitMQ stops taking messages below this much free disk. 1 GB, not the 4 GB of a server of
+#: its own: on a shared development machine that would stop it while nothing is wrong.
+DISK_FREE_LIMIT = "1GB"
+
+
+def server_find() -> Path | None:
+    """RabbitMQ's own start script; Debian's wrapper in /usr/sbin changes the user, so it is the last choice."""
+    found = sorted(path for pattern in SERVER_PATTERNS for path in glob.glob(pattern))
+    on_path = shutil.which("rabbitmq-server")
+    if not found and on_path:
+        found = [str(Path(on_path).resolve())]
+    return Path(found[-1]) if found else None
+
+
+def configuration_render(values: Mapping[str, str]) -> str:
+    """broker/rabbitmq.conf.template with its names filled in."""
+    template = string.Template((REPOSITORY / "broker" / "rabbitmq.conf.template").read_text())
+    return template.substitute(values)
+
+
+@dataclass(frozen=True)
+class RabbitMQ:
+    """One node under var/rabbitmq with an epmd of its own, so that no other node is ever met."""
+
+    paths: Paths
+    ports: Mapping[str, int]
+    secrets: Mapping[str, str] = field(repr=False)
+    bind: str = "127.0.0.1"
+
+    name = "rabbitmq"
+
+    @property
+    def home(self) -> Path:
+        return self.paths.var / "rabbitmq"
+
+    @property
+    def management_url(self) -> str:
+        return f"http://127.0.0.1:{self.ports['management']}"
+
+    @property
+    def users(self) -> dict[str, str]:
+        """The server's own users of the broker with their passwords."""
+        return {name: self.secrets[f"broker_{name}"] for name in ("ingest", "commander", "provisioner", "jobs")}
+
+    def broker_url(self, user: str, vhost: str) -> str:
+        return f"amqp://{user}:{self.users[user]}@127.0.0.1:{self.ports['amqp']}/{vhost}"
+
+    def prepare(self) -> None:
+        """Write what the node reads at boot; its data is left as it is."""
+        for folder in (self.home, self.home / "data", self.home / "log", self.home / "conf.d"):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        cookie = self.home / ".erlang.cookie"
+        if not cookie.exists():
+            cookie.touch(mode=0o600)
+            cookie.write_text(os.urandom(24).hex())
+            cookie.chmod(0o400)
+        definitions = self.home / "definitions.json"
+        definitions.touch(mode=0o600)
+        definitions.write_text(json.dumps(topology.definitions(self.users), indent=1))
+        shutil.copyfile(REPOSITORY / "broker" / "enabled_plugins", self.home / "enabled_plugins")
+        (self.home / "rabbitmq.conf").write_text(self._configuration())
+
+    def _configuration(self) -> str:
+        tls = self.paths.tls
+        return configuration_render(
+            {
+                "amqp_listener": f"127.0.0.1:{self.ports['amqp']}",
+                "amqps_listener": f"{self.bind}:{self.ports['amqps']}",
+                "ca_file": str(tls / "ca.pem"),
+                "certificate_file": str(tls / "server.pem"),
+                "key_file": str(tls / "server.key"),
+                "management_address": "127.0.0.1",
+                "management_port": str(self.ports["management"]),
+                "metrics_address": "127.0.0.1",
+                "metrics_port": str(self.ports["broker_metrics"]),
+                "disk_free_limit": DISK_FREE_LIMIT,
+                "definitions_file": str(self.home / "definitions.json"),
+            }
+        )
+
+    def _environment(self) -> dict[str, str]:
+        home = self.home
+        return {
+            INSTANCE_VARIABLE: str(self.paths.var),
+            "PATH": os.environ.get("PATH", os.defpath),
+            "LANG": "C.UTF-8",
+            "HOME": str(home),
+            # The same for every instance: its epmd is its own, and the data survives a move of var.
+            "RABBITMQ_NODENAME": "roost@localhost",
+            "RABBITMQ_CONF_ENV_FILE": str(home / "none.conf"),
+            "RABBITMQ_CONFIG_FILE": str(home / "rabbitmq.conf"),
+            "RABBITMQ_CONFIG_FILES": str(home / "conf.d"),
+            "RABBITMQ_ADVANCED_CONFIG_FILE": str(home / "none.config"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(home / "enabled_plugins"),
+            "RABBITMQ_MNESIA_BASE": str(home / "data"),
+            "RABBITMQ_MNESIA_DIR": str(home / "data" / "node"),
+            "RABBITMQ_PLUGINS_EXPAND_DIR": str(home / "data" / "plugins"),
+            "RABBITMQ_FEATURE_FLAGS_FILE": str(home / "data" / "feature_flags"),
+            "RABBITMQ_GENERATED_CONFIG_DIR": str(home / "data" / "generated"),
+            "RABBITMQ_LOG_BASE": str(home / "log"),
+            "RABBITMQ_LOGS": "-",
+            "RABBITMQ_PID_FILE": str(home / "node.pid"),
+            "RABBITMQ_DIST_PORT": str(self.ports["distribution"]),
+            # Makes the start script become the node itself, so that a signal meets the node.
+            "RUNNING_UNDER_SYSTEMD": "true",
+            # The node talks to nobody outside, and does not spin while it has nothing to do.
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": (
+                "-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none"
+            ),
+            "ERL_EPMD_PORT": str(self.ports["epmd"]),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "ERL_CRASH_DUMP_SECONDS": "0",
+        }
+
+    def programs(self) -> list[Program]:
+        server = server_find()
+        epmd = shutil.which("epmd")
+        if server is None or epmd is None:
+            raise OperationsError(
+                "RabbitMQ is not installed on this machine: run `./roost up`, which installs it, "
+                "or install the package rabbitmq-server."
+            )
+        environment = self._environment()
+        return [
+            Program(
+                name="epmd",
+                command=(epmd, "-port", str(self.ports["epmd"]), "-address", "127.0.0.1"),
+                environment=environment,
+                directory=self.home,
+                group="ground",
+            ),
+            Program(
+                name=self.name,
+                command=(str(server),),
+                environment=environment,
+                directory=self.home,
+                group="services",
+                stop_seconds=8,
+            ),
+        ]
+
+    def management(self) -> httpx.Client:
+        """A client of the management API as the user that may change everything there."""
+        return httpx.Client(
+            base_url=self.management_url,
+            auth=("provisioner", self.users["provisioner"]),
+            timeout=10,
+            trust_env=False,
+        )
+
+    def definitions_load(self, definitions: Mapping[str, object]) -> None:
+        """Add what is declared to the running node."""
+        with self.management() as client:
+            answer = client.post("/api/definitions", json=dict(definitions))
+        if answer.is_error:
+            raise OperationsError(f"RabbitMQ refused the definitions ({answer.status_code}): {answer.text[:300]}")
+
+    def check(self) -> str | None:
+        """None when a persistent message was confirmed and came back; otherwise what is wrong."""
+        parameters = pika.URLParameters(self.broker_url("jobs", "jobs"))
+        parameters.socket_timeout = parameters.stack_timeout = 4
+        parameters.blocked_connection_timeout = 4
+        try:
+            with pika.BlockingConnection(parameters) as connection:
+                return confirmed_round_trip(connection)
+        except pika.exceptions.ProbableAuthenticationError:
+            return "refuses our login"
+        except (pika.exceptions.AMQPError, OSError) as error:
+            return f"does not answer on port {self.ports['amqp']} ({type(error).__name__})"
+
+
+def confirmed_round_trip(connection: pika.BlockingConnection) -> str | None:
+    """Publish one message with confirmation to a queue of our own and take it back."""
+    channel = connection.channel()
+    channel.confirm_delivery()
+    queue = channel.queue_declare("", exclusive=True).method.queue
+    try:
+        channel.basic_publish("", queue, b"roost", properties=pika.BasicProperties(delivery_mode=2), mandatory=True)
+    except (pika.exceptions.NackError, pika.exceptions.UnroutableError):
+        return "did not confirm a message"
+    _, _, body = channel.basic_get(queue, auto_ack=True)
+    return None if body == b"roost" else "lost a message that it had confirmed"

@@ -1,0 +1,185 @@
+"""RabbitMQ, PostgreSQL and Redis as plain child processes: what tests start, break and end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Protocol, Self
+
+from operations.certificates import certificates_ensure
+from operations.errors import OperationsError
+from operations.leftovers import leftovers_end
+from operations.paths import Paths
+from operations.ports import ports_settle
+from operations.programs import Program
+from operations.secret_files import secrets_read
+from operations.services.postgres import Postgres
+from operations.services.rabbitmq import RabbitMQ
+from operations.services.redis import Redis
+
+StopMode = Literal["smart", "fast", "immediate"]
+
+POSTGRES_SIGNALS: dict[StopMode, signal.Signals] = {
+    "smart": signal.SIGTERM,
+    "fast": signal.SIGINT,
+    "immediate": signal.SIGQUIT,
+}
+
+
+class Service(Protocol):
+    """What the three services have in common."""
+
+    name: str
+
+    def prepare(self) -> None: ...
+
+    def programs(self) -> list[Program]: ...
+
+    def check(self) -> str | None: ...
+
+
+class RunningService:
+    """A service that can be started, ended and killed, as often as a test likes."""
+
+    def __init__(self, service: Service, logs: Path) -> None:
+        self._service = service
+        self._logs = logs
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    @property
+    def pid(self) -> int:
+        """The process number of the server itself."""
+        return self._processes[self._service.name].pid
+
+    def launch(self) -> None:
+        """Start what is not running, without waiting for it."""
+        self._service.prepare()
+        for program in self._service.programs():
+            running = self._processes.get(program.name)
+            if running is not None and running.poll() is None:
+                continue
+            self._processes[program.name] = program_launch(program, logs=self._logs)
+
+    def start(self, *, seconds: float = 60) -> None:
+        """Start what is not running and wait until it answers."""
+        self.launch()
+        self.wait(seconds=seconds)
+
+    def wait(self, *, seconds: float = 60) -> None:
+        def look() -> str | None:
+            process = self._processes[self._service.name]
+            if process.poll() is not None:
+                return f"ended by itself with code {process.returncode}"
+            return self._service.check()
+
+        wait_until(look, seconds=seconds, what=self._service.name, log=self._logs / f"{self._service.name}.log")
+
+    def stop(self, mode: StopMode = "fast", *, seconds: float = 15) -> None:
+        """End it in order; `mode` is PostgreSQL's word and means nothing to the others."""
+        for program in reversed(self._service.programs()):
+            if program.name == "epmd" and mode != "fast":
+                continue
+            is_postgres = program.name == "postgres"
+            how = POSTGRES_SIGNALS[mode] if is_postgres else program.stop_signal
+            self._end(program.name, how, seconds=seconds)
+
+    def kill(self) -> None:
+        """What a power cut does: no goodbye. The children of the server end with it."""
+        self._end(self._service.name, signal.SIGKILL, seconds=10)
+
+    def _end(self, name: str, how: signal.Signals, *, seconds: float) -> None:
+        process = self._processes.pop(name, None)
+        if process is None:
+            return
+        if process.poll() is None:
+            process.send_signal(how)
+            try:
+                process.wait(seconds)
+            except subprocess.TimeoutExpired:
+                process.kill()
+        process.wait()
+
+
+def program_launch(program: Program, *, logs: Path) -> subprocess.Popen[bytes]:
+    """Start one program in a session of its own, its output appended to its log."""
+    logs.mkdir(parents=True, exist_ok=True)
+    with (logs / f"{program.name}.log").open("ab") as log:
+        return subprocess.Popen(
+            program.command,
+            env=dict(program.environment),
+            cwd=program.directory,
+            user=program.user,
+            group=program.user,
+            extra_groups=[] if program.user else None,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def wait_until(look: Callable[[], str | None], *, seconds: float, what: str, log: Path) -> None:
+    """Ask until there is nothing wrong; the last answer is the reason of the refusal."""
+    deadline = time.monotonic() + seconds
+    while (wrong := look()) is not None:
+        if time.monotonic() > deadline or wrong.startswith("ended"):
+            raise OperationsError(f"{what} {wrong}. Its log is {log}.")
+        time.sleep(0.2)
+
+
+class Stack:
+    """The three services of one var directory, without any of our own processes."""
+
+    def __init__(self, var: Path) -> None:
+        self.paths = Paths(Path(var).resolve())
+        self.paths.create()
+        leftovers_end(paths=self.paths)
+        self.ports, _ = ports_settle(paths=self.paths)
+        secrets = secrets_read(folder=self.paths.secrets)
+        self.broker = RabbitMQ(self.paths, self.ports, secrets)
+        self.database = Postgres(self.paths, self.ports, secrets)
+        self.cache = Redis(self.paths, self.ports, secrets)
+        self.rabbitmq = RunningService(self.broker, self.paths.logs)
+        self.postgres = RunningService(self.database, self.paths.logs)
+        self.redis = RunningService(self.cache, self.paths.logs)
+
+    def start(self) -> Self:
+        """Start all three and wait until they answer; the roles and the database are there then."""
+        certificates_ensure(folder=self.paths.tls, hosts=())
+        for service in (self.rabbitmq, self.postgres, self.redis):
+            service.launch()
+        self.redis.wait()
+        self.postgres.wait()
+        self.database.roles_apply()
+        self.rabbitmq.wait()
+        return self
+
+    def stop(self) -> None:
+        """End all three; nothing of this instance is left running."""
+        for service in (self.rabbitmq, self.redis, self.postgres):
+            with contextlib.suppress(OperationsError):
+                service.stop()
+        leftovers_end(paths=self.paths)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+def stack_var_from_environment() -> Path | None:
+    """The var directory of a stack that somebody started for us, if any."""
+    value = os.environ.get("ROOST_TEST_STACK")
+    return Path(value) if value else None
