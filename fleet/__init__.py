@@ -1,0 +1,1 @@
+"""The domain: what Roost knows and decides, without HTTP, broker or clock of its own."""

@@ -1,0 +1,88 @@
+"""Incidents and the notifications that tell people of them."""
+
+from django.db import models
+from django.db.models import Q
+
+from fleet.organizations.models import Organization
+from fleet.stations.models import Station
+
+
+class Incident(models.Model):
+    """Something that is wrong with a station, from when it was noticed until it is over.
+
+        open ──the rule's condition is over──▶ closed
+
+    At most one open incident per station and rule: the partial unique index settles every race.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="incidents")
+    station = models.ForeignKey(Station, on_delete=models.CASCADE, related_name="incidents")
+    rule = models.CharField(max_length=64)
+    #: The state as a sentence with its reason and a next step, as it was when opened, and when closed.
+    sentence = models.TextField()
+    closing_sentence = models.TextField(blank=True)
+    opened_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        """One open incident per station and rule."""
+
+        constraints = [
+            models.UniqueConstraint(fields=["station", "rule"], name="incident_open_once", condition=Q(closed_at=None))
+        ]
+        indexes = [models.Index(fields=["organization", "-opened_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.rule} at station {self.station_id}"
+
+
+class Notification(models.Model):
+    """One message to one person about the opening or the end of one incident.
+
+        pending ──lease──▶ sending ──▶ sent
+           ▲                  │
+           └──transient error─┴──permanent error──▶ failed
+
+    `message_id` is stable: a mail sent twice after a crash is the same mail in the same thread.
+    """
+
+    class Phase(models.TextChoices):
+        """What it tells."""
+
+        OPENED = "opened"
+        CLOSED = "closed"
+
+    class State(models.TextChoices):
+        """Where it stands."""
+
+        PENDING = "pending"
+        SENDING = "sending"
+        SENT = "sent"
+        FAILED = "failed"
+
+    id = models.BigAutoField(primary_key=True)
+    #: Several incidents that began together are told in one message.
+    incidents = models.ManyToManyField(Incident, related_name="notifications")
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE)
+    phase = models.CharField(max_length=8, choices=Phase.choices)
+    channel = models.CharField(max_length=32)
+    recipient = models.CharField(max_length=254)
+    message_id = models.CharField(max_length=128, unique=True)
+    state = models.CharField(max_length=8, choices=State.choices, default=State.PENDING)
+    created_at = models.DateTimeField()
+    #: Not before this moment; while sending: the end of the lease.
+    due_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True)
+    attempts = models.IntegerField(default=0)
+    last_error = models.TextField(blank=True)
+
+    class Meta:
+        """The sender asks for what is due."""
+
+        indexes = [
+            models.Index(fields=["due_at"], name="notification_due", condition=Q(state__in=["pending", "sending"]))
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.phase} to {self.recipient}"

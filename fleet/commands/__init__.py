@@ -1,0 +1,1 @@
+"""Commands to stations: issued, sent, run once or expired, and what became of them."""

@@ -1,0 +1,89 @@
+"""Commands to stations and the steps each has gone through."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from fleet.stations.models import Station
+
+
+class Command(models.Model):
+    """One command for one station. The row is the truth; what lies on the broker is a copy.
+
+        queued ──relay──▶ sent ──station──▶ received ──▶ running ──▶ succeeded | failed
+          │                │                   │            │
+          └────────────────┴──── expired | cancelled | refused (from any open state)
+
+    Moved only by conditional UPDATE on an open state; what comes after a closed state is kept as a step.
+    """
+
+    class State(models.TextChoices):
+        """Where a command stands."""
+
+        QUEUED = "queued"
+        SENT = "sent"
+        RECEIVED = "received"
+        RUNNING = "running"
+        SUCCEEDED = "succeeded"
+        FAILED = "failed"
+        REFUSED = "refused"
+        EXPIRED = "expired"
+        CANCELLED = "cancelled"
+
+    OPEN = (State.QUEUED, State.SENT, State.RECEIVED, State.RUNNING)
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    station = models.ForeignKey(Station, on_delete=models.CASCADE, related_name="commands")
+    name = models.CharField(max_length=64)
+    parameters = models.JSONField(default=dict)
+    state = models.CharField(max_length=16, choices=State.choices, default=State.QUEUED)
+    issued_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
+    #: Person or key, as it was called then.
+    issued_by_name = models.CharField(max_length=150, blank=True)
+    issued_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    #: When the copy on the broker was last made; the sweep makes another when a broker forgot.
+    sent_at = models.DateTimeField(null=True)
+    closed_at = models.DateTimeField(null=True)
+    note = models.CharField(max_length=256, blank=True)
+    result = models.JSONField(default=dict)
+    output = models.TextField(blank=True)
+
+    class Meta:
+        """Lists are per station newest first; sweeps ask for open ones."""
+
+        indexes = [
+            models.Index(fields=["station", "-issued_at"]),
+            models.Index(
+                fields=["expires_at"],
+                name="command_open_expiry",
+                condition=Q(state__in=["queued", "sent", "received", "running"]),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} for {self.station_id}"
+
+
+class CommandStep(models.Model):
+    """One thing that became of a command, in order of arrival. Late words stay here and change nothing."""
+
+    id = models.BigAutoField(primary_key=True)
+    command = models.ForeignKey(Command, on_delete=models.CASCADE, related_name="steps")
+    state = models.CharField(max_length=16, choices=Command.State.choices)
+    #: Station's clock for its own steps, else ours.
+    occurred_at = models.DateTimeField()
+    received_at = models.DateTimeField()
+    #: False: it came after the command was closed, or out of order.
+    is_applied = models.BooleanField(default=True)
+    note = models.CharField(max_length=256, blank=True)
+
+    class Meta:
+        """Oldest first."""
+
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.command_id} {self.state}"

@@ -1,0 +1,94 @@
+"""The outbox, the pulses by which we know our own downtime, and the audit log."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+
+class OutboxMessage(models.Model):
+    """Something to be published, written in the transaction of the change that caused it.
+
+        waiting ──relay publishes, broker confirms──▶ published ──a day later──▶ deleted
+
+    `target` says where: `command` and `event` go to vhost fleet, `job` is a Celery task named by `routing_key`.
+    """
+
+    class Target(models.TextChoices):
+        """Where a message goes."""
+
+        COMMAND = "command"
+        EVENT = "event"
+        JOB = "job"
+
+    id = models.BigAutoField(primary_key=True)
+    target = models.CharField(max_length=16, choices=Target.choices)
+    routing_key = models.CharField(max_length=255)
+    body = models.JSONField()
+    message_id = models.CharField(max_length=128, blank=True)
+    expires_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField()
+    attempts = models.IntegerField(default=0)
+    #: Not before this moment, after a failed attempt.
+    due_at = models.DateTimeField()
+    published_at = models.DateTimeField(null=True)
+    last_error = models.TextField(blank=True)
+
+    class Meta:
+        """Only the waiting rows are indexed: they are few."""
+
+        indexes = [
+            models.Index(fields=["id"], name="outbox_waiting", condition=Q(published_at=None)),
+            models.Index(fields=["published_at"], name="outbox_published", condition=~Q(published_at=None)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.target} {self.routing_key}"
+
+
+class Pulse(models.Model):
+    """The last moment at which a part of Roost was known to work, by name (`ingest`, `canary.tasks` …)."""
+
+    name = models.CharField(max_length=64, primary_key=True)
+    beat_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.name} at {self.beat_at:%Y-%m-%d %H:%M:%S}"
+
+
+class Outage(models.Model):
+    """A time in which Roost itself was not listening. Silence of stations in it is not counted."""
+
+    id = models.BigAutoField(primary_key=True)
+    name = models.CharField(max_length=64)
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField()
+
+    class Meta:
+        """Asked for by time."""
+
+        indexes = [models.Index(fields=["-ended_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.name} down {self.started_at:%Y-%m-%d %H:%M} to {self.ended_at:%H:%M}"
+
+
+class AuditEntry(models.Model):
+    """Who changed what, when. Written by services, never edited."""
+
+    id = models.BigAutoField(primary_key=True)
+    at = models.DateTimeField()
+    #: None: done by Roost itself.
+    actor = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
+    actor_name = models.CharField(max_length=150, blank=True)
+    organization_id = models.BigIntegerField(null=True)
+    action = models.CharField(max_length=64)
+    subject = models.CharField(max_length=200)
+    detail = models.JSONField(default=dict)
+
+    class Meta:
+        """Read newest first within an organization."""
+
+        indexes = [models.Index(fields=["organization_id", "-at"])]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.subject}"

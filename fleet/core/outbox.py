@@ -1,0 +1,56 @@
+"""Asking for something to be published: a row in the caller's own transaction, never a publish from a request."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection
+
+from fleet.core import clock
+from fleet.core.models import OutboxMessage
+
+#: PostgreSQL channel on which the relay hears that a row was committed.
+CHANNEL = "roost_outbox"
+
+
+def outbox_add(
+    *,
+    target: OutboxMessage.Target,
+    routing_key: str,
+    body: dict[str, Any],
+    message_id: str = "",
+    expires_at: datetime | None = None,
+) -> OutboxMessage:
+    """Write one message; the relay hears of it when the transaction commits."""
+    moment = clock.now()
+    row = OutboxMessage.objects.create(
+        target=target,
+        routing_key=routing_key,
+        body=body,
+        message_id=message_id,
+        expires_at=expires_at,
+        created_at=moment,
+        due_at=moment,
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(f"NOTIFY {CHANNEL}")
+    return row
+
+
+def job_ask(name: str, **arguments: Any) -> OutboxMessage:
+    """Ask for a background job by its name (`<domain>.<verb>_<noun>`), with ids as arguments."""
+    return outbox_add(target=OutboxMessage.Target.JOB, routing_key=name, body=arguments)
+
+
+def event_announce(*, organization: str, serial: str, event: str, detail: dict[str, Any]) -> OutboxMessage:
+    """Tell integrations on `fleet.events` that something became so: `<organization>.<serial>.<event>`."""
+    return outbox_add(
+        target=OutboxMessage.Target.EVENT,
+        routing_key=f"{organization}.{serial}.{event}",
+        body={"event": event, "station": serial, "at": clock.now().isoformat(), **detail},
+    )
+
+
+def outbox_prune(*, older_than: timedelta = timedelta(days=1)) -> int:
+    """Delete what was published longer ago than that; return how many rows went."""
+    deleted, _ = OutboxMessage.objects.filter(published_at__lt=clock.now() - older_than).delete()
+    return deleted

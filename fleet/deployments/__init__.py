@@ -1,0 +1,1 @@
+"""Places: sites, and which station stood where from when to when."""

@@ -1,0 +1,1 @@
+"""The stations' own data files, as far as their lines have come home."""

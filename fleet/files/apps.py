@@ -1,0 +1,11 @@
+"""Django's entry for `fleet.files`."""
+
+from django.apps import AppConfig
+
+
+class FilesConfig(AppConfig):
+    """Registers the models of `fleet.files`."""
+
+    name = "fleet.files"
+    label = "files"
+    default_auto_field = "django.db.models.BigAutoField"

@@ -1,0 +1,11 @@
+"""Django's entry for `fleet.ingest`."""
+
+from django.apps import AppConfig
+
+
+class IngestConfig(AppConfig):
+    """Registers the models of `fleet.ingest`."""
+
+    name = "fleet.ingest"
+    label = "ingest"
+    default_auto_field = "django.db.models.BigAutoField"

@@ -1,0 +1,1 @@
+"""Tenants: organizations, who belongs to them in which role, and their API keys."""

@@ -1,0 +1,1 @@
+"""Stations: registration, enrolment, broker credentials and the contact model."""

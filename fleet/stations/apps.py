@@ -1,0 +1,11 @@
+"""Django's entry for `fleet.stations`."""
+
+from django.apps import AppConfig
+
+
+class StationsConfig(AppConfig):
+    """Registers the models of `fleet.stations`."""
+
+    name = "fleet.stations"
+    label = "stations"
+    default_auto_field = "django.db.models.BigAutoField"

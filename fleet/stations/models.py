@@ -1,0 +1,128 @@
+"""Stations, their enrolment tokens and credentials, and how we stand with each: the contact."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from fleet.organizations.models import Organization
+
+
+class Station(models.Model):
+    """A device in the field. Its serial is its name on the broker; it belongs to one organization."""
+
+    id = models.BigAutoField(primary_key=True)
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="stations")
+    serial = models.CharField(max_length=64, unique=True)
+    name = models.CharField(max_length=120, blank=True)
+    notes = models.TextField(blank=True)
+    #: What the operator expects between two contacts, in seconds; used when the station announces nothing.
+    operator_interval_s = models.FloatField(null=True, blank=True)
+    #: Generation of the broker credentials; 0 before the first enrolment.
+    generation = models.IntegerField(default=0)
+    is_in_maintenance = models.BooleanField(default=False)
+    #: Until then the station is known to sleep, and silence is expected.
+    asleep_until = models.DateTimeField(null=True, blank=True)
+    registered_at = models.DateTimeField()
+    retired_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        """The fleet page lists an organization's stations by name."""
+
+        indexes = [models.Index(fields=["organization", "serial"])]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.serial})" if self.name else self.serial
+
+
+class StationContact(models.Model):
+    """When we heard from a station and what it said of itself; one row per station, written by ingest.
+
+        never_seen ──contact──▶ on_time ──late_after──▶ late ──silent_after──▶ silent
+                                   ▲                      │                      │
+                                   └───────contact────────┴───────contact────────┘
+
+    Moved only by conditional UPDATE: contact by ingest, the deadlines by the sweep. Maintenance, sleep by plan
+    and retirement lie over it (on the station) and are not states of the contact.
+    """
+
+    class State(models.TextChoices):
+        """How we stand with the station."""
+
+        NEVER_SEEN = "never_seen"
+        ON_TIME = "on_time"
+        LATE = "late"
+        SILENT = "silent"
+
+    station = models.OneToOneField(Station, on_delete=models.CASCADE, primary_key=True, related_name="contact")
+    state = models.CharField(max_length=16, choices=State.choices, default=State.NEVER_SEEN)
+    #: Server's clock.
+    first_contact_at = models.DateTimeField(null=True)
+    last_contact_at = models.DateTimeField(null=True)
+    #: Seconds until the next contact as the station itself announced, and as learned from its rhythm.
+    announced_interval_s = models.FloatField(null=True)
+    learned_interval_s = models.FloatField(null=True)
+    late_after = models.DateTimeField(null=True)
+    silent_after = models.DateTimeField(null=True)
+    #: What still waits on the station: by its own word (health), in messages and bytes.
+    backlog_messages = models.BigIntegerField(null=True)
+    backlog_bytes = models.BigIntegerField(null=True)
+    #: The newest health message by the station's clock, as sent; and when it was taken and received.
+    health = models.JSONField(default=dict)
+    health_occurred_at = models.DateTimeField(null=True)
+    health_received_at = models.DateTimeField(null=True)
+    #: The newest hello, as sent.
+    hello = models.JSONField(default=dict)
+    hello_received_at = models.DateTimeField(null=True)
+    #: Station's clock minus ours at the last health or hello, in seconds (transit time included).
+    clock_offset_s = models.FloatField(null=True)
+
+    class Meta:
+        """The sweeps ask only for rows whose deadline has passed."""
+
+        indexes = [
+            models.Index(fields=["late_after"], name="contact_late_after", condition=Q(state="on_time")),
+            models.Index(
+                fields=["silent_after"], name="contact_silent_after", condition=Q(state__in=["on_time", "late"])
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.station_id} {self.state}"
+
+
+class EnrolmentToken(models.Model):
+    """A token with which a station fetches its credentials, once, before it expires. Stored as SHA-256."""
+
+    id = models.BigAutoField(primary_key=True)
+    station = models.ForeignKey(Station, on_delete=models.CASCADE, related_name="enrolment_tokens")
+    token_hash = models.CharField(max_length=64, unique=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"token {self.pk} of station {self.station_id}"
+
+
+class Credential(models.Model):
+    """One generation of a station's broker login. The password is known to the station only.
+
+    issued ──▶ revoked     (never back: the next one is a new generation with a new user name)
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    station = models.ForeignKey(Station, on_delete=models.CASCADE, related_name="credentials")
+    generation = models.IntegerField()
+    username = models.CharField(max_length=96, unique=True)
+    hardware = models.JSONField(default=dict)
+    issued_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        """A generation is given out once."""
+
+        constraints = [models.UniqueConstraint(fields=["station", "generation"], name="credential_generation_once")]
+
+    def __str__(self) -> str:
+        return self.username

@@ -1,0 +1,1 @@
+"""Outside systems kept in step with Roost: one adapter each."""

@@ -1,0 +1,1 @@
+"""What stations took: series, readings, detections, positions, events, and the delivery ledger."""

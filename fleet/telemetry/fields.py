@@ -1,0 +1,19 @@
+"""A Django field for PostgreSQL's int8multirange, which holds the received sequence numbers of a stream."""
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+if TYPE_CHECKING:
+    _Field = models.Field[Any, Any]
+else:
+    _Field = models.Field
+
+
+class Int8MultirangeField(_Field):
+    """Ranges of whole numbers as psycopg's `Multirange`; lower bound in, upper bound out."""
+
+    def db_type(self, connection: BaseDatabaseWrapper) -> str:  # noqa: ARG002 - Django's signature
+        """Type of the column."""
+        return "int8multirange"

@@ -1,0 +1,177 @@
+"""Series, readings, detections, positions, station events, and the delivery ledger.
+
+Row tables have composite keys made of what the station itself said, so that a row sent twice is one row. They are
+written by COPY in `fleet.ingest`, not through the ORM.
+"""
+
+from django.db import models
+
+from fleet.stations.models import Station
+from fleet.telemetry.fields import Int8MultirangeField
+
+
+class Suspicion(models.IntegerChoices):
+    """Why a row's own time is not believed, as bits of `flags`. The row is kept and marked."""
+
+    EPOCH = 1, "clock not set (1970 or 2000-01-01)"
+    FUTURE = 2, "ahead of the server's clock"
+    UNSYNCHRONISED = 4, "station clock not synchronised"
+    ANCIENT = 8, "before 2010"
+
+
+class Series(models.Model):
+    """One measured quantity of one station, with its newest value (by the station's clock)."""
+
+    id = models.BigAutoField(primary_key=True)
+    station = models.ForeignKey(Station, on_delete=models.CASCADE, related_name="series")
+    name = models.CharField(max_length=128)
+    unit = models.CharField(max_length=32, blank=True)
+    created_at = models.DateTimeField()
+    last_at = models.DateTimeField(null=True)
+    last_value = models.FloatField(null=True)
+    last_received_at = models.DateTimeField(null=True)
+
+    class Meta:
+        """A name is one series of its station."""
+
+        constraints = [models.UniqueConstraint(fields=["station", "name"], name="series_name_once")]
+
+    def __str__(self) -> str:
+        return f"{self.station_id} {self.name}"
+
+
+class Reading(models.Model):
+    """One value of one series."""
+
+    pk = models.CompositePrimaryKey("series", "occurred_at")
+    series = models.ForeignKey(Series, on_delete=models.CASCADE, db_constraint=False, db_index=False)
+    #: Station's clock; `received_at` is ours.
+    occurred_at = models.DateTimeField()
+    received_at = models.DateTimeField()
+    value = models.FloatField()
+    flags = models.SmallIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.series_id} {self.occurred_at} {self.value}"
+
+
+class Detection(models.Model):
+    """One pulse (`kind` 1) or coded tag (`kind` 2) heard on one port.
+
+    `line` is the line in the station's own file: with time, port and kind it is the row's identity.
+    """
+
+    class Kind(models.IntegerChoices):
+        """What was heard."""
+
+        PULSE = 1
+        TAG = 2
+
+    pk = models.CompositePrimaryKey("station", "occurred_at", "port", "kind", "line")
+    station = models.ForeignKey(Station, on_delete=models.CASCADE, db_constraint=False, db_index=False)
+    occurred_at = models.DateTimeField()
+    port = models.SmallIntegerField()
+    kind = models.SmallIntegerField(choices=Kind.choices)
+    line = models.IntegerField()
+    received_at = models.DateTimeField()
+    #: kHz from the tuned frequency; dB; dB; dB. Tags have a code and the radio's own strength figure instead.
+    freq = models.FloatField(null=True)
+    sig = models.FloatField(null=True)
+    noise = models.FloatField(null=True)
+    snr = models.FloatField(null=True)
+    tag = models.CharField(max_length=64, null=True)  # noqa: DJ001 - a pulse has no tag, which is not an empty tag
+    rssi = models.FloatField(null=True)
+    is_used = models.BooleanField(default=True)
+    flags = models.SmallIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.station_id} {self.occurred_at} port {self.port}"
+
+
+class Position(models.Model):
+    """One GPS fix, or one that was tried and not had (no coordinates)."""
+
+    pk = models.CompositePrimaryKey("station", "occurred_at", "line")
+    station = models.ForeignKey(Station, on_delete=models.CASCADE, db_constraint=False, db_index=False)
+    occurred_at = models.DateTimeField()
+    line = models.IntegerField()
+    received_at = models.DateTimeField()
+    latitude = models.FloatField(null=True)
+    longitude = models.FloatField(null=True)
+    altitude_m = models.FloatField(null=True)
+    flags = models.SmallIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.station_id} {self.occurred_at}"
+
+
+class StationEvent(models.Model):
+    """Something that happened at a station: a clock step, a setting, a radio that stalled."""
+
+    pk = models.CompositePrimaryKey("station", "occurred_at", "name", "line")
+    station = models.ForeignKey(Station, on_delete=models.CASCADE, db_constraint=False, db_index=False)
+    occurred_at = models.DateTimeField()
+    name = models.CharField(max_length=128)
+    line = models.IntegerField()
+    received_at = models.DateTimeField()
+    port = models.SmallIntegerField(null=True)
+    data = models.JSONField(default=dict)
+    flags = models.SmallIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.station_id} {self.name}"
+
+
+class StreamLedger(models.Model):
+    """What has come home of one stream of one station: the proof of delivery.
+
+    A number is in `received` exactly when the rows of its message are committed. Holes below `next_seq` are
+    missing: those from `oldest_seq` up are still on the station, those below it are lost for good.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    station = models.ForeignKey(Station, on_delete=models.CASCADE, related_name="streams")
+    stream = models.CharField(max_length=64)
+    received = Int8MultirangeField()
+    #: By the station's newest word; None until it has said so.
+    oldest_seq = models.BigIntegerField(null=True)
+    next_seq = models.BigIntegerField(null=True)
+    messages = models.BigIntegerField(default=0)
+    #: Messages that came again and were dropped.
+    repeats = models.BigIntegerField(default=0)
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+
+    class Meta:
+        """One row per stream."""
+
+        constraints = [models.UniqueConstraint(fields=["station", "stream"], name="stream_once")]
+
+    def __str__(self) -> str:
+        return f"{self.station_id} {self.stream}"
+
+
+class DetectionCount(models.Model):
+    """Detections per station, hour, port and kind: what plots and the fleet page read instead of the rows."""
+
+    pk = models.CompositePrimaryKey("station", "hour", "port", "kind")
+    station = models.ForeignKey(Station, on_delete=models.CASCADE, db_constraint=False, db_index=False)
+    #: Start of the hour, by the station's clock.
+    hour = models.DateTimeField()
+    port = models.SmallIntegerField()
+    kind = models.SmallIntegerField(choices=Detection.Kind.choices)
+    count = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.station_id} {self.hour} port {self.port}: {self.count}"
+
+
+class UnsequencedCount(models.Model):
+    """Messages without stream and number, per station: taken, but not provable."""
+
+    station = models.OneToOneField(Station, on_delete=models.CASCADE, primary_key=True, related_name="unsequenced")
+    messages = models.BigIntegerField(default=0)
+    last_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.station_id}: {self.messages}"

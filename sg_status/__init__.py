@@ -1,0 +1,1 @@
+"""The door for people: status pages and the live view."""

@@ -1,0 +1,1 @@
+"""The Django project: settings, addresses, ASGI, and the shell of the site."""

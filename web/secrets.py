@@ -1,0 +1,23 @@
+"""Settings from the environment; `<NAME>_FILE` names a file that holds the value instead."""
+
+import os
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+def setting(name: str, default: str | None = None) -> str:
+    """The value of `name`, or of the file that `<name>_FILE` names; a clear error when neither is there."""
+    value, file = os.environ.get(name), os.environ.get(f"{name}_FILE")
+    if value is not None and file is not None:
+        raise ImproperlyConfigured(f"Both {name} and {name}_FILE are set; keep one.")
+    if file is not None:
+        try:
+            return Path(file).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise ImproperlyConfigured(f"{name}_FILE cannot be read: {error}.") from error
+    if value is not None:
+        return value
+    if default is None:
+        raise ImproperlyConfigured(f"{name} is not set. Start Roost with ./roost up, or set it (see docs/reference).")
+    return default

@@ -1,0 +1,194 @@
+"""Django's settings, each read once from `ROOST_*`; secrets also from `<NAME>_FILE`, and never with a default."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import environ
+
+from web.secrets import setting
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+SECRET_KEY = setting("ROOST_SECRET_KEY")
+DEBUG = setting("ROOST_DEBUG", "0") == "1"
+ALLOWED_HOSTS = setting("ROOST_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.postgres",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "django_tables2",
+    "rest_framework",
+    "rest_framework_api_key",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "fleet.core",
+    "fleet.organizations",
+    "fleet.stations",
+    "fleet.deployments",
+    "fleet.telemetry",
+    "fleet.commands",
+    "fleet.files",
+    "fleet.alerts",
+    "fleet.sync",
+    "fleet.ingest",
+    "rest_api",
+    "sg_status",
+    "web",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "web.security.ContentSecurityPolicyMiddleware",
+]
+
+ROOT_URLCONF = "web.urls"
+ASGI_APPLICATION = "web.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "web" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "web.context.site",
+            ],
+        },
+    },
+]
+
+DATABASES = {
+    "default": environ.Env.db_url_config(setting("ROOST_DATABASE_URL"), engine="django.db.backends.postgresql")
+}
+DATABASES["default"]["CONN_MAX_AGE"] = int(setting("ROOST_DATABASE_CONN_MAX_AGE", "60"))
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DATABASES["default"]["OPTIONS"] = {
+    "options": f"-c statement_timeout={setting('ROOST_STATEMENT_TIMEOUT_MS', '15000')} -c lock_timeout=5000 "
+    "-c idle_in_transaction_session_timeout=30000 -c timezone=UTC",
+    "connect_timeout": 5,
+}
+
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": setting("ROOST_REDIS_URL")},
+}
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "/login/"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "/login/"
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+LOCALE_PATHS = [BASE_DIR / "web" / "locale"]
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+STATIC_URL = "/static/"
+STATIC_ROOT = Path(setting("ROOST_STATIC_ROOT", str(BASE_DIR / "var" / "static")))
+STATICFILES_DIRS = [BASE_DIR / "web" / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+MEDIA_ROOT = Path(setting("ROOST_FILES_ROOT", str(BASE_DIR / "var" / "files")))
+
+SITE_URL = setting("ROOST_SITE_URL", "http://localhost:8000").rstrip("/")
+CSRF_TRUSTED_ORIGINS = [SITE_URL]
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = urlsplit(SITE_URL).scheme == "https"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
+
+EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+EMAIL_HOST = setting("ROOST_SMTP_HOST", "localhost")
+EMAIL_PORT = int(setting("ROOST_SMTP_PORT", "25"))
+EMAIL_HOST_USER = setting("ROOST_SMTP_USER", "")
+EMAIL_HOST_PASSWORD = setting("ROOST_SMTP_PASSWORD", "")
+EMAIL_USE_TLS = setting("ROOST_SMTP_TLS", "0") == "1"
+EMAIL_TIMEOUT = 20
+DEFAULT_FROM_EMAIL = setting("ROOST_MAIL_FROM", "Roost <roost@localhost>")
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "rest_api.authentication.ApiKeyAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "rest_api.problems.problem_response",
+    "DEFAULT_THROTTLE_RATES": {"enrolment": setting("ROOST_ENROLMENT_RATE", "20/min")},
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Roost API",
+    "VERSION": "1",
+    "DESCRIPTION": "Stations, what they took, and what they are told. Keys go into `Authorization: Bearer <key>`.",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "OAS_VERSION": "3.1.1",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+}
+
+# What is Roost's own.
+ROOST_REDIS_URL = setting("ROOST_REDIS_URL")
+ROOST_FLEET_BROKER_URL = setting("ROOST_FLEET_BROKER_URL")
+ROOST_COMMAND_BROKER_URL = setting("ROOST_COMMAND_BROKER_URL")
+ROOST_JOBS_BROKER_URL = setting("ROOST_JOBS_BROKER_URL")
+ROOST_MANAGEMENT_URL = setting("ROOST_MANAGEMENT_URL")
+ROOST_MANAGEMENT_USER = setting("ROOST_MANAGEMENT_USER", "provisioner")
+ROOST_MANAGEMENT_PASSWORD = setting("ROOST_MANAGEMENT_PASSWORD")
+ROOST_FLEET_VHOST = setting("ROOST_FLEET_VHOST", "fleet")
+ROOST_STATION_AMQP_HOST = setting("ROOST_STATION_AMQP_HOST", "localhost")
+ROOST_STATION_AMQP_PORT = int(setting("ROOST_STATION_AMQP_PORT", "5671"))
+ROOST_STATION_AMQP_TLS = setting("ROOST_STATION_AMQP_TLS", "1") == "1"
+ROOST_CA_FILE = setting("ROOST_CA_FILE", "")
+#: Port of the live process on this host; empty when a proxy serves /live/ on the site's own address.
+ROOST_LIVE_PORT = setting("ROOST_LIVE_PORT", "")
+ROOST_MOTUS_URL = setting("ROOST_MOTUS_URL", "https://motus.org/api/")
+ROOST_MOTUS_LOGIN = setting("ROOST_MOTUS_LOGIN", "")
+ROOST_MOTUS_PASSWORD = setting("ROOST_MOTUS_PASSWORD", "")
+ROOST_ENROLMENT_TOKEN_LIFE = timedelta(hours=float(setting("ROOST_ENROLMENT_TOKEN_HOURS", "72")))
+#: Silence in intervals: late after so many, silent after so many.
+ROOST_LATE_FACTOR = float(setting("ROOST_LATE_FACTOR", "1.5"))
+ROOST_SILENT_FACTOR = float(setting("ROOST_SILENT_FACTOR", "3"))
+#: Extra time in seconds that stations get to join again after an outage of ours.
+ROOST_RECONNECT_GRACE_S = float(setting("ROOST_RECONNECT_GRACE_S", "330"))
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["console"], "level": os.environ.get("ROOST_LOG_LEVEL", "INFO")},
+    # A request line may hold a query with a secret; whoever needs it asks for it by name.
+    "loggers": {"httpx": {"level": "WARNING"}, "httpcore": {"level": "WARNING"}, "pika": {"level": "WARNING"}},
+}

@@ -1,0 +1,1 @@
+"""The door to broker and clock: Celery application, schedule, tasks, the inbound consumer, the relay."""
