@@ -1,0 +1,23 @@
+"""Refusals about commands."""
+
+from fleet.core.errors import DomainError
+
+
+class CommandUnknown(DomainError):
+    """There is no command of that name."""
+
+
+class CommandNotOpen(DomainError):
+    """The command is closed already."""
+
+
+class CommandNotAllowed(DomainError):
+    """This person may not send this command."""
+
+
+class StationRetired(DomainError):
+    """A retired station takes no commands."""
+
+
+class TooManyWaiting(DomainError):
+    """So many commands wait for this station that no more are taken."""

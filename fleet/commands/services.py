@@ -1,0 +1,220 @@
+"""Issuing, cancelling, expiring and reporting commands. Every move is a conditional UPDATE on an open state."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from fleet.commands.errors import CommandNotAllowed, CommandNotOpen, CommandUnknown, StationRetired, TooManyWaiting
+from fleet.commands.models import Command, CommandStep
+from fleet.core import clock
+from fleet.core.audit import audit_write
+from fleet.core.errors import InvalidInput
+from fleet.core.models import OutboxMessage
+from fleet.core.outbox import outbox_add
+from fleet.organizations.access import Viewer
+from fleet.organizations.models import Membership
+from fleet.stations.models import Station
+from message_queue.contracts.command_status import CommandStatus
+from message_queue.contracts.commands import command_contracts
+from message_queue.errors import CommandRefused
+from message_queue.topology import COMMANDS_WAITING_MOST
+
+State = Command.State
+#: Longest life of a command in seconds: beyond a month nobody remembers why it was sent.
+EXPIRY_MOST_S = 31 * 86_400
+#: A sent command that the station has not answered for so long is published again; its journal runs it once.
+RESEND_AFTER = timedelta(minutes=15)
+
+#: From which states a report of a station moves a command.
+_MOVES: dict[str, tuple[str, ...]] = {
+    State.RECEIVED: (State.QUEUED, State.SENT),
+    State.RUNNING: (State.QUEUED, State.SENT, State.RECEIVED),
+    State.SUCCEEDED: Command.OPEN,
+    State.FAILED: Command.OPEN,
+    State.REFUSED: Command.OPEN,
+    State.EXPIRED: Command.OPEN,
+}
+_CLOSING = frozenset({State.SUCCEEDED, State.FAILED, State.REFUSED, State.EXPIRED, State.CANCELLED})
+
+
+@transaction.atomic
+def command_issue(
+    *, viewer: Viewer, station: Station, name: str, parameters: dict[str, Any], expires_in: int | None = None
+) -> Command:
+    """Write a command and ask the relay to publish it. `expires_in` in seconds; None: the command's own default.
+
+    Raises `CommandUnknown`, `CommandNotAllowed`, `StationRetired`, `TooManyWaiting` or `InvalidInput`.
+    """
+    contract = command_contracts().get(name)
+    if contract is None:
+        known = ", ".join(sorted(command_contracts()))
+        raise CommandUnknown(f"There is no command {name!r}. The commands are: {known}.")
+    if not viewer.may(Membership.Role(contract.role), station.organization_id):
+        raise CommandNotAllowed(f"Sending {name} to {station.serial} takes the role {contract.role} or a higher one.")
+    if station.retired_at is not None:
+        raise StationRetired(f"{station.serial} is retired and takes no commands.")
+    try:
+        contract.parameters_check(parameters)
+    except CommandRefused as error:
+        raise InvalidInput(str(error), field="parameters") from error
+    life = contract.default_expiry if expires_in is None else expires_in
+    if not 1 <= life <= EXPIRY_MOST_S:
+        raise InvalidInput(f"A command lives 1 to {EXPIRY_MOST_S} seconds, not {life}.", field="expires_in")
+    if Command.objects.filter(station=station, state__in=Command.OPEN).count() >= COMMANDS_WAITING_MOST:
+        raise TooManyWaiting(
+            f"{COMMANDS_WAITING_MOST} commands already wait for {station.serial}; cancel some or wait for its contact."
+        )
+    moment = clock.now()
+    command = Command.objects.create(
+        station=station,
+        name=name,
+        parameters=parameters,
+        issued_by=viewer.user,
+        issued_by_name=viewer.name,
+        issued_at=moment,
+        expires_at=moment + timedelta(seconds=life),
+    )
+    CommandStep.objects.create(command=command, state=State.QUEUED, occurred_at=moment, received_at=moment)
+    _publish(command, station.serial)
+    audit_write(
+        actor=viewer.user,
+        organization_id=station.organization_id,
+        action="command.issue",
+        subject=f"{name} for {station.serial}",
+        detail={"command": str(command.id), "parameters": parameters, "by": viewer.name},
+    )
+    return command
+
+
+@transaction.atomic
+def command_cancel(*, viewer: Viewer, command: Command) -> Command:
+    """Close an open command. A station that has it already may still run it; then its word is kept as a step."""
+    contract = command_contracts().get(command.name)
+    role = Membership.Role(contract.role) if contract else Membership.Role.OPERATOR
+    if not viewer.may(role, command.station.organization_id):
+        raise CommandNotAllowed(f"Cancelling this command takes the role {role.value} or a higher one.")
+    moment = clock.now()
+    if not _close(command.id, State.CANCELLED, moment, f"Cancelled by {viewer.name}."):
+        command.refresh_from_db()
+        raise CommandNotOpen(f"This command has {command.state} already; there is nothing to cancel.")
+    OutboxMessage.objects.filter(
+        target=OutboxMessage.Target.COMMAND, message_id=str(command.id), published_at=None
+    ).delete()
+    audit_write(
+        actor=viewer.user,
+        organization_id=command.station.organization_id,
+        action="command.cancel",
+        subject=f"{command.name} for {command.station.serial}",
+        detail={"command": str(command.id), "by": viewer.name},
+    )
+    command.refresh_from_db()
+    return command
+
+
+def command_sent(*, command_id: UUID, moment: datetime) -> None:
+    """The broker has confirmed the command into the station's queue."""
+    with transaction.atomic():
+        moved = Command.objects.filter(id=command_id, state=State.QUEUED).update(state=State.SENT, sent_at=moment)
+        if moved:
+            _step(command_id, State.SENT, moment, moment)
+        else:
+            Command.objects.filter(id=command_id, state__in=Command.OPEN).update(sent_at=moment)
+
+
+def command_report(*, station_id: int, status: CommandStatus, moment: datetime) -> bool:
+    """Take a station's word about one of its commands; False when it is no command of this station.
+
+    The first closing word wins; what comes later or out of order is kept as a step that changed nothing.
+    """
+    command = Command.objects.filter(id=status.command, station_id=station_id).first()
+    if command is None:
+        return False
+    changes: dict[str, Any] = {"state": status.state}
+    if status.state in _CLOSING:
+        changes |= {"closed_at": moment, "note": status.note, "result": status.result, "output": status.output}
+    moved = Command.objects.filter(id=command.id, state__in=_MOVES[status.state]).update(**changes)
+    occurred_at = clock.from_seconds(status.at)
+    repeated = CommandStep.objects.filter(command=command, state=status.state, occurred_at=occurred_at).exists()
+    if moved or not repeated:
+        _step(command.id, status.state, occurred_at, moment, is_applied=bool(moved), note=status.note)
+    return True
+
+
+def commands_expire(*, moment: datetime) -> int:
+    """Close the open commands whose time is over; return how many.
+
+    One that the station has begun is left a while longer: its result may be on the way.
+    """
+    waiting = Command.objects.filter(state__in=(State.QUEUED, State.SENT), expires_at__lt=moment)
+    begun = Command.objects.filter(
+        state__in=(State.RECEIVED, State.RUNNING), expires_at__lt=moment - timedelta(days=1)
+    )
+    closed = 0
+    for command_id in [*waiting.values_list("id", flat=True)[:1000], *begun.values_list("id", flat=True)[:1000]]:
+        with transaction.atomic():
+            closed += _close(command_id, State.EXPIRED, moment, "Its time ran out before the station reported a result.")
+    return closed
+
+
+def commands_resend(*, moment: datetime) -> int:
+    """Publish again what a broker may have lost; the station's journal makes that harmless. Returns how many."""
+    forgotten = Command.objects.filter(
+        state=State.SENT, sent_at__lt=moment - RESEND_AFTER, expires_at__gt=moment
+    ).select_related("station")[:500]
+    count = 0
+    for command in forgotten:
+        with transaction.atomic():
+            claimed = Command.objects.filter(id=command.id, state=State.SENT, sent_at=command.sent_at).update(
+                sent_at=moment
+            )
+            if claimed:
+                _publish(command, command.station.serial)
+                count += 1
+    return count
+
+
+def _publish(command: Command, serial: str) -> None:
+    outbox_add(
+        target=OutboxMessage.Target.COMMAND,
+        routing_key=serial,
+        message_id=str(command.id),
+        expires_at=command.expires_at,
+        body={
+            "id": str(command.id),
+            "station": serial,
+            "name": command.name,
+            "issued_at": command.issued_at.timestamp(),
+            "expires_at": command.expires_at.timestamp(),
+            "parameters": command.parameters,
+        },
+    )
+
+
+def _close(command_id: UUID, state: str, moment: datetime, note: str) -> int:
+    moved = Command.objects.filter(id=command_id, state__in=Command.OPEN).update(
+        state=state, closed_at=moment, note=note
+    )
+    if moved:
+        _step(command_id, state, moment, moment, note=note)
+    return moved
+
+
+def _step(  # noqa: PLR0913 - the columns of a step
+    command_id: UUID,
+    state: str,
+    occurred_at: datetime,
+    received_at: datetime,
+    *,
+    is_applied: bool = True,
+    note: str = "",
+) -> None:
+    CommandStep.objects.create(
+        command_id=command_id,
+        state=state,
+        occurred_at=occurred_at,
+        received_at=received_at,
+        is_applied=is_applied,
+        note=note[:256],
+    )
