@@ -1,0 +1,87 @@
+"""The one place that makes the environment of every process from what lies under var."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from operations.instance import Instance
+
+Login = Literal["site", "worker"]
+
+#: What an operator may set around `./roost up`; his word wins over what is derived here.
+OPERATORS_CHOICE = (
+    "ROOST_ALLOWED_HOSTS",
+    "ROOST_DEBUG",
+    "ROOST_MAIL_FROM",
+    "ROOST_MOTUS_URL",
+    "ROOST_SITE_URL",
+    "ROOST_SMTP_HOST",
+    "ROOST_SMTP_PORT",
+    "ROOST_STATION_AMQP_HOST",
+    "ROOST_STATION_AMQP_PORT",
+)
+
+FLEET_VHOST = "fleet"
+JOBS_VHOST = "jobs"
+
+
+def public_host() -> str:
+    """The name under which stations and browsers call this machine."""
+    return os.environ.get("ROOST_PUBLIC_HOST", "").split(",")[0].strip() or "127.0.0.1"
+
+
+def site_url(instance: Instance) -> str:
+    return os.environ.get("ROOST_SITE_URL") or f"http://{public_host()}:{instance.ports['site']}"
+
+
+def settings_environment(instance: Instance, *, login: Login = "worker") -> dict[str, str]:
+    """The ROOST_* settings, nothing else. `login` says for how long a statement may run."""
+    paths, ports, secrets = instance.paths, instance.ports, instance.secrets
+    settings = {
+        "ROOST_VAR": str(paths.var),
+        "ROOST_SECRET_KEY": secrets["secret_key"],
+        "ROOST_DATABASE_URL": instance.postgres.url(login),
+        "ROOST_REDIS_URL": instance.redis.url(),
+        "ROOST_FLEET_BROKER_URL": instance.rabbitmq.broker_url("ingest", FLEET_VHOST),
+        "ROOST_COMMAND_BROKER_URL": instance.rabbitmq.broker_url("commander", FLEET_VHOST),
+        "ROOST_JOBS_BROKER_URL": instance.rabbitmq.broker_url("jobs", JOBS_VHOST),
+        "ROOST_MANAGEMENT_URL": instance.rabbitmq.management_url,
+        "ROOST_MANAGEMENT_USER": "provisioner",
+        "ROOST_MANAGEMENT_PASSWORD": secrets["broker_provisioner"],
+        "ROOST_FLEET_VHOST": FLEET_VHOST,
+        "ROOST_STATION_AMQP_HOST": public_host(),
+        "ROOST_STATION_AMQP_PORT": str(ports["amqps"]),
+        "ROOST_STATION_AMQP_TLS": "1",
+        "ROOST_CA_FILE": str(paths.tls / "ca.pem"),
+        "ROOST_SITE_URL": site_url(instance),
+        "ROOST_LIVE_PORT": str(ports["live"]),
+        "ROOST_ALLOWED_HOSTS": ",".join(dict.fromkeys(("localhost", "127.0.0.1", public_host()))),
+        "ROOST_DEBUG": "0",
+        "ROOST_SMTP_HOST": "127.0.0.1",
+        "ROOST_SMTP_PORT": str(ports["smtp"]),
+        "ROOST_MAIL_FROM": f"roost@{public_host() if public_host() != '127.0.0.1' else 'localhost'}",
+        "ROOST_STATIC_ROOT": str(paths.static),
+        "ROOST_FILES_ROOT": str(paths.files),
+    }
+    return settings | {name: os.environ[name] for name in OPERATORS_CHOICE if os.environ.get(name)}
+
+
+def process_environment(
+    instance: Instance, *, login: Login = "worker", extra: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """A whole environment for a process of ours; of the caller's own only what any program needs."""
+    scripts = str(Path(sys.executable).parent)
+    inherited = {name: os.environ[name] for name in ("HOME", "TMPDIR", "TZ", "USER") if name in os.environ}
+    return {
+        **inherited,
+        "PATH": os.pathsep.join((scripts, os.environ.get("PATH", os.defpath))),
+        "LANG": "C.UTF-8",
+        "PYTHONUNBUFFERED": "1",
+        "DJANGO_SETTINGS_MODULE": "web.settings",
+        **settings_environment(instance, login=login),
+        **(extra or {}),
+    }

@@ -1,0 +1,199 @@
+"""supervisord, which restarts what dies: its configuration, its start and end, its answers."""
+
+from __future__ import annotations
+
+import configparser
+import getpass
+import os
+import resource
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+import xmlrpc.client
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from supervisor.xmlrpc import SupervisorTransport  # type: ignore[import-untyped]
+
+from operations.errors import OperationsError
+from operations.leftovers import leftovers_end
+from operations.paths import Paths
+from operations.programs import GROUPS, INSTANCE_VARIABLE, Program
+
+#: Files that RabbitMQ may want open; less where the machine allows less.
+WANTED_FILES = 65536
+
+
+@dataclass(frozen=True)
+class State:
+    """What supervisord says of one program."""
+
+    name: str
+    word: str
+    pid: int
+    since_seconds: int
+
+    @property
+    def is_running(self) -> bool:
+        return self.word == "RUNNING"
+
+
+def configuration_write(*, paths: Paths, programs: Iterable[Program]) -> None:
+    """Write supervisord's configuration; it holds secrets, so only its owner may read it."""
+    configuration = configparser.RawConfigParser()
+    configuration["unix_http_server"] = {"file": str(paths.socket("supervisor.sock")), "chmod": "0700"}
+    _, files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    configuration["supervisord"] = {
+        "logfile": str(paths.logs / "supervisord.log"),
+        "logfile_maxbytes": "5MB",
+        "logfile_backups": "1",
+        "pidfile": str(paths.run / "supervisord.pid"),
+        "nodaemon": "true",
+        "silent": "true",
+        "umask": "077",
+        "minfds": str(WANTED_FILES if files == resource.RLIM_INFINITY else min(files, WANTED_FILES)),
+        "directory": str(paths.run),
+    }
+    if os.geteuid() == 0:
+        configuration["supervisord"]["user"] = getpass.getuser()
+    configuration["rpcinterface:supervisor"] = {
+        "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"
+    }
+    programs = list(programs)
+    for program in programs:
+        configuration[f"program:{program.name}"] = program_section(program, paths=paths)
+    for group, priority in GROUPS.items():
+        members = [program.name for program in programs if program.group == group]
+        if members:
+            configuration[f"group:{group}"] = {"programs": ",".join(members), "priority": str(priority)}
+    file = paths.run / "supervisord.conf"
+    file.touch(mode=0o600)
+    with file.open("w") as stream:
+        configuration.write(stream)
+
+
+def program_section(program: Program, *, paths: Paths) -> dict[str, str]:
+    section = {
+        "command": escaped(shlex.join(program.command)),
+        "environment": ",".join(f'{name}="{quotable(value)}"' for name, value in program.environment.items()),
+        "directory": escaped(str(program.directory)),
+        "autostart": "false",
+        "autorestart": "true",
+        "startsecs": "1",
+        # Never given up: a disk that was full or a broker that was away comes back.
+        "startretries": "1000000",
+        "stopsignal": program.stop_signal.name.removeprefix("SIG"),
+        "stopwaitsecs": str(program.stop_seconds),
+        "killasgroup": "true",
+        "redirect_stderr": "true",
+        "stdout_logfile": escaped(str(paths.logs / f"{program.name}.log")),
+        "stdout_logfile_maxbytes": "10MB",
+        "stdout_logfile_backups": "3",
+    }
+    return section | ({"user": program.user} if program.user else {})
+
+
+def escaped(text: str) -> str:
+    """supervisord expands `%(…)s`; a percent sign of ours is doubled."""
+    return text.replace("%", "%%")
+
+
+def quotable(value: str) -> str:
+    if '"' in value or "\n" in value:
+        raise OperationsError(
+            f"An environment value contains a quotation mark or a line break ({value[:20]}…): "
+            "supervisord cannot pass it on; change that setting."
+        )
+    return escaped(value)
+
+
+class Supervisor:
+    """The running supervisord of one instance, asked over its unix socket."""
+
+    def __init__(self, paths: Paths) -> None:
+        self._paths = paths
+
+    @property
+    def _api(self) -> xmlrpc.client.ServerProxy:
+        socket = self._paths.socket("supervisor.sock")
+        transport = SupervisorTransport(None, None, serverurl=f"unix://{socket}")
+        return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
+
+    def is_running(self) -> bool:
+        try:
+            self._api.supervisor.getState()
+        except (OSError, xmlrpc.client.Error):
+            return False
+        return True
+
+    def launch(self, *, tied_to_us: bool) -> subprocess.Popen[bytes]:
+        """Start supervisord in its own session; tied, it ends everything when we die unasked."""
+        command = [sys.executable, "-m", "supervisor.supervisord"]
+        command += ["-c", str(self._paths.run / "supervisord.conf")]
+        setpriv = shutil.which("setpriv")
+        if tied_to_us and setpriv:
+            command = [setpriv, "--pdeathsig", "TERM", *command]
+        process = subprocess.Popen(
+            command,
+            env={
+                "PATH": os.environ.get("PATH", os.defpath),
+                "HOME": os.environ.get("HOME", "/"),
+                INSTANCE_VARIABLE: str(self._paths.var),
+            },
+            cwd=self._paths.run,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + 15
+        while not self.is_running():
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise OperationsError(
+                    f"The supervisor did not start: the reason is at the end of {self._paths.logs / 'supervisord.log'}."
+                )
+            time.sleep(0.05)
+        return process
+
+    def start(self, programs: Iterable[Program]) -> None:
+        """Ask for programs to be started, without waiting; one that runs already is left alone."""
+        for program in programs:
+            try:
+                self._api.supervisor.startProcess(f"{program.group}:{program.name}", False)
+            except xmlrpc.client.Fault as fault:
+                if "ALREADY_STARTED" not in fault.faultString:
+                    raise OperationsError(
+                        f"{program.name} could not be started ({fault.faultString}): "
+                        f"see {self._paths.logs / f'{program.name}.log'}."
+                    ) from fault
+
+    def states(self) -> dict[str, State]:
+        """Every program by name; empty when supervisord is not there."""
+        try:
+            answer = self._api.supervisor.getAllProcessInfo()
+        except (OSError, xmlrpc.client.Error):
+            return {}
+        assert isinstance(answer, list)
+        return {
+            info["name"]: State(
+                name=info["name"],
+                word=info["statename"],
+                pid=info["pid"],
+                since_seconds=info["now"] - info["start"],
+            )
+            for info in answer
+        }
+
+    def end(self, *, seconds: float = 14) -> int:
+        """End everything in order; returns how many processes had to be ended by force afterwards."""
+        try:
+            self._api.supervisor.shutdown()
+        except (OSError, xmlrpc.client.Error):
+            pass
+        else:
+            deadline = time.monotonic() + seconds
+            while self.is_running() and time.monotonic() < deadline:
+                time.sleep(0.1)
+        return leftovers_end(paths=self._paths, seconds=3)
