@@ -1,0 +1,45 @@
+"""Durations and moments the way people say them, for the sentences of the domain."""
+
+from datetime import UTC, datetime
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+#: From here on minutes no longer matter to anybody.
+_DAYS_ONLY_FROM = 14
+
+
+def duration_words(seconds: float) -> str:
+    """A length of time with its two largest units: `45 s`, `3 h 12 min`, `2 d 4 h`, `30 days`."""
+    whole = max(round(seconds), 0)
+    if whole < _MINUTE:
+        return _("%(n)d s") % {"n": whole}
+    if whole < _HOUR:
+        return _("%(n)d min") % {"n": whole // _MINUTE}
+    if whole < _DAY:
+        hours, minutes = whole // _HOUR, whole % _HOUR // _MINUTE
+        text = _("%(n)d h") % {"n": hours}
+        return text + " " + _("%(n)d min") % {"n": minutes} if minutes else text
+    days, hours = whole // _DAY, whole % _DAY // _HOUR
+    if hours and days < _DAYS_ONLY_FROM:
+        return _("%(days)d d %(hours)d h") % {"days": days, "hours": hours}
+    return ngettext("%(n)d day", "%(n)d days", days) % {"n": days}
+
+
+def interval_words(seconds: float) -> str:
+    """A rhythm: `every hour`, `every 6 h`, `every 5 min`."""
+    if round(seconds) == _HOUR:
+        return _("every hour")
+    if round(seconds) == _DAY:
+        return _("every day")
+    if round(seconds) == _MINUTE:
+        return _("every minute")
+    return _("every %(duration)s") % {"duration": duration_words(seconds)}
+
+
+def moment_words(moment: datetime, now: datetime) -> str:
+    """A moment in UTC, with its date unless that is today's: `14:02 UTC`, `2026-11-20 14:02 UTC`."""
+    moment = moment.astimezone(UTC)
+    shape = "%H:%M UTC" if moment.date() == now.astimezone(UTC).date() else "%Y-%m-%d %H:%M UTC"
+    return moment.strftime(shape)

@@ -1,0 +1,151 @@
+"""Asking for stations: lists with state, contact and place, totals by state, and one station by its serial."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db.models import (
+    BigIntegerField,
+    Case,
+    CharField,
+    Count,
+    F,
+    IntegerField,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+    Value,
+    When,
+)
+from django.db.models.expressions import OrderBy
+from django.db.models.functions import Coalesce
+from django.utils.translation import gettext as _
+
+from fleet.core import clock
+from fleet.core.errors import InvalidInput, NotFound
+from fleet.organizations.access import Viewer
+from fleet.stations.models import Credential, Station, StationContact
+
+#: Every state a station can be shown in, those that want somebody first.
+SHOWN_STATES: Final = ("silent", "late", "never_seen", "on_time", "asleep", "maintenance", "retired")
+
+_SORTS: Final = {
+    "state": "state_rank",
+    "serial": "serial",
+    "name": "name",
+    "organization": "organization__name",
+    "site": "site_name",
+    "last_contact": "contact__last_contact_at",
+    "backlog": "contact__backlog_messages",
+    "detections": "detections_today",
+}
+
+
+def station_list(
+    *, viewer: Viewer, search: str = "", state: str = "", organization: str = "", sort: str = ""
+) -> QuerySet[Station]:
+    """The viewer's stations with contact and organization joined, and annotated.
+
+    Annotations: `shown_state`, `state_rank`, `site_name` (of the current deployment, or None) and `detections_today`
+    (since midnight UTC). `state` is one of `SHOWN_STATES`; retired stations come only when asked for. `organization`
+    is a slug. `sort` is a key of the fleet table, with `-` in front for descending; those in need first without it.
+    """
+    moment = clock.now()
+    stations = _annotated(_visible(viewer), moment)
+    if search := search.strip().replace("\x00", ""):
+        place = Q(deployments__period__contains=moment, deployments__site__name__icontains=search)
+        at_place = Station.objects.filter(place).values("pk")
+        stations = stations.filter(Q(serial__icontains=search) | Q(name__icontains=search) | Q(pk__in=at_place))
+    if organization:
+        stations = stations.filter(organization__slug=organization)
+    if state and state not in SHOWN_STATES:
+        raise InvalidInput(
+            _("There is no state %(state)s: use one of %(states)s.")
+            % {"state": repr(state[:40]), "states": ", ".join(SHOWN_STATES)},
+            field="state",
+        )
+    stations = stations.filter(Q(shown_state=state) if state else ~Q(shown_state="retired"))
+    return stations.order_by(*_ordering(sort))
+
+
+def station_totals(*, viewer: Viewer) -> dict[str, int]:
+    """How many of the viewer's stations are in each shown state; every state is there, also with 0."""
+    counted = (
+        _shown(_visible(viewer), clock.now())
+        .order_by()
+        .values(state=F("shown_state"))
+        .annotate(stations=Count("pk"))
+        .values_list("state", "stations")
+    )
+    found: dict[str, int] = dict(counted)
+    return {state: found.get(state, 0) for state in SHOWN_STATES}
+
+
+def station_get(*, viewer: Viewer, serial: str) -> Station:
+    """One station, annotated as in the list; `NotFound` also when it is another organization's."""
+    station = _annotated(_visible(viewer), clock.now()).filter(serial=serial).first() if "\x00" not in serial else None
+    if station is None:
+        raise NotFound(_("There is no station %(serial)s that you may see.") % {"serial": serial[:80]})
+    return station
+
+
+def credential_list(*, station: Station) -> QuerySet[Credential]:
+    """The generations of a station's broker login, newest first."""
+    return Credential.objects.filter(station=station).order_by("-generation")
+
+
+def _visible(viewer: Viewer) -> QuerySet[Station]:
+    stations = Station.objects.all()
+    return stations if viewer.sees_all else stations.filter(organization__in=list(viewer.roles))
+
+
+def _shown(stations: QuerySet[Station], moment: datetime) -> QuerySet[Station]:
+    """Annotate the state that lies on top, as `fleet.stations.sentences.state_shown` decides it for one station."""
+    heard = Q(contact__isnull=False) & ~Q(contact__state=StationContact.State.NEVER_SEEN)
+    return stations.annotate(
+        shown_state=Case(
+            When(retired_at__isnull=False, then=Value("retired")),
+            When(is_in_maintenance=True, then=Value("maintenance")),
+            When(asleep_until__gt=moment, then=Value("asleep")),
+            When(~heard, then=Value("never_seen")),
+            When(Q(contact__state="silent") | Q(contact__silent_after__lte=moment), then=Value("silent")),
+            When(Q(contact__state="late") | Q(contact__late_after__lte=moment), then=Value("late")),
+            default=Value("on_time"),
+            output_field=CharField(),
+        )
+    )
+
+
+def _annotated(stations: QuerySet[Station], moment: datetime) -> QuerySet[Station]:
+    # Subqueries, not joins: they are worked out for the rows of one page only, and rows are never multiplied.
+    itself = Station.objects.filter(pk=OuterRef("pk")).order_by()
+    today = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    heard_today = itself.filter(detectioncount__hour__gte=today, detectioncount__hour__lt=today + timedelta(days=1))
+    counted = heard_today.values("pk").annotate(heard=Sum("detectioncount__count")).values("heard")
+    sites = itself.filter(deployments__period__contains=moment).values("deployments__site__name")
+    ranks = [When(shown_state=state, then=Value(rank)) for rank, state in enumerate(SHOWN_STATES)]
+    return (
+        _shown(stations, moment)
+        .select_related("organization", "contact")
+        .annotate(
+            state_rank=Case(*ranks, default=Value(len(ranks)), output_field=IntegerField()),
+            site_name=Subquery(sites[:1], output_field=CharField()),
+            detections_today=Coalesce(Subquery(counted, output_field=BigIntegerField()), Value(0)),
+        )
+    )
+
+
+def _ordering(sort: str) -> list[str | OrderBy]:
+    key = sort.removeprefix("-")
+    if not key:
+        return ["state_rank", "name", "serial"]
+    if key not in _SORTS:
+        raise InvalidInput(
+            _("Stations cannot be sorted by %(sort)s: use one of %(sorts)s.")
+            % {"sort": repr(key[:40]), "sorts": ", ".join(_SORTS)},
+            field="sort",
+        )
+    column = F(_SORTS[key])
+    ordered = column.desc(nulls_last=True) if sort.startswith("-") else column.asc(nulls_last=True)
+    return [ordered, "serial"]

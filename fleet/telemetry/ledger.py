@@ -1,0 +1,229 @@
+"""The delivery ledger in numbers and sentences: what came home, what is still on the station, what is lost."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from psycopg.types.range import Range
+
+from fleet.stations.models import Station
+from fleet.telemetry.models import UnsequencedCount
+
+#: Streams of replayed files begin so; a station has thousands, and they are told as one line.
+FILE_STREAM_PREFIX = "f1-"
+_RANGES_SHOWN = 20
+_STREAMS_SHOWN = 50
+_RANGES_SPOKEN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Consecutive sequence numbers that are missing: first and last, both among them."""
+
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Missing messages: how many, in how many gaps, and the first of those gaps."""
+
+    messages: int
+    gaps: int
+    first_gaps: Sequence[Gap]
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSummary:
+    """One stream, or all file streams in one line (`streams` says how many; the gaps are not listed then)."""
+
+    stream: str
+    streams: int
+    received: int
+    repeats: int
+    on_station: Missing
+    lost: Missing
+    first_at: datetime
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerSummary:
+    """Everything the ledger knows of one station. `streams` holds the newest; the totals hold all."""
+
+    streams: Sequence[StreamSummary]
+    files: StreamSummary | None
+    stream_count: int
+    received: int
+    repeats: int
+    on_station: int
+    lost: int
+    unsequenced: int
+    sentences: Sequence[str]
+
+
+# Numbers begin at 1. What the station itself no longer holds (below `oldest_seq`) cannot come any more; while it has
+# not said what it holds, nothing is called lost.
+_STREAMS = """
+WITH holes AS (
+    SELECT stream, received, repeats, first_at, last_at, coalesce(oldest_seq, 1) AS oldest,
+           int8multirange(int8range(1, greatest(next_seq, upper(received), 1))) - received AS missing,
+           starts_with(stream, %(files)s) AS is_file
+    FROM telemetry_streamledger WHERE station_id = %(station)s
+), split AS (
+    SELECT *, missing * int8multirange(int8range(oldest, NULL)) AS waiting,
+           missing * int8multirange(int8range(NULL, oldest)) AS lost
+    FROM holes
+), counted AS (
+    SELECT stream, is_file, repeats, first_at, last_at, waiting, lost,
+           (SELECT coalesce(sum(upper(r) - lower(r)), 0)::bigint FROM unnest(received) r) AS received_n,
+           (SELECT coalesce(sum(upper(r) - lower(r)), 0)::bigint FROM unnest(waiting) r) AS waiting_n,
+           (SELECT coalesce(sum(upper(r) - lower(r)), 0)::bigint FROM unnest(lost) r) AS lost_n,
+           (SELECT count(*) FROM unnest(waiting) r) AS waiting_gaps,
+           (SELECT count(*) FROM unnest(lost) r) AS lost_gaps
+    FROM split
+)
+"""
+_LISTED = """
+SELECT stream, 1, received_n, repeats, waiting_n, waiting_gaps,
+       ARRAY(SELECT r FROM unnest(waiting) r LIMIT %(ranges)s),
+       lost_n, lost_gaps, ARRAY(SELECT r FROM unnest(lost) r LIMIT %(ranges)s), first_at, last_at
+FROM counted WHERE NOT is_file ORDER BY last_at DESC, stream LIMIT %(streams)s
+"""
+_FOLDED = """
+SELECT is_file, count(*), sum(received_n)::bigint, sum(repeats)::bigint, sum(waiting_n)::bigint,
+       sum(waiting_gaps)::bigint, sum(lost_n)::bigint, sum(lost_gaps)::bigint, min(first_at), max(last_at)
+FROM counted GROUP BY is_file
+"""
+
+
+def ledger_summary(*, station: Station) -> LedgerSummary:
+    """What came home of a station, with its holes. Two queries, however many streams there are, and one more."""
+    arguments: dict[str, int | str] = {
+        "station": station.pk,
+        "files": FILE_STREAM_PREFIX,
+        "ranges": _RANGES_SHOWN,
+        "streams": _STREAMS_SHOWN,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_STREAMS + _LISTED, arguments)
+        streams = [_stream(row) for row in cursor.fetchall()]
+        cursor.execute(_STREAMS + _FOLDED, arguments)
+        folded = {row[0]: row[1:] for row in cursor.fetchall()}
+    files = _files(folded[True]) if True in folded else None
+    totals = [sum(row[column] for row in folded.values()) for column in (0, 1, 2, 3, 5)]
+    stream_count, received, repeats, on_station, lost = totals
+    unsequenced = UnsequencedCount.objects.filter(station=station).values_list("messages", flat=True).first() or 0
+    everything = [*streams, *([files] if files else [])]
+    return LedgerSummary(
+        streams=streams,
+        files=files,
+        stream_count=stream_count,
+        received=received,
+        repeats=repeats,
+        on_station=on_station,
+        lost=lost,
+        unsequenced=unsequenced,
+        sentences=_sentences(
+            streams=everything,
+            received=received,
+            repeats=repeats,
+            on_station=on_station,
+            lost=lost,
+            unsequenced=unsequenced,
+        ),
+    )
+
+
+def _stream(row: tuple[Any, ...]) -> StreamSummary:
+    stream, streams, received, repeats, waiting, gaps, ranges, lost, lost_gaps, lost_ranges, first_at, last_at = row
+    return StreamSummary(
+        stream=stream,
+        streams=streams,
+        received=received,
+        repeats=repeats,
+        on_station=Missing(waiting, gaps, _gaps(ranges)),
+        lost=Missing(lost, lost_gaps, _gaps(lost_ranges)),
+        first_at=first_at,
+        last_at=last_at,
+    )
+
+
+def _files(row: tuple[Any, ...]) -> StreamSummary:
+    streams, received, repeats, waiting, gaps, lost, lost_gaps, first_at, last_at = row
+    return StreamSummary(
+        stream=FILE_STREAM_PREFIX + "*",
+        streams=streams,
+        received=received,
+        repeats=repeats,
+        on_station=Missing(waiting, gaps, ()),
+        lost=Missing(lost, lost_gaps, ()),
+        first_at=first_at,
+        last_at=last_at,
+    )
+
+
+def _gaps(ranges: Iterable[Range[int]]) -> tuple[Gap, ...]:
+    # Both ends are there: a gap lies between 1 and the next number.
+    return tuple(Gap(r.lower, r.upper - 1) for r in ranges if r.lower is not None and r.upper is not None)
+
+
+def _sentences(  # noqa: PLR0913 - the totals
+    *, streams: Sequence[StreamSummary], received: int, repeats: int, on_station: int, lost: int, unsequenced: int
+) -> tuple[str, ...]:
+    told: list[str] = []
+    if received and not on_station and not lost:
+        told.append(
+            ngettext(
+                "The one numbered message that it sent has come home.",
+                "All %(n)s numbered messages that it sent have come home.",
+                received,
+            )
+            % {"n": f"{received:,}"}
+        )
+    if on_station:
+        told.append(
+            ngettext(
+                "%(n)s message missing%(which)s; it is still on the station and will come with its next contact.",
+                "%(n)s messages missing%(which)s; they are still on the station and will come with its next contact.",
+                on_station,
+            )
+            % {"n": f"{on_station:,}", "which": _spoken([s.on_station for s in streams])}
+        )
+    if lost:
+        told.append(
+            ngettext(
+                "%(n)s message lost for good%(which)s: the station no longer has it.",
+                "%(n)s messages lost for good%(which)s: the station no longer has them.",
+                lost,
+            )
+            % {"n": f"{lost:,}", "which": _spoken([s.lost for s in streams])}
+        )
+    if repeats:
+        told.append(
+            ngettext("%(n)s message came twice and was dropped.", "%(n)s repeats came and were dropped.", repeats)
+            % {"n": f"{repeats:,}"}
+        )
+    if unsequenced:
+        told.append(
+            ngettext(
+                "%(n)s message came without a number: it is kept, but a gap could not be noticed.",
+                "%(n)s messages came without a number: they are kept, but a gap could not be noticed.",
+                unsequenced,
+            )
+            % {"n": f"{unsequenced:,}"}
+        )
+    return tuple(told) or (_("Nothing has come from this station yet."),)
+
+
+def _spoken(missing: Sequence[Missing]) -> str:
+    """The gaps in brackets, when they are few and of one stream; numbers of different streams would mislead."""
+    holed = [entry for entry in missing if entry.messages]
+    if len(holed) != 1 or not holed[0].first_gaps or holed[0].gaps > _RANGES_SPOKEN:
+        return ""
+    spans = (str(g.first) if g.first == g.last else f"{g.first}-{g.last}" for g in holed[0].first_gaps)
+    return f" ({', '.join(spans)})"

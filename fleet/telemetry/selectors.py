@@ -1,0 +1,207 @@
+"""Asking for what came home: series and their readings, detections, positions and events."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.db import connection
+from django.db.models import F, QuerySet, Sum
+from django.utils.translation import gettext as _
+
+from fleet.core.errors import InvalidInput, NotFound
+from fleet.stations.models import Station
+from fleet.telemetry.ledger import Gap, LedgerSummary, Missing, StreamSummary, ledger_summary
+from fleet.telemetry.models import Detection, DetectionCount, Position, Reading, Series, StationEvent, Suspicion
+
+__all__ = [
+    "DetectionCursor",
+    "Gap",
+    "HourCount",
+    "LedgerSummary",
+    "Missing",
+    "Point",
+    "StreamSummary",
+    "detection_list",
+    "detection_total",
+    "detections_per_hour",
+    "event_list",
+    "latest_position",
+    "ledger_summary",
+    "range_check",
+    "readings",
+    "series_get",
+    "series_list",
+    "suspicion_words",
+]
+
+#: Most points or rows that one question is answered with.
+LIMIT_MOST = 5_000
+#: Buckets are counted from here, so that the same width always cuts at the same moments.
+_BUCKET_ORIGIN = datetime(2000, 1, 1, tzinfo=UTC)
+_EVERY_LEAST = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One reading, or the readings of one bucket: their mean, least, greatest, count, and all their flags.
+
+    `at` is the reading's moment by the station's clock, or the bucket's start.
+    """
+
+    at: datetime
+    value: float
+    minimum: float
+    maximum: float
+    count: int
+    flags: int
+
+
+@dataclass(frozen=True, slots=True)
+class HourCount:
+    """Detections of one kind on one port in the hour that begins at `hour`."""
+
+    hour: datetime
+    port: int
+    kind: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class DetectionCursor:
+    """The place of one detection in its station's order: the next page begins after it."""
+
+    occurred_at: datetime
+    port: int
+    kind: int
+    line: int
+
+
+def series_list(*, station: Station) -> QuerySet[Series]:
+    """The station's series with their newest values, by name."""
+    return Series.objects.filter(station=station).order_by("name")
+
+
+def series_get(*, station: Station, name: str) -> Series:
+    """One series of a station by its name."""
+    found = Series.objects.filter(station=station, name=name).first() if "\x00" not in name else None
+    if found is None:
+        raise NotFound(
+            _("The station %(serial)s has no series %(name)s.") % {"serial": station.serial, "name": name[:80]}
+        )
+    return found
+
+
+def readings(  # noqa: PLR0913 - a range, a width, a page
+    *,
+    series: Series,
+    start: datetime,
+    end: datetime,
+    every: timedelta | None = None,
+    limit: int = LIMIT_MOST,
+    after: datetime | None = None,
+) -> list[Point]:
+    """Points from `start` up to `end` (left out), oldest first.
+
+    Without `every` each reading is a point and at most `limit` come, those after `after` when it is given: ask
+    again after the last one for more. With `every` one point stands for each bucket in which there were readings;
+    more buckets than `limit` are refused.
+    """
+    range_check(start=start, end=end)
+    if every is not None:
+        return _readings_binned(series, start, end, every, limit)
+    rows = Reading.objects.filter(series=series, occurred_at__gte=start, occurred_at__lt=end)
+    if after is not None:
+        rows = rows.filter(occurred_at__gt=after)
+    values = rows.order_by("occurred_at").values_list("occurred_at", "value", "flags")[:limit]
+    return [Point(at, value, value, value, 1, flags) for at, value, flags in values]
+
+
+def _readings_binned(series: Series, start: datetime, end: datetime, every: timedelta, limit: int) -> list[Point]:
+    if every < _EVERY_LEAST:
+        raise InvalidInput(_("`every` must be at least one second."), field="every")
+    if (end - start) / every > limit:
+        least = (end - start).total_seconds() / limit
+        raise InvalidInput(
+            _("That would be more than %(limit)d points: make `every` at least %(least)d seconds.")
+            % {"limit": limit, "least": int(least) + 1},
+            field="every",
+        )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT date_bin(make_interval(secs => %s), occurred_at, %s) AS at, avg(value), min(value), max(value), count(*), bit_or(flags) "
+            "FROM telemetry_reading WHERE series_id = %s AND occurred_at >= %s AND occurred_at < %s "
+            "GROUP BY at ORDER BY at",
+            [every.total_seconds(), _BUCKET_ORIGIN, series.pk, start, end],
+        )
+        return [Point(*row) for row in cursor.fetchall()]
+
+
+def detections_per_hour(*, station: Station, start: datetime, end: datetime) -> list[HourCount]:
+    """Counts by hour, port and kind from the roll-up, oldest first."""
+    range_check(start=start, end=end)
+    rows = DetectionCount.objects.filter(station=station, hour__gte=start, hour__lt=end)
+    values = rows.order_by("hour", "port", "kind").values_list("hour", "port", "kind", "count")
+    return [HourCount(*row) for row in values]
+
+
+def detection_total(*, station: Station) -> int:
+    """How many detections of the station are here, from the roll-up."""
+    return DetectionCount.objects.filter(station=station).aggregate(total=Sum("count"))["total"] or 0
+
+
+def detection_list(  # noqa: PLR0913 - a range, three filters, a page
+    *,
+    station: Station,
+    start: datetime,
+    end: datetime,
+    kind: int | None = None,
+    port: int | None = None,
+    tag: str = "",
+    after: DetectionCursor | None = None,
+    limit: int = 100,
+    newest_first: bool = False,
+) -> list[Detection]:
+    """At most `limit` detections from `start` up to `end`, those that follow the cursor when it is given."""
+    range_check(start=start, end=end)
+    rows = Detection.objects.filter(station=station, occurred_at__gte=start, occurred_at__lt=end)
+    if kind is not None:
+        rows = rows.filter(kind=kind)
+    if port is not None:
+        rows = rows.filter(port=port)
+    if tag:
+        rows = rows.filter(tag=tag)
+    if after is not None:
+        place = (station.pk, after.occurred_at, after.port, after.kind, after.line)
+        rows = rows.filter(pk__lt=place) if newest_first else rows.filter(pk__gt=place)
+    order = ("occurred_at", "port", "kind", "line")
+    ordered = rows.order_by(*(f"-{column}" for column in order)) if newest_first else rows.order_by(*order)
+    return list(ordered[:limit])
+
+
+def event_list(*, station: Station, limit: int = 50, before: datetime | None = None) -> list[StationEvent]:
+    """The station's newest events by its own clock, newest first; before a moment when one is given."""
+    rows = StationEvent.objects.filter(station=station)
+    if before is not None:
+        rows = rows.filter(occurred_at__lt=before)
+    return list(rows.order_by("-occurred_at", "-name", "-line")[:limit])
+
+
+def latest_position(*, station: Station) -> Position | None:
+    """The newest fix that has coordinates and a believable time."""
+    return (
+        Position.objects.filter(station=station, latitude__isnull=False, longitude__isnull=False)
+        .annotate(unbelievable=F("flags").bitand(Suspicion.EPOCH | Suspicion.FUTURE))
+        .filter(unbelievable=0)
+        .order_by("-occurred_at")
+        .first()
+    )
+
+
+def suspicion_words(flags: int) -> list[str]:
+    """Why a row's time is not believed, in words; nothing when it is."""
+    return [str(reason.label) for reason in Suspicion if flags & reason.value]
+
+
+def range_check(*, start: datetime, end: datetime) -> None:
+    """Refuse a range that ends before it begins."""
+    if end <= start:
+        raise InvalidInput(_("`to` must be later than `from`."), field="to")
