@@ -22,6 +22,8 @@ class Incident(models.Model):
     #: The state as a sentence with its reason and a next step, as it was when opened, and when closed.
     sentence = models.TextField()
     closing_sentence = models.TextField(blank=True)
+    #: Since when it is so (silence: the last contact), which is earlier than when we noticed.
+    began_at = models.DateTimeField()
     opened_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
 
@@ -41,10 +43,12 @@ class Notification(models.Model):
     """One message to one person about the opening or the end of one incident.
 
         pending ──lease──▶ sending ──▶ sent
-           ▲                  │
-           └──transient error─┴──permanent error──▶ failed
+         │ ▲                  │
+         │ └──transient error─┴──permanent error──▶ failed
+         └──told in another message that waited with it──▶ merged
 
-    `message_id` is stable: a mail sent twice after a crash is the same mail in the same thread.
+    `message_id` is stable: a mail sent twice after a crash is the same mail in the same thread. Moved only by
+    conditional UPDATE; the lease is known by its number (`attempts`).
     """
 
     class Phase(models.TextChoices):
@@ -60,11 +64,13 @@ class Notification(models.Model):
         SENDING = "sending"
         SENT = "sent"
         FAILED = "failed"
+        MERGED = "merged"
 
     id = models.BigAutoField(primary_key=True)
     #: Several incidents that began together are told in one message.
     incidents = models.ManyToManyField(Incident, related_name="notifications")
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE)
+    rule = models.CharField(max_length=64)
     phase = models.CharField(max_length=8, choices=Phase.choices)
     channel = models.CharField(max_length=32)
     recipient = models.CharField(max_length=254)
@@ -76,6 +82,8 @@ class Notification(models.Model):
     sent_at = models.DateTimeField(null=True)
     attempts = models.IntegerField(default=0)
     last_error = models.TextField(blank=True)
+    #: The line broke after the message was handed over: it may have arrived, so what it says is fixed.
+    is_maybe_delivered = models.BooleanField(default=False)
 
     class Meta:
         """The sender asks for what is due."""

@@ -27,8 +27,10 @@ class SyncRun(models.Model):
     finished_at = models.DateTimeField(null=True)
     records = models.IntegerField(default=0)
     changes = models.IntegerField(default=0)
-    #: What went wrong, as a sentence.
+    #: How it went, or what went wrong, as a sentence.
     sentence = models.TextField(blank=True)
+    #: After a failure: the clock asks again not before this moment.
+    not_before = models.DateTimeField(null=True)
 
     class Meta:
         """Read newest first."""
@@ -44,7 +46,7 @@ class ExternalRecord(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     system = models.CharField(max_length=32)
-    #: The outside system's key for this row, and the name by which we match (Motus: the receiver's serial).
+    #: The outside system's key for this row, and the name by which we match, in capitals (Motus: the serial).
     key = models.CharField(max_length=200)
     match_name = models.CharField(max_length=200, db_index=True)
     data = models.JSONField()
@@ -82,15 +84,25 @@ class ExternalLink(models.Model):
 
 
 class ExternalChange(models.Model):
-    """One field of one record that an outside system changed: shown, never taken over in silence."""
+    """One field of one record that an outside system changed: shown, never taken over in silence.
+
+    `field` is the outside system's name of it, or `listed` (it came, went or came back), or `link` (which record
+    is the station's now; `station` is set, and `record` is the new one, or the last one when none is left).
+    """
 
     id = models.BigAutoField(primary_key=True)
     run = models.ForeignKey(SyncRun, on_delete=models.CASCADE, related_name="field_changes")
     record = models.ForeignKey(ExternalRecord, on_delete=models.CASCADE, related_name="changes")
+    station = models.ForeignKey(Station, null=True, on_delete=models.CASCADE, related_name="external_changes")
     field = models.CharField(max_length=64)
     before = models.JSONField(null=True)
     after = models.JSONField(null=True)
     at = models.DateTimeField()
+
+    class Meta:
+        """Read newest first."""
+
+        indexes = [models.Index(fields=["-at"])]
 
     def __str__(self) -> str:
         return f"{self.record_id} {self.field}"
