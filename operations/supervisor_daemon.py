@@ -122,8 +122,11 @@ class Supervisor:
         return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
 
     def is_running(self) -> bool:
+        """Whether supervisord is there, if only to end everything."""
         try:
             self._api.supervisor.getState()
+        except xmlrpc.client.Fault:
+            return True
         except (OSError, xmlrpc.client.Error):
             return False
         return True

@@ -1,0 +1,164 @@
+"""The subcommands of `./roost`: each translates its words into one call."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from operations import checks, domain_commands, health, up
+from operations.errors import OperationsError, WrongUse
+from operations.instance import Instance
+from operations.paths import REPOSITORY, Paths
+from operations.process_table import NAMES
+from operations.settings_env import process_environment
+
+PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+SERVICES = ("rabbitmq", "postgres", "redis", *NAMES)
+
+app = typer.Typer(
+    name="./roost",
+    help="Roost, a fleet server for field stations: this one command runs, tests and looks after it.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.add_typer(domain_commands.station, name="station")
+
+Detach = Annotated[bool, typer.Option("--detach", help="Return once everything works; `./roost down` ends it.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Install missing packages through sudo without asking.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+@app.command("up")
+def up_command(*, detach: Detach = False, yes: Yes = False) -> None:
+    """Start everything on this machine and wait until it works."""
+    raise typer.Exit(up.up(detach=detach, assume_yes=yes))
+
+
+@app.command("down")
+def down_command() -> None:
+    """End everything that `up` or `demo` started, also after a crash."""
+    raise typer.Exit(up.down())
+
+
+@app.command("status")
+def status_command(*, as_json: AsJson = False) -> None:
+    """Check every part for real; exit code 0 only when all of them work."""
+    instance = Instance.load()
+    health.domain_load(instance)
+    report = health.report_make(instance)
+    if as_json:
+        print(json.dumps(report.as_json(), indent=1))
+    else:
+        status_print(report)
+    raise typer.Exit(0 if report.healthy else 1)
+
+
+def status_print(report: health.Report) -> None:
+    """The report for a person."""
+    console = Console(soft_wrap=True, highlight=False)
+    table = Table(box=None, show_header=False)
+    for name, found in report.services.items():
+        table.add_row("[green]✓[/]" if found.healthy else "[red]✗[/]", name, found.detail)
+    console.print(table)
+    for name, url in report.urls.items():
+        console.print(f"{name}: {url}", markup=False)
+    console.print(f"login: {report.admin.username}, password in {report.admin.password_file}", markup=False)
+
+
+@app.command("demo")
+def demo_command(
+    *,
+    stations: Annotated[int, typer.Option(help="How many simulated stations.", min=1, max=5000)] = 12,
+    detach: Detach = False,
+    yes: Yes = False,
+) -> None:
+    """`up`, and an organization with simulated stations: some late, some silent, one with a wrong clock."""
+    raise typer.Exit(up.up(detach=detach, assume_yes=yes, demo_stations=stations))
+
+
+@app.command("test", context_settings=PASS_ON)
+def test_command(
+    context: typer.Context,
+    *,
+    long: Annotated[bool, typer.Option("--long", help="Also the tests that take minutes.")] = False,
+) -> None:
+    """Run every check that CI runs; further words go to pytest."""
+    raise typer.Exit(checks.checks_run(long=long, pytest_arguments=context.args))
+
+
+@app.command("manage", context_settings={**PASS_ON, "help_option_names": []})
+def manage_command(context: typer.Context) -> None:
+    """Django's own commands, with the settings of this instance."""
+    arguments = [] if context.args == ["--help"] else context.args
+    command_become([sys.executable, "manage.py", *arguments])
+
+
+@app.command("simulate", context_settings={**PASS_ON, "help_option_names": []})
+def simulate_command(context: typer.Context) -> None:
+    """A fleet of simulated stations in one process; see `./roost simulate --help`."""
+    command_become([sys.executable, "-m", "station_agent.simulator", *context.args])
+
+
+@app.command("bench", context_settings={**PASS_ON, "help_option_names": []})
+def bench_command(context: typer.Context) -> None:
+    """Measure ingest or latency on this machine; see `./roost bench --help`."""
+    command_become([sys.executable, "-m", "operations.bench", *context.args])
+
+
+@app.command("logs")
+def logs_command(
+    service: Annotated[str | None, typer.Argument(help=f"One of {', '.join(SERVICES)}; all without.")] = None,
+    *,
+    lines: Annotated[int, typer.Option("-n", "--lines", help="How many lines back.", min=0)] = 50,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Stay and show what comes.")] = False,
+) -> None:
+    """Show the ends of the logs."""
+    folder = Paths.from_environment().logs
+    known = sorted(path.stem for path in folder.glob("*.log"))
+    if service is not None and service not in {*known, *SERVICES}:
+        raise WrongUse(f"There is no service {service!r}: choose one of {', '.join(SERVICES)}.")
+    files = [folder / f"{name}.log" for name in ([service] if service else known)]
+    present = [str(path) for path in files if path.exists()]
+    if not present:
+        raise OperationsError(f"There are no logs in {folder} yet: start Roost with `./roost up`.")
+    arguments = ["tail", "-n", str(lines), *(["-F"] if follow else []), *present]
+    os.execvp("tail", arguments)  # noqa: S606 - a list, no shell
+
+
+def command_become(command: list[str]) -> None:
+    """Hand this process over to another command with the settings of this instance."""
+    environment = process_environment(Instance.load(), extra={"ROOST_STATEMENT_TIMEOUT_MS": "0"})
+    # A person sits here: what the terminal says of itself belongs to the command too.
+    environment |= {name: os.environ[name] for name in ("TERM", "COLUMNS", "LINES", "EDITOR") if name in os.environ}
+    sys.stdout.flush()
+    os.chdir(REPOSITORY)
+    os.execve(command[0], command, environment)  # noqa: S606 - a list, no shell
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one subcommand. Wrong use: one sentence and 2; a refusal: one sentence and 1."""
+    try:
+        code = app(arguments, standalone_mode=False, prog_name="./roost")
+    except typer.TyperException as error:
+        print(f"{error.format_message().rstrip('.')}. `./roost --help` lists what there is.", file=sys.stderr)
+        return error.exit_code
+    except OperationsError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    except (typer.Abort, KeyboardInterrupt):
+        return 130
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        folder = Paths.from_environment().var
+        print(f"The disk that holds {folder} is full: make room and start again.", file=sys.stderr)
+        return 1
+    return code if isinstance(code, int) else 0

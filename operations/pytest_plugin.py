@@ -1,0 +1,37 @@
+"""Gives every test process real services before Django reads its settings; see `operations.trial`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from operations.stack import Stack
+from operations.trial import VARIABLE, trial_end, trial_environment, trial_start
+
+STARTED: list[Stack] = []
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests() -> Generator[None]:
+    """Before everybody else, as pytest-django loads the settings in this very hook.
+
+    `./roost test` has started the services; plain pytest starts its own, once for all xdist workers,
+    which inherit the environment of the process that starts them.
+    """
+    if VARIABLE not in os.environ:
+        STARTED.append(trial_start())
+        os.environ[VARIABLE] = str(STARTED[0].paths.var)
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    os.environ.update(trial_environment(Path(os.environ[VARIABLE]), worker=worker))
+    return (yield)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure() -> None:
+    """The process that started the services ends them."""
+    while STARTED:
+        trial_end(STARTED.pop())
+        del os.environ[VARIABLE]

@@ -1,0 +1,62 @@
+"""The private services that tests run on: started fresh, thrown away afterwards, also after a killed run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import psutil
+
+from message_queue import topology
+from operations.instance import Instance
+from operations.leftovers import leftovers_end
+from operations.paths import Paths
+from operations.settings_env import process_environment
+from operations.stack import Stack
+
+#: Names the var directory of the services that a test run shares.
+VARIABLE = "ROOST_TEST_STACK"
+
+
+def trial_start() -> Stack:
+    """Fresh services in a folder named for this process; what dead runs left is cleared first."""
+    folder = Paths.from_environment().var / "test"
+    folder.mkdir(parents=True, exist_ok=True)
+    for earlier in folder.iterdir():
+        if earlier.name.isdigit() and not psutil.pid_exists(int(earlier.name)):
+            trial_clear(earlier)
+    stack = Stack(folder / str(os.getpid()))
+    try:
+        return stack.start()
+    except BaseException:
+        trial_end(stack)
+        raise
+
+
+def trial_end(stack: Stack) -> None:
+    """End the services and throw their data away."""
+    stack.stop()
+    shutil.rmtree(stack.paths.var, ignore_errors=True)
+
+
+def trial_clear(var: Path) -> None:
+    """End what a run that is no more left running, and throw its data away."""
+    leftovers_end(paths=Paths(var.resolve()))
+    shutil.rmtree(var, ignore_errors=True)
+
+
+def trial_environment(var: Path, *, worker: str) -> dict[str, str]:
+    """The settings of one test process: services shared, but vhosts and Redis database of its own."""
+    instance = Instance.load(Paths(var.resolve()))
+    number = int(worker.removeprefix("gw")) + 1 if worker.startswith("gw") else 0
+    fleet, jobs = f"fleet-{worker}", f"jobs-{worker}"
+    instance.rabbitmq.definitions_load(topology.definitions(instance.rabbitmq.users, fleet, jobs))
+    return process_environment(instance) | {
+        "ROOST_FLEET_VHOST": fleet,
+        "ROOST_FLEET_BROKER_URL": instance.rabbitmq.broker_url("ingest", fleet),
+        "ROOST_COMMAND_BROKER_URL": instance.rabbitmq.broker_url("commander", fleet),
+        "ROOST_JOBS_BROKER_URL": instance.rabbitmq.broker_url("jobs", jobs),
+        "ROOST_REDIS_URL": instance.redis.url(number),
+        "ROOST_MAIL_FROM": "roost@localhost",
+    }

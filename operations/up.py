@@ -1,0 +1,216 @@
+"""Brings everything up, waits until it works, and takes it down again without leaving anything behind."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from operations import health, packages, preparation
+from operations.certificates import certificates_ensure, hosts_from_environment
+from operations.display import Display
+from operations.errors import OperationsError
+from operations.instance import Instance, bind_from_environment
+from operations.leftovers import leftovers_end, leftovers_find
+from operations.paths import Paths
+from operations.ports import ports_settle
+from operations.process_table import process_programs
+from operations.programs import Program
+from operations.secret_files import secrets_read
+from operations.stack import Service, wait_until
+from operations.supervisor_daemon import Supervisor, configuration_write
+
+#: RabbitMQ stops taking messages below 1 GB; half a gigabyte more is room for a first day.
+DISK_NEEDED = 1_500_000_000
+HEALTHY_WITHIN_SECONDS = 30.0
+
+
+class Interrupted(Exception):
+    """Ctrl-C, or somebody asked this process to end."""
+
+
+def up(*, detach: bool, assume_yes: bool, demo_stations: int = 0) -> int:
+    """Start everything; in the foreground stay until Ctrl-C. Returns the exit code."""
+    paths = Paths.from_environment()
+    paths.create()
+    display = Display()
+    supervisor = Supervisor(paths)
+    with start_lock(paths) as is_ours:
+        if supervisor.is_running() or not is_ours:
+            display.say("Roost is already up here; `./roost status` tells how it is, `./roost down` ends it.")
+            addresses_say(display, Instance.load(paths))
+            return 0
+        packages.tools_ensure(assume_yes=assume_yes)
+        disk_check(paths)
+        signals_catch()
+        watched: subprocess.Popen[bytes] | None = None
+        try:
+            watched = start(display, paths, supervisor, tied_to_us=not detach)
+            addresses_say(display, Instance.load(paths))
+            if detach:
+                return 0
+            display.say("Ctrl-C ends everything.")
+            watched.wait()
+            display.say("Roost was ended by `./roost down`.")
+        except Interrupted:
+            signals_ignore()
+            display.say("Ending everything …")
+        except BaseException:
+            signals_ignore()
+            supervisor.end()
+            raise
+        supervisor.end()
+        if watched is not None:
+            watched.wait()
+        display.say("Everything has ended.")
+        return 0
+
+
+def down() -> int:
+    """End everything of this instance, also what a crash left over."""
+    paths = Paths.from_environment()
+    supervisor = Supervisor(paths)
+    was_running = supervisor.is_running()
+    forced = supervisor.end() if was_running else leftovers_end(paths=paths)
+    if not was_running and not forced:
+        print("Roost is not running here; there is nothing to end.")
+        return 0
+    if leftovers_find(paths=paths):
+        raise OperationsError(f"Some processes of {paths.var} could not be ended: they belong to another user.")
+    print("Everything has ended." if was_running else f"{forced} processes left by a crash have been ended.")
+    return 0
+
+
+@contextmanager
+def start_lock(paths: Paths) -> Iterator[bool]:
+    """Held while a start is under way, and as long as it stays in the foreground."""
+    with paths.up_lock.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            os.set_inheritable(file.fileno(), False)  # noqa: FBT003 - the system call's own form
+            yield True
+
+
+def disk_check(paths: Paths) -> None:
+    """Refuse to start where the first hour would already fail."""
+    free = shutil.disk_usage(paths.var).free
+    if free < DISK_NEEDED:
+        raise OperationsError(
+            f"The disk that holds {paths.var} has only {free / 1e9:.1f} GB free and Roost needs "
+            f"{DISK_NEEDED / 1e9:.1f} GB: make room, or name a folder on another disk with ROOST_VAR."
+        )
+
+
+def signals_catch() -> None:
+    """Turn the two wishes to end into one exception, raised wherever the start just is."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise Interrupted
+
+    for wish in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(wish, interrupt)
+
+
+def signals_ignore() -> None:
+    """A second Ctrl-C must not leave half of it running."""
+    for wish in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(wish, signal.SIG_IGN)
+
+
+def start(display: Display, paths: Paths, supervisor: Supervisor, *, tied_to_us: bool) -> subprocess.Popen[bytes]:
+    """The way up.
+
+    1. clear what a crash left, settle ports, secrets and certificates
+    2. start the three services under the supervisor
+    3. while the broker boots: database, migrations, static files, the first administrator
+    4. start our processes
+    5. wait until every part works
+    """
+    if leftovers_end(paths=paths):
+        display.say("What an earlier start had left running has been ended.")
+    _, remarks = ports_settle(paths=paths, bind=bind_from_environment())
+    for remark in remarks:
+        display.say(remark)
+    secrets_read(folder=paths.secrets)
+    certificates_ensure(folder=paths.tls, hosts=hosts_from_environment())
+    instance = Instance.load(paths)
+
+    with display:
+        with display.step("Configuration"):
+            for service in services(instance):
+                service.prepare()
+            ground = [program for service in services(instance) for program in service.programs()]
+            processes = process_programs(instance)
+            configuration_write(paths=paths, programs=[*ground, *processes])
+            watched = supervisor.launch(tied_to_us=tied_to_us)
+            supervisor.start(ground)
+        with display.step("Database"):
+            wait_until(instance.postgres.check, seconds=60, what="PostgreSQL", log=paths.logs / "postgres.log")
+            instance.postgres.roles_apply()
+            preparation.database_migrate(instance)
+        with display.step("Pages"):
+            preparation.pages_build(instance)
+        with display.step("Message broker"):
+            wait_until(instance.rabbitmq.check, seconds=90, what="RabbitMQ", log=paths.logs / "rabbitmq.log")
+        supervisor.start(processes)
+        healthy_wait(display, instance, watched, processes)
+    return watched
+
+
+def services(instance: Instance) -> tuple[Service, ...]:
+    """The three servers."""
+    return (instance.rabbitmq, instance.postgres, instance.redis)
+
+
+def healthy_wait(
+    display: Display, instance: Instance, watched: subprocess.Popen[bytes], processes: list[Program]
+) -> None:
+    """Show each part as it begins to work; give up with the names of those that did not."""
+    for process in processes:
+        display.begin(process.name)
+    health.domain_load(instance)
+    deadline = time.monotonic() + HEALTHY_WITHIN_SECONDS
+    done: set[str] = set()
+    while True:
+        report = health.report_make(instance)
+        for name, found in report.services.items():
+            if found.healthy and name not in done:
+                done.add(name)
+                display.finish(name, "works")
+        if report.healthy:
+            return
+        if watched.poll() is not None:
+            raise OperationsError(f"The supervisor has ended: see {instance.paths.logs / 'supervisord.log'}.")
+        if time.monotonic() > deadline:
+            raise OperationsError(
+                " ".join(f"{name} {found.detail}." for name, found in report.services.items() if not found.healthy)
+            )
+        time.sleep(0.5)
+
+
+def addresses_say(display: Display, instance: Instance) -> None:
+    """Where to look, how to log in, where the logs are."""
+    where = health.addresses(instance)
+    password = password_file(instance.paths)
+    display.say(f"Site:      {where['site']}")
+    display.say(f"Login:     admin, password in {password}")
+    display.say(f"Mail:      {where['mail']}")
+    display.say(f"Stations:  {where['amqps']}")
+    display.say(f"Broker:    {where['management']} (user provisioner, {instance.paths.secrets / 'broker_provisioner'})")
+    display.say(f"Jobs:      {where['flower']} (user roost, {instance.paths.secrets / 'flower'})")
+    display.say(f"Logs:      {instance.paths.logs}")
+
+
+def password_file(paths: Paths) -> Path:
+    """Where the first administrator's password lies."""
+    return paths.secrets / "admin_password"

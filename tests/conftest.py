@@ -1,0 +1,32 @@
+"""What every test may ask for: the shared services of this run, or services of its own to break."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from operations.instance import Instance
+from operations.paths import Paths
+from operations.stack import Stack
+from operations.trial import VARIABLE
+
+
+@pytest.fixture(scope="session")
+def stack() -> Instance:
+    """The services that this whole run shares. Never end or kill them: ask for `private_stack`."""
+    return Instance.load(Paths(Path(os.environ[VARIABLE])))
+
+
+@pytest.fixture(scope="module")
+def private_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Stack]]:
+    """Makes services of the test's own, running and free to be killed; ended with the module."""
+    made: list[Stack] = []
+
+    def make() -> Stack:
+        made.append(Stack(tmp_path_factory.mktemp("stack")))
+        return made[-1].start()
+
+    yield make
+    for each in made:
+        each.stop()
