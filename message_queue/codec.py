@@ -9,7 +9,7 @@ import re
 import zlib
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import Any, TypeGuard
 
 import msgspec
 
@@ -133,8 +133,13 @@ def _envelope(properties: Mapping[str, Any], routing_key: str, serial: str) -> E
     )
 
 
+def stream_is_valid(stream: object) -> TypeGuard[str]:
+    """Whether this can name a stream."""
+    return isinstance(stream, str) and _STREAM.match(stream) is not None
+
+
 def _stream_check(stream: object) -> str:
-    if not isinstance(stream, str) or not _STREAM.match(stream):
+    if not stream_is_valid(stream):
         raise MessageRefused("bad-envelope", "Header 'stream' is not 1 to 64 letters, digits and : . _ -")
     return stream
 
@@ -220,4 +225,4 @@ def _station_check(body: Any, serial: str) -> None:
     else:
         return
     if claimed:
-        raise MessageRefused("wrong-sender", f"The body speaks for station {sorted(map(str, claimed))[0]!r}.")
+        raise MessageRefused("wrong-sender", f"The body speaks for station {min(map(str, claimed))!r}.")

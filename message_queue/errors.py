@@ -28,4 +28,11 @@ class CommandRefused(WireError):
 
 
 class PublishFailed(WireError):
-    """The broker did not take a message: unroutable, refused because a queue is full, or no confirm came."""
+    """The broker did not take a message: unroutable, refused because a queue is full, or no confirm came.
+
+    `is_away` tells a broker that cannot be reached from one that refused this message only.
+    """
+
+    def __init__(self, sentence: str, *, is_away: bool) -> None:
+        super().__init__(sentence)
+        self.is_away = is_away

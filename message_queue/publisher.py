@@ -35,7 +35,7 @@ class Publisher:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
-    def publish(  # noqa: PLR0913 - the parts of an AMQP message
+    def publish(
         self,
         *,
         exchange: str,
@@ -61,12 +61,13 @@ class Publisher:
         try:
             self._open().basic_publish(exchange, routing_key, body, properties, mandatory=mandatory)
         except UnroutableError as error:
-            raise PublishFailed(f"No queue takes {routing_key!r} from exchange {exchange!r}.") from error
+            raise PublishFailed(f"No queue takes {routing_key!r} from exchange {exchange!r}.", is_away=False) from error
         except NackError as error:
-            raise PublishFailed(f"The queue for {routing_key!r} is full.") from error
+            raise PublishFailed(f"The queue for {routing_key!r} is full.", is_away=False) from error
         except (AMQPError, OSError) as error:
             self.close()
-            raise PublishFailed(f"The broker did not take the message: {error or type(error).__name__}.") from error
+            reason = str(error) or type(error).__name__
+            raise PublishFailed(f"The broker did not take the message: {reason}.", is_away=True) from error
 
     def idle(self) -> None:
         """Answer heartbeats; call it between messages."""

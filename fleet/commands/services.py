@@ -148,13 +148,13 @@ def commands_expire(*, moment: datetime) -> int:
     One that the station has begun is left a while longer: its result may be on the way.
     """
     waiting = Command.objects.filter(state__in=(State.QUEUED, State.SENT), expires_at__lt=moment)
-    begun = Command.objects.filter(
-        state__in=(State.RECEIVED, State.RUNNING), expires_at__lt=moment - timedelta(days=1)
-    )
+    begun = Command.objects.filter(state__in=(State.RECEIVED, State.RUNNING), expires_at__lt=moment - timedelta(days=1))
     closed = 0
     for command_id in [*waiting.values_list("id", flat=True)[:1000], *begun.values_list("id", flat=True)[:1000]]:
         with transaction.atomic():
-            closed += _close(command_id, State.EXPIRED, moment, "Its time ran out before the station reported a result.")
+            closed += _close(
+                command_id, State.EXPIRED, moment, "Its time ran out before the station reported a result."
+            )
     return closed
 
 
@@ -201,7 +201,7 @@ def _close(command_id: UUID, state: str, moment: datetime, note: str) -> int:
     return moved
 
 
-def _step(  # noqa: PLR0913 - the columns of a step
+def _step(
     command_id: UUID,
     state: str,
     occurred_at: datetime,

@@ -31,10 +31,7 @@ class Deadlines(NamedTuple):
 def interval_of(station: Station, contact: StationContact) -> float:
     """Seconds within which this station is expected: announced, else the operator's, else learned."""
     return (
-        contact.announced_interval_s
-        or station.operator_interval_s
-        or contact.learned_interval_s
-        or UNKNOWN_INTERVAL_S
+        contact.announced_interval_s or station.operator_interval_s or contact.learned_interval_s or UNKNOWN_INTERVAL_S
     )
 
 

@@ -1,5 +1,6 @@
 """`readings`: measured values as a SenML pack (RFC 8428), so that any SenML device can speak to Roost."""
 
+from math import isfinite
 from typing import Annotated
 
 import msgspec
@@ -15,6 +16,10 @@ _NAME = Annotated[str, Meta(max_length=128)]
 STATION_NAME_PREFIX = "urn:roost:"
 #: RFC 8428 §4.5.3: a time below 2**28 is relative to the moment of receipt.
 RELATIVE_BELOW = float(2**28)
+#: The newest version of SenML that is understood (RFC 8428).
+SENML_VERSION = 10
+#: Moments that can be stored, in seconds since 1970: the years 1900 to 5138.
+EARLIEST, LATEST = -2_208_988_800.0, 99_999_999_999.0
 
 _NAME_FIRST = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
 _NAME_ALPHABET = _NAME_FIRST | frozenset("-:./_")
@@ -71,41 +76,66 @@ def name_check(name: str) -> str:
     return name
 
 
+class _Base:
+    """The base values that hold for the records to come (RFC 8428 §4.1)."""
+
+    __slots__ = ("name", "sum", "time", "unit", "value")
+
+    def __init__(self) -> None:
+        self.name, self.unit = "", ""
+        self.time = self.value = self.sum = 0.0
+
+    def update(self, record: SenmlRecord) -> None:
+        """Take over what this record sets."""
+        if record.bver is not None and record.bver > SENML_VERSION:
+            raise MessageRefused(
+                "future-version", f"SenML version {record.bver} is newer than this server knows ({SENML_VERSION})."
+            )
+        if record.bn is not None:
+            self.name = record.bn
+        if record.bt is not None:
+            self.time = record.bt
+        if record.bu is not None:
+            self.unit = record.bu
+        if record.bv is not None:
+            self.value = record.bv
+        if record.bs is not None:
+            self.sum = record.bs
+
+
 def resolve(pack: list[SenmlRecord], received_at: float) -> list[Resolved]:
     """Apply base values and relative times. `received_at` is the server's clock in seconds since 1970 UTC."""
     rows: list[Resolved] = []
-    base_name, base_time, base_unit, base_value, base_sum = "", 0.0, "", 0.0, 0.0
+    base = _Base()
     for record in pack:
-        if record.bver is not None and record.bver > 10:
-            raise MessageRefused("future-version", f"SenML version {record.bver} is newer than this server knows (10).")
-        if record.bn is not None:
-            base_name = record.bn
-        if record.bt is not None:
-            base_time = record.bt
-        if record.bu is not None:
-            base_unit = record.bu
-        if record.bv is not None:
-            base_value = record.bv
-        if record.bs is not None:
-            base_sum = record.bs
-        at = base_time + (record.t or 0.0)
+        base.update(record)
+        at = base.time + (record.t or 0.0)
         if at < RELATIVE_BELOW:
             at += received_at
-        elif at > 99_999_999_999.0:
+        if not EARLIEST <= at <= LATEST:
             raise MessageRefused("bad-time", f"The time {at!r} is no moment that can be stored.")
-        unit = record.u if record.u is not None else base_unit
-        if record.v is not None:
-            rows.append(Resolved(name_check(_joined(base_name, record.n)), at, record.v + base_value, unit))
+        name = _joined(base.name, record.n)
+        unit = record.u if record.u is not None else base.unit
+        if record.v is not None or (record.bv is not None and _has_no_value(record)):
+            rows.append(Resolved(name_check(name), at, _sum(record.v or 0.0, base.value), unit))
         elif record.vb is not None:
-            rows.append(Resolved(name_check(_joined(base_name, record.n)), at, float(record.vb), unit))
+            rows.append(Resolved(name_check(name), at, float(record.vb), unit))
         elif record.vs is not None or record.vd is not None:
-            text = record.vs if record.vs is not None else record.vd
-            rows.append(Resolved(name_check(_joined(base_name, record.n)), at, 0.0, unit, text))
+            rows.append(Resolved(name_check(name), at, 0.0, unit, record.vs if record.vs is not None else record.vd))
         elif record.s is not None:
-            rows.append(Resolved(name_check(_joined(base_name, record.n) + ":sum"), at, record.s + base_sum, unit))
-        elif record.bv is not None:
-            rows.append(Resolved(name_check(_joined(base_name, record.n)), at, base_value, unit))
+            rows.append(Resolved(name_check(name + ":sum"), at, _sum(record.s, base.sum), unit))
     return rows
+
+
+def _has_no_value(record: SenmlRecord) -> bool:
+    return record.vb is None and record.vs is None and record.vd is None and record.s is None
+
+
+def _sum(value: float, base: float) -> float:
+    total = value + base
+    if base and not isfinite(total):
+        raise MessageRefused("bad-fields", "A value and its base value add up to more than a number can hold.")
+    return total
 
 
 def _joined(base: str, name: str | None) -> str:

@@ -1,0 +1,71 @@
+"""What one batch of messages amounts to, before it is written."""
+
+from datetime import datetime
+
+from fleet.core import clock
+from fleet.ingest.delivery import StationRef
+from fleet.ingest.tables import DETECTIONS, EVENTS, POSITIONS, READINGS, Sink, pg_time
+from fleet.telemetry.models import Suspicion
+from message_queue.contracts.command_status import CommandStatus
+from message_queue.contracts.health import Health
+from message_queue.contracts.hello import Hello
+
+_YEAR_S = 366 * 86_400
+_Y2000_S = 946_684_800.0
+_Y2010_S = 1_262_304_000.0
+#: A station's clock may run ahead of ours by this many seconds before its rows are marked.
+AHEAD_S = 300.0
+#: Bits of `flags` with which a row may not become a series' newest value.
+NOT_NEWEST = Suspicion.EPOCH | Suspicion.FUTURE
+
+
+class Batch:
+    """Rows and facts of the messages taken together, in order of arrival. Handlers add; the pipeline writes."""
+
+    def __init__(self, moment: datetime) -> None:
+        self.moment = moment
+        #: Server's clock in seconds since 1970, and as PostgreSQL's microseconds.
+        self.received_at = moment.timestamp()
+        self.received = pg_time(self.received_at)
+        self.readings = Sink(READINGS)
+        self.detections = Sink(DETECTIONS)
+        self.positions = Sink(POSITIONS)
+        self.events = Sink(EVENTS)
+        #: Newest believable value by series id: (time as `pg_time`, value).
+        self.newest: dict[int, tuple[int, float]] = {}
+        #: Detections by (station id, start of hour as `pg_time`, port, kind).
+        self.hours: dict[tuple[int, int, int, int], int] = {}
+        #: Lines by (station id, file name).
+        self.files: dict[tuple[int, str], int] = {}
+        self.health: dict[int, Health] = {}
+        self.hello: dict[int, Hello] = {}
+        self.command_statuses: list[tuple[StationRef, CommandStatus]] = []
+        #: Seconds until the next contact, as announced in this batch, by station id.
+        self.announced: dict[int, float] = {}
+        self._latest_believable = self.received_at + AHEAD_S
+
+    def sinks(self) -> tuple[Sink, ...]:
+        """All row tables."""
+        return (self.readings, self.detections, self.positions, self.events)
+
+    def suspicion(self, at: float, clock_code: str = "") -> int:
+        """Bits that say why a station's time is not believed; 0 when it is."""
+        flags = Suspicion.UNSYNCHRONISED.value if clock_code == "P" else 0
+        if _Y2010_S <= at <= self._latest_believable:
+            return flags
+        if at > self._latest_believable:
+            return flags | Suspicion.FUTURE.value
+        if at < _YEAR_S or _Y2000_S - 86_400 <= at < _Y2000_S + _YEAR_S:
+            return flags | Suspicion.EPOCH.value
+        return flags | Suspicion.ANCIENT.value
+
+    def file_lines(self, station: StationRef, name: str, lines: int) -> None:
+        """Count lines that came from one of the station's own files."""
+        if name:
+            key = (station.id, name)
+            self.files[key] = self.files.get(key, 0) + lines
+
+
+def moment_of(seconds: float) -> datetime:
+    """A station's time as a moment; kept inside what Python and PostgreSQL both can hold."""
+    return clock.from_seconds(min(max(seconds, -2_208_988_800.0), 99_999_999_999.0))

@@ -1,0 +1,43 @@
+"""A message as the broker delivered it, and as it looks once its station and body are known."""
+
+from typing import Any
+
+import msgspec
+
+from message_queue.codec import Decoded
+
+
+class Delivery(msgspec.Struct, gc=False):
+    """One raw delivery. `properties` are AMQP's by name, headers under `application_headers`; nothing is trusted."""
+
+    exchange: str
+    routing_key: str
+    properties: dict[str, Any]
+    body: bytes
+
+
+class StationRef(msgspec.Struct, frozen=True, gc=False):
+    """What ingest needs to know of a station."""
+
+    id: int
+    organization_id: int
+    serial: str
+
+
+class Arrival(msgspec.Struct, gc=False):
+    """A delivery whose station is known and whose body was taken."""
+
+    delivery: Delivery
+    station: StationRef
+    message: Decoded
+
+
+class Refusal(msgspec.Struct, gc=False):
+    """A delivery that goes to quarantine: one word and one sentence say why."""
+
+    delivery: Delivery
+    station: StationRef | None
+    reason: str
+    sentence: str
+    #: Its number stands in the ledger already.
+    is_counted: bool = False

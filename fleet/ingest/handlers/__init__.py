@@ -1,0 +1,28 @@
+"""What becomes of each message kind. One kind is one file in this folder; the folder is the registry.
+
+A file defines `KIND` and `handle(arrival, batch, series)`, which adds rows and facts to the batch and touches
+nothing else. It may raise `MessageRefused`, as long as it has added nothing yet.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+
+from fleet.ingest.batch import Batch
+from fleet.ingest.delivery import Arrival
+from fleet.ingest.series import SeriesBook
+
+Handle = Callable[[Arrival, Batch, SeriesBook], None]
+
+
+@cache
+def handlers() -> dict[str, Handle]:
+    """All handlers by kind, read once from this folder."""
+    found: dict[str, Handle] = {}
+    for module_info in sorted(iter_modules(__path__), key=lambda m: m.name):
+        module = import_module(f"{__name__}.{module_info.name}")
+        if module.KIND in found:
+            raise RuntimeError(f"Two handlers are for {module.KIND!r}: rename one in fleet/ingest/handlers.")
+        found[module.KIND] = module.handle
+    return found

@@ -1,0 +1,12 @@
+"""What became of a command: handed to the commands' own state machine when the batch is written."""
+
+from fleet.ingest.batch import Batch
+from fleet.ingest.delivery import Arrival
+from fleet.ingest.series import SeriesBook
+
+KIND = "command_status"
+
+
+def handle(arrival: Arrival, batch: Batch, series: SeriesBook) -> None:  # noqa: ARG001 - the signature of handlers
+    """Keep it in order of arrival."""
+    batch.command_statuses.append((arrival.station, arrival.message.body))

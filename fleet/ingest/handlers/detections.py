@@ -1,0 +1,48 @@
+"""Pulses and tags: one row each, and a count per hour and port."""
+
+from collections.abc import Sequence
+from itertools import repeat
+
+from fleet.ingest.batch import Batch
+from fleet.ingest.delivery import Arrival
+from fleet.ingest.series import SeriesBook
+from fleet.ingest.tables import detection_row, pg_time
+from fleet.telemetry.models import Detection
+from message_queue.contracts.detections import Detections
+
+KIND = "detections"
+
+_HOUR = 3_600 * 1_000_000
+
+
+def handle(arrival: Arrival, batch: Batch, series: SeriesBook) -> None:  # noqa: ARG001 - the signature of handlers
+    """Add one row per position of the columns."""
+    body: Detections = arrival.message.body
+    station_id, received, rows, hours = arrival.station.id, batch.received, len(body.t), batch.hours
+    kind = Detection.Kind.TAG.value if body.what == "tag" else Detection.Kind.PULSE.value
+    add = batch.detections.rows.append
+    figures = zip(*(_column(c, rows) for c in (body.freq, body.sig, body.noise, body.snr, body.rssi)), strict=True)
+    ports = body.port if isinstance(body.port, list) else repeat(body.port, rows)
+    tags = body.tag or repeat(None, rows)
+    used = body.used or repeat(True, rows)
+    for t, port, line, five, tag, is_used in zip(
+        body.t, ports, lines_of(body.line, rows), figures, tags, used, strict=True
+    ):
+        seconds = body.bt + t
+        at = pg_time(seconds)
+        flags = batch.suspicion(seconds, body.clock)
+        add(detection_row(station_id, at, port, kind, line, received, five, tag, is_used, flags))
+        hour = (station_id, at - at % _HOUR, port, kind)
+        hours[hour] = hours.get(hour, 0) + 1
+    batch.file_lines(arrival.station, body.file, rows)
+
+
+def lines_of(line: list[int], rows: int) -> Sequence[int]:
+    """The line of each row: as given, or following on from the only one given, or 0 for all."""
+    if len(line) == rows:
+        return line
+    return range(line[0], line[0] + rows) if line else [0] * rows
+
+
+def _column(values: list[float | None], rows: int) -> Sequence[float | None]:
+    return values or [None] * rows

@@ -1,0 +1,120 @@
+"""Quarantine: keeping what cannot be taken, and what people do with it."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from fleet.core.audit import audit_write
+from fleet.core.errors import DomainError, NotFound
+from fleet.ingest.delivery import Delivery, Refusal
+from fleet.ingest.models import QuarantinedMessage
+from fleet.organizations.access import Viewer
+from fleet.organizations.models import Membership
+
+State = QuarantinedMessage.State
+#: A header or property is kept to this length, and so many of them.
+_VALUE_MOST, _VALUES_MOST = 300, 64
+
+
+class NotHeld(DomainError):
+    """The message is no longer in quarantine."""
+
+
+def quarantine_write(refusals: Iterable[Refusal], moment: datetime) -> int:
+    """Keep these messages whole with their reasons, in the caller's transaction; return how many."""
+    rows = [_row(refusal, moment) for refusal in refusals]
+    QuarantinedMessage.objects.bulk_create(rows)
+    return len(rows)
+
+
+def quarantine_list(
+    *, viewer: Viewer, station: str = "", reason: str = "", state: str = State.HELD
+) -> QuerySet[QuarantinedMessage]:
+    """Messages of the viewer's stations, newest first; those of no known station only for system administrators."""
+    rows = QuarantinedMessage.objects.select_related("station").defer("body").order_by("-received_at", "-id")
+    if not viewer.sees_all:
+        rows = rows.filter(station__organization_id__in=viewer.organization_ids())
+    if station:
+        rows = rows.filter(station__serial=station)
+    if reason:
+        rows = rows.filter(reason=reason)
+    return rows.filter(state=state) if state else rows
+
+
+def quarantine_get(*, viewer: Viewer, message_id: int) -> QuarantinedMessage:
+    """One message that this viewer may see, with its body, or `NotFound`."""
+    rows = QuarantinedMessage.objects.select_related("station").filter(id=message_id)
+    if not viewer.sees_all:
+        rows = rows.filter(station__organization_id__in=viewer.organization_ids())
+    message = rows.first()
+    if message is None:
+        raise NotFound(f"There is no message {message_id} in quarantine.")
+    return message
+
+
+@transaction.atomic
+def quarantine_discard(*, viewer: Viewer, message: QuarantinedMessage) -> None:
+    """Give a message up. It stays readable, marked as discarded."""
+    _claim(viewer, message, State.DISCARDED, "quarantine.discard")
+
+
+@transaction.atomic
+def quarantine_release(*, viewer: Viewer, message: QuarantinedMessage) -> Delivery:
+    """Mark a message as replayed and return the delivery that it was, for the pipeline to try again."""
+    _claim(viewer, message, State.REPLAYED, "quarantine.replay")
+    return Delivery(message.exchange, message.routing_key, dict(message.properties), bytes(message.body))
+
+
+def _claim(viewer: Viewer, message: QuarantinedMessage, state: str, action: str) -> None:
+    organization_id = message.station.organization_id if message.station else None
+    if not viewer.sees_all and (organization_id is None or not viewer.may(Membership.Role.OPERATOR, organization_id)):
+        raise DomainError("Deciding about a message in quarantine takes the role operator or a higher one.")
+    moved = QuarantinedMessage.objects.filter(id=message.id, state=State.HELD).update(state=state)
+    if not moved:
+        raise NotHeld("Somebody else has replayed or discarded this message already.")
+    audit_write(
+        actor=viewer.user,
+        organization_id=organization_id,
+        action=action,
+        subject=f"message {message.id} ({message.reason})",
+        detail={"by": viewer.name},
+    )
+
+
+def _row(refusal: Refusal, moment: datetime) -> QuarantinedMessage:
+    delivery = refusal.delivery
+    fields = delivery.properties.get("application_headers") or {}
+    stream, seq = fields.get("stream"), fields.get("seq")
+    is_sequenced = isinstance(stream, str) and type(seq) is int and 0 < seq < 2**63
+    return QuarantinedMessage(
+        station_id=refusal.station.id if refusal.station else None,
+        exchange=_text(delivery.exchange)[:128],
+        routing_key=_text(delivery.routing_key)[:255],
+        reason=refusal.reason[:32],
+        sentence=_text(refusal.sentence)[:2000],
+        properties=_readable(delivery.properties),
+        body=delivery.body,
+        body_bytes=len(delivery.body),
+        stream=_text(stream)[:64] if is_sequenced else "",
+        seq=seq if is_sequenced else None,
+        received_at=moment,
+    )
+
+
+def _readable(value: Any, depth: int = 0) -> Any:
+    """AMQP properties as JSON that PostgreSQL holds: no NUL, no depth, no length without end."""
+    if isinstance(value, dict) and depth < 3:
+        return {_text(k)[:_VALUE_MOST]: _readable(v, depth + 1) for k, v in list(value.items())[:_VALUES_MOST]}
+    if isinstance(value, list) and depth < 3:
+        return [_readable(v, depth + 1) for v in value[:_VALUES_MOST]]
+    if value is None or isinstance(value, bool) or (isinstance(value, int) and abs(value) < 2**63):
+        return value
+    return _text(value)[:_VALUE_MOST]
+
+
+def _text(value: object) -> str:
+    raw = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    return raw.replace("\x00", "\\0").encode("utf-8", "backslashreplace").decode()

@@ -1,0 +1,157 @@
+"""The row tables as PostgreSQL's binary COPY wants them, and how rows get in.
+
+Format: https://www.postgresql.org/docs/15/sql-copy.html "Binary Format". A row is a count of fields, then each
+field's length and bytes; a timestamp is microseconds since 2000-01-01 UTC.
+"""
+
+from dataclasses import dataclass, field
+from struct import Struct
+
+from django.db import connection, transaction
+from psycopg.errors import UniqueViolation
+
+#: 2000-01-01 UTC in seconds since 1970.
+PG_EPOCH_S = 946_684_800
+_HEADER = b"PGCOPY\n\xff\r\n\x00" + b"\x00" * 8
+_TRAILER = b"\xff\xff"
+_NULL = b"\xff\xff\xff\xff"
+_FLOAT = Struct(">id").pack
+_SHORT = Struct(">ih").pack
+_READING = Struct(">hiqiqiqidih").pack
+_DETECTION = Struct(">hiqiqihihiiiq").pack
+_POSITION = Struct(">hiqiqiiiq").pack
+_EVENT_HEAD = Struct(">hiqiq").pack
+_INT = Struct(">ii").pack
+_BIG = Struct(">iq").pack
+
+
+@dataclass(frozen=True, slots=True)
+class CopyTable:
+    """One row table: its name and columns in the order in which rows are packed."""
+
+    name: str
+    columns: tuple[str, ...]
+
+    @property
+    def copy_sql(self) -> str:
+        """COPY straight into the table."""
+        return f"COPY {self.name} ({', '.join(self.columns)}) FROM STDIN (FORMAT BINARY)"
+
+    @property
+    def stage(self) -> str:
+        """Name of the temporary table of the staged way."""
+        return f"stage_{self.name}"
+
+
+READINGS = CopyTable("telemetry_reading", ("series_id", "occurred_at", "received_at", "value", "flags"))
+DETECTIONS = CopyTable(
+    "telemetry_detection",
+    (
+        *("station_id", "occurred_at", "port", "kind", "line", "received_at"),
+        *("freq", "sig", "noise", "snr", "rssi", "tag", "is_used", "flags"),
+    ),
+)
+POSITIONS = CopyTable(
+    "telemetry_position",
+    ("station_id", "occurred_at", "line", "received_at", "latitude", "longitude", "altitude_m", "flags"),
+)
+EVENTS = CopyTable(
+    "telemetry_stationevent",
+    ("station_id", "occurred_at", "name", "line", "received_at", "port", "data", "flags"),
+)
+
+
+def pg_time(seconds: float) -> int:
+    """Seconds since 1970 as PostgreSQL's microseconds since 2000."""
+    return round(seconds * 1e6) - PG_EPOCH_S * 1_000_000
+
+
+def reading_row(series_id: int, occurred: int, received: int, value: float, flags: int) -> bytes:
+    """A row of `READINGS`; times are `pg_time`."""
+    return _READING(5, 8, series_id, 8, occurred, 8, received, 8, value, 2, flags)
+
+
+def detection_row(
+    station_id: int,
+    occurred: int,
+    port: int,
+    kind: int,
+    line: int,
+    received: int,
+    figures: tuple[float | None, float | None, float | None, float | None, float | None],
+    tag: str | None,
+    is_used: bool,  # noqa: FBT001 - a column
+    flags: int,
+) -> bytes:
+    """A row of `DETECTIONS`; `figures` are freq, sig, noise, snr, rssi."""
+    head = _DETECTION(14, 8, station_id, 8, occurred, 2, port, 2, kind, 4, line, 8, received)
+    numbers = b"".join([_NULL if figure is None else _FLOAT(8, figure) for figure in figures])
+    used = b"\x00\x00\x00\x01\x01" if is_used else b"\x00\x00\x00\x01\x00"
+    return head + numbers + (_NULL if tag is None else _text(tag)) + used + _SHORT(2, flags)
+
+
+def position_row(
+    station_id: int,
+    occurred: int,
+    line: int,
+    received: int,
+    place: tuple[float | None, float | None, float | None],
+    flags: int,
+) -> bytes:
+    """A row of `POSITIONS`; `place` is latitude, longitude, altitude."""
+    head = _POSITION(8, 8, station_id, 8, occurred, 4, line, 8, received)
+    return head + b"".join([_NULL if p is None else _FLOAT(8, p) for p in place]) + _SHORT(2, flags)
+
+
+def event_row(
+    station_id: int, occurred: int, name: str, line: int, received: int, port: int | None, data: bytes, flags: int
+) -> bytes:
+    """A row of `EVENTS`; `data` is JSON."""
+    head = _EVENT_HEAD(8, 8, station_id, 8, occurred) + _text(name) + _INT(4, line) + _BIG(8, received)
+    # jsonb's binary form is a version byte before the text.
+    json = (len(data) + 1).to_bytes(4, "big") + b"\x01" + data
+    return head + (_NULL if port is None else _SHORT(2, port)) + json + _SHORT(2, flags)
+
+
+def _text(value: str) -> bytes:
+    raw = value.encode()
+    return len(raw).to_bytes(4, "big") + raw
+
+
+@dataclass(slots=True)
+class Sink:
+    """Rows of one table waiting for their COPY. `is_staged` where some may be in the table already."""
+
+    table: CopyTable
+    rows: list[bytes] = field(default_factory=list)
+    is_staged: bool = False
+
+    def write(self) -> bool:
+        """Write the rows. True: all were new and went straight in; False: the staged way dropped repeats.
+
+        The staged way leaves what it inserted in a temporary table `<stage>_new` until the commit.
+        """
+        payload = _HEADER + b"".join(self.rows) + _TRAILER
+        if not self.is_staged:
+            try:
+                with transaction.atomic(), connection.cursor() as cursor, cursor.copy(self.table.copy_sql) as copy:
+                    copy.write(payload)
+            except UniqueViolation:
+                pass
+            else:
+                return True
+        self._write_staged(payload)
+        return False
+
+    def _write_staged(self, payload: bytes) -> None:
+        table, stage, columns = self.table.name, self.table.stage, ", ".join(self.table.columns)
+        with connection.cursor() as cursor:
+            cursor.execute(f"CREATE TEMP TABLE IF NOT EXISTS {stage} (LIKE {table}) ON COMMIT DELETE ROWS")
+            cursor.execute(f"CREATE TEMP TABLE IF NOT EXISTS {stage}_new (LIKE {table}) ON COMMIT DELETE ROWS")
+            cursor.execute(f"TRUNCATE {stage}, {stage}_new")
+            with cursor.copy(f"COPY {stage} ({columns}) FROM STDIN (FORMAT BINARY)") as copy:
+                copy.write(payload)
+            cursor.execute(
+                f"WITH new AS (INSERT INTO {table} ({columns}) SELECT {columns} FROM {stage} "  # noqa: S608 - names of our own tables
+                f"ON CONFLICT DO NOTHING RETURNING {columns}) INSERT INTO {stage}_new ({columns}) SELECT {columns} FROM new"
+            )

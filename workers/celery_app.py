@@ -1,0 +1,64 @@
+"""The Celery application: its broker is the vhost for jobs, which no station can reach."""
+
+import os
+
+import django
+from celery import Celery
+from celery.signals import setup_logging
+from django.conf import settings
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "web.settings")
+django.setup(set_prefix=False)
+
+TASK_QUEUE = "tasks"
+INGEST_CONTROL_QUEUE = "ingest.control"
+
+app = Celery("roost")
+app.conf.update(
+    broker_url=settings.ROOST_JOBS_BROKER_URL,
+    # Seconds; with 10 a half-open connection is noticed before anybody misses the worker.
+    broker_heartbeat=10,
+    broker_connection_max_retries=None,
+    broker_connection_retry_on_startup=True,
+    broker_transport_options={"confirm_publish": True, "read_timeout": 10, "write_timeout": 10},
+    task_default_queue=TASK_QUEUE,
+    task_default_queue_type="quorum",
+    task_default_exchange="jobs",
+    # Delayed delivery works only through a topic exchange.
+    task_default_exchange_type="topic",
+    task_default_routing_key=TASK_QUEUE,
+    task_acks_late=True,
+    task_reject_on_worker_lost=True,
+    task_time_limit=540,
+    task_soft_time_limit=480,
+    task_ignore_result=True,
+    task_serializer="json",
+    accept_content=["json"],
+    worker_prefetch_multiplier=1,
+    worker_cancel_long_running_tasks_on_connection_loss=True,
+    worker_max_tasks_per_child=1000,
+    worker_send_task_events=True,
+    # An exclusive control queue makes a worker exit when its connection dies half-open (405 on reconnect).
+    control_queue_exclusive=False,
+    control_queue_durable=True,
+    timezone="UTC",
+    worker_hijack_root_logger=False,
+    imports=["workers.tasks"],
+)
+
+
+@setup_logging.connect
+def _keep_our_logging(**_: object) -> None:
+    """Celery would set up its own logging; Django's stands."""
+
+
+def _complete() -> None:
+    """Add what needs the application to exist: the schedule and the consumer of station messages."""
+    from workers.consumers.inbound import InboundStep  # noqa: PLC0415 - app loading
+    from workers.schedule import SCHEDULE  # noqa: PLC0415 - app loading
+
+    app.conf.beat_schedule = SCHEDULE
+    app.steps["worker"].add(InboundStep)
+
+
+_complete()

@@ -1,0 +1,1 @@
+"""Consumers of raw AMQP that run inside Celery workers."""

@@ -1,0 +1,290 @@
+"""The inbound consumer: drains the station queues into the ingest pipeline, in a thread of an ingest worker.
+
+    connect ─▶ collect up to BATCH_MOST messages, or BATCH_WAIT_S after the first ─▶ Pipeline.take ─▶ acknowledge
+       ▲                                                                              │
+       └── broker away: buffers dropped (their tags are dead), redelivered ◀──────────┤
+           database away: nothing acknowledged, the same batch again ◀───────────────┘
+
+It is py-amqp's own consumer: kombu's `Message` would decompress whatever a station sends, without a limit. One
+channel per queue, so that one acknowledgement covers a lane's whole part of a batch.
+"""
+
+import contextlib
+import logging
+import os
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import amqp
+from celery import bootsteps
+from django.conf import settings
+from django.db import Error as DatabaseError
+from django.db import connection as database
+
+from fleet.core import clock
+from fleet.core.live import live_announce
+from fleet.ingest.delivery import Delivery
+from fleet.ingest.listening import ingest_beat
+from fleet.ingest.pipeline import DatabaseAway, Outcome, Pipeline
+from message_queue.topology import DEAD_QUEUE, INBOUND_QUEUES
+
+_log = logging.getLogger(__name__)
+
+#: A batch is this many messages, this many bytes, or what came within this many seconds of its first message.
+BATCH_MOST = int(os.environ.get("ROOST_INGEST_BATCH", "1000"))
+BATCH_BYTES = 16_000_000
+BATCH_WAIT_S = 0.02
+#: Unacknowledged messages per queue; quorum queues allow 2,000.
+PREFETCH = 2_000
+HEARTBEAT_S = 30
+BEAT_EVERY_S = 5.0
+#: Longest wait in seconds before the broker, and before the database, is tried again.
+BROKER_WAIT_MOST_S, DATABASE_WAIT_MOST_S = 5.0, 5.0
+#: Patience in seconds of one write to the broker.
+_SEND_TIMEOUT_S = 15.0
+
+_AMQP_ERRORS = (amqp.exceptions.AMQPError, OSError)
+
+
+class Load:
+    """Messages and bytes that are read and not yet taken, over all lanes."""
+
+    __slots__ = ("messages", "size")
+
+    def __init__(self) -> None:
+        self.messages = 0
+        self.size = 0
+
+
+class Lane:
+    """One queue: its channel and what it delivered, oldest first."""
+
+    __slots__ = ("_load", "channel", "queue", "waiting")
+
+    def __init__(self, connection: amqp.Connection, queue: str, load: Load) -> None:
+        self.queue = queue
+        self.waiting: deque[tuple[int, Delivery]] = deque()
+        self._load = load
+        self.channel = connection.channel()
+        # Bodies stay bytes: py-amqp would decode by whatever encoding a station names.
+        self.channel.auto_decode = False
+        self.channel.basic_qos(0, PREFETCH, a_global=False)
+        self.channel.basic_consume(queue, callback=self._receive, no_ack=False)
+
+    def _receive(self, message: Any) -> None:
+        info, body = message.delivery_info, message.body
+        if not isinstance(body, bytes):
+            body = str(body).encode()
+        delivery = Delivery(info["exchange"], info["routing_key"], message.properties, body)
+        self.waiting.append((info["delivery_tag"], delivery))
+        self._load.messages += 1
+        self._load.size += len(body)
+
+    def hand_over(self, most: int) -> tuple[int, list[Delivery]]:
+        """The oldest messages, `most` at the most, and the delivery tag of the last; they stay unacknowledged."""
+        taken = [self.waiting.popleft() for _ in range(min(most, len(self.waiting)))]
+        self._load.messages -= len(taken)
+        self._load.size -= sum(len(delivery.body) for _, delivery in taken)
+        return (taken[-1][0] if taken else 0), [delivery for _, delivery in taken]
+
+
+class InboundConsumer(threading.Thread):
+    """Drains the inbound queues until stopped; reconnects by itself."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(name="inbound", daemon=True)
+        self._url = url
+        self._stopping = threading.Event()
+        self._pipeline = Pipeline()
+        self._beat_at = 0.0
+        self._load = Load()
+        self._lanes: list[Lane] = []
+        self._dead: Lane | None = None
+
+    def stop(self) -> None:
+        """End after the batch that is being taken; what is not acknowledged will be delivered again."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Connect and drain, over and over."""
+        attempt, is_away = 0, False
+        while not self._stopping.is_set():
+            connection: amqp.Connection | None = None
+            try:
+                connection = self._connect()
+                if is_away or attempt == 0:
+                    _log.info("Ingest takes messages.")
+                attempt, is_away = 0, False
+                self._drain(connection)
+            except _AMQP_ERRORS as error:
+                if not is_away:
+                    _log.warning("The broker is away, ingest waits for it: %s", error or type(error).__name__)
+                attempt, is_away = attempt + 1, True
+            except Exception:  # noqa: BLE001 - whatever it is, stations must be heard again
+                _log.exception("Ingest met an error of its own; it starts again with a new connection")
+                self._pipeline.forget()
+                database.close()
+                attempt, is_away = attempt + 1, True
+            finally:
+                _close(connection)
+            if is_away:
+                self._stopping.wait(random.uniform(0.2, 1.0) * min(2.0**attempt * 0.25, BROKER_WAIT_MOST_S))
+        database.close()
+
+    def _connect(self) -> amqp.Connection:
+        parts = urlsplit(self._url)
+        connection = amqp.Connection(
+            host=f"{parts.hostname}:{parts.port or 5672}",
+            userid=unquote(parts.username or ""),
+            password=unquote(parts.password or ""),
+            virtual_host=unquote(parts.path[1:]) or "/",
+            heartbeat=HEARTBEAT_S,
+            connect_timeout=10,
+            client_properties={"connection_name": "ingest"},
+        )
+        connection.connect()
+        self._load = Load()
+        self._lanes = [Lane(connection, queue, self._load) for queue in INBOUND_QUEUES]
+        self._dead = Lane(connection, DEAD_QUEUE, Load())
+        return connection
+
+    def _drain(self, connection: amqp.Connection) -> None:
+        dead = self._dead
+        while not self._stopping.is_set():
+            self._collect(connection)
+            if self._load.messages:
+                self._take_batch(connection)
+            if dead is not None and dead.waiting:
+                self._take_dead(connection, dead)
+            self._beat(connection)
+            connection.heartbeat_tick()
+
+    def _collect(self, connection: amqp.Connection) -> None:
+        """Read until a batch is full, or `BATCH_WAIT_S` after its first message, or for a second without any."""
+        load, sock = self._load, connection.transport.sock
+        deadline = time.monotonic() + BATCH_WAIT_S if load.messages else 0.0
+        sock.settimeout(BATCH_WAIT_S if load.messages else 1.0)
+        try:
+            while load.messages < BATCH_MOST and load.size < BATCH_BYTES:
+                # Without a timeout of its own this costs no more system calls than the read.
+                connection.drain_events()
+                if deadline:
+                    if time.monotonic() > deadline:
+                        break
+                elif load.messages:
+                    deadline = time.monotonic() + BATCH_WAIT_S
+                    sock.settimeout(BATCH_WAIT_S)
+                elif self._dead is not None and self._dead.waiting:
+                    break
+        except TimeoutError:
+            pass
+        sock.settimeout(_SEND_TIMEOUT_S)
+
+    def _take_batch(self, connection: amqp.Connection) -> None:
+        """Take the most urgent messages that wait, commit, acknowledge, tell the pages."""
+        room, acknowledge = BATCH_MOST, []
+        deliveries: list[Delivery] = []
+        for lane in self._lanes:
+            last_tag, taken = lane.hand_over(room)
+            if taken:
+                acknowledge.append((lane, last_tag))
+                deliveries += taken
+                room -= len(taken)
+        outcome = self._until_taken(connection, deliveries, self._pipeline.take)
+        if outcome is None:
+            return
+        for lane, last_tag in acknowledge:
+            lane.channel.basic_ack(last_tag, multiple=True)
+        live_announce(changed=outcome.changed)
+
+    def _take_dead(self, connection: amqp.Connection, lane: Lane) -> None:
+        last_tag, taken = lane.hand_over(BATCH_MOST)
+        if self._until_taken(connection, [_original(delivery) for delivery in taken], self._pipeline.take_dead):
+            lane.channel.basic_ack(last_tag, multiple=True)
+
+    def _until_taken(
+        self, connection: amqp.Connection, deliveries: list[Delivery], take: Callable[[list[Delivery]], Outcome]
+    ) -> Outcome | None:
+        """Try until the database has the messages; None when we are to stop before that."""
+        attempt = 0
+        while not self._stopping.is_set():
+            try:
+                outcome = take(deliveries)
+            except DatabaseAway as error:
+                if attempt == 0:
+                    _log.warning("The database is away, ingest keeps %s messages and waits: %s", len(deliveries), error)
+                attempt += 1
+                wait = random.uniform(0.5, 1.0) * min(0.25 * 2.0**attempt, DATABASE_WAIT_MOST_S)
+                self._stopping.wait(wait)
+                _keep_alive(connection)
+            else:
+                if attempt:
+                    _log.info("The database is back after %s tries.", attempt)
+                return outcome
+        return None
+
+    def _beat(self, connection: amqp.Connection) -> None:
+        """Every few seconds: say that the broker delivers and the database commits."""
+        moment = time.monotonic()
+        if moment - self._beat_at < BEAT_EVERY_S or not connection.connected:
+            return
+        try:
+            ingest_beat(moment=clock.now())
+        except DatabaseError as error:
+            _log.warning("Ingest's pulse was not written: %s", str(error).strip().splitlines()[:1])
+            database.close()
+        self._beat_at = moment
+
+
+def _keep_alive(connection: amqp.Connection) -> None:
+    """Answer heartbeats while a batch waits for the database; what is delivered meanwhile is bounded by prefetch."""
+    connection.heartbeat_tick()
+    with contextlib.suppress(TimeoutError):
+        connection.drain_events(timeout=0.01)
+
+
+def _original(delivery: Delivery) -> Delivery:
+    """A dead letter as it was before: the broker writes its first exchange and key into `x-death`."""
+    deaths = (delivery.properties.get("application_headers") or {}).get("x-death") or [{}]
+    first = deaths[0] if isinstance(deaths, list) and isinstance(deaths[0], dict) else {}
+    keys = first.get("routing-keys") or [delivery.routing_key]
+    return Delivery(str(first.get("exchange", delivery.exchange)), str(keys[0]), delivery.properties, delivery.body)
+
+
+def _close(connection: amqp.Connection | None) -> None:
+    if connection is not None:
+        with contextlib.suppress(*_AMQP_ERRORS):
+            # Never more than a moment: a broker that hangs must not hold the shutdown.
+            if connection.transport is not None and connection.transport.sock is not None:
+                connection.transport.sock.settimeout(2.0)
+            connection.close()
+
+
+class InboundStep(bootsteps.StartStopStep):  # type: ignore[misc] # Celery ships no types
+    """Runs an `InboundConsumer` for the life of the worker, where `ROOST_INGEST=1` asks for one."""
+
+    def __init__(self, worker: Any, **options: Any) -> None:
+        super().__init__(worker, **options)
+        self.consumer: InboundConsumer | None = None
+
+    def include_if(self, worker: Any) -> bool:  # noqa: ARG002 - Celery's signature
+        """Only ingest workers drain station queues."""
+        return os.environ.get("ROOST_INGEST") == "1"
+
+    def start(self, worker: Any) -> None:  # noqa: ARG002 - Celery's signature
+        """Begin to drain."""
+        self.consumer = InboundConsumer(settings.ROOST_FLEET_BROKER_URL)
+        self.consumer.start()
+
+    def stop(self, worker: Any) -> None:  # noqa: ARG002 - Celery's signature
+        """End after the batch in hand."""
+        if self.consumer is not None:
+            self.consumer.stop()
+            self.consumer.join(timeout=8.0)
+
+    terminate = stop

@@ -1,0 +1,150 @@
+"""The relay: publishes outbox rows with confirms and marks them. Run as `python -m workers.relay`.
+
+    wait for NOTIFY (or a second) ─▶ claim due rows, oldest first ─▶ publish each, confirmed ─▶ mark ─▶ again
+
+A row that is claimed by a relay which dies is unlocked with its transaction and published by the next: at least
+once. Commands are run once by the station's journal, jobs are repeatable, events carry their moment.
+"""
+
+import logging
+import os
+import random
+import signal
+import sys
+import threading
+from datetime import timedelta
+from uuid import UUID
+
+import django
+import msgspec
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "web.settings")
+django.setup(set_prefix=False)
+
+import psycopg  # noqa: E402 - Django first
+from django.conf import settings  # noqa: E402
+from django.db import Error, connection, transaction  # noqa: E402
+from kombu.exceptions import OperationalError as JobsAway  # noqa: E402
+
+from fleet.commands.services import command_sent  # noqa: E402
+from fleet.core import clock  # noqa: E402
+from fleet.core.models import OutboxMessage  # noqa: E402
+from fleet.core.outbox import CHANNEL  # noqa: E402
+from fleet.core.pulses import pulse_beat  # noqa: E402
+from message_queue.errors import PublishFailed  # noqa: E402
+from message_queue.publisher import Publisher  # noqa: E402
+from message_queue.topology import COMMANDS, FLEET_EVENTS  # noqa: E402
+from workers.celery_app import app  # noqa: E402
+
+_log = logging.getLogger("roost.relay")
+_json = msgspec.json.Encoder().encode
+Target = OutboxMessage.Target
+
+#: Rows of one round, and the longest wait before a row is tried again, in seconds.
+ROUND_MOST = 200
+RETRY_MOST_S = 60.0
+
+
+class Relay:
+    """One relay. Several may run: each row is locked by the one that publishes it."""
+
+    def __init__(self) -> None:
+        self._publisher = Publisher(settings.ROOST_COMMAND_BROKER_URL)
+        self._stopping = threading.Event()
+        self._is_failing = False
+
+    def run(self) -> None:
+        """Publish until stopped; a database or a broker that is away is waited for."""
+        while not self._stopping.is_set():
+            try:
+                self._listen()
+            except (Error, psycopg.Error) as error:
+                _log.warning("The database is away, the relay waits: %s", str(error).strip().splitlines()[:1])
+                connection.close()
+                self._stopping.wait(2.0)
+        self._publisher.close()
+
+    def stop(self, *_: object) -> None:
+        """End after the round that runs now."""
+        self._stopping.set()
+
+    def _listen(self) -> None:
+        connection.ensure_connection()
+        with connection.cursor() as cursor:
+            cursor.execute(f"LISTEN {CHANNEL}")
+        raw = connection.connection
+        while not self._stopping.is_set():
+            while self.publish_round() == ROUND_MOST and not self._stopping.is_set():
+                pass
+            pulse_beat(name="relay")
+            self._publisher.idle()
+            # stop_after: one notice is enough to look; a second without any is the net under lost ones.
+            for _notice in raw.notifies(timeout=1.0, stop_after=1):
+                break
+
+    def publish_round(self) -> int:
+        """Publish what is due; return how many rows were looked at."""
+        with transaction.atomic():
+            rows = list(
+                OutboxMessage.objects.select_for_update(skip_locked=True)
+                .filter(published_at=None, due_at__lte=clock.now())
+                .order_by("id")[:ROUND_MOST]
+            )
+            for row in rows:
+                if not self._publish(row):
+                    break
+        return len(rows)
+
+    def _publish(self, row: OutboxMessage) -> bool:
+        """Publish one row and mark it; False when the broker is away, so that the round ends."""
+        moment = clock.now()
+        try:
+            if row.expires_at is None or row.expires_at > moment:
+                self._send(row)
+                if row.target == Target.COMMAND:
+                    command_sent(command_id=UUID(row.message_id), moment=moment)
+            OutboxMessage.objects.filter(id=row.id).update(published_at=moment)
+        except (PublishFailed, JobsAway, OSError) as error:
+            delay = min(2.0 ** min(row.attempts, 6), RETRY_MOST_S) * random.uniform(0.5, 1.0)
+            OutboxMessage.objects.filter(id=row.id).update(
+                attempts=row.attempts + 1, due_at=moment + timedelta(seconds=delay), last_error=str(error)[:500]
+            )
+            if not self._is_failing:
+                _log.warning("Row %s (%s) was not published and is tried again: %s", row.id, row, error)
+            self._is_failing = True
+            # One full command queue must not stop the others; a broker that is away stops all.
+            return isinstance(error, PublishFailed) and not error.is_away
+        if self._is_failing:
+            _log.info("The broker takes messages again.")
+        self._is_failing = False
+        return True
+
+    def _send(self, row: OutboxMessage) -> None:
+        if row.target == Target.JOB:
+            app.send_task(row.routing_key, kwargs=row.body, retry=False)
+            return
+        is_command = row.target == Target.COMMAND
+        self._publisher.publish(
+            exchange=COMMANDS if is_command else FLEET_EVENTS,
+            routing_key=row.routing_key,
+            body=_json(row.body),
+            kind="command" if is_command else "event",
+            message_id=row.message_id,
+            expires_in=(row.expires_at - clock.now()).total_seconds() if row.expires_at else None,
+            # An event that nobody has asked for is no error; a command without a queue is.
+            mandatory=is_command,
+        )
+
+
+def main() -> int:
+    """Run one relay until SIGTERM."""
+    relay = Relay()
+    signal.signal(signal.SIGTERM, relay.stop)
+    signal.signal(signal.SIGINT, relay.stop)
+    _log.info("The relay publishes.")
+    relay.run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

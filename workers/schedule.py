@@ -1,0 +1,23 @@
+"""What happens by the clock: task, seconds between, seconds after which a late one is dropped.
+
+All are short and repeatable; each settles by conditional UPDATE or an advisory lock whether it is its turn.
+"""
+
+from typing import Any
+
+
+def _every(seconds: float, task: str) -> dict[str, Any]:
+    # A task that could not start in time is dropped: the next one does its work.
+    return {"task": task, "schedule": seconds, "options": {"expires": max(seconds, 10.0)}}
+
+
+SCHEDULE: dict[str, dict[str, Any]] = {
+    "canary": _every(15.0, "core.touch_canary"),
+    "silence": _every(5.0, "alerts.sweep_silence"),
+    "notifications": _every(30.0, "alerts.send_notifications"),
+    "expire-commands": _every(10.0, "commands.expire_commands"),
+    "resend-commands": _every(60.0, "commands.resend_commands"),
+    "prune-outbox": _every(3_600.0, "core.prune_outbox"),
+    "reconcile-broker": _every(600.0, "stations.reconcile_broker"),
+    "sync": _every(60.0, "sync.run_periodic"),
+}

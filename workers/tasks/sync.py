@@ -1,0 +1,26 @@
+"""Tasks about outside systems: the clock's checks, and the one that a person asked for."""
+
+import logging
+from typing import Any
+
+from celery import shared_task
+
+from fleet.core.errors import DomainError
+from fleet.sync.services import sync_run, sync_run_due
+
+_log = logging.getLogger(__name__)
+
+
+@shared_task(name="sync.run_periodic")
+def run_periodic(**_: Any) -> None:
+    """Check every outside system whose time has come."""
+    sync_run_due()
+
+
+@shared_task(name="sync.run_system")
+def run_system(*, system: str, started_by: str = "", **_: Any) -> None:
+    """Check one outside system now, as a person asked."""
+    try:
+        sync_run(system=system, started_by=started_by)
+    except DomainError as error:
+        _log.info("The check of %s was not started: %s", system, error)
