@@ -100,20 +100,29 @@ def _visible(viewer: Viewer) -> QuerySet[Station]:
     return stations if viewer.sees_all else stations.filter(organization__in=list(viewer.roles))
 
 
+def _state_conditions(moment: datetime) -> tuple[tuple[str, Q], ...]:
+    """Each state with its condition; the first that is met counts, as in `fleet.stations.sentences.state_shown`."""
+    never_seen = Q(contact__isnull=True) | Q(contact__state=StationContact.State.NEVER_SEEN)
+    silent = Q(contact__state=StationContact.State.SILENT) | Q(contact__silent_after__lte=moment)
+    late = Q(contact__state=StationContact.State.LATE) | Q(contact__late_after__lte=moment)
+    return (
+        ("retired", Q(retired_at__isnull=False)),
+        ("maintenance", Q(is_in_maintenance=True)),
+        ("asleep", Q(asleep_until__gt=moment)),
+        ("never_seen", never_seen),
+        ("silent", silent),
+        ("late", late),
+    )
+
+
 def _shown(stations: QuerySet[Station], moment: datetime) -> QuerySet[Station]:
-    """Annotate the state that lies on top, as `fleet.stations.sentences.state_shown` decides it for one station."""
-    heard = Q(contact__isnull=False) & ~Q(contact__state=StationContact.State.NEVER_SEEN)
+    conditions = _state_conditions(moment)
+    states = [When(condition, then=Value(state)) for state, condition in conditions]
+    ranks = [When(condition, then=Value(SHOWN_STATES.index(state))) for state, condition in conditions]
+    on_time = Value(SHOWN_STATES.index("on_time"))
     return stations.annotate(
-        shown_state=Case(
-            When(retired_at__isnull=False, then=Value("retired")),
-            When(is_in_maintenance=True, then=Value("maintenance")),
-            When(asleep_until__gt=moment, then=Value("asleep")),
-            When(~heard, then=Value("never_seen")),
-            When(Q(contact__state="silent") | Q(contact__silent_after__lte=moment), then=Value("silent")),
-            When(Q(contact__state="late") | Q(contact__late_after__lte=moment), then=Value("late")),
-            default=Value("on_time"),
-            output_field=CharField(),
-        )
+        shown_state=Case(*states, default=Value("on_time"), output_field=CharField()),
+        state_rank=Case(*ranks, default=on_time, output_field=IntegerField()),
     )
 
 
@@ -124,12 +133,10 @@ def _annotated(stations: QuerySet[Station], moment: datetime) -> QuerySet[Statio
     heard_today = itself.filter(detectioncount__hour__gte=today, detectioncount__hour__lt=today + timedelta(days=1))
     counted = heard_today.values("pk").annotate(heard=Sum("detectioncount__count")).values("heard")
     sites = itself.filter(deployments__period__contains=moment).values("deployments__site__name")
-    ranks = [When(shown_state=state, then=Value(rank)) for rank, state in enumerate(SHOWN_STATES)]
     return (
         _shown(stations, moment)
         .select_related("organization", "contact")
         .annotate(
-            state_rank=Case(*ranks, default=Value(len(ranks)), output_field=IntegerField()),
             site_name=Subquery(sites[:1], output_field=CharField()),
             detections_today=Coalesce(Subquery(counted, output_field=BigIntegerField()), Value(0)),
         )

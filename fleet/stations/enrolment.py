@@ -1,0 +1,220 @@
+"""Enrolment: a single-use token becomes a station's broker login, and revoking ends every login it has.
+
+A login is a generation: its user name is used once and never again, so a revoked one cannot come back.
+"""
+
+import hashlib
+import logging
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+from django.utils.translation import gettext as _
+
+from fleet.core import clock
+from fleet.core.audit import audit_write
+from fleet.core.errors import DomainError
+from fleet.core.outbox import job_ask
+from fleet.organizations.access import Role, Viewer
+from fleet.organizations.errors import NotAllowed
+from fleet.stations.broker_access import BrokerAccess
+from fleet.stations.errors import BrokerUnreachable, EnrolmentRefused, StationIsRetired
+from fleet.stations.models import Credential, EnrolmentToken, Station
+from message_queue import routing
+
+RECONCILE_JOB = "stations.reconcile_broker"
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a station needs to speak with the broker. The password is shown this once and stored nowhere."""
+
+    host: str
+    port: int
+    tls: bool
+    vhost: str
+    username: str
+    password: str
+    exchange: str
+    command_queue: str
+    ca_pem: str
+
+
+def token_hash(token: str) -> str:
+    """What is stored of a token. It is 192 random bits, so a plain hash cannot be searched."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+@transaction.atomic
+def enrolment_token_create(*, station: Station, actor: Viewer) -> str:
+    """Make a token with which this station fetches its login once. Earlier tokens not yet used end."""
+    if not actor.may(Role.OPERATOR, station.organization_id):
+        raise NotAllowed(_("Enrolling %(serial)s takes the role operator.") % {"serial": station.serial})
+    if station.retired_at is not None:
+        raise StationIsRetired(_("%(serial)s is retired and gets no enrolment token.") % {"serial": station.serial})
+    moment = clock.now()
+    _tokens_end(station.pk)
+    token = secrets.token_urlsafe(24)
+    EnrolmentToken.objects.create(
+        station=station,
+        token_hash=token_hash(token),
+        created_by=actor.user,
+        created_at=moment,
+        expires_at=moment + settings.ROOST_ENROLMENT_TOKEN_LIFE,
+    )
+    _audit(actor, station, "station.enrolment_token")
+    return token
+
+
+def station_enrol(*, serial: str, token: str, hardware: dict[str, Any]) -> Grant:
+    """Turn a token into a login. Raises `EnrolmentRefused` or `BrokerUnreachable`.
+
+    1. Claim the token and the next generation, by conditional UPDATE: of many at once, one wins.
+    2. Make the login on the broker, its password last.
+    3. Make it the station's login, unless somebody revoked it meanwhile; the older ones end now.
+    A failure at 2 leaves a login that nobody can use and the token usable again.
+    """
+    credential, used_at = _claim(serial, token, hardware)
+    password = secrets.token_urlsafe(32)
+    try:
+        with BrokerAccess.open() as broker:
+            broker.station_ensure(serial)
+            broker.user_make(serial, credential.username, password)
+    except DomainError:
+        _unclaim(credential, token, used_at)
+        raise
+    replaced = _adopt(credential)
+    _users_delete(replaced)
+    return Grant(
+        host=settings.ROOST_STATION_AMQP_HOST,
+        port=settings.ROOST_STATION_AMQP_PORT,
+        tls=settings.ROOST_STATION_AMQP_TLS,
+        vhost=settings.ROOST_FLEET_VHOST,
+        username=credential.username,
+        password=password,
+        exchange=routing.station_exchange(serial),
+        command_queue=routing.command_queue(serial),
+        ca_pem=_ca_pem(),
+    )
+
+
+def station_revoke(*, station: Station, actor: Viewer) -> int:
+    """End every login and unused token of a station; return how many logins ended. May be called again.
+
+    The broker closes a deleted login's live connection at once. When the broker does not answer, the logins are
+    marked revoked, a job goes on trying, and `BrokerUnreachable` says so.
+    """
+    if not actor.may(Role.OPERATOR, station.organization_id):
+        raise NotAllowed(_("Revoking %(serial)s takes the role operator.") % {"serial": station.serial})
+    moment = clock.now()
+    with transaction.atomic():
+        # Tokens before the station: an enrolment locks them in the same order.
+        _tokens_end(station.pk)
+        Station.objects.select_for_update().get(pk=station.pk)
+        ended = Credential.objects.filter(station=station, revoked_at=None).update(revoked_at=moment)
+        if ended:
+            _audit(actor, station, "station.revoke", logins=ended)
+    usernames = list(Credential.objects.filter(station=station).values_list("username", flat=True))
+    if not _users_delete(usernames):
+        raise BrokerUnreachable(
+            _(
+                "%(serial)s is revoked here, but the broker does not answer: a live connection of it stays open "
+                "until the broker is back, then it is closed without further ado."
+            )
+            % {"serial": station.serial}
+        )
+    return ended
+
+
+@transaction.atomic
+def _claim(serial: str, token: str, hardware: dict[str, Any]) -> tuple[Credential, datetime]:
+    moment = clock.now()
+    station_id = Station.objects.filter(serial=serial).values_list("pk", flat=True).first() or 0
+    # Plain columns only: with a join, a racing UPDATE would look at the token as it was before it waited.
+    claimed = EnrolmentToken.objects.filter(
+        token_hash=token_hash(token), station_id=station_id, used_at=None, expires_at__gt=moment
+    ).update(used_at=moment)
+    if not claimed:
+        raise _refused()
+    station = Station.objects.select_for_update().get(pk=station_id)
+    if station.retired_at is not None:
+        raise _refused()
+    station.generation += 1
+    station.save(update_fields=["generation"])
+    credential = Credential.objects.create(
+        station=station,
+        generation=station.generation,
+        username=routing.station_user(serial, station.generation),
+        hardware=hardware,
+        issued_at=moment,
+    )
+    return credential, moment
+
+
+def _unclaim(credential: Credential, token: str, used_at: datetime) -> None:
+    """Leave nothing usable, and the token as it was; a login that cannot be deleted now has no rights or no password."""
+    with transaction.atomic():
+        Credential.objects.filter(pk=credential.pk).update(revoked_at=clock.now())
+        EnrolmentToken.objects.filter(token_hash=token_hash(token), used_at=used_at).update(used_at=None)
+    _users_delete([credential.username])
+
+
+def _adopt(credential: Credential) -> list[str]:
+    """Make the new login the only one; return the user names that it replaces. Refused when it was revoked meanwhile."""
+    with transaction.atomic():
+        station = Station.objects.select_for_update().get(pk=credential.station_id)
+        is_valid = Credential.objects.filter(pk=credential.pk, revoked_at=None).exists()
+        older = Credential.objects.filter(station=station, generation__lt=credential.generation)
+        replaced = list(older.values_list("username", flat=True)) if is_valid else []
+        if is_valid:
+            older.filter(revoked_at=None).update(revoked_at=clock.now())
+            _audit(None, station, "station.enrol", generation=credential.generation)
+    if not is_valid:
+        _users_delete([credential.username])
+        raise _refused()
+    return replaced
+
+
+def _users_delete(usernames: list[str]) -> bool:
+    """Delete logins on the broker; what does not work now is asked for as a job. Whether all are gone."""
+    if not usernames:
+        return True
+    try:
+        with BrokerAccess.open() as broker:
+            for username in usernames:
+                broker.user_delete(username)
+    except DomainError as error:
+        _log.warning("Logins %s could not be deleted on the broker: %s", ", ".join(usernames), error)
+        job_ask(RECONCILE_JOB)
+        return False
+    return True
+
+
+def _tokens_end(station_id: int) -> None:
+    """No token made so far opens anything any more, not even one that an enrolment under way gives back."""
+    EnrolmentToken.objects.filter(station_id=station_id).update(expires_at=F("created_at"))
+
+
+def _refused() -> EnrolmentRefused:
+    return EnrolmentRefused(_("This serial and token do not open an enrolment. Ask for a new token."))
+
+
+def _ca_pem() -> str:
+    return Path(settings.ROOST_CA_FILE).read_text(encoding="ascii") if settings.ROOST_CA_FILE else ""
+
+
+def _audit(actor: Viewer | None, station: Station, action: str, **detail: Any) -> None:
+    audit_write(
+        actor=actor.user if actor else None,
+        organization_id=station.organization_id,
+        action=action,
+        subject=station.serial,
+        detail={**detail, **({"by": actor.name} if actor else {})},
+    )

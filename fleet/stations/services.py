@@ -1,0 +1,153 @@
+"""Registering, changing and retiring stations."""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TypedDict, Unpack
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from fleet.core import clock
+from fleet.core.audit import audit_write
+from fleet.core.errors import InvalidInput
+from fleet.core.outbox import job_ask
+from fleet.organizations.access import Role, Viewer
+from fleet.organizations.errors import NotAllowed
+from fleet.organizations.models import Organization
+from fleet.organizations.services import text_check
+from fleet.stations.enrolment import RECONCILE_JOB, enrolment_token_create, station_enrol, station_revoke
+from fleet.stations.models import Station, StationContact
+from message_queue import routing
+from message_queue.errors import SerialNotAllowed
+
+__all__ = [
+    "enrolment_token_create",
+    "serial_warning",
+    "station_enrol",
+    "station_register",
+    "station_retire",
+    "station_revoke",
+    "station_update",
+]
+
+_NAME_MOST = 120
+_NOTES_MOST = 10_000
+#: Bounds of the rhythm that an operator may expect, in seconds: one minute to a month.
+_INTERVAL_LEAST_S, _INTERVAL_MOST_S = 60.0, 31 * 86_400.0
+
+# Serials as Motus takes them, whatever their case (Sensorgnome, Lotek, CTT, Sigma Eight).
+_KNOWN_GRAMMARS = (
+    re.compile(r"SG-[0-9A-Z]{4}(?:RP[a-zA-Z0-9]{2}|BBBK|BB[0-9][0-9A-Z])[0-9A-Z]{4}(?:_[0-9])?\Z", re.IGNORECASE),
+    re.compile(r"Lotek-M?D?[0-9]+(?:_[0-9])?\Z", re.IGNORECASE),
+    re.compile(r"CTT-V?[0-9A-F]+\Z", re.IGNORECASE),
+    re.compile(r"SEI_[A-Z]_[A-Z0-9]{9}\Z", re.IGNORECASE),
+)
+
+
+class StationChanges(TypedDict, total=False):
+    """What an operator may change of a station; what is absent stays."""
+
+    name: str
+    notes: str
+    operator_interval_s: float | None
+    is_in_maintenance: bool
+    asleep_until: datetime | None
+
+
+def serial_warning(serial: str) -> str | None:
+    """A sentence when the serial is of no known kind of receiver; such a station is registered all the same."""
+    if any(grammar.match(serial) for grammar in _KNOWN_GRAMMARS):
+        return None
+    return _(
+        "%(serial)s is no serial of a Sensorgnome, Lotek, CTT or Sigma Eight receiver: check it for a typing error."
+    ) % {"serial": serial}
+
+
+@transaction.atomic
+def station_register(*, actor: Viewer, organization: Organization, serial: str, name: str = "") -> Station:
+    """Make a station known. Raises `InvalidInput` for a serial the broker may not see or that is taken."""
+    if not actor.may(Role.OPERATOR, organization.id):
+        raise NotAllowed(_("Adding a station to %(name)s takes the role operator.") % {"name": organization.name})
+    serial = serial.strip()
+    try:
+        routing.serial_check(serial)
+    except SerialNotAllowed as error:
+        raise InvalidInput(str(error), field="serial") from error
+    name = text_check(name, field="name", most=_NAME_MOST, may_be_empty=True)
+    # Serials that differ in case only are the same receiver to everybody else, Motus among them.
+    if Station.objects.filter(serial__iexact=serial).exists():
+        raise _taken(serial)
+    try:
+        with transaction.atomic():
+            station = Station.objects.create(
+                organization=organization, serial=serial, name=name, registered_at=clock.now()
+            )
+    except IntegrityError as error:
+        raise _taken(serial) from error
+    StationContact.objects.create(station=station)
+    _audit(actor, station, "station.register", {})
+    return station
+
+
+@transaction.atomic
+def station_update(*, station: Station, actor: Viewer, **changes: Unpack[StationChanges]) -> Station:
+    """Change what an operator sets of a station. Raises `InvalidInput` naming the field."""
+    _operator_check(station, actor)
+    if "name" in changes:
+        changes["name"] = text_check(changes["name"], field="name", most=_NAME_MOST, may_be_empty=True)
+    if len(changes.get("notes", "")) > _NOTES_MOST:
+        raise InvalidInput(_("The notes are longer than %(most)d characters.") % {"most": _NOTES_MOST}, field="notes")
+    if "\x00" in changes.get("notes", ""):
+        raise InvalidInput(_("The notes have a character that cannot be stored."), field="notes")
+    interval = changes.get("operator_interval_s")
+    if interval is not None and not _INTERVAL_LEAST_S <= interval <= _INTERVAL_MOST_S:
+        raise InvalidInput(_("The expected interval must be 60 seconds to 31 days."), field="operator_interval_s")
+    for field, value in changes.items():
+        setattr(station, field, value)
+    if changes:
+        station.save(update_fields=list(changes))
+        told = {
+            field: value if isinstance(value, bool | float | int) else str(value)[:200]
+            for field, value in changes.items()
+        }
+        _audit(actor, station, "station.update", told)
+    return station
+
+
+def station_retire(*, station: Station, actor: Viewer) -> Station:
+    """Take a station out of service: its logins end, its data stay. A retired station stays retired."""
+    _operator_check(station, actor)
+    moment = clock.now()
+    with transaction.atomic():
+        if Station.objects.filter(pk=station.pk, retired_at=None).update(retired_at=moment):
+            _audit(actor, station, "station.retire", {})
+    station.refresh_from_db(fields=["retired_at"])
+    # Its exchange and queue go in the background; what has been confirmed to it is in the inbound queues already.
+    job_ask(RECONCILE_JOB)
+    station_revoke(station=station, actor=actor)
+    return station
+
+
+def _operator_check(station: Station, actor: Viewer) -> None:
+    if not actor.may(Role.OPERATOR, station.organization_id):
+        raise NotAllowed(_("Changing %(serial)s takes the role operator.") % {"serial": station.serial})
+
+
+def _taken(serial: str) -> InvalidInput:
+    # Not whose it is: that is nobody's business in another organization.
+    return InvalidInput(
+        _("The serial %(serial)s is registered already. If it is your device, ask whoever runs this server.")
+        % {"serial": serial},
+        field="serial",
+    )
+
+
+def _audit(actor: Viewer, station: Station, action: str, detail: Mapping[str, object]) -> None:
+    audit_write(
+        actor=actor.user,
+        organization_id=station.organization_id,
+        action=action,
+        subject=station.serial,
+        detail={**detail, "by": actor.name},
+    )

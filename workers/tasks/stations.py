@@ -1,0 +1,20 @@
+"""Tasks about stations: keeping the broker's logins and queues in line with the database."""
+
+import logging
+from typing import Any
+
+from celery import shared_task
+
+from fleet.stations.errors import BrokerUnreachable
+from fleet.stations.reconcile import broker_reconcile
+
+_log = logging.getLogger(__name__)
+
+
+@shared_task(name="stations.reconcile_broker")
+def reconcile_broker(**_: Any) -> None:
+    """Repair what differs on the broker; when it does not answer, the next run does it."""
+    try:
+        broker_reconcile()
+    except BrokerUnreachable as error:
+        _log.warning("Stations were not compared with the broker: %s", error)
