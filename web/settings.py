@@ -176,6 +176,10 @@ ROOST_LIVE_PORT = setting("ROOST_LIVE_PORT", "")
 ROOST_MOTUS_URL = setting("ROOST_MOTUS_URL", "https://motus.org/api/")
 ROOST_MOTUS_LOGIN = setting("ROOST_MOTUS_LOGIN", "")
 ROOST_MOTUS_PASSWORD = setting("ROOST_MOTUS_PASSWORD", "")
+#: Seconds between two checks of each outside system by the clock; never less than ten minutes.
+ROOST_SYNC_INTERVAL_S = float(setting("ROOST_SYNC_INTERVAL_S", "3600"))
+#: Seconds for which an alert waits for others that belong into the same message.
+ROOST_ALERT_GROUP_WAIT_S = float(setting("ROOST_ALERT_GROUP_WAIT_S", "10"))
 ROOST_ENROLMENT_TOKEN_LIFE = timedelta(hours=float(setting("ROOST_ENROLMENT_TOKEN_HOURS", "72")))
 #: Silence in intervals: late after so many, silent after so many.
 ROOST_LATE_FACTOR = float(setting("ROOST_LATE_FACTOR", "1.5"))

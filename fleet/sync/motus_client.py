@@ -1,0 +1,246 @@
+"""The client of Motus' web interface: one question, one bounded answer, and every failure as a sentence."""
+
+import email.utils
+import logging
+import time
+from datetime import UTC
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+import httpx
+import msgspec
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
+from tenacity.wait import wait_random_exponential
+
+from fleet.core import clock
+from fleet.sync.adapters.base import SyncError
+
+#: The list of all receivers had 0.2 MB in 2020 and 2.4 MB in 2022.
+BODY_MOST_BYTES = 32 * 1024 * 1024
+#: Seconds to connect, without a byte, and for the whole answer.
+CONNECT_S, READ_S, WHOLE_S = 10.0, 30.0, 90.0
+#: Three tries within seconds; what lasts longer is left to the next check.
+TRIES = 3
+#: A wait that Motus asks for is kept at once only up to here, in seconds.
+WAIT_AT_ONCE_S = 15.0
+_SHOWN_MOST = 200
+_HTTP_REDIRECT, _HTTP_ERROR, _HTTP_TOO_MANY, _HTTP_SERVER = 300, 400, 429, 500
+
+_log = logging.getLogger(__name__)
+
+
+class _TokenExpired(Exception):  # noqa: N818  an answer that leads to a second question, not an error
+    """Motus found our date too far from its own; `server_date` is its clock, when it said."""
+
+    def __init__(self, server_date: str) -> None:
+        super().__init__(server_date)
+        self.server_date = server_date
+
+
+class MotusClient:
+    """Asks Motus. Login and password travel only in the body of a POST, so that no address ever holds them."""
+
+    def __init__(self, *, base_url: str, login: str = "", password: str = "") -> None:
+        self._base = base_url.rstrip("/")
+        self._secrets = {"login": login, "pword": password} if login and password else {}
+        parts = urlsplit(self._base)
+        if self._secrets and parts.scheme != "https" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+            raise SyncError(
+                "ROOST_MOTUS_URL is not https, so the Motus password was not sent: set an https address, "
+                "or remove ROOST_MOTUS_LOGIN."
+            )
+        timeout = httpx.Timeout(READ_S, connect=CONNECT_S)
+        self._http = httpx.Client(timeout=timeout, follow_redirects=False, headers={"Accept": "application/json"})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._http.close()
+
+    def ask(self, entry: str, **parameters: str) -> dict[str, object]:
+        """The answer of one entry as an object. Raises `SyncError`; passing troubles are tried three times."""
+        retrying = Retrying(
+            stop=stop_after_attempt(TRIES),
+            wait=_wait,
+            retry=retry_if_exception(_is_worth_another_try),
+            reraise=True,
+        )
+        try:
+            return retrying(self._ask_by_the_right_clock, entry, parameters)
+        except SyncError as error:
+            # An answer may quote what was asked.
+            text = str(error)
+            if any(secret in text for secret in self._secrets.values()):
+                raise SyncError("Motus refused; its answer held the login and is not shown.") from None
+            raise
+
+    def _ask_by_the_right_clock(self, entry: str, parameters: dict[str, str]) -> dict[str, object]:
+        """Ask with our date; when Motus finds it expired, once more with the date that Motus itself gave."""
+        ours = clock.now().strftime("%Y%m%d%H%M%S")
+        try:
+            return self._ask_once(entry, {"date": ours, **parameters})
+        except _TokenExpired as expired:
+            theirs = expired.server_date
+        if not (theirs.isdigit() and len(theirs) == len(ours)):
+            raise _clock_error(ours, theirs) from None
+        _log.warning("Motus' clock says %s, ours %s (UTC); asking by its clock.", theirs, ours)
+        try:
+            return self._ask_once(entry, {"date": theirs, **parameters})
+        except _TokenExpired:
+            raise _clock_error(ours, theirs) from None
+
+    def _ask_once(self, entry: str, question: dict[str, str]) -> dict[str, object]:
+        text = msgspec.json.encode({**question, **self._secrets}).decode()
+        address = f"{self._base}/{entry}"
+        # Exceptions of the library hold the request: none of them may travel on.
+        try:
+            if self._secrets:
+                request = self._http.build_request("POST", address, data={"json": text})
+            else:
+                request = self._http.build_request("GET", address, params={"json": text})
+            response = self._http.send(request, stream=True)
+            try:
+                body = _read(response)
+            finally:
+                response.close()
+        except httpx.TimeoutException:
+            raise SyncError("Motus did not answer in time.", is_passing=True) from None
+        except httpx.InvalidURL:
+            raise SyncError("ROOST_MOTUS_URL is not a web address: correct it.") from None
+        except httpx.UnsupportedProtocol:
+            raise SyncError("ROOST_MOTUS_URL must begin with https:// or http://.") from None
+        except httpx.HTTPError as error:
+            raise _connection_error(error) from None
+        return _answer(response, body)
+
+
+def _read(response: httpx.Response) -> bytes:
+    parts, size, until = [], 0, time.monotonic() + WHOLE_S
+    for part in response.iter_bytes():
+        parts.append(part)
+        size += len(part)
+        if size > BODY_MOST_BYTES:
+            raise SyncError(f"Motus' answer is longer than {BODY_MOST_BYTES // 2**20} MB; it was not read further.")
+        if time.monotonic() > until:
+            raise SyncError(f"Motus' answer was not complete after {WHOLE_S:.0f} s.", is_passing=False)
+    return b"".join(parts)
+
+
+def _answer(response: httpx.Response, body: bytes) -> dict[str, object]:
+    """The object in the answer, or what the answer says is wrong: some errors come with status 200."""
+    answer = _object(body)
+    code, said = _error_in(answer)
+    if code == "auth-expired":
+        raise _TokenExpired(str((answer or {}).get("date-token", "")))
+    status = response.status_code
+    if status in (_HTTP_TOO_MANY, 503):
+        raise SyncError(
+            "Motus is busy and asks us to wait." if status == _HTTP_TOO_MANY else "Motus is not available now.",
+            is_passing=True,
+            retry_after_s=_retry_after(response.headers.get("Retry-After", "")),
+        )
+    if code == "invalid-login":
+        raise SyncError("Motus does not accept ROOST_MOTUS_LOGIN with its password: correct them.")
+    if said:
+        raise SyncError(f"Motus refused: {said}", is_passing=status >= _HTTP_SERVER)
+    if _HTTP_REDIRECT <= status < _HTTP_ERROR:
+        raise SyncError(f"Motus has moved (status {status}): set ROOST_MOTUS_URL to its new address.")
+    if status >= _HTTP_ERROR:
+        raise SyncError(_status_sentence(status, body), is_passing=status >= _HTTP_SERVER)
+    if answer is None:
+        raise _not_an_object(body)
+    return answer
+
+
+def _object(body: bytes) -> dict[str, object] | None:
+    try:
+        decoded = msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return None
+    return decoded if isinstance(decoded, dict) else None
+
+
+def _error_in(answer: dict[str, object] | None) -> tuple[str, str]:
+    """Code and text of an error within the answer; both empty when there is none."""
+    if answer is None:
+        return "", ""
+    code, said = answer.get("errorCode") or "", answer.get("errorMsg") or answer.get("error") or ""
+    return str(code), _plain(str(said or code))
+
+
+def _not_an_object(body: bytes) -> SyncError:
+    start = body.lstrip()[:1]
+    if not start:
+        return SyncError("Motus' answer was empty.", is_passing=True)
+    if start == b"<":
+        return SyncError("Motus answered with a web page instead of data; it may be under maintenance.")
+    if start == b"{":
+        return SyncError("Motus' answer was cut off or is not valid JSON.", is_passing=True)
+    return SyncError(f"Motus answered with something that is not data: {_plain(body.decode(errors='replace'))}")
+
+
+def _status_sentence(status: int, body: bytes) -> str:
+    text = _plain(body.decode(errors="replace"))
+    said = f", saying: {text}" if text and not text.startswith("<") else ""
+    if status >= _HTTP_SERVER:
+        return f"Motus has a fault of its own (status {status}){said}"
+    return f"Motus refused with status {status}{said}"
+
+
+def _connection_error(error: httpx.HTTPError) -> SyncError:
+    text = str(error)
+    if "CERTIFICATE_VERIFY_FAILED" in text:
+        reason = "has expired" if "expired" in text else "cannot be trusted"
+        return SyncError(f"Motus' certificate {reason}, so nothing was asked. It is for Motus to renew it.")
+    if isinstance(error, httpx.ConnectError):
+        return SyncError("Motus cannot be reached: no connection.", is_passing=True)
+    return SyncError("The connection to Motus broke off before its answer was complete.", is_passing=True)
+
+
+def _clock_error(ours: str, theirs: str) -> SyncError:
+    return SyncError(
+        f"Motus did not accept our date {ours} (UTC); its own clock says {_plain(theirs) or 'nothing'}. "
+        "Check this server's clock."
+    )
+
+
+def _retry_after(value: str) -> float | None:
+    """Seconds from a Retry-After header, which holds seconds or a date; None when it holds neither."""
+    if value.strip().isdigit():
+        return float(min(int(value.strip()[:9]), 86_400))
+    try:
+        until = email.utils.parsedate_to_datetime(value)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    if until.tzinfo is None:
+        until = until.replace(tzinfo=UTC)
+    wait = until - clock.now()
+    return min(max(wait.total_seconds(), 0.0), 86_400.0)
+
+
+def _plain(text: str) -> str:
+    """Foreign text on one line, short, without control characters."""
+    printable = "".join(c if c.isprintable() else " " for c in text[: _SHOWN_MOST * 4])
+    joined = " ".join(printable.split())
+    return joined if len(joined) <= _SHOWN_MOST else joined[: _SHOWN_MOST - 1] + "…"
+
+
+def _is_worth_another_try(error: BaseException) -> bool:
+    return (
+        isinstance(error, SyncError)
+        and error.is_passing
+        and (error.retry_after_s is None or error.retry_after_s <= WAIT_AT_ONCE_S)
+    )
+
+
+_backing_off = wait_random_exponential(multiplier=0.5, max=5.0)
+
+
+def _wait(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    asked = error.retry_after_s if isinstance(error, SyncError) else None
+    return asked if asked is not None else _backing_off(state)
