@@ -1,0 +1,266 @@
+"""What the Motus simulator answers to a question, without any network: date token, login, device hash, filters."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from operations.simulators.motus_rows import Row
+
+#: Seconds by which a question's date may differ from the server's clock.
+TOLERANCE_S = 600
+_NUMBER_OF_STATUS = {"pending": 0, "active": 2, "terminated": 3}
+
+#: Login -> (password, what user/validate says).
+USERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "warbler": (
+        "plain-password",
+        {"userID": 71, "emailAddress": "warbler@example.org", "projects": {"1": "North Shore"}, "userType": "user"},
+    ),
+    "plover": (
+        "admin-password",
+        {
+            "userID": 72,
+            "emailAddress": "plover@example.org",
+            "projects": {"1": "North Shore", "2": "Salt Marsh"},
+            "userType": "administrator",
+        },
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """The switches. `times`: after so many answers with a fault all is well again; 0: until switched off."""
+
+    #: A web page with status 200; plain text with status 500; an error object with status 200.
+    html: bool = False
+    internal_error: bool = False
+    error_in_band: str = ""
+    #: Status 429 with this many seconds in Retry-After; -1: none.
+    busy_retry_after: int = -1
+    #: Seconds of silence before the answer.
+    slow_s: float = 0.0
+    #: The answer ends in the middle of the JSON, with a Content-Length that fits; or the connection is cut.
+    truncated: bool = False
+    cut: bool = False
+    #: The connection is cut while the question is still being read.
+    cut_upload: bool = False
+    #: Seconds by which the server's clock is wrong.
+    clock_drift_s: float = 0.0
+    #: A serial whose active row is missing from every list.
+    missing_active: str = ""
+    #: Nothing matches at all.
+    empty: bool = False
+    times: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Status, type and body of one answer."""
+
+    status: int
+    body: bytes
+    content_type: str = "application/json;charset=UTF-8"
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class Motus:
+    """The state behind the simulator; safe for several threads."""
+
+    def __init__(self, rows: list[Row]) -> None:
+        self._lock = threading.Lock()
+        self._rows = rows
+        self._faults = Faults()
+        self._faulty_left = 0
+        self._keys: dict[str, str] = {}
+        #: Entry and the names of the fields asked with, never their values.
+        self.requests: list[tuple[str, str, tuple[str, ...]]] = []
+
+    @property
+    def rows(self) -> list[Row]:
+        """The rows as they are now, copied."""
+        with self._lock:
+            return [dict(row) for row in self._rows]
+
+    def rows_set(self, rows: list[Row]) -> None:
+        """Serve these rows from now on."""
+        with self._lock:
+            self._rows = [dict(row) for row in rows]
+
+    def faults_set(self, **switches: Any) -> Faults:
+        """Set all switches: those not named go back to normal."""
+        with self._lock:
+            self._faults = Faults(**switches)
+            self._faulty_left = self._faults.times
+            return self._faults
+
+    def faults_peek(self) -> Faults:
+        """The switches, without counting."""
+        with self._lock:
+            return self._faults if self._faulty_left or not self._faults.times else Faults()
+
+    def faults_now(self) -> Faults:
+        """The switches for one answer; counts `times` down."""
+        with self._lock:
+            faults = self._faults
+            if faults.times:
+                if not self._faulty_left:
+                    return Faults()
+                self._faulty_left -= 1
+            return faults
+
+    def state(self) -> dict[str, Any]:
+        """For the control address: switches, number of rows, and what was asked."""
+        with self._lock:
+            return {"faults": asdict(self._faults), "rows": len(self._rows), "requests": list(self.requests)}
+
+    def answer(self, method: str, entry: str, text: str, faults: Faults) -> Answer:
+        """Answer one question. `text` is the `json` parameter."""
+        question = _decoded(text)
+        with self._lock:
+            self.requests.append((method, entry, tuple(sorted(question or {}))))
+        early = _fault_answer(faults)
+        if early is not None:
+            return early
+        refused = self._refusal(question, faults)
+        if refused is not None or question is None:
+            return refused or _refused(400, "invalid-json", "The json parameter is missing or not an object.")
+        return self._entry(entry, question, faults)
+
+    def _entry(self, entry: str, question: Row, faults: Faults) -> Answer:
+        if entry in ("receivers", "receivers/deployments", "receivers/list"):
+            return _data([] if faults.empty else self._matching(question, faults))
+        if entry == "projects":
+            return _data(self._projects())
+        if entry == "user/validate":
+            return _validated(question)
+        if entry == "receiver/register":
+            return self._registered(question)
+        return Answer(404, b"Not Found", "text/plain")
+
+    def _refusal(self, question: Row | None, faults: Faults) -> Answer | None:
+        asked = _date(question)
+        if question is None or asked is None:
+            return _refused(400, "missing-date", "The json parameter needs date as YYYYMMDDhhmmss.")
+        clock = datetime.now(tz=UTC) + timedelta(seconds=faults.clock_drift_s)
+        if abs((asked - clock).total_seconds()) > TOLERANCE_S:
+            token = {"version": "2.0", "date-token": clock.strftime("%Y%m%d%H%M%S")}
+            return _json(401, {**token, "errorCode": "auth-expired", "errorMsg": "Date token expired"})
+        if "login" in question and not _is_login(question):
+            return _refused(401, "invalid-login", "Invalid login or password")
+        if "hash" in question and not self._is_device(question):
+            return _refused(400, "invalid-key", "The device is not known by this key.")
+        return None
+
+    def _is_device(self, question: Row) -> bool:
+        serial = str(question.get("serno", "")).upper()
+        key = self._keys.get(serial)
+        if key is None:
+            return False
+        return device_hash(serial, str(question["date"]), key) == str(question["hash"])
+
+    def _registered(self, question: Row) -> Answer:
+        serial, key = str(question.get("serno", "")).upper(), str(question.get("secretKey", ""))
+        if not serial or not key:
+            return _refused(400, "missing-parameter", "serno and secretKey are required")
+        with self._lock:
+            known = self._keys.setdefault(serial, key)
+            number = list(self._keys).index(serial) + 1
+        if known != key:
+            return _refused(
+                400,
+                "invalid-key",
+                "Sensor registration failed. The sensor may already be registered with a different secret key.",
+            )
+        return _json(200, {"version": "2.0", "deviceID": number})
+
+    def _matching(self, question: Row, faults: Faults) -> list[Row]:
+        serial, project, status = (question.get(name) for name in ("serialNo", "projectID", "status"))
+        gone = faults.missing_active.upper()
+        return [
+            row
+            for row in self.rows
+            if (serial is None or str(row["receiverID"]).upper() == str(serial).upper())
+            and (project is None or str(row["recvProjectID"]) == str(project).removesuffix(".0"))
+            and (status is None or _is_status(row["deploymentStatus"], status))
+            and not (gone and str(row["receiverID"]).upper() == gone and row["deploymentStatus"] == "active")
+        ]
+
+    def _projects(self) -> list[Row]:
+        numbers = sorted({row["recvProjectID"] for row in self.rows if row["recvProjectID"] is not None})
+        return [
+            {"id": n, "name": f"Project {n}", "code": f"P{n}", "tagPermissions": 2, "sensorPermissions": 2}
+            for n in numbers
+        ]
+
+
+def device_hash(serial: str, date: str, key: str) -> str:
+    """How a device proves its key, as upper-case hex."""
+    # The real interface asks for SHA-1.
+    return hashlib.sha1(f"{serial.upper()}_{date}_{key}".encode(), usedforsecurity=False).hexdigest().upper()
+
+
+def _fault_answer(faults: Faults) -> Answer | None:
+    if faults.html:
+        return Answer(200, b"<html><head><title>Maintenance</title></head><body>Back soon.</body></html>", "text/html")
+    if faults.internal_error:
+        return Answer(500, b"Internal Server Error", "text/plain")
+    if faults.error_in_band:
+        return _json(200, {"error": faults.error_in_band})
+    if faults.busy_retry_after >= 0:
+        return Answer(429, b"Too Many Requests", "text/plain", {"Retry-After": str(faults.busy_retry_after)})
+    return None
+
+
+def _decoded(text: str) -> Row | None:
+    try:
+        question = json.loads(text)
+    except ValueError:
+        return None
+    return question if isinstance(question, dict) else None
+
+
+def _date(question: Row | None) -> datetime | None:
+    try:
+        return datetime.strptime(str((question or {})["date"]), "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+    except (KeyError, ValueError):
+        return None
+
+
+def _is_login(question: Row) -> bool:
+    user = USERS.get(str(question["login"]))
+    return user is not None and question.get("pword") == user[0]
+
+
+def _validated(question: Row) -> Answer:
+    if "login" not in question:
+        return _refused(401, "invalid-login", "Invalid login or password")
+    return _json(200, {"version": "2.0", **USERS[str(question["login"])][1]})
+
+
+def _is_status(word: object, asked: object) -> bool:
+    number = str(asked).removesuffix(".0")
+    return str(word).casefold() == number.casefold() or str(_NUMBER_OF_STATUS.get(str(word))) == number
+
+
+def _data(rows: list[Row]) -> Answer:
+    """Rows under `data`; when there are none, no `data` at all."""
+    return _json(200, {"version": "2.0", "data": rows} if rows else {"version": "2.0"})
+
+
+def _refused(status: int, code: str, sentence: str) -> Answer:
+    return _json(status, {"version": "2.0", "errorCode": code, "errorMsg": sentence})
+
+
+def _json(status: int, body: Row) -> Answer:
+    return Answer(status, json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode())
+
+
+def faults_from(body: Row) -> Faults:
+    """Switches from the control address; unknown names are a TypeError."""
+    return replace(Faults(), **body)
