@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import smtplib
 from collections.abc import Callable
@@ -15,14 +16,18 @@ from django.apps import apps
 from django.db import DatabaseError, connections
 
 from operations.instance import Instance
+from operations.preparation import ADMIN
 from operations.settings_env import process_environment, public_host, site_url
 from operations.supervisor_daemon import State, Supervisor
 
 #: A pulse older than this means that the process behind it has stopped working.
 PULSE_AGE_MOST = timedelta(seconds=15)
+#: The clock sends its canary every 15 s; after three that did not come something is wrong.
+BEAT_PULSE = "canary.tasks"
+BEAT_AGE_MOST = timedelta(seconds=50)
 CANARY_SECONDS = 5.0
 
-Check = Callable[[], str | None]
+Check = Callable[[State], str | None]
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,8 @@ def domain_load(instance: Instance) -> None:
     if not apps.ready:
         os.environ.update(process_environment(instance))
         django.setup()
+        # Here and not in the threads of the checks, which would import half a module from one another.
+        importlib.import_module("workers.health")
 
 
 def report_make(instance: Instance) -> Report:
@@ -84,7 +91,7 @@ def report_make(instance: Instance) -> Report:
         healthy=all(health.healthy for health in found.values()),
         services=found,
         urls=addresses(instance),
-        admin=Admin("admin", str(instance.paths.secrets / "admin_password")),
+        admin=Admin(ADMIN, str(instance.paths.secrets / "admin_password")),
     )
 
 
@@ -95,7 +102,7 @@ def health_of(name: str, check: Check, states: dict[str, State]) -> Health:
         return Health(healthy=False, detail="is not started; run `./roost up`")
     if state.pid == 0:
         return Health(healthy=False, detail=f"is not running ({state.word.lower()}); see `./roost logs {name}`")
-    wrong = check()
+    wrong = check(state)
     if wrong is not None:
         return Health(healthy=False, detail=f"{wrong}; see `./roost logs {name}`")
     return Health(healthy=True, detail=f"works, up for {duration(state.since_seconds)}")
@@ -114,18 +121,23 @@ def checks_for(instance: Instance) -> dict[str, Check]:
     """The real check of every part."""
     ports, secrets = instance.ports, instance.secrets
     return {
-        "rabbitmq": instance.rabbitmq.check,
-        "postgres": instance.postgres.check,
-        "redis": instance.redis.check,
-        "site": lambda: http_check(f"http://127.0.0.1:{ports['site']}/healthz"),
-        "live": lambda: http_check(f"http://127.0.0.1:{ports['live']}/live/healthz"),
-        "ingest": lambda: pulse_check("ingest"),
-        "tasks": lambda: canary_check("tasks"),
-        "beat": lambda: pulse_check("beat"),
-        "relay": lambda: pulse_check("relay"),
-        "flower": lambda: http_check(f"http://127.0.0.1:{ports['flower']}/", auth=("roost", secrets["flower"])),
-        "mail": lambda: mail_check(instance),
+        "rabbitmq": lambda _: instance.rabbitmq.check(),
+        "postgres": lambda _: instance.postgres.check(),
+        "redis": lambda _: instance.redis.check(),
+        "site": lambda _: http_check(f"http://127.0.0.1:{ports['site']}/healthz"),
+        "live": lambda _: http_check(f"http://127.0.0.1:{ports['live']}/live/healthz"),
+        "ingest": lambda state: pulse_check("ingest", most=pulse_age_most(state)),
+        "tasks": lambda _: canary_check("tasks"),
+        "beat": lambda _: pulse_check(BEAT_PULSE, most=BEAT_AGE_MOST),
+        "relay": lambda state: pulse_check("relay", most=pulse_age_most(state)),
+        "flower": lambda _: http_check(f"http://127.0.0.1:{ports['flower']}/", auth=("roost", secrets["flower"])),
+        "mail": lambda _: mail_check(instance),
     }
+
+
+def pulse_age_most(state: State) -> timedelta:
+    """A pulse from before the start says nothing about the process that runs now."""
+    return min(PULSE_AGE_MOST, timedelta(seconds=state.since_seconds + 1))
 
 
 def http_check(url: str, *, auth: tuple[str, str] | None = None) -> str | None:
@@ -147,7 +159,7 @@ def mail_check(instance: Instance) -> str | None:
     return http_check(f"http://127.0.0.1:{instance.ports['mail']}/")
 
 
-def pulse_check(name: str) -> str | None:
+def pulse_check(name: str, *, most: timedelta) -> str | None:
     """None when the process said lately that it works."""
     from fleet.core.pulses import pulse_age  # noqa: PLC0415 - models exist only once Django is loaded
 
@@ -159,7 +171,7 @@ def pulse_check(name: str) -> str | None:
         connections.close_all()
     if age is None:
         return "has not worked yet"
-    if age > PULSE_AGE_MOST:
+    if age > most:
         return f"last worked {duration(int(age.total_seconds()))} ago"
     return None
 
@@ -174,4 +186,4 @@ def canary_check(queue: str) -> str | None:
         return f"takes no task ({type(error).__name__})"
     finally:
         connections.close_all()
-    return None if came_back else f"did not run a task within {CANARY_SECONDS:.0f} s"
+    return None if came_back is not None else f"did not run a task within {CANARY_SECONDS:.0f} s"

@@ -14,20 +14,16 @@ from pathlib import Path
 from operations.errors import OperationsError
 from operations.instance import Instance
 from operations.paths import REPOSITORY
+from operations.services.postgres import DATABASE
 from operations.settings_env import process_environment
 
 PACKAGES = REPOSITORY / "package.json"
 
+#: The login of the first administrator.
+ADMIN = "admin"
+
 #: Where npm goes when the machine has none.
 NODE_FOLDER = Path(sys.prefix).parent / "node"
-
-CREATE_ADMIN = """
-import os
-from django.contrib.auth import get_user_model
-people = get_user_model().objects
-if not people.filter(username="admin").exists():
-    people.create_superuser("admin", os.environ["ROOST_MAIL_FROM"], os.environ["ROOST_ADMIN_PASSWORD"])
-"""
 
 
 def django_run(instance: Instance, *arguments: str, extra: dict[str, str] | None = None) -> None:
@@ -55,15 +51,16 @@ def command_run(command: list[str], *, environment: dict[str, str]) -> None:
 
 def database_migrate(instance: Instance) -> None:
     """Bring the tables up to date and see that there is a first administrator."""
-    django_run(instance, "migrate", "--no-input", "-v0")
-    django_run(
-        instance,
-        "shell",
-        "-v0",
-        "-c",
-        CREATE_ADMIN,
-        extra={"ROOST_ADMIN_PASSWORD": instance.secrets["admin_password"]},
-    )
+    django_run(instance, "migrate", "--no-input", "--skip-checks", "-v0")
+    with instance.postgres.connect(DATABASE) as connection:
+        if connection.execute("SELECT 1 FROM auth_user WHERE username = %s", (ADMIN,)).fetchone():
+            return
+    person = {
+        "DJANGO_SUPERUSER_USERNAME": ADMIN,
+        "DJANGO_SUPERUSER_EMAIL": "admin@localhost",
+        "DJANGO_SUPERUSER_PASSWORD": instance.secrets["admin_password"],
+    }
+    django_run(instance, "createsuperuser", "--no-input", "--skip-checks", "-v0", extra=person)
 
 
 def pages_build(instance: Instance) -> None:
@@ -76,7 +73,7 @@ def pages_build(instance: Instance) -> None:
         mark = fingerprint([*static.rglob("*"), REPOSITORY / "requirements" / "lock.txt"])
         stamp = instance.paths.run / "static.stamp"
         if not stamp_fits(stamp, mark) or not any(instance.paths.static.iterdir()):
-            django_run(instance, "collectstatic", "--no-input", "--clear", "-v0")
+            django_run(instance, "collectstatic", "--skip-checks", "--no-input", "--clear", "-v0")
             stamp.write_text(mark)
 
 
