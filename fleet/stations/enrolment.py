@@ -48,7 +48,7 @@ class Grant:
 
 
 def token_hash(token: str) -> str:
-    """What is stored of a token. It is 192 random bits, so a plain hash cannot be searched."""
+    """What is stored of a token. It is 160 random bits, so a plain hash cannot be searched."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
@@ -61,7 +61,8 @@ def enrolment_token_create(*, station: Station, actor: Viewer) -> str:
         raise StationIsRetired(_("%(serial)s is retired and gets no enrolment token.") % {"serial": station.serial})
     moment = clock.now()
     _tokens_end(station.pk)
-    token = secrets.token_urlsafe(24)
+    # Hexadecimal: people type it, and it never looks like an option of a command.
+    token = secrets.token_hex(20)
     EnrolmentToken.objects.create(
         station=station,
         token_hash=token_hash(token),
