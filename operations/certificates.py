@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from operations.errors import OperationsError
 from operations.paths import Paths
 
 AUTHORITY_DAYS = 20 * 365
@@ -41,16 +42,19 @@ def certificates_ensure(*, folder: Path, hosts: tuple[str, ...]) -> bool:
         if is_ours and set(names) <= certificate_hosts(server) and not certificate_is_ending(server):
             return False
     key = serialization.load_pem_private_key(authority_key_path.read_bytes(), password=None)
-    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise OperationsError(f"{authority_key_path} is no key of Roost: move {folder} away to get a new authority.")
     server_create(folder=folder, names=names, authority=authority, authority_key=key)
     return True
 
 
 def certificate_is_ending(certificate: x509.Certificate) -> bool:
+    """Whether it is time for a new one."""
     return certificate.not_valid_after_utc - datetime.now(UTC) < RENEW_BEFORE
 
 
 def certificate_is_signed_by(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
+    """Whether that authority made it."""
     try:
         certificate.verify_directly_issued_by(authority)
     except Exception:  # noqa: BLE001 - any doubt is answered with a new certificate
@@ -132,6 +136,7 @@ def server_create(
 
 
 def general_name(name: str) -> x509.GeneralName:
+    """A host as a certificate names it: an address or a name."""
     try:
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
@@ -139,6 +144,7 @@ def general_name(name: str) -> x509.GeneralName:
 
 
 def key_write(key: ec.EllipticCurvePrivateKey, path: Path) -> None:
+    """A private key as a file that only its owner can read."""
     content = key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
@@ -166,7 +172,7 @@ def main() -> int:
     """For the compose file: the authority and the certificate in the folder of this instance."""
     paths = Paths.from_environment()
     is_new = certificates_ensure(folder=paths.tls, hosts=hosts_from_environment())
-    print("Certificate of the broker made." if is_new else "Certificate of the broker is still good.")  # noqa: T201
+    print("Certificate of the broker made." if is_new else "Certificate of the broker is still good.")
     return 0
 
 

@@ -85,7 +85,7 @@ def demo_command(
 
 
 @app.command("test", context_settings=PASS_ON)
-def test_command(
+def checks_command(
     context: typer.Context,
     *,
     long: Annotated[bool, typer.Option("--long", help="Also the tests that take minutes.")] = False,

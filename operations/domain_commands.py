@@ -50,9 +50,7 @@ def add_command(
 ) -> None:
     """Register a station and get the token with which it enrols, once."""
     with desk_open() as desk:
-        added = desk.station_add(
-            serial=serial, organization=organization, name=name, server=site_url(Instance.load())
-        )
+        added = desk.station_add(serial=serial, organization=organization, name=name, server=site_url(Instance.load()))
     if as_json:
         print(json.dumps(added, indent=1))
         return

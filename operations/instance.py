@@ -37,14 +37,17 @@ class Instance:
 
     @property
     def rabbitmq(self) -> RabbitMQ:
+        """The message broker."""
         return RabbitMQ(self.paths, self.ports, self.secrets, self.bind)
 
     @property
     def postgres(self) -> Postgres:
+        """The database."""
         return Postgres(self.paths, self.ports, self.secrets)
 
     @property
     def redis(self) -> Redis:
+        """The cache and the live channel."""
         return Redis(self.paths, self.ports, self.secrets)
 
 

@@ -26,6 +26,7 @@ def leftovers_find(*, paths: Paths) -> list[psutil.Process]:
 
 
 def process_is_of(process: psutil.Process, *, paths: Paths) -> bool:
+    """Whether a process carries the mark of this instance, or is a server working in its folder."""
     try:
         if process.status() == psutil.STATUS_ZOMBIE:
             return False
@@ -37,6 +38,7 @@ def process_is_of(process: psutil.Process, *, paths: Paths) -> bool:
 
 
 def folder_is_of(folder: Path, *, paths: Paths) -> bool:
+    """Whether a folder is this instance's, also where PostgreSQL had to go elsewhere."""
     is_elsewhere = paths.instance in folder.parts and "roost" in folder.parts
     return folder.is_relative_to(paths.var) or is_elsewhere
 

@@ -43,7 +43,7 @@ class Catcher:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
         """Write beside and rename, so that a reader never sees half a mail."""
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}-{os.urandom(4).hex()}.eml"
         content = envelope.content or b""
@@ -59,9 +59,8 @@ def mail_paths(folder: Path) -> list[Path]:
 
 
 def mail_read(path: Path) -> EmailMessage:
-    message = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
-    assert isinstance(message, EmailMessage)
-    return message
+    """A mail from its file."""
+    return email.message_from_bytes(path.read_bytes(), _class=EmailMessage, policy=email.policy.default)
 
 
 def mail_text(message: EmailMessage) -> str:
@@ -76,6 +75,7 @@ def mail_text(message: EmailMessage) -> str:
 
 
 def list_page(folder: Path) -> str:
+    """All mails as a table."""
     rows = []
     for path in mail_paths(folder):
         message = mail_read(path)
@@ -91,6 +91,7 @@ def list_page(folder: Path) -> str:
 
 
 def mail_page(path: Path) -> str:
+    """One mail with its head."""
     message = mail_read(path)
     head = "".join(
         f"<tr><th>{html.escape(name)}</th><td>{html.escape(str(value))}</td></tr>" for name, value in message.items()
@@ -107,7 +108,8 @@ class Reader(BaseHTTPRequestHandler):
     server_version = "RoostMail"
     sys_version = ""
 
-    def do_GET(self) -> None:  # noqa: N802 - http.server's name
+    def do_GET(self) -> None:
+        """The list, one mail, or a refusal."""
         # Another site could point its own name at this address and read the mails with the visitor's browser.
         if (self.headers.get("Host") or "").rsplit(":", 1)[0] not in OUR_NAMES:
             self._answer(HTTPStatus.FORBIDDEN, "<p>This page answers to 127.0.0.1 and localhost only.</p>")

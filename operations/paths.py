@@ -22,42 +22,52 @@ class Paths:
 
     @classmethod
     def from_environment(cls) -> Paths:
+        """What ROOST_VAR names, else `var` in the repository."""
         return cls(Path(os.environ.get("ROOST_VAR") or REPOSITORY / "var").resolve())
 
     @property
     def run(self) -> Path:
+        """What is worth something only while it runs: sockets, locks, ports, generated configuration."""
         return self.var / "run"
 
     @property
     def logs(self) -> Path:
+        """One file for each service."""
         return self.var / "logs"
 
     @property
     def secrets(self) -> Path:
+        """One file for each secret."""
         return self.var / "secrets"
 
     @property
     def tls(self) -> Path:
+        """The certificate authority and what it signed."""
         return self.var / "tls"
 
     @property
     def mail(self) -> Path:
+        """The mails that the local catcher took."""
         return self.var / "mail"
 
     @property
     def static(self) -> Path:
+        """Static files as the site serves them."""
         return self.var / "static"
 
     @property
     def files(self) -> Path:
+        """What stations and people upload."""
         return self.var / "files"
 
     @property
     def ports_file(self) -> Path:
+        """The remembered ports."""
         return self.run / "ports.json"
 
     @property
     def up_lock(self) -> Path:
+        """Held by the `up` that is starting or stays in the foreground."""
         return self.run / "up.lock"
 
     @property

@@ -53,7 +53,11 @@ def port_owner(port: int) -> str:
     except psutil.AccessDenied:
         return "another program"
     for connection in connections:
-        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+        if (
+            connection.status == psutil.CONN_LISTEN
+            and getattr(connection.laddr, "port", None) == port
+            and connection.pid
+        ):
             try:
                 return f"{psutil.Process(connection.pid).name()} (process {connection.pid})"
             except psutil.NoSuchProcess:
@@ -103,6 +107,7 @@ def port_from_environment(name: str) -> int | None:
 
 
 def ports_write(*, paths: Paths, ports: dict[str, int]) -> None:
+    """Remember the ports; a reader never sees half of them."""
     paths.run.mkdir(mode=0o700, parents=True, exist_ok=True)
     scratch = paths.ports_file.with_suffix(f".{os.getpid()}")
     scratch.write_text(json.dumps(ports, indent=1) + "\n")

@@ -11,7 +11,9 @@ from operations.paths import REPOSITORY
 from operations.programs import INSTANCE_VARIABLE, Program
 from operations.settings_env import Login, process_environment
 
+UVICORN = ("-m", "uvicorn", "--host={bind}", "--no-server-header")
 CELERY = ("-m", "celery", "-A", "workers.celery_app")
+WORKER = (*CELERY, "worker", "--without-gossip", "--without-mingle")
 
 
 @dataclass(frozen=True)
@@ -27,26 +29,22 @@ class Process:
 PROCESSES = (
     Process(
         "site",
-        ("-m", "uvicorn", "web.asgi:application", "--host={bind}", "--port={site}")
-        + ("--timeout-graceful-shutdown=3", "--no-server-header"),
+        (*UVICORN, "--port={site}", "--timeout-graceful-shutdown=3", "web.asgi:application"),
         login="site",
     ),
     Process(
         "live",
-        ("-m", "uvicorn", "sg_status.live:application", "--host={bind}", "--port={live}")
-        + ("--timeout-graceful-shutdown=1", "--no-server-header"),
+        (*UVICORN, "--port={live}", "--timeout-graceful-shutdown=1", "sg_status.live:application"),
         login="site",
     ),
     Process(
         "ingest",
-        (*CELERY, "worker", "-P", "solo", "-n", "ingest-0@roost", "-Q", "ingest.control")
-        + ("--without-gossip", "--without-mingle"),
+        (*WORKER, "-P", "solo", "-n", "ingest-0@roost", "-Q", "ingest.control"),
         environment={"ROOST_INGEST": "1"},
     ),
     Process(
         "tasks",
-        (*CELERY, "worker", "-P", "prefork", "-c", "2", "-n", "tasks@roost", "-Q", "tasks")
-        + ("--without-gossip", "--without-mingle"),
+        (*WORKER, "-P", "prefork", "-c", "2", "-n", "tasks@roost", "-Q", "tasks"),
     ),
     Process("beat", (*CELERY, "beat", "-s", "{run}/beat-schedule", "--pidfile=")),
     Process("relay", ("-m", "workers.relay")),

@@ -33,7 +33,7 @@ def secret_read(*, folder: Path, name: str) -> str:
             file.write(secrets.token_urlsafe(32) + "\n")
         with contextlib.suppress(FileExistsError):
             os.link(scratch, path)
-        os.unlink(scratch)
+        Path(scratch).unlink()
     return path.read_text().strip()
 
 

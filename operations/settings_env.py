@@ -35,6 +35,7 @@ def public_host() -> str:
 
 
 def site_url(instance: Instance) -> str:
+    """Where people and stations reach the site."""
     return os.environ.get("ROOST_SITE_URL") or f"http://{public_host()}:{instance.ports['site']}"
 
 

@@ -37,11 +37,14 @@ class Service(Protocol):
 
     name: str
 
-    def prepare(self) -> None: ...
+    def prepare(self) -> None:
+        """Make ready what a start needs."""
 
-    def programs(self) -> list[Program]: ...
+    def programs(self) -> list[Program]:
+        """What to run, in the order of start."""
 
-    def check(self) -> str | None: ...
+    def check(self) -> str | None:
+        """None when it works, else what is wrong."""
 
 
 class RunningService:
@@ -72,6 +75,8 @@ class RunningService:
         self.wait(seconds=seconds)
 
     def wait(self, *, seconds: float = 60) -> None:
+        """Wait until it answers, or say why it does not."""
+
         def look() -> str | None:
             process = self._processes[self._service.name]
             if process.poll() is not None:

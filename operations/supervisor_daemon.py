@@ -14,8 +14,9 @@ import time
 import xmlrpc.client
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any, cast
 
-from supervisor.xmlrpc import SupervisorTransport  # type: ignore[import-untyped]
+from supervisor.xmlrpc import SupervisorTransport
 
 from operations.errors import OperationsError
 from operations.leftovers import leftovers_end
@@ -37,6 +38,7 @@ class State:
 
     @property
     def is_running(self) -> bool:
+        """Whether it has stayed up for a moment."""
         return self.word == "RUNNING"
 
 
@@ -75,6 +77,7 @@ def configuration_write(*, paths: Paths, programs: Iterable[Program]) -> None:
 
 
 def program_section(program: Program, *, paths: Paths) -> dict[str, str]:
+    """One program, as supervisord wants it told."""
     section = {
         "command": escaped(shlex.join(program.command)),
         "environment": ",".join(f'{name}="{quotable(value)}"' for name, value in program.environment.items()),
@@ -96,11 +99,12 @@ def program_section(program: Program, *, paths: Paths) -> dict[str, str]:
 
 
 def escaped(text: str) -> str:
-    """supervisord expands `%(…)s`; a percent sign of ours is doubled."""
+    """Supervisord expands `%(…)s`; a percent sign of ours is doubled."""
     return text.replace("%", "%%")
 
 
 def quotable(value: str) -> str:
+    """A value between quotation marks."""
     if '"' in value or "\n" in value:
         raise OperationsError(
             f"An environment value contains a quotation mark or a line break ({value[:20]}…): "
@@ -175,10 +179,9 @@ class Supervisor:
     def states(self) -> dict[str, State]:
         """Every program by name; empty when supervisord is not there."""
         try:
-            answer = self._api.supervisor.getAllProcessInfo()
+            answer = cast("list[dict[str, Any]]", self._api.supervisor.getAllProcessInfo())
         except (OSError, xmlrpc.client.Error):
             return {}
-        assert isinstance(answer, list)
         return {
             info["name"]: State(
                 name=info["name"],

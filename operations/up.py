@@ -97,7 +97,7 @@ def start_lock(paths: Paths) -> Iterator[bool]:
         except BlockingIOError:
             yield False
         else:
-            os.set_inheritable(file.fileno(), False)  # noqa: FBT003 - the system call's own form
+            os.set_inheritable(file.fileno(), False)
             yield True
 
 
@@ -114,7 +114,7 @@ def disk_check(paths: Paths) -> None:
 def signals_catch() -> None:
     """Turn the two wishes to end into one exception, raised wherever the start just is."""
 
-    def interrupt(number: int, frame: FrameType | None) -> None:
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise Interrupted
 
     for wish in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

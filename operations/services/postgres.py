@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import pwd
 import re
@@ -22,7 +21,7 @@ from operations.errors import OperationsError
 from operations.paths import LONGEST_SOCKET_PATH, Paths
 from operations.programs import INSTANCE_VARIABLE, Program
 
-BINARY_PATTERNS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin")
+BINARY_PATTERNS = ("usr/lib/postgresql/*/bin", "usr/pgsql-*/bin", "opt/homebrew/opt/postgresql@*/bin")
 
 #: PostgreSQL refuses to run as root; as root it gets the user that its package made.
 SYSTEM_USER = "postgres"
@@ -66,7 +65,7 @@ host all all 127.0.0.1/32 scram-sha-256
 
 def binaries_find(version: str | None = None) -> Path | None:
     """The folder with initdb and postgres: of that major version, else the newest."""
-    folders = [Path(folder) for pattern in BINARY_PATTERNS for folder in glob.glob(pattern)]
+    folders = [folder for pattern in BINARY_PATTERNS for folder in Path("/").glob(pattern)]
     on_path = shutil.which("initdb")
     if on_path:
         folders.append(Path(on_path).resolve().parent)
@@ -114,12 +113,14 @@ class Postgres:
 
     @property
     def home(self) -> Path:
+        """The folder of the cluster and its socket."""
         if self.user and not path_is_open_to(self.paths.var, self.user):
             return ELSEWHERE / self.paths.instance
         return self.paths.var / "postgres"
 
     @property
     def data(self) -> Path:
+        """The data folder."""
         return self.home / "data"
 
     @property
@@ -141,6 +142,7 @@ class Postgres:
         return folder
 
     def url(self, login: str, database: str = DATABASE) -> str:
+        """A login's address, as the settings take it."""
         password = self.secrets[f"postgres_{login}"]
         return f"postgres://roost_{login}:{password}@127.0.0.1:{self.ports['postgres']}/{database}"
 
@@ -228,6 +230,7 @@ class Postgres:
         lock.unlink(missing_ok=True)
 
     def programs(self) -> list[Program]:
+        """The server."""
         return [
             Program(
                 name=self.name,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import json
 import os
 import shutil
@@ -21,9 +20,9 @@ from operations.paths import REPOSITORY, Paths
 from operations.programs import INSTANCE_VARIABLE, Program
 
 SERVER_PATTERNS = (
-    "/usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin/rabbitmq-server",
-    "/opt/homebrew/opt/rabbitmq/sbin/rabbitmq-server",
-    "/usr/local/opt/rabbitmq/sbin/rabbitmq-server",
+    "usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin/rabbitmq-server",
+    "opt/homebrew/opt/rabbitmq/sbin/rabbitmq-server",
+    "usr/local/opt/rabbitmq/sbin/rabbitmq-server",
 )
 
 #: RabbitMQ stops taking messages below this much free disk. 1 GB, not the 4 GB of a server of
@@ -38,7 +37,7 @@ ERLANG_ARGUMENTS = "-kernel inet_dist_use_interface {127,0,0,1} +sbwtdio medium 
 
 def server_find() -> Path | None:
     """RabbitMQ's own start script; Debian's wrapper in /usr/sbin changes the user, so it is the last choice."""
-    found = sorted(path for pattern in SERVER_PATTERNS for path in glob.glob(pattern))
+    found = sorted(str(path) for pattern in SERVER_PATTERNS for path in Path("/").glob(pattern))
     on_path = shutil.which("rabbitmq-server")
     if not found and on_path:
         found = [str(Path(on_path).resolve())]
@@ -64,10 +63,12 @@ class RabbitMQ:
 
     @property
     def home(self) -> Path:
+        """The node's folder."""
         return self.paths.var / "rabbitmq"
 
     @property
     def management_url(self) -> str:
+        """The management API and page."""
         return f"http://127.0.0.1:{self.ports['management']}"
 
     @property
@@ -76,6 +77,7 @@ class RabbitMQ:
         return {name: self.secrets[f"broker_{name}"] for name in ("ingest", "commander", "provisioner", "jobs")}
 
     def broker_url(self, user: str, vhost: str) -> str:
+        """The address of a vhost with its user, as the settings take it."""
         return f"amqp://{user}:{self.users[user]}@127.0.0.1:{self.ports['amqp']}/{vhost}"
 
     def prepare(self) -> None:
@@ -143,6 +145,7 @@ class RabbitMQ:
         }
 
     def programs(self) -> list[Program]:
+        """The node and its epmd."""
         server = server_find()
         epmd = shutil.which("epmd")
         if server is None or epmd is None:

@@ -29,6 +29,7 @@ set-proc-title no
 
 
 def server_find() -> Path | None:
+    """The server on this machine."""
     found = shutil.which("redis-server") or shutil.which("valkey-server")
     return Path(found) if found else None
 
@@ -45,12 +46,15 @@ class Redis:
 
     @property
     def home(self) -> Path:
+        """The server's folder."""
         return self.paths.var / "redis"
 
     def url(self, database: int = 0) -> str:
+        """The address of a database, as the settings take it."""
         return f"redis://:{self.secrets['redis']}@127.0.0.1:{self.ports['redis']}/{database}"
 
     def prepare(self) -> None:
+        """Write the configuration."""
         self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         configuration = self.home / "redis.conf"
         configuration.touch(mode=0o600)
@@ -59,6 +63,7 @@ class Redis:
         )
 
     def programs(self) -> list[Program]:
+        """The server."""
         server = server_find()
         if server is None:
             raise OperationsError(
