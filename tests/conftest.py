@@ -5,11 +5,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from operations.instance import Instance
 from operations.paths import Paths
 from operations.stack import Stack
 from operations.trial import VARIABLE
+
+# Machines are shared and slow at times; how fast an example is made is not what these tests are about.
+settings.register_profile("roost", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("roost")
 
 
 @pytest.fixture(scope="session")

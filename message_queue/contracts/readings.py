@@ -69,7 +69,7 @@ def name_check(name: str) -> str:
         raise MessageRefused(
             "bad-name",
             f"The series name {name[:60]!r} is not a SenML name: it starts with a letter or digit "
-            "and goes on with letters, digits and - : . / _",
+            "and goes on with letters, digits and any of - : . / and underscore.",
         )
     if len(_known_names) < _KNOWN_NAMES_MOST:
         _known_names.add(name)

@@ -1,0 +1,85 @@
+"""The wire as an AsyncAPI 3 document, made from the contracts.
+
+Specification: https://www.asyncapi.com/docs/reference/specification/v3.0.0
+"""
+
+from typing import Any
+
+import msgspec
+
+from message_queue.contracts import contracts
+from message_queue.contracts.commands import command_contracts
+from message_queue.contracts.commands.base import CommandMessage
+
+_REFERENCE = "#/components/schemas/{name}"
+
+_HEADERS = {
+    "type": "object",
+    "properties": {
+        "v": {"type": "integer", "minimum": 1, "description": "Version of the kind; 1 when absent."},
+        "stream": {"type": "string", "maxLength": 64, "description": "Id of this outbox's life."},
+        "seq": {"type": "integer", "minimum": 1, "description": "Number of the message in its stream."},
+        "oldest": {"type": "integer", "description": "Lowest number that is still on the station."},
+        "next": {"type": "integer", "description": "The number that the station will give out next."},
+    },
+}
+
+
+def document() -> dict[str, Any]:
+    """The whole document as plain values."""
+    kinds, commands = contracts(), command_contracts()
+    types = [c.body for c in kinds.values()] + [CommandMessage] + [c.parameters for c in commands.values()]
+    schemas, components = msgspec.json.schema_components(types, ref_template=_REFERENCE)
+    by_kind = dict(zip(kinds, schemas, strict=False))
+    messages = {
+        kind: {
+            "name": kind,
+            "title": contract.summary,
+            "contentType": contract.content_type,
+            "headers": _HEADERS,
+            "payload": by_kind[kind],
+        }
+        for kind, contract in kinds.items()
+    }
+    messages["command"] = {
+        "name": "command",
+        "title": "A command to one station; its parameters are those of its name.",
+        "contentType": "application/json",
+        "payload": schemas[len(kinds)],
+    }
+    parameters = dict(zip(commands, schemas[len(kinds) + 1 :], strict=True))
+    return {
+        "asyncapi": "3.0.0",
+        "info": {"title": "Roost wire", "version": "1", "description": "What stations and server say to each other."},
+        "channels": {
+            "inbound": {
+                "address": "in.{serial}",
+                "description": "Fanout exchange of one station; the routing key is the kind.",
+                "parameters": {"serial": {"description": "Serial of the station: letters, digits, - and _."}},
+                "messages": {kind: {"$ref": f"#/components/messages/{kind}"} for kind in kinds},
+            },
+            "commands": {
+                "address": "cmd.{serial}",
+                "description": "Queue of one station.",
+                "parameters": {"serial": {"description": "Serial of the station."}},
+                "messages": {"command": {"$ref": "#/components/messages/command"}},
+            },
+        },
+        "operations": {
+            "publish": {"action": "receive", "channel": {"$ref": "#/channels/inbound"}},
+            "command": {"action": "send", "channel": {"$ref": "#/channels/commands"}},
+        },
+        "components": {"messages": messages, "schemas": components},
+        "x-commands": {
+            name: {
+                "label": command.label,
+                "explanation": command.explanation,
+                "danger": command.danger,
+                "defaultExpirySeconds": command.default_expiry,
+                "role": command.role,
+                "parameters": parameters[name],
+            }
+            for name, command in commands.items()
+        },
+        "x-lanes": {kind: contract.lane.value for kind, contract in kinds.items()},
+    }
