@@ -30,7 +30,7 @@ _HTTP_REDIRECT, _HTTP_ERROR, _HTTP_TOO_MANY, _HTTP_SERVER = 300, 400, 429, 500
 _log = logging.getLogger(__name__)
 
 
-class _TokenExpired(Exception):  # noqa: N818  an answer that leads to a second question, not an error
+class _TokenExpired(Exception):
     """Motus found our date too far from its own; `server_date` is its clock, when it said."""
 
     def __init__(self, server_date: str) -> None:

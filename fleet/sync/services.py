@@ -2,15 +2,16 @@
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import Error, connection, transaction
+from django.db import transaction
 from django.utils.translation import gettext as _
 
 from fleet.core import clock
 from fleet.core.audit import audit_write
+from fleet.core.locks import session_lock
 from fleet.core.outbox import job_ask
 from fleet.core.spoken import moment_words
 from fleet.organizations.access import Role, Viewer
@@ -208,15 +209,7 @@ def _is_due(adapter: Adapter, moment: datetime) -> bool:
 @contextmanager
 def _only_one(adapter: Adapter) -> Iterator[None]:
     """Hold the system's lock. It belongs to our connection: a run that dies leaves nothing locked."""
-    name = f"roost.sync.{adapter.name}"
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [name])
-        row = cursor.fetchone()
-    if row is None or not row[0]:
-        raise SyncRunning(_("A check of %(label)s is running already.") % {"label": adapter.label})
-    try:
+    with session_lock(f"roost.sync.{adapter.name}") as is_ours:
+        if not is_ours:
+            raise SyncRunning(_("A check of %(label)s is running already.") % {"label": adapter.label})
         yield
-    finally:
-        # With the connection gone the lock is gone too.
-        with suppress(Error), connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [name])

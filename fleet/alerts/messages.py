@@ -1,0 +1,159 @@
+"""What a notification says: subject, sentences and links, in the organization's language, as plain text."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from urllib.parse import quote
+
+from django.conf import settings
+from django.utils import translation
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from fleet.alerts.channels.base import Message
+from fleet.alerts.models import Incident, Notification
+from fleet.alerts.rules import rules
+from fleet.alerts.rules.base import Rule
+from fleet.core.spoken import moment_words
+from fleet.organizations.models import Organization
+from fleet.stations.models import Station
+
+#: Stations named one by one in one message.
+NAMED_MOST = 40
+_SUBJECT_MOST = 150
+_ANSWERS_MOST = 20
+
+
+def message_of(*, notification: Notification, moment: datetime) -> Message:
+    """The message as it is true now: who came back before anybody was told is told of as back."""
+    organization = notification.organization
+    incidents = list(notification.incidents.select_related("station").order_by("station__name", "station__serial"))
+    rule = rules()[notification.rule]
+    with translation.override(organization.language):
+        is_over = _is_over(notification, incidents)
+        text = _Text(rule, organization, incidents, is_over, moment)
+        subject, body = text.subject(), text.body()
+    return Message(
+        message_id=notification.message_id,
+        answers=_answers(notification, incidents),
+        recipient=notification.recipient,
+        subject=subject,
+        text=body,
+    )
+
+
+def station_words(station: Station) -> str:
+    """Name and serial on one line, whatever somebody typed as a name."""
+    return one_line(f"{station.name} ({station.serial})" if station.name else station.serial)
+
+
+def one_line(text: str) -> str:
+    """Without control characters and line breaks: what goes into a header must not become two."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+class _Text:
+    """The words of one message about some incidents of one rule."""
+
+    def __init__(
+        self,
+        rule: Rule,
+        organization: Organization,
+        incidents: Sequence[Incident],
+        over: frozenset[int],
+        moment: datetime,
+    ) -> None:
+        self._rule, self._organization, self._incidents = rule, organization, incidents
+        self._over, self._moment = over, moment
+        self._is_all_over = all(incident.pk in over for incident in incidents)
+
+    def subject(self) -> str:
+        """`Silent: Old Cut (SG-5113BBBK2972)`, or how many there are."""
+        word = self._rule.closed_subject() if self._is_all_over else self._rule.opened_subject()
+        is_one = len(self._incidents) == 1
+        what = station_words(self._incidents[0].station) if is_one else self._count_words()
+        subject = f"{one_line(word)}: {what}"
+        return subject if len(subject) <= _SUBJECT_MOST else subject[: _SUBJECT_MOST - 1] + "…"
+
+    def body(self) -> str:
+        """The sentence first; how to be told less last."""
+        parts = self._one() if len(self._incidents) == 1 else self._several()
+        parts += ["--\n" + self._less()]
+        return "\n\n".join(parts) + "\n"
+
+    def _one(self) -> list[str]:
+        incident = self._incidents[0]
+        return [self._sentence(incident), _station_url(incident.station)]
+
+    def _several(self) -> list[str]:
+        first = self._count_words() + ". "
+        began = min(incident.began_at for incident in self._incidents)
+        if self._is_all_over:
+            first += _("All of them were heard again.")
+        else:
+            first += _("The first since %(moment)s.") % {"moment": moment_words(began, self._moment)}
+            first += " " + self._rule.shared_hint()
+        named = [
+            f"* {station_words(incident.station)}: {self._sentence(incident)}\n  {_station_url(incident.station)}"
+            for incident in self._incidents[:NAMED_MOST]
+        ]
+        more = len(self._incidents) - NAMED_MOST
+        if more > 0:
+            named.append(ngettext("and %(n)d more", "and %(n)d more", more) % {"n": more} + f": {_incidents_url()}")
+        return [first, *named]
+
+    def _sentence(self, incident: Incident) -> str:
+        return one_line(incident.closing_sentence if incident.pk in self._over else incident.sentence)
+
+    def _count_words(self) -> str:
+        number = len(self._incidents)
+        return ngettext("%(n)d station of %(organization)s", "%(n)d stations of %(organization)s", number) % {
+            "n": number,
+            "organization": one_line(self._organization.name),
+        }
+
+    def _less(self) -> str:
+        words = {"organization": one_line(self._organization.name), "url": _incidents_url()}
+        return _("You get this as a member of %(organization)s who is told of alerts. To be told less: %(url)s") % words
+
+
+def _is_over(notification: Notification, incidents: Sequence[Incident]) -> frozenset[int]:
+    """Of which incidents this message tells the end: those of an end, and those that ended before it went out."""
+    if notification.phase == Notification.Phase.CLOSED:
+        return frozenset(incident.pk for incident in incidents)
+    closed = [incident.pk for incident in incidents if incident.closed_at is not None]
+    if not closed:
+        return frozenset()
+    told_apart = Notification.incidents.through.objects.filter(
+        incident_id__in=closed,
+        notification__phase=Notification.Phase.CLOSED,
+        notification__recipient=notification.recipient,
+        notification__channel=notification.channel,
+    ).values_list("incident_id", flat=True)
+    return frozenset(closed) - frozenset(told_apart)
+
+
+def _answers(notification: Notification, incidents: Sequence[Incident]) -> tuple[str, ...]:
+    """An end belongs to the thread of its beginnings."""
+    if notification.phase == Notification.Phase.OPENED:
+        return ()
+    beginnings = (
+        Notification.objects.filter(
+            incidents__in=[incident.pk for incident in incidents],
+            phase=Notification.Phase.OPENED,
+            channel=notification.channel,
+            recipient=notification.recipient,
+        )
+        .exclude(state=Notification.State.MERGED)
+        .order_by("id")
+        .values_list("message_id", flat=True)
+        .distinct()
+    )
+    return tuple(beginnings[:_ANSWERS_MOST])
+
+
+def _station_url(station: Station) -> str:
+    return f"{settings.SITE_URL}/stations/{quote(station.serial, safe='')}/"
+
+
+def _incidents_url() -> str:
+    return f"{settings.SITE_URL}/incidents/"

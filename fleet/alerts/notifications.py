@@ -1,0 +1,263 @@
+"""Notifications: who is told of what, what waits together goes out as one message, and each is sent at least once."""
+
+import logging
+import random
+import secrets
+import time
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from fleet.alerts.channels import channels
+from fleet.alerts.channels.base import ChannelError
+from fleet.alerts.channels.mail import NAME as MAIL
+from fleet.alerts.messages import message_of
+from fleet.alerts.models import Incident, Notification
+from fleet.core import clock
+from fleet.core.locks import session_lock
+from fleet.organizations.models import Membership
+
+State = Notification.State
+Phase = Notification.Phase
+#: Longer than the longest that a channel takes for one message, and than a task may run.
+LEASE = timedelta(minutes=10)
+#: A run of the sender ends after so many seconds; the next one goes on.
+RUN_S = 150.0
+BACKOFF_FIRST_S, BACKOFF_MOST_S = 30.0, 900.0
+#: After so long without success somebody must look at the reason instead.
+GIVE_UP_AFTER = timedelta(days=3)
+_ERROR_MOST = 500
+
+_log = logging.getLogger(__name__)
+
+
+def notifications_plan_opened(*, incidents: Sequence[Incident], moment: datetime) -> list[Notification]:
+    """One notification to each person of an organization about all its incidents that opened at once."""
+    planned: list[Notification] = []
+    recipients = _recipients({incident.organization_id for incident in incidents})
+    for (organization_id, rule), group in _grouped(incidents).items():
+        for address in recipients[organization_id]:
+            notification = _notification(organization_id, rule, Phase.OPENED, address, moment)
+            planned.append(notification)
+            _plan(notification, group)
+    return planned
+
+
+def notifications_plan_closed(*, incidents: Sequence[Incident], moment: datetime) -> list[Notification]:
+    """Tell of the end whom the beginning was told; who has not been told yet gets one message with both.
+
+    The caller holds the incidents locked.
+    """
+    told = _told(incidents)
+    planned: list[Notification] = []
+    recipients = _recipients({incident.organization_id for incident in incidents})
+    for (organization_id, rule), group in _grouped(incidents).items():
+        for address in recipients[organization_id]:
+            concerned = [incident for incident in group if address in told[incident.pk]]
+            if concerned:
+                notification = _notification(organization_id, rule, Phase.CLOSED, address, moment)
+                planned.append(notification)
+                _plan(notification, concerned)
+    return planned
+
+
+def notifications_are_due(*, moment: datetime) -> bool:
+    """Whether the sender has something to do."""
+    return _due(moment).exists()
+
+
+def notifications_send() -> int:
+    """Send what is due, one by one; return how many went out.
+
+    Stops when a channel is down: the others would meet the same trouble. One sender at a time: a slow mail server
+    must not hold every task worker. Leases keep it right even if there were two.
+    """
+    with session_lock("roost.alerts.send") as is_ours:
+        return _send_all() if is_ours else 0
+
+
+def _send_all() -> int:
+    sent, until = 0, time.monotonic() + RUN_S
+    while time.monotonic() < until:
+        notification = _lease(clock.now())
+        if notification is None:
+            break
+        error = _send(notification)
+        if error is None:
+            sent += 1
+        elif error.is_channel_down:
+            break
+    return sent
+
+
+def _send(notification: Notification) -> ChannelError | None:
+    channel = channels().get(notification.channel)
+    error: ChannelError | None = None
+    if channel is None:
+        error = ChannelError(f"There is no channel {notification.channel!r}.", is_permanent=True)
+    else:
+        try:
+            channel.send(message_of(notification=notification, moment=clock.now()))
+        except ChannelError as caught:
+            error = caught
+        except Exception:  # noqa: BLE001  one broken message must not hold up the others
+            _log.exception("Notification %s broke its channel or its message.", notification.pk)
+            error = ChannelError("A fault in Roost; the log of the task worker has the details.")
+    _settle(notification, error, clock.now())
+    return error
+
+
+def _lease(moment: datetime) -> Notification | None:
+    """Take the next one that is due, together with what waits for the same person about the same rule."""
+    with transaction.atomic():
+        notification = _due(moment).select_for_update(skip_locked=True, of=("self",)).order_by("due_at", "id").first()
+        if notification is None:
+            return None
+        if notification.state == State.SENDING:
+            # Its sender died, and nobody knows how far it came.
+            notification.is_maybe_delivered = True
+        elif not notification.is_maybe_delivered:
+            _merge_waiting(notification)
+        notification.state, notification.due_at = State.SENDING, moment + LEASE
+        notification.attempts += 1
+        notification.save(update_fields=["state", "due_at", "attempts", "is_maybe_delivered"])
+    return notification
+
+
+def _merge_waiting(into: Notification) -> None:
+    """What waits for the same person about the same rule goes out in the same message."""
+    waiting = list(
+        Notification.objects.select_for_update(skip_locked=True)
+        .filter(
+            organization_id=into.organization_id,
+            rule=into.rule,
+            phase=into.phase,
+            channel=into.channel,
+            recipient=into.recipient,
+            state=State.PENDING,
+            is_maybe_delivered=False,
+        )
+        .exclude(pk=into.pk)
+        .values_list("pk", flat=True)
+    )
+    if waiting:
+        # The links of the merged ones stay: an incident that closes now still finds who was told of it.
+        into.incidents.add(*Incident.objects.filter(notifications__in=waiting))
+        Notification.objects.filter(pk__in=waiting).update(state=State.MERGED)
+
+
+def _due(moment: datetime) -> QuerySet[Notification]:
+    """Pending and due, or with a lease that ran out; an end only after its beginning has gone out or failed."""
+    beginning = Notification.objects.filter(
+        phase=Phase.OPENED,
+        channel=OuterRef("channel"),
+        recipient=OuterRef("recipient"),
+        state__in=[State.PENDING, State.SENDING],
+        incidents__notifications=OuterRef("pk"),
+    )
+    return Notification.objects.filter(
+        Q(phase=Phase.OPENED) | ~Exists(beginning), state__in=[State.PENDING, State.SENDING], due_at__lte=moment
+    )
+
+
+def _settle(notification: Notification, error: ChannelError | None, moment: datetime) -> None:
+    """Write down how it went, if the lease is still ours."""
+    ours = Notification.objects.filter(pk=notification.pk, state=State.SENDING, attempts=notification.attempts)
+    if error is None:
+        ours.update(state=State.SENT, sent_at=moment, last_error="")
+        return
+    reason = str(error)[:_ERROR_MOST]
+    if error.is_permanent or moment - notification.created_at > GIVE_UP_AFTER:
+        ours.update(state=State.FAILED, last_error=reason)
+        _log.error("Notification %s was given up: %s", notification.pk, reason)
+        return
+    if notification.attempts == 1:
+        _log.warning("Notification %s waits for another try: %s", notification.pk, reason)
+    ours.update(
+        state=State.PENDING,
+        due_at=moment + timedelta(seconds=_pause_s(notification.attempts)),
+        last_error=reason,
+        is_maybe_delivered=notification.is_maybe_delivered or error.is_maybe_delivered,
+    )
+
+
+def _pause_s(attempts: int) -> float:
+    longest = min(BACKOFF_FIRST_S * 2.0 ** min(attempts - 1, 16), BACKOFF_MOST_S)
+    return longest * random.uniform(0.75, 1.0)
+
+
+def _told(incidents: Iterable[Incident]) -> dict[int, set[str]]:
+    """Who was told, or is being told, that these incidents opened. Locks what waits, so that it is decided here.
+
+    Whose message still waits is not among them: it will be written with the truth of its moment.
+    """
+    numbers = [incident.pk for incident in incidents]
+    links = Notification.incidents.through.objects.filter(incident_id__in=numbers)
+    opened = {
+        notification.pk: notification
+        for notification in Notification.objects.select_for_update()
+        .filter(pk__in=links.values("notification_id"), phase=Phase.OPENED)
+        .order_by("pk")
+    }
+    told: dict[int, set[str]] = defaultdict(set)
+    waiting: dict[int, set[str]] = defaultdict(set)
+    merged: dict[int, set[str]] = defaultdict(set)
+    for number, notification_id in links.values_list("incident_id", "notification_id"):
+        notification = opened.get(notification_id)
+        if notification is None or notification.state == State.FAILED:
+            continue
+        if notification.state == State.MERGED:
+            merged[number].add(notification.recipient)
+        elif notification.state == State.PENDING and not notification.is_maybe_delivered:
+            waiting[number].add(notification.recipient)
+        else:
+            told[number].add(notification.recipient)
+    return defaultdict(set, {number: told[number] | (merged[number] - waiting[number]) for number in numbers})
+
+
+def _grouped(incidents: Iterable[Incident]) -> dict[tuple[int, str], list[Incident]]:
+    groups: dict[tuple[int, str], list[Incident]] = defaultdict(list)
+    for incident in incidents:
+        groups[incident.organization_id, incident.rule].append(incident)
+    return groups
+
+
+def _recipients(organization_ids: Collection[int]) -> dict[int, list[str]]:
+    """The addresses of the members of each organization who want alerts."""
+    found: dict[int, list[str]] = defaultdict(list)
+    rows = (
+        Membership.objects.filter(organization__in=list(organization_ids), is_alerted=True, user__is_active=True)
+        .exclude(user__email="")
+        .order_by("id")
+        .values_list("organization_id", "user__email")
+    )
+    for organization_id, address in rows:
+        if address.casefold() not in {known.casefold() for known in found[organization_id]}:
+            found[organization_id].append(address)
+    return found
+
+
+def _notification(organization_id: int, rule: str, phase: Phase, address: str, moment: datetime) -> Notification:
+    domain = urlsplit(settings.SITE_URL).hostname or "localhost"
+    return Notification.objects.create(
+        organization_id=organization_id,
+        rule=rule,
+        phase=phase,
+        channel=MAIL,
+        recipient=address,
+        message_id=f"<{phase.value}.{secrets.token_hex(12)}@{domain}>",
+        created_at=moment,
+        due_at=moment + timedelta(seconds=settings.ROOST_ALERT_GROUP_WAIT_S),
+    )
+
+
+def _plan(notification: Notification, incidents: Sequence[Incident]) -> None:
+    through = Notification.incidents.through
+    through.objects.bulk_create(
+        [through(notification_id=notification.pk, incident_id=incident.pk) for incident in incidents], batch_size=1_000
+    )

@@ -1,0 +1,83 @@
+"""Silence: a station has not been heard from until its `silent_after`, and nobody planned that."""
+
+from datetime import datetime
+
+from django.db.models import Exists, OuterRef, Q
+from django.utils.translation import gettext as _
+
+from fleet.alerts.models import Incident
+from fleet.alerts.rules.base import Ending, Finding, Rule
+from fleet.core.spoken import duration_words, moment_words
+from fleet.stations.contact import contact_sweep_late, contact_sweep_silent
+from fleet.stations.models import Station, StationContact
+from fleet.stations.sentences import station_shown
+
+NAME = "silence"
+SILENT = StationContact.State.SILENT
+
+
+def find(moment: datetime) -> list[Finding]:
+    """Move the contacts whose deadlines have passed, then name every silent station without an open incident.
+
+    Not only those that became silent just now: one whose maintenance or sleep has ended is told of as well.
+    """
+    contact_sweep_late(moment)
+    contact_sweep_silent(moment)
+    is_open = Incident.objects.filter(station=OuterRef("station"), rule=NAME, closed_at=None)
+    rows = (
+        StationContact.objects.filter(~Exists(is_open), _is_watched(moment, "station__"), state=SILENT)
+        .order_by("station_id")
+        .values_list("station_id", "last_contact_at", "silent_after")
+    )
+    return [Finding(station_id, last or deadline or moment) for station_id, last, deadline in rows]
+
+
+def over(moment: datetime) -> list[Ending]:
+    """Open incidents whose station was heard again, and, without a message, those that somebody set aside."""
+    is_silent = Q(station__contact__state=SILENT)
+    opened = Incident.objects.filter(rule=NAME, closed_at=None)
+    heard = opened.filter(~is_silent).values_list("id", flat=True)
+    set_aside = opened.filter(is_silent & ~_is_watched(moment, "station__")).values_list("id", flat=True)
+    return [Ending(number, is_told=True) for number in heard] + [Ending(number, is_told=False) for number in set_aside]
+
+
+def opening(station: Station, moment: datetime) -> str:
+    """Since when, against which rhythm, and what to look at first: the sentence of the station's page."""
+    return station_shown(station, getattr(station, "contact", None), moment).sentence
+
+
+def closing(incident: Incident, moment: datetime) -> str:
+    """Back, after how long; or that silence is expected now."""
+    station = incident.station
+    if station.retired_at is not None:
+        return _("Retired: its silence is no longer watched.")
+    if station.is_in_maintenance:
+        return _("In maintenance: its silence is expected until that ends.")
+    if station.asleep_until is not None and station.asleep_until > moment:
+        return _("Asleep by plan until %(end)s: its silence is expected until then.") % {
+            "end": moment_words(station.asleep_until, moment)
+        }
+    return _(
+        "Back since %(moment)s, after %(duration)s of silence. What it kept meanwhile comes with its next messages."
+    ) % {
+        "moment": moment_words(moment, moment),
+        "duration": duration_words((moment - incident.began_at).total_seconds()),
+    }
+
+
+def _is_watched(moment: datetime, prefix: str) -> Q:
+    """Neither retired nor in maintenance nor asleep by plan."""
+    is_awake = Q(**{f"{prefix}asleep_until": None}) | Q(**{f"{prefix}asleep_until__lt": moment})
+    return Q(**{f"{prefix}retired_at": None, f"{prefix}is_in_maintenance": False}) & is_awake
+
+
+RULE = Rule(
+    name=NAME,
+    find=find,
+    over=over,
+    opening=opening,
+    closing=closing,
+    opened_subject=lambda: _("Silent"),
+    closed_subject=lambda: _("Back"),
+    shared_hint=lambda: _("Look first at what they share: a network, a provider, a power supply, a storm."),
+)

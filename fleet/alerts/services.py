@@ -1,0 +1,198 @@
+"""Incidents open once and close once; the sweep finds them by stored deadlines; people choose what they are told."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+
+from django.contrib.auth.models import User
+from django.db import connection, transaction
+from django.db.models import QuerySet
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from fleet.alerts.errors import NotAMember
+from fleet.alerts.models import Incident
+from fleet.alerts.notifications import notifications_are_due, notifications_plan_closed, notifications_plan_opened
+from fleet.alerts.rules import rules
+from fleet.alerts.rules.base import Rule
+from fleet.alerts.rules.silence import NAME as SILENCE
+from fleet.core import clock
+from fleet.core.audit import audit_write
+from fleet.core.live import live_announce
+from fleet.core.locks import transaction_lock
+from fleet.core.models import Outage, OutboxMessage
+from fleet.core.outbox import event_announce, job_ask
+from fleet.core.pulses import INGEST, is_listening, pulse_age
+from fleet.organizations.models import Membership
+from fleet.stations.models import Station
+
+SEND_JOB = "alerts.send_notifications"
+#: After an outage of ours the stations' deadlines are set anew; the sweep stays away until that is surely done.
+AFTER_OUTAGE = timedelta(seconds=15)
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What is to be opened: where, since when, and in which words."""
+
+    station: Station
+    began_at: datetime
+    sentence: str
+
+
+def incident_open(
+    *, station: Station, rule: str, sentence: str, moment: datetime, began_at: datetime | None = None
+) -> Incident | None:
+    """Open an incident and plan its messages; None when one of this station and rule is open already."""
+    opened = incidents_open(openings=[Opening(station, began_at or moment, sentence)], rule=rule, moment=moment)
+    return opened[0] if opened else None
+
+
+@transaction.atomic
+def incidents_open(*, openings: Sequence[Opening], rule: str, moment: datetime) -> list[Incident]:
+    """Open several at once, told of together. Those that are open already are left: one statement settles the race."""
+    if not openings:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO alerts_incident "
+            "(organization_id, station_id, rule, sentence, closing_sentence, began_at, opened_at) "
+            "SELECT organization, station, %s, sentence, '', began_at, %s "
+            "FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::timestamptz[]) "
+            "AS openings (organization, station, sentence, began_at) "
+            "ON CONFLICT (station_id, rule) WHERE closed_at IS NULL DO NOTHING RETURNING id",
+            [
+                rule,
+                moment,
+                [opening.station.organization_id for opening in openings],
+                [opening.station.pk for opening in openings],
+                [opening.sentence.replace("\x00", "") for opening in openings],
+                [opening.began_at for opening in openings],
+            ],
+        )
+        numbers = [row[0] for row in cursor.fetchall()]
+    opened = list(_with_station().filter(pk__in=numbers).order_by("pk"))
+    notifications_plan_opened(incidents=opened, moment=moment)
+    _announce(opened, "incident_opened")
+    return opened
+
+
+def incident_close(*, station_id: int, rule: str, moment: datetime, is_told: bool = True) -> Incident | None:
+    """Close the open incident of a station and rule, and tell whom its beginning was told; None without one."""
+    opened = Incident.objects.filter(station=station_id, rule=rule, closed_at=None)
+    closed = _incidents_close(list(opened.values_list("pk", flat=True)), moment=moment, is_told=is_told)
+    return closed[0] if closed else None
+
+
+def station_heard_again(*, station_ids: Collection[int], moment: datetime) -> list[Incident]:
+    """Stations that were silent have spoken: close their incidents. Called in the transaction of the contact."""
+    if not station_ids:
+        return []
+    opened = Incident.objects.filter(station__in=list(station_ids), rule=SILENCE, closed_at=None)
+    return _incidents_close(list(opened.values_list("pk", flat=True)), moment=moment, is_told=True)
+
+
+def silence_sweep() -> tuple[int, int]:
+    """Open incidents of silence and close those that are over; return how many of each. Also wakes the sender.
+
+    Judged as of the last moment at which ingest was known to listen: silence after that is ours, not the stations'.
+    """
+    moment = _moment_known()
+    moved = (0, 0) if moment is None else rule_sweep(rule=rules()[SILENCE], moment=moment)
+    _sender_wake()
+    return moved
+
+
+@transaction.atomic
+def rule_sweep(*, rule: Rule, moment: datetime) -> tuple[int, int]:
+    """Open and close the incidents of one rule; return how many of each. Two sweeps at once: one leaves quietly."""
+    if not transaction_lock(f"roost.alerts.sweep.{rule.name}"):
+        return 0, 0
+    findings = {finding.station_id: finding.began_at for finding in rule.find(moment)}
+    stations = Station.objects.select_related("organization", "contact").filter(pk__in=list(findings)).order_by("pk")
+    openings = []
+    for station in stations:
+        with translation.override(station.organization.language):
+            openings.append(Opening(station, findings[station.pk], rule.opening(station, moment)))
+    opened = incidents_open(openings=openings, rule=rule.name, moment=moment)
+    endings = rule.over(moment)
+    closed = [
+        incident
+        for is_told in (True, False)
+        for incident in _incidents_close(
+            [ending.incident_id for ending in endings if ending.is_told is is_told], moment=moment, is_told=is_told
+        )
+    ]
+    return len(opened), len(closed)
+
+
+def alerts_choose(*, user: User, organization_id: int, is_alerted: bool) -> None:
+    """A member decides whether the alerts of an organization reach this member by mail."""
+    membership = Membership.objects.filter(user=user, organization=organization_id)
+    if not membership.update(is_alerted=is_alerted):
+        raise NotAMember(_("You are not a member of this organization, so none of its alerts reach you."))
+    audit_write(
+        actor=user,
+        organization_id=organization_id,
+        action="alerts.choose",
+        subject="alerts by mail",
+        detail={"is_alerted": is_alerted},
+    )
+
+
+@transaction.atomic
+def _incidents_close(numbers: Collection[int], *, moment: datetime, is_told: bool) -> list[Incident]:
+    """Close those that are still open, in the order of their numbers; the loser of a race finds none."""
+    if not numbers:
+        return []
+    still_open = _with_station().filter(pk__in=list(numbers), closed_at=None).order_by("pk")
+    incidents = list(still_open.select_for_update(of=("self",)))
+    for incident in incidents:
+        with translation.override(incident.organization.language):
+            incident.closing_sentence = rules()[incident.rule].closing(incident, moment)
+        incident.closed_at = moment
+    Incident.objects.bulk_update(incidents, ["closed_at", "closing_sentence"], batch_size=500)
+    if is_told:
+        notifications_plan_closed(incidents=incidents, moment=moment)
+    _announce(incidents, "incident_closed")
+    return incidents
+
+
+def _with_station() -> QuerySet[Incident]:
+    return Incident.objects.select_related("organization", "station")
+
+
+def _moment_known() -> datetime | None:
+    """The last moment at which we surely listened; None while we do not, or have just begun to again."""
+    now = clock.now()
+    age = pulse_age(name=INGEST)
+    if age is None or not is_listening():
+        return None
+    if Outage.objects.filter(name=INGEST, ended_at__gt=now - AFTER_OUTAGE).exists():
+        return None
+    return min(now - age, now)
+
+
+def _sender_wake() -> None:
+    """Ask for the sender when something is due, unless that is asked for already."""
+    if not notifications_are_due(moment=clock.now()):
+        return
+    if not OutboxMessage.objects.filter(routing_key=SEND_JOB, published_at=None).exists():
+        job_ask(SEND_JOB)
+
+
+def _announce(incidents: Iterable[Incident], event: str) -> None:
+    """Tell integrations through the outbox, and open pages after commit."""
+    changed: dict[int, set[str]] = defaultdict(set)
+    for incident in incidents:
+        changed[incident.organization_id].add(incident.station.serial)
+        event_announce(
+            organization=incident.organization.slug,
+            serial=incident.station.serial,
+            event=event,
+            detail={"rule": incident.rule, "incident": incident.pk, "sentence": incident.sentence},
+        )
+    if changed:
+        transaction.on_commit(partial(live_announce, changed=dict(changed)), robust=True)
