@@ -1,0 +1,24 @@
+"""`reboot`: the station starts again, through the program that the configuration names."""
+
+import subprocess
+
+from message_queue.contracts.commands.base import NoParameters
+from station_agent.commands.base import NOTE_MOST, OUTPUT_MOST, Handler, Outcome, bounded
+from station_agent.station import Station
+
+_SECONDS = 30.0
+
+
+def _run(station: Station, _parameters: NoParameters) -> Outcome:
+    command = station.config.commands.reboot
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False, errors="replace")
+    except (OSError, subprocess.SubprocessError) as error:
+        return Outcome("failed", bounded(f"`{command[0]}` could not be run: {error}.", NOTE_MOST))
+    output = bounded(done.stdout + done.stderr, OUTPUT_MOST)
+    if done.returncode != 0:
+        return Outcome("failed", f"`{command[0]}` ended with code {done.returncode}.", output=output)
+    return Outcome("succeeded", "The station is starting again.", output=output)
+
+
+HANDLER = Handler(name="reboot", run=_run, repeatable=False)

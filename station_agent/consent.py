@@ -1,0 +1,36 @@
+"""The owner's local consent: a file on the station that may forbid commands, whatever the server asks.
+
+    {"commands": true, "allow": ["ping"], "deny": ["reboot"]}
+
+No file allows everything; `commands: false` forbids everything; with `allow` only what it names is allowed; `deny`
+goes over `allow`. A file that cannot be understood forbids everything: the owner meant something by it.
+"""
+
+from pathlib import Path
+
+import msgspec
+
+
+class Consent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the owner allows. `webui` and `support` are a Sensorgnome's own keys of such a file, not used here."""
+
+    commands: bool = True
+    allow: list[str] | None = None
+    deny: list[str] = []
+    webui: bool = True
+    support: int = 0
+
+
+def consent_refusal(path: Path, command: str) -> str | None:
+    """None when the owner allows the command, else the sentence of refusal."""
+    try:
+        consent = msgspec.json.decode(path.read_bytes(), type=Consent)
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.DecodeError) as error:
+        return f"The station's consent file {path.name} cannot be understood, so no command runs: {error}."
+    if not consent.commands:
+        return "The station's owner does not allow commands here."
+    if command in consent.deny or (consent.allow is not None and command not in consent.allow):
+        return f"The station's owner does not allow {command} here."
+    return None

@@ -1,0 +1,211 @@
+"""The daemon: polls the sources, runs the two connections, answers commands, shows its state, ends cleanly."""
+
+import fcntl
+import logging
+import os
+import signal
+import sqlite3
+import time
+from pathlib import Path
+from types import FrameType
+from typing import IO
+
+from message_queue.contracts.hello import Hello
+from station_agent import __version__, commands, journal, outbox, sources, status, systemd
+from station_agent.config import Config
+from station_agent.database import Database
+from station_agent.errors import AgentError
+from station_agent.executor import Executor
+from station_agent.hardware import hardware_read
+from station_agent.journal import Journal
+from station_agent.link.consume import CommandLink
+from station_agent.link.publish import PublishLink
+from station_agent.network import Network
+from station_agent.outbox import REPORT, Outbox
+from station_agent.sources.base import Source
+from station_agent.station import Station, card_key_read
+
+log = logging.getLogger(__name__)
+
+#: Seconds that the polite parts of stopping may take, together under systemd's and people's patience.
+STOP_NETWORK_SECONDS = 3.0
+STOP_COMMANDS_SECONDS = 1.0
+#: Longest sleep of the main loop.
+LOOP_SECONDS = 2.0
+#: Seconds until a source that failed is asked again.
+FAILED_SOURCE_WAIT = 30.0
+#: Seconds without a sign of life of the network thread after which systemd shall start us anew.
+NETWORK_SILENT = 120.0
+VACUUM_SECONDS = 600.0
+
+
+def station_open(config: Config) -> tuple[Station, Journal]:
+    """Open the outbox and everything in it; says so in an event when a damaged one had to be replaced."""
+    schemas = [outbox.SCHEMA, journal.SCHEMA, *sources.source_schemas()]
+    database = Database(config.database_path, schemas)
+    station = Station(config, Outbox(database, cap_bytes=config.outbox.cap_bytes))
+    book = Journal(database)
+    if database.damaged is not None:
+        saved = book.salvage(database.damaged)
+        log.error("The outbox was damaged; it lies in %s now, a new one has begun.", database.damaged)
+        station.event("outbox_rebuilt", {"commands_saved": saved, "set_aside": database.damaged.name})
+    return station, book
+
+
+class Daemon:
+    """One run of the agent."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._lock = lock_take(config)
+        self.station, book = station_open(config)
+        vitals, amqp = self.station.vitals, config.amqp
+        serial = config.serial
+        self._publish = PublishLink(
+            amqp,
+            config.link,
+            self.station.outbox,
+            vitals.publishing,
+            heartbeat=config.heartbeat,
+            name=f"{serial} publish",
+        )
+        self._executor = Executor(self.station, book, Path(config.commands.consent_file))
+        self._consume = CommandLink(
+            amqp,
+            config.link,
+            vitals.commands,
+            self._executor.deliver,
+            heartbeat=config.heartbeat,
+            name=f"{serial} commands",
+        )
+        self._network = Network(self._publish.run, self._consume.run)
+        self._sources = sources.sources_make(self.station)
+        self._due = dict.fromkeys(self._sources, 0.0)
+        self._failures: dict[str, str] = {}
+        self._shown = status.Writer(config.status_path)
+        self._watchdog = systemd.watchdog_seconds()
+        self._watchdog_at = 0.0
+        self._vacuum_at = time.monotonic() + VACUUM_SECONDS
+        self._stopping = False
+
+    def stop(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
+        """End the main loop; also a signal handler."""
+        self._stopping = True
+        self.station.attention.set()
+
+    def run(self) -> int:
+        """Run until stopped; the exit code."""
+        signal.signal(signal.SIGTERM, self.stop)
+        signal.signal(signal.SIGINT, self.stop)
+        self.station.outbox.on_put(self._publish.wake)
+        self._hello()
+        self._executor.start()
+        self._network.start()
+        systemd.notify("READY=1")
+        log.info("Station agent %s for %s, profile %s.", __version__, self._config.serial, self._config.profile)
+        try:
+            return self._loop()
+        finally:
+            self._close()
+
+    def _loop(self) -> int:
+        while not self._stopping:
+            now = time.monotonic()
+            if self.station.attention.is_set():
+                self.station.attention.clear()
+                self._due = dict.fromkeys(self._due, 0.0)
+            for name, source in self._sources.items():
+                if now >= self._due[name] and not self._stopping:
+                    self._due[name] = time.monotonic() + self._poll(name, source)
+            if not self._network.is_running or self.station.outbox.database.broken:
+                log.error("The agent cannot go on and ends, to be started anew.")
+                return 1
+            self._keep_alive()
+            self._shown.write(self.station)
+            pause = min([LOOP_SECONDS, *(due - time.monotonic() for due in self._due.values())])
+            self.station.attention.wait(max(pause, 0.0))
+        return 0
+
+    def _poll(self, name: str, source: Source) -> float:
+        """Ask one source; a failure is said once and costs the others nothing."""
+        try:
+            wait = source.poll()
+        except Exception as error:
+            sentence = f"The source {name} failed: {error}."
+            if self._failures.get(name) != sentence:
+                self._failures[name] = sentence
+                log.warning("%s", sentence, exc_info=not isinstance(error, OSError | sqlite3.OperationalError))
+                self.station.warn(name, sentence)
+            return FAILED_SOURCE_WAIT
+        if self._failures.pop(name, None):
+            log.info("The source %s works again.", name)
+            self.station.warn(name, "")
+        return wait
+
+    def _keep_alive(self) -> None:
+        now = time.monotonic()
+        if self._watchdog is not None and now >= self._watchdog_at and now - self._network.alive_at < NETWORK_SILENT:
+            systemd.notify(f"WATCHDOG=1\nSTATUS={status.line(self.station)}")
+            self._watchdog_at = now + self._watchdog
+        if now >= self._vacuum_at:
+            self._vacuum_at = now + VACUUM_SECONDS
+            try:
+                self.station.outbox.database.shrink()
+            except sqlite3.OperationalError as error:
+                log.warning("The outbox could not be shrunk: %s.", error)
+
+    def _hello(self) -> None:
+        station = self.station
+        station.outbox.put(
+            "hello",
+            Hello(
+                at=time.time(),
+                agent_version=__version__,
+                boot_count=station.boot_count,
+                boot_id=station.boot_id,
+                card_key=card_key_read(self._config.state_path),
+                started_at=station.started_at,
+                profile=self._config.profile,
+                next_in=float(station.reporting_interval),
+                sources=sorted(self._sources),
+                commands=sorted(commands.handlers()),
+                hardware=hardware_read(),
+            ),
+            REPORT,
+        )
+
+    def _close(self) -> None:
+        """Stop everything, keeping what is not sent."""
+        systemd.notify("STOPPING=1")
+        ended = self._network.stop(STOP_NETWORK_SECONDS)
+        self._executor.stop(STOP_COMMANDS_SECONDS)
+        self._shown.remove()
+        waiting = self.station.outbox.backlog().messages
+        self.station.outbox.database.close()
+        self._lock.close()
+        log.info("Stopped; %d messages wait for the next start.", waiting)
+        if not ended:
+            # A name look-up on a dead link would hold the process for half a minute; everything is on disk.
+            logging.shutdown()
+            os._exit(0 if self._stopping else 1)
+
+
+def lock_take(config: Config) -> IO[str]:
+    """Hold the state folder for this process alone. Raises `AgentError` when another agent runs on it."""
+    try:
+        config.state_path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        config.runtime_path.mkdir(mode=0o755, parents=True, exist_ok=True)
+        file = lock_path(config).open("a+", encoding="ascii")
+    except OSError as error:
+        raise AgentError(f"The folder {config.state_path} cannot be written: {error.strerror}.") from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        raise AgentError(f"Another station agent already runs on {config.state_path}: stop it first.") from error
+    return file
+
+
+def lock_path(config: Config) -> Path:
+    """The file whose lock says that an agent runs."""
+    return config.state_path / "agent.lock"

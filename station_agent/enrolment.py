@@ -1,0 +1,153 @@
+"""Enrolment: a single-use token becomes this station's own login, written to the configuration."""
+
+import json
+import os
+import socket
+import ssl
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+import pika
+from pika.exceptions import AMQPError
+
+from message_queue.errors import SerialNotAllowed
+from message_queue.routing import serial_check, serial_of_exchange
+from station_agent import __version__
+from station_agent.config import PREFIX, AmqpSettings, config_read, config_write
+from station_agent.errors import AgentError, WrongUse
+from station_agent.hardware import hardware_read
+from station_agent.link.endpoint import parameters_make
+from station_agent.link.reasons import reason_of
+
+_SECONDS = 60.0
+_ANSWER_MOST = 262_144
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_PATH = "/api/v1/enrolments"
+
+
+class _Answer(msgspec.Struct):
+    amqp: AmqpSettings
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A token must not follow a redirect to another place."""
+
+    def redirect_request(self, *parts: Any) -> None:
+        """Refuse, naming the place."""
+        raise AgentError(f"The server sends this address on to {parts[-1]}: give that one as --server.")
+
+
+def server_check(server: str, *, insecure_http: bool) -> str:
+    """The server's address without a trailing slash. Raises `WrongUse` for one that would show the token around."""
+    parts = urlsplit(server)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise WrongUse(f"{server!r} is no address of a server: write it like https://roost.example.org.")
+    if parts.scheme == "http" and parts.hostname not in _LOOPBACK and not insecure_http:
+        raise WrongUse(
+            "Over plain http:// everybody on the way could read the station's password: use https://, "
+            "or say --insecure-http."
+        )
+    return server.rstrip("/")
+
+
+def serial_choose(given: str | None, config_path: Path) -> str:
+    """The serial given, else STATION_AGENT_SERIAL, else the configuration's, else the host name (a Sensorgnome's id)."""
+    serial = given or os.environ.get(PREFIX + "SERIAL") or config_read(config_path).get("serial")
+    serial = str(serial or socket.gethostname().partition(".")[0])
+    try:
+        return serial_check(serial)
+    except SerialNotAllowed as error:
+        raise WrongUse(f"{error} Give another one with --serial.") from error
+
+
+def enrolment_ask(*, server: str, token: str, serial: str, ca_file: Path | None) -> AmqpSettings:
+    """Hand in the token and get the login. Raises `AgentError` in plain words."""
+    body = json.dumps({"serial": serial, "token": token, "hardware": hardware_read()}).encode()
+    request = urllib.request.Request(  # noqa: S310 - the scheme was checked
+        server + _PATH,
+        data=body,
+        headers={
+            "Content-Type": "application/json",
+            "Accept": "application/json",
+            "User-Agent": f"station-agent/{__version__}",
+        },
+    )
+    try:
+        context = ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
+    except OSError as error:
+        raise WrongUse(f"The certificate file {ca_file} cannot be used: {error}.") from error
+    opener = urllib.request.build_opener(_NoRedirect, urllib.request.HTTPSHandler(context=context))
+    try:
+        with opener.open(request, timeout=_SECONDS) as answer:
+            raw = answer.read(_ANSWER_MOST)
+    except urllib.error.HTTPError as error:
+        raise AgentError(_refusal(error, serial)) from error
+    except (urllib.error.URLError, OSError) as error:
+        inner = error.reason if isinstance(error, urllib.error.URLError) else error
+        parts = urlsplit(server)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        cause = inner if isinstance(inner, BaseException) else OSError(str(inner))
+        raise AgentError(reason_of(cause, parts.hostname or server, port)) from error
+    try:
+        return msgspec.json.decode(raw, type=_Answer).amqp
+    except msgspec.DecodeError as error:
+        raise AgentError(f"The answer of {server} is not that of a Roost server: {error}.") from error
+
+
+def _refusal(error: urllib.error.HTTPError, serial: str) -> str:
+    """What the server's refusal means for the person at the station."""
+    match error.code:
+        case 403:
+            return (
+                f"The server did not accept the token for station {serial}: it is wrong, was used already, has "
+                "expired, or is for another station. Ask for a new one."
+            )
+        case 429:
+            wait = error.headers.get("Retry-After", "")
+            when = f"in {wait} seconds" if wait.isdigit() else "in a few minutes"
+            return f"The server was asked too often: try again {when}."
+        case 400:
+            return f"The server did not understand the request: {_detail(error)}"
+        case 404:
+            return f"There is no Roost server at this address ({error.url} was not found)."
+        case code if code >= 500:
+            return f"The server has a fault of its own (status {code}); the token is still good: try again later today."
+        case code:
+            return f"The server answered with status {code}: {_detail(error)}"
+
+
+def _detail(error: urllib.error.HTTPError) -> str:
+    """The server's own words, when it has any for us."""
+    try:
+        body: Any = json.loads(error.read(10_000))
+    except (OSError, ValueError):
+        return "it gave no reason."
+    text = body.get("detail") if isinstance(body, dict) else None
+    return str(text or json.dumps(body))[:300]
+
+
+def enrolment_write(*, config_path: Path, server: str, serial: str, amqp: AmqpSettings) -> str:
+    """Put the login into the configuration, leaving the other settings; returns the station's serial there."""
+    table = config_read(config_path)
+    table["serial"] = serial_of_exchange(amqp.exchange) or serial
+    table["server"] = server
+    table["amqp"] = msgspec.to_builtins(amqp)
+    try:
+        config_write(config_path, table)
+    except OSError as error:
+        raise AgentError(f"The configuration {config_path} cannot be written: {error.strerror}.") from error
+    return str(table["serial"])
+
+
+def connection_test(amqp: AmqpSettings) -> str | None:
+    """Open a connection and close it; None when that worked, else why not."""
+    try:
+        parameters = parameters_make(amqp, heartbeat=60, blocked=30.0, name="enrolment test")
+        pika.BlockingConnection(parameters).close()
+    except (AMQPError, OSError) as error:
+        return reason_of(error, amqp.host, amqp.port)
+    return None

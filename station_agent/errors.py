@@ -1,0 +1,17 @@
+"""What the agent refuses to do, as one sentence for the person at the keyboard."""
+
+
+class AgentError(Exception):
+    """A sentence that says what was wrong, where, and what to do; shown without a traceback."""
+
+    exit_code = 1
+
+
+class WrongUse(AgentError):
+    """The command line or the configuration was wrong: exit code 2."""
+
+    exit_code = 2
+
+
+class MessageTooLarge(AgentError):
+    """A message that the broker would refuse; it is never put into the outbox, where it would block the others."""

@@ -1,0 +1,81 @@
+"""Taking commands from the station's own queue: one at a time, acknowledged when its result is in the outbox."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pika
+from pika import exceptions
+from pika.channel import Channel
+from pika.spec import Basic
+
+from station_agent.config import AmqpSettings, LinkSettings
+from station_agent.link.endpoint import Endpoint, parameters_make
+from station_agent.station import LinkView
+
+#: Takes the body of a command and a callable that acknowledges it, which may be called from any thread.
+Deliver = Callable[[bytes, Callable[[], None]], None]
+
+
+class CommandLink:
+    """One connection that consumes."""
+
+    def __init__(
+        self,
+        amqp: AmqpSettings,
+        settings: LinkSettings,
+        view: LinkView,
+        deliver: Deliver,
+        *,
+        heartbeat: int,
+        name: str,
+    ) -> None:
+        self._queue = amqp.command_queue
+        self._view = view
+        self._deliver = deliver
+        parameters = parameters_make(amqp, heartbeat=heartbeat, blocked=settings.confirm_deadline, name=name)
+        self.endpoint = Endpoint(parameters, settings, view, opened=self._on_open, lost=self._on_lost)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._channel: Any = None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Consume until `stop` is set."""
+        self._loop = asyncio.get_running_loop()
+        count = asyncio.ensure_future(self._count())
+        try:
+            await self.endpoint.run(stop)
+        finally:
+            count.cancel()
+
+    async def _count(self) -> None:
+        while True:
+            await asyncio.sleep(5.0)
+            self.endpoint.count()
+
+    def _on_open(self, channel: Channel) -> None:
+        self._channel = channel
+        channel.add_on_cancel_callback(lambda _frame: self.endpoint.drop(exceptions.ConsumerCancelled("cancelled")))
+        channel.basic_qos(prefetch_count=1)
+        channel.basic_consume(self._queue, self._on_message, callback=lambda _frame: self.endpoint.worked())
+
+    def _on_lost(self) -> None:
+        self._channel = None
+
+    def _on_message(
+        self, channel: Channel, method: Basic.Deliver, _properties: pika.BasicProperties, body: bytes
+    ) -> None:
+        self._view.last_command_at = time.time()
+        loop = asyncio.get_running_loop()
+        tag: int = method.delivery_tag
+
+        def acknowledge() -> None:
+            # The tag is dead with its channel; the broker then delivers again and the journal answers.
+            if self._channel is channel and channel.is_open:
+                channel.basic_ack(tag)
+
+        def from_any_thread() -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(acknowledge)
+
+        self._deliver(body, from_any_thread)

@@ -1,0 +1,180 @@
+"""One AMQP connection that comes back by itself, with its reasons in words. Runs in an asyncio loop.
+
+It declares nothing: the server made the station's exchange and queue, and the broker refuses everything else.
+"""
+
+import asyncio
+import logging
+import random
+import ssl
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pika
+from pika.adapters.asyncio_connection import AsyncioConnection
+from pika.channel import Channel
+
+from station_agent import __version__
+from station_agent.config import AmqpSettings, LinkSettings
+from station_agent.link.reasons import reason_of
+from station_agent.station import LinkView
+
+log = logging.getLogger(__name__)
+
+#: Seconds that a connection has for TCP, TLS and AMQP together; a bad cellular link needs most of it.
+STACK_SECONDS = 90.0
+SOCKET_SECONDS = 30.0
+#: Seconds without progress of sent bytes after which the kernel gives a connection up.
+UNACKED_MILLISECONDS = 90_000
+#: Seconds that a polite goodbye may take.
+GOODBYE_SECONDS = 2.0
+
+
+def parameters_make(amqp: AmqpSettings, *, heartbeat: int, blocked: float, name: str) -> pika.ConnectionParameters:
+    """Pika's parameters. With TLS the server's certificate must fit the authority and the host name; never without."""
+    options: dict[str, Any] = {}
+    if amqp.tls:
+        context = ssl.create_default_context(cadata=amqp.ca_pem or None)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        options["ssl_options"] = pika.SSLOptions(context, amqp.host)
+    return pika.ConnectionParameters(
+        host=amqp.host,
+        port=amqp.port,
+        virtual_host=amqp.vhost,
+        credentials=pika.PlainCredentials(amqp.username, amqp.password),
+        heartbeat=heartbeat,
+        blocked_connection_timeout=blocked,
+        socket_timeout=SOCKET_SECONDS,
+        stack_timeout=STACK_SECONDS,
+        connection_attempts=1,
+        tcp_options={"TCP_USER_TIMEOUT": UNACKED_MILLISECONDS},
+        client_properties={"product": "station-agent", "version": __version__, "connection_name": name},
+        **options,
+    )
+
+
+class Endpoint:
+    """Keeps one connection with one channel. `opened` and `lost` tell its owner; `view` tells people."""
+
+    def __init__(
+        self,
+        parameters: pika.ConnectionParameters,
+        settings: LinkSettings,
+        view: LinkView,
+        *,
+        opened: Callable[[Channel], None],
+        lost: Callable[[], None],
+    ) -> None:
+        self._parameters = parameters
+        self._settings = settings
+        self._view = view
+        self._opened = opened
+        self._lost = lost
+        self._failures = 0
+        self._connection: AsyncioConnection | None = None
+        self._closed: asyncio.Future[BaseException] | None = None
+        self._counted = (0, 0)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Connect again and again until `stop` is set."""
+        while not stop.is_set():
+            error = await self._once(stop)
+            if stop.is_set():
+                return
+            self._failures += 1
+            pause = self._pause()
+            reason = reason_of(error, self._parameters.host, self._parameters.port)
+            if reason != self._view.reason:
+                log.warning("Not connected: %s", reason)
+            self._view.reason = reason
+            self._view.next_try_at = time.time() + pause
+            await _first(stop.wait(), timeout=pause)
+
+    def _pause(self) -> float:
+        """Full jitter: a fleet that lost its server must not come back in one moment."""
+        most = min(self._settings.retry_most, self._settings.retry_first * 2 ** min(self._failures, 20))
+        return random.uniform(self._settings.retry_first / 2, max(most, self._settings.retry_first))
+
+    def worked(self) -> None:
+        """The connection did its work: the next failure begins with the short pause again."""
+        self._failures = 0
+
+    async def _once(self, stop: asyncio.Event) -> BaseException:
+        """One connection from start to end; returns why it ended."""
+        loop = asyncio.get_running_loop()
+        closed = self._closed = loop.create_future()
+        self._counted = (0, 0)
+        self._connection = AsyncioConnection(
+            self._parameters,
+            on_open_callback=self._on_open,
+            on_open_error_callback=lambda _c, error: self._end(closed, error),
+            on_close_callback=lambda _c, error: self._end(closed, error),
+            custom_ioloop=loop,
+        )
+        try:
+            await _first(closed, stop.wait(), timeout=None)
+            if not closed.done():
+                await self._goodbye(closed)
+        finally:
+            self.count()
+            self._view.connected_since = None
+            self._lost()
+            self._abort()
+        return closed.result() if closed.done() else ConnectionAbortedError("stopped")
+
+    @staticmethod
+    def _end(closed: "asyncio.Future[BaseException]", error: BaseException) -> None:
+        if not closed.done():
+            closed.set_result(error)
+
+    def _on_open(self, connection: AsyncioConnection) -> None:
+        connection.channel(on_open_callback=self._on_channel)
+
+    def _on_channel(self, channel: Channel) -> None:
+        closed = self._closed
+        channel.add_on_close_callback(lambda _ch, error: closed and self._end(closed, error))
+        self._view.connected_since = time.time()
+        self._view.next_try_at = None
+        self._view.reason = ""
+        log.info("Connected to %s:%s.", self._parameters.host, self._parameters.port)
+        self._opened(channel)
+
+    async def _goodbye(self, closed: "asyncio.Future[BaseException]") -> None:
+        connection = self._connection
+        if connection is not None and connection.is_open:
+            connection.close()
+            await _first(closed, timeout=GOODBYE_SECONDS)
+
+    def drop(self, error: Exception) -> None:
+        """Give this connection up at once: it looks healthy and does nothing."""
+        if self._closed is not None:
+            self._end(self._closed, error)
+
+    def _abort(self) -> None:
+        """Close the socket whatever state the connection is in; a polite close may wait for ever on a bad link."""
+        connection, self._connection = self._connection, None
+        if connection is None or connection.is_closed:
+            return
+        if connection.is_open or connection.is_closing:
+            connection._terminate_stream(ConnectionAbortedError("given up"))  # noqa: SLF001 - pika has no public way
+        else:
+            connection.close()
+
+    def count(self) -> None:
+        """Add the bytes of the running connection to the view."""
+        if self._connection is None:
+            return
+        sent, received = self._connection.bytes_sent, self._connection.bytes_received
+        self._view.bytes_sent += sent - self._counted[0]
+        self._view.bytes_received += received - self._counted[1]
+        self._counted = (sent, received)
+
+
+async def _first(*awaitables: Any, timeout: float | None) -> None:  # noqa: ASYNC109 - it ends the waiting, not the work
+    """Wait until the first of them is done, or the timeout is over; what is not done is left or cancelled."""
+    tasks = [item if isinstance(item, asyncio.Future) else asyncio.ensure_future(item) for item in awaitables]
+    await asyncio.wait(tasks, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+    for item, task in zip(awaitables, tasks, strict=True):
+        if task is not item:
+            task.cancel()

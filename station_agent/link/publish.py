@@ -1,0 +1,255 @@
+"""Publishing with a window of confirms: what is not confirmed is given back, never lost.
+
+Messages leave in the order in which the feed gives them. A message that no queue took, or that the broker refused
+because its queue is full, stays with the feed.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Collection, Sequence
+from typing import Any, Protocol
+
+import pika
+from pika.channel import Channel
+from pika.exceptions import AMQPError
+from pika.spec import Basic
+
+from message_queue.contracts import contracts
+from station_agent import __version__
+from station_agent.config import AmqpSettings, LinkSettings
+from station_agent.link.endpoint import Endpoint, parameters_make
+from station_agent.outbox import Outgoing
+from station_agent.station import LinkView
+
+log = logging.getLogger(__name__)
+
+#: Seconds for which confirms are collected before the feed is told: one commit for many rows.
+GATHER_SECONDS = 0.05
+_APP_ID = f"station-agent {__version__}"
+
+
+class Feed(Protocol):
+    """Where messages come from. All calls come from the link's loop."""
+
+    def take(self, room: int) -> list[Outgoing]:
+        """Up to `room` messages, now in flight."""
+
+    def confirmed(self, keys: Sequence[int]) -> None:
+        """The broker holds these."""
+
+    def given_back(self, keys: Collection[int]) -> None:
+        """These must be published again."""
+
+    def returned(self, keys: Collection[int]) -> None:
+        """No queue took these."""
+
+
+class NoConfirmError(Exception):
+    """The deadline for a confirm passed."""
+
+
+class PublishLink:
+    """One connection that empties a feed."""
+
+    def __init__(
+        self,
+        amqp: AmqpSettings,
+        settings: LinkSettings,
+        feed: Feed,
+        view: LinkView,
+        *,
+        heartbeat: int,
+        name: str,
+    ) -> None:
+        self._amqp = amqp
+        self._settings = settings
+        self._feed = feed
+        self._view = view
+        parameters = parameters_make(amqp, heartbeat=heartbeat, blocked=settings.confirm_deadline, name=name)
+        self.endpoint = Endpoint(parameters, settings, view, opened=self._on_open, lost=self._on_lost)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._channel: Channel | None = None
+        self._tag = 0
+        self._waiting: dict[int, int] = {}
+        self._confirmed: list[int] = []
+        self._returned: set[str] = set()
+        self._names: dict[int, str] = {}
+        self._progress_at = 0.0
+        self._quiet_until = 0.0
+        self._nacks = 0
+        self._flush_handle: asyncio.TimerHandle | None = None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Publish until `stop` is set."""
+        self._loop = asyncio.get_running_loop()
+        watch = asyncio.ensure_future(self._watch())
+        try:
+            await self.endpoint.run(stop)
+        finally:
+            watch.cancel()
+            self._flush()
+
+    @property
+    def is_idle(self) -> bool:
+        """True when nothing is on the wire."""
+        return not self._waiting
+
+    def wake(self) -> None:
+        """New messages are there. May be called from any thread."""
+        if self._loop is not None:
+            try:
+                self._loop.call_soon_threadsafe(self.pump)
+            except RuntimeError:
+                return
+
+    async def _watch(self) -> None:
+        """Once a second: look for messages that may go again, and for a broker that does not confirm."""
+        while True:
+            await asyncio.sleep(1.0)
+            self.endpoint.count()
+            self._flush()
+            if self._waiting and time.monotonic() - self._progress_at > self._settings.confirm_deadline:
+                self.endpoint.drop(NoConfirmError(f"no confirm came for {self._settings.confirm_deadline:.0f} s"))
+            else:
+                self.pump()
+
+    def _on_open(self, channel: Channel) -> None:
+        channel.add_on_return_callback(self._on_return)
+        channel.confirm_delivery(self._on_confirm, callback=lambda _frame: self._start(channel))
+
+    def _start(self, channel: Channel) -> None:
+        self._channel = channel
+        self._tag = 0
+        self._progress_at = time.monotonic()
+        self.pump()
+
+    def _on_lost(self) -> None:
+        self._channel = None
+        self._flush()
+        waiting, self._waiting = self._waiting, {}
+        self._names.clear()
+        self._returned.clear()
+        self._feed.given_back(list(waiting.values()))
+
+    def pump(self, least: int = 1) -> None:
+        """Publish until the window is full or the feed is empty; not for fewer than `least` places in the window."""
+        channel = self._channel
+        if channel is None or not channel.is_open or time.monotonic() < self._quiet_until:
+            return
+        room = self._settings.window - len(self._waiting)
+        if room < least:
+            return
+        try:
+            messages = self._feed.take(room)
+        except Exception as error:  # noqa: BLE001 - whatever ails the feed, the connection stays and tries again
+            self._trouble(f"The outbox cannot be read: {error}.")
+            return
+        for index, message in enumerate(messages):
+            if not self._waiting:
+                self._progress_at = time.monotonic()
+            try:
+                self._publish(channel, message)
+            except AMQPError as error:
+                self._feed.given_back([other.key for other in messages[index + 1 :]])
+                self.endpoint.drop(error)
+                return
+
+    def _publish(self, channel: Channel, message: Outgoing) -> None:
+        self._tag += 1
+        self._waiting[self._tag] = message.key
+        self._names[self._tag] = message.message_id
+        channel.basic_publish(
+            self._amqp.exchange,
+            message.kind,
+            message.body,
+            pika.BasicProperties(
+                content_type=contracts()[message.kind].content_type,
+                content_encoding=message.encoding,
+                headers=message.headers,
+                delivery_mode=2,
+                message_id=message.message_id,
+                timestamp=int(time.time()),
+                type=message.kind,
+                user_id=self._amqp.username,
+                app_id=_APP_ID,
+            ),
+            mandatory=True,
+        )
+
+    def _on_return(
+        self, _channel: Channel, _method: Basic.Return, properties: pika.BasicProperties, _body: bytes
+    ) -> None:
+        # The broker sends the return before the confirm of the same message.
+        self._returned.add(str(properties.message_id))
+
+    def _on_confirm(self, frame: Any) -> None:
+        method = frame.method
+        last = method.delivery_tag
+        # Confirms come in the order of the tags, so those up to the last stand at the front.
+        tags = [last] if not method.multiple else [tag for tag in self._waiting if tag <= last]
+        self._progress_at = time.monotonic()
+        if isinstance(method, Basic.Ack):
+            self._acknowledged(tags)
+        else:
+            self._refused(tags)
+
+    def _acknowledged(self, tags: list[int]) -> None:
+        stranded: list[int] = []
+        for tag in tags:
+            key = self._waiting.pop(tag, None)
+            name = self._names.pop(tag, "")
+            if key is None:
+                continue
+            if name in self._returned:
+                self._returned.discard(name)
+                stranded.append(key)
+            else:
+                self._confirmed.append(key)
+        if stranded:
+            self._feed.returned(stranded)
+            self._trouble("No queue on the server takes this station's messages: enrol it again.")
+        if self._confirmed:
+            self._nacks = 0
+            self._view.last_confirm_at = time.time()
+            self.endpoint.worked()
+            if not stranded:
+                self._view.trouble = ""
+        if len(self._confirmed) >= max(self._settings.window // 2, 1):
+            self._flush()
+        elif self._confirmed and self._flush_handle is None and self._loop is not None:
+            self._flush_handle = self._loop.call_later(GATHER_SECONDS, self._flush)
+        # One question to the feed for several messages: it asks a database.
+        self.pump(least=max(self._settings.window // 4, 1))
+
+    def _refused(self, tags: list[int]) -> None:
+        """The broker said no: its queue is full. Keep everything and leave it in peace for a while."""
+        keys = [key for tag in tags if (key := self._waiting.pop(tag, None)) is not None]
+        for tag in tags:
+            self._names.pop(tag, None)
+        self._feed.given_back(keys)
+        if time.monotonic() >= self._quiet_until:
+            self._nacks += 1
+            most = min(self._settings.retry_most, self._settings.retry_first * 2 ** min(self._nacks, 20))
+            self._quiet_until = time.monotonic() + random.uniform(self._settings.retry_first / 2, most)
+        self._trouble("The server's queue is full: everything is kept here until it has room again.")
+
+    def _trouble(self, sentence: str) -> None:
+        if sentence != self._view.trouble:
+            log.warning("%s", sentence)
+            self._view.trouble = sentence
+
+    def _flush(self) -> None:
+        """Tell the feed what was confirmed."""
+        if self._flush_handle is not None:
+            self._flush_handle.cancel()
+            self._flush_handle = None
+        confirmed, self._confirmed = self._confirmed, []
+        if not confirmed:
+            return
+        try:
+            self._feed.confirmed(confirmed)
+        except Exception as error:  # noqa: BLE001 - a full disk passes; the confirms are told again then
+            self._trouble(f"The outbox cannot be written: {error}.")
+            self._confirmed = confirmed + self._confirmed

@@ -1,0 +1,231 @@
+"""The command `station-agent`: run, enrol, status, replay."""
+
+import json
+import logging
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from station_agent import __version__, enrolment, sources
+from station_agent.config import Config, config_load, config_path_default
+from station_agent.daemon import Daemon
+from station_agent.errors import AgentError, WrongUse
+from station_agent.replay import FileReport, ReplayFeed, replay_run
+from station_agent.station import LinkView
+from station_agent.status import status_read, status_say
+
+app = typer.Typer(
+    name="station-agent",
+    help="Sends what a field station took to its Roost server, and runs the commands that come from there.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="The configuration; otherwise STATION_AGENT_CONFIG or the default."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+#: typer brings its own click, or uses the one that is installed: this is the usage error of whichever it is.
+_UsageError: Any = typer.BadParameter.__mro__[1]
+_LINE_KINDS = ("p", "n", "T", "G", "C", "S", "F", "other")
+
+
+def _config(path: Path | None) -> Config:
+    config = config_load(path or config_path_default())
+    sources.sources_check(config)
+    return config
+
+
+def _log(*, verbose: bool) -> None:
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr
+    )
+    # pika tells every failed attempt in five lines of its own; ours is one sentence.
+    logging.getLogger("pika").setLevel(logging.CRITICAL)
+    logging.getLogger("asyncio").setLevel(logging.WARNING)
+
+
+@app.command()
+def run(
+    config: ConfigOption = None,
+    *,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Say more in the log.")] = False,
+) -> None:
+    """Run the agent until it is stopped."""
+    path = config or config_path_default()
+    settings = _config(path)
+    _log(verbose=verbose)
+    if path.exists() and path.stat().st_mode & 0o077:
+        logging.getLogger(__name__).warning("Others can read %s, which holds a password: chmod 600 %s", path, path)
+    raise typer.Exit(Daemon(settings).run())
+
+
+@app.command()
+def enrol(
+    server: Annotated[str, typer.Option(metavar="URL", help="Address of the Roost server.")],
+    token: Annotated[str, typer.Option(metavar="TOKEN", help="The enrolment token that the server gave out.")],
+    serial: Annotated[
+        str | None, typer.Option(metavar="SERIAL", help="This station's serial; otherwise its host name.")
+    ] = None,
+    config: ConfigOption = None,
+    ca: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Certificate authority of the server, if it has its own.")
+    ] = None,
+    *,
+    insecure_http: Annotated[
+        bool, typer.Option("--insecure-http", help="Allow http:// to another machine: the password can be read.")
+    ] = False,
+) -> None:
+    """Trade a token for this station's login, write the configuration, and test the connection."""
+    path = config or config_path_default()
+    address = enrolment.server_check(server, insecure_http=insecure_http)
+    name = enrolment.serial_choose(serial, path)
+    amqp = enrolment.enrolment_ask(server=address, token=token, serial=name, ca_file=ca)
+    name = enrolment.enrolment_write(config_path=path, server=address, serial=name, amqp=amqp)
+    print(f"Station {name} is enrolled at {address}; its login is in {path}.")
+    trouble = enrolment.connection_test(amqp)
+    if trouble:
+        raise AgentError(f"The connection to {amqp.host}:{amqp.port} does not work yet. {trouble}")
+    secured = "encrypted, the server's certificate is trusted" if amqp.tls else "NOT encrypted"
+    print(f"The connection to {amqp.host}:{amqp.port} works ({secured}).")
+
+
+@app.command()
+def status(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
+    """Say how the station is doing, for a person standing beside it."""
+    settings = _config(config)
+    if as_json:
+        print(json.dumps(status_read(settings), indent=2))
+        return
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for subject, sentence in status_say(settings):
+        table.add_row(subject, Text(sentence))
+    Console(highlight=False, soft_wrap=not sys.stdout.isatty()).print(table)
+
+
+@app.command()
+def replay(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A SGdata folder, or one day's folder.")],
+    config: ConfigOption = None,
+    *,
+    as_json: JsonOption = False,
+    give_up: Annotated[
+        float, typer.Option(metavar="SECONDS", help="End when nothing was confirmed for so long.", min=1.0)
+    ] = 600.0,
+) -> None:
+    """Send every data file of a folder with all its raw pulses. Running it again doubles nothing."""
+    settings = _config(config)
+    if not folder.is_dir():
+        raise WrongUse(f"{folder} is no folder: name the SGdata folder.")
+    _log(verbose=False)
+    logging.getLogger().setLevel(logging.ERROR)
+    console = Console(stderr=True, highlight=False)
+    with Live(console=console, transient=True, auto_refresh=False) as live:
+        shown = ""
+
+        def tell(feed: ReplayFeed, view: LinkView) -> None:
+            nonlocal shown
+            confirmed = sum(report.confirmed for report in feed.reports)
+            line = f"File {len(feed.reports)} of {feed.files}, {confirmed} messages confirmed. {view.reason} {view.trouble}"
+            if console.is_terminal:
+                live.update(Text(line), refresh=True)
+            elif view.reason != shown and view.connected_since is None and view.last_confirm_at is None:
+                shown = view.reason
+                console.print(view.reason)
+
+        reports = replay_run(settings, folder, give_up=give_up, tell=tell)
+    _replay_show(reports, as_json=as_json)
+    stranded = sum(report.returned for report in reports)
+    if stranded:
+        raise AgentError(f"{stranded} messages were not taken by any queue on the server: enrol the station again.")
+
+
+def _replay_show(reports: list[FileReport], *, as_json: bool) -> None:
+    total: Counter[str] = Counter()
+    for report in reports:
+        total.update(report.lines)
+    messages = sum(report.messages for report in reports)
+    confirmed = sum(report.confirmed for report in reports)
+    if as_json:
+        print(json.dumps(_replay_json(reports, total, messages, confirmed), indent=2))
+        return
+    for report in reports:
+        if report.skipped:
+            print(f"{report.file}: skipped, {report.skipped}")
+        else:
+            damage = f"; damaged: {report.damage}" if report.damage else ""
+            print(f"{report.file}: {_lines_say(report.lines)}, {report.confirmed} messages{damage}")
+    print(f"Total: {len(reports)} files, {_lines_say(total)}, {confirmed} of {messages} messages confirmed.")
+
+
+def _replay_json(reports: list[FileReport], total: Counter[str], messages: int, confirmed: int) -> dict[str, Any]:
+    return {
+        "files": [
+            {
+                "file": report.file,
+                "stream": report.stream,
+                "lines": {kind: report.lines[kind] for kind in _LINE_KINDS},
+                "messages": report.messages,
+                "confirmed": report.confirmed,
+                "skipped": report.skipped,
+                "damage": report.damage,
+            }
+            for report in reports
+        ],
+        "total": {
+            "files": len(reports),
+            "lines": {kind: total[kind] for kind in _LINE_KINDS},
+            "messages": messages,
+            "confirmed": confirmed,
+        },
+    }
+
+
+def _lines_say(lines: Counter[str]) -> str:
+    return ", ".join(f"{lines[kind]} {kind}" for kind in _LINE_KINDS if lines[kind]) or "no lines"
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001 - typer's callback
+    if wanted:
+        print(f"station-agent {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    *,
+    _version_wanted: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def _end(sentence: str, code: int) -> NoReturn:
+    print(sentence, file=sys.stderr)
+    raise SystemExit(code)
+
+
+def main() -> None:
+    """Run the command; errors are one sentence, wrong use ends with code 2."""
+    try:
+        code = app(standalone_mode=False)
+    except AgentError as error:
+        _end(str(error), error.exit_code)
+    except _UsageError as error:
+        _end(f"{error.format_message().rstrip('.')}. See `station-agent --help`.", 2)
+    except (typer.Abort, KeyboardInterrupt):
+        _end("Stopped.", 130)
+    raise SystemExit(code if isinstance(code, int) else 0)

@@ -1,0 +1,224 @@
+"""The outbox: what the station still has to send, on disk until the broker has confirmed it.
+
+Every message has a number that is never used again, within a stream that lives as long as the file.
+"""
+
+import time
+import uuid
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, NamedTuple
+
+from message_queue import codec
+from message_queue.contracts import contracts
+from message_queue.contracts.base import MAX_WIRE_BYTES
+from station_agent.database import Database
+from station_agent.errors import MessageTooLarge
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS identity (stream TEXT NOT NULL, created_at REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS state (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS outbox (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL,
+    sending INTEGER NOT NULL,
+    worth INTEGER NOT NULL,
+    created_at REAL NOT NULL,
+    encoding TEXT,
+    size INTEGER NOT NULL,
+    body BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS outbox_sending ON outbox (sending, seq);
+CREATE INDEX IF NOT EXISTS outbox_worth ON outbox (worth, seq, size);
+CREATE TABLE IF NOT EXISTS totals (one INTEGER PRIMARY KEY CHECK (one = 1), messages INTEGER, bytes INTEGER);
+INSERT OR IGNORE INTO totals VALUES (1, 0, 0);
+CREATE TRIGGER IF NOT EXISTS outbox_in AFTER INSERT ON outbox BEGIN
+    UPDATE totals SET messages = messages + 1, bytes = bytes + NEW.size;
+END;
+CREATE TRIGGER IF NOT EXISTS outbox_out AFTER DELETE ON outbox BEGIN
+    UPDATE totals SET messages = messages - 1, bytes = bytes - OLD.size;
+END;
+CREATE TABLE IF NOT EXISTS dropped (kind TEXT PRIMARY KEY, messages INTEGER NOT NULL) WITHOUT ROWID;
+"""
+
+#: What a row costs beside its body, in bytes: columns, two index entries and a share of the page.
+ROW_OVERHEAD = 128
+
+
+class Rank(NamedTuple):
+    """`sending`: lower goes out first. `worth`: lower is dropped first when the outbox is full."""
+
+    sending: int
+    worth: int
+
+
+#: A state report is worth least once a newer one exists, which is the rule when the outbox is full.
+COMMAND_STATUS = Rank(0, 5)
+REPORT = Rank(1, 0)
+EVENT = Rank(2, 4)
+TAG = Rank(3, 3)
+PULSE = Rank(4, 2)
+READING = Rank(5, 1)
+#: Added to `sending` for what lay on the station's own disk before: the present goes first.
+BACK_FILL = 10
+
+#: Seconds after which a message that no queue took is offered again.
+RETURNED_WAIT = 60.0
+
+
+class Outgoing(NamedTuple):
+    """One message on its way: everything AMQP wants to know."""
+
+    key: int
+    kind: str
+    body: bytes
+    encoding: str | None
+    message_id: str
+    headers: dict[str, Any]
+
+
+class Backlog(NamedTuple):
+    """What waits. `oldest_at` in seconds since 1970 UTC by the station's clock."""
+
+    messages: int
+    bytes: int
+    oldest_at: float | None
+
+
+class Outbox:
+    """The messages that wait, over one database file."""
+
+    def __init__(self, database: Database, *, cap_bytes: int) -> None:
+        self.database = database
+        self.cap_bytes = cap_bytes
+        self._in_flight: set[int] = set()
+        self._held: dict[int, float] = {}
+        self._wake: Callable[[], None] | None = None
+        with database.transaction() as sql:
+            row = sql.execute("SELECT stream FROM identity").fetchone()
+            if row is None:
+                row = (uuid.uuid4().hex,)
+                sql.execute("INSERT INTO identity VALUES (?, ?)", (row[0], time.time()))
+            self.stream: str = row[0]
+
+    def on_put(self, wake: Callable[[], None]) -> None:
+        """Call this whenever new messages are on disk."""
+        self._wake = wake
+
+    def put(self, kind: str, body: Any, rank: Rank) -> int:
+        """Store one message and return its number. Joins a transaction that is open.
+
+        Raises `MessageTooLarge` for what the broker would refuse.
+        """
+        raw, encoding = codec.encode(body)
+        if len(raw) > MAX_WIRE_BYTES - 65_536:
+            raise MessageTooLarge(f"A {kind} message of {len(raw)} bytes is too large for the broker.")
+        size = len(raw) + ROW_OVERHEAD
+        with self.database.transaction() as sql:
+            cursor = sql.execute(
+                "INSERT INTO outbox (kind, sending, worth, created_at, encoding, size, body) VALUES (?,?,?,?,?,?,?)",
+                (kind, rank.sending, rank.worth, time.time(), encoding, size, raw),
+            )
+            total = sql.execute("SELECT bytes FROM totals").fetchone()[0]
+            if total > self.cap_bytes:
+                self._drop(total - self.cap_bytes)
+            if self._wake is not None:
+                self.database.after_commit(self._wake)
+        return int(cursor.lastrowid or 0)
+
+    def _drop(self, too_much: int) -> None:
+        """Drop the oldest of least worth until `too_much` bytes are gone; count what went, by kind.
+
+        What is on the wire stays: dropped here and delivered there it would be counted as lost though it is not.
+        """
+        freed = 0
+        gone: list[int] = []
+        counts: dict[str, int] = {}
+        with self.database.transaction() as sql:
+            newest = {
+                row[0]
+                for row in sql.execute("SELECT MAX(seq) FROM outbox WHERE kind IN ('hello', 'health') GROUP BY kind")
+            }
+            for seq, kind, size in sql.execute("SELECT seq, kind, size FROM outbox ORDER BY worth, seq"):
+                if freed >= too_much:
+                    break
+                if seq in self._in_flight or seq in newest:
+                    continue
+                gone.append(seq)
+                freed += size
+                counts[kind] = counts.get(kind, 0) + 1
+            sql.executemany("DELETE FROM outbox WHERE seq = ?", [(seq,) for seq in gone])
+            sql.executemany(
+                "INSERT INTO dropped VALUES (?, ?) ON CONFLICT (kind) DO UPDATE SET messages = messages + excluded.messages",
+                list(counts.items()),
+            )
+
+    def take(self, room: int) -> list[Outgoing]:
+        """Up to `room` messages to publish now, the most urgent first; they are in flight from here on."""
+        now = time.monotonic()
+        self._held = {seq: until for seq, until in self._held.items() if until > now}
+        excluded = [*self._in_flight, *self._held]
+        marks = ",".join("?" * len(excluded))
+        with self.database.reading() as sql:
+            rows = sql.execute(
+                f"SELECT seq, kind, body, encoding FROM outbox WHERE seq NOT IN ({marks}) "  # noqa: S608 - marks only
+                "ORDER BY sending, seq LIMIT ?",
+                (*excluded, room),
+            ).fetchall()
+            if not rows:
+                return []
+            oldest = sql.execute("SELECT MIN(seq) FROM outbox").fetchone()[0]
+            following = sql.execute("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'").fetchone()[0] + 1
+        self._in_flight.update(row[0] for row in rows)
+        known = contracts()
+        return [
+            Outgoing(
+                key=seq,
+                kind=kind,
+                body=body,
+                encoding=encoding,
+                message_id=f"{self.stream}/{seq}",
+                headers=codec.headers(
+                    version=known[kind].version, stream=self.stream, seq=seq, oldest=oldest, next_seq=following
+                ),
+            )
+            for seq, kind, body, encoding in rows
+        ]
+
+    def confirmed(self, keys: Sequence[int]) -> None:
+        """The broker has these on its disk: forget them."""
+        with self.database.transaction() as sql:
+            sql.executemany("DELETE FROM outbox WHERE seq = ?", [(key,) for key in keys])
+        self._in_flight.difference_update(keys)
+
+    def given_back(self, keys: Collection[int]) -> None:
+        """These were not confirmed: they are free to be published again."""
+        self._in_flight.difference_update(keys)
+
+    def returned(self, keys: Collection[int]) -> None:
+        """No queue took these: keep them and offer them again after a while."""
+        self._in_flight.difference_update(keys)
+        until = time.monotonic() + RETURNED_WAIT
+        self._held.update(dict.fromkeys(keys, until))
+
+    def backlog(self) -> Backlog:
+        """What waits, counted."""
+        with self.database.reading() as sql:
+            messages, size = sql.execute("SELECT messages, bytes FROM totals").fetchone()
+            oldest = sql.execute("SELECT created_at FROM outbox ORDER BY seq LIMIT 1").fetchone()
+        return Backlog(messages, size, oldest[0] if oldest else None)
+
+    def dropped(self) -> dict[str, int]:
+        """What had to be dropped since the file began, by kind."""
+        with self.database.reading() as sql:
+            return dict(sql.execute("SELECT kind, messages FROM dropped").fetchall())
+
+    def state_get(self, key: str) -> str | None:
+        """A value that the agent remembers, or None."""
+        with self.database.reading() as sql:
+            row = sql.execute("SELECT value FROM state WHERE key = ?", (key,)).fetchone()
+        return row[0] if row else None
+
+    def state_set(self, key: str, value: str) -> None:
+        """Remember a value across restarts."""
+        with self.database.transaction() as sql:
+            sql.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (key, value))

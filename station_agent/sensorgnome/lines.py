@@ -1,0 +1,209 @@
+"""The lines of Sensorgnome files: V1, early V2 and current V2, with every defect that real files have.
+
+    p<port>,<seconds>,<offset kHz>,<signal dB>,<noise dB>[,<snr dB>]   pulse
+    n<port>,...                                                        pulse that the station put into no burst
+    T<port>,<seconds>,<tag id>[,<rssi>]                                tag
+    G,<seconds>,<lat>,<lon>[,<altitude m>]                             position; all may be `undefined`
+    C,<seconds>,<good digits>,<step s>                                 clock
+    S,<seconds>,<port>,<parameter>,<value>[,<error code>,<error>]      setting
+    F<port>,<seconds>,<duration s>,<pulses>,<used>,<bursts>            the station's filter, once an hour
+
+What is none of these becomes an event `unparsed` with its text: every line of every file is accounted for.
+Moments are whole microseconds, so that the digits of the file come out again as they stood.
+"""
+
+import math
+import re
+from typing import NamedTuple
+
+from message_queue.contracts.base import Scalar
+
+#: Characters of a line that could not be read that are sent along.
+TEXT_MOST = 200
+
+_SECONDS = re.compile(r"(-?)(\d{1,11})(?:\.(\d{1,9}))?\Z")
+_TAG = re.compile(r"[0-9A-Fa-f]{4,32}\Z")
+_WHOLE = re.compile(r"-?\d{1,9}\Z")
+_MISSING = frozenset({"", "undefined", "null", "NaN", "nan", "None", "-Infinity", "Infinity"})
+_EARLIEST = -2_208_988_800 * 1_000_000
+_LATEST = 99_999_999_998 * 1_000_000
+
+
+class Pulse(NamedTuple):
+    """One radio pulse. `marked` tells whether the line is in the form whose writer filters, so `used` means something."""
+
+    port: int
+    at: int
+    freq: float | None
+    sig: float | None
+    noise: float | None
+    snr: float | None
+    used: bool
+    marked: bool
+
+
+class Tag(NamedTuple):
+    """One coded tag."""
+
+    port: int
+    at: int
+    tag: str
+    rssi: float | None
+
+
+class Fix(NamedTuple):
+    """One position; `at` None when the line has no time, `lat` and `lon` None when there was no fix."""
+
+    at: int | None
+    lat: float | None
+    lon: float | None
+    alt: float | None
+
+
+class Note(NamedTuple):
+    """One event; `at` None when the line has no time that can be trusted."""
+
+    at: int | None
+    name: str
+    port: int | None
+    data: dict[str, Scalar]
+
+
+Line = Pulse | Tag | Fix | Note
+
+
+class _BadLineError(Exception):
+    """The line does not follow its grammar."""
+
+
+def line_parse(text: str) -> Line:
+    """Read one line without its line end. Never raises: what cannot be read is an `unparsed` note."""
+    try:
+        return _read(text)
+    except _BadLineError:
+        return unparsed(text)
+
+
+def unparsed(text: str, why: str = "") -> Note:
+    """The note for a line that could not be read."""
+    data: dict[str, Scalar] = {"text": _clean(text)}
+    if why:
+        data["why"] = why
+    return Note(None, "unparsed", None, data)
+
+
+def _read(text: str) -> Line:
+    fields = text.split(",")
+    head, count = fields[0], len(fields)
+    letter = head[:1]
+    if letter in ("p", "n") and count in (5, 6):
+        return _pulse(letter, head, fields)
+    if letter == "T" and count in (3, 4):
+        if not _TAG.match(fields[2]):
+            raise _BadLineError
+        return Tag(_port(head[1:]), _at(fields[1]), fields[2], _number(fields[3]) if count == 4 else None)
+    if head == "G" and count in (4, 5):
+        return _fix(fields)
+    if head == "C" and count == 4:
+        return Note(_at(fields[1]), "clock", None, {"digits": _whole(fields[2]), "step": _number(fields[3])})
+    if head == "S" and count >= 5:
+        return _setting(text.split(",", 6))
+    if letter == "F" and len(head) > 1 and count == 6:
+        names = ("duration_s", "pulses", "used", "bursts")
+        figures = {name: _number(field) for name, field in zip(names, fields[2:], strict=True)}
+        return Note(_at(fields[1]), "filter", _port(head[1:]), {**figures})
+    raise _BadLineError
+
+
+def _pulse(letter: str, head: str, fields: list[str]) -> Pulse:
+    marked = len(fields) == 6 and all(_WHOLE.match(field) for field in fields[3:])
+    snr = _number(fields[5]) if len(fields) == 6 else None
+    return Pulse(
+        port=_port(head[1:]),
+        at=_at(fields[1]),
+        freq=_number(fields[2]),
+        sig=_number(fields[3]),
+        noise=_number(fields[4]),
+        snr=snr,
+        used=letter == "p",
+        marked=marked or letter == "n",
+    )
+
+
+def _fix(fields: list[str]) -> Fix:
+    at = None if fields[1] in _MISSING else _at(fields[1])
+    lat, lon = _number(fields[2]), _number(fields[3])
+    alt = _number(fields[4]) if len(fields) == 5 else None
+    if lat is None or lon is None:
+        return Fix(at, None, None, None)
+    if not (-90 <= lat <= 90 and -180 <= lon <= 360):
+        raise _BadLineError
+    return Fix(at, lat, lon, alt)
+
+
+def _setting(fields: list[str]) -> Note:
+    fields += [""] * (7 - len(fields))
+    _, at, port, parameter, value, code, error = fields
+    data: dict[str, Scalar] = {
+        "param": _clean(parameter),
+        "value": _value(value),
+        "error_code": _value(code),
+        "error": _clean(error),
+    }
+    return Note(_at(at), "setting", _port(port), data)
+
+
+def _at(text: str) -> int:
+    match = _SECONDS.match(text)
+    if match is None:
+        raise _BadLineError
+    sign, whole, fraction = match.groups()
+    microseconds = int(whole) * 1_000_000 + int((fraction or "").ljust(6, "0")[:6])
+    if sign:
+        microseconds = -microseconds
+    if not _EARLIEST <= microseconds <= _LATEST:
+        raise _BadLineError
+    return microseconds
+
+
+def _port(text: str) -> int:
+    if not (1 <= len(text) <= 3 and text.isascii() and text.isdigit()):
+        raise _BadLineError
+    return int(text)
+
+
+def _number(text: str) -> float | None:
+    """A finite number, or None for one of the words by which the station says that it has none."""
+    if text in _MISSING:
+        return None
+    try:
+        value = float(text)
+    except ValueError as error:
+        raise _BadLineError from error
+    # `float` also takes 1_000 and non-ASCII digits, which no station writes.
+    if not math.isfinite(value) or "_" in text or not text.isascii():
+        raise _BadLineError
+    return value
+
+
+def _whole(text: str) -> int | None:
+    if text in _MISSING:
+        return None
+    if not _WHOLE.match(text):
+        raise _BadLineError
+    return int(text)
+
+
+def _value(text: str) -> Scalar:
+    """A setting's value: a number where it is one as it stands, else its text."""
+    if text in ("undefined", "null", ""):
+        return None
+    try:
+        return _number(text)
+    except _BadLineError:
+        return _clean(text)
+
+
+def _clean(text: str) -> str:
+    """Text that a database can hold: no NUL, not too long."""
+    return text[:TEXT_MOST].replace("\x00", "\ufffd")

@@ -1,0 +1,148 @@
+"""From lines to messages: columns of detections and positions, lists of events, each with its line numbers."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from message_queue.contracts.detections import Detections
+from message_queue.contracts.event import Event, Happening
+from message_queue.contracts.gps import Gps
+from station_agent.outbox import EVENT, PULSE, READING, TAG, Rank
+from station_agent.sensorgnome.lines import Fix, Line, Note, Pulse, Tag
+from station_agent.sensorgnome.names import FileName
+
+MICROSECOND = 1_000_000
+
+
+class Numbered(NamedTuple):
+    """A line with its number in the file, counted from 1, and the moment that is shown for it."""
+
+    number: int
+    line: Line
+    at: int
+
+
+class Message(NamedTuple):
+    """A body with its kind and what it is worth."""
+
+    kind: str
+    body: Any
+    rank: Rank
+
+
+def moments_fill(lines: Iterable[tuple[int, Line]], last_at: int) -> list[Numbered]:
+    """Give lines without a time that of the line before; `last_at` is that of the line before the first."""
+    filled: list[Numbered] = []
+    for number, line in lines:
+        if line.at is not None:
+            last_at = line.at
+        filled.append(Numbered(number, line, last_at))
+    return filled
+
+
+def messages_make(lines: Iterable[Numbered], file: FileName) -> list[Message]:
+    """At most one message for each of events, tags, pulses and positions, in the order of their worth."""
+    pulses: list[tuple[Numbered, Pulse]] = []
+    tags: list[tuple[Numbered, Tag]] = []
+    fixes: list[tuple[Numbered, Fix]] = []
+    notes: list[tuple[Numbered, Note]] = []
+    for numbered in lines:
+        match numbered.line:
+            case Pulse() as pulse:
+                pulses.append((numbered, pulse))
+            case Tag() as tag:
+                tags.append((numbered, tag))
+            case Fix() as fix:
+                fixes.append((numbered, fix))
+            case Note() as note:
+                notes.append((numbered, note))
+    made: list[Message] = []
+    if notes:
+        made.append(Message("event", _events(notes, file), EVENT))
+    if tags:
+        made.append(Message("detections", _tags(tags, file), TAG))
+    if pulses:
+        made.append(Message("detections", _pulses(pulses, file), PULSE))
+    if fixes:
+        made.append(Message("gps", _positions(fixes, file), READING))
+    return made
+
+
+def _events(notes: list[tuple[Numbered, Note]], file: FileName) -> Event:
+    happenings = [
+        Happening(t=row.at / MICROSECOND, name=note.name, port=note.port, line=row.number, data=note.data)
+        for row, note in notes
+    ]
+    return Event(events=happenings, clock=file.clock, file=file.name)
+
+
+def _tags(tags: list[tuple[Numbered, Tag]], file: FileName) -> Detections:
+    rows = [row for row, _ in tags]
+    base, times = _times(rows)
+    return Detections(
+        what="tag",
+        port=_ports([tag.port for _, tag in tags]),
+        bt=base,
+        t=times,
+        line=_line_numbers(rows),
+        tag=[tag.tag for _, tag in tags],
+        rssi=_column([tag.rssi for _, tag in tags]),
+        clock=file.clock,
+        file=file.name,
+    )
+
+
+def _pulses(pulses: list[tuple[Numbered, Pulse]], file: FileName) -> Detections:
+    rows = [row for row, _ in pulses]
+    base, times = _times(rows)
+    used = [pulse.used for _, pulse in pulses]
+    return Detections(
+        what="pulse",
+        port=_ports([pulse.port for _, pulse in pulses]),
+        bt=base,
+        t=times,
+        line=_line_numbers(rows),
+        freq=_column([pulse.freq for _, pulse in pulses]),
+        sig=_column([pulse.sig for _, pulse in pulses]),
+        noise=_column([pulse.noise for _, pulse in pulses]),
+        snr=_column([pulse.snr for _, pulse in pulses]),
+        used=[] if all(used) else used,
+        clock=file.clock,
+        file=file.name,
+    )
+
+
+def _positions(fixes: list[tuple[Numbered, Fix]], file: FileName) -> Gps:
+    rows = [row for row, _ in fixes]
+    base, times = _times(rows)
+    return Gps(
+        bt=base,
+        t=times,
+        lat=[fix.lat for _, fix in fixes],
+        lon=[fix.lon for _, fix in fixes],
+        alt=_column([fix.alt for _, fix in fixes]),
+        line=_line_numbers(rows),
+        clock=file.clock,
+        file=file.name,
+    )
+
+
+def _times(rows: list[Numbered]) -> tuple[float, list[float]]:
+    """A base of whole seconds and the rest; their sum has the file's digits to the microsecond."""
+    base = rows[0].at // MICROSECOND
+    return float(base), [(row.at - base * MICROSECOND) / MICROSECOND for row in rows]
+
+
+def _line_numbers(rows: list[Numbered]) -> list[int]:
+    """One number when the lines follow each other without a gap, else each."""
+    if rows[-1].number - rows[0].number == len(rows) - 1:
+        return [rows[0].number]
+    return [row.number for row in rows]
+
+
+def _ports(ports: list[int]) -> int | list[int]:
+    return ports[0] if len(set(ports)) == 1 else ports
+
+
+def _column(values: list[float | None]) -> list[float | None]:
+    """The values, or nothing where no line has one."""
+    return [] if all(value is None for value in values) else values

@@ -1,0 +1,70 @@
+"""How far each data file has been read: stored in the same transaction as the messages that carry its lines."""
+
+import json
+from typing import NamedTuple
+
+from station_agent.database import Database
+from station_agent.sensorgnome.bursts import Heard
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS files (
+    path TEXT PRIMARY KEY,
+    offset INTEGER NOT NULL,
+    line INTEGER NOT NULL,
+    last_at INTEGER NOT NULL,
+    recent TEXT NOT NULL,
+    head BLOB NOT NULL,
+    done INTEGER NOT NULL,
+    size INTEGER NOT NULL
+) WITHOUT ROWID;
+"""
+
+
+class Position(NamedTuple):
+    """The place in one file.
+
+    `offset` bytes and `line` lines are done; `last_at` is the newest line's moment in microseconds; `recent` are the
+    last pulses, which tell whether the next ones continue a burst; `head` are the file's first bytes; `done` when the
+    file is finished, at `size` bytes on the disk.
+    """
+
+    offset: int = 0
+    line: int = 0
+    last_at: int = 0
+    recent: tuple[Heard, ...] = ()
+    head: bytes = b""
+    done: bool = False
+    size: int = 0
+
+
+class Positions:
+    """The places in all files, by path within the data folder, without `.gz`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def all(self) -> dict[str, Position]:
+        """Every place that is known."""
+        with self._database.reading() as sql:
+            rows = sql.execute("SELECT path, offset, line, last_at, recent, head, done, size FROM files").fetchall()
+        return {
+            path: Position(offset, line, at, tuple(Heard(*h) for h in json.loads(recent)), head, bool(done), size)
+            for path, offset, line, at, recent, head, done, size in rows
+        }
+
+    def store(self, path: str, position: Position) -> None:
+        """Remember the place; call it in the transaction that puts the lines into the outbox."""
+        with self._database.transaction() as sql:
+            sql.execute(
+                "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    path,
+                    position.offset,
+                    position.line,
+                    position.last_at,
+                    json.dumps(position.recent),
+                    position.head,
+                    position.done,
+                    position.size,
+                ),
+            )

@@ -1,0 +1,52 @@
+"""Where a station's data comes from. One source is one file in this folder; the folder is the registry.
+
+A file defines `SOURCE`. Two files of one name are an error at start.
+"""
+
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+
+from station_agent.config import Config, source_settings
+from station_agent.errors import WrongUse
+from station_agent.sources.base import Source, SourceKind
+from station_agent.station import SourceView, Station
+
+
+@cache
+def source_kinds() -> dict[str, SourceKind]:
+    """All sources by name, read once from this folder."""
+    found: dict[str, SourceKind] = {}
+    for module_info in sorted(iter_modules(__path__), key=lambda m: m.name):
+        if module_info.name == "base":
+            continue
+        kind: SourceKind = import_module(f"{__name__}.{module_info.name}").SOURCE
+        if kind.name in found:
+            raise RuntimeError(f"Two sources are named {kind.name!r}: rename one in station_agent/sources.")
+        found[kind.name] = kind
+    return found
+
+
+def source_schemas() -> list[str]:
+    """The tables that the sources keep in the outbox's file."""
+    return [kind.schema for kind in source_kinds().values() if kind.schema]
+
+
+def sources_check(config: Config) -> None:
+    """Raise `WrongUse` when the configuration names a source that is none, or sets one wrongly."""
+    unknown = sorted(set(config.sources) - set(source_kinds()))
+    if unknown:
+        raise WrongUse(f"There is no source {unknown[0]!r}; there are {', '.join(sorted(source_kinds()))}.")
+    for name, kind in source_kinds().items():
+        source_settings(kind.settings, name, config.sources.get(name, {}))
+
+
+def sources_make(station: Station) -> dict[str, Source]:
+    """The sources that are switched on, ready to be polled."""
+    made: dict[str, Source] = {}
+    for name, kind in source_kinds().items():
+        settings = source_settings(kind.settings, name, station.config.sources.get(name, {}))
+        if settings.enabled:
+            station.vitals.sources[name] = SourceView()
+            made[name] = kind.make(station, settings)
+    return made

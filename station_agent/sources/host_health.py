@@ -1,0 +1,133 @@
+"""The station's own health through psutil, at the reporting interval, with what waits and what was dropped."""
+
+import contextlib
+import os
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psutil
+
+from message_queue.contracts.health import Backlog, Clock, Health, Radio
+from station_agent.clock import clock_read
+from station_agent.outbox import REPORT
+from station_agent.sources.base import Source, SourceKind, SourceSettings
+from station_agent.station import Station, clock_is_set
+
+_RADIO = re.compile(r"(?P<type>[A-Za-z0-9/]+)\.port=(?P<port>\d{1,3})(?:\.|\Z)")
+#: Below this much free disk a person should know: the recorder stops when it is full.
+DISK_FREE_LOW = 200_000_000
+
+
+class HostHealthSettings(SourceSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`disk`: the folder whose disk counts. `radios`: where udev links a Sensorgnome's radios, named by port."""
+
+    disk: str = "/"
+    radios: str = "/dev/sensorgnome"
+    thermal: str = "/sys/class/thermal/thermal_zone0/temp"
+
+
+class HostHealthSource:
+    """Polled by the main loop."""
+
+    def __init__(self, station: Station, settings: HostHealthSettings) -> None:
+        self._station = station
+        self._settings = settings
+        self._next = 0.0
+        psutil.cpu_percent(interval=None)
+
+    def poll(self) -> float:
+        """Report when it is time or somebody asked for it."""
+        now = time.monotonic()
+        if now >= self._next or self._station.report_wanted.is_set():
+            self._station.report_wanted.clear()
+            self._station.outbox.put("health", health_read(self._station, self._settings), REPORT)
+            self._station.vitals.sources["host_health"].last_data_at = time.time()
+            self._next = now + self._station.reporting_interval
+            self._station.vitals.next_report_at = time.time() + self._station.reporting_interval
+        return max(self._next - now, 0.1)
+
+
+def health_read(station: Station, settings: HostHealthSettings) -> Health:
+    """Everything about the host that can be known; what cannot be known is left out."""
+    disk = _disk(settings.disk)
+    backlog = station.outbox.backlog()
+    vitals = station.vitals
+    _warnings_look(station, disk.free if disk else None)
+    return Health(
+        at=time.time(),
+        next_in=float(station.reporting_interval),
+        boot_count=station.boot_count,
+        uptime_s=round(time.clock_gettime(time.CLOCK_BOOTTIME), 1),
+        cpu_percent=psutil.cpu_percent(interval=None),
+        load1=round(os.getloadavg()[0], 2),
+        memory_percent=psutil.virtual_memory().percent,
+        disk_percent=disk.percent if disk else None,
+        disk_free_bytes=disk.free if disk else None,
+        temperature_c=_temperature(Path(settings.thermal)),
+        bytes_sent=vitals.publishing.bytes_sent + vitals.commands.bytes_sent,
+        bytes_received=vitals.publishing.bytes_received + vitals.commands.bytes_received,
+        clock=_clock(station),
+        gps_state=vitals.gps_state,
+        radios=radios_find(Path(settings.radios)),
+        backlog=Backlog(messages=backlog.messages, bytes=backlog.bytes, oldest_at=backlog.oldest_at),
+        dropped=station.outbox.dropped(),
+        warnings=list(vitals.warnings.values())[:32],
+    )
+
+
+def _disk(folder: str) -> Any:
+    try:
+        return psutil.disk_usage(folder)
+    except OSError:
+        return None
+
+
+def _temperature(thermal: Path) -> float | None:
+    """Degrees Celsius of the processor."""
+    try:
+        return round(int(thermal.read_text("ascii")) / 1000, 1)
+    except (OSError, ValueError):
+        pass
+    with contextlib.suppress(AttributeError, OSError):
+        for name, sensors in psutil.sensors_temperatures().items():
+            if sensors and ("cpu" in name or "core" in name):
+                return float(sensors[0].current)
+    return None
+
+
+def _clock(station: Station) -> Clock | None:
+    """The system's word about the clock; the recorder's own code goes over it, it marks the data."""
+    clock = clock_read()
+    code = station.vitals.clock_code
+    if not code:
+        return clock
+    if clock is None:
+        return Clock(code=code, source="sensorgnome")
+    return msgspec.structs.replace(clock, code=code)
+
+
+def _warnings_look(station: Station, free: int | None) -> None:
+    low = free is not None and free < DISK_FREE_LOW
+    station.warn("disk", f"Only {(free or 0) // 1_000_000} MB of disk are free." if low else "")
+    unset = not clock_is_set(time.time())
+    station.warn("clock", "The clock is not set; times of new data are wrong." if unset else "")
+
+
+def radios_find(folder: Path) -> list[Radio]:
+    """The receivers by the names that udev gave them: `funcubeProPlus.port=6.alsaDev=6.…`."""
+    try:
+        names = sorted(entry.name for entry in folder.iterdir())
+    except OSError:
+        return []
+    matches = [match for name in names if (match := _RADIO.match(name))]
+    return [Radio(port=int(match["port"]), type=match["type"]) for match in matches][:32]
+
+
+def _make(station: Station, settings: HostHealthSettings) -> Source:
+    return HostHealthSource(station, settings)
+
+
+SOURCE = SourceKind(name="host_health", settings=HostHealthSettings, make=_make)

@@ -1,0 +1,133 @@
+"""What sources and commands may know and do: the station as they see it."""
+
+import os
+import secrets
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from message_queue.contracts.base import Scalar
+from message_queue.contracts.event import Event, Happening
+from station_agent.config import Config
+from station_agent.outbox import EVENT, Outbox
+
+#: Before this moment (2020-01-01) a clock has not been set: no agent existed then.
+CLOCK_SANE_FROM = 1_577_836_800.0
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+@dataclass
+class SourceView:
+    """What one source last saw, for the person at the station."""
+
+    last_data_at: float | None = None
+    note: str = ""
+
+
+@dataclass
+class LinkView:
+    """What one connection is doing. `reason` is a sentence while it is not connected."""
+
+    connected_since: float | None = None
+    reason: str = "It has not been tried yet."
+    next_try_at: float | None = None
+    last_confirm_at: float | None = None
+    last_command_at: float | None = None
+    trouble: str = ""
+    bytes_sent: int = 0
+    bytes_received: int = 0
+
+
+@dataclass
+class Vitals:
+    """What the parts of the agent tell each other: best knowledge, nothing kept on disk."""
+
+    sources: dict[str, SourceView] = field(default_factory=dict)
+    publishing: LinkView = field(default_factory=LinkView)
+    commands: LinkView = field(default_factory=LinkView)
+    clock_code: str = ""
+    gps_state: str = ""
+    unread_bytes: int = 0
+    next_report_at: float | None = None
+    warnings: dict[str, str] = field(default_factory=dict)
+
+
+class Station:
+    """One station: its configuration, its outbox, what is known about it at the moment."""
+
+    def __init__(self, config: Config, outbox: Outbox) -> None:
+        self.config = config
+        self.outbox = outbox
+        self.vitals = Vitals()
+        self.boot_id = boot_id_read()
+        self.started_at = time.time()
+        #: Set to make the main loop look round at once.
+        self.attention = threading.Event()
+        #: Set when a health report is wanted now.
+        self.report_wanted = threading.Event()
+        self.boot_count = self._boot_count()
+
+    def _boot_count(self) -> int:
+        """How often the station has started since the outbox began, as far as the agent was there to count."""
+        count = int(self.outbox.state_get("boot_count") or 0)
+        if self.boot_id and self.outbox.state_get("boot_id") != self.boot_id:
+            count += 1
+            with self.outbox.database.transaction():
+                self.outbox.state_set("boot_count", str(count))
+                self.outbox.state_set("boot_id", self.boot_id)
+        return count
+
+    @property
+    def reporting_interval(self) -> int:
+        """Seconds between two health reports: what a command set, else the configuration."""
+        return int(self.outbox.state_get("reporting_interval") or self.config.reporting_interval)
+
+    def reporting_interval_set(self, seconds: int) -> None:
+        """Change the reporting interval for good and report at once, so that the server knows it."""
+        self.outbox.state_set("reporting_interval", str(seconds))
+        self.report_now()
+
+    def report_now(self) -> None:
+        """Ask for a health report at once."""
+        self.report_wanted.set()
+        self.attention.set()
+
+    def event(self, name: str, data: Mapping[str, Scalar] | None = None, *, port: int | None = None) -> None:
+        """Put one event of the agent's own into the outbox."""
+        happening = Happening(t=time.time(), name=name, port=port, data=dict(data or {}))
+        self.outbox.put("event", Event(events=[happening]), EVENT)
+
+    def warn(self, about: str, sentence: str) -> None:
+        """Show a warning in health and status until it is cleared; an empty sentence clears it."""
+        if sentence:
+            self.vitals.warnings[about] = sentence[:250]
+        else:
+            self.vitals.warnings.pop(about, None)
+
+
+def boot_id_read() -> str:
+    """The kernel's own id of this boot: unlike a boot time it does not depend on the clock. Empty where unknown."""
+    try:
+        return _BOOT_ID.read_text("ascii").strip()
+    except OSError:
+        return ""
+
+
+def card_key_read(folder: Path) -> str:
+    """A random key that stays with the SD card: with the serial it tells a swapped board from a swapped card."""
+    path = folder / "card.key"
+    try:
+        return path.read_text("ascii").strip()
+    except OSError:
+        key = secrets.token_hex(16)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(key + "\n")
+    return key
+
+
+def clock_is_set(now: float) -> bool:
+    """Whether the clock shows a moment that it can show at all."""
+    return now >= CLOCK_SANE_FROM

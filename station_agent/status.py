@@ -1,0 +1,223 @@
+"""What the agent shows of itself: a state file by the daemon, and its reading for a person at the station."""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psutil
+
+from station_agent.config import Config
+from station_agent.outbox import Backlog
+from station_agent.station import LinkView, SourceView, Station, clock_is_set
+from station_agent.words import bytes_say, moment_say, seconds_say
+
+#: Seconds between two writings when nothing changed, and at least between two.
+WRITE_SECONDS = 15.0
+WRITE_LEAST = 2.0
+DISK_LOW_PERCENT = 95
+
+
+class Report(msgspec.Struct, kw_only=True):
+    """The state file."""
+
+    pid: int
+    serial: str
+    server: str
+    profile: str
+    started_at: float
+    written_at: float
+    next_report_at: float | None
+    reporting_interval: int
+    publishing: LinkView
+    commands: LinkView
+    backlog: Backlog
+    dropped: dict[str, int]
+    unread_bytes: int
+    sources: dict[str, SourceView]
+    clock_code: str
+    warnings: list[str]
+
+
+def report_make(station: Station) -> Report:
+    """The state of a running agent."""
+    config, vitals = station.config, station.vitals
+    return Report(
+        pid=os.getpid(),
+        serial=config.serial,
+        server=f"{config.amqp.host}:{config.amqp.port}",
+        profile=config.profile,
+        started_at=station.started_at,
+        written_at=time.time(),
+        next_report_at=vitals.next_report_at,
+        reporting_interval=station.reporting_interval,
+        publishing=vitals.publishing,
+        commands=vitals.commands,
+        backlog=station.outbox.backlog(),
+        dropped=station.outbox.dropped(),
+        unread_bytes=vitals.unread_bytes,
+        sources=vitals.sources,
+        clock_code=vitals.clock_code,
+        warnings=list(vitals.warnings.values()),
+    )
+
+
+class Writer:
+    """Writes the state file when something a person would see has changed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._written = -WRITE_SECONDS
+        self._shown: tuple[Any, ...] = ()
+
+    def write(self, station: Station) -> None:
+        """Write if it is due. A full disk costs the display, not the agent."""
+        now = time.monotonic()
+        publishing, consuming = station.vitals.publishing, station.vitals.commands
+        shown = (publishing.connected_since, publishing.reason, publishing.trouble, consuming.connected_since)
+        if now - self._written < (WRITE_SECONDS if shown == self._shown else WRITE_LEAST):
+            return
+        self._written, self._shown = now, shown
+        fresh = self._path.with_name(self._path.name + ".new")
+        with contextlib.suppress(OSError):
+            fresh.write_bytes(msgspec.json.encode(report_make(station)))
+            fresh.replace(self._path)
+
+    def remove(self) -> None:
+        """The daemon ends: leave no state that looks alive."""
+        with contextlib.suppress(OSError):
+            self._path.unlink()
+
+
+def line(station: Station) -> str:
+    """One line for systemd."""
+    publishing = station.vitals.publishing
+    waiting = station.outbox.backlog().messages
+    if publishing.connected_since is None:
+        return f"Not connected. {publishing.reason} {waiting} messages wait."
+    return f"Connected since {moment_say(publishing.connected_since)}, {waiting} messages wait."
+
+
+def is_running(config: Config) -> bool:
+    """Whether an agent holds the state folder."""
+    try:
+        with (config.state_path / "agent.lock").open("r", encoding="ascii") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def status_read(config: Config) -> dict[str, Any]:
+    """Everything that `status --json` says."""
+    running = is_running(config)
+    report = _report_read(config.status_path) if running else None
+    backlog = _outbox_look(config.database_path) or (report.backlog if report else None)
+    disk = shutil.disk_usage(config.state_path if config.state_path.exists() else "/")
+    return {
+        "serial": config.serial,
+        "server": f"{config.amqp.host}:{config.amqp.port}",
+        "running": running,
+        "connected": bool(report and report.publishing.connected_since is not None),
+        "backlog": {"messages": backlog.messages, "bytes": backlog.bytes, "oldest_at": backlog.oldest_at}
+        if backlog
+        else None,
+        "disk": {"free_bytes": disk.free, "percent": round(100 * disk.used / disk.total, 1)},
+        "clock": {"now": time.time(), "is_set": clock_is_set(time.time())},
+        "agent": msgspec.to_builtins(report) if report else None,
+    }
+
+
+def _report_read(path: Path) -> Report | None:
+    try:
+        report = msgspec.json.decode(path.read_bytes(), type=Report)
+    except (OSError, msgspec.DecodeError):
+        return None
+    return report if psutil.pid_exists(report.pid) else None
+
+
+def _outbox_look(path: Path) -> Backlog | None:
+    """What waits, read beside a running agent or without one."""
+    if not path.exists():
+        return Backlog(0, 0, None)
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=2.0)) as sql:
+            messages, size = sql.execute("SELECT messages, bytes FROM totals").fetchone()
+            oldest = sql.execute("SELECT created_at FROM outbox ORDER BY seq LIMIT 1").fetchone()
+    except sqlite3.Error:
+        return None
+    return Backlog(messages, size, oldest[0] if oldest else None)
+
+
+def status_say(config: Config) -> list[tuple[str, str]]:
+    """The state as lines of (subject, sentence) for a person."""
+    facts = status_read(config)
+    report = _report_read(config.status_path) if facts["running"] else None
+    now = time.time()
+    rows = [("Station", config.serial), *_connection_say(report, running=facts["running"], now=now)]
+    backlog = facts["backlog"]
+    if backlog is None:
+        rows.append(("Waiting", "The outbox cannot be read at the moment."))
+    elif backlog["messages"]:
+        oldest = backlog["oldest_at"]
+        age = f", the oldest for {seconds_say(max(now - oldest, 0))}" if oldest else ""
+        rows.append(("Waiting", f"{backlog['messages']} messages, {bytes_say(backlog['bytes'])}{age}"))
+    else:
+        rows.append(("Waiting", "Nothing: everything was sent."))
+    if report is not None:
+        rows += _report_say(report, now)
+    clock = "is set" if facts["clock"]["is_set"] else "IS NOT SET"
+    code = f", code of the newest data file {report.clock_code}" if report and report.clock_code else ""
+    rows.append(("Clock", f"{moment_say(now)}; it {clock}{code}"))
+    disk = facts["disk"]
+    warning = "; it is nearly full, make room" if disk["percent"] >= DISK_LOW_PERCENT else ""
+    rows.append(("Disk", f"{bytes_say(disk['free_bytes'])} free ({disk['percent']} % used){warning}"))
+    return rows
+
+
+def _connection_say(report: Report | None, *, running: bool, now: float) -> list[tuple[str, str]]:
+    if not running:
+        return [("Agent", "It is not running. Start it: sudo systemctl start station-agent")]
+    if report is None:
+        return [("Agent", "It is running and has not shown its state yet; look again in a few seconds.")]
+    rows = [("Agent", f"Running since {moment_say(report.started_at)} (process {report.pid})")]
+    link = report.publishing
+    if link.connected_since is not None:
+        age = seconds_say(max(now - link.connected_since, 0))
+        rows.append(("Server", f"Connected to {report.server} for {age}"))
+    else:
+        again = f" Next try in {seconds_say(max(link.next_try_at - now, 0))}." if link.next_try_at else ""
+        rows.append(("Server", f"Not connected. {link.reason}{again}"))
+    if link.trouble:
+        rows.append(("Trouble", link.trouble))
+    confirmed = f"{seconds_say(max(now - link.last_confirm_at, 0))} ago" if link.last_confirm_at else "none yet"
+    rows.append(("Last confirm", confirmed))
+    if report.commands.connected_since is None:
+        rows.append(("Commands", f"Cannot be received. {report.commands.reason}"))
+    return rows
+
+
+def _report_say(report: Report, now: float) -> list[tuple[str, str]]:
+    rows = []
+    if report.unread_bytes:
+        rows.append(("Not read yet", f"{bytes_say(report.unread_bytes)} in the station's data files"))
+    if report.dropped:
+        dropped = ", ".join(f"{count} {kind}" for kind, count in sorted(report.dropped.items()))
+        rows.append(("Dropped", f"{dropped} messages, because the outbox was full"))
+    for name, view in sorted(report.sources.items()):
+        data = f"last data {seconds_say(max(now - view.last_data_at, 0))} ago" if view.last_data_at else "no data yet"
+        rows.append((f"Source {name}", f"{data}. {view.note}".strip()))
+    if report.next_report_at:
+        due = seconds_say(max(report.next_report_at - now, 0))
+        rows.append(("Next report", f"in {due} (every {seconds_say(report.reporting_interval)})"))
+    sent = bytes_say(report.publishing.bytes_sent + report.commands.bytes_sent)
+    received = bytes_say(report.publishing.bytes_received + report.commands.bytes_received)
+    rows.append(("Data used", f"{sent} sent, {received} received since the start"))
+    return rows + [("Warning", warning) for warning in report.warnings]
