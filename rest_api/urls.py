@@ -1,6 +1,29 @@
 """Addresses of the HTTP API, version 1."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
+
+from rest_api.document import Docs, NothingHere, OpenApiDocument
+from rest_api.v1.commands import CommandCancel, CommandDetail, Commands
+from rest_api.v1.detections import Detections
+from rest_api.v1.enrolments import Enrolments
+from rest_api.v1.ledger import Ledger
+from rest_api.v1.series import Readings, SeriesList
+from rest_api.v1.stations import StationDetail, Stations
 
 app_name = "api"
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("openapi.json", OpenApiDocument.as_view(), name="openapi"),
+    path("docs", Docs.as_view(), name="docs"),
+    path("enrolments", Enrolments.as_view(), name="enrolments"),
+    path("stations", Stations.as_view(), name="stations"),
+    path("stations/<str:serial>", StationDetail.as_view(), name="station"),
+    path("stations/<str:serial>/series", SeriesList.as_view(), name="series"),
+    path("stations/<str:serial>/series/<path:name>/readings", Readings.as_view(), name="readings"),
+    path("stations/<str:serial>/detections", Detections.as_view(), name="detections"),
+    path("stations/<str:serial>/ledger", Ledger.as_view(), name="ledger"),
+    path("stations/<str:serial>/commands", Commands.as_view(), name="commands"),
+    path("stations/<str:serial>/commands/<uuid:command_id>", CommandDetail.as_view(), name="command"),
+    path("stations/<str:serial>/commands/<uuid:command_id>/cancel", CommandCancel.as_view(), name="command-cancel"),
+    path("", NothingHere.as_view(), name="nothing"),
+    path("<path:rest>", NothingHere.as_view(), name="nothing-here"),
+]

@@ -146,6 +146,8 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "rest_api.problems.problem_response",
     "DEFAULT_THROTTLE_RATES": {"enrolment": setting("ROOST_ENROLMENT_RATE", "20/min")},
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+    # Proxies of our own in front of the site; with none, X-Forwarded-For is anybody's invention.
+    "NUM_PROXIES": int(setting("ROOST_PROXIES", "0")),
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Roost API",
@@ -156,6 +158,10 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "ENUM_NAME_OVERRIDES": {
+        "StationState": "fleet.stations.selectors.SHOWN_STATES",
+        "CommandState": "fleet.commands.models.Command.State",
+    },
 }
 
 # What is Roost's own.

@@ -172,7 +172,7 @@ def _gaps(ranges: Iterable[Range[int]]) -> tuple[Gap, ...]:
     return tuple(Gap(r.lower, r.upper - 1) for r in ranges if r.lower is not None and r.upper is not None)
 
 
-def _sentences(  # noqa: PLR0913 - the totals
+def _sentences(
     *, streams: Sequence[StreamSummary], received: int, repeats: int, on_station: int, lost: int, unsequenced: int
 ) -> tuple[str, ...]:
     told: list[str] = []

@@ -30,6 +30,7 @@ __all__ = [
     "readings",
     "series_get",
     "series_list",
+    "suspicion_codes",
     "suspicion_words",
 ]
 
@@ -90,7 +91,7 @@ def series_get(*, station: Station, name: str) -> Series:
     return found
 
 
-def readings(  # noqa: PLR0913 - a range, a width, a page
+def readings(
     *,
     series: Series,
     start: datetime,
@@ -148,7 +149,7 @@ def detection_total(*, station: Station) -> int:
     return DetectionCount.objects.filter(station=station).aggregate(total=Sum("count"))["total"] or 0
 
 
-def detection_list(  # noqa: PLR0913 - a range, three filters, a page
+def detection_list(
     *,
     station: Station,
     start: datetime,
@@ -199,6 +200,11 @@ def latest_position(*, station: Station) -> Position | None:
 def suspicion_words(flags: int) -> list[str]:
     """Why a row's time is not believed, in words; nothing when it is."""
     return [str(reason.label) for reason in Suspicion if flags & reason.value]
+
+
+def suspicion_codes(flags: int) -> list[str]:
+    """Why a row's time is not believed, one word each for programs: epoch, future, unsynchronised, ancient."""
+    return [reason.name.lower() for reason in Suspicion if flags & reason.value]
 
 
 def range_check(*, start: datetime, end: datetime) -> None:

@@ -1,0 +1,78 @@
+"""Pages of lists: numbered pages with a cap, and opaque cursors for rows that only ever grow."""
+
+import base64
+import binascii
+import json
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+from rest_framework.pagination import PageNumberPagination
+from rest_framework.request import Request
+
+from fleet.core.errors import InvalidInput
+from fleet.telemetry.selectors import DetectionCursor
+
+_CURSOR_MOST = 400
+
+
+class NumberedPages(PageNumberPagination):
+    """`page` and `page_size`, at most 500 a page."""
+
+    page_size = 100
+    page_size_query_param = "page_size"
+    max_page_size = 500
+
+
+def cursor_encode(*values: datetime | int) -> str:
+    """Values as one opaque word."""
+    plain = [value.isoformat() if isinstance(value, datetime) else value for value in values]
+    return base64.urlsafe_b64encode(json.dumps(plain).encode()).decode().rstrip("=")
+
+
+def moment_cursor(text: str) -> datetime | None:
+    """The moment in a cursor, or None for no cursor; raises `InvalidInput` for what is none of ours."""
+    return _moment(_decode(text, 1)[0]) if text else None
+
+
+def detection_cursor(text: str) -> DetectionCursor | None:
+    """The place of a detection in a cursor, or None for no cursor."""
+    if not text:
+        return None
+    at, *numbers = _decode(text, 4)
+    if not all(type(number) is int and abs(number) < 2**31 for number in numbers):
+        raise _bad_cursor()
+    return DetectionCursor(_moment(at), *numbers)
+
+
+def next_address(request: Request, cursor: str, *, start: datetime, end: datetime) -> str:
+    """The same request's address with this cursor; its range is written out, so that `now` does not move."""
+    query = request.query_params.copy()
+    query["from"], query["to"], query["cursor"] = start.isoformat(), end.isoformat(), cursor
+    return request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
+
+
+def _decode(text: str, length: int) -> list[Any]:
+    try:
+        if len(text) > _CURSOR_MOST:
+            raise _bad_cursor()
+        values = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    except (ValueError, binascii.Error, RecursionError) as error:
+        raise _bad_cursor() from error
+    if not isinstance(values, list) or len(values) != length:
+        raise _bad_cursor()
+    return values
+
+
+def _moment(value: Any) -> datetime:
+    try:
+        moment = datetime.fromisoformat(value)
+    except (TypeError, ValueError) as error:
+        raise _bad_cursor() from error
+    if timezone.is_naive(moment):
+        raise _bad_cursor()
+    return moment
+
+
+def _bad_cursor() -> InvalidInput:
+    return InvalidInput("This cursor is none of ours: take `next` from the last answer as it stands.", field="cursor")

@@ -1,0 +1,114 @@
+"""Errors as problem details (RFC 9457): a title, one clear sentence, and the field that was wrong."""
+
+import logging
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.db import DatabaseError
+from django.http import Http404
+from psycopg.errors import QueryCanceled
+from rest_framework.exceptions import APIException, Throttled, ValidationError
+from rest_framework.response import Response
+from rest_framework.views import exception_handler, set_rollback
+
+from fleet.commands.errors import CommandNotAllowed, CommandNotOpen, CommandUnknown, StationRetired, TooManyWaiting
+from fleet.core.errors import DomainError, InvalidInput, NotFound
+from fleet.organizations.errors import NotAllowed
+from fleet.stations.errors import BrokerRefused, BrokerUnreachable, EnrolmentRefused, StationIsRetired
+
+CONTENT_TYPE = "application/problem+json"
+
+#: The most special first; what is not named is the caller's mistake.
+_STATUS: tuple[tuple[type[DomainError], HTTPStatus], ...] = (
+    (NotFound, HTTPStatus.NOT_FOUND),
+    (InvalidInput, HTTPStatus.BAD_REQUEST),
+    (CommandUnknown, HTTPStatus.BAD_REQUEST),
+    (NotAllowed, HTTPStatus.FORBIDDEN),
+    (CommandNotAllowed, HTTPStatus.FORBIDDEN),
+    (EnrolmentRefused, HTTPStatus.FORBIDDEN),
+    (CommandNotOpen, HTTPStatus.CONFLICT),
+    (StationRetired, HTTPStatus.CONFLICT),
+    (StationIsRetired, HTTPStatus.CONFLICT),
+    (TooManyWaiting, HTTPStatus.CONFLICT),
+    (BrokerUnreachable, HTTPStatus.SERVICE_UNAVAILABLE),
+    (BrokerRefused, HTTPStatus.SERVICE_UNAVAILABLE),
+)
+#: Seconds after which a caller may hope that the broker is back.
+_RETRY_AFTER = "30"
+
+_log = logging.getLogger(__name__)
+
+
+def problem_response(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Django REST framework's exception handler. None, which becomes a 500, for what nobody foresaw."""
+    if isinstance(error, DomainError):
+        set_rollback()
+        return _of_domain(error)
+    if isinstance(error, RecursionError):
+        return _problem(HTTPStatus.BAD_REQUEST, "The body is nested too deeply.")
+    if isinstance(error, DatabaseError) and isinstance(error.__cause__, QueryCanceled):
+        set_rollback()
+        return _problem(
+            HTTPStatus.SERVICE_UNAVAILABLE, "The question took too long: ask for a shorter time or fewer rows."
+        )
+    response = exception_handler(error, context)
+    if response is None:
+        return None
+    status = HTTPStatus(response.status_code)
+    if isinstance(error, ValidationError):
+        found = list(_fields(error.detail))
+        return _problem(status, _told(found), [{"field": field, "detail": detail} for field, detail in found])
+    problem = _problem(status, _sentence(error))
+    for header in ("WWW-Authenticate", "Retry-After", "Allow"):
+        if header in response:
+            problem[header] = response[header]
+    return problem
+
+
+def _of_domain(error: DomainError) -> Response:
+    status = next((status for kind, status in _STATUS if isinstance(error, kind)), HTTPStatus.BAD_REQUEST)
+    field = error.field if isinstance(error, InvalidInput) else "name" if isinstance(error, CommandUnknown) else ""
+    response = _problem(status, str(error), [{"field": field, "detail": str(error)}] if field else None)
+    if status is HTTPStatus.SERVICE_UNAVAILABLE:
+        _log.error("A request could not be served: %s", error)
+        response["Retry-After"] = _RETRY_AFTER
+    return response
+
+
+def _problem(status: HTTPStatus, detail: str, errors: list[dict[str, str]] | None = None) -> Response:
+    body: dict[str, Any] = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": detail}
+    if errors:
+        body["errors"] = errors
+    return Response(body, status=status.value, content_type=CONTENT_TYPE)
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, Throttled):
+        seconds: float | None = getattr(error, "wait", None)
+        wait = f" Try again in {round(seconds)} s." if seconds is not None else ""
+        return f"Too many attempts.{wait}"
+    if isinstance(error, Http404):
+        return "There is nothing at this address that you may see."
+    if isinstance(error, APIException):
+        return str(error.detail)
+    return str(error) if isinstance(error, PermissionDenied) and str(error) else "You may not do this."
+
+
+def _fields(detail: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Each message of a validation error with the path of its field (`parameters.seconds`)."""
+    if isinstance(detail, dict):
+        for name, inner in detail.items():
+            own = "" if name == "non_field_errors" else str(name)
+            yield from _fields(inner, f"{path}.{own}".strip("."))
+    elif isinstance(detail, list):
+        for inner in detail:
+            yield from _fields(inner, path)
+    else:
+        yield path, str(detail)
+
+
+def _told(found: list[tuple[str, str]]) -> str:
+    field, detail = found[0] if found else ("", "The request cannot be taken.")
+    return f"`{field}`: {detail}" if field else detail

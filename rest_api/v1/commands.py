@@ -1,0 +1,141 @@
+"""`/stations/<serial>/commands`: send a command, see what became of it, cancel it."""
+
+from typing import Any
+from uuid import UUID
+
+from django.urls import reverse
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from fleet.commands.models import Command
+from fleet.commands.selectors import command_get, command_list
+from fleet.commands.services import command_cancel, command_issue
+from fleet.organizations.access import Role, Viewer
+from fleet.organizations.errors import NotAllowed
+from fleet.stations.models import Station
+from fleet.stations.selectors import station_get
+from rest_api.authentication import viewer_of
+from rest_api.v1.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, json_check, query_read
+
+_PARAMETERS_MOST = 16_384
+
+
+class CommandsQuery(StrictSerializer):
+    """How many."""
+
+    limit = serializers.IntegerField(required=False, min_value=1, max_value=500, default=50)
+
+
+class CommandIn(StrictSerializer):
+    """A command to send."""
+
+    name = serializers.CharField(max_length=64)
+    parameters = serializers.DictField(required=False, default=dict)
+    expires_in = serializers.IntegerField(
+        required=False, allow_null=True, min_value=1, help_text="Seconds; without it the command's own default."
+    )
+
+    def validate_parameters(self, value: dict[str, Any]) -> dict[str, Any]:
+        """What can be kept; the command's own contract says what fits."""
+        json_check(value, most=_PARAMETERS_MOST)
+        return value
+
+
+class StepOut(serializers.Serializer[Any]):
+    """One thing that became of a command."""
+
+    state = serializers.ChoiceField(choices=Command.State.choices)
+    occurred_at = serializers.DateTimeField()
+    received_at = serializers.DateTimeField()
+    is_applied = serializers.BooleanField(help_text="False: it came too late or out of order, and changed nothing.")
+    note = serializers.CharField(allow_blank=True)
+
+
+class CommandOut(serializers.Serializer[Any]):
+    """One command and what became of it."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    parameters = serializers.DictField()
+    state = serializers.ChoiceField(choices=Command.State.choices)
+    issued_by = serializers.CharField(source="issued_by_name", allow_blank=True)
+    issued_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField()
+    sent_at = serializers.DateTimeField(allow_null=True)
+    closed_at = serializers.DateTimeField(allow_null=True)
+    note = serializers.CharField(allow_blank=True)
+    result = serializers.DictField()
+    output = serializers.CharField(allow_blank=True)
+    steps = StepOut(many=True)
+
+
+class CommandsOut(serializers.Serializer[Any]):
+    """The newest commands of a station."""
+
+    results = CommandOut(many=True)
+
+
+class Commands(APIView):
+    """The commands of a station."""
+
+    @extend_schema(
+        operation_id="commands_list", parameters=[CommandsQuery], responses=answers({200: CommandsOut}, *READ_PROBLEMS)
+    )
+    def get(self, request: Request, serial: str) -> Response:
+        """Newest first."""
+        station = station_get(viewer=viewer_of(request), serial=serial)
+        limit = query_read(request, CommandsQuery)["limit"]
+        return Response({"results": CommandOut(command_list(station=station, limit=limit), many=True).data})
+
+    @extend_schema(
+        operation_id="commands_create", request=CommandIn, responses=answers({201: CommandOut}, *WRITE_PROBLEMS)
+    )
+    def post(self, request: Request, serial: str) -> Response:
+        """Send a command. It waits for the station, runs once, or expires."""
+        viewer = viewer_of(request)
+        station = station_get(viewer=viewer, serial=serial)
+        _operator_check(viewer, station)
+        asked = CommandIn(data=request.data)
+        asked.is_valid(raise_exception=True)
+        told = asked.validated_data
+        command = command_issue(
+            viewer=viewer,
+            station=station,
+            name=told["name"],
+            parameters=told["parameters"],
+            expires_in=told.get("expires_in"),
+        )
+        address = reverse("api:command", kwargs={"serial": station.serial, "command_id": command.id})
+        return Response(CommandOut(command).data, status=status.HTTP_201_CREATED, headers={"Location": address})
+
+
+class CommandDetail(APIView):
+    """One command."""
+
+    @extend_schema(operation_id="commands_retrieve", responses=answers({200: CommandOut}, *READ_PROBLEMS))
+    def get(self, request: Request, serial: str, command_id: UUID) -> Response:
+        """With its steps."""
+        station = station_get(viewer=viewer_of(request), serial=serial)
+        return Response(CommandOut(command_get(station=station, command_id=command_id)).data)
+
+
+class CommandCancel(APIView):
+    """The end of a command before it ran."""
+
+    @extend_schema(operation_id="commands_cancel", request=None, responses=answers({200: CommandOut}, *WRITE_PROBLEMS))
+    def post(self, request: Request, serial: str, command_id: UUID) -> Response:
+        """Close it. A station that has it already may still run it; then its word is kept as a step."""
+        viewer = viewer_of(request)
+        station = station_get(viewer=viewer, serial=serial)
+        _operator_check(viewer, station)
+        command = command_cancel(viewer=viewer, command=command_get(station=station, command_id=command_id))
+        return Response(CommandOut(command).data)
+
+
+def _operator_check(viewer: Viewer, station: Station) -> None:
+    """Before the body is looked at: who may not send is told that, not what is wrong with the command."""
+    if not viewer.may(Role.OPERATOR, station.organization_id):
+        raise NotAllowed("This key or person may only read: sending commands takes the role operator.")

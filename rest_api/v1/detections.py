@@ -1,0 +1,92 @@
+"""`/stations/<serial>/detections`: pulses and tags as they were heard."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from fleet.stations.selectors import station_get
+from fleet.telemetry.models import Detection
+from fleet.telemetry.selectors import LIMIT_MOST, detection_list, suspicion_codes
+from rest_api.authentication import viewer_of
+from rest_api.paging import cursor_encode, detection_cursor, next_address
+from rest_api.v1.questions import READ_PROBLEMS, RangeQuery, answers, query_read, range_of
+
+_KINDS = {kind.name.lower(): kind.value for kind in Detection.Kind}
+
+
+class DetectionsQuery(RangeQuery):
+    """A range and filters."""
+
+    kind = serializers.ChoiceField(required=False, choices=sorted(_KINDS))
+    port = serializers.IntegerField(required=False, min_value=-1, max_value=999)
+    tag = serializers.CharField(required=False, max_length=64)
+    limit = serializers.IntegerField(required=False, min_value=1, max_value=LIMIT_MOST, default=1_000)
+    cursor = serializers.CharField(required=False, help_text="From `next` of the answer before.")
+
+
+class DetectionOut(serializers.Serializer[Any]):
+    """One detection. Pulses have frequency and levels, tags their code and the radio's strength figure."""
+
+    occurred_at = serializers.DateTimeField(help_text="By the station's clock.")
+    received_at = serializers.DateTimeField(help_text="By the server's clock.")
+    kind = serializers.SerializerMethodField()
+    port = serializers.IntegerField()
+    tag = serializers.CharField(allow_null=True)
+    freq = serializers.FloatField(allow_null=True, help_text="kHz from the tuned frequency.")
+    sig = serializers.FloatField(allow_null=True, help_text="dB")
+    noise = serializers.FloatField(allow_null=True, help_text="dB")
+    snr = serializers.FloatField(allow_null=True, help_text="dB")
+    rssi = serializers.FloatField(allow_null=True)
+    is_used = serializers.BooleanField(help_text="Whether the station used the pulse in a burst.")
+    suspicions = serializers.SerializerMethodField(help_text="Why the time is not believed; empty when it is.")
+
+    def get_kind(self, detection: Detection) -> str:
+        """`pulse` or `tag`."""
+        return Detection.Kind(detection.kind).name.lower()
+
+    def get_suspicions(self, detection: Detection) -> list[str]:
+        """One word each."""
+        return suspicion_codes(detection.flags)
+
+
+class DetectionsOut(serializers.Serializer[Any]):
+    """Detections, oldest first."""
+
+    results = DetectionOut(many=True)
+    next = serializers.URLField(allow_null=True, help_text="Where more are; null when this was all.")
+
+
+class Detections(APIView):
+    """The detections of a station."""
+
+    @extend_schema(
+        operation_id="detections_list",
+        parameters=[DetectionsQuery],
+        responses=answers({200: DetectionsOut}, *READ_PROBLEMS),
+    )
+    def get(self, request: Request, serial: str) -> Response:
+        """Oldest first; follow `next` for more."""
+        station = station_get(viewer=viewer_of(request), serial=serial)
+        query = query_read(request, DetectionsQuery)
+        start, end = range_of(query)
+        limit = query["limit"]
+        found = detection_list(
+            station=station,
+            start=start,
+            end=end,
+            kind=_KINDS.get(query.get("kind", "")),
+            port=query.get("port"),
+            tag=query.get("tag", ""),
+            after=detection_cursor(query.get("cursor", "")),
+            limit=limit + 1,
+        )
+        following = None
+        if len(found) > limit:
+            last = found[limit - 1]
+            cursor = cursor_encode(last.occurred_at, last.port, last.kind, last.line)
+            following = next_address(request, cursor, start=start, end=end)
+        return Response({"results": DetectionOut(found[:limit], many=True).data, "next": following})

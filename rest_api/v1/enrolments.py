@@ -1,0 +1,80 @@
+"""`/enrolments`: where a station turns its token into a broker login, once."""
+
+from dataclasses import asdict
+from http import HTTPStatus
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers, status
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from fleet.stations.enrolment import station_enrol
+from rest_api.throttles import EnrolmentSerialThrottle, EnrolmentSourceThrottle
+from rest_api.v1.questions import answers, json_check
+
+_HARDWARE_MOST = 16_384
+
+
+class EnrolmentIn(serializers.Serializer[Any]):
+    """What a station says of itself. Fields of newer agents are ignored."""
+
+    serial = serializers.CharField(max_length=64)
+    token = serializers.CharField(max_length=128)
+    hardware = serializers.DictField(required=False, default=dict, help_text="Board, system, agent; kept as it comes.")
+
+    def validate_hardware(self, value: dict[str, Any]) -> dict[str, Any]:
+        """What PostgreSQL can keep, and not too much of it."""
+        json_check(value, most=_HARDWARE_MOST)
+        return value
+
+
+class AmqpOut(serializers.Serializer[Any]):
+    """How to reach the broker. The password is told this once."""
+
+    host = serializers.CharField()
+    port = serializers.IntegerField()
+    tls = serializers.BooleanField()
+    vhost = serializers.CharField()
+    username = serializers.CharField()
+    password = serializers.CharField()
+    exchange = serializers.CharField(help_text="Where the station publishes; the routing key is the kind of message.")
+    command_queue = serializers.CharField()
+    ca_pem = serializers.CharField(allow_blank=True, help_text="Who signs the broker's certificate.")
+
+
+class EnrolmentOut(serializers.Serializer[Any]):
+    """What a station gets."""
+
+    amqp = AmqpOut()
+
+
+class Enrolments(APIView):
+    """Enrolment with a single-use token; the token is the only credential."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+    throttle_classes = (EnrolmentSourceThrottle, EnrolmentSerialThrottle)
+
+    @extend_schema(
+        operation_id="enrolments_create",
+        auth=[],
+        request=EnrolmentIn,
+        responses=answers(
+            {201: EnrolmentOut},
+            HTTPStatus.BAD_REQUEST,
+            HTTPStatus.FORBIDDEN,
+            HTTPStatus.TOO_MANY_REQUESTS,
+            HTTPStatus.SERVICE_UNAVAILABLE,
+        ),
+    )
+    def post(self, request: Request) -> Response:
+        """Works once for a token. 403 does not say whether serial or token is wrong, used or expired."""
+        asked = EnrolmentIn(data=request.data)
+        asked.is_valid(raise_exception=True)
+        told = asked.validated_data
+        grant = station_enrol(serial=told["serial"], token=told["token"], hardware=told["hardware"])
+        answer = {"amqp": AmqpOut(asdict(grant)).data}
+        return Response(answer, status=status.HTTP_201_CREATED, headers={"Cache-Control": "no-store"})

@@ -1,0 +1,105 @@
+"""`/stations/<serial>/series`: measured quantities and their readings, single or in buckets."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from fleet.stations.selectors import station_get
+from fleet.telemetry.selectors import LIMIT_MOST, readings, series_get, series_list, suspicion_codes
+from rest_api.authentication import viewer_of
+from rest_api.paging import cursor_encode, moment_cursor, next_address
+from rest_api.v1.questions import READ_PROBLEMS, RangeQuery, WidthField, answers, query_read, range_of
+
+
+class SeriesOut(serializers.Serializer[Any]):
+    """One series with its newest value."""
+
+    name = serializers.CharField()
+    unit = serializers.CharField(allow_blank=True)
+    last_at = serializers.DateTimeField(allow_null=True, help_text="By the station's clock.")
+    last_value = serializers.FloatField(allow_null=True)
+    last_received_at = serializers.DateTimeField(allow_null=True, help_text="By the server's clock.")
+
+
+class SeriesListOut(serializers.Serializer[Any]):
+    """All series of a station."""
+
+    results = SeriesOut(many=True)
+
+
+class ReadingsQuery(RangeQuery):
+    """A range, and how the readings are put together."""
+
+    every = WidthField(
+        required=False, help_text="Width of a bucket: 300, 5m, 1h or 7d. Without it single readings come."
+    )
+    limit = serializers.IntegerField(required=False, min_value=1, max_value=LIMIT_MOST, default=LIMIT_MOST)
+    cursor = serializers.CharField(required=False, help_text="From `next` of the answer before.")
+
+
+class PointOut(serializers.Serializer[Any]):
+    """One reading or one bucket."""
+
+    at = serializers.DateTimeField(help_text="Moment by the station's clock, or begin of the bucket.")
+    value = serializers.FloatField(help_text="The value, or the mean of the bucket.")
+    minimum = serializers.FloatField()
+    maximum = serializers.FloatField()
+    count = serializers.IntegerField()
+    suspicions = serializers.SerializerMethodField(help_text="Why the time is not believed; empty when it is.")
+
+    def get_suspicions(self, point: Any) -> list[str]:
+        """One word each."""
+        return suspicion_codes(point.flags)
+
+
+class ReadingsOut(serializers.Serializer[Any]):
+    """Points of one series, oldest first."""
+
+    series = serializers.CharField()
+    unit = serializers.CharField(allow_blank=True)
+    points = PointOut(many=True)
+    next = serializers.URLField(allow_null=True, help_text="Where more are; null when this was all.")
+
+
+class SeriesList(APIView):
+    """The series of a station."""
+
+    @extend_schema(operation_id="series_list", responses=answers({200: SeriesListOut}, *READ_PROBLEMS))
+    def get(self, request: Request, serial: str) -> Response:
+        """By name."""
+        station = station_get(viewer=viewer_of(request), serial=serial)
+        return Response({"results": SeriesOut(series_list(station=station), many=True).data})
+
+
+class Readings(APIView):
+    """The readings of a series. Its name may hold slashes and colons."""
+
+    @extend_schema(
+        operation_id="readings_list", parameters=[ReadingsQuery], responses=answers({200: ReadingsOut}, *READ_PROBLEMS)
+    )
+    def get(self, request: Request, serial: str, name: str) -> Response:
+        """Oldest first; with `every` one point for each bucket that has readings."""
+        station = station_get(viewer=viewer_of(request), serial=serial)
+        series = series_get(station=station, name=name)
+        query = query_read(request, ReadingsQuery)
+        start, end = range_of(query)
+        every, limit = query.get("every"), query["limit"]
+        after = moment_cursor(query.get("cursor", ""))
+        # One more than asked for tells whether there is a next page; buckets come all or are refused.
+        wanted = limit if every else limit + 1
+        points = readings(series=series, start=start, end=end, every=every, limit=wanted, after=after)
+        more = every is None and len(points) > limit
+        shown = points[:limit] if more else points
+        following = next_address(request, cursor_encode(shown[-1].at), start=start, end=end) if more else None
+        return Response(
+            {
+                "series": series.name,
+                "unit": series.unit,
+                "points": PointOut(shown, many=True).data,
+                "next": following,
+            }
+        )
