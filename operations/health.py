@@ -26,6 +26,8 @@ PULSE_AGE_MOST = timedelta(seconds=15)
 BEAT_PULSE = "canary.tasks"
 BEAT_AGE_MOST = timedelta(seconds=50)
 CANARY_SECONDS = 5.0
+#: These ask the database through the domain, so Django must be loaded for them.
+CHECKS_OF_THE_DOMAIN = frozenset({"ingest", "tasks", "beat", "relay"})
 
 Check = Callable[[State], str | None]
 

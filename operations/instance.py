@@ -1,4 +1,4 @@
-"""One Roost on this machine: its paths, ports, secrets and the three services that fit them."""
+"""One Roost: its paths, ports, secrets and the three services that fit them, on this machine or in containers."""
 
 from __future__ import annotations
 
@@ -13,6 +13,28 @@ from operations.services.postgres import Postgres
 from operations.services.rabbitmq import RabbitMQ
 from operations.services.redis import Redis
 
+LOOPBACK = "127.0.0.1"
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - inside a container; what is shown outside, docker-compose.yml says
+
+#: Set in the image: every service is a container of its own, reached by its name at the usual port.
+CONTAINER_VARIABLE = "ROOST_IN_CONTAINER"
+CONTAINER_PORTS = {
+    "site": 8000,
+    "live": 8001,
+    "amqp": 5672,
+    "amqps": 5671,
+    "management": 15672,
+    "broker_metrics": 15692,
+    "epmd": 4369,
+    "distribution": 25672,
+    "postgres": 5432,
+    "redis": 6379,
+    "flower": 5555,
+    "smtp": 2525,
+    "mail": 8025,
+    "motus": 8099,
+}
+
 
 @dataclass(frozen=True)
 class Instance:
@@ -21,36 +43,43 @@ class Instance:
     paths: Paths
     ports: Mapping[str, int]
     secrets: Mapping[str, str] = field(repr=False)
-    bind: str = "127.0.0.1"
+    #: Where site and stations' broker listen.
+    bind: str = LOOPBACK
+    #: Where everything else listens.
+    inner_bind: str = LOOPBACK
+    in_container: bool = False
 
     @classmethod
     def load(cls, paths: Paths | None = None) -> Instance:
         """From the var directory; ports and secrets are made where they are missing."""
         paths = paths or Paths.from_environment()
+        if os.environ.get(CONTAINER_VARIABLE):
+            secrets = secrets_read(folder=paths.secrets)
+            return cls(paths, CONTAINER_PORTS, secrets, EVERYWHERE, EVERYWHERE, in_container=True)
         paths.create()
-        return cls(
-            paths=paths,
-            ports=ports_read(paths=paths),
-            secrets=secrets_read(folder=paths.secrets),
-            bind=bind_from_environment(),
-        )
+        ports = ports_read(paths=paths)
+        return cls(paths, ports, secrets_read(folder=paths.secrets), bind_from_environment())
+
+    def host(self, name: str) -> str:
+        """Where a service or process of ours is reached."""
+        return name if self.in_container else LOOPBACK
 
     @property
     def rabbitmq(self) -> RabbitMQ:
         """The message broker."""
-        return RabbitMQ(self.paths, self.ports, self.secrets, self.bind)
+        return RabbitMQ(self.paths, self.ports, self.secrets, self.bind, self.host("rabbitmq"), self.inner_bind)
 
     @property
     def postgres(self) -> Postgres:
         """The database."""
-        return Postgres(self.paths, self.ports, self.secrets)
+        return Postgres(self.paths, self.ports, self.secrets, self.host("postgres"))
 
     @property
     def redis(self) -> Redis:
         """The cache and the live channel."""
-        return Redis(self.paths, self.ports, self.secrets)
+        return Redis(self.paths, self.ports, self.secrets, self.host("redis"), self.inner_bind)
 
 
 def bind_from_environment() -> str:
     """The address on which site and stations' broker listen: the loopback unless ROOST_BIND opens it."""
-    return os.environ.get("ROOST_BIND") or "127.0.0.1"
+    return os.environ.get("ROOST_BIND") or LOOPBACK

@@ -141,10 +141,10 @@ def main() -> int:
     """Serve both doors until asked to end."""
     instance = Instance.load()
     Reader.folder = instance.paths.mail
-    web = ThreadingHTTPServer(("127.0.0.1", instance.ports["mail"]), Reader)
+    web = ThreadingHTTPServer((instance.inner_bind, instance.ports["mail"]), Reader)
     smtp = Controller(
         Catcher(instance.paths.mail),
-        hostname="127.0.0.1",
+        hostname=instance.inner_bind,
         port=instance.ports["smtp"],
         data_size_limit=LARGEST_MAIL,
     )

@@ -50,7 +50,7 @@ PROCESSES = (
     Process("relay", ("-m", "workers.relay")),
     Process(
         "flower",
-        (*CELERY, "flower", "--address=127.0.0.1", "--port={flower}"),
+        (*CELERY, "flower", "--address={inner_bind}", "--port={flower}"),
         environment={"FLOWER_BASIC_AUTH": "roost:{flower_password}"},
     ),
     Process("mail", ("-m", "operations.mailbox")),
@@ -64,6 +64,7 @@ def process_programs(instance: Instance) -> list[Program]:
     words = {
         **{name: str(port) for name, port in instance.ports.items()},
         "bind": instance.bind,
+        "inner_bind": instance.inner_bind,
         "run": str(instance.paths.run),
         "flower_password": instance.secrets["flower"],
     }

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from operations.instance import Instance
+from operations.instance import CONTAINER_VARIABLE, Instance
+from operations.paths import REPOSITORY
 
 Login = Literal["site", "worker"]
 
@@ -24,6 +25,9 @@ OPERATORS_CHOICE = (
     "ROOST_STATION_AMQP_HOST",
     "ROOST_STATION_AMQP_PORT",
 )
+
+#: Of the caller's own environment only what any program needs.
+INHERITED = ("HOME", "TMPDIR", "TZ", "USER", CONTAINER_VARIABLE)
 
 FLEET_VHOST = "fleet"
 JOBS_VHOST = "jobs"
@@ -62,10 +66,11 @@ def settings_environment(instance: Instance, *, login: Login = "worker") -> dict
         "ROOST_LIVE_PORT": str(ports["live"]),
         "ROOST_ALLOWED_HOSTS": ",".join(dict.fromkeys(("localhost", "127.0.0.1", public_host()))),
         "ROOST_DEBUG": "0",
-        "ROOST_SMTP_HOST": "127.0.0.1",
+        "ROOST_SMTP_HOST": instance.host("mail"),
         "ROOST_SMTP_PORT": str(ports["smtp"]),
         "ROOST_MAIL_FROM": f"roost@{public_host() if public_host() != '127.0.0.1' else 'localhost'}",
-        "ROOST_STATIC_ROOT": str(paths.static),
+        # The image is built with its static files; here they are collected at start.
+        "ROOST_STATIC_ROOT": str(REPOSITORY / "static" if instance.in_container else paths.static),
         "ROOST_FILES_ROOT": str(paths.files),
     }
     return settings | {name: os.environ[name] for name in OPERATORS_CHOICE if os.environ.get(name)}
@@ -74,9 +79,9 @@ def settings_environment(instance: Instance, *, login: Login = "worker") -> dict
 def process_environment(
     instance: Instance, *, login: Login = "worker", extra: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """A whole environment for a process of ours; of the caller's own only what any program needs."""
+    """A whole environment for a process of ours."""
     scripts = str(Path(sys.executable).parent)
-    inherited = {name: os.environ[name] for name in ("HOME", "TMPDIR", "TZ", "USER") if name in os.environ}
+    inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
     return {
         **inherited,
         "PATH": os.pathsep.join((scripts, os.environ.get("PATH", os.defpath))),

@@ -103,6 +103,7 @@ class Postgres:
     paths: Paths
     ports: Mapping[str, int]
     secrets: Mapping[str, str] = field(repr=False)
+    host: str = "127.0.0.1"
 
     name = "postgres"
 
@@ -144,12 +145,12 @@ class Postgres:
     def url(self, login: str, database: str = DATABASE) -> str:
         """A login's address, as the settings take it."""
         password = self.secrets[f"postgres_{login}"]
-        return f"postgres://roost_{login}:{password}@127.0.0.1:{self.ports['postgres']}/{database}"
+        return f"postgres://roost_{login}:{password}@{self.host}:{self.ports['postgres']}/{database}"
 
     def connect(self, database: str = "postgres") -> psycopg.Connection[tuple[object, ...]]:
         """A connection as the superuser of the cluster."""
         return psycopg.connect(
-            host="127.0.0.1",
+            host=self.host,
             port=self.ports["postgres"],
             user=SUPERUSER,
             password=self.secrets["postgres_superuser"],

@@ -58,6 +58,8 @@ class RabbitMQ:
     ports: Mapping[str, int]
     secrets: Mapping[str, str] = field(repr=False)
     bind: str = "127.0.0.1"
+    host: str = "127.0.0.1"
+    inner_bind: str = "127.0.0.1"
 
     name = "rabbitmq"
 
@@ -69,7 +71,7 @@ class RabbitMQ:
     @property
     def management_url(self) -> str:
         """The management API and page."""
-        return f"http://127.0.0.1:{self.ports['management']}"
+        return f"http://{self.host}:{self.ports['management']}"
 
     @property
     def users(self) -> dict[str, str]:
@@ -78,7 +80,7 @@ class RabbitMQ:
 
     def broker_url(self, user: str, vhost: str) -> str:
         """The address of a vhost with its user, as the settings take it."""
-        return f"amqp://{user}:{self.users[user]}@127.0.0.1:{self.ports['amqp']}/{vhost}"
+        return f"amqp://{user}:{self.users[user]}@{self.host}:{self.ports['amqp']}/{vhost}"
 
     def prepare(self) -> None:
         """Write what the node reads at boot; its data is left as it is."""
@@ -89,29 +91,28 @@ class RabbitMQ:
             cookie.touch(mode=0o600)
             cookie.write_text(os.urandom(24).hex())
             cookie.chmod(0o400)
-        definitions = self.home / "definitions.json"
+        self.files_write(self.home, tls=self.paths.tls)
+
+    def files_write(self, folder: Path, *, tls: Path) -> None:
+        """Definitions, plugins and configuration into one folder; it holds passwords."""
+        definitions = folder / "definitions.json"
         definitions.touch(mode=0o600)
         definitions.write_text(json.dumps(topology.definitions(self.users), indent=1))
-        shutil.copyfile(REPOSITORY / "broker" / "enabled_plugins", self.home / "enabled_plugins")
-        (self.home / "rabbitmq.conf").write_text(self._configuration())
-
-    def _configuration(self) -> str:
-        tls = self.paths.tls
-        return configuration_render(
-            {
-                "amqp_listener": f"127.0.0.1:{self.ports['amqp']}",
-                "amqps_listener": f"{self.bind}:{self.ports['amqps']}",
-                "ca_file": str(tls / "ca.pem"),
-                "certificate_file": str(tls / "server.pem"),
-                "key_file": str(tls / "server.key"),
-                "management_address": "127.0.0.1",
-                "management_port": str(self.ports["management"]),
-                "metrics_address": "127.0.0.1",
-                "metrics_port": str(self.ports["broker_metrics"]),
-                "disk_free_limit": DISK_FREE_LIMIT,
-                "definitions_file": str(self.home / "definitions.json"),
-            }
-        )
+        shutil.copyfile(REPOSITORY / "broker" / "enabled_plugins", folder / "enabled_plugins")
+        values = {
+            "amqp_listener": f"{self.inner_bind}:{self.ports['amqp']}",
+            "amqps_listener": f"{self.bind}:{self.ports['amqps']}",
+            "ca_file": str(tls / "ca.pem"),
+            "certificate_file": str(tls / "server.pem"),
+            "key_file": str(tls / "server.key"),
+            "management_address": self.inner_bind,
+            "management_port": str(self.ports["management"]),
+            "metrics_address": self.inner_bind,
+            "metrics_port": str(self.ports["broker_metrics"]),
+            "disk_free_limit": DISK_FREE_LIMIT,
+            "definitions_file": str(definitions),
+        }
+        (folder / "rabbitmq.conf").write_text(configuration_render(values))
 
     def _environment(self) -> dict[str, str]:
         home = self.home

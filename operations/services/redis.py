@@ -15,7 +15,7 @@ from operations.paths import Paths
 from operations.programs import INSTANCE_VARIABLE, Program
 
 CONFIGURATION = """\
-bind 127.0.0.1
+bind {bind}
 protected-mode yes
 port {port}
 dir "{home}"
@@ -41,6 +41,8 @@ class Redis:
     paths: Paths
     ports: Mapping[str, int]
     secrets: Mapping[str, str] = field(repr=False)
+    host: str = "127.0.0.1"
+    inner_bind: str = "127.0.0.1"
 
     name = "redis"
 
@@ -51,15 +53,19 @@ class Redis:
 
     def url(self, database: int = 0) -> str:
         """The address of a database, as the settings take it."""
-        return f"redis://:{self.secrets['redis']}@127.0.0.1:{self.ports['redis']}/{database}"
+        return f"redis://:{self.secrets['redis']}@{self.host}:{self.ports['redis']}/{database}"
 
     def prepare(self) -> None:
         """Write the configuration."""
         self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         configuration = self.home / "redis.conf"
         configuration.touch(mode=0o600)
-        configuration.write_text(
-            CONFIGURATION.format(port=self.ports["redis"], home=self.home, password=self.secrets["redis"])
+        configuration.write_text(self.configuration(home=self.home))
+
+    def configuration(self, *, home: Path) -> str:
+        """What the server is told, with its data in that folder."""
+        return CONFIGURATION.format(
+            bind=self.inner_bind, port=self.ports["redis"], home=home, password=self.secrets["redis"]
         )
 
     def programs(self) -> list[Program]:

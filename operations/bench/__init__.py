@@ -1,0 +1,1 @@
+"""Measurements of Roost on this machine, as ratios within one run; never a test."""

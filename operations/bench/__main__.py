@@ -1,0 +1,73 @@
+"""`./roost bench`: measure, print a table with the machine, or JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from operations.bench.ingest import ingest_bench
+from operations.bench.machine import machine_describe
+from operations.instance import Instance
+from operations.paths import Paths
+from operations.preparation import database_migrate
+from operations.trial import trial_end, trial_start
+
+app = typer.Typer(
+    name="./roost bench",
+    help="Measure Roost on this machine. Each bench starts private services of its own and throws them away.",
+    no_args_is_help=True,
+    add_completion=False,
+)
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+@app.callback()
+def _main() -> None:
+    """Figures are ratios within one run; machines are noisy."""
+
+
+@app.command()
+def ingest(
+    *,
+    as_json: AsJson = False,
+    rounds: Annotated[int, typer.Option(min=1, help="Interleaved rounds; the median is reported.")] = 3,
+    scale: Annotated[float, typer.Option(min=0.05, help="Share of the usual number of messages.")] = 1.0,
+) -> None:
+    """Messages and readings per second through the real worker, against a bare loop and an ORM loop."""
+    _run("ingest", lambda instance: ingest_bench(instance, rounds=rounds, scale=scale), as_json=as_json)
+
+
+def _run(name: str, bench: Callable[[Instance], list[dict[str, Any]]], *, as_json: bool) -> None:
+    stack = trial_start()
+    try:
+        instance = Instance.load(Paths(stack.paths.var))
+        instance.rabbitmq.definitions_load(_definitions(instance))
+        database_migrate(instance)
+        document = {"bench": name, "machine": machine_describe(instance), "runs": bench(instance)}
+    finally:
+        trial_end(stack)
+    if as_json:
+        print(json.dumps(document, indent=1))
+        return
+    console = Console(highlight=False)
+    console.print(f"bench {name} on " + ", ".join(f"{k} {v}" for k, v in document["machine"].items()))
+    columns = [key for key, value in document["runs"][0].items() if not isinstance(value, list | dict)]
+    table = Table(*[column.replace("_", " ") for column in columns], box=None)
+    for run in document["runs"]:
+        table.add_row(*[f"{run[column]:,}" if isinstance(run[column], int) else str(run[column]) for column in columns])
+    console.print(table)
+
+
+def _definitions(instance: Instance) -> dict[str, Any]:
+    from message_queue import topology  # noqa: PLC0415 - only a bench that runs needs the wire
+
+    return topology.definitions(instance.rabbitmq.users)
+
+
+if __name__ == "__main__":
+    app()

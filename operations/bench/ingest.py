@@ -1,0 +1,139 @@
+"""How fast the real worker takes station messages, against the bare limit and the ORM way of the same run."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from typing import Any
+
+from operations.bench.traffic import connect, depth_await, messages_make, queue_fill
+from operations.instance import Instance
+from operations.paths import REPOSITORY
+from operations.process_table import WORKER
+from operations.services.postgres import DATABASE
+from operations.settings_env import process_environment
+
+SERIAL = "SG-BENCH"
+EXCHANGE = f"in.{SERIAL}"
+
+#: Messages per measurement, by readings per message; rounds are interleaved and their median is reported.
+SIZES = {1: 60_000, 50: 10_000}
+ORM_MESSAGES = {1: 1_500, 50: 600}
+ROUNDS = 3
+
+
+def ingest_bench(instance: Instance, *, rounds: int = ROUNDS, scale: float = 1.0) -> list[dict[str, Any]]:
+    """One run per message size."""
+    station_make(instance)
+    runs = []
+    for readings, size in SIZES.items():
+        count = max(int(size * scale), 5_000)
+        pairs = [(_bare(instance, readings, count), _roost(instance, readings, count)) for _ in range(rounds)]
+        orm = _orm(instance, readings, ORM_MESSAGES[readings])
+        rate = statistics.median(roost for _, roost in pairs)
+        runs.append(
+            {
+                "readings_per_message": readings,
+                "messages_per_s": round(rate),
+                "readings_per_s": round(rate * readings),
+                "bare_messages_per_s": round(statistics.median(bare for bare, _ in pairs)),
+                "orm_messages_per_s": round(orm),
+                "bare_ratio": round(statistics.median(roost / bare for bare, roost in pairs), 3),
+                "orm_ratio": round(rate / orm, 1),
+                "rounds": [{"bare": round(bare), "roost": round(roost)} for bare, roost in pairs],
+                "messages": count,
+            }
+        )
+    return runs
+
+
+def station_make(instance: Instance) -> None:
+    """A station and its exchange; the bench needs no credentials of its own."""
+    with instance.postgres.connect(DATABASE) as connection:
+        connection.execute("SET ROLE roost")
+        connection.execute(
+            "INSERT INTO organizations_organization (name, slug, timezone, language, created_at) "
+            "VALUES ('Bench', 'bench', 'UTC', 'en', now()) ON CONFLICT DO NOTHING"
+        )
+        connection.execute(
+            "INSERT INTO stations_station (organization_id, serial, name, notes, generation, is_in_maintenance, "
+            "registered_at) SELECT id, %s, '', '', 0, false, now() FROM organizations_organization "
+            "WHERE slug = 'bench' ON CONFLICT DO NOTHING",
+            (SERIAL,),
+        )
+    broker = connect(instance)
+    channel = broker.channel()
+    channel.exchange_declare(EXCHANGE, "fanout", durable=True, auto_delete=False)
+    channel.exchange_bind("inbound", EXCHANGE, "")
+    broker.close()
+
+
+def _bare(instance: Instance, readings: int, count: int) -> float:
+    _fill(instance, readings, count, "bare")
+    return _baseline(instance, "bare", count)
+
+
+def _orm(instance: Instance, readings: int, count: int) -> float:
+    _fill(instance, readings, count, "orm")
+    return _baseline(instance, "orm", count)
+
+
+_sequence = {"next": 1}
+
+
+def _fill(instance: Instance, readings: int, count: int, name: str) -> str:
+    first = _sequence["next"]
+    _sequence["next"] += count
+    stream = f"bench-{name}-{readings}-{time.time_ns()}"
+    queue_fill(instance, EXCHANGE, stream, list(messages_make(count, readings, first)))
+    return stream
+
+
+def _baseline(instance: Instance, name: str, count: int) -> float:
+    done = subprocess.run(
+        [sys.executable, "-m", "operations.bench.baselines", name, str(count)],
+        cwd=REPOSITORY,
+        env=process_environment(instance),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        timeout=600,
+    )
+    return float(json.loads(done.stdout)["messages_per_s"])
+
+
+def _roost(instance: Instance, readings: int, count: int) -> float:
+    """Messages per second that the real worker commits, from its first committed batch to its last."""
+    stream = _fill(instance, readings, count, "roost")
+    worker = subprocess.Popen(
+        [sys.executable, *WORKER, "-P", "solo", "-n", "ingest-bench@roost", "-Q", "ingest.control"],
+        cwd=REPOSITORY,
+        env=process_environment(instance, extra={"ROOST_INGEST": "1", "ROOST_LOG_LEVEL": "WARNING"}),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        return _committed_rate(instance, stream, count)
+    finally:
+        worker.terminate()
+        worker.wait(timeout=20)
+        depth_await(instance, 0)
+
+
+def _committed_rate(instance: Instance, stream: str, count: int) -> float:
+    query = "SELECT messages FROM telemetry_streamledger WHERE stream = %s"
+    began, first, deadline = 0.0, 0, time.monotonic() + 300.0
+    with instance.postgres.connect(DATABASE) as connection:
+        connection.autocommit = True
+        while time.monotonic() < deadline:
+            row = connection.execute(query, (stream,)).fetchone()
+            done = int(str(row[0])) if row else 0
+            if done and not began:
+                began, first = time.monotonic(), done
+            if done >= count:
+                return (done - first) / (time.monotonic() - began)
+            time.sleep(0.005)
+    raise RuntimeError(f"The worker took {done} of {count} messages in five minutes; see its log.")

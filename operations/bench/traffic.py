@@ -1,0 +1,81 @@
+"""Station messages for measurements: made before the clock runs, published as fast as the broker takes them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import amqp
+import msgspec
+
+from message_queue import codec
+from message_queue.contracts.readings import SenmlRecord
+from message_queue.topology import INBOUND_QUEUES
+from operations.instance import Instance
+
+#: Unconfirmed messages before the publisher waits for the broker.
+WINDOW = 2_000
+
+
+class BenchMessage(msgspec.Struct, gc=False):
+    """One message ready to be published."""
+
+    seq: int
+    body: bytes
+
+
+def messages_make(count: int, readings: int, first_seq: int) -> Iterator[BenchMessage]:
+    """`count` SenML messages of `readings` values each, all of different moments, as a station sends them."""
+    began = 1_700_000_000.0 + first_seq * readings
+    for number in range(count):
+        at = began + number * readings
+        pack = [SenmlRecord(n="battery_voltage", v=12.5, t=0.0, u="V", bt=at)]
+        pack += [SenmlRecord(n="battery_voltage", v=12.5 + i / 100, t=float(i)) for i in range(1, readings)]
+        # Uncompressed, so that the bare loop and Roost spend their time on the same work.
+        body, _ = codec.encode(pack, compress=False)
+        yield BenchMessage(first_seq + number, body)
+
+
+def connect(instance: Instance, *, user: str = "provisioner", vhost: str = "fleet") -> amqp.Connection:
+    """A py-amqp connection of one of the server's users."""
+    connection = amqp.Connection(
+        host=f"127.0.0.1:{instance.ports['amqp']}",
+        userid=user,
+        password=instance.secrets[f"broker_{user}"],
+        virtual_host=vhost,
+        connect_timeout=10,
+    )
+    connection.connect()
+    return connection
+
+
+def queue_fill(instance: Instance, exchange: str, stream: str, messages: list[BenchMessage]) -> None:
+    """Publish all messages persistently and return when they lie in the durable queue."""
+    connection = connect(instance)
+    channel = connection.channel()
+    last = messages[-1].seq + 1
+    for message in messages:
+        properties = {
+            "type": "readings",
+            "delivery_mode": 2,
+            "content_type": "application/senml+json",
+            "message_id": f"{stream}/{message.seq}",
+            "application_headers": codec.headers(
+                version=1, stream=stream, seq=message.seq, oldest=message.seq, next_seq=last
+            ),
+        }
+        channel.basic_publish(amqp.Message(message.body, **properties), exchange=exchange, routing_key="readings")
+    connection.close()
+    depth_await(instance, len(messages))
+
+
+def depth_await(instance: Instance, wanted: int, *, seconds: float = 60.0) -> None:
+    """Wait until the inbound queues hold so many messages that are ready."""
+    connection = connect(instance)
+    channel = connection.channel()
+    deadline = time.monotonic() + seconds
+    while (depth := sum(channel.queue_declare(q, passive=True).message_count for q in INBOUND_QUEUES)) != wanted:
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"The inbound queues hold {depth} messages, not {wanted}.")
+        time.sleep(0.05)
+    connection.close()

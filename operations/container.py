@@ -1,0 +1,138 @@
+"""What runs inside the image: `python -m operations.container files|init|run NAME|check NAME|manage …`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from operations import health, preparation
+from operations.certificates import certificates_ensure, hosts_from_environment
+from operations.errors import OperationsError, WrongUse
+from operations.instance import Instance
+from operations.paths import REPOSITORY
+from operations.process_table import process_programs
+from operations.secret_files import secrets_read
+from operations.settings_env import process_environment
+from operations.stack import wait_until
+from operations.supervisor_daemon import State
+
+#: User of our processes in the image, and the one that the official images of all three services use.
+OUR_USER, THEIR_USER = 10001, 999
+
+#: Where `files` puts what each container may read; a volume each, so that none sees another's secrets.
+SHARES = Path("/shares")
+
+#: Nobody supervises inside a container: a process counts as older than any pulse.
+OLD = 3600
+
+
+def files_write() -> None:
+    """Secrets, certificates and the configuration of the services, each owned by who reads it. Runs as root.
+
+    1. what our own processes read, in the var directory
+    2. what the broker, the database and the cache read, in a share each
+    """
+    instance = Instance.load()
+    paths = instance.paths
+    for folder in (paths.secrets, paths.tls, paths.run, paths.mail, paths.files):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    secrets_read(folder=paths.secrets)
+    certificates_ensure(folder=paths.tls, hosts=hosts_from_environment())
+    for folder in (paths.var, paths.run, paths.mail, paths.files):
+        os.chown(folder, OUR_USER, OUR_USER)
+    owned_by(paths.secrets, OUR_USER)
+    owned_by(paths.tls, OUR_USER)
+
+    broker = SHARES / "rabbitmq"
+    tls = broker / "tls"
+    tls.mkdir(parents=True, exist_ok=True)
+    for name in ("ca.pem", "server.pem", "server.key"):
+        shutil.copyfile(paths.tls / name, tls / name)
+    instance.rabbitmq.files_write(broker, tls=tls)
+    owned_by(broker, THEIR_USER)
+
+    secret_share(SHARES / "postgres" / "superuser", instance.secrets["postgres_superuser"])
+    cache = SHARES / "redis"
+    cache.mkdir(parents=True, exist_ok=True)
+    (cache / "redis.conf").write_text(instance.redis.configuration(home=Path("/data")))
+    owned_by(cache, THEIR_USER)
+
+
+def secret_share(path: Path, secret: str) -> None:
+    """One secret as a file for a service."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(secret + "\n")
+    owned_by(path.parent, THEIR_USER)
+
+
+def owned_by(folder: Path, user: int) -> None:
+    """Give a folder with all that is in it to one user, and to nobody else."""
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, user, user)
+        path.chmod(0o700 if path.is_dir() else 0o600)
+
+
+def database_init() -> None:
+    """Roles, tables and the first administrator; to be run once before the other containers start."""
+    instance = Instance.load()
+    wait_until(instance.postgres.check, seconds=60, what="PostgreSQL", log=Path("of the container postgres"))
+    instance.postgres.roles_apply()
+    preparation.database_migrate(instance)
+
+
+def process_run(name: str) -> None:
+    """Become one process of the table."""
+    programs = {program.name: program for program in process_programs(Instance.load())}
+    if name not in programs:
+        raise WrongUse(f"There is no process {name!r}: choose one of {', '.join(programs)}.")
+    program = programs[name]
+    os.chdir(REPOSITORY)
+    os.execve(program.command[0], program.command, dict(program.environment))  # noqa: S606 - a list, no shell
+
+
+def process_check(name: str) -> None:
+    """Refuse when that process of this container does not work."""
+    instance = Instance.load()
+    checks = health.checks_for(instance)
+    if name not in checks:
+        raise WrongUse(f"There is no check {name!r}: choose one of {', '.join(checks)}.")
+    if name in health.CHECKS_OF_THE_DOMAIN:
+        health.domain_load(instance)
+    wrong = checks[name](State(name=name, word="RUNNING", pid=1, since_seconds=OLD))
+    if wrong is not None:
+        raise OperationsError(f"{name} {wrong}.")
+
+
+def manage(arguments: list[str]) -> None:
+    """Django's own commands."""
+    os.chdir(REPOSITORY)
+    command = [sys.executable, "manage.py", *arguments]
+    environment = process_environment(Instance.load(), extra={"ROOST_STATEMENT_TIMEOUT_MS": "0"})
+    os.execve(command[0], command, environment)  # noqa: S606 - a list, no shell
+
+
+def main(arguments: list[str]) -> int:
+    """Pick one of the words."""
+    plain: dict[str, Callable[[], None]] = {"files": files_write, "init": database_init}
+    named: dict[str, Callable[[str], None]] = {"run": process_run, "check": process_check}
+    try:
+        match arguments:
+            case ["manage", *rest]:
+                manage(rest)
+            case [word] if word in plain:
+                plain[word]()
+            case [word, name] if word in named:
+                named[word](name)
+            case _:
+                raise WrongUse("Say files, init, run NAME, check NAME or manage COMMAND.")
+    except OperationsError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
