@@ -39,3 +39,8 @@ def is_listening() -> bool:
     """Whether ingest is taking messages now; while it is not, silence of stations means nothing."""
     age = pulse_age(name=INGEST)
     return age is not None and age <= OUTAGE_FROM
+
+
+def outage_list(*, start: datetime, end: datetime) -> list[Outage]:
+    """The times between two moments in which Roost itself was not listening, oldest first."""
+    return list(Outage.objects.filter(ended_at__gt=start, started_at__lt=end).order_by("started_at")[:500])

@@ -1,0 +1,38 @@
+"""From which hours data of a station has come home, and how far the newest reaches."""
+
+from datetime import datetime
+
+from django.db import connection
+
+from fleet.stations.models import Station
+from fleet.telemetry.models import DetectionCount
+
+#: Asked only of the series that were heard of last: each hour then costs a few index probes, however many rows it has.
+_SERIES_ASKED = 6
+
+_HOURS = """
+SELECT h FROM generate_series(date_trunc('hour', %(start)s::timestamptz, 'UTC'), %(end)s::timestamptz, '1 hour') AS h
+WHERE EXISTS (SELECT 1 FROM telemetry_detectioncount d WHERE d.station_id = %(station)s AND d.hour = h)
+   OR EXISTS (
+        SELECT 1 FROM unnest(%(series)s::bigint[]) AS s(id), LATERAL (
+            SELECT 1 FROM telemetry_reading r
+            WHERE r.series_id = s.id AND r.occurred_at >= h AND r.occurred_at < h + interval '1 hour' LIMIT 1
+        ) AS found
+   )
+ORDER BY h
+"""
+
+
+def hours_with_data(*, station: Station, start: datetime, end: datetime) -> list[datetime]:
+    """The beginnings of the hours (station's clock, UTC) from which readings or detections are here."""
+    series = list(
+        station.series.exclude(last_at=None).order_by("-last_received_at").values_list("id", flat=True)[:_SERIES_ASKED]
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(_HOURS, {"start": start, "end": end, "station": station.pk, "series": series})
+        return [row[0] for row in cursor.fetchall()]
+
+
+def detection_newest_hour(*, station: Station) -> datetime | None:
+    """The newest hour by the station's clock from which detections are here."""
+    return DetectionCount.objects.filter(station=station).order_by("-hour").values_list("hour", flat=True).first()

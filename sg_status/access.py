@@ -1,0 +1,61 @@
+"""The door of a page: who is looking, foreign things are not there, and refusals become sentences."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+
+from fleet.core.errors import DomainError, NotFound
+from fleet.organizations.access import Viewer, viewer_of_user
+from fleet.organizations.models import Membership
+
+P = ParamSpec("P")
+
+
+def page(
+    view: Callable[Concatenate[HttpRequest, Viewer, P], HttpResponse],
+) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+    """A view for people who are logged in; it gets the viewer, and what it may not see answers 404."""
+
+    @never_cache
+    @login_required
+    @wraps(view)
+    def door(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        try:
+            return view(request, viewer_of_user(request.user), *args, **kwargs)
+        except NotFound as error:
+            raise Http404(str(error)) from error
+
+    return door
+
+
+def role_require(viewer: Viewer, role: Membership.Role, organization_id: int) -> None:
+    """Answer 403 with a sentence when the viewer's role there is too low."""
+    if not viewer.may(role, organization_id):
+        raise PermissionDenied(role_sentence(role))
+
+
+def role_sentence(role: Membership.Role) -> str:
+    """What role an action takes and who gives it."""
+    if role == Membership.Role.OWNER:
+        return _("Only owners of this organization may do that. Ask one of them.")
+    return _("You may look at this station but not act on it. An owner of the organization can make you an operator.")
+
+
+def act(request: HttpRequest, action: Callable[[], object], *, done: str) -> bool:
+    """Do one domain call and leave its outcome as a message for the next page; False when it was refused."""
+    try:
+        action()
+    except NotFound:
+        raise
+    except DomainError as error:
+        messages.error(request, str(error))
+        return False
+    messages.success(request, done)
+    return True

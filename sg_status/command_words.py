@@ -1,0 +1,104 @@
+"""Commands as people read them: their label, their state in a word, and each step with the time it took."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
+
+from fleet.commands.models import Command
+from fleet.core.spoken import duration_words, moment_words
+from message_queue.contracts.commands import command_contracts
+
+#: Under this a wait is told in milliseconds: a ping answered at once is worth seeing.
+_MILLISECONDS_BELOW_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class ShownStep:
+    """One thing that became of a command."""
+
+    word: str
+    at: datetime
+    took: str
+    note: str
+    is_applied: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ShownCommand:
+    """One command as the tables show it."""
+
+    id: UUID
+    label: str
+    word: str
+    is_open: bool
+    parameters: dict[str, Any]
+    issued_at: datetime
+    expires: str
+    by: str
+    note: str
+    result: dict[str, Any]
+    output: str
+    steps: list[ShownStep]
+
+    @property
+    def has_answer(self) -> bool:
+        """Whether the last column holds anything."""
+        return bool(self.result or self.output or self.is_open)
+
+
+def command_label(name: str) -> str:
+    """The command's own label in the reader's language; its name for one that we no longer know."""
+    contract = command_contracts().get(name)
+    return _(contract.label) if contract else name
+
+
+def state_word(state: str) -> str:
+    """A command's state as people say it."""
+    words: dict[str, str] = {
+        Command.State.QUEUED: pgettext("command", "waiting to be sent"),
+        Command.State.SENT: pgettext("command", "waiting for the station"),
+        Command.State.RECEIVED: pgettext("command", "taken by the station"),
+        Command.State.RUNNING: pgettext("command", "running"),
+        Command.State.SUCCEEDED: pgettext("command", "done"),
+        Command.State.FAILED: pgettext("command", "failed"),
+        Command.State.REFUSED: pgettext("command", "refused by the station"),
+        Command.State.EXPIRED: pgettext("command", "expired, not run"),
+        Command.State.CANCELLED: pgettext("command", "cancelled"),
+    }
+    return words.get(state, state)
+
+
+def command_shown(command: Command, moment: datetime) -> ShownCommand:
+    """A command with its steps (prefetched), in words."""
+    steps: list[ShownStep] = []
+    before = command.issued_at
+    for step in command.steps.all():
+        took = (step.received_at - before).total_seconds()
+        steps.append(
+            ShownStep(state_word(step.state), step.received_at, _took(took) if steps else "", step.note, step.is_applied)
+        )
+        before = step.received_at
+    return ShownCommand(
+        id=command.id,
+        label=command_label(command.name),
+        word=state_word(command.state),
+        is_open=command.state in Command.OPEN,
+        parameters=command.parameters,
+        issued_at=command.issued_at,
+        expires=moment_words(command.expires_at, moment),
+        by=command.issued_by_name,
+        note=command.note,
+        result=command.result,
+        output=command.output,
+        steps=steps,
+    )
+
+
+def _took(seconds: float) -> str:
+    if seconds < _MILLISECONDS_BELOW_S:
+        return _("after %(n)d ms") % {"n": round(max(seconds, 0.0) * 1000)}
+    return _("after %(duration)s") % {"duration": duration_words(seconds)}

@@ -1,0 +1,142 @@
+"""What a station said of itself in its newest health message, as facts and as marks for the tables."""
+
+from typing import Any, NamedTuple
+
+import msgspec
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext, pgettext
+
+from fleet.core.spoken import duration_words
+from fleet.stations.models import StationContact
+from message_queue.contracts.health import Health
+from sg_status.words import bytes_words, count_words, quantity_words
+
+#: From here on somebody should look.
+DISK_FULL_FROM, DISK_FILLING_FROM = 95.0, 85.0
+HOT_FROM_C = 75.0
+LEAD_BATTERY_FROM_V, LEAD_BATTERY_LOW_V = 8.0, 11.8
+CLOCK_OFF_FROM_S = 120.0
+
+
+class Mark(NamedTuple):
+    """One thing about a station's health that somebody should know."""
+
+    word: str
+    is_bad: bool
+
+    @property
+    def sign(self) -> str:
+        """A shape beside the word."""
+        return "▲" if self.is_bad else "△"
+
+
+class Fact(NamedTuple):
+    """A name and its value as people read them."""
+
+    name: str
+    value: str
+
+
+def health_of(contact: StationContact | None) -> Health | None:
+    """The newest health message, typed; None when there is none that can be read."""
+    if contact is None or not contact.health:
+        return None
+    try:
+        return msgspec.convert({"at": 0.0, **_known(contact.health)}, Health, strict=False)
+    except msgspec.ValidationError:
+        return None
+
+
+def _known(health: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in health.items() if value is not None}
+
+
+def marks_of(contact: StationContact | None) -> list[Mark]:
+    """What is wrong or soon will be, worst first; empty when all is well or nothing is known."""
+    health = health_of(contact)
+    if health is None or contact is None:
+        return []
+    found = [*_power_and_disk(health), *_radios(health), *_clock(health, contact)]
+    if health.dropped:
+        lost = sum(health.dropped.values())
+        if lost:
+            found.append(Mark(_("%(n)s messages dropped") % {"n": count_words(lost)}, is_bad=True))
+    found += [Mark(warning, is_bad=False) for warning in health.warnings[:3]]
+    return sorted(found, key=lambda mark: not mark.is_bad)
+
+
+def _power_and_disk(health: Health) -> list[Mark]:
+    found: list[Mark] = []
+    if health.battery_v is not None and LEAD_BATTERY_FROM_V < health.battery_v < LEAD_BATTERY_LOW_V:
+        found.append(Mark(_("battery %(volts).1f V") % {"volts": health.battery_v}, is_bad=True))
+    if health.disk_percent is not None and health.disk_percent >= DISK_FILLING_FROM:
+        word = _("disk %(percent).0f %% full") % {"percent": health.disk_percent}
+        found.append(Mark(word, is_bad=health.disk_percent >= DISK_FULL_FROM))
+    if health.temperature_c is not None and health.temperature_c >= HOT_FROM_C:
+        found.append(Mark(_("%(degrees).0f °C") % {"degrees": health.temperature_c}, is_bad=True))
+    return found
+
+
+def _radios(health: Health) -> list[Mark]:
+    broken = [radio for radio in health.radios if radio.state in ("error", "stopped")]
+    if not broken:
+        return []
+    ports = ", ".join(str(radio.port) for radio in broken)
+    return [Mark(ngettext("radio %(ports)s is off", "radios %(ports)s are off", len(broken)) % {"ports": ports}, True)]
+
+
+def _clock(health: Health, contact: StationContact) -> list[Mark]:
+    found: list[Mark] = []
+    if health.clock is not None and health.clock.code == "P":
+        found.append(Mark(_("clock not synchronised"), is_bad=False))
+    offset = contact.clock_offset_s
+    if offset is not None and abs(offset) >= CLOCK_OFF_FROM_S:
+        shape = _("clock %(duration)s ahead") if offset > 0 else _("clock %(duration)s behind")
+        found.append(Mark(shape % {"duration": duration_words(abs(offset))}, is_bad=True))
+    return found
+
+
+def facts_of(health: Health) -> list[Fact]:
+    """Everything the station measured of itself, in the order people ask for it."""
+    found = [
+        Fact(_("Battery"), quantity_words(health.battery_v, "V")),
+        Fact(_("Solar"), quantity_words(health.solar_v, "V")),
+        Fact(_("Power"), quantity_words(health.power_w, "W")),
+        Fact(_("Disk used"), _disk(health)),
+        Fact(_("Memory used"), quantity_words(health.memory_percent, "%")),
+        Fact(pgettext("processor", "Load"), _load(health)),
+        Fact(_("Temperature"), quantity_words(health.temperature_c, "Cel")),
+        Fact(_("Signal"), quantity_words(health.signal_dbm, "dBm")),
+        Fact(_("Clock"), _clock_words(health)),
+        Fact(_("GPS"), health.gps_state or "–"),
+        Fact(_("Running for"), "–" if health.uptime_s is None else duration_words(health.uptime_s)),
+        Fact(_("Starts"), "–" if health.boot_count is None else count_words(health.boot_count)),
+        Fact(_("Sent"), "–" if health.bytes_sent is None else bytes_words(health.bytes_sent)),
+        Fact(_("Received"), "–" if health.bytes_received is None else bytes_words(health.bytes_received)),
+    ]
+    return [fact for fact in found if fact.value != "–"]
+
+
+def _disk(health: Health) -> str:
+    if health.disk_percent is None:
+        return "–"
+    text = quantity_words(health.disk_percent, "%")
+    if health.disk_free_bytes is None:
+        return text
+    return text + " " + _("(%(free)s free)") % {"free": bytes_words(health.disk_free_bytes)}
+
+
+def _load(health: Health) -> str:
+    if health.cpu_percent is not None:
+        return quantity_words(health.cpu_percent, "%")
+    return quantity_words(health.load1, "")
+
+
+def _clock_words(health: Health) -> str:
+    clock = health.clock
+    if clock is None:
+        return "–"
+    if clock.code == "P":
+        return _("not synchronised")
+    source = clock.source or _("synchronised")
+    return source if clock.error_s is None else f"{source} ±{quantity_words(clock.error_s, 's')}"

@@ -1,0 +1,133 @@
+"""The fleet: totals by state, the stations that need somebody, and the table of all."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import path
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_safe
+
+from fleet.core import clock
+from fleet.core.errors import InvalidInput
+from fleet.organizations.access import Viewer
+from fleet.organizations.models import Membership
+from fleet.stations.contact import interval_of
+from fleet.stations.models import Station, StationContact
+from fleet.stations.selectors import SHOWN_STATES, station_list, station_totals
+from fleet.stations.sentences import Shown, station_shown
+from sg_status.access import page
+from sg_status.contacts import contact_of
+from sg_status.health import Mark, marks_of
+from sg_status.registry import MenuEntry
+
+MENU = MenuEntry(_("Stations"), "fleet", 10)
+
+PAGE_SIZE = 50
+#: How many silent stations are told with their sentence above the table; the rest is one filter away.
+ATTENTION_MOST = 12
+
+#: Key for the address, heading, whether figures stand in it.
+COLUMNS: Final[tuple[tuple[str, Promise, bool], ...]] = (
+    ("state", _("State"), False),
+    ("name", _("Station"), False),
+    ("site", _("Site"), False),
+    ("last_contact", _("Last contact"), False),
+    ("backlog", _("Backlog"), True),
+    ("detections", _("Detections today"), True),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One station as the table shows it."""
+
+    station: Station
+    contact: StationContact | None
+    shown: Shown
+    marks: list[Mark]
+    interval_s: float | None
+    detections: int
+    site: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One heading: where it leads, and how the table is sorted by it now."""
+
+    key: str
+    label: str | Promise
+    is_number: bool
+    sort: str
+    direction: str
+
+
+@page
+@require_safe
+def fleet(request: HttpRequest, viewer: Viewer) -> HttpResponse:
+    """The first page. Search, state, sort and page are in the address."""
+    moment = clock.now()
+    search, state, sort = (request.GET.get(name, "") for name in ("q", "state", "sort"))
+    state = state if state in SHOWN_STATES else ""
+    sort = sort if sort.removeprefix("-") in {key for key, *_rest in COLUMNS} else ""
+    try:
+        stations = station_list(viewer=viewer, search=search[:100], state=state, sort=sort)
+    except InvalidInput:
+        stations = station_list(viewer=viewer)
+    totals = station_totals(viewer=viewer)
+    shown_page = Paginator(stations, PAGE_SIZE).get_page(request.GET.get("page"))
+    rows = [_row(station, moment) for station in shown_page.object_list]
+    context = {
+        "totals": totals,
+        "total": sum(count for name, count in totals.items() if name != "retired"),
+        "attention": _attention(viewer, totals, moment) if not (search or state) and shown_page.number == 1 else [],
+        "silent_more": max(totals["silent"] - ATTENTION_MOST, 0),
+        "rows": rows,
+        "most_detections": max((row.detections for row in rows), default=0),
+        "pages": shown_page,
+        "columns": [_column(sort, *column) for column in COLUMNS],
+        "search": search,
+        "state_now": state,
+        "sort": sort,
+        "may_add": bool(viewer.sees_all or viewer.organization_ids(Membership.Role.OPERATOR)),
+    }
+    part = bool(request.headers.get("HX-Request"))
+    return render(request, "sg_status/fleet_live.html" if part else "sg_status/fleet.html", context)
+
+
+def _row(station: Station, moment: datetime) -> Row:
+    contact = contact_of(station)
+    heard = contact is not None and contact.last_contact_at is not None
+    return Row(
+        station=station,
+        contact=contact,
+        shown=station_shown(station, contact, moment),
+        marks=marks_of(contact),
+        interval_s=interval_of(station, contact) if contact is not None and heard else None,
+        detections=getattr(station, "detections_today", 0),
+        site=getattr(station, "site_name", None),
+    )
+
+
+def _attention(viewer: Viewer, totals: dict[str, int], moment: datetime) -> list[Row]:
+    """The silent ones, longest first."""
+    if not totals["silent"]:
+        return []
+    silent = station_list(viewer=viewer, state="silent", sort="last_contact")[:ATTENTION_MOST]
+    return [_row(station, moment) for station in silent]
+
+
+def _column(sort: str, key: str, label: str | Promise, is_number: bool) -> Column:  # noqa: FBT001 - a row of COLUMNS
+    """A heading sorts by itself; pressed again, the other way round. Figures begin with the largest."""
+    descending = f"-{key}"
+    if sort in (key, descending):
+        direction = "ascending" if sort == key else "descending"
+        return Column(key, label, is_number, descending if sort == key else key, direction)
+    return Column(key, label, is_number, descending if is_number else key, "")
+
+
+urlpatterns = [path("", fleet, name="fleet")]

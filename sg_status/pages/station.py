@@ -1,0 +1,108 @@
+"""The station's first page: its state in one sentence, and beside it everything that explains it."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from fleet.commands.selectors import command_list
+from fleet.core import clock
+from fleet.ingest.quarantine import quarantine_list
+from fleet.organizations.access import Viewer
+from fleet.stations.contact import interval_of
+from fleet.stations.models import Station, StationContact
+from fleet.sync.selectors import links_of
+from fleet.telemetry.coverage import detection_newest_hour
+from fleet.telemetry.models import Detection
+from fleet.telemetry.selectors import (
+    HourCount,
+    detections_per_hour,
+    event_list,
+    latest_position,
+    ledger_summary,
+    series_list,
+)
+from sg_status.access import page
+from sg_status.command_words import command_shown
+from sg_status.contacts import contact_of
+from sg_status.health import facts_of, health_of
+from sg_status.station_frame import station_of, station_render
+from sg_status.strip import strip_of
+
+#: So many lines of each list; the tabs have the rest.
+SERIES_SHOWN, COMMANDS_SHOWN, EVENTS_SHOWN = 40, 4, 8
+DETECTIONS_BACK = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class PortRow:
+    """What one port heard."""
+
+    port: int
+    pulses: int
+    tags: int
+
+
+@page
+@require_safe
+def station(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
+    """Overview of one station."""
+    found = station_of(viewer, serial)
+    moment = clock.now()
+    contact = contact_of(found)
+    health = health_of(contact)
+    ports = _ports(detections_per_hour(station=found, start=moment - DETECTIONS_BACK, end=moment))
+    series = list(series_list(station=found)[: SERIES_SHOWN + 1])
+    context = {
+        "interval_s": interval_of(found, contact) if contact else found.operator_interval_s,
+        "interval_source": _interval_source(found, contact),
+        "position": latest_position(station=found),
+        "software": _software(contact),
+        "facts": facts_of(health) if health else [],
+        "radios": health.radios if health else [],
+        "ledger": ledger_summary(station=found),
+        "quarantined": quarantine_list(viewer=viewer, station=found.serial).count(),
+        "links": [link.sentence for link in links_of(station=found)],
+        "series": series[:SERIES_SHOWN],
+        "series_more": len(series) > SERIES_SHOWN,
+        "ports": ports,
+        "newest_hour": None if ports else detection_newest_hour(station=found),
+        "commands": [command_shown(one, moment) for one in command_list(station=found, limit=COMMANDS_SHOWN)],
+        "events": event_list(station=found, limit=EVENTS_SHOWN),
+        "strip": strip_of(found, moment),
+    }
+    return station_render(request, viewer, found, "sg_status/station.html", context, tab="station")
+
+
+def _ports(counts: list[HourCount]) -> list[PortRow]:
+    pulses: dict[int, int] = {}
+    tags: dict[int, int] = {}
+    for entry in counts:
+        kind = pulses if entry.kind == Detection.Kind.PULSE else tags
+        kind[entry.port] = kind.get(entry.port, 0) + entry.count
+    return [PortRow(port, pulses.get(port, 0), tags.get(port, 0)) for port in sorted({*pulses, *tags})]
+
+
+def _interval_source(found: Station, contact: StationContact | None) -> str:
+    """Where the rhythm comes from, in the order of `fleet.stations.contact.interval_of`."""
+    if contact is not None and contact.announced_interval_s:
+        return _("as it announces")
+    if found.operator_interval_s:
+        return _("as set by an operator")
+    if contact is not None and contact.learned_interval_s:
+        return _("learned from its contacts")
+    return _("assumed until more is known")
+
+
+def _software(contact: StationContact | None) -> str:
+    """Agent version and hardware out of the newest hello, as far as it told."""
+    hello = contact.hello if contact else {}
+    hardware = hello.get("hardware")
+    model = hardware.get("model") if isinstance(hardware, dict) else None
+    return " · ".join(str(value)[:80] for value in (hello.get("agent_version"), model) if value)
+
+
+urlpatterns = [path("stations/<serial:serial>/", station, name="station")]

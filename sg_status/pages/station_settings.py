@@ -1,0 +1,117 @@
+"""Settings of a station: its name and rhythm, its enrolment token and logins, and taking it out of service."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import path
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
+
+from fleet.core.errors import DomainError, InvalidInput
+from fleet.organizations.access import Viewer
+from fleet.organizations.models import Membership
+from fleet.stations.models import Station
+from fleet.stations.selectors import credential_list
+from fleet.stations.services import enrolment_token_create, station_retire, station_revoke, station_update
+from sg_status.access import act, page, role_require
+from sg_status.enrolment import enrolment_render
+from sg_status.station_forms import StationForm
+from sg_status.station_frame import station_of, station_render
+
+CREDENTIALS_SHOWN = 10
+
+
+@page
+@require_http_methods(["GET", "HEAD", "POST"])
+def station_settings(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
+    """Look at the settings; change them."""
+    station = station_of(viewer, serial)
+    form = StationForm.of(station, request.POST if request.method == "POST" else None)
+    if request.method == "POST":
+        role_require(viewer, Membership.Role.OPERATOR, station.organization_id)
+        if form.is_valid() and _save(viewer, station, form):
+            messages.success(request, _("The settings are saved."))
+            return redirect("station-settings", serial=station.serial)
+    context = {"form": form, "credentials": credential_list(station=station)[:CREDENTIALS_SHOWN]}
+    return station_render(request, viewer, station, "sg_status/station_settings.html", context, tab="station-settings")
+
+
+@page
+@require_POST
+def station_token(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
+    """Make an enrolment token and show it, this once."""
+    station = station_of(viewer, serial)
+    role_require(viewer, Membership.Role.OPERATOR, station.organization_id)
+    try:
+        token = enrolment_token_create(station=station, actor=viewer)
+    except DomainError as error:
+        messages.error(request, str(error))
+        return redirect("station-settings", serial=station.serial)
+    return enrolment_render(request, viewer, station, token)
+
+
+@page
+@require_http_methods(["GET", "HEAD", "POST"])
+def station_revoke_confirm(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
+    """Say what revoking does; do it."""
+    station = station_of(viewer, serial)
+    role_require(viewer, Membership.Role.OPERATOR, station.organization_id)
+    if request.method == "POST":
+        done = _("The login of %(serial)s is revoked and its connection closed.") % {"serial": station.serial}
+        act(request, lambda: station_revoke(station=station, actor=viewer), done=done)
+        return redirect("station-settings", serial=station.serial)
+    context = {
+        "title": _("Revoke the login of this station"),
+        "text": _(
+            "Its connection is closed at once and it can no longer send or receive. What it has already sent stays. "
+            "What it takes from now on waits on the station until it is enrolled again with a new token."
+        ),
+        "button": _("Revoke the login of %(station)s") % {"station": station},
+        "keep": _("Keep the login"),
+    }
+    return station_render(request, viewer, station, "sg_status/station_confirm.html", context, tab="station-settings")
+
+
+@page
+@require_http_methods(["GET", "HEAD", "POST"])
+def station_retire_confirm(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
+    """Say what retiring does; do it."""
+    station = station_of(viewer, serial)
+    role_require(viewer, Membership.Role.OPERATOR, station.organization_id)
+    if request.method == "POST":
+        done = _("%(station)s is retired. Its data stay here.") % {"station": station}
+        act(request, lambda: station_retire(station=station, actor=viewer), done=done)
+        return redirect("station", serial=station.serial)
+    context = {
+        "title": _("Retire this station"),
+        "text": _(
+            "Its login ends for good, its waiting commands are not run, and it no longer appears among the stations "
+            "in service. Everything it sent is kept. A retired station stays retired."
+        ),
+        "button": _("Retire %(station)s for good") % {"station": station},
+        "keep": _("Keep it in service"),
+    }
+    return station_render(request, viewer, station, "sg_status/station_confirm.html", context, tab="station-settings")
+
+
+def _save(viewer: Viewer, station: Station, form: StationForm) -> bool:
+    try:
+        station_update(station=station, actor=viewer, **form.changes())
+    except InvalidInput as error:
+        field = {"operator_interval_s": "interval_hours"}.get(error.field, error.field)
+        form.add_error(field if field in form.fields else None, str(error))
+        return False
+    except DomainError as error:
+        form.add_error(None, str(error))
+        return False
+    return True
+
+
+_BASE = "stations/<serial:serial>/settings/"
+
+urlpatterns = [
+    path(_BASE, station_settings, name="station-settings"),
+    path(f"{_BASE}token/", station_token, name="station-token"),
+    path(f"{_BASE}revoke/", station_revoke_confirm, name="station-revoke"),
+    path(f"{_BASE}retire/", station_retire_confirm, name="station-retire"),
+]

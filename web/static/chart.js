@@ -1,0 +1,72 @@
+/* Draws the figures of a table above it: one line a column, gaps as gaps, doubted points as rings. */
+"use strict";
+(() => {
+  const charts = new Map();
+  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const figure = (cell) => {
+    const data = cell && cell.querySelector("data");
+    return data ? Number(data.value) : null;
+  };
+
+  // Rows are what the page says; a row of class "gap" breaks every line.
+  const read = (table) => {
+    const headings = [...table.tHead.rows[0].cells];
+    const columns = headings.map((h, i) => i).filter((i) => i > 0 && table.querySelector(`tbody td:nth-child(${i + 1}) data`));
+    const times = [], lines = columns.map(() => []), doubted = [];
+    for (const row of table.tBodies[0].rows) {
+      if (row.classList.contains("gap")) {
+        if (!times.length) continue;
+        times.push(times[times.length - 1] + 0.001);
+        lines.forEach((line) => line.push(null));
+        doubted.push(null);
+        continue;
+      }
+      const strange = row.classList.contains("suspicious");
+      times.push(Date.parse(row.querySelector("time").dateTime) / 1000);
+      lines.forEach((line, i) => line.push(strange && i === 0 ? null : figure(row.cells[columns[i]])));
+      doubted.push(strange ? figure(row.cells[columns[0]]) : null);
+    }
+    return { labels: columns.map((i) => headings[i].textContent), data: [times, ...lines, doubted] };
+  };
+
+  const draw = (box) => {
+    const table = document.getElementById(box.dataset.table);
+    if (!table || !window.uPlot) return;
+    const found = read(table);
+    const some = found.data[found.data.length - 1].some((v) => v !== null);
+    const data = some ? found.data : found.data.slice(0, -1);
+    const shape = [...found.labels, some].join("|");
+    const old = charts.get(box);
+    if (old && old.shape === shape) return void old.plot.setData(data);
+    if (old) old.plot.destroy();
+    const unit = box.dataset.unit;
+    const words = (u, v) => (v === null || v === undefined ? "–" : `${+v.toPrecision(6)}${unit ? " " + unit : ""}`);
+    const steps = box.dataset.kind === "steps" ? window.uPlot.paths.stepped({ align: 1 }) : undefined;
+    const line = (label, i) => ({
+      label, stroke: colour(`--plot-${(i % 6) + 1}`), width: i === 0 || steps ? 1.6 : 0.8, spanGaps: false,
+      paths: steps, value: words, dash: !steps && i > 0 ? [4, 3] : undefined, points: { size: 4 },
+    });
+    const rings = {
+      label: box.dataset.suspicious, stroke: colour("--silent"), paths: () => null, value: words,
+      points: { show: true, size: 8, width: 1.5, fill: "transparent", stroke: colour("--silent") },
+    };
+    const axis = { stroke: colour("--soft"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line") } };
+    const series = [{ label: "UTC", value: "{YYYY}-{MM}-{DD} {HH}:{mm}:{ss}" }, ...found.labels.map(line), ...(some ? [rings] : [])];
+    const plot = new window.uPlot({
+      width: box.clientWidth, height: 240, tzDate: (s) => window.uPlot.tzDate(new Date(s * 1000), "Etc/UTC"),
+      series, axes: [{ ...axis }, { ...axis, size: 60 }], scales: { y: { range: (u, low, high) => {
+        const pad = (high - low) * 0.08 || Math.abs(high) * 0.1 || 1;
+        return [steps ? 0 : low - pad, high + pad];
+      } } }, legend: { live: true },
+    }, data, box);
+    charts.set(box, { plot, shape });
+  };
+
+  const all = () => document.querySelectorAll(".chart[data-table]").forEach(draw);
+  const again = () => { for (const [box, { plot }] of charts) { plot.destroy(); charts.delete(box); } all(); };
+  let waiting = 0;
+  window.addEventListener("resize", () => { clearTimeout(waiting); waiting = setTimeout(again, 150); });
+  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
+  document.addEventListener("htmx:afterSettle", all);
+  all();
+})();

@@ -1,0 +1,68 @@
+/* Keeps a page fresh: listens for changes, asks again for the part with the id "live", and polls when it hears nothing. */
+"use strict";
+(() => {
+  const POLL_MS = 15000;
+  const line = document.getElementById("live-line");
+  const part = () => document.getElementById("live");
+
+  // The exact time of a relative one is a hover away; on a touch screen, a tap.
+  document.addEventListener("click", (event) => {
+    const time = event.target.closest && event.target.closest("time[title]");
+    if (!time) return;
+    const next = time.nextElementSibling;
+    if (next && next.className === "tapped") return void next.remove();
+    const words = document.createElement("span");
+    words.className = "tapped";
+    words.textContent = time.title;
+    time.after(words);
+  });
+
+  // A part that is exchanged keeps what was unfolded in it.
+  let unfolded = [];
+  document.addEventListener("htmx:beforeSwap", () => {
+    unfolded = [...document.querySelectorAll("#live details[open][id]")].map((box) => box.id);
+  });
+  document.addEventListener("htmx:afterSwap", () => {
+    for (const id of unfolded) document.getElementById(id)?.setAttribute("open", "");
+  });
+
+  if (!line || !part()) return;
+  const gapMs = Number(part().dataset.gap || 2000);
+  let source = null, connected = false, asking = false, wanted = false, askedAt = 0, timer = 0;
+
+  const say = (words, lost) => {
+    if (line.textContent !== words) line.textContent = words;
+    line.classList.toggle("lost", lost);
+    line.hidden = false;
+  };
+
+  const ask = () => {
+    wanted = true;
+    const selection = String(document.getSelection() || "");
+    if (asking || timer || document.hidden || selection) return;
+    const wait = askedAt + gapMs - Date.now();
+    if (wait > 0) { timer = setTimeout(() => { timer = 0; ask(); }, wait); return; }
+    wanted = false; asking = true; askedAt = Date.now();
+    window.htmx.trigger(part(), "roost:changed");
+  };
+  document.addEventListener("htmx:afterRequest", () => { asking = false; if (wanted) ask(); });
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) ask(); });
+
+  const lose = () => { connected = false; say(line.dataset.lost, true); };
+  const listen = () => {
+    source = new EventSource(line.dataset.address, { withCredentials: true });
+    source.addEventListener("open", () => { connected = true; say(line.dataset.on, false); ask(); });
+    source.addEventListener("changed", ask);
+    source.addEventListener("deaf", lose);
+    source.addEventListener("hearing", () => { connected = true; say(line.dataset.on, false); ask(); });
+    source.addEventListener("error", lose);
+  };
+  setInterval(() => {
+    if (!connected || wanted) ask();
+    if (source.readyState === EventSource.CLOSED) listen();
+  }, POLL_MS);
+  // A page that is left must not keep a connection open in the browser's cache of pages.
+  window.addEventListener("pagehide", () => source.close());
+  window.addEventListener("pageshow", (event) => { if (event.persisted) listen(); });
+  listen();
+})();
