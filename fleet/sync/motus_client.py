@@ -6,7 +6,6 @@ import time
 from datetime import UTC
 from types import TracebackType
 from typing import Self
-from urllib.parse import urlsplit
 
 import httpx
 import msgspec
@@ -25,6 +24,7 @@ TRIES = 3
 #: A wait that Motus asks for is kept at once only up to here, in seconds.
 WAIT_AT_ONCE_S = 15.0
 _SHOWN_MOST = 200
+_NO_ADDRESS = "ROOST_MOTUS_URL is not a web address: it must look like https://motus.org/api/."
 _HTTP_REDIRECT, _HTTP_ERROR, _HTTP_TOO_MANY, _HTTP_SERVER = 300, 400, 429, 500
 
 _log = logging.getLogger(__name__)
@@ -44,8 +44,13 @@ class MotusClient:
     def __init__(self, *, base_url: str, login: str = "", password: str = "") -> None:
         self._base = base_url.rstrip("/")
         self._secrets = {"login": login, "pword": password} if login and password else {}
-        parts = urlsplit(self._base)
-        if self._secrets and parts.scheme != "https" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+        try:
+            parts = httpx.URL(self._base)
+        except httpx.InvalidURL:
+            raise SyncError(_NO_ADDRESS) from None
+        if parts.scheme not in ("http", "https") or not parts.host:
+            raise SyncError(_NO_ADDRESS)
+        if self._secrets and parts.scheme != "https" and parts.host not in ("localhost", "127.0.0.1", "::1"):
             raise SyncError(
                 "ROOST_MOTUS_URL is not https, so the Motus password was not sent: set an https address, "
                 "or remove ROOST_MOTUS_LOGIN."
@@ -109,10 +114,6 @@ class MotusClient:
                 response.close()
         except httpx.TimeoutException:
             raise SyncError("Motus did not answer in time.", is_passing=True) from None
-        except httpx.InvalidURL:
-            raise SyncError("ROOST_MOTUS_URL is not a web address: correct it.") from None
-        except httpx.UnsupportedProtocol:
-            raise SyncError("ROOST_MOTUS_URL must begin with https:// or http://.") from None
         except httpx.HTTPError as error:
             raise _connection_error(error) from None
         return _answer(response, body)

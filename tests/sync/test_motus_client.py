@@ -1,0 +1,169 @@
+"""The client of Motus against a real server with every fault it has shown."""
+
+import logging
+import socket
+import time
+import traceback
+
+import pytest
+
+from fleet.sync import motus_client
+from fleet.sync.adapters.base import SyncError
+from fleet.sync.adapters.motus import ADAPTER, fetch
+from fleet.sync.motus_client import MotusClient
+from operations.simulators.motus import MotusSimulator
+
+PASSWORD = "admin-password"
+
+
+@pytest.fixture(autouse=True)
+def brisk(monkeypatch):
+    monkeypatch.setattr(motus_client, "_backing_off", lambda _state: 0.01)
+
+
+def ask(simulator, login="", password=""):
+    with MotusClient(base_url=simulator, login=login, password=password) as client:
+        return client.ask("receivers")
+
+
+def test_takes_the_whole_list(motus):
+    fetched = fetch()
+    assert len(fetched.rows) == len(motus.rows)
+    assert fetched.left_out == 0
+
+
+def test_no_data_key_is_an_empty_list(motus):
+    motus.faults_set(empty=True)
+    assert fetch().rows == []
+
+
+def test_entries_that_are_no_rows_are_counted(motus, make_row, monkeypatch):
+    monkeypatch.setattr(MotusClient, "ask", lambda *_: {"data": [make_row(1, "A"), None, "x", 3]})
+    fetched = fetch()
+    assert (len(fetched.rows), fetched.left_out) == (1, 3)
+
+
+@pytest.mark.parametrize(
+    ("faults", "sentence", "questions"),
+    [
+        ({"html": True}, "a web page instead of data", 1),
+        ({"internal_error": True}, "status 500", 3),
+        ({"error_in_band": "token expired"}, "refused: token expired", 1),
+        ({"busy_retry_after": 3600}, "busy", 1),
+        ({"truncated": True}, "cut off", 3),
+        ({"cut": True}, "broke off", 3),
+    ],
+)
+def test_a_fault_is_one_sentence(motus, faults, sentence, questions):
+    motus.faults_set(**faults)
+    with pytest.raises(SyncError, match=sentence):
+        fetch()
+    assert len(motus.requests) == questions
+
+
+@pytest.mark.parametrize(
+    "faults", [{"internal_error": True}, {"truncated": True}, {"cut": True}, {"busy_retry_after": 0}]
+)
+def test_a_passing_fault_is_tried_again(motus, faults):
+    motus.faults_set(**faults, times=2)
+    assert len(fetch().rows) == len(motus.rows)
+
+
+def test_a_short_retry_after_is_waited_for(motus):
+    motus.faults_set(busy_retry_after=1, times=1)
+    begun = time.monotonic()
+    assert fetch().rows
+    assert time.monotonic() - begun >= 1
+
+
+def test_a_long_retry_after_is_handed_on(motus):
+    motus.faults_set(busy_retry_after=7200)
+    with pytest.raises(SyncError) as caught:
+        fetch()
+    assert caught.value.retry_after_s == 7200
+
+
+@pytest.mark.parametrize("drift", [3600, -3600])
+def test_a_wrong_clock_is_met_with_the_date_of_the_server(motus, drift):
+    motus.faults_set(clock_drift_s=drift)
+    assert len(fetch().rows) == len(motus.rows)
+    assert len(motus.requests) == 2
+
+
+def test_a_slow_answer_ends_at_the_timeout(motus, monkeypatch):
+    monkeypatch.setattr(motus_client, "READ_S", 0.3)
+    motus.faults_set(slow_s=1.0)
+    with pytest.raises(SyncError, match="in time"):
+        fetch()
+
+
+def test_a_body_without_end_is_not_read(motus, monkeypatch):
+    monkeypatch.setattr(motus_client, "BODY_MOST_BYTES", 1_000)
+    with pytest.raises(SyncError, match="longer than"):
+        fetch()
+
+
+def test_nobody_there():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        with pytest.raises(SyncError, match="cannot be reached"):
+            ask(f"http://127.0.0.1:{taken.getsockname()[1]}/api/")
+
+
+def test_an_expired_certificate_is_not_trusted():
+    with MotusSimulator(is_certificate_expired=True) as simulator, pytest.raises(SyncError, match="certificate"):
+        ask(simulator.url)
+    assert simulator.motus.requests == []
+
+
+@pytest.mark.parametrize("address", ["motus.org/api", "ftp://motus.org/api/", "http://[::1/api"])
+def test_an_address_that_is_none(address):
+    with pytest.raises(SyncError, match="ROOST_MOTUS_URL"):
+        ask(address)
+
+
+def test_a_login_goes_into_the_body_only_when_it_is_set(motus, settings):
+    ask(settings.ROOST_MOTUS_URL)
+    ask(settings.ROOST_MOTUS_URL, login="plover", password=PASSWORD)
+    assert motus.requests == [("GET", "receivers", ("date",)), ("POST", "receivers", ("date", "login", "pword"))]
+
+
+def test_a_wrong_login_is_named_without_it(motus, settings):
+    with pytest.raises(SyncError, match="does not accept") as caught:
+        ask(settings.ROOST_MOTUS_URL, login="plover", password="no-such-secret")
+    assert "no-such-secret" not in repr(caught.value)
+
+
+def test_a_password_does_not_go_over_plain_http_to_another_machine():
+    with pytest.raises(SyncError, match="not https"):
+        MotusClient(base_url="http://motus.example/api/", login="plover", password=PASSWORD)
+
+
+@pytest.mark.parametrize("faults", [{"internal_error": True}, {"cut": True}, {"error_in_band": f"bad {PASSWORD}"}])
+def test_the_password_is_in_no_log_and_no_error(motus, settings, caplog, faults):
+    caplog.set_level(logging.DEBUG)
+    motus.faults_set(**faults)
+    with pytest.raises(SyncError) as caught:
+        ask(settings.ROOST_MOTUS_URL, login="plover", password=PASSWORD)
+    assert motus.requests
+    assert PASSWORD not in caplog.text
+    assert PASSWORD not in "".join(traceback.format_exception(caught.value))
+
+
+def test_foreign_text_stays_short_and_on_one_line(motus):
+    motus.faults_set(error_in_band="a\nb\x1b[31m" + "x" * 5_000)
+    with pytest.raises(SyncError) as caught:
+        fetch()
+    assert len(str(caught.value)) < 250
+    assert str(caught.value).isprintable()
+
+
+def test_unknown_words_are_kept_as_they_are(make_row):
+    read = ADAPTER.listing(make_row(1, " SG-1 ", deploymentStatus="Lost at sea", receiverType=None, dtStart="soon"))
+    assert (read.serial, read.status, read.is_active, read.type, read.since) == ("SG-1", "Lost at sea", False, "", None)
+
+
+def test_a_start_with_an_offset_is_read_in_utc(make_row):
+    read = ADAPTER.listing(make_row(1, "SG-1", dtStart="2019-07-17 18:38:56 -04:00"))
+    assert read.since is not None
+    assert read.since.isoformat() == "2019-07-17T22:38:56+00:00"
