@@ -12,15 +12,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from operations import checks, domain_commands, health, up
+from operations import checks, health, up
 from operations.errors import OperationsError, WrongUse
 from operations.instance import Instance
 from operations.paths import REPOSITORY, Paths
-from operations.process_table import NAMES
+from operations.process_table import DEMO_NAMES, NAMES
 from operations.settings_env import process_environment
 
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
-SERVICES = ("rabbitmq", "postgres", "redis", *NAMES)
+SERVICES = ("rabbitmq", "postgres", "redis", *NAMES, *DEMO_NAMES)
 
 app = typer.Typer(
     name="./roost",
@@ -29,7 +29,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.add_typer(domain_commands.station, name="station")
 
 Detach = Annotated[bool, typer.Option("--detach", help="Return once everything works; `./roost down` ends it.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Install missing packages through sudo without asking.")]
@@ -97,8 +96,13 @@ def checks_command(
 @app.command("manage", context_settings={**PASS_ON, "help_option_names": []})
 def manage_command(context: typer.Context) -> None:
     """Django's own commands, with the settings of this instance."""
-    arguments = [] if context.args == ["--help"] else context.args
-    command_become([sys.executable, "manage.py", *arguments])
+    django_become("./roost manage", *context.args)
+
+
+@app.command("station", context_settings={**PASS_ON, "help_option_names": []})
+def station_command(context: typer.Context) -> None:
+    """Add, list, show and revoke stations; see `./roost station --help`."""
+    django_become("./roost", "station", *context.args)
 
 
 @app.command("simulate", context_settings={**PASS_ON, "help_option_names": []})
@@ -131,6 +135,11 @@ def logs_command(
         raise OperationsError(f"There are no logs in {folder} yet: start Roost with `./roost up`.")
     arguments = ["tail", "-n", str(lines), *(["-F"] if follow else []), *present]
     os.execvp("tail", arguments)  # noqa: S606 - a list, no shell
+
+
+def django_become(name: str, *words: str) -> None:
+    """Hand over to Django's command line, which calls itself by that name."""
+    command_become([sys.executable, "-m", "operations.django_words", name, *words])
 
 
 def command_become(command: list[str]) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from operations.demo_plan import demo_serials
 from operations.instance import Instance
 from operations.paths import REPOSITORY
 from operations.programs import INSTANCE_VARIABLE, Program
-from operations.settings_env import Login, process_environment
+from operations.services.postgres import Login
+from operations.settings_env import process_environment
 
 UVICORN = ("-m", "uvicorn", "--host={bind}", "--no-server-header")
 CELERY = ("-m", "celery", "-A", "workers.celery_app")
@@ -24,6 +27,8 @@ class Process:
     arguments: tuple[str, ...]
     login: Login = "worker"
     environment: Mapping[str, str] = field(default_factory=dict)
+    #: Runs only in the demo; then it is not asked how it is.
+    is_demo: bool = False
 
 
 PROCESSES = (
@@ -54,20 +59,27 @@ PROCESSES = (
         environment={"FLOWER_BASIC_AUTH": "roost:{flower_password}"},
     ),
     Process("mail", ("-m", "operations.mailbox")),
+    Process("motus", ("-m", "operations.simulators.motus", "--port={motus}", "--serials={demo_serials}"), is_demo=True),
+    Process("fleet", ("-m", "station_agent.simulator", "--stations={run}/demo.json", "--seed=1"), is_demo=True),
 )
 
-NAMES = tuple(process.name for process in PROCESSES)
+NAMES = tuple(process.name for process in PROCESSES if not process.is_demo)
+DEMO_NAMES = tuple(process.name for process in PROCESSES if process.is_demo)
 
 
-def process_programs(instance: Instance) -> list[Program]:
-    """The table filled in for one instance."""
+def process_programs(instance: Instance, *, demo_stations: int = 0) -> list[Program]:
+    """The table filled in for one instance; with what the demo adds when it has stations."""
     words = {
         **{name: str(port) for name, port in instance.ports.items()},
         "bind": instance.bind,
         "inner_bind": instance.inner_bind,
         "run": str(instance.paths.run),
         "flower_password": instance.secrets["flower"],
+        "demo_serials": ",".join(demo_serials(demo_stations)),
     }
+    operator = dict(os.environ)
+    if demo_stations:
+        operator.setdefault("ROOST_MOTUS_URL", f"http://127.0.0.1:{instance.ports['motus']}/api/")
     return [
         Program(
             name=process.name,
@@ -75,6 +87,7 @@ def process_programs(instance: Instance) -> list[Program]:
             environment=process_environment(
                 instance,
                 login=process.login,
+                operator=operator,
                 extra={
                     INSTANCE_VARIABLE: str(instance.paths.var),
                     **{name: value.format(**words) for name, value in process.environment.items()},
@@ -83,4 +96,5 @@ def process_programs(instance: Instance) -> list[Program]:
             directory=REPOSITORY,
         )
         for process in PROCESSES
+        if demo_stations or not process.is_demo
     ]

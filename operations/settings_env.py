@@ -6,15 +6,24 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
 
 from operations.instance import CONTAINER_VARIABLE, Instance
 from operations.paths import REPOSITORY
-
-Login = Literal["site", "worker"]
+from operations.services.postgres import STATEMENT_TIMEOUT_MS, Login
 
 #: What an operator may set around `./roost up`; his word wins over what is derived here.
 OPERATORS_CHOICE = (
+    "ROOST_ENROLMENT_RATE",
+    "ROOST_ENROLMENT_TOKEN_HOURS",
+    "ROOST_LATE_FACTOR",
+    "ROOST_LOG_LEVEL",
+    "ROOST_MOTUS_LOGIN",
+    "ROOST_MOTUS_PASSWORD",
+    "ROOST_RECONNECT_GRACE_S",
+    "ROOST_SILENT_FACTOR",
+    "ROOST_SMTP_PASSWORD",
+    "ROOST_SMTP_TLS",
+    "ROOST_SMTP_USER",
     "ROOST_ALLOWED_HOSTS",
     "ROOST_DEBUG",
     "ROOST_MAIL_FROM",
@@ -33,23 +42,26 @@ FLEET_VHOST = "fleet"
 JOBS_VHOST = "jobs"
 
 
-def public_host() -> str:
+def public_host(operator: Mapping[str, str] = os.environ) -> str:
     """The name under which stations and browsers call this machine."""
-    return os.environ.get("ROOST_PUBLIC_HOST", "").split(",")[0].strip() or "127.0.0.1"
+    return operator.get("ROOST_PUBLIC_HOST", "").split(",")[0].strip() or "127.0.0.1"
 
 
-def site_url(instance: Instance) -> str:
+def site_url(instance: Instance, operator: Mapping[str, str] = os.environ) -> str:
     """Where people and stations reach the site."""
-    return os.environ.get("ROOST_SITE_URL") or f"http://{public_host()}:{instance.ports['site']}"
+    return operator.get("ROOST_SITE_URL") or f"http://{public_host(operator)}:{instance.ports['site']}"
 
 
-def settings_environment(instance: Instance, *, login: Login = "worker") -> dict[str, str]:
+def settings_environment(
+    instance: Instance, *, login: Login = "worker", operator: Mapping[str, str] = os.environ
+) -> dict[str, str]:
     """The ROOST_* settings, nothing else. `login` says for how long a statement may run."""
     paths, ports, secrets = instance.paths, instance.ports, instance.secrets
     settings = {
         "ROOST_VAR": str(paths.var),
         "ROOST_SECRET_KEY": secrets["secret_key"],
         "ROOST_DATABASE_URL": instance.postgres.url(login),
+        "ROOST_STATEMENT_TIMEOUT_MS": str(STATEMENT_TIMEOUT_MS[login]),
         "ROOST_REDIS_URL": instance.redis.url(),
         "ROOST_FLEET_BROKER_URL": instance.rabbitmq.broker_url("ingest", FLEET_VHOST),
         "ROOST_COMMAND_BROKER_URL": instance.rabbitmq.broker_url("commander", FLEET_VHOST),
@@ -58,26 +70,30 @@ def settings_environment(instance: Instance, *, login: Login = "worker") -> dict
         "ROOST_MANAGEMENT_USER": "provisioner",
         "ROOST_MANAGEMENT_PASSWORD": secrets["broker_provisioner"],
         "ROOST_FLEET_VHOST": FLEET_VHOST,
-        "ROOST_STATION_AMQP_HOST": public_host(),
+        "ROOST_STATION_AMQP_HOST": public_host(operator),
         "ROOST_STATION_AMQP_PORT": str(ports["amqps"]),
         "ROOST_STATION_AMQP_TLS": "1",
         "ROOST_CA_FILE": str(paths.tls / "ca.pem"),
-        "ROOST_SITE_URL": site_url(instance),
+        "ROOST_SITE_URL": site_url(instance, operator),
         "ROOST_LIVE_PORT": str(ports["live"]),
-        "ROOST_ALLOWED_HOSTS": ",".join(dict.fromkeys(("localhost", "127.0.0.1", public_host()))),
+        "ROOST_ALLOWED_HOSTS": ",".join(dict.fromkeys(("localhost", "127.0.0.1", public_host(operator)))),
         "ROOST_DEBUG": "0",
         "ROOST_SMTP_HOST": instance.host("mail"),
         "ROOST_SMTP_PORT": str(ports["smtp"]),
-        "ROOST_MAIL_FROM": f"roost@{public_host() if public_host() != '127.0.0.1' else 'localhost'}",
+        "ROOST_MAIL_FROM": f"roost@{public_host(operator) if public_host(operator) != '127.0.0.1' else 'localhost'}",
         # The image is built with its static files; here they are collected at start.
         "ROOST_STATIC_ROOT": str(REPOSITORY / "static" if instance.in_container else paths.static),
         "ROOST_FILES_ROOT": str(paths.files),
     }
-    return settings | {name: os.environ[name] for name in OPERATORS_CHOICE if os.environ.get(name)}
+    return settings | {name: operator[name] for name in OPERATORS_CHOICE if operator.get(name)}
 
 
 def process_environment(
-    instance: Instance, *, login: Login = "worker", extra: Mapping[str, str] | None = None
+    instance: Instance,
+    *,
+    login: Login = "worker",
+    extra: Mapping[str, str] | None = None,
+    operator: Mapping[str, str] = os.environ,
 ) -> dict[str, str]:
     """A whole environment for a process of ours."""
     scripts = str(Path(sys.executable).parent)
@@ -88,6 +104,6 @@ def process_environment(
         "LANG": "C.UTF-8",
         "PYTHONUNBUFFERED": "1",
         "DJANGO_SETTINGS_MODULE": "web.settings",
-        **settings_environment(instance, login=login),
+        **settings_environment(instance, login=login, operator=operator),
         **(extra or {}),
     }

@@ -52,7 +52,7 @@ def trial_environment(var: Path, *, worker: str) -> dict[str, str]:
     number = int(worker.removeprefix("gw")) + 1 if worker.startswith("gw") else 0
     fleet, jobs = f"fleet-{worker}", f"jobs-{worker}"
     instance.rabbitmq.definitions_load(topology.definitions(instance.rabbitmq.users, fleet, jobs))
-    return process_environment(instance) | {
+    return process_environment(instance, operator={}) | {
         "ROOST_FLEET_VHOST": fleet,
         "ROOST_FLEET_BROKER_URL": instance.rabbitmq.broker_url("ingest", fleet),
         "ROOST_COMMAND_BROKER_URL": instance.rabbitmq.broker_url("commander", fleet),

@@ -21,7 +21,7 @@ from operations.instance import Instance, bind_from_environment
 from operations.leftovers import leftovers_end, leftovers_find
 from operations.paths import Paths
 from operations.ports import ports_settle
-from operations.process_table import process_programs
+from operations.process_table import DEMO_NAMES, process_programs
 from operations.programs import Program
 from operations.secret_files import secrets_read
 from operations.stack import Service, wait_until
@@ -29,7 +29,8 @@ from operations.supervisor_daemon import Supervisor, configuration_write
 
 #: RabbitMQ stops taking messages below 1 GB; half a gigabyte more is room for a first day.
 DISK_NEEDED = 1_500_000_000
-HEALTHY_WITHIN_SECONDS = 30.0
+HEALTHY_WITHIN_SECONDS = 120.0
+DEMO_FILE = "demo.json"
 
 
 class Interrupted(Exception):
@@ -44,6 +45,8 @@ def up(*, detach: bool, assume_yes: bool, demo_stations: int = 0) -> int:
     supervisor = Supervisor(paths)
     with start_lock(paths) as is_ours:
         if supervisor.is_running() or not is_ours:
+            if demo_stations and not (paths.run / DEMO_FILE).exists():
+                raise OperationsError("Roost is up here without the demo: `./roost down` first, then `./roost demo`.")
             display.say("Roost is already up here; `./roost status` tells how it is, `./roost down` ends it.")
             addresses_say(display, Instance.load(paths))
             return 0
@@ -52,7 +55,7 @@ def up(*, detach: bool, assume_yes: bool, demo_stations: int = 0) -> int:
         signals_catch()
         watched: subprocess.Popen[bytes] | None = None
         try:
-            watched = start(display, paths, supervisor, tied_to_us=not detach)
+            watched = start(display, paths, supervisor, tied_to_us=not detach, demo_stations=demo_stations)
             addresses_say(display, Instance.load(paths))
             if detach:
                 return 0
@@ -127,7 +130,9 @@ def signals_ignore() -> None:
         signal.signal(wish, signal.SIG_IGN)
 
 
-def start(display: Display, paths: Paths, supervisor: Supervisor, *, tied_to_us: bool) -> subprocess.Popen[bytes]:
+def start(
+    display: Display, paths: Paths, supervisor: Supervisor, *, tied_to_us: bool, demo_stations: int
+) -> subprocess.Popen[bytes]:
     """The way up.
 
     1. clear what a crash left, settle ports, secrets and certificates
@@ -135,7 +140,9 @@ def start(display: Display, paths: Paths, supervisor: Supervisor, *, tied_to_us:
     3. while the broker boots: database, migrations, static files, the first administrator
     4. start our processes
     5. wait until every part works
+    6. in the demo: the stations
     """
+    (paths.run / DEMO_FILE).unlink(missing_ok=True)
     if leftovers_end(paths=paths):
         display.say("What an earlier start had left running has been ended.")
     _, remarks = ports_settle(paths=paths, bind=bind_from_environment())
@@ -150,8 +157,9 @@ def start(display: Display, paths: Paths, supervisor: Supervisor, *, tied_to_us:
             for service in services(instance):
                 service.prepare()
             ground = [program for service in services(instance) for program in service.programs()]
-            processes = process_programs(instance)
-            configuration_write(paths=paths, programs=[*ground, *processes])
+            programs = process_programs(instance, demo_stations=demo_stations)
+            processes = [program for program in programs if program.name not in DEMO_NAMES]
+            configuration_write(paths=paths, programs=[*ground, *programs])
             watched = supervisor.launch(tied_to_us=tied_to_us)
             supervisor.start(ground)
         with display.step("Database"):
@@ -164,7 +172,18 @@ def start(display: Display, paths: Paths, supervisor: Supervisor, *, tied_to_us:
             wait_until(instance.rabbitmq.check, seconds=90, what="RabbitMQ", log=paths.logs / "rabbitmq.log")
         supervisor.start(processes)
         healthy_wait(display, instance, watched, processes)
+        if demo_stations:
+            with display.step(f"Demo with {demo_stations} stations"):
+                demo_prepare(paths, stations=demo_stations)
+                supervisor.start([program for program in programs if program.name in DEMO_NAMES])
     return watched
+
+
+def demo_prepare(paths: Paths, *, stations: int) -> None:
+    """Enrol the demo's stations."""
+    from operations.demo import fleet_write  # noqa: PLC0415 - models exist only once Django is loaded
+
+    fleet_write(paths.run / DEMO_FILE, stations=stations)
 
 
 def services(instance: Instance) -> tuple[Service, ...]:

@@ -12,6 +12,7 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import psutil
 import psycopg
@@ -33,11 +34,10 @@ SUPERUSER = "roost_admin"
 OWNER = "roost"
 DATABASE = "roost"
 
+Login = Literal["site", "worker"]
+
 #: Every login works as OWNER, so tables have one owner; what differs is how long it may hold things up.
-LOGINS = {
-    "site": {"statement_timeout": "15s"},
-    "worker": {"statement_timeout": "120s"},
-}
+STATEMENT_TIMEOUT_MS: dict[Login, int] = {"site": 15_000, "worker": 120_000}
 LOGIN_SETTINGS = {"role": OWNER, "lock_timeout": "5s", "idle_in_transaction_session_timeout": "30s"}
 
 CONFIGURATION = """\
@@ -142,7 +142,7 @@ class Postgres:
             )
         return folder
 
-    def url(self, login: str, database: str = DATABASE) -> str:
+    def url(self, login: Login, database: str = DATABASE) -> str:
         """A login's address, as the settings take it."""
         password = self.secrets[f"postgres_{login}"]
         return f"postgres://roost_{login}:{password}@{self.host}:{self.ports['postgres']}/{database}"
@@ -256,7 +256,7 @@ class Postgres:
             names = {name for (name,) in connection.execute("SELECT rolname FROM pg_roles")}
             if OWNER not in names:
                 connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN CREATEDB").format(sql.Identifier(OWNER)))
-            for login, settings in LOGINS.items():
+            for login, most in STATEMENT_TIMEOUT_MS.items():
                 role = f"roost_{login}"
                 verb = "ALTER" if role in names else "CREATE"
                 connection.execute(
@@ -265,7 +265,7 @@ class Postgres:
                     )
                 )
                 connection.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(OWNER), sql.Identifier(role)))
-                for setting, value in (LOGIN_SETTINGS | settings).items():
+                for setting, value in (LOGIN_SETTINGS | {"statement_timeout": str(most)}).items():
                     connection.execute(
                         sql.SQL("ALTER ROLE {} SET {} = {}").format(
                             sql.Identifier(role), sql.Identifier(setting), sql.Literal(value)

@@ -1,0 +1,27 @@
+"""Django's command line under our name; what every command may meet is said in one sentence."""
+
+from __future__ import annotations
+
+import sys
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import execute_from_command_line
+from django.db import OperationalError
+
+
+def main(arguments: list[str]) -> int:
+    """Run a command of Django or of the domain; the first word is what we call ourselves."""
+    try:
+        execute_from_command_line(arguments)
+    except OperationalError as error:
+        reason = str(error).strip().splitlines()[-1:]
+        print(f"The database does not answer ({' '.join(reason)}): start Roost with `./roost up`.", file=sys.stderr)
+        return 1
+    except ImproperlyConfigured as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
