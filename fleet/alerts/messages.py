@@ -47,8 +47,8 @@ def station_words(station: Station) -> str:
 
 
 def one_line(text: str) -> str:
-    """Without control characters and line breaks: what goes into a header must not become two."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    """Without control characters, line breaks and encoded words: what goes into a header must not become two."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split()).replace("=?", "= ?")
 
 
 class _Text:
