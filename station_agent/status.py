@@ -79,7 +79,15 @@ class Writer:
         """Write if it is due. A full disk costs the display, not the agent."""
         now = time.monotonic()
         publishing, consuming = station.vitals.publishing, station.vitals.commands
-        shown = (publishing.connected_since, publishing.reason, publishing.trouble, consuming.connected_since)
+        shown = (
+            publishing.connected_since,
+            publishing.reason,
+            publishing.trouble,
+            publishing.last_confirm_at,
+            consuming.connected_since,
+            station.vitals.next_report_at,
+            station.vitals.unread_bytes,
+        )
         if now - self._written < (WRITE_SECONDS if shown == self._shown else WRITE_LEAST):
             return
         self._written, self._shown = now, shown

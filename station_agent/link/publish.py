@@ -8,7 +8,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol
 
 import pika
@@ -51,7 +51,7 @@ class NoConfirmError(Exception):
 
 
 class PublishLink:
-    """One connection that empties a feed."""
+    """One connection that empties a feed. `opened` is told of each new channel."""
 
     def __init__(
         self,
@@ -62,7 +62,11 @@ class PublishLink:
         *,
         heartbeat: int,
         name: str,
+        gather: float = GATHER_SECONDS,
+        opened: Callable[[Channel], None] | None = None,
     ) -> None:
+        self._opened = opened
+        self._gather = gather
         self._amqp = amqp
         self._settings = settings
         self._feed = feed
@@ -118,6 +122,8 @@ class PublishLink:
     def _on_open(self, channel: Channel) -> None:
         channel.add_on_return_callback(self._on_return)
         channel.confirm_delivery(self._on_confirm, callback=lambda _frame: self._start(channel))
+        if self._opened is not None:
+            self._opened(channel)
 
     def _start(self, channel: Channel) -> None:
         self._channel = channel
@@ -216,10 +222,10 @@ class PublishLink:
             self.endpoint.worked()
             if not stranded:
                 self._view.trouble = ""
-        if len(self._confirmed) >= max(self._settings.window // 2, 1):
+        if len(self._confirmed) >= max(self._settings.window // 2, 1) or not self._gather:
             self._flush()
         elif self._confirmed and self._flush_handle is None and self._loop is not None:
-            self._flush_handle = self._loop.call_later(GATHER_SECONDS, self._flush)
+            self._flush_handle = self._loop.call_later(self._gather, self._flush)
         # One question to the feed for several messages: it asks a database.
         self.pump(least=max(self._settings.window // 4, 1))
 

@@ -1,0 +1,1 @@
+"""A fleet in one process: simulated stations that behave on the wire as real ones do."""
