@@ -1,7 +1,7 @@
 """What outside systems say of our stations, in sentences; how the checks went; what changed outside."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -72,21 +72,33 @@ def runs(*, system: str = "", limit: int = 20) -> QuerySet[SyncRun]:
 
 def links_of(*, station: Station) -> list[LinkView]:
     """What each outside system says of this station, with a sentence; one entry a system, also when it says nothing."""
-    moment = clock.now()
-    links = {link.system: link for link in ExternalLink.objects.filter(station=station).select_related("record")}
-    name = serial_matched(station.serial)
+    return [links_of_many(stations=[station], system=adapter.name)[station.pk] for adapter in adapters().values()]
+
+
+def links_of_many(*, stations: Sequence[Station], system: str) -> dict[int, LinkView]:
+    """What one outside system says of each of these stations, by station id, in two queries."""
+    adapter, moment = adapters()[system], clock.now()
+    links = {
+        link.station_id: link
+        for link in ExternalLink.objects.filter(
+            system=system, station__in=[station.pk for station in stations]
+        ).select_related("record")
+    }
+    names = {serial_matched(station.serial) for station in stations} - {""}
     rows: dict[str, list[ExternalRecord]] = defaultdict(list)
-    for record in ExternalRecord.objects.filter(match_name=name, system__in=adapters()) if name else ():
-        rows[record.system].append(record)
-    return [
-        _link_view(adapter, station, links.get(adapter.name), rows[adapter.name], moment)
-        for adapter in adapters().values()
-    ]
+    for record in ExternalRecord.objects.filter(match_name__in=names, system=system):
+        rows[record.match_name].append(record)
+    return {
+        station.pk: _link_view(adapter, station, links.get(station.pk), rows[serial_matched(station.serial)], moment)
+        for station in stations
+    }
 
 
-def changes(*, viewer: Viewer, limit: int = 100) -> list[ChangeView]:
+def changes(*, viewer: Viewer, system: str = "", limit: int = 100) -> list[ChangeView]:
     """The newest changes outside: all of them for who looks after the server, else those of the viewer's stations."""
     found = ExternalChange.objects.select_related("record", "station").order_by("-at", "-id")
+    if system:
+        found = found.filter(record__system=system)
     stations = Station.objects.all() if viewer.sees_all else Station.objects.filter(organization__in=list(viewer.roles))
     if not viewer.sees_all:
         own = {serial_matched(serial): pk for pk, serial in stations.values_list("pk", "serial")}

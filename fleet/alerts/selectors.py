@@ -1,0 +1,55 @@
+"""Asking for incidents, for messages that did not get out, and for who is told."""
+
+from dataclasses import dataclass
+
+from django.contrib.auth.models import User
+from django.db.models import Q, QuerySet
+
+from fleet.alerts.models import Incident, Notification
+from fleet.alerts.rules import rules
+from fleet.core import clock
+from fleet.organizations.access import Viewer
+from fleet.organizations.models import Membership
+from fleet.stations.models import Station
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentView:
+    """An incident with what can be said of it now."""
+
+    incident: Incident
+    sentence: str
+
+
+def incident_list(*, viewer: Viewer, is_open: bool | None = None, station: Station | None = None) -> QuerySet[Incident]:
+    """The viewer's incidents, newest first, with station, contact and organization joined."""
+    found = Incident.objects.select_related("organization", "station__organization", "station__contact")
+    if not viewer.sees_all:
+        found = found.filter(organization__in=list(viewer.roles))
+    if station is not None:
+        found = found.filter(station=station)
+    if is_open is not None:
+        found = found.filter(closed_at__isnull=is_open)
+    return found.order_by("-opened_at", "-pk")
+
+
+def incident_shown(incident: Incident) -> IncidentView:
+    """What is true now of an open incident; of a closed one, how it ended."""
+    rule = rules().get(incident.rule)
+    if incident.closed_at is not None or rule is None:
+        return IncidentView(incident, incident.closing_sentence or incident.sentence)
+    return IncidentView(incident, rule.opening(incident.station, clock.now()))
+
+
+def notification_troubles(*, viewer: Viewer) -> QuerySet[Notification]:
+    """Messages of the viewer's organizations that wait after a failed try, or were given up, newest first."""
+    stuck = Q(state=Notification.State.PENDING, attempts__gt=0) | Q(state=Notification.State.FAILED)
+    found = Notification.objects.filter(stuck).select_related("organization")
+    if not viewer.sees_all:
+        found = found.filter(organization__in=list(viewer.roles))
+    return found.order_by("-created_at", "-pk")
+
+
+def alert_choices(*, user: User) -> QuerySet[Membership]:
+    """The memberships of a person, each with whether its alerts reach this person by mail."""
+    return Membership.objects.filter(user=user).select_related("organization").order_by("organization__name")
