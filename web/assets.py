@@ -11,7 +11,6 @@ import polib
 
 ROOT = Path(__file__).resolve().parent.parent
 VENDOR = ROOT / "web" / "static" / "vendor"
-LOCALE = ROOT / "web" / "locale"
 
 #: What is taken of each npm package; licences go along under the package's name.
 FILES = {
@@ -45,10 +44,12 @@ def vendor_copy(*, root: Path = ROOT, vendor: Path = VENDOR) -> bool:
     return True
 
 
-def catalogues_compile(*, locale: Path = LOCALE) -> list[Path]:
-    """Compile each catalogue that is newer than what was compiled of it; return those that were."""
+def catalogues_compile(*, root: Path = ROOT) -> list[Path]:
+    """Compile each catalogue, the site's and the domain's, that is newer than what was compiled of it; return those."""
     compiled: list[Path] = []
-    for source in sorted(locale.glob("*/LC_MESSAGES/*.po")):
+    for source in sorted(
+        [*root.glob("web/locale/*/LC_MESSAGES/*.po"), *root.glob("fleet/*/locale/*/LC_MESSAGES/*.po")]
+    ):
         target = source.with_suffix(".mo")
         if target.is_file() and target.stat().st_mtime >= source.stat().st_mtime:
             continue

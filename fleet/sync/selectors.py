@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 
 from fleet.core import clock
 from fleet.core.spoken import moment_words
@@ -196,4 +196,4 @@ def _change_sentence(change: ExternalChange, label: str, listing: Listing | None
 
 
 def _value_words(value: object) -> str:
-    return _("empty") if value is None or value == "" else str(value)[:80]
+    return pgettext("a value", "empty") if value is None or value == "" else str(value)[:80]

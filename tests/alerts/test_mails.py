@@ -10,6 +10,7 @@ from fleet.alerts.services import alerts_choose, silence_sweep
 from fleet.core.models import AuditEntry
 from fleet.organizations.models import Membership
 from fleet.stations.models import StationContact
+from web.assets import catalogues_compile
 
 pytestmark = pytest.mark.django_db
 
@@ -101,7 +102,12 @@ def test_no_name_writes_a_header(smtp, member, make_station, name):
     assert len(mail["Subject"]) <= 150
 
 
-def test_mails_are_in_the_language_of_the_organization(smtp, member, make_station, organization, hear):
+@pytest.fixture(scope="module")
+def catalogues():
+    catalogues_compile()
+
+
+def test_mails_are_in_the_language_of_the_organization(smtp, catalogues, member, make_station, organization, hear):
     organization.language = "de"
     organization.save()
     station = make_station("SG-1", heard_ago=LONG)

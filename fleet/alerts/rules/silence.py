@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from fleet.alerts.models import Incident
 from fleet.alerts.rules.base import Ending, Finding, Rule
@@ -77,7 +78,7 @@ RULE = Rule(
     over=over,
     opening=opening,
     closing=closing,
-    opened_subject=lambda: _("Silent"),
-    closed_subject=lambda: _("Back"),
+    opened_subject=lambda: pgettext("beginning of a mail's subject", "Silent"),
+    closed_subject=lambda: pgettext("beginning of a mail's subject", "Back"),
     shared_hint=lambda: _("Look first at what they share: a network, a provider, a power supply, a storm."),
 )
