@@ -21,6 +21,9 @@ def pytest_load_initial_conftests() -> Generator[None]:
     `./roost test` has started the services; plain pytest starts its own, once for all xdist workers,
     which inherit the environment of the process that starts them.
     """
+    if VARIABLE not in os.environ and "ROOST_DATABASE_URL" in os.environ:
+        # Somebody has services of his own and named them all.
+        return (yield)
     if VARIABLE not in os.environ:
         STARTED.append(trial_start())
         os.environ[VARIABLE] = str(STARTED[0].paths.var)

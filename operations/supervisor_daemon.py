@@ -14,6 +14,7 @@ import time
 import xmlrpc.client
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 from supervisor.xmlrpc import SupervisorTransport
@@ -45,18 +46,18 @@ class State:
 def configuration_write(*, paths: Paths, programs: Iterable[Program]) -> None:
     """Write supervisord's configuration; it holds secrets, so only its owner may read it."""
     configuration = configparser.RawConfigParser()
-    configuration["unix_http_server"] = {"file": str(paths.socket("supervisor.sock")), "chmod": "0700"}
+    configuration["unix_http_server"] = {"file": escaped(paths.socket("supervisor.sock")), "chmod": "0700"}
     _, files = resource.getrlimit(resource.RLIMIT_NOFILE)
     configuration["supervisord"] = {
-        "logfile": str(paths.logs / "supervisord.log"),
+        "logfile": escaped(paths.logs / "supervisord.log"),
         "logfile_maxbytes": "5MB",
         "logfile_backups": "1",
-        "pidfile": str(paths.run / "supervisord.pid"),
+        "pidfile": escaped(paths.run / "supervisord.pid"),
         "nodaemon": "true",
         "silent": "true",
         "umask": "077",
         "minfds": str(WANTED_FILES if files == resource.RLIM_INFINITY else min(files, WANTED_FILES)),
-        "directory": str(paths.run),
+        "directory": escaped(paths.run),
     }
     if os.geteuid() == 0:
         configuration["supervisord"]["user"] = getpass.getuser()
@@ -80,8 +81,8 @@ def program_section(program: Program, *, paths: Paths) -> dict[str, str]:
     """One program, as supervisord wants it told."""
     section = {
         "command": escaped(shlex.join(program.command)),
-        "environment": ",".join(f'{name}="{quotable(value)}"' for name, value in program.environment.items()),
-        "directory": escaped(str(program.directory)),
+        "environment": ",".join(f'{name}="{quotable(name, value)}"' for name, value in program.environment.items()),
+        "directory": escaped(program.directory),
         "autostart": "false",
         "autorestart": "true",
         "startsecs": "1",
@@ -91,24 +92,26 @@ def program_section(program: Program, *, paths: Paths) -> dict[str, str]:
         "stopwaitsecs": str(program.stop_seconds),
         "killasgroup": "true",
         "redirect_stderr": "true",
-        "stdout_logfile": escaped(str(paths.logs / f"{program.name}.log")),
+        # Expanded twice by supervisord, unlike everything else.
+        "stdout_logfile": escaped(escaped(paths.logs / f"{program.name}.log")),
         "stdout_logfile_maxbytes": "10MB",
         "stdout_logfile_backups": "3",
     }
     return section | ({"user": program.user} if program.user else {})
 
 
-def escaped(text: str) -> str:
+def escaped(text: str | Path) -> str:
     """Supervisord expands `%(…)s`; a percent sign of ours is doubled."""
-    return text.replace("%", "%%")
+    return str(text).replace("%", "%%")
 
 
-def quotable(value: str) -> str:
+def quotable(name: str, value: str) -> str:
     """A value between quotation marks."""
-    if '"' in value or "\n" in value:
+    # The parser takes these for the end of the value or the start of a comment, quoted or not.
+    if any(mark in value for mark in ('"', "\n", " ;", " #")):
         raise OperationsError(
-            f"An environment value contains a quotation mark or a line break ({value[:20]}…): "
-            "supervisord cannot pass it on; change that setting."
+            f"The setting {name} has a quotation mark, a line break, or a space before ; or #: "
+            "the supervisor cannot pass that on; choose another value."
         )
     return escaped(value)
 
