@@ -1,0 +1,109 @@
+"""The list of stations and one station, as programs see them."""
+
+import pytest
+from api_asking import NOON, problem_of
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from people import station_of
+
+from fleet.stations.models import StationContact
+from fleet.telemetry.models import Position
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_counters")]
+
+
+def test_the_list_has_those_in_need_first_with_their_sentence(institute, station, reader):
+    silent = station_of(institute, state="silent")
+    body = reader.get("stations").json()
+    assert (body["count"], body["next"], body["previous"]) == (2, None, None)
+    assert [row["serial"] for row in body["results"]] == [silent.serial, station.serial]
+    row = body["results"][0]
+    assert (row["state"], row["organization"], row["expected_every_s"]) == ("silent", "institute", 3600.0)
+    assert row["sentence"].startswith("Silent since ")
+    assert row["last_contact_at"].endswith("Z")
+
+
+def test_filters_search_and_order(institute, station, reader):
+    others = [station_of(institute, state="late", name=f"Beach {n}") for n in range(3)]
+    found = reader.get("stations", state="late", sort="-name").json()["results"]
+    assert [row["serial"] for row in found] == [s.serial for s in reversed(others)]
+    assert reader.get("stations", search="old cut").json()["count"] == 1
+    assert reader.get("stations", organization="elsewhere").json()["count"] == 0
+
+
+def test_pages_have_an_address_and_an_upper_bound(institute, reader):
+    made = {station_of(institute).serial for _ in range(5)}
+    first = reader.get("stations", page_size=2, sort="serial").json()
+    assert first["count"] == 5
+    seen = [row["serial"] for row in first["results"]]
+    following = first["next"]
+    while following:
+        page = reader.client.get(following).json()
+        seen += [row["serial"] for row in page["results"]]
+        following = page["next"]
+    assert seen == sorted(made)
+    assert len(reader.get("stations", page_size=1_000_000_000).json()["results"]) == 5
+    problem_of(reader.get("stations", page=99), 404)
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ({"state": "dead"}, "state"),
+        ({"sort": "password"}, "sort"),
+        ({"page": "x"}, "page"),
+        ({"page_size": "0"}, "page_size"),
+        ({"organization": "a b"}, "organization"),
+        ({"search": "x" * 200}, "search"),
+        ({"search": "a\x00"}, "search"),
+        ({"stat": "late"}, "stat"),
+    ],
+)
+def test_a_wrong_parameter_is_named(reader, query, field):
+    problem_of(reader.get("stations", **query), 400, field)
+
+
+def test_the_list_costs_the_same_however_long_it_is(institute, reader):
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            assert reader.get("stations", page_size=500).status_code == 200
+        return len(captured)
+
+    for _ in range(5):
+        station_of(institute, state="on_time")
+    queries()
+    few = queries()
+    for _ in range(45):
+        station_of(institute, state="silent")
+    assert queries() == few
+
+
+def test_one_station_has_its_last_words_and_place(station, reader):
+    StationContact.objects.filter(station=station).update(
+        health={"battery_v": 12.4, "disk_percent": 31.0}, hello={"agent": "1"}, backlog_messages=3, clock_offset_s=-0.4
+    )
+    fixes = [(NOON, 42.58, -80.39, 0), (NOON.replace(year=2030), 1.0, 1.0, 2), (NOON.replace(hour=13), None, None, 0)]
+    for line, (moment, latitude, longitude, flags) in enumerate(fixes):
+        Position.objects.create(
+            station=station,
+            occurred_at=moment,
+            line=line,
+            received_at=NOON,
+            latitude=latitude,
+            longitude=longitude,
+            flags=flags,
+        )
+    body = reader.get(f"stations/{station.serial}").json()
+    assert body["health"] == {"battery_v": 12.4, "disk_percent": 31.0}
+    assert body["position"] == {
+        "occurred_at": "2026-11-20T12:00:00Z",
+        "latitude": 42.58,
+        "longitude": -80.39,
+        "altitude_m": None,
+    }
+    assert (body["backlog_messages"], body["clock_offset_s"], body["state"]) == (3, -0.4, "on_time")
+
+
+def test_sentences_stay_english_whatever_the_browser_speaks(station, reader):
+    response = reader.client.get(f"/api/v1/stations/{station.serial}", headers={"Accept-Language": "de"})
+    assert response.json()["sentence"].startswith("On time: last contact at")
