@@ -11,6 +11,18 @@ from station_agent.errors import AgentError
 
 #: Version of the tables; a file of a newer agent is not touched.
 SCHEMA_VERSION = 1
+_CIRCUMSTANCES = frozenset(
+    {
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+    }
+)
 #: Seconds that a second process (status, replay) may hold the file.
 BUSY_SECONDS = 10.0
 
@@ -36,9 +48,9 @@ class Database:
             self.damaged = self._set_aside()
         try:
             self._connection = self._open()
-        except sqlite3.OperationalError as error:
-            raise AgentError(f"The outbox {path} cannot be opened: {error}.") from error
-        except sqlite3.DatabaseError:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+            if _is_circumstance(error):
+                raise AgentError(f"The outbox {path} cannot be opened: {error}.") from error
             self.damaged = self._set_aside()
             self._connection = self._open()
 
@@ -134,8 +146,8 @@ class Database:
         """Remember across the next start that the file proved damaged though its check passed."""
         try:
             yield
-        except sqlite3.DatabaseError as error:
-            if type(error) is sqlite3.DatabaseError:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+            if type(error) in (sqlite3.DatabaseError, UnicodeDecodeError):
                 self.broken = True
                 self._suspect.touch()
             raise
@@ -149,6 +161,11 @@ class Database:
         """Fold the write-ahead log into the file and let go of it."""
         with self._lock:
             self._connection.close()
+
+
+def _is_circumstance(error: Exception) -> bool:
+    """Whether the file may be good and only its surroundings are not: locked, no right, no room, a bad disk."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _CIRCUMSTANCES
 
 
 def _statements(text: str) -> Iterator[str]:

@@ -1,0 +1,64 @@
+"""What lies in an outbox, decoded, for tests that look at it."""
+
+from collections import Counter
+
+import msgspec
+
+from message_queue import codec
+from message_queue.contracts import contracts
+from message_queue.contracts.detections import Detections
+from message_queue.contracts.event import Event
+from message_queue.contracts.gps import Gps
+
+
+def outbox_messages(outbox):
+    """Every message in the outbox as (kind, body), checked as the server checks it, without taking it out."""
+    with outbox.database.reading() as sql:
+        rows = sql.execute("SELECT seq, kind, body, encoding FROM outbox ORDER BY seq").fetchall()
+    return [(kind, decoded(kind, raw, encoding)) for _, kind, raw, encoding in rows]
+
+
+def decoded(kind, raw, encoding):
+    properties = {
+        "type": kind,
+        "content_type": contracts()[kind].content_type,
+        "content_encoding": encoding,
+        "headers": {"v": 1, "stream": "test", "seq": 1},
+    }
+    return codec.decode(properties, kind, "SG-TEST", raw).body
+
+
+def line_numbers(body):
+    """The line number of each row of a message."""
+    if isinstance(body, Event):
+        return [event.line for event in body.events]
+    if len(body.line) == 1:
+        return list(range(body.line[0], body.line[0] + len(body.t)))
+    return list(body.line)
+
+
+def rows_counted(messages):
+    """How many of each: p, n, T, G and events by name."""
+    count = Counter()
+    for _, body in messages:
+        if isinstance(body, Detections):
+            if body.what == "tag":
+                count["T"] += len(body.t)
+            else:
+                unused = sum(not used for used in body.used)
+                count["n"] += unused
+                count["p"] += len(body.t) - unused
+        elif isinstance(body, Gps):
+            count["G"] += len(body.t)
+        elif isinstance(body, Event):
+            count.update(event.name for event in body.events)
+    return +count
+
+
+def moments(body, digits):
+    """The moments of a message's rows as text with so many digits."""
+    return [f"{round(body.bt + t, 4):.{digits}f}" for t in body.t]
+
+
+def plain(body):
+    return msgspec.to_builtins(body)
