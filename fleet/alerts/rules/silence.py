@@ -22,6 +22,7 @@ def find(moment: datetime) -> list[Finding]:
 
     Not only those that became silent just now: one whose maintenance or sleep has ended is told of as well.
     """
+    _lock_overdue(moment)
     contact_sweep_late(moment)
     contact_sweep_silent(moment)
     is_open = Incident.objects.filter(station=OuterRef("station"), rule=NAME, closed_at=None)
@@ -64,6 +65,15 @@ def closing(incident: Incident, moment: datetime) -> str:
         "moment": moment_words(moment, moment),
         "duration": duration_words((moment - incident.began_at).total_seconds()),
     }
+
+
+def _lock_overdue(moment: datetime) -> None:
+    """Lock the rows that will move in the order in which ingest locks its own, so that neither ends the other."""
+    overdue = Q(state=StationContact.State.ON_TIME, late_after__lt=moment) | Q(
+        state__in=[StationContact.State.ON_TIME, StationContact.State.LATE], silent_after__lt=moment
+    )
+    rows = StationContact.objects.select_for_update().filter(overdue).order_by("station_id")
+    list(rows.values_list("station_id", flat=True))
 
 
 def _is_watched(moment: datetime, prefix: str) -> Q:
