@@ -28,4 +28,5 @@ class EnrolmentSerialThrottle(SimpleRateThrottle):
         serial = data.get("serial") if isinstance(data, dict) else None
         if not isinstance(serial, str) or not 0 < len(serial) <= _SERIAL_MOST:
             return None
-        return f"throttle:enrolment:serial:{serial.encode(errors="surrogatepass").hex()}"
+        name = serial.encode(errors="surrogatepass").hex()
+        return f"throttle:enrolment:serial:{name}"
