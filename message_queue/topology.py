@@ -72,6 +72,13 @@ EXCHANGES = (
 QUEUES = (*(Queue(name) for name in INBOUND_QUEUES), Queue(DEAD_QUEUE))
 
 
+#: Celery's exchange and queues in vhost `jobs`, there before any worker starts.
+JOBS = "jobs"
+TASK_QUEUE = "tasks"
+INGEST_CONTROL_QUEUE = "ingest.control"
+JOB_QUEUES = (TASK_QUEUE, INGEST_CONTROL_QUEUE)
+
+
 def bindings() -> tuple[Binding, ...]:
     """Every kind to the queue of its lane; what has no kind to bulk; dead letters to their queue."""
     by_kind = (Binding(INBOUND, c.lane.value, "queue", c.kind) for c in contracts.contracts().values())
@@ -134,27 +141,18 @@ def definitions(
             for name, policy in POLICIES.items()
         ],
         "exchanges": [
-            {
-                "vhost": fleet_vhost,
-                "name": exchange.name,
-                "type": exchange.type,
-                "durable": True,
-                "auto_delete": False,
-                "internal": exchange.internal,
-                "arguments": dict(exchange.arguments),
-            }
+            _durable(
+                fleet_vhost,
+                exchange.name,
+                type=exchange.type,
+                internal=exchange.internal,
+                arguments=dict(exchange.arguments),
+            )
             for exchange in EXCHANGES
-        ],
-        "queues": [
-            {
-                "vhost": fleet_vhost,
-                "name": queue.name,
-                "durable": True,
-                "auto_delete": False,
-                "arguments": {"x-queue-type": queue.type},
-            }
-            for queue in QUEUES
-        ],
+        ]
+        + [_durable(jobs_vhost, JOBS, type="topic", internal=False, arguments={})],
+        "queues": [_durable(fleet_vhost, queue.name, arguments={"x-queue-type": queue.type}) for queue in QUEUES]
+        + [_durable(jobs_vhost, name, arguments={"x-queue-type": "quorum"}) for name in JOB_QUEUES],
         "bindings": [
             {
                 "vhost": fleet_vhost,
@@ -165,8 +163,23 @@ def definitions(
                 "arguments": {},
             }
             for binding in bindings()
+        ]
+        + [
+            {
+                "vhost": jobs_vhost,
+                "source": JOBS,
+                "destination": name,
+                "destination_type": "queue",
+                "routing_key": name,
+                "arguments": {},
+            }
+            for name in JOB_QUEUES
         ],
     }
+
+
+def _durable(vhost: str, name: str, **more: Any) -> dict[str, Any]:
+    return {"vhost": vhost, "name": name, "durable": True, "auto_delete": False, **more}
 
 
 def _permissions(users: Mapping[str, str], fleet_vhost: str, jobs_vhost: str) -> list[dict[str, str]]:

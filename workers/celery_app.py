@@ -6,12 +6,20 @@ import django
 from celery import Celery
 from celery.signals import setup_logging
 from django.conf import settings
+from kombu import Exchange, Queue
+
+from message_queue.topology import JOB_QUEUES, JOBS, TASK_QUEUE
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "web.settings")
 django.setup(set_prefix=False)
 
-TASK_QUEUE = "tasks"
-INGEST_CONTROL_QUEUE = "ingest.control"
+#: A topic exchange, as delayed delivery works through no other.
+_JOBS = Exchange(JOBS, type="topic")
+
+
+def _queue(name: str) -> Queue:
+    return Queue(name, _JOBS, routing_key=name, queue_arguments={"x-queue-type": "quorum"})
+
 
 app = Celery("roost")
 app.conf.update(
@@ -21,11 +29,11 @@ app.conf.update(
     broker_connection_max_retries=None,
     broker_connection_retry_on_startup=True,
     broker_transport_options={"confirm_publish": True, "read_timeout": 10, "write_timeout": 10},
+    task_queues=[_queue(name) for name in JOB_QUEUES],
+    task_create_missing_queues=False,
     task_default_queue=TASK_QUEUE,
-    task_default_queue_type="quorum",
-    task_default_exchange="jobs",
-    # Delayed delivery works only through a topic exchange.
-    task_default_exchange_type="topic",
+    task_default_exchange=_JOBS.name,
+    task_default_exchange_type=_JOBS.type,
     task_default_routing_key=TASK_QUEUE,
     task_acks_late=True,
     task_reject_on_worker_lost=True,

@@ -22,15 +22,15 @@ NOT_NEWEST = Suspicion.EPOCH | Suspicion.FUTURE
 class Batch:
     """Rows and facts of the messages taken together, in order of arrival. Handlers add; the pipeline writes."""
 
-    def __init__(self, moment: datetime) -> None:
+    def __init__(self, moment: datetime, *, is_staged: bool = False) -> None:
         self.moment = moment
         #: Server's clock in seconds since 1970, and as PostgreSQL's microseconds.
         self.received_at = moment.timestamp()
         self.received = pg_time(self.received_at)
-        self.readings = Sink(READINGS)
-        self.detections = Sink(DETECTIONS)
-        self.positions = Sink(POSITIONS)
-        self.events = Sink(EVENTS)
+        self.readings = Sink(READINGS, is_staged=is_staged)
+        self.detections = Sink(DETECTIONS, is_staged=is_staged)
+        self.positions = Sink(POSITIONS, is_staged=is_staged)
+        self.events = Sink(EVENTS, is_staged=is_staged)
         #: Newest believable value by series id: (time as `pg_time`, value).
         self.newest: dict[int, tuple[int, float]] = {}
         #: Detections by (station id, start of hour as `pg_time`, port, kind).

@@ -4,9 +4,10 @@ from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
-from django.db import connection
+import psycopg
 
-from fleet.ingest.batch import Batch, moment_of
+from fleet.ingest.batch import AHEAD_S, Batch, moment_of
+from fleet.ingest.database import cursor
 from fleet.stations.contact import UNKNOWN_INTERVAL_S, deadlines_after, interval_learned
 
 
@@ -20,30 +21,28 @@ class ContactRow(NamedTuple):
     learned_s: float | None
 
 
-def contacts_lock(station_ids: set[int]) -> dict[int, ContactRow]:
-    """Lock the contact rows of these stations in the order of their ids, made when missing."""
-    rows = _locked(station_ids)
-    if len(rows) < len(station_ids):
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "INSERT INTO stations_stationcontact (station_id, state, health, hello) "
-                "SELECT s.id, 'never_seen', '{}', '{}' FROM stations_station s WHERE s.id = ANY(%s) "
-                "ON CONFLICT DO NOTHING",
-                [sorted(station_ids - rows.keys())],
-            )
-        rows = _locked(station_ids)
-    return rows
+def contacts_lock(station_ids: list[int]) -> psycopg.Cursor:
+    """Ask for the contact rows of these stations, locked in the order of their ids; see `contacts_read`."""
+    return cursor().execute(
+        "SELECT c.station_id, c.state, c.last_contact_at, c.announced_interval_s, s.operator_interval_s, "
+        "c.learned_interval_s FROM stations_stationcontact c JOIN stations_station s ON s.id = c.station_id "
+        "WHERE c.station_id = ANY(%s) ORDER BY c.station_id FOR UPDATE OF c",
+        [station_ids],
+    )
 
 
-def _locked(station_ids: set[int]) -> dict[int, ContactRow]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT c.station_id, c.state, c.last_contact_at, c.announced_interval_s, s.operator_interval_s, "
-            "c.learned_interval_s FROM stations_stationcontact c JOIN stations_station s ON s.id = c.station_id "
-            "WHERE c.station_id = ANY(%s) ORDER BY c.station_id FOR UPDATE OF c",
-            [sorted(station_ids)],
-        )
-        return {row[0]: ContactRow(*row[1:]) for row in cursor.fetchall()}
+def contacts_read(asked: psycopg.Cursor, station_ids: list[int]) -> dict[int, ContactRow]:
+    """The locked rows by station id; those that were missing are made."""
+    rows = {row[0]: ContactRow(*row[1:]) for row in asked.fetchall()}
+    if len(rows) == len(station_ids):
+        return rows
+    cursor().execute(
+        "INSERT INTO stations_stationcontact (station_id, state, health, hello) "
+        "SELECT s.id, 'never_seen', '{}', '{}' FROM stations_station s WHERE s.id = ANY(%s) ORDER BY s.id "
+        "ON CONFLICT DO NOTHING",
+        [station_ids],
+    )
+    return {row[0]: ContactRow(*row[1:]) for row in contacts_lock(station_ids).fetchall()}
 
 
 def contacts_write(rows: dict[int, ContactRow], batch: Batch) -> list[int]:
@@ -58,43 +57,42 @@ def contacts_write(rows: dict[int, ContactRow], batch: Batch) -> list[int]:
         announced.append(said)
         late.append(deadlines.late_after)
         silent.append(deadlines.silent_after)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE stations_stationcontact c SET state = 'on_time', last_contact_at = %s, "
-            "first_contact_at = coalesce(c.first_contact_at, %s), learned_interval_s = n.learned, "
-            "announced_interval_s = n.announced, late_after = n.late, silent_after = n.silent "
-            "FROM unnest(%s::bigint[], %s::float8[], %s::float8[], %s::timestamptz[], %s::timestamptz[]) "
-            "AS n(id, learned, announced, late, silent) WHERE c.station_id = n.id",
-            [batch.moment, batch.moment, list(rows), learned, announced, late, silent],
-        )
+    cursor().execute(
+        "UPDATE stations_stationcontact c SET state = 'on_time', last_contact_at = %s, "
+        "first_contact_at = coalesce(c.first_contact_at, %s), learned_interval_s = n.learned, "
+        "announced_interval_s = n.announced, late_after = n.late, silent_after = n.silent "
+        "FROM unnest(%s::bigint[], %s::float8[], %s::float8[], %s::timestamptz[], %s::timestamptz[]) "
+        "AS n(id, learned, announced, late, silent) WHERE c.station_id = n.id",
+        [batch.moment, batch.moment, list(rows), learned, announced, late, silent],
+    )
     _said_of_themselves(batch)
     return [station_id for station_id, row in rows.items() if row.state == "silent"]
 
 
 def _said_of_themselves(batch: Batch) -> None:
     """Health moves only forward by the station's clock; a hello is taken as it comes."""
-    with connection.cursor() as cursor:
-        for station_id, health in batch.health.items():
-            occurred_at = moment_of(health.at)
-            cursor.execute(
-                "UPDATE stations_stationcontact SET health = %s, health_occurred_at = %s, health_received_at = %s, "
-                "clock_offset_s = %s, backlog_messages = %s, backlog_bytes = %s WHERE station_id = %s "
-                "AND (health_occurred_at IS NULL OR health_occurred_at <= %s OR health_occurred_at > %s)",
-                [
-                    msgspec.json.encode(health).decode(),
-                    occurred_at,
-                    batch.moment,
-                    health.at - batch.received_at,
-                    health.backlog.messages if health.backlog else None,
-                    health.backlog.bytes if health.backlog else None,
-                    station_id,
-                    occurred_at,
-                    # A health message from the future must not shut out all that come after it.
-                    moment_of(batch.received_at + 300.0),
-                ],
-            )
-        for station_id, hello in batch.hello.items():
-            cursor.execute(
-                "UPDATE stations_stationcontact SET hello = %s, hello_received_at = %s WHERE station_id = %s",
-                [msgspec.json.encode(hello).decode(), batch.moment, station_id],
-            )
+    # A health message from the future must not shut out all that come after it.
+    future = moment_of(batch.received_at + AHEAD_S)
+    for station_id, health in batch.health.items():
+        occurred_at = moment_of(health.at)
+        cursor().execute(
+            "UPDATE stations_stationcontact SET health = %s, health_occurred_at = %s, health_received_at = %s, "
+            "clock_offset_s = %s, backlog_messages = %s, backlog_bytes = %s WHERE station_id = %s "
+            "AND (health_occurred_at IS NULL OR health_occurred_at <= %s OR health_occurred_at > %s)",
+            [
+                msgspec.json.encode(health).decode(),
+                occurred_at,
+                batch.moment,
+                health.at - batch.received_at,
+                health.backlog.messages if health.backlog else None,
+                health.backlog.bytes if health.backlog else None,
+                station_id,
+                occurred_at,
+                future,
+            ],
+        )
+    for station_id, hello in batch.hello.items():
+        cursor().execute(
+            "UPDATE stations_stationcontact SET hello = %s, hello_received_at = %s WHERE station_id = %s",
+            [msgspec.json.encode(hello).decode(), batch.moment, station_id],
+        )

@@ -1,8 +1,7 @@
 """What follows from a batch's rows: newest values, counts per hour, lines per file."""
 
-from django.db import connection
-
 from fleet.ingest.batch import Batch
+from fleet.ingest.database import cursor
 from fleet.ingest.tables import DETECTIONS
 
 _HOURS_SQL = (
@@ -19,36 +18,34 @@ def newest_write(batch: Batch) -> None:
         return
     ids = sorted(batch.newest)
     moment = _MOMENT.format("n.at")
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"UPDATE telemetry_series s SET last_at = {moment}, last_value = n.value, last_received_at = %s "  # noqa: S608 - constants
-            "FROM unnest(%s::bigint[], %s::bigint[], %s::float8[]) AS n(id, at, value) "
-            f"WHERE s.id = n.id AND (s.last_at IS NULL OR s.last_at <= {moment})",
-            [batch.moment, ids, [batch.newest[i][0] for i in ids], [batch.newest[i][1] for i in ids]],
-        )
+    cursor().execute(
+        f"UPDATE telemetry_series s SET last_at = {moment}, last_value = n.value, last_received_at = %s "  # noqa: S608 - constants
+        "FROM unnest(%s::bigint[], %s::bigint[], %s::float8[]) AS n(id, at, value) "
+        f"WHERE s.id = n.id AND (s.last_at IS NULL OR s.last_at <= {moment})",
+        [batch.moment, ids, [batch.newest[i][0] for i in ids], [batch.newest[i][1] for i in ids]],
+    )
 
 
-def hours_write(batch: Batch, *, all_new: bool) -> None:
-    """Counts per hour, port and kind: from the batch when all its rows were new, else from what was inserted."""
+def hours_write(batch: Batch) -> None:
+    """Counts per hour, port and kind: from the batch, or from what the staged way inserted."""
     if not batch.hours:
         return
-    with connection.cursor() as cursor:
-        if not all_new:
-            rows = (
-                "SELECT station_id, date_trunc('hour', occurred_at, 'UTC'), port, kind, count(*) "  # noqa: S608 - names of our own tables
-                f"FROM {DETECTIONS.stage}_new GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"
-            )
-            cursor.execute(_HOURS_SQL.format(rows=rows))
-            return
-        keys = sorted(batch.hours)
-        moment = _MOMENT.format("n.hour")
+    if batch.detections.is_staged:
         rows = (
-            f"SELECT n.station_id, {moment}, n.port, n.kind, n.count FROM "  # noqa: S608 - constants
-            "unnest(%s::bigint[], %s::bigint[], %s::int[], %s::int[], %s::bigint[]) "
-            "AS n(station_id, hour, port, kind, count)"
+            "SELECT station_id, date_trunc('hour', occurred_at, 'UTC'), port, kind, count(*) "  # noqa: S608 - names of our own tables
+            f"FROM {DETECTIONS.stage}_new GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"
         )
-        columns = [[key[i] for key in keys] for i in range(4)]
-        cursor.execute(_HOURS_SQL.format(rows=rows), [*columns, [batch.hours[key] for key in keys]])
+        cursor().execute(_HOURS_SQL.format(rows=rows))
+        return
+    keys = sorted(batch.hours)
+    moment = _MOMENT.format("n.hour")
+    rows = (
+        f"SELECT n.station_id, {moment}, n.port, n.kind, n.count FROM "  # noqa: S608 - constants
+        "unnest(%s::bigint[], %s::bigint[], %s::int[], %s::int[], %s::bigint[]) "
+        "AS n(station_id, hour, port, kind, count)"
+    )
+    columns = [[key[i] for key in keys] for i in range(4)]
+    cursor().execute(_HOURS_SQL.format(rows=rows), [*columns, [batch.hours[key] for key in keys]])
 
 
 def files_write(batch: Batch) -> None:
@@ -56,12 +53,11 @@ def files_write(batch: Batch) -> None:
     if not batch.files:
         return
     keys = sorted(batch.files)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO files_stationfile (station_id, name, rows, first_received_at, last_received_at) "
-            "SELECT n.station_id, n.name, n.rows, %s, %s "
-            "FROM unnest(%s::bigint[], %s::text[], %s::bigint[]) AS n(station_id, name, rows) "
-            "ON CONFLICT (station_id, name) DO UPDATE SET rows = files_stationfile.rows + excluded.rows, "
-            "last_received_at = excluded.last_received_at",
-            [batch.moment, batch.moment, [k[0] for k in keys], [k[1] for k in keys], [batch.files[k] for k in keys]],
-        )
+    cursor().execute(
+        "INSERT INTO files_stationfile (station_id, name, rows, first_received_at, last_received_at) "
+        "SELECT n.station_id, n.name, n.rows, %s, %s "
+        "FROM unnest(%s::bigint[], %s::text[], %s::bigint[]) AS n(station_id, name, rows) "
+        "ON CONFLICT (station_id, name) DO UPDATE SET rows = files_stationfile.rows + excluded.rows, "
+        "last_received_at = excluded.last_received_at",
+        [batch.moment, batch.moment, [k[0] for k in keys], [k[1] for k in keys], [batch.files[k] for k in keys]],
+    )

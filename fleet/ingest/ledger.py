@@ -7,8 +7,9 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from datetime import datetime
 
-from django.db import connection
+import psycopg
 
+from fleet.ingest.database import cursor
 from fleet.ingest.delivery import Arrival
 
 
@@ -67,36 +68,37 @@ class StreamState:
 Key = tuple[int, str]
 
 
-def streams_lock(keys: set[Key], moment: datetime) -> dict[Key, StreamState]:
-    """Lock the rows of these (station id, stream), made when new, and read what they hold."""
-    found = _locked(keys)
-    if len(found) < len(keys):
-        missing = sorted(keys - found.keys())
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "INSERT INTO telemetry_streamledger "
-                "(station_id, stream, received, messages, repeats, first_at, last_at) "
-                "SELECT k.station_id, k.stream, '{}'::int8multirange, 0, 0, %s, %s "
-                "FROM unnest(%s::bigint[], %s::text[]) AS k(station_id, stream) ON CONFLICT DO NOTHING",
-                [moment, moment, [k[0] for k in missing], [k[1] for k in missing]],
-            )
-        found = _locked(keys)
-    return found
+def streams_lock(keys: list[Key]) -> psycopg.Cursor:
+    """Ask for the rows of these (station id, stream), locked in the order of their ids; see `streams_read`."""
+    return cursor().execute(
+        "SELECT l.id, l.station_id, l.stream, l.received FROM telemetry_streamledger l "
+        "JOIN unnest(%s::bigint[], %s::text[]) AS k(station_id, stream) "
+        "ON k.station_id = l.station_id AND k.stream = l.stream ORDER BY l.id FOR UPDATE OF l",
+        [[k[0] for k in keys], [k[1] for k in keys]],
+    )
 
 
-def _locked(keys: set[Key]) -> dict[Key, StreamState]:
-    ordered = list(keys)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT l.id, l.station_id, l.stream, l.received FROM telemetry_streamledger l "
-            "JOIN unnest(%s::bigint[], %s::text[]) AS k(station_id, stream) "
-            "ON k.station_id = l.station_id AND k.stream = l.stream ORDER BY l.id FOR UPDATE OF l",
-            [[k[0] for k in ordered], [k[1] for k in ordered]],
-        )
-        return {
-            (station_id, stream): StreamState(row_id, ((r.lower, r.upper) for r in received))
-            for row_id, station_id, stream, received in cursor.fetchall()
-        }
+def streams_read(asked: psycopg.Cursor, keys: list[Key], moment: datetime) -> dict[Key, StreamState]:
+    """The locked streams and what they hold; those that were missing are made."""
+    found = _states(asked)
+    if len(found) == len(keys):
+        return found
+    missing = [key for key in keys if key not in found]
+    cursor().execute(
+        "INSERT INTO telemetry_streamledger "
+        "(station_id, stream, received, messages, repeats, first_at, last_at) "
+        "SELECT k.station_id, k.stream, '{}'::int8multirange, 0, 0, %s, %s "
+        "FROM unnest(%s::bigint[], %s::text[]) AS k(station_id, stream) ON CONFLICT DO NOTHING",
+        [moment, moment, [k[0] for k in missing], [k[1] for k in missing]],
+    )
+    return _states(streams_lock(keys))
+
+
+def _states(asked: psycopg.Cursor) -> dict[Key, StreamState]:
+    return {
+        (station_id, stream): StreamState(row_id, ((r.lower, r.upper) for r in received))
+        for row_id, station_id, stream, received in asked.fetchall()
+    }
 
 
 def key_of(arrival: Arrival) -> Key | None:
@@ -110,23 +112,22 @@ def streams_write(states: Iterable[StreamState], moment: datetime) -> None:
     rows = sorted(states, key=lambda s: s.id)
     if not rows:
         return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE telemetry_streamledger l SET received = l.received + n.fresh::int8multirange, "
-            "oldest_seq = greatest(l.oldest_seq, n.oldest), next_seq = greatest(l.next_seq, n.next), "
-            "messages = l.messages + n.taken, repeats = l.repeats + n.repeats, last_at = %s "
-            "FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[]) "
-            "AS n(id, fresh, oldest, next, taken, repeats) WHERE l.id = n.id",
-            [
-                moment,
-                [s.id for s in rows],
-                [s.fresh_ranges() for s in rows],
-                [s.oldest_seq for s in rows],
-                [s.next_seq for s in rows],
-                [s.taken for s in rows],
-                [s.repeats for s in rows],
-            ],
-        )
+    cursor().execute(
+        "UPDATE telemetry_streamledger l SET received = l.received + n.fresh::int8multirange, "
+        "oldest_seq = greatest(l.oldest_seq, n.oldest), next_seq = greatest(l.next_seq, n.next), "
+        "messages = l.messages + n.taken, repeats = l.repeats + n.repeats, last_at = %s "
+        "FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[]) "
+        "AS n(id, fresh, oldest, next, taken, repeats) WHERE l.id = n.id",
+        [
+            moment,
+            [s.id for s in rows],
+            [s.fresh_ranges() for s in rows],
+            [s.oldest_seq for s in rows],
+            [s.next_seq for s in rows],
+            [s.taken for s in rows],
+            [s.repeats for s in rows],
+        ],
+    )
 
 
 def unsequenced_write(counts: dict[int, int], moment: datetime) -> None:
@@ -134,11 +135,10 @@ def unsequenced_write(counts: dict[int, int], moment: datetime) -> None:
     if not counts:
         return
     ordered = sorted(counts)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO telemetry_unsequencedcount (station_id, messages, last_at) "
-            "SELECT k.station_id, k.n, %s FROM unnest(%s::bigint[], %s::bigint[]) AS k(station_id, n) "
-            "ON CONFLICT (station_id) DO UPDATE SET messages = telemetry_unsequencedcount.messages + excluded.messages, "
-            "last_at = excluded.last_at",
-            [moment, ordered, [counts[station_id] for station_id in ordered]],
-        )
+    cursor().execute(
+        "INSERT INTO telemetry_unsequencedcount (station_id, messages, last_at) "
+        "SELECT k.station_id, k.n, %s FROM unnest(%s::bigint[], %s::bigint[]) AS k(station_id, n) "
+        "ON CONFLICT (station_id) DO UPDATE SET messages = telemetry_unsequencedcount.messages + excluded.messages, "
+        "last_at = excluded.last_at",
+        [moment, ordered, [counts[station_id] for station_id in ordered]],
+    )

@@ -14,18 +14,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import psycopg
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 
 from fleet.alerts.services import station_heard_again
 from fleet.commands.services import command_report
 from fleet.core import clock
+from fleet.ingest import database
 from fleet.ingest.batch import Batch
 from fleet.ingest.book import StationBook
-from fleet.ingest.contact import contacts_lock, contacts_write
+from fleet.ingest.contact import ContactRow, contacts_lock, contacts_read, contacts_write
 from fleet.ingest.delivery import Arrival, Delivery, Refusal, StationRef
 from fleet.ingest.derived import files_write, hours_write, newest_write
 from fleet.ingest.handlers import handlers
-from fleet.ingest.ledger import Key, StreamState, key_of, streams_lock, streams_write, unsequenced_write
+from fleet.ingest.ledger import Key, StreamState, key_of, streams_lock, streams_read, streams_write, unsequenced_write
 from fleet.ingest.quarantine import quarantine_write
 from fleet.ingest.series import SeriesBook
 from message_queue.codec import decode, stream_is_valid
@@ -34,15 +35,19 @@ from message_queue.routing import serial_of_exchange
 
 _log = logging.getLogger(__name__)
 
-_AWAY = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
 #: A database that only reads now (a standby, a full disk in its operator's hands) is as good as away.
-_READ_ONLY = psycopg.errors.ReadOnlySqlTransaction
+_AWAY = (
+    *(OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError),
+    psycopg.errors.ReadOnlySqlTransaction,
+)
+#: Some row of the batch is in its table already: the batch is written again, the staged way.
+_REPEATED = psycopg.errors.UniqueViolation
 #: Waits for others that a second try settles: deadlock and serialization failure.
 _CONTENTION = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure, psycopg.errors.LockNotAvailable)
 _TRIES = 3
 
 
-class DatabaseAway(Exception):  # noqa: N818 - a refusal, not an error of ours
+class DatabaseAway(Exception):
     """PostgreSQL cannot be reached or takes no writes now. Nothing of the batch was taken."""
 
 
@@ -104,27 +109,34 @@ class Pipeline:
         self._series.forget()
 
     def _take(self, deliveries: Sequence[Delivery]) -> Outcome:
-        for attempt in range(_TRIES):
+        is_staged, tries = False, 0
+        while True:
             try:
                 with transaction.atomic():
-                    outcome = self._write(deliveries, clock.now())
-            except _AWAY as error:
-                self._series.drop()
-                if attempt + 1 < _TRIES and isinstance(error.__cause__ or error, _CONTENTION):
-                    continue
-                raise
+                    outcome = self._write(deliveries, clock.now(), is_staged=is_staged)
             except Exception as error:
-                self.forget()
-                if isinstance(error, _READ_ONLY) or isinstance(error.__cause__, _READ_ONLY):
-                    raise OperationalError(str(error)) from error
-                if len(deliveries) > 1:
-                    return self._halve(deliveries)
-                _log.exception("One message was refused by the database or its handler and goes to quarantine")
-                return self._set_aside(deliveries[0], error)
+                self._series.drop()
+                cause = error.__cause__ if isinstance(error, DatabaseError) else error
+                if isinstance(cause, _REPEATED) and not is_staged:
+                    is_staged = True
+                    continue
+                tries += 1
+                if isinstance(cause, _CONTENTION) and tries < _TRIES:
+                    continue
+                if isinstance(error, _AWAY) or isinstance(cause, _AWAY):
+                    raise
+                return self._look_closer(deliveries, error)
             else:
                 self._series.keep()
                 return outcome
-        raise AssertionError("unreachable: the last try returns or raises")
+
+    def _look_closer(self, deliveries: Sequence[Delivery], error: Exception) -> Outcome:
+        """Something in this batch cannot be written: halve it, or set the one message aside."""
+        self.forget()
+        if len(deliveries) > 1:
+            return self._halve(deliveries)
+        _log.error("One message was refused by the database or its handler and goes to quarantine", exc_info=error)
+        return self._set_aside(deliveries[0], error)
 
     def _halve(self, deliveries: Sequence[Delivery]) -> Outcome:
         middle = len(deliveries) // 2
@@ -140,8 +152,7 @@ class Pipeline:
             arrivals, refusals = self._read([delivery])
             station = arrivals[0].station if arrivals else refusals[0].station if refusals else None
             if arrivals and (key := key_of(arrivals[0])) is not None:
-                contacts_lock({arrivals[0].station.id})
-                streams = streams_lock({key}, moment)
+                streams = streams_read(streams_lock([key]), [key], moment)
                 if not _take_number(arrivals[0], streams):
                     streams_write(streams.values(), moment)
                     return Outcome(repeats=1)
@@ -169,28 +180,30 @@ class Pipeline:
                 arrivals.append(Arrival(delivery, station, message))
         return arrivals, refusals
 
-    def _write(self, deliveries: Sequence[Delivery], moment: datetime) -> Outcome:
+    def _write(self, deliveries: Sequence[Delivery], moment: datetime, *, is_staged: bool) -> Outcome:
         arrivals, refusals = self._read(deliveries)
         heard: dict[int, StationRef] = {a.station.id: a.station for a in arrivals}
         heard |= {r.station.id: r.station for r in refusals if r.station is not None}
-        contacts = contacts_lock(set(heard))
-        refused_keys = {key for r in refusals if (key := _key_of_refusal(r)) is not None}
-        keys = {key for a in arrivals if (key := key_of(a)) is not None} | {k[0] for k in refused_keys}
-        streams = streams_lock(keys, moment) if keys else {}
-        batch = Batch(moment)
+        refused = {key[0] for r in refusals if (key := _key_of_refusal(r)) is not None}
+        keys = list({key for a in arrivals if (key := key_of(a)) is not None} | refused)
+        contacts, streams = _lock(sorted(heard), keys, moment)
+        batch = Batch(moment, is_staged=is_staged)
         outcome = Outcome()
         unsequenced = self._handle(arrivals, streams, batch, refusals, outcome)
         kept = [r for r in refusals if _is_first(r, streams)]
         outcome.repeats += len(refusals) - len(kept)
-        all_new = {sink.table: sink.write() for sink in batch.sinks() if sink.rows}
-        newest_write(batch)
-        hours_write(batch, all_new=all_new.get(batch.detections.table, True))
-        files_write(batch)
-        streams_write(streams.values(), moment)
-        unsequenced_write(unsequenced, moment)
+        for sink in batch.sinks():
+            if sink.rows:
+                sink.write()
+        with database.pipeline():
+            newest_write(batch)
+            hours_write(batch)
+            files_write(batch)
+            streams_write(streams.values(), moment)
+            unsequenced_write(unsequenced, moment)
+            silent_before = contacts_write(contacts, batch)
         for station, status in batch.command_statuses:
             command_report(station_id=station.id, status=status, moment=moment)
-        silent_before = contacts_write(contacts, batch) if contacts else []
         if silent_before:
             station_heard_again(station_ids=silent_before, moment=moment)
         outcome.quarantined = quarantine_write(kept, moment) if kept else 0
@@ -226,6 +239,17 @@ class Pipeline:
             else:
                 outcome.stored += 1
         return unsequenced
+
+
+def _lock(
+    station_ids: list[int], keys: list[Key], moment: datetime
+) -> tuple[dict[int, ContactRow], dict[Key, StreamState]]:
+    """Lock contacts, then streams, each in the order of ids: no two workers wait for each other in a circle."""
+    if not station_ids:
+        return {}, {}
+    with database.pipeline():
+        asked = contacts_lock(station_ids), streams_lock(keys)
+    return contacts_read(asked[0], station_ids), streams_read(asked[1], keys, moment)
 
 
 def _take_number(arrival: Arrival, streams: dict[Key, StreamState]) -> bool:

@@ -7,8 +7,7 @@ field's length and bytes; a timestamp is microseconds since 2000-01-01 UTC.
 from dataclasses import dataclass, field
 from struct import Struct
 
-from django.db import connection, transaction
-from psycopg.errors import UniqueViolation
+from fleet.ingest.database import cursor
 
 #: 2000-01-01 UTC in seconds since 1970.
 PG_EPOCH_S = 946_684_800
@@ -126,32 +125,27 @@ class Sink:
     rows: list[bytes] = field(default_factory=list)
     is_staged: bool = False
 
-    def write(self) -> bool:
-        """Write the rows. True: all were new and went straight in; False: the staged way dropped repeats.
+    def write(self) -> None:
+        """Write the rows: straight into the table, where a repeat is a `UniqueViolation`, or the staged way.
 
-        The staged way leaves what it inserted in a temporary table `<stage>_new` until the commit.
+        The staged way drops repeats and leaves what it inserted in `<stage>_new` until the commit.
         """
         payload = _HEADER + b"".join(self.rows) + _TRAILER
-        if not self.is_staged:
-            try:
-                with transaction.atomic(), connection.cursor() as cursor, cursor.copy(self.table.copy_sql) as copy:
-                    copy.write(payload)
-            except UniqueViolation:
-                pass
-            else:
-                return True
-        self._write_staged(payload)
-        return False
+        if self.is_staged:
+            self._write_staged(payload)
+            return
+        with cursor().copy(self.table.copy_sql) as copy:
+            copy.write(payload)
 
     def _write_staged(self, payload: bytes) -> None:
         table, stage, columns = self.table.name, self.table.stage, ", ".join(self.table.columns)
-        with connection.cursor() as cursor:
-            cursor.execute(f"CREATE TEMP TABLE IF NOT EXISTS {stage} (LIKE {table}) ON COMMIT DELETE ROWS")
-            cursor.execute(f"CREATE TEMP TABLE IF NOT EXISTS {stage}_new (LIKE {table}) ON COMMIT DELETE ROWS")
-            cursor.execute(f"TRUNCATE {stage}, {stage}_new")
-            with cursor.copy(f"COPY {stage} ({columns}) FROM STDIN (FORMAT BINARY)") as copy:
-                copy.write(payload)
-            cursor.execute(
-                f"WITH new AS (INSERT INTO {table} ({columns}) SELECT {columns} FROM {stage} "  # noqa: S608 - names of our own tables
-                f"ON CONFLICT DO NOTHING RETURNING {columns}) INSERT INTO {stage}_new ({columns}) SELECT {columns} FROM new"
-            )
+        act = cursor()
+        act.execute(f"CREATE TEMP TABLE IF NOT EXISTS {stage} (LIKE {table}) ON COMMIT DELETE ROWS")
+        act.execute(f"CREATE TEMP TABLE IF NOT EXISTS {stage}_new (LIKE {table}) ON COMMIT DELETE ROWS")
+        act.execute(f"TRUNCATE {stage}, {stage}_new")
+        with act.copy(f"COPY {stage} ({columns}) FROM STDIN (FORMAT BINARY)") as copy:
+            copy.write(payload)
+        act.execute(
+            f"WITH new AS (INSERT INTO {table} ({columns}) SELECT {columns} FROM {stage} "  # noqa: S608 - names of our own tables
+            f"ON CONFLICT DO NOTHING RETURNING {columns}) INSERT INTO {stage}_new ({columns}) SELECT {columns} FROM new"
+        )

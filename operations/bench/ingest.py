@@ -108,19 +108,19 @@ def _baseline(instance: Instance, name: str, count: int) -> float:
 def _roost(instance: Instance, readings: int, count: int) -> float:
     """Messages per second that the real worker commits, from its first committed batch to its last."""
     stream = _fill(instance, readings, count, "roost")
-    worker = subprocess.Popen(
-        [sys.executable, *WORKER, "-P", "solo", "-n", "ingest-bench@roost", "-Q", "ingest.control"],
-        cwd=REPOSITORY,
-        env=process_environment(instance, extra={"ROOST_INGEST": "1", "ROOST_LOG_LEVEL": "WARNING"}),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    with (instance.paths.logs / "bench-ingest.log").open("ab") as log:
+        worker = subprocess.Popen(
+            [sys.executable, *WORKER, "-P", "solo", "-n", "ingest-bench@roost", "-Q", "ingest.control"],
+            cwd=REPOSITORY,
+            env=process_environment(instance, extra={"ROOST_INGEST": "1", "ROOST_LOG_LEVEL": "WARNING"}),
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
     try:
         return _committed_rate(instance, stream, count)
     finally:
         worker.terminate()
         worker.wait(timeout=20)
-        depth_await(instance, 0)
 
 
 def _committed_rate(instance: Instance, stream: str, count: int) -> float:
@@ -134,6 +134,8 @@ def _committed_rate(instance: Instance, stream: str, count: int) -> float:
             if done and not began:
                 began, first = time.monotonic(), done
             if done >= count:
-                return (done - first) / (time.monotonic() - began)
+                rate = (done - first) / (time.monotonic() - began)
+                depth_await(instance, 0)
+                return rate
             time.sleep(0.005)
     raise RuntimeError(f"The worker took {done} of {count} messages in five minutes; see its log.")

@@ -53,8 +53,18 @@ def queue_fill(instance: Instance, exchange: str, stream: str, messages: list[Be
     """Publish all messages persistently and return when they lie in the durable queue."""
     connection = connect(instance)
     channel = connection.channel()
+    confirmed = 0
+
+    def confirm(tag: int, multiple: bool) -> None:  # noqa: ARG001, FBT001 - py-amqp's signature
+        nonlocal confirmed
+        confirmed = max(confirmed, tag)
+
+    channel.confirm_select()
+    channel.events["basic_ack"].add(confirm)
     last = messages[-1].seq + 1
-    for message in messages:
+    for published, message in enumerate(messages):
+        while published - confirmed > WINDOW:
+            connection.drain_events()
         properties = {
             "type": "readings",
             "delivery_mode": 2,
@@ -65,6 +75,8 @@ def queue_fill(instance: Instance, exchange: str, stream: str, messages: list[Be
             ),
         }
         channel.basic_publish(amqp.Message(message.body, **properties), exchange=exchange, routing_key="readings")
+    while confirmed < len(messages):
+        connection.drain_events()
     connection.close()
     depth_await(instance, len(messages))
 

@@ -38,11 +38,12 @@ _log = logging.getLogger(__name__)
 #: A batch is this many messages, this many bytes, or what came within this many seconds of its first message.
 BATCH_MOST = int(os.environ.get("ROOST_INGEST_BATCH", "1000"))
 BATCH_BYTES = 16_000_000
-BATCH_WAIT_S = 0.02
+BATCH_WAIT_S = 0.05
 #: Unacknowledged messages per queue; quorum queues allow 2,000.
 PREFETCH = 2_000
 HEARTBEAT_S = 30
 BEAT_EVERY_S = 5.0
+TELL_EVERY_S = 0.1
 #: Longest wait in seconds before the broker, and before the database, is tried again.
 BROKER_WAIT_MOST_S, DATABASE_WAIT_MOST_S = 5.0, 5.0
 #: Patience in seconds of one write to the broker.
@@ -102,6 +103,9 @@ class InboundConsumer(threading.Thread):
         self._stopping = threading.Event()
         self._pipeline = Pipeline()
         self._beat_at = 0.0
+        #: What changed and was not told yet, by organization id, and when pages were last told.
+        self._untold: dict[int, set[str]] = {}
+        self._told_at = 0.0
         self._load = Load()
         self._lanes: list[Lane] = []
         self._dead: Lane | None = None
@@ -161,6 +165,7 @@ class InboundConsumer(threading.Thread):
                 self._take_batch(connection)
             if dead is not None and dead.waiting:
                 self._take_dead(connection, dead)
+            self._tell()
             self._beat(connection)
             connection.heartbeat_tick()
 
@@ -168,7 +173,7 @@ class InboundConsumer(threading.Thread):
         """Read until a batch is full, or `BATCH_WAIT_S` after its first message, or for a second without any."""
         load, sock = self._load, connection.transport.sock
         deadline = time.monotonic() + BATCH_WAIT_S if load.messages else 0.0
-        sock.settimeout(BATCH_WAIT_S if load.messages else 1.0)
+        sock.settimeout(BATCH_WAIT_S if load.messages else TELL_EVERY_S if self._untold else 1.0)
         try:
             while load.messages < BATCH_MOST and load.size < BATCH_BYTES:
                 # Without a timeout of its own this costs no more system calls than the read.
@@ -200,7 +205,8 @@ class InboundConsumer(threading.Thread):
             return
         for lane, last_tag in acknowledge:
             lane.channel.basic_ack(last_tag, multiple=True)
-        live_announce(changed=outcome.changed)
+        for organization_id, serials in outcome.changed.items():
+            self._untold.setdefault(organization_id, set()).update(serials)
 
     def _take_dead(self, connection: amqp.Connection, lane: Lane) -> None:
         last_tag, taken = lane.hand_over(BATCH_MOST)
@@ -227,6 +233,12 @@ class InboundConsumer(threading.Thread):
                     _log.info("The database is back after %s tries.", attempt)
                 return outcome
         return None
+
+    def _tell(self) -> None:
+        """Tell open pages what changed, a few times a second at the most."""
+        if self._untold and time.monotonic() - self._told_at >= TELL_EVERY_S:
+            live_announce(changed=self._untold)
+            self._untold, self._told_at = {}, time.monotonic()
 
     def _beat(self, connection: amqp.Connection) -> None:
         """Every few seconds: say that the broker delivers and the database commits."""
