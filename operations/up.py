@@ -31,6 +31,7 @@ from operations.supervisor_daemon import Supervisor, configuration_write
 DISK_NEEDED = 1_500_000_000
 HEALTHY_WITHIN_SECONDS = 120.0
 DEMO_FILE = "demo.json"
+WITHOUT_BROKER = ("site", "live", "mail")
 
 
 class Interrupted(Exception):
@@ -168,6 +169,8 @@ def start(
             preparation.database_migrate(instance)
         with display.step("Pages"):
             preparation.pages_build(instance)
+        # What needs no broker uses the second core while the broker boots.
+        supervisor.start([process for process in processes if process.name in WITHOUT_BROKER])
         with display.step("Message broker"):
             wait_until(instance.rabbitmq.check, seconds=90, what="RabbitMQ", log=paths.logs / "rabbitmq.log")
         supervisor.start(processes)
