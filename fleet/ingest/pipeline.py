@@ -184,7 +184,7 @@ class Pipeline:
         arrivals, refusals = self._read(deliveries)
         heard: dict[int, StationRef] = {a.station.id: a.station for a in arrivals}
         heard |= {r.station.id: r.station for r in refusals if r.station is not None}
-        refused = {key[0] for r in refusals if (key := _key_of_refusal(r)) is not None}
+        refused = {named[0] for r in refusals if (named := _key_of_refusal(r)) is not None}
         keys = list({key for a in arrivals if (key := key_of(a)) is not None} | refused)
         contacts, streams = _lock(sorted(heard), keys, moment)
         batch = Batch(moment, is_staged=is_staged)

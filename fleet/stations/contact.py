@@ -60,7 +60,7 @@ def contact_sweep_late(moment: datetime) -> int:
         cursor.execute(
             "UPDATE stations_stationcontact SET state = 'late' WHERE state = 'on_time' AND late_after < %s", [moment]
         )
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
 def contact_sweep_silent(moment: datetime) -> list[tuple[int, int]]:
@@ -101,4 +101,4 @@ def contacts_forgive(moment: datetime) -> int:
                 "unknown": UNKNOWN_INTERVAL_S,
             },
         )
-        return cursor.rowcount
+        return int(cursor.rowcount)

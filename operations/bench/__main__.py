@@ -48,7 +48,7 @@ def _run(name: str, bench: Callable[[Instance], list[dict[str, Any]]], *, as_jso
         instance = Instance.load(Paths(stack.paths.var))
         instance.rabbitmq.definitions_load(_definitions(instance))
         database_migrate(instance)
-        document = {"bench": name, "machine": machine_describe(instance), "runs": bench(instance)}
+        document: dict[str, Any] = {"bench": name, "machine": machine_describe(instance), "runs": bench(instance)}
     finally:
         trial_end(stack)
     if as_json:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import amqp
 import msgspec
@@ -60,7 +61,8 @@ def queue_fill(instance: Instance, exchange: str, stream: str, messages: list[Be
         confirmed = max(confirmed, tag)
 
     channel.confirm_select()
-    channel.events["basic_ack"].add(confirm)
+    events: dict[str, set[object]] = vars(channel)["events"]
+    events["basic_ack"].add(confirm)
     last = messages[-1].seq + 1
     for published, message in enumerate(messages):
         while published - confirmed > WINDOW:
@@ -86,8 +88,13 @@ def depth_await(instance: Instance, wanted: int, *, seconds: float = 60.0) -> No
     connection = connect(instance)
     channel = connection.channel()
     deadline = time.monotonic() + seconds
-    while (depth := sum(channel.queue_declare(q, passive=True).message_count for q in INBOUND_QUEUES)) != wanted:
+    while (depth := sum(_depth(channel, queue) for queue in INBOUND_QUEUES)) != wanted:
         if time.monotonic() > deadline:
             raise RuntimeError(f"The inbound queues hold {depth} messages, not {wanted}.")
         time.sleep(0.05)
     connection.close()
+
+
+def _depth(channel: amqp.Channel, queue: str) -> int:
+    declared: Any = channel.queue_declare(queue, passive=True)
+    return int(declared.message_count)

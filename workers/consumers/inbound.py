@@ -127,7 +127,7 @@ class InboundConsumer(threading.Thread):
                 self._drain(connection)
             except _AMQP_ERRORS as error:
                 if not is_away:
-                    _log.warning("The broker is away, ingest waits for it: %s", error or type(error).__name__)
+                    _log.warning("The broker is away, ingest waits for it: %s", str(error) or type(error).__name__)
                 attempt, is_away = attempt + 1, True
             except Exception:  # noqa: BLE001 - whatever it is, stations must be heard again
                 _log.exception("Ingest met an error of its own; it starts again with a new connection")
@@ -277,7 +277,7 @@ def _close(connection: amqp.Connection | None) -> None:
             connection.close()
 
 
-class InboundStep(bootsteps.StartStopStep):  # type: ignore[misc] # Celery ships no types
+class InboundStep(bootsteps.StartStopStep):
     """Runs an `InboundConsumer` for the life of the worker, where `ROOST_INGEST=1` asks for one."""
 
     def __init__(self, worker: Any, **options: Any) -> None:
@@ -288,15 +288,17 @@ class InboundStep(bootsteps.StartStopStep):  # type: ignore[misc] # Celery ships
         """Only ingest workers drain station queues."""
         return os.environ.get("ROOST_INGEST") == "1"
 
-    def start(self, worker: Any) -> None:  # noqa: ARG002 - Celery's signature
+    def start(self, parent: Any) -> None:  # noqa: ARG002 - Celery's signature
         """Begin to drain."""
         self.consumer = InboundConsumer(settings.ROOST_FLEET_BROKER_URL)
         self.consumer.start()
 
-    def stop(self, worker: Any) -> None:  # noqa: ARG002 - Celery's signature
+    def stop(self, parent: Any) -> None:  # noqa: ARG002 - Celery's signature
         """End after the batch in hand."""
         if self.consumer is not None:
             self.consumer.stop()
             self.consumer.join(timeout=8.0)
 
-    terminate = stop
+    def terminate(self, parent: Any) -> None:
+        """End as orderly as otherwise; it is quick."""
+        self.stop(parent)
