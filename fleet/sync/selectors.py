@@ -126,7 +126,7 @@ def _link_view(
     checked = _("checked %(moment)s") % {"moment": moment_words(link.checked_at, moment)}
     if link.record is None or link.record.absent_since is not None:
         sentence = _absent_sentence(adapter, gone, checked, moment)
-        others = tuple(adapter.listing(record.data) for record in gone)
+        others = tuple(adapter.listing(record.data) for record in gone[1:])
         return LinkView(adapter.name, adapter.label, False, sentence, None, others, link.checked_at)
     current = adapter.listing(link.record.data)
     others = tuple(adapter.listing(record.data) for record in listed if record.pk != link.record_id)
