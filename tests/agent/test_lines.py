@@ -163,7 +163,9 @@ def test_the_grammar_in_the_docstring_is_the_one_that_is_read():
     # The documentation of the lines names every letter that the parser knows.
     letters = set(
         re.findall(
-            r"^    ([pnTGCSF])[<,]", __import__("station_agent.sensorgnome.lines").sensorgnome.lines.__doc__, re.MULTILINE
+            r"^    ([pnTGCSF])[<,]",
+            __import__("station_agent.sensorgnome.lines").sensorgnome.lines.__doc__,
+            re.MULTILINE,
         )
     )
     assert letters == set("pnTGCSF")

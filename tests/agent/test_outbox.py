@@ -86,7 +86,8 @@ def test_what_no_queue_took_is_kept_and_offered_later(path, monkeypatch):
     outbox.returned(seqs(outbox.take(1)))
     assert outbox.take(1) == []
     assert outbox.backlog().messages == 1
-    monkeypatch.setattr(time, "monotonic", lambda start=time.monotonic(): start + 61)
+    later = time.monotonic() + 61
+    monkeypatch.setattr(time, "monotonic", lambda: later)
     assert seqs(outbox.take(1)) == [1]
 
 
@@ -193,9 +194,13 @@ def test_a_full_disk_is_an_error_that_passes(path):
     with outbox.database.reading() as sql:
         pages = sql.execute("PRAGMA page_count").fetchone()[0]
         sql.execute(f"PRAGMA max_page_count={pages + 4}")
-    with pytest.raises(sqlite3.OperationalError, match="full"):
+
+    def fill():
         for _ in range(50):
             outbox.put("readings", readings(3_000), READING)
+
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        fill()
     held = outbox.backlog().messages
     outbox.confirmed(seqs(outbox.take(1)))
     outbox.put("event", event(), EVENT)

@@ -1,0 +1,69 @@
+"""The broker dies in the middle: everything arrives, nothing under two numbers."""
+
+import threading
+import time
+
+import pytest
+from agent.broker_station import BrokerStation
+
+from message_queue import topology
+from message_queue.contracts.readings import SenmlRecord
+from station_agent.config import LinkSettings
+from station_agent.daemon import station_open
+from station_agent.link.publish import PublishLink
+from station_agent.network import Network
+from station_agent.outbox import READING
+from station_agent.station import LinkView
+
+MESSAGES = 4_000
+
+
+@pytest.mark.faults
+def test_the_broker_is_killed_twice_while_the_outbox_empties(private_stack, make_config):
+    stack = private_stack()
+    stack.broker.definitions_load(topology.definitions(stack.broker.users))
+    place = BrokerStation(stack.broker, "fleet")
+    place.provision()
+    config = make_config(place.amqp)
+    station, _ = station_open(config)
+    outbox, view = station.outbox, LinkView()
+    link = PublishLink(
+        place.amqp, LinkSettings(retry_first=0.2, retry_most=1.0), outbox, view, heartbeat=30, name="test"
+    )
+    outbox.on_put(link.wake)
+    network = Network(link.run)
+    network.start()
+
+    def fill():
+        for number in range(MESSAGES):
+            outbox.put("readings", [SenmlRecord(n="number", v=float(number), t=1_700_000_000.0)], READING)
+
+    filling = threading.Thread(target=fill)
+    filling.start()
+    try:
+        for _ in range(2):
+            wait_for(lambda: view.connected_since is not None and view.last_confirm_at is not None)
+            time.sleep(0.4)
+            stack.rabbitmq.kill()
+            wait_for(lambda: view.connected_since is None)
+            assert view.reason
+            stack.rabbitmq.start()
+        filling.join()
+        wait_for(lambda: outbox.backlog().messages == 0, seconds=60)
+    finally:
+        filling.join()
+        network.stop(5.0)
+        outbox.database.close()
+    seen = place.see()
+    numbers = {s.key: s.decoded.body[0].v for s in seen}
+    assert sorted(numbers.values()) == [float(n) for n in range(MESSAGES)]
+    assert sorted(seq for _, seq in numbers) == list(range(1, MESSAGES + 1))
+    # Repeats are at most what was on the wire, and always under the number they had.
+    assert len(seen) - len(numbers) <= 2 * LinkSettings().window
+
+
+def wait_for(done, *, seconds=40.0):
+    deadline = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

@@ -1,0 +1,113 @@
+"""What the agent knows of its host, and how it talks to systemd and to a person."""
+
+import os
+import socket
+import time
+
+import psutil
+import pytest
+from agent.messages_of import outbox_messages
+
+from station_agent import clock, systemd
+from station_agent.sources import sources_make
+from station_agent.sources.host_health import radios_find
+from station_agent.station import card_key_read
+from station_agent.words import bytes_say, moment_say, seconds_say
+
+
+def test_health_says_what_can_be_known(make_station):
+    station = make_station(sources={"sensorgnome": {"enabled": False}})
+    station.warn("test", "Something is wrong.")
+    source = sources_make(station)["host_health"]
+    wait = source.poll()
+    ((kind, health),) = outbox_messages(station.outbox)
+    assert kind == "health"
+    assert abs(health.at - time.time()) < 5
+    assert health.next_in == 900.0
+    assert 0 < wait <= 900
+    assert health.disk_free_bytes == pytest.approx(psutil.disk_usage("/").free, rel=0.05)
+    assert health.memory_percent > 0
+    assert health.boot_count == 1
+    assert health.backlog.messages == 0
+    assert "Something is wrong." in health.warnings
+    source.poll()
+    assert len(outbox_messages(station.outbox)) == 1
+    station.report_now()
+    source.poll()
+    assert len(outbox_messages(station.outbox)) == 2
+
+
+def test_drops_are_reported(make_station):
+    station = make_station()
+    with station.outbox.database.transaction() as sql:
+        sql.execute("INSERT INTO dropped VALUES ('detections', 7)")
+    sources_make(station)["host_health"].poll()
+    health = [body for kind, body in outbox_messages(station.outbox) if kind == "health"][-1]
+    assert health.dropped == {"detections": 7}
+
+
+def test_boots_are_counted_by_the_kernels_own_id(make_station, monkeypatch):
+    assert make_station().boot_count == 1
+    again = make_station()
+    assert again.boot_count == 1
+    monkeypatch.setattr("station_agent.station.boot_id_read", lambda: "another")
+    assert make_station().boot_count == 2
+
+
+def test_the_card_has_a_key_of_its_own(tmp_path):
+    key = card_key_read(tmp_path)
+    assert len(key) == 32
+    assert card_key_read(tmp_path) == key
+    assert (tmp_path / "card.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_radios_by_the_names_that_udev_gives(tmp_path):
+    for name in ("funcubeProPlus.port=6.alsaDev=6.usbPath=1:11.port_path=1_5_3", "CTT.port=1.x", "notes"):
+        (tmp_path / name).touch()
+    assert [(radio.port, radio.type) for radio in radios_find(tmp_path)] == [(1, "CTT"), (6, "funcubeProPlus")]
+    assert radios_find(tmp_path / "none") == []
+
+
+@pytest.mark.parametrize(
+    ("chrony", "timedatectl", "code", "error"),
+    [
+        ("C0A80001,10.0.0.1,3,1,-0.0002,0.0,0.0,0.0,0.0,0.0,0.001,0.0001,64.0,Normal", "", "W", 0.0008),
+        ("7F7F0101,,10,1,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,Not synchronised", "", "P", None),
+        ("", "yes\n", "Z", None),
+        ("", "no\n", "P", None),
+        ("506 Cannot talk to daemon", "", None, None),
+        ("a,b,c,d,e,f,g,h,i,j,k,l,m,n", "", None, None),
+    ],
+)
+def test_the_clock_code(monkeypatch, chrony, timedatectl, code, error):
+    monkeypatch.setattr(clock, "_answer", lambda program, *_: chrony if program == "chronyc" else timedatectl)
+    found = clock.clock_read()
+    assert (found.code if found else None) == code
+    assert (found.error_s if found else None) == pytest.approx(error)
+
+
+def test_systemd_is_told(tmp_path, monkeypatch):
+    address = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as door:
+        door.bind(address)
+        monkeypatch.setenv("NOTIFY_SOCKET", address)
+        systemd.notify("READY=1")
+        assert door.recv(100) == b"READY=1"
+    systemd.notify("READY=1")
+    monkeypatch.delenv("NOTIFY_SOCKET")
+    systemd.notify("READY=1")
+
+
+def test_the_watchdog_is_fed_twice_in_its_time(monkeypatch):
+    monkeypatch.delenv("WATCHDOG_USEC", raising=False)
+    assert systemd.watchdog_seconds() is None
+    monkeypatch.setenv("WATCHDOG_USEC", "60000000")
+    assert systemd.watchdog_seconds() == 30.0
+    monkeypatch.setenv("WATCHDOG_PID", str(os.getpid() + 1))
+    assert systemd.watchdog_seconds() is None
+
+
+def test_figures_as_people_say_them():
+    assert [bytes_say(n) for n in (0, 999, 1_400, 123_456_789, 5e12)] == ["0 B", "999 B", "1.4 kB", "123 MB", "5000 GB"]
+    assert [seconds_say(n) for n in (4, 61, 11_520, 200_000)] == ["4 s", "1 min", "3 h 12 min", "2 d 7 h"]
+    assert (moment_say(None), moment_say(0)) == ("never", "1970-01-01 00:00:00 UTC")

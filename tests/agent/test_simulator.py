@@ -1,0 +1,200 @@
+"""Simulated stations behave on the wire as real ones, each in its own manner, from a seed."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import msgspec
+import pytest
+from agent.messages_of import plain, rows_counted
+
+from message_queue.contracts.detections import Detections
+from station_agent.simulator.feed import MemoryFeed
+from station_agent.simulator.fleet import stations_read
+from station_agent.simulator.traffic import UNSET_CLOCK, Traffic
+
+REPOSITORY = Path(__file__).parents[2]
+NOON = 1_790_000_000.0
+DAY = 86_400
+
+
+def traffic(behaviour="normal", seed=1, hours=24.0, step=600.0, serial="SG-7F5ERPI46977"):
+    world = Traffic(serial, seed=seed, started_at=NOON, boot_count=3, behaviour=behaviour)
+    messages, at = [], NOON
+    while at < NOON + hours * 3_600:
+        messages += world.messages(at, at + step)
+        at += step
+    return messages
+
+
+def test_the_same_seed_gives_the_same_traffic():
+    assert [plain(m.body) for m in traffic(hours=2)] == [plain(m.body) for m in traffic(hours=2)]
+    assert [plain(m.body) for m in traffic(hours=2)] != [plain(m.body) for m in traffic(hours=2, seed=2)]
+
+
+def test_a_day_is_plausible_and_every_line_is_understood():
+    messages = traffic()
+    counted = rows_counted([(m.kind, m.body) for m in messages])
+    assert set(counted) == {"p", "n", "T", "G", "clock", "setting"}
+    assert counted["clock"] == 2 * DAY / 600
+    assert counted["G"] == 2 * DAY / 300
+    assert 2_000 < counted["p"] < 200_000
+    assert 200 < counted["T"] < 50_000
+    hours = Counter()
+    for message in messages:
+        if isinstance(message.body, Detections):
+            hours.update(int(message.body.bt + t) // 3_600 % 24 for t in message.body.t)
+    assert max(hours.values()) > 3 * min(hours[hour] for hour in range(24))
+
+
+def test_each_behaviour_shows():
+    noisy = rows_counted([(m.kind, m.body) for m in traffic("noisy", hours=1)])
+    quiet = rows_counted([(m.kind, m.body) for m in traffic(hours=1)])
+    assert noisy["n"] > 20 * quiet["n"]
+    wrong = traffic("wrong_clock", hours=1)
+    assert {m.body.clock for m in wrong} == {"P"}
+    assert all(UNSET_CLOCK <= m.body.bt < UNSET_CLOCK + DAY for m in wrong if m.kind == "detections")
+
+
+def test_the_feed_keeps_a_messages_number():
+    feed = MemoryFeed()
+    for number in range(4):
+        feed.put("health", {"at": float(number)})
+    first = feed.take(3)
+    feed.confirmed([1])
+    feed.given_back([3, 2])
+    again = feed.take(10)
+    assert [m.message_id for m in again] == [first[1].message_id, first[2].message_id, f"{feed.stream}/4"]
+    assert again[0].body == first[1].body
+    assert again[0].headers["oldest"] == 2
+
+
+@pytest.fixture
+def simulator(tmp_path):
+    """Starts the simulator on entries that the test may change while it runs."""
+    path = tmp_path / "stations.json"
+    running = []
+
+    class Simulator:
+        file = path
+
+        def write(self, entries):
+            path.write_bytes(msgspec.json.encode(entries))
+
+        def start(self, *arguments):
+            command = [sys.executable, "-m", "station_agent.simulator", "--stations", str(path), *arguments]
+            running.append(subprocess.Popen(command, cwd=REPOSITORY, stderr=subprocess.PIPE, text=True))
+            return running[-1]
+
+        def run(self, *arguments):
+            command = [sys.executable, "-m", "station_agent.simulator", "--stations", str(path), *arguments]
+            return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=90)
+
+    yield Simulator()
+    for process in running:
+        process.kill()
+        process.wait()
+        process.stderr.close()
+
+
+def entry(station, **fields):
+    return {"serial": station.serial, "amqp": station.amqp, "interval": 5} | fields
+
+
+def kinds(found):
+    return Counter(seen.decoded.envelope.kind for seen in found)
+
+
+def test_a_fleet_reports_answers_and_ends(make_broker_station, simulator):
+    normal, silent = make_broker_station(tls=True), make_broker_station()
+    simulator.write([entry(normal), entry(silent, behaviour="silent")])
+    process = simulator.start("--speed", "20")
+    found = normal.see_until(lambda s: kinds(s)["health"] >= 3 and kinds(s)["event"] >= 1)
+    assert kinds(found)["hello"] == 1
+    for name in ("ping", "run_diagnostics"):
+        assert [s.state for s in normal.statuses(normal.command(name), last="succeeded")][0] == "received"
+    assert normal.statuses(normal.command("ping", expires_in=-5.0), last="expired")
+    assert normal.statuses(normal.command("make_coffee"), last="refused")
+    silent.see_until(lambda s: kinds(s)["health"] == 2)
+    time.sleep(7)
+    assert silent.see() == []
+    begin = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(10) == 0
+    assert time.monotonic() - begin < 5
+    assert process.stderr.read() == ""
+
+
+def test_a_single_station_is_stopped_and_started_through_the_file(make_broker_station, simulator):
+    one, two = make_broker_station(), make_broker_station()
+    simulator.write([entry(one), entry(two)])
+    simulator.start("--speed", "20")
+    for station in (one, two):
+        station.see_until(lambda s: kinds(s)["health"] >= 2)
+    simulator.write([entry(one), entry(two, stopped=True)])
+    time.sleep(2.5)
+    two.see()
+    one.see_until(lambda s: kinds(s)["health"] >= 2)
+    assert two.see() == []
+    simulator.write([entry(one), entry(two)])
+    assert kinds(two.see_until(lambda s: kinds(s)["health"] >= 1))["hello"] == 1
+
+
+def test_history_is_told_at_the_first_contact(make_broker_station, simulator):
+    station = make_broker_station()
+    simulator.write([entry(station)])
+    simulator.start("--history", "3")
+    found = station.see_until(lambda s: kinds(s)["health"] >= 18)
+    moments = [seen.decoded.body.at for seen in found if seen.decoded.envelope.kind == "health"]
+    assert time.time() - min(moments) > 2.5 * 3_600
+
+
+def test_measuring(make_broker_station, simulator, tmp_path):
+    stations = [make_broker_station() for _ in range(5)]
+    simulator.write([entry(station) for station in stations])
+    done = simulator.run("--rate", "4", "--seconds", "3", "--readings", "3", "--csv", str(tmp_path / "out.csv"))
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout)
+    assert (figures["stations"], figures["connected"], figures["messages"]) == (5, 5, figures["confirmed"])
+    assert figures["messages"] in range(55, 61)
+    lines = (tmp_path / "out.csv").read_text().splitlines()
+    assert lines[0] == "station,stream,seq,published_at,confirmed_at"
+    assert len(lines) == figures["messages"] + 1
+    for station in stations:
+        rows = {(row[1], int(row[2])) for row in (line.split(",") for line in lines[1:]) if row[0] == station.serial}
+        seen = station.see()
+        assert {s.key for s in seen} == rows
+        assert all(len(s.decoded.body) == 3 for s in seen)
+    assert all(float(row.split(",")[4]) >= float(row.split(",")[3]) for row in lines[1:])
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "is not right"),
+        ('[{"serial": "a"}]', "amqp"),
+        ('[{"serial": "a", "amqp": AMQP, "behaviour": "drunk"}]', "behaviour"),
+        ('[{"serial": "a", "amqp": AMQP}, {"serial": "a", "amqp": AMQP}]', "names a twice"),
+    ],
+)
+def test_a_wrong_file_is_one_sentence(simulator, text, words):
+    amqp = '{"host":"h","port":1,"username":"u","password":"p","exchange":"in.a","command_queue":"cmd.a"}'
+    simulator.file.write_text(text.replace("AMQP", amqp))
+    done = simulator.run()
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_file_of_the_documentation_is_read(tmp_path):
+    path = tmp_path / "stations.json"
+    path.write_text(
+        '[{"serial": "SG-1", "behaviour": "late", "amqp": {"host": "h", "port": 5671, "tls": true, "vhost": "fleet", '
+        '"username": "u", "password": "p", "exchange": "in.SG-1", "command_queue": "cmd.SG-1", "ca_pem": ""}}]'
+    )
+    (station,) = stations_read(path)
+    assert (station.behaviour, station.interval, station.stopped) == ("late", 300.0, False)
