@@ -23,8 +23,6 @@ def page(
 ) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
     """A view for people who are logged in; it gets the viewer, and what it may not see answers 404."""
 
-    @never_cache
-    @login_required
     @wraps(view)
     def door(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         try:
@@ -32,7 +30,17 @@ def page(
         except NotFound as error:
             raise Http404(str(error)) from error
 
-    return door
+    guarded = login_required(door)
+
+    @never_cache
+    @wraps(view)
+    def outer(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        if request.headers.get("HX-Request") and not request.user.is_authenticated:
+            # The login page inside a part of another page helps nobody.
+            return HttpResponse(status=204, headers={"HX-Refresh": "true"})
+        return guarded(request, *args, **kwargs)
+
+    return outer
 
 
 def role_require(viewer: Viewer, role: Membership.Role, organization_id: int) -> None:

@@ -59,13 +59,16 @@ def station_render(
     """Render a page of a station, or only its living part when the page's script asks for that."""
     moment = clock.now()
     contact = contact_of(station)
+    shown = station_shown(station, contact, moment)
     is_part = bool(request.headers.get("HX-Request"))
     frame = {
         "frame": "sg_status/station_part.html" if is_part else "sg_status/station_page.html",
         "station": station,
         "contact": contact,
-        "shown": station_shown(station, contact, moment),
+        "shown": shown,
+        "state_class": shown.state.replace("_", "-"),
         "marks": marks_of(contact),
+        "has_chart": False,
         "timezone": station.organization.timezone,
         "tabs": [Tab(label, reverse(name, args=[station.serial]), name == tab) for name, label in TABS],
         "may_operate": viewer.may(Membership.Role.OPERATOR, station.organization_id),

@@ -31,7 +31,7 @@ class Strip:
     """Everything that is drawn; `width` in units."""
 
     width: int
-    days: list[Bar]
+    days: list[str]
     heard: list[Bar]
     down: list[Bar]
     commands: list[Bar]
@@ -40,14 +40,15 @@ class Strip:
 
 
 def strip_of(station: Station, moment: datetime) -> Strip:
-    """The last seven days up to the end of this hour."""
-    end = moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0) + _HOUR
-    start = end - timedelta(days=DAYS)
-    heard = hours_with_data(station=station, start=start, end=end - _HOUR)
+    """Today and the six days before it, by UTC."""
+    hour = moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    start = hour.replace(hour=0) - timedelta(days=DAYS - 1)
+    end = start + timedelta(days=DAYS)
+    heard = hours_with_data(station=station, start=start, end=hour)
     commands = [c for c in command_list(station=station, limit=_COMMANDS_MOST) if c.issued_at >= start]
     return Strip(
         width=DAYS * 24 * HOUR_WIDTH,
-        days=_days(start, end),
+        days=[f"{start + timedelta(days=n):%m-%d}" for n in range(DAYS)],
         heard=_runs(heard, start),
         down=[
             _bar(max(outage.started_at, start), min(outage.ended_at, end), start, _span(outage.started_at, outage.ended_at))
@@ -62,7 +63,7 @@ def strip_of(station: Station, moment: datetime) -> Strip:
             for command in commands
         ],
         hours_heard=len(heard),
-        hours=DAYS * 24,
+        hours=round((hour - start) / _HOUR) + 1,
     )
 
 
@@ -77,12 +78,6 @@ def _bar(begin: datetime, end: datetime, start: datetime, words: str) -> Bar:
 
 def _span(begin: datetime, end: datetime) -> str:
     return f"{begin:%Y-%m-%d %H:%M} – {end:%H:%M} UTC, {duration_words((end - begin).total_seconds())}"
-
-
-def _days(start: datetime, end: datetime) -> list[Bar]:
-    first = (start + timedelta(days=1)).replace(hour=0)
-    midnights = [first + timedelta(days=n) for n in range(DAYS) if first + timedelta(days=n) < end]
-    return [Bar(_x(midnight, start), 0, f"{midnight:%m-%d}") for midnight in midnights]
 
 
 def _runs(hours: list[datetime], start: datetime) -> list[Bar]:

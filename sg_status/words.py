@@ -1,5 +1,7 @@
 """Figures in the form people say them: bytes, counts, values with their unit."""
 
+import math
+
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
@@ -44,13 +46,15 @@ def bytes_words(number: int) -> str:
 
 def number_words(value: float) -> str:
     """A measured value with the digits that matter, never in a form that needs explaining."""
+    if not math.isfinite(value):
+        return str(value)
     if value != 0 and abs(value) < _SMALL:
-        return f"{value:.3g}"
-    if abs(value) >= _LARGE:
-        return count_words(round(value))
-    if value == int(value):
-        return count_words(int(value))
-    return f"{value:,.2f}".replace(",", _THIN).rstrip("0").rstrip(".")
+        text = f"{value:.3g}"
+    elif abs(value) >= _LARGE or value == int(value):
+        text = count_words(round(value))
+    else:
+        text = f"{value:,.2f}".replace(",", _THIN).rstrip("0").rstrip(".")
+    return text.replace("-", "\u2212", 1) if value < 0 else text
 
 
 def unit_words(unit: str) -> str:

@@ -62,7 +62,7 @@ def station_data(request: HttpRequest, viewer: Viewer, serial: str) -> HttpRespo
         context |= {
             "window": window,
             "width": duration_words(width.total_seconds()) if width else "",
-            "rows": list(_rows(points, width)),
+            "rows": list(_rows(points, width))[::-1],
             "count": sum(point.count for point in points),
             "unit": unit_words(series.unit),
         }

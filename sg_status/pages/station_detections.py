@@ -52,7 +52,10 @@ def station_detections(request: HttpRequest, viewer: Viewer, serial: str) -> Htt
     """Counts over a span of time, and a page of single detections in it."""
     station = station_of(viewer, serial)
     newest = detection_newest_hour(station=station)
-    window = window_of(request.GET, newest=newest + _HOUR if newest else None, moment=clock.now())
+    moment = clock.now()
+    # The hour that is not over yet ends now.
+    reach = None if newest is None else newest + _HOUR if newest > moment else min(newest + _HOUR, moment)
+    window = window_of(request.GET, newest=reach, moment=moment)
     kind = request.GET.get("kind", "")
     kind = kind if kind in _KINDS else ""
     tag = request.GET.get("tag", "").strip()[:64].replace("\x00", "")
@@ -68,7 +71,7 @@ def station_detections(request: HttpRequest, viewer: Viewer, serial: str) -> Htt
         "kind": kind,
         "tag": tag,
         "ports": ports,
-        "rows": list(_rows(counts, ports)),
+        "rows": list(_rows(counts, ports))[::-1],
         "total": sum(entry.count for entry in counts),
         "total_ever": detection_total(station=station),
         "has_chart": True,

@@ -101,3 +101,9 @@ def machine(value: float | None) -> str:
 def at(values: list[object], place: int) -> object:
     """The value at a place in a list."""
     return values[place]
+
+
+@register.filter
+def times(value: int, factor: int) -> int:
+    """A place in a drawing."""
+    return value * factor

@@ -13,7 +13,7 @@
     const headings = [...table.tHead.rows[0].cells];
     const columns = headings.map((h, i) => i).filter((i) => i > 0 && table.querySelector(`tbody td:nth-child(${i + 1}) data`));
     const times = [], lines = columns.map(() => []), doubted = [];
-    for (const row of table.tBodies[0].rows) {
+    for (const row of [...table.tBodies[0].rows].reverse()) {
       if (row.classList.contains("gap")) {
         if (!times.length) continue;
         times.push(times[times.length - 1] + 0.001);
@@ -28,6 +28,15 @@
     }
     return { labels: columns.map((i) => headings[i].textContent), data: [times, ...lines, doubted] };
   };
+
+  // Days and hours as people here write them; the date stands below where it changes.
+  const day = "\n{YYYY}-{MM}-{DD}";
+  const clock = [
+    [31536000, "{YYYY}", null, null, null, null, null, null, 1], [2419200, "{YYYY}-{MM}", null, null, null, null, null, null, 1],
+    [86400, "{MM}-{DD}", "\n{YYYY}", null, null, null, null, null, 1], [3600, "{HH}:00", day, null, day, null, null, null, 1],
+    [60, "{HH}:{mm}", day, null, day, null, null, null, 1], [1, "{HH}:{mm}:{ss}", day, null, day, null, null, null, 1],
+    [0.001, ":{ss}.{fff}", day, null, day, null, null, null, 1],
+  ];
 
   const draw = (box) => {
     const table = document.getElementById(box.dataset.table);
@@ -54,7 +63,7 @@
     const series = [{ label: "UTC", value: "{YYYY}-{MM}-{DD} {HH}:{mm}:{ss}" }, ...found.labels.map(line), ...(some ? [rings] : [])];
     const plot = new window.uPlot({
       width: box.clientWidth, height: 240, tzDate: (s) => window.uPlot.tzDate(new Date(s * 1000), "Etc/UTC"),
-      series, axes: [{ ...axis }, { ...axis, size: 60 }], scales: { y: { range: (u, low, high) => {
+      series, axes: [{ ...axis, values: clock }, { ...axis, size: 60 }], scales: { y: { range: (u, low, high) => {
         const pad = (high - low) * 0.08 || Math.abs(high) * 0.1 || 1;
         return [steps ? 0 : low - pad, high + pad];
       } } }, legend: { live: true },

@@ -2,6 +2,8 @@
 "use strict";
 (() => {
   const POLL_MS = 15000;
+  // Also while nothing is heard, so that "3 min ago" stays true.
+  const AGE_MS = 60000;
   const line = document.getElementById("live-line");
   const part = () => document.getElementById("live");
 
@@ -28,7 +30,7 @@
 
   if (!line || !part()) return;
   const gapMs = Number(part().dataset.gap || 2000);
-  let source = null, connected = false, asking = false, wanted = false, askedAt = 0, timer = 0;
+  let source = null, connected = false, lost = false, asking = false, wanted = false, askedAt = Date.now(), timer = 0;
 
   const say = (words, lost) => {
     if (line.textContent !== words) line.textContent = words;
@@ -39,7 +41,8 @@
   const ask = () => {
     wanted = true;
     const selection = String(document.getSelection() || "");
-    if (asking || timer || document.hidden || selection) return;
+    const busy = part().contains(document.activeElement) && document.activeElement.matches("input, select, textarea");
+    if (asking || timer || document.hidden || selection || busy) return;
     const wait = askedAt + gapMs - Date.now();
     if (wait > 0) { timer = setTimeout(() => { timer = 0; ask(); }, wait); return; }
     wanted = false; asking = true; askedAt = Date.now();
@@ -48,17 +51,18 @@
   document.addEventListener("htmx:afterRequest", () => { asking = false; if (wanted) ask(); });
   document.addEventListener("visibilitychange", () => { if (!document.hidden) ask(); });
 
-  const lose = () => { connected = false; say(line.dataset.lost, true); };
+  const found = () => { if (lost) ask(); connected = true; lost = false; say(line.dataset.on, false); };
+  const lose = () => { connected = false; lost = true; say(line.dataset.lost, true); };
   const listen = () => {
     source = new EventSource(line.dataset.address, { withCredentials: true });
-    source.addEventListener("open", () => { connected = true; say(line.dataset.on, false); ask(); });
+    source.addEventListener("open", found);
     source.addEventListener("changed", ask);
     source.addEventListener("deaf", lose);
-    source.addEventListener("hearing", () => { connected = true; say(line.dataset.on, false); ask(); });
+    source.addEventListener("hearing", found);
     source.addEventListener("error", lose);
   };
   setInterval(() => {
-    if (!connected || wanted) ask();
+    if (!connected || wanted || Date.now() - askedAt > AGE_MS) ask();
     if (source.readyState === EventSource.CLOSED) listen();
   }, POLL_MS);
   // A page that is left must not keep a connection open in the browser's cache of pages.

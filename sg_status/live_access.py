@@ -1,0 +1,73 @@
+"""Who may listen to what: the session's person, and pages of our own site only."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from urllib.parse import SplitResult, urlsplit
+
+from django.conf import settings
+from django.contrib.auth import get_user
+from django.db import close_old_connections
+from django.http import HttpRequest
+from django.http.cookie import parse_cookie
+from django.http.request import validate_host
+
+from fleet.core.errors import NotFound
+from fleet.organizations.access import viewer_of_user
+from fleet.stations.selectors import station_get
+
+_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What one connection may hear. `organization_ids` None: all."""
+
+    organization_ids: frozenset[int] | None
+    serial: str | None
+
+
+def host_allowed(host: str) -> bool:
+    """Whether we are called by a name that is ours."""
+    name = urlsplit(f"//{host}").hostname or ""
+    return validate_host(f"[{name}]" if ":" in name else name, settings.ALLOWED_HOSTS)
+
+
+def origin_allowed(origin: str, host: str) -> bool:
+    """Whether the page that asks is one of this site: at the site's address, or at its port under the name we are called by."""
+    asking, site = urlsplit(origin), urlsplit(settings.SITE_URL)
+    if asking.scheme != site.scheme or _port(asking) != _port(site):
+        return False
+    return asking.hostname in {site.hostname, urlsplit(f"//{host}").hostname}
+
+
+def grant_of(cookies: str, serial: str | None) -> Grant | None:
+    """What this session may hear; None when it is no session or the station is not there for it. Asks the database."""
+    close_old_connections()
+    try:
+        request = HttpRequest()
+        session_key = parse_cookie(cookies).get(settings.SESSION_COOKIE_NAME)
+        request.session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
+        viewer = viewer_of_user(get_user(request))  # type: ignore[arg-type]
+        if viewer.user is None:
+            return None
+        if serial is not None:
+            organization_id = station_get(viewer=viewer, serial=serial).organization_id
+            return Grant(frozenset({organization_id}), serial)
+        return Grant(None if viewer.sees_all else viewer.organization_ids(), None)
+    except NotFound:
+        return None
+    finally:
+        close_old_connections()
+
+
+def header(headers: Mapping[bytes, bytes], name: str) -> str:
+    """One request header as text; empty when it is absent."""
+    return headers.get(name.encode(), b"").decode("latin-1")
+
+
+def _port(address: SplitResult) -> int | None:
+    try:
+        return address.port or _PORTS.get(address.scheme)
+    except ValueError:
+        return None

@@ -1,0 +1,57 @@
+"""The people of these tests, clients logged in as them, and a station that has sent something of everything."""
+
+import pytest
+from busy_stations import busy_make
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+from people import elsewhere, institute, no_counters, operator, owner, stranger, viewer
+
+from fleet.organizations.models import Organization
+from fleet.stations.models import Station
+
+__all__ = ["elsewhere", "institute", "no_counters", "operator", "owner", "stranger", "viewer"]
+
+@pytest.fixture(autouse=True)
+def static_files_as_they_lie(settings):
+    """Pages are tested without collecting the static files first."""
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
+
+
+@pytest.fixture
+def browse():
+    """A client logged in as that viewer."""
+
+    def client_of(who, **options) -> Client:
+        client = Client(**options)
+        client.force_login(who.user)
+        return client
+
+    return client_of
+
+
+@pytest.fixture
+def administrator(db):
+    return User.objects.create_superuser("administrator", "", "a long password")
+
+
+@pytest.fixture
+def busy(institute: Organization) -> Station:
+    """A station that has sent something of everything, each with an attempt at the reader's browser."""
+    return busy_make(institute)
+
+
+@pytest.fixture
+def queries_of(django_assert_max_num_queries):
+    """How many queries an address takes."""
+
+    def count(client: Client, address: str) -> int:
+        with django_assert_max_num_queries(200) as asked:
+            assert client.get(address).status_code == 200
+        assert connection.connection is not None
+        return len(asked.captured_queries)
+
+    return count

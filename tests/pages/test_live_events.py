@@ -1,0 +1,204 @@
+"""The live process: tells each page what it may hear, soon, not too often, and ends at once when told to."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import pytest
+import redis
+from django.conf import settings as django_settings
+from django.test import Client
+from people import station_of
+from site_processes import running
+
+from fleet.core.live import channel_of, live_announce
+from fleet.organizations.models import Membership
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def processes(tmp_path):
+    with running(tmp_path, "live") as made:
+        yield made
+
+
+def cookies_of(who) -> dict[str, str]:
+    client = Client()
+    client.force_login(who.user)
+    return {"sessionid": client.cookies["sessionid"].value}
+
+
+class Ear:
+    """Reads one stream in a thread."""
+
+    def __init__(self, answer: httpx.Response) -> None:
+        self.answer = answer
+        self.events: list[tuple[float, str, dict]] = []
+        self.ended = threading.Event()
+        self.thread = threading.Thread(target=self._read, daemon=True)
+        self.thread.start()
+
+    def _read(self) -> None:
+        kind = ""
+        try:
+            for line in self.answer.iter_lines():
+                if line.startswith("event: "):
+                    kind = line.removeprefix("event: ")
+                elif line.startswith("data: "):
+                    self.events.append((time.time(), kind, json.loads(line.removeprefix("data: "))))
+        except (httpx.HTTPError, httpx.StreamError):
+            pass
+        self.ended.set()
+
+    def heard(self, serial: str) -> list[dict]:
+        return [data for _at, kind, data in list(self.events) if kind == "changed" and serial in data["stations"]]
+
+    def wait(self, serial: str, seconds: float = 5.0) -> bool:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and not self.heard(serial):
+            time.sleep(0.01)
+        return bool(self.heard(serial))
+
+
+@contextmanager
+def listening(processes, path: str, who, **headers: str) -> Iterator[Ear]:
+    with (
+        httpx.Client(trust_env=False, timeout=httpx.Timeout(5, read=60), cookies=cookies_of(who)) as client,
+        client.stream("GET", processes.live + path, headers=headers) as answer,
+    ):
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        yield Ear(answer)
+
+
+def ask(processes, path: str, who=None, **headers: str) -> int:
+    cookies = cookies_of(who) if who else {}
+    with (
+        httpx.Client(trust_env=False, timeout=10, cookies=cookies) as client,
+        client.stream("GET", processes.live + path, headers=headers) as answer,
+    ):
+        return answer.status_code
+
+
+def test_a_change_reaches_the_fleet_page_and_the_stations_own_page_soon(processes, viewer, institute):
+    station, other = station_of(institute), station_of(institute)
+    with (
+        listening(processes, "/live/fleet", viewer) as fleet,
+        listening(processes, f"/live/stations/{station.serial}", viewer) as own,
+    ):
+        time.sleep(0.3)
+        before = time.time()
+        live_announce(changed={institute.id: [station.serial]})
+        assert fleet.wait(station.serial)
+        assert own.wait(station.serial)
+        at, _kind, data = fleet.events[-1]
+        assert at - before < 0.5
+        assert before - 1 < data["committed_at"] <= at
+        live_announce(changed={institute.id: [other.serial]})
+        assert fleet.wait(other.serial)
+        assert not own.heard(other.serial)
+
+
+def test_nobody_hears_of_another_organization(processes, viewer, stranger, institute, elsewhere):
+    station, foreign = station_of(institute), station_of(elsewhere)
+    with listening(processes, "/live/fleet", stranger) as ear:
+        time.sleep(0.3)
+        live_announce(changed={institute.id: [station.serial]})
+        live_announce(changed={elsewhere.id: [foreign.serial]})
+        assert ear.wait(foreign.serial)
+        assert not ear.heard(station.serial)
+    assert ask(processes, f"/live/stations/{station.serial}", stranger) == 403
+
+
+def test_without_a_session_or_from_another_site_nothing_is_told(processes, viewer, institute):
+    station = station_of(institute)
+    assert ask(processes, "/live/fleet") == 403
+    assert ask(processes, f"/live/stations/{station.serial}") == 403
+    assert ask(processes, "/live/fleet", viewer, Origin="https://elsewhere.example") == 403
+    assert ask(processes, "/live/fleet", viewer, Origin=f"http://127.0.0.1:{processes.live_port}") == 403
+    assert ask(processes, "/live/fleet", viewer, **{"Sec-Fetch-Site": "cross-site"}) == 403
+    assert ask(processes, "/live/fleet", viewer, Host="elsewhere.example") == 400
+    assert ask(processes, "/live/nothing", viewer) == 404
+    assert ask(processes, "/live/fleet", viewer, Origin=processes.site) == 200
+
+
+def test_the_sites_own_page_may_read_the_answer(processes, viewer):
+    with (
+        httpx.Client(trust_env=False, cookies=cookies_of(viewer)) as client,
+        client.stream("GET", f"{processes.live}/live/fleet", headers={"Origin": processes.site}) as answer,
+    ):
+        assert answer.headers["access-control-allow-origin"] == processes.site
+        assert answer.headers["access-control-allow-credentials"] == "true"
+
+
+def test_many_changes_become_few_events_and_none_is_forgotten(processes, viewer, institute):
+    station_of(institute)
+    serials = {f"burst-{n}" for n in range(150)}
+    with listening(processes, "/live/fleet", viewer) as ear:
+        time.sleep(0.3)
+        began = time.time()
+        for serial in sorted(serials):
+            live_announce(changed={institute.id: [serial]})
+        assert ear.wait("burst-99")
+        time.sleep(0.5)
+        told = {serial for _at, _kind, data in ear.events for serial in data.get("stations", ())}
+        assert serials <= told
+        assert len(ear.events) <= 2 + (time.time() - began) * 3
+
+
+def test_a_message_that_is_none_costs_nobody_the_connection(processes, viewer, institute):
+    station = station_of(institute)
+    channel = redis.Redis.from_url(django_settings.ROOST_REDIS_URL)
+    with listening(processes, "/live/fleet", viewer) as ear:
+        time.sleep(0.3)
+        for rubbish in (b"\xff", b"{}", b"[]", b'{"stations": 3, "at": "", "committed_at": 1}'):
+            channel.publish(channel_of(institute.id), rubbish)
+        channel.publish("roost:live:x", "{}")
+        live_announce(changed={institute.id: [station.serial]})
+        assert ear.wait(station.serial)
+
+
+def test_the_process_ends_at_once_although_pages_listen(processes, viewer):
+    with listening(processes, "/live/fleet", viewer) as ear:
+        time.sleep(0.3)
+        assert processes.stop("live") < 5
+        assert ear.ended.wait(5)
+
+
+def test_pages_are_told_when_redis_is_away_and_when_it_is_back(private_stack, tmp_path, viewer, institute, settings):
+    services = private_stack()
+    settings.ROOST_REDIS_URL = services.redis.url(0)
+    station = station_of(institute)
+    with running(tmp_path, "live") as made, listening(made, "/live/fleet", viewer) as ear:
+        services.redis.stop()
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline and "deaf" not in [kind for _at, kind, _data in ear.events]:
+            time.sleep(0.1)
+        assert [kind for _at, kind, _data in ear.events] == ["deaf"]
+        assert httpx.get(f"{made.live}/live/healthz", trust_env=False).status_code == 503
+        services.redis.start()
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline and ear.events[-1][1] != "hearing":
+            time.sleep(0.1)
+        assert ear.events[-1][1] == "hearing"
+        message = {"stations": [station.serial], "at": "", "committed_at": time.time()}
+        redis.Redis.from_url(settings.ROOST_REDIS_URL).publish(channel_of(institute.id), json.dumps(message))
+        assert ear.wait(station.serial)
+
+
+def test_who_is_put_out_of_the_organization_hears_nothing_more(viewer, institute):
+    from sg_status.live_access import grant_of
+
+    cookie = "; ".join(f"{name}={value}" for name, value in cookies_of(viewer).items())
+    assert grant_of(cookie, None).organization_ids == frozenset({institute.id})
+    Membership.objects.all().delete()
+    assert grant_of(cookie, None).organization_ids == frozenset()
+    viewer.user.is_active = False
+    viewer.user.save()
+    assert grant_of(cookie, None) is None
+    assert grant_of("sessionid=nonsense", None) is None
+    assert grant_of("", None) is None

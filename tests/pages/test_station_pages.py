@@ -1,0 +1,171 @@
+"""The pages of one station: complete for its own people, not there for others, and no dearer when it has sent much."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from busy_stations import EVIL, busy_make, series_make
+from people import station_of
+
+from fleet.core import clock
+from fleet.core.models import Outage
+from fleet.telemetry.models import DetectionCount, Reading
+
+pytestmark = pytest.mark.django_db
+
+TABS = ["", "data/", "detections/", "deliveries/", "commands/", "events/", "settings/"]
+
+
+def address_of(station, tab="") -> str:
+    return f"/stations/{station.serial}/{tab}"
+
+
+@pytest.mark.parametrize("tab", TABS)
+def test_each_tab_is_an_address_that_shows_the_sentence(browse, viewer, busy, tab):
+    page = browse(viewer).get(address_of(busy, tab)).content.decode()
+    assert "On time: last contact" in page
+    assert 'aria-current="page"' in page
+    assert "battery 11.2" in page
+
+
+@pytest.mark.parametrize("tab", TABS)
+def test_nothing_that_a_station_or_person_wrote_is_run_by_the_browser(browse, operator, busy, tab):
+    page = browse(operator).get(address_of(busy, tab)).content.decode()
+    assert EVIL not in page
+    assert "&lt;script&gt;" in page
+
+
+@pytest.mark.parametrize("tab", [*TABS, "commands/send/ping/", "settings/revoke/", "settings/retire/"])
+def test_for_a_stranger_no_page_of_it_exists(browse, stranger, busy, tab):
+    answer = browse(stranger).get(address_of(busy, tab))
+    assert answer.status_code == 404
+    assert "Old Cut" not in answer.content.decode()
+
+
+@pytest.mark.parametrize("tab", TABS)
+def test_a_station_with_ten_times_the_rows_costs_as_many_queries(browse, viewer, institute, queries_of, tab):
+    small, large = busy_make(institute, rows=3), busy_make(institute, rows=30)
+    client = browse(viewer)
+    few = queries_of(client, address_of(small, tab))
+    assert queries_of(client, address_of(large, tab)) == few
+    assert few <= 25
+
+
+@pytest.mark.parametrize("tab", TABS)
+def test_a_station_that_never_sent_anything_has_all_pages(browse, viewer, institute, tab):
+    station = station_of(institute)
+    page = browse(viewer).get(address_of(station, tab))
+    assert page.status_code == 200
+    assert "Never seen" in page.content.decode()
+
+
+@pytest.mark.parametrize("tab", ["", "data/", "detections/", "deliveries/", "commands/", "events/"])
+def test_the_script_gets_only_the_living_part(browse, viewer, busy, tab):
+    part = browse(viewer).get(address_of(busy, tab), headers={"HX-Request": "true"}).content.decode()
+    assert part.lstrip().startswith('<div id="live"')
+    assert "<html" not in part
+
+
+def test_missing_messages_are_told_by_number(browse, viewer, institute):
+    station = busy_make(institute, rows=1)
+    page = browse(viewer).get(address_of(station, "deliveries/")).content.decode()
+    assert "3 messages missing (5-7); they are still on the station" in page
+
+
+def test_readings_are_plotted_and_stand_in_a_table_newest_first(browse, viewer, institute):
+    station = station_of(institute, state="on_time")
+    series = series_make(station, "air/temperature", clock.now(), count=3)
+    page = browse(viewer).get(address_of(station, "data/?series=air/temperature")).content.decode()
+    assert 'data-table="readings"' in page
+    assert page.index('value="12.5"') < page.index('value="13.5"') < page.index('value="14.5"')
+    assert "3 readings." in page
+    assert f"{series.name}</h2>" in page or "air/temperature" in page
+
+
+def test_a_pause_is_told_as_a_gap(browse, viewer, institute):
+    station = station_of(institute, state="on_time")
+    moment = clock.now()
+    series = series_make(station, "temperature", moment, count=10)
+    Reading.objects.filter(
+        series=series, occurred_at__gt=moment - timedelta(minutes=7.5), occurred_at__lt=moment - timedelta(minutes=2.5)
+    ).delete()
+    page = browse(viewer).get(address_of(station, "data/")).content.decode()
+    assert page.count('<tr class="gap">') == 1
+    assert "nothing for 6 min" in page
+
+
+def test_what_the_clock_makes_doubtful_is_marked_and_says_why(browse, viewer, institute):
+    station = station_of(institute, state="on_time")
+    series = series_make(station, "temperature", clock.now())
+    Reading.objects.filter(series=series).update(flags=4)
+    page = browse(viewer).get(address_of(station, "data/")).content.decode()
+    assert page.count('<tr class="suspicious">') == 3
+    assert "the station&#x27;s clock was not synchronised" in page
+
+
+def test_many_readings_are_put_together_with_their_extremes(browse, viewer, institute):
+    station = station_of(institute, state="on_time")
+    series_make(station, "temperature", clock.now(), count=1200)
+    page = browse(viewer).get(address_of(station, "data/?span=24h")).content.decode()
+    assert "Each row stands for 10 min" in page
+    assert 'data-label="Greatest"' in page
+    assert page.count("<tr") < 150
+
+
+def test_old_data_is_shown_where_it_is_and_not_as_an_empty_today(browse, viewer, institute):
+    station = station_of(institute, state="on_time")
+    series_make(station, "temperature", datetime(2021, 12, 17, 3, tzinfo=UTC))
+    page = browse(viewer).get(address_of(station, "data/")).content.decode()
+    assert "2021-12-17 03:00:00" in page
+    assert "The newest data are from then" in page
+
+
+@pytest.mark.parametrize(
+    "query", ["series=nope", "series=%00", "span=x", "until=x", "until=0001-01-01T00:00:00Z", "until=9999-12-31T00:00:00Z"]
+)
+def test_an_address_that_makes_no_sense_is_no_fault_of_ours(browse, viewer, busy, query):
+    assert browse(viewer).get(address_of(busy, f"data/?{query}")).status_code in (200, 404)
+
+
+@pytest.mark.parametrize("query", ["after=x", "after=2026-01-01T00:00:00Z,1,1,99999999999999999999", "tag=%00", "before=x"])
+def test_a_broken_mark_in_the_address_is_no_fault_of_ours(browse, viewer, busy, query):
+    client = browse(viewer)
+    assert client.get(address_of(busy, f"detections/?{query}")).status_code == 200
+    assert client.get(address_of(busy, f"events/?{query}")).status_code == 200
+
+
+def test_detections_stand_per_hour_and_port(browse, viewer, institute):
+    station = station_of(institute, state="on_time")
+    hour = clock.now().replace(minute=0, second=0, microsecond=0)
+    for port, kind, back, count in ((1, 2, 0, 5), (3, 1, 0, 1200), (3, 1, 4, 8)):
+        DetectionCount.objects.create(
+            station=station, hour=hour - timedelta(hours=back), port=port, kind=kind, count=count
+        )
+    client = browse(viewer)
+    page = client.get(address_of(station, "detections/")).content.decode()
+    assert "Port 1</th>" in page
+    assert "1\u202f200" in page
+    assert "nothing for 3 h" in page
+    tags = client.get(address_of(station, "detections/?kind=tag")).content.decode()
+    assert "Port 3</th>" not in tags
+
+
+def test_single_detections_are_paged_without_a_gap_or_a_repeat(browse, viewer, institute):
+    station = busy_make(institute, rows=120)
+    client = browse(viewer)
+    seen: list[str] = []
+    address = address_of(station, "detections/?span=24h")
+    for _ in range(5):
+        context = client.get(address).context
+        seen += [str(one.line) for one in context["single"]]
+        if not context["cursor"]:
+            break
+        address = address_of(station, f"detections/?span=24h&after={context['cursor'].replace('+', '%2B')}")
+        address += f"&until={context['window'].until}"
+    assert seen == [str(n) for n in range(120)]
+
+
+def test_our_own_downtime_is_on_the_strip(browse, viewer, busy):
+    moment = clock.now()
+    Outage.objects.create(name="ingest", started_at=moment - timedelta(hours=5), ended_at=moment - timedelta(hours=4))
+    page = browse(viewer).get(address_of(busy)).content.decode()
+    assert "Roost itself was down once; silence in that time is not counted" in page

@@ -1,0 +1,105 @@
+"""The site and the live process as people run them: uvicorn on free ports, on the database of the test."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import httpx
+from django.conf import settings
+from django.db import connection
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass
+class Running:
+    """The two processes, and where they are."""
+
+    site_port: int
+    live_port: int
+    processes: dict[str, subprocess.Popen[bytes]]
+    environment: dict[str, str]
+
+    @property
+    def site(self) -> str:
+        return f"http://127.0.0.1:{self.site_port}"
+
+    @property
+    def live(self) -> str:
+        return f"http://127.0.0.1:{self.live_port}"
+
+    def start(self, name: str) -> None:
+        application = {"site": "web.asgi:application", "live": "sg_status.live:application"}[name]
+        port = {"site": self.site_port, "live": self.live_port}[name]
+        command = [sys.executable, "-m", "uvicorn", application, "--host", "127.0.0.1", "--port", str(port)]
+        command += ["--log-level", "warning", "--timeout-graceful-shutdown", "20"]
+        self.processes[name] = subprocess.Popen(command, cwd=ROOT, env=self.environment)
+        health = {"site": f"{self.site}/healthz", "live": f"{self.live}/live/healthz"}[name]
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            assert self.processes[name].poll() is None, f"{name} ended at once"
+            try:
+                if httpx.get(health, timeout=2, trust_env=False).status_code == 200:
+                    return
+            except httpx.TransportError:
+                pass
+            time.sleep(0.1)
+        raise AssertionError(f"{name} was not healthy within a minute")
+
+    def stop(self, name: str) -> float:
+        """End one process as a supervisor does; return after how many seconds it was gone."""
+        process, began = self.processes.pop(name), time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(5)
+            raise
+        return time.monotonic() - began
+
+
+@contextmanager
+def running(static_root: Path, *names: str) -> Iterator[Running]:
+    """Start these processes; end them afterwards."""
+    site_port, live_port = _free_ports(2)
+    database = connection.settings_dict
+    url = "postgres://{}:{}@{}:{}/{}".format(
+        *(quote(str(database[part]), safe="") for part in ("USER", "PASSWORD", "HOST", "PORT", "NAME"))
+    )
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("ROOST_DATABASE_URL")}
+    environment |= {
+        "ROOST_DATABASE_URL": url,
+        "ROOST_REDIS_URL": settings.ROOST_REDIS_URL,
+        "ROOST_SITE_URL": f"http://127.0.0.1:{site_port}",
+        "ROOST_LIVE_PORT": str(live_port),
+        "ROOST_STATIC_ROOT": str(static_root),
+        "DJANGO_SETTINGS_MODULE": "web.settings",
+    }
+    made = Running(site_port, live_port, {}, environment)
+    try:
+        for name in names:
+            made.start(name)
+        yield made
+    finally:
+        for name in list(made.processes):
+            made.stop(name)
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()

@@ -1,0 +1,64 @@
+"""`manage makemessages -l de`: Django's own, told where our texts are, and with the words of the station commands."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import polib
+from django.core.management.commands import makemessages
+
+from message_queue.contracts.commands import command_contracts
+
+#: Not ours, or not read by people on the site.
+_IGNORED = ["var/*", "node_modules/*", "tests/*", "station_agent/*", "operations/*", "web/static/*"]
+#: The wire knows no Django, so its texts carry no mark that gettext could find.
+_WORDS_FROM = "message_queue/contracts/commands"
+
+
+class Command(makemessages.Command):
+    """One catalogue a language, without line numbers, so that a change shows only what changed."""
+
+    msgmerge_options = [*makemessages.Command.msgmerge_options, "--no-fuzzy-matching", "--width=120"]
+    msguniq_options = [*makemessages.Command.msguniq_options, "--width=120"]
+    msgattrib_options = [*makemessages.Command.msgattrib_options, "--width=120"]
+    xgettext_options = [*makemessages.Command.xgettext_options, "--width=120"]
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Gather the texts, then add those of the command contracts."""
+        options["ignore_patterns"] = [*options["ignore_patterns"], *_IGNORED]
+        options["no_location"], options["no_obsolete"] = True, True
+        catalogues = [
+            path
+            for path in Path("web/locale").glob("*/LC_MESSAGES/django.po")
+            if not options["locale"] or path.parent.parent.name in options["locale"]
+        ]
+        before = {path: {entry.msgid: entry.msgstr for entry in polib.pofile(str(path))} for path in catalogues}
+        super().handle(*args, **options)
+        for path in catalogues:
+            words_add(path, before[path])
+
+
+def command_texts() -> list[str]:
+    """Every text of the command contracts that people read on the site, once each and in a fixed order."""
+    found: dict[str, None] = {}
+    for contract in command_contracts().values():
+        titles = [field["title"] for field in _parameter_schemas(contract.parameters) if "title" in field]
+        for text in (contract.label, contract.explanation, contract.danger, *titles):
+            if text:
+                found[text] = None
+    return list(found)
+
+
+def words_add(catalogue: Path, before: dict[str, str]) -> None:
+    """Put the command texts into a catalogue; translations that were there stay."""
+    messages = polib.pofile(str(catalogue), wrapwidth=120)
+    for text in command_texts():
+        if messages.find(text) is None:
+            messages.append(polib.POEntry(msgid=text, msgstr=before.get(text, ""), comment=_WORDS_FROM))
+    messages.metadata.pop("POT-Creation-Date", None)
+    messages.save(str(catalogue))
+
+
+def _parameter_schemas(parameters: type) -> list[dict[str, Any]]:
+    _schema, parts = msgspec.json.schema_components([parameters], ref_template="{name}")
+    return [field for part in parts.values() for field in part.get("properties", {}).values()]
