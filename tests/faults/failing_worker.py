@@ -1,0 +1,42 @@
+"""The ingest worker with a failpoint: it dies by SIGKILL right before or right after a commit, a few times.
+
+ROOST_FAILPOINT is `before-commit` or `after-commit`; ROOST_FAILPOINT_LEFT names a file with the number of deaths left.
+"""
+
+import os
+import signal
+from pathlib import Path
+
+from workers.celery_app import app  # isort: skip - it sets Django up
+from fleet.ingest.pipeline import Pipeline
+
+__all__ = ["app"]
+
+POINT, LEFT = os.environ["ROOST_FAILPOINT"], Path(os.environ["ROOST_FAILPOINT_LEFT"])
+#: Batches of one life; the first one may be only a few messages long.
+LIFE = 5
+
+_batches = [0]
+
+
+def _die() -> None:
+    _batches[0] += 1
+    left = int(LEFT.read_text())
+    if left and _batches[0] >= LIFE:
+        LEFT.write_text(str(left - 1))
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _patch(name: str) -> None:
+    original = getattr(Pipeline, name)
+
+    def with_failpoint(*arguments, **named):
+        outcome = original(*arguments, **named)
+        _die()
+        return outcome
+
+    setattr(Pipeline, name, with_failpoint)
+
+
+# `_write` returns inside the transaction, `take` when it is committed and nothing is acknowledged yet.
+_patch({"before-commit": "_write", "after-commit": "take"}[POINT])

@@ -1,0 +1,73 @@
+"""The fault report: one line a case, printed at the end of the run, and on demand written as a page of the docs."""
+
+import json
+import os
+import platform
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+
+from faults.oracle import Verdict
+from operations.paths import REPOSITORY
+
+PAGE = REPOSITORY / "docs" / "reference" / "faults.md"
+#: Set to 1 to write the page from this run.
+VARIABLE = "ROOST_FAULT_REPORT"
+COLUMNS = {
+    "case": "Case",
+    "seed": "Seed",
+    "sent": "Sent",
+    "confirmed": "Confirmed",
+    "repeats": "Repeats met",
+    "lost": "Lost",
+    "doubled": "Doubled",
+    "unexpected": "Unexpected",
+    "unaccounted": "Unaccounted",
+    "recovered_s": "Recovered after",
+}
+
+
+def table(verdicts: list[Verdict]) -> str:
+    """The verdicts as a Markdown table."""
+    lines = ["| " + " | ".join(COLUMNS.values()) + " |", "|" + " --- |" + " ---: |" * (len(COLUMNS) - 1)]
+    for verdict in verdicts:
+        row = verdict.row()
+        lines.append("| " + " | ".join(_cell(row[name]) for name in COLUMNS) + " |")
+    return "\n".join(lines)
+
+
+def page(verdicts: list[Verdict], versions: dict[str, str]) -> str:
+    """The page of the docs."""
+    template = (Path(__file__).parent / "faults.md.template").read_text()
+    notes = "\n".join(f"- **{verdict.case}**: {verdict.note}" for verdict in verdicts)
+    return (
+        template.replace("$TABLE", table(verdicts))
+        .replace("$NOTES", notes)
+        .replace("$DATE", datetime.now(tz=UTC).strftime("%Y-%m-%d"))
+        .replace("$MACHINE", machine(versions))
+    )
+
+
+def machine(versions: dict[str, str]) -> str:
+    """Where it ran, in a sentence."""
+    memory = round(psutil.virtual_memory().total / 2**30)
+    parts = ", ".join(f"{name} {version}" for name, version in versions.items())
+    return f"{os.cpu_count()} cores, {memory} GB of memory, Linux {platform.release().partition('-')[0]}, {parts}"
+
+
+def save(verdicts: list[Verdict], versions: dict[str, str]) -> None:
+    """Write the page where ROOST_FAULT_REPORT asks for it, and the same figures as JSON beside the log."""
+    if os.environ.get(VARIABLE) == "1":
+        PAGE.parent.mkdir(parents=True, exist_ok=True)
+        PAGE.write_text(page(verdicts, versions))
+    elif os.environ.get(VARIABLE):
+        Path(os.environ[VARIABLE]).write_text(json.dumps([verdict.row() for verdict in verdicts], indent=1))
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.1f} s"
+    return str(value)

@@ -1,0 +1,194 @@
+"""A whole ingest path of its own to break: private services, a real worker under a supervisor, stations enrolled."""
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pika
+import psycopg
+
+from faults.processes import Supervised, ingest_worker
+from operations.instance import Instance
+from operations.paths import REPOSITORY
+from operations.preparation import django_run
+from operations.programs import INSTANCE_VARIABLE
+from operations.services.postgres import DATABASE
+from operations.settings_env import process_environment
+from operations.stack import Stack
+from message_queue.topology import DEAD_QUEUE, INBOUND_QUEUES
+
+HERE = Path(__file__).parent
+#: The broker says how full its queues are every second instead of every five, so that the rig need not wait.
+QUICK_FIGURES = "collect_statistics_interval = 1000\n"
+QUICK_TICKS = "[{rabbit, [{quorum_tick_interval, 1000}]}].\n"
+QUIET_S = 3.0
+
+Grant = dict[str, Any]
+
+
+def seed_of_run() -> int:
+    """ROOST_FAULT_SEED, else a new one; it is printed with every result."""
+    return int(os.environ.get("ROOST_FAULT_SEED") or random.SystemRandom().randrange(1, 1_000_000))
+
+
+class Rig:
+    """Services, one ingest worker and some stations. Everything in it may be killed."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self.seed = seed_of_run()
+        self.instance = Instance.load(stack.paths)
+        self.environment = process_environment(
+            self.instance,
+            extra={
+                INSTANCE_VARIABLE: str(stack.paths.var),
+                "PYTHONPATH": os.pathsep.join((str(REPOSITORY), str(HERE.parent))),
+            },
+        )
+        self.worker: Supervised | None = None
+        self._worker_is: tuple[str, dict[str, str]] | None = None
+
+    @classmethod
+    @contextmanager
+    def open(cls, folder: Path) -> Iterator["Rig"]:
+        """A rig in this folder, ended with everything in it."""
+        stack = Stack(folder)
+        home = stack.broker.home
+        (home / "conf.d").mkdir(parents=True)
+        (home / "conf.d" / "rig.conf").write_text(QUICK_FIGURES)
+        (home / "none.config").write_text(QUICK_TICKS)
+        rig = None
+        try:
+            rig = cls(stack.start())
+            assert "1000" in rig.control("eval", "application:get_env(rabbit, quorum_tick_interval).")
+            django_run(rig.instance, "migrate", "--no-input", "--skip-checks", "-v0")
+            yield rig
+        finally:
+            if rig is not None:
+                rig.worker_stop()
+            stack.stop()
+            # Where this runs as root, PostgreSQL's data lie outside the folder and would be met again.
+            shutil.rmtree(stack.database.home, ignore_errors=True)
+
+    def stations(self, *serials: str) -> list[Grant]:
+        """Register and enrol stations with the server's own services."""
+        done = subprocess.run(
+            [sys.executable, str(HERE / "provision.py"), *serials],
+            env=self.environment,
+            cwd=REPOSITORY,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        plain = {"plain_port": self.instance.ports["amqp"]}
+        return [grant | plain for grant in json.loads(done.stdout.splitlines()[-1])]
+
+    def worker_ensure(self, application: str = "workers.celery_app", **environment: str) -> Supervised:
+        """See that this ingest worker runs and drains; one that is another application is replaced."""
+        wanted = (application, environment)
+        if self.worker is None or self._worker_is != wanted:
+            self.worker_stop()
+            logs, whole = self.stack.paths.logs, self.environment | environment
+            self.worker = ingest_worker("ingest", whole, logs, application).start()
+            self._worker_is = wanted
+        until(lambda: self._queue("inbound.telemetry").get("consumers", 0) > 0, 30, "a worker that reads")
+        return self.worker
+
+    def worker_stop(self) -> None:
+        """End the ingest worker."""
+        if self.worker is not None:
+            self.worker.stop()
+            self.worker = None
+
+    def query(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        """Ask the database as its superuser, past all of our own code."""
+        with self.instance.postgres.connect(DATABASE) as connection:
+            return connection.execute(statement, values).fetchall()  # type: ignore[arg-type]
+
+    def execute(self, statement: str) -> None:
+        """Change the database server's settings."""
+        with self.instance.postgres.connect(DATABASE) as connection:
+            connection.execute(statement)  # type: ignore[arg-type]
+
+    def taken(self) -> int:
+        """Messages that have come home so far; -1 while the database does not answer."""
+        try:
+            return int(self.query("SELECT coalesce(sum(messages), 0) FROM telemetry_streamledger")[0][0])
+        except psycopg.Error:
+            return -1
+
+    def quiesce(self, seconds: float = 120.0) -> None:
+        """Wait until the inbound queues are empty with nothing unacknowledged, and nothing moves any more.
+
+        What the management API says is seconds old, and of waiting messages only the queue itself knows at once:
+        both must say zero, and neither the ledger nor quarantine may grow, for longer than figures are old.
+        """
+        quiet_since, before = 0.0, ""
+        with pika.BlockingConnection(
+            pika.URLParameters(self.instance.rabbitmq.broker_url("provisioner", "fleet"))
+        ) as c:
+            channel = c.channel()
+            deadline = time.monotonic() + seconds
+            while quiet_since == 0.0 or time.monotonic() - quiet_since < QUIET_S:
+                time.sleep(0.2)
+                state = self._movement(channel)
+                if state != before or not state.startswith("empty"):
+                    quiet_since, before = time.monotonic(), state
+                assert time.monotonic() < deadline, f"The inbound queues do not come to rest: {state}"
+
+    def _movement(self, channel: Any) -> str:
+        names = (*INBOUND_QUEUES, DEAD_QUEUE)
+        waiting = sum(channel.queue_declare(name, passive=True).method.message_count for name in names)
+        states = [self._queue(name) for name in names]
+        total = sum(state.get("messages", 1) for state in states)
+        is_read = all(state.get("consumers") for state in states)
+        counted = self.query(
+            "SELECT (SELECT coalesce(sum(messages + repeats), 0) FROM telemetry_streamledger), "
+            "(SELECT count(*) FROM ingest_quarantinedmessage), (SELECT coalesce(sum(messages), 0) FROM telemetry_unsequencedcount)"
+        )
+        word = "busy" if waiting or total or not is_read else "empty"
+        return f"{word}: {waiting} waiting, {total} in all, {counted}, read: {is_read}"
+
+    def control(self, *words: str) -> str:
+        """`rabbitmqctl` for the rig's own node."""
+        program = self.stack.broker.programs()[1]
+        tool = Path(program.command[0]).with_name("rabbitmqctl")
+        done = subprocess.run(
+            [str(tool), "-n", "roost@localhost", *words],
+            env=dict(program.environment),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def versions(self) -> dict[str, str]:
+        """What ran here."""
+        with self.instance.rabbitmq.management() as client:
+            overview = client.get("/api/overview").json()
+        database = self.query("SHOW server_version")[0][0].split()[0]
+        return {"RabbitMQ": overview["rabbitmq_version"], "PostgreSQL": database}
+
+    def _queue(self, name: str) -> dict[str, Any]:
+        with self.instance.rabbitmq.management() as client:
+            answer = client.get(f"/api/queues/fleet/{name}")
+        return dict(answer.json()) if answer.is_success else {}
+
+
+def until(is_so: Callable[[], object], seconds: float, what: str, every: float = 0.1) -> None:
+    """Wait for something; fail with its name."""
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline, f"Waited {seconds:g} s in vain for {what}."
+        time.sleep(every)
