@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
 
 from operations import checks, health, up
 from operations.errors import OperationsError, WrongUse
@@ -63,10 +63,9 @@ def status_command(*, as_json: AsJson = False) -> None:
 def status_print(report: health.Report) -> None:
     """The report for a person."""
     console = Console(soft_wrap=True, highlight=False)
-    table = Table(box=None, show_header=False)
     for name, found in report.services.items():
-        table.add_row("[green]✓[/]" if found.healthy else "[red]✗[/]", name, found.detail)
-    console.print(table)
+        mark = "[green]✓[/]" if found.healthy else "[red]✗[/]"
+        console.print(f"{mark} {name:<9} {escape(found.detail)}")
     for name, url in report.urls.items():
         console.print(f"{name}: {url}", markup=False)
     console.print(f"login: {report.admin.username}, password in {report.admin.password_file}", markup=False)

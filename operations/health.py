@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import smtplib
 from collections.abc import Callable
@@ -79,6 +80,8 @@ def domain_load(instance: Instance) -> None:
     if not apps.ready:
         os.environ.update(process_environment(instance))
         django.setup()
+        # What breaks is in the answer; the libraries' own words about it would only hide it.
+        logging.disable()
         # Here and not in the threads of the checks, which would import half a module from one another.
         importlib.import_module("workers.health")
 

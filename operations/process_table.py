@@ -60,11 +60,23 @@ PROCESSES = (
     ),
     Process("mail", ("-m", "operations.mailbox")),
     Process("motus", ("-m", "operations.simulators.motus", "--port={motus}", "--serials={demo_serials}"), is_demo=True),
-    Process("fleet", ("-m", "station_agent.simulator", "--stations={run}/demo.json", "--seed=1"), is_demo=True),
+    Process(
+        "fleet",
+        ("-m", "station_agent.simulator", "--stations={run}/demo.json", "--seed=1", "--history={demo_history}"),
+        is_demo=True,
+    ),
 )
+
+#: The first demo begins with a past, so that there is something to see; a later one has that already.
+DEMO_HISTORY_HOURS = 6
+DEMO_STAMP = "demo.stamp"
 
 NAMES = tuple(process.name for process in PROCESSES if not process.is_demo)
 DEMO_NAMES = tuple(process.name for process in PROCESSES if process.is_demo)
+
+#: The first demo begins with a past, so that there is something to see; a later one has that already.
+DEMO_HISTORY_HOURS = 6
+DEMO_STAMP = "demo.stamp"
 
 
 def process_programs(instance: Instance, *, demo_stations: int = 0) -> list[Program]:
@@ -76,6 +88,7 @@ def process_programs(instance: Instance, *, demo_stations: int = 0) -> list[Prog
         "run": str(instance.paths.run),
         "flower_password": instance.secrets["flower"],
         "demo_serials": ",".join(demo_serials(demo_stations)),
+        "demo_history": str(0 if (instance.paths.run / DEMO_STAMP).exists() else DEMO_HISTORY_HOURS),
     }
     operator = dict(os.environ)
     if demo_stations:

@@ -21,7 +21,7 @@ from operations.instance import Instance, bind_from_environment
 from operations.leftovers import leftovers_end, leftovers_find
 from operations.paths import Paths
 from operations.ports import ports_settle
-from operations.process_table import DEMO_NAMES, process_programs
+from operations.process_table import DEMO_NAMES, DEMO_STAMP, process_programs
 from operations.programs import Program
 from operations.secret_files import secrets_read
 from operations.stack import Service, wait_until
@@ -179,6 +179,7 @@ def start(
             with display.step(f"Demo with {demo_stations} stations"):
                 demo_prepare(paths, stations=demo_stations)
                 supervisor.start([program for program in programs if program.name in DEMO_NAMES])
+                (paths.run / DEMO_STAMP).touch()
     return watched
 
 
