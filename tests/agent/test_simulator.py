@@ -116,7 +116,7 @@ def test_a_fleet_reports_answers_and_ends(make_broker_station, simulator):
     found = normal.see_until(lambda s: kinds(s)["health"] >= 3 and kinds(s)["event"] >= 1)
     assert kinds(found)["hello"] == 1
     for name in ("ping", "run_diagnostics"):
-        assert [s.state for s in normal.statuses(normal.command(name), last="succeeded")][0] == "received"
+        assert normal.statuses(normal.command(name), last="succeeded")[0].state == "received"
     assert normal.statuses(normal.command("ping", expires_in=-5.0), last="expired")
     assert normal.statuses(normal.command("make_coffee"), last="refused")
     silent.see_until(lambda s: kinds(s)["health"] == 2)
