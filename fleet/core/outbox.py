@@ -36,7 +36,7 @@ def outbox_add(
     return row
 
 
-def job_ask(name: str, **arguments: Any) -> OutboxMessage:
+def job_ask(name: str, /, **arguments: Any) -> OutboxMessage:
     """Ask for a background job by its name (`<domain>.<verb>_<noun>`), with ids as arguments."""
     return outbox_add(target=OutboxMessage.Target.JOB, routing_key=name, body=arguments)
 

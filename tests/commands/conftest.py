@@ -1,0 +1,5 @@
+"""The people of these tests."""
+
+from people import elsewhere, institute, operator, owner, stranger, viewer
+
+__all__ = ["elsewhere", "institute", "operator", "owner", "stranger", "viewer"]

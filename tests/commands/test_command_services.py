@@ -1,0 +1,185 @@
+"""A command from issue to end: who may, what moves it, and that the loser of a race leaves quietly."""
+
+import threading
+import uuid
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from people import station_of
+
+from fleet.commands.errors import CommandNotAllowed, CommandNotOpen, CommandUnknown, StationRetired, TooManyWaiting
+from fleet.commands.models import Command
+from fleet.commands.services import (
+    command_cancel,
+    command_issue,
+    command_report,
+    command_sent,
+    commands_expire,
+    commands_resend,
+)
+from fleet.core import clock
+from fleet.core.errors import InvalidInput
+from fleet.core.models import AuditEntry, OutboxMessage
+from message_queue.contracts.command_status import CommandStatus
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def station(institute):
+    return station_of(institute)
+
+
+def issue(viewer, station, name="ping", **more):
+    return command_issue(viewer=viewer, station=station, name=name, parameters=more.pop("parameters", {}), **more)
+
+
+def word(command, state, **more):
+    return CommandStatus(command=command.id, state=state, at=clock.now().timestamp(), **more)
+
+
+def states(command):
+    return [(step.state, step.is_applied) for step in command.steps.all()]
+
+
+def test_issuing_writes_row_step_outbox_and_audit_in_one(operator, station):
+    command = issue(operator, station, expires_in=60)
+    outbox = OutboxMessage.objects.get(target="command")
+    assert (outbox.routing_key, outbox.message_id) == (station.serial, str(command.id))
+    assert outbox.body["name"] == "ping"
+    assert outbox.expires_at == command.expires_at == command.issued_at + timedelta(seconds=60)
+    assert states(command) == [("queued", True)]
+    assert AuditEntry.objects.filter(action="command.issue").count() == 1
+
+
+def test_who_may_not_send_leaves_nothing_behind(viewer, stranger, station):
+    for person in (viewer, stranger):
+        with pytest.raises(CommandNotAllowed, match="operator"):
+            issue(person, station)
+    assert not Command.objects.exists()
+    assert not OutboxMessage.objects.filter(target="command").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "refusal"),
+    [
+        ("teapot", {}, CommandUnknown),
+        ("ping", {"parameters": {"loud": True}}, InvalidInput),
+        ("set_reporting_interval", {"parameters": {"seconds": 1}}, InvalidInput),
+        ("ping", {"expires_in": 0}, InvalidInput),
+        ("ping", {"expires_in": 10**9}, InvalidInput),
+    ],
+)
+def test_what_cannot_be_sent_is_refused_with_a_sentence(operator, station, name, arguments, refusal):
+    with pytest.raises(refusal) as caught:
+        issue(operator, station, name, **arguments)
+    assert str(caught.value).endswith(".")
+
+
+def test_a_retired_station_and_a_full_queue_take_no_commands(operator, station, institute):
+    with pytest.raises(StationRetired):
+        issue(operator, station_of(institute, retired_at=clock.now()))
+    for _ in range(50):
+        issue(operator, station)
+    with pytest.raises(TooManyWaiting, match="50"):
+        issue(operator, station)
+
+
+def test_a_command_goes_through_its_states_and_a_second_end_is_only_a_note(operator, station):
+    command = issue(operator, station)
+    command_sent(command_id=command.id, moment=clock.now())
+    for state in ("received", "running", "succeeded", "failed"):
+        assert command_report(station_id=station.id, status=word(command, state), moment=clock.now())
+    command.refresh_from_db()
+    assert command.state == "succeeded"
+    assert states(command)[-2:] == [("succeeded", True), ("failed", False)]
+
+
+def test_a_word_that_comes_twice_is_one_step(operator, station):
+    command = issue(operator, station)
+    said = word(command, "succeeded")
+    for _ in range(3):
+        command_report(station_id=station.id, status=said, moment=clock.now())
+    assert states(command) == [("queued", True), ("succeeded", True)]
+
+
+def test_words_out_of_order_never_go_backwards(operator, station):
+    command = issue(operator, station)
+    for state in ("running", "received"):
+        command_report(station_id=station.id, status=word(command, state), moment=clock.now())
+    command.refresh_from_db()
+    assert command.state == "running"
+    assert states(command)[-1] == ("received", False)
+
+
+def test_the_broker_confirming_late_does_not_move_a_command_back(operator, station):
+    command = issue(operator, station)
+    command_report(station_id=station.id, status=word(command, "succeeded"), moment=clock.now())
+    command_sent(command_id=command.id, moment=clock.now())
+    command.refresh_from_db()
+    assert command.state == "succeeded"
+
+
+def test_cancelling_takes_it_from_the_outbox_and_works_once(operator, station):
+    command = command_cancel(viewer=operator, command=issue(operator, station))
+    assert command.state == "cancelled"
+    assert not OutboxMessage.objects.filter(target="command").exists()
+    with pytest.raises(CommandNotOpen, match="cancelled"):
+        command_cancel(viewer=operator, command=command)
+    command_report(station_id=station.id, status=word(command, "succeeded"), moment=clock.now())
+    command.refresh_from_db()
+    assert command.state == "cancelled"
+
+
+def test_what_waits_too_long_expires_and_a_late_result_is_no_resurrection(operator, station):
+    command = issue(operator, station, expires_in=10)
+    assert commands_expire(moment=clock.now()) == 0
+    assert commands_expire(moment=clock.now() + timedelta(seconds=11)) == 1
+    command_report(station_id=station.id, status=word(command, "succeeded"), moment=clock.now())
+    command.refresh_from_db()
+    assert command.state == "expired"
+    assert states(command)[-1] == ("succeeded", False)
+
+
+def test_a_command_that_has_begun_is_not_expired_at_once(operator, station):
+    command = issue(operator, station, expires_in=10)
+    command_report(station_id=station.id, status=word(command, "running"), moment=clock.now())
+    assert commands_expire(moment=clock.now() + timedelta(hours=1)) == 0
+    assert commands_expire(moment=clock.now() + timedelta(days=2)) == 1
+
+
+def test_what_a_broker_forgot_is_published_again_once_per_interval(operator, station):
+    command = issue(operator, station)
+    command_sent(command_id=command.id, moment=clock.now())
+    later = clock.now() + timedelta(minutes=16)
+    assert (commands_resend(moment=later), commands_resend(moment=later)) == (1, 0)
+    assert OutboxMessage.objects.filter(target="command", message_id=str(command.id)).count() == 2
+
+
+def test_no_station_speaks_for_anothers_command(operator, station, elsewhere):
+    command = issue(operator, station)
+    other = station_of(elsewhere)
+    assert not command_report(station_id=other.id, status=word(command, "succeeded"), moment=clock.now())
+    stray = CommandStatus(command=uuid.uuid4(), state="succeeded", at=clock.now().timestamp())
+    assert not command_report(station_id=station.id, status=stray, moment=clock.now())
+    command.refresh_from_db()
+    assert command.state == "queued"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_ends_at_once_exactly_one_wins(operator, station):
+    command = issue(operator, station)
+    gate = threading.Barrier(6)
+
+    def report(state):
+        gate.wait()
+        command_report(station_id=station.id, status=word(command, state), moment=clock.now())
+        connection.close()
+
+    threads = [threading.Thread(target=report, args=(s,)) for s in ("succeeded", "failed", "refused") * 2]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(step.is_applied for step in command.steps.all()) == 2

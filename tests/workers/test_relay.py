@@ -1,0 +1,141 @@
+"""The relay on a real broker: published once in the normal case, kept while the broker refuses, in order."""
+
+import json
+from datetime import timedelta
+
+import amqp
+import pytest
+from django.conf import settings
+from people import station_of
+
+from fleet.commands.models import Command
+from fleet.commands.services import command_issue
+from fleet.core import clock
+from fleet.core.models import OutboxMessage
+from fleet.core.outbox import event_announce, job_ask, outbox_add, outbox_prune
+from message_queue import topology
+from workers.relay import Relay
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def channel(stack):
+    connection = amqp.Connection(
+        host=f"127.0.0.1:{stack.ports['amqp']}",
+        userid="provisioner",
+        password=stack.secrets["broker_provisioner"],
+        virtual_host=settings.ROOST_FLEET_VHOST,
+    )
+    connection.connect()
+    yield connection.channel()
+    connection.close()
+
+
+@pytest.fixture
+def bound(channel):
+    queues = []
+
+    def bind(exchange, key, **arguments):
+        queue = channel.queue_declare(exclusive=True, arguments=arguments or None).queue
+        channel.queue_bind(queue, exchange, key)
+        queues.append(queue)
+        return queue
+
+    yield bind
+    for queue in queues:
+        channel.queue_delete(queue)
+
+
+def got(channel, queue):
+    messages = []
+    while (message := channel.basic_get(queue, no_ack=True)) is not None:
+        messages.append(message)
+    return messages
+
+
+def test_a_command_is_published_with_its_expiry_and_marked_as_sent(operator, institute, channel, bound):
+    station = station_of(institute)
+    queue = bound(topology.COMMANDS, station.serial)
+    command = command_issue(viewer=operator, station=station, name="ping", parameters={}, expires_in=60)
+    assert Relay().publish_round() == 1
+    (message,) = got(channel, queue)
+    assert json.loads(message.body)["id"] == str(command.id)
+    assert message.properties["delivery_mode"] == 2
+    assert 50_000 < int(message.properties["expiration"]) <= 60_000
+    command.refresh_from_db()
+    assert command.state == Command.State.SENT
+    assert Relay().publish_round() == 0
+
+
+def test_a_command_without_a_queue_is_kept_and_stops_nobody_else(operator, institute, channel, bound):
+    lost, found = station_of(institute), station_of(institute)
+    queue = bound(topology.COMMANDS, found.serial)
+    for station in (lost, found):
+        command_issue(viewer=operator, station=station, name="ping", parameters={})
+    Relay().publish_round()
+    assert len(got(channel, queue)) == 1
+    kept = OutboxMessage.objects.get(published_at=None)
+    assert (kept.routing_key, kept.attempts) == (lost.serial, 1)
+    assert "No queue takes" in kept.last_error
+    assert kept.due_at > clock.now()
+
+
+def test_a_full_command_queue_refuses_and_the_row_waits(operator, institute, channel, bound):
+    station = station_of(institute)
+    queue = bound(topology.COMMANDS, station.serial, **{"x-max-length": 1, "x-overflow": "reject-publish"})
+    for _ in range(2):
+        command_issue(viewer=operator, station=station, name="ping", parameters={})
+    Relay().publish_round()
+    assert len(got(channel, queue)) == 1
+    assert "full" in OutboxMessage.objects.get(published_at=None).last_error
+
+
+def test_an_event_goes_out_under_its_key_and_nobody_listening_is_no_error(channel, bound):
+    queue = bound(topology.FLEET_EVENTS, "old-cut.#")
+    event_announce(organization="old-cut", serial="SG-1", event="contact.silent", detail={"why": "x"})
+    event_announce(organization="nobody", serial="SG-2", event="contact.silent", detail={})
+    Relay().publish_round()
+    (message,) = got(channel, queue)
+    assert message.delivery_info["routing_key"] == "old-cut.SG-1.contact.silent"
+    assert not OutboxMessage.objects.filter(published_at=None).exists()
+
+
+def test_an_expired_row_is_not_published(channel, bound):
+    queue = bound(topology.COMMANDS, "SG-LATE")
+    outbox_add(
+        target=OutboxMessage.Target.COMMAND,
+        routing_key="SG-LATE",
+        body={},
+        message_id="7d9a7e3c-6c1a-4a55-8f5e-9d0f7d0a2b11",
+        expires_at=clock.now() - timedelta(seconds=1),
+    )
+    Relay().publish_round()
+    assert got(channel, queue) == []
+    assert not OutboxMessage.objects.filter(published_at=None).exists()
+
+
+def test_a_job_reaches_its_queue_by_name(stack):
+    connection = amqp.Connection(
+        host=f"127.0.0.1:{stack.ports['amqp']}",
+        userid="jobs",
+        password=stack.secrets["broker_jobs"],
+        virtual_host=settings.ROOST_JOBS_BROKER_URL.rpartition("/")[2],
+    )
+    connection.connect()
+    channel = connection.channel()
+    channel.queue_purge(topology.TASK_QUEUE)
+    job_ask("core.touch_canary", name="canary.test")
+    Relay().publish_round()
+    message = channel.basic_get(topology.TASK_QUEUE, no_ack=True)
+    assert message.headers["task"] == "core.touch_canary"
+    assert json.loads(message.body)[1] == {"name": "canary.test"}
+    connection.close()
+
+
+def test_what_was_published_long_ago_is_pruned():
+    job_ask("core.touch_canary")
+    OutboxMessage.objects.update(published_at=clock.now() - timedelta(days=2))
+    job_ask("core.touch_canary")
+    assert outbox_prune() == 1
+    assert OutboxMessage.objects.count() == 1
