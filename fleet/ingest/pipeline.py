@@ -176,6 +176,8 @@ class Pipeline:
                 message = decode(delivery.properties, delivery.routing_key, station.serial, delivery.body)
             except MessageRefused as error:
                 refusals.append(Refusal(delivery, station, error.reason, str(error)))
+            except RecursionError:
+                refusals.append(Refusal(delivery, station, "too-deep", "The message is nested too deeply."))
             else:
                 arrivals.append(Arrival(delivery, station, message))
         return arrivals, refusals

@@ -110,6 +110,9 @@ def _readable(value: Any, depth: int = 0) -> Any:
         return {_text(k)[:_VALUE_MOST]: _readable(v, depth + 1) for k, v in list(value.items())[:_VALUES_MOST]}
     if isinstance(value, list) and depth < 3:
         return [_readable(v, depth + 1) for v in value[:_VALUES_MOST]]
+    if isinstance(value, dict | list):
+        # Not as text: writing out what is nested hundreds deep ends in a RecursionError.
+        return "(nested too deeply to be shown)"
     if value is None or isinstance(value, bool) or (isinstance(value, int) and abs(value) < 2**63):
         return value
     return _text(value)[:_VALUE_MOST]

@@ -11,6 +11,8 @@ from fleet.ingest.database import cursor
 
 #: 2000-01-01 UTC in seconds since 1970.
 PG_EPOCH_S = 946_684_800
+#: Longest `source` in characters.
+SOURCE_MOST = 16
 _HEADER = b"PGCOPY\n\xff\r\n\x00" + b"\x00" * 8
 _TRAILER = b"\xff\xff"
 _NULL = b"\xff\xff\xff\xff"
@@ -52,11 +54,11 @@ DETECTIONS = CopyTable(
 )
 POSITIONS = CopyTable(
     "telemetry_position",
-    ("station_id", "occurred_at", "line", "received_at", "latitude", "longitude", "altitude_m", "flags"),
+    ("station_id", "occurred_at", "line", "received_at", "latitude", "longitude", "altitude_m", "flags", "source"),
 )
 EVENTS = CopyTable(
     "telemetry_stationevent",
-    ("station_id", "occurred_at", "name", "line", "received_at", "port", "data", "flags"),
+    ("station_id", "occurred_at", "name", "line", "received_at", "port", "data", "flags", "source"),
 )
 
 
@@ -96,20 +98,35 @@ def position_row(
     received: int,
     place: tuple[float | None, float | None, float | None],
     flags: int,
+    source: str,
 ) -> bytes:
     """A row of `POSITIONS`; `place` is latitude, longitude, altitude."""
-    head = _POSITION(8, 8, station_id, 8, occurred, 4, line, 8, received)
-    return head + b"".join([_NULL if p is None else _FLOAT(8, p) for p in place]) + _SHORT(2, flags)
+    head = _POSITION(9, 8, station_id, 8, occurred, 4, line, 8, received)
+    numbers = b"".join([_NULL if p is None else _FLOAT(8, p) for p in place])
+    return head + numbers + _SHORT(2, flags) + _text(source)
 
 
 def event_row(
-    station_id: int, occurred: int, name: str, line: int, received: int, port: int | None, data: bytes, flags: int
+    station_id: int,
+    occurred: int,
+    name: str,
+    line: int,
+    received: int,
+    port: int | None,
+    data: bytes,
+    flags: int,
+    source: str = "",
 ) -> bytes:
     """A row of `EVENTS`; `data` is JSON."""
-    head = _EVENT_HEAD(8, 8, station_id, 8, occurred) + _text(name) + _INT(4, line) + _BIG(8, received)
+    head = _EVENT_HEAD(9, 8, station_id, 8, occurred) + _text(name) + _INT(4, line) + _BIG(8, received)
     # jsonb's binary form is a version byte before the text.
     json = (len(data) + 1).to_bytes(4, "big") + b"\x01" + data
-    return head + (_NULL if port is None else _SHORT(2, port)) + json + _SHORT(2, flags)
+    return head + (_NULL if port is None else _SHORT(2, port)) + json + _SHORT(2, flags) + _text(source)
+
+
+def source_of(file: str) -> str:
+    """Which kind of file of a station a name is: `all` or `ctt` of a Sensorgnome; empty without a name."""
+    return file.rpartition("-")[2].partition(".")[0][:SOURCE_MOST]
 
 
 def _text(value: str) -> bytes:

@@ -91,10 +91,12 @@ class Detection(models.Model):
 class Position(models.Model):
     """One GPS fix, or one that was tried and not had (no coordinates)."""
 
-    pk = models.CompositePrimaryKey("station", "occurred_at", "line")
+    pk = models.CompositePrimaryKey("station", "occurred_at", "line", "source")
     station = models.ForeignKey(Station, on_delete=models.CASCADE, db_constraint=False, db_index=False)
     occurred_at = models.DateTimeField()
     line = models.IntegerField()
+    #: Which of the station's files (`all`, `ctt`): both begin with the same lines.
+    source = models.CharField(max_length=16, default="", blank=True)
     received_at = models.DateTimeField()
     latitude = models.FloatField(null=True)
     longitude = models.FloatField(null=True)
@@ -108,11 +110,13 @@ class Position(models.Model):
 class StationEvent(models.Model):
     """Something that happened at a station: a clock step, a setting, a radio that stalled."""
 
-    pk = models.CompositePrimaryKey("station", "occurred_at", "name", "line")
+    pk = models.CompositePrimaryKey("station", "occurred_at", "name", "line", "source")
     station = models.ForeignKey(Station, on_delete=models.CASCADE, db_constraint=False, db_index=False)
     occurred_at = models.DateTimeField()
     name = models.CharField(max_length=128)
     line = models.IntegerField()
+    #: Which of the station's files (`all`, `ctt`): both begin with the same lines.
+    source = models.CharField(max_length=16, default="", blank=True)
     received_at = models.DateTimeField()
     port = models.SmallIntegerField(null=True)
     data = models.JSONField(default=dict)

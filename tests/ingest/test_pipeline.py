@@ -120,6 +120,23 @@ def test_positions_events_and_files_are_kept(pipeline, station, delivery):
     assert StationFile.objects.get().rows == 3
 
 
+def test_equal_lines_of_a_pair_of_files_are_two_rows(pipeline, station, delivery):
+    """Both files of a pair begin with the same clock and position lines."""
+    for seq, kind in ((1, "all"), (2, "ctt")):
+        file = f"changeMe-7F5ERPI46977-3-2021-12-17T01-45-42.7760Z-{kind}.txt"
+        event = {"events": [{"t": NOW, "name": "clock", "line": 1}], "file": file}
+        gps = {"t": [NOW], "lat": [None], "lon": [None], "line": [2], "file": file}
+        for repeat in ("a", "b"):
+            pipeline.take(
+                [
+                    delivery(station.serial, "event", event, stream=repeat, seq=2 * seq),
+                    delivery(station.serial, "gps", gps, stream=repeat, seq=2 * seq + 1),
+                ]
+            )
+    assert StationEvent.objects.count() == 2
+    assert Position.objects.count() == 2
+
+
 def test_a_plain_client_is_taken_and_shown_as_unsequenced(pipeline, station, delivery):
     message = delivery(station.serial, "readings", senml())
     pipeline.take([message])

@@ -1,0 +1,25 @@
+"""Admin pages of series and the delivery ledger; rows of measurements are too many for a page here."""
+
+from django.contrib import admin
+
+from fleet.core.admin import ReadOnlyAdmin
+from fleet.telemetry.models import Series, StreamLedger
+
+
+@admin.register(Series)
+class SeriesAdmin(ReadOnlyAdmin):
+    """Measured quantities."""
+
+    list_display = ("station", "name", "unit", "last_at", "last_value")
+    list_select_related = ("station",)
+    search_fields = ("station__serial", "name")
+
+
+@admin.register(StreamLedger)
+class StreamLedgerAdmin(ReadOnlyAdmin):
+    """What came home. The ranges themselves are on the station's page."""
+
+    list_display = ("station", "stream", "messages", "repeats", "oldest_seq", "next_seq", "last_at")
+    list_select_related = ("station",)
+    search_fields = ("station__serial", "stream")
+    exclude = ("received",)
