@@ -46,10 +46,10 @@ def deadlines_after(moment: datetime, interval_s: float) -> Deadlines:
 def interval_learned(before: float | None, gap_s: float) -> float:
     """The rhythm after one more gap: a maximum that fades over about ten of its own lengths.
 
-    A maximum, because a burst of messages must not make a station look busier than it is between bursts.
+    A maximum, because a burst of messages must not make a station look busier than it is between bursts. For the
+    same reason it begins at what is expected of an unknown station.
     """
-    if before is None:
-        return min(max(gap_s, LEARNED_LEAST_S), LEARNED_MOST_S)
+    before = UNKNOWN_INTERVAL_S if before is None else before
     faded = before * math.exp(-gap_s / (10.0 * before))
     return min(max(gap_s, faded, LEARNED_LEAST_S), LEARNED_MOST_S)
 
