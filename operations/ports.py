@@ -96,8 +96,8 @@ def ports_read(*, paths: Paths) -> dict[str, int]:
 
 
 def port_from_environment(name: str) -> int | None:
-    """The port that the operator fixed with ROOST_<NAME>_PORT, if any."""
-    variable = f"ROOST_{name.upper()}_PORT"
+    """The port that the operator fixed with ROOST_PORT_<NAME>, if any."""
+    variable = f"ROOST_PORT_{name.upper()}"
     value = os.environ.get(variable)
     if not value:
         return None
@@ -124,14 +124,14 @@ def ports_settle(*, paths: Paths, bind: str = "127.0.0.1") -> tuple[dict[str, in
         owner = port_owner(port)
         if port_from_environment(name):
             raise OperationsError(
-                f"Port {port}, which ROOST_{name.upper()}_PORT names, is in use by {owner}: "
+                f"Port {port}, which ROOST_PORT_{name.upper()} names, is in use by {owner}: "
                 "end that program or choose another port."
             )
         ports[name] = port_pick(taken=ports.values())
         remarks.append(f"Port {port} ({name}) is now in use by {owner}; Roost takes {ports[name]} instead.")
         if name == "amqps":
             remarks.append(
-                "Stations enrolled before still call the old port: set ROOST_AMQPS_PORT "
+                "Stations enrolled before still call the old port: set ROOST_PORT_AMQPS "
                 f"to {port} once it is free, or enrol them again."
             )
     ports_write(paths=paths, ports=ports)

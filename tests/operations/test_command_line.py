@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 
 import pytest
 
@@ -14,7 +15,7 @@ def roost(tmp_path):
         inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         return subprocess.run(
             [REPOSITORY / "roost", *words],
-            env={**inherited, "ROOST_VAR": str(tmp_path / "var"), **environment},
+            env={**inherited, "ROOST_VAR": str(tmp_path / "var"), "ROOST_VENV": sys.prefix, **environment},
             capture_output=True,
             text=True,
             check=False,

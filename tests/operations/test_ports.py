@@ -51,27 +51,27 @@ def test_moving_the_stations_port_tells_what_to_do_for_them(paths, occupy):
     before, _ = ports_settle(paths=paths)
     occupy(before["amqps"])
     _, remarks = ports_settle(paths=paths)
-    assert f"ROOST_AMQPS_PORT to {before['amqps']}" in remarks[1]
+    assert f"ROOST_PORT_AMQPS to {before['amqps']}" in remarks[1]
 
 
 def test_a_port_that_the_operator_fixed_is_taken(paths, monkeypatch):
     free = ports_read(paths=Paths(paths.var / "other"))["site"]
-    monkeypatch.setenv("ROOST_SITE_PORT", str(free))
+    monkeypatch.setenv("ROOST_PORT_SITE", str(free))
     assert ports_settle(paths=paths)[0]["site"] == free
 
 
 def test_a_fixed_port_in_use_is_one_sentence_naming_who_has_it(paths, monkeypatch, occupy):
     free = ports_read(paths=Paths(paths.var / "other"))["site"]
     occupy(free)
-    monkeypatch.setenv("ROOST_SITE_PORT", str(free))
-    with pytest.raises(OperationsError, match=rf"Port {free}, which ROOST_SITE_PORT names, is in use by .+:"):
+    monkeypatch.setenv("ROOST_PORT_SITE", str(free))
+    with pytest.raises(OperationsError, match=rf"Port {free}, which ROOST_PORT_SITE names, is in use by .+:"):
         ports_settle(paths=paths)
 
 
 @pytest.mark.parametrize("value", ["http", "0", "70000", "-1"])
 def test_a_fixed_port_that_is_none_is_refused(paths, monkeypatch, value):
-    monkeypatch.setenv("ROOST_SITE_PORT", value)
-    with pytest.raises(OperationsError, match="ROOST_SITE_PORT"):
+    monkeypatch.setenv("ROOST_PORT_SITE", value)
+    with pytest.raises(OperationsError, match="ROOST_PORT_SITE"):
         ports_read(paths=paths)
 
 
