@@ -1,0 +1,170 @@
+"""The whole of `./roost up`, as a person starts and ends it."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import namedtuple
+
+import httpx
+import psutil
+import pytest
+
+from operations import up
+from operations.errors import OperationsError
+from operations.leftovers import leftovers_find
+from operations.paths import REPOSITORY, Paths
+
+USAGE = namedtuple("USAGE", "total used free")
+
+
+def environment(var, **more: str):
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return {**inherited, "ROOST_VAR": str(var), "ROOST_VENV": sys.prefix, **more}
+
+
+def roost(var, *words: str, seconds=240, **more: str):
+    return subprocess.run(
+        [REPOSITORY / "roost", *words],
+        env=environment(var, **more),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=seconds,
+    )
+
+
+@pytest.fixture(scope="module")
+def var(tmp_path_factory):
+    var = tmp_path_factory.mktemp("whole") / "var"
+    yield var
+    roost(var, "down")
+
+
+@pytest.fixture(scope="module")
+def system(var):
+    """Everything up."""
+    done = roost(var, "up", "--detach")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(roost(var, "status", "--json").stdout)
+
+
+def test_a_nearly_full_disk_is_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: USAGE(10**12, 10**12, 4 * 10**8))
+    with pytest.raises(OperationsError, match=r"has only 0\.4 GB free and Roost needs 1\.5 GB"):
+        up.disk_check(Paths(tmp_path))
+
+
+@pytest.mark.long
+def test_everything_works_and_says_where_it_is(system):
+    assert set(system) == {"healthy", "services", "urls", "admin"}
+    assert system["healthy"] is True
+    assert set(system["urls"]) == {"site", "amqps", "management", "flower", "mail"}
+    assert {service["healthy"] for service in system["services"].values()} == {True}
+    assert httpx.get(system["urls"]["site"] + "/healthz", trust_env=False).json()["healthy"] is True
+
+
+@pytest.mark.long
+def test_the_administrator_can_log_in(system):
+    with open(system["admin"]["password_file"]) as file:
+        password = file.read().strip()
+    assert os.stat(system["admin"]["password_file"]).st_mode & 0o777 == 0o600
+    with httpx.Client(base_url=system["urls"]["site"], trust_env=False, follow_redirects=True) as browser:
+        browser.get("/login/")
+        person = {"username": system["admin"]["username"], "password": password}
+        token = {"csrfmiddlewaretoken": browser.cookies["csrftoken"]}
+        browser.post("/login/", data={**person, **token}, headers={"Referer": system["urls"]["site"]})
+        assert "sessionid" in browser.cookies
+
+
+@pytest.mark.long
+def test_starting_what_is_up_says_so(system, var):
+    done = roost(var, "up")
+    assert done.returncode == 0
+    assert "already up" in done.stdout
+    assert system["urls"]["site"] in done.stdout
+
+
+@pytest.mark.long
+def test_a_station_is_added_and_listed(system, var):
+    added = roost(var, "station", "add", "SG-0001RPI40001", "--organization", "Old Cut", "--json")
+    assert json.loads(added.stdout)["server"] == system["urls"]["site"]
+    listed = roost(var, "station", "list", "--json")
+    assert [station["serial"] for station in json.loads(listed.stdout)] == ["SG-0001RPI40001"]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["site", "relay", "redis"])
+def test_what_is_killed_comes_back(system, var, name):
+    assert system["healthy"]
+    found = [
+        process
+        for process in leftovers_find(paths=Paths(var))
+        if {"site": "web.asgi", "relay": "workers.relay", "redis": "redis-server"}[name] in " ".join(process.cmdline())
+    ]
+    found[0].kill()
+    deadline = time.monotonic() + 60
+    while roost(var, "status").returncode != 0:
+        assert time.monotonic() < deadline, "it did not come back"
+
+
+@pytest.mark.long
+def test_a_killed_supervisor_is_cleared_away_by_the_next_start(system, var):
+    assert system["healthy"]
+    psutil.Process(int((var / "run" / "supervisord.pid").read_text())).kill()
+    done = roost(var, "up", "--detach")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "What an earlier start had left running has been ended." in done.stdout
+
+
+@pytest.mark.long
+def test_down_ends_everything_in_fifteen_seconds_and_ctrl_c_too(system, var):
+    assert system["healthy"]
+    begun = time.monotonic()
+    assert roost(var, "down").returncode == 0
+    assert time.monotonic() - begun < 15
+    assert leftovers_find(paths=Paths(var)) == []
+
+    with subprocess.Popen(
+        [REPOSITORY / "roost", "up"], env=environment(var), stdout=subprocess.PIPE, text=True
+    ) as process:
+        for line in process.stdout:
+            if line.startswith("Ctrl-C"):
+                break
+        begun = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+    assert time.monotonic() - begun < 15
+    assert leftovers_find(paths=Paths(var)) == []
+
+
+@pytest.mark.long
+def test_ctrl_c_in_the_middle_of_a_start_leaves_nothing(var, system):
+    assert system
+    with subprocess.Popen([REPOSITORY / "roost", "up"], env=environment(var), stdout=subprocess.PIPE) as process:
+        time.sleep(4)
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
+    assert leftovers_find(paths=Paths(var)) == []
+
+
+@pytest.mark.long
+def test_two_at_once_do_not_meet(tmp_path):
+    folders = [tmp_path / "one", tmp_path / "two"]
+    try:
+        starts = [
+            subprocess.Popen(
+                [REPOSITORY / "roost", "up", "--detach"], env=environment(folder), stdout=subprocess.DEVNULL
+            )
+            for folder in folders
+        ]
+        assert [start.wait(300) for start in starts] == [0, 0]
+        found = [json.loads(roost(folder, "status", "--json").stdout) for folder in folders]
+        assert [each["healthy"] for each in found] == [True, True]
+        assert set(found[0]["urls"].values()).isdisjoint(found[1]["urls"].values())
+    finally:
+        for folder in folders:
+            roost(folder, "down")
