@@ -1,0 +1,26 @@
+"""Admin pages of incidents and notifications."""
+
+from django.contrib import admin
+
+from fleet.alerts.models import Incident, Notification
+from fleet.core.admin import ReadOnlyAdmin
+
+
+@admin.register(Incident)
+class IncidentAdmin(ReadOnlyAdmin):
+    """What was wrong, from when to when."""
+
+    list_display = ("opened_at", "closed_at", "station", "rule", "sentence")
+    list_filter = ("rule",)
+    list_select_related = ("station",)
+    search_fields = ("station__serial",)
+    ordering = ("-opened_at",)
+
+
+@admin.register(Notification)
+class NotificationAdmin(ReadOnlyAdmin):
+    """Who was told of it."""
+
+    list_display = ("created_at", "phase", "channel", "recipient", "state", "attempts", "last_error")
+    list_filter = ("state", "channel")
+    ordering = ("-created_at",)

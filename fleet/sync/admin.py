@@ -1,0 +1,34 @@
+"""Admin pages of outside systems."""
+
+from django.contrib import admin
+
+from fleet.core.admin import ReadOnlyAdmin
+from fleet.sync.models import ExternalLink, ExternalRecord, SyncRun
+
+
+@admin.register(SyncRun)
+class SyncRunAdmin(ReadOnlyAdmin):
+    """Attempts to come into step."""
+
+    list_display = ("started_at", "system", "state", "records", "changes", "sentence")
+    list_filter = ("system", "state")
+    ordering = ("-started_at",)
+
+
+@admin.register(ExternalRecord)
+class ExternalRecordAdmin(ReadOnlyAdmin):
+    """What outside systems say."""
+
+    list_display = ("system", "key", "match_name", "last_seen_at", "absent_since")
+    list_filter = ("system",)
+    search_fields = ("key", "match_name")
+
+
+@admin.register(ExternalLink)
+class ExternalLinkAdmin(ReadOnlyAdmin):
+    """Which record is which station."""
+
+    list_display = ("station", "system", "record", "checked_at")
+    list_filter = ("system",)
+    list_select_related = ("station", "record")
+    search_fields = ("station__serial",)
