@@ -29,12 +29,22 @@ def pytest_load_initial_conftests() -> Generator[None]:
         os.environ[VARIABLE] = str(STARTED[0].paths.var)
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     os.environ.update(trial_environment(Path(os.environ[VARIABLE]), worker=worker))
-    return (yield)
+    try:
+        return (yield)
+    except BaseException:
+        # Settings or a conftest that cannot be loaded: pytest ends without asking anybody to tidy up.
+        started_end()
+        raise
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure() -> None:
     """The process that started the services ends them."""
+    started_end()
+
+
+def started_end() -> None:
+    """End the services that this process started, if it did."""
     while STARTED:
         trial_end(STARTED.pop())
         del os.environ[VARIABLE]

@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections import namedtuple
+from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 import psutil
@@ -18,7 +19,11 @@ from operations.errors import OperationsError
 from operations.leftovers import leftovers_find
 from operations.paths import REPOSITORY, Paths
 
-USAGE = namedtuple("USAGE", "total used free")
+
+class Usage(NamedTuple):
+    total: int
+    used: int
+    free: int
 
 
 def environment(var, **more: str):
@@ -53,7 +58,7 @@ def system(var):
 
 
 def test_a_nearly_full_disk_is_one_sentence(tmp_path, monkeypatch):
-    monkeypatch.setattr(shutil, "disk_usage", lambda _path: USAGE(10**12, 10**12, 4 * 10**8))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: Usage(10**12, 10**12, 4 * 10**8))
     with pytest.raises(OperationsError, match=r"has only 0\.4 GB free and Roost needs 1\.5 GB"):
         up.disk_check(Paths(tmp_path))
 
@@ -69,12 +74,11 @@ def test_everything_works_and_says_where_it_is(system):
 
 @pytest.mark.long
 def test_the_administrator_can_log_in(system):
-    with open(system["admin"]["password_file"]) as file:
-        password = file.read().strip()
-    assert os.stat(system["admin"]["password_file"]).st_mode & 0o777 == 0o600
+    file = Path(system["admin"]["password_file"])
+    assert file.stat().st_mode & 0o777 == 0o600
     with httpx.Client(base_url=system["urls"]["site"], trust_env=False, follow_redirects=True) as browser:
         browser.get("/login/")
-        person = {"username": system["admin"]["username"], "password": password}
+        person = {"username": system["admin"]["username"], "password": file.read_text().strip()}
         token = {"csrfmiddlewaretoken": browser.cookies["csrftoken"]}
         browser.post("/login/", data={**person, **token}, headers={"Referer": system["urls"]["site"]})
         assert "sessionid" in browser.cookies
