@@ -171,7 +171,7 @@ def test_the_process_ends_at_once_although_pages_listen(processes, viewer):
 
 def test_pages_are_told_when_redis_is_away_and_when_it_is_back(private_stack, tmp_path, viewer, institute, settings):
     services = private_stack()
-    settings.ROOST_REDIS_URL = services.redis.url(0)
+    settings.ROOST_REDIS_URL = services.cache.url(0)
     station = station_of(institute)
     with running(tmp_path, "live") as made, listening(made, "/live/fleet", viewer) as ear:
         services.redis.stop()

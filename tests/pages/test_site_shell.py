@@ -14,7 +14,16 @@ from web.assets import catalogues_compile
 from web.management.commands.makemessages import command_texts
 
 pytestmark = pytest.mark.django_db
+PASSWORD = "a long password"
 LOCALE = Path(__file__).resolve().parents[2] / "web" / "locale"
+
+
+@pytest.fixture
+def person(viewer):
+    """Somebody who knows their password."""
+    viewer.user.set_password(PASSWORD)
+    viewer.user.save()
+    return viewer.user
 
 
 def test_every_page_and_error_carries_the_strict_policy(browse, viewer):
@@ -45,8 +54,8 @@ def test_no_page_has_script_or_style_inside(browse, operator, busy):
         assert not re.search(r"\sstyle=|<style|\son[a-z]+=", page)
 
 
-def test_logging_in_leads_to_the_fleet_and_out_to_the_login(client, viewer):
-    answer = client.post("/login/", {"username": "viewer", "password": "a long password"})
+def test_logging_in_leads_to_the_fleet_and_out_to_the_login(client, person):
+    answer = client.post("/login/", {"username": "viewer", "password": PASSWORD})
     assert answer.headers["Location"] == "/"
     assert client.get("/").status_code == 200
     assert client.get("/logout/").status_code == 405
@@ -54,17 +63,17 @@ def test_logging_in_leads_to_the_fleet_and_out_to_the_login(client, viewer):
     assert client.get("/").status_code == 302
 
 
-def test_the_way_back_after_login_leads_to_no_other_site(client, viewer):
-    data = {"username": "viewer", "password": "a long password"}
+def test_the_way_back_after_login_leads_to_no_other_site(client, person):
+    data = {"username": "viewer", "password": PASSWORD}
     assert client.post("/login/?next=/quarantine/", data).headers["Location"] == "/quarantine/"
     client.post("/logout/")
     assert client.post("/login/?next=https://elsewhere.example/", data).headers["Location"] == "/"
 
 
-def test_guessing_passwords_is_braked_and_says_for_how_long(client, viewer, no_counters):
+def test_guessing_passwords_is_braked_and_says_for_how_long(client, person, no_counters):
     for _ in range(10):
         assert "correct" in client.post("/login/", {"username": "viewer", "password": "no"}).content.decode()
-    answer = client.post("/login/", {"username": "viewer", "password": "a long password"})
+    answer = client.post("/login/", {"username": "viewer", "password": PASSWORD})
     assert answer.status_code == 200
     assert "Wait five minutes" in answer.content.decode()
 

@@ -1,0 +1,191 @@
+"""What people see and do, in headless Chromium: with and without scripts, on a desk and on a phone, live and cut off."""
+
+import time
+from datetime import timedelta
+
+import pytest
+from people import station_of
+from playwright.sync_api import Page, expect
+
+from fleet.commands.models import Command
+from fleet.core import clock
+from fleet.core.live import live_announce
+from fleet.stations.models import StationContact
+from fleet.telemetry.models import DetectionCount, Reading, Series
+
+pytestmark = pytest.mark.browser
+PASSWORD = "a long password"
+BUDGET = 50_000
+
+
+class Watched:
+    """A page in a fresh context, and everything the browser complained of on it."""
+
+    def __init__(self, browser, **options) -> None:
+        self.context = browser.new_context(**options)
+        self.page: Page = self.context.new_page()
+        self.complaints: list[str] = []
+        self.page.on("console", lambda said: self.complaints.append(said.text) if said.type == "error" else None)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def log_in(self, processes, person) -> Page:
+        self.page.goto(f"{processes.site}/login/")
+        self.page.get_by_label("User name").fill(person.name)
+        self.page.get_by_label("Password").fill(PASSWORD)
+        self.page.get_by_role("button", name="Log in").click()
+        expect(self.page.get_by_role("heading", name="Stations", exact=True)).to_be_visible()
+        return self.page
+
+
+@pytest.fixture
+def station(institute):
+    made = station_of(institute, state="on_time", name="Old Cut")
+    moment = clock.now()
+    series = Series.objects.create(
+        station=made, name="temperature", unit="Cel", created_at=moment, last_at=moment, last_value=12.0,
+        last_received_at=moment,
+    )  # fmt: skip
+    Reading.objects.bulk_create(
+        Reading(series=series, occurred_at=moment - timedelta(minutes=5 * n), received_at=moment, value=12.0 + n % 5,
+                flags=4 if n == 3 else 0)
+        for n in range(40)
+        if not 10 < n < 20
+    )  # fmt: skip
+    hour = moment.replace(minute=0, second=0, microsecond=0)
+    for back in range(6):
+        DetectionCount.objects.create(station=made, hour=hour - timedelta(hours=back), port=1, kind=2, count=5 + back)
+    return made
+
+
+def addresses_of(station) -> list[str]:
+    own = f"/stations/{station.serial}/"
+    tabs = ("", "data/", "detections/", "deliveries/", "commands/", "events/", "settings/", "commands/send/reboot/")
+    return ["/", "/quarantine/", "/stations/add/", *(own + tab for tab in tabs)]
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_is_wider_than_the_screen_or_breaks_the_policy(browser, processes, person, station, width, scheme):
+    watched = Watched(browser, viewport={"width": width, "height": 844}, color_scheme=scheme)
+    page = watched.log_in(processes, person)
+    for address in addresses_of(station):
+        page.goto(processes.site + address)
+        page.wait_for_load_state("load")
+        over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert over <= 0, address
+        assert page.locator("h1").count() == 1, address
+        unlabelled = page.evaluate(
+            "[...document.querySelectorAll('main input:not([type=hidden]), main select, main textarea')]"
+            ".filter(field => !field.labels.length).length"
+        )
+        assert unlabelled == 0, address
+    assert watched.complaints == []
+
+
+def test_everything_can_be_read_and_done_without_scripts(browser, processes, person, station):
+    page = Watched(browser, java_script_enabled=False).log_in(processes, person)
+    page.get_by_role("link", name="Old Cut").first.click()
+    expect(page.get_by_text("On time: last contact")).to_be_visible()
+    page.get_by_role("link", name="Data", exact=True).click()
+    expect(page.get_by_role("cell", name="12", exact=True).first).to_be_visible()
+    page.get_by_role("link", name="Commands", exact=True).click()
+    page.get_by_role("button", name="Send ping").click()
+    expect(page.get_by_text("is on its way")).to_be_visible()
+    expect(page.get_by_role("cell", name="waiting to be sent").first).to_be_visible()
+    assert Command.objects.get().name == "ping"
+    page.get_by_role("button", name="Deutsch").click()
+    expect(page.get_by_role("heading", name="Befehle", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Abmelden").click()
+    expect(page.get_by_role("heading", name="Anmelden")).to_be_visible()
+
+
+def test_a_change_appears_by_itself(browser, processes, person, station, institute):
+    watched = Watched(browser)
+    page = watched.log_in(processes, person)
+    expect(page.get_by_text("Live: this page changes by itself")).to_be_visible()
+    expect(page.get_by_text("Need somebody")).to_have_count(0)
+    StationContact.objects.filter(station=station).update(state="silent")
+    live_announce(changed={institute.id: [station.serial]})
+    expect(page.get_by_text("Need somebody")).to_be_visible(timeout=6000)
+    page.goto(f"{processes.site}/stations/{station.serial}/commands/")
+    expect(page.get_by_text("Live: this page changes by itself")).to_be_visible()
+    page.get_by_role("button", name="Send ping").click()
+    expect(page.get_by_text("Live: this page changes by itself")).to_be_visible()
+    Command.objects.update(state="succeeded", output="pong from the field")
+    time.sleep(1.1)
+    live_announce(changed={institute.id: [station.serial]})
+    expect(page.get_by_role("cell", name="done", exact=True)).to_be_visible(timeout=6000)
+    page.get_by_text("What it wrote").click()
+    expect(page.get_by_text("pong from the field")).to_be_visible()
+    # What was unfolded stays so when the part is exchanged.
+    time.sleep(1.1)
+    Command.objects.update(note="once more")
+    live_announce(changed={institute.id: [station.serial]})
+    time.sleep(1.5)
+    expect(page.get_by_text("pong from the field")).to_be_visible()
+    assert watched.complaints == []
+
+
+def test_a_page_that_lost_its_live_connection_says_so_and_finds_it_again(browser, processes, person, station):
+    page = Watched(browser).log_in(processes, person)
+    expect(page.get_by_text("Live: this page changes by itself")).to_be_visible()
+    processes.stop("live")
+    expect(page.get_by_text("The live connection is lost")).to_be_visible(timeout=10_000)
+    # It asks by itself meanwhile.
+    StationContact.objects.filter(station=station).update(state="silent")
+    expect(page.get_by_text("Need somebody")).to_be_visible(timeout=20_000)
+    processes.start("live")
+    expect(page.get_by_text("Live: this page changes by itself")).to_be_visible(timeout=30_000)
+
+
+def test_a_plot_shows_the_figures_of_its_table(browser, processes, person, station):
+    watched = Watched(browser)
+    page = watched.log_in(processes, person)
+    for tab, table in (("data", "readings"), ("detections", "hours")):
+        page.goto(f"{processes.site}/stations/{station.serial}/{tab}/")
+        expect(page.locator(".chart canvas")).to_be_visible()
+        drawn = page.evaluate(
+            "(() => { const canvas = document.querySelector('.chart canvas');"
+            "const dots = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;"
+            "let some = 0; for (let i = 3; i < dots.length; i += 4) if (dots[i]) some++; return some; })()"
+        )
+        assert drawn > 500
+        assert page.locator(f"#{table} tbody tr").count() >= 6
+    page.goto(f"{processes.site}/stations/{station.serial}/data/")
+    expect(page.locator(".u-legend")).to_contain_text("time not believed")
+    expect(page.locator("#readings tr.gap")).to_have_count(1)
+    assert watched.complaints == []
+
+
+def test_the_whole_first_view_stays_under_fifty_kilobytes(browser, processes, person, institute):
+    for number in range(50):
+        station_of(institute, state="silent" if number < 5 else "on_time", name=f"A place with a name {number}")
+    watched = Watched(browser)
+    watched.log_in(processes, person)
+    # A browser that has nothing yet: everything that the fleet page needs is on the wire again.
+    session = watched.context.new_cdp_session(watched.page)
+    session.send("Network.enable")
+    session.send("Network.clearBrowserCache")
+    sizes: dict[str, int] = {}
+    names: dict[str, str] = {}
+    session.on("Network.responseReceived", lambda event: names.update({event["requestId"]: event["response"]["url"]}))
+    session.on(
+        "Network.loadingFinished", lambda event: sizes.update({event["requestId"]: event["encodedDataLength"]})
+    )
+    watched.page.goto(processes.site + "/", wait_until="load")
+    watched.page.wait_for_timeout(500)
+    told = {names[number].removeprefix(processes.site): size for number, size in sizes.items() if number in names}
+    assert {"/"} < set(told)
+    assert sum(told.values()) < BUDGET, told
+
+
+def test_the_keyboard_alone_reaches_a_station(browser, processes, person, station):
+    page = Watched(browser).log_in(processes, person)
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.textContent") == "Old Cut":
+            break
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Old Cut")).to_be_visible()
