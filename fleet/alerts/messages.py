@@ -85,13 +85,9 @@ class _Text:
         return [self._sentence(incident), _station_url(incident.station)]
 
     def _several(self) -> list[str]:
-        first = self._count_words() + ". "
-        began = min(incident.began_at for incident in self._incidents)
-        if self._is_all_over:
-            first += _("All of them were heard again.")
-        else:
-            first += _("The first since %(moment)s.") % {"moment": moment_words(began, self._moment)}
-            first += " " + self._rule.shared_hint()
+        since = moment_words(min(incident.began_at for incident in self._incidents), self._moment)
+        count = self._count_words()
+        first = self._rule.closed_several(count) if self._is_all_over else self._rule.opened_several(count, since)
         named = [
             f"* {station_words(incident.station)}: {self._sentence(incident)}\n  {_station_url(incident.station)}"
             for incident in self._incidents[:NAMED_MOST]

@@ -29,7 +29,8 @@ class Rule:
     """One alert rule. Sentences are made in the language that is active, for the people of one organization.
 
     `find` and `over` run in the sweep's transaction. `opened_subject` and `closed_subject` begin the subject of a
-    message; `shared_hint` says what to look at when several stations are told of in one message.
+    message. `opened_several` and `closed_several` are the first line of a message about several stations; they get
+    `12 stations of <organization>`, and since when the first of them is so.
     """
 
     name: str
@@ -39,4 +40,5 @@ class Rule:
     closing: Callable[[Incident, datetime], str]
     opened_subject: Callable[[], str]
     closed_subject: Callable[[], str]
-    shared_hint: Callable[[], str]
+    opened_several: Callable[[str, str], str]
+    closed_several: Callable[[str], str]

@@ -67,6 +67,19 @@ def closing(incident: Incident, moment: datetime) -> str:
     }
 
 
+def opened_several(stations: str, since: str) -> str:
+    """For many at once the cause is likely one."""
+    return _(
+        "%(stations)s fell silent, the first at %(since)s. "
+        "Look first at what they share: a network, a provider, a power supply, a storm."
+    ) % {"stations": stations, "since": since}
+
+
+def closed_several(stations: str) -> str:
+    """All of them are back."""
+    return _("%(stations)s were heard again.") % {"stations": stations}
+
+
 def _lock_overdue(moment: datetime) -> None:
     """Lock the rows that will move in the order in which ingest locks its own, so that neither ends the other."""
     overdue = Q(state=StationContact.State.ON_TIME, late_after__lt=moment) | Q(
@@ -90,5 +103,6 @@ RULE = Rule(
     closing=closing,
     opened_subject=lambda: pgettext("beginning of a mail's subject", "Silent"),
     closed_subject=lambda: pgettext("beginning of a mail's subject", "Back"),
-    shared_hint=lambda: _("Look first at what they share: a network, a provider, a power supply, a storm."),
+    opened_several=opened_several,
+    closed_several=closed_several,
 )
