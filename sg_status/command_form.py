@@ -6,7 +6,7 @@ import msgspec
 from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from msgspec.inspect import BoolType, CustomType, FloatType, IntType, LiteralType, Metadata, StrType, Type, type_info
+from msgspec.inspect import BoolType, FloatType, IntType, LiteralType, Metadata, StrType, Type, type_info
 
 from fleet.core.spoken import duration_words
 from message_queue.contracts.commands.base import CommandContract
@@ -67,6 +67,4 @@ def _field(info: Type, name: str, *, required: bool) -> forms.Field:
         return forms.ChoiceField(label=label, required=required, choices=[(v, str(v)) for v in info.values])
     if isinstance(info, StrType):
         return forms.CharField(label=label, required=required, max_length=info.max_length, strip=False)
-    if isinstance(info, CustomType):
-        return forms.CharField(label=label, required=required)
     return forms.JSONField(label=label, required=required)

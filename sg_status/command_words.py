@@ -79,7 +79,9 @@ def command_shown(command: Command, moment: datetime) -> ShownCommand:
     for step in command.steps.all():
         took = (step.received_at - before).total_seconds()
         steps.append(
-            ShownStep(state_word(step.state), step.received_at, _took(took) if steps else "", step.note, step.is_applied)
+            ShownStep(
+                state_word(step.state), step.received_at, _took(took) if steps else "", step.note, step.is_applied
+            )
         )
         before = step.received_at
     return ShownCommand(

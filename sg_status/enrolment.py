@@ -19,8 +19,6 @@ def enrolment_render(request: HttpRequest, viewer: Viewer, station: Station, tok
         "line": shlex.join(words),
         "life": duration_words(settings.ROOST_ENROLMENT_TOKEN_LIFE.total_seconds()),
     }
-    response = station_render(
-        request, viewer, station, "sg_status/station_token.html", context, tab="station-settings"
-    )
+    response = station_render(request, viewer, station, "sg_status/station_token.html", context, tab="station-settings")
     response.headers["Cache-Control"] = "no-store"
     return response

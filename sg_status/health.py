@@ -9,7 +9,7 @@ from django.utils.translation import ngettext, pgettext
 from fleet.core.spoken import duration_words
 from fleet.stations.models import StationContact
 from message_queue.contracts.health import Health
-from sg_status.words import bytes_words, count_words, quantity_words
+from sg_status.words import NOTHING, bytes_words, count_words, quantity_words
 
 #: From here on somebody should look.
 DISK_FULL_FROM, DISK_FILLING_FROM = 95.0, 85.0
@@ -108,18 +108,18 @@ def facts_of(health: Health) -> list[Fact]:
         Fact(_("Temperature"), quantity_words(health.temperature_c, "Cel")),
         Fact(_("Signal"), quantity_words(health.signal_dbm, "dBm")),
         Fact(_("Clock"), _clock_words(health)),
-        Fact(_("GPS"), health.gps_state or "–"),
-        Fact(_("Running for"), "–" if health.uptime_s is None else duration_words(health.uptime_s)),
-        Fact(_("Starts"), "–" if health.boot_count is None else count_words(health.boot_count)),
-        Fact(_("Sent"), "–" if health.bytes_sent is None else bytes_words(health.bytes_sent)),
-        Fact(_("Received"), "–" if health.bytes_received is None else bytes_words(health.bytes_received)),
+        Fact(_("GPS"), health.gps_state or NOTHING),
+        Fact(_("Running for"), NOTHING if health.uptime_s is None else duration_words(health.uptime_s)),
+        Fact(_("Starts"), NOTHING if health.boot_count is None else count_words(health.boot_count)),
+        Fact(_("Sent"), NOTHING if health.bytes_sent is None else bytes_words(health.bytes_sent)),
+        Fact(_("Received"), NOTHING if health.bytes_received is None else bytes_words(health.bytes_received)),
     ]
-    return [fact for fact in found if fact.value != "–"]
+    return [fact for fact in found if fact.value != NOTHING]
 
 
 def _disk(health: Health) -> str:
     if health.disk_percent is None:
-        return "–"
+        return NOTHING
     text = quantity_words(health.disk_percent, "%")
     if health.disk_free_bytes is None:
         return text
@@ -135,7 +135,7 @@ def _load(health: Health) -> str:
 def _clock_words(health: Health) -> str:
     clock = health.clock
     if clock is None:
-        return "–"
+        return NOTHING
     if clock.code == "P":
         return _("not synchronised")
     source = clock.source or _("synchronised")

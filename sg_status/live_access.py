@@ -48,7 +48,7 @@ def grant_of(cookies: str, serial: str | None) -> Grant | None:
         request = HttpRequest()
         session_key = parse_cookie(cookies).get(settings.SESSION_COOKIE_NAME)
         request.session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
-        viewer = viewer_of_user(get_user(request))  # type: ignore[arg-type]
+        viewer = viewer_of_user(get_user(request))
         if viewer.user is None:
             return None
         if serial is not None:

@@ -182,7 +182,11 @@ async def _write(send: Send, body: bytes) -> None:
 
 
 async def _say(
-    send: Send, status: int, text: str, headers: Headers | None = None, content_type: bytes = b"text/plain; charset=utf-8"
+    send: Send,
+    status: int,
+    text: str,
+    headers: Headers | None = None,
+    content_type: bytes = b"text/plain; charset=utf-8",
 ) -> None:
     start = [(b"content-type", content_type), (b"cache-control", b"no-store"), *(headers or [])]
     await send({"type": "http.response.start", "status": status, "headers": start})

@@ -52,6 +52,6 @@ def _hex(raw: bytes) -> str:
     lines = []
     for start in range(0, len(raw), _LINE):
         part = raw[start : start + _LINE]
-        letters = "".join(chr(b) if 0x20 <= b < 0x7F else "." for b in part)  # noqa: PLR2004 - printable ASCII
+        letters = "".join(chr(b) if 0x20 <= b < 0x7F else "." for b in part)
         lines.append(f"{start:06x}  {part.hex(' '):<{_LINE * 3}} {letters}")
     return "\n".join(lines)

@@ -1,24 +1,14 @@
 """The pages folder as a registry: each file gives its `urlpatterns`, and a `MENU` entry if it has one."""
 
-from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 from types import ModuleType
 
 from django.urls import URLPattern
-from django.utils.functional import Promise
 
 from sg_status import pages
-
-
-@dataclass(frozen=True, slots=True)
-class MenuEntry:
-    """One entry of the menu at the top: its word, the name of its address, and its place from left to right."""
-
-    label: str | Promise
-    url_name: str
-    order: int
+from sg_status.menu import MenuEntry
 
 
 @cache

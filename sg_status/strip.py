@@ -51,7 +51,12 @@ def strip_of(station: Station, moment: datetime) -> Strip:
         days=[f"{start + timedelta(days=n):%m-%d}" for n in range(DAYS)],
         heard=_runs(heard, start),
         down=[
-            _bar(max(outage.started_at, start), min(outage.ended_at, end), start, _span(outage.started_at, outage.ended_at))
+            _bar(
+                max(outage.started_at, start),
+                min(outage.ended_at, end),
+                start,
+                _span(outage.started_at, outage.ended_at),
+            )
             for outage in outage_list(start=start, end=end)
         ],
         commands=[
@@ -77,7 +82,7 @@ def _bar(begin: datetime, end: datetime, start: datetime, words: str) -> Bar:
 
 
 def _span(begin: datetime, end: datetime) -> str:
-    return f"{begin:%Y-%m-%d %H:%M} – {end:%H:%M} UTC, {duration_words((end - begin).total_seconds())}"
+    return f"{begin:%Y-%m-%d %H:%M} \u2013 {end:%H:%M} UTC, {duration_words((end - begin).total_seconds())}"
 
 
 def _runs(hours: list[datetime], start: datetime) -> list[Bar]:

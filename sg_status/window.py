@@ -70,5 +70,5 @@ def _moment_of(text: str) -> datetime | None:
     except ValueError:
         return None
     # Far enough from the ends of the calendar that a window before or after still exists.
-    is_usable = moment.tzinfo is not None and 1900 < moment.year < 9000  # noqa: PLR2004 - as said
+    is_usable = moment.tzinfo is not None and 1900 < moment.year < 9000
     return moment if is_usable else None

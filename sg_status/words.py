@@ -7,6 +7,8 @@ from django.utils.translation import pgettext
 
 #: Thin and unbreakable, so that a figure stays in one piece; the same in every language.
 _THIN = "\u202f"
+#: Stands where there is no value.
+NOTHING = "\u2013"
 
 #: SenML unit names (RFC 8428, RFC 8798) that people write otherwise.
 _UNITS = {
@@ -41,7 +43,7 @@ def bytes_words(number: int) -> str:
         size /= _STEP
         if size < _STEP:
             break
-    return f"{size:.0f} {unit}" if size >= 10 else f"{size:.1f} {unit}"  # noqa: PLR2004 - two digits are enough
+    return f"{size:.0f} {unit}" if size >= 10 else f"{size:.1f} {unit}"
 
 
 def number_words(value: float) -> str:
@@ -65,7 +67,7 @@ def unit_words(unit: str) -> str:
 def quantity_words(value: float | None, unit: str) -> str:
     """A value with its unit, or a dash for none."""
     if value is None:
-        return "–"
+        return NOTHING
     word = unit_words(unit)
     return f"{number_words(value)}\u00a0{word}" if word else number_words(value)
 

@@ -2,7 +2,8 @@
 
 from django.http import HttpRequest
 
-from sg_status.registry import MenuEntry, menu_entries
+from sg_status.menu import MenuEntry
+from sg_status.registry import menu_entries
 from web.live_address import live_origin
 
 

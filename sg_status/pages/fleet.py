@@ -23,7 +23,7 @@ from fleet.stations.sentences import Shown, station_shown
 from sg_status.access import page
 from sg_status.contacts import contact_of
 from sg_status.health import Mark, marks_of
-from sg_status.registry import MenuEntry
+from sg_status.menu import MenuEntry
 
 MENU = MenuEntry(_("Stations"), "fleet", 10)
 

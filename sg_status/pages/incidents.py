@@ -16,7 +16,7 @@ from fleet.alerts.selectors import IncidentView, alert_choices, incident_list, i
 from fleet.alerts.services import alerts_choose
 from fleet.organizations.access import Viewer
 from sg_status.access import act, page
-from sg_status.registry import MenuEntry
+from sg_status.menu import MenuEntry
 
 MENU = MenuEntry(_("Incidents"), "incidents", 20)
 

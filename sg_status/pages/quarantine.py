@@ -16,8 +16,8 @@ from fleet.ingest.replay import quarantine_replay
 from fleet.organizations.access import Viewer
 from fleet.organizations.models import Membership
 from sg_status.access import act, page, role_require
+from sg_status.menu import MenuEntry
 from sg_status.raw_view import raw_view
-from sg_status.registry import MenuEntry
 
 MENU = MenuEntry(gettext_lazy("Quarantine"), "quarantine", 30)
 

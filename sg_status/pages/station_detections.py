@@ -100,9 +100,7 @@ def _rows(counts: list[HourCount], ports: list[int]) -> Iterator[HourRow]:
         before = hour
 
 
-def _single(
-    station: Station, window: Window, kind: int | None, tag: str, after: str
-) -> tuple[list[Detection], str]:
+def _single(station: Station, window: Window, kind: int | None, tag: str, after: str) -> tuple[list[Detection], str]:
     """A page of single detections, newest first, and the mark after which the next one begins."""
     found = detection_list(
         station=station,

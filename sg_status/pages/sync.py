@@ -17,7 +17,7 @@ from fleet.sync.errors import SystemUnknown
 from fleet.sync.selectors import LinkView, SystemView, changes, links_of_many, runs, systems
 from fleet.sync.services import adapter_get, sync_ask, sync_may_be_asked
 from sg_status.access import act, page
-from sg_status.registry import MenuEntry
+from sg_status.menu import MenuEntry
 
 MENU = MenuEntry(_("Outside systems"), "sync", 40)
 

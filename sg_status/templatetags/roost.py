@@ -31,7 +31,7 @@ register.filter("interval_words", interval_words)
 def moment(value: datetime | None, timezone: str = "", *, exact: bool = False) -> SafeString | str:
     """A moment, relative (or `exact` in UTC), with UTC and the place's own time one hover or tap away."""
     if value is None:
-        return "–"
+        return words.NOTHING
     utc = value.astimezone(UTC)
     stamp = utc.strftime("%Y-%m-%d %H:%M:%S")
     return format_html(
@@ -44,7 +44,7 @@ def moment(value: datetime | None, timezone: str = "", *, exact: bool = False) -
 
 def _relative(value: datetime) -> str:
     seconds = (clock.now() - value).total_seconds()
-    if abs(seconds) < 2:  # noqa: PLR2004 - nobody counts that closely
+    if abs(seconds) < 2:
         return _("now")
     if seconds < 0:
         return _("in %(duration)s") % {"duration": duration_words(-seconds)}

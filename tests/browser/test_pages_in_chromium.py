@@ -169,9 +169,7 @@ def test_the_whole_first_view_stays_under_fifty_kilobytes(browser, processes, pe
     sizes: dict[str, int] = {}
     names: dict[str, str] = {}
     session.on("Network.responseReceived", lambda event: names.update({event["requestId"]: event["response"]["url"]}))
-    session.on(
-        "Network.loadingFinished", lambda event: sizes.update({event["requestId"]: event["encodedDataLength"]})
-    )
+    session.on("Network.loadingFinished", lambda event: sizes.update({event["requestId"]: event["encodedDataLength"]}))
     watched.page.goto(processes.site + "/", wait_until="load")
     watched.page.wait_for_timeout(500)
     told = {names[number].removeprefix(processes.site): size for number, size in sizes.items() if number in names}

@@ -12,6 +12,7 @@ from fleet.stations.models import Station
 
 __all__ = ["elsewhere", "institute", "no_counters", "operator", "owner", "stranger", "viewer"]
 
+
 @pytest.fixture(autouse=True)
 def static_files_as_they_lie(settings):
     """Pages are tested without collecting the static files first."""

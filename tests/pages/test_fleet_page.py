@@ -54,7 +54,9 @@ def test_search_finds_name_and_serial_and_says_when_there_is_none(browse, viewer
     assert "No station fits this" in text_of(client, "/?q=nowhere")
 
 
-@pytest.mark.parametrize("address", ["/?state=%00", "/?sort=nonsense", "/?page=999", "/?page=x", "/?q=%00", "/?q=" + "x" * 500])
+@pytest.mark.parametrize(
+    "address", ["/?state=%00", "/?sort=nonsense", "/?page=999", "/?page=x", "/?q=%00", "/?q=" + "x" * 500]
+)
 def test_an_address_that_makes_no_sense_still_shows_the_fleet(browse, viewer, institute, address):
     station_of(institute, name="Old Cut")
     text_of(browse(viewer), address)

@@ -50,13 +50,22 @@ def test_a_taken_serial_says_so_but_not_whose_it_is(browse, stranger, elsewhere,
 
 def test_nobody_adds_to_an_organization_that_is_not_theirs(browse, stranger, viewer, institute):
     data = {"serial": serial_new(), "organization": institute.id}
-    assert "You may not add stations to this organization" in browse(stranger).post("/stations/add/", data).content.decode()
+    assert (
+        "You may not add stations to this organization"
+        in browse(stranger).post("/stations/add/", data).content.decode()
+    )
     assert browse(viewer).post("/stations/add/", data).status_code == 403
     assert not Station.objects.exists()
 
 
 def test_settings_are_saved(browse, operator, station):
-    data = {"name": "Kent", "interval_hours": "6", "is_in_maintenance": "on", "asleep_until": "2027-03-01", "notes": "n"}
+    data = {
+        "name": "Kent",
+        "interval_hours": "6",
+        "is_in_maintenance": "on",
+        "asleep_until": "2027-03-01",
+        "notes": "n",
+    }
     answer = browse(operator).post(f"/stations/{station.serial}/settings/", data, follow=True)
     assert "The settings are saved" in answer.content.decode()
     station.refresh_from_db()
@@ -73,7 +82,9 @@ def test_what_somebody_else_changed_meanwhile_stays(browse, operator, station):
     assert (station.name, station.operator_interval_s) == ("Kent", 7200.0)
 
 
-@pytest.mark.parametrize("data", [{"interval_hours": "0.001"}, {"interval_hours": "x"}, {"name": "x" * 121}, {"asleep_until": "soon"}])
+@pytest.mark.parametrize(
+    "data", [{"interval_hours": "0.001"}, {"interval_hours": "x"}, {"name": "x" * 121}, {"asleep_until": "soon"}]
+)
 def test_a_value_that_cannot_be_is_refused_at_its_field(browse, operator, station, data):
     answer = browse(operator).post(f"/stations/{station.serial}/settings/", data)
     assert answer.status_code == 200

@@ -48,7 +48,16 @@ def test_pages_may_talk_to_the_live_process_on_the_host_they_came_from(browse, v
 
 def test_no_page_has_script_or_style_inside(browse, operator, busy):
     client = browse(operator)
-    for tab in ("", "data/", "detections/", "deliveries/", "commands/", "events/", "settings/", "commands/send/reboot/"):
+    for tab in (
+        "",
+        "data/",
+        "detections/",
+        "deliveries/",
+        "commands/",
+        "events/",
+        "settings/",
+        "commands/send/reboot/",
+    ):
         page = client.get(f"/stations/{busy.serial}/{tab}").content.decode()
         assert not re.search(r"<script(?![^>]*\ssrc=)[^>]*>", page)
         assert not re.search(r"\sstyle=|<style|\son[a-z]+=", page)

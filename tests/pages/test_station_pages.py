@@ -120,13 +120,16 @@ def test_old_data_is_shown_where_it_is_and_not_as_an_empty_today(browse, viewer,
 
 
 @pytest.mark.parametrize(
-    "query", ["series=nope", "series=%00", "span=x", "until=x", "until=0001-01-01T00:00:00Z", "until=9999-12-31T00:00:00Z"]
+    "query",
+    ["series=nope", "series=%00", "span=x", "until=x", "until=0001-01-01T00:00:00Z", "until=9999-12-31T00:00:00Z"],
 )
 def test_an_address_that_makes_no_sense_is_no_fault_of_ours(browse, viewer, busy, query):
     assert browse(viewer).get(address_of(busy, f"data/?{query}")).status_code in (200, 404)
 
 
-@pytest.mark.parametrize("query", ["after=x", "after=2026-01-01T00:00:00Z,1,1,99999999999999999999", "tag=%00", "before=x"])
+@pytest.mark.parametrize(
+    "query", ["after=x", "after=2026-01-01T00:00:00Z,1,1,99999999999999999999", "tag=%00", "before=x"]
+)
 def test_a_broken_mark_in_the_address_is_no_fault_of_ours(browse, viewer, busy, query):
     client = browse(viewer)
     assert client.get(address_of(busy, f"detections/?{query}")).status_code == 200
