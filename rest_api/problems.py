@@ -9,7 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError
 from django.http import Http404
 from psycopg.errors import QueryCanceled
-from rest_framework.exceptions import APIException, Throttled, ValidationError
+from rest_framework.exceptions import APIException, NotAuthenticated, Throttled, ValidationError
 from rest_framework.response import Response
 from rest_framework.views import exception_handler, set_rollback
 
@@ -89,6 +89,8 @@ def _sentence(error: Exception) -> str:
         seconds: float | None = getattr(error, "wait", None)
         wait = f" Try again in {round(seconds)} s." if seconds is not None else ""
         return f"Too many attempts.{wait}"
+    if isinstance(error, NotAuthenticated):
+        return "Log in, or send a key of your organization: `Authorization: Bearer <key>`."
     if isinstance(error, Http404):
         return "There is nothing at this address that you may see."
     if isinstance(error, APIException):
