@@ -11,10 +11,12 @@ from rich.console import Console
 from rich.table import Table
 
 from operations.bench.ingest import ingest_bench
+from operations.bench.latency import latency_bench
 from operations.bench.machine import machine_describe
 from operations.instance import Instance
 from operations.paths import Paths
 from operations.preparation import database_migrate
+from operations.stack import Stack
 from operations.trial import trial_end, trial_start
 
 app = typer.Typer(
@@ -39,16 +41,35 @@ def ingest(
     scale: Annotated[float, typer.Option(min=0.05, help="Share of the usual number of messages.")] = 1.0,
 ) -> None:
     """Messages and readings per second through the real worker, against a bare loop and an ORM loop."""
-    _run("ingest", lambda instance: ingest_bench(instance, rounds=rounds, scale=scale), as_json=as_json)
+    _run("ingest", lambda _, instance: ingest_bench(instance, rounds=rounds, scale=scale), as_json=as_json)
 
 
-def _run(name: str, bench: Callable[[Instance], list[dict[str, Any]]], *, as_json: bool) -> None:
+@app.command()
+def latency(
+    *,
+    as_json: AsJson = False,
+    stations: Annotated[int, typer.Option(min=1, help="Stations, each with a TLS connection of its own.")] = 600,
+    seconds: Annotated[float, typer.Option(min=1.0, help="For so long, at one message a second and station.")] = 60.0,
+) -> None:
+    """From a station's publish to the commit, and to an event in a browser; who used the processor."""
+
+    def bench(stack: Stack, instance: Instance) -> list[dict[str, Any]]:
+        return latency_bench(stack, instance, stations=stations, seconds=seconds)
+
+    _run("latency", bench, as_json=as_json)
+
+
+def _run(name: str, bench: Callable[[Stack, Instance], list[dict[str, Any]]], *, as_json: bool) -> None:
     stack = trial_start()
     try:
         instance = Instance.load(Paths(stack.paths.var))
         instance.rabbitmq.definitions_load(_definitions(instance))
         database_migrate(instance)
-        document: dict[str, Any] = {"bench": name, "machine": machine_describe(instance), "runs": bench(instance)}
+        document: dict[str, Any] = {
+            "bench": name,
+            "machine": machine_describe(instance),
+            "runs": bench(stack, instance),
+        }
     finally:
         trial_end(stack)
     if as_json:
@@ -61,6 +82,9 @@ def _run(name: str, bench: Callable[[Instance], list[dict[str, Any]]], *, as_jso
     for run in document["runs"]:
         table.add_row(*[f"{run[column]:,}" if isinstance(run[column], int) else str(run[column]) for column in columns])
     console.print(table)
+    for run in document["runs"]:
+        for share in (value.items() for value in run.values() if isinstance(value, dict)):
+            console.print("processor: " + ", ".join(f"{name} {percent} %" for name, percent in share))
 
 
 def _definitions(instance: Instance) -> dict[str, Any]:
