@@ -97,6 +97,9 @@ def decode(properties: Mapping[str, Any], routing_key: str, serial: str, raw: by
 
 
 def _envelope(properties: Mapping[str, Any], routing_key: str, serial: str) -> Envelope:
+    if "unreadable" in properties:
+        # No property of AMQP is called so: the reader put it there.
+        raise MessageRefused("bad-properties", f"Its properties cannot be read ({properties['unreadable']}).")
     user = properties.get("user_id")
     if user and serial_of_user(str(user)) != serial:
         raise MessageRefused("wrong-sender", f"The message says it is from {str(user)[:64]!r}, not from {serial}.")
@@ -140,7 +143,7 @@ def stream_is_valid(stream: object) -> TypeGuard[str]:
 
 def _stream_check(stream: object) -> str:
     if not stream_is_valid(stream):
-        raise MessageRefused("bad-envelope", "Header 'stream' is not 1 to 64 letters, digits and : . _ -")
+        raise MessageRefused("bad-envelope", "Header 'stream' is not 1 to 64 letters, digits, colons, dots, underscores and hyphens.")
     return stream
 
 
@@ -150,7 +153,8 @@ def _whole(fields: Mapping[str, Any], name: str) -> int | None:
     if value is None:
         return None
     if type(value) is not int or not (1 if name == "seq" else 0) <= value <= _SEQUENCE_MOST:
-        raise MessageRefused("bad-envelope", f"Header {name!r} is {str(value)[:40]!r}, not a whole number in range.")
+        shown = repr(str(value)[:40]) if isinstance(value, int | float | str) else type(value).__name__
+        raise MessageRefused("bad-envelope", f"Header {name!r} is {shown}, not a whole number in range.")
     return value
 
 

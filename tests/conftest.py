@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from faults.fixtures import grants, rig, verdicts  # noqa: F401 - fixtures of the tests of faults and of isolation
 from hypothesis import HealthCheck, settings
 
 from operations.instance import Instance

@@ -88,7 +88,10 @@ class Pipeline:
 
     def take_dead(self, deliveries: Sequence[Delivery]) -> Outcome:
         """Quarantine messages that the broker set aside. Raises `DatabaseAway`."""
-        sentence = "The message was delivered too often without being taken: its reader died each time."
+        sentence = (
+            "The broker set the message aside: it was delivered too often and its reader died each time, "
+            "or the time that its sender gave it ran out before it was read."
+        )
         serials = [serial_of_exchange(d.exchange) for d in deliveries]
         try:
             with transaction.atomic():

@@ -17,6 +17,8 @@ from fleet.organizations.models import Membership
 State = QuarantinedMessage.State
 #: A header or property is kept to this length, and so many of them.
 _VALUE_MOST, _VALUES_MOST = 300, 64
+#: Tables within tables are kept so deep; the broker's own `x-death` needs four.
+_DEPTH_MOST = 5
 
 
 class NotHeld(DomainError):
@@ -106,9 +108,9 @@ def _row(refusal: Refusal, moment: datetime) -> QuarantinedMessage:
 
 def _readable(value: Any, depth: int = 0) -> Any:
     """AMQP properties as JSON that PostgreSQL holds: no NUL, no depth, no length without end."""
-    if isinstance(value, dict) and depth < 3:
+    if isinstance(value, dict) and depth < _DEPTH_MOST:
         return {_text(k)[:_VALUE_MOST]: _readable(v, depth + 1) for k, v in list(value.items())[:_VALUES_MOST]}
-    if isinstance(value, list) and depth < 3:
+    if isinstance(value, list) and depth < _DEPTH_MOST:
         return [_readable(v, depth + 1) for v in value[:_VALUES_MOST]]
     if isinstance(value, dict | list):
         # Not as text: writing out what is nested hundreds deep ends in a RecursionError.

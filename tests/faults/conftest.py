@@ -1,96 +1,13 @@
-"""The rig that the cases of a run share, three stations in it, and the report at the end."""
+"""How the cases begin, and how many messages they have."""
 
 import os
-import random
-import re
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
-from faults import report
-from faults.oracle import Verdict, judge
-from faults.publisher import Publishing
-from faults.rig import Rig, until
+from faults.cases import Case
 
 #: Messages of a case in the normal run, and in `./roost test --long`.
 FEW, MANY = int(os.environ.get("ROOST_FAULT_MESSAGES", "20000")), 100_000
-STATIONS = ("SG-FA01RPI40001", "SG-FA02RPI40002", "SG-FA03RPI40003")
-
-
-class Case:
-    """One case: publish, break something in the middle, let it recover, judge."""
-
-    def __init__(self, rig: Rig, grants: list[dict], folder, name: str, messages: int, verdicts: list[Verdict]) -> None:
-        self.rig, self.name, self.messages = rig, name, messages
-        self.random = random.Random(f"{rig.seed}/{name}")
-        self.verdict = Verdict(case=name, seed=rig.seed)
-        self._verdicts = verdicts
-        stream = re.sub(r"[^a-z0-9]+", "-", name.lower()) + f"-{messages}-{rig.seed}"
-        self.publishing = Publishing(grants, stream, messages // len(grants), folder)
-        self._begun = time.monotonic()
-        self._taken_before = rig.taken()
-        self.publishing.start()
-
-    def moments_of_publishing(self, count: int, first: float = 0.1, last: float = 0.8) -> Iterator[float]:
-        """Random shares of the messages, in order; waits until each is confirmed."""
-        yield from self._moments(lambda: self.publishing.confirmed, count, first, last)
-
-    def moments_of_ingest(self, count: int, first: float = 0.05, last: float = 0.8) -> Iterator[float]:
-        """Random shares of the messages, in order; waits until each is in the database."""
-        yield from self._moments(lambda: self.rig.taken() - self._taken_before, count, first, last)
-
-    def _moments(self, done: Callable[[], int], count: int, first: float, last: float) -> Iterator[float]:
-        for share in sorted(self.random.uniform(first, last) for _ in range(count)):
-            goal = share * self.publishing.total
-            until(lambda goal=goal: done() >= goal, 240, f"{share:.0%} of the messages", every=0.01)
-            yield share
-
-    def recovers(self, since: float | None = None) -> None:
-        """Wait until messages come home again, and note the time since then as the time to recover."""
-        begun = time.monotonic() if since is None else since
-        before = -1
-        while before < 0:
-            before = self.rig.taken()
-        until(lambda: self.rig.taken() > before or not self.publishing.is_alive(), 120, "messages that come home again")
-        self.verdict.recovered_s = max(self.verdict.recovered_s or 0.0, time.monotonic() - begun)
-
-    def finish(self, note: str) -> Verdict:
-        """Wait for the last confirm and for empty queues, judge, and insist on a clean verdict."""
-        self.publishing.join(300)
-        assert not self.publishing.is_alive(), f"only {self.publishing.confirmed} of {self.publishing.total} confirmed"
-        self.rig.quiesce()
-        verdict = judge(self.rig, self.publishing, self.verdict)
-        verdict.note, verdict.seconds = note, time.monotonic() - self._begun
-        self._verdicts.append(verdict)
-        assert verdict.confirmed == self.publishing.total
-        assert verdict.is_clean, (verdict.row(), verdict.details)
-        return verdict
-
-
-@pytest.fixture(scope="session")
-def verdicts() -> list[Verdict]:
-    """What became of the cases so far."""
-    return []
-
-
-@pytest.fixture(scope="session")
-def rig(tmp_path_factory, verdicts, pytestconfig) -> Iterator[Rig]:
-    """One rig for the whole run."""
-    with Rig.open(tmp_path_factory.mktemp("rig")) as made:
-        yield made
-        if verdicts:
-            # To standard error: the only output of a test process that is seen when several run beside each other.
-            with pytestconfig.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
-                words = f"Faults, seed {made.seed}; ROOST_FAULT_SEED={made.seed} plays them again."
-                print(f"\n\n{words}\n{report.table(verdicts)}", file=sys.stderr)
-            report.save(verdicts, made.versions())
-
-
-@pytest.fixture(scope="session")
-def grants(rig) -> list[dict]:
-    """Three stations with their logins."""
-    return rig.stations(*STATIONS)
 
 
 @pytest.fixture(params=[FEW, pytest.param(MANY, marks=pytest.mark.long)])

@@ -50,6 +50,9 @@ class Rig:
             self.instance,
             extra={
                 INSTANCE_VARIABLE: str(stack.paths.var),
+                # In a test process these name the services that the whole run shares.
+                "ROOST_STATION_AMQP_HOST": "127.0.0.1",
+                "ROOST_STATION_AMQP_PORT": str(self.instance.ports["amqps"]),
                 "PYTHONPATH": os.pathsep.join((str(REPOSITORY), str(HERE.parent))),
             },
         )

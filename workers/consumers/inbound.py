@@ -31,7 +31,9 @@ from fleet.core.live import live_announce
 from fleet.ingest.delivery import Delivery
 from fleet.ingest.listening import ingest_beat
 from fleet.ingest.pipeline import DatabaseAway, Outcome, Pipeline
+from message_queue.routing import serial_of_exchange, serial_of_user
 from message_queue.topology import DEAD_QUEUE, INBOUND_QUEUES
+from workers.consumers.frames import StationConnection
 
 _log = logging.getLogger(__name__)
 
@@ -78,10 +80,12 @@ class Lane:
         self.channel.basic_consume(queue, callback=self._receive, no_ack=False)
 
     def _receive(self, message: Any) -> None:
-        info, body = message.delivery_info, message.body
+        info, body, properties = message.delivery_info, message.body, message.properties
         if not isinstance(body, bytes):
             body = str(body).encode()
-        delivery = Delivery(info["exchange"], info["routing_key"], message.properties, body)
+        if self.channel.unreadable is not None:
+            properties, self.channel.unreadable = self.channel.unreadable, None
+        delivery = Delivery(info["exchange"], info["routing_key"], properties, body)
         self.waiting.append((info["delivery_tag"], delivery))
         self._load.messages += 1
         self._load.size += len(body)
@@ -142,7 +146,7 @@ class InboundConsumer(threading.Thread):
 
     def _connect(self) -> amqp.Connection:
         parts = urlsplit(self._url)
-        connection = amqp.Connection(
+        connection = StationConnection(
             host=f"{parts.hostname}:{parts.port or 5672}",
             userid=unquote(parts.username or ""),
             password=unquote(parts.password or ""),
@@ -261,11 +265,19 @@ def _keep_alive(connection: amqp.Connection) -> None:
 
 
 def _original(delivery: Delivery) -> Delivery:
-    """A dead letter as it was before: the broker writes its first exchange and key into `x-death`."""
-    deaths = (delivery.properties.get("application_headers") or {}).get("x-death") or [{}]
-    first = deaths[0] if isinstance(deaths, list) and isinstance(deaths[0], dict) else {}
-    keys = first.get("routing-keys") or [delivery.routing_key]
-    return Delivery(str(first.get("exchange", delivery.exchange)), str(keys[0]), delivery.properties, delivery.body)
+    """A dead letter as it was before: the broker writes its first exchange and key into `x-death`.
+
+    A station may have written that header itself, and RabbitMQ 3.10 then only counts in it. So it is believed only
+    where the login, which the broker checked when the message came, is of the same station.
+    """
+    deaths = (delivery.properties.get("application_headers") or {}).get("x-death")
+    first = deaths[0] if isinstance(deaths, list) and deaths and isinstance(deaths[0], dict) else {}
+    exchange, keys = first.get("exchange"), first.get("routing-keys")
+    serial = serial_of_exchange(exchange) if isinstance(exchange, str) else None
+    if serial is None or serial != serial_of_user(str(delivery.properties.get("user_id") or "")):
+        return delivery
+    key = keys[0] if isinstance(keys, list) and keys else delivery.routing_key
+    return Delivery(str(exchange), str(key), delivery.properties, delivery.body)
 
 
 def _close(connection: amqp.Connection | None) -> None:
