@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
+from django.utils import translation
 
 from fleet.core import clock
 from fleet.organizations.access import Viewer, viewer_of_server, viewer_of_user
@@ -96,3 +97,10 @@ def no_counters() -> Iterator[None]:
     cache.clear()
     yield
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def english() -> Iterator[None]:
+    """A request in German leaves its language behind in the thread; no test speaks another's."""
+    with translation.override("en"):
+        yield

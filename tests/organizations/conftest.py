@@ -1,5 +1,5 @@
 """The people of these tests."""
 
-from people import elsewhere, institute, no_counters, operator, owner, stranger, viewer
+from people import elsewhere, english, institute, no_counters, operator, owner, stranger, viewer
 
-__all__ = ["elsewhere", "institute", "no_counters", "operator", "owner", "stranger", "viewer"]
+__all__ = ["elsewhere", "english", "institute", "no_counters", "operator", "owner", "stranger", "viewer"]

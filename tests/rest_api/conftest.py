@@ -4,12 +4,12 @@ from datetime import timedelta
 
 import pytest
 from api_asking import NOON, Asker
-from people import elsewhere, institute, key_of, no_counters, operator, owner, station_of, stranger, viewer
+from people import elsewhere, english, institute, key_of, no_counters, operator, owner, station_of, stranger, viewer
 
 from fleet.stations.models import Station
 from fleet.telemetry.models import Detection, Reading, Series
 
-__all__ = ["elsewhere", "institute", "no_counters", "operator", "owner", "stranger", "viewer"]
+__all__ = ["elsewhere", "english", "institute", "no_counters", "operator", "owner", "stranger", "viewer"]
 
 
 @pytest.fixture

@@ -8,13 +8,13 @@ import httpx
 import pika
 import pytest
 from django.conf import settings as django_settings
-from people import elsewhere, institute, no_counters, operator, owner, stranger, viewer
+from people import elsewhere, english, institute, no_counters, operator, owner, stranger, viewer
 from pika.exceptions import AMQPConnectionError
 
 from fleet.stations.enrolment import Grant
 from message_queue import topology
 
-__all__ = ["elsewhere", "institute", "no_counters", "operator", "owner", "stranger", "viewer"]
+__all__ = ["elsewhere", "english", "institute", "no_counters", "operator", "owner", "stranger", "viewer"]
 
 
 class Gate:
