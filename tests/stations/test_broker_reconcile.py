@@ -136,3 +136,16 @@ def test_a_broker_that_is_away_is_said_so(db, settings):
     settings.ROOST_MANAGEMENT_URL = "http://127.0.0.1:1"
     with pytest.raises(BrokerUnreachable):
         broker_reconcile()
+
+
+def test_the_job_repairs_and_waits_for_its_next_turn_while_the_broker_is_away(institute, vhost, management, settings):
+    from workers.tasks.stations import reconcile_broker
+
+    _, grant = enrolled(institute)
+    management.delete(f"/api/queues/{vhost}/{grant.command_queue}").raise_for_status()
+    there, settings.ROOST_MANAGEMENT_URL = settings.ROOST_MANAGEMENT_URL, "http://127.0.0.1:1"
+    reconcile_broker(added_by_a_newer_server=1)
+    assert management.get(f"/api/queues/{vhost}/{grant.command_queue}").status_code == 404
+    settings.ROOST_MANAGEMENT_URL = there
+    reconcile_broker()
+    assert management.get(f"/api/queues/{vhost}/{grant.command_queue}").status_code == 200
