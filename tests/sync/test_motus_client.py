@@ -7,10 +7,10 @@ import traceback
 
 import pytest
 
-from fleet.sync import motus_client
 from fleet.sync.adapters.base import SyncError
+from fleet.sync.adapters.clients import motus as motus_client
+from fleet.sync.adapters.clients.motus import MotusClient
 from fleet.sync.adapters.motus import ADAPTER, fetch
-from fleet.sync.motus_client import MotusClient
 from operations.simulators.motus import MotusSimulator
 
 PASSWORD = "admin-password"

@@ -9,7 +9,8 @@ from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 
 from fleet.stations.models import Station
-from fleet.sync import motus_client, services
+from fleet.sync import services
+from fleet.sync.adapters.clients import motus as motus_client
 from fleet.sync.errors import SyncRunning, SyncTooSoon, SystemUnknown
 from fleet.sync.models import ExternalChange, ExternalLink, ExternalRecord, SyncRun
 from fleet.sync.selectors import links_of

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from django.conf import settings
 
 from fleet.sync.adapters.base import Adapter, Fetched, Listing, Row, SyncError
-from fleet.sync.motus_client import MotusClient
+from fleet.sync.adapters.clients.motus import MotusClient
 
 _MOMENT_SHAPE = "%Y-%m-%d %H:%M:%S %z"
 _LONGEST = 200
