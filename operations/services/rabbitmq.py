@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -191,10 +192,12 @@ class RabbitMQ:
 
     def check(self) -> str | None:
         """None when a persistent message was confirmed and came back; otherwise what is wrong."""
-        parameters = pika.URLParameters(self.broker_url("jobs", "jobs"))
-        parameters.socket_timeout = parameters.stack_timeout = 4
-        parameters.blocked_connection_timeout = 4
         try:
+            # pika logs seven lines for every connection that is refused.
+            socket.create_connection((self.host, self.ports["amqp"]), timeout=4).close()
+            parameters = pika.URLParameters(self.broker_url("jobs", "jobs"))
+            parameters.socket_timeout = parameters.stack_timeout = 4
+            parameters.blocked_connection_timeout = 4
             with pika.BlockingConnection(parameters) as connection:
                 return confirmed_round_trip(connection)
         except pika.exceptions.ProbableAuthenticationError:
