@@ -15,7 +15,8 @@ from web.management.commands.makemessages import command_texts
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "a long password"
-LOCALE = Path(__file__).resolve().parents[2] / "web" / "locale"
+ROOT = Path(__file__).resolve().parents[2]
+CATALOGUES = sorted([*ROOT.glob("web/locale/*/LC_MESSAGES/*.po"), *ROOT.glob("fleet/*/locale/*/LC_MESSAGES/*.po")])
 
 
 @pytest.fixture
@@ -144,20 +145,22 @@ def test_the_language_is_chosen_on_the_page_and_kept(browse, viewer, institute):
     assert "Stations</h1>" in client.get("/").content.decode()
 
 
-def test_the_german_catalogue_lacks_nothing():
-    messages = polib.pofile(str(LOCALE / "de" / "LC_MESSAGES" / "django.po"))
+@pytest.mark.parametrize("catalogue", CATALOGUES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_catalogue_lacks_nothing_and_keeps_every_placeholder(catalogue):
+    messages = polib.pofile(str(catalogue))
     assert [entry.msgid for entry in messages.untranslated_entries()] == []
     assert [entry.msgid for entry in messages.fuzzy_entries()] == []
-    known = {entry.msgid for entry in messages}
+    for entry in messages:
+        singular, plural = _placeholders(entry.msgid), _placeholders(entry.msgid_plural or entry.msgid)
+        texts = list(entry.msgstr_plural.values()) if entry.msgid_plural else [entry.msgstr]
+        assert _placeholders(texts[-1]) == plural, entry.msgid
+        assert all(_placeholders(text) <= singular | plural for text in texts), entry.msgid
+
+
+def test_the_words_of_every_command_are_in_german():
+    known = {entry.msgid for entry in polib.pofile(str(ROOT / "web/locale/de/LC_MESSAGES/django.po"))}
     assert [text for text in command_texts() if text not in known] == []
 
 
-def test_translations_keep_every_placeholder():
-    messages = polib.pofile(str(LOCALE / "de" / "LC_MESSAGES" / "django.po"))
-    for entry in messages:
-        wanted = set(re.findall(r"%\(\w+\)[-+.\d]*[a-z]|%%", entry.msgid_plural or entry.msgid))
-        for text in entry.msgstr_plural.values() if entry.msgid_plural else [entry.msgstr]:
-            found = set(re.findall(r"%\(\w+\)[-+.\d]*[a-z]|%%", text))
-            assert found <= wanted | set(re.findall(r"%\(\w+\)[-+.\d]*[a-z]|%%", entry.msgid)), entry.msgid
-        last = entry.msgstr_plural[max(entry.msgstr_plural)] if entry.msgid_plural else entry.msgstr
-        assert set(re.findall(r"%\(\w+\)[-+.\d]*[a-z]|%%", last)) == wanted, entry.msgid
+def _placeholders(text: str) -> set[str]:
+    return set(re.findall(r"%\(\w+\)[-+.\d]*[a-z]|%%", text))

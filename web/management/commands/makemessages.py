@@ -14,6 +14,8 @@ _IGNORED = ["var/*", "node_modules/*", "tests/*", "station_agent/*", "operations
 #: The wire knows no Django, so its texts carry no mark that gettext could find.
 _WORDS_FROM = "message_queue/contracts/commands"
 
+_SITE, _DOMAIN = "web/locale", "fleet/*/locale"
+
 
 class Command(makemessages.Command):
     """One catalogue a language, without line numbers, so that a change shows only what changed."""
@@ -27,15 +29,12 @@ class Command(makemessages.Command):
         """Gather the texts, then add those of the command contracts."""
         options["ignore_patterns"] = [*options["ignore_patterns"], *_IGNORED]
         options["no_location"], options["no_obsolete"] = True, True
-        catalogues = [
-            path
-            for path in Path("web/locale").glob("*/LC_MESSAGES/django.po")
-            if not options["locale"] or path.parent.parent.name in options["locale"]
-        ]
-        before = {path: {entry.msgid: entry.msgstr for entry in polib.pofile(str(path))} for path in catalogues}
+        before = {entry.msgid: entry.msgstr for path in _catalogues(_SITE) for entry in polib.pofile(str(path))}
         super().handle(*args, **options)
-        for path in catalogues:
-            words_add(path, before[path])
+        for path in _catalogues(_SITE):
+            words_add(path, before)
+        for path in [*_catalogues(_SITE), *_catalogues(_DOMAIN)]:
+            headers_drop(path)
 
 
 def command_texts() -> list[str]:
@@ -55,8 +54,19 @@ def words_add(catalogue: Path, before: dict[str, str]) -> None:
     for text in command_texts():
         if messages.find(text) is None:
             messages.append(polib.POEntry(msgid=text, msgstr=before.get(text, ""), comment=_WORDS_FROM))
-    messages.metadata.pop("POT-Creation-Date", None)
     messages.save(str(catalogue))
+
+
+def headers_drop(catalogue: Path) -> None:
+    """Take out what would change with every run and tells nobody anything."""
+    messages = polib.pofile(str(catalogue), wrapwidth=120)
+    for name in ("POT-Creation-Date", "Report-Msgid-Bugs-To", "PO-Revision-Date"):
+        messages.metadata.pop(name, None)
+    messages.save(str(catalogue))
+
+
+def _catalogues(folder: str) -> list[Path]:
+    return sorted(Path().glob(f"{folder}/*/LC_MESSAGES/django.po"))
 
 
 def _parameter_schemas(parameters: type) -> list[dict[str, Any]]:
