@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
@@ -228,7 +229,10 @@ def _grouped(incidents: Iterable[Incident]) -> dict[tuple[int, str], list[Incide
 
 
 def _recipients(organization_ids: Collection[int]) -> dict[int, list[str]]:
-    """The addresses of the members of each organization who want alerts."""
+    """The addresses of the members of each organization who want alerts.
+
+    An organization of which nobody can be told has the server's administrators: somebody is told.
+    """
     found: dict[int, list[str]] = defaultdict(list)
     rows = (
         Membership.objects.filter(organization__in=list(organization_ids), is_alerted=True, user__is_active=True)
@@ -239,7 +243,21 @@ def _recipients(organization_ids: Collection[int]) -> dict[int, list[str]]:
     for organization_id, address in rows:
         if address.casefold() not in {known.casefold() for known in found[organization_id]}:
             found[organization_id].append(address)
+    for organization_id in set(organization_ids) - _with_members(organization_ids):
+        found[organization_id] = _administrators()
     return found
+
+
+def _with_members(organization_ids: Collection[int]) -> set[int]:
+    """Those organizations that have people with an address, who then decide for themselves whether to be told."""
+    members = Membership.objects.filter(organization__in=list(organization_ids), user__is_active=True)
+    return set(members.exclude(user__email="").values_list("organization_id", flat=True))
+
+
+def _administrators() -> list[str]:
+    """The addresses of those who look after the server."""
+    rows = User.objects.filter(is_superuser=True, is_active=True).exclude(email="").order_by("id")
+    return list(rows.values_list("email", flat=True))
 
 
 def _notification(organization_id: int, rule: str, phase: Phase, address: str, moment: datetime) -> Notification:

@@ -4,12 +4,14 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import connections, transaction
 
 from fleet.alerts.models import Incident, Notification
 from fleet.alerts.notifications import notifications_send
 from fleet.alerts.services import incident_open, silence_sweep, station_heard_again
 from fleet.core.models import Outage, OutboxMessage, Pulse
+from fleet.organizations.models import Membership
 from fleet.stations.models import StationContact
 
 pytestmark = pytest.mark.django_db
@@ -39,6 +41,21 @@ def test_one_incident_and_one_mail_then_one_more_on_recovery(smtp, member, make_
         sweep_and_send()
     assert Incident.objects.get().closed_at is not None
     assert smtp.subjects == ["Silent: Old Cut (SG-5113BBBK2972)", "Back: Old Cut (SG-5113BBBK2972)"]
+
+
+def test_an_organization_without_people_has_the_administrators_told(smtp, make_station):
+    User.objects.create_superuser("root", "root@example.org", "x" * 12)
+    make_station(heard_ago=LONG)
+    sweep_and_send()
+    assert [mail["To"] for mail in smtp.taken] == ["root@example.org"]
+
+
+def test_people_who_want_no_mail_are_not_replaced_by_the_administrators(smtp, member, make_station):
+    User.objects.create_superuser("root", "root@example.org", "x" * 12)
+    Membership.objects.update(is_alerted=False)
+    make_station(heard_ago=LONG)
+    sweep_and_send()
+    assert smtp.taken == []
 
 
 def test_a_station_within_its_deadline_opens_nothing(smtp, member, make_station):
