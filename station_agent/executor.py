@@ -28,6 +28,9 @@ from station_agent.words import moment_say
 
 log = logging.getLogger(__name__)
 
+#: Seconds until a command whose state could not be written is taken up again.
+RETRY_SECONDS = 30.0
+
 
 class _Delivery(NamedTuple):
     body: bytes
@@ -42,6 +45,7 @@ class Executor:
         self._journal = journal
         self._consent_path = consent_path
         self._queue: queue.SimpleQueue[_Delivery | None] = queue.SimpleQueue()
+        self._stopping = threading.Event()
         # A handler that hangs must not keep the agent from stopping: the journal knows that it was running.
         self._thread = threading.Thread(target=self._work, name="commands", daemon=True)
 
@@ -51,6 +55,7 @@ class Executor:
 
     def stop(self, seconds: float) -> None:
         """Finish the running command if it ends in time."""
+        self._stopping.set()
         self._queue.put(None)
         self._thread.join(seconds)
 
@@ -60,13 +65,15 @@ class Executor:
 
     def _work(self) -> None:
         while (delivery := self._queue.get()) is not None:
-            try:
-                self.handle(delivery.body)
-            except Exception:
-                # Not acknowledged: the broker delivers it again with the next connection.
-                log.exception("A command could not be worked off.")
-            else:
-                delivery.acknowledge()
+            while not self._stopping.is_set():
+                try:
+                    self.handle(delivery.body)
+                except Exception as error:  # noqa: BLE001 - a full disk passes; the journal knows how far it got
+                    log.warning("A command could not be worked off: %s. It is tried again.", error)
+                    self._stopping.wait(RETRY_SECONDS)
+                else:
+                    delivery.acknowledge()
+                    break
 
     def handle(self, body: bytes) -> None:
         """Everything between delivery and acknowledgement."""

@@ -17,6 +17,7 @@ from pika.channel import Channel
 
 from station_agent import __version__
 from station_agent.config import AmqpSettings, LinkSettings
+from station_agent.errors import WrongUse
 from station_agent.link.reasons import reason_of
 from station_agent.station import LinkView
 
@@ -35,7 +36,10 @@ def parameters_make(amqp: AmqpSettings, *, heartbeat: int, blocked: float, name:
     """Pika's parameters. With TLS the server's certificate must fit the authority and the host name; never without."""
     options: dict[str, Any] = {}
     if amqp.tls:
-        context = ssl.create_default_context(cadata=amqp.ca_pem or None)
+        try:
+            context = ssl.create_default_context(cadata=amqp.ca_pem or None)
+        except (ssl.SSLError, ValueError) as error:
+            raise WrongUse("`ca_pem` in the configuration is no certificate: enrol the station again.") from error
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         options["ssl_options"] = pika.SSLOptions(context, amqp.host)
     return pika.ConnectionParameters(
@@ -81,13 +85,16 @@ class Endpoint:
         while not stop.is_set():
             error = await self._once(stop)
             if stop.is_set():
+                self._view.connected_since = None
                 return
             self._failures += 1
             pause = self._pause()
             reason = reason_of(error, self._parameters.host, self._parameters.port)
             if reason != self._view.reason:
                 log.warning("Not connected: %s", reason)
+            # The reason first: whoever sees that there is no connection may ask for it at once.
             self._view.reason = reason
+            self._view.connected_since = None
             self._view.next_try_at = time.time() + pause
             await _first(stop.wait(), timeout=pause)
 
@@ -118,7 +125,6 @@ class Endpoint:
                 await self._goodbye(closed)
         finally:
             self.count()
-            self._view.connected_since = None
             self._lost()
             self._abort()
         return closed.result() if closed.done() else ConnectionAbortedError("stopped")

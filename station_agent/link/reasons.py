@@ -36,7 +36,7 @@ def _certificate(error: BaseException, host: str) -> str:
         hint = " Look at the station's clock first." if "valid" in error.verify_message else ""
         return f"The server {host} showed a certificate that is not trusted ({error.verify_message}).{hint}"
     if isinstance(error, ssl.SSLError):
-        return f"No encrypted connection to {host} could be made ({error.reason or error})."
+        return f"No encrypted connection to {host} could be made ({getattr(error, 'reason', None) or error})."
     return ""
 
 

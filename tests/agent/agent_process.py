@@ -1,6 +1,5 @@
 """The agent as its users run it: a process of its own that can be stopped and killed."""
 
-import json
 import os
 import signal
 import subprocess
@@ -10,7 +9,8 @@ from pathlib import Path
 
 import msgspec
 
-from station_agent.config import config_write
+from station_agent.config import config_load, config_write
+from station_agent.status import status_read
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -67,8 +67,7 @@ class AgentProcess:
         return code, time.monotonic() - begin
 
     def status(self):
-        done = self.command("status", "--json")
-        return json.loads(done.stdout)
+        return status_read(config_load(self.config, {}))
 
     def command(self, *arguments):
         return subprocess.run(

@@ -1,5 +1,6 @@
 """The agent running against a real broker: data, commands, power cuts, revocation, and what a person is told."""
 
+import json
 import random
 import time
 from collections import Counter
@@ -60,6 +61,7 @@ def test_data_and_commands_over_tls(make_broker_station, make_agent):
     agent.status_until(
         lambda s: s["connected"] and s["backlog"]["messages"] == 0 and s["agent"]["reporting_interval"] == 4_000
     )
+    assert json.loads(agent.command("status", "--json").stdout)["connected"]
     words = agent.command("status").stdout
     assert f"Connected to 127.0.0.1:{station.amqp.port}" in words
     assert "Nothing: everything was sent." in words

@@ -211,7 +211,7 @@ def test_a_full_disk_is_an_error_that_passes(path):
 @pytest.mark.parametrize("seed", range(12))
 def test_a_damaged_file_is_set_aside_or_is_a_clean_prefix(path, seed):
     outbox = opened(path)
-    for _ in range(300):
+    for _ in range(120):
         outbox.put("readings", readings(400), READING)
     stream = outbox.stream
     outbox.database.close()
@@ -227,12 +227,12 @@ def test_a_damaged_file_is_set_aside_or_is_a_clean_prefix(path, seed):
         assert again.put("event", event(), EVENT) == 1
     else:
         assert again.stream == stream
-        assert again.backlog().messages == 300
+        assert again.backlog().messages == 120
 
 
 def test_damage_met_while_running_sets_the_file_aside_at_the_next_start(path):
     outbox = opened(path)
-    for _ in range(300):
+    for _ in range(120):
         outbox.put("readings", readings(400), READING)
     stream = outbox.stream
     with pytest.raises(sqlite3.DatabaseError), outbox.database.transaction():

@@ -1,0 +1,54 @@
+"""A link between agent and broker that can go silent, break and come back, as cellular links do."""
+
+import contextlib
+import socket
+import threading
+
+
+class BadLink:
+    """Forwards TCP to a port. `silent` swallows what the server says; `cut` breaks everything that is open."""
+
+    def __init__(self, port: int) -> None:
+        self._target = port
+        self._door = socket.create_server(("127.0.0.1", 0))
+        self.port = self._door.getsockname()[1]
+        self.silent = False
+        self.closed = False
+        self.connections = 0
+        self._open: list[socket.socket] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                near, _ = self._door.accept()
+            except OSError:
+                return
+            if self.closed:
+                near.close()
+                continue
+            self.connections += 1
+            far = socket.create_connection(("127.0.0.1", self._target))
+            self._open += [near, far]
+            threading.Thread(target=self._forward, args=(near, far, False), daemon=True).start()
+            threading.Thread(target=self._forward, args=(far, near, True), daemon=True).start()
+
+    def _forward(self, source: socket.socket, target: socket.socket, can_be_silent: object) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65_536):
+                if not (can_be_silent and self.silent):
+                    target.sendall(data)
+        for end in (source, target):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def cut(self) -> None:
+        for end in self._open:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+        self._open.clear()
+
+    def stop(self) -> None:
+        self.closed = True
+        self._door.close()
+        self.cut()

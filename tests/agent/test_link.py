@@ -1,0 +1,217 @@
+"""The link keeps messages through every kind of bad connection, and says in words what is wrong."""
+
+import socket
+import ssl
+import time
+
+import msgspec
+import pytest
+from agent.bad_link import BadLink
+from pika import exceptions
+from pika.adapters.utils import connection_workflow as workflow
+
+from message_queue.contracts.event import Event, Happening
+from station_agent.config import LinkSettings
+from station_agent.errors import WrongUse
+from station_agent.link.consume import CommandLink
+from station_agent.link.endpoint import parameters_make
+from station_agent.link.publish import PublishLink
+from station_agent.link.reasons import reason_of
+from station_agent.network import Network
+from station_agent.outbox import EVENT
+from station_agent.station import LinkView
+
+
+@pytest.fixture
+def bad_link(stack):
+    link = BadLink(stack.rabbitmq.ports["amqp"])
+    yield link
+    link.stop()
+
+
+@pytest.fixture
+def make_publisher(make_station):
+    """Starts a publishing link over an outbox of its own."""
+    running = []
+
+    def make(amqp, **settings):
+        outbox, view = make_station(amqp=amqp).outbox, LinkView()
+        values = LinkSettings(**({"retry_first": 0.1, "retry_most": 0.5, "confirm_deadline": 1.5} | settings))
+        link = PublishLink(amqp, values, outbox, view, heartbeat=30, name="test")
+        outbox.on_put(link.wake)
+        network = Network(link.run)
+        network.start()
+        running.append(network)
+        return outbox, view, link
+
+    yield make
+    for network in running:
+        assert network.stop(5.0)
+
+
+def event(number):
+    return Event(events=[Happening(t=float(number), name="test")])
+
+
+def wait_for(done, *, seconds=20.0):
+    deadline = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_message_leaves_at_once(make_broker_station, make_publisher):
+    station = make_broker_station()
+    outbox, view, _ = make_publisher(station.amqp)
+    wait_for(lambda: view.connected_since is not None)
+    begin = time.monotonic()
+    outbox.put("event", event(1), EVENT)
+    wait_for(lambda: outbox.backlog().messages == 0)
+    assert time.monotonic() - begin < 1.0
+    assert len(station.see()) == 1
+    wait_for(lambda: view.bytes_sent > 300 and view.bytes_received > 300)
+
+
+def test_without_confirms_the_connection_is_dropped_and_the_messages_come_again(
+    make_broker_station, make_publisher, bad_link
+):
+    station = make_broker_station()
+    outbox, view, _ = make_publisher(msgspec.structs.replace(station.amqp, port=bad_link.port))
+    wait_for(lambda: view.connected_since is not None)
+    bad_link.silent = True
+    for number in range(10):
+        outbox.put("event", event(number), EVENT)
+    wait_for(lambda: view.connected_since is None)
+    assert "no confirm came" in view.reason
+    assert outbox.backlog().messages == 10
+    bad_link.silent = False
+    wait_for(lambda: outbox.backlog().messages == 0)
+    seen = station.see()
+    assert {s.key for s in seen} == {(outbox.stream, seq) for seq in range(1, 11)}
+    raws = {}
+    assert all(raws.setdefault(s.key, s.raw) == s.raw for s in seen)
+
+
+def test_a_link_that_breaks_all_the_time_gets_everything_across(make_broker_station, make_publisher, bad_link):
+    station = make_broker_station()
+    outbox, _, _ = make_publisher(msgspec.structs.replace(station.amqp, port=bad_link.port), window=5)
+    for number in range(300):
+        outbox.put("event", event(number), EVENT)
+        if number % 60 == 30:
+            bad_link.cut()
+    wait_for(lambda: outbox.backlog().messages == 0)
+    assert bad_link.connections >= 2
+    assert {s.key[1] for s in station.see()} == set(range(1, 301))
+
+
+def test_no_more_than_the_window_is_on_the_wire(make_broker_station, make_publisher, bad_link):
+    station = make_broker_station()
+    outbox, view, link = make_publisher(
+        msgspec.structs.replace(station.amqp, port=bad_link.port), window=7, confirm_deadline=60.0
+    )
+    wait_for(lambda: view.connected_since is not None)
+    bad_link.silent = True
+    for number in range(30):
+        outbox.put("event", event(number), EVENT)
+    wait_for(lambda: not link.is_idle)
+    time.sleep(1.5)
+    assert len(link._waiting) == 7
+    assert len(station.see()) == 7
+
+
+def test_tls_is_never_left_away(make_broker_station, make_publisher, stack):
+    station = make_broker_station(tls=True)
+    outbox, view, _ = make_publisher(msgspec.structs.replace(station.amqp, port=stack.rabbitmq.ports["amqp"]))
+    outbox.put("event", event(1), EVENT)
+    wait_for(lambda: "encrypted" in view.reason or "broke" in view.reason)
+    assert outbox.backlog().messages == 1
+    other, other_view, _ = make_publisher(msgspec.structs.replace(station.amqp, ca_pem=""))
+    other.put("event", event(1), EVENT)
+    wait_for(lambda: "not trusted" in other_view.reason)
+    assert station.see() == []
+
+
+def test_a_name_that_the_certificate_does_not_bear_is_not_trusted(make_broker_station, make_publisher):
+    station = make_broker_station(tls=True)
+    _, view, _ = make_publisher(msgspec.structs.replace(station.amqp, host="127.1"))
+    wait_for(lambda: "not trusted" in view.reason)
+
+
+def test_commands_come_one_at_a_time_and_again_until_acknowledged(make_broker_station, bad_link):
+    station = make_broker_station()
+    amqp = msgspec.structs.replace(station.amqp, port=bad_link.port)
+    got, view = [], LinkView()
+    link = CommandLink(
+        amqp,
+        LinkSettings(retry_first=0.1, retry_most=0.3),
+        view,
+        lambda body, acknowledge: got.append((body, acknowledge)),
+        heartbeat=30,
+        name="test",
+    )
+    network = Network(link.run)
+    network.start()
+    try:
+        for body in (b"one", b"two"):
+            station.command_raw(body)
+        wait_for(lambda: len(got) == 1)
+        time.sleep(0.3)
+        assert [body for body, _ in got] == [b"one"]
+        bad_link.cut()
+        wait_for(lambda: len(got) == 2)
+        assert got[1][0] == b"one"
+        # An acknowledgement of the dead connection must not hit the new one.
+        got[0][1]()
+        got[1][1]()
+        wait_for(lambda: len(got) == 3)
+        assert got[2][0] == b"two"
+        got[2][1]()
+    finally:
+        assert network.stop(5.0)
+
+
+def test_a_certificate_that_is_none_is_said(make_broker_station):
+    amqp = msgspec.structs.replace(make_broker_station(tls=True).amqp, ca_pem="nonsense")
+    with pytest.raises(WrongUse, match="is no certificate"):
+        parameters_make(amqp, heartbeat=30, blocked=30.0, name="test")
+
+
+def expired():
+    error = ssl.SSLCertVerificationError()
+    error.verify_message = "certificate is not yet valid"
+    return error
+
+
+def wrapped(error):
+    """As pika wraps what the network said."""
+    failed = workflow.AMQPConnectionWorkflowFailed([workflow.AMQPConnectorSocketConnectError(error)])
+    return exceptions.AMQPConnectionError(failed)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (wrapped(ConnectionRefusedError(111, "refused")), "refuses connections"),
+        (wrapped(socket.gaierror(-2, "Name or service not known")), "cannot be resolved"),
+        (wrapped(TimeoutError()), "does not answer"),
+        (wrapped(OSError(101, "Network is unreachable")), "cannot be reached: Network is unreachable"),
+        (workflow.AMQPConnectionWorkflowFailed([workflow.AMQPConnectorStackTimeout("x")]), "does not answer"),
+        (workflow.AMQPConnectorTransportSetupError(expired()), "Look at the station's clock first"),
+        (ssl.SSLError("wrong version number"), "No encrypted connection"),
+        (exceptions.ProbableAuthenticationError("x"), "revoked or replaced"),
+        (exceptions.ProbableAccessDeniedError("x"), "does not let this station in"),
+        (exceptions.ChannelClosedByBroker(403, "ACCESS_REFUSED"), "refuses what this station does"),
+        (exceptions.ChannelClosedByBroker(404, "NOT_FOUND"), "does not know this station's exchange"),
+        (exceptions.ConnectionClosedByBroker(320, "CONNECTION_FORCED"), "closed the connection: CONNECTION_FORCED"),
+        (exceptions.ConnectionBlockedTimeout("x"), "takes no messages at the moment"),
+        (exceptions.AMQPHeartbeatTimeout("x"), "not heard for two heartbeats"),
+        (exceptions.StreamLostError("x"), "broke"),
+        (exceptions.ConsumerCancelled("x"), "command queue was taken away"),
+        (ValueError("something else"), "ended: something else"),
+    ],
+)
+def test_every_reason_is_one_sentence_for_a_person(error, words):
+    sentence = reason_of(error, "roost.example.org", 5671)
+    assert words in sentence
+    assert sentence.endswith(".")
+    assert "Error(" not in sentence
