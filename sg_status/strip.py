@@ -1,11 +1,13 @@
-"""The strip of a station's last seven days: what is home from each hour, our own downtime, and what was commanded."""
+"""The strip of a station's last seven days: what is home from each hour, incidents, our own downtime, commands."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from fleet.alerts.selectors import incident_list
 from fleet.commands.selectors import command_list
 from fleet.core.pulses import outage_list
 from fleet.core.spoken import duration_words
+from fleet.organizations.access import Viewer
 from fleet.stations.models import Station
 from fleet.telemetry.coverage import hours_with_data
 from sg_status.command_words import command_label, state_word
@@ -14,7 +16,7 @@ DAYS = 7
 #: One hour is so many units of the drawing wide.
 HOUR_WIDTH = 5
 _HOUR = timedelta(hours=1)
-_COMMANDS_MOST = 60
+_COMMANDS_MOST, _INCIDENTS_MOST = 60, 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +36,20 @@ class Strip:
     days: list[str]
     heard: list[Bar]
     down: list[Bar]
+    incidents: list[Bar]
     commands: list[Bar]
     hours_heard: int
     hours: int
 
 
-def strip_of(station: Station, moment: datetime) -> Strip:
+def strip_of(viewer: Viewer, station: Station, moment: datetime) -> Strip:
     """Today and the six days before it, by UTC."""
     hour = moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     start = hour.replace(hour=0) - timedelta(days=DAYS - 1)
     end = start + timedelta(days=DAYS)
     heard = hours_with_data(station=station, start=start, end=hour)
     commands = [c for c in command_list(station=station, limit=_COMMANDS_MOST) if c.issued_at >= start]
+    incidents = incident_list(viewer=viewer, station=station)[:_INCIDENTS_MOST]
     return Strip(
         width=DAYS * 24 * HOUR_WIDTH,
         days=[f"{start + timedelta(days=n):%m-%d}" for n in range(DAYS)],
@@ -58,6 +62,11 @@ def strip_of(station: Station, moment: datetime) -> Strip:
                 _span(outage.started_at, outage.ended_at),
             )
             for outage in outage_list(start=start, end=end)
+        ],
+        incidents=[
+            _bar(max(one.began_at, start), min(one.closed_at or moment, end), start, one.sentence)
+            for one in incidents
+            if one.closed_at is None or one.closed_at > start
         ],
         commands=[
             Bar(

@@ -72,7 +72,7 @@ def station(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
         "newest_hour": None if ports else detection_newest_hour(station=found),
         "commands": [command_shown(one, moment) for one in command_list(station=found, limit=COMMANDS_SHOWN)],
         "events": event_list(station=found, limit=EVENTS_SHOWN),
-        "strip": strip_of(found, moment),
+        "strip": strip_of(viewer, found, moment),
     }
     return station_render(request, viewer, found, "sg_status/station.html", context, tab="station")
 

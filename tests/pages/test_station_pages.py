@@ -6,6 +6,7 @@ import pytest
 from busy_stations import EVIL, busy_make, series_make
 from people import station_of
 
+from fleet.alerts.models import Incident
 from fleet.core import clock
 from fleet.core.models import Outage
 from fleet.telemetry.models import DetectionCount, Reading
@@ -172,3 +173,21 @@ def test_our_own_downtime_is_on_the_strip(browse, viewer, busy):
     Outage.objects.create(name="ingest", started_at=moment - timedelta(hours=5), ended_at=moment - timedelta(hours=4))
     page = browse(viewer).get(address_of(busy)).content.decode()
     assert "Roost itself was down once; silence in that time is not counted" in page
+
+
+def test_incidents_are_on_the_strip_from_their_beginning_to_their_end(browse, viewer, busy):
+    moment = clock.now()
+    for begun, ended in ((50, 40), (2, None), (24 * 20, 24 * 19)):
+        Incident.objects.create(
+            organization=busy.organization,
+            station=busy,
+            rule="silence",
+            sentence=f"Silent {begun}",
+            began_at=moment - timedelta(hours=begun),
+            opened_at=moment - timedelta(hours=begun),
+            closed_at=None if ended is None else moment - timedelta(hours=ended),
+        )
+    page = browse(viewer).get(address_of(busy)).content.decode()
+    assert page.count('<rect class="silence" x=') == 2
+    assert "2 incidents" in page
+    assert "Silent 480" not in page
