@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pika
-from pika.adapters.select_connection import IOLoop, SelectConnection
-
 from faults.messages import message_of
+from pika.adapters.select_connection import IOLoop, SelectConnection
 
 WINDOW = 200
 _PERSISTENT = 2

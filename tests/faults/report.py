@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
-
 from faults.oracle import Verdict
+
 from operations.paths import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "reference" / "faults.md"

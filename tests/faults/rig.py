@@ -14,8 +14,9 @@ from typing import Any
 
 import pika
 import psycopg
-
 from faults.processes import Supervised, ingest_worker
+
+from message_queue.topology import DEAD_QUEUE, INBOUND_QUEUES
 from operations.instance import Instance
 from operations.paths import REPOSITORY
 from operations.preparation import django_run
@@ -23,7 +24,6 @@ from operations.programs import INSTANCE_VARIABLE
 from operations.services.postgres import DATABASE
 from operations.settings_env import process_environment
 from operations.stack import Stack
-from message_queue.topology import DEAD_QUEUE, INBOUND_QUEUES
 
 HERE = Path(__file__).parent
 #: The broker says how full its queues are every second instead of every five, so that the rig need not wait.
@@ -94,6 +94,10 @@ class Rig:
         assert done.returncode == 0, done.stderr
         plain = {"plain_port": self.instance.ports["amqp"]}
         return [grant | plain for grant in json.loads(done.stdout.splitlines()[-1])]
+
+    def revoke(self, serial: str) -> None:
+        """End a station's login as an operator does."""
+        django_run(self.instance, "station", "revoke", serial)
 
     def worker_ensure(self, application: str = "workers.celery_app", **environment: str) -> Supervised:
         """See that this ingest worker runs and drains; one that is another application is replaced."""

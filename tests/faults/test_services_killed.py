@@ -89,6 +89,6 @@ def test_the_broker_has_no_disk_left_for_a_while(rig, case):
         assert broken.publishing.confirmed - stood <= 3, "the broker confirmed messages under an alarm"
         begun = time.monotonic()
         rig.control("set_disk_free_limit", "1GB")
-        until(lambda: broken.publishing.confirmed > stood + 10, 30, "confirms after the alarm")
+        until(lambda before=stood: broken.publishing.confirmed > before + 10, 30, "confirms after the alarm")
         broken.recovers(begun)
     broken.finish("A disk alarm blocks every publisher for some seconds.")

@@ -20,7 +20,7 @@ _KEPT = 120
 _QUESTION_MARK = 0x3F
 
 
-class StationChannel(amqp.Channel):  # type: ignore[misc] # py-amqp ships no types
+class StationChannel(amqp.Channel):
     """A channel that delivers every message. `unreadable` says what was wrong with the properties of the next one."""
 
     unreadable: dict[str, Any] | None = None
@@ -35,16 +35,26 @@ class StationChannel(amqp.Channel):  # type: ignore[misc] # py-amqp ships no typ
             return super().dispatch_method(method_sig, payload[:names] + _plain(payload[names:]), content)
 
 
-class StationConnection(amqp.Connection):  # type: ignore[misc] # py-amqp ships no types
+class StationConnection(amqp.Connection):
     """A connection for reading what stations send."""
 
     Channel = StationChannel
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, frame_handler=_frame_handler, **options)
+    #: The open channels by number; py-amqp's own.
+    channels: dict[int, StationChannel]
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(frame_handler=_frame_handler, **options)
+
+    def station_channel(self) -> StationChannel:
+        """A new channel."""
+        channel = self.channel()
+        if not isinstance(channel, StationChannel):
+            raise TypeError(f"py-amqp made a {type(channel).__name__}")
+        return channel
 
 
-def _frame_handler(connection: amqp.Connection, callback: Callable[..., Any]) -> Callable[[Frame], bool]:
+def _frame_handler(connection: StationConnection, callback: Callable[..., Any]) -> Callable[[Frame], bool]:
     """py-amqp's handler of frames; a property list that it cannot read is replaced by an empty one."""
     handle: Callable[[Frame], bool] = frame_handler(connection, callback)
 

@@ -69,11 +69,11 @@ class Lane:
 
     __slots__ = ("_load", "channel", "queue", "waiting")
 
-    def __init__(self, connection: amqp.Connection, queue: str, load: Load) -> None:
+    def __init__(self, connection: StationConnection, queue: str, load: Load) -> None:
         self.queue = queue
         self.waiting: deque[tuple[int, Delivery]] = deque()
         self._load = load
-        self.channel = connection.channel()
+        self.channel = connection.station_channel()
         # Bodies stay bytes: py-amqp would decode by whatever encoding a station names.
         self.channel.auto_decode = False
         self.channel.basic_qos(0, PREFETCH, a_global=False)
@@ -144,7 +144,7 @@ class InboundConsumer(threading.Thread):
                 self._stopping.wait(random.uniform(0.2, 1.0) * min(2.0**attempt * 0.25, BROKER_WAIT_MOST_S))
         database.close()
 
-    def _connect(self) -> amqp.Connection:
+    def _connect(self) -> StationConnection:
         parts = urlsplit(self._url)
         connection = StationConnection(
             host=f"{parts.hostname}:{parts.port or 5672}",
