@@ -32,9 +32,9 @@ mkdir -p "$(dirname "$cluster")"
 printf 'create_main_cluster = false\\n' > "$cluster"
 apt-get update -q
 apt-get install -q -y --no-install-recommends -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@"
-if command -v systemctl >/dev/null; then
-  for unit in $UNITS; do systemctl disable "$unit" >/dev/null 2>&1 || true; done
-fi
+for service in $SERVICES; do
+  systemctl disable "$service" >/dev/null 2>&1 || update-rc.d "$service" disable >/dev/null 2>&1 || true
+done
 """
 
 
@@ -44,12 +44,12 @@ class Tool:
 
     title: str
     package: str
-    units: tuple[str, ...]
+    services: tuple[str, ...]
 
 
-RABBITMQ = Tool("RabbitMQ", "rabbitmq-server", ("rabbitmq-server.service", "epmd.service", "epmd.socket"))
+RABBITMQ = Tool("RabbitMQ", "rabbitmq-server", ("rabbitmq-server", "epmd.service", "epmd.socket"))
 POSTGRES = Tool("PostgreSQL", "postgresql", ())
-REDIS = Tool("Redis", "redis-server", ("redis-server.service",))
+REDIS = Tool("Redis", "redis-server", ("redis-server",))
 
 
 def tools_missing() -> list[Tool]:
@@ -67,10 +67,10 @@ def tools_ensure(*, assume_yes: bool) -> None:
     missing = tools_missing()
     if not missing:
         return
-    titles = " and ".join(tool.title for tool in missing)
+    titles = titles_of(missing)
     names = " ".join(tool.package for tool in missing)
     by_hand = (
-        f"{titles} is not on this machine: install the packages {names} and start again, "
+        f"{titles} {'is' if len(missing) == 1 else 'are'} not on this machine: install {names} and start again, "
         "or run everything in containers with `docker compose up`."
     )
     if shutil.which("apt-get") is None:
@@ -82,8 +82,16 @@ def tools_ensure(*, assume_yes: bool) -> None:
     install(missing, elevation=elevation)
     still_missing = tools_missing()
     if still_missing:
-        titles = " and ".join(tool.title for tool in still_missing)
-        raise OperationsError(f"{titles} was installed but its programs are not where they are expected: {by_hand}")
+        raise OperationsError(
+            f"The packages are installed, but the programs of {titles_of(still_missing)} are not where Roost looks for "
+            "them: run everything in containers with `docker compose up`."
+        )
+
+
+def titles_of(tools: list[Tool]) -> str:
+    """Their names as a person lists them."""
+    *first, last = (tool.title for tool in tools)
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def elevation_find(*, assume_yes: bool, by_hand: str, names: str) -> list[str]:
@@ -101,8 +109,8 @@ def elevation_find(*, assume_yes: bool, by_hand: str, names: str) -> list[str]:
 
 def install(tools: list[Tool], *, elevation: list[str]) -> None:
     """Run the script as root; its output is shown only when it failed."""
-    units = " ".join(unit for tool in tools for unit in tool.units)
-    command = [*elevation, "env", f"UNITS={units}", "sh", "-c", INSTALL_SCRIPT, "roost"]
+    services = " ".join(service for tool in tools for service in tool.services)
+    command = [*elevation, "env", f"SERVICES={services}", "sh", "-c", INSTALL_SCRIPT, "roost"]
     command += [tool.package for tool in tools]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode == 0:

@@ -98,8 +98,8 @@ def pages_build(instance: Instance) -> None:
 
 def assets_build(instance: Instance) -> None:
     """Install the browser's libraries from the lock and copy what the pages use, unless that is done."""
-    environment = process_environment(instance)
-    environment |= {name: value for name, value in os.environ.items() if name.lower().startswith("npm_config_")}
+    # With what the caller's own environment says of proxies, certificates and registries.
+    environment = {**os.environ, **process_environment(instance)}
     if shutil.which("npm") is None or shutil.which("node") is None:
         environment["PATH"] = os.pathsep.join((str(npm_folder()), environment["PATH"]))
     command_run([sys.executable, "-m", "web.assets"], environment=environment)

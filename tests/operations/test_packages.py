@@ -45,14 +45,14 @@ def machine(tmp_path, monkeypatch):
 
 def test_without_apt_the_packages_are_named(machine):
     machine(tools=())
-    with pytest.raises(OperationsError, match=r"install the packages rabbitmq-server .*`docker compose up`"):
+    with pytest.raises(OperationsError, match=r"install rabbitmq-server .*`docker compose up`"):
         packages.tools_ensure(assume_yes=True)
 
 
 def test_a_user_without_sudo_gets_the_list(machine, monkeypatch):
     log = machine(root=False)
     monkeypatch.setenv("PATH", str(log.parent / "bin"))
-    with pytest.raises(OperationsError, match=r"RabbitMQ is not on this machine: install the packages rabbitmq-server"):
+    with pytest.raises(OperationsError, match=r"RabbitMQ is not on this machine: install rabbitmq-server"):
         packages.tools_ensure(assume_yes=True)
     assert log.read_text() == ""
 
