@@ -1,0 +1,23 @@
+"""Issues commands through the server's own service, one after the other; run with the environment of a rig."""
+
+import sys
+
+import django
+
+django.setup(set_prefix=False)
+
+from fleet.commands.services import command_issue  # noqa: E402 - Django first
+from fleet.organizations.access import viewer_of_server  # noqa: E402
+from fleet.stations.selectors import station_get  # noqa: E402
+
+
+def main(serial: str, names: list[str]) -> None:
+    """Write the commands as a page does."""
+    viewer = viewer_of_server("fault rig")
+    station = station_get(viewer=viewer, serial=serial)
+    for name in names:
+        command_issue(viewer=viewer, station=station, name=name, parameters={})
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2:])
