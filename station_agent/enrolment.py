@@ -30,7 +30,7 @@ _PATH = "/api/v1/enrolments"
 
 
 class _Answer(msgspec.Struct):
-    amqp: AmqpSettings
+    amqp: dict[str, Any]
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -92,8 +92,11 @@ def enrolment_ask(*, server: str, token: str, serial: str, ca_file: Path | None)
         port = parts.port or (443 if parts.scheme == "https" else 80)
         cause = inner if isinstance(inner, BaseException) else OSError(str(inner))
         raise AgentError(reason_of(cause, parts.hostname or server, port)) from error
+    known = {field.name for field in msgspec.structs.fields(AmqpSettings)}
     try:
-        return msgspec.json.decode(raw, type=_Answer).amqp
+        answer = msgspec.json.decode(raw, type=_Answer).amqp
+        # A newer server may say more; a configuration with unknown settings would be refused.
+        return msgspec.convert({key: value for key, value in answer.items() if key in known}, AmqpSettings)
     except msgspec.DecodeError as error:
         raise AgentError(f"The answer of {server} is not that of a Roost server: {error}.") from error
 
@@ -107,17 +110,25 @@ def _refusal(error: urllib.error.HTTPError, serial: str) -> str:
                 "expired, or is for another station. Ask for a new one."
             )
         case 429:
-            wait = error.headers.get("Retry-After", "")
-            when = f"in {wait} seconds" if wait.isdigit() else "in a few minutes"
-            return f"The server was asked too often: try again {when}."
+            return f"The server was asked too often: try again {_when(error)}."
+        case 503:
+            return f"The server cannot enrol stations at the moment; the token is still good: try again {_when(error)}."
         case 400:
             return f"The server did not understand the request: {_detail(error)}"
         case 404:
             return f"There is no Roost server at this address ({error.url} was not found)."
         case code if code >= 500:
-            return f"The server has a fault of its own (status {code}); the token is still good: try again later today."
+            return (
+                f"The server has a fault of its own (status {code}): try again in a few minutes, "
+                "and ask for a new token if this one is refused then."
+            )
         case code:
             return f"The server answered with status {code}: {_detail(error)}"
+
+
+def _when(error: urllib.error.HTTPError) -> str:
+    wait = error.headers.get("Retry-After", "")
+    return f"in {wait} seconds" if wait.isdigit() else "in a few minutes"
 
 
 def _detail(error: urllib.error.HTTPError) -> str:

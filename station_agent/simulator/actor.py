@@ -15,6 +15,7 @@ from message_queue.contracts.command_status import CommandState, CommandStatus
 from message_queue.contracts.commands import command_contracts
 from message_queue.contracts.commands.base import CommandMessage, command_decode
 from message_queue.contracts.commands.set_reporting_interval import SetReportingInterval
+from message_queue.contracts.health import Backlog
 from message_queue.contracts.hello import Hello
 from message_queue.errors import CommandRefused
 from station_agent import __version__
@@ -145,7 +146,9 @@ class Actor:
         self._link.pump()
 
     def _report(self, now: float) -> None:
-        self._feed.put("health", self._traffic.health(now, next_in=self.next_in), urgent=True)
+        health = self._traffic.health(now, next_in=self.next_in)
+        backlog = Backlog(messages=self._feed.waiting, bytes=self._feed.waiting_bytes)
+        self._feed.put("health", msgspec.structs.replace(health, backlog=backlog), urgent=True)
         self._next_report = now + self.next_in
         self._reports += 1
 

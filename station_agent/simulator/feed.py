@@ -47,6 +47,11 @@ class MemoryFeed:
         """Messages that are not confirmed."""
         return len(self._rows)
 
+    @property
+    def waiting_bytes(self) -> int:
+        """Their bodies together."""
+        return sum(len(row.body) for row in self._rows.values())
+
     def put(self, kind: str, body: Any, *, urgent: bool = False) -> None:
         """Add one message; an urgent one goes before the others."""
         raw, encoding = codec.encode(body)

@@ -67,7 +67,7 @@ def amqp_of(station):
 
 def test_the_login_is_written_and_tried(server, enrol, tmp_path, make_broker_station):
     station = make_broker_station(tls=True)
-    server.answer = (201, {}, {"amqp": amqp_of(station), "something": "newer"})
+    server.answer = (201, {}, {"amqp": amqp_of(station) | {"mqtt_port": 8883}, "something": "newer"})
     config_write(tmp_path / "config.toml", {"profile": "frugal", "sources": {"sensorgnome": {"pulses": "counts"}}})
     done = enrol("--server", server.url + "/", "--token", "abc", "--serial", station.serial)
     assert (done.returncode, done.stderr) == (0, "")
@@ -121,7 +121,8 @@ def test_a_server_whose_certificate_is_not_trusted_gets_nothing(server, enrol, m
         ((429, {"Retry-After": "37"}, {}), "try again in 37 seconds"),
         ((400, {}, {"detail": "serial is too long"}), "serial is too long"),
         ((404, {}, b"<html>"), "no Roost server at this address"),
-        ((503, {}, b"<html>"), "fault of its own (status 503)"),
+        ((503, {"Retry-After": "5"}, {}), "token is still good: try again in 5 seconds"),
+        ((502, {}, b"<html>"), "fault of its own (status 502)"),
         ((302, {"Location": "https://other.example.org/"}, {}), "sends this address on to https://other.example.org/"),
         ((201, {}, b"<html>"), "not that of a Roost server"),
         ((201, {}, {"amqp": {"host": "x"}}), "not that of a Roost server"),
