@@ -41,7 +41,7 @@ def checks_run(*, long: bool, pytest_arguments: list[str]) -> int:
     3. the checks that need Django
     4. the tests
     """
-    packages.tools_ensure(assume_yes=True)
+    packages.tools_ensure(assume_yes=True, for_tests=True)
     stack: Stack | None = None
     with ThreadPoolExecutor(1) as pool:
         starting: Future[Stack] = pool.submit(trial_start)

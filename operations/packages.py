@@ -50,21 +50,26 @@ class Tool:
 RABBITMQ = Tool("RabbitMQ", "rabbitmq-server", ("rabbitmq-server", "epmd.service", "epmd.socket"))
 POSTGRES = Tool("PostgreSQL", "postgresql", ())
 REDIS = Tool("Redis", "redis-server", ("redis-server",))
+#: The tests look at the pages with a browser, and speak to the broker with somebody else's client.
+CHROMIUM = Tool("Chromium", "chromium", ())
+AMQP_TOOLS = Tool("amqp-publish", "amqp-tools", ())
 
 
-def tools_missing() -> list[Tool]:
+def tools_missing(*, for_tests: bool = False) -> list[Tool]:
     """What is not on this machine."""
-    found = {
+    found: dict[Tool, object] = {
         RABBITMQ: rabbitmq.server_find() and shutil.which("epmd"),
         POSTGRES: postgres.binaries_find(),
         REDIS: redis.server_find(),
     }
+    if for_tests:
+        found |= {CHROMIUM: shutil.which("chromium"), AMQP_TOOLS: shutil.which("amqp-publish")}
     return [tool for tool, path in found.items() if not path]
 
 
-def tools_ensure(*, assume_yes: bool) -> None:
+def tools_ensure(*, assume_yes: bool, for_tests: bool = False) -> None:
     """Install what is missing, or say in one sentence what a person has to do."""
-    missing = tools_missing()
+    missing = tools_missing(for_tests=for_tests)
     if not missing:
         return
     titles = titles_of(missing)
@@ -80,7 +85,7 @@ def tools_ensure(*, assume_yes: bool) -> None:
         elevation = elevation_find(assume_yes=assume_yes, by_hand=by_hand, names=names)
     print(f"Installing {titles} from the distribution's packages ({names}); this takes a minute or two.", flush=True)
     install(missing, elevation=elevation)
-    still_missing = tools_missing()
+    still_missing = tools_missing(for_tests=for_tests)
     if still_missing:
         raise OperationsError(
             f"The packages are installed, but the programs of {titles_of(still_missing)} are not where Roost looks for "

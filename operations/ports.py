@@ -35,15 +35,20 @@ NAMES = (
 LOWEST, HIGHEST = 15000, 32000
 
 
-def port_is_free(port: int, *, host: str = "127.0.0.1") -> bool:
-    """Ask the kernel, with the option that every server sets, so that old connections do not count."""
+def port_refusal(port: int, *, host: str = "127.0.0.1") -> str | None:
+    """Why the kernel does not give us this port; None when it does.
+
+    Asked with the option that every server sets, so that old connections do not count.
+    """
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
+        except PermissionError:
+            return "is one that only root may open"
         except OSError:
-            return False
-    return True
+            return f"is in use by {port_owner(port)}"
+    return None
 
 
 def port_owner(port: int) -> str:
@@ -70,7 +75,7 @@ def port_pick(*, taken: Iterable[int]) -> int:
     used = set(taken)
     candidates = random.SystemRandom().sample(range(LOWEST, HIGHEST), 200)
     for port in candidates:
-        if port not in used and port_is_free(port):
+        if port not in used and port_refusal(port) is None:
             return port
     raise OperationsError(
         f"No free port was found between {LOWEST} and {HIGHEST}: end some of the programs that listen there, then start again."
@@ -119,16 +124,15 @@ def ports_settle(*, paths: Paths, bind: str = "127.0.0.1") -> tuple[dict[str, in
     ports = ports_read(paths=paths)
     remarks: list[str] = []
     for name, port in ports.items():
-        if port_is_free(port, host=bind if name == "amqps" else "127.0.0.1"):
+        refusal = port_refusal(port, host=bind if name in ("amqps", "site", "live") else "127.0.0.1")
+        if refusal is None:
             continue
-        owner = port_owner(port)
         if port_from_environment(name):
             raise OperationsError(
-                f"Port {port}, which ROOST_PORT_{name.upper()} names, is in use by {owner}: "
-                "end that program or choose another port."
+                f"Port {port}, which ROOST_PORT_{name.upper()} names, {refusal}: choose another, or end what has it."
             )
         ports[name] = port_pick(taken=ports.values())
-        remarks.append(f"Port {port} ({name}) is now in use by {owner}; Roost takes {ports[name]} instead.")
+        remarks.append(f"Port {port} ({name}) {refusal}; Roost takes {ports[name]} instead.")
         if name == "amqps":
             remarks.append(
                 "Stations enrolled before still call the old port: set ROOST_PORT_AMQPS "

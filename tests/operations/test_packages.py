@@ -20,7 +20,7 @@ def machine(tmp_path, monkeypatch):
     log = tmp_path / "apt.log"
     log.touch()
     absent = [True]
-    monkeypatch.setattr(packages, "tools_missing", lambda: [packages.RABBITMQ] if absent[0] else [])
+    monkeypatch.setattr(packages, "tools_missing", lambda **_: [packages.RABBITMQ] if absent[0] else [])
 
     def make(*, then="exit 0", tools=("apt-get",), root=True, installs=True):
         folder = tmp_path / "bin"

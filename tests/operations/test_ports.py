@@ -43,7 +43,7 @@ def test_a_port_that_somebody_took_is_replaced_and_named(paths, occupy):
     assert after["redis"] != before["redis"]
     assert {**after, "redis": 0} == {**before, "redis": 0}
     assert len(remarks) == 1
-    assert f"Port {before['redis']} (redis) is now in use by " in remarks[0]
+    assert f"Port {before['redis']} (redis) is in use by " in remarks[0]
     assert ports_read(paths=paths) == after
 
 
