@@ -101,7 +101,7 @@ def enrolment_ask(*, server: str, token: str, serial: str, ca_file: Path | None)
         raise AgentError(f"The answer of {server} is not that of a Roost server: {error}.") from error
 
 
-def _refusal(error: urllib.error.HTTPError, serial: str) -> str:
+def _refusal(error: urllib.error.HTTPError, serial: str) -> str:  # noqa: PLR0911 - one sentence each
     """What the server's refusal means for the person at the station."""
     match error.code:
         case 403:
