@@ -61,7 +61,12 @@ def up(*, detach: bool, assume_yes: bool, demo_stations: int = 0) -> int:
             if detach:
                 return 0
             display.say("Ctrl-C ends everything.")
-            watched.wait()
+            if watched.wait() != 0:
+                signals_ignore()
+                supervisor.end()
+                raise OperationsError(
+                    "The supervisor was killed; what it ran has been ended. `./roost up` starts anew."
+                )
             display.say("Roost was ended by `./roost down`.")
         except Interrupted:
             signals_ignore()
