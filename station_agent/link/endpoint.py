@@ -18,7 +18,7 @@ from pika.channel import Channel
 from station_agent import __version__
 from station_agent.config import AmqpSettings, LinkSettings
 from station_agent.errors import WrongUse
-from station_agent.link.reasons import reason_of
+from station_agent.link.reasons import BLOCKED, reason_of
 from station_agent.station import LinkView
 
 log = logging.getLogger(__name__)
@@ -135,7 +135,13 @@ class Endpoint:
             closed.set_result(error)
 
     def _on_open(self, connection: AsyncioConnection) -> None:
+        connection.add_on_connection_blocked_callback(lambda *_: self._blocked(BLOCKED))
+        connection.add_on_connection_unblocked_callback(lambda *_: self._blocked(""))
         connection.channel(on_open_callback=self._on_channel)
+
+    def _blocked(self, trouble: str) -> None:
+        if trouble or self._view.trouble == BLOCKED:
+            self._view.trouble = trouble
 
     def _on_channel(self, channel: Channel) -> None:
         closed = self._closed
@@ -143,6 +149,7 @@ class Endpoint:
         self._view.connected_since = time.time()
         self._view.next_try_at = None
         self._view.reason = ""
+        self._blocked("")
         log.info("Connected to %s:%s.", self._parameters.host, self._parameters.port)
         self._opened(channel)
 

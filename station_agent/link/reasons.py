@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pika import exceptions
 from pika.adapters.utils import connection_workflow as workflow
 
+BLOCKED = "The server takes no messages at the moment (it is short of memory or disk); everything is kept here."
 ACCESS_REFUSED = 403
 NOT_FOUND = 404
 NOT_ALLOWED = 530
@@ -50,7 +51,7 @@ def _network(error: BaseException, host: str, port: int) -> str:  # noqa: PLR091
     if isinstance(error, exceptions.AMQPHeartbeatTimeout):
         return "The link went silent: the server was not heard for two heartbeats."
     if isinstance(error, exceptions.ConnectionBlockedTimeout):
-        return "The server takes no messages at the moment (it is short of memory or disk); everything is kept here."
+        return BLOCKED
     if isinstance(error, exceptions.StreamLostError | ConnectionResetError | BrokenPipeError):
         return f"The link to {host} broke."
     if isinstance(error, OSError) and error.strerror:
