@@ -54,20 +54,13 @@ def up(*, detach: bool, assume_yes: bool, demo_stations: int = 0) -> int:
         packages.tools_ensure(assume_yes=assume_yes)
         disk_check(paths)
         signals_catch()
-        watched: subprocess.Popen[bytes] | None = None
         try:
             watched = start(display, paths, supervisor, tied_to_us=not detach, demo_stations=demo_stations)
             addresses_say(display, Instance.load(paths))
             if detach:
                 return 0
             display.say("Ctrl-C ends everything.")
-            if watched.wait() != 0:
-                signals_ignore()
-                supervisor.end()
-                raise OperationsError(
-                    "The supervisor was killed; what it ran has been ended. `./roost up` starts anew."
-                )
-            display.say("Roost was ended by `./roost down`.")
+            watch(display, watched)
         except Interrupted:
             signals_ignore()
             display.say("Ending everything …")
@@ -76,10 +69,15 @@ def up(*, detach: bool, assume_yes: bool, demo_stations: int = 0) -> int:
             supervisor.end()
             raise
         supervisor.end()
-        if watched is not None:
-            watched.wait()
         display.say("Everything has ended.")
         return 0
+
+
+def watch(display: Display, watched: subprocess.Popen[bytes]) -> None:
+    """Stay until supervisord has ended, and tell why."""
+    if watched.wait() != 0:
+        raise OperationsError("The supervisor was killed; what it ran has been ended. `./roost up` starts anew.")
+    display.say("Roost was ended by `./roost down`.")
 
 
 def down() -> int:
