@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from operations.instance import CONTAINER_VARIABLE, Instance
 from operations.paths import REPOSITORY
@@ -52,6 +53,12 @@ def site_url(instance: Instance, operator: Mapping[str, str] = os.environ) -> st
     return operator.get("ROOST_SITE_URL") or f"http://{public_host(operator)}:{instance.ports['site']}"
 
 
+def site_hosts(instance: Instance, operator: Mapping[str, str]) -> list[str]:
+    """The names under which the site answers."""
+    named = urlsplit(site_url(instance, operator)).hostname or public_host(operator)
+    return list(dict.fromkeys(("localhost", "127.0.0.1", public_host(operator), named)))
+
+
 def settings_environment(
     instance: Instance, *, login: Login = "worker", operator: Mapping[str, str] = os.environ
 ) -> dict[str, str]:
@@ -75,8 +82,9 @@ def settings_environment(
         "ROOST_STATION_AMQP_TLS": "1",
         "ROOST_CA_FILE": str(paths.tls / "ca.pem"),
         "ROOST_SITE_URL": site_url(instance, operator),
-        "ROOST_LIVE_PORT": str(ports["live"]),
-        "ROOST_ALLOWED_HOSTS": ",".join(dict.fromkeys(("localhost", "127.0.0.1", public_host(operator)))),
+        # Behind a proxy, pages find the live process at the site's own address.
+        "ROOST_LIVE_PORT": "" if operator.get("ROOST_SITE_URL") else str(ports["live"]),
+        "ROOST_ALLOWED_HOSTS": ",".join(site_hosts(instance, operator)),
         "ROOST_DEBUG": "0",
         "ROOST_SMTP_HOST": instance.host("mail"),
         "ROOST_SMTP_PORT": str(ports["smtp"]),

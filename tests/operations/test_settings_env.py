@@ -1,0 +1,61 @@
+"""Every process gets its settings from one place, and from the caller's environment only what an operator may say."""
+
+import pytest
+
+from operations.instance import CONTAINER_VARIABLE, Instance
+from operations.paths import Paths
+from operations.process_table import NAMES, process_programs
+from operations.settings_env import process_environment, settings_environment
+
+
+@pytest.fixture
+def instance(tmp_path):
+    return Instance.load(Paths(tmp_path))
+
+
+def test_what_an_operator_says_wins(instance):
+    settings = settings_environment(instance, operator={"ROOST_SMTP_HOST": "mail.example.org"})
+    assert settings["ROOST_SMTP_HOST"] == "mail.example.org"
+
+
+def test_nothing_else_of_the_callers_settings_gets_through(instance, monkeypatch):
+    monkeypatch.setenv("ROOST_DATABASE_URL", "postgres://elsewhere/production")
+    monkeypatch.setenv("PYTHONPATH", "/elsewhere")
+    environment = process_environment(instance)
+    assert "elsewhere" not in environment["ROOST_DATABASE_URL"]
+    assert "PYTHONPATH" not in environment
+
+
+def test_statements_of_a_page_end_sooner_than_those_of_a_worker(instance):
+    site = settings_environment(instance, login="site", operator={})
+    worker = settings_environment(instance, login="worker", operator={})
+    assert (site["ROOST_STATEMENT_TIMEOUT_MS"], worker["ROOST_STATEMENT_TIMEOUT_MS"]) == ("15000", "120000")
+    assert "//roost_site:" in site["ROOST_DATABASE_URL"]
+    assert "//roost_worker:" in worker["ROOST_DATABASE_URL"]
+
+
+def test_behind_a_proxy_the_site_answers_to_its_name_and_live_comes_through_it(instance):
+    settings = settings_environment(instance, operator={"ROOST_SITE_URL": "https://roost.example.org"})
+    assert "roost.example.org" in settings["ROOST_ALLOWED_HOSTS"].split(",")
+    assert settings["ROOST_LIVE_PORT"] == ""
+
+
+def test_no_secret_stands_on_a_command_line(instance):
+    words = [word for program in process_programs(instance, demo_stations=3) for word in program.command]
+    for secret in instance.secrets.values():
+        assert not [word for word in words if secret in word]
+
+
+def test_the_demo_adds_its_own_processes_and_a_motus_of_its_own(instance):
+    assert [program.name for program in process_programs(instance)] == list(NAMES)
+    demo = process_programs(instance, demo_stations=3)
+    assert {program.name for program in demo} - set(NAMES) == {"motus", "fleet"}
+    assert f":{instance.ports['motus']}/" in demo[0].environment["ROOST_MOTUS_URL"]
+
+
+def test_in_a_container_services_are_reached_by_name(tmp_path, monkeypatch):
+    monkeypatch.setenv(CONTAINER_VARIABLE, "1")
+    settings = process_environment(Instance.load(Paths(tmp_path)), operator={})
+    assert settings["ROOST_DATABASE_URL"].endswith("@postgres:5432/roost")
+    assert settings["ROOST_FLEET_BROKER_URL"].endswith("@rabbitmq:5672/fleet")
+    assert settings["ROOST_SMTP_HOST"] == "mail"
