@@ -146,16 +146,7 @@ def start(
     5. wait until every part works
     6. in the demo: the stations
     """
-    (paths.run / DEMO_FILE).unlink(missing_ok=True)
-    if leftovers_end(paths=paths):
-        display.say("What an earlier start had left running has been ended.")
-    _, remarks = ports_settle(paths=paths, bind=bind_from_environment())
-    for remark in remarks:
-        display.say(remark)
-    secrets_read(folder=paths.secrets)
-    certificates_ensure(folder=paths.tls, hosts=hosts_from_environment())
-    instance = Instance.load(paths)
-
+    instance = instance_settle(display, paths)
     with display:
         with display.step("Configuration"):
             for service in services(instance):
@@ -184,6 +175,19 @@ def start(
                 supervisor.start([program for program in programs if program.name in DEMO_NAMES])
                 (paths.run / DEMO_STAMP).touch()
     return watched
+
+
+def instance_settle(display: Display, paths: Paths) -> Instance:
+    """Clear what a crash left; then everything that is fixed before the first process starts."""
+    (paths.run / DEMO_FILE).unlink(missing_ok=True)
+    if leftovers_end(paths=paths):
+        display.say("What an earlier start had left running has been ended.")
+    _, remarks = ports_settle(paths=paths, bind=bind_from_environment())
+    for remark in remarks:
+        display.say(remark)
+    secrets_read(folder=paths.secrets)
+    certificates_ensure(folder=paths.tls, hosts=hosts_from_environment())
+    return Instance.load(paths)
 
 
 def demo_prepare(paths: Paths, *, stations: int) -> None:
