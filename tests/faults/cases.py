@@ -1,5 +1,6 @@
 """One case: publish, break something in the middle, let it recover, judge."""
 
+import os
 import random
 import re
 import time
@@ -10,12 +11,22 @@ from faults.oracle import Verdict, judge
 from faults.publisher import Publishing
 from faults.rig import Grant, Rig, until
 
+#: Messages of a case in the normal run, and in `./roost test --long`.
+FEW, MANY = int(os.environ.get("ROOST_FAULT_MESSAGES", "12000")), 100_000
+
 
 class Case:
     """One case: publish, break something in the middle, let it recover, judge."""
 
     def __init__(
-        self, rig: Rig, grants: list[Grant], folder: Path, name: str, messages: int, verdicts: list[Verdict]
+        self,
+        rig: Rig,
+        grants: list[Grant],
+        folder: Path,
+        name: str,
+        messages: int,
+        verdicts: list[Verdict],
+        hold_at: float = 1.0,
     ) -> None:
         self.rig, self.grants, self.name, self.messages = rig, grants, name, messages
         self.random = random.Random(f"{rig.seed}/{name}")
@@ -23,6 +34,7 @@ class Case:
         self._verdicts = verdicts
         stream = re.sub(r"[^a-z0-9]+", "-", name.lower()) + f"-{messages}-{rig.seed}"
         self.publishing = Publishing(grants, stream, messages // len(grants), folder)
+        self.publishing.hold_at(hold_at)
         self._begun = time.monotonic()
         self._taken_before = rig.taken()
         self.publishing.start()
@@ -47,7 +59,8 @@ class Case:
         before = -1
         while before < 0:
             before = self.rig.taken()
-        until(lambda: self.rig.taken() > before or not self.publishing.is_alive(), 120, "messages that come home again")
+        everything = self._taken_before + self.publishing.total
+        until(lambda: self.rig.taken() > before or before >= everything, 120, "messages that come home again")
         self.verdict.recovered_s = max(self.verdict.recovered_s or 0.0, time.monotonic() - begun)
 
     def finish(self, note: str) -> Verdict:

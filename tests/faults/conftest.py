@@ -1,13 +1,9 @@
 """How the cases begin, and how many messages they have."""
 
-import os
 from collections.abc import Callable
 
 import pytest
-from faults.cases import Case
-
-#: Messages of a case in the normal run, and in `./roost test --long`.
-FEW, MANY = int(os.environ.get("ROOST_FAULT_MESSAGES", "20000")), 100_000
+from faults.cases import FEW, MANY, Case
 
 
 @pytest.fixture(params=[FEW, pytest.param(MANY, marks=pytest.mark.long)])
@@ -20,8 +16,14 @@ def messages(request) -> int:
 def case(rig, grants, verdicts, tmp_path, messages) -> Callable[..., Case]:
     """Begins a case with the ordinary ingest worker, which must be there whatever the case before left."""
 
-    def begin(name: str, application: str = "workers.celery_app", **environment: str) -> Case:
+    def begin(
+        name: str,
+        application: str = "workers.celery_app",
+        most: int = MANY,
+        hold_at: float = 1.0,
+        **environment: str,
+    ) -> Case:
         rig.worker_ensure(application, **environment)
-        return Case(rig, grants, tmp_path, name, messages, verdicts)
+        return Case(rig, grants, tmp_path, name, min(messages, most), verdicts, hold_at)
 
     return begin

@@ -62,7 +62,8 @@ class Sender:
     ) -> None:
         self.serial, self.stream, self.total = grant["serial"], stream, total
         self.confirmed = 0
-        self.reconnects = 0
+        #: Numbers above this one wait.
+        self.limit = total
         self._grant, self._book, self._loop, self._done = grant, book, loop, done
         self._upcoming = 1
         self._again: deque[int] = deque()
@@ -88,21 +89,21 @@ class Sender:
     def _ready(self, channel: Any) -> None:
         self._channel, self._tag = channel, 0
         channel.add_on_return_callback(self._came_back)
-        channel.confirm_delivery(self._answered, callback=lambda _frame: self._pump())
+        channel.confirm_delivery(self._answered, callback=lambda _frame: self.pump())
 
     def _closed(self, _connection: Any, _reason: object) -> None:
         self._again.extendleft(sorted(self._under_way.values(), reverse=True))
         self._under_way, self._channel = {}, None
-        self.reconnects += 1
         if self.confirmed < self.total:
             self._loop.call_later(random.uniform(0.1, 0.6), self._connect)
 
-    def _pump(self) -> None:
+    def pump(self) -> None:
+        """Send what may go now."""
         channel = self._channel
         while channel is not None and channel.is_open and len(self._under_way) < WINDOW:
             if self._again:
                 seq = self._again.popleft()
-            elif self._upcoming <= self.total:
+            elif self._upcoming <= self.limit:
                 seq, self._upcoming = self._upcoming, self._upcoming + 1
             else:
                 return
@@ -142,9 +143,9 @@ class Sender:
             self._connection.close()
             self._done()
         elif self._again and isinstance(method, pika.spec.Basic.Nack):
-            self._loop.call_later(0.2, self._pump)
+            self._loop.call_later(0.2, self.pump)
         else:
-            self._pump()
+            self.pump()
 
 
 class Publishing(threading.Thread):
@@ -172,8 +173,20 @@ class Publishing(threading.Thread):
         self._loop.start()
         self.book.write()
 
+    def hold_at(self, share: float) -> None:
+        """Send no more than this share until `release`."""
+        for sender in self.senders:
+            sender.limit = int(sender.total * share)
+
+    def release(self) -> None:
+        """Send the rest."""
+        for sender in self.senders:
+            sender.limit = sender.total
+
     def _write(self) -> None:
         self.book.write()
+        for sender in self.senders:
+            sender.pump()
         self._loop.call_later(0.25, self._write)
 
     def _one_done(self) -> None:

@@ -29,7 +29,7 @@ HERE = Path(__file__).parent
 #: The broker says how full its queues are every second instead of every five, so that the rig need not wait.
 QUICK_FIGURES = "collect_statistics_interval = 1000\n"
 QUICK_TICKS = "[{rabbit, [{quorum_tick_interval, 1000}]}].\n"
-QUIET_S = 3.0
+QUIET_S = 2.2
 
 Grant = dict[str, Any]
 

@@ -57,10 +57,10 @@ def fixes_in_database(rig, serial):
     )
 
 
-@pytest.mark.parametrize("lines", [10_000, pytest.param(100_000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("lines", [6_000, pytest.param(100_000, marks=pytest.mark.long)])
 def test_the_agent_is_killed_while_it_reads_and_sends(rig, tmp_path, verdicts, lines):
     rig.worker_ensure()
-    kills = 6 if lines <= 10_000 else 25
+    kills = 4 if lines <= 6_000 else 25
     (grant,) = rig.stations(f"SG-A{lines // 1000:03d}RPI40001")
     verdict = Verdict(case="station agent killed", seed=rig.seed)
     chance = random.Random(f"{rig.seed}/agent")

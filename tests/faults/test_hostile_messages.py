@@ -6,6 +6,7 @@ import json
 import struct
 import time
 from collections import Counter
+from functools import cache
 
 import pika
 import pytest
@@ -17,6 +18,8 @@ pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults")]
 
 GOOD = [{"n": "good", "t": 1_700_000_000, "v": 1.0}]
 MEBIBYTE = 1_048_576
+#: Good messages that are sent at the same time.
+NEIGHBOURS = 5_000
 
 
 def pack(name="x", **fields):
@@ -44,6 +47,7 @@ def zeros(size):
     return b"\x00" * size
 
 
+@cache
 def bombs():
     """Bodies of a few hundred kilobytes at the most that unpack to a gigabyte and more."""
     packed = gzip.compress(zeros(64 * MEBIBYTE), 9)
@@ -165,7 +169,7 @@ def unreadable():
 
 
 def test_every_hostile_message_is_in_quarantine_with_its_reason_and_no_neighbour_suffers(rig, case):
-    begun = case("hostile messages")
+    begun = case("hostile messages", most=NEIGHBOURS)
     cases = {name: ("readings", body, properties(), reason) for name, (body, reason) in bodies().items()}
     cases |= envelopes() | unreadable() | bombs()
     grant, before = begun.grants[0], rig.query("SELECT coalesce(max(id), 0) FROM ingest_quarantinedmessage")[0][0]
@@ -198,7 +202,7 @@ def test_every_hostile_message_is_in_quarantine_with_its_reason_and_no_neighbour
 
 def test_no_depth_of_headers_ends_the_reading(rig, case):
     """A table that the reader just so takes must not be too deep for what comes after it."""
-    begun = case("headers of every depth")
+    begun = case("headers of every depth", most=NEIGHBOURS)
     grant, starts = begun.grants[0], rig.worker.starts
     depths = [*range(1, 60, 7), *range(850, 1_000, 2)]
     with pika.BlockingConnection(connection_parameters(grant)) as connection:
@@ -218,7 +222,7 @@ def test_no_depth_of_headers_ends_the_reading(rig, case):
 
 
 def test_memory_stays_flat_under_bombs(rig, case):
-    begun = case("bombs for the memory")
+    begun = case("bombs for the memory", most=NEIGHBOURS)
     grant, cases = begun.grants[0], bombs()
     with pika.BlockingConnection(connection_parameters(grant)) as connection:
         channel = connection.channel()
