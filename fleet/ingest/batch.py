@@ -43,10 +43,19 @@ class Batch:
         #: Seconds until the next contact, as announced in this batch, by station id.
         self.announced: dict[int, float] = {}
         self._latest_believable = self.received_at + AHEAD_S
+        self._receipts = 0
 
     def sinks(self) -> tuple[Sink, ...]:
         """All row tables."""
         return (self.readings, self.detections, self.positions, self.events)
+
+    def receipt(self) -> float:
+        """The moment of receipt of the next message, for times relative to it: each a microsecond after the last.
+
+        Readings without a time of their own would else be one row, however many messages of a backlog bring them.
+        """
+        self._receipts += 1
+        return self.received_at + self._receipts * 1e-6
 
     def suspicion(self, at: float, clock_code: str = "") -> int:
         """Bits that say why a station's time is not believed; 0 when it is."""

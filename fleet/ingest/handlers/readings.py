@@ -16,7 +16,7 @@ _json = msgspec.json.Encoder().encode
 def handle(arrival: Arrival, batch: Batch, series: SeriesBook) -> None:
     """One reading per record; the newest believable one of each series becomes its newest value."""
     station = arrival.station
-    resolved = resolve(arrival.message.body, batch.received_at)
+    resolved = resolve(arrival.message.body, batch.receipt())
     # Ids first: a refusal for too many series must leave nothing behind.
     ids = [0 if r.text is not None else series.id_of(station, r.name, r.unit) for r in resolved]
     received, newest, add = batch.received, batch.newest, batch.readings.rows.append
