@@ -14,17 +14,22 @@ from operations.services.postgres import STATEMENT_TIMEOUT_MS, Login
 
 #: What an operator may set around `./roost up`; his word wins over what is derived here.
 OPERATORS_CHOICE = (
+    "ROOST_ALERT_GROUP_WAIT_S",
     "ROOST_ENROLMENT_RATE",
     "ROOST_ENROLMENT_TOKEN_HOURS",
     "ROOST_LATE_FACTOR",
     "ROOST_LOG_LEVEL",
     "ROOST_MOTUS_LOGIN",
     "ROOST_MOTUS_PASSWORD",
+    "ROOST_MOTUS_PASSWORD_FILE",
+    "ROOST_PROXIES",
     "ROOST_RECONNECT_GRACE_S",
     "ROOST_SILENT_FACTOR",
     "ROOST_SMTP_PASSWORD",
+    "ROOST_SMTP_PASSWORD_FILE",
     "ROOST_SMTP_TLS",
     "ROOST_SMTP_USER",
+    "ROOST_SYNC_INTERVAL_S",
     "ROOST_ALLOWED_HOSTS",
     "ROOST_DEBUG",
     "ROOST_MAIL_FROM",
