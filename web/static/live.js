@@ -29,8 +29,8 @@
   });
 
   if (!line || !part()) return;
-  const gapMs = Number(part().dataset.gap || 2000);
-  let source = null, connected = false, lost = false, asking = false, wanted = false, askedAt = Date.now(), timer = 0;
+  const gapMs = Number(part().dataset.gap || 800);
+  let source = null, connected = false, lost = false, asking = false, wanted = false, askedAt = 0, timer = 0;
 
   const say = (words, lost) => {
     if (line.textContent !== words) line.textContent = words;
@@ -51,7 +51,8 @@
   document.addEventListener("htmx:afterRequest", () => { asking = false; if (wanted) ask(); });
   document.addEventListener("visibilitychange", () => { if (!document.hidden) ask(); });
 
-  const found = () => { if (lost) ask(); connected = true; lost = false; say(line.dataset.on, false); };
+  // What changed between the making of the page and the first word heard is on neither: so ask once at the start too.
+  const found = () => { if (!connected) ask(); connected = true; lost = false; say(line.dataset.on, false); };
   const lose = () => { connected = false; lost = true; say(line.dataset.lost, true); };
   const listen = () => {
     source = new EventSource(line.dataset.address, { withCredentials: true });
