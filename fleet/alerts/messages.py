@@ -109,7 +109,7 @@ class _Text:
 
     def _less(self) -> str:
         words = {"organization": one_line(self._organization.name), "url": _incidents_url()}
-        return _("You get this as a member of %(organization)s who is told of alerts. To be told less: %(url)s") % words
+        return _("You get this because you are told of the alerts of %(organization)s. To be told less: %(url)s") % words
 
 
 def _is_over(notification: Notification, incidents: Sequence[Incident]) -> frozenset[int]:
