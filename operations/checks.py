@@ -23,6 +23,10 @@ PACKAGES = ("fleet", "message_queue", "operations", "rest_api", "sg_status", "st
 OPENAPI = REPOSITORY / "docs" / "reference" / "openapi.yaml"
 
 
+#: What pytest ends with when it does not understand its arguments, and what our commands end with then.
+PYTEST_WRONG_USE, WRONG_USE = 4, 2
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What one check said."""
@@ -144,9 +148,10 @@ def tests_run(stack: Stack, environment: dict[str, str], *, long: bool, argument
     if not long and not any(word == "-m" for word in arguments):
         command += ["-m", "not long"]
     terminal = {name: os.environ[name] for name in ("TERM", "COLUMNS", "CI") if name in os.environ}
-    return subprocess.run(
+    code = subprocess.run(
         [*command, *arguments],
         cwd=REPOSITORY,
         env=environment | terminal | {VARIABLE: str(stack.paths.var)},
         check=False,
     ).returncode
+    return WRONG_USE if code == PYTEST_WRONG_USE else code

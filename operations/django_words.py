@@ -13,9 +13,11 @@ def main(arguments: list[str]) -> int:
     """Run a command of Django or of the domain; the first word is what we call ourselves."""
     try:
         execute_from_command_line(arguments)
-    except OperationalError as error:
-        reason = str(error).strip().splitlines()[-1:]
-        print(f"The database does not answer ({' '.join(reason)}): start Roost with `./roost up`.", file=sys.stderr)
+    except OperationalError:
+        print(
+            "The database does not answer: start Roost with `./roost up`; if it runs, see `./roost logs postgres`.",
+            file=sys.stderr,
+        )
         return 1
     except ImproperlyConfigured as error:
         print(error, file=sys.stderr)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ from rich.table import Table
 from operations.bench.ingest import ingest_bench
 from operations.bench.latency import latency_bench
 from operations.bench.machine import machine_describe
+from operations.errors import OperationsError
 from operations.instance import Instance
 from operations.paths import Paths
 from operations.preparation import database_migrate
@@ -22,7 +24,7 @@ from operations.trial import trial_end, trial_start
 app = typer.Typer(
     name="./roost bench",
     help="Measure Roost on this machine. Each bench starts private services of its own and throws them away.",
-    no_args_is_help=True,
+    rich_markup_mode=None,
     add_completion=False,
 )
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -93,5 +95,18 @@ def _definitions(instance: Instance) -> dict[str, Any]:
     return topology.definitions(instance.rabbitmq.users)
 
 
+def main() -> int:
+    """Run one bench. Wrong use: one sentence and 2."""
+    try:
+        app(standalone_mode=False, prog_name="./roost bench")
+    except typer.TyperException as error:
+        print(f"{error.format_message().rstrip('.')}. `./roost bench --help` lists what there is.", file=sys.stderr)
+        return error.exit_code
+    except OperationsError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
 if __name__ == "__main__":
-    app()
+    sys.exit(main())
