@@ -19,6 +19,9 @@ from operations.errors import OperationsError
 from operations.leftovers import leftovers_find
 from operations.paths import REPOSITORY, Paths
 
+#: One system for all tests here, and no other beside it: they end it and start it again.
+pytestmark = pytest.mark.xdist_group("up")
+
 
 class Usage(NamedTuple):
     total: int
@@ -146,13 +149,16 @@ def test_down_ends_everything_in_fifteen_seconds_and_ctrl_c_too(system, var):
 
 
 @pytest.mark.long
-def test_ctrl_c_in_the_middle_of_a_start_leaves_nothing(var, system):
-    assert system
-    with subprocess.Popen([REPOSITORY / "roost", "up"], env=environment(var), stdout=subprocess.PIPE) as process:
-        time.sleep(4)
+def test_ctrl_c_in_the_middle_of_a_start_leaves_nothing(tmp_path):
+    paths = Paths(tmp_path / "var")
+    with subprocess.Popen([REPOSITORY / "roost", "up"], env=environment(paths.var), stdout=subprocess.PIPE) as process:
+        deadline = time.monotonic() + 60
+        while not (paths.run / "supervisord.pid").exists():
+            assert time.monotonic() < deadline, "the start did not get going"
+            time.sleep(0.1)
         process.send_signal(signal.SIGINT)
-        process.wait(30)
-    assert leftovers_find(paths=Paths(var)) == []
+        assert process.wait(30) == 0
+    assert leftovers_find(paths=paths) == []
 
 
 @pytest.mark.long
