@@ -109,7 +109,9 @@ class _Text:
 
     def _less(self) -> str:
         words = {"organization": one_line(self._organization.name), "url": _incidents_url()}
-        return _("You get this because you are told of the alerts of %(organization)s. To be told less: %(url)s") % words
+        return (
+            _("You get this because you are told of the alerts of %(organization)s. To be told less: %(url)s") % words
+        )
 
 
 def _is_over(notification: Notification, incidents: Sequence[Incident]) -> frozenset[int]:
