@@ -143,7 +143,9 @@ def stream_is_valid(stream: object) -> TypeGuard[str]:
 
 def _stream_check(stream: object) -> str:
     if not stream_is_valid(stream):
-        raise MessageRefused("bad-envelope", "Header 'stream' is not 1 to 64 letters, digits, colons, dots, underscores and hyphens.")
+        raise MessageRefused(
+            "bad-envelope", "Header 'stream' is not 1 to 64 letters, digits, colons, dots, underscores and hyphens."
+        )
     return stream
 
 
