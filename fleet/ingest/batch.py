@@ -42,7 +42,8 @@ class Batch:
         self.command_statuses: list[tuple[StationRef, CommandStatus]] = []
         #: Seconds until the next contact, as announced in this batch, by station id.
         self.announced: dict[int, float] = {}
-        self._latest_believable = self.received_at + AHEAD_S
+        #: Times of a station's clock that raise no suspicion, in seconds since 1970: from, to.
+        self.believable = (_Y2010_S, self.received_at + AHEAD_S)
         self._receipts = 0
 
     def sinks(self) -> tuple[Sink, ...]:
@@ -60,9 +61,10 @@ class Batch:
     def suspicion(self, at: float, clock_code: str = "") -> int:
         """Bits that say why a station's time is not believed; 0 when it is."""
         flags = Suspicion.UNSYNCHRONISED.value if clock_code == "P" else 0
-        if _Y2010_S <= at <= self._latest_believable:
+        earliest, latest = self.believable
+        if earliest <= at <= latest:
             return flags
-        if at > self._latest_believable:
+        if at > latest:
             return flags | Suspicion.FUTURE.value
         if at < _YEAR_S or _Y2000_S - 86_400 <= at < _Y2000_S + _YEAR_S:
             return flags | Suspicion.EPOCH.value

@@ -26,7 +26,7 @@ def said_about(properties, kind, raw):
 
 def pack(*records):
     body = codec.decode({}, "readings", "A", json.dumps(records).encode()).body
-    return [(r.name, r.at, r.value, r.unit, r.text) for r in resolve(body, NOW)]
+    return resolve(body, NOW)
 
 
 def test_base_values_hold_until_they_are_set_again():
