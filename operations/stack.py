@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -171,6 +172,12 @@ class Stack:
             with contextlib.suppress(OperationsError):
                 service.stop()
         leftovers_end(paths=self.paths)
+
+    def discard(self) -> None:
+        """End all three and throw their data away, also what had to lie outside the var directory."""
+        self.stop()
+        shutil.rmtree(self.database.home, ignore_errors=True)
+        shutil.rmtree(self.paths.var, ignore_errors=True)
 
     def __enter__(self) -> Self:
         return self.start()

@@ -36,8 +36,7 @@ def trial_start() -> Stack:
 
 def trial_end(stack: Stack) -> None:
     """End the services and throw their data away."""
-    stack.stop()
-    shutil.rmtree(stack.paths.var, ignore_errors=True)
+    stack.discard()
 
 
 def trial_clear(var: Path) -> None:

@@ -35,4 +35,4 @@ def private_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
 
     yield make
     for each in made:
-        each.stop()
+        each.discard()

@@ -68,6 +68,9 @@ def test_the_broker_listens_on_the_loopback_only(running):
 
 
 def test_the_end_leaves_nothing(tmp_path):
-    with Stack(tmp_path / "var") as stack:
-        assert leftovers_find(paths=stack.paths)
+    stack = Stack(tmp_path / "var").start()
+    assert leftovers_find(paths=stack.paths)
+    stack.discard()
     assert leftovers_find(paths=stack.paths) == []
+    assert not stack.database.home.exists()
+    assert not stack.paths.var.exists()

@@ -16,6 +16,7 @@ import pytest
 
 from operations import up
 from operations.errors import OperationsError
+from operations.instance import Instance
 from operations.leftovers import leftovers_find
 from operations.paths import REPOSITORY, Paths
 
@@ -45,11 +46,17 @@ def roost(var, *words: str, seconds=240, **more: str):
     )
 
 
+def throw_away(var):
+    """End an instance and remove what it put outside its folder."""
+    roost(var, "down")
+    shutil.rmtree(Instance.load(Paths(var)).postgres.home, ignore_errors=True)
+
+
 @pytest.fixture(scope="module")
 def var(tmp_path_factory):
     var = tmp_path_factory.mktemp("whole") / "var"
     yield var
-    roost(var, "down")
+    throw_away(var)
 
 
 @pytest.fixture(scope="module")
@@ -159,6 +166,7 @@ def test_ctrl_c_in_the_middle_of_a_start_leaves_nothing(tmp_path):
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0
     assert leftovers_find(paths=paths) == []
+    throw_away(paths.var)
 
 
 @pytest.mark.long
@@ -177,4 +185,4 @@ def test_two_at_once_do_not_meet(tmp_path):
         assert set(found[0]["urls"].values()).isdisjoint(found[1]["urls"].values())
     finally:
         for folder in folders:
-            roost(folder, "down")
+            throw_away(folder)
