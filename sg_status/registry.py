@@ -1,12 +1,11 @@
 """The pages folder as a registry: each file gives its `urlpatterns`, and a `MENU` entry if it has one."""
 
 from functools import cache
-from importlib import import_module
-from pkgutil import iter_modules
 from types import ModuleType
 
 from django.urls import URLPattern
 
+from message_queue.folder import folder_modules
 from sg_status import pages
 from sg_status.menu import MenuEntry
 
@@ -14,8 +13,7 @@ from sg_status.menu import MenuEntry
 @cache
 def page_modules() -> tuple[ModuleType, ...]:
     """Every file of the folder, in the order of their names."""
-    names = sorted(found.name for found in iter_modules(pages.__path__))
-    return tuple(import_module(f"{pages.__name__}.{name}") for name in names)
+    return tuple(folder_modules(pages.__name__))
 
 
 @cache

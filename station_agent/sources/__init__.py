@@ -4,9 +4,8 @@ A file defines `SOURCE`. Two files of one name are an error at start.
 """
 
 from functools import cache
-from importlib import import_module
-from pkgutil import iter_modules
 
+from message_queue.folder import folder_read
 from station_agent.config import Config, source_settings
 from station_agent.errors import WrongUse
 from station_agent.sources.base import Source, SourceKind
@@ -16,15 +15,7 @@ from station_agent.station import SourceView, Station
 @cache
 def source_kinds() -> dict[str, SourceKind]:
     """All sources by name, read once from this folder."""
-    found: dict[str, SourceKind] = {}
-    for module_info in sorted(iter_modules(__path__), key=lambda m: m.name):
-        if module_info.name == "base":
-            continue
-        kind: SourceKind = import_module(f"{__name__}.{module_info.name}").SOURCE
-        if kind.name in found:
-            raise RuntimeError(f"Two sources are named {kind.name!r}: rename one in station_agent/sources.")
-        found[kind.name] = kind
-    return found
+    return folder_read(__name__, "SOURCE", SourceKind)
 
 
 def source_schemas() -> list[str]:

@@ -6,12 +6,11 @@ nothing else. It may raise `MessageRefused`, as long as it has added nothing yet
 
 from collections.abc import Callable
 from functools import cache
-from importlib import import_module
-from pkgutil import iter_modules
 
 from fleet.ingest.batch import Batch
 from fleet.ingest.delivery import Arrival
 from fleet.ingest.series import SeriesBook
+from message_queue.folder import folder_modules
 
 Handle = Callable[[Arrival, Batch, SeriesBook], None]
 
@@ -20,8 +19,7 @@ Handle = Callable[[Arrival, Batch, SeriesBook], None]
 def handlers() -> dict[str, Handle]:
     """All handlers by kind, read once from this folder."""
     found: dict[str, Handle] = {}
-    for module_info in sorted(iter_modules(__path__), key=lambda m: m.name):
-        module = import_module(f"{__name__}.{module_info.name}")
+    for module in folder_modules(__name__):
         if module.KIND in found:
             raise RuntimeError(f"Two handlers are for {module.KIND!r}: rename one in fleet/ingest/handlers.")
         found[module.KIND] = module.handle

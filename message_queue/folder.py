@@ -1,0 +1,36 @@
+"""A folder as a registry: one thing is one file, and two things of one name are an error at start."""
+
+from collections.abc import Callable
+from importlib import import_module
+from operator import attrgetter
+from pkgutil import iter_modules
+from types import ModuleType
+from typing import Any, TypeVar
+
+Thing = TypeVar("Thing")
+
+#: The file that says what all things of a folder have in common; it holds none itself.
+BASE = "base"
+
+
+def folder_modules(package: str) -> list[ModuleType]:
+    """Every file of a package's own folder but `base.py`, imported, in the order of their names."""
+    found = iter_modules(import_module(package).__path__)
+    names = sorted(info.name for info in found if not info.ispkg and info.name != BASE)
+    return [import_module(f"{package}.{name}") for name in names]
+
+
+def folder_read(
+    package: str, attribute: str, of: type[Thing], name_of: Callable[[Any], str] = attrgetter("name")
+) -> dict[str, Thing]:
+    """What each file of the folder defines as `attribute`, by its name. Raises RuntimeError, which ends the start."""
+    found: dict[str, Thing] = {}
+    for module in folder_modules(package):
+        thing = getattr(module, attribute, None)
+        if not isinstance(thing, of):
+            raise RuntimeError(f"{module.__name__} does not define {attribute} as a {of.__name__}.")  # noqa: TRY004 - see above
+        name = name_of(thing)
+        if name in found:
+            raise RuntimeError(f"Two files of {package} are for {name!r}: rename one.")
+        found[name] = thing
+    return found
