@@ -1,0 +1,46 @@
+"""The documentation as a test reads it: pages, their links, anchors, code blocks and commands."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "requirements" / "README.md", *DOCS.rglob("*.md")])
+
+_FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+_INDENTED = re.compile(r"(?:(?<=\n\n)|\A)(?:(?: {4}|\t).*\n|\n(?= {4}))+")
+_LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+_HEADING = re.compile(r"^#{1,6} +(.+?) *$", re.MULTILINE)
+
+
+def name(page: Path) -> str:
+    """The page as a test calls it."""
+    return str(page.relative_to(ROOT))
+
+
+def prose(page: Path) -> str:
+    """The page without its code."""
+    return _INDENTED.sub("\n", _FENCE.sub("", page.read_text("utf-8")))
+
+
+def links(page: Path) -> list[str]:
+    """Where its links lead, as written."""
+    return _LINK.findall(prose(page))
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that its headings get."""
+    words = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in _HEADING.findall(prose(page)))
+    return {text.strip().replace(" ", "-") for text in words}
+
+
+def code_of(page: Path, language: str) -> list[str]:
+    """Its fenced blocks of one language."""
+    return [code for tongue, code in _FENCE.findall(page.read_text("utf-8")) if tongue == language]
+
+
+def commands(page: Path, program: str) -> Iterator[list[str]]:
+    """The words after each mention of a program, up to what is no plain word any more."""
+    for rest in re.findall(rf"(?<![\w/]){re.escape(program)}((?: +[a-z][\w-]*)+)", page.read_text("utf-8")):
+        yield rest.split()
