@@ -106,9 +106,10 @@ def test_logins_of_another_vhost_and_the_server_s_own_are_left(institute, manage
     serial = serial_new()
     name = f"st.{serial}.1"
     management.put(f"/api/users/{name}", json={"password": "x", "tags": ""}).raise_for_status()
-    before = {row["name"] for row in management.get("/api/users").json()}
     assert broker_reconcile().deleted == []
-    assert {row["name"] for row in management.get("/api/users").json()} == before
+    # Logins are for all vhosts of a broker, and other test processes make and delete theirs meanwhile.
+    left = {row["name"] for row in management.get("/api/users").json()}
+    assert left >= {name, "ingest", "commander", "provisioner", "jobs"}
     management.delete(f"/api/users/{name}").raise_for_status()
 
 
