@@ -1,4 +1,6 @@
-"""The relay: publishes outbox rows with confirms and marks them. Run as `python -m workers.relay`.
+"""The relay: publishes outbox rows with confirms and marks them.
+
+Run as `python -m workers.relay`.
 
     wait for NOTIFY (or a second) ─▶ claim due rows, oldest first ─▶ publish each, confirmed ─▶ mark ─▶ again
 

@@ -1,4 +1,7 @@
-"""Issuing, cancelling, expiring and reporting commands. Every move is a conditional UPDATE on an open state."""
+"""Issuing, cancelling, expiring and reporting commands.
+
+Every move is a conditional UPDATE on an open state.
+"""
 
 from datetime import datetime, timedelta
 from typing import Any

@@ -1,4 +1,7 @@
-"""Admin pages of stations and their logins. Registering and retiring go through the site's own pages."""
+"""Admin pages of stations and their logins.
+
+Registering and retiring go through the site's own pages.
+"""
 
 from django.contrib import admin
 from django.http import HttpRequest

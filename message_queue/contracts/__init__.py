@@ -1,4 +1,6 @@
-"""The message kinds. One kind is one file in this folder; the folder is the registry.
+"""The message kinds.
+
+One kind is one file in this folder; the folder is the registry.
 
 A file defines `CONTRACT`. Two files of one kind are an error at start.
 """

@@ -1,4 +1,6 @@
-"""What this station can do when asked. One command is one file in this folder; the folder is the registry.
+"""What this station can do when asked.
+
+One command is one file in this folder; the folder is the registry.
 
 A file defines `HANDLER` with the name of its contract. Two files of one name are an error at start.
 """

@@ -1,4 +1,6 @@
-"""One AMQP connection that comes back by itself, with its reasons in words. Runs in an asyncio loop.
+"""One AMQP connection that comes back by itself, with its reasons in words.
+
+Runs in an asyncio loop.
 
 It declares nothing: the server made the station's exchange and queue, and the broker refuses everything else.
 """

@@ -1,4 +1,6 @@
-"""Where a station's data comes from. One source is one file in this folder; the folder is the registry.
+"""Where a station's data comes from.
+
+One source is one file in this folder; the folder is the registry.
 
 A file defines `SOURCE`. Two files of one name are an error at start.
 """

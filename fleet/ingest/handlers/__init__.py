@@ -1,4 +1,6 @@
-"""What becomes of each message kind. One kind is one file in this folder; the folder is the registry.
+"""What becomes of each message kind.
+
+One kind is one file in this folder; the folder is the registry.
 
 A file defines `KIND` and `handle(arrival, batch, series)`, which adds rows and facts to the batch and touches
 nothing else. It may raise `MessageRefused`, as long as it has added nothing yet.

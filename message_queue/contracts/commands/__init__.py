@@ -1,4 +1,6 @@
-"""The commands a station may be sent. One command is one file in this folder; the folder is the registry.
+"""The commands a station may be sent.
+
+One command is one file in this folder; the folder is the registry.
 
 A file defines `COMMAND`. Two files of one name are an error at start.
 """
