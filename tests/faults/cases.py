@@ -1,5 +1,6 @@
 """One case: publish, break something in the middle, let it recover, judge."""
 
+import itertools
 import os
 import random
 import re
@@ -13,6 +14,9 @@ from faults.rig import Grant, Rig, until
 
 #: Messages of a case in the normal run, and in `./roost test --long`.
 FEW, MANY = int(os.environ.get("ROOST_FAULT_MESSAGES", "12000")), 100_000
+
+#: No two cases of a run share a stream: the second would be nothing but repeats.
+_numbers = itertools.count(1)
 
 
 class Case:
@@ -32,8 +36,8 @@ class Case:
         self.random = random.Random(f"{rig.seed}/{name}")
         self.verdict = Verdict(case=name, seed=rig.seed)
         self._verdicts = verdicts
-        stream = re.sub(r"[^a-z0-9]+", "-", name.lower()) + f"-{messages}-{rig.seed}"
-        self.publishing = Publishing(grants, stream, messages // len(grants), folder)
+        stream = re.sub(r"[^a-z0-9]+", "-", name.lower()) + f"-{next(_numbers)}-{rig.seed}"
+        self.publishing = Publishing(grants, stream, -(-messages // len(grants)), folder)
         self.publishing.hold_at(hold_at)
         self._begun = time.monotonic()
         self._taken_before = rig.taken()
@@ -59,9 +63,15 @@ class Case:
         before = -1
         while before < 0:
             before = self.rig.taken()
-        everything = self._taken_before + self.publishing.total
-        until(lambda: self.rig.taken() > before or before >= everything, 120, "messages that come home again")
+        # Where the last message is confirmed and none comes any more, the judge says what that means.
+        until(lambda: self.rig.taken() > before or self._is_over(), 120, "messages that come home again")
         self.verdict.recovered_s = max(self.verdict.recovered_s or 0.0, time.monotonic() - begun)
+
+    def _is_over(self) -> bool:
+        if self.publishing.is_alive():
+            return False
+        self.rig.quiesce()
+        return True
 
     def finish(self, note: str) -> Verdict:
         """Wait for the last confirm and for empty queues, judge, and insist on a clean verdict."""

@@ -13,17 +13,17 @@ def messages(request) -> int:
 
 
 @pytest.fixture
-def case(rig, grants, verdicts, tmp_path, messages) -> Callable[..., Case]:
+def case(rig, grants, verdicts, tmp_path) -> Callable[..., Case]:
     """Begins a case with the ordinary ingest worker, which must be there whatever the case before left."""
 
     def begin(
         name: str,
         application: str = "workers.celery_app",
-        most: int = MANY,
+        messages: int = FEW,
         hold_at: float = 1.0,
         **environment: str,
     ) -> Case:
         rig.worker_ensure(application, **environment)
-        return Case(rig, grants, tmp_path, name, min(messages, most), verdicts, hold_at)
+        return Case(rig, grants, tmp_path, name, messages, verdicts, hold_at)
 
     return begin

@@ -62,6 +62,8 @@ class Sender:
     ) -> None:
         self.serial, self.stream, self.total = grant["serial"], stream, total
         self.confirmed = 0
+        #: Messages that the broker returned or did not take.
+        self.refused = 0
         #: Numbers above this one wait.
         self.limit = total
         self._grant, self._book, self._loop, self._done = grant, book, loop, done
@@ -127,7 +129,7 @@ class Sender:
         self._returned.add(properties.headers["seq"])
 
     def _answered(self, frame: Any) -> None:
-        method = frame.method
+        method, again = frame.method, len(self._again)
         tags = (
             [tag for tag in self._under_way if tag <= method.delivery_tag] if method.multiple else [method.delivery_tag]
         )
@@ -136,16 +138,16 @@ class Sender:
             if isinstance(method, pika.spec.Basic.Nack) or seq in self._returned:
                 self._returned.discard(seq)
                 self._again.append(seq)
+                self.refused += 1
                 continue
             self._book.note_confirmed(self.stream, seq)
             self.confirmed += 1
         if self.confirmed >= self.total:
             self._connection.close()
             self._done()
-        elif self._again and isinstance(method, pika.spec.Basic.Nack):
-            self._loop.call_later(0.2, self.pump)
-        else:
+        elif len(self._again) == again:
             self.pump()
+        # What was refused goes again with the next tick, not in a circle without rest.
 
 
 class Publishing(threading.Thread):
@@ -172,6 +174,11 @@ class Publishing(threading.Thread):
         self._loop.call_later(0.25, self._write)
         self._loop.start()
         self.book.write()
+
+    @property
+    def refused(self) -> int:
+        """Messages that the broker returned or did not take."""
+        return sum(sender.refused for sender in self.senders)
 
     def hold_at(self, share: float) -> None:
         """Send no more than this share until `release`."""

@@ -40,6 +40,8 @@ def table(verdicts: list[Verdict]) -> str:
 def page(verdicts: list[Verdict], versions: dict[str, str]) -> str:
     """The page of the docs."""
     template = (Path(__file__).parent / "faults.md.template").read_text()
+    # Of a case that ran in short and in full, the full one.
+    verdicts = list({each.case: each for each in sorted(verdicts, key=lambda verdict: verdict.sent)}.values())
     notes = "\n".join(f"- **{verdict.case}**: {verdict.note}" for verdict in verdicts)
     return (
         template.replace("$TABLE", table(verdicts))

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import pika
 import psycopg
 from faults.processes import Supervised, ingest_worker
 
-from message_queue.topology import DEAD_QUEUE, INBOUND_QUEUES
+from message_queue.topology import DEAD_QUEUE, INBOUND, INBOUND_QUEUES
 from operations.instance import Instance
 from operations.paths import REPOSITORY
 from operations.preparation import django_run
@@ -64,6 +64,8 @@ class Rig:
     def open(cls, folder: Path) -> Iterator["Rig"]:
         """A rig in this folder, ended with everything in it."""
         stack = Stack(folder)
+        # Where this runs as root, PostgreSQL's data lie outside the folder; a run that was killed left its own.
+        shutil.rmtree(stack.database.home, ignore_errors=True)
         home = stack.broker.home
         (home / "conf.d").mkdir(parents=True)
         (home / "conf.d" / "rig.conf").write_text(QUICK_FIGURES)
@@ -78,7 +80,6 @@ class Rig:
             if rig is not None:
                 rig.worker_stop()
             stack.stop()
-            # Where this runs as root, PostgreSQL's data lie outside the folder and would be met again.
             shutil.rmtree(stack.database.home, ignore_errors=True)
 
     def stations(self, *serials: str) -> list[Grant]:
@@ -164,6 +165,31 @@ class Rig:
         )
         word = "busy" if waiting or total or not is_read else "empty"
         return f"{word}: {waiting} waiting, {total} in all, {counted}, read: {is_read}"
+
+    @contextmanager
+    def changed_policy(self, name: str, changes: dict[str, Any]) -> Iterator[None]:
+        """A policy of the broker with some values changed, as long as this lasts."""
+        with self.instance.rabbitmq.management() as client:
+            path = f"/api/policies/fleet/{name}"
+            policy = client.get(path).json()
+            client.put(path, json=policy | {"definition": policy["definition"] | changes}).raise_for_status()
+            try:
+                yield
+            finally:
+                client.put(path, json=policy).raise_for_status()
+
+    @contextmanager
+    def without_bindings(self, exchanges: Iterable[str]) -> Iterator[None]:
+        """The exchanges of some stations lead nowhere, as long as this lasts."""
+        paths = [f"/api/bindings/fleet/e/{exchange}/e/{INBOUND}" for exchange in exchanges]
+        with self.instance.rabbitmq.management() as client:
+            for path in paths:
+                client.delete(f"{path}/~").raise_for_status()
+            try:
+                yield
+            finally:
+                for path in paths:
+                    client.post(path, json={"routing_key": ""}).raise_for_status()
 
     def control(self, *words: str) -> str:
         """`rabbitmqctl` for the rig's own node."""

@@ -120,10 +120,11 @@ def _judge(rig, serial, folder, verdict):
         verdict.doubled += messages - sum(part.upper - part.lower for part in received)
 
 
-def test_the_relay_is_killed_between_publishing_and_marking(rig, tmp_path, verdicts):
+@pytest.mark.parametrize("count", [3, pytest.param(20, marks=pytest.mark.long)])
+def test_the_relay_is_killed_between_publishing_and_marking(rig, tmp_path, verdicts, count):
     rig.worker_ensure()
-    (grant,) = rig.stations("SG-4E1ARPI40001")
-    serial, deaths, begun = grant["serial"], 3, time.monotonic()
+    (grant,) = rig.stations(f"SG-4E{count:02d}RPI40001")
+    serial, deaths, begun = grant["serial"], count, time.monotonic()
     left, runs = tmp_path / "left", tmp_path / "runs"
     left.write_text(str(deaths))
     runs.touch()
@@ -132,13 +133,13 @@ def test_the_relay_is_killed_between_publishing_and_marking(rig, tmp_path, verdi
     environment = rig.environment | {"ROOST_FAILPOINT_LEFT": str(left)}
     relay = Supervised("relay", [sys.executable, "-m", "faults.failing_relay"], environment, tmp_path).start()
     try:
-        issue = [sys.executable, str(HERE / "issue_commands.py"), serial, "reboot", "reboot", "reboot"]
+        issue = [sys.executable, str(HERE / "issue_commands.py"), serial, *["reboot"] * count]
         subprocess.run(issue, env=rig.environment, cwd=REPOSITORY, check=True)
         question = (
             "SELECT c.state, count(*) FROM commands_command c JOIN stations_station s ON s.id = c.station_id "
             "WHERE s.serial = %s GROUP BY 1"
         )
-        until(lambda: rig.query(question, serial) == [("succeeded", 3)], 60, "three answers", every=0.3)
+        until(lambda: rig.query(question, serial) == [("succeeded", count)], 120, "an answer to each", every=0.3)
         until(lambda: left.read_text() == "0", 5, "the deaths of the relay")
         waiting = "SELECT count(*) FROM core_outboxmessage WHERE target = 'command' AND published_at IS NULL"
         until(lambda: rig.query(waiting) == [(0,)], 30, "an outbox with every command marked", every=0.3)
@@ -147,8 +148,8 @@ def test_the_relay_is_killed_between_publishing_and_marking(rig, tmp_path, verdi
         relay.stop()
         running.stop()
     ran = len(runs.read_text().splitlines())
-    verdict = Verdict(case="relay killed", seed=rig.seed, sent=3, confirmed=3, repeats=deaths)
-    verdict.lost, verdict.doubled = max(3 - ran, 0), max(ran - 3, 0)
+    verdict = Verdict(case="relay killed", seed=rig.seed, sent=count, confirmed=count, repeats=deaths)
+    verdict.lost, verdict.doubled = max(count - ran, 0), max(ran - count, 0)
     verdict.seconds = time.monotonic() - begun
     verdict.note = (
         f"The relay kills itself {deaths} times after the broker's confirm and before the row is marked; numbers are "

@@ -10,7 +10,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults")]
 
 
 def test_the_broker_is_killed_while_stations_publish(rig, case, messages):
-    broken = case("broker killed")
+    broken = case("broker killed", messages=messages)
     kills = 1 if messages <= FEW else 3
     for _ in broken.moments_of_publishing(kills):
         begun = time.monotonic()
@@ -21,7 +21,7 @@ def test_the_broker_is_killed_while_stations_publish(rig, case, messages):
 
 
 def test_the_ingest_worker_is_killed_at_random_moments(rig, case, messages):
-    broken = case("ingest worker killed")
+    broken = case("ingest worker killed", messages=messages)
     starts, kills = rig.worker.starts, 2 if messages <= FEW else 6
     for _ in broken.moments_of_ingest(kills):
         begun = time.monotonic()
@@ -38,6 +38,7 @@ def test_the_ingest_worker_dies_at_the_worst_moment(case, tmp_path, point, messa
     broken = case(
         f"ingest worker dies {point.replace('-', ' ')}",
         application="faults.failing_worker",
+        messages=messages,
         ROOST_FAILPOINT=point,
         ROOST_FAILPOINT_LEFT=str(left),
     )
@@ -54,7 +55,7 @@ def test_the_ingest_worker_dies_at_the_worst_moment(case, tmp_path, point, messa
 
 
 def test_the_database_crashes_in_the_middle_of_batches(rig, case, messages):
-    broken = case("PostgreSQL crashes")
+    broken = case("PostgreSQL crashes", messages=messages)
     crashes = 1 if messages <= FEW else 4
     for _ in broken.moments_of_ingest(crashes):
         begun = time.monotonic()
@@ -64,8 +65,8 @@ def test_the_database_crashes_in_the_middle_of_batches(rig, case, messages):
     broken.finish(f"PostgreSQL ends as with `pg_ctl -m immediate`, {crashes} time(s); it recovers from its log.")
 
 
-def test_the_database_only_reads_for_a_while(rig, case):
-    broken = case("PostgreSQL read-only")
+def test_the_database_only_reads_for_a_while(rig, case, messages):
+    broken = case("PostgreSQL read-only", messages=messages)
     for _ in broken.moments_of_ingest(1):
         rig.execute("ALTER SYSTEM SET default_transaction_read_only = on")
         rig.execute("SELECT pg_reload_conf()")
@@ -81,8 +82,8 @@ def test_the_database_only_reads_for_a_while(rig, case):
     assert rig.query("SELECT count(*) FROM ingest_quarantinedmessage WHERE reason = 'not-stored'") == [(0,)]
 
 
-def test_the_broker_has_no_disk_left_for_a_while(rig, case):
-    broken = case("broker without disk", hold_at=0.5)
+def test_the_broker_has_no_disk_left_for_a_while(rig, case, messages):
+    broken = case("broker without disk", messages=messages, hold_at=0.5)
     for _ in broken.moments_of_publishing(1, last=0.4):
         rig.control("set_disk_free_limit", "900GB")
         # What goes out from here on meets a broker that reads nothing.
@@ -96,3 +97,30 @@ def test_the_broker_has_no_disk_left_for_a_while(rig, case):
         until(lambda before=stood: broken.publishing.confirmed > before + 10, 30, "confirms after the alarm")
         broken.recovers(begun)
     broken.finish("A disk alarm blocks every publisher for some seconds.")
+
+
+@pytest.mark.long
+def test_a_queue_is_full_for_a_while(rig, case):
+    broken = case("queue full", hold_at=0.3)
+    rig.worker_stop()
+    with rig.changed_policy("inbound", {"max-length": 1_000}):
+        broken.publishing.release()
+        until(lambda: broken.publishing.refused > 100, 60, "messages that the broker does not take")
+        stood = broken.publishing.confirmed
+        time.sleep(2.0)
+        # The limit is overshot by what was under way, and no more.
+        assert broken.publishing.confirmed - stood < 1_000
+    rig.worker_ensure()
+    broken.recovers()
+    broken.finish("`inbound.telemetry` holds 1,000 messages while nobody reads it, and refuses the rest.")
+
+
+@pytest.mark.long
+def test_the_way_into_the_queues_is_missing_for_a_while(rig, case):
+    broken = case("binding deleted", hold_at=0.3)
+    for _ in broken.moments_of_publishing(1, last=0.25):
+        with rig.without_bindings(grant["exchange"] for grant in broken.grants):
+            broken.publishing.release()
+            until(lambda: broken.publishing.refused > 100, 30, "messages that come back")
+        broken.recovers()
+    broken.finish("The stations' exchanges lead nowhere for a moment; `mandatory` brings every message back.")
