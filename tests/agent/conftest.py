@@ -11,7 +11,7 @@ from station_agent.config import AmqpSettings, CommandSettings, Config, LinkSett
 from station_agent.daemon import station_open
 
 #: Real files of a bench station, on machines that have them.
-REAL_DATA = Path("/work/shared/data/sg-v2-rpi4-2021")
+REAL_DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "sg-v2-rpi4-2021"
 
 
 @pytest.fixture
