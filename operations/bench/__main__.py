@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -18,6 +19,7 @@ from operations.errors import OperationsError
 from operations.instance import Instance
 from operations.paths import Paths
 from operations.preparation import database_migrate
+from operations.settings_env import OPERATORS_CHOICE
 from operations.stack import Stack
 from operations.trial import trial_end, trial_start
 
@@ -62,6 +64,9 @@ def latency(
 
 
 def _run(name: str, bench: Callable[[Stack, Instance], list[dict[str, Any]]], *, as_json: bool) -> None:
+    # What an operator chose is for his instance; a bench has services and addresses of its own.
+    for choice in OPERATORS_CHOICE:
+        os.environ.pop(choice, None)
     stack = trial_start()
     try:
         instance = Instance.load(Paths(stack.paths.var))
