@@ -80,7 +80,7 @@ class _Browser(threading.Thread):
         self._url = f"http://127.0.0.1:{instance.ports['live']}/live/fleet"
         self._headers = {"Cookie": cookie, "Origin": f"http://127.0.0.1:{instance.ports['site']}"}
         self._stopping = threading.Event()
-        #: Moments at which each station was named, in order.
+        #: Moments at which each station was named, in order; under "" those of events that named not all that changed.
         self.heard: dict[str, list[float]] = {}
 
     def run(self) -> None:
@@ -95,7 +95,8 @@ class _Browser(threading.Thread):
                     return
                 if line.startswith("data:"):
                     moment = time.time()
-                    for serial in json.loads(line[5:]).get("stations", []):
+                    event = json.loads(line[5:])
+                    for serial in [*event.get("stations", []), *([""] if event.get("more") else [])]:
                         self.heard.setdefault(serial, []).append(moment)
 
     def stop(self) -> None:
@@ -196,7 +197,8 @@ def _waits(instance: Instance, times: Path, heard: dict[str, list[float]]) -> tu
         for serial, sent in published.items():
             commits = [float(str(row[0])) for row in connection.execute(query, (serial,)).fetchall()]
             missing += len(sent) - len(commits)
-            named = heard.get(serial, [])
+            # A page is made anew by an event that names its station, and by one that says that more changed.
+            named = sorted(heard.get(serial, []) + heard.get("", []))
             for at, commit in zip(sorted(sent), commits, strict=False):
                 committed.append(commit - at)
                 next_named = bisect.bisect_left(named, commit)
