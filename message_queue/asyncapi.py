@@ -3,6 +3,7 @@
 Specification: https://www.asyncapi.com/docs/reference/specification/v3.0.0
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -32,39 +33,16 @@ def document() -> dict[str, Any]:
     schemas, components = msgspec.json.schema_components(types, ref_template=_REFERENCE)
     by_kind = dict(zip(kinds, schemas, strict=False))
     messages = {
-        kind: {
-            "name": kind,
-            "title": contract.summary,
-            "contentType": contract.content_type,
-            "headers": _HEADERS,
-            "payload": by_kind[kind],
-        }
+        kind: _message(kind, contract.summary, contract.content_type, by_kind[kind], _HEADERS)
         for kind, contract in kinds.items()
     }
-    messages["command"] = {
-        "name": "command",
-        "title": "A command to one station; its parameters are those of its name.",
-        "contentType": "application/json",
-        "payload": schemas[len(kinds)],
-    }
+    summary = "A command to one station; its parameters are those of its name."
+    messages["command"] = _message("command", summary, "application/json", schemas[len(kinds)])
     parameters = dict(zip(commands, schemas[len(kinds) + 1 :], strict=True))
     return {
         "asyncapi": "3.0.0",
         "info": {"title": "Roost wire", "version": "1", "description": "What stations and server say to each other."},
-        "channels": {
-            "inbound": {
-                "address": "in.{serial}",
-                "description": "Fanout exchange of one station; the routing key is the kind.",
-                "parameters": {"serial": {"description": "Serial of the station: letters, digits, - and _."}},
-                "messages": {kind: {"$ref": f"#/components/messages/{kind}"} for kind in kinds},
-            },
-            "commands": {
-                "address": "cmd.{serial}",
-                "description": "Queue of one station.",
-                "parameters": {"serial": {"description": "Serial of the station."}},
-                "messages": {"command": {"$ref": "#/components/messages/command"}},
-            },
-        },
+        "channels": _channels(kinds),
         "operations": {
             "publish": {"action": "receive", "channel": {"$ref": "#/channels/inbound"}},
             "command": {"action": "send", "channel": {"$ref": "#/channels/commands"}},
@@ -82,4 +60,28 @@ def document() -> dict[str, Any]:
             for name, command in commands.items()
         },
         "x-lanes": {kind: contract.lane.value for kind, contract in kinds.items()},
+    }
+
+
+def _message(
+    name: str, title: str, content_type: str, payload: dict[str, Any], headers: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    message = {"name": name, "title": title, "contentType": content_type, "payload": payload}
+    return message if headers is None else {**message, "headers": headers}
+
+
+def _channels(kinds: Iterable[str]) -> dict[str, Any]:
+    return {
+        "inbound": {
+            "address": "in.{serial}",
+            "description": "Fanout exchange of one station; the routing key is the kind.",
+            "parameters": {"serial": {"description": "Serial of the station: letters, digits, - and _."}},
+            "messages": {kind: {"$ref": f"#/components/messages/{kind}"} for kind in kinds},
+        },
+        "commands": {
+            "address": "cmd.{serial}",
+            "description": "Queue of one station.",
+            "parameters": {"serial": {"description": "Serial of the station."}},
+            "messages": {"command": {"$ref": "#/components/messages/command"}},
+        },
     }

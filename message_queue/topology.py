@@ -129,52 +129,44 @@ def definitions(
         ],
         "vhosts": [{"name": fleet_vhost}, {"name": jobs_vhost}],
         "permissions": _permissions(users, fleet_vhost, jobs_vhost),
-        "policies": [
-            {
-                "vhost": fleet_vhost,
-                "name": name,
-                "pattern": policy["pattern"],
-                "apply-to": "queues",
-                "priority": 0,
-                "definition": policy["definition"],
-            }
-            for name, policy in POLICIES.items()
-        ],
+        "policies": _policies(fleet_vhost),
         "exchanges": [
-            _durable(
-                fleet_vhost,
-                exchange.name,
-                type=exchange.type,
-                internal=exchange.internal,
-                arguments=dict(exchange.arguments),
-            )
-            for exchange in EXCHANGES
-        ]
-        + [_durable(jobs_vhost, JOBS, type="topic", internal=False, arguments={})],
-        "queues": [_durable(fleet_vhost, queue.name, arguments={"x-queue-type": queue.type}) for queue in QUEUES]
-        + [_durable(jobs_vhost, name, arguments={"x-queue-type": "quorum"}) for name in JOB_QUEUES],
-        "bindings": [
-            {
-                "vhost": fleet_vhost,
-                "source": binding.source,
-                "destination": binding.destination,
-                "destination_type": binding.destination_type,
-                "routing_key": binding.key,
-                "arguments": {},
-            }
-            for binding in bindings()
-        ]
-        + [
-            {
-                "vhost": jobs_vhost,
-                "source": JOBS,
-                "destination": name,
-                "destination_type": "queue",
-                "routing_key": name,
-                "arguments": {},
-            }
-            for name in JOB_QUEUES
+            *(_exchange(fleet_vhost, exchange) for exchange in EXCHANGES),
+            _exchange(jobs_vhost, Exchange(JOBS, "topic")),
         ],
+        "queues": [
+            *(_queue(fleet_vhost, queue) for queue in QUEUES),
+            *(_queue(jobs_vhost, Queue(name)) for name in JOB_QUEUES),
+        ],
+        "bindings": [
+            *(_binding(fleet_vhost, binding) for binding in bindings()),
+            *(_binding(jobs_vhost, Binding(JOBS, name, "queue", name)) for name in JOB_QUEUES),
+        ],
+    }
+
+
+def _policies(vhost: str) -> list[dict[str, Any]]:
+    fixed = {"vhost": vhost, "apply-to": "queues", "priority": 0}
+    return [{**fixed, "name": name, **policy} for name, policy in POLICIES.items()]
+
+
+def _exchange(vhost: str, exchange: Exchange) -> dict[str, Any]:
+    arguments = dict(exchange.arguments)
+    return _durable(vhost, exchange.name, type=exchange.type, internal=exchange.internal, arguments=arguments)
+
+
+def _queue(vhost: str, queue: Queue) -> dict[str, Any]:
+    return _durable(vhost, queue.name, arguments={"x-queue-type": queue.type})
+
+
+def _binding(vhost: str, binding: Binding) -> dict[str, Any]:
+    return {
+        "vhost": vhost,
+        "source": binding.source,
+        "destination": binding.destination,
+        "destination_type": binding.destination_type,
+        "routing_key": binding.key,
+        "arguments": {},
     }
 
 

@@ -67,10 +67,6 @@ PROCESSES = (
     ),
 )
 
-#: The first demo begins with a past, so that there is something to see; a later one has that already.
-DEMO_HISTORY_HOURS = 6
-DEMO_STAMP = "demo.stamp"
-
 NAMES = tuple(process.name for process in PROCESSES if not process.is_demo)
 DEMO_NAMES = tuple(process.name for process in PROCESSES if process.is_demo)
 
