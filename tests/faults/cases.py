@@ -15,6 +15,8 @@ from faults.rig import Grant, Rig, until
 #: Messages of a case in the normal run, and in `./roost test --long`.
 FEW, MANY = int(os.environ.get("ROOST_FAULT_MESSAGES", "12000")), 100_000
 
+#: Seconds in which messages come home again after a fault, unless none is left to come.
+COMES_HOME_S = 60.0
 #: No two cases of a run share a stream: the second would be nothing but repeats.
 _numbers = itertools.count(1)
 
@@ -63,15 +65,15 @@ class Case:
         before = -1
         while before < 0:
             before = self.rig.taken()
-        # Where the last message is confirmed and none comes any more, the judge says what that means.
-        until(lambda: self.rig.taken() > before or self._is_over(), 120, "messages that come home again")
+        patience = time.monotonic() + COMES_HOME_S
+        until(
+            lambda: self.rig.taken() > before or time.monotonic() > patience,
+            COMES_HOME_S + 10,
+            "an answer of the database",
+            every=0.05,
+        )
+        # Where nothing came because all was here before, or was lost, the judge says which.
         self.verdict.recovered_s = max(self.verdict.recovered_s or 0.0, time.monotonic() - begun)
-
-    def _is_over(self) -> bool:
-        if self.publishing.is_alive():
-            return False
-        self.rig.quiesce()
-        return True
 
     def finish(self, note: str) -> Verdict:
         """Wait for the last confirm and for empty queues, judge, and insist on a clean verdict."""

@@ -40,8 +40,7 @@ def table(verdicts: list[Verdict]) -> str:
 def page(verdicts: list[Verdict], versions: dict[str, str]) -> str:
     """The page of the docs."""
     template = (Path(__file__).parent / "faults.md.template").read_text()
-    # Of a case that ran in short and in full, the full one.
-    verdicts = list({each.case: each for each in sorted(verdicts, key=lambda verdict: verdict.sent)}.values())
+    verdicts = fullest(verdicts)
     notes = "\n".join(f"- **{verdict.case}**: {verdict.note}" for verdict in verdicts)
     return (
         template.replace("$TABLE", table(verdicts))
@@ -49,6 +48,15 @@ def page(verdicts: list[Verdict], versions: dict[str, str]) -> str:
         .replace("$DATE", datetime.now(tz=UTC).strftime("%Y-%m-%d"))
         .replace("$MACHINE", machine(versions))
     )
+
+
+def fullest(verdicts: list[Verdict]) -> list[Verdict]:
+    """Of each case the run with most messages, in the order in which the cases ran."""
+    kept: dict[str, Verdict] = {}
+    for verdict in verdicts:
+        if verdict.case not in kept or verdict.sent > kept[verdict.case].sent:
+            kept[verdict.case] = verdict
+    return list(kept.values())
 
 
 def machine(versions: dict[str, str]) -> str:
