@@ -7,7 +7,7 @@ from people import station_of
 
 from fleet.core import clock
 from fleet.core.models import Outage
-from fleet.core.pulses import INGEST, is_listening, pulse_age, pulse_beat
+from fleet.core.pulses import INGEST, is_listening, outage_list, pulse_age, pulse_beat
 from fleet.ingest.listening import ingest_beat
 from fleet.stations.contact import contact_sweep_late, contact_sweep_silent, interval_learned
 from fleet.stations.models import StationContact
@@ -74,3 +74,12 @@ def test_a_learned_rhythm_is_the_longest_usual_gap_and_fades():
     for _ in range(3000):
         rhythm = interval_learned(rhythm, 60.0)
     assert rhythm < 120
+
+
+def test_only_times_in_which_nobody_listened_are_outages_for_people():
+    now = clock.now()
+    for name in (INGEST, "relay"):
+        pulse_beat(name=name, moment=now - timedelta(minutes=9))
+        pulse_beat(name=name, moment=now)
+    (outage,) = outage_list(start=now - timedelta(hours=1), end=now)
+    assert outage.name == INGEST
