@@ -44,6 +44,8 @@ def sources():
 
 def code_text():
     plain = [ROOT / "roost", ROOT / "docker-compose.yml", ROOT / "Dockerfile"]
+    # The fault rig is asked through the environment, and its report says how.
+    plain += (ROOT / "tests" / "faults").glob("*.py")
     return "\n".join(path.read_text("utf-8") for path in [*sources(), *plain])
 
 
