@@ -1,4 +1,4 @@
-"""The rig that all tests of one process share, three stations in it, and the report at the end."""
+"""The rig that all tests of one test process share, three stations in it, and the report at the end."""
 
 import sys
 from collections.abc import Iterator

@@ -12,7 +12,7 @@ from faults.oracle import Verdict
 from faults.processes import Supervised
 from faults.rig import HERE, REPOSITORY, until
 
-pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults")]
+pytestmark = pytest.mark.faults
 
 DELIVERED = (
     "SELECT l.stream, l.received, l.messages, l.repeats FROM telemetry_streamledger l "

@@ -14,7 +14,7 @@ import zstandard
 from faults import raw_amqp
 from faults.publisher import connection_parameters
 
-pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults")]
+pytestmark = pytest.mark.faults
 
 GOOD = [{"n": "good", "t": 1_700_000_000, "v": 1.0}]
 MEBIBYTE = 1_048_576

@@ -4,7 +4,7 @@ import pytest
 from faults.messages import place_of
 from faults.oracle import Verdict, judge
 
-pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults")]
+pytestmark = pytest.mark.faults
 
 SPOILT = {
     "a row is gone": (

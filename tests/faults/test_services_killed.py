@@ -6,7 +6,7 @@ import pytest
 from faults.cases import FEW
 from faults.rig import until
 
-pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults")]
+pytestmark = pytest.mark.faults
 
 
 def times(count, what):

@@ -14,7 +14,7 @@ from attacker import Attacker
 from faults.publisher import connection_parameters
 from faults.rig import Rig, until
 
-pytestmark = [pytest.mark.faults, pytest.mark.long, pytest.mark.xdist_group("faults")]
+pytestmark = [pytest.mark.faults, pytest.mark.long]
 
 MEGABYTE = 1_000_000
 #: How far the broker's memory may grow until its alarm, and what is sent at the most.

@@ -10,7 +10,7 @@ from isolation_page import page, table
 
 from operations.paths import REPOSITORY
 
-pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults")]
+pytestmark = pytest.mark.faults
 
 PAGE = REPOSITORY / "docs" / "reference" / "isolation.md"
 
