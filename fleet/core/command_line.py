@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -25,7 +26,7 @@ class OneSentenceParser(CommandParser):
         self.exit(WRONG_USE, _sentence(self, message))
 
 
-class WordCommand(BaseCommand):
+class WordCommand(BaseCommand, ABC):
     """A command with words of its own (`station add`). A subclass adds them in `words`, each with a function.
 
     The functions return what to print, or raise `DomainError`: what the caller got wrong ends with 2, else with 1.
@@ -34,9 +35,9 @@ class WordCommand(BaseCommand):
     # The site's own checks load every page; a word here needs none of them.
     requires_system_checks: list[str] = []
 
+    @abstractmethod
     def words(self, add: Callable[..., argparse.ArgumentParser]) -> None:
         """Declare the words: `add(name, function, help=…)` returns the parser of one."""
-        raise NotImplementedError
 
     def add_arguments(self, parser: CommandParser) -> None:
         """One parser a word, each with `--json`."""
