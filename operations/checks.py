@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -151,6 +152,8 @@ def tests_run(stack: Stack, environment: dict[str, str], *, long: bool, argument
         command += ["-m", "not long"]
     kept = ("TERM", "COLUMNS", "CI", "ROOST_FAULT_SEED", "ROOST_FAULT_MESSAGES", "ROOST_FAULT_REPORT")
     terminal = {name: os.environ[name] for name in kept if name in os.environ}
+    if shutil.which("npm") is None:
+        environment = environment | {"PATH": os.pathsep.join((str(preparation.npm_folder()), environment["PATH"]))}
     code = subprocess.run(
         [*command, *arguments],
         cwd=REPOSITORY,
