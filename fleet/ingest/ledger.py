@@ -86,8 +86,8 @@ def streams_read(asked: psycopg.Cursor, keys: list[Key], moment: datetime) -> di
     missing = [key for key in keys if key not in found]
     cursor().execute(
         "INSERT INTO telemetry_streamledger "
-        "(station_id, stream, received, messages, repeats, first_at, last_at) "
-        "SELECT k.station_id, k.stream, '{}'::int8multirange, 0, 0, %s, %s "
+        "(station_id, stream, received, messages, repeats, first_at, last_at, runs, run_sinces, branch, is_contested) "
+        "SELECT k.station_id, k.stream, '{}'::int8multirange, 0, 0, %s, %s, '{}', '{}', '', false "
         "FROM unnest(%s::bigint[], %s::text[]) AS k(station_id, stream) ON CONFLICT DO NOTHING",
         [moment, moment, [k[0] for k in missing], [k[1] for k in missing]],
     )

@@ -4,6 +4,7 @@ Row tables have composite keys made of what the station itself said, so that a r
 written by COPY in `fleet.ingest`, not through the ORM.
 """
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from fleet.stations.models import Station
@@ -131,7 +132,23 @@ class StreamLedger(models.Model):
 
     A number is in `received` exactly when the rows of its message are committed. Holes below `next_seq` are
     missing: those from `oldest_seq` up are still on the station, those below it are lost for good.
+
+    Numbers follow one line through the lives ("runs") of an agent. Two runs that claim the same numbers are two
+    machines, or an outbox that went back in time: the later one becomes a branch, a row of its own called
+    `<stream>~<run>`, and its messages wait in quarantine.
+
+        held ──the trunk spoke again: two machines──▶ cloned ──a person──▶ believed | discarded
+         └──it did not: the outbox went back in time──▶ believed (its messages are taken)
     """
+
+    class Branch(models.TextChoices):
+        """What is known of a branch; empty for a trunk."""
+
+        TRUNK = ""
+        HELD = "held"
+        CLONED = "cloned"
+        BELIEVED = "believed"
+        DISCARDED = "discarded"
 
     id = models.BigAutoField(primary_key=True)
     station = models.ForeignKey(Station, on_delete=models.CASCADE, related_name="streams")
@@ -145,6 +162,14 @@ class StreamLedger(models.Model):
     repeats = models.BigIntegerField(default=0)
     first_at = models.DateTimeField()
     last_at = models.DateTimeField()
+    #: Lives of the agent in this stream, oldest first, and the first number of each. Only the newest are kept.
+    runs = ArrayField(models.CharField(max_length=16), default=list)
+    run_sinces = ArrayField(models.BigIntegerField(), default=list)
+    #: When a new number of the newest run last came.
+    newest_run_at = models.DateTimeField(null=True)
+    branch = models.CharField(max_length=16, choices=Branch.choices, default=Branch.TRUNK, blank=True)
+    #: A branch of this trunk is undecided: a run that is not known yet is held as well.
+    is_contested = models.BooleanField(default=False)
 
     class Meta:
         """One row per stream."""
