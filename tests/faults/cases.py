@@ -33,10 +33,11 @@ class Case:
         messages: int,
         verdicts: list[Verdict],
         hold_at: float = 1.0,
+        number: str = "",
     ) -> None:
         self.rig, self.grants, self.name, self.messages = rig, grants, name, messages
         self.random = random.Random(f"{rig.seed}/{name}")
-        self.verdict = Verdict(case=name, seed=rig.seed)
+        self.verdict = Verdict(case=name, seed=rig.seed, number=number)
         self._verdicts = verdicts
         stream = re.sub(r"[^a-z0-9]+", "-", name.lower()) + f"-{next(_numbers)}-{rig.seed}"
         self.publishing = Publishing(grants, stream, -(-messages // len(grants)), folder)

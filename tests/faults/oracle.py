@@ -20,6 +20,8 @@ class Verdict:
 
     case: str
     seed: int
+    #: Of the catalogue of faults in the documentation; several where one run shows several.
+    number: str = ""
     sent: int = 0
     confirmed: int = 0
     repeats: int = 0

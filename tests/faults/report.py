@@ -15,6 +15,7 @@ PAGE = REPOSITORY / "docs" / "reference" / "faults.md"
 #: Set to 1 to write the page from this run.
 VARIABLE = "ROOST_FAULT_REPORT"
 COLUMNS = {
+    "number": "No.",
     "case": "Case",
     "seed": "Seed",
     "sent": "Sent",
@@ -30,7 +31,7 @@ COLUMNS = {
 
 def table(verdicts: list[Verdict]) -> str:
     """The verdicts as a Markdown table."""
-    lines = ["| " + " | ".join(COLUMNS.values()) + " |", "|" + " --- |" + " ---: |" * (len(COLUMNS) - 1)]
+    lines = ["| " + " | ".join(COLUMNS.values()) + " |", "|" + " --- |" * 2 + " ---: |" * (len(COLUMNS) - 2)]
     for verdict in verdicts:
         row = verdict.row()
         lines.append("| " + " | ".join(_cell(row[name]) for name in COLUMNS) + " |")

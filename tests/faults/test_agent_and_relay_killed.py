@@ -62,7 +62,7 @@ def test_the_agent_is_killed_while_it_reads_and_sends(rig, tmp_path, verdicts, l
     rig.worker_ensure()
     kills = 4 if lines <= 6_000 else 25
     (grant,) = rig.stations(f"SG-A{lines // 1000:03d}RPI40001")
-    verdict = Verdict(case="station agent killed", seed=rig.seed)
+    verdict = Verdict(case="station agent killed", number="41", seed=rig.seed)
     chance = random.Random(f"{rig.seed}/agent")
     begun = time.monotonic()
     folder = DataFolder(tmp_path / "agent" / "SGdata", grant["serial"], lines, f"{rig.seed}", lines // (kills * 2))
@@ -148,7 +148,7 @@ def test_the_relay_is_killed_between_publishing_and_marking(rig, tmp_path, verdi
         relay.stop()
         running.stop()
     ran = len(runs.read_text().splitlines())
-    verdict = Verdict(case="relay killed", seed=rig.seed, sent=count, confirmed=count, repeats=deaths)
+    verdict = Verdict(case="relay killed", number="38", seed=rig.seed, sent=count, confirmed=count, repeats=deaths)
     verdict.lost, verdict.doubled = max(count - ran, 0), max(ran - count, 0)
     verdict.seconds = time.monotonic() - begun
     verdict.note = (

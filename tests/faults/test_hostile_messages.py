@@ -169,7 +169,7 @@ def unreadable():
 
 
 def test_every_hostile_message_is_in_quarantine_with_its_reason_and_no_neighbour_suffers(rig, case):
-    begun = case("hostile messages", messages=NEIGHBOURS)
+    begun = case("hostile messages", number="57-66", messages=NEIGHBOURS)
     cases = {name: ("readings", body, properties(), reason) for name, (body, reason) in bodies().items()}
     cases |= envelopes() | unreadable() | bombs()
     grant, before = begun.grants[0], rig.query("SELECT coalesce(max(id), 0) FROM ingest_quarantinedmessage")[0][0]
@@ -202,7 +202,7 @@ def test_every_hostile_message_is_in_quarantine_with_its_reason_and_no_neighbour
 
 def test_no_depth_of_headers_ends_the_reading(rig, case):
     """A table that the reader just so takes must not be too deep for what comes after it."""
-    begun = case("headers of every depth", messages=NEIGHBOURS)
+    begun = case("headers of every depth", number="62", messages=NEIGHBOURS)
     grant, starts = begun.grants[0], rig.worker.starts
     depths = [*range(1, 60, 7), *range(850, 1_000, 2)]
     with pika.BlockingConnection(connection_parameters(grant)) as connection:
@@ -224,7 +224,7 @@ def test_no_depth_of_headers_ends_the_reading(rig, case):
 
 
 def test_memory_stays_flat_under_bombs(rig, case):
-    begun = case("bombs for the memory", messages=NEIGHBOURS)
+    begun = case("bombs for the memory", number="59", messages=NEIGHBOURS)
     grant, cases = begun.grants[0], bombs()
     with pika.BlockingConnection(connection_parameters(grant)) as connection:
         channel = connection.channel()

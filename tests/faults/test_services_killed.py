@@ -14,7 +14,7 @@ def times(count, what):
 
 
 def test_the_broker_is_killed_while_stations_publish(rig, case, messages):
-    broken = case("broker killed", messages=messages)
+    broken = case("broker killed", number="1-2", messages=messages)
     kills = 1 if messages <= FEW else 3
     for _ in broken.moments_of_publishing(kills):
         begun = time.monotonic()
@@ -25,7 +25,7 @@ def test_the_broker_is_killed_while_stations_publish(rig, case, messages):
 
 
 def test_the_ingest_worker_is_killed_at_random_moments(rig, case, messages):
-    broken = case("ingest worker killed", messages=messages)
+    broken = case("ingest worker killed", number="20-21", messages=messages)
     starts, kills = rig.worker.starts, 2 if messages <= FEW else 6
     for _ in broken.moments_of_ingest(kills):
         begun = time.monotonic()
@@ -42,6 +42,7 @@ def test_the_ingest_worker_dies_at_the_worst_moment(case, tmp_path, point, messa
     broken = case(
         f"ingest worker dies {point.replace('-', ' ')}",
         application="faults.failing_worker",
+        number={"before-commit": "21", "after-commit": "20"}[point],
         messages=messages,
         ROOST_FAILPOINT=point,
         ROOST_FAILPOINT_LEFT=str(left),
@@ -59,7 +60,7 @@ def test_the_ingest_worker_dies_at_the_worst_moment(case, tmp_path, point, messa
 
 
 def test_the_database_crashes_in_the_middle_of_batches(rig, case, messages):
-    broken = case("PostgreSQL crashes", messages=messages)
+    broken = case("PostgreSQL crashes", number="29", messages=messages)
     crashes = 1 if messages <= FEW else 4
     for _ in broken.moments_of_ingest(crashes):
         begun = time.monotonic()
@@ -70,7 +71,7 @@ def test_the_database_crashes_in_the_middle_of_batches(rig, case, messages):
 
 
 def test_the_database_only_reads_for_a_while(rig, case, messages):
-    broken = case("PostgreSQL read-only", messages=messages)
+    broken = case("PostgreSQL read-only", number="31", messages=messages)
     for _ in broken.moments_of_ingest(1):
         rig.execute("ALTER SYSTEM SET default_transaction_read_only = on")
         rig.execute("SELECT pg_reload_conf()")
@@ -87,7 +88,7 @@ def test_the_database_only_reads_for_a_while(rig, case, messages):
 
 
 def test_the_broker_has_no_disk_left_for_a_while(rig, case, messages):
-    broken = case("broker without disk", messages=messages, hold_at=0.5)
+    broken = case("broker without disk", number="10", messages=messages, hold_at=0.5)
     for _ in broken.moments_of_publishing(1, last=0.4):
         rig.control("set_disk_free_limit", "900GB")
         # What goes out from here on meets a broker that reads nothing.
@@ -105,7 +106,7 @@ def test_the_broker_has_no_disk_left_for_a_while(rig, case, messages):
 
 @pytest.mark.long
 def test_a_queue_is_full_for_a_while(rig, case):
-    broken = case("queue full", hold_at=0.3)
+    broken = case("queue full", number="12", hold_at=0.3)
     rig.worker_stop()
     with rig.changed_policy("inbound", {"max-length": 1_000}):
         broken.publishing.release()
@@ -123,7 +124,7 @@ def test_a_queue_is_full_for_a_while(rig, case):
 
 @pytest.mark.long
 def test_the_way_into_the_queues_is_missing_for_a_while(rig, case):
-    broken = case("binding deleted", hold_at=0.3)
+    broken = case("binding deleted", number="13", hold_at=0.3)
     for _ in broken.moments_of_publishing(1, last=0.25):
         with rig.without_bindings(grant["exchange"] for grant in broken.grants):
             broken.publishing.release()
