@@ -77,6 +77,9 @@ JOBS = "jobs"
 TASK_QUEUE = "tasks"
 INGEST_CONTROL_QUEUE = "ingest.control"
 JOB_QUEUES = (TASK_QUEUE, INGEST_CONTROL_QUEUE)
+#: Jobs that killed their worker time and again wait here for somebody to look; the newest are kept.
+DEAD_JOB_QUEUE = "tasks.dead"
+DEAD_JOBS_MOST = 1_000
 
 
 def bindings() -> tuple[Binding, ...]:
@@ -110,6 +113,23 @@ POLICIES: dict[str, dict[str, Any]] = {
     },
 }
 
+#: The same for vhost `jobs`. Without a limit a job that kills its process would be tried for ever, at everyone's cost.
+JOB_POLICIES: dict[str, dict[str, Any]] = {
+    "jobs": {
+        "pattern": r"^(tasks|ingest\.control)$",
+        "definition": {
+            "delivery-limit": DELIVERY_LIMIT,
+            "dead-letter-exchange": DEAD,
+            "dead-letter-strategy": "at-least-once",
+            "overflow": "reject-publish",
+        },
+    },
+    "dead-jobs": {
+        "pattern": r"^tasks\.dead$",
+        "definition": {"overflow": "drop-head", "max-length": DEAD_JOBS_MOST},
+    },
+}
+
 #: What each of the server's own users may do in vhost `fleet`: (configure, write, read).
 SERVER_PERMISSIONS = {
     "ingest": ("^$", "^$", r"^inbound\.(urgent|telemetry|bulk|dead)$"),
@@ -129,25 +149,27 @@ def definitions(
         ],
         "vhosts": [{"name": fleet_vhost}, {"name": jobs_vhost}],
         "permissions": _permissions(users, fleet_vhost, jobs_vhost),
-        "policies": _policies(fleet_vhost),
+        "policies": [*_policies(fleet_vhost, POLICIES), *_policies(jobs_vhost, JOB_POLICIES)],
         "exchanges": [
             *(_exchange(fleet_vhost, exchange) for exchange in EXCHANGES),
             _exchange(jobs_vhost, Exchange(JOBS, "topic")),
+            _exchange(jobs_vhost, Exchange(DEAD, "topic", internal=True)),
         ],
         "queues": [
             *(_queue(fleet_vhost, queue) for queue in QUEUES),
-            *(_queue(jobs_vhost, Queue(name)) for name in JOB_QUEUES),
+            *(_queue(jobs_vhost, Queue(name)) for name in (*JOB_QUEUES, DEAD_JOB_QUEUE)),
         ],
         "bindings": [
             *(_binding(fleet_vhost, binding) for binding in bindings()),
             *(_binding(jobs_vhost, Binding(JOBS, name, "queue", name)) for name in JOB_QUEUES),
+            _binding(jobs_vhost, Binding(DEAD, DEAD_JOB_QUEUE, "queue", "#")),
         ],
     }
 
 
-def _policies(vhost: str) -> list[dict[str, Any]]:
+def _policies(vhost: str, policies: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
     fixed = {"vhost": vhost, "apply-to": "queues", "priority": 0}
-    return [{**fixed, "name": name, **policy} for name, policy in POLICIES.items()]
+    return [{**fixed, "name": name, **policy} for name, policy in policies.items()]
 
 
 def _exchange(vhost: str, exchange: Exchange) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import pika
 import psycopg
 from faults.processes import Supervised, ingest_worker
 
+from message_queue.routing import FLEET_VHOST
 from message_queue.topology import DEAD_QUEUE, INBOUND, INBOUND_QUEUES
 from operations.instance import Instance
 from operations.paths import REPOSITORY
@@ -167,10 +168,10 @@ class Rig:
         return f"{word}: {waiting} waiting, {total} in all, {counted}, read: {is_read}"
 
     @contextmanager
-    def changed_policy(self, name: str, changes: dict[str, Any]) -> Iterator[None]:
+    def changed_policy(self, name: str, changes: dict[str, Any], vhost: str = FLEET_VHOST) -> Iterator[None]:
         """A policy of the broker with some values changed, as long as this lasts."""
         with self.instance.rabbitmq.management() as client:
-            path = f"/api/policies/fleet/{name}"
+            path = f"/api/policies/{vhost}/{name}"
             policy = client.get(path).json()
             client.put(path, json=policy | {"definition": policy["definition"] | changes}).raise_for_status()
             try:

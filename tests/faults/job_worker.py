@@ -1,0 +1,35 @@
+"""The task worker with jobs that leave a trace of every run, and one that kills its process.
+
+`fault_effect` holds what a job did, once as every job of ours does it; `fault_run` every time that one began.
+"""
+
+import os
+import signal
+import time
+
+from workers.celery_app import app  # isort: skip - it sets Django up
+from django.db import connection
+
+__all__ = ["app"]
+
+TABLES = (
+    "CREATE TABLE IF NOT EXISTS fault_effect (episode text, number int, PRIMARY KEY (episode, number))",
+    "CREATE TABLE IF NOT EXISTS fault_run (episode text, number int, pid int, at timestamptz DEFAULT clock_timestamp())",
+)
+
+
+@app.task(name="faults.work")
+def work(*, episode: str, number: int, seconds: float = 0.02) -> None:
+    """Do something that takes a moment, and leave its effect."""
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO fault_run VALUES (%s, %s, %s)", [episode, number, os.getpid()])
+        time.sleep(seconds)
+        cursor.execute("INSERT INTO fault_effect VALUES (%s, %s) ON CONFLICT DO NOTHING", [episode, number])
+
+
+@app.task(name="faults.poison")
+def poison(*, episode: str) -> None:
+    """Kill the process that runs it, every time."""
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO fault_run VALUES (%s, -1, %s)", [episode, os.getpid()])
+    os.kill(os.getpid(), signal.SIGKILL)
