@@ -11,6 +11,7 @@ from fleet.ingest.database import cursor
 
 #: 2000-01-01 UTC in seconds since 1970.
 PG_EPOCH_S = 946_684_800
+PG_EPOCH_US = PG_EPOCH_S * 1_000_000
 #: Longest `source` in characters.
 SOURCE_MOST = 16
 _HEADER = b"PGCOPY\n\xff\r\n\x00" + b"\x00" * 8
@@ -18,7 +19,8 @@ _TRAILER = b"\xff\xff"
 _NULL = b"\xff\xff\xff\xff"
 _FLOAT = Struct(">id").pack
 _SHORT = Struct(">ih").pack
-_READING = Struct(">hiqiqiqidih").pack
+#: Packs a row of `READINGS`: 5 fields, and before each its length.
+READING_ROW = Struct(">hiqiqiqidih").pack
 _DETECTION = Struct(">hiqiqihihiiiq").pack
 _POSITION = Struct(">hiqiqiiiq").pack
 _EVENT_HEAD = Struct(">hiqiq").pack
@@ -64,12 +66,12 @@ EVENTS = CopyTable(
 
 def pg_time(seconds: float) -> int:
     """Seconds since 1970 as PostgreSQL's microseconds since 2000."""
-    return round(seconds * 1e6) - PG_EPOCH_S * 1_000_000
+    return round(seconds * 1e6) - PG_EPOCH_US
 
 
 def reading_row(series_id: int, occurred: int, received: int, value: float, flags: int) -> bytes:
     """A row of `READINGS`; times are `pg_time`."""
-    return _READING(5, 8, series_id, 8, occurred, 8, received, 8, value, 2, flags)
+    return READING_ROW(5, 8, series_id, 8, occurred, 8, received, 8, value, 2, flags)
 
 
 def detection_row(

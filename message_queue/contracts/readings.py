@@ -104,7 +104,15 @@ def resolve(pack: list[SenmlRecord], received_at: float) -> list[Resolved]:
     rows: list[Resolved] = []
     base, known = _Base(), _known_names
     for record in pack:
-        base.update(record)
+        if (
+            record.bt is not None
+            or record.bn is not None
+            or record.bu is not None
+            or record.bv is not None
+            or record.bs is not None
+            or record.bver is not None
+        ):
+            base.update(record)
         at = base.time if record.t is None else base.time + record.t
         if at < RELATIVE_BELOW:
             at += received_at
@@ -114,8 +122,8 @@ def resolve(pack: list[SenmlRecord], received_at: float) -> list[Resolved]:
         if name not in known:
             name_check(name)
         unit = base.unit if record.u is None else record.u
-        if record.v is not None and not base.value:
-            rows.append((name, at, record.v, unit, None))
+        if (value := record.v) is not None and not base.value:
+            rows.append((name, at, value, unit, None))
         else:
             rows.extend(_other(record, base, name, at, unit))
     return rows

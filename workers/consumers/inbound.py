@@ -43,6 +43,8 @@ BATCH_BYTES = 16_000_000
 BATCH_WAIT_S = 0.05
 #: Unacknowledged messages per queue; quorum queues allow 2,000.
 PREFETCH = 2_000
+#: A message that was delivered so often in vain may be what kills its readers.
+DEATHS_SUSPECT = 3
 HEARTBEAT_S = 30
 BEAT_EVERY_S = 5.0
 TELL_EVERY_S = 0.1
@@ -65,37 +67,49 @@ class Load:
 
 
 class Lane:
-    """One queue: its channel and what it delivered, oldest first."""
+    """One queue: its channel and what it delivered, oldest first.
 
-    __slots__ = ("_load", "channel", "queue", "waiting")
+    A lane begins with one message at a time when the worker is new: the one before may have died of a message, and
+    each death counts against everything that was delivered and not acknowledged. Only when the first message has not
+    come back time and again does the lane open wide; until then one that kills its reader is dead-lettered alone.
+    """
 
-    def __init__(self, connection: StationConnection, queue: str, load: Load) -> None:
+    __slots__ = ("_load", "channel", "is_wide", "queue", "waiting")
+
+    def __init__(self, connection: StationConnection, queue: str, load: Load, *, is_wide: bool) -> None:
         self.queue = queue
+        self.is_wide = is_wide
         self.waiting: deque[tuple[int, Delivery]] = deque()
         self._load = load
         self.channel = connection.station_channel()
-        # Bodies stay bytes: py-amqp would decode by whatever encoding a station names.
-        self.channel.auto_decode = False
-        self.channel.basic_qos(0, PREFETCH, a_global=False)
-        self.channel.basic_consume(queue, callback=self._receive, no_ack=False)
+        self.channel.consume(queue, self._receive, prefetch=PREFETCH if is_wide else 1)
 
-    def _receive(self, message: Any) -> None:
-        info, body, properties = message.delivery_info, message.body, message.properties
-        if not isinstance(body, bytes):
-            body = str(body).encode()
-        if self.channel.unreadable is not None:
-            properties, self.channel.unreadable = self.channel.unreadable, None
-        delivery = Delivery(info["exchange"], info["routing_key"], properties, body)
-        self.waiting.append((info["delivery_tag"], delivery))
+    def _receive(self, tag: int, redelivered: bool, delivery: Delivery) -> None:  # noqa: FBT001 - a field of AMQP
+        self.waiting.append((tag, delivery))
         self._load.messages += 1
-        self._load.size += len(body)
+        self._load.size += len(delivery.body)
+        if not self.is_wide:
+            self.is_wide = not (redelivered and _deaths(delivery) >= DEATHS_SUSPECT)
+            if self.is_wide:
+                self.channel.consume_again(PREFETCH)
 
     def hand_over(self, most: int) -> tuple[int, list[Delivery]]:
         """The oldest messages, `most` at the most, and the delivery tag of the last; they stay unacknowledged."""
-        taken = [self.waiting.popleft() for _ in range(min(most, len(self.waiting)))]
+        waiting = self.waiting
+        if len(waiting) <= most:
+            taken = list(waiting)
+            waiting.clear()
+        else:
+            taken = [waiting.popleft() for _ in range(most)]
         self._load.messages -= len(taken)
-        self._load.size -= sum(len(delivery.body) for _, delivery in taken)
+        self._load.size -= sum([len(delivery.body) for _, delivery in taken])
         return (taken[-1][0] if taken else 0), [delivery for _, delivery in taken]
+
+
+def _deaths(delivery: Delivery) -> int:
+    """How often the broker has delivered this message in vain."""
+    count = (delivery.properties.get("application_headers") or {}).get("x-delivery-count")
+    return count if isinstance(count, int) else 0
 
 
 class InboundConsumer(threading.Thread):
@@ -122,7 +136,7 @@ class InboundConsumer(threading.Thread):
         """Connect and drain, over and over."""
         attempt, is_away = 0, False
         while not self._stopping.is_set():
-            connection: amqp.Connection | None = None
+            connection: StationConnection | None = None
             try:
                 connection = self._connect()
                 if is_away or attempt == 0:
@@ -157,11 +171,13 @@ class InboundConsumer(threading.Thread):
         )
         connection.connect()
         self._load = Load()
-        self._lanes = [Lane(connection, queue, self._load) for queue in INBOUND_QUEUES]
-        self._dead = Lane(connection, DEAD_QUEUE, Load())
+        # Whoever reconnects has not died.
+        wide = {lane.queue for lane in self._lanes if lane.is_wide}
+        self._lanes = [Lane(connection, queue, self._load, is_wide=queue in wide) for queue in INBOUND_QUEUES]
+        self._dead = Lane(connection, DEAD_QUEUE, Load(), is_wide=True)
         return connection
 
-    def _drain(self, connection: amqp.Connection) -> None:
+    def _drain(self, connection: StationConnection) -> None:
         dead = self._dead
         while not self._stopping.is_set():
             self._collect(connection)
@@ -173,15 +189,14 @@ class InboundConsumer(threading.Thread):
             self._beat(connection)
             connection.heartbeat_tick()
 
-    def _collect(self, connection: amqp.Connection) -> None:
+    def _collect(self, connection: StationConnection) -> None:
         """Read until a batch is full, or `BATCH_WAIT_S` after its first message, or for a second without any."""
         load, sock = self._load, connection.transport.sock
         deadline = time.monotonic() + BATCH_WAIT_S if load.messages else 0.0
         sock.settimeout(BATCH_WAIT_S if load.messages else TELL_EVERY_S if self._untold else 1.0)
         try:
             while load.messages < BATCH_MOST and load.size < BATCH_BYTES:
-                # Without a timeout of its own this costs no more system calls than the read.
-                connection.drain_events()
+                connection.drain_burst()
                 if deadline:
                     if time.monotonic() > deadline:
                         break
@@ -194,7 +209,7 @@ class InboundConsumer(threading.Thread):
             pass
         sock.settimeout(_SEND_TIMEOUT_S)
 
-    def _take_batch(self, connection: amqp.Connection) -> None:
+    def _take_batch(self, connection: StationConnection) -> None:
         """Take the most urgent messages that wait, commit, acknowledge, tell the pages."""
         room, acknowledge = BATCH_MOST, []
         deliveries: list[Delivery] = []
@@ -212,13 +227,13 @@ class InboundConsumer(threading.Thread):
         for organization_id, serials in outcome.changed.items():
             self._untold.setdefault(organization_id, set()).update(serials)
 
-    def _take_dead(self, connection: amqp.Connection, lane: Lane) -> None:
+    def _take_dead(self, connection: StationConnection, lane: Lane) -> None:
         last_tag, taken = lane.hand_over(BATCH_MOST)
         if self._until_taken(connection, [_original(delivery) for delivery in taken], self._pipeline.take_dead):
             lane.channel.basic_ack(last_tag, multiple=True)
 
     def _until_taken(
-        self, connection: amqp.Connection, deliveries: list[Delivery], take: Callable[[list[Delivery]], Outcome]
+        self, connection: StationConnection, deliveries: list[Delivery], take: Callable[[list[Delivery]], Outcome]
     ) -> Outcome | None:
         """Try until the database has the messages; None when we are to stop before that."""
         attempt = 0
@@ -257,11 +272,13 @@ class InboundConsumer(threading.Thread):
         self._beat_at = moment
 
 
-def _keep_alive(connection: amqp.Connection) -> None:
+def _keep_alive(connection: StationConnection) -> None:
     """Answer heartbeats while a batch waits for the database; what is delivered meanwhile is bounded by prefetch."""
     connection.heartbeat_tick()
+    connection.transport.sock.settimeout(0.01)
     with contextlib.suppress(TimeoutError):
-        connection.drain_events(timeout=0.01)
+        connection.drain_burst()
+    connection.transport.sock.settimeout(_SEND_TIMEOUT_S)
 
 
 def _original(delivery: Delivery) -> Delivery:
