@@ -21,9 +21,10 @@ def case(rig, grants, verdicts, tmp_path) -> Callable[..., Case]:
         application: str = "workers.celery_app",
         messages: int = FEW,
         hold_at: float = 1.0,
+        number: str = "",
         **environment: str,
     ) -> Case:
         rig.worker_ensure(application, **environment)
-        return Case(rig, grants, tmp_path, name, messages, verdicts, hold_at)
+        return Case(rig, grants, tmp_path, name, messages, verdicts, hold_at, number)
 
     return begin

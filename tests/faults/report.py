@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -52,12 +53,12 @@ def page(verdicts: list[Verdict], versions: dict[str, str]) -> str:
 
 
 def fullest(verdicts: list[Verdict]) -> list[Verdict]:
-    """Of each case the run with most messages, in the order in which the cases ran."""
+    """Of each case the run with most messages, in the order of the catalogue."""
     kept: dict[str, Verdict] = {}
     for verdict in verdicts:
         if verdict.case not in kept or verdict.sent > kept[verdict.case].sent:
             kept[verdict.case] = verdict
-    return list(kept.values())
+    return sorted(kept.values(), key=_place)
 
 
 def machine(versions: dict[str, str]) -> str:
@@ -74,6 +75,10 @@ def save(verdicts: list[Verdict], versions: dict[str, str]) -> None:
         PAGE.write_text(page(verdicts, versions))
     elif os.environ.get(VARIABLE):
         Path(os.environ[VARIABLE]).write_text(json.dumps([verdict.row() for verdict in verdicts], indent=1))
+
+
+def _place(verdict: Verdict) -> int:
+    return int(re.match(r"\d*", verdict.number).group() or 999)  # type: ignore[union-attr] - it matches nothing, too
 
 
 def _cell(value: object) -> str:
