@@ -18,13 +18,14 @@ from message_queue.contracts import detections, gps
 from message_queue.contracts.base import MAX_BODY_BYTES, MAX_WIRE_BYTES, Body, Contract
 from message_queue.contracts.readings import stations_named
 from message_queue.errors import MessageRefused
-from message_queue.routing import serial_of_user
+from message_queue.routing import kind_of_key, serial_of_user
 
 #: Bodies below this are not worth a gzip header, in bytes.
 COMPRESS_FROM = 512
 
 _SEQUENCE_MOST = 9_000_000_000_000_000_000
 _STREAM = re.compile(r"[A-Za-z0-9:._-]{1,64}\Z")
+_RUN = re.compile(r"[A-Za-z0-9]{1,16}\Z")
 _MUST_UNDERSTAND = re.compile(rb'_"\s*:')
 _JSON_TYPES = frozenset({"", "application/json", "application/senml+json", "text/plain", "application/octet-stream"})
 _encoder = msgspec.json.Encoder()
@@ -34,7 +35,8 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     """What the AMQP properties and headers say about a message, checked.
 
     `stream` and `seq` name the message for ever; both None for a client that cannot count. `oldest` is the lowest
-    sequence number that is still on the station, `next` the one that it will give out next.
+    sequence number that is still on the station, `next` the one that it will give out next. `run` names the life of
+    the agent in which the message was written, and `since` is the first number of that life.
     """
 
     kind: str
@@ -43,6 +45,8 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     seq: int | None = None
     oldest: int | None = None
     next: int | None = None
+    run: str = ""
+    since: int = 0
     agent: str = ""
 
 
@@ -69,9 +73,12 @@ def encode(body: Any, *, compress: bool = True) -> tuple[bytes, str | None]:
     return raw, None
 
 
-def headers(*, version: int, stream: str, seq: int, oldest: int, next_seq: int) -> dict[str, Any]:
-    """The AMQP headers of a sequenced message."""
-    return {"v": version, "stream": stream, "seq": seq, "oldest": oldest, "next": next_seq}
+def headers(
+    *, version: int, stream: str, seq: int, oldest: int, next_seq: int, run: str = "", since: int = 0
+) -> dict[str, Any]:
+    """The AMQP headers of a sequenced message; `run` and `since` where the life that wrote it is known."""
+    fields: dict[str, Any] = {"v": version, "stream": stream, "seq": seq, "oldest": oldest, "next": next_seq}
+    return {**fields, "run": run, "since": since} if run else fields
 
 
 def decode(properties: Mapping[str, Any], routing_key: str, serial: str, raw: bytes) -> Decoded:
@@ -103,10 +110,11 @@ def _envelope(properties: Mapping[str, Any], routing_key: str, serial: str) -> E
     user = properties.get("user_id")
     if user and serial_of_user(str(user)) != serial:
         raise MessageRefused("wrong-sender", f"The message says it is from {str(user)[:64]!r}, not from {serial}.")
-    kind = properties.get("type") or routing_key
+    key = kind_of_key(routing_key)
+    kind = properties.get("type") or key
     if not isinstance(kind, str):
         raise MessageRefused("bad-envelope", "The message's type is not text.")
-    if kind != routing_key and routing_key in contracts.contracts():
+    if kind != key and key in contracts.contracts():
         raise MessageRefused(
             "bad-envelope", f"The type says {kind[:64]!r} but the routing key says {routing_key!r}; make them one."
         )
@@ -125,6 +133,11 @@ def _envelope(properties: Mapping[str, Any], routing_key: str, serial: str) -> E
     version = _whole(fields, "v")
     if version is not None and not 1 <= version <= 1_000_000:
         raise MessageRefused("bad-envelope", f"Header 'v' is {version}; versions begin at 1.")
+    run, since = fields.get("run"), _whole(fields, "since")
+    if (run is None) != (since is None) or not (run is None or (isinstance(run, str) and _RUN.match(run))):
+        raise MessageRefused(
+            "bad-envelope", "A message carries both headers 'run' (1 to 16 letters and digits) and 'since', or neither."
+        )
     return Envelope(
         kind=kind,
         version=version or 1,
@@ -132,6 +145,8 @@ def _envelope(properties: Mapping[str, Any], routing_key: str, serial: str) -> E
         seq=seq,
         oldest=oldest,
         next=upcoming,
+        run=run or "",
+        since=since or 0,
         agent=str(properties.get("app_id") or "")[:64],
     )
 

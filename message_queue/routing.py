@@ -11,6 +11,9 @@ from message_queue.errors import SerialNotAllowed
 FLEET_VHOST = "fleet"
 JOBS_VHOST = "jobs"
 
+#: Ends the routing key of what lay on the station for a while: it goes to the bulk lane, behind what is fresh.
+LATE = ".late"
+
 _SERIAL = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 _STATION_EXCHANGE = re.compile(r"in\.([A-Za-z0-9_-]{1,64})\Z")
 _STATION_USER = re.compile(r"st\.([A-Za-z0-9_-]{1,64})\.([0-9]{1,9})\Z")
@@ -36,6 +39,16 @@ def command_queue(serial: str) -> str:
 def station_user(serial: str, generation: int) -> str:
     """The broker login of one generation of a station's credentials: `st.<serial>.<generation>`."""
     return f"st.{serial_check(serial)}.{generation}"
+
+
+def message_key(kind: str, *, is_late: bool) -> str:
+    """The routing key of a message: its kind, and whether it comes behind what is fresh."""
+    return kind + LATE if is_late else kind
+
+
+def kind_of_key(key: str) -> str:
+    """The kind that a routing key names."""
+    return key.removesuffix(LATE)
 
 
 def serial_of_exchange(exchange: str) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from message_queue import contracts
 from message_queue.contracts.base import Lane
-from message_queue.routing import FLEET_VHOST, JOBS_VHOST
+from message_queue.routing import FLEET_VHOST, JOBS_VHOST, message_key
 
 INBOUND = "inbound"
 INBOUND_OTHER = "inbound.other"
@@ -83,10 +83,11 @@ DEAD_JOBS_MOST = 1_000
 
 
 def bindings() -> tuple[Binding, ...]:
-    """Every kind to the queue of its lane; what has no kind to bulk; dead letters to their queue."""
-    by_kind = (Binding(INBOUND, c.lane.value, "queue", c.kind) for c in contracts.contracts().values())
+    """Every kind to the queue of its lane, and to bulk when it is late or unknown; dead letters to their queue."""
+    kinds = contracts.contracts().values()
     return (
-        *by_kind,
+        *(Binding(INBOUND, c.lane.value, "queue", c.kind) for c in kinds),
+        *(Binding(INBOUND, Lane.BULK.value, "queue", message_key(c.kind, is_late=True)) for c in kinds),
         Binding(INBOUND_OTHER, Lane.BULK.value, "queue", ""),
         Binding(DEAD, DEAD_QUEUE, "queue", "#"),
     )
