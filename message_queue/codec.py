@@ -169,7 +169,7 @@ def _whole(fields: Mapping[str, Any], name: str) -> int | None:
     value = fields.get(name)
     if value is None:
         return None
-    if type(value) is not int or not (1 if name == "seq" else 0) <= value <= _SEQUENCE_MOST:
+    if type(value) is not int or not (1 if name in ("seq", "since") else 0) <= value <= _SEQUENCE_MOST:
         shown = repr(str(value)[:40]) if isinstance(value, int | float | str) else type(value).__name__
         raise MessageRefused("bad-envelope", f"Header {name!r} is {shown}, not a whole number in range.")
     return value

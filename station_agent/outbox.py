@@ -1,8 +1,11 @@
 """The outbox: what the station still has to send, on disk until the broker has confirmed it.
 
-Every message has a number that is never used again, within a stream that lives as long as the file.
+Every message has a number that is never used again, within a stream that lives as long as the file. It also bears the
+run in which it was written: one life of the agent, by which the server tells two machines with copies of one file apart.
 """
 
+import secrets
+import sqlite3
 import time
 import uuid
 from collections.abc import Callable, Collection, Sequence
@@ -25,7 +28,9 @@ CREATE TABLE IF NOT EXISTS outbox (
     created_at REAL NOT NULL,
     encoding TEXT,
     size INTEGER NOT NULL,
-    body BLOB NOT NULL
+    body BLOB NOT NULL,
+    run TEXT NOT NULL DEFAULT '',
+    since INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS outbox_sending ON outbox (sending, seq);
 CREATE INDEX IF NOT EXISTS outbox_worth ON outbox (worth, seq, size);
@@ -39,6 +44,9 @@ CREATE TRIGGER IF NOT EXISTS outbox_out AFTER DELETE ON outbox BEGIN
 END;
 CREATE TABLE IF NOT EXISTS dropped (kind TEXT PRIMARY KEY, messages INTEGER NOT NULL) WITHOUT ROWID;
 """
+
+#: Columns that came later. They have defaults, so that an older agent can still write into a file of this one.
+LATER_COLUMNS = {"run": "TEXT NOT NULL DEFAULT ''", "since": "INTEGER NOT NULL DEFAULT 0"}
 
 #: What a row costs beside its body, in bytes: columns, two index entries and a share of the page.
 ROW_OVERHEAD = 128
@@ -99,6 +107,10 @@ class Outbox:
                 row = (uuid.uuid4().hex,)
                 sql.execute("INSERT INTO identity VALUES (?, ?)", (row[0], time.time()))
             self.stream: str = row[0]
+            _columns_add(sql)
+            last = sql.execute("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'").fetchone()
+        self.run = secrets.token_hex(4)
+        self.since = (last[0] if last else 0) + 1
 
     def on_put(self, wake: Callable[[], None]) -> None:
         """Call this whenever new messages are on disk."""
@@ -115,8 +127,9 @@ class Outbox:
         size = len(raw) + ROW_OVERHEAD
         with self.database.transaction() as sql:
             cursor = sql.execute(
-                "INSERT INTO outbox (kind, sending, worth, created_at, encoding, size, body) VALUES (?,?,?,?,?,?,?)",
-                (kind, rank.sending, rank.worth, time.time(), encoding, size, raw),
+                "INSERT INTO outbox (kind, sending, worth, created_at, encoding, size, body, run, since) "
+                "VALUES (?,?,?,?,?,?,?,?,?)",
+                (kind, rank.sending, rank.worth, time.time(), encoding, size, raw, self.run, self.since),
             )
             total = sql.execute("SELECT bytes FROM totals").fetchone()[0]
             if total > self.cap_bytes:
@@ -160,7 +173,7 @@ class Outbox:
         marks = ",".join("?" * len(excluded))
         with self.database.reading() as sql:
             rows = sql.execute(
-                f"SELECT seq, kind, body, encoding FROM outbox WHERE seq NOT IN ({marks}) "  # noqa: S608 - marks only
+                f"SELECT seq, kind, body, encoding, run, since FROM outbox WHERE seq NOT IN ({marks}) "  # noqa: S608 - marks only
                 "ORDER BY sending, seq LIMIT ?",
                 (*excluded, room),
             ).fetchall()
@@ -178,10 +191,16 @@ class Outbox:
                 encoding=encoding,
                 message_id=f"{self.stream}/{seq}",
                 headers=codec.headers(
-                    version=known[kind].version, stream=self.stream, seq=seq, oldest=oldest, next_seq=following
+                    version=known[kind].version,
+                    stream=self.stream,
+                    seq=seq,
+                    oldest=oldest,
+                    next_seq=following,
+                    run=run,
+                    since=since,
                 ),
             )
-            for seq, kind, body, encoding in rows
+            for seq, kind, body, encoding, run, since in rows
         ]
 
     def confirmed(self, keys: Sequence[int]) -> None:
@@ -222,3 +241,11 @@ class Outbox:
         """Remember a value across restarts."""
         with self.database.transaction() as sql:
             sql.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (key, value))
+
+
+def _columns_add(sql: sqlite3.Connection) -> None:
+    """Bring the table of an older agent up to date; its rows have no run."""
+    there = {row[1] for row in sql.execute("PRAGMA table_info(outbox)")}
+    for name, kind in LATER_COLUMNS.items():
+        if name not in there:
+            sql.execute(f"ALTER TABLE outbox ADD COLUMN {name} {kind}")

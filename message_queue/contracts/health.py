@@ -36,6 +36,17 @@ class Backlog(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     oldest_at: Seconds | None = None
 
 
+class DataUse(msgspec.Struct, frozen=True, kw_only=True):
+    """Bytes that the agent's connections put on the link in each direction, with AMQP, TLS, TCP and IP.
+
+    Both only grow while `counter` is the same; another `counter` is a new count that began at 0.
+    """
+
+    sent: Count
+    received: Count
+    counter: Annotated[str, Meta(min_length=1, max_length=64)]
+
+
 class Health(Body, frozen=True, kw_only=True):
     """State of the station. Every field but `at` is optional: stations differ in what they can measure."""
 
@@ -55,6 +66,9 @@ class Health(Body, frozen=True, kw_only=True):
     signal_dbm: float | None = None
     bytes_sent: Count | None = None
     bytes_received: Count | None = None
+    data_use: DataUse | None = None
+    #: What the server's wish for pace makes the agent do, as a sentence; empty when it goes at its own.
+    pace: ShortText = ""
     clock: Clock | None = None
     gps_state: ShortText = ""
     radios: Annotated[list[Radio], Meta(max_length=32)] = []

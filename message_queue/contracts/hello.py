@@ -18,6 +18,10 @@ class Hello(Body, frozen=True, kw_only=True):
     card_key: ShortText = ""
     started_at: Seconds | None = None
     profile: ShortText = ""
+    #: Short hash of the hardware: the same agent on another board says another.
+    machine: ShortText = ""
+    #: What this station takes and keeps to itself by its settings, as `detections/pulse`: no gap, it was never sent.
+    kept: Annotated[list[Name], Meta(max_length=32)] = []
     #: Seconds until the station will be heard from again at the latest.
     next_in: Interval | None = None
     sources: Annotated[list[Name], Meta(max_length=64)] = []

@@ -1,5 +1,6 @@
 """The outbox keeps what it was given, gives it out in the order of urgency, and drops the least when it is full."""
 
+import contextlib
 import random
 import sqlite3
 import subprocess
@@ -49,7 +50,8 @@ def test_numbers_and_stream_outlive_the_process_and_are_never_used_again(path):
     assert second.stream == first.stream
     assert second.put("event", event(), EVENT) == 4
     (message,) = second.take(10)
-    assert message.headers == {"v": 1, "stream": first.stream, "seq": 4, "oldest": 4, "next": 5}
+    place = {"v": 1, "stream": first.stream, "seq": 4, "oldest": 4, "next": 5}
+    assert message.headers == {**place, "run": second.run, "since": 4}
     assert message.message_id == f"{first.stream}/4"
 
 
@@ -273,3 +275,49 @@ def test_kill_in_the_middle_keeps_every_committed_message(path, milliseconds):
     # One more may have been committed than was said.
     assert said == list(range(1, len(said) + 1))
     assert kept in (len(said), len(said) + 1)
+
+
+def test_each_start_is_a_run_of_its_own_and_messages_keep_the_run_that_wrote_them(path):
+    first = opened(path)
+    first.put("event", event(), EVENT)
+    first.put("event", event(), EVENT)
+    first.database.close()
+    second = opened(path)
+    second.put("event", event(), EVENT)
+
+    said = [(m.headers["seq"], m.headers["run"], m.headers["since"]) for m in second.take(10)]
+
+    assert first.run != second.run
+    assert said == [(1, first.run, 1), (2, first.run, 1), (3, second.run, 3)]
+
+
+#: The table as the first agent made it.
+FIRST_TABLE = """CREATE TABLE outbox (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, sending INTEGER NOT NULL, worth INTEGER NOT NULL,
+    created_at REAL NOT NULL, encoding TEXT, size INTEGER NOT NULL, body BLOB NOT NULL);"""
+FIRST_INSERT = (
+    "INSERT INTO outbox (kind, sending, worth, created_at, encoding, size, body) "
+    'VALUES (\'event\', 2, 4, 0, NULL, 200, \'{"events":[{"t":1,"name":"old"}]}\')'
+)
+
+
+def test_a_file_of_the_first_agent_is_taken_over_and_that_agent_can_take_it_back(path):
+    with contextlib.closing(sqlite3.connect(path)) as sql:
+        sql.executescript(FIRST_TABLE)
+        sql.execute(FIRST_INSERT)
+        sql.execute("PRAGMA user_version=1")
+        sql.commit()
+    upgraded = opened(path)
+    upgraded.put("event", event(), EVENT)
+    upgraded.database.close()
+    with contextlib.closing(sqlite3.connect(path)) as sql:
+        assert sql.execute("PRAGMA user_version").fetchone() == (1,), "the first agent would not open it"
+        sql.execute(FIRST_INSERT)
+        sql.commit()
+    again = opened(path)
+
+    headers = [message.headers for message in again.take(10)]
+
+    assert [h["seq"] for h in headers] == [1, 2, 3]
+    assert [h.get("run") for h in headers] == [None, upgraded.run, None]
+    assert again.since == 4

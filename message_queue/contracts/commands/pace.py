@@ -1,0 +1,31 @@
+"""`pace`: the station slows down, holds off or spreads its next connection, for a while."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from message_queue.contracts.commands.base import CommandContract, CommandParameters
+
+_Wait = Annotated[int, Meta(ge=0, le=86_400)]
+
+
+class Pace(CommandParameters, frozen=True, kw_only=True):
+    """What to do for `for_s` seconds; a later pace replaces an earlier one, `slowdown` 1 alone ends it.
+
+    `slowdown` multiplies the reporting interval and divides the rate of publishing. For `hold_for` seconds nothing
+    but command results is published. The next connection waits a random time from 0 to `spread` seconds.
+    """
+
+    slowdown: Annotated[int, Meta(ge=1, le=60, title="Slow down by this factor")] = 1
+    hold_for: Annotated[_Wait, Meta(title="Seconds to send nothing but command results")] = 0
+    spread: Annotated[_Wait, Meta(title="Seconds over which to spread the next connection")] = 0
+    for_s: Annotated[int, Meta(ge=1, le=604_800, title="Seconds for which this holds")] = 3_600
+
+
+COMMAND = CommandContract(
+    name="pace",
+    label="Ask for another pace",
+    explanation="The station sends less often or not at all for a while, and keeps its data until then.",
+    parameters=Pace,
+    default_expiry=3_600,
+)

@@ -1,0 +1,27 @@
+"""`set_profile`: how much of its link the station uses."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from message_queue.contracts.commands.base import CommandContract, CommandParameters
+
+ProfileName = Literal["generous", "normal", "frugal", "satellite"]
+
+
+class SetProfile(CommandParameters, frozen=True, kw_only=True):
+    """`profile`: what the link costs."""
+
+    profile: Annotated[ProfileName, Meta(title="Profile")]
+
+
+COMMAND = CommandContract(
+    name="set_profile",
+    label="Set data profile",
+    explanation=(
+        "Changes how often the station connects and what it sends, from generous to satellite. "
+        "What is not sent stays on the station."
+    ),
+    parameters=SetProfile,
+    default_expiry=7 * 86_400,
+)
