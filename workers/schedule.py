@@ -19,5 +19,9 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "resend-commands": _every(60.0, "commands.resend_commands"),
     "prune-outbox": _every(3_600.0, "core.prune_outbox"),
     "reconcile-broker": _every(600.0, "stations.reconcile_broker"),
+    "replay-quarantine": _every(60.0, "ingest.replay_quarantine"),
     "sync": _every(60.0, "sync.run_periodic"),
+    "make-partitions": _every(3_600.0, "telemetry.make_partitions"),
+    "rebuild-rollups": _every(120.0, "telemetry.rebuild_rollups"),
+    "run-retention": _every(21_600.0, "telemetry.run_retention"),
 }

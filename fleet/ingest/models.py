@@ -1,6 +1,9 @@
-"""Quarantine: what a station sent and could not be taken, kept whole with its reason."""
+"""Quarantine: what a station sent and could not be taken, kept whole with its reason; and replays of many at once."""
 
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models import Q
 
 from fleet.stations.models import Station
 
@@ -35,11 +38,55 @@ class QuarantinedMessage(models.Model):
     seq = models.BigIntegerField(null=True)
     received_at = models.DateTimeField()
     state = models.CharField(max_length=16, choices=State.choices, default=State.HELD)
+    #: Why it was discarded, in the words of who did it.
+    note = models.TextField(blank=True, default="", db_default="")
+    decided_by = models.CharField(max_length=150, blank=True, default="", db_default="")
+    decided_at = models.DateTimeField(null=True)
 
     class Meta:
-        """Read newest first, by station."""
+        """Read newest first, by station; what is held is counted by reason."""
 
-        indexes = [models.Index(fields=["station", "-received_at"]), models.Index(fields=["-received_at"])]
+        indexes = [
+            models.Index(fields=["station", "-received_at"]),
+            models.Index(fields=["-received_at"]),
+            models.Index(
+                fields=["station", "reason", "received_at"], name="quarantine_held", condition=Q(state="held")
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.reason} from {self.exchange}"
+
+
+class QuarantineReplay(models.Model):
+    """Somebody's wish to try all held messages of one reason again; a job works it off in batches.
+
+    asked ──batch by batch, `last_id` moves up to `up_to_id`──▶ finished
+
+    What still cannot be taken is in quarantine anew with a higher id, and so is not met again.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    reason = models.CharField(max_length=32)
+    #: Of this station only; None is every station of the organizations.
+    station = models.ForeignKey(Station, null=True, on_delete=models.CASCADE, related_name="+")
+    #: In these the one who asked is an operator; None is everything, unknown senders too.
+    organization_ids = ArrayField(models.BigIntegerField(), null=True)
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    asked_by_name = models.CharField(max_length=150)
+    asked_at = models.DateTimeField()
+    up_to_id = models.BigIntegerField()
+    last_id = models.BigIntegerField(default=0)
+    total = models.IntegerField()
+    done = models.IntegerField(default=0)
+    stored = models.IntegerField(default=0)
+    quarantined = models.IntegerField(default=0)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        """The job asks for what is not finished."""
+
+        indexes = [models.Index(fields=["id"], name="replay_unfinished", condition=Q(finished_at=None))]
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.done} of {self.total}"

@@ -1,17 +1,21 @@
 """Quarantine: keeping what cannot be taken, and what people do with it."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
+from django.utils.translation import gettext as _
 
+from fleet.core import clock
 from fleet.core.audit import audit_write
 from fleet.core.errors import DomainError, NotFound
 from fleet.ingest.delivery import Delivery, Refusal
 from fleet.ingest.models import QuarantinedMessage
 from fleet.organizations.access import Viewer
+from fleet.organizations.errors import NotAllowed
 from fleet.organizations.models import Membership
 
 State = QuarantinedMessage.State
@@ -19,6 +23,12 @@ State = QuarantinedMessage.State
 _VALUE_MOST, _VALUES_MOST = 300, 64
 #: Tables within tables are kept so deep; the broker's own `x-death` needs four.
 _DEPTH_MOST = 5
+#: The reason of messages that are numbered like others: their branch is decided about, not they themselves.
+FORKED = "forked-stream"
+#: Characters of a note.
+NOTE_MOST = 2_000
+#: Beyond what the database counts.
+_ID_END = 2**63
 
 
 class NotHeld(DomainError):
@@ -32,10 +42,27 @@ def quarantine_write(refusals: Iterable[Refusal], moment: datetime) -> int:
     return len(rows)
 
 
+@dataclass(frozen=True, slots=True)
+class ReasonCount:
+    """How many messages are there for one reason."""
+
+    reason: str
+    count: int
+
+
 def quarantine_list(
-    *, viewer: Viewer, station: str = "", reason: str = "", state: str = State.HELD
+    *,
+    viewer: Viewer,
+    station: str = "",
+    reason: str = "",
+    state: str = State.HELD,
+    since: datetime | None = None,
+    until: datetime | None = None,
 ) -> QuerySet[QuarantinedMessage]:
-    """Messages of the viewer's stations, newest first; those of no known station only for system administrators."""
+    """Messages of the viewer's stations, newest first; those of no known station only for system administrators.
+
+    `since` is in the span, `until` is not; both by the server's clock. An empty state is all states.
+    """
     rows = QuarantinedMessage.objects.select_related("station").defer("body").order_by("-received_at", "-id")
     if not viewer.sees_all:
         rows = rows.filter(station__organization_id__in=viewer.organization_ids())
@@ -43,7 +70,17 @@ def quarantine_list(
         rows = rows.filter(station__serial=station)
     if reason:
         rows = rows.filter(reason=reason)
+    if since is not None:
+        rows = rows.filter(received_at__gte=since)
+    if until is not None:
+        rows = rows.filter(received_at__lt=until)
     return rows.filter(state=state) if state else rows
+
+
+def quarantine_counts(*, messages: QuerySet[QuarantinedMessage]) -> list[ReasonCount]:
+    """How many of these messages there are for each reason, the commonest first."""
+    counted = messages.order_by().values("reason").annotate(number=Count("id")).order_by("-number", "reason")
+    return [ReasonCount(row["reason"], row["number"]) for row in counted]
 
 
 def quarantine_get(*, viewer: Viewer, message_id: int) -> QuarantinedMessage:
@@ -51,38 +88,58 @@ def quarantine_get(*, viewer: Viewer, message_id: int) -> QuarantinedMessage:
     rows = QuarantinedMessage.objects.select_related("station").filter(id=message_id)
     if not viewer.sees_all:
         rows = rows.filter(station__organization_id__in=viewer.organization_ids())
-    message = rows.first()
+    message = rows.first() if message_id < _ID_END else None
     if message is None:
-        raise NotFound(f"There is no message {message_id} in quarantine.")
+        raise NotFound(_("There is no message %(id)s in quarantine.") % {"id": message_id})
     return message
 
 
+def quarantine_may_decide(*, viewer: Viewer, message: QuarantinedMessage) -> bool:
+    """Whether this viewer may replay or discard the message."""
+    if message.station is None:
+        return viewer.sees_all
+    return viewer.may(Membership.Role.OPERATOR, message.station.organization_id)
+
+
 @transaction.atomic
-def quarantine_discard(*, viewer: Viewer, message: QuarantinedMessage) -> None:
-    """Give a message up. It stays readable, marked as discarded."""
-    _claim(viewer, message, State.DISCARDED, "quarantine.discard")
+def quarantine_discard(*, viewer: Viewer, message: QuarantinedMessage, note: str = "") -> None:
+    """Give a message up, with a word on why. It stays readable, marked as discarded."""
+    _claim(viewer, message, State.DISCARDED, "quarantine.discard", note.replace("\x00", "").strip()[:NOTE_MOST])
 
 
 @transaction.atomic
 def quarantine_release(*, viewer: Viewer, message: QuarantinedMessage) -> Delivery:
     """Mark a message as replayed and return the delivery that it was, for the pipeline to try again."""
-    _claim(viewer, message, State.REPLAYED, "quarantine.replay")
+    if message.reason == FORKED:
+        raise NotHeld(
+            _(
+                "This message belongs to a branch of its stream: decide about the whole branch "
+                "on the station's page “Deliveries”."
+            )
+        )
+    _claim(viewer, message, State.REPLAYED, "quarantine.replay", "")
+    return delivery_of(message)
+
+
+def delivery_of(message: QuarantinedMessage) -> Delivery:
+    """The delivery that a message was."""
     return Delivery(message.exchange, message.routing_key, dict(message.properties), bytes(message.body))
 
 
-def _claim(viewer: Viewer, message: QuarantinedMessage, state: str, action: str) -> None:
-    organization_id = message.station.organization_id if message.station else None
-    if not viewer.sees_all and (organization_id is None or not viewer.may(Membership.Role.OPERATOR, organization_id)):
-        raise DomainError("Deciding about a message in quarantine takes the role operator or a higher one.")
-    moved = QuarantinedMessage.objects.filter(id=message.id, state=State.HELD).update(state=state)
+def _claim(viewer: Viewer, message: QuarantinedMessage, state: str, action: str, note: str) -> None:
+    if not quarantine_may_decide(viewer=viewer, message=message):
+        raise NotAllowed(_("Deciding about a message in quarantine takes the role operator or a higher one."))
+    moved = QuarantinedMessage.objects.filter(id=message.id, state=State.HELD).update(
+        state=state, note=note, decided_by=viewer.name[:150], decided_at=clock.now()
+    )
     if not moved:
-        raise NotHeld("Somebody else has replayed or discarded this message already.")
+        raise NotHeld(_("Somebody else has replayed or discarded this message already."))
     audit_write(
         actor=viewer.user,
-        organization_id=organization_id,
+        organization_id=message.station.organization_id if message.station else None,
         action=action,
         subject=f"message {message.id} ({message.reason})",
-        detail={"by": viewer.name},
+        detail={"by": viewer.name, "note": note},
     )
 
 

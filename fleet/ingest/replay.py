@@ -1,24 +1,144 @@
-"""Trying a message in quarantine again, once what was wrong with it or with us has changed."""
+"""Trying messages in quarantine again, once what was wrong with them or with us has changed."""
+
+from collections.abc import Sequence
+from datetime import timedelta
 
 from django.db import transaction
+from django.db.models import F, Max, QuerySet
+from django.utils.translation import gettext as _
 
+from fleet.core import clock
+from fleet.core.audit import audit_write
+from fleet.core.errors import DomainError
+from fleet.core.locks import session_lock
+from fleet.core.outbox import job_ask
 from fleet.ingest.delivery import Delivery
-from fleet.ingest.models import QuarantinedMessage
+from fleet.ingest.models import QuarantinedMessage, QuarantineReplay
 from fleet.ingest.pipeline import Outcome, Pipeline
-from fleet.ingest.quarantine import quarantine_release
+from fleet.ingest.quarantine import FORKED, State, delivery_of, quarantine_list, quarantine_release
 from fleet.organizations.access import Viewer
+from fleet.organizations.errors import NotAllowed
+from fleet.organizations.models import Membership
 
-#: The ledger took the number when the message went into quarantine; with it, the replay would be dropped as a repeat.
-_NUMBERING = ("stream", "seq", "oldest", "next")
+REPLAY_JOB = "ingest.replay_quarantine"
+_NUMBERING = ("stream", "seq", "oldest", "next", "run", "since")
+#: Messages of one transaction; each may be as long as a message may be.
+BATCH = 50
+#: A job ends after so long, and the clock's next one goes on: well before Celery would end it.
+_JOB_MOST = timedelta(minutes=5)
+
+
+class NothingToReplay(DomainError):
+    """No held message fits."""
 
 
 @transaction.atomic
 def quarantine_replay(*, viewer: Viewer, message: QuarantinedMessage) -> Outcome:
-    """Take the message again, by its row keys only. What still cannot be taken is in quarantine anew, with its reason."""
-    delivery = quarantine_release(viewer=viewer, message=message)
+    """Take the message again, although the ledger has its number. What still cannot be taken is in quarantine anew."""
+    return deliveries_retake([quarantine_release(viewer=viewer, message=message)])
+
+
+@transaction.atomic
+def quarantine_replay_ask(*, viewer: Viewer, reason: str, station: str = "") -> QuarantineReplay:
+    """Ask for a replay of all held messages of a reason that this viewer may decide about; a job works it off."""
+    if reason == FORKED:
+        raise NothingToReplay(
+            _("Messages of a branched stream are decided about by branch, on the station's page “Deliveries”.")
+        )
+    may_decide = viewer.organization_ids(Membership.Role.OPERATOR)
+    if not may_decide and not viewer.sees_all:
+        raise NotAllowed(_("Deciding about a message in quarantine takes the role operator or a higher one."))
+    held = quarantine_list(viewer=viewer, station=station, reason=reason)
+    if not viewer.sees_all:
+        held = held.filter(station__organization_id__in=may_decide)
+    up_to_id = held.aggregate(most=Max("id"))["most"]
+    if not reason or up_to_id is None:
+        raise NothingToReplay(_("No held message of this reason is there that you may decide about."))
+    one = held.first()
+    replay = QuarantineReplay.objects.create(
+        reason=reason,
+        station=one.station if station and one else None,
+        organization_ids=None if viewer.sees_all else sorted(may_decide),
+        asked_by=viewer.user,
+        asked_by_name=viewer.name[:150],
+        asked_at=clock.now(),
+        up_to_id=up_to_id,
+        total=held.count(),
+    )
+    audit_write(
+        actor=viewer.user,
+        organization_id=replay.station.organization_id if replay.station else None,
+        action="quarantine.replay_all",
+        subject=f"all messages of the reason {reason}",
+        detail={"by": viewer.name, "station": station, "messages": replay.total},
+    )
+    job_ask(REPLAY_JOB)
+    return replay
+
+
+def quarantine_replay_list(*, viewer: Viewer) -> QuerySet[QuarantineReplay]:
+    """Replays of many that concern this viewer's organizations, newest first."""
+    rows = QuarantineReplay.objects.select_related("station").order_by("-id")
+    return rows if viewer.sees_all else rows.filter(organization_ids__contained_by=sorted(viewer.organization_ids()))
+
+
+def quarantine_replays_run() -> int:
+    """Work off what was asked for, oldest first; returns how many messages were tried. One job at a time does it."""
+    tried, end = 0, clock.now() + _JOB_MOST
+    with session_lock("roost.ingest.replay") as is_ours:
+        if not is_ours:
+            return 0
+        for number in list(
+            QuarantineReplay.objects.filter(finished_at=None).order_by("id").values_list("id", flat=True)
+        ):
+            while clock.now() < end and (batch := _replay_batch(number)):
+                tried += batch
+    return tried
+
+
+@transaction.atomic
+def _replay_batch(number: int) -> int:
+    """Try the next few of a replay and note how far it came, in one transaction; 0 when it is finished."""
+    replay = QuarantineReplay.objects.select_for_update().get(id=number)
+    held = QuarantinedMessage.objects.filter(
+        state=State.HELD, reason=replay.reason, id__gt=replay.last_id, id__lte=replay.up_to_id
+    )
+    if replay.organization_ids is not None:
+        held = held.filter(station__organization_id__in=replay.organization_ids)
+    if replay.station_id is not None:
+        held = held.filter(station_id=replay.station_id)
+    found = list(held.select_for_update().order_by("id")[:BATCH])
+    if not found:
+        QuarantineReplay.objects.filter(id=number).update(finished_at=clock.now())
+        return 0
+    outcome = messages_retake(found, decided_by=replay.asked_by_name)
+    QuarantineReplay.objects.filter(id=number).update(
+        last_id=found[-1].id,
+        done=F("done") + len(found),
+        stored=F("stored") + outcome.stored,
+        quarantined=F("quarantined") + outcome.quarantined,
+    )
+    return len(found)
+
+
+def messages_retake(messages: Sequence[QuarantinedMessage], *, decided_by: str) -> Outcome:
+    """Mark messages that the caller has locked as replayed and take them, in the caller's transaction."""
+    QuarantinedMessage.objects.filter(id__in=[message.id for message in messages], state=State.HELD).update(
+        state=State.REPLAYED, decided_by=decided_by[:150], decided_at=clock.now()
+    )
+    return deliveries_retake([delivery_of(message) for message in messages])
+
+
+def deliveries_retake(deliveries: Sequence[Delivery]) -> Outcome:
+    """Take messages whose numbers the ledger may hold already: not as repeats."""
+    return Pipeline().take([_unnumbered(delivery) for delivery in deliveries])
+
+
+def _unnumbered(delivery: Delivery) -> Delivery:
+    """The ledger took the number when the message went into quarantine; with it, it would be dropped as a repeat."""
     headers = delivery.properties.get("application_headers")
-    if isinstance(headers, dict):
-        kept = {name: value for name, value in headers.items() if name not in _NUMBERING}
-        properties = {**delivery.properties, "application_headers": kept}
-        delivery = Delivery(delivery.exchange, delivery.routing_key, properties, delivery.body)
-    return Pipeline().take([delivery])
+    if not isinstance(headers, dict):
+        return delivery
+    kept = {name: value for name, value in headers.items() if name not in _NUMBERING}
+    properties = {**delivery.properties, "application_headers": kept}
+    return Delivery(delivery.exchange, delivery.routing_key, properties, delivery.body)

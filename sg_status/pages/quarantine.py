@@ -12,12 +12,12 @@ from django.views.decorators.http import require_POST, require_safe
 from fleet.core.errors import DomainError
 from fleet.ingest.models import QuarantinedMessage
 from fleet.ingest.quarantine import quarantine_discard, quarantine_get, quarantine_list
+from fleet.ingest.raw_view import raw_view
 from fleet.ingest.replay import quarantine_replay
 from fleet.organizations.access import Viewer
 from fleet.organizations.models import Membership
 from sg_status.access import act, page, role_require
 from sg_status.menu import MenuEntry
-from sg_status.raw_view import raw_view
 
 MENU = MenuEntry(gettext_lazy("Quarantine"), "quarantine", 30)
 
