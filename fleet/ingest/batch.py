@@ -35,6 +35,8 @@ class Batch:
         self.newest: dict[int, tuple[int, float]] = {}
         #: Detections by (station id, start of hour as `pg_time`, port, kind).
         self.hours: dict[tuple[int, int, int, int], int] = {}
+        #: Hours for which readings came, as (series id, hours since 2000).
+        self.dirty: set[tuple[int, int]] = set()
         #: Lines by (station id, file name).
         self.files: dict[tuple[int, str], int] = {}
         self.health: dict[int, Health] = {}
@@ -44,11 +46,18 @@ class Batch:
         self.announced: dict[int, float] = {}
         #: Times of a station's clock that raise no suspicion, in seconds since 1970: from, to.
         self.believable = (_Y2010_S, self.received_at + AHEAD_S)
+        #: Messages without stream and number, by station id.
+        self.unsequenced: dict[int, int] = {}
         self._receipts = 0
 
     def sinks(self) -> tuple[Sink, ...]:
         """All row tables."""
         return (self.readings, self.detections, self.positions, self.events)
+
+    def stage(self) -> None:
+        """Some row may be here already, and nothing but the row itself can tell."""
+        for sink in self.sinks():
+            sink.is_staged = True
 
     def receipt(self) -> float:
         """The moment of receipt of the next message, for times relative to it: each a microsecond after the last.

@@ -1,10 +1,14 @@
 """A message as the broker delivered it, and as it looks once its station and body are known."""
 
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from message_queue.codec import Decoded
+
+#: The reason of messages that wait because two lives of an agent claim their numbers.
+FORKED = "forked-stream"
 
 
 class Delivery(msgspec.Struct, gc=False):
@@ -14,6 +18,8 @@ class Delivery(msgspec.Struct, gc=False):
     routing_key: str
     properties: dict[str, Any]
     body: bytes
+    #: When it first came, for one that is taken again.
+    received_at: datetime | None = None
 
 
 class StationRef(msgspec.Struct, frozen=True, gc=False):

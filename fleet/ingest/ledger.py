@@ -1,24 +1,69 @@
 """The delivery ledger in a batch: lock the streams' rows, drop what they hold already, write what is new.
 
 Rows are locked in the order of their ids, so that several workers never wait for each other in a circle.
+
+    number ─▶ on the trunk's line of runs? ─no─▶ the run's own branch ─▶ HELD, until the branch is believed
+                        │yes
+                        ▼
+               here already? ─yes─▶ REPEAT   else NEW
 """
 
 from bisect import bisect_right
 from collections.abc import Iterable
 from datetime import datetime
+from enum import Enum, auto
+from typing import NamedTuple
 
 import psycopg
 
 from fleet.ingest.database import cursor
-from fleet.ingest.delivery import Arrival
+from fleet.ingest.delivery import Arrival, Refusal
+from fleet.telemetry.models import StreamLedger
+from message_queue.codec import stream_is_valid
+
+#: Runs of a stream that are remembered.
+RUNS_KEPT = 32
+STREAM_MOST, RUN_MOST, SEQUENCE_MOST = 64, 16, 9_000_000_000_000_000_000
+
+
+class Number(NamedTuple):
+    """A message's place in its stream, see `message_queue.codec.Envelope`."""
+
+    stream: str
+    seq: int
+    oldest: int | None
+    next: int | None
+    run: str
+    since: int
+
+
+class Taken(Enum):
+    """What the ledger says to a number."""
+
+    NEW = auto()
+    REPEAT = auto()
+    #: Another life of the agent has claimed the number: a second machine, or an outbox that went back in time.
+    HELD = auto()
 
 
 class StreamState:
     """One stream's row while it is locked."""
 
-    __slots__ = ("_fresh", "_lowers", "_uppers", "id", "next_seq", "oldest_seq", "repeats")
+    __slots__ = (
+        *("_fresh", "_lowers", "_uppers", "branch", "has_new_run", "id", "is_contested", "is_newest"),
+        *("next_seq", "oldest_seq", "repeats", "runs", "sinces"),
+    )
 
-    def __init__(self, row_id: int, ranges: Iterable[tuple[int, int]]) -> None:
+    def __init__(
+        self,
+        row_id: int,
+        ranges: Iterable[tuple[int, int]],
+        *,
+        runs: list[str] | None = None,
+        sinces: list[int] | None = None,
+        branch: str = "",
+        is_contested: bool = False,
+    ) -> None:
         self.id = row_id
         self._lowers: list[int] = []
         self._uppers: list[int] = []
@@ -29,20 +74,63 @@ class StreamState:
         self.oldest_seq: int | None = None
         self.next_seq: int | None = None
         self.repeats = 0
+        self.runs = runs or []
+        self.sinces = sinces or []
+        self.branch = branch
+        self.is_contested = is_contested
+        self.has_new_run = False
+        #: A new number of the newest run came.
+        self.is_newest = False
 
-    def take(self, seq: int, oldest: int | None, next_seq: int | None) -> bool:
+    def take(self, seq: int, oldest: int | None, next_seq: int | None, run: str = "") -> bool:
         """Note one message; False when it is here already."""
         if oldest is not None and (self.oldest_seq is None or oldest > self.oldest_seq):
             self.oldest_seq = oldest
         highest = seq + 1 if next_seq is None else max(next_seq, seq + 1)
         if self.next_seq is None or highest > self.next_seq:
             self.next_seq = highest
-        at = bisect_right(self._lowers, seq) - 1
-        if (at >= 0 and seq < self._uppers[at]) or seq in self._fresh:
+        if self._is_here(seq):
             self.repeats += 1
             return False
         self._fresh.add(seq)
+        if run and self.runs and run == self.runs[-1]:
+            self.is_newest = True
         return True
+
+    def claims(self, run: str, since: int, seq: int) -> bool:
+        """Whether this number, written in this run, lies on the stream's one line of runs; a new run is put on it.
+
+        Each run owns the numbers from its `since` up to the next run's. Nobody else can have written them.
+        """
+        if not run or (self.runs and run == self.runs[-1]):
+            return True
+        if run in self.runs:
+            return seq < self.sinces[self.runs.index(run) + 1]
+        return not self.is_contested and self._admits(run, since, seq)
+
+    def _admits(self, run: str, since: int, seq: int) -> bool:
+        """Put a new run on the line, unless its numbers are taken."""
+        place = bisect_right(self.sinces, since)
+        if place == 0 and len(self.runs) == RUNS_KEPT:
+            # So old that its neighbours are forgotten.
+            return True
+        end = self.sinces[place] if place < len(self.sinces) else SEQUENCE_MOST
+        if (place and self.sinces[place - 1] == since) or seq >= end or self._holds_between(since, end):
+            return False
+        self.runs.insert(place, run)
+        self.sinces.insert(place, since)
+        del self.runs[:-RUNS_KEPT], self.sinces[:-RUNS_KEPT]
+        self.has_new_run = True
+        return True
+
+    def _is_here(self, seq: int) -> bool:
+        at = bisect_right(self._lowers, seq) - 1
+        return (at >= 0 and seq < self._uppers[at]) or seq in self._fresh
+
+    def _holds_between(self, first: int, end: int) -> bool:
+        """Whether a number from `first` up to `end` is here."""
+        kept = zip(self._lowers, self._uppers, strict=True)
+        return any(upper > first and lower < end for lower, upper in kept) or any(first <= n < end for n in self._fresh)
 
     @property
     def taken(self) -> int:
@@ -68,11 +156,53 @@ class StreamState:
 Key = tuple[int, str]
 
 
+class Streams:
+    """The locked streams of a batch, and the branches that come to light in it."""
+
+    def __init__(self, states: dict[Key, StreamState], moment: datetime) -> None:
+        self._states = states
+        self._moment = moment
+
+    def take(self, station_id: int, number: Number) -> Taken:
+        """Note one number; its stream's row must be locked."""
+        state = self._states[station_id, number.stream]
+        if not state.claims(number.run, number.since, number.seq):
+            branch = self._branch(station_id, number, state)
+            if not branch.take(number.seq, number.oldest, number.next):
+                return Taken.REPEAT
+            return Taken.NEW if branch.branch == StreamLedger.Branch.BELIEVED else Taken.HELD
+        return Taken.NEW if state.take(number.seq, number.oldest, number.next, number.run) else Taken.REPEAT
+
+    def states(self) -> Iterable[StreamState]:
+        """All that a batch may have changed."""
+        return self._states.values()
+
+    def _branch(self, station_id: int, number: Number, trunk: StreamState) -> StreamState:
+        """The branch's own row. It is locked after its trunk, which makes a circle of waits impossible."""
+        key = (station_id, branch_name(number.stream, number.run))
+        found = self._states.get(key)
+        if found is not None:
+            return found
+        locked = streams_read(streams_lock([key]), [key], self._moment)[key]
+        if not locked.branch:
+            locked.branch = StreamLedger.Branch.HELD
+            trunk.is_contested = True
+            cursor().execute("UPDATE telemetry_streamledger SET branch = %s WHERE id = %s", [locked.branch, locked.id])
+            cursor().execute("UPDATE telemetry_streamledger SET is_contested = true WHERE id = %s", [trunk.id])
+        self._states[key] = locked
+        return locked
+
+
+def branch_name(stream: str, run: str) -> str:
+    """The name of a branch's row. No station can name a stream so."""
+    return f"{stream[: STREAM_MOST - 17]}~{run}"
+
+
 def streams_lock(keys: list[Key]) -> psycopg.Cursor:
     """Ask for the rows of these (station id, stream), locked in the order of their ids; see `streams_read`."""
     return cursor().execute(
-        "SELECT l.id, l.station_id, l.stream, l.received FROM telemetry_streamledger l "
-        "JOIN unnest(%s::bigint[], %s::text[]) AS k(station_id, stream) "
+        "SELECT l.id, l.station_id, l.stream, l.received, l.runs, l.run_sinces, l.branch, l.is_contested "
+        "FROM telemetry_streamledger l JOIN unnest(%s::bigint[], %s::text[]) AS k(station_id, stream) "
         "ON k.station_id = l.station_id AND k.stream = l.stream ORDER BY l.id FOR UPDATE OF l",
         [[k[0] for k in keys], [k[1] for k in keys]],
     )
@@ -83,7 +213,8 @@ def streams_read(asked: psycopg.Cursor, keys: list[Key], moment: datetime) -> di
     found = _states(asked)
     if len(found) == len(keys):
         return found
-    missing = [key for key in keys if key not in found]
+    # In one order, as two workers may make the same ones.
+    missing = sorted(key for key in keys if key not in found)
     cursor().execute(
         "INSERT INTO telemetry_streamledger "
         "(station_id, stream, received, messages, repeats, first_at, last_at, runs, run_sinces, branch, is_contested) "
@@ -96,15 +227,36 @@ def streams_read(asked: psycopg.Cursor, keys: list[Key], moment: datetime) -> di
 
 def _states(asked: psycopg.Cursor) -> dict[Key, StreamState]:
     return {
-        (station_id, stream): StreamState(row_id, ((r.lower, r.upper) for r in received))
-        for row_id, station_id, stream, received in asked.fetchall()
+        (station_id, stream): StreamState(
+            row_id,
+            ((r.lower, r.upper) for r in received),
+            runs=runs,
+            sinces=sinces,
+            branch=branch,
+            is_contested=is_contested,
+        )
+        for row_id, station_id, stream, received, runs, sinces, branch, is_contested in asked.fetchall()
     }
 
 
-def key_of(arrival: Arrival) -> Key | None:
-    """The stream of a message, or None when it has none."""
-    stream = arrival.message.envelope.stream
-    return None if stream is None else (arrival.station.id, stream)
+def number_of(arrival: Arrival) -> Number | None:
+    """The number of a message, or None when it has none."""
+    envelope = arrival.message.envelope
+    if envelope.stream is None or envelope.seq is None:
+        return None
+    return Number(envelope.stream, envelope.seq, envelope.oldest, envelope.next, envelope.run, envelope.since)
+
+
+def number_of_refusal(refusal: Refusal) -> Number | None:
+    """The number of a message that could not be read, where its headers still say it."""
+    if refusal.station is None or refusal.is_counted:
+        return None
+    fields = refusal.delivery.properties.get("application_headers") or {}
+    stream, seq, run, since = (fields.get(name) for name in ("stream", "seq", "run", "since"))
+    if not stream_is_valid(stream) or type(seq) is not int or not 0 < seq < SEQUENCE_MOST:
+        return None
+    is_run = isinstance(run, str) and 0 < len(run) <= RUN_MOST and type(since) is int and since >= 0
+    return Number(stream, seq, None, None, run if is_run else "", since if is_run else 0)
 
 
 def streams_write(states: Iterable[StreamState], moment: datetime) -> None:
@@ -112,13 +264,21 @@ def streams_write(states: Iterable[StreamState], moment: datetime) -> None:
     rows = sorted(states, key=lambda s: s.id)
     if not rows:
         return
+    for state in rows:
+        if state.has_new_run:
+            cursor().execute(
+                "UPDATE telemetry_streamledger SET runs = %s, run_sinces = %s WHERE id = %s",
+                [state.runs, state.sinces, state.id],
+            )
     cursor().execute(
         "UPDATE telemetry_streamledger l SET received = l.received + n.fresh::int8multirange, "
         "oldest_seq = greatest(l.oldest_seq, n.oldest), next_seq = greatest(l.next_seq, n.next), "
-        "messages = l.messages + n.taken, repeats = l.repeats + n.repeats, last_at = %s "
-        "FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[]) "
-        "AS n(id, fresh, oldest, next, taken, repeats) WHERE l.id = n.id",
+        "messages = l.messages + n.taken, repeats = l.repeats + n.repeats, last_at = %s, "
+        "newest_run_at = CASE WHEN n.is_newest THEN %s ELSE l.newest_run_at END "
+        "FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bool[]) "
+        "AS n(id, fresh, oldest, next, taken, repeats, is_newest) WHERE l.id = n.id",
         [
+            moment,
             moment,
             [s.id for s in rows],
             [s.fresh_ranges() for s in rows],
@@ -126,6 +286,7 @@ def streams_write(states: Iterable[StreamState], moment: datetime) -> None:
             [s.next_seq for s in rows],
             [s.taken for s in rows],
             [s.repeats for s in rows],
+            [s.is_newest for s in rows],
         ],
     )
 

@@ -23,13 +23,24 @@ from fleet.ingest import database
 from fleet.ingest.batch import Batch
 from fleet.ingest.book import StationBook
 from fleet.ingest.contact import ContactRow, contacts_lock, contacts_read, contacts_write
-from fleet.ingest.delivery import Arrival, Delivery, Refusal, StationRef
+from fleet.ingest.delivery import FORKED, Arrival, Delivery, Refusal, StationRef
 from fleet.ingest.derived import files_write, hours_write, newest_write
 from fleet.ingest.handlers import handlers
-from fleet.ingest.ledger import Key, StreamState, key_of, streams_lock, streams_read, streams_write, unsequenced_write
+from fleet.ingest.ledger import (
+    Key,
+    Streams,
+    Taken,
+    number_of,
+    number_of_refusal,
+    streams_lock,
+    streams_read,
+    streams_write,
+    unsequenced_write,
+)
+from fleet.ingest.noted import NotedHours
 from fleet.ingest.quarantine import quarantine_write
 from fleet.ingest.series import SeriesBook
-from message_queue.codec import decode, stream_is_valid
+from message_queue.codec import decode
 from message_queue.errors import MessageRefused
 from message_queue.routing import serial_of_exchange
 
@@ -45,6 +56,10 @@ _REPEATED = psycopg.errors.UniqueViolation
 #: Waits for others that a second try settles: deadlock and serialization failure.
 _CONTENTION = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure, psycopg.errors.LockNotAvailable)
 _TRIES = 3
+_FORKED_SENTENCE = (
+    "Another life of this station's agent has sent a message of this number: there are two machines with its identity, "
+    "or its outbox went back in time. The message waits until that is known."
+)
 
 
 class DatabaseAway(Exception):
@@ -76,6 +91,7 @@ class Pipeline:
     def __init__(self) -> None:
         self._stations = StationBook()
         self._series = SeriesBook()
+        self._noted = NotedHours()
 
     def take(self, deliveries: Sequence[Delivery]) -> Outcome:
         """Commit these messages, each as rows, as a repeat, or in quarantine. Raises `DatabaseAway`."""
@@ -85,6 +101,23 @@ class Pipeline:
             self.forget()
             connection.close()
             raise DatabaseAway(str(error).strip().splitlines()[0] if str(error).strip() else "no answer") from error
+
+    def retake(self, deliveries: Sequence[Delivery]) -> Outcome:
+        """Take messages out of quarantine again. Raises `DatabaseAway`.
+
+        The ledger has their numbers and nobody is heard from: only their rows are written, each once, with the moment
+        at which they first came. What still cannot be taken is in quarantine anew.
+        """
+        by_moment: dict[datetime, list[Delivery]] = {}
+        for delivery in deliveries:
+            by_moment.setdefault(delivery.received_at or clock.now(), []).append(delivery)
+        outcome = Outcome()
+        for moment in sorted(by_moment):
+            try:
+                outcome.add(self._take(by_moment[moment], again_from=moment))
+            except _AWAY as error:
+                raise DatabaseAway(str(error)) from error
+        return outcome
 
     def take_dead(self, deliveries: Sequence[Delivery]) -> Outcome:
         """Quarantine messages that the broker set aside. Raises `DatabaseAway`."""
@@ -110,15 +143,17 @@ class Pipeline:
         """Trust nothing that is remembered."""
         self._stations.forget()
         self._series.forget()
+        self._noted.forget()
 
-    def _take(self, deliveries: Sequence[Delivery]) -> Outcome:
-        is_staged, tries = False, 0
+    def _take(self, deliveries: Sequence[Delivery], *, again_from: datetime | None = None) -> Outcome:
+        is_staged, tries = again_from is not None, 0
         while True:
             try:
                 with transaction.atomic():
-                    outcome = self._write(deliveries, clock.now(), is_staged=is_staged)
+                    outcome = self._write(deliveries, is_staged=is_staged, again_from=again_from)
             except Exception as error:
                 self._series.drop()
+                self._noted.drop()
                 cause = error.__cause__ if isinstance(error, DatabaseError) else error
                 if isinstance(cause, _REPEATED) and not is_staged:
                     is_staged = True
@@ -128,38 +163,37 @@ class Pipeline:
                     continue
                 if isinstance(error, _AWAY) or isinstance(cause, _AWAY):
                     raise
-                return self._look_closer(deliveries, error)
+                return self._look_closer(deliveries, error, again_from)
             else:
                 self._series.keep()
+                self._noted.keep()
                 return outcome
 
-    def _look_closer(self, deliveries: Sequence[Delivery], error: Exception) -> Outcome:
+    def _look_closer(self, deliveries: Sequence[Delivery], error: Exception, again_from: datetime | None) -> Outcome:
         """Something in this batch cannot be written: halve it, or set the one message aside."""
         self.forget()
         if len(deliveries) > 1:
-            return self._halve(deliveries)
+            middle = len(deliveries) // 2
+            outcome = self._take(deliveries[:middle], again_from=again_from)
+            outcome.add(self._take(deliveries[middle:], again_from=again_from))
+            return outcome
         _log.error("One message was refused by the database or its handler and goes to quarantine", exc_info=error)
-        return self._set_aside(deliveries[0], error)
+        return self._set_aside(deliveries[0], error, again_from)
 
-    def _halve(self, deliveries: Sequence[Delivery]) -> Outcome:
-        middle = len(deliveries) // 2
-        outcome = self._take(deliveries[:middle])
-        outcome.add(self._take(deliveries[middle:]))
-        return outcome
-
-    def _set_aside(self, delivery: Delivery, error: Exception) -> Outcome:
+    def _set_aside(self, delivery: Delivery, error: Exception, again_from: datetime | None) -> Outcome:
         """Quarantine one message that could be read but not written."""
         sentence = f"The message was read but could not be stored: {type(error).__name__}: {error}"
-        moment = clock.now()
+        moment = again_from or clock.now()
         with transaction.atomic():
             arrivals, refusals = self._read([delivery])
             station = arrivals[0].station if arrivals else refusals[0].station if refusals else None
-            if arrivals and (key := key_of(arrivals[0])) is not None:
-                streams = streams_read(streams_lock([key]), [key], moment)
-                if not _take_number(arrivals[0], streams):
-                    streams_write(streams.values(), moment)
+            if arrivals and again_from is None and (number := number_of(arrivals[0])) is not None:
+                key = (arrivals[0].station.id, number.stream)
+                streams = Streams(streams_read(streams_lock([key]), [key], moment), moment)
+                is_repeat = streams.take(key[0], number) is Taken.REPEAT
+                streams_write(streams.states(), moment)
+                if is_repeat:
                     return Outcome(repeats=1)
-                streams_write(streams.values(), moment)
             quarantine_write([Refusal(delivery, station, "not-stored", sentence)], moment)
         return Outcome(quarantined=1)
 
@@ -185,18 +219,23 @@ class Pipeline:
                 arrivals.append(Arrival(delivery, station, message))
         return arrivals, refusals
 
-    def _write(self, deliveries: Sequence[Delivery], moment: datetime, *, is_staged: bool) -> Outcome:
+    def _write(self, deliveries: Sequence[Delivery], *, is_staged: bool, again_from: datetime | None) -> Outcome:
+        """One transaction's work. `again_from` is the moment at which messages came that are taken again."""
+        moment = again_from or clock.now()
         arrivals, refusals = self._read(deliveries)
         heard: dict[int, StationRef] = {a.station.id: a.station for a in arrivals}
         heard |= {r.station.id: r.station for r in refusals if r.station is not None}
-        refused = {named[0] for r in refusals if (named := _key_of_refusal(r)) is not None}
-        keys = list({key for a in arrivals if (key := key_of(a)) is not None} | refused)
-        contacts, streams = _lock(sorted(heard), keys, moment)
         batch = Batch(moment, is_staged=is_staged)
         outcome = Outcome()
-        unsequenced = self._handle(arrivals, streams, batch, refusals, outcome)
-        kept = [r for r in refusals if _is_first(r, streams)]
-        outcome.repeats += len(refusals) - len(kept)
+        if again_from is None:
+            contacts, streams = _lock(sorted(heard), arrivals, refusals, moment)
+            fresh = _numbers_take(arrivals, streams, batch, refusals, outcome)
+            kept = [r for r in refusals if _is_first(r, streams)]
+            outcome.repeats += len(refusals) - len(kept)
+        else:
+            contacts, streams = {}, Streams({}, moment)
+            fresh, kept = arrivals, refusals
+        self._handle(fresh, batch, kept, outcome)
         for sink in batch.sinks():
             if sink.rows:
                 sink.write()
@@ -204,8 +243,8 @@ class Pipeline:
             newest_write(batch)
             hours_write(batch)
             files_write(batch)
-            streams_write(streams.values(), moment)
-            unsequenced_write(unsequenced, moment)
+            streams_write(streams.states(), moment)
+            unsequenced_write(batch.unsequenced, moment)
             silent_before = contacts_write(contacts, batch)
         for station, status in batch.command_statuses:
             command_report(station_id=station.id, status=status, moment=moment)
@@ -216,67 +255,62 @@ class Pipeline:
             outcome.changed.setdefault(station.organization_id, set()).add(station.serial)
         return outcome
 
-    def _handle(
-        self,
-        arrivals: list[Arrival],
-        streams: dict[Key, StreamState],
-        batch: Batch,
-        refusals: list[Refusal],
-        outcome: Outcome,
-    ) -> dict[int, int]:
-        """Drop the repeats and let the handlers fill the batch; return the unsequenced messages by station id."""
+    def _handle(self, arrivals: list[Arrival], batch: Batch, refusals: list[Refusal], outcome: Outcome) -> None:
+        """Let the handlers fill the batch."""
         by_kind, series = handlers(), self._series
-        unsequenced: dict[int, int] = {}
         for arrival in arrivals:
-            envelope = arrival.message.envelope
-            if envelope.stream is None:
-                unsequenced[arrival.station.id] = unsequenced.get(arrival.station.id, 0) + 1
-                for sink in batch.sinks():
-                    sink.is_staged = True
-            elif not _take_number(arrival, streams):
-                outcome.repeats += 1
-                continue
             try:
-                by_kind[envelope.kind](arrival, batch, series)
+                by_kind[arrival.message.envelope.kind](arrival, batch, series)
             except MessageRefused as error:
                 # Its number is noted already: the message is here, only not as rows.
                 refusals.append(Refusal(arrival.delivery, arrival.station, error.reason, str(error), is_counted=True))
             else:
                 outcome.stored += 1
-        return unsequenced
 
 
 def _lock(
-    station_ids: list[int], keys: list[Key], moment: datetime
-) -> tuple[dict[int, ContactRow], dict[Key, StreamState]]:
+    station_ids: list[int], arrivals: list[Arrival], refusals: list[Refusal], moment: datetime
+) -> tuple[dict[int, ContactRow], Streams]:
     """Lock contacts, then streams, each in the order of ids: no two workers wait for each other in a circle."""
     if not station_ids:
-        return {}, {}
+        return {}, Streams({}, moment)
+    numbered: set[Key] = {
+        (arrival.station.id, stream) for arrival in arrivals if (stream := arrival.message.envelope.stream) is not None
+    }
+    numbered |= {
+        (refusal.station.id, number.stream)
+        for refusal in refusals
+        if refusal.station is not None and (number := number_of_refusal(refusal)) is not None
+    }
+    keys = list(numbered)
     with database.pipeline():
         asked = contacts_lock(station_ids), streams_lock(keys)
-    return contacts_read(asked[0], station_ids), streams_read(asked[1], keys, moment)
+    return contacts_read(asked[0], station_ids), Streams(streams_read(asked[1], keys, moment), moment)
 
 
-def _take_number(arrival: Arrival, streams: dict[Key, StreamState]) -> bool:
-    envelope = arrival.message.envelope
-    key = key_of(arrival)
-    if key is None or envelope.seq is None:
-        return True
-    return streams[key].take(envelope.seq, envelope.oldest, envelope.next)
+def _numbers_take(
+    arrivals: list[Arrival], streams: Streams, batch: Batch, refusals: list[Refusal], outcome: Outcome
+) -> list[Arrival]:
+    """Note the numbers; return what is new. What has no number is told from a repeat by its rows."""
+    fresh: list[Arrival] = []
+    for arrival in arrivals:
+        number, station_id = number_of(arrival), arrival.station.id
+        if number is None:
+            batch.unsequenced[station_id] = batch.unsequenced.get(station_id, 0) + 1
+            batch.stage()
+            fresh.append(arrival)
+            continue
+        taken = streams.take(station_id, number)
+        if taken is Taken.NEW:
+            fresh.append(arrival)
+        elif taken is Taken.REPEAT:
+            outcome.repeats += 1
+        else:
+            refusals.append(Refusal(arrival.delivery, arrival.station, FORKED, _FORKED_SENTENCE, is_counted=True))
+    return fresh
 
 
-def _key_of_refusal(refusal: Refusal) -> tuple[Key, int] | None:
-    """Stream and number of a message that could not be read, where its headers still say them."""
-    if refusal.station is None or refusal.is_counted:
-        return None
-    fields = refusal.delivery.properties.get("application_headers") or {}
-    stream, seq = fields.get("stream"), fields.get("seq")
-    if not stream_is_valid(stream) or type(seq) is not int or not 0 < seq < 9_000_000_000_000_000_000:
-        return None
-    return (refusal.station.id, stream), seq
-
-
-def _is_first(refusal: Refusal, streams: dict[Key, StreamState]) -> bool:
+def _is_first(refusal: Refusal, streams: Streams) -> bool:
     """Whether this message is new to the ledger; a repeat in quarantine would be no news."""
-    named = _key_of_refusal(refusal)
-    return named is None or streams[named[0]].take(named[1], None, None)
+    number = number_of_refusal(refusal)
+    return number is None or refusal.station is None or streams.take(refusal.station.id, number) is not Taken.REPEAT
