@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from fleet.alerts.administrators import administrator_addresses
 from fleet.alerts.channels import channels
 from fleet.alerts.channels.base import ChannelError
 from fleet.alerts.channels.mail import NAME as MAIL
@@ -244,7 +244,7 @@ def _recipients(organization_ids: Collection[int]) -> dict[int, list[str]]:
         if address.casefold() not in {known.casefold() for known in found[organization_id]}:
             found[organization_id].append(address)
     for organization_id in set(organization_ids) - _with_members(organization_ids):
-        found[organization_id] = _administrators()
+        found[organization_id] = administrator_addresses()
     return found
 
 
@@ -252,12 +252,6 @@ def _with_members(organization_ids: Collection[int]) -> set[int]:
     """Those organizations that have people with an address, who then decide for themselves whether to be told."""
     members = Membership.objects.filter(organization__in=list(organization_ids), user__is_active=True)
     return set(members.exclude(user__email="").values_list("organization_id", flat=True))
-
-
-def _administrators() -> list[str]:
-    """The addresses of those who look after the server."""
-    rows = User.objects.filter(is_superuser=True, is_active=True).exclude(email="").order_by("id")
-    return list(rows.values_list("email", flat=True))
 
 
 def _notification(organization_id: int, rule: str, phase: Phase, address: str, moment: datetime) -> Notification:

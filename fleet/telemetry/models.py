@@ -6,7 +6,10 @@ written by COPY in `fleet.ingest`, not through the ORM.
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
 
+from fleet.organizations.models import Organization
 from fleet.stations.models import Station
 from fleet.telemetry.fields import Int8MultirangeField
 
@@ -31,6 +34,9 @@ class Series(models.Model):
     last_at = models.DateTimeField(null=True)
     last_value = models.FloatField(null=True)
     last_received_at = models.DateTimeField(null=True)
+    #: Retention removed the readings, and the roll-ups by hour, from before these moments.
+    raw_from = models.DateTimeField(null=True)
+    hours_from = models.DateTimeField(null=True)
 
     class Meta:
         """A name is one series of its station."""
@@ -204,3 +210,91 @@ class UnsequencedCount(models.Model):
 
     def __str__(self) -> str:
         return f"{self.station_id}: {self.messages}"
+
+
+class RollUp(models.Model):
+    """The readings of one series in one hour or day (UTC, by the station's clock), summed up from the rows.
+
+    Rebuilt by `fleet.telemetry.rollups`; true unless a `DirtyHour` lies in it.
+    """
+
+    series = models.ForeignKey(Series, on_delete=models.CASCADE, db_constraint=False, db_index=False)
+    count = models.BigIntegerField()
+    #: Of values cut to ±1e290, so that no station's figures make it overflow.
+    sum = models.FloatField()
+    minimum = models.FloatField()
+    maximum = models.FloatField()
+    #: All flags of the rows, and how many rows have any.
+    flags = models.SmallIntegerField()
+    suspicious = models.BigIntegerField()
+
+    class Meta:
+        """A base only."""
+
+        abstract = True
+
+
+class ReadingHour(RollUp):
+    """One hour of a series."""
+
+    pk = models.CompositePrimaryKey("series", "start")
+    start = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.series_id} {self.start}: {self.count}"
+
+
+class ReadingDay(RollUp):
+    """One day of a series."""
+
+    pk = models.CompositePrimaryKey("series", "start")
+    start = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.series_id} {self.start}: {self.count}"
+
+
+class DirtyHour(models.Model):
+    """A note of ingest that rows came for this hour of this series: its roll-ups are not true until rebuilt.
+
+    rows come ──▶ noted ──settled: nobody relies on the note any more──▶ rebuilt and deleted, in one transaction
+    """
+
+    pk = models.CompositePrimaryKey("series", "hour", "noted_at")
+    series = models.ForeignKey(Series, on_delete=models.CASCADE, db_constraint=False, db_index=False)
+    hour = models.DateTimeField()
+    #: Beginning of the transaction that wrote it, by the database's clock.
+    noted_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"{self.series_id} {self.hour}"
+
+
+class RetentionRule(models.Model):
+    """How many days an organization keeps readings, by the station's clock; None is for ever, as without a rule.
+
+    The rule with the longest pattern that fits a series' name holds for it, and no other.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="retention_rules")
+    #: As in a shell: `health/*`. `*` is every series.
+    pattern = models.CharField(max_length=128, default="*")
+    raw_days = models.PositiveIntegerField(null=True, blank=True)
+    hour_days = models.PositiveIntegerField(null=True, blank=True)
+    day_days = models.PositiveIntegerField(null=True, blank=True)
+
+    class Meta:
+        """One rule for a pattern; what is finer goes first."""
+
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "pattern"], name="retention_pattern_once"),
+            models.CheckConstraint(
+                name="retention_finer_first",
+                condition=(Q(hour_days=None) | (Q(raw_days__isnull=False) & Q(raw_days__lte=F("hour_days"))))
+                & (Q(day_days=None) | (Q(hour_days__isnull=False) & Q(hour_days__lte=F("day_days")))),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.organization} {self.pattern}"

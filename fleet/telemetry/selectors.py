@@ -1,14 +1,14 @@
 """Asking for what came home: series and their readings, detections, positions and events."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from django.db import connection
 from django.db.models import F, QuerySet, Sum
 from django.utils.translation import gettext as _
 
 from fleet.core.errors import InvalidInput, NotFound
 from fleet.stations.models import Station
+from fleet.telemetry.binned import buckets
 from fleet.telemetry.ledger import Gap, LedgerSummary, Missing, StreamSummary, ledger_summary
 from fleet.telemetry.models import Detection, DetectionCount, Position, Reading, Series, StationEvent, Suspicion
 
@@ -36,8 +36,6 @@ __all__ = [
 
 #: Most points or rows that one question is answered with.
 LIMIT_MOST = 5_000
-#: Buckets are counted from here, so that the same width always cuts at the same moments.
-_BUCKET_ORIGIN = datetime(2000, 1, 1, tzinfo=UTC)
 _EVERY_LEAST = timedelta(seconds=1)
 
 
@@ -126,14 +124,7 @@ def _readings_binned(series: Series, start: datetime, end: datetime, every: time
             % {"limit": limit, "least": int(least) + 1},
             field="every",
         )
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT date_bin(make_interval(secs => %s), occurred_at, %s) AS at, avg(value), min(value), max(value), count(*), bit_or(flags) "
-            "FROM telemetry_reading WHERE series_id = %s AND occurred_at >= %s AND occurred_at < %s "
-            "GROUP BY at ORDER BY at",
-            [every.total_seconds(), _BUCKET_ORIGIN, series.pk, start, end],
-        )
-        return [Point(*row) for row in cursor.fetchall()]
+    return [Point(*bucket) for bucket in buckets(series=series, start=start, end=end, every=every)]
 
 
 def detections_per_hour(*, station: Station, start: datetime, end: datetime) -> list[HourCount]:

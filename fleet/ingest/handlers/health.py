@@ -2,6 +2,7 @@
 
 from fleet.ingest.batch import NOT_NEWEST, Batch
 from fleet.ingest.delivery import Arrival
+from fleet.ingest.noted import HOUR
 from fleet.ingest.series import SeriesBook
 from fleet.ingest.tables import pg_time, reading_row
 from message_queue.contracts.health import Health
@@ -37,6 +38,7 @@ def handle(arrival: Arrival, batch: Batch, series: SeriesBook) -> None:
         waiting = series.id_of(station, "health/backlog_messages", "count")
         figures.append((waiting, float(body.backlog.messages)))
     at, flags = pg_time(body.at), batch.suspicion(body.at, body.clock.code if body.clock else "")
+    batch.dirty.update((series_id, at // HOUR) for series_id, _ in figures)
     for series_id, value in figures:
         batch.readings.rows.append(reading_row(series_id, at, batch.received, value, flags))
         known = batch.newest.get(series_id)

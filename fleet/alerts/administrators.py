@@ -1,0 +1,50 @@
+"""Telling those who look after the server of what no station and no organization is about."""
+
+import logging
+import secrets
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.cache import cache
+
+from fleet.alerts.channels.base import ChannelError, Message
+from fleet.alerts.channels.mail import send
+
+#: Seconds in which the same trouble is told once.
+_ONCE_S = 86_400
+
+_log = logging.getLogger(__name__)
+
+
+def administrator_addresses() -> list[str]:
+    """The addresses of those who look after the server."""
+    rows = User.objects.filter(is_superuser=True, is_active=True).exclude(email="").order_by("id")
+    return list(rows.values_list("email", flat=True))
+
+
+def administrators_tell(*, about: str, trouble: str) -> bool:
+    """Mail a sentence about a part of the server to its administrators, once a day; whether it was sent now."""
+    _log.error("Trouble with %s: %s", about, trouble)
+    key = f"administrators.told.{about}"
+    if not cache.add(key, 1, _ONCE_S):
+        return False
+    domain = urlsplit(settings.SITE_URL).hostname or "localhost"
+    is_sent = False
+    for address in administrator_addresses():
+        message = Message(
+            message_id=f"<trouble.{secrets.token_hex(12)}@{domain}>",
+            answers=(),
+            recipient=address,
+            subject=f"Roost: trouble with {about}",
+            text=f"{trouble}\n\nThis is about the server {settings.SITE_URL}; `./roost status` says how it is now.\n",
+        )
+        try:
+            send(message)
+        except ChannelError as error:
+            _log.warning("The administrators could not be told: %s", error)
+        else:
+            is_sent = True
+    if not is_sent:
+        cache.delete(key)
+    return is_sent

@@ -1,0 +1,64 @@
+"""Notes that rows came for an hour of a series, so that its roll-ups are rebuilt; one note serves many batches."""
+
+import time
+
+from fleet.ingest.database import cursor
+from fleet.telemetry.rollups import RELIED_S
+
+#: Microseconds in an hour.
+HOUR = 3_600 * 1_000_000
+_REMEMBERED_MOST = 200_000
+
+#: A series' id, and an hour in hours since 2000-01-01 UTC.
+Hour = tuple[int, int]
+
+
+class NotedHours:
+    """The hours that this worker noted lately: their rows need no further note yet.
+
+    `fleet.telemetry.rollups` consumes no note on which a transaction may still rely, so a note is good for all that
+    comes within `RELIED_S` of it. Of two generations each holds for half of that. Not for several threads.
+    """
+
+    def __init__(self) -> None:
+        self._young: set[Hour] = set()
+        self._old: set[Hour] = set()
+        self._fresh: set[Hour] = set()
+        self._born = self._asked = time.monotonic()
+
+    def write(self, hours: set[Hour]) -> None:
+        """Note those hours that are not noted yet, in the present transaction."""
+        # Before the statement, so that we never rely on a note for longer than its own moment allows.
+        self._asked = time.monotonic()
+        self._age()
+        self._fresh = hours - self._young - self._old
+        if not self._fresh:
+            return
+        # All workers in one order: two with the same hour never wait for each other in a circle.
+        pairs = sorted(self._fresh)
+        cursor().execute(
+            "INSERT INTO telemetry_dirtyhour (series_id, hour, noted_at) "
+            "SELECT n.series_id, timestamptz '2000-01-01 00:00:00+00' + n.hour * interval '1 hour', statement_timestamp() "
+            "FROM unnest(%s::bigint[], %s::bigint[]) AS n(series_id, hour) ON CONFLICT DO NOTHING",
+            [[pair[0] for pair in pairs], [pair[1] for pair in pairs]],
+        )
+
+    def keep(self) -> None:
+        """The batch was committed. What it noted is remembered."""
+        self._young |= self._fresh
+        self._fresh = set()
+
+    def drop(self) -> None:
+        """The batch was rolled back, and its notes with it."""
+        self._fresh = set()
+
+    def forget(self) -> None:
+        """Rely on no note."""
+        self._young, self._old, self._fresh = set(), set(), set()
+
+    def _age(self) -> None:
+        if self._asked - self._born < RELIED_S / 2 and len(self._young) < _REMEMBERED_MOST:
+            return
+        # After a long time without a batch the young ones are too old as well.
+        self._old = self._young if self._asked - self._born < RELIED_S / 2 + 60 else set()
+        self._young, self._born = set(), self._asked

@@ -1,0 +1,84 @@
+"""Readings in buckets: whole days and hours from the roll-ups where these are true, everything else from the rows."""
+
+from datetime import UTC, datetime, timedelta
+
+from django.db import connection
+
+from fleet.telemetry.models import Series
+from fleet.telemetry.rollups import COLUMNS, FROM_ROLLUPS, FROM_ROWS
+
+#: Buckets are counted from here, so that the same width always cuts at the same moments.
+_ORIGIN = datetime(2000, 1, 1, tzinfo=UTC)
+_HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
+
+#: One bucket: start, mean, least, greatest, count, flags.
+Bucket = tuple[datetime, float, float, float, int, int]
+
+# Clean days first; in what they leave, clean hours; what is left then comes from the rows. A roll-up that is dirty is
+# used as well where retention removed what it was made of: rows that came since are added to it.
+# One statement sees one state of notes, roll-ups and rows.
+_ROLLED = f"""
+WITH kept AS MATERIALIZED (
+    SELECT coalesce(raw_from, '-infinity') AS raw_from, coalesce(hours_from, '-infinity') AS hours_from
+    FROM telemetry_series WHERE id = %(series)s
+), dirty AS MATERIALIZED (
+    SELECT DISTINCT hour, date_trunc('day', hour, 'UTC') AS day FROM telemetry_dirtyhour
+    WHERE series_id = %(series)s AND hour > %(start)s::timestamptz - interval '1 day' AND hour < %(end)s
+), days AS MATERIALIZED (
+    SELECT start, start + interval '1 day' AS stop, start IN (SELECT day FROM dirty) AS is_dirty, {COLUMNS}
+    FROM telemetry_readingday
+    WHERE %(by_day)s AND series_id = %(series)s AND start >= %(start)s AND start <= %(end)s::timestamptz - interval '1 day'
+), ends AS (
+    VALUES (%(start)s::timestamptz, %(start)s::timestamptz), (%(end)s::timestamptz, %(end)s::timestamptz)
+), beside_days AS MATERIALIZED (
+    SELECT * FROM (
+        SELECT lag(stop) OVER (ORDER BY start, stop) AS start, start AS stop
+        FROM (SELECT start, stop FROM days WHERE NOT is_dirty UNION ALL TABLE ends) AS e
+    ) AS g WHERE start < stop
+), hours AS MATERIALIZED (
+    SELECT h.start, h.start + interval '1 hour' AS stop, h.start IN (SELECT hour FROM dirty) AS is_dirty, {COLUMNS}
+    FROM beside_days g JOIN telemetry_readinghour h
+      ON h.series_id = %(series)s AND h.start >= g.start AND h.start <= g.stop - interval '1 hour'
+), holes AS (
+    SELECT * FROM (
+        SELECT lag(stop) OVER (ORDER BY start, stop) AS start, start AS stop
+        FROM (SELECT start, stop FROM days WHERE NOT is_dirty UNION ALL
+              SELECT start, stop FROM hours WHERE NOT is_dirty UNION ALL TABLE ends) AS e
+    ) AS g WHERE start < stop
+), parts AS (
+    SELECT date_bin(make_interval(secs => %(every)s), start, %(origin)s) AS at, {COLUMNS} FROM days
+    WHERE NOT is_dirty OR start < (SELECT hours_from FROM kept)
+    UNION ALL
+    SELECT date_bin(make_interval(secs => %(every)s), start, %(origin)s), {COLUMNS} FROM hours
+    WHERE NOT is_dirty OR start < (SELECT raw_from FROM kept)
+    UNION ALL
+    SELECT found.* FROM holes, LATERAL (
+        SELECT date_bin(make_interval(secs => %(every)s), r.occurred_at, %(origin)s), {FROM_ROWS} FROM telemetry_reading r
+        WHERE r.series_id = %(series)s AND r.occurred_at >= holes.start AND r.occurred_at < holes.stop GROUP BY 1
+    ) AS found
+)
+SELECT at, sum / count, minimum, maximum, count, flags
+FROM (SELECT r.at, {FROM_ROLLUPS} FROM parts r GROUP BY r.at) AS whole ORDER BY at
+"""  # noqa: S608 - constants
+
+_ROWS = f"""
+SELECT at, sum / count, minimum, maximum, count, flags FROM (
+    SELECT date_bin(make_interval(secs => %(every)s), r.occurred_at, %(origin)s) AS at, {FROM_ROWS} FROM telemetry_reading r
+    WHERE r.series_id = %(series)s AND r.occurred_at >= %(start)s AND r.occurred_at < %(end)s GROUP BY 1
+) AS whole ORDER BY at
+"""  # noqa: S608 - constants
+
+
+def buckets(*, series: Series, start: datetime, end: datetime, every: timedelta) -> list[Bucket]:
+    """The buckets of that width in which there are readings, oldest first; those at the ends only as far as asked."""
+    parameters: dict[str, bool | int | float | datetime] = {
+        "series": series.pk,
+        "start": start,
+        "end": end,
+        "every": every.total_seconds(),
+        "origin": _ORIGIN,
+        "by_day": every % _DAY == timedelta(),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_ROLLED if every % _HOUR == timedelta() else _ROWS, parameters)
+        return list(cursor.fetchall())

@@ -1,0 +1,246 @@
+"""Retention: what organizations keep no longer than they said. Roll-ups outlive rows; the ledger is never touched.
+
+How far a series has been cleared stands in its `raw_from` and `hours_from`, and moves in the transaction of the
+deletion. From there on roll-ups are not rebuilt from what is gone: rows that come late are added to them.
+"""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
+
+from django.db import OperationalError, connection, transaction
+
+from fleet.core import clock
+from fleet.core.audit import audit_write
+from fleet.core.errors import InvalidInput
+from fleet.core.locks import transaction_lock
+from fleet.organizations.models import Organization
+from fleet.telemetry.models import DirtyHour, RetentionRule, Series
+from fleet.telemetry.partitions import partition_list
+from fleet.telemetry.rollups import LOCK
+
+#: Rows that one transaction removes, about; a day of a series is the least.
+ROWS_MOST = 50_000
+_READINGS = "telemetry_reading"
+
+
+@dataclass(slots=True)
+class Removed:
+    """What a run removed, or would."""
+
+    readings: int = 0
+    hours: int = 0
+    days: int = 0
+    #: Series that waited, as some of their hours are not rolled up yet.
+    waiting: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Cutoffs:
+    """What of one series is due: everything before these moments."""
+
+    series_id: int
+    raw: datetime | None
+    hours: datetime | None
+    days: datetime | None
+
+
+def retention_set(
+    *,
+    organization: Organization,
+    pattern: str = "*",
+    raw_days: int | None = None,
+    hour_days: int | None = None,
+    day_days: int | None = None,
+) -> RetentionRule:
+    """Make or change the rule for a pattern; None keeps for ever. What is finer may not be kept for longer."""
+    kept = [float("inf") if days is None else days for days in (raw_days, hour_days, day_days)]
+    if min(kept) < 1:
+        raise InvalidInput("Readings are kept for at least one day.", field="raw_days")
+    if kept != sorted(kept):
+        raise InvalidInput(
+            "Rows may not be kept for longer than hours, nor hours for longer than days: they are made of one another.",
+            field="raw_days",
+        )
+    with transaction.atomic():
+        rule, _ = RetentionRule.objects.update_or_create(
+            organization=organization,
+            pattern=pattern,
+            defaults={"raw_days": raw_days, "hour_days": hour_days, "day_days": day_days},
+        )
+        detail = {"raw_days": raw_days, "hour_days": hour_days, "day_days": day_days}
+        audit_write(actor=None, organization_id=organization.pk, action="retention.set", subject=pattern, detail=detail)
+    return rule
+
+
+def retention_list(*, organization: Organization | None = None) -> list[RetentionRule]:
+    """All rules, or those of one organization."""
+    rules = RetentionRule.objects.select_related("organization").order_by("organization__name", "pattern")
+    return list(rules if organization is None else rules.filter(organization=organization))
+
+
+def retention_run(*, moment: datetime | None = None, is_dry: bool = False) -> dict[str, Removed]:
+    """Remove what is due, in bounded steps, and write it down; by the organizations' names.
+
+    1. partitions of which all is due are emptied at once
+    2. rows, series by series
+    3. roll-ups, series by series
+    """
+    moment = moment or clock.now()
+    today = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    found: dict[str, Removed] = {}
+    due = {organization: _cutoffs(organization, today) for organization in _organizations()}
+    whole = {} if is_dry else _partitions_empty([cut for cuts in due.values() for cut in cuts])
+    for organization, cuts in due.items():
+        removed = Removed(readings=sum(whole.get(cut.series_id, 0) for cut in cuts))
+        for cut in cuts:
+            _clear(cut, removed, is_dry=is_dry)
+        if asdict(removed) != asdict(Removed()):
+            found[organization.name] = removed
+            if not is_dry:
+                audit_write(
+                    actor=None,
+                    organization_id=organization.pk,
+                    action="retention.run",
+                    subject=organization.name,
+                    detail=asdict(removed),
+                )
+    return found
+
+
+def _organizations() -> list[Organization]:
+    return list(Organization.objects.filter(retention_rules__isnull=False).distinct().order_by("id"))
+
+
+def _cutoffs(organization: Organization, today: datetime) -> list[Cutoffs]:
+    """What is due of each series of an organization to which a rule applies."""
+    rules = sorted(organization.retention_rules.all(), key=lambda rule: (-len(rule.pattern), rule.pattern))
+    cuts = []
+    named = Series.objects.filter(station__organization=organization).order_by("id").values_list("id", "name")
+    for series_id, name in named:
+        rule = next((rule for rule in rules if fnmatchcase(name, rule.pattern)), None)
+        if rule is not None:
+            before = (
+                None if days is None else today - timedelta(days=days)
+                for days in (rule.raw_days, rule.hour_days, rule.day_days)
+            )
+            cuts.append(Cutoffs(series_id, *before))
+    return cuts
+
+
+def _partitions_empty(cuts: list[Cutoffs]) -> dict[int, int]:
+    """Empty the partitions of which every row is due; return the rows that each series lost.
+
+    They stay, empty, for what comes late.
+    """
+    lost: dict[int, int] = {}
+    raw = {cut.series_id: cut.raw for cut in cuts if cut.raw is not None}
+    if not raw or Series.objects.exclude(id__in=list(raw)).exists():
+        return lost
+    for part in partition_list(table=_READINGS):
+        if part.end is None or part.end > min(raw.values()):
+            break
+        try:
+            with transaction.atomic():
+                for series_id, rows in _partition_empty(f"{_READINGS}_{part.name}", part.end, list(raw)).items():
+                    lost[series_id] = lost.get(series_id, 0) + rows
+        except OperationalError:
+            # Somebody reads or writes there; the rows go one by one, or tomorrow.
+            continue
+    return lost
+
+
+def _partition_empty(name: str, end: datetime, series_ids: list[int]) -> dict[int, int]:
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL lock_timeout = '2s'")
+        cursor.execute(f"SELECT EXISTS (SELECT 1 FROM {name})")  # noqa: S608 - a name of our own
+        if cursor.fetchone() != (True,) or not transaction_lock(LOCK):
+            return {}
+        cursor.execute(f"LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE")
+        # What was still being written is here now, with its notes; and a new series has no rule yet.
+        cursor.execute(
+            "SELECT EXISTS (SELECT 1 FROM telemetry_dirtyhour WHERE hour < %s) "
+            "OR EXISTS (SELECT 1 FROM telemetry_series WHERE id <> ALL(%s))",
+            [end, series_ids],
+        )
+        if cursor.fetchone() != (False,):
+            return {}
+        cursor.execute(f"SELECT series_id, count(*) FROM {name} GROUP BY series_id")  # noqa: S608 - a name of our own
+        lost = dict(cursor.fetchall())
+        cursor.execute(f"TRUNCATE {name}")
+        cursor.execute(
+            "UPDATE telemetry_series SET raw_from = %s WHERE id = ANY(%s) AND (raw_from IS NULL OR raw_from < %s)",
+            [end, series_ids, end],
+        )
+    return lost
+
+
+def _clear(cut: Cutoffs, removed: Removed, *, is_dry: bool) -> None:
+    """Remove what is due of one series, or count it."""
+    if is_dry:
+        removed.readings += _count(_READINGS, "occurred_at", cut.series_id, cut.raw)
+        removed.hours += _count("telemetry_readinghour", "start", cut.series_id, cut.hours)
+        removed.days += _count("telemetry_readingday", "start", cut.series_id, cut.days)
+        return
+    if cut.raw is not None:
+        rows, is_done = _rows_clear(cut.series_id, cut.raw)
+        removed.readings += rows
+        if not is_done:
+            removed.waiting += 1
+            return
+    if cut.hours is not None:
+        removed.hours += _hours_clear(cut.series_id, cut.hours)
+    if cut.days is not None:
+        removed.days += _delete("telemetry_readingday", "start", cut.series_id, cut.days)
+
+
+def _rows_clear(series_id: int, before: datetime) -> tuple[int, bool]:
+    """Remove a series' rows from before a moment; how many went, and False when some must be rolled up first."""
+    total = 0
+    while True:
+        with transaction.atomic():
+            until = _step_end(series_id, before)
+            if not transaction_lock(LOCK) or _is_dirty(series_id, until):
+                return total, False
+            total += _delete(_READINGS, "occurred_at", series_id, until)
+            Series.objects.filter(pk=series_id).exclude(raw_from__gte=until).update(raw_from=until)
+        if until >= before:
+            return total, True
+
+
+def _step_end(series_id: int, before: datetime) -> datetime:
+    """The end of the day on which the oldest `ROWS_MOST` rows end."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT least(%(before)s, date_trunc('day', occurred_at, 'UTC') + interval '1 day') FROM telemetry_reading "
+            "WHERE series_id = %(series)s AND occurred_at < %(before)s ORDER BY occurred_at OFFSET %(most)s LIMIT 1",
+            {"series": series_id, "before": before, "most": ROWS_MOST - 1},
+        )
+        row = cursor.fetchone()
+    return row[0] if row else before
+
+
+def _hours_clear(series_id: int, before: datetime) -> int:
+    """Remove a series' roll-ups by hour, of which the days were made."""
+    with transaction.atomic():
+        if not transaction_lock(LOCK) or _is_dirty(series_id, before):
+            return 0
+        Series.objects.filter(pk=series_id).exclude(hours_from__gte=before).update(hours_from=before)
+        return _delete("telemetry_readinghour", "start", series_id, before)
+
+
+def _is_dirty(series_id: int, before: datetime) -> bool:
+    return DirtyHour.objects.filter(series_id=series_id, hour__lt=before).exists()
+
+
+def _delete(table: str, column: str, series_id: int, before: datetime) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(f"DELETE FROM {table} WHERE series_id = %s AND {column} < %s", [series_id, before])  # noqa: S608 - our own tables
+        return int(cursor.rowcount)
+
+
+def _count(table: str, column: str, series_id: int, before: datetime | None) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(*) FROM {table} WHERE series_id = %s AND {column} < %s", [series_id, before])  # noqa: S608 - our own tables
+        row = cursor.fetchone()
+    return int(row[0]) if row else 0

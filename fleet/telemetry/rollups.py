@@ -1,0 +1,162 @@
+"""Roll-ups of readings by hour and day: rebuilding what late data, or any data, made untrue.
+
+Ingest notes each hour of a series for which rows came (`DirtyHour`) in the transaction of the rows. Whoever asks
+takes the rows themselves for a noted hour, so an answer is never stale; the job only makes it cheap again.
+
+A note serves for what the same worker stores within `RELIED_S` of it, so the job leaves younger ones alone. Those it
+takes are settled: it looks which transactions write now, and waits until the last of them has ended. All rows that
+rely on these notes are visible then, and later rows bring notes of their own.
+"""
+
+import time
+from datetime import datetime
+
+from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
+
+from fleet.core.locks import transaction_lock
+
+#: One rebuilds or removes at a time: of two, the slower would write what it saw before the other.
+LOCK = "telemetry.rollups"
+#: Seconds for which a worker relies on a note of its own.
+RELIED_S = 1_800
+#: Seconds after which nobody relies on a note; the rest is for batches that came a little late.
+SETTLED_S = RELIED_S + 600
+#: Hours of a series that are rebuilt in one transaction.
+HOURS_MOST = 4_000
+_WAIT_S = 5.0
+
+#: The columns of a roll-up, from rows `r` of readings. A sum of the greatest floats would overflow.
+FROM_ROWS = (
+    "count(*) AS count, sum(least(greatest(r.value, -1e290), 1e290)) AS sum, min(r.value) AS minimum, "
+    "max(r.value) AS maximum, bit_or(r.flags) AS flags, count(*) FILTER (WHERE r.flags <> 0) AS suspicious"
+)
+#: The same from roll-ups `r` that are finer.
+FROM_ROLLUPS = (
+    "sum(r.count)::bigint AS count, sum(r.sum) AS sum, min(r.minimum) AS minimum, max(r.maximum) AS maximum, "
+    "bit_or(r.flags) AS flags, sum(r.suspicious)::bigint AS suspicious"
+)
+COLUMNS = "count, sum, minimum, maximum, flags, suspicious"
+_COLUMNS = f"(series_id, start, {COLUMNS})"
+_REPLACE = (
+    "ON CONFLICT (series_id, start) DO UPDATE SET count = excluded.count, sum = excluded.sum, "
+    "minimum = excluded.minimum, maximum = excluded.maximum, flags = excluded.flags, suspicious = excluded.suspicious"
+)
+_ADD = (
+    "ON CONFLICT (series_id, start) DO UPDATE SET count = t.count + excluded.count, sum = t.sum + excluded.sum, "
+    "minimum = least(t.minimum, excluded.minimum), maximum = greatest(t.maximum, excluded.maximum), "
+    "flags = t.flags | excluded.flags, suspicious = t.suspicious + excluded.suspicious"
+)
+
+_CLAIM = """
+WITH gone AS (
+    DELETE FROM telemetry_dirtyhour WHERE (series_id, hour, noted_at) IN (
+        SELECT series_id, hour, noted_at FROM telemetry_dirtyhour WHERE noted_at <= %s
+        ORDER BY series_id, hour LIMIT %s)
+    RETURNING series_id, hour
+)
+INSERT INTO claimed SELECT DISTINCT g.series_id, g.hour, date_trunc('day', g.hour, 'UTC'), s.raw_from, s.hours_from
+FROM gone g JOIN telemetry_series s ON s.id = g.series_id
+"""
+
+# Readings whose hour retention has emptied: what they add is added, and they go as well.
+_LATE = f"""
+WITH gone AS (
+    DELETE FROM telemetry_reading r USING claimed c
+    WHERE c.hour < c.raw_from AND r.series_id = c.series_id
+      AND r.occurred_at >= c.hour AND r.occurred_at < c.hour + interval '1 hour'
+    RETURNING r.series_id, c.hour, c.day, c.hours_from, r.value, r.flags
+), hours AS (
+    INSERT INTO telemetry_readinghour AS t {_COLUMNS}
+    SELECT r.series_id, r.hour, {FROM_ROWS} FROM gone r
+    WHERE r.hours_from IS NULL OR r.hour >= r.hours_from GROUP BY 1, 2 {_ADD}
+)
+INSERT INTO telemetry_readingday AS t {_COLUMNS}
+SELECT r.series_id, r.day, {FROM_ROWS} FROM gone r WHERE r.hour < r.hours_from GROUP BY 1, 2 {_ADD}
+"""  # noqa: S608 - constants
+
+_HOURS = f"""
+INSERT INTO telemetry_readinghour {_COLUMNS}
+SELECT c.series_id, c.hour, sums.* FROM claimed c, LATERAL (
+    SELECT {FROM_ROWS} FROM telemetry_reading r
+    WHERE r.series_id = c.series_id AND r.occurred_at >= c.hour AND r.occurred_at < c.hour + interval '1 hour'
+) sums WHERE sums.count > 0 AND (c.raw_from IS NULL OR c.hour >= c.raw_from) {_REPLACE}
+"""  # noqa: S608 - constants
+
+_DAYS = f"""
+INSERT INTO telemetry_readingday {_COLUMNS}
+SELECT c.series_id, c.day, sums.* FROM (SELECT DISTINCT series_id, day, hours_from FROM claimed) c, LATERAL (
+    SELECT {FROM_ROLLUPS} FROM telemetry_readinghour r
+    WHERE r.series_id = c.series_id AND r.start >= c.day AND r.start < c.day + interval '1 day'
+) sums WHERE sums.count > 0 AND (c.hours_from IS NULL OR c.day >= c.hours_from) {_REPLACE}
+"""  # noqa: S608 - constants
+
+
+def rollups_rebuild(*, seconds: float = 60.0, settled_s: float = SETTLED_S) -> int:
+    """Rebuild what is noted and settled, some thousand hours a transaction, until done or for that long.
+
+    Returns how many hours were rebuilt. A transaction that is broken off leaves its notes where they were.
+    """
+    until, rebuilt = time.monotonic() + seconds, 0
+    moment = _moment_settled(settled_s)
+    while moment is not None:
+        with transaction.atomic():
+            if not transaction_lock(LOCK):
+                break
+            done = _rebuild_some(moment)
+        rebuilt += done
+        if done == 0 or time.monotonic() >= until:
+            break
+    return rebuilt
+
+
+def _moment_settled(settled_s: float) -> datetime | None:
+    """Notes up to this moment are settled; None when some transaction goes on for too long."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT clock_timestamp() - make_interval(secs => %s), pg_snapshot_xmax(pg_current_snapshot())::text",
+            [settled_s],
+        )
+        moment, newest = cursor.fetchone() or (None, "0")
+        until = time.monotonic() + _WAIT_S
+        while time.monotonic() < until:
+            # Those that wrote at that moment are all over when even the oldest of now is younger.
+            cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot()) >= %s::xid8", [newest])
+            row = cursor.fetchone()
+            if row and row[0]:
+                return moment
+            cursor.execute("SELECT pg_sleep(0.1)")
+    return None
+
+
+def _rebuild_some(moment: datetime) -> int:
+    """Take notes and make their hours and days true, in the present transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE TEMP TABLE claimed (series_id bigint, hour timestamptz, day timestamptz, raw_from timestamptz, "
+            "hours_from timestamptz) ON COMMIT DROP"
+        )
+        cursor.execute(_CLAIM, [moment, HOURS_MOST])
+        rebuilt = cursor.rowcount
+        if rebuilt:
+            cursor.execute("ANALYZE claimed")
+            cursor.execute(_LATE)
+            cursor.execute(_HOURS)
+            _empty_remove(cursor)
+            cursor.execute(_DAYS)
+        cursor.execute("DROP TABLE claimed")
+    return int(rebuilt)
+
+
+def _empty_remove(cursor: CursorWrapper) -> None:
+    """Hours that were noted but have no rows, and days without hours."""
+    cursor.execute(
+        "DELETE FROM telemetry_readinghour h USING claimed c WHERE h.series_id = c.series_id AND h.start = c.hour "
+        "AND (c.raw_from IS NULL OR c.hour >= c.raw_from) AND NOT EXISTS (SELECT 1 FROM telemetry_reading r "
+        "WHERE r.series_id = c.series_id AND r.occurred_at >= c.hour AND r.occurred_at < c.hour + interval '1 hour')"
+    )
+    cursor.execute(
+        "DELETE FROM telemetry_readingday d USING claimed c WHERE d.series_id = c.series_id AND d.start = c.day "
+        "AND (c.hours_from IS NULL OR c.day >= c.hours_from) AND NOT EXISTS (SELECT 1 FROM telemetry_readinghour h "
+        "WHERE h.series_id = c.series_id AND h.start >= c.day AND h.start < c.day + interval '1 day')"
+    )

@@ -1,0 +1,43 @@
+"""Tasks about stored telemetry: partitions made ahead, roll-ups, and what is no longer kept."""
+
+import logging
+from typing import Any
+
+from celery import shared_task
+from django.db import OperationalError
+
+from fleet.alerts.administrators import administrators_tell
+from fleet.telemetry.partitions import default_trouble, partitions_ensure, partitions_trouble
+from fleet.telemetry.retention import retention_run
+from fleet.telemetry.rollups import rollups_rebuild
+
+_log = logging.getLogger(__name__)
+
+
+@shared_task(name="telemetry.make_partitions")
+def make_partitions(**_: Any) -> None:
+    """Make the partitions that are due; what stays wrong is told to the administrators."""
+    strayed = default_trouble()
+    try:
+        made = partitions_ensure()
+    except OperationalError as error:
+        _log.warning("Partitions were not made, the next run tries again: %s", error)
+    else:
+        if made:
+            _log.info("Made partitions: %s", ", ".join(made))
+    # Rows in DEFAULT are where they belong by now; that they were there is news all the same.
+    trouble = strayed or partitions_trouble()
+    if trouble is not None:
+        administrators_tell(about="partitions", trouble=trouble)
+
+
+@shared_task(name="telemetry.rebuild_rollups")
+def rebuild_rollups(**_: Any) -> None:
+    """Rebuild the hours and days for which data came."""
+    rollups_rebuild()
+
+
+@shared_task(name="telemetry.run_retention")
+def run_retention(**_: Any) -> None:
+    """Remove what organizations keep no longer."""
+    retention_run()
