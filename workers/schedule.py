@@ -14,6 +14,8 @@ def _every(seconds: float, task: str) -> dict[str, Any]:
 SCHEDULE: dict[str, dict[str, Any]] = {
     "canary": _every(15.0, "core.touch_canary"),
     "silence": _every(5.0, "alerts.sweep_silence"),
+    "rules": _every(15.0, "alerts.sweep_rules"),
+    "settle-branches": _every(20.0, "ingest.settle_branches"),
     "notifications": _every(30.0, "alerts.send_notifications"),
     "expire-commands": _every(10.0, "commands.expire_commands"),
     "resend-commands": _every(60.0, "commands.resend_commands"),

@@ -105,6 +105,17 @@ def silence_sweep() -> tuple[int, int]:
     return moved
 
 
+def rules_sweep() -> tuple[int, int]:
+    """Open and close the incidents of all rules but silence, which has its own pace; return how many of each."""
+    opened = closed = 0
+    for rule in rules().values():
+        if rule.name != SILENCE:
+            moved = rule_sweep(rule=rule, moment=clock.now())
+            opened, closed = opened + moved[0], closed + moved[1]
+    _sender_wake()
+    return opened, closed
+
+
 @transaction.atomic
 def rule_sweep(*, rule: Rule, moment: datetime) -> tuple[int, int]:
     """Open and close the incidents of one rule; return how many of each. Two sweeps at once: one leaves quietly."""

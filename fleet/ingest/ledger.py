@@ -21,6 +21,8 @@ from fleet.ingest.delivery import Arrival, Refusal
 from fleet.telemetry.models import StreamLedger
 from message_queue.codec import stream_is_valid
 
+#: Between a stream and a run in the name of a branch; no station can name a stream so.
+RUN_SEPARATOR = "~"
 #: Runs of a stream that are remembered.
 RUNS_KEPT = 32
 STREAM_MOST, RUN_MOST, SEQUENCE_MOST = 64, 16, 9_000_000_000_000_000_000
@@ -194,8 +196,8 @@ class Streams:
 
 
 def branch_name(stream: str, run: str) -> str:
-    """The name of a branch's row. No station can name a stream so."""
-    return f"{stream[: STREAM_MOST - 17]}~{run}"
+    """The name of a branch's row."""
+    return f"{stream[: STREAM_MOST - RUN_MOST - 1]}{RUN_SEPARATOR}{run}"
 
 
 def streams_lock(keys: list[Key]) -> psycopg.Cursor:

@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from fleet.core import clock
 from fleet.core.audit import audit_write
 from fleet.core.errors import DomainError, NotFound
-from fleet.ingest.delivery import Delivery, Refusal
+from fleet.ingest.delivery import FORKED, Delivery, Refusal
 from fleet.ingest.models import QuarantinedMessage
 from fleet.organizations.access import Viewer
 from fleet.organizations.errors import NotAllowed
@@ -23,8 +23,6 @@ State = QuarantinedMessage.State
 _VALUE_MOST, _VALUES_MOST = 300, 64
 #: Tables within tables are kept so deep; the broker's own `x-death` needs four.
 _DEPTH_MOST = 5
-#: The reason of messages that are numbered like others: their branch is decided about, not they themselves.
-FORKED = "forked-stream"
 #: Characters of a note.
 NOTE_MOST = 2_000
 #: Beyond what the database counts.
@@ -58,10 +56,12 @@ def quarantine_list(
     state: str = State.HELD,
     since: datetime | None = None,
     until: datetime | None = None,
+    after: tuple[datetime, int] | None = None,
 ) -> QuerySet[QuarantinedMessage]:
     """Messages of the viewer's stations, newest first; those of no known station only for system administrators.
 
-    `since` is in the span, `until` is not; both by the server's clock. An empty state is all states.
+    `since` is in the span, `until` is not; both by the server's clock. An empty state is all states. `after` is the
+    moment and id of a message: those that follow it in this order.
     """
     rows = QuarantinedMessage.objects.select_related("station").defer("body").order_by("-received_at", "-id")
     if not viewer.sees_all:
@@ -74,6 +74,9 @@ def quarantine_list(
         rows = rows.filter(received_at__gte=since)
     if until is not None:
         rows = rows.filter(received_at__lt=until)
+    if after is not None:
+        moment, number = after
+        rows = rows.filter(Q(received_at__lt=moment) | Q(received_at=moment, id__lt=number), received_at__lte=moment)
     return rows.filter(state=state) if state else rows
 
 
@@ -123,7 +126,8 @@ def quarantine_release(*, viewer: Viewer, message: QuarantinedMessage) -> Delive
 
 def delivery_of(message: QuarantinedMessage) -> Delivery:
     """The delivery that a message was."""
-    return Delivery(message.exchange, message.routing_key, dict(message.properties), bytes(message.body))
+    properties = dict(message.properties)
+    return Delivery(message.exchange, message.routing_key, properties, bytes(message.body), message.received_at)
 
 
 def _claim(viewer: Viewer, message: QuarantinedMessage, state: str, action: str, note: str) -> None:

@@ -21,7 +21,6 @@ from fleet.organizations.errors import NotAllowed
 from fleet.organizations.models import Membership
 
 REPLAY_JOB = "ingest.replay_quarantine"
-_NUMBERING = ("stream", "seq", "oldest", "next", "run", "since")
 #: Messages of one transaction; each may be as long as a message may be.
 BATCH = 50
 #: A job ends after so long, and the clock's next one goes on: well before Celery would end it.
@@ -131,14 +130,4 @@ def messages_retake(messages: Sequence[QuarantinedMessage], *, decided_by: str) 
 
 def deliveries_retake(deliveries: Sequence[Delivery]) -> Outcome:
     """Take messages whose numbers the ledger may hold already: not as repeats."""
-    return Pipeline().take([_unnumbered(delivery) for delivery in deliveries])
-
-
-def _unnumbered(delivery: Delivery) -> Delivery:
-    """The ledger took the number when the message went into quarantine; with it, it would be dropped as a repeat."""
-    headers = delivery.properties.get("application_headers")
-    if not isinstance(headers, dict):
-        return delivery
-    kept = {name: value for name, value in headers.items() if name not in _NUMBERING}
-    properties = {**delivery.properties, "application_headers": kept}
-    return Delivery(delivery.exchange, delivery.routing_key, properties, delivery.body)
+    return Pipeline().retake(deliveries)

@@ -1,9 +1,11 @@
-"""Tasks about ingest: trying messages in quarantine again."""
+"""Tasks about ingest: trying messages in quarantine again, and branches of streams."""
 
 from typing import Any
 
 from celery import shared_task
 
+from fleet.core import clock
+from fleet.ingest.branches import branches_judge, branches_work_off
 from fleet.ingest.replay import quarantine_replays_run
 
 
@@ -11,3 +13,10 @@ from fleet.ingest.replay import quarantine_replays_run
 def replay_quarantine(**_: Any) -> None:
     """Work off the replays that people asked for; also by the clock, should a job have been lost."""
     quarantine_replays_run()
+
+
+@shared_task(name="ingest.settle_branches")
+def settle_branches(**_: Any) -> None:
+    """Judge held branches, and work off the messages of those that are decided about."""
+    branches_judge(moment=clock.now())
+    branches_work_off()

@@ -1,0 +1,143 @@
+"""Branches of streams: what becomes of messages whose numbers another life of the agent had claimed.
+
+    held ──the trunk spoke again: two machines──▶ cloned ──a person──▶ believed | discarded
+     └──it did not within PATIENCE: the outbox went back in time──▶ believed
+
+The state is on the ledger row (`StreamLedger.branch`), the messages lie in quarantine. A decision moves the state at
+once; a job works the messages off in batches and goes on where it stopped.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from fleet.core import clock
+from fleet.core.audit import audit_write
+from fleet.core.errors import DomainError
+from fleet.core.locks import session_lock
+from fleet.core.outbox import job_ask
+from fleet.ingest.delivery import FORKED
+from fleet.ingest.ledger import RUN_SEPARATOR, branch_name
+from fleet.ingest.models import QuarantinedMessage
+from fleet.ingest.replay import messages_retake
+from fleet.organizations.access import Viewer
+from fleet.organizations.errors import NotAllowed
+from fleet.organizations.models import Membership
+from fleet.telemetry.models import StreamLedger
+
+Branch = StreamLedger.Branch
+BRANCHES_JOB = "ingest.settle_branches"
+#: So long the other machine has to speak before a branch is taken for an outbox that went back in time.
+PATIENCE = timedelta(minutes=10)
+#: A trunk that speaks so soon after its branch may only have been waiting in another queue.
+AT_ONCE = timedelta(seconds=30)
+_BATCH = 50
+_UNDECIDED = (Branch.HELD, Branch.CLONED)
+
+
+class BranchDecided(DomainError):
+    """Somebody has decided about the branch already."""
+
+
+@transaction.atomic
+def branch_settle(*, viewer: Viewer | None, ledger: StreamLedger, decision: str) -> None:
+    """Believe or discard a branch; a job takes or discards its messages. Without a viewer Roost decides itself."""
+    organization_id = ledger.station.organization_id
+    if viewer is not None and not viewer.may(Membership.Role.OPERATOR, organization_id):
+        raise NotAllowed(_("Deciding about a branch takes the role operator or a higher one."))
+    if decision not in (Branch.BELIEVED, Branch.DISCARDED):
+        raise DomainError(_("A branch is believed or discarded, nothing else."))
+    rows = StreamLedger.objects.filter(id=ledger.id, branch__in=_UNDECIDED)
+    if not rows.update(branch=decision):
+        raise BranchDecided(_("Somebody else has decided about this branch already."))
+    trunk = _trunk_of(ledger)
+    if trunk is not None and not _branches_of(trunk).filter(branch__in=_UNDECIDED).exists():
+        StreamLedger.objects.filter(id=trunk.id).update(is_contested=False)
+    audit_write(
+        actor=viewer.user if viewer else None,
+        organization_id=organization_id,
+        action=f"branch.{decision}",
+        subject=f"{ledger.station.serial}, stream {ledger.stream}",
+        detail={"by": viewer.name if viewer else "Roost", "messages": ledger.messages},
+    )
+    job_ask(BRANCHES_JOB)
+
+
+def branches_judge(*, moment: datetime) -> None:
+    """Say of each held branch what is known by now: two machines, or an outbox that went back in time."""
+    for ledger in StreamLedger.objects.select_related("station__contact").filter(branch=Branch.HELD).order_by("id"):
+        trunk = _trunk_of(ledger)
+        spoke_at = trunk.newest_run_at if trunk else None
+        if spoke_at is not None and spoke_at > ledger.first_at + AT_ONCE:
+            StreamLedger.objects.filter(id=ledger.id, branch=Branch.HELD).update(branch=Branch.CLONED)
+        elif moment - ledger.first_at > _patience(ledger):
+            branch_settle(viewer=None, ledger=ledger, decision=Branch.BELIEVED)
+
+
+def branches_work_off() -> int:
+    """Take or discard the messages of decided branches; return how many. One job at a time does it."""
+    done = 0
+    with session_lock("roost.ingest.branches") as is_ours:
+        if not is_ours:
+            return 0
+        waiting = QuarantinedMessage.objects.filter(state=QuarantinedMessage.State.HELD, reason=FORKED)
+        stations = waiting.values_list("station_id", flat=True).distinct()
+        decided = StreamLedger.objects.filter(
+            station__in=list(stations), branch__in=(Branch.BELIEVED, Branch.DISCARDED)
+        )
+        for ledger in decided.order_by("id"):
+            while batch := _work_off(ledger):
+                done += batch
+    return done
+
+
+def branch_messages(ledger: StreamLedger) -> QuerySet[QuarantinedMessage]:
+    """The held messages of a branch, oldest first."""
+    stream, _dash, run = ledger.stream.rpartition(RUN_SEPARATOR)
+    return QuarantinedMessage.objects.filter(
+        station=ledger.station_id,
+        reason=FORKED,
+        state=QuarantinedMessage.State.HELD,
+        stream__startswith=stream,
+        properties__application_headers__run=run,
+    ).order_by("id")
+
+
+@transaction.atomic
+def _work_off(ledger: StreamLedger) -> int:
+    messages = list(branch_messages(ledger).select_for_update()[:_BATCH])
+    if ledger.branch == Branch.BELIEVED:
+        if messages:
+            messages_retake(messages, decided_by="Roost")
+        return len(messages)
+    return _discard(messages)
+
+
+def _discard(messages: Iterable[QuarantinedMessage]) -> int:
+    return QuarantinedMessage.objects.filter(id__in=[message.id for message in messages]).update(
+        state=QuarantinedMessage.State.DISCARDED, decided_by="Roost", decided_at=clock.now(), note="With its branch."
+    )
+
+
+def _patience(ledger: StreamLedger) -> timedelta:
+    """A station that speaks hourly needs longer than one that speaks every minute."""
+    contact = getattr(ledger.station, "contact", None)
+    rhythm = (contact.announced_interval_s or contact.learned_interval_s or 0.0) if contact else 0.0
+    return max(PATIENCE, timedelta(seconds=2.0 * rhythm))
+
+
+def _trunk_of(ledger: StreamLedger) -> StreamLedger | None:
+    stream, _dash, run = ledger.stream.rpartition(RUN_SEPARATOR)
+    for trunk in StreamLedger.objects.filter(station=ledger.station_id, branch=Branch.TRUNK, stream__startswith=stream):
+        if branch_name(trunk.stream, run) == ledger.stream:
+            return trunk
+    return None
+
+
+def _branches_of(trunk: StreamLedger) -> QuerySet[StreamLedger]:
+    return StreamLedger.objects.filter(
+        station=trunk.station_id, stream__startswith=branch_name(trunk.stream, ""), branch__gt=""
+    )

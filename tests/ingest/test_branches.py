@@ -1,0 +1,102 @@
+"""Held branches: two machines are told of and wait for a person, an outbox gone back in time is taken by itself."""
+
+import time
+from datetime import timedelta
+
+import pytest
+
+from fleet.alerts.models import Incident
+from fleet.alerts.services import rules_sweep
+from fleet.core import clock
+from fleet.ingest.branches import BranchDecided, branch_settle, branches_judge, branches_work_off
+from fleet.ingest.models import QuarantinedMessage
+from fleet.telemetry.models import Reading, StreamLedger
+
+pytestmark = pytest.mark.django_db
+
+NOW = time.time()
+
+
+@pytest.fixture
+def send(pipeline, station, delivery):
+    def sent(run, since, *seqs, value=1.0):
+        messages = []
+        for seq in seqs:
+            body = [{"n": "temp", "v": value, "t": NOW + seq + value / 10, "u": "Cel"}]
+            message = delivery(station.serial, "readings", body, stream="a", seq=seq)
+            message.properties["application_headers"] |= {"run": run, "since": since}
+            messages.append(message)
+        return pipeline.take(messages)
+
+    return sent
+
+
+@pytest.fixture
+def forked(send):
+    send("aa", 1, *range(1, 11))
+    send("bb", 6, 6, 7, 11, value=2.0)
+
+
+def branch():
+    return StreamLedger.objects.get(stream="a~bb")
+
+
+def later(minutes):
+    return clock.now() + timedelta(minutes=minutes)
+
+
+def began(minutes):
+    """As if the branch had come to light so many minutes ago."""
+    StreamLedger.objects.filter(stream="a~bb").update(first_at=clock.now() - timedelta(minutes=minutes))
+
+
+def test_an_outbox_gone_back_in_time_is_taken_by_itself(forked):
+    began(5)
+    StreamLedger.objects.filter(stream="a").update(newest_run_at=clock.now() - timedelta(minutes=6))
+    branches_judge(moment=clock.now())
+    assert branch().branch == "held"
+    branches_judge(moment=later(130))
+    assert (branch().branch, StreamLedger.objects.get(stream="a").is_contested) == ("believed", False)
+    assert branches_work_off() == 3
+    assert Reading.objects.filter(value=2.0).count() == 3
+    assert Reading.objects.count() == 13
+    assert not QuarantinedMessage.objects.filter(state="held").exists()
+
+
+def test_a_believed_branch_goes_on_without_quarantine(forked, send):
+    branch_settle(viewer=None, ledger=branch(), decision="believed")
+    assert send("bb", 6, 8, 12, value=2.0).stored == 2
+    assert send("bb", 6, 8, value=2.0).repeats == 1
+
+
+def test_two_machines_wait_for_a_person_and_are_told_of_once(forked, send, station):
+    began(2)
+    send("aa", 1, 11)
+    branches_judge(moment=clock.now())
+    assert branch().branch == "cloned"
+    branches_judge(moment=later(600))
+    assert branch().branch == "cloned", "only a person may end this"
+    rules_sweep()
+    rules_sweep()
+    incident = Incident.objects.get(rule="cloned_card")
+    assert (incident.station, incident.closed_at) == (station, None)
+    assert "two machines" in incident.sentence
+    branch_settle(viewer=None, ledger=branch(), decision="discarded")
+    rules_sweep()
+    incident.refresh_from_db()
+    assert "discarded" in incident.closing_sentence
+    branches_work_off()
+    assert set(QuarantinedMessage.objects.values_list("state", flat=True)) == {"discarded"}
+    assert not Reading.objects.filter(value=2.0).exists()
+
+
+def test_an_undecided_branch_is_told_of_within_minutes(forked):
+    began(4)
+    rules_sweep()
+    assert "a second time" in Incident.objects.get(rule="cloned_card").sentence
+
+
+def test_a_branch_is_decided_once(forked):
+    branch_settle(viewer=None, ledger=branch(), decision="believed")
+    with pytest.raises(BranchDecided):
+        branch_settle(viewer=None, ledger=branch(), decision="discarded")
