@@ -46,6 +46,9 @@ class Batch:
         self.announced: dict[int, float] = {}
         #: Times of a station's clock that raise no suspicion, in seconds since 1970: from, to.
         self.believable = (_Y2010_S, self.received_at + AHEAD_S)
+        #: Seconds by which a station's clock is ahead of ours, by station id: as it was known, and as it is now.
+        self.clocks_before: dict[int, float | None] = {}
+        self.clocks: dict[int, float] = {}
         #: Messages without stream and number, by station id.
         self.unsequenced: dict[int, int] = {}
         self._receipts = 0

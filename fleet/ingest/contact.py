@@ -19,13 +19,14 @@ class ContactRow(NamedTuple):
     announced_s: float | None
     operator_s: float | None
     learned_s: float | None
+    clock_offset_s: float | None
 
 
 def contacts_lock(station_ids: list[int]) -> psycopg.Cursor:
     """Ask for the contact rows of these stations, locked in the order of their ids; see `contacts_read`."""
     return cursor().execute(
         "SELECT c.station_id, c.state, c.last_contact_at, c.announced_interval_s, s.operator_interval_s, "
-        "c.learned_interval_s FROM stations_stationcontact c JOIN stations_station s ON s.id = c.station_id "
+        "c.learned_interval_s, c.clock_offset_s FROM stations_stationcontact c JOIN stations_station s ON s.id = c.station_id "
         "WHERE c.station_id = ANY(%s) ORDER BY c.station_id FOR UPDATE OF c",
         [station_ids],
     )
@@ -77,13 +78,13 @@ def _said_of_themselves(batch: Batch) -> None:
         occurred_at = moment_of(health.at)
         cursor().execute(
             "UPDATE stations_stationcontact SET health = %s, health_occurred_at = %s, health_received_at = %s, "
-            "clock_offset_s = %s, backlog_messages = %s, backlog_bytes = %s WHERE station_id = %s "
+            "clock_offset_s = coalesce(%s, clock_offset_s), backlog_messages = %s, backlog_bytes = %s WHERE station_id = %s "
             "AND (health_occurred_at IS NULL OR health_occurred_at <= %s OR health_occurred_at > %s)",
             [
                 msgspec.json.encode(health).decode(),
                 occurred_at,
                 batch.moment,
-                health.at - batch.received_at,
+                batch.clocks.get(station_id),
                 health.backlog.messages if health.backlog else None,
                 health.backlog.bytes if health.backlog else None,
                 station_id,

@@ -229,6 +229,7 @@ class Pipeline:
         outcome = Outcome()
         if again_from is None:
             contacts, streams = _lock(sorted(heard), arrivals, refusals, moment)
+            batch.clocks_before = {station_id: row.clock_offset_s for station_id, row in contacts.items()}
             fresh = _numbers_take(arrivals, streams, batch, refusals, outcome)
             kept = [r for r in refusals if _is_first(r, streams)]
             outcome.repeats += len(refusals) - len(kept)

@@ -303,3 +303,17 @@ def test_a_station_cannot_report_on_anothers_command(pipeline, make_station, del
     command.refresh_from_db()
     assert command.state == "sent"
     assert command.steps.count() == 0
+
+
+def test_a_clock_that_jumps_is_an_event_and_a_late_report_is_no_jump(pipeline, station, delivery):
+    def report(seq, sent, at):
+        message = delivery(station.serial, "health", {"at": at}, stream="a", seq=seq, timestamp=int(sent))
+        pipeline.take([message])
+        return StationContact.objects.get(station=station).clock_offset_s
+
+    assert abs(report(1, NOW, NOW)) < 60
+    assert abs(report(2, NOW, NOW - 86_400)) < 60, "the report is a day old, the clock is right"
+    assert not StationEvent.objects.filter(name="clock_jump").exists()
+    assert report(3, NOW + 3_600, NOW + 3_600) > 3_500
+    event = StationEvent.objects.get(name="clock_jump")
+    assert event.data["after_s"] - event.data["before_s"] > 3_500
