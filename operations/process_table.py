@@ -75,6 +75,17 @@ DEMO_HISTORY_HOURS = 6
 DEMO_STAMP = "demo.stamp"
 
 
+def watchdog_program(instance: Instance) -> Program:
+    """What restarts a process that hangs, beside the supervisor; a container has its own health check instead."""
+    extra = {INSTANCE_VARIABLE: str(instance.paths.var), "ROOST_VAR": str(instance.paths.var)}
+    return Program(
+        name="watchdog",
+        command=(sys.executable, "-m", "operations.watchdog"),
+        environment=process_environment(instance, extra=extra),
+        directory=REPOSITORY,
+    )
+
+
 def process_programs(instance: Instance, *, demo_stations: int = 0) -> list[Program]:
     """The table filled in for one instance; with what the demo adds when it has stations."""
     words = {

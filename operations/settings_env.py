@@ -39,6 +39,7 @@ OPERATORS_CHOICE = (
     "ROOST_SMTP_PORT",
     "ROOST_STATION_AMQP_HOST",
     "ROOST_STATION_AMQP_PORT",
+    "ROOST_WATCHDOG_S",
 )
 
 #: Of the caller's own environment only what any program needs.

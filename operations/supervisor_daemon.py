@@ -179,6 +179,14 @@ class Supervisor:
                         f"see {self._paths.logs / f'{program.name}.log'}."
                     ) from fault
 
+    def restart(self, name: str) -> None:
+        """End one program of ours, by force if it must be, and start it again."""
+        try:
+            self._api.supervisor.stopProcess(f"roost:{name}", True)
+            self._api.supervisor.startProcess(f"roost:{name}", False)
+        except (OSError, xmlrpc.client.Error) as error:
+            raise OperationsError(f"{name} could not be restarted ({error}).") from error
+
     def states(self) -> dict[str, State]:
         """Every program by name; empty when supervisord is not there."""
         try:

@@ -21,7 +21,7 @@ from operations.instance import Instance, bind_from_environment
 from operations.leftovers import leftovers_end, leftovers_find
 from operations.paths import Paths
 from operations.ports import ports_settle
-from operations.process_table import DEMO_NAMES, DEMO_STAMP, process_programs
+from operations.process_table import DEMO_NAMES, DEMO_STAMP, process_programs, watchdog_program
 from operations.programs import Program
 from operations.secret_files import secrets_read
 from operations.stack import Service, wait_until
@@ -154,7 +154,8 @@ def start(
             ground = [program for service in services(instance) for program in service.programs()]
             programs = process_programs(instance, demo_stations=demo_stations)
             processes = [program for program in programs if program.name not in DEMO_NAMES]
-            configuration_write(paths=paths, programs=[*ground, *programs])
+            watchdog = watchdog_program(instance)
+            configuration_write(paths=paths, programs=[*ground, *programs, watchdog])
             watched = supervisor.launch(tied_to_us=tied_to_us)
             supervisor.start(ground)
         with display.step("Database"):
@@ -169,6 +170,7 @@ def start(
             wait_until(instance.rabbitmq.check, seconds=90, what="RabbitMQ", log=paths.logs / "rabbitmq.log")
         supervisor.start(processes)
         healthy_wait(display, instance, watched, processes)
+        supervisor.start([watchdog])
         if demo_stations:
             with display.step(f"Demo with {demo_stations} stations"):
                 demo_prepare(paths, stations=demo_stations)

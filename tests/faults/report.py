@@ -78,7 +78,7 @@ def save(verdicts: list[Verdict], versions: dict[str, str]) -> None:
 
 
 def _place(verdict: Verdict) -> int:
-    return int(re.match(r"\d*", verdict.number).group() or 999)  # type: ignore[union-attr] - it matches nothing, too
+    return int(re.match(r"\d*", verdict.number).group() or 999)
 
 
 def _cell(value: object) -> str:

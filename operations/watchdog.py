@@ -1,0 +1,88 @@
+"""Restarts a process that is there and does nothing any more, which a supervisor cannot see.
+
+Run by the supervisor as `python -m operations.watchdog`. A part says by its pulse, or by an answer, that it works:
+
+    works ──no sign for `ROOST_WATCHDOG_S`, while broker and database answer──▶ restarted ──its time begins anew──▶ works
+
+While the broker or the database is away nobody is blamed. A start has as long as a hang before it is judged.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable
+
+from operations.health import BEAT_AGE_MOST, BEAT_PULSE, PULSE_AGE_MOST, domain_load, pulse_check
+from operations.instance import Instance
+from operations.supervisor_daemon import Supervisor
+
+_log = logging.getLogger("roost.watchdog")
+
+#: Seconds without a sign of life.
+PATIENCE_S = float(os.environ.get("ROOST_WATCHDOG_S", "60"))
+LOOK_EVERY_S = 5.0
+TASKS_NODE = "tasks@roost"
+
+
+class Watchdog:
+    """Looks at each part, and remembers since when it has given no sign."""
+
+    def __init__(self, instance: Instance, *, patience: float = PATIENCE_S) -> None:
+        self._instance, self._patience = instance, patience
+        self._supervisor = Supervisor(instance.paths)
+        self._well_at: dict[str, float] = {}
+        self.checks: dict[str, Callable[[], bool]] = {
+            "ingest": lambda: pulse_check("ingest", most=PULSE_AGE_MOST) is None,
+            "relay": lambda: pulse_check("relay", most=PULSE_AGE_MOST) is None,
+            # Long jobs may be in the way of its canary; but a restart of the clock hurts nobody.
+            "beat": lambda: pulse_check(BEAT_PULSE, most=BEAT_AGE_MOST) is None,
+            "tasks": _tasks_answer,
+        }
+
+    def look(self) -> list[str]:
+        """Look at every part once; returns the names of those that were restarted."""
+        if self._instance.rabbitmq.check() is not None or self._instance.postgres.check() is not None:
+            self._well_at.clear()
+            return []
+        now, restarted = time.monotonic(), []
+        for name, state in self._supervisor.states().items():
+            works = self.checks.get(name)
+            if works is None or not state.is_running:
+                continue
+            if state.since_seconds < self._patience or works():
+                self._well_at[name] = now
+            elif now - self._well_at.setdefault(name, now) >= self._patience:
+                _log.warning("%s has given no sign for %.0f s and is restarted.", name, now - self._well_at.pop(name))
+                self._supervisor.restart(name)
+                restarted.append(name)
+        return restarted
+
+
+def _tasks_answer() -> bool:
+    """Whether the parent of the task workers answers; it does so while all its children are busy."""
+    from workers.celery_app import app  # noqa: PLC0415 - tasks exist only once Django is loaded
+
+    try:
+        return bool(app.control.ping(destination=[TASKS_NODE], timeout=4.0))
+    except Exception:  # noqa: BLE001 - a broker that does not answer is no fault of the worker
+        _log.debug("The task workers could not be asked.", exc_info=True)
+        return True
+
+
+def main() -> int:
+    """Look again and again, until the supervisor ends it."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    instance = Instance.load()
+    domain_load(instance)
+    logging.disable(logging.NOTSET)
+    watchdog = Watchdog(instance)
+    while True:
+        time.sleep(LOOK_EVERY_S)
+        watchdog.look()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
