@@ -45,6 +45,31 @@ def detection_cursor(text: str) -> DetectionCursor | None:
     return DetectionCursor(_moment(at), *numbers)
 
 
+def place_cursor(text: str) -> tuple[datetime, int]:
+    """The moment and number in a cursor."""
+    at, number = _decode(text, 2)
+    if type(number) is not int or abs(number) >= 2**63:
+        raise _bad_cursor()
+    return _moment(at), number
+
+
+def number_cursor(text: str) -> int | None:
+    """The number in a cursor, or None for no cursor."""
+    if not text:
+        return None
+    (number,) = _decode(text, 1)
+    if type(number) is not int or abs(number) >= 2**63:
+        raise _bad_cursor()
+    return number
+
+
+def cursor_address(request: Request, cursor: str) -> str:
+    """The same request's address with this cursor."""
+    query = request.query_params.copy()
+    query["cursor"] = cursor
+    return request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
+
+
 def next_address(request: Request, cursor: str, *, start: datetime, end: datetime) -> str:
     """The same request's address with this cursor; its range is written out, so that `now` does not move."""
     query = request.query_params.copy()

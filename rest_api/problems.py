@@ -15,6 +15,8 @@ from rest_framework.views import exception_handler, set_rollback
 
 from fleet.commands.errors import CommandNotAllowed, CommandNotOpen, CommandUnknown, StationRetired, TooManyWaiting
 from fleet.core.errors import DomainError, InvalidInput, NotFound
+from fleet.ingest.quarantine import NotHeld
+from fleet.ingest.replay import NothingToReplay
 from fleet.organizations.errors import NotAllowed
 from fleet.stations.errors import BrokerRefused, BrokerUnreachable, EnrolmentRefused, StationIsRetired
 
@@ -32,6 +34,8 @@ _STATUS: tuple[tuple[type[DomainError], HTTPStatus], ...] = (
     (StationRetired, HTTPStatus.CONFLICT),
     (StationIsRetired, HTTPStatus.CONFLICT),
     (TooManyWaiting, HTTPStatus.CONFLICT),
+    (NotHeld, HTTPStatus.CONFLICT),
+    (NothingToReplay, HTTPStatus.CONFLICT),
     (BrokerUnreachable, HTTPStatus.SERVICE_UNAVAILABLE),
     (BrokerRefused, HTTPStatus.SERVICE_UNAVAILABLE),
 )

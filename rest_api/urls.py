@@ -7,6 +7,14 @@ from rest_api.v1.commands import CommandCancel, CommandDetail, Commands
 from rest_api.v1.detections import Detections
 from rest_api.v1.enrolments import Enrolments
 from rest_api.v1.ledger import Ledger
+from rest_api.v1.quarantine import (
+    Quarantine,
+    QuarantineBody,
+    QuarantineDetail,
+    QuarantineDiscard,
+    QuarantineReplayOne,
+    QuarantineReplays,
+)
 from rest_api.v1.series import Readings, SeriesList
 from rest_api.v1.stations import StationDetail, Stations
 
@@ -24,6 +32,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("stations/<str:serial>/commands", Commands.as_view(), name="commands"),
     path("stations/<str:serial>/commands/<uuid:command_id>", CommandDetail.as_view(), name="command"),
     path("stations/<str:serial>/commands/<uuid:command_id>/cancel", CommandCancel.as_view(), name="command-cancel"),
+    path("quarantine", Quarantine.as_view(), name="quarantine"),
+    path("quarantine/replays", QuarantineReplays.as_view(), name="quarantine-replays"),
+    path("quarantine/<int:message_id>", QuarantineDetail.as_view(), name="quarantine-message"),
+    path("quarantine/<int:message_id>/body", QuarantineBody.as_view(), name="quarantine-body"),
+    path("quarantine/<int:message_id>/replay", QuarantineReplayOne.as_view(), name="quarantine-replay"),
+    path("quarantine/<int:message_id>/discard", QuarantineDiscard.as_view(), name="quarantine-discard"),
     path("", NothingHere.as_view(), name="nothing"),
     path("<path:rest>", NothingHere.as_view(), name="nothing-here"),
 ]

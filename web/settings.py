@@ -166,6 +166,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "StationState": "fleet.stations.selectors.SHOWN_STATES",
         "CommandState": "fleet.commands.models.Command.State",
+        "QuarantineState": "fleet.ingest.models.QuarantinedMessage.State",
     },
 }
 

@@ -12,10 +12,10 @@ from fleet.core.audit import audit_write
 from fleet.core.errors import DomainError
 from fleet.core.locks import session_lock
 from fleet.core.outbox import job_ask
-from fleet.ingest.delivery import Delivery
+from fleet.ingest.delivery import FORKED, Delivery
 from fleet.ingest.models import QuarantinedMessage, QuarantineReplay
 from fleet.ingest.pipeline import Outcome, Pipeline
-from fleet.ingest.quarantine import FORKED, State, delivery_of, quarantine_list, quarantine_release
+from fleet.ingest.quarantine import State, delivery_of, quarantine_list, quarantine_release
 from fleet.organizations.access import Viewer
 from fleet.organizations.errors import NotAllowed
 from fleet.organizations.models import Membership

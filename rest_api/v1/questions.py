@@ -108,7 +108,7 @@ def json_check(value: Any, *, most: int) -> None:
         raise serializers.ValidationError("It has a character that cannot be stored.")
 
 
-def answers(good: dict[int, Any], *problems: HTTPStatus) -> dict[Any, Any]:
+def answers(good: dict[Any, Any], *problems: HTTPStatus) -> dict[Any, Any]:
     """The answers of an operation for the OpenAPI document: the good ones, and problems."""
     return {**good, **{(status.value, CONTENT_TYPE): Problem for status in problems}}
 

@@ -34,6 +34,12 @@ ADDRESSES = {
     "commands": ("station", {"get", "post"}),
     "command": ("station", {"get"}),
     "command-cancel": ("station", {"post"}),
+    "quarantine": ("fleet", {"get"}),
+    "quarantine-replays": ("fleet", {"get", "post"}),
+    "quarantine-message": ("message", {"get"}),
+    "quarantine-body": ("message", {"get"}),
+    "quarantine-replay": ("message", {"post"}),
+    "quarantine-discard": ("message", {"post"}),
     "nothing": ("none", set()),
     "nothing-here": ("none", set()),
 }
@@ -47,7 +53,7 @@ def address(name: str, station, command: object) -> str:
         "command-cancel": {"serial": station.serial, "command_id": command},
         "nothing-here": {"rest": "some/thing"},
     }
-    plain = {"serial": station.serial} if ADDRESSES[name][0] == "station" else {}
+    plain = {"station": {"serial": station.serial}, "message": {"message_id": 1}}.get(ADDRESSES[name][0], {})
     return reverse(f"api:{name}", kwargs=arguments.get(name, plain))
 
 

@@ -1,0 +1,242 @@
+"""`/quarantine`: what could not be taken and why; try it again, or discard it."""
+
+from functools import partial
+from typing import Any
+
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from fleet.ingest.models import QuarantinedMessage
+from fleet.ingest.quarantine import NOTE_MOST, quarantine_counts, quarantine_discard, quarantine_get, quarantine_list
+from fleet.ingest.raw_view import raw_view
+from fleet.ingest.replay import quarantine_replay, quarantine_replay_ask, quarantine_replay_list
+from rest_api.authentication import viewer_of
+from rest_api.paging import cursor_address, cursor_encode, place_cursor
+from rest_api.v1.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
+
+State = QuarantinedMessage.State
+REPLAYS_MOST = 50
+
+
+class QuarantineQuery(StrictSerializer):
+    """Filters; without `state` what is held."""
+
+    station = serializers.CharField(required=False, max_length=64, default="")
+    reason = serializers.CharField(required=False, max_length=32, default="")
+    state = serializers.ChoiceField(required=False, choices=State.choices, default=State.HELD)
+    limit = serializers.IntegerField(required=False, min_value=1, max_value=500, default=100)
+    cursor = serializers.CharField(required=False, default="", help_text="From `next` of the answer before.")
+
+    def get_fields(self) -> dict[str, Any]:
+        """`from` is a word of Python, so it cannot be declared as the others are."""
+        start = serializers.DateTimeField(required=False, help_text="Received at or after this moment.")
+        end = serializers.DateTimeField(required=False, help_text="Received before this moment.")
+        return {"from": start, "to": end, **super().get_fields()}
+
+
+class MessageOut(serializers.Serializer[Any]):
+    """One message that was not taken."""
+
+    id = serializers.IntegerField()
+    station = serializers.CharField(source="station.serial", default=None, allow_null=True)
+    received_at = serializers.DateTimeField()
+    reason = serializers.CharField()
+    sentence = serializers.CharField()
+    exchange = serializers.CharField()
+    routing_key = serializers.CharField()
+    stream = serializers.CharField(allow_blank=True)
+    seq = serializers.IntegerField(allow_null=True)
+    body_bytes = serializers.IntegerField()
+    state = serializers.ChoiceField(choices=State.choices)
+    note = serializers.CharField(allow_blank=True)
+    decided_by = serializers.CharField(allow_blank=True)
+    decided_at = serializers.DateTimeField(allow_null=True)
+
+
+class ContentOut(serializers.Serializer[Any]):
+    """The beginning of a body as text, or as hexadecimal lines where it is none."""
+
+    content = serializers.CharField()
+    is_hex = serializers.BooleanField()
+    is_unpacked = serializers.BooleanField(help_text="It came compressed.")
+    is_cut = serializers.BooleanField(help_text="The body goes on; `body` has all of it.")
+
+
+class MessageDetailOut(MessageOut):
+    """One message with its headers and content."""
+
+    properties = serializers.DictField()
+    view = ContentOut()
+
+
+class ReasonOut(serializers.Serializer[Any]):
+    """How many of one reason."""
+
+    reason = serializers.CharField()
+    count = serializers.IntegerField()
+
+
+class MessagesOut(serializers.Serializer[Any]):
+    """Messages, newest first, and how many there are by reason (whatever `reason` was asked for)."""
+
+    reasons = ReasonOut(many=True)
+    results = MessageOut(many=True)
+    next = serializers.URLField(allow_null=True, help_text="Where more are; null when this was all.")
+
+
+class DiscardIn(StrictSerializer):
+    """Why it is given up."""
+
+    note = serializers.CharField(required=False, allow_blank=True, max_length=NOTE_MOST, default="")
+
+
+class ReplayIn(StrictSerializer):
+    """All held messages of a reason, of one station or of all."""
+
+    reason = serializers.CharField(max_length=32)
+    station = serializers.CharField(required=False, allow_blank=True, max_length=64, default="")
+
+
+class ReplayedOut(serializers.Serializer[Any]):
+    """What became of a message that was tried again: one of these is 1."""
+
+    stored = serializers.IntegerField()
+    repeats = serializers.IntegerField()
+    quarantined = serializers.IntegerField(help_text="It still cannot be taken, and is in quarantine anew.")
+
+
+class ReplayOut(serializers.Serializer[Any]):
+    """A replay of many, and how far it is."""
+
+    id = serializers.IntegerField()
+    reason = serializers.CharField()
+    station = serializers.CharField(source="station.serial", default=None, allow_null=True)
+    asked_by = serializers.CharField(source="asked_by_name")
+    asked_at = serializers.DateTimeField()
+    total = serializers.IntegerField()
+    done = serializers.IntegerField()
+    stored = serializers.IntegerField()
+    quarantined = serializers.IntegerField()
+    finished_at = serializers.DateTimeField(allow_null=True)
+
+
+class ReplaysOut(serializers.Serializer[Any]):
+    """The newest replays of many."""
+
+    results = ReplayOut(many=True)
+
+
+class Quarantine(APIView):
+    """The messages in quarantine."""
+
+    @extend_schema(
+        operation_id="quarantine_list",
+        parameters=[QuarantineQuery],
+        responses=answers({200: MessagesOut}, *READ_PROBLEMS),
+    )
+    def get(self, request: Request) -> Response:
+        """Newest first; follow `next` for more."""
+        query = query_read(request, QuarantineQuery)
+        viewer, limit = viewer_of(request), query["limit"]
+        listed = partial(
+            quarantine_list,
+            viewer=viewer,
+            station=query["station"],
+            state=query["state"],
+            since=query.get("from"),
+            until=query.get("to"),
+        )
+        after = place_cursor(query["cursor"]) if query["cursor"] else None
+        found = listed(reason=query["reason"], after=after)
+        rows = list(found[: limit + 1])
+        following = None
+        if len(rows) > limit:
+            last = rows[limit - 1]
+            following = cursor_address(request, cursor_encode(last.received_at, last.pk))
+        answer = {"reasons": quarantine_counts(messages=listed()), "results": rows[:limit], "next": following}
+        return Response(MessagesOut(answer).data)
+
+
+class QuarantineDetail(APIView):
+    """One message in quarantine."""
+
+    @extend_schema(operation_id="quarantine_retrieve", responses=answers({200: MessageDetailOut}, *READ_PROBLEMS))
+    def get(self, request: Request, message_id: int) -> Response:
+        """With its headers, and the beginning of its content made readable."""
+        message = quarantine_get(viewer=viewer_of(request), message_id=message_id)
+        view = ContentOut(raw_view(bytes(message.body))).data
+        return Response({**MessageOut(message).data, "properties": message.properties, "view": view})
+
+
+class QuarantineBody(APIView):
+    """The content of a message."""
+
+    @extend_schema(
+        operation_id="quarantine_body",
+        responses=answers({(200, "application/octet-stream"): OpenApiTypes.BINARY}, *READ_PROBLEMS),
+    )
+    def get(self, request: Request, message_id: int) -> HttpResponse:
+        """Byte by byte as it came."""
+        message = quarantine_get(viewer=viewer_of(request), message_id=message_id)
+        disposition = f'attachment; filename="message-{message.pk}.bin"'
+        headers = {"Content-Disposition": disposition, "X-Content-Type-Options": "nosniff"}
+        return HttpResponse(bytes(message.body), content_type="application/octet-stream", headers=headers)
+
+
+class QuarantineReplayOne(APIView):
+    """Trying one message again."""
+
+    @extend_schema(
+        operation_id="quarantine_replay",
+        request=None,
+        responses=answers({200: ReplayedOut}, *WRITE_PROBLEMS),
+    )
+    def post(self, request: Request, message_id: int) -> Response:
+        """Take it now, if it can be taken now."""
+        viewer = viewer_of(request)
+        message = quarantine_get(viewer=viewer, message_id=message_id)
+        return Response(ReplayedOut(quarantine_replay(viewer=viewer, message=message)).data)
+
+
+class QuarantineDiscard(APIView):
+    """Giving one message up."""
+
+    @extend_schema(
+        operation_id="quarantine_discard", request=DiscardIn, responses=answers({200: MessageOut}, *WRITE_PROBLEMS)
+    )
+    def post(self, request: Request, message_id: int) -> Response:
+        """It stays readable, marked as discarded."""
+        viewer = viewer_of(request)
+        message = quarantine_get(viewer=viewer, message_id=message_id)
+        asked = DiscardIn(data=request.data)
+        asked.is_valid(raise_exception=True)
+        quarantine_discard(viewer=viewer, message=message, note=asked.validated_data["note"])
+        return Response(MessageOut(quarantine_get(viewer=viewer, message_id=message_id)).data)
+
+
+class QuarantineReplays(APIView):
+    """Replays of many messages."""
+
+    @extend_schema(operation_id="quarantine_replays_list", responses=answers({200: ReplaysOut}, *READ_PROBLEMS))
+    def get(self, request: Request) -> Response:
+        """The newest 50, each with how far it is."""
+        found = quarantine_replay_list(viewer=viewer_of(request))[:REPLAYS_MOST]
+        return Response(ReplaysOut({"results": found}).data)
+
+    @extend_schema(
+        operation_id="quarantine_replays_create",
+        request=ReplayIn,
+        responses=answers({202: ReplayOut}, *WRITE_PROBLEMS),
+    )
+    def post(self, request: Request) -> Response:
+        """Ask for one; a job works it off."""
+        asked = ReplayIn(data=request.data)
+        asked.is_valid(raise_exception=True)
+        told = asked.validated_data
+        replay = quarantine_replay_ask(viewer=viewer_of(request), reason=told["reason"], station=told["station"])
+        return Response(ReplayOut(replay).data, status=status.HTTP_202_ACCEPTED)
