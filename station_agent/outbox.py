@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from message_queue import codec
 from message_queue.contracts import contracts
-from message_queue.contracts.base import MAX_WIRE_BYTES
+from message_queue.contracts.base import MAX_WIRE_BYTES, Lane
 from station_agent.database import Database
 from station_agent.errors import MessageTooLarge
 
@@ -69,6 +69,8 @@ READING = Rank(5, 1)
 #: Added to `sending` for what lay on the station's own disk before: the present goes first.
 BACK_FILL = 10
 
+#: Seconds on the station after which a message is late.
+LATE_AFTER = 600.0
 #: Seconds after which a message that no queue took is offered again.
 RETURNED_WAIT = 60.0
 
@@ -82,6 +84,8 @@ class Outgoing(NamedTuple):
     encoding: str | None
     message_id: str
     headers: dict[str, Any]
+    #: It lay here for a while: the server takes what is fresh first.
+    is_late: bool = False
 
 
 class Backlog(NamedTuple):
@@ -173,7 +177,7 @@ class Outbox:
         marks = ",".join("?" * len(excluded))
         with self.database.reading() as sql:
             rows = sql.execute(
-                f"SELECT seq, kind, body, encoding, run, since FROM outbox WHERE seq NOT IN ({marks}) "  # noqa: S608 - marks only
+                f"SELECT seq, kind, body, encoding, run, since, created_at, sending FROM outbox WHERE seq NOT IN ({marks}) "  # noqa: S608 - marks only
                 "ORDER BY sending, seq LIMIT ?",
                 (*excluded, room),
             ).fetchall()
@@ -199,8 +203,10 @@ class Outbox:
                     run=run,
                     since=since,
                 ),
+                is_late=known[kind].lane is not Lane.URGENT
+                and (sending >= BACK_FILL or abs(time.time() - created_at) > LATE_AFTER),
             )
-            for seq, kind, body, encoding, run, since in rows
+            for seq, kind, body, encoding, run, since, created_at, sending in rows
         ]
 
     def confirmed(self, keys: Sequence[int]) -> None:

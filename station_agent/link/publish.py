@@ -17,9 +17,11 @@ from pika.exceptions import AMQPError
 from pika.spec import Basic
 
 from message_queue.contracts import contracts
+from message_queue.routing import message_key
 from station_agent import __version__
 from station_agent.config import AmqpSettings, LinkSettings
 from station_agent.link.endpoint import Endpoint, parameters_make
+from station_agent.link.manner import Manner
 from station_agent.outbox import Outgoing
 from station_agent.station import LinkView
 
@@ -27,6 +29,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds for which confirms are collected before the feed is told: one commit for many rows.
 GATHER_SECONDS = 0.05
+#: Seconds that a visit waits for more, as commands come on the same connection.
+LINGER_SECONDS = 3.0
 _APP_ID = f"station-agent {__version__}"
 
 
@@ -51,7 +55,7 @@ class NoConfirmError(Exception):
 
 
 class PublishLink:
-    """One connection that empties a feed. `opened` is told of each new channel."""
+    """One connection that empties a feed. `opened` is told of each new channel; a visit lasts while `is_busy`."""
 
     def __init__(
         self,
@@ -64,15 +68,29 @@ class PublishLink:
         name: str,
         gather: float = GATHER_SECONDS,
         opened: Callable[[Channel], None] | None = None,
+        manner: Manner | None = None,
+        is_busy: Callable[[], bool] = lambda: False,
     ) -> None:
         self._opened = opened
+        self._manner = manner or Manner()
+        self._is_busy = is_busy
+        self._is_drained = False
+        self._moved_at = 0.0
         self._gather = gather
         self._amqp = amqp
         self._settings = settings
         self._feed = feed
         self._view = view
         parameters = parameters_make(amqp, heartbeat=heartbeat, blocked=settings.confirm_deadline, name=name)
-        self.endpoint = Endpoint(parameters, settings, view, opened=self._on_open, lost=self._on_lost)
+        self.endpoint = Endpoint(
+            parameters,
+            settings,
+            view,
+            opened=self._on_open,
+            lost=self._on_lost,
+            manner=self._manner,
+            wanted=lambda: self._manner.stays or self._manner.is_due,
+        )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._channel: Channel | None = None
         self._tag = 0
@@ -117,7 +135,18 @@ class PublishLink:
             if self._waiting and time.monotonic() - self._progress_at > self._settings.confirm_deadline:
                 self.endpoint.drop(NoConfirmError(f"no confirm came for {self._settings.confirm_deadline:.0f} s"))
             else:
-                self.pump()
+                self._visit_look()
+
+    def _visit_look(self) -> None:
+        """Publish what waits; a visit that has nothing left to do is over."""
+        calls = self._manner.calls()
+        self.pump()
+        if self._waiting or not self._is_drained or self._is_busy():
+            self._moved_at = time.monotonic()
+        elif not self._manner.stays and self._channel is not None:
+            if time.monotonic() - self._moved_at >= LINGER_SECONDS:
+                self._manner.answered(calls)
+                self.endpoint.leave()
 
     def _on_open(self, channel: Channel) -> None:
         channel.add_on_return_callback(self._on_return)
@@ -128,7 +157,7 @@ class PublishLink:
     def _start(self, channel: Channel) -> None:
         self._channel = channel
         self._tag = 0
-        self._progress_at = time.monotonic()
+        self._progress_at = self._moved_at = time.monotonic()
         self.pump()
 
     def _on_lost(self) -> None:
@@ -152,6 +181,7 @@ class PublishLink:
         except Exception as error:  # noqa: BLE001 - whatever ails the feed, the connection stays and tries again
             self._trouble(f"The outbox cannot be read: {error}.")
             return
+        self._is_drained = not messages
         for index, message in enumerate(messages):
             if not self._waiting:
                 self._progress_at = time.monotonic()
@@ -168,7 +198,7 @@ class PublishLink:
         self._names[self._tag] = message.message_id
         channel.basic_publish(
             self._amqp.exchange,
-            message.kind,
+            message_key(message.kind, is_late=message.is_late),
             message.body,
             pika.BasicProperties(
                 content_type=contracts()[message.kind].content_type,
