@@ -243,6 +243,7 @@ class Pipeline:
         with database.pipeline():
             newest_write(batch)
             hours_write(batch)
+            self._noted.write(batch.dirty)
             files_write(batch)
             streams_write(streams.states(), moment)
             unsequenced_write(batch.unsequenced, moment)

@@ -113,15 +113,13 @@ def rollups_rebuild(*, seconds: float = 60.0, settled_s: float = SETTLED_S) -> i
 def _moment_settled(settled_s: float) -> datetime | None:
     """Notes up to this moment are settled; None when some transaction goes on for too long."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT clock_timestamp() - make_interval(secs => %s), pg_snapshot_xmax(pg_current_snapshot())::text",
-            [settled_s],
-        )
-        moment, newest = cursor.fetchone() or (None, "0")
+        # An id of our own is younger than that of everybody who writes now; a snapshot would not know all of them.
+        cursor.execute("SELECT clock_timestamp() - make_interval(secs => %s), pg_current_xact_id()::text", [settled_s])
+        moment, ours = cursor.fetchone() or (None, "0")
         until = time.monotonic() + _WAIT_S
         while time.monotonic() < until:
-            # Those that wrote at that moment are all over when even the oldest of now is younger.
-            cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot()) >= %s::xid8", [newest])
+            # They are all over when even the oldest that writes is younger.
+            cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot()) >= %s::xid8", [ours])
             row = cursor.fetchone()
             if row and row[0]:
                 return moment

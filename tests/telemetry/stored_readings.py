@@ -1,0 +1,35 @@
+"""Readings that tests store as ingest would: rows and the notes of their hours."""
+
+from datetime import UTC, datetime
+
+from django.db import connection, transaction
+from people import station_of
+
+from fleet.ingest.noted import HOUR, NotedHours
+from fleet.ingest.tables import pg_time
+from fleet.telemetry.models import Reading, Series
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+def series_make(institute, name="temp") -> Series:
+    return Series.objects.create(station=station_of(institute), name=name, unit="Cel", created_at=NOON)
+
+
+def readings_store(series, rows, noted=None) -> None:
+    """Rows of (moment, value) or (moment, value, flags), and their notes, in one transaction."""
+    book = noted or NotedHours()
+    with transaction.atomic():
+        Reading.objects.bulk_create(
+            Reading(series=series, occurred_at=row[0], received_at=NOON, value=row[1], flags=sum(row[2:]))
+            for row in rows
+        )
+        book.write({(series.pk, pg_time(row[0].timestamp()) // HOUR) for row in rows})
+    book.keep()
+
+
+def rows_fill(table: str, select: str) -> None:
+    """Many rows from a query, then what the planner should know of them."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"INSERT INTO {table} {select}")
+        cursor.execute(f"ANALYZE {table}")
