@@ -199,6 +199,7 @@ class ReplayFeed:
                 oldest=min([seq, *unconfirmed]),
                 next_seq=following,
             ),
+            is_late=True,
         )
 
 

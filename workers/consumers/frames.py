@@ -55,6 +55,8 @@ class BurstTransport(TCPTransport):
         """Read what the kernel has, waiting for the socket's timeout. Raises `TimeoutError`, and OSError at the end."""
         try:
             more = self.sock.recv(_READ)
+        except BlockingIOError as error:
+            raise TimeoutError from error
         except TimeoutError:
             raise
         except OSError:

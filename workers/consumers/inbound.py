@@ -193,8 +193,12 @@ class InboundConsumer(threading.Thread):
         """Read until a batch is full, or `BATCH_WAIT_S` after its first message, or for a second without any."""
         load, sock = self._load, connection.transport.sock
         deadline = time.monotonic() + BATCH_WAIT_S if load.messages else 0.0
-        sock.settimeout(BATCH_WAIT_S if load.messages else TELL_EVERY_S if self._untold else 1.0)
+        is_full = load.messages >= BATCH_MOST or load.size >= BATCH_BYTES
+        sock.settimeout(0.0 if is_full else BATCH_WAIT_S if load.messages else TELL_EVERY_S if self._untold else 1.0)
         try:
+            if is_full:
+                # A backlog waits, but something urgent may have come meanwhile.
+                connection.drain_burst()
             while load.messages < BATCH_MOST and load.size < BATCH_BYTES:
                 connection.drain_burst()
                 if deadline:
