@@ -192,6 +192,8 @@ ROOST_MOTUS_PASSWORD = setting("ROOST_MOTUS_PASSWORD", "")
 ROOST_SYNC_INTERVAL_S = float(setting("ROOST_SYNC_INTERVAL_S", "3600"))
 #: Seconds for which an alert waits for others that belong into the same message.
 ROOST_ALERT_GROUP_WAIT_S = float(setting("ROOST_ALERT_GROUP_WAIT_S", "10"))
+#: Messages of one station that may go to quarantine in an hour before somebody is told.
+ROOST_QUARANTINE_GROWTH = int(setting("ROOST_QUARANTINE_GROWTH", "20"))
 ROOST_ENROLMENT_TOKEN_LIFE = timedelta(hours=float(setting("ROOST_ENROLMENT_TOKEN_HOURS", "72")))
 #: Silence in intervals: late after so many, silent after so many.
 ROOST_LATE_FACTOR = float(setting("ROOST_LATE_FACTOR", "1.5"))
