@@ -7,8 +7,11 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
+from message_queue.contracts.base import Lane
+from message_queue.routing import station_exchange
 from operations.bench.traffic import connect, depth_await, messages_make, queue_fill
 from operations.instance import Instance
 from operations.paths import REPOSITORY
@@ -17,7 +20,8 @@ from operations.services.postgres import DATABASE
 from operations.settings_env import process_environment
 
 SERIAL = "SG-BENCH"
-EXCHANGE = f"in.{SERIAL}"
+#: Stations of the run with several workers, which must not all wait for one row.
+SERIALS = (SERIAL, *(f"SG-BENCH{number:03d}" for number in range(1, 64)))
 
 #: Messages per measurement, by readings per message; rounds are interleaved and their median is reported.
 SIZES = {1: 60_000, 50: 10_000}
@@ -27,7 +31,7 @@ ROUNDS = 3
 
 def ingest_bench(instance: Instance, *, rounds: int = ROUNDS, scale: float = 1.0) -> list[dict[str, Any]]:
     """One run per message size."""
-    station_make(instance)
+    stations_make(instance)
     runs = []
     for readings, size in SIZES.items():
         count = max(int(size * scale), 5_000)
@@ -43,6 +47,7 @@ def ingest_bench(instance: Instance, *, rounds: int = ROUNDS, scale: float = 1.0
                 "orm_messages_per_s": round(orm),
                 "bare_ratio": round(statistics.median(roost / bare for bare, roost in pairs), 3),
                 "orm_ratio": round(rate / orm, 1),
+                **_side_by_side(instance, readings, count, rounds),
                 "rounds": [{"bare": round(bare), "roost": round(roost)} for bare, roost in pairs],
                 "messages": count,
             }
@@ -50,8 +55,18 @@ def ingest_bench(instance: Instance, *, rounds: int = ROUNDS, scale: float = 1.0
     return runs
 
 
-def station_make(instance: Instance) -> None:
-    """A station and its exchange; the bench needs no credentials of its own."""
+def _side_by_side(instance: Instance, readings: int, count: int, rounds: int) -> dict[str, Any]:
+    """One worker against two, on messages of many stations in turn."""
+    pairs = [[_roost(instance, readings, count, SERIALS, workers) for workers in (1, 2)] for _ in range(rounds)]
+    return {
+        "two_workers_messages_per_s": round(statistics.median(two for _, two in pairs)),
+        "two_workers_ratio": round(statistics.median(two / one for one, two in pairs), 2),
+        "two_workers_rounds": [{"one": round(one), "two": round(two)} for one, two in pairs],
+    }
+
+
+def stations_make(instance: Instance) -> None:
+    """Stations and their exchanges; the bench needs no credentials of its own."""
     with instance.postgres.connect(DATABASE) as connection:
         connection.execute("SET ROLE roost")
         connection.execute(
@@ -60,14 +75,15 @@ def station_make(instance: Instance) -> None:
         )
         connection.execute(
             "INSERT INTO stations_station (organization_id, serial, name, notes, generation, is_in_maintenance, "
-            "registered_at) SELECT id, %s, '', '', 0, false, now() FROM organizations_organization "
+            "registered_at) SELECT id, unnest(%s::text[]), '', '', 0, false, now() FROM organizations_organization "
             "WHERE slug = 'bench' ON CONFLICT DO NOTHING",
-            (SERIAL,),
+            (list(SERIALS),),
         )
     broker = connect(instance)
     channel = broker.channel()
-    channel.exchange_declare(EXCHANGE, "fanout", durable=True, auto_delete=False)
-    channel.exchange_bind("inbound", EXCHANGE, "")
+    for serial in SERIALS:
+        channel.exchange_declare(station_exchange(serial), "fanout", durable=True, auto_delete=False)
+        channel.exchange_bind("inbound", station_exchange(serial), "")
     broker.close()
 
 
@@ -84,11 +100,12 @@ def _orm(instance: Instance, readings: int, count: int) -> float:
 _sequence = {"next": 1}
 
 
-def _fill(instance: Instance, readings: int, count: int, name: str) -> str:
+def _fill(instance: Instance, readings: int, count: int, name: str, serials: Sequence[str] = (SERIAL,)) -> str:
     first = _sequence["next"]
     _sequence["next"] += count
     stream = f"bench-{name}-{readings}-{time.time_ns()}"
-    queue_fill(instance, EXCHANGE, stream, list(messages_make(count, readings, first)))
+    exchanges = [station_exchange(serial) for serial in serials]
+    queue_fill(instance, exchanges, stream, list(messages_make(count, readings, first)))
     return stream
 
 
@@ -105,37 +122,53 @@ def _baseline(instance: Instance, name: str, count: int) -> float:
     return float(json.loads(done.stdout)["messages_per_s"])
 
 
-def _roost(instance: Instance, readings: int, count: int) -> float:
-    """Messages per second that the real worker commits, from its first committed batch to its last."""
-    stream = _fill(instance, readings, count, "roost")
+def _roost(
+    instance: Instance, readings: int, count: int, serials: Sequence[str] = (SERIAL,), workers: int = 1
+) -> float:
+    """Messages per second that the real workers commit, from their first committed batch to the last."""
+    stream = _fill(instance, readings, count, "roost", serials)
     with (instance.paths.logs / "bench-ingest.log").open("ab") as log:
-        worker = subprocess.Popen(
-            [sys.executable, *WORKER, "-P", "solo", "-n", "ingest-bench@roost", "-Q", "ingest.control"],
-            cwd=REPOSITORY,
-            env=process_environment(instance, extra={"ROOST_INGEST": "1", "ROOST_LOG_LEVEL": "WARNING"}),
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
+        started = [
+            subprocess.Popen(
+                [sys.executable, *WORKER, "-P", "solo", "-n", f"ingest-bench{number}@roost", "-Q", "ingest.control"],
+                cwd=REPOSITORY,
+                env=process_environment(instance, extra={"ROOST_INGEST": "1", "ROOST_LOG_LEVEL": "WARNING"}),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+            for number in range(workers)
+        ]
     try:
-        return _committed_rate(instance, stream, count)
+        return _committed_rate(instance, stream, count, workers)
     finally:
-        worker.terminate()
-        worker.wait(timeout=20)
+        for worker in started:
+            worker.terminate()
+        for worker in started:
+            worker.wait(timeout=20)
 
 
-def _committed_rate(instance: Instance, stream: str, count: int) -> float:
-    query = "SELECT messages FROM telemetry_streamledger WHERE stream = %s"
-    began, first, deadline = 0.0, 0, time.monotonic() + 300.0
+def _committed_rate(instance: Instance, stream: str, count: int, workers: int) -> float:
+    query = "SELECT coalesce(sum(messages), 0) FROM telemetry_streamledger WHERE stream = %s"
+    began, first, done, deadline = 0.0, 0, 0, time.monotonic() + 300.0
     with instance.postgres.connect(DATABASE) as connection:
         connection.autocommit = True
         while time.monotonic() < deadline:
             row = connection.execute(query, (stream,)).fetchone()
             done = int(str(row[0])) if row else 0
-            if done and not began:
+            # The clock runs from when all of them are at work.
+            if done and not began and (workers == 1 or _readers(instance) >= workers):
                 began, first = time.monotonic(), done
             if done >= count:
                 rate = (done - first) / (time.monotonic() - began)
                 depth_await(instance, 0)
                 return rate
             time.sleep(0.005)
-    raise RuntimeError(f"The worker took {done} of {count} messages in five minutes; see its log.")
+    raise RuntimeError(f"The workers took {done} of {count} messages in five minutes; see their log.")
+
+
+def _readers(instance: Instance) -> int:
+    """How many ingest workers read the telemetry queue."""
+    broker = connect(instance)
+    declared: Any = broker.channel().queue_declare(Lane.TELEMETRY.value, passive=True)
+    broker.close()
+    return int(declared.consumer_count)

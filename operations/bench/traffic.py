@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import amqp
@@ -50,8 +50,8 @@ def connect(instance: Instance, *, user: str = "provisioner", vhost: str = "flee
     return connection
 
 
-def queue_fill(instance: Instance, exchange: str, stream: str, messages: list[BenchMessage]) -> None:
-    """Publish all messages persistently and return when they lie in the durable queue."""
+def queue_fill(instance: Instance, exchanges: Sequence[str], stream: str, messages: list[BenchMessage]) -> None:
+    """Publish all messages persistently, in turn to each exchange, and return when they lie in the durable queue."""
     connection = connect(instance)
     channel = connection.channel()
     confirmed = 0
@@ -76,6 +76,7 @@ def queue_fill(instance: Instance, exchange: str, stream: str, messages: list[Be
                 version=1, stream=stream, seq=message.seq, oldest=message.seq, next_seq=last
             ),
         }
+        exchange = exchanges[published % len(exchanges)]
         channel.basic_publish(amqp.Message(message.body, **properties), exchange=exchange, routing_key="readings")
     while confirmed < len(messages):
         connection.drain_events()
