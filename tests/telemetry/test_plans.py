@@ -1,0 +1,152 @@
+"""What pages and the API ask is planned with an index, and with the partitions of the time asked for only."""
+
+import json
+import re
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from people import station_of
+from stored_readings import NOON, rows_fill
+
+from fleet.telemetry import coverage, selectors
+from fleet.telemetry.models import Series
+
+DAY = timedelta(days=1)
+#: Tables of which none may be read whole.
+BIG = re.compile("telemetry_(reading|detection|position|stationevent)")
+
+
+@pytest.fixture(scope="module")
+def filled(django_db_setup, django_db_blocker):
+    """200,000 readings and 40,000 of each other kind over twelve years, of 40 series and 8 stations."""
+    from fleet.organizations.models import Organization
+
+    with django_db_blocker.unblock():
+        institute = Organization.objects.create(name="Filled", slug="filled", created_at=NOON)
+        stations = [station_of(institute) for _ in range(8)]
+        made = [Series.objects.create(station=s, name=f"s{n}", created_at=NOON) for s in stations for n in range(5)]
+        Series.objects.update(last_at=NOON, last_received_at=NOON, last_value=1)
+        fill(made[0].pk, stations[0].pk)
+        yield made[0]
+        with connection.cursor() as cursor:
+            # Readings and detections refer to nothing that the database knows of.
+            tables = ["reading", "detection", "position", "stationevent", "detectioncount", "readinghour", "readingday"]
+            names = ", ".join(f"telemetry_{table}" for table in tables)
+            cursor.execute(f"TRUNCATE organizations_organization, {names} CASCADE")
+
+
+def fill(series: int, station: int) -> None:
+    start = "timestamptz '2014-11-20 12:00:00+00'"
+    each = f"{start} + (n / 40) * interval '1263 minutes'"
+    rows_fill(
+        "telemetry_reading (series_id, occurred_at, received_at, value, flags)",
+        f"SELECT {series} + n % 40, {each}, now(), n, 0 FROM generate_series(1, 200000) n",
+    )
+    for table, width in (("hour", "1 hour"), ("day", "1 day")):
+        rows_fill(
+            f"telemetry_reading{table} (series_id, start, count, sum, minimum, maximum, flags, suspicious)",
+            f"SELECT series_id, date_bin('{width}', occurred_at, '2000-01-01Z'), count(*), 1, 1, 1, 0, 0 "
+            "FROM telemetry_reading GROUP BY 1, 2",
+        )
+    each = f"{start} + (n / 8) * interval '1263 minutes'"
+    who = f"SELECT {station} + n % 8, {each}"
+    many = "FROM generate_series(1, 40000) n"
+    rows_fill(
+        "telemetry_detection (station_id, occurred_at, port, kind, line, received_at, is_used, flags)",
+        f"{who}, n % 3, 1, n, now(), true, 0 {many}",
+    )
+    rows_fill(
+        "telemetry_detection (station_id, occurred_at, port, kind, line, received_at, is_used, flags)",
+        f"SELECT {station} + n % 8, timestamptz '2026-11-01 00:00:00+00' + n * interval '1 minute', "
+        "1, 2, n, now(), true, 0 FROM generate_series(1, 25000) n",
+    )
+    rows_fill(
+        "telemetry_position (station_id, occurred_at, line, source, received_at, latitude, longitude, flags)",
+        f"{who}, n, '', now(), 1, 1, 0 {many}",
+    )
+    rows_fill(
+        "telemetry_stationevent (station_id, occurred_at, name, line, source, received_at, data, flags)",
+        f"{who}, 'x', n, '', now(), '{{}}', 0 {many}",
+    )
+    rows_fill("telemetry_detectioncount (station_id, hour, port, kind, count)", f"{who}, 1, n % 2 + 1, 1 {many}")
+
+
+def asked(act: Callable[[], object]) -> list[dict]:
+    """The nodes of the plans of everything that was asked."""
+    plans = []
+
+    def explain(execute, sql, params, many, context):
+        if sql.lstrip().upper().startswith(("SELECT", "WITH")):
+            # Run for real, as pruning in a loop is seen only then.
+            execute(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {sql}", params, many, context)
+            found = context["cursor"].fetchone()[0]
+            plans.append(found if isinstance(found, list) else json.loads(found))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(explain):
+        assert act()
+    return [node for plan in plans for node in nodes(plan[0]["Plan"])]
+
+
+def nodes(plan: dict) -> list[dict]:
+    return [plan, *(node for child in plan.get("Plans", []) for node in nodes(child))]
+
+
+def tables_read(found: list[dict]) -> set[str]:
+    """Tables, and the names of partitions, that were really read."""
+    return {n["Relation Name"] for n in found if "Relation Name" in n and n["Actual Loops"] > 0}
+
+
+WEEK = {"start": NOON - 7 * DAY, "end": NOON}
+YEARS = {"start": NOON - 900 * DAY, "end": NOON}
+QUESTIONS = {
+    "rows of a week": lambda s: selectors.readings(series=s, **WEEK),
+    "ten minutes of a week": lambda s: selectors.readings(series=s, **WEEK, every=timedelta(minutes=10)),
+    "hours of a week": lambda s: selectors.readings(series=s, **WEEK, every=timedelta(hours=1)),
+    "detections": lambda s: selectors.detection_list(station=s.station, **WEEK),
+    "detections, next page": lambda s: selectors.detection_list(
+        station=s.station, **WEEK, after=selectors.DetectionCursor(NOON - 6 * DAY, 1, 1, 1)
+    ),
+    "detections, newest first": lambda s: selectors.detection_list(station=s.station, **WEEK, newest_first=True),
+    "hours with data": lambda s: coverage.hours_with_data(station=s.station, **WEEK),
+    "days of years": lambda s: selectors.readings(series=s, **YEARS, every=DAY),
+    "detections per hour": lambda s: selectors.detections_per_hour(station=s.station, **WEEK),
+    "detections in all": lambda s: selectors.detection_total(station=s.station),
+    "newest hour of detections": lambda s: coverage.detection_newest_hour(station=s.station),
+    "newest position": lambda s: selectors.latest_position(station=s.station),
+    "events": lambda s: selectors.event_list(station=s.station),
+    "events before": lambda s: selectors.event_list(station=s.station, before=NOON - 99 * DAY),
+}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_a_question_reads_by_index_and_only_the_partitions_of_its_time(filled, name):
+    found = asked(lambda: QUESTIONS[name](filled))
+    whole = [n for n in found if n["Node Type"] == "Seq Scan" and BIG.match(n["Relation Name"]) and n["Actual Rows"]]
+    assert whole == []
+    read = {table for table in tables_read(found) if re.search(r"_(\d|ancient|future|default)", table)}
+    if "years" not in name:
+        # A week lies in one month.
+        assert read <= {"telemetry_reading_2026_11", "telemetry_detection_2026_11"}
+
+
+@pytest.mark.django_db
+def test_years_by_day_touch_no_row_where_days_are_known(filled):
+    found = asked(lambda: selectors.readings(series=filled, **YEARS, every=DAY))
+    rows = sum(
+        n["Actual Rows"] * n["Actual Loops"]
+        for n in found
+        if n.get("Relation Name", "").startswith("telemetry_reading_")
+    )
+    # The two days at the ends, which are asked for in part.
+    assert rows <= 4
+
+
+def test_the_check_itself_sees_a_table_that_is_read_whole(filled, django_db_blocker):
+    with django_db_blocker.unblock():
+        found = asked(lambda: Series.objects.raw("SELECT 1 AS id FROM telemetry_reading WHERE value = 5")[:])
+    assert any(n["Node Type"] == "Seq Scan" and BIG.match(n["Relation Name"]) for n in found)
+    assert len(tables_read(found)) > 20
