@@ -63,10 +63,10 @@ def _decoder(kind: str) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(contracts.contracts()[kind].body)
 
 
-def encode(body: Any, *, compress: bool = True) -> tuple[bytes, str | None]:
+def encode(body: Any, *, compress: bool = True, compress_from: int = COMPRESS_FROM) -> tuple[bytes, str | None]:
     """The body as bytes and its content encoding: gzip where that is shorter, else None."""
     raw = _encoder.encode(body)
-    if compress and len(raw) >= COMPRESS_FROM:
+    if compress and len(raw) >= compress_from:
         packed = gzip.compress(raw, 6, mtime=0)
         if len(packed) < len(raw):
             return packed, "gzip"

@@ -9,33 +9,17 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
 from station_agent.errors import WrongUse
+from station_agent.profiles import PROFILES, Profile, ProfileName
 
 PREFIX = "STATION_AGENT_"
 #: Settings that each source checks by itself; kept as they stand in the file until then.
 SourceTable = dict[str, Any]
-
-ProfileName = Literal["generous", "normal", "frugal", "satellite"]
-
-
-class Profile(msgspec.Struct, frozen=True):
-    """What a link costs, as seconds: AMQP heartbeat, and the age at which a batch is sent though it is not full."""
-
-    heartbeat: int
-    batch_age: float
-
-
-PROFILES: dict[str, Profile] = {
-    "generous": Profile(heartbeat=30, batch_age=1.0),
-    "normal": Profile(heartbeat=60, batch_age=10.0),
-    "frugal": Profile(heartbeat=300, batch_age=300.0),
-    "satellite": Profile(heartbeat=600, batch_age=900.0),
-}
 
 
 class AmqpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -76,7 +60,7 @@ class CommandSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Everything that one station's agent is told."""
+    """Everything that one station's agent is told. `reporting_interval` None takes the profile's."""
 
     serial: str
     amqp: AmqpSettings
@@ -84,7 +68,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     state_dir: str = ""
     runtime_dir: str = ""
     profile: ProfileName = "normal"
-    reporting_interval: Annotated[int, Meta(ge=10, le=604_800)] = 900
+    reporting_interval: Annotated[int, Meta(ge=10, le=604_800)] | None = None
     outbox: OutboxSettings = OutboxSettings()
     link: LinkSettings = LinkSettings()
     commands: CommandSettings = CommandSettings()

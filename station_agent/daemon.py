@@ -10,20 +10,25 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
-from message_queue.contracts.hello import Hello
-from station_agent import __version__, commands, journal, outbox, sources, status, systemd
+from pika.channel import Channel
+
+from station_agent import __version__, journal, outbox, sources, status, systemd
+from station_agent.clock_watch import ClockWatch
 from station_agent.config import Config
+from station_agent.data_use import data_use_store
 from station_agent.database import Database
 from station_agent.errors import AgentError
 from station_agent.executor import Executor
-from station_agent.hardware import hardware_read
+from station_agent.greeting import hello_put
 from station_agent.journal import Journal
 from station_agent.link.consume import CommandLink
 from station_agent.link.publish import PublishLink
+from station_agent.manners import StationManner
 from station_agent.network import Network
-from station_agent.outbox import REPORT, Outbox
+from station_agent.outbox import Outbox
+from station_agent.pace import PacedFeed
 from station_agent.sources.base import Source
-from station_agent.station import Station, card_key_read
+from station_agent.station import Station
 
 log = logging.getLogger(__name__)
 
@@ -61,14 +66,7 @@ class Daemon:
         self.station, book = station_open(config)
         vitals, amqp = self.station.vitals, config.amqp
         serial = config.serial
-        self._publish = PublishLink(
-            amqp,
-            config.link,
-            self.station.outbox,
-            vitals.publishing,
-            heartbeat=config.heartbeat,
-            name=f"{serial} publish",
-        )
+        manner = StationManner(self.station)
         self._executor = Executor(self.station, book, Path(config.commands.consent_file))
         self._consume = CommandLink(
             amqp,
@@ -77,6 +75,18 @@ class Daemon:
             self._executor.deliver,
             heartbeat=config.heartbeat,
             name=f"{serial} commands",
+            manner=manner,
+        )
+        self._publish = PublishLink(
+            amqp,
+            config.link,
+            PacedFeed(self.station.outbox, self.station.pacer),
+            vitals.publishing,
+            heartbeat=config.heartbeat,
+            name=f"{serial} publish",
+            opened=self._opened,
+            manner=manner,
+            is_busy=lambda: self._consume.is_busy,
         )
         self._network = Network(self._publish.run, self._consume.run)
         self._sources = sources.sources_make(self.station)
@@ -87,6 +97,12 @@ class Daemon:
         self._watchdog_at = 0.0
         self._vacuum_at = time.monotonic() + VACUUM_SECONDS
         self._stopping = False
+        self._clock = ClockWatch(self.station)
+
+    def _opened(self, channel: Channel) -> None:
+        """A connection came to be: the present first, and commands over it where it is the only one."""
+        self.station.outbox.past_demote(time.time())
+        self._consume.guest_open(channel)
 
     def stop(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
         """End the main loop; also a signal handler."""
@@ -98,11 +114,11 @@ class Daemon:
         signal.signal(signal.SIGTERM, self.stop)
         signal.signal(signal.SIGINT, self.stop)
         self.station.outbox.on_put(self._publish.wake)
-        self._hello()
+        hello_put(self.station)
         self._executor.start()
         self._network.start()
         systemd.notify("READY=1")
-        log.info("Station agent %s for %s, profile %s.", __version__, self._config.serial, self._config.profile)
+        log.info("Station agent %s for %s, profile %s.", __version__, self._config.serial, self.station.profile)
         try:
             return self._loop()
         finally:
@@ -121,6 +137,7 @@ class Daemon:
                 log.error("The agent cannot go on and ends, to be started anew.")
                 return 1
             self._keep_alive()
+            self._clock.look()
             self._shown.write(self.station)
             pause = min([LOOP_SECONDS, *(due - time.monotonic() for due in self._due.values())])
             self.station.attention.wait(max(pause, 0.0))
@@ -154,32 +171,13 @@ class Daemon:
             except sqlite3.OperationalError as error:
                 log.warning("The outbox could not be shrunk: %s.", error)
 
-    def _hello(self) -> None:
-        station = self.station
-        station.outbox.put(
-            "hello",
-            Hello(
-                at=time.time(),
-                agent_version=__version__,
-                boot_count=station.boot_count,
-                boot_id=station.boot_id,
-                card_key=card_key_read(self._config.state_path),
-                started_at=station.started_at,
-                profile=self._config.profile,
-                next_in=float(station.reporting_interval),
-                sources=sorted(self._sources),
-                commands=sorted(commands.handlers()),
-                hardware=hardware_read(),
-            ),
-            REPORT,
-        )
-
     def _close(self) -> None:
         """Stop everything, keeping what is not sent."""
         systemd.notify("STOPPING=1")
         ended = self._network.stop(STOP_NETWORK_SECONDS)
         self._executor.stop(STOP_COMMANDS_SECONDS)
         self._shown.remove()
+        data_use_store(self.station.outbox, self.station.vitals)
         waiting = self.station.outbox.backlog().messages
         self.station.outbox.database.close()
         self._lock.close()

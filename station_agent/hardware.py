@@ -1,5 +1,6 @@
 """What this machine is, for the server's record."""
 
+import hashlib
 import platform
 from pathlib import Path
 
@@ -7,6 +8,14 @@ import psutil
 
 from message_queue.contracts.base import Scalar
 
+#: Numbers of the processor or the board, best first; the last two are a PC's.
+_SERIALS = (
+    Path("/proc/device-tree/serial-number"),
+    Path("/sys/class/dmi/id/product_uuid"),
+    Path("/sys/class/dmi/id/board_serial"),
+)
+_CPUINFO = Path("/proc/cpuinfo")
+_NETWORK = Path("/sys/class/net")
 _MODEL = Path("/proc/device-tree/model")
 
 
@@ -24,3 +33,36 @@ def hardware_read() -> dict[str, Scalar]:
         "memory_bytes": psutil.virtual_memory().total,
     }
     return {"model": model[:128], **facts} if model else facts
+
+
+def machine_read() -> str:
+    """A short hash of what does not move with the SD card: the same card in another board says another.
+
+    The processor's serial, else the board's, else the addresses of the network hardware; empty where nothing is known.
+    """
+    known = _cpu_serial() or next((text for path in _SERIALS if (text := _text(path))), "") or _addresses()
+    return hashlib.sha256(known.encode()).hexdigest()[:16] if known else ""
+
+
+def _cpu_serial() -> str:
+    for line in _text(_CPUINFO).splitlines():
+        name, _, value = line.partition(":")
+        if name.strip() == "Serial" and value.strip().strip("0"):
+            return value.strip()
+    return ""
+
+
+def _addresses() -> str:
+    """The addresses of interfaces that are hardware: bridges and tunnels come and go."""
+    try:
+        cards = sorted(card for card in _NETWORK.iterdir() if (card / "device").exists())
+    except OSError:
+        return ""
+    return ",".join(sorted(_text(card / "address") for card in cards))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8", "replace").strip("\x00\n ")
+    except OSError:
+        return ""

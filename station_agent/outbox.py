@@ -71,6 +71,9 @@ BACK_FILL = 10
 
 #: Seconds on the station after which a message is late.
 LATE_AFTER = 600.0
+#: Added to `sending` for what was late when a connection came; old reports of state go last of all.
+LATE, LATE_REPORT = 20, 30
+
 #: Seconds after which a message that no queue took is offered again.
 RETURNED_WAIT = 60.0
 
@@ -101,6 +104,7 @@ class Outbox:
 
     def __init__(self, database: Database, *, cap_bytes: int) -> None:
         self.database = database
+        self.compress_from = codec.COMPRESS_FROM
         self.cap_bytes = cap_bytes
         self._in_flight: set[int] = set()
         self._held: dict[int, float] = {}
@@ -125,7 +129,7 @@ class Outbox:
 
         Raises `MessageTooLarge` for what the broker would refuse.
         """
-        raw, encoding = codec.encode(body)
+        raw, encoding = codec.encode(body, compress_from=self.compress_from)
         if len(raw) > MAX_WIRE_BYTES - 65_536:
             raise MessageTooLarge(f"A {kind} message of {len(raw)} bytes is too large for the broker.")
         size = len(raw) + ROW_OVERHEAD
@@ -169,8 +173,29 @@ class Outbox:
                 list(counts.items()),
             )
 
-    def take(self, room: int) -> list[Outgoing]:
-        """Up to `room` messages to publish now, the most urgent first; they are in flight from here on."""
+    def past_demote(self, now: float) -> int:
+        """Put what waited through an outage behind the present; returns how many messages that were.
+
+        The newest report of state keeps its place, so that the server knows at once how things are. Then comes what
+        is taken from now on, then the backlog, oldest first within each kind; older reports of state last.
+        """
+        with self.database.transaction() as sql:
+            newest = [
+                row[0]
+                for row in sql.execute("SELECT MAX(seq) FROM outbox WHERE kind IN ('hello', 'health') GROUP BY kind")
+            ]
+            marks = ",".join("?" * len(newest))
+            return sql.execute(
+                f"UPDATE outbox SET sending = CASE sending WHEN ? THEN ? ELSE sending + ? END WHERE seq NOT IN ({marks}) "  # noqa: S608 - marks only
+                "AND sending BETWEEN ? AND ? AND ABS(created_at - ?) > ?",
+                (REPORT.sending, LATE_REPORT, LATE, *newest, REPORT.sending, READING.sending, now, LATE_AFTER),
+            ).rowcount
+
+    def take(self, room: int, *, sending_most: int = 1_000) -> list[Outgoing]:
+        """Up to `room` messages to publish now, the most urgent first; they are in flight from here on.
+
+        Only those that are as urgent as `sending_most`.
+        """
         now = time.monotonic()
         self._held = {seq: until for seq, until in self._held.items() if until > now}
         excluded = [*self._in_flight, *self._held]
@@ -178,8 +203,8 @@ class Outbox:
         with self.database.reading() as sql:
             rows = sql.execute(
                 f"SELECT seq, kind, body, encoding, run, since, created_at, sending FROM outbox WHERE seq NOT IN ({marks}) "  # noqa: S608 - marks only
-                "ORDER BY sending, seq LIMIT ?",
-                (*excluded, room),
+                "AND sending <= ? ORDER BY sending, seq LIMIT ?",
+                (*excluded, sending_most, room),
             ).fetchall()
             if not rows:
                 return []

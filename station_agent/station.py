@@ -1,5 +1,6 @@
 """What sources and commands may know and do: the station as they see it."""
 
+import hashlib
 import os
 import secrets
 import threading
@@ -12,6 +13,8 @@ from message_queue.contracts.base import Scalar
 from message_queue.contracts.event import Event, Happening
 from station_agent.config import Config
 from station_agent.outbox import EVENT, Outbox
+from station_agent.pace import Pacer
+from station_agent.profiles import PROFILES, Profile
 
 #: Before this moment (2020-01-01) a clock has not been set: no agent existed then.
 CLOCK_SANE_FROM = 1_577_836_800.0
@@ -38,6 +41,9 @@ class LinkView:
     trouble: str = ""
     bytes_sent: int = 0
     bytes_received: int = 0
+    #: With AMQP, TLS, TCP and IP.
+    link_sent: int = 0
+    link_received: int = 0
 
 
 @dataclass
@@ -47,6 +53,10 @@ class Vitals:
     sources: dict[str, SourceView] = field(default_factory=dict)
     publishing: LinkView = field(default_factory=LinkView)
     commands: LinkView = field(default_factory=LinkView)
+    #: What of `link_sent` and `link_received` of both links is on disk already.
+    link_stored: tuple[int, int] = (0, 0)
+    #: What is taken and not sent, by the settings.
+    kept: set[str] = field(default_factory=set)
     clock_code: str = ""
     gps_state: str = ""
     unread_bytes: int = 0
@@ -68,6 +78,13 @@ class Station:
         #: Set when a health report is wanted now.
         self.report_wanted = threading.Event()
         self.boot_count = self._boot_count()
+        self.pacer = Pacer(outbox)
+        #: How often something wanted to reach the server at once: what a visiting link goes by.
+        self.calls = 0
+        #: How many reports were made: data that waits for a report goes with each.
+        self.reports = 0
+        self._profile = self._profile_known()
+        outbox.compress_from = self.tuning.compress_from
 
     def _boot_count(self) -> int:
         """How often the station has started since the outbox began, as far as the agent was there to count."""
@@ -80,9 +97,46 @@ class Station:
         return count
 
     @property
+    def profile(self) -> str:
+        """The newest word on it: what a command set, unless the configuration was changed after it."""
+        return self._profile
+
+    @property
+    def tuning(self) -> Profile:
+        """The profile's figures."""
+        return PROFILES[self._profile]
+
+    def _profile_known(self) -> str:
+        wanted, _, instead_of = (self.outbox.state_get("profile") or "").partition("/")
+        return wanted if wanted in PROFILES and instead_of == self.config.profile else self.config.profile
+
+    def profile_set(self, name: str) -> None:
+        """Change the profile until the configuration names another than it does now."""
+        self.outbox.state_set("profile", f"{name}/{self.config.profile}")
+        self._profile = name
+        self.outbox.compress_from = self.tuning.compress_from
+        self.report_now()
+
+    def call(self) -> None:
+        """Reach the server soon, though the profile would wait."""
+        self.calls += 1
+
+    @property
     def reporting_interval(self) -> int:
-        """Seconds between two health reports: what a command set, else the configuration."""
-        return int(self.outbox.state_get("reporting_interval") or self.config.reporting_interval)
+        """Seconds between two health reports: what a command set, else the configuration, else the profile; paced."""
+        known = self.outbox.state_get("reporting_interval") or self.config.reporting_interval
+        return min(int(known or self.tuning.reporting_interval) * self.pacer.slowdown, 604_800)
+
+    def report_wait(self, now: float) -> float:
+        """Seconds to the next report: each station has a moment of its own in the interval, by its serial.
+
+        A fleet that started together would otherwise report together for ever. The next report is never later than
+        announced, but for the moment by which the last one came too early.
+        """
+        interval = self.reporting_interval
+        phase = int.from_bytes(hashlib.sha256(self.config.serial.encode()).digest()[:6], "big") / 2**48 * interval
+        wait = (phase - now) % interval
+        return wait if wait >= interval / 20 else wait + interval
 
     def reporting_interval_set(self, seconds: int) -> None:
         """Change the reporting interval for good and report at once, so that the server knows it."""

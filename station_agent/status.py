@@ -51,7 +51,7 @@ def report_make(station: Station) -> Report:
         pid=os.getpid(),
         serial=config.serial,
         server=f"{config.amqp.host}:{config.amqp.port}",
-        profile=config.profile,
+        profile=station.profile,
         started_at=station.started_at,
         written_at=time.time(),
         next_report_at=vitals.next_report_at,

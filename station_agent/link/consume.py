@@ -1,4 +1,8 @@
-"""Taking commands from the station's own queue: one at a time, acknowledged when its result is in the outbox."""
+"""Taking commands from the station's own queue: one at a time, acknowledged when its result is in the outbox.
+
+On a connection of its own, so that a server that takes no messages can still command; a station that only visits takes
+them over a second channel of the connection that publishes, as a connection costs more than all that it carries.
+"""
 
 import asyncio
 import time
@@ -12,6 +16,7 @@ from pika.spec import Basic
 
 from station_agent.config import AmqpSettings, LinkSettings
 from station_agent.link.endpoint import Endpoint, parameters_make
+from station_agent.link.manner import Manner
 from station_agent.station import LinkView
 
 #: Takes the body of a command and a callable that acknowledges it, which may be called from any thread.
@@ -19,7 +24,7 @@ Deliver = Callable[[bytes, Callable[[], None]], None]
 
 
 class CommandLink:
-    """One connection that consumes."""
+    """One connection that consumes, or a guest on another."""
 
     def __init__(
         self,
@@ -30,12 +35,23 @@ class CommandLink:
         *,
         heartbeat: int,
         name: str,
+        manner: Manner | None = None,
     ) -> None:
+        self._manner = manner or Manner()
+        self._open_commands = 0
         self._queue = amqp.command_queue
         self._view = view
         self._deliver = deliver
         parameters = parameters_make(amqp, heartbeat=heartbeat, blocked=settings.confirm_deadline, name=name)
-        self.endpoint = Endpoint(parameters, settings, view, opened=self._on_open, lost=self._on_lost)
+        self.endpoint = Endpoint(
+            parameters,
+            settings,
+            view,
+            opened=self._on_open,
+            lost=self._on_lost,
+            manner=self._manner,
+            wanted=lambda: self._manner.stays,
+        )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._channel: Any = None
 
@@ -52,6 +68,24 @@ class CommandLink:
         while True:
             await asyncio.sleep(5.0)
             self.endpoint.count()
+            if not self._manner.stays:
+                self.endpoint.leave()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a command that came is not answered yet."""
+        return self._open_commands > 0
+
+    def guest_open(self, channel: Channel) -> None:
+        """Take commands over the connection of this channel, where the manner is to visit."""
+        if not self._manner.stays:
+            channel.connection.channel(on_open_callback=self._guest_opened)
+
+    def _guest_opened(self, channel: Channel) -> None:
+        channel.add_on_close_callback(lambda _channel, _error: self._on_lost())
+        self._channel = channel
+        channel.basic_qos(prefetch_count=1)
+        channel.basic_consume(self._queue, self._on_message)
 
     def _on_open(self, channel: Channel) -> None:
         self._channel = channel
@@ -61,11 +95,13 @@ class CommandLink:
 
     def _on_lost(self) -> None:
         self._channel = None
+        self._open_commands = 0
 
     def _on_message(
         self, channel: Channel, method: Basic.Deliver, _properties: pika.BasicProperties, body: bytes
     ) -> None:
         self._view.last_command_at = time.time()
+        self._open_commands += 1
         loop = asyncio.get_running_loop()
         tag: int = method.delivery_tag
 
@@ -73,6 +109,7 @@ class CommandLink:
             # The tag is dead with its channel; the broker then delivers again and the journal answers.
             if self._channel is channel and channel.is_open:
                 channel.basic_ack(tag)
+                self._open_commands -= 1
 
         def from_any_thread() -> None:
             if not loop.is_closed():

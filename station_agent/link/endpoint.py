@@ -20,6 +20,8 @@ from pika.channel import Channel
 from station_agent import __version__
 from station_agent.config import AmqpSettings, LinkSettings
 from station_agent.errors import WrongUse
+from station_agent.link.manner import Manner
+from station_agent.link.meter import LinkContext, Meter
 from station_agent.link.reasons import BLOCKED, reason_of
 from station_agent.station import LinkView
 
@@ -30,6 +32,10 @@ STACK_SECONDS = 90.0
 SOCKET_SECONDS = 30.0
 #: Seconds without progress of sent bytes after which the kernel gives a connection up.
 UNACKED_MILLISECONDS = 90_000
+#: Why there is no connection although nothing is wrong.
+AWAY = "It connects with its next report, as its profile says."
+#: Seconds between two looks whether a visit is due.
+LOOK_SECONDS = 1.0
 #: Seconds that a polite goodbye may take.
 GOODBYE_SECONDS = 2.0
 
@@ -38,8 +44,12 @@ def parameters_make(amqp: AmqpSettings, *, heartbeat: int, blocked: float, name:
     """Pika's parameters. With TLS the server's certificate must fit the authority and the host name; never without."""
     options: dict[str, Any] = {}
     if amqp.tls:
+        context = LinkContext(ssl.PROTOCOL_TLS_CLIENT)
         try:
-            context = ssl.create_default_context(cadata=amqp.ca_pem or None)
+            if amqp.ca_pem:
+                context.load_verify_locations(cadata=amqp.ca_pem)
+            else:
+                context.load_default_certs()
         except (ssl.SSLError, ValueError) as error:
             raise WrongUse("`ca_pem` in the configuration is no certificate: enrol the station again.") from error
         context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -60,8 +70,15 @@ def parameters_make(amqp: AmqpSettings, *, heartbeat: int, blocked: float, name:
     )
 
 
+class LeftError(Exception):
+    """The visit is over: everything was sent."""
+
+
 class Endpoint:
-    """Keeps one connection with one channel. `opened` and `lost` tell its owner; `view` tells people."""
+    """Keeps one connection with one channel. `opened` and `lost` tell its owner; `view` tells people.
+
+    It connects while `wanted` says so.
+    """
 
     def __init__(
         self,
@@ -71,6 +88,8 @@ class Endpoint:
         *,
         opened: Callable[[Channel], None],
         lost: Callable[[], None],
+        manner: Manner | None = None,
+        wanted: Callable[[], bool] = lambda: True,
     ) -> None:
         self._parameters = parameters
         self._settings = settings
@@ -81,16 +100,29 @@ class Endpoint:
         self._connection: AsyncioConnection | None = None
         self._closed: asyncio.Future[BaseException] | None = None
         self._counted = (0, 0)
+        self._manner = manner or Manner()
+        self._wanted = wanted
+        self._leave: asyncio.Event | None = None
+        self._meter = Meter()
+        self._context = parameters.ssl_options.context if parameters.ssl_options else None
+        if isinstance(self._context, LinkContext):
+            self._context.watch = self._meter.watch
 
     async def run(self, stop: asyncio.Event) -> None:
         """Connect again and again until `stop` is set."""
         while not stop.is_set():
+            if not self._wanted():
+                self._view.reason, self._view.next_try_at = AWAY, None
+                await _first(stop.wait(), timeout=LOOK_SECONDS)
+                continue
             error = await self._once(stop)
-            if stop.is_set():
+            if stop.is_set() or isinstance(error, LeftError):
+                self._failures = 0
+                self._view.reason = AWAY
                 self._view.connected_since = None
-                return
+                continue
             self._failures += 1
-            pause = self._pause()
+            pause = self._pause() + self._manner.spread()
             reason = reason_of(error, self._parameters.host, self._parameters.port)
             if reason != self._view.reason:
                 log.warning("Not connected: %s", reason)
@@ -103,17 +135,26 @@ class Endpoint:
     def _pause(self) -> float:
         """Full jitter: a fleet that lost its server must not come back in one moment."""
         most = min(self._settings.retry_most, self._settings.retry_first * 2 ** min(self._failures, 20))
-        return random.uniform(self._settings.retry_first / 2, max(most, self._settings.retry_first))
+        return random.uniform(
+            self._settings.retry_first / 2, max(most, self._settings.retry_first) * self._manner.patience
+        )
 
     def worked(self) -> None:
         """The connection did its work: the next failure begins with the short pause again."""
         self._failures = 0
 
+    def leave(self) -> None:
+        """End this connection politely; the next one comes when it is wanted."""
+        if self._leave is not None:
+            self._leave.set()
+
     async def _once(self, stop: asyncio.Event) -> BaseException:
         """One connection from start to end; returns why it ended."""
         loop = asyncio.get_running_loop()
         closed = self._closed = loop.create_future()
+        leave = self._leave = asyncio.Event()
         self._counted = (0, 0)
+        self._parameters.heartbeat = self._manner.heartbeat or self._parameters.heartbeat
         self._connection = AsyncioConnection(
             self._parameters,
             on_open_callback=self._on_open,
@@ -122,14 +163,20 @@ class Endpoint:
             custom_ioloop=loop,
         )
         try:
-            await _first(closed, stop.wait(), timeout=None)
-            if not closed.done():
+            await _first(closed, stop.wait(), leave.wait(), timeout=None)
+            left = not closed.done()
+            if left:
                 await self._goodbye(closed)
         finally:
             self.count()
+            self._meter.end()
             self._lost()
             self._abort()
-        return closed.result() if closed.done() else ConnectionAbortedError("stopped")
+        if left:
+            return LeftError()
+        if isinstance(self._context, LinkContext):
+            self._context.session_forget()
+        return closed.result()
 
     @staticmethod
     def _end(closed: "asyncio.Future[BaseException]", error: BaseException) -> None:
@@ -137,6 +184,10 @@ class Endpoint:
             closed.set_result(error)
 
     def _on_open(self, connection: AsyncioConnection) -> None:
+        if isinstance(self._context, LinkContext):
+            self._context.session_keep()
+        else:
+            self._meter.watch(connection._transport._sock)  # noqa: SLF001 - pika has no public way
         connection.add_on_connection_blocked_callback(lambda *_: self._blocked(BLOCKED))
         connection.add_on_connection_unblocked_callback(lambda *_: self._blocked(""))
         connection.channel(on_open_callback=self._on_channel)
@@ -178,6 +229,9 @@ class Endpoint:
 
     def count(self) -> None:
         """Add the bytes of the running connection to the view."""
+        out, back = self._meter.fresh()
+        self._view.link_sent += out
+        self._view.link_received += back
         if self._connection is None:
             return
         sent, received = self._connection.bytes_sent, self._connection.bytes_received

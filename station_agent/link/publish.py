@@ -143,10 +143,9 @@ class PublishLink:
         self.pump()
         if self._waiting or not self._is_drained or self._is_busy():
             self._moved_at = time.monotonic()
-        elif not self._manner.stays and self._channel is not None:
-            if time.monotonic() - self._moved_at >= LINGER_SECONDS:
-                self._manner.answered(calls)
-                self.endpoint.leave()
+        elif not self._manner.stays and self._channel and time.monotonic() - self._moved_at >= LINGER_SECONDS:
+            self._manner.answered(calls)
+            self.endpoint.leave()
 
     def _on_open(self, channel: Channel) -> None:
         channel.add_on_return_callback(self._on_return)

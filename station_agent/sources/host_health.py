@@ -12,6 +12,7 @@ import psutil
 
 from message_queue.contracts.health import Backlog, Clock, Health, Radio
 from station_agent.clock import clock_read
+from station_agent.data_use import data_use_store
 from station_agent.outbox import REPORT
 from station_agent.sources.base import Source, SourceKind, SourceSettings
 from station_agent.station import Station, clock_is_set
@@ -35,7 +36,7 @@ class HostHealthSource:
     def __init__(self, station: Station, settings: HostHealthSettings) -> None:
         self._station = station
         self._settings = settings
-        self._next = 0.0
+        self._next = self._wait = 0.0
         psutil.cpu_percent(interval=None)
 
     def poll(self) -> float:
@@ -43,14 +44,18 @@ class HostHealthSource:
         now = time.monotonic()
         if now >= self._next or self._station.report_wanted.is_set():
             self._station.report_wanted.clear()
-            self._station.outbox.put("health", health_read(self._station, self._settings), REPORT)
+            self._wait = self._station.report_wait(time.time())
+            report = health_read(self._station, self._settings, next_in=self._wait)
+            self._station.outbox.put("health", report, REPORT)
             self._station.vitals.sources["host_health"].last_data_at = time.time()
-            self._next = now + self._station.reporting_interval
-            self._station.vitals.next_report_at = time.time() + self._station.reporting_interval
+            self._station.vitals.next_report_at = time.time() + self._wait
+            self._next = now + self._wait
+            self._station.reports += 1
+            self._station.call()
         return max(self._next - now, 0.1)
 
 
-def health_read(station: Station, settings: HostHealthSettings) -> Health:
+def health_read(station: Station, settings: HostHealthSettings, *, next_in: float) -> Health:
     """Everything about the host that can be known; what cannot be known is left out."""
     disk = _disk(settings.disk)
     backlog = station.outbox.backlog()
@@ -58,7 +63,7 @@ def health_read(station: Station, settings: HostHealthSettings) -> Health:
     _warnings_look(station, disk.free if disk else None)
     return Health(
         at=time.time(),
-        next_in=float(station.reporting_interval),
+        next_in=max(float(station.reporting_interval), round(next_in + 0.5)),
         boot_count=station.boot_count,
         uptime_s=round(time.clock_gettime(time.CLOCK_BOOTTIME), 1),
         cpu_percent=psutil.cpu_percent(interval=None),
@@ -69,6 +74,8 @@ def health_read(station: Station, settings: HostHealthSettings) -> Health:
         temperature_c=_temperature(Path(settings.thermal)),
         bytes_sent=vitals.publishing.bytes_sent + vitals.commands.bytes_sent,
         bytes_received=vitals.publishing.bytes_received + vitals.commands.bytes_received,
+        data_use=data_use_store(station.outbox, vitals),
+        pace=station.pacer.say()[:250],
         clock=_clock(station),
         gps_state=vitals.gps_state,
         radios=radios_find(Path(settings.radios)),
@@ -101,6 +108,8 @@ def _temperature(thermal: Path) -> float | None:
 def _clock(station: Station) -> Clock | None:
     """The system's word about the clock; the recorder's own code goes over it, it marks the data."""
     clock = clock_read()
+    if not clock_is_set(time.time()):
+        clock = Clock(code="P", source=clock.source if clock else "system")
     code = station.vitals.clock_code
     if not code:
         return clock

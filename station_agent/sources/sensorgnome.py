@@ -8,19 +8,22 @@ is a quarter full, nothing more is read into it.
 import logging
 import time
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, NamedTuple
 
 from msgspec import Meta
 
 from message_queue.contracts.base import Scalar
 from message_queue.contracts.readings import RELATIVE_BELOW
 from station_agent.outbox import BACK_FILL, READING, Rank
+from station_agent.profiles import Positions as PositionsSent
+from station_agent.profiles import Pulses
 from station_agent.sensorgnome import counts, positions
 from station_agent.sensorgnome.bursts import BurstRule, Heard, bursts_find, pulse_heard
 from station_agent.sensorgnome.counts import PulseCounts, records_make
 from station_agent.sensorgnome.folder import DataFile, Folder
-from station_agent.sensorgnome.lines import Fix, Line, Pulse, line_parse, unparsed
+from station_agent.sensorgnome.lines import Fix, Line, Note, Pulse, line_parse, unparsed
 from station_agent.sensorgnome.messages import Message, Numbered, messages_make, moments_fill
+from station_agent.sensorgnome.places import Places
 from station_agent.sensorgnome.positions import Position, Positions
 from station_agent.sensorgnome.reader import CHUNK_BYTES, Chunk, LineReader
 from station_agent.sources.base import Source, SourceKind, SourceSettings
@@ -39,10 +42,18 @@ _RECENT_MOST = 400
 
 
 class SensorgnomeSettings(SourceSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`pulses`: which raw pulses are sent. `all`; `bursts`: those in a burst, and hourly counts; `counts`: only these."""
+    """What of the files is sent; None takes the profile's. What is not stays in them, and `hello` says so.
+
+    `pulses`: `all`; `bursts`: those in a burst, and hourly counts; `counts`: only these. `positions`: `all`, or those
+    that `changed`. `events_kept`: events that are not sent.
+    """
 
     directory: str = "/data/SGdata"
-    pulses: Literal["all", "bursts", "counts"] = "all"
+    pulses: Pulses | None = None
+    positions: PositionsSent | None = None
+    events_kept: list[str] | None = None
+    #: Seconds that a batch waits at most; None takes the profile's.
+    batch_age: Annotated[float, Meta(ge=0)] | None = None
     burst_pulses: Annotated[int, Meta(ge=2, le=20)] = 3
     burst_seconds: Annotated[float, Meta(gt=0, le=10)] = 0.5
     burst_khz: Annotated[float, Meta(gt=0, le=100)] = 0.5
@@ -68,7 +79,8 @@ class SensorgnomeSource:
         self._positions = Positions(station.outbox.database)
         self._counts = PulseCounts(station.outbox.database)
         self._rule = BurstRule(settings.burst_pulses, settings.burst_seconds, settings.burst_khz)
-        self._batch_age = station.config.tuning.batch_age
+        self._reports = -1
+        self._places = Places()
         self._folder = Folder(Path(settings.directory), self._positions.all(), finished_after=settings.finished_after)
         self._view = station.vitals.sources["sensorgnome"]
         self._budget = 0
@@ -83,6 +95,8 @@ class SensorgnomeSource:
             self._station.event("file_gone", {"file": key[-200:]})
         self._budget = CHUNKS_A_POLL
         self._view.note = ""
+        self._keep()
+        reports = self._station.reports
         for file in self._folder.work():
             if self._outbox.backlog().bytes > self._outbox.cap_bytes // 4:
                 self._view.note = "Waits with reading until the outbox has been sent; the data is safe in its files."
@@ -91,13 +105,40 @@ class SensorgnomeSource:
                 break
             self._advance(file)
         self._hours_send()
+        if self._budget > 0:
+            self._reports = reports
         self._station.vitals.unread_bytes = sum(file.unread for file in self._folder.active.values())
         return 0.0 if self._budget <= 0 else min(max(self._batch_age / 2, 0.25), 10.0)
+
+    @property
+    def _batch_age(self) -> float:
+        return self._station.tuning.batch_age if self._settings.batch_age is None else self._settings.batch_age
+
+    @property
+    def _is_called(self) -> bool:
+        """Whether a report was made since all was read last: a link that only visits takes along what is there."""
+        return self._station.reports != self._reports
+
+    @property
+    def _pulses(self) -> Pulses:
+        return self._settings.pulses or self._station.tuning.pulses
+
+    def _keep(self) -> None:
+        """Apply the settings, which a change of profile changes, and say what is not sent."""
+        tuning, wanted = self._station.tuning, self._settings
+        self._events_kept = frozenset(tuning.events_kept if wanted.events_kept is None else wanted.events_kept)
+        self._places.only_changes = (wanted.positions or tuning.positions) == "changed"
+        kept = {f"event/{name}" for name in self._events_kept}
+        if self._pulses != "all":
+            kept.add("detections/pulse" if self._pulses == "counts" else "detections/pulse/no_burst")
+        if self._places.only_changes:
+            kept.add("gps/unchanged")
+        self._station.vitals.kept = kept
 
     def _advance(self, file: DataFile) -> None:
         """Read a file as far as it is due."""
         finished = self._folder.is_finished(file)
-        if not finished and not self._is_due(file):
+        if (finished and self._waits_for_visit) or (not finished and not self._is_due(file)):
             return
         if finished and file.compressed and file.size == 0:
             self._store(file, file.position._replace(done=True, size=0), [], [], finished=True)
@@ -114,6 +155,10 @@ class SensorgnomeSource:
         if file.unread == 0:
             file.unread_since = None
 
+    @property
+    def _waits_for_visit(self) -> bool:
+        return not self._station.tuning.stays and not self._is_called
+
     def _is_due(self, file: DataFile) -> bool:
         """Whether a growing file has a whole chunk to read, or something that has waited long enough."""
         if file.unread == 0 and file.size >= file.position.offset:
@@ -121,6 +166,8 @@ class SensorgnomeSource:
         now = time.monotonic()
         if file.unread_since is None:
             file.unread_since = now
+        if not self._station.tuning.stays:
+            return self._is_called
         if file.unread >= CHUNK_BYTES or file.size < file.position.offset or now - file.unread_since >= self._batch_age:
             file.unread_since = None
             return True
@@ -168,13 +215,20 @@ class SensorgnomeSource:
             done=last,
             size=file.size,
         )
-        messages = messages_make((row for i, row in enumerate(taken) if i not in chosen.left_out), file.name)
+        told = [row for i, row in enumerate(taken) if i not in chosen.left_out and self._is_told(row)]
+        messages = messages_make(told, file.name)
         self._store(file, fresh, messages, taken, finished=finished, damage=chunk.damage if last else "")
         return not chunk.ended
 
+    def _is_told(self, row: Numbered) -> bool:
+        """Whether this line is sent, pulses aside."""
+        if isinstance(row.line, Note):
+            return row.line.name not in self._events_kept
+        return not isinstance(row.line, Fix) or self._places.is_told(row.line)
+
     def _select(self, lines: list[Numbered], position: Position, chunk: Chunk, *, last: bool) -> _Selection:
         """Which lines to take now and which of their pulses to leave out, by the setting `pulses`."""
-        mode = self._settings.pulses
+        mode = self._pulses
         if mode == "all":
             return _Selection(len(lines), frozenset(), ())
         pulses = [(index, row.line) for index, row in enumerate(lines) if isinstance(row.line, Pulse)]
@@ -216,7 +270,7 @@ class SensorgnomeSource:
                 self._station.event(
                     "file_damaged", {"file": file.name.name, "why": damage[:200], "lines_read": position.line}
                 )
-            if taken and self._settings.pulses != "all":
+            if taken and self._pulses != "all":
                 self._counts.add((row.line.port, row.line.at) for row in taken if isinstance(row.line, Pulse))
             self._positions.store(file.key, position)
         file.position = position
@@ -238,7 +292,7 @@ class SensorgnomeSource:
 
     def _hours_send(self) -> None:
         """Send the counts of the hours to which no file can add any more."""
-        if self._settings.pulses == "all":
+        if self._pulses == "all" or self._waits_for_visit:
             return
         open_files = [max(file.position.last_at, file.name.start) for file in self._folder.active.values()]
         before = min(open_files) / 1_000_000 if open_files else time.time()

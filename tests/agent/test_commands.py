@@ -241,7 +241,7 @@ def test_the_reporting_interval_is_kept_and_reported(make_executor):
     executor = make_executor()
     body = message("set_reporting_interval", parameters={"seconds": 120})
     executor.handle(command_encode(body))
-    assert last(executor.station).result == {"seconds": 120, "seconds_before": 900}
+    assert last(executor.station).result == {"seconds": 120, "seconds_before": 300}
     assert executor.station.report_wanted.is_set()
     executor.station.outbox.database.close()
     assert make_executor().station.reporting_interval == 120

@@ -35,7 +35,7 @@ def test_what_is_written_is_read(tmp_path, name):
     config = config_load(path, {})
     assert (config.amqp.password, config.tuning.heartbeat, config.commands.reboot) == (
         'se"cret\\',
-        300,
+        60,
         ["sudo", "reboot"],
     )
 

@@ -7,6 +7,7 @@ import shutil
 import time
 from collections import Counter
 
+import msgspec
 import pytest
 from agent.conftest import REAL_DATA
 from agent.messages_of import decoded, line_numbers, outbox_messages, rows_counted
@@ -37,7 +38,7 @@ def follow(make_station):
         directory = fields.pop("directory")
         station = make_station(sources={"sensorgnome": {"directory": str(directory), **settings}}, **fields)
         source = sources_make(station)["sensorgnome"]
-        source._batch_age = 0.0
+        source._settings = msgspec.structs.replace(source._settings, batch_age=0.0)
         station.poll = lambda: poll_all(source)
         return station
 
@@ -77,12 +78,13 @@ def test_a_growing_file_is_sent_in_whole_lines(day, follow):
 
 
 def test_a_batch_waits_for_its_age(day, follow):
+    follow.configure(pulses="all")
     station = follow(directory=day.parent, profile="normal")
     source = sources_make(station)["sensorgnome"]
     (day / NAME.format(hour=0, source="all")).write_text(pulse(1639614325.5266))
     source.poll()
     assert outbox_messages(station.outbox) == []
-    source._batch_age = 0.01
+    source._settings = msgspec.structs.replace(source._settings, batch_age=0.01)
     time.sleep(0.02)
     source.poll()
     assert rows_counted(outbox_messages(station.outbox)) == {"p": 1}
@@ -186,7 +188,7 @@ def test_files_that_vanish_unread_are_told(day, follow):
     source = sources_make(station)["sensorgnome"]
     path = day / NAME.format(hour=0, source="all")
     path.write_text(pulse(1639614325))
-    source._batch_age = 1_000.0
+    source._settings = msgspec.structs.replace(source._settings, batch_age=1_000.0)
     source.poll()
     path.unlink()
     source.poll()

@@ -4,6 +4,7 @@ import shutil
 from collections import Counter
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 from agent.conftest import REAL_DATA
 from agent.test_replay import drained, grep_counted
@@ -79,7 +80,7 @@ def test_replayed_twice_and_sent_live_it_is_there_once(row, data, make_station):
     assert (second.stored, second.repeats) == (0, len(again))
     station = make_station()
     source = sources_make(station)["sensorgnome"]
-    source._batch_age = 0.0
+    source._settings = msgspec.structs.replace(source._settings, batch_age=0.0)
     poll_all(source)
     third = pipeline.take(deliveries(station.outbox.take(10_000)))
     assert third.quarantined == 0

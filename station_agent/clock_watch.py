@@ -1,0 +1,34 @@
+"""Noticing that the wall clock was set: it moved against the clock that nobody sets."""
+
+import time
+from collections.abc import Callable
+
+from station_agent.station import Station
+
+#: Seconds by which the two must part between two looks; slewing moves them by a thousandth of it.
+STEP_LEAST = 1.0
+
+
+class ClockWatch:
+    """Looked at by the main loop; a step becomes the event `clock_step`."""
+
+    def __init__(
+        self,
+        station: Station,
+        wall: Callable[[], float] = time.time,
+        steady: Callable[[], float] = lambda: time.clock_gettime(time.CLOCK_BOOTTIME),
+    ) -> None:
+        self._station = station
+        self._wall, self._steady = wall, steady
+        self._offset = wall() - steady()
+
+    def look(self) -> None:
+        """Say a step, with what the clock showed and what it shows."""
+        now, steady = self._wall(), self._steady()
+        before = steady + self._offset
+        self._offset = now - steady
+        if abs(now - before) >= STEP_LEAST:
+            self._station.event(
+                "clock_step", {"before": round(before, 3), "after": round(now, 3), "step_s": round(now - before, 3)}
+            )
+            self._station.report_now()

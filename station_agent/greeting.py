@@ -1,0 +1,33 @@
+"""The `hello` of this station: who it is, what it runs, and what it keeps to itself."""
+
+import time
+
+from message_queue.contracts.hello import Hello
+from station_agent import __version__, commands
+from station_agent.hardware import hardware_read, machine_read
+from station_agent.outbox import REPORT
+from station_agent.station import Station, card_key_read
+
+
+def hello_put(station: Station) -> None:
+    """Put it into the outbox and call for a connection."""
+    station.outbox.put(
+        "hello",
+        Hello(
+            at=time.time(),
+            agent_version=__version__,
+            boot_count=station.boot_count,
+            boot_id=station.boot_id,
+            card_key=card_key_read(station.config.state_path),
+            started_at=station.started_at,
+            profile=station.profile,
+            machine=machine_read(),
+            kept=sorted(station.vitals.kept),
+            next_in=float(station.reporting_interval),
+            sources=sorted(station.vitals.sources),
+            commands=sorted(commands.handlers()),
+            hardware=hardware_read(),
+        ),
+        REPORT,
+    )
+    station.call()

@@ -1,0 +1,88 @@
+"""Counting what a connection puts on the link, as the kernel saw it.
+
+The kernel counts for each TCP socket the bytes sent, again where they were repeated, the bytes received, and the
+segments both ways (TCP_INFO). Payload plus a header for each segment is what the network carries: AMQP, TLS with its
+handshake, acknowledgements and repetitions are in it. A wrapper that counts reads and writes would miss all of these
+but the first. Not counted: what lies below IP, name look-ups, and attempts that no server answered.
+"""
+
+import contextlib
+import os
+import socket
+import ssl
+import struct
+from collections.abc import Callable
+from typing import Any
+
+#: struct tcp_info of Linux: where its figures lie.
+_OPTIONS, _RECEIVED, _SENT = 5, 120, 200
+_TIMESTAMPS = 1
+#: Bytes of one segment's headers: IP (4 or 6), TCP, and the time stamps if they are used.
+_IP4, _IP6, _TCP, _STAMPS = 20, 40, 20, 12
+#: Segments each way that end a connection, after which nobody can ask the kernel any more.
+_CLOSING = 2
+
+
+class Meter:
+    """Bytes sent and received by one connection after another."""
+
+    def __init__(self) -> None:
+        self._socket: socket.socket | None = None
+        self._told = (0, 0)
+
+    def watch(self, connection: socket.socket) -> None:
+        """Count this connection from its beginning. A duplicate is held, as the owner closes his when he likes."""
+        self.end()
+        self._socket = socket.socket(connection.family, socket.SOCK_STREAM, fileno=os.dup(connection.fileno()))
+        self._told = (0, 0)
+
+    def fresh(self) -> tuple[int, int]:
+        """What came since it was asked last: bytes sent, bytes received."""
+        if self._socket is None:
+            return 0, 0
+        with contextlib.suppress(OSError):
+            now = link_bytes(self._socket)
+            sent, received = now[0] - self._told[0], now[1] - self._told[1]
+            self._told = now
+            return max(sent, 0), max(received, 0)
+        return 0, 0
+
+    def end(self) -> None:
+        """The connection is over."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+
+def link_bytes(connection: socket.socket) -> tuple[int, int]:
+    """Bytes sent and received on the link by this socket, with all headers; its end is counted in advance."""
+    info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
+    acked, received, segments_out, segments_in = struct.unpack_from("=QQII", info, _RECEIVED)
+    sent = struct.unpack_from("=Q", info, _SENT)[0] if len(info) >= _SENT + 8 else acked
+    header = (_IP6 if connection.family == socket.AF_INET6 else _IP4) + _TCP
+    header += _STAMPS if info[_OPTIONS] & _TIMESTAMPS else 0
+    return sent + header * (segments_out + _CLOSING), received + header * (segments_in + _CLOSING)
+
+
+class LinkContext(ssl.SSLContext):
+    """A client's TLS settings that show each socket before it is encrypted and take up the last session again."""
+
+    watch: Callable[[socket.socket], None] | None = None
+    session: ssl.SSLSession | None = None
+    _latest: Any = None
+
+    def wrap_socket(self, sock: socket.socket, *args: Any, **options: Any) -> ssl.SSLSocket:
+        """As the base does it."""
+        if self.watch is not None:
+            self.watch(sock)
+        self._latest = super().wrap_socket(sock, *args, **options, session=self.session)
+        return self._latest
+
+    def session_keep(self) -> None:
+        """Keep the running connection's session: the next handshake can be a short one."""
+        if self._latest is not None and self._latest.session is not None:
+            self.session = self._latest.session
+
+    def session_forget(self) -> None:
+        """The next handshake is a full one."""
+        self.session = None

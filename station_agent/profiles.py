@@ -1,0 +1,59 @@
+"""What a link costs and what follows from it: the four profiles.
+
+What a profile leaves out is taken and stays in the station's files: `hello` names it, so that nobody waits for it.
+"""
+
+from typing import Literal
+
+import msgspec
+
+ProfileName = Literal["generous", "normal", "frugal", "satellite"]
+Pulses = Literal["all", "bursts", "counts"]
+Positions = Literal["all", "changed"]
+
+
+class Profile(msgspec.Struct, frozen=True, kw_only=True):
+    """One profile; times in seconds.
+
+    `stays` connected, or only visits the server with each report. `batch_age`: at this age data is sent though the
+    batch is not full; of one that visits all data goes with the visit. `patience` stretches the pauses between failed
+    attempts. `compress_from`: bodies of at least so many bytes are compressed. `events_kept` are not sent.
+    """
+
+    reporting_interval: int
+    heartbeat: int
+    batch_age: float
+    stays: bool = True
+    patience: float = 1.0
+    compress_from: int = 512
+    pulses: Pulses = "all"
+    positions: Positions = "all"
+    events_kept: tuple[str, ...] = ()
+
+
+PROFILES: dict[str, Profile] = {
+    "generous": Profile(reporting_interval=300, heartbeat=30, batch_age=1.0),
+    "normal": Profile(reporting_interval=900, heartbeat=600, batch_age=300.0, compress_from=128, pulses="bursts"),
+    "frugal": Profile(
+        reporting_interval=10_800,
+        heartbeat=60,
+        batch_age=10_800.0,
+        stays=False,
+        patience=12.0,
+        compress_from=128,
+        pulses="counts",
+        positions="changed",
+        events_kept=("clock", "filter"),
+    ),
+    "satellite": Profile(
+        reporting_interval=43_200,
+        heartbeat=60,
+        batch_age=43_200.0,
+        stays=False,
+        patience=24.0,
+        compress_from=128,
+        pulses="counts",
+        positions="changed",
+        events_kept=("clock", "filter"),
+    ),
+}

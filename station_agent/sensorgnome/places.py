@@ -1,0 +1,30 @@
+"""Which of the station's positions are told: all, or only where it moved."""
+
+import math
+
+from station_agent.sensorgnome.lines import Fix
+
+#: Degrees by which a position must differ, about 100 m: what GPS scatters is less.
+MOVED = 0.001
+
+
+class Places:
+    """Remembers the last position that was told; after a start the first one is told again."""
+
+    def __init__(self) -> None:
+        self.only_changes = False
+        self._told: tuple[float | None, float | None] | None = None
+
+    def is_told(self, fix: Fix) -> bool:
+        """Whether this one is sent; a fix that was lost or came back is a change."""
+        place = (fix.lat, fix.lon)
+        if self.only_changes and self._told is not None and _is_same(self._told, place):
+            return False
+        self._told = place
+        return True
+
+
+def _is_same(before: tuple[float | None, float | None], now: tuple[float | None, float | None]) -> bool:
+    if None in before or None in now:
+        return before == now
+    return all(math.isclose(a or 0.0, b or 0.0, rel_tol=0.0, abs_tol=MOVED) for a, b in zip(before, now, strict=True))
