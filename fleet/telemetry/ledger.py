@@ -66,14 +66,15 @@ class LedgerSummary:
     sentences: Sequence[str]
 
 
-# Numbers begin at 1. What the station itself no longer holds (below `oldest_seq`) cannot come any more; while it has
-# not said what it holds, nothing is called lost.
+# Branches are left out: what they hold is not home, and the numbers between are their trunk's. Numbers begin at 1.
+# What the station itself no longer holds (below `oldest_seq`) cannot come any more; while it has not said what it
+# holds, nothing is called lost.
 _STREAMS = """
 WITH holes AS (
     SELECT stream, received, repeats, first_at, last_at, coalesce(oldest_seq, 1) AS oldest,
            int8multirange(int8range(1, greatest(next_seq, upper(received), 1))) - received AS missing,
            starts_with(stream, %(files)s) AS is_file
-    FROM telemetry_streamledger WHERE station_id = %(station)s
+    FROM telemetry_streamledger WHERE station_id = %(station)s AND branch = ''
 ), split AS (
     SELECT *, missing * int8multirange(int8range(oldest, NULL)) AS waiting,
            missing * int8multirange(int8range(NULL, oldest)) AS lost

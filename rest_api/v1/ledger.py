@@ -1,5 +1,6 @@
 """`/stations/<serial>/ledger`: what came home, what is missing, and what is lost, by number."""
 
+from dataclasses import asdict
 from typing import Any
 
 from django.utils import translation
@@ -9,8 +10,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from fleet.core import clock
 from fleet.stations.selectors import station_get
+from fleet.telemetry.backlog import backlog_of
 from fleet.telemetry.ledger import ledger_summary
+from fleet.telemetry.models import StreamLedger
+from fleet.telemetry.streams import branch_list, stream_change
 from rest_api.authentication import viewer_of
 from rest_api.v1.questions import READ_PROBLEMS, answers
 
@@ -43,6 +48,38 @@ class StreamOut(serializers.Serializer[Any]):
     last_at = serializers.DateTimeField()
 
 
+class BranchOut(serializers.Serializer[Any]):
+    """Numbers that came a second time in another life of the agent, kept apart."""
+
+    id = serializers.IntegerField()
+    stream = serializers.CharField()
+    state = serializers.ChoiceField(choices=[choice for choice in StreamLedger.Branch.choices if choice[0]])
+    messages = serializers.IntegerField()
+    first_at = serializers.DateTimeField()
+    last_at = serializers.DateTimeField()
+    sentence = serializers.CharField()
+
+
+class BacklogOut(serializers.Serializer[Any]):
+    """What waits on the station by its own word."""
+
+    messages = serializers.IntegerField()
+    said_at = serializers.DateTimeField()
+    per_minute = serializers.FloatField(
+        allow_null=True, help_text="By so many it becomes less, negative when more; null when unknown."
+    )
+    left_s = serializers.FloatField(allow_null=True, help_text="Seconds until all are home at that pace.")
+    sentence = serializers.CharField()
+
+
+class ChangeOut(serializers.Serializer[Any]):
+    """The newest stream, where there were others before it."""
+
+    stream = serializers.CharField()
+    since = serializers.DateTimeField()
+    sentence = serializers.CharField()
+
+
 class LedgerOut(serializers.Serializer[Any]):
     """The ledger of one station."""
 
@@ -55,6 +92,9 @@ class LedgerOut(serializers.Serializer[Any]):
     unsequenced = serializers.IntegerField(help_text="Messages without a number: taken, but not provable.")
     streams = StreamOut(many=True, help_text="The newest 50.")
     files = StreamOut(allow_null=True)
+    backlog = BacklogOut(allow_null=True, help_text="Null when the station never said.")
+    change = ChangeOut(allow_null=True)
+    branches = BranchOut(many=True)
 
 
 class Ledger(APIView):
@@ -63,6 +103,13 @@ class Ledger(APIView):
     @extend_schema(operation_id="ledger_retrieve", responses=answers({200: LedgerOut}, *READ_PROBLEMS))
     def get(self, request: Request, serial: str) -> Response:
         """In numbers, and in sentences."""
-        station = station_get(viewer=viewer_of(request), serial=serial)
+        station, moment = station_get(viewer=viewer_of(request), serial=serial), clock.now()
         with translation.override("en"):
-            return Response(LedgerOut(ledger_summary(station=station)).data)
+            ledger = ledger_summary(station=station)
+            streams = [(stream.stream, stream.first_at) for stream in ledger.streams]
+            beside = {
+                "backlog": backlog_of(station=station, contact=getattr(station, "contact", None), moment=moment),
+                "change": stream_change(station=station, streams=streams, moment=moment),
+                "branches": branch_list(station=station, moment=moment),
+            }
+            return Response(LedgerOut({**asdict(ledger), **beside}).data)

@@ -5,11 +5,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from busy_stations import EVIL, busy_make, series_make
 from people import station_of
+from psycopg.types.multirange import Multirange
+from psycopg.types.range import Range
 
 from fleet.alerts.models import Incident
 from fleet.core import clock
 from fleet.core.models import Outage
-from fleet.telemetry.models import DetectionCount, Reading
+from fleet.telemetry.models import DetectionCount, Reading, StreamLedger
 
 pytestmark = pytest.mark.django_db
 
@@ -191,3 +193,46 @@ def test_incidents_are_on_the_strip_from_their_beginning_to_their_end(browse, vi
     assert page.count('<rect class="silence" x=') == 2
     assert "2 incidents" in page
     assert "Silent 480" not in page
+
+
+def branch_make(station, state="cloned") -> StreamLedger:
+    moment = clock.now()
+    return StreamLedger.objects.create(
+        station=station, stream="a~bb", branch=state, received=Multirange([Range(6, 8)]), messages=2,
+        first_at=moment, last_at=moment,
+    )  # fmt: skip
+
+
+def test_a_branch_is_shown_and_decided_about_once(browse, operator, institute):
+    station = station_of(institute, state="on_time")
+    branch = branch_make(station)
+    client = browse(operator)
+    page = client.get(address_of(station, "deliveries/")).content.decode()
+    assert "a second machine sends" in page
+    assert "Take its data as this station" in page
+    address = address_of(station, f"deliveries/branches/{branch.pk}/")
+    assert "being discarded" in client.post(address, {"decision": "discard"}, follow=True).content.decode()
+    branch.refresh_from_db()
+    assert branch.branch == "discarded"
+    assert "already" in client.post(address, {"decision": "believe"}, follow=True).content.decode()
+    branch.refresh_from_db()
+    assert branch.branch == "discarded"
+
+
+def test_deciding_about_a_branch_takes_the_role_and_the_station(browse, viewer, stranger, operator, institute):
+    station, other = station_of(institute, state="on_time"), station_of(institute)
+    branch = branch_make(station)
+    page = browse(viewer).get(address_of(station, "deliveries/")).content.decode()
+    assert "Take its data" not in page
+    address = address_of(station, f"deliveries/branches/{branch.pk}/")
+    assert browse(viewer).post(address, {"decision": "believe"}).status_code == 403
+    assert browse(stranger).post(address, {"decision": "believe"}).status_code == 404
+    foreign = address_of(other, f"deliveries/branches/{branch.pk}/")
+    assert browse(operator).post(foreign, {"decision": "believe"}).status_code == 404
+    trunk = StreamLedger.objects.create(
+        station=station, stream="a", received=Multirange([]), first_at=clock.now(), last_at=clock.now()
+    )
+    whole = address_of(station, f"deliveries/branches/{trunk.pk}/")
+    assert browse(operator).post(whole, {"decision": "believe"}).status_code == 404
+    branch.refresh_from_db()
+    assert branch.branch == "cloned"

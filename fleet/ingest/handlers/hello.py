@@ -19,7 +19,8 @@ def handle(arrival: Arrival, batch: Batch, series: SeriesBook) -> None:  # noqa:
     batch.hello[arrival.station.id] = body
     if body.next_in is not None:
         batch.announced[arrival.station.id] = body.next_in
-    data = _json({"agent_version": body.agent_version, "boot_count": body.boot_count, "boot_id": body.boot_id})
+    said = ("agent_version", "boot_count", "boot_id", "card_key", "machine", "profile")
+    data = _json({name: value for name in said if (value := getattr(body, name)) not in (None, "")})
     flags = batch.suspicion(body.at)
     row = event_row(arrival.station.id, pg_time(body.at), "hello", 0, batch.received, None, data, flags)
     batch.events.rows.append(row)

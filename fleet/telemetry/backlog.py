@@ -1,0 +1,85 @@
+"""What still waits on a station, by its own word, and when it will be home at the pace at which it becomes less."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from fleet.core.spoken import duration_words, moment_words
+from fleet.stations.models import Station, StationContact
+from fleet.telemetry.models import Reading, Suspicion
+
+SERIES = "health/backlog_messages"
+#: The pace is taken over so long before the newest word, or over the last two words where they lie further apart.
+_SPAN = timedelta(minutes=30)
+#: Words older than this before the newest say nothing of the pace.
+_SPAN_MOST = timedelta(days=2)
+_WORDS_MOST = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """`per_minute`: by so many it becomes less (negative: more), None when unknown; `left_s`: seconds until it is home."""
+
+    messages: int
+    said_at: datetime
+    per_minute: float | None
+    left_s: float | None
+    sentence: str
+
+
+def backlog_of(*, station: Station, contact: StationContact | None, moment: datetime) -> Backlog | None:
+    """The backlog of a station; None when it never said. One query."""
+    if contact is None or contact.backlog_messages is None or contact.health_received_at is None:
+        return None
+    messages, said_at = contact.backlog_messages, contact.health_received_at
+    pace = _pace(station, contact.health_occurred_at) if messages else None
+    left_s = messages / pace * 60 if pace is not None and pace > 0 else None
+    return Backlog(messages, said_at, pace, left_s, _sentence(messages, said_at, pace, left_s, moment))
+
+
+def _pace(station: Station, newest_at: datetime | None) -> float | None:
+    """By how many messages a minute the backlog became less before the newest word; None with fewer than two."""
+    if newest_at is None:
+        return None
+    rows = (
+        Reading.objects.filter(
+            series__station=station,
+            series__name=SERIES,
+            occurred_at__gte=newest_at - _SPAN_MOST,
+            occurred_at__lte=newest_at,
+        )
+        .exclude(flags__in=(Suspicion.EPOCH, Suspicion.FUTURE))
+        .order_by("-occurred_at")
+        .values_list("occurred_at", "value")[:_WORDS_MOST]
+    )
+    words = list(rows)
+    if len(words) < 2:
+        return None
+    last_at, last = words[0]
+    first_at, first = [word for word in words if last_at - word[0] <= _SPAN][-1]
+    if first_at == last_at:
+        first_at, first = words[1]
+    minutes: float = (last_at - first_at).total_seconds() / 60
+    return float(first - last) / minutes if minutes > 0 else None
+
+
+def _sentence(messages: int, said_at: datetime, pace: float | None, left_s: float | None, moment: datetime) -> str:
+    if not messages:
+        return _("Nothing waits on the station, as it said at %(said)s.") % {"said": moment_words(said_at, moment)}
+    waiting = ngettext(
+        "%(n)s message waits on the station, as it said at %(said)s.",
+        "%(n)s messages wait on the station, as it said at %(said)s.",
+        messages,
+    ) % {"n": f"{messages:,}", "said": moment_words(said_at, moment)}
+    if pace is None:
+        return waiting
+    if left_s is None:
+        return waiting + " " + _("They do not become fewer: as many are made as come home, or more.")
+    return (
+        waiting
+        + " "
+        + _("They become fewer by %(pace)s a minute: at that pace all are home in %(left)s.")
+        % {"pace": f"{pace:,.0f}" if pace >= 10 else f"{pace:,.1f}", "left": duration_words(left_s)}
+    )
