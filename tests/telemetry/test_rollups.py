@@ -116,7 +116,8 @@ def test_ingest_notes_what_it_stores_and_the_job_rolls_it_up(institute):
     assert list(found.values_list("start", "count", "sum", "minimum", "maximum")) == [
         (NOON + n * HOUR, 3, 3.0, 0.0, 2.0) for n in (-30, -1, 0)
     ]
-    assert list(ReadingDay.objects.filter(series__name="wind").values_list("count", flat=True)) == [3, 6]
+    days = ReadingDay.objects.filter(series__name="wind").order_by("start")
+    assert list(days.values_list("count", flat=True)) == [3, 6]
     assert ReadingHour.objects.get(series__name="health/cpu_percent").sum == 3.5
 
 
