@@ -1,0 +1,142 @@
+"""Clocks that are wrong, and messages that come ten times in any order: everything is kept, and once."""
+
+import json
+import random
+import time
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import pika
+import pytest
+from faults.messages import message_of
+from faults.oracle import Verdict, judge
+from faults.publisher import Book, connection_parameters
+
+pytestmark = pytest.mark.faults
+
+NUMBERS, TIMES = 200, 10
+
+
+class Stream(NamedTuple):
+    """What the judge wants to know of a sender."""
+
+    serial: str
+    stream: str
+
+
+class Sent(NamedTuple):
+    """What the judge wants to know of a publisher."""
+
+    senders: list
+    book: Book
+
+
+def publish(channel, grant, stream, seq, kind, body, next_seq):
+    headers = {"v": 1, "stream": stream, "seq": seq, "next": next_seq}
+    properties = pika.BasicProperties(type=kind, delivery_mode=2, headers=headers, message_id=f"{stream}/{seq}")
+    channel.basic_publish(grant["exchange"], kind, body, properties, mandatory=True)
+
+
+def ledger(rig, serial, stream):
+    return rig.query(
+        "SELECT l.received, l.next_seq, l.repeats FROM telemetry_streamledger l JOIN stations_station s "
+        "ON s.id = l.station_id WHERE s.serial = %s AND l.stream = %s",
+        serial,
+        stream,
+    )[0]
+
+
+@pytest.mark.parametrize("order", ["shuffled", "reversed"])
+def test_every_message_comes_ten_times_in_another_order_and_some_never(rig, grants, verdicts, tmp_path, order):
+    rig.worker_ensure()
+    begun, grant = time.monotonic(), grants[0]
+    chance = random.Random(f"{rig.seed}/{order}")
+    numbers = sorted(chance.sample(range(1, NUMBERS + 1), NUMBERS - 30))
+    goes = [seq for seq in numbers for _ in range(TIMES)]
+    goes = chance.sample(goes, len(goes)) if order == "shuffled" else goes[::-1]
+    stream, book = f"{order}-{rig.seed}", Book(tmp_path / "book.db")
+    with pika.BlockingConnection(connection_parameters(grant)) as connection:
+        channel = connection.channel()
+        channel.confirm_delivery()
+        for seq in goes:
+            book.note_sent(stream, seq)
+            publish(channel, grant, stream, seq, *message_of(stream, seq), NUMBERS + 1)
+            book.note_confirmed(stream, seq)
+    book.write()
+    rig.quiesce()
+    verdict = Verdict(case=f"{TIMES} times, {order}", number="49", seed=rig.seed)
+    judge(rig, Sent([Stream(grant["serial"], stream)], book), verdict)
+    verdict.note, verdict.seconds = f"Every message {TIMES} times, {order}, 30 numbers never.", time.monotonic() - begun
+    verdicts.append(verdict)
+    assert verdict.is_clean, (verdict.row(), verdict.details)
+    assert verdict.repeats == len(numbers) * (TIMES - 1)
+    received, following, _ = ledger(rig, grant["serial"], stream)
+    missing = {seq for seq in range(1, following) if not any(part.lower <= seq < part.upper for part in received)}
+    assert missing == set(range(1, NUMBERS + 1)) - set(numbers)
+
+
+def moments():
+    """What stations' clocks have said: name, seconds since 1970, whether it must be marked."""
+    now = time.time()
+    return {
+        "clock-not-set": (datetime(2000, 1, 1, 0, 3, tzinfo=UTC).timestamp(), True),
+        "before-the-leap-second": (datetime(2016, 12, 31, 23, 59, 59, 900_000, tzinfo=UTC).timestamp(), False),
+        "after-it": (datetime(2017, 1, 1, tzinfo=UTC).timestamp(), False),
+        "end-of-summer-time": (datetime(2023, 10, 29, 0, 30, tzinfo=UTC).timestamp(), False),
+        "the-hour-again": (datetime(2023, 10, 29, 1, 30, tzinfo=UTC).timestamp(), False),
+        "an-hour-back": (now - 3_600, False),
+        "now": (now, False),
+        "half-a-minute-back": (now - 30, False),
+        "30-days-ahead": (now + 30 * 86_400, True),
+        "2038": (2.0**31 - 1, True),
+        "after-2038": (2.0**31 + 1, True),
+    }
+
+
+def test_no_clock_loses_a_row_or_hides_a_station(rig, grants, verdicts):
+    rig.worker_ensure()
+    begun, grant, said = time.monotonic(), grants[1], moments()
+    stream = f"clocks-{rig.seed}"
+    with pika.BlockingConnection(connection_parameters(grant)) as connection:
+        channel = connection.channel()
+        channel.confirm_delivery()
+        for seq, (name, (moment, _)) in enumerate(said.items(), start=1):
+            body = json.dumps([{"t": moment, "n": f"{stream}:{name}", "v": seq}]).encode()
+            publish(channel, grant, stream, seq, "readings", body, len(said) + 2)
+        # A reading so small in time would count from its receipt, by SenML's own rule; a detection is of 1970.
+        pulse = json.dumps({"what": "pulse", "port": 70, "bt": 5.0, "t": [0.0], "line": [1], "file": stream}).encode()
+        publish(channel, grant, stream, len(said) + 1, "detections", pulse, len(said) + 2)
+    rig.quiesce()
+    verdict = Verdict(case="clocks that are wrong", number="47", seed=rig.seed, sent=len(said) + 1)
+    verdict.confirmed = verdict.sent
+    rows = rig.query(
+        "SELECT s.name, extract(epoch FROM r.occurred_at)::float, r.flags, abs(extract(epoch FROM now() - r.received_at)) "
+        "FROM telemetry_reading r JOIN telemetry_series s ON s.id = r.series_id WHERE s.name LIKE %s",
+        f"{stream}:%",
+    )
+    found = {name.removeprefix(f"{stream}:"): (moment, flags, age) for name, moment, flags, age in rows}
+    pulses = rig.query(
+        "SELECT extract(epoch FROM occurred_at)::float, flags <> 0 FROM telemetry_detection d "
+        "JOIN stations_station s ON s.id = d.station_id WHERE s.serial = %s AND d.port = 70",
+        grant["serial"],
+    )
+    verdict.lost = len(said.keys() - found.keys()) + (not pulses)
+    verdict.doubled = len(rows) - len(found) + max(len(pulses) - 1, 0)
+    verdict.note = "Readings of 1970, 2000, 2038, the future, a leap second and a repeated hour; none is refused."
+    verdict.seconds = time.monotonic() - begun
+    verdicts.append(verdict)
+    wrong = {
+        name: found.get(name)
+        for name, (moment, is_marked) in said.items()
+        if name not in found or abs(found[name][0] - moment) > 0.001 or bool(found[name][1]) != is_marked
+    }
+    assert not wrong
+    assert pulses == [(5.0, True)]
+    assert all(age < 120 for _, _, age in found.values())
+    assert verdict.is_clean, verdict.row()
+    (seen,) = rig.query(
+        "SELECT abs(extract(epoch FROM now() - c.last_contact_at)) FROM stations_stationcontact c "
+        "JOIN stations_station s ON s.id = c.station_id WHERE s.serial = %s",
+        grant["serial"],
+    )
+    assert seen[0] < 120, "when a station was heard is told by our clock"
