@@ -15,6 +15,7 @@ from rich.table import Table
 from operations.bench.ingest import ingest_bench
 from operations.bench.latency import latency_bench
 from operations.bench.machine import machine_describe
+from operations.bench.thrift import thrift_bench
 from operations.errors import OperationsError
 from operations.instance import Instance
 from operations.paths import Paths
@@ -61,6 +62,12 @@ def latency(
         return latency_bench(stack, instance, stations=stations, seconds=seconds)
 
     _run("latency", bench, as_json=as_json)
+
+
+@app.command()
+def thrift(*, as_json: AsJson = False) -> None:
+    """Megabytes a month on a station's link, by profile: both directions, with AMQP, TLS, TCP and IP."""
+    _run("thrift", lambda _, instance: thrift_bench(instance), as_json=as_json)
 
 
 def _run(name: str, bench: Callable[[Stack, Instance], list[dict[str, Any]]], *, as_json: bool) -> None:
