@@ -66,6 +66,8 @@ def status_print(report: health.Report) -> None:
     for name, found in report.services.items():
         mark = "[green]✓[/]" if found.healthy else "[red]✗[/]"
         console.print(f"{mark} {name:<9} {escape(found.detail)}")
+    for warning in report.warnings:
+        console.print(f"[yellow]![/] {escape(warning)}")
     for name, url in report.urls.items():
         console.print(f"{name}: {url}", markup=False)
     console.print(f"login: {report.admin.username}, password in {report.admin.password_file}", markup=False)

@@ -57,6 +57,8 @@ class Report:
     services: dict[str, Health]
     urls: dict[str, str]
     admin: Admin
+    #: What works, but wants somebody to look at it.
+    warnings: list[str]
 
     def as_json(self) -> dict[str, object]:
         """The document that `--json` prints."""
@@ -97,7 +99,21 @@ def report_make(instance: Instance) -> Report:
         services=found,
         urls=addresses(instance),
         admin=Admin(ADMIN, str(instance.paths.secrets / "admin_password")),
+        warnings=warnings(),
     )
+
+
+def warnings() -> list[str]:
+    """What the domain says is wrong though every part works; nothing when the database cannot be asked."""
+    from fleet.telemetry.partitions import partitions_trouble  # noqa: PLC0415 - models exist only once Django is loaded
+
+    try:
+        trouble = partitions_trouble()
+    except DatabaseError:
+        return []
+    finally:
+        connections.close_all()
+    return [] if trouble is None else [trouble]
 
 
 def health_of(name: str, check: Check, states: dict[str, State]) -> Health:

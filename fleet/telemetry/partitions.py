@@ -76,7 +76,7 @@ def default_trouble() -> str | None:
     used = [table for table in TABLES if default_is_used(table=table)]
     if not used:
         return None
-    return f"There were rows in {used[0]}_default: a partition of {used[0]} had been taken away or was never made."
+    return f"Rows came into {used[0]}_default: a partition of {used[0]} is missing or was taken away."
 
 
 def partitions_trouble(*, moment: datetime | None = None) -> str | None:
