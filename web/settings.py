@@ -195,6 +195,11 @@ ROOST_SYNC_INTERVAL_S = float(setting("ROOST_SYNC_INTERVAL_S", "3600"))
 ROOST_ALERT_GROUP_WAIT_S = float(setting("ROOST_ALERT_GROUP_WAIT_S", "10"))
 #: Messages of one station that may go to quarantine in an hour before somebody is told.
 ROOST_QUARANTINE_GROWTH = int(setting("ROOST_QUARANTINE_GROWTH", "20"))
+# Messages a second and at once, bytes an hour and at once that a station may send; 0 is no limit.
+ROOST_QUOTA_MESSAGES_PER_S = float(setting("ROOST_QUOTA_MESSAGES_PER_S", "20"))
+ROOST_QUOTA_BURST = float(setting("ROOST_QUOTA_BURST", "20000"))
+ROOST_QUOTA_BYTES_PER_HOUR = float(setting("ROOST_QUOTA_BYTES_PER_HOUR", "50000000"))
+ROOST_QUOTA_BYTES_BURST = float(setting("ROOST_QUOTA_BYTES_BURST", "500000000"))
 ROOST_ENROLMENT_TOKEN_LIFE = timedelta(hours=float(setting("ROOST_ENROLMENT_TOKEN_HOURS", "72")))
 #: Silence in intervals: late after so many, silent after so many.
 ROOST_LATE_FACTOR = float(setting("ROOST_LATE_FACTOR", "1.5"))

@@ -15,6 +15,7 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "canary": _every(15.0, "core.touch_canary"),
     "silence": _every(5.0, "alerts.sweep_silence"),
     "rules": _every(15.0, "alerts.sweep_rules"),
+    "release-quota": _every(5.0, "ingest.release_quota"),
     "settle-branches": _every(20.0, "ingest.settle_branches"),
     "notifications": _every(30.0, "alerts.send_notifications"),
     "expire-commands": _every(10.0, "commands.expire_commands"),

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from fleet.core import clock
 from fleet.ingest.delivery import StationRef
+from fleet.ingest.quota import Buckets
 from fleet.ingest.tables import DETECTIONS, EVENTS, POSITIONS, READINGS, Sink, pg_time
 from fleet.telemetry.models import Suspicion
 from message_queue.contracts.command_status import CommandStatus
@@ -49,6 +50,8 @@ class Batch:
         #: Seconds by which a station's clock is ahead of ours, by station id: as it was known, and as it is now.
         self.clocks_before: dict[int, float | None] = {}
         self.clocks: dict[int, float] = {}
+        #: What is left of the stations' quotas, by station id.
+        self.buckets: dict[int, Buckets] = {}
         #: Messages without stream and number, by station id.
         self.unsequenced: dict[int, int] = {}
         self._receipts = 0

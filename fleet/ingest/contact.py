@@ -8,6 +8,7 @@ import psycopg
 
 from fleet.ingest.batch import AHEAD_S, Batch, moment_of
 from fleet.ingest.database import cursor
+from fleet.ingest.quota import Buckets, Quota
 from fleet.stations.contact import UNKNOWN_INTERVAL_S, deadlines_after, interval_learned
 
 
@@ -20,13 +21,37 @@ class ContactRow(NamedTuple):
     operator_s: float | None
     learned_s: float | None
     clock_offset_s: float | None
+    quota_messages: float | None
+    quota_bytes: float | None
+    quota_excess: float
+    quota_at: datetime | None
+    flooding_since: datetime | None
+    own_messages_per_s: float | None
+    own_bytes_per_hour: float | None
+
+    @property
+    def buckets(self) -> Buckets:
+        """What is left of its quota."""
+        return Buckets(self.quota_messages, self.quota_bytes, self.quota_excess, self.quota_at, self.flooding_since)
+
+    def quota(self, default: Quota) -> Quota:
+        """Its own quota, or the server's."""
+        if self.own_messages_per_s is None and self.own_bytes_per_hour is None:
+            return default
+        messages, octets = self.own_messages_per_s, self.own_bytes_per_hour
+        return default._replace(
+            messages_per_s=default.messages_per_s if messages is None else messages,
+            bytes_per_hour=default.bytes_per_hour if octets is None else octets,
+        )
 
 
 def contacts_lock(station_ids: list[int]) -> psycopg.Cursor:
     """Ask for the contact rows of these stations, locked in the order of their ids; see `contacts_read`."""
     return cursor().execute(
         "SELECT c.station_id, c.state, c.last_contact_at, c.announced_interval_s, s.operator_interval_s, "
-        "c.learned_interval_s, c.clock_offset_s FROM stations_stationcontact c JOIN stations_station s ON s.id = c.station_id "
+        "c.learned_interval_s, c.clock_offset_s, c.quota_messages, c.quota_bytes, c.quota_excess, c.quota_at, "
+        "c.flooding_since, s.quota_messages_per_s, s.quota_bytes_per_hour "
+        "FROM stations_stationcontact c JOIN stations_station s ON s.id = c.station_id "
         "WHERE c.station_id = ANY(%s) ORDER BY c.station_id FOR UPDATE OF c",
         [station_ids],
     )
@@ -61,10 +86,16 @@ def contacts_write(rows: dict[int, ContactRow], batch: Batch) -> list[int]:
     cursor().execute(
         "UPDATE stations_stationcontact c SET state = 'on_time', last_contact_at = %s, "
         "first_contact_at = coalesce(c.first_contact_at, %s), learned_interval_s = n.learned, "
-        "announced_interval_s = n.announced, late_after = n.late, silent_after = n.silent "
-        "FROM unnest(%s::bigint[], %s::float8[], %s::float8[], %s::timestamptz[], %s::timestamptz[]) "
-        "AS n(id, learned, announced, late, silent) WHERE c.station_id = n.id",
-        [batch.moment, batch.moment, list(rows), learned, announced, late, silent],
+        "announced_interval_s = n.announced, late_after = n.late, silent_after = n.silent, quota_messages = n.messages, "
+        "quota_bytes = n.bytes, quota_excess = n.excess, quota_at = n.quota_at, flooding_since = n.flooding "
+        "FROM unnest(%s::bigint[], %s::float8[], %s::float8[], %s::timestamptz[], %s::timestamptz[], %s::float8[], "
+        "%s::float8[], %s::float8[], %s::timestamptz[], %s::timestamptz[]) "
+        "AS n(id, learned, announced, late, silent, messages, bytes, excess, quota_at, flooding) "
+        "WHERE c.station_id = n.id",
+        [
+            *(batch.moment, batch.moment, list(rows), learned, announced, late, silent),
+            *([batch.buckets[station_id][column] for station_id in rows] for column in range(len(Buckets._fields))),
+        ],
     )
     _said_of_themselves(batch)
     return [station_id for station_id, row in rows.items() if row.state == "silent"]

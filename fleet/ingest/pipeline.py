@@ -39,6 +39,7 @@ from fleet.ingest.ledger import (
 )
 from fleet.ingest.noted import NotedHours
 from fleet.ingest.quarantine import quarantine_write
+from fleet.ingest.quota import OVER_QUOTA, OVER_QUOTA_SENTENCE, quota_apply, quota_default
 from fleet.ingest.series import SeriesBook
 from message_queue.codec import decode
 from message_queue.errors import MessageRefused
@@ -231,6 +232,7 @@ class Pipeline:
             contacts, streams = _lock(sorted(heard), arrivals, refusals, moment)
             batch.clocks_before = {station_id: row.clock_offset_s for station_id, row in contacts.items()}
             fresh = _numbers_take(arrivals, streams, batch, refusals, outcome)
+            fresh = _quota_keep(fresh, contacts, batch, refusals)
             kept = [r for r in refusals if _is_first(r, streams)]
             outcome.repeats += len(refusals) - len(kept)
         else:
@@ -310,6 +312,18 @@ def _numbers_take(
         else:
             refusals.append(Refusal(arrival.delivery, arrival.station, FORKED, _FORKED_SENTENCE, is_counted=True))
     return fresh
+
+
+def _quota_keep(
+    arrivals: list[Arrival], contacts: dict[int, ContactRow], batch: Batch, refusals: list[Refusal]
+) -> list[Arrival]:
+    """Leave out what is beyond the stations' quotas; it waits in quarantine."""
+    default = quota_default()
+    quotas = {station_id: row.quota(default) for station_id, row in contacts.items()}
+    batch.buckets = {station_id: row.buckets for station_id, row in contacts.items()}
+    taken, waits = quota_apply(arrivals, batch.buckets, quotas, batch.moment)
+    refusals += [Refusal(a.delivery, a.station, OVER_QUOTA, OVER_QUOTA_SENTENCE, is_counted=True) for a in waits]
+    return taken
 
 
 def _is_first(refusal: Refusal, streams: Streams) -> bool:

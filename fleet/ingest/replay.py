@@ -16,11 +16,14 @@ from fleet.ingest.delivery import FORKED, Delivery
 from fleet.ingest.models import QuarantinedMessage, QuarantineReplay
 from fleet.ingest.pipeline import Outcome, Pipeline
 from fleet.ingest.quarantine import State, delivery_of, quarantine_list, quarantine_release
+from fleet.ingest.quota import OVER_QUOTA
 from fleet.organizations.access import Viewer
 from fleet.organizations.errors import NotAllowed
 from fleet.organizations.models import Membership
 
 REPLAY_JOB = "ingest.replay_quarantine"
+#: Messages over a quota that are taken at once; the clock asks every few seconds.
+RELEASED_AT_ONCE = 200
 #: Messages of one transaction; each may be as long as a message may be.
 BATCH = 50
 #: A job ends after so long, and the clock's next one goes on: well before Celery would end it.
@@ -131,3 +134,18 @@ def messages_retake(messages: Sequence[QuarantinedMessage], *, decided_by: str) 
 def deliveries_retake(deliveries: Sequence[Delivery]) -> Outcome:
     """Take messages whose numbers the ledger may hold already: not as repeats."""
     return Pipeline().retake(deliveries)
+
+
+@transaction.atomic
+def quota_release() -> int:
+    """Take the oldest messages that wait because of a quota, of stations that do not flood; return how many.
+
+    A few at a time and by the clock: what is within its quota comes first.
+    """
+    waiting = QuarantinedMessage.objects.filter(
+        state=State.HELD, reason=OVER_QUOTA, station__contact__flooding_since=None
+    )
+    messages = list(waiting.select_for_update(of=("self",), skip_locked=True).order_by("id")[:RELEASED_AT_ONCE])
+    if messages:
+        messages_retake(messages, decided_by="Roost")
+    return len(messages)

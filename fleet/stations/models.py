@@ -24,6 +24,9 @@ class Station(models.Model):
     asleep_until = models.DateTimeField(null=True, blank=True)
     registered_at = models.DateTimeField()
     retired_at = models.DateTimeField(null=True, blank=True)
+    #: Its own quota where the server's is not right for it; see `fleet.ingest.quota`.
+    quota_messages_per_s = models.FloatField(null=True, blank=True)
+    quota_bytes_per_hour = models.FloatField(null=True, blank=True)
 
     class Meta:
         """The fleet page lists an organization's stations by name."""
@@ -75,6 +78,12 @@ class StationContact(models.Model):
     hello_received_at = models.DateTimeField(null=True)
     #: Station's clock minus ours at the last health or hello, in seconds (transit time included).
     clock_offset_s = models.FloatField(null=True)
+    #: Buckets of its quota as of `quota_at`, see `fleet.ingest.quota`; and since when it sends far more than that.
+    quota_messages = models.FloatField(null=True)
+    quota_bytes = models.FloatField(null=True)
+    quota_excess = models.FloatField(default=0.0, db_default=0.0)
+    quota_at = models.DateTimeField(null=True)
+    flooding_since = models.DateTimeField(null=True)
 
     class Meta:
         """The sweeps ask only for rows whose deadline has passed."""

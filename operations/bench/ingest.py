@@ -23,6 +23,9 @@ SERIAL = "SG-BENCH"
 #: Stations of the run with several workers, which must not all wait for one row.
 SERIALS = (SERIAL, *(f"SG-BENCH{number:03d}" for number in range(1, 64)))
 
+#: One station sends here what a fleet sends elsewhere.
+NO_QUOTA = {"ROOST_QUOTA_MESSAGES_PER_S": "0", "ROOST_QUOTA_BYTES_PER_HOUR": "0"}
+
 #: Messages per measurement, by readings per message; rounds are interleaved and their median is reported.
 SIZES = {1: 60_000, 50: 10_000}
 ORM_MESSAGES = {1: 1_500, 50: 600}
@@ -132,7 +135,9 @@ def _roost(
             subprocess.Popen(
                 [sys.executable, *WORKER, "-P", "solo", "-n", f"ingest-bench{number}@roost", "-Q", "ingest.control"],
                 cwd=REPOSITORY,
-                env=process_environment(instance, extra={"ROOST_INGEST": "1", "ROOST_LOG_LEVEL": "WARNING"}),
+                env=process_environment(
+                    instance, extra={"ROOST_INGEST": "1", "ROOST_LOG_LEVEL": "WARNING", **NO_QUOTA}
+                ),
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )

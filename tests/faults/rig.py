@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ QUIET_S = 2.2
 Grant = dict[str, Any]
 
 
+@cache
 def seed_of_run() -> int:
     """ROOST_FAULT_SEED, else a new one; it is printed with every result."""
     return int(os.environ.get("ROOST_FAULT_SEED") or random.SystemRandom().randrange(1, 1_000_000))
@@ -53,6 +55,9 @@ class Rig:
                 INSTANCE_VARIABLE: str(stack.paths.var),
                 # In a test process these name the services that the whole run shares.
                 "ROOST_STATION_AMQP_HOST": "127.0.0.1",
+                # A case sends as much in a minute as a station in a year.
+                "ROOST_QUOTA_MESSAGES_PER_S": "0",
+                "ROOST_QUOTA_BYTES_PER_HOUR": "0",
                 "ROOST_STATION_AMQP_PORT": str(self.instance.ports["amqps"]),
                 "PYTHONPATH": os.pathsep.join((str(REPOSITORY), str(HERE.parent))),
             },
@@ -62,13 +67,12 @@ class Rig:
 
     @classmethod
     @contextmanager
-    def open(cls, folder: Path) -> Iterator["Rig"]:
-        """A rig in this folder, ended with everything in it."""
-        stack = Stack(folder)
+    def open(cls, stack: Stack) -> Iterator["Rig"]:
+        """A rig on these services, ended with everything in it."""
         # Where this runs as root, PostgreSQL's data lie outside the folder; a run that was killed left its own.
         shutil.rmtree(stack.database.home, ignore_errors=True)
         home = stack.broker.home
-        (home / "conf.d").mkdir(parents=True)
+        (home / "conf.d").mkdir(parents=True, exist_ok=True)
         (home / "conf.d" / "rig.conf").write_text(QUICK_FIGURES)
         (home / "none.config").write_text(QUICK_TICKS)
         rig = None
@@ -193,11 +197,11 @@ class Rig:
                     client.post(path, json={"routing_key": ""}).raise_for_status()
 
     def control(self, *words: str) -> str:
-        """`rabbitmqctl` for the rig's own node."""
-        program = self.stack.broker.programs()[1]
+        """`rabbitmqctl` for the rig's own node, the first where there are several."""
+        program = self.stack.broker.programs()[-1]
         tool = Path(program.command[0]).with_name("rabbitmqctl")
         done = subprocess.run(
-            [str(tool), "-n", "roost@localhost", *words],
+            [str(tool), "-n", program.environment["RABBITMQ_NODENAME"], *words],
             env=dict(program.environment),
             capture_output=True,
             text=True,

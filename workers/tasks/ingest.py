@@ -6,7 +6,7 @@ from celery import shared_task
 
 from fleet.core import clock
 from fleet.ingest.branches import branches_judge, branches_work_off
-from fleet.ingest.replay import quarantine_replays_run
+from fleet.ingest.replay import quarantine_replays_run, quota_release
 
 
 @shared_task(name="ingest.replay_quarantine")
@@ -20,3 +20,9 @@ def settle_branches(**_: Any) -> None:
     """Judge held branches, and work off the messages of those that are decided about."""
     branches_judge(moment=clock.now())
     branches_work_off()
+
+
+@shared_task(name="ingest.release_quota")
+def release_quota(**_: Any) -> None:
+    """Take some of what waited because of a quota."""
+    quota_release()
