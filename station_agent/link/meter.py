@@ -75,7 +75,7 @@ class LinkContext(ssl.SSLContext):
         """As the base does it."""
         if self.watch is not None:
             self.watch(sock)
-        self._latest = super().wrap_socket(sock, *args, **options, session=self.session)
+        self._latest = super().wrap_socket(sock, *args, **{**options, "session": self.session})
         return self._latest
 
     def session_keep(self) -> None:
