@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from rest_api.document import Docs, NothingHere, OpenApiDocument
 from rest_api.v1.commands import CommandCancel, CommandDetail, Commands
+from rest_api.v1.completeness import CompletenessView
 from rest_api.v1.detections import Detections
 from rest_api.v1.enrolments import Enrolments
 from rest_api.v1.ledger import Ledger
@@ -32,6 +33,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("stations/<str:serial>/commands", Commands.as_view(), name="commands"),
     path("stations/<str:serial>/commands/<uuid:command_id>", CommandDetail.as_view(), name="command"),
     path("stations/<str:serial>/commands/<uuid:command_id>/cancel", CommandCancel.as_view(), name="command-cancel"),
+    path("completeness", CompletenessView.as_view(), name="completeness"),
     path("quarantine", Quarantine.as_view(), name="quarantine"),
     path("quarantine/replays", QuarantineReplays.as_view(), name="quarantine-replays"),
     path("quarantine/<int:message_id>", QuarantineDetail.as_view(), name="quarantine-message"),

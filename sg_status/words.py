@@ -59,6 +59,11 @@ def number_words(value: float) -> str:
     return text.replace("-", "\u2212", 1) if value < 0 else text
 
 
+def percent_words(percent: float | None) -> str:
+    """A share of 100 with the decimals that it has, or a dash for none."""
+    return NOTHING if percent is None else f"{percent:.2f}".rstrip("0").rstrip(".") + "\u00a0%"
+
+
 def unit_words(unit: str) -> str:
     """The unit as people write it."""
     return _UNITS.get(unit, unit)

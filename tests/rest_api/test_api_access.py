@@ -34,6 +34,7 @@ ADDRESSES = {
     "commands": ("station", {"get", "post"}),
     "command": ("station", {"get"}),
     "command-cancel": ("station", {"post"}),
+    "completeness": ("fleet", {"get"}),
     "quarantine": ("fleet", {"get"}),
     "quarantine-replays": ("fleet", {"get", "post"}),
     "quarantine-message": ("message", {"get"}),

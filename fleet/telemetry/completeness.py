@@ -1,0 +1,160 @@
+"""How complete what came home is, station by station over whole organizations, by the numbers of the ledger."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from django.db import connection
+from django.utils.translation import gettext as _
+
+from fleet.core.errors import InvalidInput
+from fleet.organizations.access import Viewer
+
+#: Rows that one question is answered with.
+LIMIT_MOST = 500
+
+# Per station only, so that a page in the order of ids costs no more than its own stations. Branches hold nothing that
+# is home; see `fleet.telemetry.ledger` for what is missing and what is lost.
+_ROWS = """
+FROM stations_station s
+JOIN organizations_organization o ON o.id = s.organization_id
+LEFT JOIN stations_stationcontact c ON c.station_id = s.id
+LEFT JOIN telemetry_unsequencedcount u ON u.station_id = s.id
+CROSS JOIN LATERAL (
+    SELECT count(*) FILTER (WHERE branch = '') AS streams,
+           count(*) FILTER (WHERE branch IN ('held', 'cloned')) AS branches,
+           coalesce(sum(received_n) FILTER (WHERE branch = ''), 0)::bigint AS received,
+           coalesce(sum(waiting_n) FILTER (WHERE branch = ''), 0)::bigint AS on_station,
+           coalesce(sum(lost_n) FILTER (WHERE branch = ''), 0)::bigint AS lost
+    FROM (
+        SELECT branch,
+               (SELECT sum(upper(r) - lower(r)) FROM unnest(received) r) AS received_n,
+               (SELECT sum(upper(r) - lower(r)) FROM unnest(missing * int8multirange(int8range(oldest, NULL))) r)
+                   AS waiting_n,
+               (SELECT sum(upper(r) - lower(r)) FROM unnest(missing * int8multirange(int8range(NULL, oldest))) r)
+                   AS lost_n
+        FROM (
+            SELECT branch, received, coalesce(oldest_seq, 1) AS oldest,
+                   int8multirange(int8range(1, greatest(next_seq, upper(received), 1))) - received AS missing
+            FROM telemetry_streamledger WHERE station_id = s.id
+        ) AS holes
+    ) AS counted
+) AS t
+WHERE (%(sees_all)s OR s.organization_id = ANY(%(organizations)s))
+  AND (%(organization)s = '' OR o.slug = %(organization)s)
+  AND (%(search)s = '' OR strpos(lower(s.serial), lower(%(search)s)) > 0 OR strpos(lower(s.name), lower(%(search)s)) > 0)
+"""
+_COLUMNS = """
+SELECT s.id, s.serial, s.name, o.name, o.timezone, s.retired_at IS NOT NULL, t.received, t.on_station, t.lost,
+       coalesce(u.messages, 0), c.last_contact_at, c.backlog_messages, t.streams, t.branches
+"""
+_TOTALS = """
+SELECT count(*), count(*) FILTER (WHERE t.on_station + t.lost = 0 AND t.streams > 0),
+       coalesce(sum(t.received), 0)::bigint, coalesce(sum(t.on_station), 0)::bigint, coalesce(sum(t.lost), 0)::bigint,
+       coalesce(sum(u.messages), 0)::bigint, coalesce(sum(t.branches), 0)::bigint
+"""
+_SORTS: Final = {
+    "complete": "t.received::float8 / nullif(t.received + t.on_station + t.lost, 0)",
+    "serial": "s.serial",
+    "expected": "t.received + t.on_station + t.lost",
+    "received": "t.received",
+    "on_station": "t.on_station",
+    "lost": "t.lost",
+    "unsequenced": "coalesce(u.messages, 0)",
+    "last_contact": "c.last_contact_at",
+    "backlog": "c.backlog_messages",
+    "streams": "t.streams",
+    "branches": "t.branches",
+}
+SORTS = tuple(_SORTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Completeness:
+    """One station: of the numbers that it gave out, how many are here, still there, and lost."""
+
+    station_id: int
+    serial: str
+    name: str
+    organization: str
+    timezone: str
+    is_retired: bool
+    received: int
+    on_station: int
+    lost: int
+    unsequenced: int
+    last_contact_at: datetime | None
+    backlog: int | None
+    streams: int
+    branches_open: int
+
+    @property
+    def expected(self) -> int:
+        """All numbers that it gave out, as far as they are known."""
+        return self.received + self.on_station + self.lost
+
+    @property
+    def percent(self) -> float | None:
+        """Of 100, cut to a hundredth, so that only what is complete is 100; None when nothing was numbered."""
+        return self.received * 10_000 // self.expected / 100 if self.expected else None
+
+
+@dataclass(frozen=True, slots=True)
+class CompletenessTotals:
+    """The sums over all stations asked for. `complete`: stations of which no number is missing."""
+
+    stations: int
+    complete: int
+    received: int
+    on_station: int
+    lost: int
+    unsequenced: int
+    branches_open: int
+
+
+class CompletenessReport:
+    """The stations of a viewer with their completeness, least complete first; sliced as a list is, a query a slice."""
+
+    def __init__(self, *, viewer: Viewer, search: str = "", organization: str = "", sort: str = "") -> None:
+        if sort.removeprefix("-") not in {"", *_SORTS}:
+            raise InvalidInput(
+                _("Stations cannot be sorted by %(sort)s: use one of %(sorts)s.")
+                % {"sort": repr(sort[:40]), "sorts": ", ".join(_SORTS)},
+                field="sort",
+            )
+        self._sort = sort or "complete"
+        self._arguments: dict[str, Any] = {
+            "sees_all": viewer.sees_all,
+            "organizations": list(viewer.roles),
+            "organization": organization.replace("\x00", ""),
+            "search": search.strip().replace("\x00", ""),
+        }
+
+    def totals(self) -> CompletenessTotals:
+        """The sums."""
+        with connection.cursor() as cursor:
+            cursor.execute(_TOTALS + _ROWS, self._arguments)
+            return CompletenessTotals(*cursor.fetchone())
+
+    def part(self, *, offset: int, limit: int) -> list[Completeness]:
+        """Some of the stations in this report's order."""
+        direction = "DESC" if self._sort.startswith("-") else "ASC"
+        order = f" ORDER BY {_SORTS[self._sort.removeprefix('-')]} {direction} NULLS LAST, s.serial"
+        return self._read(f"{order} LIMIT %(limit)s OFFSET %(offset)s", limit=limit, offset=offset)
+
+    def after(self, *, station_id: int, limit: int) -> list[Completeness]:
+        """The stations that follow one in the order of their ids."""
+        return self._read(" AND s.id > %(after)s ORDER BY s.id LIMIT %(limit)s", limit=limit, after=station_id)
+
+    def every(self) -> Iterator[Completeness]:
+        """All stations in the order of their ids, some hundred a query."""
+        last = 0
+        while rows := self.after(station_id=last, limit=LIMIT_MOST):
+            yield from rows
+            last = rows[-1].station_id
+
+    def _read(self, ending: str, **arguments: int) -> list[Completeness]:
+        with connection.cursor() as cursor:
+            cursor.execute(_COLUMNS + _ROWS + ending, {**self._arguments, **arguments})
+            return [Completeness(*row) for row in cursor.fetchall()]
