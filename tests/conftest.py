@@ -5,7 +5,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from faults.fixtures import grants, rig, verdicts  # noqa: F401 - fixtures of the tests of faults and of isolation
+from faults.fixtures import (  # noqa: F401 - fixtures of the tests of faults and of isolation
+    cluster_grants,
+    cluster_rig,
+    grants,
+    rig,
+    verdicts,
+    versions,
+)
 from hypothesis import HealthCheck, settings
 
 from operations.instance import Instance

@@ -14,6 +14,8 @@ from attacker import Attacker
 from faults.publisher import connection_parameters
 from faults.rig import Rig, until
 
+from operations.stack import Stack
+
 pytestmark = [pytest.mark.faults, pytest.mark.long]
 
 MEGABYTE = 1_000_000
@@ -36,7 +38,7 @@ def endless_body(exchange):
 @pytest.fixture
 def small_broker(tmp_path):
     """A broker of its own: what the attack leaves in its memory must not be in the way of other tests."""
-    with Rig.open(tmp_path / "rig") as rig:
+    with Rig.open(Stack(tmp_path / "rig")) as rig:
         yield rig
 
 
