@@ -22,6 +22,11 @@ class StationManner(Manner):
         return self._station.tuning.patience
 
     @property
+    def is_terse(self) -> bool:
+        """The profile's."""
+        return self._station.tuning.is_terse
+
+    @property
     def stays(self) -> bool:
         """The profile's."""
         return self._station.tuning.stays

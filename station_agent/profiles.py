@@ -17,7 +17,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
 
     `stays` connected, or only visits the server with each report. `batch_age`: at this age data is sent though the
     batch is not full; of one that visits all data goes with the visit. `patience` stretches the pauses between failed
-    attempts. `compress_from`: bodies of at least so many bytes are compressed. `events_kept` are not sent.
+    attempts. `compress_from`: bodies of at least so many bytes are compressed. `is_terse`: messages without the properties that the server can do without. `events_kept` are not sent.
     """
 
     reporting_interval: int
@@ -26,6 +26,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     stays: bool = True
     patience: float = 1.0
     compress_from: int = 512
+    is_terse: bool = False
     pulses: Pulses = "all"
     positions: Positions = "all"
     events_kept: tuple[str, ...] = ()
@@ -33,7 +34,9 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
 
 PROFILES: dict[str, Profile] = {
     "generous": Profile(reporting_interval=300, heartbeat=30, batch_age=1.0),
-    "normal": Profile(reporting_interval=900, heartbeat=600, batch_age=300.0, compress_from=128, pulses="bursts"),
+    "normal": Profile(
+        reporting_interval=900, heartbeat=600, batch_age=300.0, compress_from=128, is_terse=True, pulses="bursts"
+    ),
     "frugal": Profile(
         reporting_interval=10_800,
         heartbeat=60,
@@ -41,6 +44,7 @@ PROFILES: dict[str, Profile] = {
         stays=False,
         patience=12.0,
         compress_from=128,
+        is_terse=True,
         pulses="counts",
         positions="changed",
         events_kept=("clock", "filter"),
@@ -52,6 +56,7 @@ PROFILES: dict[str, Profile] = {
         stays=False,
         patience=24.0,
         compress_from=128,
+        is_terse=True,
         pulses="counts",
         positions="changed",
         events_kept=("clock", "filter"),

@@ -23,6 +23,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -56,16 +57,20 @@ def thrift_bench(instance: Instance) -> list[dict[str, Any]]:
     fleet = instance.paths.run / "thrift-fleet.json"
     fleet_write(fleet, stations=len(PROFILES) + 1)
     stations = json.loads(fleet.read_text())
-    heartbeat = _heartbeat_bytes(instance.paths.run, stations.pop())
-    return [
-        _profile_run(instance.paths.run, station, name, profile, heartbeat)
-        for station, (name, profile) in zip(stations, PROFILES.items(), strict=True)
-    ]
+    run = instance.paths.run
+    with ThreadPoolExecutor(len(stations)) as pool:
+        idle = pool.submit(_heartbeat_bytes, run, stations.pop())
+        jobs = [
+            pool.submit(_work_bytes, run, station, name, profile)
+            for station, (name, profile) in zip(stations, PROFILES.items(), strict=True)
+        ]
+        return [
+            _month(name, PROFILES[name], job.result(), idle.result()) for name, job in zip(PROFILES, jobs, strict=True)
+        ]
 
 
-def _profile_run(
-    run: Path, station: dict[str, Any], name: str, profile: Profile, heartbeat: tuple[float, float]
-) -> dict[str, Any]:
+def _work_bytes(run: Path, station: dict[str, Any], name: str, profile: Profile) -> tuple[int, int]:
+    """Bytes sent and received over `REPORTS` reporting intervals."""
     factor = profile.reporting_interval / INTERVAL
     folder = _folder(run, station, name)
     settings = {
@@ -78,8 +83,12 @@ def _profile_run(
         before = _after_report(folder, recorder)
         for _ in range(REPORTS):
             after = _after_report(folder, recorder)
+    return after[0] - before[0], after[1] - before[1]
+
+
+def _month(name: str, profile: Profile, measured: tuple[int, int], heartbeat: tuple[float, float]) -> dict[str, Any]:
     share = MONTH / (REPORTS * profile.reporting_interval)
-    work = [(late - early) * share / 1e6 for early, late in zip(before, after, strict=True)]
+    work = [each * share / 1e6 for each in measured]
     beats = [each * MONTH / profile.heartbeat / 1e6 if profile.stays else 0.0 for each in heartbeat]
     return {
         "profile": name,
@@ -88,7 +97,7 @@ def _profile_run(
         "work_received_mb": round(work[1], 2),
         "heartbeats_mb": round(sum(beats), 2),
         "reporting_interval_s": profile.reporting_interval,
-        "bytes_per_report": round((sum(after) - sum(before)) / REPORTS),
+        "bytes_per_report": round(sum(measured) / REPORTS),
         "pulses_per_hour": PULSES + BURSTS * BURST_PULSES,
         "tags_per_hour": TAGS,
     }

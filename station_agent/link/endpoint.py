@@ -14,12 +14,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pika
-from pika.adapters.asyncio_connection import AsyncioConnection
 from pika.channel import Channel
 
 from station_agent import __version__
 from station_agent.config import AmqpSettings, LinkSettings
 from station_agent.errors import WrongUse
+from station_agent.link.connection import GatheringConnection
 from station_agent.link.manner import Manner
 from station_agent.link.meter import LinkContext, Meter
 from station_agent.link.reasons import BLOCKED, reason_of
@@ -97,7 +97,7 @@ class Endpoint:
         self._opened = opened
         self._lost = lost
         self._failures = 0
-        self._connection: AsyncioConnection | None = None
+        self._connection: GatheringConnection | None = None
         self._closed: asyncio.Future[BaseException] | None = None
         self._counted = (0, 0)
         self._manner = manner or Manner()
@@ -155,7 +155,7 @@ class Endpoint:
         leave = self._leave = asyncio.Event()
         self._counted = (0, 0)
         self._parameters.heartbeat = self._manner.heartbeat or self._parameters.heartbeat
-        self._connection = AsyncioConnection(
+        self._connection = GatheringConnection(
             self._parameters,
             on_open_callback=self._on_open,
             on_open_error_callback=lambda _c, error: self._end(closed, error),
@@ -183,7 +183,7 @@ class Endpoint:
         if not closed.done():
             closed.set_result(error)
 
-    def _on_open(self, connection: AsyncioConnection) -> None:
+    def _on_open(self, connection: GatheringConnection) -> None:
         if isinstance(self._context, LinkContext):
             self._context.session_keep()
         else:

@@ -10,6 +10,11 @@ class Manner:
     patience: float = 1.0
 
     @property
+    def is_terse(self) -> bool:
+        """Whether messages go without the properties that the server can do without."""
+        return False
+
+    @property
     def stays(self) -> bool:
         """Whether the connection is kept; else the link visits when `is_due` and leaves when all is sent."""
         return True

@@ -194,23 +194,33 @@ class PublishLink:
     def _publish(self, channel: Channel, message: Outgoing) -> None:
         self._tag += 1
         self._waiting[self._tag] = message.key
-        self._names[self._tag] = message.message_id
+        name = str(message.key) if self._manner.is_terse else message.message_id
+        self._names[self._tag] = name
         channel.basic_publish(
             self._amqp.exchange,
             message_key(message.kind, is_late=message.is_late),
             message.body,
-            pika.BasicProperties(
-                content_type=contracts()[message.kind].content_type,
-                content_encoding=message.encoding,
-                headers=message.headers,
-                delivery_mode=2,
-                message_id=message.message_id,
-                timestamp=int(time.time()),
-                type=message.kind,
-                user_id=self._amqp.username,
-                app_id=_APP_ID,
-            ),
+            self._properties(message, name),
             mandatory=True,
+        )
+
+    def _properties(self, message: Outgoing, name: str) -> pika.BasicProperties:
+        """Who sends what; terse, only what the routing key and the server's defaults do not say."""
+        if self._manner.is_terse:
+            fields = {key: value for key, value in message.headers.items() if key != "v" or value != 1}
+            return pika.BasicProperties(
+                content_encoding=message.encoding, headers=fields, delivery_mode=2, message_id=name
+            )
+        return pika.BasicProperties(
+            content_type=contracts()[message.kind].content_type,
+            content_encoding=message.encoding,
+            headers=message.headers,
+            delivery_mode=2,
+            message_id=name,
+            timestamp=int(time.time()),
+            type=message.kind,
+            user_id=self._amqp.username,
+            app_id=_APP_ID,
         )
 
     def _on_return(
