@@ -2,8 +2,8 @@
 
 from django.contrib import admin
 
-from fleet.core.admin import ReadOnlyAdmin
-from fleet.telemetry.models import Series, StreamLedger
+from fleet.core.admin import EditableAdmin, ReadOnlyAdmin
+from fleet.telemetry.models import RetentionRule, Series, StreamLedger
 
 
 @admin.register(Series)
@@ -23,3 +23,11 @@ class StreamLedgerAdmin(ReadOnlyAdmin):
     list_select_related = ("station",)
     search_fields = ("station__serial", "stream")
     exclude = ("received",)
+
+
+@admin.register(RetentionRule)
+class RetentionRuleAdmin(EditableAdmin):
+    """How long readings are kept."""
+
+    list_display = ("organization", "pattern", "raw_days", "hour_days", "day_days")
+    list_select_related = ("organization",)

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.db import connection
 
+from fleet.core import clock
 from fleet.stations.models import Station
 from fleet.telemetry.models import DetectionCount
 
@@ -34,5 +35,6 @@ def hours_with_data(*, station: Station, start: datetime, end: datetime) -> list
 
 
 def detection_newest_hour(*, station: Station) -> datetime | None:
-    """The newest hour by the station's clock from which detections are here."""
-    return DetectionCount.objects.filter(station=station).order_by("-hour").values_list("hour", flat=True).first()
+    """The newest hour by the station's clock from which detections are here; one that has not come yet is no hour."""
+    rows = DetectionCount.objects.filter(station=station, hour__lte=clock.now())
+    return rows.order_by("-hour").values_list("hour", flat=True).first()

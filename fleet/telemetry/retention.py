@@ -4,6 +4,7 @@ How far a series has been cleared stands in its `raw_from` and `hours_from`, and
 deletion. From there on roll-ups are not rebuilt from what is gone: rows that come late are added to them.
 """
 
+import time
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
@@ -79,8 +80,12 @@ def retention_list(*, organization: Organization | None = None) -> list[Retentio
     return list(rules if organization is None else rules.filter(organization=organization))
 
 
-def retention_run(*, moment: datetime | None = None, is_dry: bool = False) -> dict[str, Removed]:
+def retention_run(
+    *, moment: datetime | None = None, is_dry: bool = False, seconds: float = 300.0
+) -> dict[str, Removed]:
     """Remove what is due, in bounded steps, and write it down; by the organizations' names.
+
+    After that many seconds no further series is begun; the next run goes on.
 
     1. partitions of which all is due are emptied at once
     2. rows, series by series
@@ -89,12 +94,14 @@ def retention_run(*, moment: datetime | None = None, is_dry: bool = False) -> di
     moment = moment or clock.now()
     today = moment.replace(hour=0, minute=0, second=0, microsecond=0)
     found: dict[str, Removed] = {}
+    until = time.monotonic() + seconds
     due = {organization: _cutoffs(organization, today) for organization in _organizations()}
     whole = {} if is_dry else _partitions_empty([cut for cuts in due.values() for cut in cuts])
     for organization, cuts in due.items():
         removed = Removed(readings=sum(whole.get(cut.series_id, 0) for cut in cuts))
         for cut in cuts:
-            _clear(cut, removed, is_dry=is_dry)
+            if time.monotonic() < until:
+                _clear(cut, removed, is_dry=is_dry)
         if asdict(removed) != asdict(Removed()):
             found[organization.name] = removed
             if not is_dry:
@@ -152,9 +159,13 @@ def _partitions_empty(cuts: list[Cutoffs]) -> dict[int, int]:
 
 def _partition_empty(name: str, end: datetime, series_ids: list[int]) -> dict[int, int]:
     with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL lock_timeout = '2s'")
-        cursor.execute(f"SELECT EXISTS (SELECT 1 FROM {name})")  # noqa: S608 - a name of our own
-        if cursor.fetchone() != (True,) or not transaction_lock(LOCK):
+        cursor.execute("SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = '120s'")
+        if not transaction_lock(LOCK):
+            return {}
+        # Counted before anybody is kept waiting. What comes meanwhile brings a note, and then nothing is removed.
+        cursor.execute(f"SELECT series_id, count(*) FROM {name} GROUP BY series_id")  # noqa: S608 - a name of our own
+        lost = dict(cursor.fetchall())
+        if not lost:
             return {}
         cursor.execute(f"LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE")
         # What was still being written is here now, with its notes; and a new series has no rule yet.
@@ -165,8 +176,6 @@ def _partition_empty(name: str, end: datetime, series_ids: list[int]) -> dict[in
         )
         if cursor.fetchone() != (False,):
             return {}
-        cursor.execute(f"SELECT series_id, count(*) FROM {name} GROUP BY series_id")  # noqa: S608 - a name of our own
-        lost = dict(cursor.fetchall())
         cursor.execute(f"TRUNCATE {name}")
         cursor.execute(
             "UPDATE telemetry_series SET raw_from = %s WHERE id = ANY(%s) AND (raw_from IS NULL OR raw_from < %s)",

@@ -11,7 +11,8 @@ rely on these notes are visible then, and later rows bring notes of their own.
 import time
 from datetime import datetime
 
-from django.db import connection, transaction
+import psycopg
+from django.db import OperationalError, connection, transaction
 from django.db.backends.utils import CursorWrapper
 
 from fleet.core.locks import transaction_lock
@@ -95,15 +96,22 @@ SELECT c.series_id, c.day, sums.* FROM (SELECT DISTINCT series_id, day, hours_fr
 def rollups_rebuild(*, seconds: float = 60.0, settled_s: float = SETTLED_S) -> int:
     """Rebuild what is noted and settled, some thousand hours a transaction, until done or for that long.
 
-    Returns how many hours were rebuilt. A transaction that is broken off leaves its notes where they were.
+    Returns how many hours were rebuilt. A transaction that is broken off leaves its notes where they were; one that
+    took too long, as a station may send a thousand readings a second, is tried again with fewer hours.
     """
-    until, rebuilt = time.monotonic() + seconds, 0
+    until, rebuilt, most = time.monotonic() + seconds, 0, HOURS_MOST
     moment = _moment_settled(settled_s)
     while moment is not None:
-        with transaction.atomic():
-            if not transaction_lock(LOCK):
-                break
-            done = _rebuild_some(moment)
+        try:
+            with transaction.atomic():
+                if not transaction_lock(LOCK):
+                    break
+                done = _rebuild_some(moment, most)
+        except OperationalError as error:
+            if most == 1 or not isinstance(error.__cause__, psycopg.errors.QueryCanceled):
+                raise
+            most = max(most // 8, 1)
+            continue
         rebuilt += done
         if done == 0 or time.monotonic() >= until:
             break
@@ -127,14 +135,14 @@ def _moment_settled(settled_s: float) -> datetime | None:
     return None
 
 
-def _rebuild_some(moment: datetime) -> int:
+def _rebuild_some(moment: datetime, most: int) -> int:
     """Take notes and make their hours and days true, in the present transaction."""
     with connection.cursor() as cursor:
         cursor.execute(
             "CREATE TEMP TABLE claimed (series_id bigint, hour timestamptz, day timestamptz, raw_from timestamptz, "
             "hours_from timestamptz) ON COMMIT DROP"
         )
-        cursor.execute(_CLAIM, [moment, HOURS_MOST])
+        cursor.execute(_CLAIM, [moment, most])
         rebuilt = cursor.rowcount
         if rebuilt:
             cursor.execute("ANALYZE claimed")

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import F, QuerySet, Sum
+from django.db.models.functions import Least
 from django.utils.translation import gettext as _
 
 from fleet.core.errors import InvalidInput, NotFound
 from fleet.stations.models import Station
 from fleet.telemetry.binned import buckets
+from fleet.telemetry.lateness import is_late
 from fleet.telemetry.ledger import Gap, LedgerSummary, Missing, StreamSummary, ledger_summary
 from fleet.telemetry.models import Detection, DetectionCount, Position, Reading, Series, StationEvent, Suspicion
 
@@ -52,6 +54,13 @@ class Point:
     maximum: float
     count: int
     flags: int
+    #: By our clock; None for a bucket.
+    received_at: datetime | None = None
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it came much later than it was taken; never for a bucket."""
+        return is_late(occurred_at=self.at, received_at=self.received_at, flags=self.flags)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +119,8 @@ def readings(
     rows = Reading.objects.filter(series=series, occurred_at__gte=start, occurred_at__lt=end)
     if after is not None:
         rows = rows.filter(occurred_at__gt=after)
-    values = rows.order_by("occurred_at").values_list("occurred_at", "value", "flags")[:limit]
-    return [Point(at, value, value, value, 1, flags) for at, value, flags in values]
+    values = rows.order_by("occurred_at").values_list("occurred_at", "value", "flags", "received_at")[:limit]
+    return [Point(at, value, value, value, 1, flags, received_at) for at, value, flags, received_at in values]
 
 
 def _readings_binned(series: Series, start: datetime, end: datetime, every: timedelta, limit: int) -> list[Point]:
@@ -170,11 +179,15 @@ def detection_list(
 
 
 def event_list(*, station: Station, limit: int = 50, before: datetime | None = None) -> list[StationEvent]:
-    """The station's newest events by its own clock, newest first; before a moment when one is given."""
-    rows = StationEvent.objects.filter(station=station)
+    """The station's newest events, newest first; before a moment when one is given.
+
+    Each has its place in `placed_at`: its time by the station's clock, or that of its receipt if it came before it
+    happened. A clock that ran ahead once would else head the list for years.
+    """
+    rows = StationEvent.objects.filter(station=station).annotate(place=Least("occurred_at", "received_at"))
     if before is not None:
-        rows = rows.filter(occurred_at__lt=before)
-    return list(rows.order_by("-occurred_at", "-name", "-line")[:limit])
+        rows = rows.filter(place__lt=before)
+    return list(rows.order_by("-place", "-name", "-line")[:limit])
 
 
 def latest_position(*, station: Station) -> Position | None:

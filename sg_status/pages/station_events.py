@@ -23,7 +23,7 @@ def station_events(request: HttpRequest, viewer: Viewer, serial: str) -> HttpRes
     shown = events[:LIST_SIZE]
     context = {
         "events": shown,
-        "older": shown[-1].occurred_at.isoformat() if len(events) > LIST_SIZE else "",
+        "older": shown[-1].placed_at.isoformat() if len(events) > LIST_SIZE else "",
         "is_first": "before" not in request.GET,
     }
     return station_render(request, viewer, station, "sg_status/station_events.html", context, tab="station-events")

@@ -269,3 +269,23 @@ def closing(act, *arguments):
         return act(*arguments)
     finally:
         connections.close_all()
+
+
+@pytest.mark.django_db
+def test_hours_with_too_many_rows_for_one_statement_are_rebuilt_fewer_at_a_time(institute, monkeypatch):
+    series = series_make(institute)
+    readings_store(series, [(NOON - n * HOUR, 1.0) for n in range(100)])
+    rebuild, tried = rollups._rebuild_some, []
+
+    def slow(moment, most):
+        tried.append(most)
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL statement_timeout = 100")
+            cursor.execute("SELECT pg_sleep(%s)", [0.0 if most < 100 else 5.0])
+            cursor.execute("SET LOCAL statement_timeout = 0")
+        return rebuild(moment, most)
+
+    monkeypatch.setattr(rollups, "_rebuild_some", slow)
+    assert rollups_rebuild(settled_s=0) == 100
+    assert tried == [4_000, 500, 62, 62, 62]
+    assert sum(ReadingDay.objects.values_list("count", flat=True)) == 100

@@ -59,7 +59,7 @@ class Command(WordCommand):
 
     def retention_run(self, options: Options) -> None:
         """Remove, or say what would be removed."""
-        found = retention_run(is_dry=options["dry_run"])
+        found = retention_run(is_dry=options["dry_run"], seconds=float("inf"))
         rows = [{"organization": name, **asdict(removed)} for name, removed in found.items()]
         if options["json"]:
             self.data_print(rows)
