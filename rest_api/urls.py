@@ -7,6 +7,7 @@ from rest_api.v1.commands import CommandCancel, CommandDetail, Commands
 from rest_api.v1.completeness import CompletenessView
 from rest_api.v1.detections import Detections
 from rest_api.v1.enrolments import Enrolments
+from rest_api.v1.events import Events
 from rest_api.v1.ledger import Ledger
 from rest_api.v1.quarantine import (
     Quarantine,
@@ -29,6 +30,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("stations/<str:serial>/series", SeriesList.as_view(), name="series"),
     path("stations/<str:serial>/series/<path:name>/readings", Readings.as_view(), name="readings"),
     path("stations/<str:serial>/detections", Detections.as_view(), name="detections"),
+    path("stations/<str:serial>/events", Events.as_view(), name="events"),
     path("stations/<str:serial>/ledger", Ledger.as_view(), name="ledger"),
     path("stations/<str:serial>/commands", Commands.as_view(), name="commands"),
     path("stations/<str:serial>/commands/<uuid:command_id>", CommandDetail.as_view(), name="command"),

@@ -1,9 +1,13 @@
 """Figures in the form people say them: bytes, counts, values with their unit."""
 
 import math
+from datetime import datetime
 
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
+
+from fleet.core.spoken import duration_words
+from fleet.telemetry.lateness import is_late
 
 #: Thin and unbreakable, so that a figure stays in one piece; the same in every language.
 _THIN = "\u202f"
@@ -80,6 +84,13 @@ def quantity_words(value: float | None, unit: str) -> str:
 def detection_kind_word(kind: int) -> str:
     """What was heard."""
     return pgettext("detection", "pulse") if kind == 1 else pgettext("detection", "tag")
+
+
+def lateness_words(occurred_at: datetime, received_at: datetime | None, flags: int) -> str:
+    """How much later than taken something came; empty when it came soon."""
+    if received_at is None or not is_late(occurred_at=occurred_at, received_at=received_at, flags=flags):
+        return ""
+    return _("came %(duration)s later") % {"duration": duration_words((received_at - occurred_at).total_seconds())}
 
 
 def suspicion_words(flags: int) -> str:

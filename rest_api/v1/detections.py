@@ -9,6 +9,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from fleet.stations.selectors import station_get
+from fleet.telemetry.lateness import is_late
 from fleet.telemetry.models import Detection
 from fleet.telemetry.selectors import LIMIT_MOST, detection_list, suspicion_codes
 from rest_api.authentication import viewer_of
@@ -42,11 +43,16 @@ class DetectionOut(serializers.Serializer[Any]):
     snr = serializers.FloatField(allow_null=True, help_text="dB")
     rssi = serializers.FloatField(allow_null=True)
     is_used = serializers.BooleanField(help_text="Whether the station used the pulse in a burst.")
+    is_late = serializers.SerializerMethodField(help_text="It came more than an hour after it was heard.")
     suspicions = serializers.SerializerMethodField(help_text="Why the time is not believed; empty when it is.")
 
     def get_kind(self, detection: Detection) -> str:
         """`pulse` or `tag`."""
         return Detection.Kind(detection.kind).name.lower()
+
+    def get_is_late(self, detection: Detection) -> bool:
+        """By both clocks."""
+        return is_late(occurred_at=detection.occurred_at, received_at=detection.received_at, flags=detection.flags)
 
     def get_suspicions(self, detection: Detection) -> list[str]:
         """One word each."""

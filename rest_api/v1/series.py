@@ -49,6 +49,8 @@ class PointOut(serializers.Serializer[Any]):
     minimum = serializers.FloatField()
     maximum = serializers.FloatField()
     count = serializers.IntegerField()
+    received_at = serializers.DateTimeField(allow_null=True, help_text="By the server's clock; null for a bucket.")
+    is_late = serializers.BooleanField(help_text="It came more than an hour after it was taken; false for a bucket.")
     suspicions = serializers.SerializerMethodField(help_text="Why the time is not believed; empty when it is.")
 
     def get_suspicions(self, point: Any) -> list[str]:

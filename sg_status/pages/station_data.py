@@ -19,7 +19,7 @@ from fleet.telemetry.selectors import Point, readings, series_get, series_list
 from sg_status.access import page
 from sg_status.station_frame import station_of, station_render
 from sg_status.window import SPANS, Window, window_of
-from sg_status.words import suspicion_words, unit_words
+from sg_status.words import lateness_words, suspicion_words, unit_words
 
 #: So many readings are shown one by one; more are put together so that about so many rows remain.
 SINGLE_MOST, BINS_WANTED = 400, 240
@@ -40,6 +40,7 @@ class ReadingRow:
     greatest: float | None = None
     count: int = 0
     suspicion: str = ""
+    lateness: str = ""
 
     @property
     def gap_words(self) -> str:
@@ -104,6 +105,7 @@ def _rows(points: Sequence[Point], width: timedelta | None) -> Iterator[ReadingR
             greatest=point.maximum,
             count=point.count,
             suspicion=suspicion_words(point.flags),
+            lateness=lateness_words(point.at, point.received_at, point.flags),
         )
         before = point.at
 

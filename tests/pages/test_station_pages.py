@@ -236,3 +236,13 @@ def test_deciding_about_a_branch_takes_the_role_and_the_station(browse, viewer, 
     assert browse(operator).post(whole, {"decision": "believe"}).status_code == 404
     branch.refresh_from_db()
     assert branch.branch == "cloned"
+
+
+def test_what_came_late_is_marked_and_says_by_how_much(browse, viewer, institute):
+    station = station_of(institute, state="on_time")
+    moment = clock.now()
+    series = series_make(station, "temperature", moment, count=3)
+    Reading.objects.filter(series=series, occurred_at=moment).update(received_at=moment + timedelta(hours=3))
+    page = browse(viewer).get(address_of(station, "data/")).content.decode()
+    assert page.count('<tr class="belated">') == 1
+    assert "came 3 h later" in page

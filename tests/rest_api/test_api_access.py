@@ -30,6 +30,7 @@ ADDRESSES = {
     "series": ("station", {"get"}),
     "readings": ("station", {"get"}),
     "detections": ("station", {"get"}),
+    "events": ("station", {"get"}),
     "ledger": ("station", {"get"}),
     "commands": ("station", {"get", "post"}),
     "command": ("station", {"get"}),

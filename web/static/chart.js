@@ -1,4 +1,4 @@
-/* Draws the figures of a table above it: one line a column, gaps as gaps, doubted points as rings. */
+/* Draws the figures of a table above it: one line a column, gaps as gaps, doubted points as rings, late ones as squares. */
 "use strict";
 (() => {
   const charts = new Map();
@@ -12,21 +12,23 @@
   const read = (table) => {
     const headings = [...table.tHead.rows[0].cells];
     const columns = headings.map((h, i) => i).filter((i) => i > 0 && table.querySelector(`tbody td:nth-child(${i + 1}) data`));
-    const times = [], lines = columns.map(() => []), doubted = [];
+    const times = [], lines = columns.map(() => []), doubted = [], belated = [];
     for (const row of [...table.tBodies[0].rows].reverse()) {
       if (row.classList.contains("gap")) {
         if (!times.length) continue;
         times.push(times[times.length - 1] + 0.001);
         lines.forEach((line) => line.push(null));
         doubted.push(null);
+        belated.push(null);
         continue;
       }
       const strange = row.classList.contains("suspicious");
       times.push(Date.parse(row.querySelector("time").dateTime) / 1000);
       lines.forEach((line, i) => line.push(strange && i === 0 ? null : figure(row.cells[columns[i]])));
       doubted.push(strange ? figure(row.cells[columns[0]]) : null);
+      belated.push(row.classList.contains("belated") ? figure(row.cells[columns[0]]) : null);
     }
-    return { labels: columns.map((i) => headings[i].textContent), data: [times, ...lines, doubted] };
+    return { labels: columns.map((i) => headings[i].textContent), lines: [times, ...lines], extra: { suspicious: doubted, belated } };
   };
 
   // Days and hours as people here write them; the date stands below where it changes.
@@ -42,9 +44,9 @@
     const table = document.getElementById(box.dataset.table);
     if (!table || !window.uPlot) return;
     const found = read(table);
-    const some = found.data[found.data.length - 1].some((v) => v !== null);
-    const data = some ? found.data : found.data.slice(0, -1);
-    const shape = [...found.labels, some].join("|");
+    const extra = Object.keys(found.extra).filter((name) => found.extra[name].some((v) => v !== null));
+    const data = [...found.lines, ...extra.map((name) => found.extra[name])];
+    const shape = [...found.labels, ...extra].join("|");
     const old = charts.get(box);
     if (old && old.shape === shape) return void old.plot.setData(data);
     if (old) old.plot.destroy();
@@ -55,12 +57,27 @@
       label, stroke: colour(`--plot-${(i % 6) + 1}`), width: i === 0 || steps ? 1.6 : 0.8, spanGaps: false,
       paths: steps, value: words, dash: !steps && i > 0 ? [4, 3] : undefined, points: { size: 4 },
     });
-    const rings = {
-      label: box.dataset.suspicious, stroke: colour("--silent"), paths: () => null, value: words,
-      points: { show: true, size: 8, width: 1.5, fill: "transparent", stroke: colour("--silent") },
+    // Doubted points stand alone as rings; late ones lie on their line as squares.
+    const squares = (u, at) => {
+      const path = new Path2D(), size = 7 * window.devicePixelRatio;
+      u.data[at].forEach((v, i) => {
+        if (v === null || v === undefined) return;
+        const x = u.valToPos(u.data[0][i], "x", true), y = u.valToPos(v, "y", true);
+        path.rect(x - size / 2, y - size / 2, size, size);
+      });
+      return { stroke: path, fill: null };
+    };
+    const marks = {
+      suspicious: () => ({
+        label: box.dataset.suspicious, stroke: colour("--silent"), paths: () => null, value: words,
+        points: { show: true, size: 8, width: 1.5, fill: "transparent", stroke: colour("--silent") },
+      }),
+      belated: () => ({
+        label: box.dataset.belated, stroke: colour("--late"), width: 1.5, paths: squares, value: words, points: { show: false },
+      }),
     };
     const axis = { stroke: colour("--soft"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line") } };
-    const series = [{ label: "UTC", value: "{YYYY}-{MM}-{DD} {HH}:{mm}:{ss}" }, ...found.labels.map(line), ...(some ? [rings] : [])];
+    const series = [{ label: "UTC", value: "{YYYY}-{MM}-{DD} {HH}:{mm}:{ss}" }, ...found.labels.map(line), ...extra.map((name) => marks[name]())];
     const plot = new window.uPlot({
       width: box.clientWidth, height: 240, tzDate: (s) => window.uPlot.tzDate(new Date(s * 1000), "Etc/UTC"),
       series, axes: [{ ...axis, values: clock }, { ...axis, size: 60 }], scales: { y: { range: (u, low, high) => {
