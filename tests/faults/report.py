@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
+from faults.catalogue import NOT_SHOWN, SHOWN_BY
 from faults.oracle import Verdict
 
 from operations.paths import REPOSITORY
@@ -47,9 +48,22 @@ def page(verdicts: list[Verdict], versions: dict[str, str]) -> str:
     return (
         template.replace("$TABLE", table(verdicts))
         .replace("$NOTES", notes)
+        .replace("$ELSEWHERE", elsewhere())
         .replace("$DATE", datetime.now(tz=UTC).strftime("%Y-%m-%d"))
         .replace("$MACHINE", machine(versions))
     )
+
+
+def elsewhere() -> str:
+    """What other tests show, and what is not shown, as two lists."""
+    shown = [f"- **{number}** {what} {_files(tests)}" for number, (what, tests) in SHOWN_BY.items()]
+    missing = [f"- **{number}** {why}" for number, why in NOT_SHOWN.items()]
+    return "\n".join([*shown, "", "Not shown:", "", *missing])
+
+
+def _files(tests: tuple[str, ...]) -> str:
+    names = dict.fromkeys(name.partition("::")[0] for name in tests)
+    return "(" + ", ".join(f"`{name}`" for name in names) + ")"
 
 
 def fullest(verdicts: list[Verdict]) -> list[Verdict]:

@@ -1,0 +1,28 @@
+"""Every case of the catalogue is in the report: played here, shown by a test elsewhere, or named as not shown."""
+
+import re
+from pathlib import Path
+
+from faults.catalogue import NOT_SHOWN, SHOWN_BY
+
+from operations.paths import REPOSITORY
+
+#: Workers, database and outside services; the agent and time; commands; hostile messages.
+NUMBERS = {str(number) for number in range(20, 67)}
+PLAYED = re.compile(r'(?:number=|jobs\(\s*|": )"(\d+)(?:-(\d+))?"')
+
+
+def played():
+    text = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
+    return {str(n) for first, last in PLAYED.findall(text) for n in range(int(first), int(last or first) + 1)}
+
+
+def test_no_number_is_forgotten():
+    assert not NUMBERS - played() - SHOWN_BY.keys() - NOT_SHOWN.keys()
+
+
+def test_what_is_said_to_show_a_case_is_there():
+    for _, tests in SHOWN_BY.values():
+        for name in tests:
+            path, _, function = name.partition("::")
+            assert f"def {function}(" in (REPOSITORY / path).read_text(), name
