@@ -12,9 +12,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from operations.bench.backlog import backlog_bench
+from operations.bench.fleet import fleet_bench
+from operations.bench.growth import growth_bench
 from operations.bench.ingest import ingest_bench
 from operations.bench.latency import latency_bench
 from operations.bench.machine import machine_describe
+from operations.bench.memory import memory_bench
+from operations.bench.storm import storm_bench
 from operations.bench.thrift import thrift_bench
 from operations.errors import OperationsError
 from operations.instance import Instance
@@ -68,6 +73,80 @@ def latency(
 def thrift(*, as_json: AsJson = False) -> None:
     """Megabytes a month on a station's link, by profile: both directions, with AMQP, TLS, TCP and IP."""
     _run("thrift", lambda _, instance: thrift_bench(instance), as_json=as_json)
+
+
+@app.command()
+def fleet(
+    *,
+    as_json: AsJson = False,
+    stations: Annotated[int, typer.Option(min=1, help="Stations, each with a TLS connection of its own.")] = 600,
+    seconds: Annotated[float, typer.Option(min=1.0, help="For so long, at one message a second and station.")] = 300.0,
+    gateway_stations: Annotated[int, typer.Option(min=1, help="Stations over gateway connections.")] = 6000,
+    gateway_seconds: Annotated[
+        float, typer.Option(min=1.0, help="For so long, and once more at twice the rate.")
+    ] = 60.0,
+) -> None:
+    """A whole fleet at one message a second each; what gives way first at twice the rate."""
+
+    def bench(stack: Stack, instance: Instance) -> list[dict[str, Any]]:
+        return fleet_bench(
+            stack,
+            instance,
+            stations=stations,
+            seconds=seconds,
+            gateway_stations=gateway_stations,
+            gateway_seconds=gateway_seconds,
+        )
+
+    _run("fleet", bench, as_json=as_json)
+
+
+@app.command()
+def backlog(
+    *,
+    as_json: AsJson = False,
+    stations: Annotated[int, typer.Option(min=1, help="Stations that come back after a day.")] = 1000,
+    live_stations: Annotated[int, typer.Option(min=1, help="Stations beside them, at one message a second.")] = 50,
+    messages: Annotated[int, typer.Option(min=1, help="Messages that each of them has kept.")] = 288,
+) -> None:
+    """A day's backlog of many stations drains; the waits of fresh messages meanwhile."""
+
+    def bench(stack: Stack, instance: Instance) -> list[dict[str, Any]]:
+        return backlog_bench(stack, instance, stations=stations, live_stations=live_stations, messages=messages)
+
+    _run("backlog", bench, as_json=as_json)
+
+
+@app.command()
+def storm(
+    *,
+    as_json: AsJson = False,
+    stations: Annotated[int, typer.Option(min=1, help="Agents, each with a TLS connection of its own.")] = 1000,
+) -> None:
+    """The broker is killed: how long until every agent is connected again, and whether one spins."""
+    _run("storm", lambda stack, instance: storm_bench(stack, instance, stations=stations), as_json=as_json)
+
+
+@app.command()
+def growth(
+    *,
+    as_json: AsJson = False,
+    readings: Annotated[int, typer.Option(min=1, help="Readings in millions that the full database holds.")] = 100,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds of each measurement; the median counts.")] = 3,
+) -> None:
+    """Ingest on an empty and on a full database, and the plans of what pages and the API ask of the full one."""
+    _run("growth", lambda _, instance: growth_bench(instance, millions=readings, rounds=rounds), as_json=as_json)
+
+
+@app.command()
+def memory(
+    *,
+    as_json: AsJson = False,
+    minutes: Annotated[float, typer.Option(min=0.5, help="For so long, after two minutes of warming up.")] = 20.0,
+    rate: Annotated[float, typer.Option(min=1.0, help="Messages a second, one in ten of them hostile.")] = 300.0,
+) -> None:
+    """Memory and open files of the ingest worker under good and hostile messages."""
+    _run("memory", lambda _, instance: memory_bench(instance, minutes=minutes, rate=rate), as_json=as_json)
 
 
 def _run(name: str, bench: Callable[[Stack, Instance], list[dict[str, Any]]], *, as_json: bool) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from message_queue.contracts.base import Lane
 from message_queue.routing import station_exchange
-from operations.bench.traffic import connect, depth_await, messages_make, queue_fill
+from operations.bench.traffic import connect, depth_await, messages_make, queue_fill, stations_make
 from operations.instance import Instance
 from operations.paths import REPOSITORY
 from operations.process_table import WORKER
@@ -34,11 +34,11 @@ ROUNDS = 3
 
 def ingest_bench(instance: Instance, *, rounds: int = ROUNDS, scale: float = 1.0) -> list[dict[str, Any]]:
     """One run per message size."""
-    stations_make(instance)
+    stations_make(instance, SERIALS)
     runs = []
     for readings, size in SIZES.items():
         count = max(int(size * scale), 5_000)
-        pairs = [(_bare(instance, readings, count), _roost(instance, readings, count)) for _ in range(rounds)]
+        pairs = [(_bare(instance, readings, count), roost_rate(instance, readings, count)) for _ in range(rounds)]
         orm = _orm(instance, readings, ORM_MESSAGES[readings])
         rate = statistics.median(roost for _, roost in pairs)
         runs.append(
@@ -60,34 +60,12 @@ def ingest_bench(instance: Instance, *, rounds: int = ROUNDS, scale: float = 1.0
 
 def _side_by_side(instance: Instance, readings: int, count: int, rounds: int) -> dict[str, Any]:
     """One worker against two, on messages of many stations in turn."""
-    pairs = [[_roost(instance, readings, count, SERIALS, workers) for workers in (1, 2)] for _ in range(rounds)]
+    pairs = [[roost_rate(instance, readings, count, SERIALS, workers) for workers in (1, 2)] for _ in range(rounds)]
     return {
         "two_workers_messages_per_s": round(statistics.median(two for _, two in pairs)),
         "two_workers_ratio": round(statistics.median(two / one for one, two in pairs), 2),
         "two_workers_rounds": [{"one": round(one), "two": round(two)} for one, two in pairs],
     }
-
-
-def stations_make(instance: Instance) -> None:
-    """Stations and their exchanges; the bench needs no credentials of its own."""
-    with instance.postgres.connect(DATABASE) as connection:
-        connection.execute("SET ROLE roost")
-        connection.execute(
-            "INSERT INTO organizations_organization (name, slug, timezone, language, created_at) "
-            "VALUES ('Bench', 'bench', 'UTC', 'en', now()) ON CONFLICT DO NOTHING"
-        )
-        connection.execute(
-            "INSERT INTO stations_station (organization_id, serial, name, notes, generation, is_in_maintenance, "
-            "registered_at) SELECT id, unnest(%s::text[]), '', '', 0, false, now() FROM organizations_organization "
-            "WHERE slug = 'bench' ON CONFLICT DO NOTHING",
-            (list(SERIALS),),
-        )
-    broker = connect(instance)
-    channel = broker.channel()
-    for serial in SERIALS:
-        channel.exchange_declare(station_exchange(serial), "fanout", durable=True, auto_delete=False)
-        channel.exchange_bind("inbound", station_exchange(serial), "")
-    broker.close()
 
 
 def _bare(instance: Instance, readings: int, count: int) -> float:
@@ -125,7 +103,7 @@ def _baseline(instance: Instance, name: str, count: int) -> float:
     return float(json.loads(done.stdout)["messages_per_s"])
 
 
-def _roost(
+def roost_rate(
     instance: Instance, readings: int, count: int, serials: Sequence[str] = (SERIAL,), workers: int = 1
 ) -> float:
     """Messages per second that the real workers commit, from their first committed batch to the last."""

@@ -7,40 +7,35 @@ Roost is changed for the measurement.
 from __future__ import annotations
 
 import bisect
-import contextlib
 import csv
 import json
-import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
 
 from operations import health
+from operations.bench.processes import commit_times_on, cpu_seconds, processes_run
 from operations.bench.traffic import depth_await
 from operations.instance import Instance
-from operations.process_table import process_programs
 from operations.services.postgres import DATABASE
 from operations.settings_env import process_environment
-from operations.stack import Stack, program_launch
+from operations.stack import Stack
 
 MEASURED = ("ingest", "live")
 
 
 def latency_bench(stack: Stack, instance: Instance, *, stations: int, seconds: float) -> list[dict[str, Any]]:
     """One run: so many stations at one message a second for so many seconds."""
-    _commit_times_on(stack, instance)
+    commit_times_on(stack, instance)
     fleet = instance.paths.run / "bench-fleet.json"
     cookie = _prepare(instance, fleet, stations)
     times = instance.paths.run / "bench-times.csv"
-    with _processes(instance) as running:
+    with processes_run(instance, MEASURED) as running:
         browser = _Browser(instance, cookie)
         browser.start()
         everybody = {
@@ -49,10 +44,10 @@ def latency_bench(stack: Stack, instance: Instance, *, stations: int, seconds: f
             "postgres": stack.postgres.pid,
             "redis": stack.redis.pid,
         }
-        before, began = _cpu(everybody), time.monotonic()
+        before, began = cpu_seconds(everybody), time.monotonic()
         summary = _stations_run(instance, fleet, times, seconds)
         spent = time.monotonic() - began
-        after = _cpu(everybody)
+        after = cpu_seconds(everybody)
         depth_await(instance, 0)
         time.sleep(1.5)
         browser.stop()
@@ -104,14 +99,6 @@ class _Browser(threading.Thread):
         self._stopping.set()
 
 
-def _commit_times_on(stack: Stack, instance: Instance) -> None:
-    with instance.postgres.connect() as connection:
-        connection.autocommit = True
-        connection.execute("ALTER SYSTEM SET track_commit_timestamp = on")
-    stack.postgres.stop()
-    stack.postgres.start()
-
-
 def _prepare(instance: Instance, fleet: Path, stations: int) -> str:
     """Enrol the stations; the cookie of a session that the administrator has."""
     health.domain_load(instance)
@@ -127,30 +114,6 @@ def _prepare(instance: Instance, fleet: Path, stations: int) -> str:
     return f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
 
 
-@contextlib.contextmanager
-def _processes(instance: Instance) -> Iterator[dict[str, int]]:
-    """Ingest and live process as `./roost up` starts them; process numbers by name."""
-    programs = [program for program in process_programs(instance) if program.name in MEASURED]
-    started = {program.name: program_launch(program, logs=instance.paths.logs) for program in programs}
-    try:
-        _until_listening(instance)
-        yield {name: process.pid for name, process in started.items()}
-    finally:
-        for process in started.values():
-            process.send_signal(signal.SIGTERM)
-        for process in started.values():
-            process.wait(timeout=20)
-
-
-def _until_listening(instance: Instance) -> None:
-    live = f"http://127.0.0.1:{instance.ports['live']}/live/healthz"
-    deadline = time.monotonic() + 60
-    while health.http_check(live) or health.pulse_check("ingest", most=timedelta(minutes=1)):
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"The processes did not start within a minute; their logs are in {instance.paths.logs}.")
-        time.sleep(0.5)
-
-
 def _stations_run(instance: Instance, fleet: Path, times: Path, seconds: float) -> dict[str, Any]:
     command = [sys.executable, "-m", "station_agent.simulator", f"--stations={fleet}", "--rate=1", f"--csv={times}"]
     done = subprocess.run(
@@ -162,23 +125,6 @@ def _stations_run(instance: Instance, fleet: Path, times: Path, seconds: float) 
     )
     summary: dict[str, Any] = json.loads(done.stdout)
     return summary
-
-
-def _cpu(pids: dict[str, int]) -> dict[str, float]:
-    """Processor seconds of each process with its children."""
-    return {name: sum(_seconds(p) for p in _family(pid)) for name, pid in pids.items()}
-
-
-def _family(pid: int) -> list[psutil.Process]:
-    process = psutil.Process(pid)
-    return [process, *process.children(recursive=True)]
-
-
-def _seconds(process: psutil.Process) -> float:
-    with contextlib.suppress(psutil.NoSuchProcess):
-        times = process.cpu_times()
-        return float(times.user + times.system)
-    return 0.0
 
 
 def _waits(instance: Instance, times: Path, heard: dict[str, list[float]]) -> tuple[list[float], list[float], int]:

@@ -10,9 +10,12 @@ import amqp
 import msgspec
 
 from message_queue import codec
+from message_queue.contracts.base import Lane
 from message_queue.contracts.readings import SenmlRecord
+from message_queue.routing import station_exchange
 from message_queue.topology import INBOUND_QUEUES
 from operations.instance import Instance
+from operations.services.postgres import DATABASE
 
 #: Unconfirmed messages before the publisher waits for the broker.
 WINDOW = 2_000
@@ -96,6 +99,39 @@ def depth_await(instance: Instance, wanted: int, *, seconds: float = 60.0) -> No
     connection.close()
 
 
+def depth_of(instance: Instance) -> int:
+    """Messages that are ready in the inbound queues."""
+    connection = connect(instance)
+    channel = connection.channel()
+    depth = sum(_depth(channel, queue) for queue in INBOUND_QUEUES)
+    connection.close()
+    return depth
+
+
 def _depth(channel: amqp.Channel, queue: str) -> int:
     declared: Any = channel.queue_declare(queue, passive=True)
     return int(declared.message_count)
+
+
+def stations_make(instance: Instance, serials: Sequence[str]) -> None:
+    """Stations and their exchanges; the bench needs no credentials of its own."""
+    with instance.postgres.connect(DATABASE) as connection:
+        connection.execute("SET ROLE roost")
+        connection.execute(
+            "INSERT INTO organizations_organization (name, slug, timezone, language, created_at) "
+            "VALUES ('Bench', 'bench', 'UTC', 'en', now()) ON CONFLICT DO NOTHING"
+        )
+        connection.execute(
+            "INSERT INTO stations_station (organization_id, serial, name, notes, generation, is_in_maintenance, "
+            "registered_at) SELECT id, unnest(%s::text[]), '', '', 0, false, now() FROM organizations_organization "
+            "WHERE slug = 'bench' ON CONFLICT DO NOTHING",
+            (list(serials),),
+        )
+    broker = connect(instance)
+    channel = broker.channel()
+    for serial in serials:
+        channel.exchange_declare(station_exchange(serial), "fanout", durable=True, auto_delete=False, nowait=True)
+        channel.exchange_bind("inbound", station_exchange(serial), "", nowait=True)
+    # The broker takes calls in order: when this one is answered, all are done.
+    channel.queue_declare(Lane.TELEMETRY.value, passive=True)
+    broker.close()

@@ -1,0 +1,178 @@
+"""Whether Roost slows down as data grows: ingest on an empty and on a full database, and the plans of its queries."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import statistics
+import threading
+import time
+from typing import Any
+
+import psycopg
+
+from operations import health
+from operations.bench.ingest import SIZES, roost_rate
+from operations.bench.traffic import stations_make
+from operations.instance import Instance
+from operations.services.postgres import DATABASE
+
+#: The full database: so many stations with so many series each, a value in ten minutes.
+STATIONS, SERIES, STEP_S = 2_000, 5, 600
+#: Bytes of disk that stay free.
+KEPT_FREE = 15_000_000_000
+#: Tables that may never be read from end to end.
+BIG = ("telemetry_reading", "telemetry_detection")
+_WRITERS = 2
+
+
+def growth_bench(instance: Instance, *, millions: int, rounds: int) -> list[dict[str, Any]]:
+    """One run per message size, and one of the queries."""
+    serials = ["SG-BENCH", *(f"SG-FULL{number:05d}" for number in range(STATIONS))]
+    stations_make(instance, serials)
+    empty = _rates(instance, rounds)
+    began = time.monotonic()
+    rows = _fill(instance, millions * 1_000_000)
+    filled_s = time.monotonic() - began
+    full = _rates(instance, rounds)
+    runs: list[dict[str, Any]] = [
+        {
+            "readings_per_message": readings,
+            "empty_messages_per_s": round(empty[readings]),
+            "full_messages_per_s": round(full[readings]),
+            "ratio": round(full[readings] / empty[readings], 3),
+            "readings_in_full": rows,
+            "filled_s": round(filled_s),
+        }
+        for readings in SIZES
+    ]
+    plans = _plans(instance)
+    return [{**run, "plans": plans if number == 0 else []} for number, run in enumerate(runs)]
+
+
+def _rates(instance: Instance, rounds: int) -> dict[int, float]:
+    return {
+        readings: statistics.median(roost_rate(instance, readings, size) for _ in range(rounds))
+        for readings, size in SIZES.items()
+    }
+
+
+def _fill(instance: Instance, rows: int) -> int:
+    """Fill the readings up to so many rows, or until the disk has little left; return how many there are."""
+    with instance.postgres.connect(DATABASE) as connection:
+        connection.execute("SET ROLE roost")
+        connection.execute(
+            "INSERT INTO telemetry_series (station_id, name, unit, created_at) SELECT s.id, 'full/' || n, 'V', now() "
+            "FROM stations_station s, generate_series(1, %s) n WHERE s.serial LIKE 'SG-FULL%%' ON CONFLICT DO NOTHING",
+            (SERIES,),
+        )
+        found = connection.execute("SELECT id FROM telemetry_series WHERE name LIKE 'full/%' ORDER BY id").fetchall()
+    ids = [int(str(row[0])) for row in found]
+    points = rows // len(ids)
+    stopping = threading.Event()
+    writers = [
+        threading.Thread(target=_write, args=(instance, ids[number::_WRITERS], points, stopping))
+        for number in range(_WRITERS)
+    ]
+    for writer in writers:
+        writer.start()
+    while any(writer.is_alive() for writer in writers):
+        if shutil.disk_usage(instance.postgres.home).free < KEPT_FREE:
+            stopping.set()
+        time.sleep(1.0)
+    with instance.postgres.connect(DATABASE) as connection:
+        connection.autocommit = True
+        connection.execute("VACUUM ANALYZE telemetry_reading")
+        connection.execute("CHECKPOINT")
+        row = connection.execute("SELECT count(*) FROM telemetry_reading").fetchone()
+    return int(str(row[0])) if row else 0
+
+
+def _write(instance: Instance, ids: list[int], points: int, stopping: threading.Event) -> None:
+    """Series after series, each from its oldest value on: as the index likes it, and as no station sends it."""
+    with instance.postgres.connect(DATABASE) as connection:
+        connection.autocommit = True
+        connection.execute("SET synchronous_commit = off")
+        for at in range(0, len(ids), 20):
+            if stopping.is_set():
+                return
+            connection.execute(
+                "INSERT INTO telemetry_reading (series_id, occurred_at, received_at, value, flags) "
+                "SELECT s, t, t, random(), 0 FROM unnest(%s::bigint[]) s, LATERAL (SELECT date_trunc('hour', now()) - "
+                "n * %s * interval '1 second' AS t FROM generate_series(%s, 1, -1) n) AS times",
+                (ids[at : at + 20], STEP_S, points),
+            )
+
+
+def _plans(instance: Instance) -> list[dict[str, Any]]:
+    """What the pages and the API ask about a station with data, each query explained."""
+    health.domain_load(instance)
+    from django.contrib.auth.models import User  # noqa: PLC0415 - models exist only once Django is loaded
+    from django.db import connection  # noqa: PLC0415 - as above
+    from django.test import Client  # noqa: PLC0415 - as above
+    from django.test.utils import CaptureQueriesContext  # noqa: PLC0415 - as above
+
+    client = Client(headers={"host": "localhost"})
+    client.force_login(User.objects.get(username="admin"))
+    serial = "SG-FULL00007"
+    found = []
+    for address in _addresses(serial):
+        with CaptureQueriesContext(connection) as asked:
+            answer = client.get(address)
+        for query in asked.captured_queries:
+            if any(table in query["sql"] for table in BIG) and query["sql"].startswith(("SELECT", "WITH", "\nSELECT")):
+                found.append({"address": address, "status": answer.status_code, **_explained(instance, query["sql"])})
+    return found
+
+
+def _addresses(serial: str) -> list[str]:
+    now = time.time()
+    day, month = (time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now - days * 86_400)) for days in (1, 30))
+    until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
+    series = f"/api/v1/stations/{serial}/readings/?series=full/1"
+    return [
+        "/",
+        f"/stations/{serial}/",
+        f"/stations/{serial}/data/",
+        f"/stations/{serial}/detections/",
+        f"/stations/{serial}/deliveries/",
+        f"/api/v1/stations/{serial}/",
+        f"{series}&from={day}&to={until}",
+        f"{series}&from={month}&to={until}&every=1h",
+        f"{series}&from={month}&to={until}&every=90m",
+        f"/api/v1/stations/{serial}/detections/?from={day}&to={until}",
+    ]
+
+
+def _explained(instance: Instance, sql: str) -> dict[str, Any]:
+    with instance.postgres.connect(DATABASE) as connection:
+        try:
+            row = connection.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}").fetchone()  # type: ignore[arg-type]
+        except psycopg.Error as error:
+            return {"query": sql[:300], "error": str(error).splitlines()[0]}
+    plan = row[0][0] if row else {}
+    nodes = list(_nodes(plan.get("Plan", {})))
+    relations = {node.get("Relation Name", "") for node in nodes}
+    return {
+        "query": sql[:300],
+        "partitions": sorted(name for name in relations if name.startswith(BIG)),
+        "sequential_scans": sorted(
+            node["Relation Name"]
+            for node in nodes
+            if node.get("Node Type") == "Seq Scan"
+            and node["Relation Name"].startswith(BIG)
+            and node.get("Actual Loops", 0) > 0
+        ),
+        "milliseconds": plan.get("Execution Time"),
+    }
+
+
+def _nodes(node: dict[str, Any]) -> Any:
+    yield node
+    for child in node.get("Plans", []):
+        yield from _nodes(child)
+
+
+def plans_are_good(plans: list[dict[str, Any]]) -> bool:
+    """Whether no query reads a big table from end to end."""
+    return not json.dumps(plans).count('"error"') and not any(plan.get("sequential_scans") for plan in plans)
