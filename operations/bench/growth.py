@@ -119,9 +119,11 @@ def _plans(instance: Instance) -> list[dict[str, Any]]:
     for address in _addresses(serial):
         with CaptureQueriesContext(connection) as asked:
             answer = client.get(address)
-        for query in asked.captured_queries:
-            if any(table in query["sql"] for table in BIG) and query["sql"].startswith(("SELECT", "WITH", "\nSELECT")):
-                found.append({"address": address, "status": answer.status_code, **_explained(instance, query["sql"])})
+        found += [
+            {"address": address, "status": answer.status_code, **_explained(instance, query["sql"])}
+            for query in asked.captured_queries
+            if any(table in query["sql"] for table in BIG) and not query["sql"].startswith(("SAVEPOINT", "UPDATE"))
+        ]
     return found
 
 

@@ -44,6 +44,8 @@ INTERVAL = 20
 REPORTS = 3
 #: The idle agent: seconds between heartbeats, and for how long they are counted.
 HEARTBEAT, IDLE = 10, 65.0
+#: Seconds after which a new agent has said everything and its state file shows it.
+SETTLED = 35.0
 #: What the station hears in an hour: two antennas at a quiet site, a bird with a tag nearby now and then.
 PULSES, BURSTS, BURST_PULSES, TAGS, FIXES, CLOCKS = 800, 10, 4, 20, 12, 6
 _BEGAN = 1_760_000_400
@@ -109,12 +111,12 @@ def _heartbeat_bytes(run: Path, station: dict[str, Any]) -> tuple[float, float]:
     with _agent(
         folder, station, {"profile": "normal", "reporting_interval": 604_800, "link": {"heartbeat": HEARTBEAT}}
     ):
-        # The hello and the first report are over then.
-        time.sleep(HEARTBEAT * 2)
-        before, began = _bytes(folder), time.monotonic()
+        # The hello and the first report are over then; the state file is written every 15 seconds and says when.
+        time.sleep(SETTLED)
+        before, began = _bytes(folder), _status(folder)["written_at"]
         time.sleep(IDLE)
-        after, seconds = _bytes(folder), time.monotonic() - began
-    beats = seconds / HEARTBEAT
+        after, ended = _bytes(folder), _status(folder)["written_at"]
+    beats = (ended - began) / HEARTBEAT
     return (after[0] - before[0]) / beats, (after[1] - before[1]) / beats
 
 
@@ -152,8 +154,7 @@ class Recorder:
 
 def _hour_make(chance: random.Random, began: float) -> list[tuple[float, str]]:
     """One hour's lines in the order of their moments."""
-    lines = [(began, f"S,{began:.3f},{port},frequency,166.376,0,\n") for port in (1, 2)]
-    lines += [_pulse(chance, began + 3_600 * chance.random()) for _ in range(PULSES)]
+    lines = [_pulse(chance, began + 3_600 * chance.random()) for _ in range(PULSES)]
     for _ in range(BURSTS):
         at, freq = began + 3_590 * chance.random(), chance.uniform(2, 6)
         lines += [_pulse(chance, at + 0.02 * n, freq) for n in range(BURST_PULSES)]
