@@ -35,12 +35,18 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
 PROFILES: dict[str, Profile] = {
     "generous": Profile(reporting_interval=300, heartbeat=30, batch_age=1.0),
     "normal": Profile(
-        reporting_interval=900, heartbeat=600, batch_age=300.0, compress_from=128, is_terse=True, pulses="bursts"
+        reporting_interval=900,
+        heartbeat=600,
+        batch_age=300.0,
+        compress_from=128,
+        is_terse=True,
+        pulses="bursts",
+        positions="changed",
     ),
     "frugal": Profile(
-        reporting_interval=10_800,
+        reporting_interval=14_400,
         heartbeat=60,
-        batch_age=10_800.0,
+        batch_age=14_400.0,
         stays=False,
         patience=12.0,
         compress_from=128,
