@@ -169,11 +169,13 @@ class Cluster:
         )
 
     def heal(self, minority: int) -> None:
-        """Let it meet them again."""
+        """Let it meet them again; nodes that nobody has told to handle partitions do not look for each other."""
         for number, node in self.nodes.items():
             peers = [self.nodes[minority]] if number != minority else [n for n in self.nodes.values() if n is not node]
-            for peer in peers:
-                self.control(number, "eval", f"erlang:set_cookie('{peer.erlang_name}', '{node.cookie}').")
+            words = [f"erlang:set_cookie('{peer.erlang_name}', '{node.cookie}')" for peer in peers]
+            self.control(number, "eval", ", ".join(words) + ".")
+        others = [f"'{node.erlang_name}'" for number, node in self.nodes.items() if number != minority]
+        self.control(minority, "eval", f"[net_adm:ping(O) || O <- [{', '.join(others)}]].")
 
 
 class ClusterStack(Stack):

@@ -28,7 +28,7 @@ class Road(threading.Thread):
     open_for  seconds out of every ten in which anything passes
     """
 
-    def __init__(self, *targets: int, port: int = 0) -> None:
+    def __init__(self, *targets: int, port: int = 0, host: str = "127.0.0.1") -> None:
         super().__init__(name="road", daemon=True)
         self.targets: Sequence[int] = targets
         self.delay_s, self.rate, self.slice = 0.0, None, 65_536
@@ -39,7 +39,7 @@ class Road(threading.Thread):
         self.sent = self.received = 0
         self._turn = itertools.count()
         self._open: set[asyncio.StreamWriter] = set()
-        self._door = socket.create_server(("127.0.0.1", port), backlog=1024)
+        self._door = socket.create_server((host, port), backlog=1024)
         self.port = self._door.getsockname()[1]
         self._loop = asyncio.new_event_loop()
         self._ending = asyncio.Event()
