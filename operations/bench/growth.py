@@ -12,13 +12,17 @@ from typing import Any
 import psycopg
 
 from operations import health
-from operations.bench.ingest import SIZES, roost_rate
+from operations.bench.ingest import SERIALS, SIZES, roost_rate
 from operations.bench.traffic import stations_make
 from operations.instance import Instance
 from operations.services.postgres import DATABASE
 
-#: The full database: so many stations with so many series each, a value in ten minutes.
-STATIONS, SERIES, STEP_S = 2_000, 5, 600
+#: The full database: so many stations with so many series each.
+STATIONS, SERIES = 2_000, 5
+#: Half of it are values every ten minutes up to now, for which pages ask. The other half lie where the messages of the
+#: bench go, so that these meet indexes that are as deep: seconds since 1970.
+STEP_S = 600
+BEGAN, LASTED_S = 1_700_000_000, 30_000_000
 #: Bytes of disk that stay free.
 KEPT_FREE = 15_000_000_000
 #: Tables that may never be read from end to end.
@@ -28,7 +32,7 @@ _WRITERS = 2
 
 def growth_bench(instance: Instance, *, millions: int, rounds: int) -> list[dict[str, Any]]:
     """One run per message size, and one of the queries."""
-    serials = ["SG-BENCH", *(f"SG-FULL{number:05d}" for number in range(STATIONS))]
+    serials = [*SERIALS, *(f"SG-FULL{number:05d}" for number in range(STATIONS))]
     stations_make(instance, serials)
     empty = _rates(instance, rounds)
     began = time.monotonic()
@@ -52,7 +56,7 @@ def growth_bench(instance: Instance, *, millions: int, rounds: int) -> list[dict
 
 def _rates(instance: Instance, rounds: int) -> dict[int, float]:
     return {
-        readings: statistics.median(roost_rate(instance, readings, size) for _ in range(rounds))
+        readings: statistics.median(roost_rate(instance, readings, size, SERIALS) for _ in range(rounds))
         for readings, size in SIZES.items()
     }
 
@@ -68,7 +72,7 @@ def _fill(instance: Instance, rows: int) -> int:
         )
         found = connection.execute("SELECT id FROM telemetry_series WHERE name LIKE 'full/%' ORDER BY id").fetchall()
     ids = [int(str(row[0])) for row in found]
-    points = rows // len(ids)
+    points = rows // len(ids) // 2
     stopping = threading.Event()
     writers = [
         threading.Thread(target=_write, args=(instance, ids[number::_WRITERS], points, stopping))
@@ -96,12 +100,13 @@ def _write(instance: Instance, ids: list[int], points: int, stopping: threading.
         for at in range(0, len(ids), 20):
             if stopping.is_set():
                 return
-            connection.execute(
-                "INSERT INTO telemetry_reading (series_id, occurred_at, received_at, value, flags) "
-                "SELECT s, t, t, random(), 0 FROM unnest(%s::bigint[]) s, LATERAL (SELECT date_trunc('hour', now()) - "
-                "n * %s * interval '1 second' AS t FROM generate_series(%s, 1, -1) n) AS times",
-                (ids[at : at + 20], STEP_S, points),
-            )
+            for begin, step in ((BEGAN, LASTED_S / points), (time.time() // 3_600 * 3_600 - points * STEP_S, STEP_S)):
+                connection.execute(
+                    "INSERT INTO telemetry_reading (series_id, occurred_at, received_at, value, flags) "
+                    "SELECT s, t, t, random(), 0 FROM unnest(%s::bigint[]) s, "
+                    "LATERAL (SELECT to_timestamp(%s + n * %s) AS t FROM generate_series(1, %s) n) AS times",
+                    (ids[at : at + 20], begin, step, points),
+                )
 
 
 def _plans(instance: Instance) -> list[dict[str, Any]]:
@@ -119,6 +124,8 @@ def _plans(instance: Instance) -> list[dict[str, Any]]:
     for address in _addresses(serial):
         with CaptureQueriesContext(connection) as asked:
             answer = client.get(address)
+        if answer.status_code != 200:
+            raise RuntimeError(f"{address} answered {answer.status_code}: {answer.content[:200]!r}.")
         found += [
             {"address": address, "status": answer.status_code, **_explained(instance, query["sql"])}
             for query in asked.captured_queries
@@ -131,18 +138,20 @@ def _addresses(serial: str) -> list[str]:
     now = time.time()
     day, month = (time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now - days * 86_400)) for days in (1, 30))
     until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
-    series = f"/api/v1/stations/{serial}/readings/?series=full/1"
+    station = f"/api/v1/stations/{serial}"
+    series = f"{station}/series/full/1/readings"
     return [
         "/",
         f"/stations/{serial}/",
         f"/stations/{serial}/data/",
         f"/stations/{serial}/detections/",
         f"/stations/{serial}/deliveries/",
-        f"/api/v1/stations/{serial}/",
-        f"{series}&from={day}&to={until}",
-        f"{series}&from={month}&to={until}&every=1h",
-        f"{series}&from={month}&to={until}&every=90m",
-        f"/api/v1/stations/{serial}/detections/?from={day}&to={until}",
+        station,
+        f"{station}/series",
+        f"{series}?from={day}&to={until}",
+        f"{series}?from={month}&to={until}&every=1h",
+        f"{series}?from={month}&to={until}&every=90m",
+        f"{station}/detections?from={day}&to={until}",
     ]
 
 
