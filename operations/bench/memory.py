@@ -16,7 +16,8 @@ from operations.bench.processes import processes_run
 from operations.bench.traffic import connect, stations_make
 from operations.instance import Instance
 
-SERIALS = ("SG-MEMORY1", "SG-MEMORY2", "SG-MEMORY3")
+#: Enough that none is over its quota, and not a multiple of HOSTILE, so that each sends something hostile in its turn.
+SERIALS = tuple(f"SG-MEMORY{number:02d}" for number in range(31))
 WARMING_S = 120.0
 #: One message in so many is hostile.
 HOSTILE = 10
@@ -105,6 +106,11 @@ def _hostile() -> list[tuple[bytes, dict[str, Any]]]:
         (b'[{"n":"' + b"k" * 500_000 + b'","v":1}]', {}),
         (b"\x80\x04.", {"content_type": "application/x-python-serialize"}),
         (b"[]", {"type": "unheard-of"}),
+        (b"[" + b",".join([b'{"n":"x","v":1}'] * 5_001) + b"]", {}),
+        (b'[{"bn":"urn:roost:SG-OTHER:","n":"x","v":1}]', {}),
+        (b'[{"n":"x","v":1}]', {"application_headers": {f"h{n}": n for n in range(5_000)}}),
+        (b'[{"n":"x","v":1}]', {"application_headers": {"v": 99}}),
+        (b'[{"n":"x","v":1}]', {"application_headers": {"stream": "s" * 10_000, "seq": 1}}),
     ]
 
 
