@@ -16,6 +16,8 @@ DISK_FULL_FROM, DISK_FILLING_FROM = 95.0, 85.0
 HOT_FROM_C = 75.0
 LEAD_BATTERY_FROM_V, LEAD_BATTERY_LOW_V = 8.0, 11.8
 CLOCK_OFF_FROM_S = 120.0
+#: A message is on its way for some seconds; less says nothing of the clock.
+_CLOCK_SAME_S = 10.0
 
 
 class Mark(NamedTuple):
@@ -115,6 +117,24 @@ def facts_of(health: Health) -> list[Fact]:
         Fact(_("Received"), NOTHING if health.bytes_received is None else bytes_words(health.bytes_received)),
     ]
     return [fact for fact in found if fact.value != NOTHING]
+
+
+def clock_line(health: Health | None, contact: StationContact | None, jumps: int) -> str:
+    """The station's clock in one line: how it is set, how far it is from ours, how often it jumped; empty if unknown."""
+    if contact is None or (health is None and contact.clock_offset_s is None):
+        return ""
+    told = [_clock_words(health)] if health and health.clock else []
+    if health and health.clock and health.clock.code:
+        told.append(_("code %(code)s") % {"code": health.clock.code})
+    offset = contact.clock_offset_s
+    if offset is not None and abs(offset) < _CLOCK_SAME_S:
+        told.append(_("as ours"))
+    elif offset is not None:
+        shape = _("%(duration)s ahead of ours") if offset > 0 else _("%(duration)s behind ours")
+        told.append(shape % {"duration": duration_words(abs(offset))})
+    if jumps:
+        told.append(ngettext("%(n)d jump in 30 days", "%(n)d jumps in 30 days", jumps) % {"n": jumps})
+    return " · ".join(told)
 
 
 def _disk(health: Health) -> str:

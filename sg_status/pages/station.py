@@ -6,6 +6,7 @@ from datetime import timedelta
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from django.views.decorators.http import require_safe
 
 from fleet.commands.selectors import command_list
@@ -16,6 +17,7 @@ from fleet.stations.contact import interval_of
 from fleet.stations.models import Station, StationContact
 from fleet.sync.selectors import links_of
 from fleet.telemetry.coverage import detection_newest_hour
+from fleet.telemetry.lateness import clock_jump_count
 from fleet.telemetry.models import Detection
 from fleet.telemetry.selectors import (
     HourCount,
@@ -28,13 +30,14 @@ from fleet.telemetry.selectors import (
 from sg_status.access import page
 from sg_status.command_words import command_shown
 from sg_status.contacts import contact_of
-from sg_status.health import facts_of, health_of
+from sg_status.health import clock_line, facts_of, health_of
 from sg_status.station_frame import station_of, station_render
 from sg_status.strip import strip_of
 
 #: So many lines of each list; the tabs have the rest.
 SERIES_SHOWN, COMMANDS_SHOWN, EVENTS_SHOWN = 40, 4, 8
 DETECTIONS_BACK = timedelta(hours=24)
+CLOCK_BACK = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,8 @@ def station(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
         "interval_source": _interval_source(found, contact),
         "position": latest_position(station=found),
         "software": _software(contact),
+        "profile": _profile(contact),
+        "clock": clock_line(health, contact, clock_jump_count(station=found, since=moment - CLOCK_BACK)),
         "facts": facts_of(health) if health else [],
         "radios": health.radios if health else [],
         "ledger": ledger_summary(station=found),
@@ -103,6 +108,18 @@ def _software(contact: StationContact | None) -> str:
     hardware = hello.get("hardware")
     model = hardware.get("model") if isinstance(hardware, dict) else None
     return " · ".join(str(value)[:80] for value in (hello.get("agent_version"), model) if value)
+
+
+def _profile(contact: StationContact | None) -> str:
+    """How freely it uses its link, by its newest hello."""
+    said = str((contact.hello if contact else {}).get("profile") or "")
+    words = {
+        "generous": pgettext("profile", "generous"),
+        "normal": pgettext("profile", "normal"),
+        "frugal": pgettext("profile", "frugal"),
+        "satellite": pgettext("profile", "satellite"),
+    }
+    return words.get(said, said[:40])
 
 
 urlpatterns = [path("stations/<serial:serial>/", station, name="station")]

@@ -11,7 +11,7 @@ from psycopg.types.range import Range
 from fleet.alerts.models import Incident
 from fleet.core import clock
 from fleet.core.models import Outage
-from fleet.telemetry.models import DetectionCount, Reading, StreamLedger
+from fleet.telemetry.models import DetectionCount, Reading, StationEvent, StreamLedger
 
 pytestmark = pytest.mark.django_db
 
@@ -246,3 +246,11 @@ def test_what_came_late_is_marked_and_says_by_how_much(browse, viewer, institute
     page = browse(viewer).get(address_of(station, "data/")).content.decode()
     assert page.count('<tr class="belated">') == 1
     assert "came 3 h later" in page
+
+
+def test_the_clock_is_told_with_its_distance_and_its_jumps(browse, viewer, busy):
+    moment = clock.now()
+    for number, name in enumerate(("clock_jump", "clock_step", "setting")):
+        StationEvent.objects.create(station=busy, name=name, line=number, occurred_at=moment, received_at=moment)
+    page = browse(viewer).get(address_of(busy)).content.decode()
+    assert "not synchronised · code P · 2 h behind ours · 2 jumps in 30 days" in page
