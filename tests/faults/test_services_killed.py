@@ -15,7 +15,7 @@ def times(count, what):
 
 def test_the_broker_is_killed_while_stations_publish(rig, case, messages):
     broken = case("broker killed", number="1-2", messages=messages)
-    kills = 1 if messages <= FEW else 3
+    kills = 1 if messages <= FEW else 20
     for _ in broken.moments_of_publishing(kills):
         begun = time.monotonic()
         rig.stack.rabbitmq.kill()
@@ -87,10 +87,18 @@ def test_the_database_only_reads_for_a_while(rig, case, messages):
     assert rig.query("SELECT count(*) FROM ingest_quarantinedmessage WHERE reason = 'not-stored'") == [(0,)]
 
 
-def test_the_broker_has_no_disk_left_for_a_while(rig, case, messages):
-    broken = case("broker without disk", number="10", messages=messages, hold_at=0.5)
+ALARMS = {
+    "disk": ("10", ("set_disk_free_limit", "900GB"), ("set_disk_free_limit", "1GB")),
+    "memory": ("11", ("set_vm_memory_high_watermark", "absolute", "20MB"), ("set_vm_memory_high_watermark", "0.4")),
+}
+
+
+@pytest.mark.parametrize("what", ALARMS)
+def test_the_broker_is_short_of_something_for_a_while(rig, case, what):
+    number, raised, cleared = ALARMS[what]
+    broken = case(f"broker without {what}", number=number, hold_at=0.5)
     for _ in broken.moments_of_publishing(1, last=0.4):
-        rig.control("set_disk_free_limit", "900GB")
+        rig.control(*raised)
         # What goes out from here on meets a broker that reads nothing.
         broken.publishing.release()
         time.sleep(1.0)
@@ -98,13 +106,12 @@ def test_the_broker_has_no_disk_left_for_a_while(rig, case, messages):
         time.sleep(2.0)
         assert broken.publishing.confirmed == stood, "the broker confirmed messages under an alarm"
         begun = time.monotonic()
-        rig.control("set_disk_free_limit", "1GB")
+        rig.control(*cleared)
         until(lambda before=stood: broken.publishing.confirmed > before + 10, 30, "confirms after the alarm")
         broken.recovers(begun)
-    broken.finish("A disk alarm blocks every publisher for some seconds.")
+    broken.finish(f"An alarm for {what} blocks every publisher for some seconds.")
 
 
-@pytest.mark.long
 def test_a_queue_is_full_for_a_while(rig, case):
     broken = case("queue full", number="12", hold_at=0.3)
     rig.worker_stop()
@@ -122,7 +129,6 @@ def test_a_queue_is_full_for_a_while(rig, case):
     broken.finish("`inbound.telemetry` holds 1,000 messages while nobody reads it, and refuses the rest.")
 
 
-@pytest.mark.long
 def test_the_way_into_the_queues_is_missing_for_a_while(rig, case):
     broken = case("binding deleted", number="13", hold_at=0.3)
     for _ in broken.moments_of_publishing(1, last=0.25):
