@@ -12,6 +12,7 @@ import amqp
 import psutil
 
 from message_queue import codec
+from operations import health
 from operations.bench.processes import processes_run
 from operations.bench.traffic import connect, stations_make
 from operations.instance import Instance
@@ -25,6 +26,7 @@ HOSTILE = 10
 
 def memory_bench(instance: Instance, *, minutes: float, rate: float) -> list[dict[str, Any]]:
     """One run; the slope is that of a straight line through the samples after the warming up."""
+    health.domain_load(instance)
     stations_make(instance, SERIALS)
     with processes_run(instance, ("ingest",)) as running:
         worker = psutil.Process(running["ingest"])
