@@ -25,6 +25,8 @@ from operations.stack import Stack
 
 #: Messages that may wait in the queues without being called a growing queue: two seconds' worth is a batch or two.
 STEADY_S = 2.0
+#: In the first seconds every station is new: its series and streams are made. They do not count for the waits.
+WARMING_S = 10.0
 
 
 def fleet_bench(
@@ -94,7 +96,7 @@ def _watched(
         "depth_most": max(depths, default=0),
         "depth_last": depths[-1] if depths else 0,
         "is_steady": (depths[-1] if depths else 0) <= STEADY_S * rate,
-        **waits_of(instance, series, since),
+        **waits_of(instance, series, since + min(WARMING_S, spent / 4)),
         "cpu_percent": {name: round(100 * (after[name] - before[name]) / spent, 1) for name in everybody},
         "depths": depths,
     }

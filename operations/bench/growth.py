@@ -9,6 +9,7 @@ import threading
 import time
 from typing import Any
 
+import msgspec
 import psycopg
 
 from operations import health
@@ -158,10 +159,10 @@ def _addresses(serial: str) -> list[str]:
 def _explained(instance: Instance, sql: str) -> dict[str, Any]:
     with instance.postgres.connect(DATABASE) as connection:
         try:
-            row = connection.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}").fetchone()  # type: ignore[arg-type]
+            row = connection.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}").fetchone()
         except psycopg.Error as error:
             return {"query": sql[:300], "error": str(error).splitlines()[0]}
-    plan = row[0][0] if row else {}
+    plan: dict[str, Any] = msgspec.convert(row[0] if row else [{}], list[dict[str, Any]])[0]
     nodes = list(_nodes(plan.get("Plan", {})))
     relations = {node.get("Relation Name", "") for node in nodes}
     return {
