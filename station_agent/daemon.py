@@ -101,7 +101,11 @@ class Daemon:
 
     def _opened(self, channel: Channel) -> None:
         """A connection came to be: the present first, and commands over it where it is the only one."""
-        self.station.outbox.past_demote(time.time())
+        try:
+            self.station.outbox.past_demote(time.time())
+        except sqlite3.Error as error:
+            # Only the order suffers.
+            log.warning("The outbox could not be put in order: %s.", error)
         self._consume.guest_open(channel)
 
     def stop(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
@@ -136,6 +140,10 @@ class Daemon:
             if not self._network.is_running or self.station.outbox.database.broken:
                 log.error("The agent cannot go on and ends, to be started anew.")
                 return 1
+            if self.station.hello_wanted.is_set():
+                # After the sources, which know what the new profile keeps back.
+                self.station.hello_wanted.clear()
+                hello_put(self.station)
             self._keep_alive()
             self._clock.look()
             self._shown.write(self.station)

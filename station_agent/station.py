@@ -77,6 +77,8 @@ class Station:
         self.attention = threading.Event()
         #: Set when a health report is wanted now.
         self.report_wanted = threading.Event()
+        #: Set when what `hello` says has changed.
+        self.hello_wanted = threading.Event()
         self.boot_count = self._boot_count()
         self.pacer = Pacer(outbox)
         #: How often something wanted to reach the server at once: what a visiting link goes by.
@@ -115,6 +117,7 @@ class Station:
         self.outbox.state_set("profile", f"{name}/{self.config.profile}")
         self._profile = name
         self.outbox.compress_from = self.tuning.compress_from
+        self.hello_wanted.set()
         self.report_now()
 
     def call(self) -> None:

@@ -113,9 +113,11 @@ def _heartbeat_bytes(run: Path, station: dict[str, Any]) -> tuple[float, float]:
     ):
         # The hello and the first report are over then; the state file is written every 15 seconds and says when.
         time.sleep(SETTLED)
-        before, began = _bytes(folder), _status(folder)["written_at"]
+        state = _status(folder)
+        before, began = _link_bytes(state), state["written_at"]
         time.sleep(IDLE)
-        after, ended = _bytes(folder), _status(folder)["written_at"]
+        state = _status(folder)
+        after, ended = _link_bytes(state), state["written_at"]
     beats = (ended - began) / HEARTBEAT
     return (after[0] - before[0]) / beats, (after[1] - before[1]) / beats
 
@@ -207,8 +209,8 @@ def _status(folder: Path) -> dict[str, Any]:
     return msgspec.convert(answer, dict[str, Any]) if answer else {}
 
 
-def _bytes(folder: Path) -> tuple[int, int]:
-    links = [_status(folder)[name] for name in ("publishing", "commands")]
+def _link_bytes(state: dict[str, Any]) -> tuple[int, int]:
+    links = [state[name] for name in ("publishing", "commands")]
     return sum(link["link_sent"] for link in links), sum(link["link_received"] for link in links)
 
 
@@ -227,4 +229,4 @@ def _after_report(folder: Path, recorder: Recorder) -> tuple[int, int]:
     while time.monotonic() < settled:
         recorder.write()
         time.sleep(0.25)
-    return _bytes(folder)
+    return _link_bytes(_status(folder))

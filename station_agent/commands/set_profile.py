@@ -2,14 +2,12 @@
 
 from message_queue.contracts.commands.set_profile import SetProfile
 from station_agent.commands.base import Handler, Outcome
-from station_agent.greeting import hello_put
 from station_agent.station import Station
 
 
 def _run(station: Station, parameters: SetProfile) -> Outcome:
     before = station.profile
     station.profile_set(parameters.profile)
-    hello_put(station)
     return Outcome(
         "succeeded",
         f"The profile is {station.profile} now; before it was {before}.",

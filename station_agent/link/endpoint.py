@@ -151,7 +151,8 @@ class Endpoint:
     async def _once(self, stop: asyncio.Event) -> BaseException:
         """One connection from start to end; returns why it ended."""
         loop = asyncio.get_running_loop()
-        closed = self._closed = loop.create_future()
+        closed: asyncio.Future[BaseException] = loop.create_future()
+        self._closed = closed
         leave = self._leave = asyncio.Event()
         self._counted = (0, 0)
         self._parameters.heartbeat = self._manner.heartbeat or self._parameters.heartbeat

@@ -69,14 +69,15 @@ class LinkContext(ssl.SSLContext):
 
     watch: Callable[[socket.socket], None] | None = None
     session: ssl.SSLSession | None = None
-    _latest: Any = None
+    _latest: ssl.SSLSocket | None = None
 
     def wrap_socket(self, sock: socket.socket, *args: Any, **options: Any) -> ssl.SSLSocket:
         """As the base does it."""
         if self.watch is not None:
             self.watch(sock)
-        self._latest = super().wrap_socket(sock, *args, **{**options, "session": self.session})
-        return self._latest
+        secured: ssl.SSLSocket = super().wrap_socket(sock, *args, **{**options, "session": self.session})
+        self._latest = secured
+        return secured
 
     def session_keep(self) -> None:
         """Keep the running connection's session: the next handshake can be a short one."""

@@ -85,6 +85,7 @@ class SensorgnomeSource:
         self._view = station.vitals.sources["sensorgnome"]
         self._budget = 0
         self._newest_start = 0
+        self._keep()
 
     def poll(self) -> float:
         """Read what is due."""

@@ -12,6 +12,7 @@ from message_queue.contracts.commands.set_profile import SetProfile
 from station_agent.clock_watch import ClockWatch
 from station_agent.commands import handlers
 from station_agent.data_use import data_use_store
+from station_agent.greeting import hello_put
 from station_agent.hardware import machine_read
 from station_agent.link.meter import Meter
 from station_agent.profiles import PROFILES
@@ -24,6 +25,8 @@ def test_a_command_changes_the_profile_until_the_configuration_is_changed_at_the
     station = make_station(profile="normal")
     handlers()["set_profile"].run(station, SetProfile(profile="frugal"))
     assert (station.profile, station.tuning) == ("frugal", PROFILES["frugal"])
+    assert station.hello_wanted.is_set()
+    hello_put(station)
     ((kind, hello),) = outbox_messages(station.outbox)
     assert (kind, hello.profile) == ("hello", "frugal")
     station.outbox.database.close()
@@ -34,7 +37,7 @@ def test_a_command_changes_the_profile_until_the_configuration_is_changed_at_the
 def test_what_stays_on_the_station_is_named(make_station, tmp_path):
     (tmp_path / "SGdata").mkdir()
     station = make_station(profile="frugal")
-    sources_make(station)["sensorgnome"].poll()
+    sources_make(station)
     assert station.vitals.kept == {"detections/pulse", "gps/unchanged", "event/clock", "event/filter"}
     generous = make_station(profile="generous")
     sources_make(generous)["sensorgnome"].poll()
