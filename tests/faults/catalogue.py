@@ -83,6 +83,5 @@ SHOWN_BY: dict[str, tuple[str, tuple[str, ...]]] = {
 
 #: Number -> why it is not shown.
 NOT_SHOWN: dict[str, str] = {
-    "30": "Failing over to a replica of the database: Roost sets up one PostgreSQL and leaves replicas to who runs it.",
     "56": "A limit on dangerous commands, or a second operator's word: there is neither yet.",
 }
