@@ -18,6 +18,7 @@ from django.db import DatabaseError, connections
 
 from operations.instance import Instance
 from operations.preparation import ADMIN
+from operations.process_table import NAMES
 from operations.settings_env import process_environment, public_host, site_url
 from operations.supervisor_daemon import State, Supervisor
 
@@ -28,7 +29,8 @@ BEAT_PULSE = "canary.tasks"
 BEAT_AGE_MOST = timedelta(seconds=50)
 CANARY_SECONDS = 5.0
 #: These ask the database through the domain, so Django must be loaded for them.
-CHECKS_OF_THE_DOMAIN = frozenset({"ingest", "tasks", "beat", "relay"})
+INGEST_NAMES = tuple(process for process in NAMES if process.startswith("ingest"))
+CHECKS_OF_THE_DOMAIN = frozenset({*INGEST_NAMES, "tasks", "beat", "relay"})
 
 Check = Callable[[State], str | None]
 
@@ -147,13 +149,17 @@ def checks_for(instance: Instance) -> dict[str, Check]:
         "redis": lambda _: instance.redis.check(),
         "site": lambda _: http_check(f"http://127.0.0.1:{ports['site']}/healthz"),
         "live": lambda _: http_check(f"http://127.0.0.1:{ports['live']}/live/healthz"),
-        "ingest": lambda state: pulse_check("ingest", most=pulse_age_most(state)),
+        **{name: _pulse_of(name) for name in INGEST_NAMES},
         "tasks": lambda _: canary_check("tasks"),
         "beat": lambda _: pulse_check(BEAT_PULSE, most=BEAT_AGE_MOST),
         "relay": lambda state: pulse_check("relay", most=pulse_age_most(state)),
         "flower": lambda _: http_check(f"http://127.0.0.1:{ports['flower']}/", auth=("roost", secrets["flower"])),
         "mail": lambda _: mail_check(instance),
     }
+
+
+def _pulse_of(name: str) -> Check:
+    return lambda state: pulse_check(name, most=pulse_age_most(state))
 
 
 def pulse_age_most(state: State) -> timedelta:

@@ -31,6 +31,21 @@ class Process:
     is_demo: bool = False
 
 
+#: Ingest workers side by side. One is enough for ten thousand messages a second; more want more cores.
+INGEST_WORKERS = int(os.environ.get("ROOST_INGEST_WORKERS", "1"))
+#: The name of the process, by which it says that it works.
+INGEST_NAME = "ROOST_INGEST_NAME"
+
+
+def _ingest(number: int) -> Process:
+    name = "ingest" if number == 0 else f"ingest-{number + 1}"
+    return Process(
+        name,
+        (*WORKER, "-P", "solo", "-n", f"ingest-{number}@roost", "-Q", "ingest.control"),
+        environment={"ROOST_INGEST": "1", INGEST_NAME: name},
+    )
+
+
 PROCESSES = (
     Process(
         "site",
@@ -42,11 +57,7 @@ PROCESSES = (
         (*UVICORN, "--port={live}", "--timeout-graceful-shutdown=1", "sg_status.live:application"),
         login="site",
     ),
-    Process(
-        "ingest",
-        (*WORKER, "-P", "solo", "-n", "ingest-0@roost", "-Q", "ingest.control"),
-        environment={"ROOST_INGEST": "1"},
-    ),
+    *(_ingest(number) for number in range(INGEST_WORKERS)),
     Process(
         "tasks",
         (*WORKER, "-P", "prefork", "-c", "2", "-n", "tasks@roost", "-Q", "tasks"),

@@ -14,8 +14,9 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 
-from operations.health import BEAT_AGE_MOST, BEAT_PULSE, PULSE_AGE_MOST, domain_load, pulse_check
+from operations.health import BEAT_AGE_MOST, BEAT_PULSE, INGEST_NAMES, PULSE_AGE_MOST, domain_load, pulse_check
 from operations.instance import Instance
 from operations.supervisor_daemon import Supervisor
 
@@ -35,8 +36,7 @@ class Watchdog:
         self._supervisor = Supervisor(instance.paths)
         self._well_at: dict[str, float] = {}
         self.checks: dict[str, Callable[[], bool]] = {
-            "ingest": lambda: pulse_check("ingest", most=PULSE_AGE_MOST) is None,
-            "relay": lambda: pulse_check("relay", most=PULSE_AGE_MOST) is None,
+            **{name: partial(_has_pulse, name) for name in (*INGEST_NAMES, "relay")},
             # Long jobs may be in the way of its canary; but a restart of the clock hurts nobody.
             "beat": lambda: pulse_check(BEAT_PULSE, most=BEAT_AGE_MOST) is None,
             "tasks": _tasks_answer,
@@ -59,6 +59,10 @@ class Watchdog:
                 self._supervisor.restart(name)
                 restarted.append(name)
         return restarted
+
+
+def _has_pulse(name: str) -> bool:
+    return pulse_check(name, most=PULSE_AGE_MOST) is None
 
 
 def _tasks_answer() -> bool:

@@ -28,6 +28,7 @@ from django.db import connection as database
 
 from fleet.core import clock
 from fleet.core.live import live_announce
+from fleet.core.pulses import INGEST, pulse_beat
 from fleet.ingest.delivery import Delivery
 from fleet.ingest.listening import ingest_beat
 from fleet.ingest.pipeline import DatabaseAway, Outcome, Pipeline
@@ -40,6 +41,8 @@ _log = logging.getLogger(__name__)
 #: A batch is this many messages, this many bytes, or what came within this many seconds of its first message.
 BATCH_MOST = int(os.environ.get("ROOST_INGEST_BATCH", "1000"))
 BATCH_BYTES = 16_000_000
+#: Which of several ingest workers this is.
+NAME = os.environ.get("ROOST_INGEST_NAME", INGEST)
 BATCH_WAIT_S = 0.05
 #: Unacknowledged messages per queue; quorum queues allow 2,000.
 PREFETCH = 2_000
@@ -270,6 +273,9 @@ class InboundConsumer(threading.Thread):
             return
         try:
             ingest_beat(moment=clock.now())
+            if NAME != INGEST:
+                # The first worker's pulse is that of all: somebody takes messages.
+                pulse_beat(name=NAME)
         except DatabaseError as error:
             _log.warning("Ingest's pulse was not written: %s", str(error).strip().splitlines()[:1])
             database.close()
