@@ -16,6 +16,7 @@ from operations import health
 from operations.bench.ingest import SERIALS, SIZES, roost_rate
 from operations.bench.traffic import stations_make
 from operations.instance import Instance
+from operations.preparation import pages_build
 from operations.services.postgres import DATABASE
 
 #: The full database: so many stations with so many series each.
@@ -34,6 +35,7 @@ _WRITERS = 2
 def growth_bench(instance: Instance, *, millions: int, rounds: int) -> list[dict[str, Any]]:
     """One run per message size, and one of the queries."""
     serials = [*SERIALS, *(f"SG-FULL{number:05d}" for number in range(STATIONS))]
+    pages_build(instance)
     stations_make(instance, serials)
     empty = _rates(instance, rounds)
     began = time.monotonic()
