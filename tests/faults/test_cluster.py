@@ -10,12 +10,15 @@ from contextlib import contextmanager
 import pytest
 from faults.cases import FEW, Case
 from faults.cluster import NUMBERS, nodes_of
+from faults.fleet_of_links import Linked, Links, judge_links
+from faults.oracle import Verdict
 from faults.rig import until
 
 pytestmark = pytest.mark.faults
 
 LED = "inbound.telemetry"
 HANG_S, APART_S = 10.0, 20.0
+REVOKED = "refuses this station's login"
 
 
 @pytest.fixture(params=[FEW, pytest.param(60_000, marks=pytest.mark.long)])
@@ -57,14 +60,15 @@ class Gaps(threading.Thread):
 
 
 @contextmanager
-def trickle(broken):
-    """Publish the rest slowly, so that a fault of some seconds meets messages under way all the time."""
-    ending = threading.Event()
+def trickle(broken, seconds):
+    """Publish the rest over so many seconds, so that a fault meets messages under way all the time."""
+    ending, step = threading.Event(), 0.05
+    portion = max(int(max(s.total - s.limit for s in broken.publishing.senders) * step / seconds), 1)
 
     def go():
-        while not ending.wait(0.05):
+        while not ending.wait(step):
             for sender in broken.publishing.senders:
-                sender.limit = min(sender.limit + 20, sender.total)
+                sender.limit = min(sender.limit + portion, sender.total)
 
     thread = threading.Thread(target=go, daemon=True)
     thread.start()
@@ -98,7 +102,7 @@ def test_the_leading_broker_hangs(cluster_rig, case, messages):
     for _ in broken.moments_of_publishing(1, 0.05, 0.15):
         leader, _ = nodes_of(cluster_rig, LED)
         pid = cluster_rig.stack.cluster.running[leader].pid
-        with trickle(broken):
+        with trickle(broken, 2 * HANG_S):
             os.kill(pid, signal.SIGSTOP)
             try:
                 time.sleep(HANG_S)
@@ -126,7 +130,7 @@ def test_the_leader_loses_sight_of_the_others(cluster_rig, case):
     gaps = Gaps(broken)
     for _ in broken.moments_of_publishing(1, 0.02, 0.08):
         leader, _ = nodes_of(cluster_rig, LED)
-        with trickle(broken):
+        with trickle(broken, 4 * APART_S):
             cluster_rig.stack.cluster.partition(leader)
             time.sleep(APART_S)
             begun = time.monotonic()
@@ -157,7 +161,7 @@ def test_a_partition_that_nobody_handles(cluster_rig, case):
     try:
         for _ in broken.moments_of_publishing(1, 0.02, 0.08):
             leader, _ = nodes_of(cluster_rig, LED)
-            with trickle(broken):
+            with trickle(broken, 6 * APART_S):
                 cluster.partition(leader)
                 time.sleep(APART_S)
                 cluster.heal(leader)
@@ -178,7 +182,7 @@ def test_the_brokers_are_restarted_one_after_the_other(cluster_rig, case):
     broken = case("rolling restart", number="9", messages=60_000, hold_at=0.1)
     gaps = Gaps(broken)
     for _ in broken.moments_of_publishing(1, 0.02, 0.08):
-        with trickle(broken):
+        with trickle(broken, 6 * APART_S):
             for number in NUMBERS:
                 begun = time.monotonic()
                 cluster_rig.stack.cluster.running[number].stop("smart")
@@ -189,3 +193,38 @@ def test_the_brokers_are_restarted_one_after_the_other(cluster_rig, case):
     verdict.note = (
         f"Each broker ends in order and starts again; without a confirm for {gaps.longest:.1f} s at the most."
     )
+
+
+@pytest.mark.long
+def test_a_station_that_is_revoked_during_a_partition_stays_out(cluster_rig, verdicts):
+    cluster = cluster_rig.stack.cluster
+    cluster.start()
+    cluster_rig.worker_ensure()
+    (grant,) = cluster_rig.stations("SG-70CRRPI40070")
+    verdict, begun = Verdict(case="revoked during a partition", number="70", seed=cluster_rig.seed), time.monotonic()
+    _, (apart, _) = nodes_of(cluster_rig, LED)
+    # It knows no other broker than the one that will be alone.
+    station = Linked(grant, cluster_rig.seed, port=cluster.nodes[apart].ports["amqps"])
+    with Links(station):
+        station.put(20)
+        until(lambda: station.is_done, 30, "its confirms")
+        cluster.partition(apart)
+        until(lambda: not station.is_connected, 30, "the end of its connection to a broker that is alone")
+        cluster_rig.revoke(grant["serial"])
+        station.put(20)
+        cluster.heal(apart)
+        healed = time.monotonic()
+        until(lambda: REVOKED in station.view.reason, 60, "the agent's word that it was revoked", every=0.05)
+        verdict.recovered_s = time.monotonic() - healed
+        time.sleep(2.0)
+        assert not station.is_connected
+    cluster.wait()
+    judge_links(cluster_rig, [station], verdict)
+    verdict.seconds = time.monotonic() - begun
+    verdict.note = (
+        "Its broker is cut off and pauses while the others forget its login; the time is from the end of the partition "
+        "until that broker refuses it."
+    )
+    verdicts.append(verdict)
+    assert (verdict.confirmed, station.feed.waiting) == (20, 20)
+    assert verdict.is_clean, verdict.row()
