@@ -257,8 +257,9 @@ def number_of_refusal(refusal: Refusal) -> Number | None:
     stream, seq, run, since = (fields.get(name) for name in ("stream", "seq", "run", "since"))
     if not stream_is_valid(stream) or type(seq) is not int or not 0 < seq < SEQUENCE_MOST:
         return None
-    is_run = isinstance(run, str) and 0 < len(run) <= RUN_MOST and type(since) is int and since >= 0
-    return Number(stream, seq, None, None, run if is_run else "", since if is_run else 0)
+    if not (isinstance(run, str) and 0 < len(run) <= RUN_MOST and isinstance(since, int)):
+        run, since = "", 0
+    return Number(stream, seq, None, None, run, since)
 
 
 def streams_write(states: Iterable[StreamState], moment: datetime) -> None:

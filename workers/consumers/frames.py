@@ -10,7 +10,7 @@ Handshake, channels, acknowledgements and everything unusual stay py-amqp's.
 """
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from struct import Struct, unpack_from
 from typing import Any
 
@@ -51,8 +51,15 @@ class BurstTransport(TCPTransport):
         super().__init__(*arguments, **options)
         self.pending = b""
 
+    def wait_for(self, seconds: float) -> None:
+        """Set how long reads and writes wait for the other side."""
+        if self.sock is not None:
+            self.sock.settimeout(seconds)
+
     def fill(self) -> None:
         """Read what the kernel has, waiting for the socket's timeout. Raises `TimeoutError`, and OSError at the end."""
+        if self.sock is None:
+            raise ConnectionResetError("There is no connection to the broker.")
         try:
             more = self.sock.recv(_READ)
         except BlockingIOError as error:
@@ -145,9 +152,27 @@ class StationConnection(amqp.Connection):
     def __init__(self, **options: Any) -> None:
         super().__init__(frame_handler=_frame_handler, **options)
 
-    def Transport(self, host: str, connect_timeout: float, *_: Any, **options: Any) -> BurstTransport:  # noqa: N802 - py-amqp's
+    def Transport(  # noqa: N802 - py-amqp's name and signature
+        self,
+        host: str,
+        connect_timeout: float | None,
+        ssl: bool | dict[str, Any] = False,  # noqa: FBT001, FBT002 - as above
+        read_timeout: float | None = None,
+        write_timeout: float | None = None,
+        socket_settings: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> BurstTransport:
         """The transport that reads in bursts. It speaks no TLS: ingest stands beside its broker."""
-        return BurstTransport(host, connect_timeout=connect_timeout, **options)
+        if ssl:
+            raise ValueError("Ingest reads the broker without TLS, on the same machine or a private network.")
+        return BurstTransport(
+            host,
+            connect_timeout=connect_timeout,
+            read_timeout=read_timeout,
+            write_timeout=write_timeout,
+            socket_settings=socket_settings,
+            **options,
+        )
 
     def station_channel(self) -> StationChannel:
         """A new channel."""

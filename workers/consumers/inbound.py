@@ -194,10 +194,10 @@ class InboundConsumer(threading.Thread):
 
     def _collect(self, connection: StationConnection) -> None:
         """Read until a batch is full, or `BATCH_WAIT_S` after its first message, or for a second without any."""
-        load, sock = self._load, connection.transport.sock
+        load, transport = self._load, connection.transport
         deadline = time.monotonic() + BATCH_WAIT_S if load.messages else 0.0
         is_full = load.messages >= BATCH_MOST or load.size >= BATCH_BYTES
-        sock.settimeout(0.0 if is_full else BATCH_WAIT_S if load.messages else TELL_EVERY_S if self._untold else 1.0)
+        transport.wait_for(0.0 if is_full else BATCH_WAIT_S if load.messages else TELL_EVERY_S if self._untold else 1.0)
         try:
             if is_full:
                 # A backlog waits, but something urgent may have come meanwhile.
@@ -209,12 +209,12 @@ class InboundConsumer(threading.Thread):
                         break
                 elif load.messages:
                     deadline = time.monotonic() + BATCH_WAIT_S
-                    sock.settimeout(BATCH_WAIT_S)
+                    transport.wait_for(BATCH_WAIT_S)
                 elif self._dead is not None and self._dead.waiting:
                     break
         except TimeoutError:
             pass
-        sock.settimeout(_SEND_TIMEOUT_S)
+        transport.wait_for(_SEND_TIMEOUT_S)
 
     def _take_batch(self, connection: StationConnection) -> None:
         """Take the most urgent messages that wait, commit, acknowledge, tell the pages."""
@@ -285,10 +285,10 @@ class InboundConsumer(threading.Thread):
 def _keep_alive(connection: StationConnection) -> None:
     """Answer heartbeats while a batch waits for the database; what is delivered meanwhile is bounded by prefetch."""
     connection.heartbeat_tick()
-    connection.transport.sock.settimeout(0.01)
+    connection.transport.wait_for(0.01)
     with contextlib.suppress(TimeoutError):
         connection.drain_burst()
-    connection.transport.sock.settimeout(_SEND_TIMEOUT_S)
+    connection.transport.wait_for(_SEND_TIMEOUT_S)
 
 
 def _original(delivery: Delivery) -> Delivery:
@@ -312,7 +312,7 @@ def _close(connection: amqp.Connection | None) -> None:
         with contextlib.suppress(*_AMQP_ERRORS):
             # Never more than a moment: a broker that hangs must not hold the shutdown.
             if connection.transport is not None and connection.transport.sock is not None:
-                connection.transport.sock.settimeout(2.0)
+                connection.transport.wait_for(2.0)
             connection.close()
 
 
