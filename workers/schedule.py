@@ -21,6 +21,7 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "expire-commands": _every(10.0, "commands.expire_commands"),
     "resend-commands": _every(60.0, "commands.resend_commands"),
     "prune-outbox": _every(3_600.0, "core.prune_outbox"),
+    "suspend-floods": _every(10.0, "stations.suspend_floods"),
     "reconcile-broker": _every(600.0, "stations.reconcile_broker"),
     "replay-quarantine": _every(60.0, "ingest.replay_quarantine"),
     "sync": _every(60.0, "sync.run_periodic"),

@@ -8,7 +8,7 @@ from fleet.ingest.quota import Buckets
 from fleet.ingest.tables import DETECTIONS, EVENTS, POSITIONS, READINGS, Sink, pg_time
 from fleet.telemetry.models import Suspicion
 from message_queue.contracts.command_status import CommandStatus
-from message_queue.contracts.health import Health
+from message_queue.contracts.health import DataUse, Health
 from message_queue.contracts.hello import Hello
 
 _YEAR_S = 366 * 86_400
@@ -50,6 +50,9 @@ class Batch:
         #: Seconds by which a station's clock is ahead of ours, by station id: as it was known, and as it is now.
         self.clocks_before: dict[int, float | None] = {}
         self.clocks: dict[int, float] = {}
+        #: Messages and bytes of bodies, and the agents' newest word on their link, by station id.
+        self.traffic: dict[int, tuple[int, int]] = {}
+        self.data_use: dict[int, DataUse] = {}
         #: What is left of the stations' quotas, by station id.
         self.buckets: dict[int, Buckets] = {}
         #: Messages without stream and number, by station id.

@@ -28,6 +28,10 @@ class ContactRow(NamedTuple):
     flooding_since: datetime | None
     own_messages_per_s: float | None
     own_bytes_per_hour: float | None
+    data_counter: str
+    data_sent: int | None
+    data_received: int | None
+    health_occurred_at: datetime | None
 
     @property
     def buckets(self) -> Buckets:
@@ -50,7 +54,8 @@ def contacts_lock(station_ids: list[int]) -> psycopg.Cursor:
     return cursor().execute(
         "SELECT c.station_id, c.state, c.last_contact_at, c.announced_interval_s, s.operator_interval_s, "
         "c.learned_interval_s, c.clock_offset_s, c.quota_messages, c.quota_bytes, c.quota_excess, c.quota_at, "
-        "c.flooding_since, s.quota_messages_per_s, s.quota_bytes_per_hour "
+        "c.flooding_since, s.quota_messages_per_s, s.quota_bytes_per_hour, c.data_counter, c.data_sent, c.data_received, "
+        "c.health_occurred_at "
         "FROM stations_stationcontact c JOIN stations_station s ON s.id = c.station_id "
         "WHERE c.station_id = ANY(%s) ORDER BY c.station_id FOR UPDATE OF c",
         [station_ids],

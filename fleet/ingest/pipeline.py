@@ -37,6 +37,7 @@ from fleet.ingest.ledger import (
     streams_write,
     unsequenced_write,
 )
+from fleet.ingest.metering import Counter, metering_write
 from fleet.ingest.noted import NotedHours
 from fleet.ingest.quarantine import quarantine_write
 from fleet.ingest.quota import OVER_QUOTA, OVER_QUOTA_SENTENCE, quota_apply, quota_default
@@ -233,6 +234,7 @@ class Pipeline:
             batch.clocks_before = {station_id: row.clock_offset_s for station_id, row in contacts.items()}
             fresh = _numbers_take(arrivals, streams, batch, refusals, outcome)
             fresh = _quota_keep(fresh, contacts, batch, refusals)
+            _traffic_count(arrivals, refusals, batch)
             kept = [r for r in refusals if _is_first(r, streams)]
             outcome.repeats += len(refusals) - len(kept)
         else:
@@ -250,6 +252,9 @@ class Pipeline:
             streams_write(streams.states(), moment)
             unsequenced_write(batch.unsequenced, moment)
             silent_before = contacts_write(contacts, batch)
+            metering_write(
+                batch, {i: Counter(r.data_counter, r.data_sent, r.data_received) for i, r in contacts.items()}
+            )
         for station, status in batch.command_statuses:
             command_report(station_id=station.id, status=status, moment=moment)
         if silent_before:
@@ -312,6 +317,19 @@ def _numbers_take(
         else:
             refusals.append(Refusal(arrival.delivery, arrival.station, FORKED, _FORKED_SENTENCE, is_counted=True))
     return fresh
+
+
+def _traffic_count(arrivals: list[Arrival], refusals: list[Refusal], batch: Batch) -> None:
+    """Count what came from each station, repeats among it: the link carried them too."""
+    traffic = batch.traffic
+    for arrival in arrivals:
+        count, size = traffic.get(arrival.station.id, (0, 0))
+        traffic[arrival.station.id] = count + 1, size + len(arrival.delivery.body)
+    for refusal in refusals:
+        # One that was read before it was refused is among the arrivals.
+        if refusal.station is not None and not refusal.is_counted:
+            count, size = traffic.get(refusal.station.id, (0, 0))
+            traffic[refusal.station.id] = count + 1, size + len(refusal.delivery.body)
 
 
 def _quota_keep(

@@ -84,6 +84,12 @@ class BrokerAccess:
         for limit, value in topology.STATION_LIMITS.items():
             self._call("PUT", f"/api/user-limits/{username}/{limit}", {"value": value})
 
+    def user_silence(self, username: str) -> None:
+        """Take a login's rights and close its connections: an open channel would keep the rights that it had."""
+        nothing = {"configure": "^$", "write": "^$", "read": "^$"}
+        self._call("PUT", f"/api/permissions/{self._v}/{username}", nothing)
+        self._call("DELETE", f"/api/connections/username/{username}")
+
     def user_delete(self, username: str) -> None:
         """Delete a login, which closes its live connections at once. One that is gone already is no error."""
         self._call("DELETE", f"/api/users/{username}")

@@ -24,6 +24,11 @@ class Station(models.Model):
     asleep_until = models.DateTimeField(null=True, blank=True)
     registered_at = models.DateTimeField()
     retired_at = models.DateTimeField(null=True, blank=True)
+    #: Since when it may not send, and why (one word); see `fleet.stations.suspension`.
+    suspended_at = models.DateTimeField(null=True, blank=True)
+    suspended_reason = models.CharField(max_length=32, blank=True, default="", db_default="")
+    #: What its link may carry in a month, both ways.
+    data_plan_bytes = models.BigIntegerField(null=True, blank=True)
     #: Its own quota where the server's is not right for it; see `fleet.ingest.quota`.
     quota_messages_per_s = models.FloatField(null=True, blank=True)
     quota_bytes_per_hour = models.FloatField(null=True, blank=True)
@@ -84,6 +89,10 @@ class StationContact(models.Model):
     quota_excess = models.FloatField(default=0.0, db_default=0.0)
     quota_at = models.DateTimeField(null=True)
     flooding_since = models.DateTimeField(null=True)
+    #: The agent's count of bytes on its link when it was last heard of.
+    data_counter = models.CharField(max_length=64, default="", db_default="", blank=True)
+    data_sent = models.BigIntegerField(null=True)
+    data_received = models.BigIntegerField(null=True)
 
     class Meta:
         """The sweeps ask only for rows whose deadline has passed."""
@@ -97,6 +106,25 @@ class StationContact(models.Model):
 
     def __str__(self) -> str:
         return f"{self.station_id} {self.state}"
+
+
+class StationDataUse(models.Model):
+    """One month of a station: what it sent, and what its link carried. Written by ingest."""
+
+    pk = models.CompositePrimaryKey("station", "month")
+    station = models.ForeignKey(Station, on_delete=models.CASCADE, related_name="data_use")
+    #: The month's first day, UTC.
+    month = models.DateField()
+    first_at = models.DateTimeField()
+    #: Messages and bytes of their bodies as they came, repeats among them.
+    messages = models.BigIntegerField()
+    payload_bytes = models.BigIntegerField()
+    #: Bytes on the link by the agent's count; None when it does not count.
+    sent = models.BigIntegerField(null=True)
+    received = models.BigIntegerField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.station_id} {self.month}"
 
 
 class EnrolmentToken(models.Model):

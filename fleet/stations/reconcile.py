@@ -21,12 +21,13 @@ class Repairs:
     allowed: list[str] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
+    silenced: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
 
     def is_empty(self) -> bool:
         """Whether broker and database agreed."""
-        return not any((self.rebuilt, self.allowed, self.deleted, self.removed, self.lost, self.failed))
+        return not any((self.rebuilt, self.allowed, self.deleted, self.removed, self.silenced, self.lost, self.failed))
 
 
 def broker_reconcile() -> Repairs:
@@ -46,11 +47,15 @@ def broker_reconcile() -> Repairs:
                 "username", "station__serial"
             )
         )
+        suspended = set(Credential.objects.exclude(station__suspended_at=None).values_list("username", flat=True))
         revoked = set(Credential.objects.exclude(revoked_at=None).values_list("username", flat=True))
         retired = Station.objects.exclude(retired_at=None).values_list("serial", flat=True)
         _logins_delete(broker, state, present, revoked, repairs)
         for username, serial in present.items():
-            _station_repair(broker, state, username, serial, repairs)
+            if username in suspended:
+                _silence(broker, state, username, repairs)
+            else:
+                _station_repair(broker, state, username, serial, repairs)
         for serial in retired:
             if routing.station_exchange(serial) in state.exchanges or routing.command_queue(serial) in state.queues:
                 _try(broker.station_delete, (serial,), repairs.removed, repairs)
@@ -85,6 +90,12 @@ def _station_repair(broker: BrokerAccess, state: BrokerState, username: str, ser
     expected = (rights["configure"], rights["write"], rights["read"])
     if state.permissions.get(username) != expected or state.limits.get(username) != topology.STATION_LIMITS:
         _try(broker.user_allow, (serial, username), repairs.allowed, repairs)
+
+
+def _silence(broker: BrokerAccess, state: BrokerState, username: str, repairs: Repairs) -> None:
+    """A suspended station has no rights; the broker may have been away when it was suspended."""
+    if state.permissions.get(username) != ("^$", "^$", "^$") and username in state.users:
+        _try(broker.user_silence, (username,), repairs.silenced, repairs)
 
 
 def _try(act: Callable[..., None], arguments: tuple[str, ...], done: list[str], repairs: Repairs) -> None:

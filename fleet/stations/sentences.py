@@ -86,6 +86,11 @@ def _sentence(state: str, station: Station, contact: StationContact | None, mome
         return _("Retired on %(day)s. Its login is closed; what it sent is kept.") % {
             "day": station.retired_at.strftime("%Y-%m-%d")
         }
+    if station.suspended_at is not None:
+        return _(
+            "Suspended since %(since)s: it sent far more than its quota, and its neighbours come first. It keeps its "
+            "data. Find out why, then let it in again on the page “Settings”."
+        ) % {"since": moment_words(station.suspended_at, moment)}
     if state == "maintenance":
         return _("In maintenance: silence raises no alarm. End the maintenance when the work is done.")
     if state == "asleep" and station.asleep_until is not None:

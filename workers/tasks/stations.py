@@ -1,4 +1,4 @@
-"""Tasks about stations: keeping the broker's logins and queues in line with the database."""
+"""Tasks about stations: keeping the broker in line with the database, and suspending what floods."""
 
 import logging
 from typing import Any
@@ -7,6 +7,7 @@ from celery import shared_task
 
 from fleet.stations.errors import BrokerUnreachable
 from fleet.stations.reconcile import broker_reconcile
+from fleet.stations.suspension import floods_suspend
 
 _log = logging.getLogger(__name__)
 
@@ -18,3 +19,9 @@ def reconcile_broker(**_: Any) -> None:
         broker_reconcile()
     except BrokerUnreachable as error:
         _log.warning("Stations were not compared with the broker: %s", error)
+
+
+@shared_task(name="stations.suspend_floods")
+def suspend_floods(**_: Any) -> None:
+    """Suspend stations that send far more than their quota."""
+    floods_suspend()

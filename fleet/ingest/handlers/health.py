@@ -58,6 +58,8 @@ def handle(arrival: Arrival, batch: Batch, series: SeriesBook) -> None:
     newest = batch.health.get(station.id)
     if newest is None or body.at >= newest.at:
         batch.health[station.id] = body
+        if body.data_use is not None:
+            batch.data_use[station.id] = body.data_use
     if body.next_in is not None:
         batch.announced[station.id] = body.next_in
 

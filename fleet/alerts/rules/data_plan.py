@@ -1,0 +1,61 @@
+"""Data plan: a station has used most of its month's data, or will not come through the month with it."""
+
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
+
+from fleet.alerts.models import Incident
+from fleet.alerts.rules.base import Ending, Finding, Rule
+from fleet.core import clock
+from fleet.stations.data_use import data_use_of, data_use_shown, month_of
+from fleet.stations.models import Station, StationDataUse
+
+NAME = "data_plan"
+
+
+def find(moment: datetime) -> list[Finding]:
+    """Stations with a plan that this month's use does not fit into."""
+    return [Finding(station_id, month_of(moment)) for station_id in sorted(_over_plan(moment))]
+
+
+def over(moment: datetime) -> list[Ending]:
+    """Incidents of stations that fit again: a new month, or another plan. Nobody needs a message of that."""
+    beyond = _over_plan(moment)
+    opened = Incident.objects.filter(rule=NAME, closed_at=None).values_list("id", "station_id")
+    return [Ending(number, is_told=False) for number, station_id in opened if station_id not in beyond]
+
+
+def opening(station: Station, moment: datetime) -> str:
+    """How much of how much, how the month will end, and what to do."""
+    use = data_use_of(station=station, moment=moment)
+    told = "" if use is None else use.sentence + " "
+    return told + _("Send it the command “set profile” with a thriftier one, or book more data.")
+
+
+def closing(incident: Incident, moment: datetime) -> str:  # noqa: ARG001 - the signature of rules
+    """It fits again."""
+    return _("It fits into its data plan again.")
+
+
+def _over_plan(moment: datetime) -> set[int]:
+    rows = StationDataUse.objects.filter(
+        month=month_of(moment).date(), station__data_plan_bytes__isnull=False, station__retired_at=None
+    ).select_related("station")
+    return {row.station_id for row in rows if data_use_shown(row, row.station.data_plan_bytes, clock.now()).is_over}
+
+
+RULE = Rule(
+    name=NAME,
+    find=find,
+    over=over,
+    opening=opening,
+    closing=closing,
+    opened_subject=lambda: pgettext("beginning of a mail's subject", "Data plan"),
+    closed_subject=lambda: pgettext("beginning of a mail's subject", "Data plan"),
+    opened_several=lambda stations, since: (
+        _("%(stations)s will not come through the month with their data plans.")
+        % {"stations": stations, "since": since}
+    ),
+    closed_several=lambda stations: _("%(stations)s fit into their data plans again.") % {"stations": stations},
+)

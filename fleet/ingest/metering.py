@@ -1,0 +1,67 @@
+"""What each station sent, counted by month: messages and bodies by us, bytes on the link by the agent's own word."""
+
+from typing import NamedTuple
+
+from fleet.ingest.batch import Batch
+from fleet.ingest.database import cursor
+from message_queue.contracts.health import DataUse
+
+
+class Counter(NamedTuple):
+    """The agent's count when it was last heard of."""
+
+    counter: str = ""
+    sent: int | None = None
+    received: int | None = None
+
+
+def growth_of(before: Counter, said: DataUse) -> tuple[int, int]:
+    """Bytes sent and received since the last word. Another counter began at 0; one that went back adds nothing."""
+    if before.counter != said.counter or before.sent is None or before.received is None:
+        return said.sent, said.received
+    return max(said.sent - before.sent, 0), max(said.received - before.received, 0)
+
+
+def metering_write(batch: Batch, counters: dict[int, Counter]) -> None:
+    """Add the batch to the stations' months. The contact rows, whose lock is held, keep the agents' counts."""
+    if not batch.traffic:
+        return
+    ids = sorted(batch.traffic)
+    grown = {
+        station_id: growth_of(counters[station_id], said)
+        for station_id, said in batch.data_use.items()
+        if station_id in counters
+    }
+    cursor().execute(
+        "INSERT INTO stations_stationdatause AS u "
+        "(station_id, month, first_at, messages, payload_bytes, sent, received) "
+        "SELECT n.id, date_trunc('month', %s, 'UTC') AT TIME ZONE 'UTC', %s, n.messages, n.payload, n.sent, n.received "
+        "FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[]) "
+        "AS n(id, messages, payload, sent, received) ON CONFLICT (station_id, month) DO UPDATE SET "
+        "messages = u.messages + excluded.messages, payload_bytes = u.payload_bytes + excluded.payload_bytes, "
+        # NULL as long as the agent has said nothing.
+        "sent = coalesce(u.sent + excluded.sent, u.sent, excluded.sent), "
+        "received = coalesce(u.received + excluded.received, u.received, excluded.received)",
+        [
+            batch.moment,
+            batch.moment,
+            ids,
+            [batch.traffic[i][0] for i in ids],
+            [batch.traffic[i][1] for i in ids],
+            [grown[i][0] if i in grown else None for i in ids],
+            [grown[i][1] if i in grown else None for i in ids],
+        ],
+    )
+    said = [(i, batch.data_use[i]) for i in grown]
+    if said:
+        cursor().execute(
+            "UPDATE stations_stationcontact c SET data_counter = n.counter, data_sent = n.sent, "
+            "data_received = n.received FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::bigint[]) "
+            "AS n(id, counter, sent, received) WHERE c.station_id = n.id",
+            [
+                [i for i, _ in said],
+                [s.counter for _, s in said],
+                [s.sent for _, s in said],
+                [s.received for _, s in said],
+            ],
+        )

@@ -1,0 +1,98 @@
+"""What a station costs on its link this month, by the agent's own count, and how the month will end."""
+
+import calendar
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from django.utils.translation import gettext as _
+
+from fleet.stations.models import Station, StationDataUse
+
+#: A forecast needs so much of the month; an hour of it would tell of the hour.
+FORECAST_FROM = timedelta(days=1)
+#: Share of the plan from which on somebody should know.
+WARN_FROM = 0.8
+
+
+class DataUse(NamedTuple):
+    """Bytes of a month. `total` is what the link carried both ways, None when the agent does not count."""
+
+    total: int | None
+    sent: int
+    received: int
+    #: Bodies and messages that reached us, counted here.
+    payload_bytes: int
+    messages: int
+    #: Bytes by the month's end at this rate; None while it is too early to say.
+    forecast: int | None
+    plan: int | None
+    sentence: str
+
+    @property
+    def is_over(self) -> bool:
+        """Whether somebody should know: most of the plan is used, or it will not last the month."""
+        if not self.plan or self.total is None:
+            return False
+        return self.total >= WARN_FROM * self.plan or (self.forecast is not None and self.forecast > self.plan)
+
+
+def month_of(moment: datetime) -> datetime:
+    """The beginning of the moment's month, UTC."""
+    return moment.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
+def data_use_of(*, station: Station, moment: datetime) -> DataUse | None:
+    """This month's use; None when nothing has come this month."""
+    row = StationDataUse.objects.filter(station=station, month=month_of(moment).date()).first()
+    return None if row is None else data_use_shown(row, station.data_plan_bytes, moment)
+
+
+def data_use_shown(row: StationDataUse, plan: int | None, moment: datetime) -> DataUse:
+    """A month's row with its forecast and its sentence."""
+    total = None if row.sent is None or row.received is None else row.sent + row.received
+    forecast = None if total is None else _forecast(row, total, moment)
+    return DataUse(
+        total,
+        row.sent or 0,
+        row.received or 0,
+        row.payload_bytes,
+        row.messages,
+        forecast,
+        plan,
+        _sentence(row, total, forecast, plan, moment),
+    )
+
+
+def megabytes(count: float) -> str:
+    """Bytes as people say them."""
+    return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"
+
+
+def _forecast(row: StationDataUse, total: int, moment: datetime) -> int | None:
+    begin = max(month_of(moment), row.first_at)
+    passed = moment - begin
+    if passed < FORECAST_FROM:
+        return None
+    return round(total + total / passed.total_seconds() * (_month_end(moment) - moment).total_seconds())
+
+
+def _month_end(moment: datetime) -> datetime:
+    begin = month_of(moment)
+    return begin + timedelta(days=calendar.monthrange(begin.year, begin.month)[1])
+
+
+def _sentence(row: StationDataUse, total: int | None, forecast: int | None, plan: int | None, moment: datetime) -> str:
+    if total is None:
+        return _("%(messages)s messages with %(bytes)s of content this month; its agent does not count its link.") % {
+            "messages": f"{row.messages:,}",
+            "bytes": megabytes(row.payload_bytes),
+        }
+    words = {"used": megabytes(total), "plan": megabytes(plan or 0), "end": _month_end(moment).strftime("%Y-%m-%d")}
+    text = (
+        _("%(used)s of %(plan)s on its link this month") % words
+        if plan
+        else _("%(used)s on its link this month") % words
+    )
+    if forecast is None:
+        return text + "."
+    return text + _("; at this rate %(forecast)s by %(end)s.") % {**words, "forecast": megabytes(forecast)}

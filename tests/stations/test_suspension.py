@@ -1,0 +1,78 @@
+"""Suspending a flooding station on a real broker: cut off at once, told of once, and let in with what it has."""
+
+from datetime import timedelta
+
+import pika
+import pytest
+from people import SERVER, station_of
+
+from fleet.alerts.models import Incident
+from fleet.alerts.services import rules_sweep
+from fleet.core import clock
+from fleet.stations.enrolment import enrolment_token_create, station_enrol
+from fleet.stations.models import StationContact
+from fleet.stations.reconcile import broker_reconcile
+from fleet.stations.suspension import NotSuspended, floods_suspend, station_suspension_lift
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def flooding(institute):
+    station = station_of(institute)
+    token = enrolment_token_create(station=station, actor=SERVER)
+    grant = station_enrol(serial=station.serial, token=token, hardware={})
+    StationContact.objects.update_or_create(
+        station=station, defaults={"flooding_since": clock.now() - timedelta(seconds=30), "quota_excess": 9_000.0}
+    )
+    return station, grant
+
+
+def test_a_flooding_station_is_cut_off_and_let_in_again(flooding, connect, inbound_empty):
+    station, grant = flooding
+    connection = connect(grant)
+    channel = connection.channel()
+    channel.confirm_delivery()
+    channel.basic_publish(grant.exchange, "health", b"{}", mandatory=True)
+    assert floods_suspend() == 1
+    with pytest.raises(pika.exceptions.AMQPError):
+        for _ in range(100):
+            channel.basic_publish(grant.exchange, "health", b"{}", mandatory=True)
+            connection.process_data_events(0.1)
+    assert floods_suspend() == 0
+    assert broker_reconcile().is_empty(), "the reconcile job gives a suspended station nothing back"
+    station.refresh_from_db()
+    station_suspension_lift(viewer=SERVER, station=station)
+    again = connect(grant).channel()
+    again.confirm_delivery()
+    again.basic_publish(grant.exchange, "health", b"{}", mandatory=True)
+    contact = StationContact.objects.get(station=station)
+    assert (contact.flooding_since, contact.quota_excess) == (None, 0.0)
+    assert floods_suspend() == 0
+
+
+def test_a_suspension_is_told_of_once_and_so_is_its_end(flooding):
+    station, _ = flooding
+    floods_suspend()
+    rules_sweep()
+    rules_sweep()
+    incident = Incident.objects.get(rule="flooding", station=station)
+    assert "more than its quota" in incident.sentence
+    station_suspension_lift(viewer=SERVER, station=station)
+    with pytest.raises(NotSuspended):
+        station_suspension_lift(viewer=SERVER, station=station)
+    rules_sweep()
+    incident.refresh_from_db()
+    assert incident.closed_at is not None
+
+
+def test_a_suspension_that_the_broker_missed_is_made_good(flooding, settings, connect):
+    _, grant = flooding
+    address, settings.ROOST_MANAGEMENT_URL = settings.ROOST_MANAGEMENT_URL, "http://127.0.0.1:9"
+    floods_suspend()
+    settings.ROOST_MANAGEMENT_URL = address
+    assert broker_reconcile().silenced == [grant.username]
+    channel = connect(grant).channel()
+    with pytest.raises(pika.exceptions.AMQPError):
+        channel.confirm_delivery()
+        channel.basic_publish(grant.exchange, "health", b"{}", mandatory=True)
