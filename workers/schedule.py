@@ -19,6 +19,7 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "settle-branches": _every(20.0, "ingest.settle_branches"),
     "notifications": _every(30.0, "alerts.send_notifications"),
     "expire-commands": _every(10.0, "commands.expire_commands"),
+    "watch-congestion": _every(15.0, "commands.watch_congestion"),
     "resend-commands": _every(60.0, "commands.resend_commands"),
     "prune-outbox": _every(3_600.0, "core.prune_outbox"),
     "suspend-floods": _every(10.0, "stations.suspend_floods"),

@@ -4,7 +4,7 @@ import uuid
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
 
 from fleet.stations.models import Station
 
@@ -65,6 +65,33 @@ class Command(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} for {self.station_id}"
+
+
+class Congestion(models.Model):
+    """A time in which Roost itself could not keep up and asked its stations to slow down.
+
+    open ──backlog drained and no alarm──▶ ended      (at most one is open)
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    #: `backlog` or `alarm`.
+    cause = models.CharField(max_length=16)
+    #: Messages that waited when it was noticed.
+    waiting = models.BigIntegerField()
+    #: Stations that were asked.
+    asked = models.IntegerField(default=0)
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        """One at a time."""
+
+        constraints = [
+            models.UniqueConstraint(Value(1), name="congestion_open_once", condition=Q(ended_at=None)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.cause} from {self.started_at}"
 
 
 class CommandStep(models.Model):

@@ -36,6 +36,14 @@ class BrokerState:
     limits: Mapping[str, Mapping[str, int]]
 
 
+@dataclass(frozen=True, slots=True)
+class BrokerLoad:
+    """What the broker has to carry now."""
+
+    waiting: int
+    has_alarm: bool
+
+
 class BrokerAccess:
     """A client of the management API, for one operation."""
 
@@ -114,6 +122,16 @@ class BrokerAccess:
             permissions={row["user"]: (row["configure"], row["write"], row["read"]) for row in rights},
             users=frozenset(row["name"] for row in users),
             limits={row["user"]: row["value"] for row in limits},
+        )
+
+    def load(self) -> BrokerLoad:
+        """How many messages wait for ingest, and whether an alarm blocks publishers."""
+        queues = self._list(f"/api/queues/{self._v}?columns=name,messages")
+        nodes = self._list("/api/nodes?columns=name,mem_alarm,disk_free_alarm")
+        waiting = {row["name"]: int(row.get("messages") or 0) for row in queues}
+        return BrokerLoad(
+            sum(waiting.get(name, 0) for name in topology.INBOUND_QUEUES),
+            has_alarm=any(row.get("mem_alarm") or row.get("disk_free_alarm") for row in nodes),
         )
 
     def _list(self, path: str) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """What a station costs in a month: messages and bodies by us, bytes on the link by the agent's own word."""
 
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -51,7 +51,7 @@ def test_a_station_whose_agent_does_not_count_has_messages_and_no_total(pipeline
 
 def test_the_forecast_waits_for_a_day_and_says_how_the_month_ends():
     row = StationDataUse(
-        month=datetime(2026, 11, 1).date(),
+        month=date(2026, 11, 1),
         first_at=datetime(2026, 11, 1, tzinfo=UTC),
         messages=1,
         payload_bytes=1,

@@ -28,6 +28,13 @@ def flooding(institute):
     return station, grant
 
 
+def _publish_on(connection, channel, grant):
+    """For ten seconds, as the agent would."""
+    for _ in range(100):
+        channel.basic_publish(grant.exchange, "health", b"{}", mandatory=True)
+        connection.process_data_events(0.1)
+
+
 def test_a_flooding_station_is_cut_off_and_let_in_again(flooding, connect, inbound_empty):
     station, grant = flooding
     connection = connect(grant)
@@ -36,9 +43,7 @@ def test_a_flooding_station_is_cut_off_and_let_in_again(flooding, connect, inbou
     channel.basic_publish(grant.exchange, "health", b"{}", mandatory=True)
     assert floods_suspend() == 1
     with pytest.raises(pika.exceptions.AMQPError):
-        for _ in range(100):
-            channel.basic_publish(grant.exchange, "health", b"{}", mandatory=True)
-            connection.process_data_events(0.1)
+        _publish_on(connection, channel, grant)
     assert floods_suspend() == 0
     assert broker_reconcile().is_empty(), "the reconcile job gives a suspended station nothing back"
     station.refresh_from_db()
@@ -73,6 +78,6 @@ def test_a_suspension_that_the_broker_missed_is_made_good(flooding, settings, co
     settings.ROOST_MANAGEMENT_URL = address
     assert broker_reconcile().silenced == [grant.username]
     channel = connect(grant).channel()
+    channel.confirm_delivery()
     with pytest.raises(pika.exceptions.AMQPError):
-        channel.confirm_delivery()
         channel.basic_publish(grant.exchange, "health", b"{}", mandatory=True)

@@ -1,0 +1,96 @@
+"""Asking stations for another pace: by a person, or by Roost itself when it cannot keep up.
+
+calm ──backlog over ROOST_PACE_BACKLOG, or a broker's alarm──▶ congested: connected stations are asked, once
+▲                                                                │
+└──────────── a tenth of the backlog left, and no alarm ◀────────┘     (what was asked ends by itself)
+"""
+
+import logging
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+
+from fleet.commands.errors import CommandNotAllowed, StationRetired, TooManyWaiting
+from fleet.commands.models import Congestion
+from fleet.commands.services import command_issue
+from fleet.organizations.access import Viewer, viewer_of_server
+from fleet.stations.broker_access import BrokerAccess, BrokerLoad
+from fleet.stations.models import Station
+from message_queue.contracts.commands.pace import COMMAND
+
+_log = logging.getLogger(__name__)
+
+#: What Roost asks for by itself: a quarter of the traffic, reconnects over five minutes, for a quarter of an hour.
+RELIEF: dict[str, Any] = {"slowdown": 4, "spread": 300, "for_s": 900}
+#: A station that is not there now needs no slowing down, and must not find the wish when it comes back.
+HEARD_WITHIN = timedelta(minutes=15)
+LIFE_S = 300
+#: Stations of one relief; the backlog falls by the first thousand, or the next look asks more.
+ASKED_MOST = 1_000
+#: Share of the limit under which it is over.
+CALM = 0.1
+
+
+def pace_ask(
+    *, viewer: Viewer, stations: Iterable[Station], parameters: dict[str, Any], expires_in: int | None = None
+) -> int:
+    """Send `pace` to these stations; return how many were asked. Those that cannot take it are left out."""
+    asked = 0
+    for station in stations:
+        try:
+            command_issue(
+                viewer=viewer, station=station, name=COMMAND.name, parameters=parameters, expires_in=expires_in
+            )
+        except (TooManyWaiting, StationRetired, CommandNotAllowed) as error:
+            _log.info("%s was not asked for another pace: %s", station.serial, error)
+        else:
+            asked += 1
+    return asked
+
+
+def stations_connected(moment: datetime) -> QuerySet[Station]:
+    """Stations heard from lately whose agent knows `pace`, those with the shortest rhythm first."""
+    return Station.objects.filter(
+        retired_at=None,
+        contact__last_contact_at__gt=moment - HEARD_WITHIN,
+        contact__hello__commands__contains=[COMMAND.name],
+    ).order_by("contact__announced_interval_s", "pk")
+
+
+def congestion_watch(*, moment: datetime, load: BrokerLoad | None = None) -> Congestion | None:
+    """Notice a congestion and ask for relief, or its end; return the one that is open. Raises `BrokerUnreachable`."""
+    if load is None:
+        with BrokerAccess.open() as broker:
+            load = broker.load()
+    limit = settings.ROOST_PACE_BACKLOG
+    opened = Congestion.objects.filter(ended_at=None).first()
+    if opened is not None:
+        if not load.has_alarm and load.waiting < CALM * limit:
+            Congestion.objects.filter(id=opened.id, ended_at=None).update(ended_at=moment)
+            _log.info("Ingest keeps up again: %s messages wait.", load.waiting)
+            return None
+        return opened
+    if load.waiting < limit and not load.has_alarm:
+        return None
+    try:
+        with transaction.atomic():
+            opened = Congestion.objects.create(
+                cause="alarm" if load.has_alarm else "backlog", waiting=load.waiting, started_at=moment
+            )
+    except IntegrityError:
+        # Another look was faster.
+        return None
+    stations = stations_connected(moment)[:ASKED_MOST]
+    opened.asked = pace_ask(viewer=viewer_of_server("Roost"), stations=stations, parameters=RELIEF, expires_in=LIFE_S)
+    opened.save(update_fields=["asked"])
+    _log.warning(
+        "%s messages wait for ingest (%s); %s stations were asked to slow down.",
+        load.waiting,
+        opened.cause,
+        opened.asked,
+    )
+    return opened

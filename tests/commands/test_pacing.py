@@ -1,0 +1,65 @@
+"""Pace: asked once when Roost cannot keep up, only of stations that are there and know it, and over by itself."""
+
+from datetime import timedelta
+
+import pytest
+from people import SERVER, station_of
+
+from fleet.commands.models import Command, Congestion
+from fleet.commands.pacing import congestion_watch, pace_ask
+from fleet.core import clock
+from fleet.core.errors import InvalidInput
+from fleet.stations.broker_access import BrokerAccess, BrokerLoad
+from fleet.stations.models import StationContact
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+CALM, FULL = BrokerLoad(10, has_alarm=False), BrokerLoad(500_000, has_alarm=False)
+
+
+@pytest.fixture
+def connected(institute):
+    """A station that is there and knows `pace`, one that does not, and one that is away."""
+
+    def make(commands, minutes):
+        station = station_of(institute)
+        heard = {"last_contact_at": clock.now() - timedelta(minutes=minutes), "hello": {"commands": commands}}
+        StationContact.objects.update_or_create(station=station, defaults=heard)
+        return station
+
+    there = make(["ping", "pace"], 1)
+    make(["ping"], 1)
+    make(["ping", "pace"], 60)
+    return there
+
+
+def test_a_backlog_asks_connected_stations_once_and_ends(connected):
+    moment = clock.now()
+    assert congestion_watch(moment=moment, load=CALM) is None
+    opened = congestion_watch(moment=moment, load=FULL)
+    assert (opened.cause, opened.asked) == ("backlog", 1)
+    command = Command.objects.get()
+    assert (command.station, command.name, command.parameters["slowdown"]) == (connected, "pace", 4)
+    assert command.expires_at - command.issued_at == timedelta(minutes=5)
+    congestion_watch(moment=moment, load=FULL)
+    congestion_watch(moment=moment, load=BrokerLoad(100_000, has_alarm=False))
+    assert Command.objects.count() == 1
+    assert congestion_watch(moment=moment, load=CALM) is None
+    assert Congestion.objects.get().ended_at == moment
+
+
+def test_an_alarm_asks_too(connected):
+    assert congestion_watch(moment=clock.now(), load=BrokerLoad(0, has_alarm=True)).cause == "alarm"
+    assert Command.objects.get().station == connected
+
+
+def test_the_real_broker_tells_its_load():
+    with BrokerAccess.open() as broker:
+        load = broker.load()
+    assert not load.has_alarm
+    assert load.waiting >= 0
+
+
+def test_a_wrong_pace_is_refused(connected):
+    with pytest.raises(InvalidInput):
+        pace_ask(viewer=SERVER, stations=[connected], parameters={"slowdown": 0})
