@@ -12,6 +12,7 @@ from fleet.stations.models import Station
 from fleet.stations.services import StationChanges
 
 _HOUR_S = 3_600.0
+_MB = 1_000_000
 
 
 class StationForm(forms.Form):
@@ -40,6 +41,14 @@ class StationForm(forms.Form):
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
         help_text=gettext_lazy("Silence is expected until then, for example over the winter."),
     )
+    data_plan_mb = forms.FloatField(
+        label=gettext_lazy("Data plan, MB a month"),
+        required=False,
+        min_value=0.1,
+        max_value=1_000_000,
+        widget=forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"}),
+        help_text=gettext_lazy("Both directions. Somebody is told when most of it is used or it will not last."),
+    )
     notes = forms.CharField(
         label=gettext_lazy("Notes"), required=False, max_length=10_000, widget=forms.Textarea(attrs={"rows": 5})
     )
@@ -55,6 +64,7 @@ class StationForm(forms.Form):
                 "interval_hours": None if interval is None else round(interval / _HOUR_S, 4),
                 "is_in_maintenance": station.is_in_maintenance,
                 "asleep_until": station.asleep_until.date() if station.asleep_until else None,
+                "data_plan_mb": None if station.data_plan_bytes is None else station.data_plan_bytes / _MB,
                 "notes": station.notes,
             },
         )
@@ -69,6 +79,9 @@ class StationForm(forms.Form):
         if "interval_hours" in self.changed_data:
             hours = filled["interval_hours"]
             made["operator_interval_s"] = None if hours is None else hours * _HOUR_S
+        if "data_plan_mb" in self.changed_data:
+            plan = filled["data_plan_mb"]
+            made["data_plan_bytes"] = None if plan is None else round(plan * _MB)
         if "is_in_maintenance" in self.changed_data:
             made["is_in_maintenance"] = filled["is_in_maintenance"]
         if "asleep_until" in self.changed_data:

@@ -51,6 +51,7 @@ class StationChanges(TypedDict, total=False):
     name: str
     notes: str
     operator_interval_s: float | None
+    data_plan_bytes: int | None
     is_in_maintenance: bool
     asleep_until: datetime | None
 
@@ -103,6 +104,9 @@ def station_update(*, station: Station, actor: Viewer, **changes: Unpack[Station
     interval = changes.get("operator_interval_s")
     if interval is not None and not _INTERVAL_LEAST_S <= interval <= _INTERVAL_MOST_S:
         raise InvalidInput(_("The expected interval must be 60 seconds to 31 days."), field="operator_interval_s")
+    plan = changes.get("data_plan_bytes")
+    if plan is not None and plan < 1:
+        raise InvalidInput(_("A data plan has at least one byte a month."), field="data_plan_bytes")
     for field, value in changes.items():
         setattr(station, field, value)
     if changes:

@@ -14,6 +14,7 @@ from fleet.core import clock
 from fleet.ingest.quarantine import quarantine_list
 from fleet.organizations.access import Viewer
 from fleet.stations.contact import interval_of
+from fleet.stations.data_use import data_use_of
 from fleet.stations.models import Station, StationContact
 from fleet.sync.selectors import links_of
 from fleet.telemetry.coverage import detection_newest_hour
@@ -66,6 +67,7 @@ def station(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
         "software": _software(contact),
         "profile": _profile(contact),
         "clock": clock_line(health, contact, clock_jump_count(station=found, since=moment - CLOCK_BACK)),
+        "data_use": data_use_of(station=found, moment=moment),
         "facts": facts_of(health) if health else [],
         "radios": health.radios if health else [],
         "ledger": ledger_summary(station=found),

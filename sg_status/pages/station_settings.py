@@ -13,6 +13,7 @@ from fleet.organizations.models import Membership
 from fleet.stations.models import Station
 from fleet.stations.selectors import credential_list
 from fleet.stations.services import enrolment_token_create, station_retire, station_revoke, station_update
+from fleet.stations.suspension import station_suspension_lift
 from sg_status.access import act, page, role_require
 from sg_status.enrolment import enrolment_render
 from sg_status.station_forms import StationForm
@@ -48,6 +49,17 @@ def station_token(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResp
         messages.error(request, str(error))
         return redirect("station-settings", serial=station.serial)
     return enrolment_render(request, viewer, station, token)
+
+
+@page
+@require_POST
+def station_let_in(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
+    """Lift a suspension."""
+    station = station_of(viewer, serial)
+    role_require(viewer, Membership.Role.OPERATOR, station.organization_id)
+    done = _("%(station)s may send again.") % {"station": station}
+    act(request, lambda: station_suspension_lift(viewer=viewer, station=station), done=done)
+    return redirect("station-settings", serial=station.serial)
 
 
 @page
@@ -98,7 +110,7 @@ def _save(viewer: Viewer, station: Station, form: StationForm) -> bool:
     try:
         station_update(station=station, actor=viewer, **form.changes())
     except InvalidInput as error:
-        field = {"operator_interval_s": "interval_hours"}.get(error.field, error.field)
+        field = {"operator_interval_s": "interval_hours", "data_plan_bytes": "data_plan_mb"}.get(error.field, error.field)
         form.add_error(field if field in form.fields else None, str(error))
         return False
     except DomainError as error:
@@ -112,6 +124,7 @@ _BASE = "stations/<serial:serial>/settings/"
 urlpatterns = [
     path(_BASE, station_settings, name="station-settings"),
     path(f"{_BASE}token/", station_token, name="station-token"),
+    path(f"{_BASE}let-in/", station_let_in, name="station-let-in"),
     path(f"{_BASE}revoke/", station_revoke_confirm, name="station-revoke"),
     path(f"{_BASE}retire/", station_retire_confirm, name="station-retire"),
 ]
