@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import re
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -83,12 +84,24 @@ def machine(versions: dict[str, str]) -> str:
 
 
 def save(verdicts: list[Verdict], versions: dict[str, str]) -> None:
-    """Write the page where ROOST_FAULT_REPORT asks for it, and the same figures as JSON beside the log."""
+    """Write the page where ROOST_FAULT_REPORT is 1; where it names a file, a part of the page into that file."""
     if os.environ.get(VARIABLE) == "1":
         PAGE.parent.mkdir(parents=True, exist_ok=True)
         PAGE.write_text(page(verdicts, versions))
     elif os.environ.get(VARIABLE):
-        Path(os.environ[VARIABLE]).write_text(json.dumps([verdict.row() for verdict in verdicts], indent=1))
+        part = {"versions": versions, "verdicts": [verdict.row() for verdict in verdicts]}
+        Path(os.environ[VARIABLE]).write_text(json.dumps(part, indent=1))
+
+
+def join(parts: list[Path]) -> None:
+    """Write the page from the parts of a run on several processes."""
+    verdicts: list[Verdict] = []
+    versions: dict[str, str] = {}
+    for part in parts:
+        figures = json.loads(part.read_text())
+        versions |= figures["versions"]
+        verdicts += [Verdict(**row) for row in figures["verdicts"]]
+    PAGE.write_text(page(verdicts, versions))
 
 
 def _place(verdict: Verdict) -> int:
@@ -101,3 +114,7 @@ def _cell(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.1f} s"
     return str(value)
+
+
+if __name__ == "__main__":
+    join([Path(name) for name in sys.argv[1:]])
