@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from fleet.core.errors import InvalidInput
 from fleet.organizations.access import Viewer
+from fleet.telemetry.ledger import MISSING
 
 #: Rows that one question is answered with.
 LIMIT_MOST = 500
@@ -24,7 +25,7 @@ LEFT JOIN telemetry_unsequencedcount u ON u.station_id = s.id
 CROSS JOIN LATERAL (
     SELECT count(*) FILTER (WHERE branch = '') AS streams,
            count(*) FILTER (WHERE branch IN ('held', 'cloned')) AS branches,
-           coalesce(sum(received_n) FILTER (WHERE branch = ''), 0)::bigint AS received,
+           coalesce(sum(received_n) FILTER (WHERE branch IN ('', 'believed')), 0)::bigint AS received,
            coalesce(sum(waiting_n) FILTER (WHERE branch = ''), 0)::bigint AS on_station,
            coalesce(sum(lost_n) FILTER (WHERE branch = ''), 0)::bigint AS lost
     FROM (
@@ -36,15 +37,15 @@ CROSS JOIN LATERAL (
                    AS lost_n
         FROM (
             SELECT branch, received, coalesce(oldest_seq, 1) AS oldest,
-                   int8multirange(int8range(1, greatest(next_seq, upper(received), 1))) - received AS missing
-            FROM telemetry_streamledger WHERE station_id = s.id
+                   {missing} AS missing
+            FROM telemetry_streamledger t WHERE station_id = s.id
         ) AS holes
     ) AS counted
 ) AS t
 WHERE (%(sees_all)s OR s.organization_id = ANY(%(organizations)s))
   AND (%(organization)s = '' OR o.slug = %(organization)s)
   AND (%(search)s = '' OR strpos(lower(s.serial), lower(%(search)s)) > 0 OR strpos(lower(s.name), lower(%(search)s)) > 0)
-"""
+""".replace("{missing}", MISSING)
 _COLUMNS = """
 SELECT s.id, s.serial, s.name, o.name, o.timezone, s.retired_at IS NOT NULL, t.received, t.on_station, t.lost,
        coalesce(u.messages, 0), c.last_contact_at, c.backlog_messages, t.streams, t.branches

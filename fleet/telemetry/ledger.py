@@ -66,15 +66,22 @@ class LedgerSummary:
     sentences: Sequence[str]
 
 
-# Branches are left out: what they hold is not home, and the numbers between are their trunk's. Numbers begin at 1.
+#: Numbers of a stream's row `t` that are neither in it nor in a branch that is believed.
+MISSING = """int8multirange(int8range(1, greatest(t.next_seq, upper(t.received), 1))) - t.received - coalesce(
+    CASE WHEN cardinality(t.runs) > 0 THEN (
+        SELECT range_agg(b.received) FROM telemetry_streamledger b
+        WHERE b.station_id = t.station_id AND b.branch = 'believed' AND starts_with(b.stream, left(t.stream, 47) || '~')
+    ) END, '{}')"""
+# Branches are left out: what they hold is not home, and the numbers between are their trunk's; only what a believed
+# branch brought is no hole of its trunk. Numbers begin at 1.
 # What the station itself no longer holds (below `oldest_seq`) cannot come any more; while it has not said what it
 # holds, nothing is called lost.
 _STREAMS = """
 WITH holes AS (
     SELECT stream, received, repeats, first_at, last_at, coalesce(oldest_seq, 1) AS oldest,
-           int8multirange(int8range(1, greatest(next_seq, upper(received), 1))) - received AS missing,
+           {missing} AS missing,
            starts_with(stream, %(files)s) AS is_file
-    FROM telemetry_streamledger WHERE station_id = %(station)s AND branch = ''
+    FROM telemetry_streamledger t WHERE station_id = %(station)s AND branch = ''
 ), split AS (
     SELECT *, missing * int8multirange(int8range(oldest, NULL)) AS waiting,
            missing * int8multirange(int8range(NULL, oldest)) AS lost
@@ -88,7 +95,7 @@ WITH holes AS (
            (SELECT count(*) FROM unnest(lost) r) AS lost_gaps
     FROM split
 )
-"""
+""".replace("{missing}", MISSING)
 _LISTED = """
 SELECT stream, 1, received_n, repeats, waiting_n, waiting_gaps,
        ARRAY(SELECT r FROM unnest(waiting) r LIMIT %(ranges)s),

@@ -10,6 +10,9 @@ from fleet.alerts.services import rules_sweep
 from fleet.core import clock
 from fleet.ingest.branches import BranchDecided, branch_settle, branches_judge, branches_work_off
 from fleet.ingest.models import QuarantinedMessage
+from fleet.organizations.access import viewer_of_server
+from fleet.telemetry.completeness import CompletenessReport
+from fleet.telemetry.ledger import ledger_summary
 from fleet.telemetry.models import Reading, StreamLedger
 
 pytestmark = pytest.mark.django_db
@@ -100,3 +103,13 @@ def test_a_branch_is_decided_once(forked):
     branch_settle(viewer=None, ledger=branch(), decision="believed")
     with pytest.raises(BranchDecided):
         branch_settle(viewer=None, ledger=branch(), decision="discarded")
+
+
+def test_what_a_believed_branch_brought_is_no_hole_of_its_trunk(forked, send, station):
+    branch_settle(viewer=None, ledger=branch(), decision="believed")
+    send("bb", 6, 12, 13, value=2.0)
+    send("cc", 14, 14)
+    summary = ledger_summary(station=station)
+    assert (summary.on_station, summary.lost) == (0, 0)
+    (row,) = CompletenessReport(viewer=viewer_of_server("test")).every()
+    assert (row.on_station, row.lost, row.percent) == (0, 0, 100.0)
