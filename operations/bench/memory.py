@@ -74,7 +74,9 @@ def _publish(instance: Instance, rate: float, seconds: float, sample: Any) -> in
         while number < passed * rate:
             number += 1
             body, more = next(hostile) if number % HOSTILE == 0 else (_good(dice), {})
-            headers = codec.headers(version=1, stream=stream, seq=number, oldest=1, next_seq=number + 1)
+            # Each station counts for itself: with holes between, the ledger's ranges would be what grows.
+            seq = number // len(SERIALS) + 1
+            headers = codec.headers(version=1, stream=stream, seq=seq, oldest=1, next_seq=seq + 1)
             properties = {"type": "readings", "delivery_mode": 2, "application_headers": headers, **more}
             exchange = f"in.{SERIALS[number % len(SERIALS)]}"
             channel.basic_publish(amqp.Message(body, **properties), exchange=exchange, routing_key="readings")
