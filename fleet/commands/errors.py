@@ -19,5 +19,9 @@ class StationRetired(DomainError):
     """A retired station takes no commands."""
 
 
+class TooDangerous(DomainError):
+    """So many dangerous commands went to this station lately that no more are taken."""
+
+
 class TooManyWaiting(DomainError):
     """So many commands wait for this station that no more are taken."""

@@ -9,7 +9,14 @@ from uuid import UUID
 
 from django.db import transaction
 
-from fleet.commands.errors import CommandNotAllowed, CommandNotOpen, CommandUnknown, StationRetired, TooManyWaiting
+from fleet.commands.errors import (
+    CommandNotAllowed,
+    CommandNotOpen,
+    CommandUnknown,
+    StationRetired,
+    TooDangerous,
+    TooManyWaiting,
+)
 from fleet.commands.models import Command, CommandStep
 from fleet.core import clock
 from fleet.core.audit import audit_write
@@ -27,6 +34,8 @@ from message_queue.topology import COMMANDS_WAITING_MOST
 State = Command.State
 #: Longest life of a command in seconds: beyond a month nobody remembers why it was sent.
 EXPIRY_MOST_S = 31 * 86_400
+#: Dangerous commands of one name that one station gets within a time.
+DANGER_MOST, DANGER_WITHIN = 3, timedelta(hours=1)
 #: A sent command that the station has not answered for so long is published again; its journal runs it once.
 RESEND_AFTER = timedelta(minutes=15)
 
@@ -48,7 +57,7 @@ def command_issue(
 ) -> Command:
     """Write a command and ask the relay to publish it. `expires_in` in seconds; None: the command's own default.
 
-    Raises `CommandUnknown`, `CommandNotAllowed`, `StationRetired`, `TooManyWaiting` or `InvalidInput`.
+    Raises `CommandUnknown`, `CommandNotAllowed`, `StationRetired`, `TooManyWaiting`, `TooDangerous` or `InvalidInput`.
     """
     contract = command_contracts().get(name)
     if contract is None:
@@ -70,6 +79,8 @@ def command_issue(
             f"{COMMANDS_WAITING_MOST} commands already wait for {station.serial}; cancel some or wait for its contact."
         )
     moment = clock.now()
+    if contract.danger:
+        _danger_check(station, name, moment)
     command = Command.objects.create(
         station=station,
         name=name,
@@ -176,6 +187,18 @@ def commands_resend(*, moment: datetime) -> int:
                 _publish(command, command.station.serial)
                 count += 1
     return count
+
+
+def _danger_check(station: Station, name: str, moment: datetime) -> None:
+    """Refuse a dangerous command that was sent to the station too often lately: a script that loops, most likely."""
+    # Two at once count one after the other.
+    Station.objects.select_for_update().get(pk=station.pk)
+    sent = Command.objects.filter(station=station, name=name, issued_at__gt=moment - DANGER_WITHIN)
+    if sent.exclude(state=State.CANCELLED).count() >= DANGER_MOST:
+        raise TooDangerous(
+            f"{station.serial} was sent {name} {DANGER_MOST} times within {DANGER_WITHIN.total_seconds() / 60:.0f} minutes. "
+            "Look first what became of those; a later one is taken again."
+        )
 
 
 def _publish(command: Command, serial: str) -> None:

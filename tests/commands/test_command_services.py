@@ -8,7 +8,14 @@ import pytest
 from django.db import connection
 from people import station_of
 
-from fleet.commands.errors import CommandNotAllowed, CommandNotOpen, CommandUnknown, StationRetired, TooManyWaiting
+from fleet.commands.errors import (
+    CommandNotAllowed,
+    CommandNotOpen,
+    CommandUnknown,
+    StationRetired,
+    TooDangerous,
+    TooManyWaiting,
+)
 from fleet.commands.models import Command
 from fleet.commands.services import (
     command_cancel,
@@ -183,3 +190,14 @@ def test_of_many_ends_at_once_exactly_one_wins(operator, station):
     for thread in threads:
         thread.join()
     assert sum(step.is_applied for step in command.steps.all()) == 2
+
+
+def test_a_dangerous_command_in_a_loop_is_refused(operator, station):
+    first = issue(operator, station, "reboot")
+    for _ in range(2):
+        issue(operator, station, "reboot")
+    with pytest.raises(TooDangerous, match="3 times within 60 minutes"):
+        issue(operator, station, "reboot")
+    issue(operator, station, "ping")
+    Command.objects.filter(pk=first.pk).update(issued_at=clock.now() - timedelta(hours=2))
+    issue(operator, station, "reboot")

@@ -59,7 +59,7 @@ def elsewhere() -> str:
     """What other tests show, and what is not shown, as two lists."""
     shown = [f"- **{number}** {what} {_files(tests)}" for number, (what, tests) in SHOWN_BY.items()]
     missing = [f"- **{number}** {why}" for number, why in NOT_SHOWN.items()]
-    return "\n".join([*shown, "", "Not shown:", "", *missing])
+    return "\n".join([*shown, *(["", "Not shown:", "", *missing] if missing else [])])
 
 
 def _files(tests: tuple[str, ...]) -> str:
