@@ -227,6 +227,7 @@ class Pipeline:
         arrivals, refusals = self._read(deliveries)
         heard: dict[int, StationRef] = {a.station.id: a.station for a in arrivals}
         heard |= {r.station.id: r.station for r in refusals if r.station is not None}
+        self._series.meet(heard)
         batch = Batch(moment, is_staged=is_staged)
         outcome = Outcome()
         if again_from is None:
