@@ -29,7 +29,7 @@ RELIEF: dict[str, Any] = {"slowdown": 4, "spread": 300, "for_s": 900}
 #: A station that is not there now needs no slowing down, and must not find the wish when it comes back.
 HEARD_WITHIN = timedelta(minutes=15)
 LIFE_S = 300
-#: Stations of one relief; the backlog falls by the first thousand, or the next look asks more.
+#: Stations of one relief.
 ASKED_MOST = 1_000
 #: Share of the limit under which it is over.
 CALM = 0.1

@@ -68,13 +68,15 @@ def quota_fill(buckets: Buckets, quota: Quota, moment: datetime) -> Buckets:
         min(octets, quota.bytes_burst),
         excess,
         moment,
-        buckets.flooding_since if excess > 0.0 else None,
+        buckets.flooding_since if _is_flooding(excess, quota) else None,
     )
 
 
 def quota_take(filled: Buckets, quota: Quota, sizes: Iterable[int], moment: datetime) -> tuple[list[bool], Buckets]:
     """Which of these messages (bodies of so many bytes, in order) are within the quota, and the buckets after that."""
     messages, octets, excess = filled.messages or 0.0, filled.bytes or 0.0, filled.excess
+    # A large message weighs as many as the quota has for its bytes.
+    usual = quota.bytes_per_hour / 3_600.0 / quota.messages_per_s if quota.messages_per_s else 0.0
     within: list[bool] = []
     for size in sizes:
         is_within = (not quota.messages_per_s or messages >= 1.0) and (not quota.bytes_per_hour or octets >= size)
@@ -83,10 +85,15 @@ def quota_take(filled: Buckets, quota: Quota, sizes: Iterable[int], moment: date
             messages -= 1.0
             octets -= size
         else:
-            excess += 1.0
-    is_flooding = quota.messages_per_s > 0 and excess > FLOOD * FLOOD_S * quota.messages_per_s
-    since = (filled.flooding_since or moment) if is_flooding else filled.flooding_since
+            excess += max(1.0, size / usual) if usual else 1.0
+    since = (filled.flooding_since or moment) if _is_flooding(excess, quota) else None
+    # Fuller than full would take hours to leak.
+    excess = min(excess, 2.0 * FLOOD * FLOOD_S * quota.messages_per_s)
     return within, Buckets(max(messages, 0.0), max(octets, 0.0), excess, moment, since)
+
+
+def _is_flooding(excess: float, quota: Quota) -> bool:
+    return quota.messages_per_s > 0 and excess > FLOOD * FLOOD_S * quota.messages_per_s
 
 
 def quota_apply(

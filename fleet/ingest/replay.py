@@ -23,7 +23,7 @@ from fleet.organizations.models import Membership
 
 REPLAY_JOB = "ingest.replay_quarantine"
 #: Messages over a quota that are taken at once; the clock asks every few seconds.
-RELEASED_AT_ONCE = 200
+RELEASED_AT_ONCE = 1_000
 #: Messages of one transaction; each may be as long as a message may be.
 BATCH = 50
 #: A job ends after so long, and the clock's next one goes on: well before Celery would end it.

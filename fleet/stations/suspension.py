@@ -23,8 +23,10 @@ from fleet.stations.models import Credential, Station, StationContact
 
 _log = logging.getLogger(__name__)
 
-#: So long a station floods before it is suspended.
-PATIENCE = timedelta(seconds=10)
+#: So long a station floods before it is suspended; the backlog of a long absence is over by then.
+PATIENCE = timedelta(seconds=30)
+#: It must have sent so lately: one that has stopped needs no suspension.
+LATELY = timedelta(seconds=15)
 FLOODING = "flooding"
 
 
@@ -80,13 +82,19 @@ def station_suspension_lift(*, viewer: Viewer, station: Station) -> None:
 def floods_suspend() -> int:
     """Suspend every station that floods; return how many. A broker that does not answer is asked again next time."""
     moment = clock.now()
-    flooding = Station.objects.filter(contact__flooding_since__lt=moment - PATIENCE, suspended_at=None, retired_at=None)
+    flooding = Station.objects.filter(
+        contact__flooding_since__lt=moment - PATIENCE,
+        contact__quota_at__gt=moment - LATELY,
+        suspended_at=None,
+        retired_at=None,
+    )
     suspended = 0
     for station in flooding.order_by("pk"):
         try:
             suspended += station_suspend(station=station, reason=FLOODING, moment=moment)
         except BrokerUnreachable as error:
-            _log.warning("%s is suspended here but not yet on the broker: %s", station.serial, error)
+            Station.objects.filter(pk=station.pk).update(suspended_at=None, suspended_reason="")
+            _log.warning("%s could not be suspended on the broker and will be tried again: %s", station.serial, error)
     return suspended
 
 

@@ -46,7 +46,7 @@ def test_bytes_have_a_bucket_of_their_own():
     moment = clock.now()
     within, left = quota_take(quota_fill(Buckets(), QUOTA, moment), QUOTA, [600, 600, 300], moment)
     assert within == [True, False, True]
-    assert (left.messages, left.bytes, left.excess) == (8.0, 100.0, 1.0)
+    assert (left.messages, left.bytes, left.excess) == (8.0, 100.0, 600.0)
 
 
 def test_a_flood_begins_and_ends():
@@ -54,9 +54,15 @@ def test_a_flood_begins_and_ends():
     quota = QUOTA._replace(bytes_per_hour=0.0)
     _, left = quota_take(quota_fill(Buckets(), quota, moment), quota, [1] * 500, moment)
     assert left.flooding_since == moment
-    soon = quota_fill(left, quota, moment + timedelta(seconds=5))
+    soon = quota_fill(left, quota, moment + timedelta(seconds=1))
     assert soon.flooding_since == moment
     assert quota_fill(soon, quota, moment + timedelta(seconds=60)).flooding_since is None
+
+
+def test_a_flood_of_bytes_is_a_flood():
+    moment = clock.now()
+    _, left = quota_take(quota_fill(Buckets(), QUOTA, moment), QUOTA, [1_000_000] * 5, moment)
+    assert left.flooding_since == moment
 
 
 @pytest.mark.django_db

@@ -7,7 +7,6 @@ from django.utils.translation import pgettext
 
 from fleet.alerts.models import Incident
 from fleet.alerts.rules.base import Ending, Finding, Rule
-from fleet.core import clock
 from fleet.stations.data_use import data_use_of, data_use_shown, month_of
 from fleet.stations.models import Station, StationDataUse
 
@@ -42,7 +41,7 @@ def _over_plan(moment: datetime) -> set[int]:
     rows = StationDataUse.objects.filter(
         month=month_of(moment).date(), station__data_plan_bytes__isnull=False, station__retired_at=None
     ).select_related("station")
-    return {row.station_id for row in rows if data_use_shown(row, row.station.data_plan_bytes, clock.now()).is_over}
+    return {row.station_id for row in rows if data_use_shown(row, row.station.data_plan_bytes, moment).is_over}
 
 
 RULE = Rule(
