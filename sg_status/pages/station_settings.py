@@ -110,7 +110,9 @@ def _save(viewer: Viewer, station: Station, form: StationForm) -> bool:
     try:
         station_update(station=station, actor=viewer, **form.changes())
     except InvalidInput as error:
-        field = {"operator_interval_s": "interval_hours", "data_plan_bytes": "data_plan_mb"}.get(error.field, error.field)
+        field = {"operator_interval_s": "interval_hours", "data_plan_bytes": "data_plan_mb"}.get(
+            error.field, error.field
+        )
         form.add_error(field if field in form.fields else None, str(error))
         return False
     except DomainError as error:
