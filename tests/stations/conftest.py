@@ -12,6 +12,7 @@ from people import elsewhere, english, institute, no_counters, operator, owner, 
 from pika.exceptions import AMQPConnectionError
 
 from fleet.stations.enrolment import Grant
+from fleet.stations.reconcile import broker_reconcile
 from message_queue import topology
 
 __all__ = ["elsewhere", "english", "institute", "no_counters", "operator", "owner", "stranger", "viewer"]
@@ -132,3 +133,9 @@ def works(stack) -> Callable[[str, str], bool]:
         return True
 
     return try_it
+
+
+@pytest.fixture
+def agreed(db) -> None:
+    """What earlier tests left on the broker is no station's here, and goes first."""
+    broker_reconcile()

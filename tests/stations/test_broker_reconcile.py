@@ -12,18 +12,12 @@ from fleet.stations.reconcile import broker_reconcile
 from fleet.stations.services import station_retire
 from message_queue import routing, topology
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("agreed")]
 
 
 @pytest.fixture
 def vhost(settings) -> str:
     return settings.ROOST_FLEET_VHOST
-
-
-@pytest.fixture(autouse=True)
-def agreed(db):
-    """What earlier tests left on the broker is no station's here, and goes first."""
-    broker_reconcile()
 
 
 def enrolled(institute):

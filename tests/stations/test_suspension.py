@@ -40,7 +40,7 @@ def _publish_on(connection, channel, grant):
         connection.process_data_events(0.1)
 
 
-def test_a_flooding_station_is_cut_off_and_let_in_again(flooding, connect, inbound_empty):
+def test_a_flooding_station_is_cut_off_and_let_in_again(agreed, flooding, connect, inbound_empty):
     station, grant = flooding
     connection = connect(grant)
     channel = connection.channel()
