@@ -5,11 +5,12 @@ from typing import NamedTuple
 
 import msgspec
 import psycopg
+from django.conf import settings
 
 from fleet.ingest.batch import AHEAD_S, Batch, moment_of
-from fleet.ingest.database import cursor
+from fleet.ingest.database import cursor, moments, numbers
 from fleet.ingest.quota import Buckets, Quota
-from fleet.stations.contact import UNKNOWN_INTERVAL_S, deadlines_after, interval_learned
+from fleet.stations.contact import LATE_SLACK_S, SILENT_SLACK_S, UNKNOWN_INTERVAL_S, interval_learned
 
 
 class ContactRow(NamedTuple):
@@ -57,8 +58,10 @@ def contacts_lock(station_ids: list[int]) -> psycopg.Cursor:
         "c.flooding_since, s.quota_messages_per_s, s.quota_bytes_per_hour, c.data_counter, c.data_sent, c.data_received, "
         "c.health_occurred_at "
         "FROM stations_stationcontact c JOIN stations_station s ON s.id = c.station_id "
-        "WHERE c.station_id = ANY(%s) ORDER BY c.station_id FOR UPDATE OF c",
-        [station_ids],
+        "WHERE c.station_id = ANY(%s::bigint[]) ORDER BY c.station_id FOR UPDATE OF c",
+        [numbers(station_ids)],
+        # Django reads moments in Python where they come as text.
+        binary=True,
     )
 
 
@@ -78,28 +81,35 @@ def contacts_read(asked: psycopg.Cursor, station_ids: list[int]) -> dict[int, Co
 
 def contacts_write(rows: dict[int, ContactRow], batch: Batch) -> list[int]:
     """Move every station of the batch to on time; return those that were silent before."""
-    learned, announced, late, silent = [], [], [], []
+    learned, announced, expected = [], [], []
     for station_id, row in rows.items():
         gap = (batch.moment - row.last_contact_at).total_seconds() if row.last_contact_at else None
         rhythm = row.learned_s if gap is None else interval_learned(row.learned_s, max(gap, 0.0))
         said = batch.announced.get(station_id, row.announced_s)
-        deadlines = deadlines_after(batch.moment, said or row.operator_s or rhythm or UNKNOWN_INTERVAL_S)
         learned.append(rhythm)
         announced.append(said)
-        late.append(deadlines.late_after)
-        silent.append(deadlines.silent_after)
+        expected.append(said or row.operator_s or rhythm or UNKNOWN_INTERVAL_S)
+    left = [batch.buckets[station_id] for station_id in rows]
     cursor().execute(
         "UPDATE stations_stationcontact c SET state = 'on_time', last_contact_at = %s, "
         "first_contact_at = coalesce(c.first_contact_at, %s), learned_interval_s = n.learned, "
-        "announced_interval_s = n.announced, late_after = n.late, silent_after = n.silent, quota_messages = n.messages, "
+        "announced_interval_s = n.announced, late_after = %s + make_interval(secs => n.expected * %s + %s), "
+        "silent_after = %s + make_interval(secs => n.expected * %s + %s), quota_messages = n.messages, "
         "quota_bytes = n.bytes, quota_excess = n.excess, quota_at = n.quota_at, flooding_since = n.flooding "
-        "FROM unnest(%s::bigint[], %s::float8[], %s::float8[], %s::timestamptz[], %s::timestamptz[], %s::float8[], "
+        "FROM unnest(%s::bigint[], %s::float8[], %s::float8[], %s::float8[], %s::float8[], "
         "%s::float8[], %s::float8[], %s::timestamptz[], %s::timestamptz[]) "
-        "AS n(id, learned, announced, late, silent, messages, bytes, excess, quota_at, flooding) "
+        "AS n(id, learned, announced, expected, messages, bytes, excess, quota_at, flooding) "
         "WHERE c.station_id = n.id",
         [
-            *(batch.moment, batch.moment, list(rows), learned, announced, late, silent),
-            *([batch.buckets[station_id][column] for station_id in rows] for column in range(len(Buckets._fields))),
+            *(batch.moment, batch.moment),
+            *(batch.moment, settings.ROOST_LATE_FACTOR, LATE_SLACK_S),
+            *(batch.moment, settings.ROOST_SILENT_FACTOR, SILENT_SLACK_S),
+            *(numbers(column) for column in (rows, learned, announced, expected)),
+            *(
+                numbers(column)
+                for column in ([b.messages for b in left], [b.bytes for b in left], [b.excess for b in left])
+            ),
+            *(moments(column) for column in ([b.at for b in left], [b.flooding_since for b in left])),
         ],
     )
     _said_of_themselves(batch)

@@ -1,7 +1,7 @@
 """What follows from a batch's rows: newest values, counts per hour, lines per file."""
 
 from fleet.ingest.batch import Batch
-from fleet.ingest.database import cursor
+from fleet.ingest.database import cursor, numbers
 from fleet.ingest.tables import DETECTIONS
 
 _HOURS_SQL = (
@@ -22,7 +22,12 @@ def newest_write(batch: Batch) -> None:
         f"UPDATE telemetry_series s SET last_at = {moment}, last_value = n.value, last_received_at = %s "  # noqa: S608 - constants
         "FROM unnest(%s::bigint[], %s::bigint[], %s::float8[]) AS n(id, at, value) "
         f"WHERE s.id = n.id AND (s.last_at IS NULL OR s.last_at <= {moment})",
-        [batch.moment, ids, [batch.newest[i][0] for i in ids], [batch.newest[i][1] for i in ids]],
+        [
+            batch.moment,
+            numbers(ids),
+            numbers([batch.newest[i][0] for i in ids]),
+            numbers([batch.newest[i][1] for i in ids]),
+        ],
     )
 
 

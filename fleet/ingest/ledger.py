@@ -8,6 +8,7 @@ Rows are locked in the order of their ids, so that several workers never wait fo
                here already? ─yes─▶ REPEAT   else NEW
 """
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterable
 from datetime import datetime
@@ -16,13 +17,15 @@ from typing import NamedTuple
 
 import psycopg
 
-from fleet.ingest.database import cursor
+from fleet.ingest.database import cursor, names, numbers
 from fleet.ingest.delivery import Arrival, Refusal
 from fleet.telemetry.models import StreamLedger
 from message_queue.codec import stream_is_valid
 
 #: Between a stream and a run in the name of a branch; no station can name a stream so.
 RUN_SEPARATOR = "~"
+#: What stands in a multirange's text besides brackets and commas.
+_NUMBER = re.compile(r"\d+")
 #: Runs of a stream that are remembered.
 RUNS_KEPT = 32
 STREAM_MOST, RUN_MOST, SEQUENCE_MOST = 64, 16, 9_000_000_000_000_000_000
@@ -59,7 +62,7 @@ class StreamState:
     def __init__(
         self,
         row_id: int,
-        ranges: Iterable[tuple[int, int]],
+        bounds: list[int],
         *,
         runs: list[str] | None = None,
         sinces: list[int] | None = None,
@@ -67,11 +70,9 @@ class StreamState:
         is_contested: bool = False,
     ) -> None:
         self.id = row_id
-        self._lowers: list[int] = []
-        self._uppers: list[int] = []
-        for lower, upper in ranges:
-            self._lowers.append(lower)
-            self._uppers.append(upper)
+        #: `bounds` are those of the ranges that are here, in order: from, up to, from, up to …
+        self._lowers = bounds[::2]
+        self._uppers = bounds[1::2]
         self._fresh: set[int] = set()
         self.oldest_seq: int | None = None
         self.next_seq: int | None = None
@@ -203,10 +204,11 @@ def branch_name(stream: str, run: str) -> str:
 def streams_lock(keys: list[Key]) -> psycopg.Cursor:
     """Ask for the rows of these (station id, stream), locked in the order of their ids; see `streams_read`."""
     return cursor().execute(
-        "SELECT l.id, l.station_id, l.stream, l.received, l.runs, l.run_sinces, l.branch, l.is_contested "
+        "SELECT l.id, l.station_id, l.stream, l.received::text, l.runs, l.run_sinces, l.branch, l.is_contested "
         "FROM telemetry_streamledger l JOIN unnest(%s::bigint[], %s::text[]) AS k(station_id, stream) "
         "ON k.station_id = l.station_id AND k.stream = l.stream ORDER BY l.id FOR UPDATE OF l",
-        [[k[0] for k in keys], [k[1] for k in keys]],
+        [numbers([k[0] for k in keys]), names([k[1] for k in keys])],
+        binary=True,
     )
 
 
@@ -231,7 +233,7 @@ def _states(asked: psycopg.Cursor) -> dict[Key, StreamState]:
     return {
         (station_id, stream): StreamState(
             row_id,
-            ((r.lower, r.upper) for r in received),
+            [int(bound) for bound in _NUMBER.findall(received)],
             runs=runs,
             sinces=sinces,
             branch=branch,
@@ -283,13 +285,13 @@ def streams_write(states: Iterable[StreamState], moment: datetime) -> None:
         [
             moment,
             moment,
-            [s.id for s in rows],
-            [s.fresh_ranges() for s in rows],
-            [s.oldest_seq for s in rows],
-            [s.next_seq for s in rows],
-            [s.taken for s in rows],
-            [s.repeats for s in rows],
-            [s.is_newest for s in rows],
+            numbers([s.id for s in rows]),
+            names([s.fresh_ranges() for s in rows]),
+            numbers([s.oldest_seq for s in rows]),
+            numbers([s.next_seq for s in rows]),
+            numbers([s.taken for s in rows]),
+            numbers([s.repeats for s in rows]),
+            numbers([s.is_newest for s in rows]),
         ],
     )
 

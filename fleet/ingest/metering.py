@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from fleet.ingest.batch import Batch
-from fleet.ingest.database import cursor
+from fleet.ingest.database import cursor, numbers
 from message_queue.contracts.health import DataUse
 
 
@@ -45,11 +45,11 @@ def metering_write(batch: Batch, counters: dict[int, Counter]) -> None:
         [
             batch.moment,
             batch.moment,
-            ids,
-            [batch.traffic[i][0] for i in ids],
-            [batch.traffic[i][1] for i in ids],
-            [grown[i][0] if i in grown else None for i in ids],
-            [grown[i][1] if i in grown else None for i in ids],
+            numbers(ids),
+            numbers([batch.traffic[i][0] for i in ids]),
+            numbers([batch.traffic[i][1] for i in ids]),
+            numbers([grown[i][0] if i in grown else None for i in ids]),
+            numbers([grown[i][1] if i in grown else None for i in ids]),
         ],
     )
     said = [(i, batch.data_use[i]) for i in grown]

@@ -2,7 +2,7 @@
 
 import time
 
-from fleet.ingest.database import cursor
+from fleet.ingest.database import cursor, numbers
 from fleet.telemetry.rollups import RELIED_S
 
 #: Microseconds in an hour.
@@ -40,7 +40,7 @@ class NotedHours:
             "INSERT INTO telemetry_dirtyhour (series_id, hour, noted_at) "
             "SELECT n.series_id, timestamptz '2000-01-01 00:00:00+00' + n.hour * interval '1 hour', statement_timestamp() "
             "FROM unnest(%s::bigint[], %s::bigint[]) AS n(series_id, hour) ON CONFLICT DO NOTHING",
-            [[pair[0] for pair in pairs], [pair[1] for pair in pairs]],
+            [numbers([pair[0] for pair in pairs]), numbers([pair[1] for pair in pairs])],
         )
 
     def keep(self) -> None:
