@@ -5,8 +5,7 @@ All SQL here is conditional, so that ingest, the sweeps and a second worker neve
 """
 
 import math
-from datetime import datetime, timedelta
-from typing import NamedTuple
+from datetime import datetime
 
 from django.conf import settings
 from django.db import connection
@@ -21,25 +20,10 @@ LEARNED_LEAST_S, LEARNED_MOST_S = 60.0, 604_800.0
 LATE_SLACK_S, SILENT_SLACK_S = 5.0, 10.0
 
 
-class Deadlines(NamedTuple):
-    """When a station becomes late and silent."""
-
-    late_after: datetime
-    silent_after: datetime
-
-
 def interval_of(station: Station, contact: StationContact) -> float:
     """Seconds within which this station is expected: announced, else the operator's, else learned."""
     return (
         contact.announced_interval_s or station.operator_interval_s or contact.learned_interval_s or UNKNOWN_INTERVAL_S
-    )
-
-
-def deadlines_after(moment: datetime, interval_s: float) -> Deadlines:
-    """The deadlines of a station with this rhythm that was heard from at `moment`."""
-    return Deadlines(
-        moment + timedelta(seconds=interval_s * settings.ROOST_LATE_FACTOR + LATE_SLACK_S),
-        moment + timedelta(seconds=interval_s * settings.ROOST_SILENT_FACTOR + SILENT_SLACK_S),
     )
 
 
