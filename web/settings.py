@@ -131,7 +131,9 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 
-EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+EMAIL_BACKEND = "fleet.core.mail.OutboxBackend"
+#: What hands mails to the mail server, in the background.
+MAIL_TRANSPORT = "django.core.mail.backends.smtp.EmailBackend"
 EMAIL_HOST = setting("ROOST_SMTP_HOST", "localhost")
 EMAIL_PORT = int(setting("ROOST_SMTP_PORT", "25"))
 EMAIL_HOST_USER = setting("ROOST_SMTP_USER", "")

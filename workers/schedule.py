@@ -22,6 +22,7 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "watch-congestion": _every(15.0, "commands.watch_congestion"),
     "resend-commands": _every(60.0, "commands.resend_commands"),
     "prune-outbox": _every(3_600.0, "core.prune_outbox"),
+    "sweep-mails": _every(30.0, "core.sweep_mails"),
     "suspend-floods": _every(10.0, "stations.suspend_floods"),
     "reconcile-broker": _every(600.0, "stations.reconcile_broker"),
     "replay-quarantine": _every(60.0, "ingest.replay_quarantine"),

@@ -1,4 +1,4 @@
-"""The outbox, the pulses by which we know our own downtime, and the audit log."""
+"""The outbox, mails on their way, the pulses by which we know our own downtime, and the audit log."""
 
 from django.conf import settings
 from django.db import models
@@ -43,6 +43,31 @@ class OutboxMessage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.target} {self.routing_key}"
+
+
+class Mail(models.Model):
+    """A mail that no mail server has taken yet. It may hold a link that opens an account, so it is gone once sent.
+
+        due ──taken, for five minutes──▶ accepted, or refused for good ──▶ deleted
+        due ◀── later, and later still ── refused for now, or nobody there
+        three days old ──▶ deleted
+
+    Links in mails live no longer than that.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    sender = models.CharField(max_length=320)
+    recipients = models.JSONField()
+    subject = models.TextField()
+    body = models.TextField()
+    headers = models.JSONField(default=dict)
+    created_at = models.DateTimeField()
+    attempts = models.IntegerField(default=0)
+    #: Not before this moment: somebody else is sending it, or the last attempt failed.
+    due_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"mail {self.id}"
 
 
 class Pulse(models.Model):

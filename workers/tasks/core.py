@@ -1,9 +1,10 @@
-"""Tasks of the ground floor: the canary that shows that jobs run, and clearing the outbox."""
+"""Tasks of the ground floor: the canary that shows that jobs run, clearing the outbox, and mails."""
 
 from typing import Any
 
 from celery import shared_task
 
+from fleet.core.mail import mail_send, mails_sweep
 from fleet.core.outbox import outbox_prune
 from fleet.core.pulses import pulse_beat
 
@@ -18,3 +19,15 @@ def touch_canary(*, name: str = "canary.tasks", **_: Any) -> None:
 def prune_outbox(**_: Any) -> None:
     """Delete what was published more than a day ago."""
     outbox_prune()
+
+
+@shared_task(name="core.send_mail")
+def send_mail(*, mail_id: int, **_: Any) -> None:
+    """Hand one mail to the mail server."""
+    mail_send(mail_id=mail_id)
+
+
+@shared_task(name="core.sweep_mails")
+def sweep_mails(**_: Any) -> None:
+    """Send the mails that were not taken before."""
+    mails_sweep()

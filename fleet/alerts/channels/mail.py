@@ -4,6 +4,7 @@ import smtplib
 from contextlib import suppress
 from email.utils import formatdate
 
+from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 from django.core.mail.backends.smtp import EmailBackend
@@ -23,7 +24,8 @@ _ANSWER_S = 180.0
 def send(message: Message) -> None:
     """Hand one mail to the SMTP server of the settings. Raises `ChannelError`."""
     mail = EmailMessage(subject=message.subject, body=message.text, to=[message.recipient], headers=_headers(message))
-    connection = get_connection()
+    # An alert has attempts of its own, so it does not go by the site's outbox.
+    connection = get_connection(settings.MAIL_TRANSPORT)
     try:
         try:
             connection.open()

@@ -1,0 +1,142 @@
+"""A mail is a row first, waits out a mail server that is away, and is gone from here once it was taken."""
+
+import socket
+from datetime import timedelta
+
+import pytest
+from aiosmtpd.controller import Controller
+from django.core.mail import BadHeaderError, EmailMessage, EmailMultiAlternatives, send_mail
+from django.db import transaction
+
+from fleet.core import clock
+from fleet.core.mail import KEPT, mail_send, mails_sweep
+from fleet.core.models import Mail, OutboxMessage
+
+pytestmark = pytest.mark.django_db
+
+
+class Postbox:
+    """A mail server that takes, or says what it is told to say."""
+
+    def __init__(self) -> None:
+        self.taken, self.answer = [], "250 OK"
+
+    async def handle_DATA(self, _server, _session, envelope):  # noqa: N802 - aiosmtpd's name
+        if self.answer.startswith("250"):
+            self.taken.append((envelope.rcpt_tos, envelope.content.decode()))
+        return self.answer
+
+
+@pytest.fixture
+def postbox(settings):
+    box = Postbox()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = Controller(box, hostname="127.0.0.1", port=port)
+    server.start()
+    settings.EMAIL_BACKEND = "fleet.core.mail.OutboxBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", port
+    settings.EMAIL_USE_TLS, settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD = False, "", ""
+    yield box
+    server.stop()
+
+
+def write(subject="Confirm plover@example.org", body="https://roost.example/once"):
+    send_mail(subject, body, None, ["plover@example.org"])
+    return Mail.objects.latest("id")
+
+
+def later(**amount):
+    Mail.objects.update(due_at=clock.now() - timedelta(**amount))
+
+
+def test_writing_a_mail_asks_for_a_job_and_sends_nothing(postbox):
+    mail = write()
+    assert postbox.taken == []
+    job = OutboxMessage.objects.get(routing_key="core.send_mail")
+    # The job's row is kept for a day: what the mail says does not stand in it.
+    assert job.body == {"mail_id": mail.id}
+
+
+def test_a_mail_goes_with_its_transaction(postbox):
+    with transaction.atomic():
+        write()
+        transaction.set_rollback(True)
+    assert not Mail.objects.exists()
+    assert not OutboxMessage.objects.exists()
+
+
+def test_a_mail_that_was_taken_leaves_nothing_here(postbox):
+    assert mail_send(mail_id=write().id)
+    ((recipients, content),) = postbox.taken
+    assert recipients == ["plover@example.org"]
+    assert "https://roost.example/once" in content
+    assert not Mail.objects.exists()
+
+
+def test_two_workers_send_one_mail_once(postbox):
+    mail = write()
+    Mail.objects.filter(id=mail.id).update(due_at=clock.now() + timedelta(minutes=5))
+    assert not mail_send(mail_id=mail.id)
+    assert postbox.taken == []
+
+
+def test_a_mail_server_that_is_away_is_waited_for_longer_and_longer(postbox, settings):
+    port, settings.EMAIL_PORT = settings.EMAIL_PORT, 9
+    mail = write()
+    waits = []
+    for _ in range(4):
+        assert not mail_send(mail_id=mail.id)
+        waits.append((Mail.objects.get().due_at - clock.now()).total_seconds())
+        later(seconds=1)
+    assert waits == sorted(waits)
+    assert waits[0] > 20
+    assert waits[3] > 200
+    settings.EMAIL_PORT = port
+    assert mails_sweep() == 1
+    assert len(postbox.taken) == 1
+
+
+def test_what_is_refused_for_now_stays_and_what_is_refused_for_good_goes(postbox):
+    write()
+    postbox.answer = "451 come back"
+    assert mails_sweep() == 0
+    assert Mail.objects.count() == 1
+    later(seconds=1)
+    postbox.answer = "554 no such person"
+    assert mails_sweep() == 1
+    assert not Mail.objects.exists()
+
+
+def test_a_link_is_not_kept_longer_than_it_works(postbox, settings):
+    settings.EMAIL_PORT = 9
+    mail = write()
+    Mail.objects.filter(id=mail.id).update(created_at=clock.now() - KEPT - timedelta(minutes=1))
+    assert mails_sweep() == 0
+    assert not Mail.objects.exists()
+
+
+def test_the_log_names_no_address(postbox, caplog):
+    write()
+    postbox.answer = "554 plover@example.org is unknown"
+    mails_sweep()
+    assert "refused for good" in caplog.text
+    assert "plover" not in "".join(said.message for said in caplog.records if said.name.startswith("roost"))
+
+
+@pytest.mark.parametrize("subject", ["one\nBcc: all@example.org", "one\r\nBcc: all@example.org"])
+def test_a_line_break_in_a_header_is_refused_before_anything_is_written(postbox, subject):
+    with pytest.raises(BadHeaderError):
+        write(subject=subject)
+    assert not Mail.objects.exists()
+
+
+def test_only_plain_text_is_taken(postbox):
+    with_page = EmailMultiAlternatives("a", "b", None, ["plover@example.org"])
+    with_page.attach_alternative("<b>b</b>", "text/html")
+    with_file = EmailMessage("a", "b", None, ["plover@example.org"])
+    with_file.attach("a.txt", "text")
+    for message in (with_page, with_file):
+        with pytest.raises(ValueError, match="plain text"):
+            message.send()
