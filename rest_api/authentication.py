@@ -7,6 +7,7 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from fleet.core.origin import origin_now
 from fleet.organizations.access import Viewer, viewer_of_key, viewer_of_user
 from fleet.organizations.models import ApiKey
 from fleet.organizations.selectors import api_key_find
@@ -36,6 +37,8 @@ class ApiKeyAuthentication(BaseAuthentication):
             raise AuthenticationFailed(
                 "This key does not work: it is unknown, revoked or expired. Use `Authorization: Bearer <key>`."
             )
+        origin = origin_now()
+        origin.name, origin.key_prefix = f"key {key.name}", key.prefix
         return KeyHolder(), key
 
     def authenticate_header(self, request: Request) -> str:  # noqa: ARG002 - the library's signature

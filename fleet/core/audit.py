@@ -6,6 +6,7 @@ from django.contrib.auth.models import AnonymousUser, User
 
 from fleet.core import clock
 from fleet.core.models import AuditEntry
+from fleet.core.origin import origin_now
 
 
 def audit_write(
@@ -16,12 +17,15 @@ def audit_write(
     subject: str,
     detail: dict[str, Any] | None = None,
 ) -> AuditEntry:
-    """One line in the audit log, in the transaction of the change. `actor` None: Roost itself or a machine."""
+    """One line in the audit log, in the transaction of the change. `actor` None: a key, the command line, or Roost."""
     known = actor if isinstance(actor, User) else None
+    origin = origin_now()
     return AuditEntry.objects.create(
         at=clock.now(),
         actor=known,
-        actor_name=known.get_username() if known else "",
+        actor_name=(known.get_username() if known else origin.name)[:150],
+        key_prefix=origin.key_prefix,
+        address=origin.address,
         organization_id=organization_id,
         action=action,
         subject=subject[:200],

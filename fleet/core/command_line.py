@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from django.core.management.base import BaseCommand, CommandParser
 
 from fleet.core.errors import DomainError, InvalidInput, NotFound
+from fleet.core.origin import origin_begin
 
 WRONG_USE = 2
 REFUSED = 1
@@ -55,7 +56,8 @@ class WordCommand(BaseCommand, ABC):
     def handle(self, *_args: Any, **options: Any) -> None:
         """Call the word's function; a refusal is its sentence."""
         try:
-            options["function"](options)
+            with origin_begin(name="command line"):
+                options["function"](options)
         except DomainError as error:
             self.stderr.write(str(error))
             sys.exit(WRONG_USE if isinstance(error, InvalidInput | NotFound) else REFUSED)

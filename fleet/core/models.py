@@ -98,22 +98,31 @@ class Outage(models.Model):
 
 
 class AuditEntry(models.Model):
-    """Who changed what, when. Written by services, never edited."""
+    """Who changed what, when, and from where. Written by services, never edited."""
 
     id = models.BigAutoField(primary_key=True)
     at = models.DateTimeField()
     #: None: done by Roost itself.
     actor = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
     actor_name = models.CharField(max_length=150, blank=True)
+    #: First letters of the API key that was used; empty without one.
+    key_prefix = models.CharField(max_length=16, blank=True, db_default="")
+    #: Network address that asked; empty for what no request asked for.
+    address = models.CharField(max_length=45, blank=True, db_default="")
     organization_id = models.BigIntegerField(null=True)
     action = models.CharField(max_length=64)
     subject = models.CharField(max_length=200)
     detail = models.JSONField(default=dict)
 
     class Meta:
-        """Read newest first within an organization."""
+        """Read newest first within an organization, also those of one person, kind or subject alone."""
 
-        indexes = [models.Index(fields=["organization_id", "-at"])]
+        indexes = [
+            models.Index(fields=["organization_id", "-at", "-id"], name="audit_newest"),
+            models.Index(fields=["organization_id", "actor_name", "-at", "-id"], name="audit_of_actor"),
+            models.Index(fields=["organization_id", "action", "-at", "-id"], name="audit_of_action"),
+            models.Index(fields=["organization_id", "subject", "-at", "-id"], name="audit_of_subject"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.action} {self.subject}"
