@@ -1,0 +1,47 @@
+"""Makes docs/reference/access.md of the table of who may what; test_matrix_admin.py says how it is written."""
+
+from pathlib import Path
+from string import Template
+
+from access_table import TABLE, Address, Rule, listed
+
+HERE = Path(__file__).parent
+PAGE = HERE.parents[1] / "docs" / "reference" / "access.md"
+
+WORDS = {
+    Rule.ANYONE: "anyone",
+    Rule.PERSON: "logged in",
+    Rule.VIEWER: "viewer",
+    Rule.OPERATOR: "operator",
+    Rule.OWNER: "owner",
+    Rule.ADMIN: "administrator",
+}
+#: Actors and methods of the matrix.
+ACTORS, METHODS = 9, 7
+
+
+def page() -> str:
+    """The whole page."""
+    known = listed()
+    return Template((HERE / "access.md.template").read_text()).substitute(
+        ADDRESSES=len(known),
+        QUESTIONS=f"{len(known) * ACTORS * METHODS:,}",
+        API=_table([each for each in known if each.is_api]),
+        PAGES=_table([each for each in known if not each.is_api]),
+    )
+
+
+def _table(rows: list[Address]) -> str:
+    lines = ["| Address | Methods and who may |", "| --- | --- |"]
+    return "\n".join([*lines, *(f"| `/{_plain(each.pattern)}` | {_told(each)} |" for each in rows)])
+
+
+def _plain(pattern: str) -> str:
+    return pattern.replace("\\Z", "").replace("^", "").replace("|", "\\|")
+
+
+def _told(address: Address) -> str:
+    methods = TABLE[address.name].methods
+    if len(set(methods.values())) == 1 and len(methods) > 2:
+        return f"any: {WORDS[next(iter(methods.values()))]}"
+    return ", ".join(f"{method} {WORDS[rule]}" for method, rule in methods.items()) or "nothing is there"

@@ -1,0 +1,165 @@
+"""Who may use which method of which address: one line for every named address of the site. Add yours here.
+
+An address is known by its name in Django's resolver (`station`, `api:station`). A line says for every method what role
+it takes *in the organization that owns the thing the address names*:
+
+    ANYONE    nobody has to log in
+    PERSON    anybody who is logged in (API: any key), and shown their own things only
+    VIEWER, OPERATOR, OWNER    at least that role there; everybody else gets 404, a lower role 403
+    ADMIN     whoever looks after the whole server
+
+`body` and `queries` may hold `$serial` and the like: values of the tenant the matrix asks about (`tenants.py`).
+Parameters of an address are filled in by their names; where a name says too little, `params` tells whose it is, and
+`=word` is that word itself.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
+
+from django.urls import URLPattern, get_resolver
+
+
+class Rule(IntEnum):
+    """What it takes, the least first."""
+
+    ANYONE = 0
+    PERSON = 1
+    VIEWER = 2
+    OPERATOR = 3
+    OWNER = 4
+    ADMIN = 5
+
+
+ANYONE, PERSON, VIEWER, OPERATOR, OWNER, ADMIN = Rule
+
+
+@dataclass(frozen=True)
+class Row:
+    """One address."""
+
+    methods: Mapping[str, Rule]
+    params: Mapping[str, str] = field(default_factory=dict)
+    body: Any = None
+    queries: tuple[Mapping[str, Any], ...] = ()
+    #: Allowed, and yet the thing is answered as not there or not possible: why stands beside the line.
+    may_be_absent: bool = False
+
+
+def row(
+    *, params: Mapping[str, str] | None = None, body: Any = None, queries: tuple[Any, ...] = (), **methods: Any
+) -> Row:
+    """A line: `row(GET=VIEWER, POST=OPERATOR)`."""
+    absent = methods.pop("may_be_absent", False)
+    return Row(methods, params or {}, body, queries, absent)
+
+
+def whatever(rule: Rule, body: Any = None) -> Row:
+    """A form that Django answers whatever the method is: each does the same."""
+    return Row(dict.fromkeys(("GET", "POST", "PUT", "PATCH", "DELETE"), rule), body=body)
+
+
+SEEN = row(GET=VIEWER)
+LIST = row(GET=PERSON)
+
+TABLE: dict[str, Row] = {
+    # The shell of the site.
+    "healthz": row(GET=ANYONE),
+    "login": whatever(ANYONE),
+    "logout": row(POST=ANYONE),
+    "set_language": whatever(ANYONE, body={"language": "de"}),
+    # Pages.
+    "fleet": row(GET=PERSON, queries=({"q": "$serial"}, {"organization": "$slug"})),
+    "completeness": row(GET=PERSON, queries=({"q": "$serial"},)),
+    "completeness-csv": row(GET=PERSON, queries=({"q": "$serial"},)),
+    "incidents": LIST,
+    "incidents-choose": row(POST=PERSON, body={"organization": "$organization_id", "mails": ""}),
+    "quarantine": row(GET=PERSON, queries=({"station": "$serial"},)),
+    "quarantine-replay-reason": row(POST=PERSON, body={"reason": "bad-json", "station": "$serial"}),
+    "quarantine-message": SEEN,
+    "quarantine-body": SEEN,
+    "quarantine-replay": row(POST=OPERATOR),
+    "quarantine-discard": row(POST=OPERATOR, body={"note": "of no use"}),
+    "station": SEEN,
+    "station-add": row(
+        GET=OPERATOR, POST=OPERATOR, body={"organization": "$organization_id", "serial": "SG-ADDED1", "name": ""}
+    ),
+    "station-commands": SEEN,
+    "station-command-send": row(GET=OPERATOR, POST=OPERATOR, params={"name": "=reboot"}, body={"expires_in": "3600"}),
+    "station-command-cancel": row(POST=OPERATOR),
+    "station-data": row(GET=VIEWER, queries=({"series": "$series"},)),
+    "station-deliveries": SEEN,
+    "station-branch-settle": row(POST=OPERATOR, body={"decision": "discard"}),
+    "station-detections": SEEN,
+    "station-events": SEEN,
+    "station-settings": row(GET=VIEWER, POST=OPERATOR, body={"name": "New", "notes": ""}),
+    "station-token": row(POST=OPERATOR),
+    "station-let-in": row(POST=OPERATOR),
+    "station-revoke": row(GET=OPERATOR, POST=OPERATOR),
+    "station-retire": row(GET=OPERATOR, POST=OPERATOR),
+    "sync": LIST,
+    "sync-now": row(POST=PERSON, params={"system": "=motus"}),
+    # API.
+    "api:openapi": row(GET=ANYONE),
+    "api:docs": row(GET=ANYONE),
+    "api:enrolments": row(POST=ANYONE, body={"serial": "$serial", "token": "guessed"}),
+    "api:stations": row(GET=PERSON, queries=({"search": "$serial"}, {"organization": "$slug"})),
+    "api:station": SEEN,
+    "api:series": SEEN,
+    "api:readings": row(GET=VIEWER, params={"name": "series"}),
+    "api:detections": SEEN,
+    "api:events": SEEN,
+    "api:ledger": SEEN,
+    "api:commands": row(GET=VIEWER, POST=OPERATOR, body={"name": "ping"}),
+    "api:command": SEEN,
+    "api:command-cancel": row(POST=OPERATOR),
+    "api:completeness": row(GET=PERSON, queries=({"search": "$serial"},)),
+    "api:quarantine": row(GET=PERSON, queries=({"station": "$serial"},)),
+    "api:quarantine-replays": row(GET=PERSON, POST=OPERATOR, body={"reason": "bad-json", "station": "$serial"}),
+    "api:quarantine-message": SEEN,
+    "api:quarantine-body": SEEN,
+    "api:quarantine-replay": row(POST=OPERATOR),
+    "api:quarantine-discard": row(POST=OPERATOR, body={"note": "of no use"}),
+    "api:nothing": row(),
+    "api:nothing-here": row(params={"rest": "=no/such/thing"}),
+}
+
+
+@dataclass(frozen=True)
+class Address:
+    """One address as Django resolves it."""
+
+    name: str
+    pattern: str
+    parameters: tuple[str, ...]
+
+    @property
+    def is_api(self) -> bool:
+        """Whether programs ask here: keys open it, and refusals are problems."""
+        return self.name.startswith("api:")
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether it is one of Django's admin, which is one rule: administrators only."""
+        return self.name.startswith("admin:") or self.pattern.startswith("admin/")
+
+
+def addresses() -> list[Address]:
+    """Every address there is, the admin's among them."""
+    return list(_walk(get_resolver(), "", ""))
+
+
+def _walk(resolver: Any, namespace: str, before: str) -> Iterator[Address]:
+    for pattern in resolver.url_patterns:
+        where = before + str(pattern.pattern)
+        if isinstance(pattern, URLPattern):
+            yield Address(f"{namespace}{pattern.name or '?'}", where, tuple(pattern.pattern.converters))
+        else:
+            inner = f"{namespace}{pattern.namespace}:" if pattern.namespace else namespace
+            yield from _walk(pattern, inner, where)
+
+
+def listed() -> list[Address]:
+    """The addresses of the table, in the resolver's order."""
+    return [each for each in addresses() if not each.is_admin and each.name in TABLE]

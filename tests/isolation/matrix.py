@@ -1,0 +1,282 @@
+"""Asking one address as everybody, with every method, and judging each answer against the table."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from http.cookies import SimpleCookie
+from typing import Any
+from urllib.parse import quote
+
+from access_table import ADMIN, ANYONE, OPERATOR, OWNER, PERSON, VIEWER, Address, Row
+from django.contrib.auth.models import User
+from django.core.cache import cache
+from django.db import connection, transaction
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import NoReverseMatch, reverse
+from tenants import Tenant, World, filled
+
+METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
+SAFE = ("GET", "HEAD", "OPTIONS")
+#: Rows that an answer may change whoever is refused: when a key was last used, and sessions.
+UNTOUCHED_MEANS_NOTHING = ("django_session", "organizations_apikey", "usersessions_usersession")
+_LOGIN = re.compile(r"^/(?:accounts/)?login/|^/admin/login/")
+_FRESH = re.compile(r'name="csrfmiddlewaretoken" value="[^"]*"|csrf-token" content="[^"]*"')
+
+
+@dataclass
+class Actor:
+    """Somebody who asks. `rank` is what this one is in the tenant that is asked about (see `access_table.Rule`)."""
+
+    name: str
+    rank: int
+    client: Client
+    #: Sees the things of tenants with these words.
+    words: tuple[str, ...]
+    cookies: SimpleCookie
+    is_key: bool = False
+    is_revoked: bool = False
+
+
+@dataclass
+class Answer:
+    """What came back, and what it did."""
+
+    status: int
+    body: str
+    location: str
+    changed: list[str]
+    queries: int
+
+    @property
+    def is_login(self) -> bool:
+        """Sent away to log in."""
+        return self.status == 302 and bool(_LOGIN.search(self.location))
+
+
+def actors_of(world: World) -> list[Actor]:
+    """Everybody, with their ranks in the tenant `own`."""
+    own, foreign = world.own, world.foreign
+    both = (own.word, foreign.word)
+    made = [
+        _person("stranger", PERSON, foreign.people["owner"], (foreign.word,)),
+        *(
+            _person(rule.name.lower(), rule, own.people[rule.name.lower()], (own.word,))
+            for rule in (VIEWER, OPERATOR, OWNER)
+        ),
+        _person("administrator", ADMIN, world.administrator, both),
+        _key("read-only key", VIEWER, own),
+        _key("read-write key", OPERATOR, own),
+        _key("revoked key", ANYONE, own),
+    ]
+    return [Actor("anonymous", ANYONE, Client(raise_request_exception=False), (), SimpleCookie()), *made]
+
+
+def _person(name: str, rank: int, user: User, words: tuple[str, ...]) -> Actor:
+    client = Client(raise_request_exception=False)
+    client.force_login(user)
+    return Actor(name, rank, client, words, SimpleCookie(client.cookies.output(header="", sep=";")))
+
+
+def _key(name: str, rank: int, tenant: Tenant) -> Actor:
+    headers = {"Authorization": f"Bearer {tenant.keys[name]}"}
+    client = Client(raise_request_exception=False, headers=headers)
+    is_revoked = name == "revoked key"
+    return Actor(
+        name, rank, client, () if is_revoked else (tenant.word,), SimpleCookie(), is_key=True, is_revoked=is_revoked
+    )
+
+
+def place_of(address: Address, line: Row, values: Mapping[str, str], others: Mapping[str, str] | None = None) -> str:
+    """The address with its parameters filled in; `others` replaces some of them."""
+    chosen = {**values, **(others or {})}
+    arguments = {}
+    for parameter in address.parameters:
+        where = line.params.get(parameter, parameter)
+        arguments[parameter] = where[1:] if where.startswith("=") else chosen[where]
+    try:
+        return reverse(address.name, kwargs=arguments)
+    except NoReverseMatch:
+        return reverse(address.name, args=list(arguments.values()))
+
+
+def named_values(address: Address, line: Row) -> list[str]:
+    """Which values of a tenant the address names; none for a list or a form."""
+    wheres = (line.params.get(parameter, parameter) for parameter in address.parameters)
+    return [where for where in wheres if not where.startswith("=")]
+
+
+def ask(actor: Actor, address: Address, method: str, place: str, *, body: Any = None, query: Any = None) -> Answer:
+    """One request, undone afterwards whatever it did."""
+    cache.clear()
+    actor.client.cookies = SimpleCookie(actor.cookies.output(header="", sep=";"))
+    options: dict[str, Any] = {"query_params": query} if query else {}
+    if method not in SAFE:
+        options["data"] = {} if body is None else body
+        if address.is_api or method != "POST":
+            options["content_type"] = "application/json"
+    before, point = _writes(), transaction.savepoint()
+    try:
+        with CaptureQueriesContext(connection) as asked:
+            response = getattr(actor.client, method.lower())(place, **options)
+            content = b"".join(response.streaming_content) if response.streaming else response.content
+    finally:
+        connection.needs_rollback = False
+        transaction.savepoint_rollback(point)
+    changed = [table for table, number in _writes().items() if number != before.get(table, 0)]
+    text = _FRESH.sub("", content.decode("utf-8", errors="replace"))
+    return Answer(response.status_code, text, response.get("Location", ""), changed, len(asked.captured_queries))
+
+
+def _writes() -> dict[str, int]:
+    """Rows that this transaction has written, by table: the database counts them, also those taken back."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT relname, n_tup_ins + n_tup_upd + n_tup_del FROM pg_stat_xact_user_tables "
+            "WHERE n_tup_ins + n_tup_upd + n_tup_del > 0"
+        )
+        return {str(name): int(number) for name, number in cursor.fetchall() if name not in UNTOUCHED_MEANS_NOTHING}
+
+
+def faults_of(world: World, actors: list[Actor], address: Address, line: Row) -> Iterator[str]:
+    """Every answer to this address that is not as the table says, in words."""
+    for actor in actors:
+        for method in METHODS:
+            values = world.own.values
+            place = place_of(address, line, values)
+            answer = ask(actor, address, method, place, body=filled(line.body, values))
+            told = f"{actor.name}: {method} {place} answered {answer.status}"
+            for fault in judged(actor, address, line, method, answer, world):
+                yield f"{told}: {fault}"
+            is_told = method not in SAFE and "$" in repr(line.body)
+            if actor.name == "stranger" and (named_values(address, line) or is_told):
+                yield from unlike_nothing(world, actor, address, line, method, world.own.values)
+    owner = next(actor for actor in actors if actor.name == "owner")
+    yield from mixed_up(world, owner, address, line)
+    yield from asked_for_foreign(world, owner, address, line)
+
+
+def judged(actor: Actor, address: Address, line: Row, method: str, answer: Answer, world: World) -> Iterator[str]:
+    """What is wrong with this answer to this actor."""
+    if answer.status >= 500:
+        yield f"an error of ours: {answer.body[:300]}"
+        return
+    for word in {world.own.word, world.foreign.word} - set(actor.words):
+        if word in answer.body or word in answer.location:
+            yield f"shows {word}, which is of a tenant that this one does not belong to"
+    names = bool(named_values(address, line))
+    rule = line.methods.get("GET" if method == "HEAD" else method)
+    rank = _rank(actor, address, names=names)
+    may = rule is not None and rank >= rule
+    if answer.changed and (method in SAFE or not may):
+        yield f"changed {', '.join(answer.changed)}"
+    if rule is None:
+        if method != "OPTIONS" and not _is_refused(answer):
+            yield "the table knows no such method here"
+    elif may:
+        # What a stranger's form names is not there for the stranger, though the form is.
+        is_absent = answer.status == 404 and (line.may_be_absent or (not names and actor.name == "stranger"))
+        if rule > ANYONE and not is_absent and (answer.status in (401, 403, 404, 405) or answer.is_login):
+            yield "the table allows it"
+    else:
+        yield from _wrongly_refused(address, answer, rank, is_stranger=names and actor.name == "stranger")
+
+
+def _wrongly_refused(address: Address, answer: Answer, rank: int, *, is_stranger: bool) -> Iterator[str]:
+    if rank == ANYONE:
+        if not (answer.status == 401 if address.is_api else answer.is_login):
+            yield "who is not logged in must get 401 from the API and the login page from the site"
+    elif is_stranger:
+        if answer.status != 404:
+            yield "to a stranger it must not be there (404)"
+    elif answer.status != 403:
+        yield "a role too low must get 403"
+
+
+def _rank(actor: Actor, address: Address, *, names: bool) -> int:
+    """A key opens no page; a stranger is owner at home, which counts where the address names nothing of anybody's."""
+    if actor.is_key and not address.is_api:
+        return ANYONE
+    if actor.name == "stranger" and not names:
+        return OWNER
+    return actor.rank
+
+
+def _is_refused(answer: Answer) -> bool:
+    return answer.status in (400, 401, 403, 404, 405) or answer.is_login
+
+
+def unlike_nothing(
+    world: World, actor: Actor, address: Address, line: Row, method: str, values: Mapping[str, str]
+) -> Iterator[str]:
+    """Where another's thing is answered differently from one that does not exist."""
+    places = [place_of(address, line, each) for each in (values, world.nothing)]
+    bodies = [filled(line.body, each) for each in (values, world.nothing)]
+    answers = [ask(actor, address, method, place, body=body) for place, body in zip(places, bodies, strict=True)]
+    what = f"{actor.name}: {method} {places[0]}"
+    yield from _differences(what, answers, values, world.nothing)
+    if answers[0].changed:
+        yield f"{what} changed {', '.join(answers[0].changed)}"
+
+
+def mixed_up(world: World, owner: Actor, address: Address, line: Row) -> Iterator[str]:
+    """Each parameter for itself taken from the other tenant, the others from one's own."""
+    names = named_values(address, line)
+    for name in names:
+        for method in line.methods:
+            there, none = ({**world.own.values, name: each[name]} for each in (world.foreign.values, world.nothing))
+            answers = [
+                ask(owner, address, method, place_of(address, line, each), body=filled(line.body, world.own.values))
+                for each in (there, none)
+            ]
+            what = f"owner: {method} {address.name} with another's {name}"
+            yield from _differences(what, answers, there, none)
+            if answers[0].status != 404:
+                yield f"{what} answered {answers[0].status}, not 404"
+            if world.foreign.word in answers[0].body:
+                yield f"{what} shows {world.foreign.word}"
+
+
+def asked_for_foreign(world: World, owner: Actor, address: Address, line: Row) -> Iterator[str]:
+    """Filters and bodies that name another tenant's things at an address of one's own."""
+    place = place_of(address, line, world.own.values)
+    for query in line.queries:
+        sides = (world.foreign.values, world.nothing)
+        answers = [ask(owner, address, "GET", place, query=filled(query, values)) for values in sides]
+        yield from _differences(f"owner: GET {place} with {query}", answers, *sides)
+    if "$" not in repr(line.body):
+        return
+    for method in (method for method in line.methods if method not in SAFE):
+        sides = (world.foreign.values, world.nothing)
+        answers = [ask(owner, address, method, place, body=filled(line.body, values)) for values in sides]
+        what = f"owner: {method} {place} with another's {line.body}"
+        yield from _differences(what, answers, *sides)
+        if answers[0].changed:
+            yield f"{what} changed {', '.join(answers[0].changed)}"
+
+
+def _differences(what: str, answers: list[Answer], there: Mapping[str, str], none: Mapping[str, str]) -> Iterator[str]:
+    found, missing = answers
+    if found.status >= 500 or missing.status >= 500:
+        yield f"{what}: an error of ours: {found.status}, {missing.status}"
+    elif found.status != missing.status:
+        yield f"{what} answers {found.status} for another's and {missing.status} for nothing"
+    elif (one := _plain(found.body, there)) != (other := _plain(missing.body, none)):
+        yield f"{what} answers other words for another's than for nothing: {_first(one, other)}"
+    if found.queries != missing.queries:
+        yield f"{what} takes {found.queries} queries for another's and {missing.queries} for nothing"
+
+
+def _plain(body: str, values: Mapping[str, str]) -> str:
+    """The body without what the question itself said."""
+    for value in sorted(
+        {*values.values(), *(quote(value, safe="") for value in values.values())}, key=len, reverse=True
+    ):
+        body = re.sub(rf"(?<![\w-]){re.escape(value)}(?![\w-])", "?", body)
+    return body
+
+
+def _first(one: str, other: str) -> str:
+    """Where two texts part."""
+    at = next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    return f"{one[max(at - 60, 0) : at + 80]!r} / {other[max(at - 60, 0) : at + 80]!r}"

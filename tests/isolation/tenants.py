@@ -1,0 +1,177 @@
+"""Two tenants with one of everything, each marked with a word that must never be seen on the other side."""
+
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import connection
+from people import SERVER, Role, key_of, person, serial_new, station_of
+from psycopg.types.multirange import Multirange
+from psycopg.types.range import Range
+
+from fleet.alerts.models import Incident
+from fleet.commands.models import Command, CommandStep
+from fleet.core import clock
+from fleet.core.audit import audit_write
+from fleet.deployments.models import Deployment, Site
+from fleet.ingest.models import QuarantinedMessage, QuarantineReplay
+from fleet.organizations.models import Organization
+from fleet.organizations.selectors import api_key_find
+from fleet.organizations.services import api_key_revoke, organization_create
+from fleet.stations.enrolment import enrolment_token_create
+from fleet.stations.models import Station, StationContact
+from fleet.telemetry.models import DetectionCount, Reading, Series, StationEvent, StreamLedger
+
+#: A word of each tenant. It stands in everything that people or stations wrote, and in no address and no id.
+WORDS = {"own": "Alabaster", "foreign": "Zinnober"}
+
+
+@dataclass
+class Tenant:
+    """One organization, and what stands for each parameter of an address: `values["serial"]`."""
+
+    word: str
+    organization: Organization
+    stations: list[Station]
+    values: dict[str, str]
+    people: dict[str, User] = field(default_factory=dict)
+    keys: dict[str, str] = field(default_factory=dict)
+
+
+def nothing() -> dict[str, str]:
+    """Values of the same kinds as a tenant's that stand for nothing at all."""
+    known = {"serial": serial_new(), "slug": "no-such-slug", "series": "none/such:thing"}
+    return {**{name: str(uuid.uuid4()) for name in UUIDS}, **dict.fromkeys(NUMBERS, "2147483640"), **known}
+
+
+#: Parameters that are UUIDs, and that are numbers.
+UUIDS = ("command_id",)
+NUMBERS = ("message_id", "branch_id", "organization_id")
+
+
+def tenant_make(word: str) -> Tenant:
+    """An organization with people, keys, and two stations of which the first has one of everything."""
+    organization = organization_create(name=f"{word} Institute", owner=None)
+    first, second = (
+        station_of(organization, state="on_time", name=f"{word} Hill {n}", notes=word, generation=1) for n in (1, 2)
+    )
+    made = Tenant(word, organization, [first, second], {})
+    made.values = {
+        "serial": first.serial,
+        "slug": organization.slug,
+        "organization_id": str(organization.pk),
+        **_data_make(word, first),
+        **_work_make(word, organization, first),
+    }
+    for role in Role:
+        made.people[role.value] = person(f"{word}-{role.value}".lower(), (organization, role))
+    made.keys = {
+        "read-only key": key_of(organization),
+        "read-write key": key_of(organization, write=True),
+        "revoked key": key_of(organization, write=True),
+    }
+    revoked = api_key_find(secret=made.keys["revoked key"])
+    assert revoked is not None
+    api_key_revoke(api_key=revoked)
+    return made
+
+
+def _data_make(word: str, station: Station) -> Mapping[str, str]:
+    """What the station sent."""
+    moment = clock.now()
+    StationContact.objects.filter(station=station).update(
+        health={"at": moment.timestamp(), "warnings": [word]},
+        health_received_at=moment,
+        hello={"agent_version": word, "hardware": {"model": word}},
+    )
+    series = Series.objects.create(
+        station=station, name=f"{uuid.uuid4().hex}/inside:temp", unit="Cel", created_at=moment, last_at=moment,
+        last_value=1.0, last_received_at=moment,
+    )  # fmt: skip
+    Reading.objects.create(series=series, occurred_at=moment - timedelta(minutes=1), received_at=moment, value=1.0)
+    DetectionCount.objects.create(
+        station=station, hour=moment.replace(minute=0, second=0, microsecond=0), port=1, kind=2, count=7
+    )
+    StationEvent.objects.create(
+        station=station, occurred_at=moment, name=word, line=1, received_at=moment, data={"note": word}
+    )
+    ledger = {
+        "station": station, "received": Multirange([Range(1, 5, "[)")]), "next_seq": 5, "oldest_seq": 5,
+        "first_at": moment, "last_at": moment,
+    }  # fmt: skip
+    StreamLedger.objects.create(stream=uuid.uuid4().hex, **ledger)
+    branch = StreamLedger.objects.create(stream=uuid.uuid4().hex, branch=StreamLedger.Branch.HELD, **ledger)
+    message = QuarantinedMessage.objects.create(
+        station=station, exchange=f"in.{station.serial}", routing_key="readings", reason="bad-json", sentence=word,
+        properties={"content_type": word}, body=word.encode(), body_bytes=len(word), received_at=moment,
+    )  # fmt: skip
+    return {"series": series.name, "branch_id": str(branch.pk), "message_id": str(message.pk)}
+
+
+def _work_make(word: str, organization: Organization, station: Station) -> Mapping[str, str]:
+    """What people did with the station."""
+    moment = clock.now()
+    command = Command.objects.create(
+        station=station, name="ping", state="sent", issued_at=moment, expires_at=moment + timedelta(hours=1),
+        issued_by_name=word, note=word, result={"answer": word}, output=word,
+    )  # fmt: skip
+    CommandStep.objects.create(command=command, state="queued", occurred_at=moment, received_at=moment, note=word)
+    Incident.objects.create(
+        organization=organization, station=station, rule="silence", sentence=word, began_at=moment, opened_at=moment
+    )
+    QuarantineReplay.objects.create(
+        reason="bad-json", station=station, organization_ids=[organization.pk], asked_by_name=word,
+        asked_at=moment, up_to_id=1, total=1,
+    )  # fmt: skip
+    site = Site.objects.create(organization=organization, name=f"{word} Wood", latitude=44.0, longitude=-64.0)
+    Deployment.objects.create(station=station, site=site, period=Range(moment - timedelta(days=1), None))
+    enrolment_token_create(station=station, actor=SERVER)
+    audit_write(actor=None, organization_id=organization.pk, action="test", subject=word)
+    return {"command_id": str(command.pk)}
+
+
+@dataclass
+class World:
+    """Both tenants, whoever looks after the server, and values that stand for nothing."""
+
+    own: Tenant
+    foreign: Tenant
+    administrator: User
+    nothing: dict[str, str]
+
+
+def ids_large() -> None:
+    """From now on ids are numbers that nothing else on a page is, so that they can be told from it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT format('%I.%I', schemaname, sequencename) FROM pg_sequences WHERE schemaname = 'public'")
+        for number, (sequence,) in enumerate(cursor.fetchall()):
+            cursor.execute(
+                "SELECT setval(%s, greatest(nextval(%s), %s))", [sequence, sequence, 7_700_000 + 1_000 * number]
+            )
+
+
+@contextmanager
+def world_made() -> Iterator[World]:
+    """The world in a transaction of the caller's."""
+    ids_large()
+    yield World(
+        own=tenant_make(WORDS["own"]),
+        foreign=tenant_make(WORDS["foreign"]),
+        administrator=User.objects.create_superuser("administrator", "admin@example.org", "a long password"),
+        nothing=nothing(),
+    )
+
+
+def filled(template: Any, values: Mapping[str, str]) -> Any:
+    """A body or query with `$serial` and the like replaced."""
+    if isinstance(template, str):
+        return values[template[1:]] if template.startswith("$") else template
+    if isinstance(template, Mapping):
+        return {name: filled(inner, values) for name, inner in template.items()}
+    if isinstance(template, list | tuple):
+        return [filled(inner, values) for inner in template]
+    return template

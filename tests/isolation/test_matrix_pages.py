@@ -1,0 +1,16 @@
+"""Every page as everybody by every method, against the table of who may what."""
+
+import pytest
+from access_table import TABLE, listed
+from matrix import faults_of
+from matrix_world import actors, world
+from people import english
+
+__all__ = ["actors", "english", "world"]
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize("address", [each for each in listed() if not each.is_api], ids=lambda address: address.name)
+def test_everybody_gets_what_the_table_says_and_no_more(world, actors, address):
+    assert "\n".join(faults_of(world, actors, address, TABLE[address.name])) == ""
