@@ -3,7 +3,7 @@
 from pathlib import Path
 from string import Template
 
-from access_table import TABLE, Address, Rule, listed
+from isolation.access_table import TABLE, Address, Rule, listed
 
 HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs" / "reference" / "access.md"

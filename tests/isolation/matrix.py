@@ -7,14 +7,14 @@ from http.cookies import SimpleCookie
 from typing import Any
 from urllib.parse import quote
 
-from access_table import ADMIN, ANYONE, OPERATOR, OWNER, PERSON, VIEWER, Address, Row
 from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import NoReverseMatch, reverse
-from tenants import Tenant, World, filled
+from isolation.access_table import ADMIN, ANYONE, OPERATOR, OWNER, PERSON, VIEWER, Address, Row
+from isolation.tenants import Tenant, World, filled
 
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 SAFE = ("GET", "HEAD", "OPTIONS")

@@ -6,8 +6,8 @@ import pytest
 from django.conf import settings
 from django.db import transaction
 from django.test import override_settings
-from matrix import Actor, actors_of
-from tenants import World, world_made
+from isolation.matrix import Actor, actors_of
+from isolation.tenants import World, world_made
 
 #: Pages are asked without collecting the static files first.
 _STATIC = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}

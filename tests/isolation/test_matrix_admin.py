@@ -3,11 +3,11 @@
 import os
 
 import pytest
-from access_page import ACTORS, PAGE, page
-from access_table import TABLE, addresses
 from django.urls import NoReverseMatch, reverse
-from matrix import METHODS, ask
-from matrix_world import actors, world
+from isolation.access_page import ACTORS, PAGE, page
+from isolation.access_table import TABLE, addresses
+from isolation.matrix import METHODS, ask
+from isolation.matrix_world import actors, world
 from people import english
 
 __all__ = ["actors", "english", "world"]

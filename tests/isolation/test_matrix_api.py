@@ -1,9 +1,9 @@
 """Every address of the API as everybody by every method, against the table of who may what."""
 
 import pytest
-from access_table import TABLE, listed
-from matrix import faults_of
-from matrix_world import actors, world
+from isolation.access_table import TABLE, listed
+from isolation.matrix import faults_of
+from isolation.matrix_world import actors, world
 from people import english
 
 __all__ = ["actors", "english", "world"]

@@ -1,0 +1,15 @@
+"""The people of these tests."""
+
+import pytest
+from people import elsewhere, english, institute, no_counters, operator, owner, stranger, viewer
+
+__all__ = ["elsewhere", "english", "institute", "no_counters", "operator", "owner", "stranger", "viewer"]
+
+
+@pytest.fixture(autouse=True)
+def static_files_as_they_lie(settings):
+    """Pages are tested without collecting the static files first."""
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
