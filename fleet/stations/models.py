@@ -5,6 +5,24 @@ from django.db import models
 from django.db.models import Q
 
 from fleet.organizations.models import Organization
+from fleet.stations.labels import ModelQuantity, SavedFilter, StationGroup, StationModel, Tag
+from fleet.stations.newcomers import HardwarePair, Newcomer, RegistrationCode
+
+__all__ = [
+    "Credential",
+    "EnrolmentToken",
+    "HardwarePair",
+    "ModelQuantity",
+    "Newcomer",
+    "RegistrationCode",
+    "SavedFilter",
+    "Station",
+    "StationContact",
+    "StationDataUse",
+    "StationGroup",
+    "StationModel",
+    "Tag",
+]
 
 
 class Station(models.Model):
@@ -15,6 +33,7 @@ class Station(models.Model):
     serial = models.CharField(max_length=64, unique=True)
     name = models.CharField(max_length=120, blank=True)
     notes = models.TextField(blank=True)
+    model = models.ForeignKey(StationModel, null=True, blank=True, on_delete=models.SET_NULL, related_name="stations")
     #: What the operator expects between two contacts, in seconds; used when the station announces nothing.
     operator_interval_s = models.FloatField(null=True, blank=True)
     #: Generation of the broker credentials; 0 before the first enrolment.
@@ -81,6 +100,8 @@ class StationContact(models.Model):
     #: The newest hello, as sent.
     hello = models.JSONField(default=dict)
     hello_received_at = models.DateTimeField(null=True)
+    #: Its address in its own network, as its hello says.
+    address = models.GenericIPAddressField(null=True)
     #: Station's clock minus ours at the last health or hello, in seconds (transit time included).
     clock_offset_s = models.FloatField(null=True)
     #: Buckets of its quota as of `quota_at`, see `fleet.ingest.quota`; and since when it sends far more than that.

@@ -1,0 +1,120 @@
+"""How people sort their stations: models of devices, tags, groups, and filters that a person keeps."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Lower
+
+from fleet.organizations.models import Organization
+
+
+class StationModel(models.Model):
+    """A kind of device: who makes it and what it measures. Without an organization it is for everybody."""
+
+    class Kind(models.TextChoices):
+        """What a device is for."""
+
+        RECEIVER = "receiver"
+        AIR_QUALITY = "air_quality"
+        CONTROLLER = "controller"
+        BOARD = "board"
+        OTHER = "other"
+
+    id = models.BigAutoField(primary_key=True)
+    organization = models.ForeignKey(
+        Organization, null=True, blank=True, on_delete=models.CASCADE, related_name="station_models"
+    )
+    name = models.CharField(max_length=80)
+    manufacturer = models.CharField(max_length=80, blank=True)
+    kind = models.CharField(max_length=16, choices=Kind.choices, default=Kind.OTHER)
+    notes = models.TextField(blank=True)
+
+    class Meta:
+        """A name is given once by an organization, and once for everybody."""
+
+        constraints = [
+            models.UniqueConstraint("organization", Lower("name"), name="station_model_name_once", nulls_distinct=False)
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.manufacturer} {self.name}" if self.manufacturer else self.name
+
+
+class ModelQuantity(models.Model):
+    """Something that devices of a model measure: the name of its series, and its unit as SenML writes it."""
+
+    id = models.BigAutoField(primary_key=True)
+    model = models.ForeignKey(StationModel, on_delete=models.CASCADE, related_name="quantities")
+    name = models.CharField(max_length=128)
+    unit = models.CharField(max_length=32, blank=True)
+
+    class Meta:
+        """A model measures a quantity once."""
+
+        constraints = [models.UniqueConstraint(fields=["model", "name"], name="model_quantity_once")]
+
+    def __str__(self) -> str:
+        return f"{self.name} [{self.unit}]" if self.unit else self.name
+
+
+class Tag(models.Model):
+    """A word that an organization puts on stations; it exists as long as some station has it."""
+
+    id = models.BigAutoField(primary_key=True)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="tags")
+    name = models.CharField(max_length=40)
+    stations = models.ManyToManyField("stations.Station", related_name="tags")
+
+    class Meta:
+        """A word is one tag, however it is capitalised."""
+
+        constraints = [models.UniqueConstraint("organization", Lower("name"), name="tag_name_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class StationGroup(models.Model):
+    """Stations that belong together: those put into it by hand, and those that meet its rule."""
+
+    class Rule(models.TextChoices):
+        """What decides who belongs to a group besides those put into it."""
+
+        NONE = ""
+        #: Serials that begin with the value.
+        SERIAL = "serial"
+        #: The address that the station reports lies in the network that the value names.
+        ADDRESS = "address"
+        TAG = "tag"
+        MODEL = "model"
+
+    id = models.BigAutoField(primary_key=True)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="station_groups")
+    name = models.CharField(max_length=80)
+    rule = models.CharField(max_length=16, choices=Rule.choices, default=Rule.NONE, blank=True)
+    value = models.CharField(max_length=120, blank=True)
+    members = models.ManyToManyField("stations.Station", related_name="groups_by_hand")
+
+    class Meta:
+        """A name is given once in an organization."""
+
+        constraints = [models.UniqueConstraint("organization", Lower("name"), name="station_group_name_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class SavedFilter(models.Model):
+    """A view of the fleet that a person keeps: the query of the fleet page's address."""
+
+    id = models.BigAutoField(primary_key=True)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="saved_filters")
+    name = models.CharField(max_length=60)
+    query = models.CharField(max_length=500)
+
+    class Meta:
+        """A name is given once by a person."""
+
+        constraints = [models.UniqueConstraint("user", Lower("name"), name="saved_filter_name_once")]
+
+    def __str__(self) -> str:
+        return self.name
