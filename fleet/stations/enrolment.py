@@ -7,7 +7,7 @@ import hashlib
 import logging
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -55,23 +55,31 @@ def token_hash(token: str) -> str:
 @transaction.atomic
 def enrolment_token_create(*, station: Station, actor: Viewer) -> str:
     """Make a token with which this station fetches its login once. Earlier tokens not yet used end."""
+    # Hexadecimal: people type it, and it never looks like an option of a command.
+    token = secrets.token_hex(20)
+    enrolment_token_adopt(
+        station=station, actor=actor, secret_hash=token_hash(token), life=settings.ROOST_ENROLMENT_TOKEN_LIFE
+    )
+    return token
+
+
+@transaction.atomic
+def enrolment_token_adopt(*, station: Station, actor: Viewer, secret_hash: str, life: timedelta) -> None:
+    """Let a secret that the device made known as a hash be its token. Earlier tokens not yet used end."""
     if not actor.may(Role.OPERATOR, station.organization_id):
         raise NotAllowed(_("Enrolling %(serial)s takes the role operator.") % {"serial": station.serial})
     if station.retired_at is not None:
         raise StationIsRetired(_("%(serial)s is retired and gets no enrolment token.") % {"serial": station.serial})
     moment = clock.now()
     _tokens_end(station.pk)
-    # Hexadecimal: people type it, and it never looks like an option of a command.
-    token = secrets.token_hex(20)
     EnrolmentToken.objects.create(
         station=station,
-        token_hash=token_hash(token),
+        token_hash=secret_hash,
         created_by=actor.user,
         created_at=moment,
-        expires_at=moment + settings.ROOST_ENROLMENT_TOKEN_LIFE,
+        expires_at=moment + life,
     )
     _audit(actor, station, "station.enrolment_token")
-    return token
 
 
 def station_enrol(*, serial: str, token: str, hardware: dict[str, Any]) -> Grant:

@@ -1,6 +1,5 @@
 """Registering, changing and retiring stations."""
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TypedDict, Unpack
@@ -17,6 +16,7 @@ from fleet.organizations.errors import NotAllowed
 from fleet.organizations.models import Organization
 from fleet.organizations.services import text_check
 from fleet.stations.enrolment import RECONCILE_JOB, enrolment_token_create, station_enrol, station_revoke
+from fleet.stations.grammars import serial_warning
 from fleet.stations.models import Station, StationContact
 from message_queue import routing
 from message_queue.errors import SerialNotAllowed
@@ -36,14 +36,6 @@ _NOTES_MOST = 10_000
 #: Bounds of the rhythm that an operator may expect, in seconds: one minute to a month.
 _INTERVAL_LEAST_S, _INTERVAL_MOST_S = 60.0, 31 * 86_400.0
 
-# Serials as Motus takes them, whatever their case (Sensorgnome, Lotek, CTT, Sigma Eight).
-_KNOWN_GRAMMARS = (
-    re.compile(r"SG-[0-9A-Z]{4}(?:RP[a-zA-Z0-9]{2}|BBBK|BB[0-9][0-9A-Z])[0-9A-Z]{4}(?:_[0-9])?\Z", re.IGNORECASE),
-    re.compile(r"Lotek-M?D?[0-9]+(?:_[0-9])?\Z", re.IGNORECASE),
-    re.compile(r"CTT-V?[0-9A-F]+\Z", re.IGNORECASE),
-    re.compile(r"SEI_[A-Z]_[A-Z0-9]{9}\Z", re.IGNORECASE),
-)
-
 
 class StationChanges(TypedDict, total=False):
     """What an operator may change of a station; what is absent stays."""
@@ -54,15 +46,6 @@ class StationChanges(TypedDict, total=False):
     data_plan_bytes: int | None
     is_in_maintenance: bool
     asleep_until: datetime | None
-
-
-def serial_warning(serial: str) -> str | None:
-    """A sentence when the serial is of no known kind of receiver; such a station is registered all the same."""
-    if any(grammar.match(serial) for grammar in _KNOWN_GRAMMARS):
-        return None
-    return _(
-        "%(serial)s is no serial of a Sensorgnome, Lotek, CTT or Sigma Eight receiver: check it for a typing error."
-    ) % {"serial": serial}
 
 
 @transaction.atomic
