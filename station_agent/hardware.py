@@ -2,6 +2,7 @@
 
 import hashlib
 import platform
+import socket
 from pathlib import Path
 
 import psutil
@@ -20,7 +21,7 @@ _MODEL = Path("/proc/device-tree/model")
 
 
 def hardware_read() -> dict[str, Scalar]:
-    """Model, processor, memory, kernel and Python."""
+    """Model, processor, memory, kernel, Python, and its address in its own network."""
     try:
         model = _MODEL.read_text("utf-8", "replace").strip("\x00\n ")
     except OSError:
@@ -32,6 +33,8 @@ def hardware_read() -> dict[str, Scalar]:
         "cpus": psutil.cpu_count() or 0,
         "memory_bytes": psutil.virtual_memory().total,
     }
+    if address := _own_address():
+        facts["address"] = address
     return {"model": model[:128], **facts} if model else facts
 
 
@@ -59,6 +62,18 @@ def _addresses() -> str:
     except OSError:
         return ""
     return ",".join(sorted(_text(card / "address") for card in cards))
+
+
+def _own_address() -> str:
+    """The address from which this machine would speak to the world; no packet leaves for that."""
+    for family, elsewhere in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
+        try:
+            with socket.socket(family, socket.SOCK_DGRAM) as asked:
+                asked.connect((elsewhere, 9))
+                return str(asked.getsockname()[0])
+        except OSError:
+            continue
+    return ""
 
 
 def _text(path: Path) -> str:

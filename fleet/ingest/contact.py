@@ -1,5 +1,6 @@
 """Contact in a batch: who was heard from, what they announced and said of themselves, who was silent before."""
 
+import ipaddress
 from datetime import datetime
 from typing import NamedTuple
 
@@ -140,6 +141,19 @@ def _said_of_themselves(batch: Batch) -> None:
         )
     for station_id, hello in batch.hello.items():
         cursor().execute(
-            "UPDATE stations_stationcontact SET hello = %s, hello_received_at = %s WHERE station_id = %s",
-            [msgspec.json.encode(hello).decode(), batch.moment, station_id],
+            "UPDATE stations_stationcontact SET hello = %s, hello_received_at = %s, address = %s WHERE station_id = %s",
+            [
+                msgspec.json.encode(hello).decode(),
+                batch.moment,
+                _address(hello.hardware.get("address")),
+                station_id,
+            ],
         )
+
+
+def _address(said: object) -> str | None:
+    """An address as the station says it, if it is one."""
+    try:
+        return str(ipaddress.ip_address(str(said).partition("%")[0])) if said else None
+    except ValueError:
+        return None

@@ -25,7 +25,9 @@ def filter_list(*, user: User) -> QuerySet[SavedFilter]:
 def filter_save(*, user: User, name: str, query: str) -> SavedFilter:
     """Keep a view under a name; a view that had the name is replaced. Raises `InvalidInput`."""
     name = text_check(name, field="name", most=_NAME_MOST)
-    kept = urlencode([(key, value) for key, value in parse_qsl(query[: 4 * _QUERY_MOST]) if key in KEPT])
+    kept = urlencode(
+        [(key, value) for key, value in parse_qsl(query.removeprefix("?")[: 4 * _QUERY_MOST]) if key in KEPT]
+    )
     if not kept:
         raise InvalidInput(_("There is nothing to keep: search or filter first."), field="query")
     if len(kept) > _QUERY_MOST:

@@ -25,6 +25,7 @@ from django.utils.translation import gettext as _
 from fleet.core import clock
 from fleet.core.errors import InvalidInput, NotFound
 from fleet.organizations.access import Viewer
+from fleet.stations.groups import group_condition, group_get
 from fleet.stations.models import Credential, Station, StationContact
 
 #: Every state a station can be shown in, those that want somebody first.
@@ -43,13 +44,21 @@ _SORTS: Final = {
 
 
 def station_list(
-    *, viewer: Viewer, search: str = "", state: str = "", organization: str = "", sort: str = ""
+    *,
+    viewer: Viewer,
+    search: str = "",
+    state: str = "",
+    organization: str = "",
+    tag: str = "",
+    group: int | None = None,
+    model: int | None = None,
+    sort: str = "",
 ) -> QuerySet[Station]:
     """The viewer's stations with contact and organization joined, and annotated.
 
     Annotations: `shown_state`, `state_rank`, `site_name` (of the current deployment, or None) and `detections_today`
     (since midnight UTC). `state` is one of `SHOWN_STATES`; retired stations come only when asked for. `organization`
-    is a slug. `sort` is a key of the fleet table, with `-` in front for descending; those in need first without it.
+    is a slug; `group` and `model` are numbers. `sort` is a key of the fleet table, with `-` in front for descending; those in need first without it.
     """
     moment = clock.now()
     stations = _annotated(_visible(viewer), moment)
@@ -59,6 +68,12 @@ def station_list(
         stations = stations.filter(Q(serial__icontains=search) | Q(name__icontains=search) | Q(pk__in=at_place))
     if organization:
         stations = stations.filter(organization__slug=organization)
+    if tag:
+        stations = stations.filter(pk__in=Station.tags.through.objects.filter(tag__name__iexact=tag).values("station"))
+    if group is not None:
+        stations = stations.filter(group_condition(group_get(viewer=viewer, group_id=group)))
+    if model is not None:
+        stations = stations.filter(model=model)
     if state and state not in SHOWN_STATES:
         raise InvalidInput(
             _("There is no state %(state)s: use one of %(states)s.")
