@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.contrib.auth.models import User
 from django.utils import translation
 
@@ -32,6 +33,7 @@ def serial_new() -> str:
 
 def person(name: str, *memberships: tuple[Organization, Membership.Role]) -> User:
     user = User.objects.create_user(name, f"{name}@example.org")
+    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
     for organization, role in memberships:
         member_add(organization=organization, user=user, role=role)
     return user

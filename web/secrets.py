@@ -21,3 +21,11 @@ def setting(name: str, default: str | None = None) -> str:
     if default is None:
         raise ImproperlyConfigured(f"{name} is not set. Start Roost with ./roost up, or set it (see docs/reference).")
     return default
+
+
+def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
+    """The value of `name`, which is one of a few words; empty is the default."""
+    value = setting(name, default) or default
+    if value not in allowed:
+        raise ImproperlyConfigured(f"{name} is {value!r}: it may be {', '.join(allowed)}.")
+    return value

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import django_stubs_ext
 import environ
 
-from web.secrets import setting
+from web.secrets import choice, setting
 
 # Django's generic classes take their type parameters at run time too.
 django_stubs_ext.monkeypatch()
@@ -27,6 +27,10 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.postgres",
     "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
     "django_htmx",
     "django_tables2",
     "rest_framework",
@@ -52,11 +56,13 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.gzip.GZipMiddleware",
+    "web.origin.OriginMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -102,9 +108,54 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+AUTHENTICATION_BACKENDS = ["web.accounts.backend.PasswordBackend"]
 LOGIN_URL = "/login/"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/login/"
+
+#: Who may sign up: everybody (`open`), people with an open invitation (`invited`), nobody (`closed`).
+ROOST_SIGNUP = choice("ROOST_SIGNUP", "open", ("open", "invited", "closed"))
+ACCOUNT_ADAPTER = "web.accounts.adapter.AccountAdapter"
+ACCOUNT_FORMS = {
+    "login": "web.accounts.forms.LoginForm",
+    "signup": "web.accounts.forms.SignupForm",
+    "change_password": "web.accounts.forms.ChangePasswordForm",
+    "set_password": "web.accounts.forms.SetPasswordForm",
+    "reset_password": "web.accounts.forms.ResetPasswordForm",
+    "reset_password_from_key": "web.accounts.forms.ResetPasswordKeyForm",
+    "reauthenticate": "web.accounts.forms.ReauthenticateForm",
+    "add_email": "web.accounts.forms.AddEmailForm",
+}
+ACCOUNT_LOGIN_METHODS = {"username", "email"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_MAX_EMAIL_ADDRESSES = 5
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+# The link in the mail works once, so a person who is braked is in again with it; a second factor is still asked for.
+ACCOUNT_LOGIN_ON_PASSWORD_RESET = True
+ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True
+ACCOUNT_USERNAME_BLACKLIST = ["admin", "root", "roost", "system", "support", "postmaster"]
+ACCOUNT_RATE_LIMITS = {
+    # By source and by account. A browser that was logged in before has a brake of its own: see web/accounts/brake.py.
+    "login_failed": "10/m/ip,100/h/ip,10/5m/key,200/d/key",
+    "login": "30/m/ip",
+    "signup": "10/m/ip,60/h/ip",
+    "reset_password": "10/m/ip,60/h/ip,3/15m/key",
+    "confirm_email": "1/3m/key",
+}
+MFA_ADAPTER = "web.accounts.second_factor.SecondFactorAdapter"
+MFA_FORMS = {
+    "authenticate": "web.accounts.forms.AuthenticateForm",
+    "reauthenticate": "web.accounts.forms.ReauthenticateCodeForm",
+    "activate_totp": "web.accounts.forms.ActivateAppForm",
+    "add_webauthn": "web.accounts.forms.AddPasskeyForm",
+}
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_TOLERANCE = 1
+MFA_TOTP_ISSUER = "Roost"
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("de", "Deutsch")]
@@ -126,6 +177,8 @@ CSRF_TRUSTED_ORIGINS = [SITE_URL]
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = urlsplit(SITE_URL).scheme == "https"
+# Without TLS there is no secure origin to compare with; the key itself still binds its signature to the host.
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = urlsplit(SITE_URL).scheme == "http"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
@@ -204,6 +257,8 @@ ROOST_QUOTA_BYTES_PER_HOUR = float(setting("ROOST_QUOTA_BYTES_PER_HOUR", "500000
 ROOST_QUOTA_BYTES_BURST = float(setting("ROOST_QUOTA_BYTES_BURST", "500000000"))
 # Messages that may wait for ingest before the stations are asked to slow down.
 ROOST_PACE_BACKLOG = int(setting("ROOST_PACE_BACKLOG", "200000"))
+#: Who may make organizations: `anybody` who is logged in, or `admins` of the server only.
+ROOST_ORGANIZATIONS_BY = choice("ROOST_ORGANIZATIONS_BY", "anybody", ("anybody", "admins"))
 ROOST_ENROLMENT_TOKEN_LIFE = timedelta(hours=float(setting("ROOST_ENROLMENT_TOKEN_HOURS", "72")))
 #: Silence in intervals: late after so many, silent after so many.
 ROOST_LATE_FACTOR = float(setting("ROOST_LATE_FACTOR", "1.5"))

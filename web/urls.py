@@ -1,17 +1,17 @@
-"""Addresses of the site: pages, API, admin."""
+"""Addresses of the site: pages, accounts, API, admin."""
 
+from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
-from django.contrib.auth.views import LogoutView
 from django.urls import URLPattern, URLResolver, include, path
 
 from web.health import healthz
-from web.login import Login
+
+# Administrators come in by the same door as everybody, with its brakes and the second factor.
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", healthz, name="healthz"),
-    path("login/", Login.as_view(), name="login"),
-    path("logout/", LogoutView.as_view(), name="logout"),
-    path("language/", include("django.conf.urls.i18n")),
+    path("", include("web.accounts.urls")),
     path("admin/", admin.site.urls),
     path("api/v1/", include("rest_api.urls")),
     path("", include("sg_status.urls")),

@@ -1,12 +1,21 @@
-"""Organizations, memberships with their roles, and API keys."""
+"""Organizations, memberships with their roles, invitations, people and API keys."""
 
 from django.conf import settings
 from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Lower
 from rest_framework_api_key.models import AbstractAPIKey
 
 
 class Organization(models.Model):
-    """A tenant: a research group with its stations, people and keys."""
+    """A tenant: a research group with its stations, people and keys.
+
+        in use ──an owner deletes it──▶ deleted ──30 days──▶ purged: the row and all that belonged to it are gone
+          ▲                                │
+          └──── an owner of it undoes it ──┘
+
+    Nobody sees a deleted one, but what its stations send is taken in, so that undoing loses nothing.
+    """
 
     id = models.BigAutoField(primary_key=True)
     name = models.CharField(max_length=120, unique=True)
@@ -14,10 +23,31 @@ class Organization(models.Model):
     slug = models.SlugField(max_length=60, unique=True)
     timezone = models.CharField(max_length=64, default="UTC")
     language = models.CharField(max_length=8, default="en")
+    #: Where others reach its people; seen by its members only.
+    contact_email = models.EmailField(blank=True, db_default="")
     created_at = models.DateTimeField()
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    deleted_at = models.DateTimeField(null=True)
+
+    class Meta:
+        """The few that wait to be purged are found at once."""
+
+        indexes = [models.Index(fields=["deleted_at"], name="organization_deleted", condition=~Q(deleted_at=None))]
 
     def __str__(self) -> str:
         return self.name
+
+
+class Person(models.Model):
+    """What we know of a person beside the login: the language of pages and mails, empty until one was chosen."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, primary_key=True, on_delete=models.CASCADE, related_name="person"
+    )
+    language = models.CharField(max_length=8, blank=True, db_default="")
+
+    def __str__(self) -> str:
+        return str(self.user)
 
 
 class Membership(models.Model):
@@ -45,6 +75,46 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} in {self.organization}"
+
+
+class Invitation(models.Model):
+    """An address that was asked to join, and as what.
+
+        open ──accepted by whoever owns the address──▶ accepted
+          ├──revoked, or sent again──▶ revoked
+          └──seven days──▶ expired
+
+    The code in the mail is stored hashed. An invitation that is sent again is a new row with a new code.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="invitations")
+    email = models.EmailField()
+    role = models.CharField(max_length=16, choices=Membership.Role.choices)
+    code_hash = models.CharField(max_length=64, unique=True)
+    invited_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    invited_by_name = models.CharField(max_length=150, blank=True)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True)
+    accepted_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        """One that is open per organization and address; those of a day are counted."""
+
+        constraints = [
+            models.UniqueConstraint(
+                F("organization"),
+                Lower("email"),
+                name="invitation_open_once",
+                condition=Q(accepted_at=None, revoked_at=None),
+            )
+        ]
+        indexes = [models.Index(Lower("email"), "created_at", name="invitation_of_address")]
+
+    def __str__(self) -> str:
+        return f"{self.email} to {self.organization}"
 
 
 class ApiKey(AbstractAPIKey):

@@ -55,20 +55,50 @@ def row(
     return Row(methods, params or {}, body, queries, absent)
 
 
-def whatever(rule: Rule, body: Any = None) -> Row:
-    """A form that Django answers whatever the method is: each does the same."""
-    return Row(dict.fromkeys(("GET", "POST", "PUT", "PATCH", "DELETE"), rule), body=body)
-
-
+FORM = row(GET=ANYONE, POST=ANYONE)
+OWN_FORM = row(GET=PERSON, POST=PERSON)
 SEEN = row(GET=VIEWER)
 LIST = row(GET=PERSON)
 
 TABLE: dict[str, Row] = {
     # The shell of the site.
     "healthz": row(GET=ANYONE),
-    "login": whatever(ANYONE),
-    "logout": row(POST=ANYONE),
-    "set_language": whatever(ANYONE, body={"language": "de"}),
+    "login": FORM,
+    "logout": FORM,
+    "set_language": row(POST=ANYONE, body={"language": "de"}),
+    # Accounts: everybody's own, whoever it is.
+    "account_login": FORM,
+    "account_logout": FORM,
+    "account_signup": FORM,
+    "account_inactive": row(GET=ANYONE),
+    "account_email_verification_sent": row(GET=ANYONE),
+    "account_confirm_email": row(GET=ANYONE, POST=ANYONE, params={"key": "=nothing"}),
+    "account_reset_password": FORM,
+    "account_reset_password_done": row(GET=ANYONE),
+    "account_reset_password_from_key": row(GET=ANYONE, POST=ANYONE, params={"uidb36": "=1", "key": "=guessed"}),
+    "account_reset_password_from_key_done": row(GET=ANYONE),
+    "mfa_authenticate": FORM,
+    "mfa_login_webauthn": FORM,
+    "account": row(GET=PERSON),
+    "account-delete": OWN_FORM,
+    "account_reauthenticate": OWN_FORM,
+    "account_email": OWN_FORM,
+    "account_change_password": OWN_FORM,
+    "account_set_password": OWN_FORM,
+    "usersessions_list": OWN_FORM,
+    "sessions-end": row(POST=PERSON),
+    "mfa_index": row(GET=PERSON),
+    "mfa_reauthenticate": OWN_FORM,
+    "mfa_activate_totp": OWN_FORM,
+    "mfa_deactivate_totp": row(GET=PERSON, POST=PERSON, may_be_absent=True),
+    "mfa_view_recovery_codes": row(GET=PERSON, may_be_absent=True),
+    "mfa_download_recovery_codes": row(GET=PERSON, may_be_absent=True),
+    "mfa_generate_recovery_codes": OWN_FORM,
+    "mfa_list_webauthn": row(GET=PERSON),
+    "mfa_add_webauthn": OWN_FORM,
+    "mfa_reauthenticate_webauthn": OWN_FORM,
+    "mfa_remove_webauthn": row(GET=PERSON, POST=PERSON, params={"pk": "=1"}, may_be_absent=True),
+    "mfa_edit_webauthn": row(GET=PERSON, POST=PERSON, params={"pk": "=1"}, may_be_absent=True),
     # Pages.
     "fleet": row(GET=PERSON, queries=({"q": "$serial"}, {"organization": "$slug"})),
     "completeness": row(GET=PERSON, queries=({"q": "$serial"},)),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from allauth.account.models import EmailAddress
 from django.contrib.auth.models import User
 from django.db import connection
 from people import SERVER, Role, key_of, person, serial_new, station_of
@@ -69,6 +70,9 @@ def tenant_make(word: str) -> Tenant:
     }
     for role in Role:
         made.people[role.value] = person(f"{word}-{role.value}".lower(), (organization, role))
+        # Somebody with a password, though nobody knows it: it can be asked for once more.
+        made.people[role.value].password = "nobody's"
+        made.people[role.value].save()
     made.keys = {
         "read-only key": key_of(organization),
         "read-write key": key_of(organization, write=True),
@@ -158,10 +162,12 @@ def ids_large() -> None:
 def world_made() -> Iterator[World]:
     """The world in a transaction of the caller's."""
     ids_large()
+    administrator = User.objects.create_superuser("administrator", "admin@example.org", "a long password")
+    EmailAddress.objects.create(user=administrator, email=administrator.email, verified=True, primary=True)
     yield World(
         own=tenant_make(WORDS["own"]),
         foreign=tenant_make(WORDS["foreign"]),
-        administrator=User.objects.create_superuser("administrator", "admin@example.org", "a long password"),
+        administrator=administrator,
         nothing=nothing(),
     )
 

@@ -88,7 +88,7 @@ def test_the_administrator_can_log_in(system):
     assert file.stat().st_mode & 0o777 == 0o600
     with httpx.Client(base_url=system["urls"]["site"], trust_env=False, follow_redirects=True) as browser:
         browser.get("/login/")
-        person = {"username": system["admin"]["username"], "password": file.read_text().strip()}
+        person = {"login": system["admin"]["username"], "password": file.read_text().strip()}
         token = {"csrfmiddlewaretoken": browser.cookies["csrftoken"]}
         browser.post("/login/", data={**person, **token}, headers={"Referer": system["urls"]["site"]})
         assert "sessionid" in browser.cookies

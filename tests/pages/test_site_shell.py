@@ -65,16 +65,17 @@ def test_no_page_has_script_or_style_inside(browse, operator, busy):
 
 
 def test_logging_in_leads_to_the_fleet_and_out_to_the_login(client, person):
-    answer = client.post("/login/", {"username": "viewer", "password": PASSWORD})
+    answer = client.post("/login/", {"login": "viewer", "password": PASSWORD})
     assert answer.headers["Location"] == "/"
     assert client.get("/").status_code == 200
-    assert client.get("/logout/").status_code == 405
+    assert "Do you want to log out" in client.get("/logout/").content.decode()
+    assert client.get("/").status_code == 200
     assert client.post("/logout/").headers["Location"] == "/login/"
     assert client.get("/").status_code == 302
 
 
 def test_the_way_back_after_login_leads_to_no_other_site(client, person):
-    data = {"username": "viewer", "password": PASSWORD}
+    data = {"login": "viewer", "password": PASSWORD}
     assert client.post("/login/?next=/quarantine/", data).headers["Location"] == "/quarantine/"
     client.post("/logout/")
     assert client.post("/login/?next=https://elsewhere.example/", data).headers["Location"] == "/"
@@ -82,8 +83,8 @@ def test_the_way_back_after_login_leads_to_no_other_site(client, person):
 
 def test_guessing_passwords_is_braked_and_says_for_how_long(client, person, no_counters):
     for _ in range(10):
-        assert "correct" in client.post("/login/", {"username": "viewer", "password": "no"}).content.decode()
-    answer = client.post("/login/", {"username": "viewer", "password": PASSWORD})
+        assert "do not belong together" in client.post("/login/", {"login": "viewer", "password": "no"}).content.decode()
+    answer = client.post("/login/", {"login": "viewer", "password": PASSWORD})
     assert answer.status_code == 200
     assert "Wait five minutes" in answer.content.decode()
 

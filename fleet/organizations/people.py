@@ -1,0 +1,154 @@
+"""People: making them, their language, their password, and their leave."""
+
+from allauth.account.models import EmailAddress
+from django.contrib.auth.models import User
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import IntegrityError, transaction
+from django.db.models import Exists, OuterRef, QuerySet
+from django.utils.translation import gettext as _
+
+from fleet.core.audit import audit_write
+from fleet.core.errors import InvalidInput, NotFound
+from fleet.organizations.access import Role, Viewer
+from fleet.organizations.errors import NotAllowed
+from fleet.organizations.models import Membership, Organization, Person
+
+
+@transaction.atomic
+def person_add(*, actor: Viewer, username: str, email: str, password: str, is_admin: bool = False) -> User:
+    """Make a login whose address needs no confirmation, as an administrator vouches for it. Raises `InvalidInput`."""
+    _server_require(actor)
+    user = User(username=username.strip(), email=email.strip().lower(), is_staff=is_admin, is_superuser=is_admin)
+    try:
+        User.username_validator(user.username)
+        validate_email(user.email)
+        validate_password(password, user)
+    except ValidationError as error:
+        raise InvalidInput(" ".join(error.messages)) from error
+    if User.objects.filter(username__iexact=user.username).exists():
+        raise InvalidInput(
+            _("There is a person named %(name)s already: choose another name.") % {"name": repr(user.username)},
+            field="username",
+        )
+    user.set_password(password)
+    try:
+        with transaction.atomic():
+            user.save(force_insert=True)
+            EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+    except IntegrityError as error:
+        raise InvalidInput(
+            _("The address %(email)s belongs to somebody already: choose another.") % {"email": user.email},
+            field="email",
+        ) from error
+    audit_write(actor=actor.user, organization_id=None, action="person.add", subject=user.username)
+    return user
+
+
+def person_list(*, actor: Viewer) -> QuerySet[User]:
+    """Everybody with a login, by name; for who looks after the server."""
+    _server_require(actor)
+    return User.objects.order_by("username").prefetch_related("memberships__organization", "emailaddress_set")
+
+
+def person_get(*, actor: Viewer, username: str) -> User:
+    """One of them. Raises `NotFound`."""
+    found = person_list(actor=actor).filter(username__iexact=username).first()
+    if found is None:
+        raise NotFound(
+            _("There is no person %(name)s. Names are listed by: ./roost user list") % {"name": repr(username)}
+        )
+    return found
+
+
+@transaction.atomic
+def person_password_set(*, actor: Viewer, user: User, password: str) -> None:
+    """Give a new password; every session of the person ends with the old one. Raises `InvalidInput`."""
+    _server_require(actor)
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise InvalidInput(" ".join(error.messages), field="password") from error
+    user.set_password(password)
+    user.save(update_fields=["password"])
+    audit_write(actor=actor.user, organization_id=None, action="person.password", subject=user.username)
+
+
+@transaction.atomic
+def person_admin_set(*, actor: Viewer, user: User, is_admin: bool) -> None:
+    """Make a person look after the whole server, or no longer. The last one stays. Raises `InvalidInput`."""
+    _server_require(actor)
+    # Two who take each other's rights away at once would leave nobody: the rows are locked in one order.
+    admins = list(User.objects.select_for_update().filter(is_superuser=True, is_active=True).order_by("id"))
+    if not is_admin and [admin.pk for admin in admins] == [user.pk]:
+        raise InvalidInput(_("This is the last administrator: make another one first."))
+    User.objects.filter(pk=user.pk).update(is_superuser=is_admin, is_staff=is_admin)
+    audit_write(
+        actor=actor.user,
+        organization_id=None,
+        action="person.admin",
+        subject=user.username,
+        detail={"is_admin": is_admin},
+    )
+
+
+def person_language(*, user: User) -> str:
+    """The language that the person chose; empty when none was."""
+    return Person.objects.filter(user=user).values_list("language", flat=True).first() or ""
+
+
+def person_language_set(*, user: User, language: str) -> None:
+    """Remember a language that the person chose."""
+    Person.objects.update_or_create(user=user, defaults={"language": language})
+
+
+def address_language(*, email: str) -> str:
+    """The language of whoever an address belongs to; empty when nobody's is known."""
+    return (
+        Person.objects.filter(user__emailaddress__email=email.lower())
+        .order_by("-user__emailaddress__verified")
+        .values_list("language", flat=True)
+        .first()
+        or ""
+    )
+
+
+def organizations_alone(*, user: User) -> list[Organization]:
+    """The organizations that would have no owner without this person."""
+    others = Membership.objects.filter(organization=OuterRef("pk"), role=Role.OWNER).exclude(user=user)
+    return list(
+        Organization.objects.filter(memberships__user=user, memberships__role=Role.OWNER)
+        .exclude(Exists(others))
+        .order_by("name")
+    )
+
+
+@transaction.atomic
+def person_delete(*, user: User) -> None:
+    """Delete a person's own account: login, addresses, keys of the account, memberships. What was done stays done.
+
+    Raises `InvalidInput` while an organization would be left without an owner, or the server without administrator.
+    """
+    held = Membership.objects.filter(user=user).values_list("organization_id", flat=True)
+    # Two owners who leave at once would leave nobody: the rows are locked in one order.
+    list(Organization.objects.select_for_update().filter(id__in=list(held)).order_by("id"))
+    alone = organizations_alone(user=user)
+    if alone:
+        raise InvalidInput(
+            _("You are the last owner of %(names)s. Make somebody else an owner, or delete it, first.")
+            % {"names": ", ".join(organization.name for organization in alone)}
+        )
+    if user.is_superuser:
+        admins = list(User.objects.select_for_update().filter(is_superuser=True, is_active=True).order_by("id"))
+        if [admin.pk for admin in admins] == [user.pk]:
+            raise InvalidInput(_("You are the last administrator of this server: make another one first."))
+    for organization_id in held:
+        audit_write(actor=user, organization_id=organization_id, action="member.leave", subject=user.username)
+    audit_write(actor=user, organization_id=None, action="person.delete", subject=user.username)
+    user.delete()
+
+
+def _server_require(actor: Viewer) -> None:
+    if not actor.sees_all:
+        raise NotAllowed(_("Only administrators of the server may do that."))

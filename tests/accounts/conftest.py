@@ -1,0 +1,58 @@
+"""Somebody with an account, browsers, and the mails that were written."""
+
+import re
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.cache import cache
+from django.test import Client
+from people import SERVER, elsewhere, english, institute, operator, owner, stranger, viewer
+from plovers import PASSWORD
+
+from fleet.organizations.people import person_add
+
+__all__ = ["elsewhere", "english", "institute", "operator", "owner", "stranger", "viewer"]
+
+
+@pytest.fixture(autouse=True)
+def static_files_as_they_lie(settings):
+    """Pages are tested without collecting the static files first."""
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
+
+
+@pytest.fixture(autouse=True)
+def brakes_off():
+    cache.clear()
+    yield
+    cache.clear()
+
+
+@pytest.fixture
+def plover(db) -> User:
+    return person_add(actor=SERVER, username="plover", email="plover@example.org", password=PASSWORD)
+
+
+@pytest.fixture
+def log_in():
+    def make(login="plover", password=PASSWORD, client=None, **fields):
+        client = client or Client()
+        return client, client.post("/login/", {"login": login, "password": password, **fields})
+
+    return make
+
+
+@pytest.fixture
+def link(mailoutbox):
+    """The path of the link in the last mail; that it leads to the site is seen on the way."""
+
+    def read(number=-1):
+        (url,) = re.findall(r"https?://\S+/accounts/(?:confirm|password)/\S+/", mailoutbox[number].body)
+        from django.conf import settings
+
+        assert url.startswith(settings.SITE_URL + "/")
+        return url.removeprefix(settings.SITE_URL)
+
+    return read

@@ -1,0 +1,1 @@
+"""People's accounts: allauth with our own pages, mails and brakes."""

@@ -1,0 +1,106 @@
+"""How allauth is fitted in: who may sign up, where mails lead and in which language, and which brake counts."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.models import EmailAddress
+from allauth.core.internal.httpkit import clean_client_ip
+from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import get_language, override
+from django.utils.translation import gettext_lazy as _
+from rest_framework.throttling import BaseThrottle
+
+from fleet.organizations.people import address_language, person_language, person_language_set
+from web.accounts.brake import brake_key, browser_remember
+
+_WRONG = _("This name or address and this password do not belong together.")
+#: Names of addresses in the contexts of mails.
+_LINKS = ("activate_url", "password_reset_url", "signup_url")
+
+
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
+    """Our answers where allauth asks."""
+
+    error_messages = {
+        **DefaultAccountAdapter.error_messages,
+        "username_password_mismatch": _WRONG,
+        "email_password_mismatch": _WRONG,
+        "too_many_login_attempts": _(
+            "Too many wrong passwords. Wait five minutes, or reset the password: the link in the mail works at once."
+        ),
+        "rate_limited": _("Too many attempts. Wait a minute, then try again."),
+    }
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        """By `ROOST_SIGNUP`; whoever came through the link of an invitation has its address in the session."""
+        invited = bool(request.session.get("account_verified_email"))
+        return settings.ROOST_SIGNUP == "open" or (settings.ROOST_SIGNUP == "invited" and invited)
+
+    def clean_username(self, username: str, shallow: bool = False) -> str:  # noqa: FBT001, FBT002 - allauth's signature
+        """A name is no address: logging in by either must mean one person."""
+        if "@" in username and not shallow:
+            raise ValidationError(_("A user name has no @: it would look like an e-mail address."))
+        cleaned: str = super().clean_username(username, shallow)
+        return cleaned
+
+    def can_delete_email(self, email_address: EmailAddress) -> bool:
+        """The main address stays: a lost password needs it."""
+        return not email_address.primary and super().can_delete_email(email_address)
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        """The caller's address by the same rule as in the API: `ROOST_PROXIES` proxies are ours and believed."""
+        told = BaseThrottle().get_ident(request)
+        return clean_client_ip(told or "") or clean_client_ip(request.META.get("REMOTE_ADDR", "")) or "0.0.0.0"  # noqa: S104 - nobody listens there
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """A mail in its reader's language, whose links lead to this site however it was called."""
+        links = {name: site_address(context[name]) for name in _LINKS if name in context}
+        with override(address_language(email=email) or get_language()):
+            super().send_mail(template_prefix, email, {**context, **links, "site_url": settings.SITE_URL})
+
+    def is_safe_url(self, url: str) -> bool:
+        """Whether a redirect stays on this site."""
+        site = urlsplit(settings.SITE_URL)
+        return url_has_allowed_host_and_scheme(url, allowed_hosts={site.netloc}, require_https=site.scheme == "https")
+
+    def get_login_stages(self) -> list[str]:
+        """The steps of a login, with ours about the address."""
+        theirs = "allauth.account.stages.EmailVerificationStage"
+        return ["web.accounts.stages.AddressStage" if each == theirs else each for each in super().get_login_stages()]
+
+    def post_login(self, request: HttpRequest, user: AbstractBaseUser, **details: Any) -> HttpResponse:
+        """The browser is known from now on, and speaks the person's language."""
+        response: HttpResponse = super().post_login(request, user, **details)
+        browser_remember(request, response, user.pk)
+        if isinstance(user, User):
+            _language_follow(response, user)
+        return response
+
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        return brake_key(request, str(credentials.get("username") or credentials.get("email") or ""))
+
+
+def site_address(url: str) -> str:
+    """The same path on the site's own name; a request's Host header is anybody's invention."""
+    parts = urlsplit(url)
+    return f"{settings.SITE_URL}{parts.path}{'?' + parts.query if parts.query else ''}"
+
+
+def _language_follow(response: HttpResponse, user: User) -> None:
+    chosen = person_language(user=user)
+    if not chosen:
+        person_language_set(user=user, language=get_language() or settings.LANGUAGE_CODE)
+        return
+    response.set_cookie(
+        settings.LANGUAGE_COOKIE_NAME,
+        chosen,
+        max_age=settings.LANGUAGE_COOKIE_AGE,
+        secure=settings.SESSION_COOKIE_SECURE,
+        samesite="Lax",
+    )

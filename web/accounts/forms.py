@@ -1,0 +1,112 @@
+"""The forms of accounts, in our words."""
+
+from typing import Any
+
+from allauth.account import forms as allauth
+from allauth.mfa.base import forms as factors
+from allauth.mfa.totp import forms as totp
+from allauth.mfa.webauthn import forms as passkeys
+from django.contrib import messages
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.hashers import make_password
+from django.db import IntegrityError, transaction
+from django.forms import Form
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext_lazy as _
+
+PASSWORD_HELP = _("At least ten characters, and not one of the common ones.")
+
+
+class Plain(Form):
+    """A form whose labels say what belongs into a field: no placeholder says it again, in grey."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, field in self.fields.items():
+            field.widget.attrs.pop("placeholder", None)
+            if "password" in name:
+                field.help_text = PASSWORD_HELP if name == "password1" else ""
+
+
+class LoginForm(Plain, allauth.LoginForm):  # type: ignore[misc]
+    """Name or address, password, and for how long."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        login = self.fields["login"]
+        login.label = _("User name or e-mail address")
+        login.widget.attrs.update(autocomplete="username", autocapitalize="none", maxlength="254")
+        self.fields["remember"].label = _("Stay logged in on this device for two weeks")
+
+
+class SignupForm(Plain, allauth.SignupForm):  # type: ignore[misc]
+    """Name, address, password. An address that is taken gets the same answer, after the same work."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["username"].label = _("User name")
+        self.fields["username"].help_text = _("Your colleagues see it. Letters, digits and . + - _ only.")
+        self.fields["email"].label = _("E-mail address")
+
+    def try_save(self, request: HttpRequest) -> tuple[AbstractBaseUser | None, HttpResponse | None]:
+        """Save the person, unless the address belongs to one: its owner gets a mail that says so."""
+        if self.account_already_exists:
+            # The time that hashing takes must not tell who has an account.
+            make_password(self.cleaned_data["password1"])
+        try:
+            # A person without an address would count as one whose address an administrator gave.
+            with transaction.atomic():
+                saved: tuple[AbstractBaseUser | None, HttpResponse | None] = super().try_save(request)
+        except IntegrityError:
+            messages.error(request, _("Somebody took this name a moment ago: choose another."))
+            return None, redirect("account_signup")
+        return saved
+
+
+class ChangePasswordForm(Plain, allauth.ChangePasswordForm):  # type: ignore[misc]
+    """The old password and the new one twice."""
+
+
+class SetPasswordForm(Plain, allauth.SetPasswordForm):  # type: ignore[misc]
+    """A first password, twice."""
+
+
+class ResetPasswordForm(Plain, allauth.ResetPasswordForm):  # type: ignore[misc]
+    """The address whose owner lost the password."""
+
+
+class ResetPasswordKeyForm(Plain, allauth.ResetPasswordKeyForm):  # type: ignore[misc]
+    """Another password, twice."""
+
+
+class ReauthenticateForm(Plain, allauth.ReauthenticateForm):  # type: ignore[misc]
+    """The password once more."""
+
+
+class AddEmailForm(Plain, allauth.AddEmailForm):  # type: ignore[misc]
+    """One more address."""
+
+
+class AuthenticateForm(Plain, factors.AuthenticateForm):  # type: ignore[misc]
+    """A code of the app, or a recovery code."""
+
+
+class ReauthenticateCodeForm(Plain, factors.ReauthenticateForm):  # type: ignore[misc]
+    """The same, once more."""
+
+
+class ActivateAppForm(Plain, totp.ActivateTOTPForm):  # type: ignore[misc]
+    """The first code of an app."""
+
+
+class AddPasskeyForm(passkeys.AddWebAuthnForm):  # type: ignore[misc]
+    """A passkey's name, and whether it may be used without the password."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["name"].label = _("What you call it")
+        self.fields["name"].max_length = 100
+        self.fields["passwordless"].label = _("It may be used without the password")
+        self.fields["passwordless"].help_text = _("Then it asks for a finger, a face or its PIN each time.")
+        self.fields["passwordless"].initial = True

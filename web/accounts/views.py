@@ -1,0 +1,86 @@
+"""The account page, its language, ending every session, and deleting one's own account."""
+
+from allauth.account.decorators import reauthentication_required
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import logout
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
+from django.views.i18n import set_language
+
+from fleet.core.errors import DomainError
+from fleet.organizations.people import organizations_alone, person_delete, person_language, person_language_set
+
+
+@never_cache
+@login_required
+@require_http_methods(["GET", "HEAD"])
+def account(request: HttpRequest) -> HttpResponse:
+    """Everything about one's own login, with the way to change it."""
+    user = _person(request)
+    factors = list(Authenticator.objects.filter(user=user).values_list("type", flat=True))
+    return render(
+        request,
+        "account/account.html",
+        {
+            "addresses": EmailAddress.objects.filter(user=user).order_by("-primary", "email"),
+            "passkeys": factors.count(Authenticator.Type.WEBAUTHN),
+            "has_totp": Authenticator.Type.TOTP in factors,
+            "sessions": UserSession.objects.filter(user=user).count(),
+            "language": person_language(user=user),
+        },
+    )
+
+
+@require_POST
+def language(request: HttpRequest) -> HttpResponse:
+    """Speak another language; whoever is logged in keeps it, also for mails."""
+    chosen = request.POST.get("language", "")
+    if request.user.is_authenticated and chosen in dict(settings.LANGUAGES):
+        person_language_set(user=_person(request), language=chosen)
+    response: HttpResponse = set_language(request)
+    return response
+
+
+@never_cache
+@login_required
+@require_POST
+def sessions_end(request: HttpRequest) -> HttpResponse:
+    """Log out everywhere, here too."""
+    for session in UserSession.objects.filter(user=_person(request)):
+        session.end()
+    logout(request)
+    messages.success(request, _("You are logged out everywhere."))
+    return redirect("/")
+
+
+@never_cache
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+@reauthentication_required(app="allauth.account")
+def account_delete(request: HttpRequest) -> HttpResponse:
+    """GET: what goes with the account. POST: it is gone."""
+    user = _person(request)
+    if request.method != "POST":
+        return render(request, "account/delete.html", {"alone": organizations_alone(user=user)})
+    try:
+        person_delete(user=user)
+    except DomainError as error:
+        messages.error(request, str(error))
+        return redirect("account-delete")
+    logout(request)
+    messages.success(request, _("Your account is deleted."))
+    return redirect("/")
+
+
+def _person(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)  # noqa: S101 - for the type checker: every view here asks for a login
+    return request.user
