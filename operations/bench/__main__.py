@@ -19,6 +19,7 @@ from operations.bench.ingest import ingest_bench
 from operations.bench.latency import latency_bench
 from operations.bench.machine import machine_describe
 from operations.bench.memory import memory_bench
+from operations.bench.pages import pages_bench
 from operations.bench.storm import storm_bench
 from operations.bench.thrift import thrift_bench
 from operations.errors import OperationsError
@@ -136,6 +137,31 @@ def growth(
 ) -> None:
     """Ingest on an empty and on a full database, and the plans of what pages and the API ask of the full one."""
     _run("growth", lambda _, instance: growth_bench(instance, millions=readings, rounds=rounds), as_json=as_json)
+
+
+@app.command()
+def pages(
+    *,
+    as_json: AsJson = False,
+    stations: Annotated[int, typer.Option(min=50, help="Stations.")] = 5_000,
+    organizations: Annotated[int, typer.Option(min=1, help="Organizations that they belong to.")] = 200,
+    deployments: Annotated[int, typer.Option(min=0, help="Deployments of all of them.")] = 50_000,
+    readings: Annotated[int, typer.Option(min=1, help="Readings in millions.")] = 10,
+    requests: Annotated[int, typer.Option(min=1, help="Times that each page is asked for.")] = 100,
+) -> None:
+    """Queries, server time and weight of the pages in front of a large fleet."""
+
+    def bench(_: Stack, instance: Instance) -> list[dict[str, Any]]:
+        return pages_bench(
+            instance,
+            stations=stations,
+            organizations=organizations,
+            deployments=deployments,
+            readings=readings * 1_000_000,
+            requests=requests,
+        )
+
+    _run("pages", bench, as_json=as_json)
 
 
 @app.command()
