@@ -25,7 +25,7 @@ class Viewer:
     def organization_ids(self, minimum: Membership.Role = Role.VIEWER) -> frozenset[int]:
         """The organizations in which the viewer has at least this role."""
         if self.sees_all:
-            return frozenset(Organization.objects.values_list("id", flat=True))
+            return frozenset(Organization.objects.filter(deleted_at=None).values_list("id", flat=True))
         return frozenset(number for number, role in self.roles.items() if _RANK[role] >= _RANK[minimum])
 
     def may(self, role: Membership.Role, organization_id: int) -> bool:
@@ -38,7 +38,7 @@ def viewer_of_user(user: User | AnonymousUser) -> Viewer:
     """The viewer that a logged-in person is; nobody sees nothing."""
     if not isinstance(user, User) or not user.is_active:
         return Viewer(user=None, name="", roles={})
-    held = Membership.objects.filter(user=user).values_list("organization_id", "role")
+    held = Membership.objects.filter(user=user, organization__deleted_at=None).values_list("organization_id", "role")
     roles = {organization_id: Role(role) for organization_id, role in held}
     return Viewer(user=user, name=user.get_username(), roles=roles, sees_all=user.is_superuser)
 

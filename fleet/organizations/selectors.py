@@ -8,7 +8,8 @@ from django.utils.translation import gettext as _
 
 from fleet.core import clock
 from fleet.core.errors import NotFound
-from fleet.organizations.access import Viewer
+from fleet.organizations.access import Role, Viewer
+from fleet.organizations.members import organization_missing
 from fleet.organizations.models import ApiKey, Membership, Organization
 
 _SECRET = re.compile(r"[A-Za-z0-9]{1,16}\.[A-Za-z0-9]{1,80}\Z")
@@ -17,19 +18,35 @@ _USE_NOTED_EVERY = timedelta(minutes=1)
 
 
 def organization_list(*, viewer: Viewer) -> QuerySet[Organization]:
-    """The viewer's organizations by name."""
-    organizations = Organization.objects.order_by("name")
+    """The viewer's organizations by name; deleted ones are not among them."""
+    organizations = Organization.objects.filter(deleted_at=None).order_by("name")
     return organizations if viewer.sees_all else organizations.filter(id__in=list(viewer.roles))
 
 
 def organization_get(*, name: str) -> Organization:
     """One organization by name or slug, for the command line."""
-    found = Organization.objects.filter(Q(name__iexact=name) | Q(slug=name)).first()
+    found = Organization.objects.filter(Q(name__iexact=name) | Q(slug=name), deleted_at=None).first()
     if found is None:
         raise NotFound(
             _("There is no organization %(name)s. Make it with: manage organization add NAME.") % {"name": repr(name)}
         )
     return found
+
+
+def organization_find(*, viewer: Viewer, slug: str) -> Organization:
+    """One of the viewer's organizations. Raises `NotFound` for any other, and for a deleted one."""
+    found = organization_list(viewer=viewer).filter(slug=slug).first()
+    if found is None:
+        raise organization_missing()
+    return found
+
+
+def organizations_deleted(*, viewer: Viewer) -> list[Organization]:
+    """The deleted ones that this viewer can bring back, by name: those it owned."""
+    gone = Organization.objects.exclude(deleted_at=None).order_by("name")
+    if viewer.sees_all:
+        return list(gone)
+    return list(gone.filter(memberships__user=viewer.user, memberships__role=Role.OWNER)) if viewer.user else []
 
 
 def member_list(*, organization: Organization) -> QuerySet[Membership]:
@@ -46,7 +63,9 @@ def api_key_find(*, secret: str) -> ApiKey | None:
     """The key that this secret opens; None when it is unknown, revoked or expired."""
     if not _SECRET.match(secret):
         return None
-    key: ApiKey | None = ApiKey.objects.filter(prefix=secret.partition(".")[0], revoked=False).first()
+    key: ApiKey | None = ApiKey.objects.filter(
+        prefix=secret.partition(".")[0], revoked=False, organization__deleted_at=None
+    ).first()
     if key is None or not key.is_valid(secret) or bool(key.has_expired):
         return None
     moment = clock.now()

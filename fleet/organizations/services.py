@@ -1,5 +1,9 @@
-"""Making organizations, members and API keys."""
+"""Making and changing organizations, and API keys."""
 
+from typing import TypedDict, Unpack
+from zoneinfo import available_timezones
+
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils.text import slugify
@@ -9,57 +13,132 @@ from fleet.core import clock
 from fleet.core.audit import audit_write
 from fleet.core.errors import InvalidInput
 from fleet.organizations.access import Role, Viewer
-from fleet.organizations.errors import NotAllowed
-from fleet.organizations.models import ApiKey, Membership, Organization
+from fleet.organizations.addresses import address_check
+from fleet.organizations.errors import NotAllowed, TooMany
+from fleet.organizations.members import member_add, member_write, organization_lock, owner_require
+from fleet.organizations.models import ApiKey, Organization
+
+__all__ = [
+    "api_key_create",
+    "api_key_revoke",
+    "may_found",
+    "member_add",
+    "organization_create",
+    "organization_found",
+    "organization_update",
+    "text_check",
+]
 
 _NAME_MOST = 120
 _KEY_NAME_MOST = 50
 _SLUG_MOST = 60
+#: Organizations that one person may have made, deleted ones that can be undone among them.
+FOUNDED_MOST = 10
+
+
+class OrganizationChanges(TypedDict, total=False):
+    """What an owner may change of an organization; what is absent stays. Its slug stays in any case."""
+
+    name: str
+    timezone: str
+    language: str
+    contact_email: str
 
 
 @transaction.atomic
 def organization_create(*, name: str, owner: User | None, actor: Viewer | None = None) -> Organization:
-    """Make an organization; its owner, when given, may do everything in it. Raises `InvalidInput`."""
+    """Make an organization; its owner, when given, may do everything in it. Raises `InvalidInput`.
+
+    `actor` None: the server itself. A person makes it by `organization_found`.
+    """
     name = text_check(name, field="name", most=_NAME_MOST)
     if Organization.objects.filter(name__iexact=name).exists():
         raise _taken(name)
+    by = actor.user if actor else None
     try:
         with transaction.atomic():
-            organization = Organization.objects.create(name=name, slug=_slug_free(name), created_at=clock.now())
+            organization = Organization.objects.create(
+                name=name, slug=_slug_free(name), created_at=clock.now(), created_by=by
+            )
     except IntegrityError as error:
         raise _taken(name) from error
+    audit_write(actor=by, organization_id=organization.id, action="organization.create", subject=name)
     if owner is not None:
-        member_add(organization=organization, user=owner, role=Role.OWNER, actor=actor)
-    audit_write(
-        actor=actor.user if actor else None,
-        organization_id=organization.id,
-        action="organization.create",
-        subject=name,
-    )
+        member_write(organization, owner, Role.OWNER, by)
     return organization
 
 
 @transaction.atomic
-def member_add(
-    *, organization: Organization, user: User, role: Membership.Role, actor: Viewer | None = None
-) -> Membership:
-    """Put a person into an organization, or give them another role there. `actor` None: from the command line."""
-    if actor is not None and not actor.may(Role.OWNER, organization.id):
-        raise NotAllowed(_("Only an owner of %(name)s may change who belongs to it.") % {"name": organization.name})
-    member, _made = Membership.objects.update_or_create(
-        user=user,
-        organization=organization,
-        defaults={"role": role},
-        create_defaults={"role": role, "created_at": clock.now()},
-    )
+def organization_found(*, name: str, actor: Viewer, **changes: Unpack[OrganizationChanges]) -> Organization:
+    """A person makes an organization and owns it. Raises `NotAllowed`, `TooMany` and `InvalidInput`."""
+    if not may_found(actor) or actor.user is None:
+        raise NotAllowed(_("Whoever looks after this server makes its organizations: ask there."))
+    # One after the other, so that the bound holds.
+    User.objects.select_for_update(no_key=True).get(pk=actor.user.pk)
+    if not actor.sees_all and Organization.objects.filter(created_by=actor.user).count() >= FOUNDED_MOST:
+        raise TooMany(
+            _("You have made %(most)d organizations: delete one, or ask whoever looks after this server.")
+            % {"most": FOUNDED_MOST}
+        )
+    organization = organization_create(name=name, owner=actor.user, actor=actor)
+    if changes:
+        # Not by way of the viewer, who was made before there was anything to own.
+        _change(organization, actor.user, changes)
+    return organization
+
+
+def may_found(viewer: Viewer) -> bool:
+    """Whether this person may make organizations: anybody, or administrators only (ROOST_ORGANIZATIONS_BY)."""
+    return viewer.user is not None and (viewer.sees_all or settings.ROOST_ORGANIZATIONS_BY == "anybody")
+
+
+@transaction.atomic
+def organization_update(
+    *, organization: Organization, actor: Viewer, **changes: Unpack[OrganizationChanges]
+) -> Organization:
+    """Change what an owner sets. Raises `InvalidInput` naming the field."""
+    owner_require(actor, organization)
+    _change(organization_lock(organization), actor.user, changes)
+    organization.refresh_from_db()
+    return organization
+
+
+def _change(organization: Organization, by: User | None, changes: OrganizationChanges) -> None:
+    made = _checked(organization, changes)
+    made = {field: value for field, value in made.items() if getattr(organization, field) != value}
+    if not made:
+        return
+    try:
+        with transaction.atomic():
+            Organization.objects.filter(pk=organization.pk).update(**made)
+    except IntegrityError as error:
+        raise _taken(made["name"]) from error
     audit_write(
-        actor=actor.user if actor else None,
-        organization_id=organization.id,
-        action="member.add",
-        subject=user.get_username(),
-        detail={"role": role.value},
+        actor=by, organization_id=organization.id, action="organization.update", subject=organization.name, detail=made
     )
-    return member
+
+
+def _checked(organization: Organization, changes: OrganizationChanges) -> dict[str, str]:
+    made: dict[str, str] = {}
+    if "name" in changes:
+        made["name"] = text_check(changes["name"], field="name", most=_NAME_MOST)
+        if Organization.objects.filter(name__iexact=made["name"]).exclude(pk=organization.pk).exists():
+            raise _taken(made["name"])
+    if "timezone" in changes:
+        if changes["timezone"] not in available_timezones():
+            raise InvalidInput(_("There is no such timezone: give one like Europe/Berlin or UTC."), field="timezone")
+        made["timezone"] = changes["timezone"]
+    if "language" in changes:
+        known = [code for code, _name in settings.LANGUAGES]
+        if changes["language"] not in known:
+            raise InvalidInput(
+                _("Roost does not speak this language; it speaks: %(known)s.") % {"known": ", ".join(known)},
+                field="language",
+            )
+        made["language"] = changes["language"]
+    if "contact_email" in changes:
+        made["contact_email"] = address_check(changes["contact_email"], field="contact_email", may_be_empty=True)
+    return made
 
 
 @transaction.atomic
@@ -123,6 +202,8 @@ def _taken(name: str) -> InvalidInput:
 
 def _slug_free(name: str) -> str:
     stem = slugify(name)[: _SLUG_MOST - 6].strip("-_") or "organization"
+    # That address is the page that makes one.
+    stem = f"{stem}-1" if stem == "add" else stem
     slug, number = stem, 2
     while Organization.objects.filter(slug=slug).exists():
         slug, number = f"{stem}-{number}", number + 1

@@ -1,0 +1,123 @@
+"""Deleting an organization: hidden at once, brought back by whoever owned it within 30 days, purged afterwards."""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.mail import send_mail
+from django.db import transaction
+from django.db.models import ProtectedError
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from fleet.core import clock
+from fleet.core.audit import audit_write
+from fleet.core.errors import InvalidInput
+from fleet.core.models import AuditEntry
+from fleet.organizations.access import Role, Viewer
+from fleet.organizations.members import organization_lock, organization_missing, owner_require
+from fleet.organizations.models import Organization
+
+#: So long it can be undone.
+GRACE = timedelta(days=30)
+#: Lines of the audit log that one transaction removes.
+_STEP = 5_000
+
+
+@transaction.atomic
+def organization_delete(*, organization: Organization, typed: str, actor: Viewer) -> Organization:
+    """Hide it from everybody, with all that belongs to it. `typed`: its name, as a person wrote it down to be sure."""
+    owner_require(actor, organization)
+    organization = organization_lock(organization)
+    if typed.strip() != organization.name:
+        raise InvalidInput(
+            _("This is not the name: type %(name)s exactly to delete it.") % {"name": repr(organization.name)},
+            field="name",
+        )
+    moment = clock.now()
+    Organization.objects.filter(pk=organization.pk, deleted_at=None).update(deleted_at=moment)
+    organization.deleted_at = moment
+    audit_write(
+        actor=actor.user, organization_id=organization.id, action="organization.delete", subject=organization.name
+    )
+    _tell_owners(organization, actor.name)
+    return organization
+
+
+@transaction.atomic
+def organization_restore(*, slug: str, actor: Viewer) -> Organization:
+    """Undo the deletion. Raises `NotFound` unless the viewer owned it, or once it is purged."""
+    gone = Organization.objects.select_for_update(no_key=True).filter(slug=slug).exclude(deleted_at=None)
+    if not actor.sees_all:
+        owned = gone.filter(memberships__user=actor.user, memberships__role=Role.OWNER)
+        gone = owned if actor.user is not None else gone.none()
+    organization = gone.first()
+    if organization is None or organization.deleted_at is None or purge_at(organization) <= clock.now():
+        raise organization_missing()
+    Organization.objects.filter(pk=organization.pk).update(deleted_at=None)
+    organization.deleted_at = None
+    audit_write(
+        actor=actor.user, organization_id=organization.id, action="organization.restore", subject=organization.name
+    )
+    return organization
+
+
+def purge_at(organization: Organization) -> datetime:
+    """When a deleted organization can no longer be brought back."""
+    assert organization.deleted_at is not None  # noqa: S101 - asked of deleted ones only
+    return organization.deleted_at + GRACE
+
+
+def organizations_to_purge() -> list[Organization]:
+    """Those whose 30 days are over, the oldest first."""
+    return list(Organization.objects.filter(deleted_at__lte=clock.now() - GRACE).order_by("deleted_at", "id"))
+
+
+def organization_purge(*, organization: Organization) -> bool:
+    """Remove the row and what hangs on it, after its stations went. False while some are left: ask again."""
+    due = Organization.objects.filter(pk=organization.pk, deleted_at__lte=clock.now() - GRACE)
+    if not due.exists():
+        return False
+    while _audit_step(organization):
+        pass
+    try:
+        with transaction.atomic():
+            gone, _rows = due.delete()
+            if gone:
+                audit_write(
+                    actor=None,
+                    organization_id=None,
+                    action="organization.purge",
+                    subject=organization.name,
+                    detail={"slug": organization.slug},
+                )
+    except ProtectedError:
+        return False
+    return bool(gone)
+
+
+def _audit_step(organization: Organization) -> int:
+    some = AuditEntry.objects.filter(organization_id=organization.pk).values_list("id", flat=True)[:_STEP]
+    gone, _rows = AuditEntry.objects.filter(id__in=list(some)).delete()
+    return gone
+
+
+def _tell_owners(organization: Organization, who: str) -> None:
+    """All of them: one owner alone may have been a mistake, or a thief."""
+    owners = User.objects.filter(
+        memberships__organization=organization, memberships__role=Role.OWNER, is_active=True
+    ).exclude(email="")
+    told = {
+        "who": who,
+        "name": organization.name,
+        "day": f"{purge_at(organization):%Y-%m-%d %H:%M} UTC",
+        "address": f"{settings.SITE_URL}/organizations/",
+    }
+    with translation.override(organization.language):
+        body = _(
+            "%(who)s deleted %(name)s. Nobody sees it any more, and its keys open nothing.\n\n"
+            "Until %(day)s any of its owners can bring it back with all its stations and data:\n%(address)s\n\n"
+            "What its stations send until then is taken in. Afterwards all of it is gone for good.\n"
+        )
+        for owner in owners.order_by("id"):
+            send_mail(_("Deleted: %(name)s") % told, body % told, None, [owner.email])

@@ -1,0 +1,263 @@
+"""Invitations by mail: made by owners, for one address and one role, for seven days, and accepted once."""
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+
+from allauth.account.models import EmailAddress
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.mail import send_mail
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from fleet.core import clock
+from fleet.core.audit import audit_write
+from fleet.core.errors import InvalidInput, NotFound
+from fleet.organizations.access import Role, Viewer, viewer_of_user
+from fleet.organizations.addresses import address_check
+from fleet.organizations.errors import InvitationNotOpen, InvitedElsewhere, NotAllowed, TooMany
+from fleet.organizations.members import member_write, organization_lock, owner_require
+from fleet.organizations.models import Invitation, Membership, Organization
+from fleet.organizations.people import address_language
+
+#: An invitation works for so long; its row is kept longer, so that owners see what became of it.
+LIFE = timedelta(days=7)
+KEPT = timedelta(days=30)
+#: In 24 hours: mails of one organization, to one address by one organization, and to one address by all.
+_A_DAY = timedelta(days=1)
+_OF_ORGANIZATION, _TO_ADDRESS, _TO_ADDRESS_BY_ALL = 50, 3, 10
+_CODE_BYTES = 32
+
+
+@transaction.atomic
+def invitation_create(*, organization: Organization, email: str, role: Membership.Role, actor: Viewer) -> Invitation:
+    """Invite an address. Raises `InvalidInput` naming the field, and `TooMany`."""
+    owner_require(actor, organization)
+    organization_lock(organization)
+    email = address_check(email)
+    moment = clock.now()
+    if EmailAddress.objects.filter(
+        email__iexact=email, verified=True, user__memberships__organization=organization
+    ).exists():
+        raise InvalidInput(
+            _("%(email)s belongs to a member of %(name)s already.") % {"email": email, "name": organization.name},
+            field="email",
+        )
+    waiting = _open_of(organization, moment).filter(email__iexact=email).first()
+    if waiting is not None:
+        raise InvalidInput(
+            _("%(email)s has been invited already: send that invitation again, or revoke it.") % {"email": email},
+            field="email",
+        )
+    return _send(organization, email, role, actor, moment, "invitation.create")
+
+
+@transaction.atomic
+def invitation_resend(*, organization: Organization, invitation_id: int, actor: Viewer) -> Invitation:
+    """Send it again as a new one with a new code and seven more days; the code sent before ends."""
+    owner_require(actor, organization)
+    organization_lock(organization)
+    held = _get(organization, invitation_id)
+    if held.accepted_at is not None or held.revoked_at is not None:
+        raise _not_open()
+    return _send(organization, held.email, Role(held.role), actor, clock.now(), "invitation.resend")
+
+
+@transaction.atomic
+def invitation_revoke(*, organization: Organization, invitation_id: int, actor: Viewer) -> None:
+    """End an invitation. One that is revoked stays so; one that was accepted is refused."""
+    owner_require(actor, organization)
+    held = _get(organization, invitation_id)
+    if held.revoked_at is not None:
+        return
+    if not Invitation.objects.filter(pk=held.pk, accepted_at=None, revoked_at=None).update(revoked_at=clock.now()):
+        raise _not_open()
+    audit_write(actor=actor.user, organization_id=organization.id, action="invitation.revoke", subject=held.email)
+
+
+def invitation_find(*, code: str) -> Invitation:
+    """The open invitation behind a code. Raises `NotFound`, which does not say why."""
+    found = Invitation.objects.select_related("organization").filter(code_hash=_hash(code)).first()
+    if found is None or not is_open(found, clock.now()) or found.organization.deleted_at is not None:
+        raise _ended()
+    return found
+
+
+@transaction.atomic
+def invitation_accept(*, code: str, user: User | None) -> Membership:
+    """Join, in the role that was offered or a higher one already held. A person's second try finds the first one's.
+
+    Raises `NotFound` for what is no open invitation, `InvitedElsewhere` unless the person confirmed its address.
+    """
+    if user is None:
+        raise NotAllowed(_("An invitation is accepted by a person: log in first."))
+    held = Invitation.objects.select_related("organization").filter(code_hash=_hash(code)).first()
+    if held is None:
+        raise _ended()
+    organization = organization_lock(held.organization)
+    if not EmailAddress.objects.filter(user=user, verified=True, email__iexact=held.email).exists():
+        raise InvitedElsewhere(
+            _(
+                "This invitation went to %(email)s, which is no confirmed address of the account %(username)s. "
+                "Log in with the account of that address, or add and confirm it in your settings."
+            )
+            % {"email": _masked(held.email), "username": user.get_username()}
+        )
+    moment = clock.now()
+    is_ours = Invitation.objects.filter(pk=held.pk, accepted_at=None, revoked_at=None, expires_at__gt=moment).update(
+        accepted_at=moment, accepted_by=user
+    )
+    present = Membership.objects.filter(organization=organization, user=user).first()
+    if not is_ours:
+        held.refresh_from_db()
+        if held.accepted_by_id == user.pk and present is not None:
+            return present
+        raise _ended()
+    role = Role(held.role)
+    if present is None or not viewer_of_user(user).may(role, organization.id):
+        present = member_write(organization, user, role, user)
+    audit_write(actor=user, organization_id=organization.id, action="invitation.accept", subject=held.email)
+    return present
+
+
+def invitation_list(*, organization: Organization, actor: Viewer) -> list[Invitation]:
+    """Those that may still be accepted or sent again, newest first. For owners."""
+    owner_require(actor, organization)
+    waiting = Invitation.objects.filter(organization=organization, accepted_at=None, revoked_at=None)
+    return list(waiting.order_by("-created_at", "-id"))
+
+
+def invitation_get(*, organization: Organization, invitation_id: int, actor: Viewer) -> Invitation:
+    """One of this organization, whatever became of it. For owners. Raises `NotFound`."""
+    owner_require(actor, organization)
+    return _get(organization, invitation_id)
+
+
+def invitations_prune() -> int:
+    """Remove what ended long ago; return how many rows went."""
+    gone, _rows = Invitation.objects.filter(expires_at__lt=clock.now() - KEPT).delete()
+    return gone
+
+
+def is_open(invitation: Invitation, moment: datetime) -> bool:
+    """Whether it may still be accepted."""
+    return invitation.accepted_at is None and invitation.revoked_at is None and invitation.expires_at > moment
+
+
+def state_of(invitation: Invitation, moment: datetime) -> str:
+    """`open`, `accepted`, `revoked` or `expired`."""
+    if invitation.accepted_at is not None:
+        return "accepted"
+    if invitation.revoked_at is not None:
+        return "revoked"
+    return "open" if invitation.expires_at > moment else "expired"
+
+
+def _send(
+    organization: Organization, email: str, role: Membership.Role, actor: Viewer, moment: datetime, action: str
+) -> Invitation:
+    """The row and its mail; what waited for this address before ends."""
+    _throttle(organization, email, moment)
+    Invitation.objects.filter(organization=organization, email__iexact=email, accepted_at=None, revoked_at=None).update(
+        revoked_at=moment
+    )
+    code = secrets.token_urlsafe(_CODE_BYTES)
+    invitation = Invitation.objects.create(
+        organization=organization,
+        email=email,
+        role=role,
+        code_hash=_hash(code),
+        invited_by=actor.user,
+        invited_by_name=actor.name[:150],
+        created_at=moment,
+        expires_at=moment + LIFE,
+    )
+    audit_write(
+        actor=actor.user,
+        organization_id=organization.id,
+        action=action,
+        subject=email,
+        detail={"role": role.value},
+    )
+    with translation.override(address_language(email=email) or organization.language):
+        _mail(invitation, code)
+    return invitation
+
+
+def _mail(invitation: Invitation, code: str) -> None:
+    told = {
+        "who": invitation.invited_by_name,
+        "name": invitation.organization.name,
+        "role": _role_words(Role(invitation.role)),
+        "address": f"{settings.SITE_URL}/invitations/{code}/",
+        "site": settings.SITE_URL,
+        "day": f"{invitation.expires_at:%Y-%m-%d %H:%M} UTC",
+    }
+    body = _(
+        "%(who)s invites you to %(name)s on Roost, which looks after field stations. %(role)s\n\n"
+        "Accept here, until %(day)s:\n%(address)s\n\n"
+        "You log in there, or make an account with this address.\n\n"
+        "If you do not know %(who)s or %(name)s, do nothing: without you nothing happens. Sent by %(site)s.\n"
+    )
+    send_mail(_("Invitation: %(name)s on Roost") % told, body % told, None, [invitation.email])
+
+
+def _role_words(role: Membership.Role) -> str:
+    return {
+        Role.OWNER: _("You would be an owner, who may do everything in it."),
+        Role.OPERATOR: _("You would be an operator, who looks after its stations."),
+        Role.VIEWER: _("You would be a viewer, who sees its stations and their data."),
+    }[role]
+
+
+def _throttle(organization: Organization, email: str, moment: datetime) -> None:
+    """So that nobody's letter box is filled by way of us."""
+    recent = Invitation.objects.filter(created_at__gt=moment - _A_DAY)
+    to_address = recent.filter(email__iexact=email)
+    if recent.filter(organization=organization).count() >= _OF_ORGANIZATION:
+        raise TooMany(
+            _("%(name)s has sent %(most)d invitations in 24 hours: send more tomorrow.")
+            % {"name": organization.name, "most": _OF_ORGANIZATION}
+        )
+    if to_address.filter(organization=organization).count() >= _TO_ADDRESS or to_address.count() >= _TO_ADDRESS_BY_ALL:
+        raise TooMany(
+            _("%(email)s has got enough invitations for today: ask them whether the mails arrive.") % {"email": email}
+        )
+
+
+def _open_of(organization: Organization, moment: datetime) -> QuerySet[Invitation]:
+    return Invitation.objects.filter(
+        organization=organization, accepted_at=None, revoked_at=None, expires_at__gt=moment
+    )
+
+
+def _get(organization: Organization, invitation_id: int) -> Invitation:
+    found = Invitation.objects.filter(organization=organization, pk=invitation_id).first()
+    if found is None:
+        raise NotFound(_("There is no such invitation."))
+    return found
+
+
+def _masked(email: str) -> str:
+    """Enough for whom it belongs to."""
+    name, _at, domain = email.partition("@")
+    return f"{name[:1]}…@{domain}"
+
+
+def _hash(code: str) -> str:
+    return hashlib.sha256(code.encode(errors="replace")).hexdigest()
+
+
+def _not_open() -> InvitationNotOpen:
+    return InvitationNotOpen(_("This invitation is not open any more: it was accepted, revoked or sent again."))
+
+
+def _ended() -> NotFound:
+    return NotFound(
+        _(
+            "This invitation does not work: it was used, revoked, sent again, or is older than seven days. Ask for a new one."
+        )
+    )

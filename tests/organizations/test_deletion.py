@@ -1,0 +1,221 @@
+"""Making, changing, deleting and bringing back organizations."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.core import mail
+from django.db import connection
+from people import SERVER, Role, key_of, person, station_of
+
+from fleet.core import clock
+from fleet.core.errors import InvalidInput, NotFound
+from fleet.core.models import AuditEntry
+from fleet.organizations import deletion
+from fleet.organizations.access import viewer_of_user
+from fleet.organizations.deletion import (
+    organization_delete,
+    organization_purge,
+    organization_restore,
+    organizations_to_purge,
+)
+from fleet.organizations.errors import NotAllowed, TooMany
+from fleet.organizations.models import Organization
+from fleet.organizations.selectors import (
+    api_key_find,
+    organization_find,
+    organization_list,
+    organizations_deleted,
+)
+from fleet.organizations.services import FOUNDED_MOST, organization_found, organization_update
+from fleet.stations.models import Station
+from fleet.stations.selectors import station_list
+
+pytestmark = pytest.mark.django_db
+
+
+def deleted(organization, actor, days: float = 0) -> Organization:
+    organization_delete(organization=organization, typed=organization.name, actor=actor)
+    Organization.objects.filter(pk=organization.pk).update(deleted_at=clock.now() - timedelta(days=days))
+    return organization
+
+
+def test_a_person_makes_an_organization_and_owns_it(db):
+    founder = viewer_of_user(person("founder"))
+    made = organization_found(name="Field group", actor=founder, timezone="Europe/Berlin", language="de")
+    assert (made.slug, viewer_of_user(founder.user).roles) == ("field-group", {made.id: Role.OWNER})
+    made.refresh_from_db()
+    assert (made.timezone, made.language, made.created_by) == ("Europe/Berlin", "de", founder.user)
+
+
+def test_only_so_many_are_made_by_one_person_at_once_too(db):
+    founder = viewer_of_user(person("founder"))
+    for number in range(FOUNDED_MOST):
+        made = organization_found(name=f"Group {number}", actor=founder)
+    organization_delete(organization=made, typed=made.name, actor=viewer_of_user(founder.user))
+    with pytest.raises(TooMany):
+        organization_found(name="One more", actor=founder)
+    organization_found(name="Of somebody else", actor=viewer_of_user(person("other")))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_bound_holds_for_two_at_once():
+    founder = viewer_of_user(person("founder"))
+    for number in range(FOUNDED_MOST - 1):
+        organization_found(name=f"Group {number}", actor=founder)
+    start, refused = threading.Barrier(2), []
+
+    def found(number: int) -> None:
+        start.wait()
+        try:
+            organization_found(name=f"Last {number}", actor=founder)
+        except TooMany as error:
+            refused.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=found, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(refused) == 1
+    assert Organization.objects.count() == FOUNDED_MOST
+
+
+def test_where_administrators_make_them_others_cannot(settings, db):
+    settings.ROOST_ORGANIZATIONS_BY = "admins"
+    with pytest.raises(NotAllowed):
+        organization_found(name="Mine", actor=viewer_of_user(person("founder")))
+    root = viewer_of_user(User.objects.create_superuser("root"))
+    assert organization_found(name="Theirs", actor=root).name == "Theirs"
+
+
+def test_a_key_and_the_word_add_make_none(db):
+    with pytest.raises(NotAllowed):
+        organization_found(name="By the server", actor=SERVER)
+    assert organization_found(name="Add", actor=viewer_of_user(person("founder"))).slug == "add-1"
+
+
+def test_owners_change_settings_and_the_log_says_what(institute, owner, operator, stranger):
+    organization_update(
+        organization=institute,
+        actor=owner,
+        name="The Institute",
+        timezone="America/Toronto",
+        language="de",
+        contact_email="Desk@Example.org",
+    )
+    institute.refresh_from_db()
+    assert (institute.name, institute.slug) == ("The Institute", "institute")
+    assert (institute.timezone, institute.contact_email) == ("America/Toronto", "desk@example.org")
+    entry = AuditEntry.objects.get(action="organization.update")
+    assert entry.detail["timezone"] == "America/Toronto"
+    organization_update(organization=institute, actor=owner, name="The Institute")
+    assert AuditEntry.objects.filter(action="organization.update").count() == 1
+    with pytest.raises(NotAllowed):
+        organization_update(organization=institute, actor=operator, name="Mine")
+    with pytest.raises(NotFound):
+        organization_update(organization=institute, actor=stranger, name="Mine")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("name", " "),
+        ("name", "elsewhere"),
+        ("timezone", "Mars/Olympus"),
+        ("timezone", "../../etc/passwd"),
+        ("language", "tlh"),
+        ("contact_email", "x"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused_by_its_field(institute, elsewhere, owner, field, value):
+    with pytest.raises(InvalidInput) as refused:
+        organization_update(organization=institute, actor=owner, **{field: value})
+    assert refused.value.field == field
+
+
+def test_deleting_takes_the_name_and_an_owner(institute, owner, operator, stranger):
+    with pytest.raises(InvalidInput, match="'Institute'"):
+        organization_delete(organization=institute, typed="institute", actor=owner)
+    with pytest.raises(NotAllowed):
+        organization_delete(organization=institute, typed="Institute", actor=operator)
+    with pytest.raises(NotFound):
+        organization_delete(organization=institute, typed="Institute", actor=stranger)
+    assert Organization.objects.get(pk=institute.pk).deleted_at is None
+
+
+def test_a_deleted_organization_is_gone_for_everybody_at_once(institute, owner, viewer):
+    station_of(institute)
+    secret = key_of(institute, write=True)
+    deleted(institute, owner)
+    for someone in (owner, viewer):
+        again = viewer_of_user(someone.user)
+        assert not again.organization_ids()
+        assert not organization_list(viewer=again)
+        assert not station_list(viewer=again)
+        with pytest.raises(NotFound):
+            organization_find(viewer=again, slug="institute")
+    assert api_key_find(secret=secret) is None
+    assert institute.id not in SERVER.organization_ids()
+    assert Station.objects.filter(organization=institute).exists()
+    assert [sent.to for sent in mail.outbox] == [["owner@example.org"]]
+    with pytest.raises(NotFound):
+        organization_delete(organization=institute, typed="Institute", actor=SERVER)
+
+
+def test_any_former_owner_brings_it_back_as_it_was(institute, owner, operator, stranger):
+    second = viewer_of_user(person("second", (institute, Role.OWNER)))
+    secret = key_of(institute)
+    deleted(institute, owner)
+    for refused in (operator, stranger):
+        assert not organizations_deleted(viewer=viewer_of_user(refused.user))
+        with pytest.raises(NotFound):
+            organization_restore(slug="institute", actor=refused)
+    assert organizations_deleted(viewer=viewer_of_user(second.user)) == [institute]
+    organization_restore(slug="institute", actor=second)
+    assert viewer_of_user(operator.user).may(Role.OPERATOR, institute.id)
+    assert api_key_find(secret=secret) is not None
+    with pytest.raises(NotFound):
+        organization_restore(slug="institute", actor=second)
+
+
+def test_an_administrator_brings_it_back_too(institute, owner):
+    deleted(institute, owner)
+    assert organization_restore(slug="institute", actor=SERVER) == institute
+
+
+def test_after_thirty_days_it_is_too_late(institute, owner):
+    deleted(institute, owner, days=29.9)
+    assert not organizations_to_purge()
+    deleted_at = clock.now() - timedelta(days=30)
+    Organization.objects.filter(pk=institute.pk).update(deleted_at=deleted_at)
+    with pytest.raises(NotFound):
+        organization_restore(slug="institute", actor=owner)
+    assert organizations_to_purge() == [institute]
+
+
+def test_purging_waits_for_the_stations_and_then_takes_all(institute, elsewhere, owner, stranger, monkeypatch):
+    monkeypatch.setattr(deletion, "_STEP", 2)
+    station = station_of(institute)
+    key_of(institute)
+    deleted(institute, owner, days=31)
+    kept = AuditEntry.objects.filter(organization_id=elsewhere.id).count()
+    assert not organization_purge(organization=institute)
+    station.delete()
+    assert organization_purge(organization=institute)
+    assert not Organization.objects.filter(pk=institute.pk).exists()
+    assert not AuditEntry.objects.filter(organization_id=institute.pk).exists()
+    assert AuditEntry.objects.filter(organization_id=elsewhere.id).count() == kept
+    assert AuditEntry.objects.get(action="organization.purge").subject == "Institute"
+
+
+def test_what_was_brought_back_meanwhile_is_not_purged(institute, owner):
+    deleted(institute, owner, days=31)
+    (due,) = organizations_to_purge()
+    Organization.objects.filter(pk=institute.pk).update(deleted_at=None)
+    assert not organization_purge(organization=due)
+    assert Organization.objects.filter(pk=institute.pk).exists()
+    assert AuditEntry.objects.filter(organization_id=institute.pk).exists()
