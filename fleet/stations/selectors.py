@@ -61,7 +61,7 @@ def station_list(
     is a slug; `group` and `model` are numbers. `sort` is a key of the fleet table, with `-` in front for descending; those in need first without it.
     """
     moment = clock.now()
-    stations = _annotated(_visible(viewer), moment)
+    stations = _annotated(station_visible(viewer), moment)
     if search := search.strip().replace("\x00", ""):
         place = Q(deployments__period__contains=moment, deployments__site__name__icontains=search)
         at_place = Station.objects.filter(place).values("pk")
@@ -87,7 +87,7 @@ def station_list(
 def station_totals(*, viewer: Viewer) -> dict[str, int]:
     """How many of the viewer's stations are in each shown state; every state is there, also with 0."""
     counted = (
-        _shown(_visible(viewer), clock.now())
+        _shown(station_visible(viewer), clock.now())
         .order_by()
         .values(state=F("shown_state"))
         .annotate(stations=Count("pk"))
@@ -99,7 +99,9 @@ def station_totals(*, viewer: Viewer) -> dict[str, int]:
 
 def station_get(*, viewer: Viewer, serial: str) -> Station:
     """One station, annotated as in the list; `NotFound` also when it is another organization's."""
-    station = _annotated(_visible(viewer), clock.now()).filter(serial=serial).first() if "\x00" not in serial else None
+    station = (
+        _annotated(station_visible(viewer), clock.now()).filter(serial=serial).first() if "\x00" not in serial else None
+    )
     if station is None:
         raise NotFound(_("There is no station %(serial)s that you may see.") % {"serial": serial[:80]})
     return station
@@ -110,7 +112,8 @@ def credential_list(*, station: Station) -> QuerySet[Credential]:
     return Credential.objects.filter(station=station).order_by("-generation")
 
 
-def _visible(viewer: Viewer) -> QuerySet[Station]:
+def station_visible(viewer: Viewer) -> QuerySet[Station]:
+    """The stations that the viewer may see, as a set to ask within."""
     stations = Station.objects.all()
     return stations if viewer.sees_all else stations.filter(organization__in=list(viewer.roles))
 

@@ -1,0 +1,215 @@
+"""Photos of stations: made anew from whatever was uploaded, so that nothing but the picture is kept.
+
+What a camera writes beside the picture (place, time, owner) stays out of the new file, and so does anything that only
+looks like a picture. Rows are the truth: files come first and go last, and a sweep removes those without a row.
+"""
+
+import secrets
+import warnings
+from contextlib import suppress
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import IO, Literal
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from fleet.core import clock
+from fleet.core.audit import audit_write
+from fleet.core.errors import DomainError, InvalidInput, NotFound
+from fleet.deployments.models import Deployment
+from fleet.files.models import Photo
+from fleet.organizations.access import Role, Viewer
+from fleet.organizations.errors import NotAllowed
+from fleet.organizations.services import text_check
+from fleet.stations.models import Station
+from fleet.stations.selectors import station_visible
+
+Size = Literal["whole", "small"]
+
+#: Octets of an upload, and pixels of its picture: beyond them it is refused before anything is unpacked.
+OCTETS_MOST = 15_000_000
+PIXELS_MOST = 50_000_000
+#: Longest side of what is kept, and of the small one that pages show, in pixels.
+SIDE = {"whole": 2_048, "small": 400}
+#: Photos of one station.
+PHOTOS_MOST = 100
+#: A file without a row is left alone for so long: its row may be under way.
+ORPHAN_AFTER = timedelta(days=1)
+_FORMATS = ("JPEG", "PNG", "WEBP")
+_CAPTION_MOST = 200
+
+
+class TooManyPhotos(DomainError):
+    """The station has as many as it may have."""
+
+
+def photo_add(
+    *, actor: Viewer, station: Station, upload: IO[bytes], caption: str = "", deployment: Deployment | None = None
+) -> Photo:
+    """Keep a picture of a station. Raises `InvalidInput` for what is none, `TooManyPhotos`, `NotAllowed`."""
+    _operator_check(actor, station)
+    caption = text_check(caption, field="caption", most=_CAPTION_MOST, may_be_empty=True)
+    if deployment is not None and deployment.station_id != station.pk:
+        raise InvalidInput(_("This deployment is of another station."), field="deployment")
+    picture = _picture_read(upload)
+    name = secrets.token_hex(16)
+    try:
+        octets = _files_write(picture, name)
+        with transaction.atomic():
+            # One after the other, so that the bound holds.
+            Station.objects.select_for_update(no_key=True).get(pk=station.pk)
+            _room_check(station)
+            photo = Photo.objects.create(
+                station=station,
+                deployment=deployment,
+                name=name,
+                width=picture.width,
+                height=picture.height,
+                octets=octets,
+                caption=caption,
+                added_by=actor.user,
+                added_by_name=actor.name[:150],
+                added_at=clock.now(),
+            )
+            _audit(actor, station, "photo.add", photo)
+    except BaseException:
+        _files_remove(name)
+        raise
+    return photo
+
+
+@transaction.atomic
+def photo_remove(*, actor: Viewer, photo: Photo) -> None:
+    """Remove a photo for good."""
+    station = photo.station
+    _operator_check(actor, station)
+    if Photo.objects.filter(pk=photo.pk).delete()[0]:
+        _audit(actor, station, "photo.remove", photo)
+        transaction.on_commit(partial(_files_remove, photo.name), robust=True)
+
+
+def photo_list(*, station: Station, deployment: Deployment | None = None) -> QuerySet[Photo]:
+    """A station's photos, or those of one deployment, newest first."""
+    photos = Photo.objects.filter(station=station).order_by("-id")
+    return photos.filter(deployment=deployment) if deployment else photos
+
+
+def photo_find(*, viewer: Viewer, name: str) -> Photo:
+    """A photo of a station that the viewer may see. Raises `NotFound` for any other."""
+    photo = Photo.objects.select_related("station").filter(name=name, station__in=station_visible(viewer)).first()
+    if photo is None:
+        raise NotFound(_("There is no such photo that you may see."))
+    return photo
+
+
+def photo_file(photo: Photo, size: Size) -> Path:
+    """Where its JPEG lies."""
+    return _path(photo.name, size)
+
+
+def photos_sweep(*, moment: datetime) -> int:
+    """Remove the files of photos that are gone; return how many."""
+    oldest = (moment - ORPHAN_AFTER).timestamp()
+    removed = 0
+    for folder in sorted(_root().glob("??")):
+        names = {path.stem.partition("-")[0] for path in folder.glob("*.jpg") if path.stat().st_mtime < oldest}
+        for name in names - set(Photo.objects.filter(name__in=names).values_list("name", flat=True)):
+            _files_remove(name)
+            removed += 1
+    return removed
+
+
+def _picture_read(upload: IO[bytes]) -> Image.Image:
+    """The picture, upright, in red, green and blue, and nothing else of the file."""
+    upload.seek(0, 2)
+    if upload.tell() > OCTETS_MOST:
+        raise InvalidInput(
+            _("The photo has more than %(most)d MB: make it smaller first.") % {"most": OCTETS_MOST // 1_000_000},
+            field="photo",
+        )
+    upload.seek(0)
+    try:
+        with warnings.catch_warnings():
+            # The bound is ours, below; Pillow's own would only warn.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            opened = Image.open(upload, formats=_FORMATS)
+        _pixels_check(opened)
+        # JPEG is decoded to about the size that is kept, which costs a fraction.
+        opened.draft("RGB", (SIDE["whole"], SIDE["whole"]))
+        upright = ImageOps.exif_transpose(opened)
+        upright.thumbnail((SIDE["whole"], SIDE["whole"]))
+        plain = Image.new("RGB", upright.size, "white")
+        layer = upright.convert("RGBA")
+        plain.paste(layer, mask=layer)
+    except InvalidInput:
+        raise
+    except Image.DecompressionBombError as error:
+        raise InvalidInput(_("The photo has too many pixels: make it smaller first."), field="photo") from error
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, TypeError, OverflowError) as error:
+        raise InvalidInput(
+            _("This is no photo that can be read: send a JPEG, PNG or WebP file."), field="photo"
+        ) from error
+    return plain
+
+
+def _pixels_check(opened: Image.Image) -> None:
+    if opened.width * opened.height > PIXELS_MOST:
+        raise InvalidInput(
+            _("The photo has more than %(most)d megapixels: make it smaller first.")
+            % {"most": PIXELS_MOST // 1_000_000},
+            field="photo",
+        )
+
+
+def _room_check(station: Station) -> None:
+    if Photo.objects.filter(station=station).count() >= PHOTOS_MOST:
+        raise TooManyPhotos(
+            _("%(serial)s has %(most)d photos: remove one first.") % {"serial": station.serial, "most": PHOTOS_MOST}
+        )
+
+
+def _files_write(picture: Image.Image, name: str) -> int:
+    """Write both sizes; return how many octets the whole one has."""
+    sizes: tuple[Size, ...] = ("whole", "small")
+    for size in sizes:
+        path = _path(name, size)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        copy = picture.copy()
+        copy.thumbnail((SIDE[size], SIDE[size]))
+        copy.save(path, "JPEG", quality=85, optimize=True)
+    return _path(name, "whole").stat().st_size
+
+
+def _files_remove(name: str) -> None:
+    with suppress(FileNotFoundError):
+        _path(name, "whole").unlink()
+    with suppress(FileNotFoundError):
+        _path(name, "small").unlink()
+
+
+def _root() -> Path:
+    return Path(settings.MEDIA_ROOT) / "photos"
+
+
+def _path(name: str, size: Size) -> Path:
+    return _root() / name[:2] / f"{name}{'' if size == 'whole' else '-small'}.jpg"
+
+
+def _operator_check(actor: Viewer, station: Station) -> None:
+    if not actor.may(Role.OPERATOR, station.organization_id):
+        raise NotAllowed(_("Changing %(serial)s takes the role operator.") % {"serial": station.serial})
+
+
+def _audit(actor: Viewer, station: Station, action: str, photo: Photo) -> None:
+    audit_write(
+        actor=actor.user,
+        organization_id=station.organization_id,
+        action=action,
+        subject=station.serial,
+        detail={"photo": photo.pk, "caption": photo.caption, "by": actor.name},
+    )
