@@ -1,0 +1,92 @@
+"""Forms of the pages of organizations."""
+
+from typing import Any
+from zoneinfo import available_timezones
+
+from django import forms
+from django.conf import settings
+from django.utils.translation import gettext_lazy as _
+
+from fleet.organizations.access import Role
+from fleet.organizations.models import Organization
+from fleet.organizations.services import OrganizationChanges
+
+#: As they stand in a choice: largest last, so that nobody owns by a slip.
+ROLE_CHOICES = (
+    (Role.VIEWER.value, _("viewer: sees stations and data")),
+    (Role.OPERATOR.value, _("operator: also looks after stations")),
+    (Role.OWNER.value, _("owner: also looks after members, keys and the organization")),
+)
+
+
+def _timezones() -> list[tuple[str, str]]:
+    return [(name, name.replace("_", " ")) for name in sorted(available_timezones())]
+
+
+class OrganizationForm(forms.Form):
+    """What an owner sets."""
+
+    name = forms.CharField(label=_("Name"), max_length=120)
+    timezone = forms.ChoiceField(
+        label=_("Timezone"), choices=_timezones, help_text=_("For times that people read. Data is in UTC.")
+    )
+    language = forms.ChoiceField(
+        label=_("Language"), choices=lambda: settings.LANGUAGES, help_text=_("Of alerts and other mails to all.")
+    )
+    contact_email = forms.EmailField(
+        label=_("Contact address"),
+        required=False,
+        max_length=254,
+        help_text=_("Where your people reach who answers for the organization. Only members see it."),
+    )
+
+    @classmethod
+    def of(cls, organization: Organization, data: Any = None) -> "OrganizationForm":
+        """The form with what is set now."""
+        return cls(data, initial={name: getattr(organization, name) for name in cls.base_fields})
+
+    def changes(self) -> OrganizationChanges:
+        """Only what was changed, so that two people at once do not undo each other."""
+        made = OrganizationChanges()
+        if "name" in self.changed_data:
+            made["name"] = self.cleaned_data["name"]
+        if "timezone" in self.changed_data:
+            made["timezone"] = self.cleaned_data["timezone"]
+        if "language" in self.changed_data:
+            made["language"] = self.cleaned_data["language"]
+        if "contact_email" in self.changed_data:
+            made["contact_email"] = self.cleaned_data["contact_email"]
+        return made
+
+
+class InvitationForm(forms.Form):
+    """An address and a role."""
+
+    email = forms.EmailField(
+        label=_("E-mail address"), max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "off"})
+    )
+    role = forms.ChoiceField(label=_("As"), choices=ROLE_CHOICES)
+
+
+class DeleteForm(forms.Form):
+    """The name, typed."""
+
+    name = forms.CharField(
+        label=_("Name of the organization"),
+        max_length=200,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+
+
+class AuditForm(forms.Form):
+    """Which lines of the audit log; the address holds it."""
+
+    who = forms.CharField(label=_("Who"), max_length=150, required=False)
+    action = forms.CharField(label=_("What"), max_length=64, required=False)
+    subject = forms.CharField(label=_("Of what"), max_length=200, required=False)
+    start = forms.DateField(
+        label=_("From"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    )
+    end = forms.DateField(
+        label=_("To"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    )
