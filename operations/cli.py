@@ -106,6 +106,12 @@ def station_command(context: typer.Context) -> None:
     django_become("./roost", "station", *context.args)
 
 
+@app.command("user", context_settings={**PASS_ON, "help_option_names": []})
+def user_command(context: typer.Context) -> None:
+    """Add and list people, give a new password; see `./roost user --help`."""
+    django_become("./roost", "user", *context.args)
+
+
 @app.command("simulate", context_settings={**PASS_ON, "help_option_names": []})
 def simulate_command(context: typer.Context) -> None:
     """A fleet of simulated stations in one process; see `./roost simulate --help`."""

@@ -34,7 +34,7 @@ OURS = (
     "tests",
     "docs",
 )
-WORDS = ("station", "organization", "key")
+WORDS = ("station", "organization", "key", "user")
 
 
 def sources():
