@@ -57,6 +57,14 @@ def row(
 
 FORM = row(GET=ANYONE, POST=ANYONE)
 OWN_FORM = row(GET=PERSON, POST=PERSON)
+
+
+def mine(parameter: str, rule: Rule, *more: str) -> Row:
+    """A page of one's own account about something of it: for everybody else's it is not there."""
+    params = dict.fromkeys((parameter, *more), "=1")
+    return Row(dict.fromkeys(("GET", "POST", "PUT", "PATCH", "DELETE"), rule), params=params, may_be_absent=True)
+
+
 SEEN = row(GET=VIEWER)
 LIST = row(GET=PERSON)
 
@@ -101,6 +109,16 @@ TABLE: dict[str, Row] = {
     "mfa_edit_webauthn": row(GET=PERSON, POST=PERSON, params={"pk": "=1"}, may_be_absent=True),
     # Pages.
     "fleet": row(GET=PERSON, queries=({"q": "$serial"}, {"organization": "$slug"})),
+    "filter-keep": row(POST=PERSON, body={"name": "Late", "query": "state=late"}),
+    "filter-forget": row(POST=PERSON, params={"filter_id": "=1"}, may_be_absent=True),
+    "groups": row(
+        GET=PERSON, POST=OPERATOR, body={"organization": "$organization_id", "name": "New", "rule": "", "value": ""}
+    ),
+    "group": row(GET=VIEWER, POST=OPERATOR, body={"name": "New", "rule": "", "value": ""}),
+    "group-member": row(POST=OPERATOR, body={"serial": "$serial"}),
+    "group-delete": row(POST=OPERATOR),
+    "models": row(GET=PERSON, POST=OPERATOR, body={"organization": "$organization_id", "name": "New", "kind": "other"}),
+    "model-delete": row(POST=OPERATOR),
     "completeness": row(GET=PERSON, queries=({"q": "$serial"},)),
     "completeness-csv": row(GET=PERSON, queries=({"q": "$serial"},)),
     "incidents": LIST,
@@ -130,6 +148,29 @@ TABLE: dict[str, Row] = {
     "station-retire": row(GET=OPERATOR, POST=OPERATOR),
     "sync": LIST,
     "sync-now": row(POST=PERSON, params={"system": "=motus"}),
+    # Organizations and who belongs to them.
+    "organizations": LIST,
+    "organization-add": row(
+        GET=PERSON, POST=PERSON, body={"name": "Made", "timezone": "UTC", "language": "en", "contact_email": ""}
+    ),
+    "organization": row(
+        GET=VIEWER, POST=OWNER, body={"name": "New", "timezone": "UTC", "language": "en", "contact_email": ""}
+    ),
+    # Whoever looks after the server without belonging to it has nothing to leave.
+    "organization-leave": row(GET=VIEWER, POST=VIEWER, may_be_absent=True),
+    "organization-delete": row(GET=OWNER, POST=OWNER, body={"name": "not its name"}),
+    # It is not deleted; to everybody a deleted one is not there, but to its owners.
+    "organization-restore": row(POST=PERSON, may_be_absent=True),
+    "organization-members": row(GET=VIEWER, POST=OWNER, body={"email": "new@example.org", "role": "viewer"}),
+    "member-role": row(POST=OWNER, body={"role": "operator"}),
+    "member-remove": row(GET=OWNER, POST=OWNER),
+    "member-transfer": row(GET=OWNER, POST=OWNER),
+    "invitation-resend": row(POST=OWNER),
+    "invitation-revoke": row(POST=OWNER),
+    # The code is the credential.
+    "invitation": row(GET=ANYONE, POST=ANYONE, params={"code": "=guessed"}, may_be_absent=True),
+    "organization-audit": row(GET=OWNER, queries=({"who": "$username"}, {"subject": "$serial"})),
+    "organization-audit-csv": row(GET=OWNER),
     # API.
     "api:openapi": row(GET=ANYONE),
     "api:docs": row(GET=ANYONE),

@@ -20,11 +20,15 @@ from fleet.core import clock
 from fleet.core.audit import audit_write
 from fleet.deployments.models import Deployment, Site
 from fleet.ingest.models import QuarantinedMessage, QuarantineReplay
+from fleet.organizations.invitations import invitation_create
 from fleet.organizations.models import Organization
 from fleet.organizations.selectors import api_key_find
 from fleet.organizations.services import api_key_revoke, organization_create
+from fleet.stations.catalogue import model_create, station_model_set
 from fleet.stations.enrolment import enrolment_token_create
+from fleet.stations.groups import group_create, group_member_set
 from fleet.stations.models import Station, StationContact
+from fleet.stations.tags import station_tags_set
 from fleet.telemetry.models import DetectionCount, Reading, Series, StationEvent, StreamLedger
 
 #: A word of each tenant. It stands in everything that people or stations wrote, and in no address and no id.
@@ -45,13 +49,13 @@ class Tenant:
 
 def nothing() -> dict[str, str]:
     """Values of the same kinds as a tenant's that stand for nothing at all."""
-    known = {"serial": serial_new(), "slug": "no-such-slug", "series": "none/such:thing"}
+    known = {"serial": serial_new(), "slug": "no-such-slug", "username": "nobody", "series": "none/such:thing"}
     return {**{name: str(uuid.uuid4()) for name in UUIDS}, **dict.fromkeys(NUMBERS, "2147483640"), **known}
 
 
 #: Parameters that are UUIDs, and that are numbers.
 UUIDS = ("command_id",)
-NUMBERS = ("message_id", "branch_id", "organization_id")
+NUMBERS = ("message_id", "branch_id", "organization_id", "group_id", "model_id", "invitation_id")
 
 
 def tenant_make(word: str) -> Tenant:
@@ -67,12 +71,14 @@ def tenant_make(word: str) -> Tenant:
         "organization_id": str(organization.pk),
         **_data_make(word, first),
         **_work_make(word, organization, first),
+        **_sorting_make(word, organization, first),
     }
     for role in Role:
         made.people[role.value] = person(f"{word}-{role.value}".lower(), (organization, role))
         # Somebody with a password, though nobody knows it: it can be asked for once more.
         made.people[role.value].password = "nobody's"
         made.people[role.value].save()
+    made.values |= _joining_make(word, organization)
     made.keys = {
         "read-only key": key_of(organization),
         "read-write key": key_of(organization, write=True),
@@ -82,6 +88,14 @@ def tenant_make(word: str) -> Tenant:
     assert revoked is not None
     api_key_revoke(api_key=revoked)
     return made
+
+
+def _joining_make(word: str, organization: Organization) -> Mapping[str, str]:
+    """Somebody who belongs to it, and somebody who is asked to."""
+    invitation = invitation_create(
+        organization=organization, email=f"{word}@example.org".lower(), role=Role.VIEWER, actor=SERVER
+    )
+    return {"username": f"{word}-viewer".lower(), "invitation_id": str(invitation.pk)}
 
 
 def _data_make(word: str, station: Station) -> Mapping[str, str]:
@@ -136,6 +150,16 @@ def _work_make(word: str, organization: Organization, station: Station) -> Mappi
     enrolment_token_create(station=station, actor=SERVER)
     audit_write(actor=None, organization_id=organization.pk, action="test", subject=word)
     return {"command_id": str(command.pk)}
+
+
+def _sorting_make(word: str, organization: Organization, station: Station) -> Mapping[str, str]:
+    """How people sort their stations."""
+    model = model_create(actor=SERVER, organization=organization, name=f"{word} Owl")
+    station_model_set(actor=SERVER, station=station, model=model)
+    station_tags_set(actor=SERVER, station=station, names=[word])
+    group = group_create(actor=SERVER, organization=organization, name=f"{word} Lab", rule="tag", value=word)
+    group_member_set(actor=SERVER, group=group, station=station, is_member=True)
+    return {"group_id": str(group.pk), "model_id": str(model.pk)}
 
 
 @dataclass
