@@ -6,12 +6,14 @@ from django.db.models import Q
 
 from fleet.organizations.models import Organization
 from fleet.stations.labels import ModelQuantity, SavedFilter, StationGroup, StationModel, Tag
+from fleet.stations.later import History, StationNote, StationTransfer
 from fleet.stations.newcomers import HardwarePair, Newcomer, RegistrationCode
 
 __all__ = [
     "Credential",
     "EnrolmentToken",
     "HardwarePair",
+    "History",
     "ModelQuantity",
     "Newcomer",
     "RegistrationCode",
@@ -21,16 +23,24 @@ __all__ = [
     "StationDataUse",
     "StationGroup",
     "StationModel",
+    "StationNote",
+    "StationTransfer",
     "Tag",
 ]
 
 
 class Station(models.Model):
-    """A device in the field. Its serial is its name on the broker; it belongs to one organization."""
+    """A device in the field. Its serial is its name on the broker; it belongs to one organization.
+
+    in service ──retire──▶ retired ──its serial is wanted again──▶ archived as `<serial>~<n>`, with a successor
+        └──move to another organization, the history stays──▶ archived, with a successor there
+    any of them ──delete for good──▶ deleted: nobody sees it, its rows go step by step, and at last its own
+    """
 
     id = models.BigAutoField(primary_key=True)
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="stations")
-    serial = models.CharField(max_length=64, unique=True)
+    #: As the broker knows it, up to 64 characters; `~` and a number behind it are no part of a name on the broker.
+    serial = models.CharField(max_length=80, unique=True)
     name = models.CharField(max_length=120, blank=True)
     notes = models.TextField(blank=True)
     model = models.ForeignKey(StationModel, null=True, blank=True, on_delete=models.SET_NULL, related_name="stations")
@@ -43,6 +53,10 @@ class Station(models.Model):
     asleep_until = models.DateTimeField(null=True, blank=True)
     registered_at = models.DateTimeField()
     retired_at = models.DateTimeField(null=True, blank=True)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+    #: Which station bore the serial before, and until when: what was made before that moment is the other's.
+    predecessor = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="successors")
+    moved_at = models.DateTimeField(null=True, blank=True)
     #: Since when it may not send, and why (one word); see `fleet.stations.suspension`.
     suspended_at = models.DateTimeField(null=True, blank=True)
     suspended_reason = models.CharField(max_length=32, blank=True, default="", db_default="")
@@ -114,6 +128,9 @@ class StationContact(models.Model):
     data_counter = models.CharField(max_length=64, default="", db_default="", blank=True)
     data_sent = models.BigIntegerField(null=True)
     data_received = models.BigIntegerField(null=True)
+    #: Counts how often serial or organization of the station changed: ingest remembers stations, and looks here whether
+    #: what it remembers still holds.
+    epoch = models.IntegerField(default=0, db_default=0)
 
     class Meta:
         """The sweeps ask only for rows whose deadline has passed."""
@@ -158,6 +175,8 @@ class EnrolmentToken(models.Model):
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True)
+    #: The older logins go on for a while when this one is used; see `fleet.stations.rotation`.
+    is_rotation = models.BooleanField(default=False, db_default=False)
 
     def __str__(self) -> str:
         return f"token {self.pk} of station {self.station_id}"
@@ -167,6 +186,7 @@ class Credential(models.Model):
     """One generation of a station's broker login. The password is known to the station only.
 
     issued ──▶ revoked     (never back: the next one is a new generation with a new user name)
+      └──rotated: works on until `ends_at`, or until the next one is in use──▶ revoked
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -175,12 +195,16 @@ class Credential(models.Model):
     username = models.CharField(max_length=96, unique=True)
     hardware = models.JSONField(default=dict)
     issued_at = models.DateTimeField()
+    ends_at = models.DateTimeField(null=True)
     revoked_at = models.DateTimeField(null=True)
 
     class Meta:
-        """A generation is given out once."""
+        """A generation is given out once. The few that are about to end are found at once."""
 
         constraints = [models.UniqueConstraint(fields=["station", "generation"], name="credential_generation_once")]
+        indexes = [
+            models.Index(fields=["ends_at"], name="credential_ends", condition=Q(revoked_at=None) & ~Q(ends_at=None))
+        ]
 
     def __str__(self) -> str:
         return self.username
