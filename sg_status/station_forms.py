@@ -4,11 +4,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django import forms
+from django.db.models import Q
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from fleet.organizations.access import Viewer
 from fleet.organizations.models import Organization
-from fleet.stations.models import Station
+from fleet.stations.catalogue import model_list
+from fleet.stations.models import Station, StationModel
 from fleet.stations.services import StationChanges
 
 _HOUR_S = 3_600.0
@@ -49,15 +52,27 @@ class StationForm(forms.Form):
         widget=forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"}),
         help_text=gettext_lazy("Both directions. Somebody is told when most of it is used or it will not last."),
     )
+    model = forms.ModelChoiceField(
+        label=gettext_lazy("Model"),
+        queryset=StationModel.objects.none(),
+        required=False,
+        empty_label=gettext_lazy("not said"),
+    )
+    tags = forms.CharField(
+        label=gettext_lazy("Tags"),
+        max_length=900,
+        required=False,
+        help_text=gettext_lazy("Words with commas between them, for example: north coast, solar"),
+    )
     notes = forms.CharField(
         label=gettext_lazy("Notes"), required=False, max_length=10_000, widget=forms.Textarea(attrs={"rows": 5})
     )
 
     @classmethod
-    def of(cls, station: Station, data: Any = None) -> "StationForm":
+    def of(cls, viewer: Viewer, station: Station, data: Any = None) -> "StationForm":
         """The form with what is set now."""
         interval = station.operator_interval_s
-        return cls(
+        form = cls(
             data,
             initial={
                 "name": station.name,
@@ -65,9 +80,17 @@ class StationForm(forms.Form):
                 "is_in_maintenance": station.is_in_maintenance,
                 "asleep_until": station.asleep_until.date() if station.asleep_until else None,
                 "data_plan_mb": None if station.data_plan_bytes is None else station.data_plan_bytes / _MB,
+                "model": station.model_id,
+                "tags": ", ".join(station.tags.order_by("name").values_list("name", flat=True)),
                 "notes": station.notes,
             },
         )
+        choice = form.fields["model"]
+        assert isinstance(choice, forms.ModelChoiceField)  # noqa: S101 - for the type checker
+        choice.queryset = model_list(viewer=viewer).filter(
+            Q(organization=None) | Q(organization=station.organization_id)
+        )
+        return form
 
     def changes(self) -> StationChanges:
         """Only what was changed, so that two people at once do not undo each other."""

@@ -13,15 +13,15 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from fleet.core import clock
-from fleet.core.errors import InvalidInput
 from fleet.organizations.access import Viewer
 from fleet.organizations.models import Membership
 from fleet.stations.contact import interval_of
 from fleet.stations.models import Station, StationContact
-from fleet.stations.selectors import SHOWN_STATES, station_list, station_totals
+from fleet.stations.selectors import station_list, station_totals
 from fleet.stations.sentences import Shown, station_shown
 from sg_status.access import page
 from sg_status.contacts import contact_of
+from sg_status.fleet_filters import choices_read, narrowing_read
 from sg_status.health import Mark, marks_of
 from sg_status.menu import MenuEntry
 
@@ -69,34 +69,40 @@ class Column:
 @page
 @require_safe
 def fleet(request: HttpRequest, viewer: Viewer) -> HttpResponse:
-    """The first page. Search, state, sort and page are in the address."""
+    """The first page. Search, filters, sort and page are in the address."""
     moment = clock.now()
-    search, state, sort = (request.GET.get(name, "") for name in ("q", "state", "sort"))
-    state = state if state in SHOWN_STATES else ""
+    narrowing, sort = narrowing_read(request.GET), request.GET.get("sort", "")
     sort = sort if sort.removeprefix("-") in {key for key, *_rest in COLUMNS} else ""
-    try:
-        stations = station_list(viewer=viewer, search=search[:100], state=state, sort=sort)
-    except InvalidInput:
-        stations = station_list(viewer=viewer)
+    stations = station_list(
+        viewer=viewer,
+        search=narrowing.search,
+        state=narrowing.state,
+        tag=narrowing.tag,
+        group=narrowing.group,
+        model=narrowing.model,
+        sort=sort,
+    )
     totals = station_totals(viewer=viewer)
     shown_page = Paginator(stations, PAGE_SIZE).get_page(request.GET.get("page"))
     rows = [_row(station, moment) for station in shown_page.object_list]
     context = {
         "totals": totals,
         "total": sum(count for name, count in totals.items() if name != "retired"),
-        "attention": _attention(viewer, totals, moment) if not (search or state) and shown_page.number == 1 else [],
+        "attention": _attention(viewer, totals, moment) if not narrowing.is_any and shown_page.number == 1 else [],
         "silent_more": max(totals["silent"] - ATTENTION_MOST, 0),
         "rows": rows,
         "most_detections": max((row.detections for row in rows), default=0),
         "pages": shown_page,
         "columns": [_column(sort, *column) for column in COLUMNS],
-        "search": search,
-        "state_now": state,
+        "narrowing": narrowing,
+        "search": narrowing.search,
+        "state_now": narrowing.state,
         "sort": sort,
         "may_add": bool(viewer.sees_all or viewer.organization_ids(Membership.Role.OPERATOR)),
     }
-    part = bool(request.headers.get("HX-Request"))
-    return render(request, "sg_status/fleet_live.html" if part else "sg_status/fleet.html", context)
+    if request.headers.get("HX-Request"):
+        return render(request, "sg_status/fleet_live.html", context)
+    return render(request, "sg_status/fleet.html", {**context, "choices": choices_read(viewer, narrowing)})
 
 
 def _row(station: Station, moment: datetime) -> Row:

@@ -1,6 +1,7 @@
 """Settings of a station: its name and rhythm, its enrolment token and logins, and taking it out of service."""
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path
@@ -10,10 +11,12 @@ from django.views.decorators.http import require_http_methods, require_POST
 from fleet.core.errors import DomainError, InvalidInput
 from fleet.organizations.access import Viewer
 from fleet.organizations.models import Membership
+from fleet.stations.catalogue import station_model_set
 from fleet.stations.models import Station
 from fleet.stations.selectors import credential_list
 from fleet.stations.services import enrolment_token_create, station_retire, station_revoke, station_update
 from fleet.stations.suspension import station_suspension_lift
+from fleet.stations.tags import station_tags_set, tags_read
 from sg_status.access import act, page, role_require
 from sg_status.enrolment import enrolment_render
 from sg_status.station_forms import StationForm
@@ -27,7 +30,7 @@ CREDENTIALS_SHOWN = 10
 def station_settings(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
     """Look at the settings; change them."""
     station = station_of(viewer, serial)
-    form = StationForm.of(station, request.POST if request.method == "POST" else None)
+    form = StationForm.of(viewer, station, request.POST if request.method == "POST" else None)
     if request.method == "POST":
         role_require(viewer, Membership.Role.OPERATOR, station.organization_id)
         if form.is_valid() and _save(viewer, station, form):
@@ -107,8 +110,13 @@ def station_retire_confirm(request: HttpRequest, viewer: Viewer, serial: str) ->
 
 
 def _save(viewer: Viewer, station: Station, form: StationForm) -> bool:
+    filled = form.cleaned_data
     try:
-        station_update(station=station, actor=viewer, **form.changes())
+        with transaction.atomic():
+            station_update(station=station, actor=viewer, **form.changes())
+            station_model_set(actor=viewer, station=station, model=filled["model"])
+            if "tags" in form.changed_data:
+                station_tags_set(actor=viewer, station=station, names=tags_read(filled["tags"]))
     except InvalidInput as error:
         field = {"operator_interval_s": "interval_hours", "data_plan_bytes": "data_plan_mb"}.get(
             error.field, error.field
