@@ -34,6 +34,7 @@ class ContactRow(NamedTuple):
     data_sent: int | None
     data_received: int | None
     health_occurred_at: datetime | None
+    epoch: int
 
     @property
     def buckets(self) -> Buckets:
@@ -57,7 +58,7 @@ def contacts_lock(station_ids: list[int]) -> psycopg.Cursor:
         "SELECT c.station_id, c.state, c.last_contact_at, c.announced_interval_s, s.operator_interval_s, "
         "c.learned_interval_s, c.clock_offset_s, c.quota_messages, c.quota_bytes, c.quota_excess, c.quota_at, "
         "c.flooding_since, s.quota_messages_per_s, s.quota_bytes_per_hour, c.data_counter, c.data_sent, c.data_received, "
-        "c.health_occurred_at "
+        "c.health_occurred_at, c.epoch "
         "FROM stations_stationcontact c JOIN stations_station s ON s.id = c.station_id "
         "WHERE c.station_id = ANY(%s::bigint[]) ORDER BY c.station_id FOR UPDATE OF c",
         [numbers(station_ids)],

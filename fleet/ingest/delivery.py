@@ -28,6 +28,13 @@ class StationRef(msgspec.Struct, frozen=True, gc=False):
     id: int
     organization_id: int
     serial: str
+    #: As the contact row had it when this was read: another one there says that this no longer holds.
+    epoch: int = 0
+    #: Who bore the serial before, and until when (seconds since 1970); see `fleet.ingest.handover`.
+    before: "StationRef | None" = None
+    moved_at: float | None = None
+    #: By stream the first number that was not given out when the one before was last heard.
+    numbers_before: dict[str, int] = {}
 
 
 class Arrival(msgspec.Struct, gc=False):

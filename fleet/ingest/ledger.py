@@ -212,6 +212,20 @@ def streams_lock(keys: list[Key]) -> psycopg.Cursor:
     )
 
 
+#: A station that took a serial over goes on where the one before it stopped, so that repeats are still dropped.
+_MAKE_SQL = (
+    "INSERT INTO telemetry_streamledger (station_id, stream, received, oldest_seq, next_seq, messages, repeats, "
+    "first_at, last_at, runs, run_sinces, newest_run_at, branch, is_contested) "
+    "SELECT k.station_id, k.stream, coalesce(b.received, '{}'), b.oldest_seq, b.next_seq, 0, 0, %s, %s, "
+    "coalesce(b.runs, '{}'), coalesce(b.run_sinces, '{}'), b.newest_run_at, coalesce(b.branch, ''), "
+    "coalesce(b.is_contested, false) FROM unnest(%s::bigint[], %s::text[]) AS k(station_id, stream) LEFT JOIN LATERAL ("
+    "WITH RECURSIVE line(id, steps) AS (SELECT predecessor_id, 1 FROM stations_station WHERE id = k.station_id "
+    "UNION ALL SELECT s.predecessor_id, steps + 1 FROM line JOIN stations_station s ON s.id = line.id) "
+    "SELECT l.* FROM line JOIN telemetry_streamledger l ON l.station_id = line.id AND l.stream = k.stream "
+    "ORDER BY steps LIMIT 1) b ON true ON CONFLICT DO NOTHING"
+)
+
+
 def streams_read(asked: psycopg.Cursor, keys: list[Key], moment: datetime) -> dict[Key, StreamState]:
     """The locked streams and what they hold; those that were missing are made."""
     found = _states(asked)
@@ -219,13 +233,7 @@ def streams_read(asked: psycopg.Cursor, keys: list[Key], moment: datetime) -> di
         return found
     # In one order, as two workers may make the same ones.
     missing = sorted(key for key in keys if key not in found)
-    cursor().execute(
-        "INSERT INTO telemetry_streamledger "
-        "(station_id, stream, received, messages, repeats, first_at, last_at, runs, run_sinces, branch, is_contested) "
-        "SELECT k.station_id, k.stream, '{}'::int8multirange, 0, 0, %s, %s, '{}', '{}', '', false "
-        "FROM unnest(%s::bigint[], %s::text[]) AS k(station_id, stream) ON CONFLICT DO NOTHING",
-        [moment, moment, [k[0] for k in missing], [k[1] for k in missing]],
-    )
+    cursor().execute(_MAKE_SQL, [moment, moment, [k[0] for k in missing], [k[1] for k in missing]])
     return _states(streams_lock(keys))
 
 

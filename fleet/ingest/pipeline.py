@@ -1,6 +1,6 @@
 """From raw deliveries to committed rows: the stages, in order, in one transaction.
 
-    identify ─▶ decode ─▶ lock contact and ledger rows ─▶ drop repeats ─▶ handlers ─▶ COPY
+    identify ─▶ decode ─▶ lock contact and ledger rows ─▶ drop repeats ─▶ hand over ─▶ handlers ─▶ COPY
              ─▶ newest values, counts, files ─▶ ledger ─▶ contact ─▶ quarantine ─▶ commit
 
 Acknowledged means committed: the caller acknowledges only after `take` returned. One bad message never costs its
@@ -26,6 +26,7 @@ from fleet.ingest.contact import ContactRow, contacts_lock, contacts_read, conta
 from fleet.ingest.delivery import FORKED, Arrival, Delivery, Refusal, StationRef
 from fleet.ingest.derived import files_write, hours_write, newest_write
 from fleet.ingest.handlers import handlers
+from fleet.ingest.handover import StationMoved, arrivals_hand_over, line_of, moved_only, refusals_hand_over
 from fleet.ingest.ledger import (
     Key,
     Streams,
@@ -128,6 +129,8 @@ class Pipeline:
             "or the time that its sender gave it ran out before it was read."
         )
         serials = [serial_of_exchange(d.exchange) for d in deliveries]
+        # They are few, and nothing is locked here that would tell of a station that was moved.
+        self._stations.forget()
         try:
             with transaction.atomic():
                 known = self._stations.look_up({s for s in serials if s is not None})
@@ -135,7 +138,7 @@ class Pipeline:
                     Refusal(delivery, known.get(serial or ""), "dead-lettered", sentence)
                     for delivery, serial in zip(deliveries, serials, strict=True)
                 ]
-                return Outcome(quarantined=quarantine_write(refusals, clock.now()))
+                return Outcome(quarantined=quarantine_write(refusals_hand_over(refusals), clock.now()))
         except _AWAY as error:
             self.forget()
             connection.close()
@@ -153,6 +156,8 @@ class Pipeline:
             try:
                 with transaction.atomic():
                     outcome = self._write(deliveries, is_staged=is_staged, again_from=again_from)
+            except StationMoved:
+                self.forget()
             except Exception as error:
                 self._series.drop()
                 self._noted.drop()
@@ -196,7 +201,7 @@ class Pipeline:
                 streams_write(streams.states(), moment)
                 if is_repeat:
                     return Outcome(repeats=1)
-            quarantine_write([Refusal(delivery, station, "not-stored", sentence)], moment)
+            quarantine_write(refusals_hand_over([Refusal(delivery, station, "not-stored", sentence)]), moment)
         return Outcome(quarantined=1)
 
     def _read(self, deliveries: Sequence[Delivery]) -> tuple[list[Arrival], list[Refusal]]:
@@ -227,11 +232,13 @@ class Pipeline:
         arrivals, refusals = self._read(deliveries)
         heard: dict[int, StationRef] = {a.station.id: a.station for a in arrivals}
         heard |= {r.station.id: r.station for r in refusals if r.station is not None}
-        self._series.meet(heard)
+        moved = moved_only(heard.values())
+        self._series.meet([*heard, *(before.id for station in moved for before in line_of(station))])
         batch = Batch(moment, is_staged=is_staged)
         outcome = Outcome()
         if again_from is None:
             contacts, streams = _lock(sorted(heard), arrivals, refusals, moment)
+            _still_theirs(heard, contacts)
             batch.clocks_before = {station_id: row.clock_offset_s for station_id, row in contacts.items()}
             fresh = _numbers_take(arrivals, streams, batch, refusals, outcome)
             fresh = _quota_keep(fresh, contacts, batch, refusals)
@@ -241,6 +248,10 @@ class Pipeline:
         else:
             contacts, streams = {}, Streams({}, moment)
             fresh, kept = arrivals, refusals
+        if moved:
+            kept = refusals_hand_over(kept)
+            fresh = arrivals_hand_over(fresh, batch, kept)
+            heard |= {a.station.id: a.station for a in fresh}
         self._handle(fresh, batch, kept, outcome)
         for sink in batch.sinks():
             if sink.rows:
@@ -276,6 +287,14 @@ class Pipeline:
                 refusals.append(Refusal(arrival.delivery, arrival.station, error.reason, str(error), is_counted=True))
             else:
                 outcome.stored += 1
+
+
+def _still_theirs(heard: dict[int, StationRef], contacts: dict[int, ContactRow]) -> None:
+    """Raise `StationMoved` when a station, now that its contact is locked, is not what was remembered of it."""
+    for station_id, station in heard.items():
+        row = contacts.get(station_id)
+        if row is None or row.epoch != station.epoch:
+            raise StationMoved(station.serial)
 
 
 def _lock(

@@ -1,0 +1,125 @@
+"""Whose a message is after its station was moved: what was made before the move belongs to whoever had it then.
+
+The successor's row keeps ledger, contact and quota, so that repeats are dropped and nobody falls silent; only the rows of
+an older message go to the predecessor. A message is older
+
+1. when its number is below the one that the station was to give out next when the predecessor was last heard: certain,
+   whatever its clock says;
+2. else when its own time, put right by what is known of the station's clock, is before the move.
+
+What says neither is the successor's.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from fleet.ingest.batch import Batch
+from fleet.ingest.delivery import Arrival, Delivery, Refusal, StationRef
+from fleet.ingest.ledger import number_of, number_of_refusal
+from message_queue.codec import Decoded, decode
+from message_queue.contracts.readings import RELATIVE_BELOW
+from message_queue.errors import MessageRefused
+
+#: The reason of an older message of a station whose history was deleted for good.
+GONE = "deleted-station"
+_GONE_SENTENCE = "It was made before the station was moved here, and the one it belonged to was deleted for good."
+
+
+class StationMoved(Exception):
+    """A station bears another serial or is another organization's than was remembered: the batch is taken again."""
+
+
+def moved_only(stations: Iterable[StationRef]) -> list[StationRef]:
+    """Those that took a serial over; nearly always none."""
+    return [station for station in stations if station.moved_at is not None]
+
+
+def line_of(station: StationRef) -> list[StationRef]:
+    """Whoever bore the serial before, the latest first."""
+    found: list[StationRef] = []
+    before = station.before
+    while before is not None:
+        found.append(before)
+        before = before.before
+    return found
+
+
+def arrivals_hand_over(arrivals: list[Arrival], batch: Batch, refusals: list[Refusal]) -> list[Arrival]:
+    """Give each message to whom it belongs; what belonged to a station that is gone is refused."""
+    kept: list[Arrival] = []
+    for arrival in arrivals:
+        number = number_of(arrival)
+        known = (number.stream, number.seq) if number is not None else None
+        made_at = _made_at(arrival.message, arrival.delivery)
+        if made_at is not None:
+            # A time that nobody believes says nothing.
+            offset = batch.clocks_before.get(arrival.station.id) or 0.0
+            made_at = None if batch.suspicion(made_at) else made_at - offset
+        owner = _owner(arrival.station, arrival.delivery, known, made_at)
+        if owner is None:
+            refusals.append(Refusal(arrival.delivery, None, GONE, _GONE_SENTENCE, is_counted=True))
+            continue
+        arrival.station = owner
+        kept.append(arrival)
+    return kept
+
+
+def refusals_hand_over(refusals: list[Refusal]) -> list[Refusal]:
+    """The same for what goes to quarantine."""
+    return [_handed_over(r) if r.station is not None and r.station.moved_at is not None else r for r in refusals]
+
+
+def _handed_over(refusal: Refusal) -> Refusal:
+    station, delivery = refusal.station, refusal.delivery
+    assert station is not None  # noqa: S101 - asked of those only
+    # Whether its number is noted already is no matter here.
+    number = number_of_refusal(Refusal(delivery, station, refusal.reason, refusal.sentence))
+    try:
+        message = decode(delivery.properties, delivery.routing_key, station.serial, delivery.body)
+        made_at = _made_at(message, delivery)
+    except (MessageRefused, RecursionError):
+        made_at = _sent_at(delivery)
+    owner = _owner(station, delivery, (number.stream, number.seq) if number is not None else None, made_at)
+    return Refusal(delivery, owner, refusal.reason, refusal.sentence, is_counted=refusal.is_counted)
+
+
+def _owner(
+    station: StationRef, delivery: Delivery, number: tuple[str, int] | None, made_at: float | None
+) -> StationRef | None:
+    """Whose it is: the station, one of those before it, or nobody's any more."""
+    owner: StationRef | None = station
+    while owner is not None and owner.moved_at is not None:
+        came_before = delivery.received_at is not None and delivery.received_at.timestamp() < owner.moved_at
+        is_counted = number is not None and number[1] < owner.numbers_before.get(number[0], 0)
+        is_older = made_at is not None and made_at < owner.moved_at
+        if not (came_before or is_counted or is_older):
+            break
+        owner = owner.before
+    return owner
+
+
+def _made_at(message: Decoded, delivery: Delivery) -> float | None:
+    """When a message was made: the first time in it, else when it was sent, in seconds since 1970."""
+    at = _first_time(message.body)
+    return _sent_at(delivery) if at is None else at
+
+
+def _first_time(body: Any) -> float | None:
+    if isinstance(body, list):
+        at = float((body[0].bt or 0.0) + (body[0].t or 0.0))
+        return at if at >= RELATIVE_BELOW else None
+    if events := getattr(body, "events", None):
+        return float(events[0].t)
+    if columns := getattr(body, "t", None):
+        return float(body.bt + columns[0])
+    at = getattr(body, "at", None)
+    return None if at is None else float(at)
+
+
+def _sent_at(delivery: Delivery) -> float | None:
+    """When it was sent by its properties."""
+    sent = delivery.properties.get("timestamp")
+    if isinstance(sent, datetime):
+        sent = sent.replace(tzinfo=UTC).timestamp()
+    return float(sent) if isinstance(sent, int | float) and not isinstance(sent, bool) else None
