@@ -17,7 +17,7 @@ from fleet.commands.errors import CommandNotAllowed, CommandNotOpen, CommandUnkn
 from fleet.core.errors import DomainError, InvalidInput, NotFound
 from fleet.ingest.quarantine import NotHeld
 from fleet.ingest.replay import NothingToReplay
-from fleet.organizations.errors import NotAllowed
+from fleet.organizations.errors import InvitationNotOpen, LastOwner, NotAllowed, TooMany
 from fleet.stations.errors import BrokerRefused, BrokerUnreachable, EnrolmentRefused, StationIsRetired
 
 CONTENT_TYPE = "application/problem+json"
@@ -28,6 +28,9 @@ _STATUS: tuple[tuple[type[DomainError], HTTPStatus], ...] = (
     (InvalidInput, HTTPStatus.BAD_REQUEST),
     (CommandUnknown, HTTPStatus.BAD_REQUEST),
     (NotAllowed, HTTPStatus.FORBIDDEN),
+    (LastOwner, HTTPStatus.CONFLICT),
+    (InvitationNotOpen, HTTPStatus.CONFLICT),
+    (TooMany, HTTPStatus.TOO_MANY_REQUESTS),
     (CommandNotAllowed, HTTPStatus.FORBIDDEN),
     (EnrolmentRefused, HTTPStatus.FORBIDDEN),
     (CommandNotOpen, HTTPStatus.CONFLICT),

@@ -3,12 +3,16 @@
 from django.urls import URLPattern, URLResolver, path
 
 from rest_api.document import Docs, NothingHere, OpenApiDocument
+from rest_api.v1.audit import Audit
 from rest_api.v1.commands import CommandCancel, CommandDetail, Commands
 from rest_api.v1.completeness import CompletenessView
 from rest_api.v1.detections import Detections
 from rest_api.v1.enrolments import Enrolments
 from rest_api.v1.events import Events
+from rest_api.v1.invitations import InvitationAccept, InvitationDetail, InvitationResend, Invitations
 from rest_api.v1.ledger import Ledger
+from rest_api.v1.members import MemberDetail, Members, MemberTransfer
+from rest_api.v1.organizations import OrganizationDetail, OrganizationRestore, Organizations
 from rest_api.v1.quarantine import (
     Quarantine,
     QuarantineBody,
@@ -42,6 +46,21 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("quarantine/<int:message_id>/body", QuarantineBody.as_view(), name="quarantine-body"),
     path("quarantine/<int:message_id>/replay", QuarantineReplayOne.as_view(), name="quarantine-replay"),
     path("quarantine/<int:message_id>/discard", QuarantineDiscard.as_view(), name="quarantine-discard"),
+    path("organizations", Organizations.as_view(), name="organizations"),
+    path("organizations/<slug:slug>", OrganizationDetail.as_view(), name="organization"),
+    path("organizations/<slug:slug>/restore", OrganizationRestore.as_view(), name="organization-restore"),
+    path("organizations/<slug:slug>/members", Members.as_view(), name="members"),
+    path("organizations/<slug:slug>/members/<str:username>", MemberDetail.as_view(), name="member"),
+    path("organizations/<slug:slug>/members/<str:username>/transfer", MemberTransfer.as_view(), name="member-transfer"),
+    path("organizations/<slug:slug>/invitations", Invitations.as_view(), name="invitations"),
+    path("organizations/<slug:slug>/invitations/<int:invitation_id>", InvitationDetail.as_view(), name="invitation"),
+    path(
+        "organizations/<slug:slug>/invitations/<int:invitation_id>/resend",
+        InvitationResend.as_view(),
+        name="invitation-resend",
+    ),
+    path("organizations/<slug:slug>/audit", Audit.as_view(), name="audit"),
+    path("invitations/accept", InvitationAccept.as_view(), name="invitation-accept"),
     path("", NothingHere.as_view(), name="nothing"),
     path("<path:rest>", NothingHere.as_view(), name="nothing-here"),
 ]

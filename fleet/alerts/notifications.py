@@ -235,7 +235,12 @@ def _recipients(organization_ids: Collection[int]) -> dict[int, list[str]]:
     """
     found: dict[int, list[str]] = defaultdict(list)
     rows = (
-        Membership.objects.filter(organization__in=list(organization_ids), is_alerted=True, user__is_active=True)
+        Membership.objects.filter(
+            organization__in=list(organization_ids),
+            organization__deleted_at=None,
+            is_alerted=True,
+            user__is_active=True,
+        )
         .exclude(user__email="")
         .order_by("id")
         .values_list("organization_id", "user__email")

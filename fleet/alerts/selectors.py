@@ -52,4 +52,5 @@ def notification_troubles(*, viewer: Viewer) -> QuerySet[Notification]:
 
 def alert_choices(*, user: User) -> QuerySet[Membership]:
     """The memberships of a person, each with whether its alerts reach this person by mail."""
-    return Membership.objects.filter(user=user).select_related("organization").order_by("organization__name")
+    held = Membership.objects.filter(user=user, organization__deleted_at=None)
+    return held.select_related("organization").order_by("organization__name")

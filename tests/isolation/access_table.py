@@ -45,14 +45,16 @@ class Row:
     queries: tuple[Mapping[str, Any], ...] = ()
     #: Allowed, and yet the thing is answered as not there or not possible: why stands beside the line.
     may_be_absent: bool = False
+    #: What changes something here is done by people: a key gets 403.
+    people_only: bool = False
 
 
 def row(
     *, params: Mapping[str, str] | None = None, body: Any = None, queries: tuple[Any, ...] = (), **methods: Any
 ) -> Row:
     """A line: `row(GET=VIEWER, POST=OPERATOR)`."""
-    absent = methods.pop("may_be_absent", False)
-    return Row(methods, params or {}, body, queries, absent)
+    absent, people_only = methods.pop("may_be_absent", False), methods.pop("people_only", False)
+    return Row(methods, params or {}, body, queries, absent, people_only)
 
 
 FORM = row(GET=ANYONE, POST=ANYONE)
@@ -192,6 +194,20 @@ TABLE: dict[str, Row] = {
     "api:quarantine-body": SEEN,
     "api:quarantine-replay": row(POST=OPERATOR),
     "api:quarantine-discard": row(POST=OPERATOR, body={"note": "of no use"}),
+    # Keys own nothing: they look at members, and no more.
+    "api:organizations": row(GET=PERSON, POST=PERSON, body={"name": "Made"}, people_only=True),
+    "api:organization": row(GET=VIEWER, PATCH=OWNER, DELETE=OWNER, body={"name": "New"}),
+    # It is not deleted; to everybody a deleted one is not there, but to its owners.
+    "api:organization-restore": row(POST=PERSON, may_be_absent=True),
+    "api:members": SEEN,
+    "api:member": row(GET=VIEWER, PATCH=OWNER, DELETE=OWNER, body={"role": "operator"}),
+    "api:member-transfer": row(POST=OWNER),
+    "api:invitations": row(GET=OWNER, POST=OWNER, body={"email": "new@example.org", "role": "viewer"}),
+    "api:invitation": row(GET=OWNER, DELETE=OWNER),
+    "api:invitation-resend": row(POST=OWNER),
+    # The code is the credential.
+    "api:invitation-accept": row(POST=PERSON, body={"code": "guessed"}, may_be_absent=True, people_only=True),
+    "api:audit": row(GET=OWNER, queries=({"who": "$username"}, {"subject": "$serial"})),
     "api:nothing": row(),
     "api:nothing-here": row(params={"rest": "=no/such/thing"}),
 }

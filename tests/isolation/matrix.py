@@ -171,7 +171,8 @@ def judged(actor: Actor, address: Address, line: Row, method: str, answer: Answe
     names = bool(named_values(address, line))
     rule = line.methods.get("GET" if method == "HEAD" else method)
     rank = _rank(actor, address, names=names)
-    may = rule is not None and rank >= rule
+    is_for_people = line.people_only and actor.is_key and method not in SAFE
+    may = rule is not None and rank >= rule and not is_for_people
     if answer.changed and (method in SAFE or not may):
         yield f"changed {', '.join(answer.changed)}"
     if rule is None:

@@ -95,7 +95,8 @@ def _joining_make(word: str, organization: Organization) -> Mapping[str, str]:
     invitation = invitation_create(
         organization=organization, email=f"{word}@example.org".lower(), role=Role.VIEWER, actor=SERVER
     )
-    return {"username": f"{word}-viewer".lower(), "invitation_id": str(invitation.pk)}
+    member = person(f"{word}-member".lower(), (organization, Role.VIEWER))
+    return {"username": member.username, "invitation_id": str(invitation.pk)}
 
 
 def _data_make(word: str, station: Station) -> Mapping[str, str]:

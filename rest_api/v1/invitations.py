@@ -1,0 +1,153 @@
+"""`/organizations/<slug>/invitations`: asking people to join by mail; and accepting with the code of the mail."""
+
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from fleet.core import clock
+from fleet.organizations.access import Role
+from fleet.organizations.invitations import (
+    invitation_accept,
+    invitation_create,
+    invitation_get,
+    invitation_list,
+    invitation_resend,
+    invitation_revoke,
+    state_of,
+)
+from fleet.organizations.members import owner_require
+from fleet.organizations.models import Invitation
+from fleet.organizations.selectors import organization_find
+from rest_api.authentication import viewer_of
+from rest_api.v1.organizations import OrganizationOut, organization_row
+from rest_api.v1.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers
+
+OWNER_READ_PROBLEMS = (*READ_PROBLEMS, HTTPStatus.FORBIDDEN)
+#: More wait nowhere: an organization sends fifty a day, and they end after seven.
+_MOST = 500
+
+
+class InvitationIn(StrictSerializer):
+    """An address and a role."""
+
+    email = serializers.EmailField(max_length=254)
+    role = serializers.ChoiceField(choices=Role.choices, default=Role.VIEWER)
+
+
+class InvitationOut(serializers.Serializer[Any]):
+    """One invitation. Its code is in the mail only."""
+
+    id = serializers.IntegerField()
+    email = serializers.CharField()
+    role = serializers.ChoiceField(choices=Role.choices)
+    state = serializers.ChoiceField(choices=["open", "accepted", "revoked", "expired"])
+    invited_by = serializers.CharField(source="invited_by_name", allow_blank=True)
+    created_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField()
+
+
+class InvitationsOut(serializers.Serializer[Any]):
+    """Those that are open, or expired and not revoked."""
+
+    results = InvitationOut(many=True)
+    next = serializers.URLField(allow_null=True, help_text="Always null: there are never many.")
+
+
+class CodeIn(StrictSerializer):
+    """The code of a mail."""
+
+    code = serializers.CharField(max_length=200)
+
+
+def _row(held: Invitation, moment: datetime) -> dict[str, Any]:
+    fields = ("id", "email", "role", "invited_by_name", "created_at", "expires_at")
+    return {**{name: getattr(held, name) for name in fields}, "state": state_of(held, moment)}
+
+
+class Invitations(APIView):
+    """The invitations of an organization."""
+
+    @extend_schema(operation_id="invitations_list", responses=answers({200: InvitationsOut}, *OWNER_READ_PROBLEMS))
+    def get(self, request: Request, slug: str) -> Response:
+        """Newest first; for owners."""
+        viewer = viewer_of(request)
+        organization = organization_find(viewer=viewer, slug=slug)
+        moment = clock.now()
+        rows = [_row(held, moment) for held in invitation_list(organization=organization, actor=viewer)[:_MOST]]
+        return Response(InvitationsOut({"results": rows, "next": None}).data)
+
+    @extend_schema(
+        operation_id="invitations_create",
+        request=InvitationIn,
+        responses=answers({201: InvitationOut}, *WRITE_PROBLEMS, HTTPStatus.TOO_MANY_REQUESTS),
+    )
+    def post(self, request: Request, slug: str) -> Response:
+        """Mail an invitation, for owners: it works once, for seven days, for that address."""
+        viewer = viewer_of(request)
+        organization = organization_find(viewer=viewer, slug=slug)
+        # Who may not is told that, not what is wrong with the body.
+        owner_require(viewer, organization)
+        asked = InvitationIn(data=request.data)
+        asked.is_valid(raise_exception=True)
+        told = asked.validated_data
+        held = invitation_create(organization=organization, email=told["email"], role=Role(told["role"]), actor=viewer)
+        return Response(InvitationOut(_row(held, clock.now())).data, status=status.HTTP_201_CREATED)
+
+
+class InvitationDetail(APIView):
+    """One invitation."""
+
+    @extend_schema(operation_id="invitations_retrieve", responses=answers({200: InvitationOut}, *OWNER_READ_PROBLEMS))
+    def get(self, request: Request, slug: str, invitation_id: int) -> Response:
+        """And what became of it; for owners."""
+        viewer = viewer_of(request)
+        organization = organization_find(viewer=viewer, slug=slug)
+        held = invitation_get(organization=organization, invitation_id=invitation_id, actor=viewer)
+        return Response(InvitationOut(_row(held, clock.now())).data)
+
+    @extend_schema(operation_id="invitations_revoke", responses=answers({204: None}, *WRITE_PROBLEMS))
+    def delete(self, request: Request, slug: str, invitation_id: int) -> Response:
+        """End it. 409 when it was accepted."""
+        viewer = viewer_of(request)
+        organization = organization_find(viewer=viewer, slug=slug)
+        invitation_revoke(organization=organization, invitation_id=invitation_id, actor=viewer)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class InvitationResend(APIView):
+    """An invitation, sent again."""
+
+    @extend_schema(
+        operation_id="invitations_resend",
+        request=None,
+        responses=answers({201: InvitationOut}, *WRITE_PROBLEMS, HTTPStatus.TOO_MANY_REQUESTS),
+    )
+    def post(self, request: Request, slug: str, invitation_id: int) -> Response:
+        """As a new one with a new code; the old one ends."""
+        viewer = viewer_of(request)
+        organization = organization_find(viewer=viewer, slug=slug)
+        held = invitation_resend(organization=organization, invitation_id=invitation_id, actor=viewer)
+        return Response(InvitationOut(_row(held, clock.now())).data, status=status.HTTP_201_CREATED)
+
+
+class InvitationAccept(APIView):
+    """The other end of an invitation."""
+
+    @extend_schema(
+        operation_id="invitations_accept",
+        request=CodeIn,
+        responses=answers({200: OrganizationOut}, *WRITE_PROBLEMS),
+    )
+    def post(self, request: Request) -> Response:
+        """Join with the code of the mail. For people whose account has confirmed the invited address; not for keys."""
+        asked = CodeIn(data=request.data)
+        asked.is_valid(raise_exception=True)
+        viewer = viewer_of(request)
+        member = invitation_accept(code=asked.validated_data["code"], user=viewer.user)
+        return Response(OrganizationOut({**organization_row(member.organization, viewer), "role": member.role}).data)

@@ -1,0 +1,115 @@
+"""`/organizations/<slug>/members`: who belongs to an organization, in which role."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from fleet.organizations.access import Role, Viewer
+from fleet.organizations.members import member_get, member_remove, member_role_set, owner_require, ownership_transfer
+from fleet.organizations.models import Membership
+from fleet.organizations.selectors import member_list, organization_find
+from rest_api.authentication import viewer_of
+from rest_api.paging import cursor_address, cursor_encode, number_cursor
+from rest_api.v1.organizations import ListQuery
+from rest_api.v1.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
+
+
+class MemberIn(StrictSerializer):
+    """What may be changed of a member."""
+
+    role = serializers.ChoiceField(choices=Role.choices)
+
+
+class MemberOut(serializers.Serializer[Any]):
+    """One member."""
+
+    username = serializers.CharField()
+    role = serializers.ChoiceField(choices=Role.choices)
+    created_at = serializers.DateTimeField(help_text="Since when.")
+    can_log_in = serializers.BooleanField()
+    email = serializers.CharField(allow_null=True, help_text="For owners; null for everybody else.")
+
+
+class MembersOut(serializers.Serializer[Any]):
+    """Some of them."""
+
+    results = MemberOut(many=True)
+    next = serializers.URLField(allow_null=True)
+
+
+def _row(member: Membership, viewer: Viewer) -> dict[str, Any]:
+    may_own = viewer.may(Role.OWNER, member.organization_id)
+    return {
+        "username": member.user.get_username(),
+        "role": member.role,
+        "created_at": member.created_at,
+        "can_log_in": member.user.is_active,
+        "email": member.user.email if may_own else None,
+    }
+
+
+class Members(APIView):
+    """The members of an organization."""
+
+    @extend_schema(
+        operation_id="members_list", parameters=[ListQuery], responses=answers({200: MembersOut}, *READ_PROBLEMS)
+    )
+    def get(self, request: Request, slug: str) -> Response:
+        """Who came first, first. People come by `/organizations/<slug>/invitations`."""
+        viewer = viewer_of(request)
+        found = member_list(organization=organization_find(viewer=viewer, slug=slug)).order_by("id")
+        query = query_read(request, ListQuery)
+        after, limit = number_cursor(query.get("cursor", "")), query["limit"]
+        rows = list((found.filter(id__gt=after) if after is not None else found)[: limit + 1])
+        following = cursor_address(request, cursor_encode(rows[limit - 1].id)) if len(rows) > limit else None
+        return Response(MembersOut({"results": [_row(row, viewer) for row in rows[:limit]], "next": following}).data)
+
+
+class MemberDetail(APIView):
+    """One member."""
+
+    @extend_schema(operation_id="members_retrieve", responses=answers({200: MemberOut}, *READ_PROBLEMS))
+    def get(self, request: Request, slug: str, username: str) -> Response:
+        """By login name."""
+        viewer = viewer_of(request)
+        organization = organization_find(viewer=viewer, slug=slug)
+        return Response(MemberOut(_row(member_get(organization=organization, username=username), viewer)).data)
+
+    @extend_schema(
+        operation_id="members_update", request=MemberIn, responses=answers({200: MemberOut}, *WRITE_PROBLEMS)
+    )
+    def patch(self, request: Request, slug: str, username: str) -> Response:
+        """Another role; for owners. 409 when nobody would own the organization any more."""
+        viewer = viewer_of(request)
+        organization = organization_find(viewer=viewer, slug=slug)
+        # Who may not is told that, not what is wrong with the body.
+        owner_require(viewer, organization)
+        asked = MemberIn(data=request.data)
+        asked.is_valid(raise_exception=True)
+        role = Role(asked.validated_data["role"])
+        member = member_role_set(organization=organization, username=username, role=role, actor=viewer)
+        return Response(MemberOut(_row(member, viewer)).data)
+
+    @extend_schema(operation_id="members_delete", responses=answers({204: None}, *WRITE_PROBLEMS))
+    def delete(self, request: Request, slug: str, username: str) -> Response:
+        """Owners remove anybody, and everybody themselves. 409 for the only owner."""
+        viewer = viewer_of(request)
+        organization = organization_find(viewer=viewer, slug=slug)
+        member_remove(organization=organization, username=username, actor=viewer)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class MemberTransfer(APIView):
+    """The organization, handed over."""
+
+    @extend_schema(operation_id="members_transfer", request=None, responses=answers({200: MemberOut}, *WRITE_PROBLEMS))
+    def post(self, request: Request, slug: str, username: str) -> Response:
+        """This member owns it, and the owner who asked is an operator."""
+        viewer = viewer_of(request)
+        organization = organization_find(viewer=viewer, slug=slug)
+        member = ownership_transfer(organization=organization, username=username, actor=viewer)
+        return Response(MemberOut({**_row(member, viewer), "email": member.user.email}).data)

@@ -1,0 +1,174 @@
+"""`/organizations`: the asker's organizations; making, changing, deleting and bringing one back."""
+
+from typing import Any
+
+from django.conf import settings
+from django.urls import reverse
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from fleet.organizations.access import Role, Viewer
+from fleet.organizations.deletion import organization_delete, organization_restore
+from fleet.organizations.members import owner_require
+from fleet.organizations.models import Organization
+from fleet.organizations.selectors import organization_find, organization_list
+from fleet.organizations.services import organization_found, organization_update
+from rest_api.authentication import viewer_of
+from rest_api.paging import cursor_address, cursor_encode, number_cursor
+from rest_api.v1.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
+
+
+class ListQuery(StrictSerializer):
+    """Where to go on, and how many."""
+
+    cursor = serializers.CharField(required=False, help_text="From `next` of the last answer.")
+    limit = serializers.IntegerField(required=False, min_value=1, max_value=500, default=100)
+
+
+class OrganizationIn(StrictSerializer):
+    """What an owner sets; what is absent stays, or is usual."""
+
+    name = serializers.CharField(required=False, max_length=120)
+    timezone = serializers.CharField(required=False, max_length=64, help_text="Like Europe/Berlin.")
+    language = serializers.ChoiceField(required=False, choices=[code for code, _name in settings.LANGUAGES])
+    contact_email = serializers.EmailField(required=False, allow_blank=True, max_length=254)
+
+
+class OrganizationMadeIn(OrganizationIn):
+    """A new one has a name at least."""
+
+    name = serializers.CharField(max_length=120)
+
+
+class OrganizationOut(serializers.Serializer[Any]):
+    """One organization as the asker sees it."""
+
+    slug = serializers.CharField(help_text="Its name in addresses and routing keys; stays.")
+    name = serializers.CharField()
+    timezone = serializers.CharField()
+    language = serializers.CharField()
+    contact_email = serializers.CharField(allow_blank=True)
+    created_at = serializers.DateTimeField()
+    role = serializers.ChoiceField(
+        choices=Role.choices, allow_null=True, help_text="The asker's; null for administrators who do not belong to it."
+    )
+
+
+class OrganizationsOut(serializers.Serializer[Any]):
+    """Some of them."""
+
+    results = OrganizationOut(many=True)
+    next = serializers.URLField(allow_null=True)
+
+
+class DeleteQuery(StrictSerializer):
+    """The name once more, to be sure."""
+
+    name = serializers.CharField(max_length=120, help_text="The organization's name, exactly.")
+
+
+def organization_row(organization: Organization, viewer: Viewer) -> dict[str, Any]:
+    """An organization as the API shows it."""
+    return {
+        "slug": organization.slug,
+        "name": organization.name,
+        "timezone": organization.timezone,
+        "language": organization.language,
+        "contact_email": organization.contact_email,
+        "created_at": organization.created_at,
+        "role": viewer.roles.get(organization.id),
+    }
+
+
+class Organizations(APIView):
+    """The organizations of the asker."""
+
+    @extend_schema(
+        operation_id="organizations_list",
+        parameters=[ListQuery],
+        responses=answers({200: OrganizationsOut}, *READ_PROBLEMS),
+    )
+    def get(self, request: Request) -> Response:
+        """The oldest first; deleted ones are not among them."""
+        viewer, query = viewer_of(request), query_read(request, ListQuery)
+        after, limit = number_cursor(query.get("cursor", "")), query["limit"]
+        found = organization_list(viewer=viewer).order_by("id")
+        rows = list((found.filter(id__gt=after) if after is not None else found)[: limit + 1])
+        following = cursor_address(request, cursor_encode(rows[limit - 1].id)) if len(rows) > limit else None
+        shown = [organization_row(row, viewer) for row in rows[:limit]]
+        return Response(OrganizationsOut({"results": shown, "next": following}).data)
+
+    @extend_schema(
+        operation_id="organizations_create",
+        request=OrganizationMadeIn,
+        responses=answers({201: OrganizationOut}, *WRITE_PROBLEMS),
+    )
+    def post(self, request: Request) -> Response:
+        """Make one; the person who asks owns it. Keys make none."""
+        asked = OrganizationMadeIn(data=request.data)
+        asked.is_valid(raise_exception=True)
+        viewer = viewer_of(request)
+        made = organization_found(actor=viewer, **asked.validated_data)
+        made.refresh_from_db()
+        row = {**organization_row(made, viewer), "role": Role.OWNER}
+        address = reverse("api:organization", kwargs={"slug": made.slug})
+        return Response(OrganizationOut(row).data, status=status.HTTP_201_CREATED, headers={"Location": address})
+
+
+class OrganizationDetail(APIView):
+    """One organization."""
+
+    @extend_schema(operation_id="organizations_retrieve", responses=answers({200: OrganizationOut}, *READ_PROBLEMS))
+    def get(self, request: Request, slug: str) -> Response:
+        """Its settings, and the asker's role in it."""
+        viewer = viewer_of(request)
+        return Response(OrganizationOut(organization_row(organization_find(viewer=viewer, slug=slug), viewer)).data)
+
+    @extend_schema(
+        operation_id="organizations_update",
+        request=OrganizationIn,
+        responses=answers({200: OrganizationOut}, *WRITE_PROBLEMS),
+    )
+    def patch(self, request: Request, slug: str) -> Response:
+        """Change what is named; for owners."""
+        viewer = viewer_of(request)
+        found = organization_find(viewer=viewer, slug=slug)
+        # Who may not is told that, not what is wrong with the question.
+        owner_require(viewer, found)
+        asked = OrganizationIn(data=request.data)
+        asked.is_valid(raise_exception=True)
+        changed = organization_update(organization=found, actor=viewer, **asked.validated_data)
+        return Response(OrganizationOut(organization_row(changed, viewer)).data)
+
+    @extend_schema(
+        operation_id="organizations_delete",
+        parameters=[DeleteQuery],
+        responses=answers({204: None}, *WRITE_PROBLEMS),
+    )
+    def delete(self, request: Request, slug: str) -> Response:
+        """Hide it from everybody at once; any of its owners can bring it back for 30 days."""
+        viewer = viewer_of(request)
+        found = organization_find(viewer=viewer, slug=slug)
+        # Who may not is told that, not what is wrong with the question.
+        owner_require(viewer, found)
+        organization_delete(organization=found, typed=query_read(request, DeleteQuery)["name"], actor=viewer)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class OrganizationRestore(APIView):
+    """A deleted organization, back."""
+
+    @extend_schema(
+        operation_id="organizations_restore",
+        request=None,
+        responses=answers({200: OrganizationOut}, *WRITE_PROBLEMS),
+    )
+    def post(self, request: Request, slug: str) -> Response:
+        """With everything that belonged to it. For whoever owned it."""
+        viewer = viewer_of(request)
+        back = organization_restore(slug=slug, actor=viewer)
+        role = None if viewer.sees_all else Role.OWNER
+        return Response(OrganizationOut({**organization_row(back, viewer), "role": role}).data)
