@@ -71,7 +71,7 @@ def enrolment_token_adopt(*, station: Station, actor: Viewer, secret_hash: str, 
     if station.retired_at is not None:
         raise StationIsRetired(_("%(serial)s is retired and gets no enrolment token.") % {"serial": station.serial})
     moment = clock.now()
-    _tokens_end(station.pk)
+    tokens_end(station.pk)
     EnrolmentToken.objects.create(
         station=station,
         token_hash=secret_hash,
@@ -125,7 +125,7 @@ def station_revoke(*, station: Station, actor: Viewer) -> int:
     moment = clock.now()
     with transaction.atomic():
         # Tokens before the station: an enrolment locks them in the same order.
-        _tokens_end(station.pk)
+        tokens_end(station.pk)
         Station.objects.select_for_update().get(pk=station.pk)
         ended = Credential.objects.filter(station=station, revoked_at=None).update(revoked_at=moment)
         if ended:
@@ -206,7 +206,7 @@ def _users_delete(usernames: list[str]) -> bool:
     return True
 
 
-def _tokens_end(station_id: int) -> None:
+def tokens_end(station_id: int) -> None:
     """No token made so far opens anything any more, not even one that an enrolment under way gives back."""
     EnrolmentToken.objects.filter(station_id=station_id).update(expires_at=F("created_at"))
 

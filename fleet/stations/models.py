@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from fleet.organizations.models import Organization
 from fleet.stations.labels import ModelQuantity, SavedFilter, StationGroup, StationModel, Tag
@@ -72,7 +73,15 @@ class Station(models.Model):
         indexes = [models.Index(fields=["organization", "serial"])]
 
     def __str__(self) -> str:
-        return f"{self.name} ({self.serial})" if self.name else self.serial
+        return f"{self.name} ({self.spoken_serial})" if self.name else self.spoken_serial
+
+    @property
+    def spoken_serial(self) -> str:
+        """The serial as people read it: of one whose serial went to another device, with the day when it did."""
+        serial, mark, _number = self.serial.partition("~")
+        if not mark or self.retired_at is None:
+            return self.serial
+        return _("%(serial)s (until %(day)s)") % {"serial": serial, "day": f"{self.retired_at:%Y-%m-%d}"}
 
 
 class StationContact(models.Model):

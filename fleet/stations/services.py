@@ -18,11 +18,13 @@ from fleet.organizations.services import text_check
 from fleet.stations.enrolment import RECONCILE_JOB, enrolment_token_create, station_enrol, station_revoke
 from fleet.stations.grammars import serial_warning
 from fleet.stations.models import Station, StationContact
+from fleet.stations.succession import generation_last, station_succeed
 from message_queue import routing
 from message_queue.errors import SerialNotAllowed
 
 __all__ = [
     "enrolment_token_create",
+    "serial_read",
     "serial_warning",
     "station_enrol",
     "station_register",
@@ -33,6 +35,8 @@ __all__ = [
 
 _NAME_MOST = 120
 _NOTES_MOST = 10_000
+#: Words that stand where a serial does in an address.
+_RESERVED = frozenset({"accept", "add", "arrivals", "claim", "claims", "import", "imports", "waiting"})
 #: Bounds of the rhythm that an operator may expect, in seconds: one minute to a month.
 _INTERVAL_LEAST_S, _INTERVAL_MOST_S = 60.0, 31 * 86_400.0
 
@@ -48,29 +52,58 @@ class StationChanges(TypedDict, total=False):
     asleep_until: datetime | None
 
 
-@transaction.atomic
-def station_register(*, actor: Viewer, organization: Organization, serial: str, name: str = "") -> Station:
-    """Make a station known. Raises `InvalidInput` for a serial the broker may not see or that is taken."""
-    if not actor.may(Role.OPERATOR, organization.id):
-        raise NotAllowed(_("Adding a station to %(name)s takes the role operator.") % {"name": organization.name})
+def serial_read(serial: str) -> str:
+    """A serial as it may be registered: the broker takes it, and no page has its name. Raises `InvalidInput`."""
     serial = serial.strip()
     try:
         routing.serial_check(serial)
     except SerialNotAllowed as error:
         raise InvalidInput(str(error), field="serial") from error
+    if serial.lower() in _RESERVED:
+        raise InvalidInput(
+            _("%(serial)s is the name of a page here: no station can have it.") % {"serial": serial}, field="serial"
+        )
+    return serial
+
+
+@transaction.atomic
+def station_register(*, actor: Viewer, organization: Organization, serial: str, name: str = "") -> Station:
+    """Make a station known. Raises `InvalidInput` for a serial the broker may not see or that is taken."""
+    if not actor.may(Role.OPERATOR, organization.id):
+        raise NotAllowed(_("Adding a station to %(name)s takes the role operator.") % {"name": organization.name})
+    serial = serial_read(serial)
     name = text_check(name, field="name", most=_NAME_MOST, may_be_empty=True)
     # Serials that differ in case only are the same receiver to everybody else, Motus among them.
-    if Station.objects.filter(serial__iexact=serial).exists():
+    holder = Station.objects.select_for_update().filter(serial__iexact=serial).first()
+    if holder is not None and holder.retired_at is None:
         raise _taken(serial)
     try:
         with transaction.atomic():
-            station = Station.objects.create(
-                organization=organization, serial=serial, name=name, registered_at=clock.now()
-            )
+            station = _bearer_make(organization, serial, name, holder)
     except IntegrityError as error:
         raise _taken(serial) from error
-    StationContact.objects.create(station=station)
     _audit(actor, station, "station.register", {})
+    return station
+
+
+def _bearer_make(organization: Organization, serial: str, name: str, holder: Station | None) -> Station:
+    """The station that bears the serial from now on; a retired one that bore it keeps its rows under another name."""
+    moment = clock.now()
+    if holder is not None and holder.retired_at is not None:
+        station = station_succeed(
+            station=holder, organization=organization, moment=moment, since=holder.retired_at, serial=serial
+        )
+        Station.objects.filter(pk=station.pk).update(name=name)
+        station.name = name
+        return station
+    station = Station.objects.create(
+        organization=organization,
+        serial=serial,
+        name=name,
+        registered_at=moment,
+        generation=generation_last(serial),
+    )
+    StationContact.objects.create(station=station)
     return station
 
 
