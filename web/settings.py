@@ -67,6 +67,10 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "web.security.ContentSecurityPolicyMiddleware",
+    "rest_api.limits.RateLimitHeaders",
+    "rest_api.conditional.Conditional",
+    "rest_api.repeats.Repeats",
+    "rest_api.fields.SparseFields",
 ]
 
 ROOT_URLCONF = "web.urls"
@@ -150,7 +154,11 @@ MFA_FORMS = {
     "authenticate": "web.accounts.forms.AuthenticateForm",
     "reauthenticate": "web.accounts.forms.ReauthenticateCodeForm",
     "activate_totp": "web.accounts.forms.ActivateAppForm",
-    "add_webauthn": "web.accounts.forms.AddPasskeyForm",
+    "add_webauthn": "web.accounts.passkeys.AddPasskeyForm",
+    "edit_webauthn": "web.accounts.passkeys.EditPasskeyForm",
+    "authenticate_webauthn": "web.accounts.passkeys.AuthenticatePasskeyForm",
+    "login_webauthn": "web.accounts.passkeys.LoginPasskeyForm",
+    "reauthenticate_webauthn": "web.accounts.passkeys.ReauthenticatePasskeyForm",
 }
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
@@ -205,6 +213,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "rest_api.problems.problem_response",
+    "DEFAULT_THROTTLE_CLASSES": ["rest_api.limits.AskerThrottle"],
     "DEFAULT_THROTTLE_RATES": {"enrolment": setting("ROOST_ENROLMENT_RATE", "20/min")},
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     # Proxies of our own in front of the site; with none, X-Forwarded-For is anybody's invention.
@@ -227,6 +236,9 @@ SPECTACULAR_SETTINGS = {
 }
 
 # What is Roost's own.
+#: Requests to the API in a minute from one key or person, and wrong keys in a minute from one address.
+ROOST_API_RATE = int(setting("ROOST_API_RATE", "1200"))
+ROOST_API_WRONG_KEYS = int(setting("ROOST_API_WRONG_KEYS", "30"))
 ROOST_REDIS_URL = setting("ROOST_REDIS_URL")
 ROOST_FLEET_BROKER_URL = setting("ROOST_FLEET_BROKER_URL")
 ROOST_COMMAND_BROKER_URL = setting("ROOST_COMMAND_BROKER_URL")

@@ -3,6 +3,8 @@
 import re
 
 import pytest
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.test import Client
@@ -56,3 +58,16 @@ def link(mailoutbox):
         return url.removeprefix(settings.SITE_URL)
 
     return read
+
+
+@pytest.fixture
+def app(plover) -> str:
+    """The secret of the authenticator app that plover has."""
+    secret = generate_totp_secret()
+    TOTP.activate(plover, secret)
+    return secret
+
+
+@pytest.fixture
+def recovery_codes(plover, app) -> list[str]:
+    return RecoveryCodes.activate(plover).get_unused_codes()

@@ -5,7 +5,6 @@ from typing import Any
 from allauth.account import forms as allauth
 from allauth.mfa.base import forms as factors
 from allauth.mfa.totp import forms as totp
-from allauth.mfa.webauthn import forms as passkeys
 from django.contrib import messages
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.hashers import make_password
@@ -98,15 +97,3 @@ class ReauthenticateCodeForm(Plain, factors.ReauthenticateForm):  # type: ignore
 
 class ActivateAppForm(Plain, totp.ActivateTOTPForm):  # type: ignore[misc]
     """The first code of an app."""
-
-
-class AddPasskeyForm(passkeys.AddWebAuthnForm):  # type: ignore[misc]
-    """A passkey's name, and whether it may be used without the password."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["name"].label = _("What you call it")
-        self.fields["name"].max_length = 100
-        self.fields["passwordless"].label = _("It may be used without the password")
-        self.fields["passwordless"].help_text = _("Then it asks for a finger, a face or its PIN each time.")
-        self.fields["passwordless"].initial = True

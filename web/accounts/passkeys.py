@@ -1,0 +1,79 @@
+"""The forms of passkeys: named in our words, and what a stranger sends as one is refused without an error of ours."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from allauth.mfa.models import Authenticator
+from allauth.mfa.webauthn import forms as passkeys
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxLengthValidator
+from django.db import Error
+from django.forms import CharField
+from django.utils.translation import gettext_lazy as _
+
+_NAME_MOST = 100
+T = TypeVar("T")
+
+
+class AddPasskeyForm(passkeys.AddWebAuthnForm):  # type: ignore[misc]
+    """A passkey's name, and whether it may be used without the password."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        name, alone = self.fields["name"], self.fields["passwordless"]
+        _name_bound(name)
+        alone.label = _("It may be used without the password")
+        alone.help_text = _("Then it asks for a finger, a face or its PIN each time.")
+        alone.initial = True
+
+    def clean(self) -> dict[str, Any]:
+        """What the browser sent, understood."""
+        return _understood(super().clean)
+
+
+class EditPasskeyForm(passkeys.EditWebAuthnForm):  # type: ignore[misc]
+    """Another name."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _name_bound(self.fields["name"])
+
+
+class AuthenticatePasskeyForm(passkeys.AuthenticateWebAuthnForm):  # type: ignore[misc]
+    """A passkey as the second step."""
+
+    def clean_credential(self) -> Authenticator:
+        """What the browser sent, understood."""
+        return _understood(super().clean_credential)
+
+
+class LoginPasskeyForm(passkeys.LoginWebAuthnForm):  # type: ignore[misc]
+    """A passkey in place of name and password."""
+
+    def clean_credential(self) -> Authenticator:
+        """What the browser sent, understood."""
+        return _understood(super().clean_credential)
+
+
+class ReauthenticatePasskeyForm(passkeys.ReauthenticateWebAuthnForm):  # type: ignore[misc]
+    """A passkey once more."""
+
+    def clean_credential(self) -> Authenticator:
+        """What the browser sent, understood."""
+        return _understood(super().clean_credential)
+
+
+def _name_bound(field: CharField) -> None:
+    field.label = _("What you call it")
+    field.validators.append(MaxLengthValidator(_NAME_MOST))
+    field.widget.attrs["maxlength"] = str(_NAME_MOST)
+
+
+def _understood(read: Callable[[], T]) -> T:
+    try:
+        return read()
+    except (ValidationError, Error):
+        raise
+    except Exception as error:
+        # The libraries below raise whatever they stumble over: KeyError, IndexError, InvalidSignature …
+        raise ValidationError(_("This passkey was not understood. Try once more.")) from error
