@@ -10,6 +10,7 @@ from django.db import DatabaseError
 from django.http import Http404
 from psycopg.errors import QueryCanceled
 from rest_framework.exceptions import APIException, NotAuthenticated, Throttled, ValidationError
+from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import exception_handler, set_rollback
 
@@ -18,7 +19,16 @@ from fleet.core.errors import DomainError, InvalidInput, NotFound
 from fleet.ingest.quarantine import NotHeld
 from fleet.ingest.replay import NothingToReplay
 from fleet.organizations.errors import InvitationNotOpen, LastOwner, NotAllowed, TooMany
-from fleet.stations.errors import BrokerRefused, BrokerUnreachable, EnrolmentRefused, StationIsRetired
+from fleet.stations.errors import (
+    BrokerRefused,
+    BrokerUnreachable,
+    EnrolmentRefused,
+    NewcomerDecided,
+    QueueFull,
+    RegistrationRefused,
+    StationIsRetired,
+    TooManyTries,
+)
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -33,6 +43,10 @@ _STATUS: tuple[tuple[type[DomainError], HTTPStatus], ...] = (
     (TooMany, HTTPStatus.TOO_MANY_REQUESTS),
     (CommandNotAllowed, HTTPStatus.FORBIDDEN),
     (EnrolmentRefused, HTTPStatus.FORBIDDEN),
+    (RegistrationRefused, HTTPStatus.FORBIDDEN),
+    (NewcomerDecided, HTTPStatus.CONFLICT),
+    (QueueFull, HTTPStatus.TOO_MANY_REQUESTS),
+    (TooManyTries, HTTPStatus.TOO_MANY_REQUESTS),
     (CommandNotOpen, HTTPStatus.CONFLICT),
     (StationRetired, HTTPStatus.CONFLICT),
     (StationIsRetired, HTTPStatus.CONFLICT),
@@ -72,6 +86,15 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
         if header in response:
             problem[header] = response[header]
     return problem
+
+
+def problem_make(status: int, detail: str, *, field: str = "") -> Response:
+    """A problem from outside any view, rendered."""
+    response = _problem(HTTPStatus(status), detail, [{"field": field, "detail": detail}] if field else None)
+    response.accepted_renderer = JSONRenderer()
+    response.accepted_media_type = "application/json"
+    response.renderer_context = {}
+    return response.render()
 
 
 def _of_domain(error: DomainError) -> Response:

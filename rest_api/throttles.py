@@ -30,3 +30,13 @@ class EnrolmentSerialThrottle(SimpleRateThrottle):
             return None
         name = serial.encode(errors="surrogatepass").hex()
         return f"throttle:enrolment:serial:{name}"
+
+
+class WaitingSourceThrottle(SimpleRateThrottle):
+    """So many questions of waiting devices from one network address; a whole field team may be behind it."""
+
+    rate = "240/min"
+
+    def get_cache_key(self, request: Request, view: APIView) -> str:  # noqa: ARG002 - the library's signature
+        """One counter an address."""
+        return f"throttle:waiting:source:{self.get_ident(request)}"

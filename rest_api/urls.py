@@ -3,12 +3,15 @@
 from django.urls import URLPattern, URLResolver, path
 
 from rest_api.document import Docs, NothingHere, OpenApiDocument
+from rest_api.v1.arrivals import ArrivalDecisions, Arrivals, Registration
 from rest_api.v1.audit import Audit
+from rest_api.v1.claims import ClaimDetail, Claims, Waiting
 from rest_api.v1.commands import CommandCancel, CommandDetail, Commands
 from rest_api.v1.completeness import CompletenessView
 from rest_api.v1.detections import Detections
 from rest_api.v1.enrolments import Enrolments
 from rest_api.v1.events import Events
+from rest_api.v1.imports import Imports
 from rest_api.v1.invitations import InvitationAccept, InvitationDetail, InvitationResend, Invitations
 from rest_api.v1.ledger import Ledger
 from rest_api.v1.members import MemberDetail, Members, MemberTransfer
@@ -30,6 +33,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("docs", Docs.as_view(), name="docs"),
     path("enrolments", Enrolments.as_view(), name="enrolments"),
     path("stations", Stations.as_view(), name="stations"),
+    path("stations/arrivals", Arrivals.as_view(), name="arrivals"),
+    path("stations/arrivals/decisions", ArrivalDecisions.as_view(), name="arrival-decisions"),
+    path("stations/claims", Claims.as_view(), name="claims"),
+    path("stations/claims/<str:code>", ClaimDetail.as_view(), name="claim"),
+    path("stations/imports", Imports.as_view(), name="imports"),
+    path("stations/waiting", Waiting.as_view(), name="waiting"),
+    path("organizations/<slug:slug>/registration", Registration.as_view(), name="registration"),
     path("stations/<str:serial>", StationDetail.as_view(), name="station"),
     path("stations/<str:serial>/series", SeriesList.as_view(), name="series"),
     path("stations/<str:serial>/series/<path:name>/readings", Readings.as_view(), name="readings"),

@@ -13,6 +13,7 @@ from django.views.decorators.cache import never_cache
 
 from fleet.core.errors import DomainError, NotFound
 from fleet.organizations.access import Viewer, viewer_of_user
+from fleet.organizations.errors import NotAllowed
 from fleet.organizations.models import Membership
 
 P = ParamSpec("P")
@@ -29,6 +30,8 @@ def page(
             return view(request, viewer_of_user(request.user), *args, **kwargs)
         except NotFound as error:
             raise Http404(str(error)) from error
+        except NotAllowed as error:
+            raise PermissionDenied(str(error)) from error
 
     guarded = login_required(door)
 

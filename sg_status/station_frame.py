@@ -31,9 +31,9 @@ TABS: Final[tuple[tuple[str, Promise], ...]] = (
 
 
 class SerialConverter(StringConverter):
-    """A serial in an address; `add` is the page that adds one."""
+    """A serial in an address; `add` and the like are pages of their own."""
 
-    regex = r"(?!add/)[^/]{1,64}"
+    regex = r"(?!(?:add|import|accept|claim)/)[^/]{1,64}"
 
 
 register_converter(SerialConverter, "serial")

@@ -24,6 +24,7 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "prune-outbox": _every(3_600.0, "core.prune_outbox"),
     "sweep-mails": _every(30.0, "core.sweep_mails"),
     "suspend-floods": _every(10.0, "stations.suspend_floods"),
+    "prune-newcomers": _every(600.0, "stations.prune_newcomers"),
     "reconcile-broker": _every(600.0, "stations.reconcile_broker"),
     "replay-quarantine": _every(60.0, "ingest.replay_quarantine"),
     "sync": _every(60.0, "sync.run_periodic"),

@@ -1,7 +1,8 @@
 """Self-registration: devices that hold an organization's code wait in a queue, which people empty."""
 
 import secrets
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -52,6 +53,23 @@ def registration_of(*, organization: Organization) -> RegistrationCode | None:
     return RegistrationCode.objects.filter(organization=organization).first()
 
 
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Whether devices may ask to join an organization, and since when."""
+
+    organization: Organization
+    since: datetime | None
+    may_own: bool
+
+
+def door_list(*, viewer: Viewer) -> list[Door]:
+    """The doors of the organizations in which the viewer is an operator, by name."""
+    found = Organization.objects.filter(id__in=viewer.organization_ids(Role.OPERATOR)).order_by("name")
+    return [
+        Door(one, _open_since(one), viewer.may(Role.OWNER, one.id)) for one in found.select_related("registration_code")
+    ]
+
+
 @transaction.atomic
 def arrival_take(*, code: str, serial: str, hardware: dict[str, Any]) -> tuple[Newcomer, str]:
     """Put a device into the queue; return it with the secret by which it asks again.
@@ -62,7 +80,11 @@ def arrival_take(*, code: str, serial: str, hardware: dict[str, Any]) -> tuple[N
         way=Newcomer.Way.ARRIVAL, organization=None, serial=serial, hardware=hardware, life=LIFE
     )
     # The lock makes the queue's bound hold when many arrive at once.
-    known = RegistrationCode.objects.select_for_update().filter(code_hash=token_hash(code)).first()
+    known = (
+        RegistrationCode.objects.select_for_update()
+        .filter(code_hash=token_hash(code), organization__deleted_at=None)
+        .first()
+    )
     if known is None or _in_state(known.organization_id, State.BLOCKED).filter(serial__iexact=serial).exists():
         raise RegistrationRefused(_("No device joins with this code. Ask the people whose station it shall be."))
     waiting = _in_state(known.organization_id, State.WAITING).filter(expires_at__gt=newcomer.arrived_at)
@@ -85,8 +107,7 @@ def arrival_list(*, viewer: Viewer, state: str = State.WAITING) -> QuerySet[Newc
     arrivals = Newcomer.objects.filter(way=Newcomer.Way.ARRIVAL, state=state).filter(
         Q(expires_at__gt=clock.now()) | ~Q(state=State.WAITING)
     )
-    if not viewer.sees_all:
-        arrivals = arrivals.filter(organization__in=viewer.organization_ids(Role.OPERATOR))
+    arrivals = arrivals.filter(organization__in=viewer.organization_ids(Role.OPERATOR))
     return (
         arrivals.annotate(is_ours=Exists(ours))
         .annotate(is_taken=Case(When(is_ours=True, then=Value(False)), default=Exists(same)))
@@ -149,6 +170,8 @@ def arrivals_decide(
     """Accept, refuse or block many by id, each for itself: returns those that are done, and (id, sentence) of the rest."""
     if decision not in DECISIONS:
         raise InvalidInput(_("Say %(words)s.") % {"words": ", ".join(DECISIONS)}, field="decision")
+    if not viewer.organization_ids(Role.OPERATOR):
+        raise NotAllowed(_("Letting devices in takes the role operator in an organization. Ask one of its owners."))
     done: list[Newcomer] = []
     left: list[tuple[int, str]] = []
     for arrival_id, name in names.items():
@@ -164,6 +187,11 @@ def arrivals_decide(
         else:
             done.append(arrival)
     return done, left
+
+
+def _open_since(organization: Organization) -> datetime | None:
+    code: RegistrationCode | None = getattr(organization, "registration_code", None)
+    return code.created_at if code else None
 
 
 def _in_state(organization_id: int, state: Newcomer.State) -> QuerySet[Newcomer]:

@@ -18,6 +18,12 @@ from rest_api.v1.questions import answers, json_check
 _HARDWARE_MOST = 16_384
 
 
+def hardware_check(value: dict[str, Any]) -> dict[str, Any]:
+    """Refuse what PostgreSQL cannot keep, or too much of it."""
+    json_check(value, most=_HARDWARE_MOST)
+    return value
+
+
 class EnrolmentIn(serializers.Serializer[Any]):
     """What a station says of itself. Fields of newer agents are ignored."""
 
@@ -27,8 +33,7 @@ class EnrolmentIn(serializers.Serializer[Any]):
 
     def validate_hardware(self, value: dict[str, Any]) -> dict[str, Any]:
         """What PostgreSQL can keep, and not too much of it."""
-        json_check(value, most=_HARDWARE_MOST)
-        return value
+        return hardware_check(value)
 
 
 class AmqpOut(serializers.Serializer[Any]):

@@ -1,7 +1,6 @@
 """Adding a station: serial and organization in, enrolment token out."""
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -11,11 +10,11 @@ from django.views.decorators.http import require_http_methods
 
 from fleet.core.errors import DomainError, InvalidInput
 from fleet.organizations.access import Viewer
-from fleet.organizations.models import Membership
 from fleet.stations.models import Station
 from fleet.stations.selectors import station_get
 from fleet.stations.services import enrolment_token_create, serial_warning, station_register
 from sg_status.access import page
+from sg_status.beginnings import beginning_links, operator_organizations
 from sg_status.enrolment import enrolment_render
 from sg_status.station_forms import StationAddForm
 
@@ -24,9 +23,7 @@ from sg_status.station_forms import StationAddForm
 @require_http_methods(["GET", "HEAD", "POST"])
 def station_add(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     """GET: the form. POST: the station is known, and its token is shown this once."""
-    organizations = viewer.organization_ids(Membership.Role.OPERATOR)
-    if not organizations:
-        raise PermissionDenied(_("Adding stations takes the role operator in an organization. Ask one of its owners."))
+    organizations = operator_organizations(viewer)
     form = StationAddForm(organizations, request.POST if request.method == "POST" else None)
     if form.is_valid():
         made = _register(viewer, form)
@@ -37,7 +34,7 @@ def station_add(request: HttpRequest, viewer: Viewer) -> HttpResponse:
                 messages.warning(request, warning)
             messages.success(request, _("%(station)s is known now. Enrol it next.") % {"station": station})
             return enrolment_render(request, viewer, station_get(viewer=viewer, serial=station.serial), token)
-    return render(request, "sg_status/station_add.html", {"form": form})
+    return render(request, "sg_status/station_add.html", {"form": form, "links": beginning_links("station-add")})
 
 
 def _register(viewer: Viewer, form: StationAddForm) -> tuple[Station, str] | None:

@@ -135,6 +135,13 @@ TABLE: dict[str, Row] = {
     "station-add": row(
         GET=OPERATOR, POST=OPERATOR, body={"organization": "$organization_id", "serial": "SG-ADDED1", "name": ""}
     ),
+    "station-claim": row(
+        GET=OPERATOR, POST=OPERATOR, body={"code": "AAAA-2222", "organization": "$organization_id", "name": ""}
+    ),
+    "station-import": row(GET=OPERATOR, POST=OPERATOR, body={"organization": "$organization_id", "do": "import"}),
+    "station-accept": row(GET=OPERATOR, POST=OPERATOR, body={"arrival": "$arrival_id", "decision": "refuse"}),
+    "station-accept-door": row(POST=OWNER, body={"open": "yes"}),
+    "station-accept-unblock": row(POST=OPERATOR),
     "station-commands": SEEN,
     "station-command-send": row(GET=OPERATOR, POST=OPERATOR, params={"name": "=reboot"}, body={"expires_in": "3600"}),
     "station-command-cancel": row(POST=OPERATOR),
@@ -178,6 +185,20 @@ TABLE: dict[str, Row] = {
     "api:docs": row(GET=ANYONE),
     "api:enrolments": row(POST=ANYONE, body={"serial": "$serial", "token": "guessed"}),
     "api:stations": row(GET=PERSON, queries=({"search": "$serial"}, {"organization": "$slug"})),
+    "api:arrivals": row(GET=PERSON, POST=ANYONE, body={"code": "guessed", "serial": "$serial"}),
+    "api:arrival-decisions": row(POST=OPERATOR, body={"decision": "refuse", "arrivals": [{"id": "$arrival_id"}]}),
+    "api:registration": row(GET=VIEWER, POST=OWNER, DELETE=OWNER),
+    "api:claims": row(POST=ANYONE, body={"serial": "SG-CLAIMED1"}),
+    # No device shows this code.
+    "api:claim": row(
+        GET=OPERATOR,
+        POST=OPERATOR,
+        params={"code": "=AAAA-2222"},
+        body={"organization": "$slug"},
+        may_be_absent=True,
+    ),
+    "api:waiting": row(POST=ANYONE, body={"secret": "guessed"}),
+    "api:imports": row(POST=OPERATOR, body={"organization": "$slug", "csv": "serial\nSG-IMPORTED1\n"}),
     "api:station": SEEN,
     "api:series": SEEN,
     "api:readings": row(GET=VIEWER, params={"name": "series"}),

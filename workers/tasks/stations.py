@@ -1,13 +1,15 @@
-"""Tasks about stations: keeping the broker in line with the database, and suspending what floods."""
+"""Tasks about stations: keeping the broker in line with the database, suspending what floods, forgetting who waited."""
 
 import logging
 from typing import Any
 
 from celery import shared_task
 
+from fleet.core import clock
 from fleet.stations.errors import BrokerUnreachable
 from fleet.stations.reconcile import broker_reconcile
 from fleet.stations.suspension import floods_suspend
+from fleet.stations.waiting import newcomers_prune
 
 _log = logging.getLogger(__name__)
 
@@ -25,3 +27,9 @@ def reconcile_broker(**_: Any) -> None:
 def suspend_floods(**_: Any) -> None:
     """Suspend stations that send far more than their quota."""
     floods_suspend()
+
+
+@shared_task(name="stations.prune_newcomers")
+def prune_newcomers(**_: Any) -> None:
+    """Forget devices that waited too long to be let in."""
+    newcomers_prune(moment=clock.now())

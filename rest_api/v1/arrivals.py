@@ -1,0 +1,211 @@
+"""`/stations/arrivals`: devices with an organization's code wait in a queue, which its operators empty."""
+
+from http import HTTPStatus
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers, status
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.permissions import AllowAny, BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.throttling import BaseThrottle
+from rest_framework.views import APIView
+
+from fleet.organizations.selectors import organization_find
+from fleet.stations.arrivals import (
+    DECISIONS,
+    arrival_list,
+    arrival_take,
+    arrivals_decide,
+    registration_of,
+    registration_turn_off,
+    registration_turn_on,
+)
+from fleet.stations.models import Newcomer
+from rest_api.authentication import viewer_of
+from rest_api.paging import cursor_address, cursor_encode, number_cursor
+from rest_api.throttles import EnrolmentSerialThrottle, EnrolmentSourceThrottle
+from rest_api.v1.claims import DEVICE_PROBLEMS, ClaimIn, DeviceOut, WaitingOut, device_row, waiting_row
+from rest_api.v1.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
+
+_MANY = 200
+_STATES = (Newcomer.State.WAITING, Newcomer.State.BLOCKED)
+
+
+class ArrivalsQuery(StrictSerializer):
+    """Which ones, and where in the list."""
+
+    state = serializers.ChoiceField(required=False, choices=_STATES, default=Newcomer.State.WAITING)
+    limit = serializers.IntegerField(required=False, min_value=1, max_value=500, default=100)
+    cursor = serializers.CharField(required=False, max_length=400)
+
+
+class ArrivalOut(DeviceOut):
+    """A device in the queue."""
+
+    id = serializers.IntegerField()
+    organization = serializers.CharField()
+    is_ours = serializers.BooleanField(help_text="A station in service has this serial: accepting renews its login.")
+    is_taken = serializers.BooleanField(help_text="The serial is registered already: it cannot be accepted.")
+
+
+class ArrivalsOut(serializers.Serializer[Any]):
+    """One page, the newest first."""
+
+    results = ArrivalOut(many=True)
+    next = serializers.URLField(allow_null=True)
+
+
+class ArrivalIn(ClaimIn):
+    """What a device says of itself, and the code by which it may ask."""
+
+    code = serializers.CharField(max_length=128, help_text="The organization's registration code.")
+
+
+class ArrivedOut(WaitingOut):
+    """The device waits now."""
+
+    secret = serializers.CharField(help_text="With this it asks `/stations/waiting`; told this once.")
+
+
+class DecidedIn(StrictSerializer):
+    """One device, and what becomes of it."""
+
+    id = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
+    name = serializers.CharField(required=False, allow_blank=True, default="", max_length=120)
+
+
+class DecisionsIn(StrictSerializer):
+    """The same decision for many."""
+
+    decision = serializers.ChoiceField(choices=DECISIONS, help_text="`block`: the serial cannot ask again.")
+    arrivals = DecidedIn(many=True, min_length=1, max_length=_MANY)
+
+
+class LeftOut(serializers.Serializer[Any]):
+    """One that was not done, and why."""
+
+    id = serializers.IntegerField()
+    detail = serializers.CharField()
+
+
+class DecisionsOut(serializers.Serializer[Any]):
+    """Each was decided for itself."""
+
+    done = serializers.ListField(child=serializers.CharField(), help_text="Serials.")
+    left = LeftOut(many=True)
+
+
+class RegistrationOut(serializers.Serializer[Any]):
+    """Whether devices may ask to join."""
+
+    is_on = serializers.BooleanField()
+    since = serializers.DateTimeField(allow_null=True)
+
+
+class RegistrationCodeOut(serializers.Serializer[Any]):
+    """The code, told this once."""
+
+    code = serializers.CharField()
+
+
+class Arrivals(APIView):
+    """The queue. Devices need no key to join it, people and programs need one to look at it."""
+
+    def get_authenticators(self) -> list[BaseAuthentication]:
+        """A device has no way of logging in."""
+        return [] if self.request is not None and self.request.method == "POST" else super().get_authenticators()
+
+    def get_permissions(self) -> list[BasePermission]:
+        """A device's code is checked by the domain."""
+        return [AllowAny()] if self.request.method == "POST" else super().get_permissions()
+
+    def get_throttles(self) -> list[BaseThrottle]:
+        """Devices are counted by address and serial."""
+        if self.request.method == "POST":
+            return [EnrolmentSourceThrottle(), EnrolmentSerialThrottle()]
+        return super().get_throttles()
+
+    @extend_schema(
+        operation_id="arrivals_list", parameters=[ArrivalsQuery], responses=answers({200: ArrivalsOut}, *READ_PROBLEMS)
+    )
+    def get(self, request: Request) -> Response:
+        """Devices that wait, in the organizations in which the asker is an operator."""
+        query = query_read(request, ArrivalsQuery)
+        found = arrival_list(viewer=viewer_of(request), state=query["state"])
+        before = number_cursor(query.get("cursor", ""))
+        rows = list((found if before is None else found.filter(pk__lt=before))[: query["limit"] + 1])
+        shown = rows[: query["limit"]]
+        further = cursor_address(request, cursor_encode(shown[-1].pk)) if len(rows) > len(shown) else None
+        return Response(ArrivalsOut({"results": [_row(one) for one in shown], "next": further}).data)
+
+    @extend_schema(
+        operation_id="arrivals_create",
+        auth=[],
+        request=ArrivalIn,
+        responses=answers({202: ArrivedOut}, *DEVICE_PROBLEMS),
+    )
+    def post(self, request: Request) -> Response:
+        """A device asks to be let in. 403 does not say whether the code is wrong or the serial is blocked."""
+        asked = ArrivalIn(data=request.data)
+        asked.is_valid(raise_exception=True)
+        newcomer, secret = arrival_take(**asked.validated_data)
+        told = ArrivedOut({**waiting_row(newcomer), "secret": secret})
+        return Response(told.data, status=status.HTTP_202_ACCEPTED, headers={"Cache-Control": "no-store"})
+
+
+class ArrivalDecisions(APIView):
+    """Emptying the queue."""
+
+    @extend_schema(
+        operation_id="arrivals_decide", request=DecisionsIn, responses=answers({200: DecisionsOut}, *WRITE_PROBLEMS)
+    )
+    def post(self, request: Request) -> Response:
+        """Accept, refuse or block up to 200 devices; those that cannot be are told with the reason."""
+        asked = DecisionsIn(data=request.data)
+        asked.is_valid(raise_exception=True)
+        names = {one["id"]: one["name"] for one in asked.validated_data["arrivals"]}
+        done, left = arrivals_decide(viewer=viewer_of(request), decision=asked.validated_data["decision"], names=names)
+        rows = [{"id": number, "detail": sentence} for number, sentence in left]
+        return Response(DecisionsOut({"done": [one.serial for one in done], "left": rows}).data)
+
+
+class Registration(APIView):
+    """Whether devices may ask to join an organization; owners turn it on and off."""
+
+    @extend_schema(operation_id="registration_retrieve", responses=answers({200: RegistrationOut}, *READ_PROBLEMS))
+    def get(self, request: Request, slug: str) -> Response:
+        """Since when it is on. The code itself is not kept."""
+        organization = organization_find(viewer=viewer_of(request), slug=slug)
+        known = registration_of(organization=organization)
+        return Response(RegistrationOut({"is_on": known is not None, "since": known and known.created_at}).data)
+
+    @extend_schema(
+        operation_id="registration_turn_on",
+        request=None,
+        responses=answers({201: RegistrationCodeOut}, *WRITE_PROBLEMS),
+    )
+    def post(self, request: Request, slug: str) -> Response:
+        """Turn it on with a new code; an earlier one ends."""
+        viewer = viewer_of(request)
+        code = registration_turn_on(organization=organization_find(viewer=viewer, slug=slug), actor=viewer)
+        told = RegistrationCodeOut({"code": code}).data
+        return Response(told, status=status.HTTP_201_CREATED, headers={"Cache-Control": "no-store"})
+
+    @extend_schema(operation_id="registration_turn_off", responses=answers({204: None}, *WRITE_PROBLEMS))
+    def delete(self, request: Request, slug: str) -> Response:
+        """Turn it off; devices that wait already wait on."""
+        viewer = viewer_of(request)
+        registration_turn_off(organization=organization_find(viewer=viewer, slug=slug), actor=viewer)
+        return Response(status=HTTPStatus.NO_CONTENT)
+
+
+def _row(arrival: Newcomer) -> dict[str, Any]:
+    return {
+        **device_row(arrival),
+        "id": arrival.pk,
+        "organization": arrival.organization.slug if arrival.organization else "",
+        "is_ours": getattr(arrival, "is_ours", False),
+        "is_taken": getattr(arrival, "is_taken", False),
+    }

@@ -1,0 +1,81 @@
+"""`/stations/imports`: many stations from a CSV list in one request, each line checked for itself."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from fleet.deployments.station_import import station_import
+from fleet.organizations.selectors import organization_find
+from rest_api.authentication import viewer_of
+from rest_api.v1.questions import WRITE_PROBLEMS, StrictSerializer, answers
+
+_TEXT_MOST = 1_000_000
+
+
+class ImportIn(StrictSerializer):
+    """The list, and what to do with it."""
+
+    organization = serializers.SlugField()
+    csv = serializers.CharField(
+        max_length=_TEXT_MOST,
+        trim_whitespace=False,
+        help_text="Columns serial, name, model, site, notes, tags; the first line names them.",
+    )
+    dry_run = serializers.BooleanField(required=False, default=False, help_text="Check only.")
+    all_or_nothing = serializers.BooleanField(required=False, default=False, help_text="One bad line stops all.")
+    tokens = serializers.BooleanField(required=False, default=False, help_text="Make enrolment tokens too.")
+
+
+class ImportProblemOut(serializers.Serializer[Any]):
+    """One thing wrong with a line."""
+
+    line = serializers.IntegerField()
+    column = serializers.CharField()
+    value = serializers.CharField(allow_blank=True)
+    detail = serializers.CharField(source="sentence")
+
+
+class ImportedTokenOut(serializers.Serializer[Any]):
+    """A station's enrolment token, told this once."""
+
+    serial = serializers.CharField()
+    token = serializers.CharField()
+    expires_at = serializers.DateTimeField()
+
+
+class ImportOut(serializers.Serializer[Any]):
+    """What became of the list."""
+
+    lines = serializers.IntegerField(source="line_count")
+    good = serializers.IntegerField()
+    imported = serializers.IntegerField()
+    problems = ImportProblemOut(many=True)
+    warnings = ImportProblemOut(many=True)
+    unknown_columns = serializers.ListField(child=serializers.CharField())
+    tokens = ImportedTokenOut(many=True)
+
+
+class Imports(APIView):
+    """Lists of stations."""
+
+    @extend_schema(
+        operation_id="imports_create", request=ImportIn, responses=answers({200: ImportOut}, *WRITE_PROBLEMS)
+    )
+    def post(self, request: Request) -> Response:
+        """Good lines are imported and the others told, unless all or nothing or only a check was asked."""
+        asked = ImportIn(data=request.data)
+        asked.is_valid(raise_exception=True)
+        told, viewer = asked.validated_data, viewer_of(request)
+        report = station_import(
+            actor=viewer,
+            organization=organization_find(viewer=viewer, slug=told["organization"]),
+            content=told["csv"].encode(),
+            is_dry_run=told["dry_run"],
+            all_or_nothing=told["all_or_nothing"],
+            with_tokens=told["tokens"],
+        )
+        return Response(ImportOut(report).data, status=status.HTTP_200_OK, headers={"Cache-Control": "no-store"})

@@ -1,0 +1,52 @@
+"""What the pages of a station's beginning share: their row of links, and who may use them."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django import forms
+from django.core.exceptions import PermissionDenied
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from fleet.organizations.access import Viewer
+from fleet.organizations.models import Membership, Organization
+
+_LINKS: Final[tuple[tuple[str, Promise], ...]] = (
+    ("station-add", gettext_lazy("Add one")),
+    ("station-claim", gettext_lazy("Claim by code")),
+    ("station-import", gettext_lazy("Import a list")),
+    ("station-accept", gettext_lazy("Accept")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BeginningLink:
+    """One way to get a station."""
+
+    label: str | Promise
+    address: str
+    is_current: bool
+
+
+def beginning_links(current: str) -> list[BeginningLink]:
+    """The ways to get a station, the page itself among them."""
+    return [BeginningLink(label, reverse(name), name == current) for name, label in _LINKS]
+
+
+def operator_organizations(viewer: Viewer) -> frozenset[int]:
+    """Where the viewer may add stations; answers 403 with a sentence when that is nowhere."""
+    organizations = viewer.organization_ids(Membership.Role.OPERATOR)
+    if not organizations:
+        raise PermissionDenied(_("Adding stations takes the role operator in an organization. Ask one of its owners."))
+    return organizations
+
+
+class OrganizationField(forms.ModelChoiceField):
+    """One of the organizations in which the viewer may add stations."""
+
+    def __init__(self, organizations: frozenset[int] = frozenset(), **options: Any) -> None:
+        choices = Organization.objects.filter(id__in=organizations).order_by("name")
+        super().__init__(choices, label=gettext_lazy("Organization"), empty_label=None, **options)
+        self.error_messages["invalid_choice"] = gettext_lazy("You may not add stations to this organization.")

@@ -1,0 +1,175 @@
+"""Lists of stations: what is good goes in, what is wrong is told by line and column, however the file was written."""
+
+import pytest
+from people import station_of
+
+from fleet.core.errors import InvalidInput
+from fleet.core.models import AuditEntry
+from fleet.deployments.models import Deployment
+from fleet.deployments.services import site_create
+from fleet.deployments.station_import import station_import
+from fleet.organizations.errors import NotAllowed
+from fleet.stations import import_file
+from fleet.stations.catalogue import model_create
+from fleet.stations.enrolment import token_hash
+from fleet.stations.models import EnrolmentToken, Station, StationContact
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def do(institute, operator):
+    def run(content, **options):
+        raw = content if isinstance(content, bytes) else content.encode()
+        options = {"is_dry_run": False, **options}
+        return station_import(actor=operator, organization=institute, content=raw, **options)
+
+    return run
+
+
+def told(report):
+    return [(one.line, one.column, one.value) for one in report.problems]
+
+
+def test_every_column_arrives(do, institute, operator):
+    site = site_create(organization=institute, actor=operator, name="Old Cut")
+    model_create(actor=operator, organization=institute, name="Our Box", kind="receiver")
+    content = 'serial,name,model,site,notes,tags\nSG-7F5ERPI46977,Kent,our box,old cut,"a, ""b""\nc",coast; solar\n'
+    report = do(content)
+    assert (report.imported, report.problems, report.warnings) == (1, [], [])
+    station = Station.objects.get()
+    assert (station.name, station.notes, station.model.name) == ("Kent", 'a, "b"\nc', "Our Box")
+    assert sorted(station.tags.values_list("name", flat=True)) == ["coast", "solar"]
+    assert Deployment.objects.get().site == site
+    assert StationContact.objects.get().state == "never_seen"
+    assert AuditEntry.objects.get(action="station.import").detail["serials"] == ["SG-7F5ERPI46977"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "serial;name\r\nSG-7F5ERPI46977;Zürich\r\n".encode("utf-8-sig"),
+        "serial;name\r\nSG-7F5ERPI46977;Zürich\r\n".encode("latin-1"),
+        "serial\tname\nSG-7F5ERPI46977\tZürich".encode("utf-16"),
+        "\n Serial ,NAME,\n\nSG-7F5ERPI46977, Zürich ,\n,,\n".encode(),
+        '"serial","name"\r"SG-7F5ERPI46977","Zürich"\r'.encode(),
+    ],
+)
+def test_a_list_may_be_written_as_spreadsheets_do(do, content):
+    assert do(content).problems == []
+    assert Station.objects.get().name == "Zürich"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "names no column `serial`"),
+        (b"name\nKent\n", "names no column `serial`"),
+        (b"serial,serial\na,b\n", "is there twice"),
+        (b"serial\n\x00\n", "no text file"),
+        (b"\x89PNG\r\n\x1a\n\x00", "no text file"),
+        (b"PK\x03\x04\x00\x00", "no text file"),
+        (b"\xff\xfea", "no text file"),
+        (b"serial,name\nSG-1," + b'"' + b"x" * 200_000, "Line 2 cannot be read"),
+        (b"serial\n" + b"x" * 1_000_001, "larger than 1 MB"),
+    ],
+)
+def test_what_is_no_list_is_refused_whole(do, content, words):
+    with pytest.raises(InvalidInput, match=words):
+        do(content)
+    assert not Station.objects.exists()
+
+
+def test_each_bad_line_is_told_with_its_place_and_its_neighbours_go_in(do, elsewhere, institute):
+    foreign, own = station_of(elsewhere), station_of(institute)
+    lines = [
+        "serial,name,colour,site,model,tags",
+        "SG-7F5ERPI46977,Good,red,,,",
+        "not a serial,,,,,",
+        ",Nameless,,,,",
+        "sg-7f5erpi46977,Twice,,,,",
+        f"{foreign.serial.lower()},Theirs,,,,",
+        f"{own.serial},Ours,,,,",
+        "SG-7F5ERPI46978," + "x" * 121 + ",,,,",
+        "SG-7F5ERPI46979,,,Nowhere,,",
+        "SG-7F5ERPI46980,,,,Nothing,",
+        "SG-7F5ERPI46981,,,,," + "x" * 41,
+        "SG-7F5ERPI46982,Smith, John,,,,,more",
+        "import,,,,,",
+        "=1+1,=cmd|' /C calc'!A0,,,,",
+        '"SG-7F5ERPI46983","two\nlines",,,,',
+        "SG-7F5ERPI46984,Good too,,,,",
+    ]
+    report = do("\n".join(lines))
+    assert [place[:2] for place in told(report)] == [
+        (3, "serial"),
+        (4, "serial"),
+        (5, "serial"),
+        (6, "serial"),
+        (7, "serial"),
+        (8, "name"),
+        (9, "site"),
+        (10, "model"),
+        (11, "tags"),
+        (12, "serial"),
+        (13, "serial"),
+        (14, "serial"),
+        (15, "name"),
+    ]
+    assert report.unknown_columns == ["colour"]
+    assert (report.line_count, report.good, report.imported) == (15, 2, 2)
+    sentences = {one.line: one.sentence for one in report.problems}
+    # Whose it is is nobody's business.
+    assert sentences[6] == sentences[7]
+    assert "line 2" in sentences[5]
+
+
+def test_a_check_writes_nothing_and_all_or_nothing_is_kept(do):
+    content = "serial\nSG-7F5ERPI46977\nbad one\n"
+    looked = do(content, is_dry_run=True, with_tokens=True)
+    assert (looked.good, looked.imported, looked.tokens) == (1, 0, [])
+    strict = do(content, all_or_nothing=True)
+    assert (strict.good, strict.imported) == (1, 0)
+    assert not Station.objects.exists()
+    assert not AuditEntry.objects.filter(action="station.import").exists()
+    assert do(content).imported == 1
+
+
+def test_tokens_are_told_once_and_work(do):
+    report = do("serial,name\nSG-7F5ERPI46977,Kent\nSG-7F5ERPI46978,Old Cut\n", with_tokens=True)
+    assert [one.serial for one in report.tokens] == ["SG-7F5ERPI46977", "SG-7F5ERPI46978"]
+    for one in report.tokens:
+        assert EnrolmentToken.objects.get(token_hash=token_hash(one.token)).station.serial == one.serial
+    assert report.tokens[0].token not in str(list(EnrolmentToken.objects.values()))
+
+
+def test_serials_of_no_known_maker_are_warned_of(do):
+    report = do("serial\nTEMP16\nCTT-V3023D3B51A4\nLotek-208\nSEI_A_ABCDEFGH1\nSG-5113BBBK2972\n")
+    assert (report.imported, [one.line for one in report.warnings]) == (5, [2])
+
+
+def test_only_operators_import(institute, viewer, stranger):
+    for who in (viewer, stranger):
+        with pytest.raises(NotAllowed):
+            station_import(actor=who, organization=institute, content=b"serial\nSG-1\n", is_dry_run=True)
+
+
+def many(count, bad):
+    every = count // bad
+    serials = ["bad one" if n % every == 0 else f"SG-{n:04X}RPI4{n:04X}" for n in range(count)]
+    return "serial,name,tags\n" + "".join(f"{serial},Station {n},t{n % 7}\n" for n, serial in enumerate(serials))
+
+
+def test_a_thousand_lines_cost_queries_by_the_chunk(do, django_assert_max_num_queries):
+    with django_assert_max_num_queries(40) as asked:
+        report = do(many(1_000, 20), with_tokens=True)
+    assert (report.imported, len(report.problems), len(report.tokens)) == (980, 20, 980)
+    assert Station.objects.count() == 980
+    print(len(asked.captured_queries))
+
+
+def test_the_number_of_lines_is_bounded(do, monkeypatch):
+    monkeypatch.setattr(import_file, "LINES_MOST", 10)
+    assert do(many(10, 1), is_dry_run=True).line_count == 10
+    with pytest.raises(InvalidInput, match="more than 10"):
+        do(many(11, 1), is_dry_run=True)
