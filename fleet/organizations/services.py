@@ -77,7 +77,7 @@ def organization_found(*, name: str, actor: Viewer, **changes: Unpack[Organizati
     User.objects.select_for_update(no_key=True).get(pk=actor.user.pk)
     if not actor.sees_all and Organization.objects.filter(created_by=actor.user).count() >= FOUNDED_MOST:
         raise TooMany(
-            _("You have made %(most)d organizations: delete one, or ask whoever looks after this server.")
+            _("You have made %(most)d organizations: ask whoever looks after this server for more.")
             % {"most": FOUNDED_MOST}
         )
     organization = organization_create(name=name, owner=actor.user, actor=actor)
