@@ -126,3 +126,21 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action} {self.subject}"
+
+
+class RequestDone(models.Model):
+    """A request that was done under a key of its sender's, and its answer, so that a repeat is not done again."""
+
+    #: SHA-256 of asker, address and key.
+    where = models.CharField(max_length=64, primary_key=True)
+    #: SHA-256 of the body.
+    body = models.CharField(max_length=64)
+    at = models.DateTimeField(db_index=True)
+    status = models.IntegerField(default=0)
+    content_type = models.CharField(max_length=120, blank=True)
+    answer = models.TextField(blank=True)
+    #: The answer held what is shown once, and is not kept.
+    is_secret = models.BooleanField(default=False)
+
+    def __str__(self) -> str:
+        return f"{self.status} at {self.at:%Y-%m-%d %H:%M:%S}"

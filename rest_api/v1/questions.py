@@ -12,6 +12,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from fleet.core import clock
+from rest_api import fields
 from rest_api.problems import CONTENT_TYPE
 
 _WIDTH = re.compile(r"([0-9]{1,9})([smhd]?)\Z")
@@ -65,7 +66,10 @@ class RangeQuery(StrictSerializer):
 
 def query_read(request: Request, kind: type[StrictSerializer]) -> dict[str, Any]:
     """The checked parameters of a request."""
-    query = kind(data=request.query_params)
+    asked = request.query_params.copy()
+    # Every question takes it, and it is answered after the view; see `rest_api.fields`.
+    asked.pop(fields.PARAMETER, None)
+    query = kind(data=asked)
     query.is_valid(raise_exception=True)
     checked: dict[str, Any] = query.validated_data
     return checked

@@ -1,5 +1,6 @@
 """Tasks of the ground floor: the canary that shows that jobs run, clearing the outbox, and mails."""
 
+from datetime import timedelta
 from typing import Any
 
 from celery import shared_task
@@ -7,6 +8,7 @@ from celery import shared_task
 from fleet.core.mail import mail_send, mails_sweep
 from fleet.core.outbox import outbox_prune
 from fleet.core.pulses import pulse_beat
+from fleet.core.repeats import answers_prune
 
 
 @shared_task(name="core.touch_canary")
@@ -17,8 +19,9 @@ def touch_canary(*, name: str = "canary.tasks", **_: Any) -> None:
 
 @shared_task(name="core.prune_outbox")
 def prune_outbox(**_: Any) -> None:
-    """Delete what was published more than a day ago."""
+    """Delete what was published, and answers that were kept, more than a day ago."""
     outbox_prune()
+    answers_prune(kept=timedelta(days=1))
 
 
 @shared_task(name="core.send_mail")

@@ -1,0 +1,82 @@
+"""`Idempotency-Key` on POST: a request that was sent again, as its answer got lost, is done once and answered alike.
+
+key unknown ──done, with the note in the same transaction──▶ noted for a day ──same body──▶ the same answer again
+                                                                    └──another body──▶ 422
+"""
+
+import hashlib
+from collections.abc import Callable
+from datetime import timedelta
+
+from django.db import OperationalError, transaction
+from django.http import HttpRequest, HttpResponse
+from psycopg.errors import LockNotAvailable
+
+from fleet.core.repeats import Answer, Repeated, answer_keep, answer_reserve
+from rest_api.problems import problem_make
+from rest_api.requests import asker_of, is_api
+
+HEADER = "Idempotency-Key"
+#: Characters of a key.
+_KEY_MOST = 255
+KEPT = timedelta(hours=24)
+
+
+class Repeats:
+    """Does a POST with a key once. What failed was not done, and may be sent again under the same key."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer, or answer again."""
+        key, asker = request.headers.get(HEADER), asker_of(request)
+        # Without a login there is nobody whose requests could be told from those of others.
+        if key is None or request.method != "POST" or not is_api(request) or not asker:
+            return self.get_response(request)
+        if not key or len(key) > _KEY_MOST or not key.isprintable():
+            return problem_make(400, f"`{HEADER}` has 1 to {_KEY_MOST} printable characters.")
+        where = hashlib.sha256(f"{asker}\n{request.path}\n{key}".encode()).hexdigest()
+        body = hashlib.sha256(request.META.get("CONTENT_TYPE", "").encode() + b"\n" + request.body).hexdigest()
+        try:
+            return self._once(request, where, body)
+        except OperationalError as error:
+            if not isinstance(error.__cause__, LockNotAvailable):
+                raise
+            return problem_make(409, "The same request is being done now: ask again in a moment.")
+
+    def _once(self, request: HttpRequest, where: str, body: str) -> HttpResponse:
+        with transaction.atomic():
+            try:
+                answer = answer_reserve(where=where, body=body, kept=KEPT)
+            except Repeated as error:
+                return problem_make(422, str(error))
+            if answer is not None:
+                return _again(answer)
+            response = self.get_response(request)
+            if response.status_code >= 400 or response.streaming:
+                transaction.set_rollback(True)
+                return response
+            is_secret = "no-store" in response.headers.get("Cache-Control", "")
+            answer_keep(
+                where=where,
+                answer=Answer(
+                    status=response.status_code,
+                    content_type=response.headers.get("Content-Type", ""),
+                    # What is shown once is shown once: a repeat is told that it was done.
+                    body="" if is_secret else response.content.decode(),
+                    is_secret=is_secret,
+                ),
+            )
+            return response
+
+
+def _again(answer: Answer) -> HttpResponse:
+    if answer.is_secret:
+        return problem_make(
+            409,
+            "This was done when the request came first. Its answer held a secret, which is shown once and not kept.",
+        )
+    response = HttpResponse(answer.body, status=answer.status, content_type=answer.content_type or None)
+    response.headers["Idempotent-Replayed"] = "true"
+    return response
