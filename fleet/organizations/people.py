@@ -116,10 +116,10 @@ def address_language(*, email: str) -> str:
 
 def organizations_alone(*, user: User) -> list[Organization]:
     """The organizations that would have no owner without this person."""
-    others = Membership.objects.filter(organization=OuterRef("pk"), role=Role.OWNER).exclude(user=user)
+    others = Membership.objects.filter(organization=OuterRef("pk"), role=Role.OWNER, user__is_active=True)
     return list(
-        Organization.objects.filter(memberships__user=user, memberships__role=Role.OWNER)
-        .exclude(Exists(others))
+        Organization.objects.filter(memberships__user=user, memberships__role=Role.OWNER, deleted_at=None)
+        .exclude(Exists(others.exclude(user=user)))
         .order_by("name")
     )
 
@@ -132,7 +132,7 @@ def person_delete(*, user: User) -> None:
     """
     held = Membership.objects.filter(user=user).values_list("organization_id", flat=True)
     # Two owners who leave at once would leave nobody: the rows are locked in one order.
-    list(Organization.objects.select_for_update().filter(id__in=list(held)).order_by("id"))
+    list(Organization.objects.select_for_update(no_key=True).filter(id__in=list(held)).order_by("id"))
     alone = organizations_alone(user=user)
     if alone:
         raise InvalidInput(

@@ -98,6 +98,7 @@ def fleet(request: HttpRequest, viewer: Viewer) -> HttpResponse:
         "search": narrowing.search,
         "state_now": narrowing.state,
         "sort": sort,
+        "belongs": viewer.sees_all or bool(viewer.roles),
         "may_add": bool(viewer.sees_all or viewer.organization_ids(Membership.Role.OPERATOR)),
     }
     if request.headers.get("HX-Request"):

@@ -17,7 +17,8 @@ def code_of(secret: str) -> str:
     return f"{hotp_value(secret, next(iter(yield_hotp_counters_from_time()))):06}"
 
 
-def test_an_app_is_added_after_the_password_once_more(plover, log_in, mailoutbox, django_capture_on_commit_callbacks):
+@pytest.mark.django_db(transaction=True)
+def test_an_app_is_added_after_the_password_once_more(transactional_db, plover, log_in, mailoutbox):
     client, _answer = log_in()
     asked = client.get("/accounts/second-factor/app/add/")
     assert asked.url.startswith("/accounts/reauthenticate/")

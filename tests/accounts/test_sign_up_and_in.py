@@ -7,6 +7,7 @@ import pytest
 from allauth.account.models import EmailAddress
 from django.contrib.auth.models import User
 from django.test import Client
+from people import Role, member_add
 from plovers import PASSWORD, is_logged_in
 
 pytestmark = pytest.mark.django_db
@@ -216,3 +217,12 @@ def test_somebody_without_any_address_gets_in(log_in, db):
     User.objects.create_user("knot", "", PASSWORD)
     client, _answer = log_in("knot")
     assert is_logged_in(client)
+
+
+def test_who_belongs_nowhere_is_told_what_comes_next(plover, log_in, institute):
+    client, _answer = log_in()
+    page = client.get("/").content.decode()
+    assert "You belong to no organization yet" in page
+    assert "/organizations/add/" in page
+    member_add(organization=institute, user=plover, role=Role.VIEWER)
+    assert "You belong to no organization yet" not in client.get("/").content.decode()
