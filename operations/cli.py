@@ -106,6 +106,12 @@ def station_command(context: typer.Context) -> None:
     django_become("./roost", "station", *context.args)
 
 
+@app.command("organization", context_settings={**PASS_ON, "help_option_names": []})
+def organization_command(context: typer.Context) -> None:
+    """Make, list, delete and bring back organizations and their people; see `./roost organization --help`."""
+    django_become("./roost", "organization", *context.args)
+
+
 @app.command("user", context_settings={**PASS_ON, "help_option_names": []})
 def user_command(context: typer.Context) -> None:
     """Add and list people, give a new password; see `./roost user --help`."""

@@ -28,7 +28,7 @@ def organization_get(*, name: str) -> Organization:
     found = Organization.objects.filter(Q(name__iexact=name) | Q(slug=name), deleted_at=None).first()
     if found is None:
         raise NotFound(
-            _("There is no organization %(name)s. Make it with: manage organization add NAME.") % {"name": repr(name)}
+            _("There is no organization %(name)s. Make it with: ./roost organization add NAME.") % {"name": repr(name)}
         )
     return found
 

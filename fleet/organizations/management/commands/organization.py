@@ -1,4 +1,4 @@
-"""`manage organization`: add and list organizations and their members."""
+"""`manage organization`: make, show, delete and bring back organizations, and say who belongs to them."""
 
 import argparse
 from collections.abc import Callable
@@ -6,68 +6,161 @@ from typing import Any
 
 from django.contrib.auth.models import User
 
-from fleet.core.command_line import WordCommand
-from fleet.core.errors import NotFound
+from fleet.core import clock
+from fleet.core.command_line import Row, WordCommand
+from fleet.core.errors import InvalidInput, NotFound
 from fleet.organizations.access import Role, viewer_of_server
-from fleet.organizations.selectors import organization_get, organization_list
-from fleet.organizations.services import member_add, organization_create
+from fleet.organizations.deletion import organization_delete, organization_restore, purge_at
+from fleet.organizations.invitations import invitation_create, invitation_list, state_of
+from fleet.organizations.members import member_add, member_remove
+from fleet.organizations.models import Organization
+from fleet.organizations.selectors import (
+    member_list,
+    organization_get,
+    organization_list,
+    organizations_deleted,
+)
+from fleet.organizations.services import organization_create
 
 Options = dict[str, Any]
+_ACTOR = viewer_of_server("command line")
+_ROLES = [role.value for role in Role]
 
 
 class Command(WordCommand):
     """Organizations from the command line."""
 
-    help = "Add and list organizations, and put people into them."
+    help = "Make, show, delete and bring back organizations, and say who belongs to them."
 
     def words(self, add: Callable[..., argparse.ArgumentParser]) -> None:
         """The words after `organization`."""
         word = add("add", self.organization_add, help="make an organization")
         word.add_argument("name", metavar="NAME")
         word.add_argument("--owner", default="", metavar="USERNAME", help="who may do everything in it")
-        word = add("member", self.organization_member, help="put a person into an organization")
+        word = add("member", self.organization_member, help="put a person into an organization, or take one out")
         word.add_argument("name", metavar="NAME")
         word.add_argument("username", metavar="USERNAME")
-        word.add_argument("--role", default=Role.VIEWER.value, choices=[role.value for role in Role])
-        add("list", self.organization_list, help="list organizations")
+        word.add_argument("--role", default=Role.VIEWER.value, choices=_ROLES)
+        word.add_argument("--remove", action="store_true", help="take the person out")
+        word = add("invite", self.organization_invite, help="mail an invitation that works for seven days")
+        word.add_argument("name", metavar="NAME")
+        word.add_argument("email", metavar="ADDRESS")
+        word.add_argument("--role", default=Role.VIEWER.value, choices=_ROLES)
+        word = add("list", self.organization_list, help="list organizations")
+        word.add_argument("--deleted", action="store_true", help="those that can still be brought back")
+        word = add("show", self.organization_show, help="show one with its people and open invitations")
+        word.add_argument("name", metavar="NAME")
+        word = add("delete", self.organization_delete, help="hide one from everybody; purged after 30 days")
+        word.add_argument("name", metavar="NAME", help="exactly, as it is written")
+        word.add_argument("--yes", action="store_true", help="without this nothing is deleted")
+        word = add("restore", self.organization_restore, help="bring a deleted one back")
+        word.add_argument("slug", metavar="SLUG", help="see: organization list --deleted")
 
     def organization_add(self, options: Options) -> None:
         """Make one."""
         owner = _user(options["owner"]) if options["owner"] else None
         made = organization_create(name=options["name"], owner=owner)
-        if options["json"]:
-            self.data_print({"name": made.name, "slug": made.slug})
-        else:
-            self.stdout.write(f"The organization {made.name} is there; in addresses it is called {made.slug}.")
+        self._tell(
+            {"name": made.name, "slug": made.slug},
+            f"The organization {made.name} is there; in addresses it is called {made.slug}.",
+            options,
+        )
 
     def organization_member(self, options: Options) -> None:
-        """Add a member, or change a role."""
+        """Add a member, change a role, or take one out."""
+        organization = organization_get(name=options["name"])
+        told = {"organization": organization.name, "username": options["username"]}
+        if options["remove"]:
+            member_remove(organization=organization, username=options["username"], actor=_ACTOR)
+            self._tell({**told, "role": None}, f"{told['username']} no longer belongs to {organization.name}.", options)
+            return
         member = member_add(
-            organization=organization_get(name=options["name"]),
-            user=_user(options["username"]),
-            role=Role(options["role"]),
+            organization=organization, user=_user(options["username"]), role=Role(options["role"]), actor=_ACTOR
         )
-        if options["json"]:
-            self.data_print(
-                {"organization": member.organization.name, "username": str(member.user), "role": member.role}
-            )
-        else:
-            self.stdout.write(f"{member} is {member.role}.")
+        self._tell({**told, "role": member.role}, f"{member} is {member.role}.", options)
+
+    def organization_invite(self, options: Options) -> None:
+        """Mail an invitation."""
+        organization = organization_get(name=options["name"])
+        held = invitation_create(
+            organization=organization, email=options["email"], role=Role(options["role"]), actor=_ACTOR
+        )
+        self._tell(
+            {"organization": organization.name, "email": held.email, "role": held.role, "expires_at": held.expires_at},
+            f"{held.email} is invited to {organization.name} as {held.role}, until {held.expires_at:%Y-%m-%d %H:%M} UTC.",
+            options,
+        )
 
     def organization_list(self, options: Options) -> None:
         """All of them."""
-        rows = [
-            {"name": found.name, "slug": found.slug}
-            for found in organization_list(viewer=viewer_of_server("command line"))
+        if options["deleted"]:
+            gone = [{**_row(found), "purged_at": purge_at(found)} for found in organizations_deleted(viewer=_ACTOR)]
+            self._table(["NAME", "SLUG", "GONE FOR GOOD"], ["name", "slug", "purged_at"], gone, options)
+            return
+        rows = [_row(found) for found in organization_list(viewer=_ACTOR)]
+        self._table(["NAME", "SLUG"], ["name", "slug"], rows, options)
+
+    def organization_show(self, options: Options) -> None:
+        """One of them."""
+        organization = organization_get(name=options["name"])
+        moment = clock.now()
+        members = [
+            {"username": member.user.get_username(), "email": member.user.email, "role": member.role}
+            for member in member_list(organization=organization)
         ]
+        waiting = [
+            {"email": held.email, "role": held.role, "state": state_of(held, moment), "expires_at": held.expires_at}
+            for held in invitation_list(organization=organization, actor=_ACTOR)
+        ]
+        if options["json"]:
+            settings = {
+                "timezone": organization.timezone,
+                "language": organization.language,
+                "contact_email": organization.contact_email,
+            }
+            self.data_print({**_row(organization), **settings, "members": members, "invitations": waiting})
+            return
+        self.stdout.write(f"{organization.name} ({organization.slug}), {organization.timezone}\n")
+        people = [(each["username"], each["email"], each["role"]) for each in members]
+        invited = [("invited", each["email"], each["role"]) for each in waiting]
+        self.table_print(["USERNAME", "ADDRESS", "ROLE"], [*people, *invited])
+
+    def organization_delete(self, options: Options) -> None:
+        """Hide one from everybody."""
+        organization = organization_get(name=options["name"])
+        if not options["yes"]:
+            raise InvalidInput(f"Deleting hides {organization.name} from everybody at once: say --yes to do it.")
+        gone = organization_delete(organization=organization, typed=options["name"], actor=_ACTOR)
+        self._tell(
+            {**_row(gone), "purged_at": purge_at(gone)},
+            f"{gone.name} is deleted. Until {purge_at(gone):%Y-%m-%d} it comes back with: organization restore {gone.slug}",
+            options,
+        )
+
+    def organization_restore(self, options: Options) -> None:
+        """Bring one back."""
+        back = organization_restore(slug=options["slug"], actor=_ACTOR)
+        self._tell(_row(back), f"{back.name} is back with everything that belonged to it.", options)
+
+    def _tell(self, data: Row, sentence: str, options: Options) -> None:
+        if options["json"]:
+            self.data_print(data)
+        else:
+            self.stdout.write(sentence)
+
+    def _table(self, headings: list[str], names: list[str], rows: list[dict[str, Any]], options: Options) -> None:
         if options["json"]:
             self.data_print(rows)
         else:
-            self.table_print(["NAME", "SLUG"], [[row["name"], row["slug"]] for row in rows])
+            self.table_print(headings, [[str(row[name]) for name in names] for row in rows])
+
+
+def _row(organization: Organization) -> dict[str, Any]:
+    return {"name": organization.name, "slug": organization.slug}
 
 
 def _user(username: str) -> User:
     user = User.objects.filter(username=username).first()
     if user is None:
-        raise NotFound(f"There is no user {username!r}. Make one with: manage createsuperuser, or on the admin pages.")
+        raise NotFound(f"There is no user {username!r}. Make one with: ./roost user add.")
     return user
