@@ -1,0 +1,125 @@
+"""Case 74: what people and stations write is text on every page, whatever it says: no script runs, no policy is broken."""
+
+from datetime import timedelta
+
+import pytest
+from browser.every_page import places_of, visiting
+from browser.hostile_text import STRINGS, spoil
+from django.contrib.auth.models import User
+from django.test import Client
+from isolation.tenants import Tenant, tenant_make
+from people import station_of
+
+from fleet.alerts.models import Incident
+from fleet.commands.models import Command
+from fleet.core import clock
+from fleet.ingest.models import QuarantinedMessage
+from fleet.telemetry.models import Reading, Series, StationEvent
+
+pytestmark = pytest.mark.browser
+
+#: What markup out of those strings would leave in a page.
+INJECTED = (
+    "() => [...document.querySelectorAll("
+    "'[onerror],[onload],[onfocus],[onmouseover],[ontoggle],[onbegin],[onstart],[style*=red],iframe,object,embed,"
+    "math,marquee,audio,video,base,foreignObject,animate,details[ontoggle],"
+    'script:not([src]),[href^="javascript:" i],'
+    '[src="x"],[hx-get="/logout/"]'
+    "'), ...[...document.querySelectorAll('[src],[href],[action]')]"
+    ".filter(e => [e.src, e.href, e.getAttribute('action')].some(a => /^(https?:)?\\/\\/x\\.example/.test(a)))]"
+    ".map(e => e.outerHTML.slice(0, 200))"
+)
+WATCH = (
+    "window.ran = number => console.log('RAN ' + number); window.alert = ran; "
+    "document.addEventListener('securitypolicyviolation', e => console.log('POLICY ' + e.violatedDirective + ' ' + e.sample));"
+)
+
+
+def rows_make(tenant: Tenant) -> None:
+    """One row for each string in whatever is a list."""
+    station, moment = tenant.stations[0], clock.now()
+    others = [station_of(tenant.organization, state="silent") for _ in STRINGS]
+    for number, other in enumerate(others):
+        series = Series.objects.create(
+            station=station, name=f"s{number}", unit="V", created_at=moment, last_at=moment, last_value=1.0,
+            last_received_at=moment,
+        )  # fmt: skip
+        Reading.objects.create(series=series, occurred_at=moment, received_at=moment, value=1.0)
+        StationEvent.objects.create(
+            station=station,
+            occurred_at=moment,
+            name=f"e{number}",
+            line=number + 10,
+            received_at=moment,
+            data={"x": "y"},
+        )
+        Command.objects.create(
+            station=station, name="ping", state="failed", issued_at=moment, expires_at=moment + timedelta(hours=1),
+            issued_by_name="x", note="x", result={"x": "y"}, output="x",
+        )  # fmt: skip
+        QuarantinedMessage.objects.create(
+            station=station, exchange=f"in.{station.serial}", routing_key="readings", reason="bad-json", sentence="x",
+            properties={"content_type": "x", "application_headers": {"stream": "x"}},
+            body=STRINGS[number].encode(), body_bytes=9, received_at=moment,
+        )  # fmt: skip
+        Incident.objects.create(
+            organization=tenant.organization, station=other, rule="silence", sentence="x", closing_sentence="x",
+            began_at=moment, opened_at=moment, closed_at=moment if number % 2 else None,
+        )  # fmt: skip
+
+
+def test_nothing_that_is_written_becomes_markup_or_script(browser, processes):
+    tenant = tenant_make("Alabaster")
+    rows_make(tenant)
+    apps = (
+        "core",
+        "organizations",
+        "stations",
+        "deployments",
+        "telemetry",
+        "commands",
+        "files",
+        "alerts",
+        "sync",
+        "ingest",
+    )
+    assert spoil(apps) > 30
+    for series in Series.objects.filter(station=tenant.stations[0])[:1]:
+        tenant.values["series"] = series.name
+    User.objects.filter(pk=tenant.people["viewer"].pk).update(first_name=STRINGS[0], last_name=STRINGS[15])
+    owner = tenant.people["owner"]
+    client = Client()
+    client.force_login(owner)
+    places = places_of(tenant, client)
+    assert len(places) > 30
+    found = []
+    with visiting(browser, processes, owner) as visitor:
+        visitor.page.on("dialog", lambda dialog: (found.append(f"a dialog: {dialog.message}"), dialog.dismiss()))
+        visitor.page.on(
+            "framenavigated", lambda frame: found.append(f"left for {frame.url}") if "x.example" in frame.url else None
+        )
+        visitor.page.add_init_script(WATCH)
+        for place in places:
+            visitor.said.clear()
+            visitor.visit(place)
+            visitor.page.wait_for_timeout(60)
+            found += [f"{place}: {said}" for said in visitor.said if not said.startswith(("warning", "verbose"))]
+            found += [f"{place}: became markup: {each}" for each in visitor.page.evaluate(INJECTED)]
+            shown = visitor.page.evaluate("document.documentElement.innerText").count("ran(")
+            if place.endswith(("/events/", "/commands/")):
+                # It is there to be read.
+                assert shown > len(STRINGS) // 2, place
+    if found:
+        pytest.fail("\n".join(found), pytrace=False)
+
+
+def test_the_watch_sees_what_it_looks_for(browser, processes):
+    with visiting(browser, processes, None) as visitor:
+        visitor.page.add_init_script(WATCH)
+        visitor.visit("/login/")
+        for text in STRINGS:
+            visitor.page.evaluate("text => { const box = document.createElement('div'); box.innerHTML = text; "
+                                  "document.body.append(box); }", text)  # fmt: skip
+        visitor.page.wait_for_timeout(200)
+        assert len(visitor.page.evaluate(INJECTED)) > 25
+        assert any("POLICY" in said for said in visitor.said)
