@@ -31,7 +31,7 @@ class Watched:
     def log_in(self, processes, person) -> Page:
         self.page.goto(f"{processes.site}/login/")
         self.page.get_by_label("User name").fill(person.name)
-        self.page.get_by_label("Password").fill(PASSWORD)
+        self.page.get_by_label("Password", exact=True).fill(PASSWORD)
         self.page.get_by_role("button", name="Log in").click()
         expect(self.page.get_by_role("heading", name="Stations", exact=True)).to_be_visible()
         return self.page
