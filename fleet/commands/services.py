@@ -127,6 +127,21 @@ def command_cancel(*, viewer: Viewer, command: Command) -> Command:
     return command
 
 
+@transaction.atomic
+def commands_withdraw(*, station: Station, moment: datetime, note: str) -> int:
+    """Cancel all open commands of a station; return how many lay on the broker. What it runs already, it runs."""
+    sent = 0
+    for number, state in list(
+        Command.objects.filter(station=station, state__in=Command.OPEN).order_by("id").values_list("id", "state")
+    ):
+        sent += state != State.QUEUED
+        _close(number, State.CANCELLED, moment, note[:256])
+        OutboxMessage.objects.filter(
+            target=OutboxMessage.Target.COMMAND, message_id=str(number), published_at=None
+        ).delete()
+    return sent
+
+
 def command_sent(*, command_id: UUID, moment: datetime) -> None:
     """The broker has confirmed the command into the station's queue."""
     with transaction.atomic():

@@ -107,6 +107,10 @@ class BrokerAccess:
         self._call("DELETE", f"/api/exchanges/{self._v}/{routing.station_exchange(serial)}")
         self._call("DELETE", f"/api/queues/{self._v}/{routing.command_queue(serial)}")
 
+    def commands_purge(self, serial: str) -> None:
+        """Remove the commands that wait in a station's queue; one that it has in hand stays."""
+        self._call("DELETE", f"/api/queues/{self._v}/{routing.command_queue(serial)}/contents")
+
     def state(self) -> BrokerState:
         """Everything that the broker has for stations; five lists, however many stations there are."""
         exchanges = self._list(f"/api/exchanges/{self._v}?columns=name")

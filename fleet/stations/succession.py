@@ -5,6 +5,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import F, Max
 
+from fleet.core import clock
 from fleet.organizations.models import Organization
 from fleet.stations.enrolment import tokens_end
 from fleet.stations.models import Credential, Station, StationContact
@@ -39,17 +40,17 @@ def station_succeed(
     station: Station,
     organization: Organization,
     moment: datetime,
-    since: datetime,
+    since: datetime | None = None,
     serial: str = "",
     keeps_login: bool = False,
 ) -> Station:
     """A new station bears the serial; what was made before `since` goes on belonging to the older one, now retired.
 
-    `serial`: when it is written another way now. `keeps_login`: the device goes on with the login that it has.
+    `since` None: the moment at which ingest was held up, so that what it took before is older. `serial`: when it is written another way now. `keeps_login`: the device goes on with the login that it has.
     """
     # In the order of an enrolment and of ingest: tokens, station, contact.
     tokens_end(station.pk)
-    station = Station.objects.select_for_update().select_related("model").get(pk=station.pk)
+    station = Station.objects.select_for_update(of=("self",)).select_related("model").get(pk=station.pk)
     contact = StationContact.objects.select_for_update().filter(station=station).first()
     serial = serial or station.serial
     station_archive_name(station=station)
@@ -66,7 +67,7 @@ def station_succeed(
         suspended_reason=station.suspended_reason if keeps_login else "",
         registered_at=moment,
         predecessor=station,
-        moved_at=since,
+        moved_at=since or clock.now(),
     )
     known = {name: getattr(contact, name) for name in _CONTACT} if contact is not None and keeps_login else {}
     StationContact.objects.create(station=successor, **known)
