@@ -1,14 +1,21 @@
-"""What goes with an organization when it is deleted, in figures that cost nothing however much it has."""
+"""What goes with an organization when it is deleted: in figures beforehand, and for good after its 30 days."""
 
 from dataclasses import dataclass
 
+from django.db import transaction
 from django.db.models import Sum
+from django.db.models.functions import Coalesce
 
+from fleet.core import clock
+from fleet.core.outbox import job_ask
 from fleet.deployments.models import Deployment, Site
 from fleet.organizations.access import Viewer
+from fleet.organizations.deletion import organization_purge, organizations_to_purge
+from fleet.organizations.invitations import invitations_prune
 from fleet.organizations.members import owner_require
 from fleet.organizations.models import ApiKey, Membership, Organization
-from fleet.stations.models import Station
+from fleet.stations.enrolment import RECONCILE_JOB
+from fleet.stations.models import Credential, Station
 from fleet.telemetry.models import Series, StreamLedger, UnsequencedCount
 
 
@@ -39,3 +46,34 @@ def organization_belongings(*, viewer: Viewer, organization: Organization) -> Be
         keys=ApiKey.objects.filter(organization=organization, revoked=False).count(),
         members=Membership.objects.filter(organization=organization).count(),
     )
+
+
+def organizations_end() -> int:
+    """Purge the organizations whose 30 days are over; return how many are gone. May be called as often as one likes.
+
+    1. their stations are marked as deleted and lose their logins; a job of their own removes them with all they sent
+    2. once none is left, the organization goes with everything else
+    """
+    invitations_prune()
+    gone = 0
+    for organization in organizations_to_purge():
+        if _stations_end(organization):
+            continue
+        gone += organization_purge(organization=organization)
+    return gone
+
+
+@transaction.atomic
+def _stations_end(organization: Organization) -> bool:
+    """Whether there are any, all of them marked now."""
+    stations = Station.objects.filter(organization=organization)
+    moment = clock.now()
+    marked = stations.filter(deleted_at=None).update(deleted_at=moment, retired_at=Coalesce("retired_at", moment))
+    if marked:
+        Credential.objects.filter(station__organization=organization, revoked_at=None).update(revoked_at=moment)
+        job_ask(RECONCILE_JOB)
+    if stations.exists():
+        return True
+    # Of stations that moved on and left their history here.
+    Deployment.objects.filter(site__organization=organization).delete()
+    return False

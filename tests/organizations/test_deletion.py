@@ -8,10 +8,12 @@ from django.contrib.auth.models import User
 from django.core import mail
 from django.db import connection
 from people import SERVER, Role, key_of, person, station_of
+from psycopg.types.range import Range
 
 from fleet.core import clock
 from fleet.core.errors import InvalidInput, NotFound
-from fleet.core.models import AuditEntry
+from fleet.core.models import AuditEntry, OutboxMessage
+from fleet.deployments.models import Deployment, Site
 from fleet.organizations import deletion
 from fleet.organizations.access import viewer_of_user
 from fleet.organizations.deletion import (
@@ -29,8 +31,9 @@ from fleet.organizations.selectors import (
     organizations_deleted,
 )
 from fleet.organizations.services import FOUNDED_MOST, organization_found, organization_update
-from fleet.stations.models import Station
+from fleet.stations.models import Credential, Station
 from fleet.stations.selectors import station_list
+from fleet.telemetry.belongings import organizations_end
 
 pytestmark = pytest.mark.django_db
 
@@ -219,3 +222,34 @@ def test_what_was_brought_back_meanwhile_is_not_purged(institute, owner):
     assert not organization_purge(organization=due)
     assert Organization.objects.filter(pk=institute.pk).exists()
     assert AuditEntry.objects.filter(organization_id=institute.pk).exists()
+
+
+def test_the_job_ends_stations_first_and_the_organization_once_they_are_gone(institute, elsewhere, owner):
+    station, other = station_of(institute), station_of(elsewhere)
+    Credential.objects.create(station=station, generation=1, username=f"st.{station.serial}.1", issued_at=clock.now())
+    site = Site.objects.create(organization=institute, name="Wood")
+    Deployment.objects.create(station=other, site=site, period=Range(clock.now(), None))
+    deleted(institute, owner, days=31)
+    for _again in range(2):
+        assert organizations_end() == 0
+        station.refresh_from_db()
+        assert station.deleted_at is not None
+        assert station.retired_at is not None
+        assert not Credential.objects.filter(revoked_at=None).exists()
+    other.refresh_from_db()
+    assert other.deleted_at is None
+    assert OutboxMessage.objects.filter(routing_key="stations.reconcile_broker").count() == 1
+    station.delete()
+    assert organizations_end() == 1
+    assert organizations_end() == 0
+    assert not Organization.objects.filter(pk=institute.pk).exists()
+    assert Station.objects.get() == other
+
+
+def test_the_job_leaves_alone_what_can_still_be_brought_back(institute, elsewhere, owner):
+    station = station_of(institute)
+    deleted(institute, owner, days=29.9)
+    assert organizations_end() == 0
+    station.refresh_from_db()
+    assert station.deleted_at is None
+    assert Organization.objects.count() == 2
