@@ -1,4 +1,4 @@
-"""Pages of lists: numbered pages with a cap, and opaque cursors for rows that only ever grow."""
+"""Opaque cursors: where in a list the next page begins."""
 
 import base64
 import binascii
@@ -7,24 +7,15 @@ from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
-from rest_framework.pagination import PageNumberPagination
 from rest_framework.request import Request
 
 from fleet.core.errors import InvalidInput
 from fleet.telemetry.selectors import DetectionCursor
 
-_CURSOR_MOST = 400
+_CURSOR_MOST = 1_000
 
 
-class NumberedPages(PageNumberPagination):
-    """`page` and `page_size`, at most 500 a page."""
-
-    page_size = 100
-    page_size_query_param = "page_size"
-    max_page_size = 500
-
-
-def cursor_encode(*values: datetime | int) -> str:
+def cursor_encode(*values: datetime | float | str | None) -> str:
     """Values as one opaque word."""
     plain = [value.isoformat() if isinstance(value, datetime) else value for value in values]
     return base64.urlsafe_b64encode(json.dumps(plain).encode()).decode().rstrip("=")
@@ -32,24 +23,24 @@ def cursor_encode(*values: datetime | int) -> str:
 
 def moment_cursor(text: str) -> datetime | None:
     """The moment in a cursor, or None for no cursor; raises `InvalidInput` for what is none of ours."""
-    return _moment(_decode(text, 1)[0]) if text else None
+    return _moment(cursor_decode(text, 1)[0]) if text else None
 
 
 def detection_cursor(text: str) -> DetectionCursor | None:
     """The place of a detection in a cursor, or None for no cursor."""
     if not text:
         return None
-    at, *numbers = _decode(text, 4)
+    at, *numbers = cursor_decode(text, 4)
     if not all(type(number) is int and abs(number) < 2**31 for number in numbers):
-        raise _bad_cursor()
+        raise cursor_bad()
     return DetectionCursor(_moment(at), *numbers)
 
 
 def place_cursor(text: str) -> tuple[datetime, int]:
     """The moment and number in a cursor."""
-    at, number = _decode(text, 2)
+    at, number = cursor_decode(text, 2)
     if type(number) is not int or abs(number) >= 2**63:
-        raise _bad_cursor()
+        raise cursor_bad()
     return _moment(at), number
 
 
@@ -57,9 +48,9 @@ def number_cursor(text: str) -> int | None:
     """The number in a cursor, or None for no cursor."""
     if not text:
         return None
-    (number,) = _decode(text, 1)
+    (number,) = cursor_decode(text, 1)
     if type(number) is not int or abs(number) >= 2**63:
-        raise _bad_cursor()
+        raise cursor_bad()
     return number
 
 
@@ -84,15 +75,16 @@ def next_address(request: Request, cursor: str, *, start: datetime, end: datetim
     return request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
 
 
-def _decode(text: str, length: int) -> list[Any]:
+def cursor_decode(text: str, length: int) -> list[Any]:
+    """The values in a cursor, not yet checked for their kind."""
     try:
         if len(text) > _CURSOR_MOST:
-            raise _bad_cursor()
+            raise cursor_bad()
         values = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
     except (ValueError, binascii.Error, RecursionError) as error:
-        raise _bad_cursor() from error
+        raise cursor_bad() from error
     if not isinstance(values, list) or len(values) != length:
-        raise _bad_cursor()
+        raise cursor_bad()
     return values
 
 
@@ -100,11 +92,12 @@ def _moment(value: Any) -> datetime:
     try:
         moment = datetime.fromisoformat(value)
     except (TypeError, ValueError) as error:
-        raise _bad_cursor() from error
+        raise cursor_bad() from error
     if timezone.is_naive(moment):
-        raise _bad_cursor()
+        raise cursor_bad()
     return moment
 
 
-def _bad_cursor() -> InvalidInput:
+def cursor_bad() -> InvalidInput:
+    """What is said of a cursor that is none."""
     return InvalidInput("This cursor is none of ours: take `next` from the last answer as it stands.", field="cursor")

@@ -79,13 +79,19 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
         return None
     status = HTTPStatus(response.status_code)
     if isinstance(error, ValidationError):
-        found = list(_fields(error.detail))
-        return _problem(status, _told(found), [{"field": field, "detail": detail} for field, detail in found])
+        return _of_validation(error)
     problem = _problem(status, _sentence(error))
     for header in ("WWW-Authenticate", "Retry-After", "Allow"):
         if header in response:
             problem[header] = response[header]
     return problem
+
+
+def problem_body(error: DomainError | ValidationError) -> dict[str, Any]:
+    """The problem that a refusal is, for an answer that tells of several."""
+    response = _of_domain(error) if isinstance(error, DomainError) else _of_validation(error)
+    body: dict[str, Any] = response.data
+    return body
 
 
 def problem_make(status: int, detail: str, *, field: str = "") -> Response:
@@ -95,6 +101,12 @@ def problem_make(status: int, detail: str, *, field: str = "") -> Response:
     response.accepted_media_type = "application/json"
     response.renderer_context = {}
     return response.render()
+
+
+def _of_validation(error: ValidationError) -> Response:
+    found = list(_fields(error.detail))
+    errors = [{"field": field, "detail": detail} for field, detail in found]
+    return _problem(HTTPStatus(error.status_code), _told(found), errors)
 
 
 def _of_domain(error: DomainError) -> Response:

@@ -11,6 +11,7 @@ from rest_api.v1.completeness import CompletenessView
 from rest_api.v1.detections import Detections
 from rest_api.v1.enrolments import Enrolments
 from rest_api.v1.events import Events
+from rest_api.v1.fidelity import Fidelity
 from rest_api.v1.imports import Imports
 from rest_api.v1.invitations import InvitationAccept, InvitationDetail, InvitationResend, Invitations
 from rest_api.v1.ledger import Ledger
@@ -25,6 +26,7 @@ from rest_api.v1.quarantine import (
     QuarantineReplays,
 )
 from rest_api.v1.series import Readings, SeriesList
+from rest_api.v1.sorting import FilterDetail, Filters, GroupDetail, GroupMember, Groups, ModelDetail, Models, Tags
 from rest_api.v1.stations import StationDetail, Stations
 
 app_name = "api"
@@ -71,6 +73,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     path("organizations/<slug:slug>/audit", Audit.as_view(), name="audit"),
     path("invitations/accept", InvitationAccept.as_view(), name="invitation-accept"),
+    path("fidelity", Fidelity.as_view(), name="fidelity"),
+    path("models", Models.as_view(), name="models"),
+    path("models/<int:model_id>", ModelDetail.as_view(), name="model"),
+    path("tags", Tags.as_view(), name="tags"),
+    path("groups", Groups.as_view(), name="groups"),
+    path("groups/<int:group_id>", GroupDetail.as_view(), name="group"),
+    path("groups/<int:group_id>/stations/<str:serial>", GroupMember.as_view(), name="group-member"),
+    path("filters", Filters.as_view(), name="filters"),
+    path("filters/<int:filter_id>", FilterDetail.as_view(), name="filter"),
     path("", NothingHere.as_view(), name="nothing"),
     path("<path:rest>", NothingHere.as_view(), name="nothing-here"),
 ]

@@ -1,27 +1,46 @@
 """`/stations`: the fleet, and one station with all that is known of it."""
 
 from datetime import datetime
-from typing import Any
+from http import HTTPStatus
+from typing import Any, Final, cast
 
+from django.db import transaction
 from django.utils import translation
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from fleet.core import clock
+from fleet.organizations.selectors import organization_find
+from fleet.stations.catalogue import model_get, station_model_set
 from fleet.stations.contact import interval_of
 from fleet.stations.models import Station
 from fleet.stations.selectors import SHOWN_STATES, station_get, station_list
 from fleet.stations.sentences import station_shown
+from fleet.stations.services import StationChanges, station_register, station_update
+from fleet.stations.tags import station_tags_set
 from fleet.telemetry.selectors import latest_position
 from rest_api.authentication import viewer_of
-from rest_api.paging import NumberedPages
-from rest_api.v1.questions import READ_PROBLEMS, StrictSerializer, answers, query_read
+from rest_api.bulk import BulkOut, bulk_answer
+from rest_api.lists import ID_MOST, Column, ListQuery, page_read
+from rest_api.v1.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
+
+#: What the list is sorted by.
+COLUMNS: Final = {
+    "state": Column("state_rank", int),
+    "serial": Column("serial"),
+    "name": Column("name"),
+    "organization": Column("organization__name"),
+    "site": Column("site_name"),
+    "last_contact": Column("contact__last_contact_at", datetime),
+    "backlog": Column("contact__backlog_messages", int),
+    "detections": Column("detections_today", int),
+}
 
 
-class StationsQuery(StrictSerializer):
+class StationsQuery(ListQuery):
     """Filters and order of the list."""
 
     search = serializers.CharField(
@@ -31,13 +50,9 @@ class StationsQuery(StrictSerializer):
         required=False, choices=SHOWN_STATES, help_text="Only this state; without it all but retired ones."
     )
     organization = serializers.SlugField(required=False, help_text="Only this organization.")
-    sort = serializers.CharField(
-        required=False,
-        max_length=40,
-        help_text="serial, name, organization, site, state, last_contact, backlog or detections; `-` in front turns it.",
-    )
-    page = serializers.IntegerField(required=False, min_value=1)
-    page_size = serializers.IntegerField(required=False, min_value=1, help_text="At most 500 come.")
+    tag = serializers.CharField(required=False, max_length=40, help_text="Only stations with this tag.")
+    group = serializers.IntegerField(required=False, min_value=1, max_value=ID_MOST, help_text="Only this group's.")
+    model = serializers.IntegerField(required=False, min_value=1, max_value=ID_MOST, help_text="Only of this model.")
 
 
 class StationOut(serializers.Serializer[Any]):
@@ -61,10 +76,8 @@ class StationOut(serializers.Serializer[Any]):
 class StationsOut(serializers.Serializer[Any]):
     """One page of stations."""
 
-    count = serializers.IntegerField()
-    next = serializers.URLField(allow_null=True)
-    previous = serializers.URLField(allow_null=True)
     results = StationOut(many=True)
+    next = serializers.URLField(allow_null=True)
 
 
 class PositionOut(serializers.Serializer[Any]):
@@ -81,6 +94,13 @@ class StationDetailOut(StationOut):
 
     registered_at = serializers.DateTimeField()
     retired_at = serializers.DateTimeField(allow_null=True)
+    notes = serializers.CharField()
+    operator_interval_s = serializers.FloatField(allow_null=True, help_text="What the operator expects, in seconds.")
+    data_plan_bytes = serializers.IntegerField(allow_null=True, help_text="A month, both directions.")
+    model = serializers.IntegerField(allow_null=True, help_text="Its number in `/models`.")
+    tags = serializers.ListField(child=serializers.CharField())
+    suspended_at = serializers.DateTimeField(allow_null=True)
+    suspended_reason = serializers.CharField()
     is_in_maintenance = serializers.BooleanField()
     asleep_until = serializers.DateTimeField(allow_null=True)
     first_contact_at = serializers.DateTimeField(allow_null=True)
@@ -114,6 +134,53 @@ def station_row(station: Station, moment: datetime) -> dict[str, Any]:
     }
 
 
+class StationIn(StrictSerializer):
+    """A new station."""
+
+    serial = serializers.CharField(max_length=64, help_text="As it stands on the device.")
+    organization = serializers.SlugField(help_text="Whose it is.")
+    name = serializers.CharField(required=False, allow_blank=True, default="", max_length=120)
+
+
+class StationChangesIn(StrictSerializer):
+    """What an operator may change; what is absent stays."""
+
+    name = serializers.CharField(required=False, allow_blank=True, max_length=120)
+    notes = serializers.CharField(required=False, allow_blank=True, max_length=10_000, trim_whitespace=False)
+    operator_interval_s = serializers.FloatField(required=False, allow_null=True)
+    data_plan_bytes = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=ID_MOST)
+    is_in_maintenance = serializers.BooleanField(required=False)
+    asleep_until = serializers.DateTimeField(required=False, allow_null=True)
+    model = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=ID_MOST)
+    tags = serializers.ListField(child=serializers.CharField(max_length=40), required=False, max_length=50)
+
+
+def station_detail(station: Station) -> dict[str, Any]:
+    """A station of `station_get` with all that is known of it."""
+    contact = station.contact
+    row = {
+        **station_row(station, clock.now()),
+        "registered_at": station.registered_at,
+        "retired_at": station.retired_at,
+        "notes": station.notes,
+        "operator_interval_s": station.operator_interval_s,
+        "data_plan_bytes": station.data_plan_bytes,
+        "model": station.model_id,
+        "tags": sorted(station.tags.values_list("name", flat=True)),
+        "is_in_maintenance": station.is_in_maintenance,
+        "asleep_until": station.asleep_until,
+        "suspended_at": station.suspended_at,
+        "suspended_reason": station.suspended_reason,
+        "first_contact_at": contact.first_contact_at,
+        "clock_offset_s": contact.clock_offset_s,
+        "health": contact.health,
+        "health_received_at": contact.health_received_at,
+        "hello": contact.hello,
+        "position": latest_position(station=station),
+    }
+    return dict(StationDetailOut(row).data)
+
+
 class Stations(APIView):
     """The stations of the asker's organizations."""
 
@@ -125,12 +192,42 @@ class Stations(APIView):
     def get(self, request: Request) -> Response:
         """Those that need somebody first, unless `sort` says otherwise."""
         query = query_read(request, StationsQuery)
-        filters = {name: query.get(name, "") for name in ("search", "state", "organization", "sort")}
-        found = station_list(viewer=viewer_of(request), **filters)
-        pages = NumberedPages()
-        page = pages.paginate_queryset(found, request, view=self) or []
+        found = station_list(
+            viewer=viewer_of(request),
+            search=query.get("search", ""),
+            state=query.get("state", ""),
+            organization=query.get("organization", ""),
+            tag=query.get("tag", ""),
+            group=query.get("group"),
+            model=query.get("model"),
+        )
+        page = page_read(request, query, found, columns=COLUMNS, usual="state,name", last=COLUMNS["serial"])
         moment = clock.now()
-        return pages.get_paginated_response(StationOut([station_row(s, moment) for s in page], many=True).data)
+        return Response(StationsOut({"results": [station_row(s, moment) for s in page.rows], "next": page.next}).data)
+
+    @extend_schema(
+        operation_id="stations_create",
+        request=PolymorphicProxySerializer(
+            "StationOrStations", [StationIn, StationIn(many=True)], None, many=False
+        ),
+        responses=answers({201: StationDetailOut, 200: BulkOut}, *WRITE_PROBLEMS),
+    )
+    def post(self, request: Request) -> Response:
+        """Make one station known, or a list of them: then 200 with an outcome for each."""
+        viewer = viewer_of(request)
+
+        def make(told: dict[str, Any]) -> dict[str, Any]:
+            organization = organization_find(viewer=viewer, slug=told["organization"])
+            station = station_register(
+                actor=viewer, organization=organization, serial=told["serial"], name=told["name"]
+            )
+            return station_detail(station_get(viewer=viewer, serial=station.serial))
+
+        if isinstance(request.data, list):
+            return bulk_answer(request.data, StationIn, make)
+        asked = StationIn(data=request.data)
+        asked.is_valid(raise_exception=True)
+        return Response(make(asked.validated_data), status=HTTPStatus.CREATED)
 
 
 class StationDetail(APIView):
@@ -139,19 +236,26 @@ class StationDetail(APIView):
     @extend_schema(operation_id="stations_retrieve", responses=answers({200: StationDetailOut}, *READ_PROBLEMS))
     def get(self, request: Request, serial: str) -> Response:
         """All that is known of it now."""
-        station = station_get(viewer=viewer_of(request), serial=serial)
-        contact = station.contact
-        row = {
-            **station_row(station, clock.now()),
-            "registered_at": station.registered_at,
-            "retired_at": station.retired_at,
-            "is_in_maintenance": station.is_in_maintenance,
-            "asleep_until": station.asleep_until,
-            "first_contact_at": contact.first_contact_at,
-            "clock_offset_s": contact.clock_offset_s,
-            "health": contact.health,
-            "health_received_at": contact.health_received_at,
-            "hello": contact.hello,
-            "position": latest_position(station=station),
-        }
-        return Response(StationDetailOut(row).data)
+        return Response(station_detail(station_get(viewer=viewer_of(request), serial=serial)))
+
+    @extend_schema(
+        operation_id="stations_update",
+        request=StationChangesIn,
+        responses=answers({200: StationDetailOut}, *WRITE_PROBLEMS),
+    )
+    def patch(self, request: Request, serial: str) -> Response:
+        """Change what is named; the rest stays."""
+        viewer = viewer_of(request)
+        station = station_get(viewer=viewer, serial=serial)
+        asked = StationChangesIn(data=request.data, partial=True)
+        asked.is_valid(raise_exception=True)
+        told = dict(asked.validated_data)
+        with transaction.atomic():
+            if "model" in told:
+                number = told.pop("model")
+                model = None if number is None else model_get(viewer=viewer, model_id=number)
+                station_model_set(actor=viewer, station=station, model=model)
+            if "tags" in told:
+                station_tags_set(actor=viewer, station=station, names=told.pop("tags"))
+            station_update(station=station, actor=viewer, **cast("StationChanges", told))
+        return Response(station_detail(station_get(viewer=viewer, serial=serial)))

@@ -1,0 +1,84 @@
+"""`/fidelity`: how far each station can be relied on, in the four grades that other systems use."""
+
+from http import HTTPStatus
+from typing import Any, Final
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from fleet.stations.models import Station
+from fleet.stations.selectors import station_list
+from rest_api.authentication import viewer_of
+from rest_api.lists import Column, ListQuery, page_read
+from rest_api.v1.questions import READ_PROBLEMS, answers, query_read
+
+#: The grade of each state in which a station is shown; what sleeps or is worked on by plan is as it should be.
+GRADES: Final = {
+    "on_time": "ALIVE",
+    "asleep": "ALIVE",
+    "maintenance": "ALIVE",
+    "late": "MISSING",
+    "silent": "DEAD",
+    "never_seen": "UNKNOWN",
+}
+_NAMES: Final = ("ALIVE", "MISSING", "DEAD", "UNKNOWN")
+
+
+class FidelityQuery(ListQuery):
+    """Which ones."""
+
+    fidelity = serializers.ChoiceField(required=False, choices=_NAMES, help_text="Only this grade.")
+    organization = serializers.SlugField(required=False, help_text="Only this organization.")
+
+
+class FidelityOut(serializers.Serializer[Any]):
+    """One station in service."""
+
+    serial = serializers.CharField()
+    name = serializers.CharField()
+    organization = serializers.CharField()
+    fidelity = serializers.ChoiceField(choices=_NAMES)
+    state = serializers.ChoiceField(choices=tuple(GRADES), help_text="As `/stations` says it.")
+    last_contact_at = serializers.DateTimeField(allow_null=True)
+
+
+class FidelitiesOut(serializers.Serializer[Any]):
+    """A page of them."""
+
+    results = FidelityOut(many=True)
+    next = serializers.URLField(allow_null=True)
+
+
+def fidelity_row(station: Station) -> dict[str, Any]:
+    """A station of `station_list` with its grade."""
+    state = str(getattr(station, "shown_state", "never_seen"))
+    return {
+        "serial": station.serial,
+        "name": station.name,
+        "organization": station.organization.slug,
+        "fidelity": GRADES[state],
+        "state": state,
+        "last_contact_at": station.contact.last_contact_at,
+    }
+
+
+class Fidelity(APIView):
+    """The contact of the asker's stations, by grade."""
+
+    @extend_schema(
+        operation_id="fidelity_list",
+        parameters=[FidelityQuery],
+        responses=answers({HTTPStatus.OK.value: FidelitiesOut}, *READ_PROBLEMS),
+    )
+    def get(self, request: Request) -> Response:
+        """Stations in service, by serial."""
+        query = query_read(request, FidelityQuery)
+        rows = station_list(viewer=viewer_of(request), organization=query.get("organization", ""))
+        if grade := query.get("fidelity"):
+            rows = rows.filter(shown_state__in=[state for state, given in GRADES.items() if given == grade])
+        serial = Column("serial")
+        page = page_read(request, query, rows, columns={"serial": serial}, usual="serial", last=Column("id", int))
+        return Response(FidelitiesOut({"results": [fidelity_row(s) for s in page.rows], "next": page.next}).data)
