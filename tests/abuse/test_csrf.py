@@ -2,7 +2,7 @@
 
 import pytest
 from django.test import Client
-from isolation.access_table import TABLE, listed
+from isolation.access_table import ANYONE, TABLE, listed
 from isolation.matrix import place_of
 from isolation.matrix_world import world
 from isolation.tenants import filled
@@ -15,14 +15,13 @@ UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
 FORMS = [
     (each, method) for each in listed() if not each.is_api for method in TABLE[each.name].methods if method in UNSAFE
 ]
-#: The body has the only credential there, and no browser sends it by itself.
-WITHOUT_LOGIN = {"api:enrolments"}
+#: Where anybody may ask, the body has the only credential, and no browser sends that by itself.
 CALLS = [
     (each, method)
     for each in listed()
-    if each.is_api and each.name not in WITHOUT_LOGIN
-    for method in TABLE[each.name].methods
-    if method in UNSAFE
+    if each.is_api
+    for method, rule in TABLE[each.name].methods.items()
+    if method in UNSAFE and rule > ANYONE
 ]
 
 
