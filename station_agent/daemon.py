@@ -14,7 +14,7 @@ from pika.channel import Channel
 
 from station_agent import __version__, journal, outbox, sources, status, systemd
 from station_agent.clock_watch import ClockWatch
-from station_agent.config import Config
+from station_agent.config import AmqpSettings, Config
 from station_agent.data_use import data_use_store
 from station_agent.database import Database
 from station_agent.errors import AgentError
@@ -27,6 +27,7 @@ from station_agent.manners import StationManner
 from station_agent.network import Network
 from station_agent.outbox import Outbox
 from station_agent.pace import PacedFeed
+from station_agent.rotation import Rotation
 from station_agent.sources.base import Source
 from station_agent.station import Station
 
@@ -60,10 +61,11 @@ def station_open(config: Config) -> tuple[Station, Journal]:
 class Daemon:
     """One run of the agent."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, *, config_path: Path | None = None) -> None:
         self._config = config
         self._lock = lock_take(config)
         self.station, book = station_open(config)
+        self.station.config_path = config_path
         vitals, amqp = self.station.vitals, config.amqp
         serial = config.serial
         manner = StationManner(self.station)
@@ -98,6 +100,7 @@ class Daemon:
         self._vacuum_at = time.monotonic() + VACUUM_SECONDS
         self._stopping = False
         self._clock = ClockWatch(self.station)
+        self._rotation = Rotation(self.station, self._login_change)
 
     def _opened(self, channel: Channel) -> None:
         """A connection came to be: the present first, and commands over it where it is the only one."""
@@ -107,6 +110,11 @@ class Daemon:
             # Only the order suffers.
             log.warning("The outbox could not be put in order: %s.", error)
         self._consume.guest_open(channel)
+
+    def _login_change(self, amqp: AmqpSettings) -> None:
+        """Both connections go on with another login."""
+        self._consume.login_change(amqp)
+        self._publish.login_change(amqp)
 
     def stop(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
         """End the main loop; also a signal handler."""
@@ -146,6 +154,7 @@ class Daemon:
                 hello_put(self.station)
             self._keep_alive()
             self._clock.look()
+            self._rotation.look()
             self._shown.write(self.station)
             pause = min([LOOP_SECONDS, *(due - time.monotonic() for due in self._due.values())])
             self.station.attention.wait(max(pause, 0.0))

@@ -69,6 +69,8 @@ class Station:
 
     def __init__(self, config: Config, outbox: Outbox) -> None:
         self.config = config
+        #: Where the configuration lies, if it came from a file.
+        self.config_path: Path | None = None
         self.outbox = outbox
         self.vitals = Vitals()
         self.boot_id = boot_id_read()

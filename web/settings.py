@@ -271,6 +271,8 @@ ROOST_QUOTA_BYTES_BURST = float(setting("ROOST_QUOTA_BYTES_BURST", "500000000"))
 ROOST_PACE_BACKLOG = int(setting("ROOST_PACE_BACKLOG", "200000"))
 #: Who may make organizations: `anybody` who is logged in, or `admins` of the server only.
 ROOST_ORGANIZATIONS_BY = choice("ROOST_ORGANIZATIONS_BY", "anybody", ("anybody", "admins"))
+#: For so long the old login of a station works on at most, once a new one was fetched.
+ROOST_ROTATION_OVERLAP = timedelta(hours=float(setting("ROOST_ROTATION_OVERLAP_HOURS", "24")))
 ROOST_ENROLMENT_TOKEN_LIFE = timedelta(hours=float(setting("ROOST_ENROLMENT_TOKEN_HOURS", "72")))
 #: Silence in intervals: late after so many, silent after so many.
 ROOST_LATE_FACTOR = float(setting("ROOST_LATE_FACTOR", "1.5"))

@@ -22,9 +22,10 @@ from fleet.core import clock
 from fleet.core.audit import audit_write
 from fleet.core.errors import InvalidInput
 from fleet.core.models import OutboxMessage
-from fleet.core.outbox import outbox_add
+from fleet.core.outbox import job_ask, outbox_add
 from fleet.organizations.access import Viewer
 from fleet.organizations.models import Membership
+from fleet.stations import rotation
 from fleet.stations.models import Station
 from message_queue.contracts.command_status import CommandStatus
 from message_queue.contracts.commands import command_contracts
@@ -168,6 +169,9 @@ def command_report(*, station_id: int, status: CommandStatus, moment: datetime) 
     repeated = CommandStep.objects.filter(command=command, state=status.state, occurred_at=occurred_at).exists()
     if moved or not repeated:
         _step(command.id, status.state, occurred_at, moment, is_applied=bool(moved), note=status.note)
+    if moved and status.state == State.SUCCEEDED and command.name == rotation.COMMAND:
+        # A job, as the caller holds locks that an enrolment takes in another order.
+        job_ask(rotation.ACCEPT_JOB, station_id=station_id, secret_hash=status.result.get(rotation.HASH))
     return True
 
 

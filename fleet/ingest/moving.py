@@ -83,7 +83,7 @@ def _move(station: Station, giver: _Side, taker: _Side, history: History) -> Sta
     moment = clock.now()
     # In the order of an enrolment and of ingest: tokens, station, contact.
     tokens_end(station.pk)
-    station = Station.objects.select_for_update(of=("self",)).select_related("model").get(pk=station.pk)
+    station = Station.objects.select_for_update(of=("self",), no_key=True).select_related("model").get(pk=station.pk)
     _movable_check(station, giver, taker)
     StationTransfer.objects.filter(station=station, accepted_at=None, withdrawn_at=None).update(withdrawn_at=moment)
     serial = station.serial

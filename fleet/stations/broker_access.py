@@ -111,6 +111,10 @@ class BrokerAccess:
         """Remove the commands that wait in a station's queue; one that it has in hand stays."""
         self._call("DELETE", f"/api/queues/{self._v}/{routing.command_queue(serial)}/contents")
 
+    def is_connected(self, username: str) -> bool:
+        """Whether a login has a connection open."""
+        return bool(self._list(f"/api/connections/username/{username}"))
+
     def state(self) -> BrokerState:
         """Everything that the broker has for stations; five lists, however many stations there are."""
         exchanges = self._list(f"/api/exchanges/{self._v}?columns=name")

@@ -87,10 +87,11 @@ def station_enrol(*, serial: str, token: str, hardware: dict[str, Any]) -> Grant
 
     1. Claim the token and the next generation, by conditional UPDATE: of many at once, one wins.
     2. Make the login on the broker, its password last.
-    3. Make it the station's login, unless somebody revoked it meanwhile; the older ones end now.
+    3. Make it the station's login, unless somebody revoked it meanwhile; the older ones end now, or soon in a rotation.
     A failure at 2 leaves a login that nobody can use and the token usable again.
     """
     credential, used_at = _claim(serial, token, hardware)
+    is_rotation = EnrolmentToken.objects.filter(token_hash=token_hash(token), is_rotation=True).exists()
     password = secrets.token_urlsafe(32)
     try:
         with BrokerAccess.open() as broker:
@@ -99,7 +100,7 @@ def station_enrol(*, serial: str, token: str, hardware: dict[str, Any]) -> Grant
     except DomainError:
         _unclaim(credential, token, used_at)
         raise
-    replaced = _adopt(credential)
+    replaced = _adopt(credential, is_rotation=is_rotation)
     _users_delete(replaced)
     return Grant(
         host=settings.ROOST_STATION_AMQP_HOST,
@@ -175,15 +176,23 @@ def _unclaim(credential: Credential, token: str, used_at: datetime) -> None:
     _users_delete([credential.username])
 
 
-def _adopt(credential: Credential) -> list[str]:
-    """Make the new login the only one; return the user names that it replaces. Refused when it was revoked meanwhile."""
+def _adopt(credential: Credential, *, is_rotation: bool) -> list[str]:
+    """Make the new login the only one; return the user names that it replaces. Refused when it was revoked meanwhile.
+
+    In a rotation the older ones work on for a while: see `fleet.stations.rotation`.
+    """
+    moment = clock.now()
     with transaction.atomic():
         station = Station.objects.select_for_update().get(pk=credential.station_id)
         is_valid = Credential.objects.filter(pk=credential.pk, revoked_at=None).exists()
         older = Credential.objects.filter(station=station, generation__lt=credential.generation)
         replaced = list(older.values_list("username", flat=True)) if is_valid else []
+        if is_valid and is_rotation:
+            replaced = []
+            older.filter(revoked_at=None, ends_at=None).update(ends_at=moment + settings.ROOST_ROTATION_OVERLAP)
+        elif is_valid:
+            older.filter(revoked_at=None).update(revoked_at=moment)
         if is_valid:
-            older.filter(revoked_at=None).update(revoked_at=clock.now())
             _audit(None, station, "station.enrol", generation=credential.generation)
     if not is_valid:
         _users_delete([credential.username])

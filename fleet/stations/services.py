@@ -74,7 +74,7 @@ def station_register(*, actor: Viewer, organization: Organization, serial: str, 
     serial = serial_read(serial)
     name = text_check(name, field="name", most=_NAME_MOST, may_be_empty=True)
     # Serials that differ in case only are the same receiver to everybody else, Motus among them.
-    holder = Station.objects.select_for_update().filter(serial__iexact=serial).first()
+    holder = Station.objects.select_for_update(no_key=True).filter(serial__iexact=serial).first()
     if holder is not None and holder.retired_at is None:
         raise _taken(serial)
     try:

@@ -50,7 +50,7 @@ def station_succeed(
     """
     # In the order of an enrolment and of ingest: tokens, station, contact.
     tokens_end(station.pk)
-    station = Station.objects.select_for_update(of=("self",)).select_related("model").get(pk=station.pk)
+    station = Station.objects.select_for_update(of=("self",), no_key=True).select_related("model").get(pk=station.pk)
     contact = StationContact.objects.select_for_update().filter(station=station).first()
     serial = serial or station.serial
     station_archive_name(station=station)

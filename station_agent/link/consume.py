@@ -71,6 +71,10 @@ class CommandLink:
             if not self._manner.stays:
                 self.endpoint.leave()
 
+    def login_change(self, amqp: AmqpSettings) -> None:
+        """Connect with another login from now on. May be called from any thread."""
+        self.endpoint.login_change(amqp, self._loop)
+
     @property
     def is_busy(self) -> bool:
         """Whether a command that came is not answered yet."""

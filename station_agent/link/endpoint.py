@@ -139,6 +139,12 @@ class Endpoint:
             self._settings.retry_first / 2, max(most, self._settings.retry_first) * self._manner.patience
         )
 
+    def login_change(self, amqp: AmqpSettings, loop: asyncio.AbstractEventLoop | None) -> None:
+        """Another login for the connections to come; the present one ends politely. May be called from any thread."""
+        self._parameters.credentials = pika.PlainCredentials(amqp.username, amqp.password)
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(self.leave)
+
     def worked(self) -> None:
         """The connection did its work: the next failure begins with the short pause again."""
         self._failures = 0

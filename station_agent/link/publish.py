@@ -77,7 +77,7 @@ class PublishLink:
         self._is_drained = False
         self._moved_at = 0.0
         self._gather = gather
-        self._amqp = amqp
+        self._amqp = self._next_amqp = amqp
         self._settings = settings
         self._feed = feed
         self._view = view
@@ -118,6 +118,11 @@ class PublishLink:
         """True when nothing is on the wire."""
         return not self._waiting
 
+    def login_change(self, amqp: AmqpSettings) -> None:
+        """Connect with another login from now on. May be called from any thread."""
+        self._next_amqp = amqp
+        self.endpoint.login_change(amqp, self._loop)
+
     def wake(self) -> None:
         """New messages are there. May be called from any thread."""
         if self._loop is not None:
@@ -154,6 +159,8 @@ class PublishLink:
             self._opened(channel)
 
     def _start(self, channel: Channel) -> None:
+        # The sender's name in a message is that of the login of its connection.
+        self._amqp = self._next_amqp
         self._channel = channel
         self._tag = 0
         self._progress_at = self._moved_at = time.monotonic()

@@ -8,6 +8,7 @@ from celery import shared_task
 from fleet.core import clock
 from fleet.stations.errors import BrokerUnreachable
 from fleet.stations.reconcile import broker_reconcile
+from fleet.stations.rotation import rotation_accept, rotations_end
 from fleet.stations.suspension import floods_suspend
 from fleet.stations.waiting import newcomers_prune
 
@@ -21,6 +22,18 @@ def reconcile_broker(**_: Any) -> None:
         broker_reconcile()
     except BrokerUnreachable as error:
         _log.warning("Stations were not compared with the broker: %s", error)
+
+
+@shared_task(name="stations.accept_rotation")
+def accept_rotation(*, station_id: int = 0, secret_hash: object = None, **_: Any) -> None:
+    """Let a station that was told to rotate its login fetch the new one."""
+    rotation_accept(station_id=station_id, secret_hash=secret_hash, moment=clock.now())
+
+
+@shared_task(name="stations.end_rotations")
+def end_rotations(**_: Any) -> None:
+    """End old logins that have a successor in use, or had their time."""
+    rotations_end(moment=clock.now())
 
 
 @shared_task(name="stations.suspend_floods")

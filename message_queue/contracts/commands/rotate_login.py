@@ -1,0 +1,13 @@
+"""`rotate_login`: the station fetches a new login; the old one ends when the new one works."""
+
+from message_queue.contracts.commands.base import CommandContract
+
+COMMAND = CommandContract(
+    name="rotate_login",
+    label="Rotate the login",
+    explanation=(
+        "The station fetches a new login over HTTPS and tries it. The old one works until the new one is in use, "
+        "a day at the most; when the new one does not work, the station keeps the old one."
+    ),
+    default_expiry=7 * 86_400,
+)

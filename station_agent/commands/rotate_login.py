@@ -1,0 +1,20 @@
+"""`rotate_login`: make a secret, tell the server its hash, and fetch the new login with it; see `station_agent.rotation`."""
+
+from message_queue.contracts.commands.base import NoParameters
+from station_agent.commands.base import Handler, Outcome
+from station_agent.rotation import secret_make, secret_refusal
+from station_agent.station import Station
+
+
+def _run(station: Station, _parameters: NoParameters) -> Outcome:
+    refusal = secret_refusal(station)
+    if refusal:
+        return Outcome("failed", refusal)
+    return Outcome(
+        "succeeded",
+        "The station asks for its new login now. The old one works until the new one is in use.",
+        {"secret_hash": secret_make(station)},
+    )
+
+
+HANDLER = Handler(name="rotate_login", run=_run)
