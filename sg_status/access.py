@@ -2,14 +2,18 @@
 
 from collections.abc import Callable
 from functools import wraps
+from http import HTTPStatus
 from typing import Concatenate, ParamSpec
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
+from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
+from psycopg.errors import QueryCanceled
 
 from fleet.core.errors import DomainError, NotFound
 from fleet.organizations.access import Viewer, viewer_of_user
@@ -32,6 +36,10 @@ def page(
             raise Http404(str(error)) from error
         except NotAllowed as error:
             raise PermissionDenied(str(error)) from error
+        except DatabaseError as error:
+            if not isinstance(error.__cause__, QueryCanceled):
+                raise
+            return render(request, "503.html", status=HTTPStatus.SERVICE_UNAVAILABLE)
 
     guarded = login_required(door)
 
