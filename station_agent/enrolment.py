@@ -1,5 +1,6 @@
 """Enrolment: a single-use token becomes this station's own login, written to the configuration."""
 
+import http.client
 import json
 import os
 import socket
@@ -18,7 +19,7 @@ from message_queue.errors import SerialNotAllowed
 from message_queue.routing import serial_check, serial_of_exchange
 from station_agent import __version__
 from station_agent.config import PREFIX, AmqpSettings, config_read, config_write
-from station_agent.errors import AgentError, WrongUse
+from station_agent.errors import AgentError, ServerAway, WrongUse
 from station_agent.hardware import hardware_read
 from station_agent.link.endpoint import parameters_make
 from station_agent.link.reasons import reason_of
@@ -66,10 +67,19 @@ def serial_choose(given: str | None, config_path: Path) -> str:
 
 def enrolment_ask(*, server: str, token: str, serial: str, ca_file: Path | None) -> AmqpSettings:
     """Hand in the token and get the login. Raises `AgentError` in plain words."""
-    body = json.dumps({"serial": serial, "token": token, "hardware": hardware_read()}).encode()
+    body = {"serial": serial, "token": token, "hardware": hardware_read()}
+    try:
+        _status, raw = server_post(server=server, path=_PATH, body=body, ca_file=ca_file)
+    except urllib.error.HTTPError as error:
+        raise AgentError(_refusal(error, serial)) from error
+    return amqp_read(raw, server)
+
+
+def server_post(*, server: str, path: str, body: dict[str, Any], ca_file: Path | None) -> tuple[int, bytes]:
+    """Status and body of a good answer. Raises `HTTPError` for a refusal, `ServerAway` when there is no answer."""
     request = urllib.request.Request(  # noqa: S310 - the scheme was checked
-        server + _PATH,
-        data=body,
+        server + path,
+        data=json.dumps(body).encode(),
         headers={
             "Content-Type": "application/json",
             "Accept": "application/json",
@@ -83,15 +93,19 @@ def enrolment_ask(*, server: str, token: str, serial: str, ca_file: Path | None)
     opener = urllib.request.build_opener(_NoRedirect, urllib.request.HTTPSHandler(context=context))
     try:
         with opener.open(request, timeout=_SECONDS) as answer:
-            raw = answer.read(_ANSWER_MOST)
-    except urllib.error.HTTPError as error:
-        raise AgentError(_refusal(error, serial)) from error
-    except (urllib.error.URLError, OSError) as error:
+            return answer.status, answer.read(_ANSWER_MOST)
+    except urllib.error.HTTPError:
+        raise
+    except (urllib.error.URLError, OSError, http.client.HTTPException) as error:
         inner = error.reason if isinstance(error, urllib.error.URLError) else error
         parts = urlsplit(server)
         port = parts.port or (443 if parts.scheme == "https" else 80)
         cause = inner if isinstance(inner, BaseException) else OSError(str(inner))
-        raise AgentError(reason_of(cause, parts.hostname or server, port)) from error
+        raise ServerAway(reason_of(cause, parts.hostname or server, port)) from error
+
+
+def amqp_read(raw: bytes, server: str) -> AmqpSettings:
+    """The login in an answer. Raises `AgentError` when there is none."""
     known = {field.name for field in msgspec.structs.fields(AmqpSettings)}
     try:
         answer = msgspec.json.decode(raw, type=_Answer).amqp
@@ -114,7 +128,7 @@ def _refusal(error: urllib.error.HTTPError, serial: str) -> str:  # noqa: PLR091
         case 503:
             return f"The server cannot enrol stations at the moment; the token is still good: try again {_when(error)}."
         case 400:
-            return f"The server did not understand the request: {_detail(error)}"
+            return f"The server did not understand the request: {detail_of(error)}"
         case 404:
             return f"There is no Roost server at this address ({error.url} was not found)."
         case code if code >= 500:
@@ -123,7 +137,7 @@ def _refusal(error: urllib.error.HTTPError, serial: str) -> str:  # noqa: PLR091
                 "and ask for a new token if this one is refused then."
             )
         case code:
-            return f"The server answered with status {code}: {_detail(error)}"
+            return f"The server answered with status {code}: {detail_of(error)}"
 
 
 def _when(error: urllib.error.HTTPError) -> str:
@@ -131,7 +145,7 @@ def _when(error: urllib.error.HTTPError) -> str:
     return f"in {wait} seconds" if wait.isdigit() else "in a few minutes"
 
 
-def _detail(error: urllib.error.HTTPError) -> str:
+def detail_of(error: urllib.error.HTTPError) -> str:
     """The server's own words, when it has any for us."""
     try:
         body: Any = json.loads(error.read(10_000))

@@ -15,3 +15,7 @@ class WrongUse(AgentError):
 
 class MessageTooLarge(AgentError):
     """A message that the broker would refuse; it is never put into the outbox, where it would block the others."""
+
+
+class ServerAway(AgentError):
+    """The server did not answer; the same may be asked again."""

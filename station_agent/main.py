@@ -1,5 +1,6 @@
-"""The command `station-agent`: run, enrol, status, replay."""
+"""The command `station-agent`: run, enrol, claim, register, status, replay."""
 
+import contextlib
 import json
 import logging
 import sys
@@ -7,14 +8,22 @@ from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
+import qrcode
 import typer
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from station_agent import __version__, enrolment, sources
-from station_agent.config import Config, config_load, config_path_default
+from station_agent import __version__, enrolment, sources, waiting
+from station_agent.config import (
+    AmqpSettings,
+    Config,
+    config_load,
+    config_path_default,
+    config_read,
+    state_dir_default,
+)
 from station_agent.daemon import Daemon
 from station_agent.errors import AgentError, WrongUse
 from station_agent.replay import FileReport, ReplayFeed, replay_run
@@ -33,6 +42,16 @@ app = typer.Typer(
 ConfigOption = Annotated[
     Path | None,
     typer.Option("--config", metavar="FILE", help="The configuration; otherwise STATION_AGENT_CONFIG or the default."),
+]
+ServerOption = Annotated[str, typer.Option(metavar="URL", help="Address of the Roost server.")]
+SerialOption = Annotated[
+    str | None, typer.Option(metavar="SERIAL", help="This station's serial; otherwise its host name.")
+]
+CaOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Certificate authority of the server, if it has its own.")
+]
+InsecureOption = Annotated[
+    bool, typer.Option("--insecure-http", help="Allow http:// to another machine: the password can be read.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 #: typer brings its own click, or uses the one that is installed: this is the usage error of whichever it is.
@@ -67,31 +86,100 @@ def run(
     _log(verbose=verbose)
     if path.exists() and path.stat().st_mode & 0o077:
         logging.getLogger(__name__).warning("Others can read %s, which holds a password: chmod 600 %s", path, path)
-    raise typer.Exit(Daemon(settings).run())
+    raise typer.Exit(Daemon(settings, config_path=path).run())
 
 
 @app.command()
 def enrol(
-    server: Annotated[str, typer.Option(metavar="URL", help="Address of the Roost server.")],
+    server: ServerOption,
     token: Annotated[str, typer.Option(metavar="TOKEN", help="The enrolment token that the server gave out.")],
-    serial: Annotated[
-        str | None, typer.Option(metavar="SERIAL", help="This station's serial; otherwise its host name.")
-    ] = None,
+    serial: SerialOption = None,
     config: ConfigOption = None,
-    ca: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Certificate authority of the server, if it has its own.")
-    ] = None,
+    ca: CaOption = None,
     *,
-    insecure_http: Annotated[
-        bool, typer.Option("--insecure-http", help="Allow http:// to another machine: the password can be read.")
-    ] = False,
+    insecure_http: InsecureOption = False,
 ) -> None:
     """Trade a token for this station's login, write the configuration, and test the connection."""
     path = config or config_path_default()
     address = enrolment.server_check(server, insecure_http=insecure_http)
     name = enrolment.serial_choose(serial, path)
     amqp = enrolment.enrolment_ask(server=address, token=token, serial=name, ca_file=ca)
-    name = enrolment.enrolment_write(config_path=path, server=address, serial=name, amqp=amqp)
+    _enrolled(path, address, name, amqp)
+
+
+@app.command()
+def claim(
+    server: ServerOption,
+    serial: SerialOption = None,
+    config: ConfigOption = None,
+    ca: CaOption = None,
+    *,
+    insecure_http: InsecureOption = False,
+) -> None:
+    """Show a code and a QR code, wait until somebody claims this station by it, and enrol."""
+    path = config or config_path_default()
+    place = _place(server, serial, path, ca, insecure_http=insecure_http)
+    shown = waiting.claim_open(place)
+    _code_show(place, shown)
+    login = waiting.login_await(place, shown.secret, say=_say)
+    if login is not None:
+        _enrolled(path, place.server, *login)
+
+
+@app.command()
+def register(
+    server: ServerOption,
+    code: Annotated[str, typer.Option(metavar="CODE", help="The registration code of the organization.")],
+    serial: SerialOption = None,
+    config: ConfigOption = None,
+    ca: CaOption = None,
+    give_up: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", help="Stop asking after so long; the next call asks on.", min=0.0),
+    ] = None,
+    *,
+    insecure_http: InsecureOption = False,
+) -> None:
+    """Ask an organization to let this station in, wait until a person does, and enrol."""
+    path = config or config_path_default()
+    place = _place(server, serial, path, ca, insecure_http=insecure_http)
+    folder = Path(str(config_read(path).get("state_dir") or state_dir_default()))
+    secret = waiting.arrival_begin(place, code, folder)
+    _say(f"{place.serial} waits at {place.server} to be let in. Somebody has to accept it there.")
+    try:
+        login = waiting.login_await(place, secret, say=_say, give_up=give_up)
+    except waiting.NotLetIn:
+        waiting.arrival_forget(folder)
+        raise
+    if login is None:
+        raise AgentError(f"Nobody has let {place.serial} in yet. The same command asks on.")
+    waiting.arrival_forget(folder)
+    _enrolled(path, place.server, *login)
+
+
+def _place(server: str, serial: str | None, path: Path, ca: Path | None, *, insecure_http: bool) -> waiting.Place:
+    address = enrolment.server_check(server, insecure_http=insecure_http)
+    return waiting.Place(address, enrolment.serial_choose(serial, path), ca)
+
+
+def _say(sentence: str) -> None:
+    print(sentence, flush=True)
+
+
+def _code_show(place: waiting.Place, shown: waiting.ClaimCode) -> None:
+    """Code, address and QR code; on a terminal dark on light, whatever its colours are."""
+    _say(f"Claim {place.serial} within 30 minutes. The code is\n\n    {shown.code}\n\nType it at {shown.address}")
+    picture = qrcode.QRCode(border=2, error_correction=qrcode.constants.ERROR_CORRECT_L)
+    picture.add_data(shown.address)
+    # A terminal that cannot show it still shows the code.
+    with contextlib.suppress(UnicodeEncodeError):
+        picture.print_ascii(tty=sys.stdout.isatty())
+    _say("Waiting until somebody claims it. Ctrl-C ends this.")
+
+
+def _enrolled(path: Path, address: str, serial: str, amqp: AmqpSettings) -> None:
+    """Write the login and try it."""
+    name = enrolment.enrolment_write(config_path=path, server=address, serial=serial, amqp=amqp)
     print(f"Station {name} is enrolled at {address}; its login is in {path}.")
     trouble = enrolment.connection_test(amqp)
     if trouble:

@@ -12,6 +12,7 @@ from fleet.ingest.batch import AHEAD_S, Batch, moment_of
 from fleet.ingest.database import cursor, moments, numbers
 from fleet.ingest.quota import Buckets, Quota
 from fleet.stations.contact import LATE_SLACK_S, SILENT_SLACK_S, UNKNOWN_INTERVAL_S, interval_learned
+from fleet.stations.hardware import SaidHardware, pairs_note
 
 
 class ContactRow(NamedTuple):
@@ -150,6 +151,11 @@ def _said_of_themselves(batch: Batch) -> None:
                 station_id,
             ],
         )
+    said = [
+        SaidHardware(number, hello.machine, hello.card_key, str(hello.hardware.get("model") or ""))
+        for number, hello in batch.hello.items()
+    ]
+    pairs_note(said=said, moment=batch.moment)
 
 
 def _address(said: object) -> str | None:

@@ -35,6 +35,8 @@ class Line:
     tags: list[str] = field(default_factory=list)
     model_id: int | None = None
     site_id: int | None = None
+    #: A station that is retired bore the serial before.
+    has_past: bool = False
 
     def cell(self, column: str) -> str:
         """What stands there, trimmed."""

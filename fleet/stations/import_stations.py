@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import CharField, F, Func, Q, Value
 from django.db.models.functions import Lower
 from django.utils.translation import gettext as _
 
@@ -21,7 +21,8 @@ from fleet.stations.enrolment import token_hash
 from fleet.stations.grammars import serial_warning
 from fleet.stations.import_file import Line, Sheet, problem_of
 from fleet.stations.models import EnrolmentToken, Station, StationContact, StationModel, Tag
-from fleet.stations.services import serial_read
+from fleet.stations.services import serial_read, station_register
+from fleet.stations.succession import ARCHIVE_MARK
 from fleet.stations.tags import tags_check
 
 _CHUNK = 500
@@ -65,7 +66,7 @@ def sheet_write(
     tokens: list[ImportedToken] = []
     for begin in range(0, len(sheet.lines), _CHUNK):
         lines = sheet.lines[begin : begin + _CHUNK]
-        stations = _stations_make(lines, organization)
+        stations = _stations_make(lines, organization, actor)
         _tags_put(lines, stations, tags)
         if with_tokens:
             tokens += _tokens_make(stations, actor)
@@ -101,8 +102,11 @@ def _line_check(sheet: Sheet, line: Line) -> None:
 def _serials_check(sheet: Sheet) -> None:
     """A serial stands once in the list, and is nobody's; whose it is stays with whom it is."""
     wanted = {line.cell("serial").lower() for line in sheet.lines}
-    lower = Station.objects.annotate(lower=Lower("serial")).filter(lower__in=wanted)
-    taken = set(lower.values_list("lower", flat=True))
+    base = Func(F("serial"), Value(ARCHIVE_MARK), Value(1), function="split_part", output_field=CharField())
+    bearers = Station.objects.annotate(base=Lower(base)).filter(base__in=wanted)
+    past, taken = set[str](), set[str]()
+    for name, retired_at in bearers.values_list("base", "retired_at"):
+        (taken if retired_at is None else past).add(name)
     first: dict[str, int] = {}
     for line in sheet.lines:
         serial = line.cell("serial").lower()
@@ -113,6 +117,7 @@ def _serials_check(sheet: Sheet) -> None:
             sheet.drop(line, "serial", sentence % {"line": first[serial]})
         else:
             first[serial] = line.number
+            line.has_past = serial in past
 
 
 def _models_find(sheet: Sheet, organization: Organization) -> None:
@@ -133,7 +138,8 @@ def _models_find(sheet: Sheet, organization: Organization) -> None:
             sheet.drop(line, "model", _("There is no model of this name: make it first, or leave the cell empty."))
 
 
-def _stations_make(lines: Sequence[Line], organization: Organization) -> list[Station]:
+def _stations_make(lines: Sequence[Line], organization: Organization, actor: Viewer) -> list[Station]:
+    """One station a line, in their order."""
     moment = clock.now()
     rows = [
         Station(
@@ -145,17 +151,27 @@ def _stations_make(lines: Sequence[Line], organization: Organization) -> list[St
             registered_at=moment,
         )
         for line in lines
+        if not line.has_past
     ]
     try:
         with transaction.atomic():
-            stations = Station.objects.bulk_create(rows)
+            made = {station.serial: station for station in Station.objects.bulk_create(rows)}
     except IntegrityError as error:
         raise InvalidInput(
             _("Somebody registered one of these serials meanwhile. Nothing was imported: import the list again."),
             field="file",
         ) from error
-    StationContact.objects.bulk_create([StationContact(station=station) for station in stations])
-    return stations
+    StationContact.objects.bulk_create([StationContact(station=station) for station in made.values()])
+    return [made.get(line.cell("serial")) or _successor_make(line, organization, actor) for line in lines]
+
+
+def _successor_make(line: Line, organization: Organization, actor: Viewer) -> Station:
+    """A station whose serial a retired one bore: few are."""
+    station = station_register(
+        actor=actor, organization=organization, serial=line.cell("serial"), name=line.cell("name")
+    )
+    Station.objects.filter(pk=station.pk).update(notes=line.cell("notes"), model_id=line.model_id)
+    return station
 
 
 def _tags_make(lines: Sequence[Line], organization: Organization) -> dict[str, Tag]:

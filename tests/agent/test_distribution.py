@@ -1,4 +1,4 @@
-"""The agent is a distribution of its own: it runs with five small libraries, without Django, Celery or the server."""
+"""The agent is a distribution of its own: it runs with six small libraries, without Django, Celery or the server."""
 
 import subprocess
 import sys
@@ -61,5 +61,5 @@ def test_it_runs_without_the_server(wheel, tmp_path):
 def test_it_asks_for_no_more_than_the_server_has():
     agent = tomllib.loads((REPOSITORY / "station_agent" / "pyproject.toml").read_text())["project"]
     server = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
-    assert len(agent["dependencies"]) == 5
+    assert len(agent["dependencies"]) == 6
     assert set(agent["dependencies"]) <= set(server["dependencies"])

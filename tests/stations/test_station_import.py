@@ -1,16 +1,22 @@
 """Lists of stations: what is good goes in, what is wrong is told by line and column, however the file was written."""
 
+import json
+from io import StringIO
+
 import pytest
+from django.core.management import call_command
 from people import station_of
 
+from fleet.core import clock
 from fleet.core.errors import InvalidInput
 from fleet.core.models import AuditEntry
 from fleet.deployments.models import Deployment
-from fleet.deployments.services import site_create
+from fleet.deployments.sites import site_create
 from fleet.deployments.station_import import station_import
 from fleet.organizations.errors import NotAllowed
 from fleet.stations import import_file
 from fleet.stations.catalogue import model_create
+from fleet.stations.claims import claim_open
 from fleet.stations.enrolment import token_hash
 from fleet.stations.models import EnrolmentToken, Station, StationContact
 
@@ -173,3 +179,59 @@ def test_the_number_of_lines_is_bounded(do, monkeypatch):
     assert do(many(10, 1), is_dry_run=True).line_count == 10
     with pytest.raises(InvalidInput, match="more than 10"):
         do(many(11, 1), is_dry_run=True)
+
+
+def say(*words):
+    out = StringIO()
+    call_command("station", *words, stdout=out)
+    return out.getvalue()
+
+
+def test_a_list_is_imported_from_the_command_line_with_its_tokens_in_a_file(institute, tmp_path):
+    good, bad, tokens = tmp_path / "good.csv", tmp_path / "bad.csv", tmp_path / "tokens.csv"
+    good.write_text("serial,name\nSG-7F5ERPI46977,=1+1\n")
+    bad.write_text("serial,hue\nbad one,red\n")
+    words = ("--organization", "Institute", "--json")
+    assert json.loads(say("import", str(good), *words, "--dry-run", "--tokens", str(tokens)))["good"] == 1
+    assert not tokens.exists()
+    told = say("import", str(good), *words, "--tokens", str(tokens))
+    assert json.loads(told)["imported"] == 1
+    lines = tokens.read_text().splitlines()
+    assert lines[1].startswith("SG-7F5ERPI46977,'=1+1,")
+    token = lines[1].split(",")[2]
+    assert EnrolmentToken.objects.get(token_hash=token_hash(token))
+    assert token not in told
+    assert tokens.stat().st_mode & 0o077 == 0
+    with pytest.raises(SystemExit) as left_out:
+        say("import", str(bad), "--organization", "Institute")
+    assert left_out.value.code == 1
+
+
+@pytest.mark.parametrize("file", ["nothing.csv", "."])
+def test_a_file_that_cannot_be_read_is_wrong_use(institute, tmp_path, file, capsys):
+    with pytest.raises(SystemExit) as wrong:
+        say("import", str(tmp_path / file), "--organization", "Institute")
+    assert wrong.value.code == 2
+    assert "cannot be read" in capsys.readouterr().err
+
+
+def test_a_device_is_claimed_from_the_command_line(institute, no_counters, capsys):
+    newcomer, _secret, code = claim_open(serial="SG-7F5ERPI46977", hardware={})
+    told = json.loads(say("claim", code, "--organization", "Institute", "--name", "Kent", "--json"))
+    assert told == {"serial": newcomer.serial, "organization": "Institute"}
+    with pytest.raises(SystemExit) as used:
+        say("claim", code, "--organization", "Institute")
+    assert used.value.code == 2
+    assert "No device shows this code now" in capsys.readouterr().err
+
+
+def test_a_retired_station_s_serial_is_free_for_the_list(do, institute, elsewhere, operator):
+    old = station_of(elsewhere, name="Theirs")
+    Station.objects.filter(pk=old.pk).update(retired_at=clock.now())
+    report = do(f"serial,name,notes\n{old.serial},Ours,n\nSG-7F5ERPI46977,,\n", with_tokens=True)
+    assert (report.imported, report.problems) == (2, [])
+    mine = Station.objects.get(serial=old.serial)
+    assert (mine.name, mine.notes, mine.organization) == ("Ours", "n", institute)
+    assert [one.serial for one in report.tokens] == [old.serial, "SG-7F5ERPI46977"]
+    old.refresh_from_db()
+    assert (old.serial, old.organization) == (f"{mine.serial}~1", elsewhere)

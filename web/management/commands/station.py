@@ -1,26 +1,38 @@
-"""`manage station`: add, list, show and revoke stations, and make enrolment tokens."""
+"""`manage station`: add, import, claim, list, show and revoke stations, and make enrolment tokens.
+
+It stands above the domain, as a list of stations names their sites too.
+"""
 
 import argparse
-from collections.abc import Callable
+import csv
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, TextIO
 
 from django.conf import settings
 from django.core.management.base import CommandError
 from django.db import transaction
 
 from fleet.core import clock
-from fleet.core.command_line import WordCommand
-from fleet.core.errors import NotFound
+from fleet.core.command_line import REFUSED, WordCommand
+from fleet.core.errors import InvalidInput, NotFound
+from fleet.deployments.station_import import ImportReport, station_import
 from fleet.organizations.access import viewer_of_server
 from fleet.organizations.models import Organization
 from fleet.organizations.selectors import organization_get
 from fleet.organizations.services import organization_create
+from fleet.stations.claims import claim_take
 from fleet.stations.enrolment import enrolment_token_create, station_revoke
 from fleet.stations.models import EnrolmentToken, Station
 from fleet.stations.selectors import SHOWN_STATES, credential_list, station_get, station_list
 from fleet.stations.sentences import station_shown
 from fleet.stations.services import serial_warning, station_register
+from sg_status.csv_file import cell_guarded
 
 Options = dict[str, Any]
 
@@ -28,13 +40,25 @@ Options = dict[str, Any]
 class Command(WordCommand):
     """Stations from the command line."""
 
-    help = "Add, list, show and revoke stations."
+    help = "Add, import, claim, list, show and revoke stations."
 
     def words(self, add: Callable[..., argparse.ArgumentParser]) -> None:
         """The words after `station`."""
         word = add("add", self.station_add, help="register a station and make its enrolment token")
         word.add_argument("serial", metavar="SERIAL", help="the serial of the device, as SG-7F5ERPI46977")
         word.add_argument("--organization", required=True, metavar="NAME", help="whose it is; made when it is new")
+        word.add_argument("--name", default="", help="what people call it")
+        word = add("import", self.station_import, help="register the stations of a CSV list; bad lines are told")
+        word.add_argument("file", type=Path, metavar="FILE", help="columns serial, name, model, site, notes, tags")
+        word.add_argument("--organization", required=True, metavar="NAME", help="whose they are")
+        word.add_argument("--dry-run", action="store_true", help="check the list and change nothing")
+        word.add_argument("--all-or-nothing", action="store_true", help="import nothing when a line is wrong")
+        word.add_argument(
+            "--tokens", type=Path, metavar="FILE", help="write an enrolment token for each into a new file"
+        )
+        word = add("claim", self.station_claim, help="make the device that shows a code a station")
+        word.add_argument("code", metavar="CODE", help="as the device shows it, ABCD-2345")
+        word.add_argument("--organization", required=True, metavar="NAME", help="whose it is")
         word.add_argument("--name", default="", help="what people call it")
         word = add("token", self.station_token, help="make a new enrolment token; earlier ones end")
         word.add_argument("serial", metavar="SERIAL")
@@ -59,6 +83,59 @@ class Command(WordCommand):
         notes = [f"The organization {organization.name} is new."] if is_new else []
         notes += [warning] if (warning := serial_warning(station.serial)) else []
         self._token_print(station, token, notes, is_json=options["json"])
+
+    def station_import(self, options: Options) -> None:
+        """Import a list, and say what is wrong with it; ends with 1 when a line was left out."""
+        organization = organization_get(name=options["organization"])
+        with _tokens_open(options) as tokens:
+            report = station_import(
+                actor=viewer_of_server("command line"),
+                organization=organization,
+                content=_content(options["file"]),
+                is_dry_run=options["dry_run"],
+                all_or_nothing=options["all_or_nothing"],
+                with_tokens=tokens is not None,
+            )
+            if tokens is not None:
+                lines = csv.writer(tokens)
+                lines.writerow(["serial", "name", "token", "expires_at", "server"])
+                lines.writerows(
+                    [t.serial, cell_guarded(t.name), t.token, _iso(t.expires_at), settings.SITE_URL]
+                    for t in report.tokens
+                )
+        self._import_print(report, options)
+        if report.problems:
+            sys.exit(REFUSED)
+
+    def _import_print(self, report: ImportReport, options: Options) -> None:
+        if options["json"]:
+            told = asdict(report)
+            # They are in the file that was asked for, and nowhere else.
+            told.pop("tokens")
+            self.data_print(told)
+            return
+        for problem in report.problems:
+            self.stdout.write(f"line {problem.line}, {problem.column} {problem.value!r}: {problem.sentence}")
+        for warning in report.warnings:
+            self.stdout.write(f"line {warning.line}: {warning.sentence}")
+        if report.unknown_columns:
+            self.stdout.write(f"Not read, as these columns are not known: {', '.join(report.unknown_columns)}.")
+        done = f"{report.good} could be imported" if options["dry_run"] else f"{report.imported} imported"
+        self.stdout.write(f"{report.line_count} lines read, {done}, {len(report.problems)} problems.")
+
+    def station_claim(self, options: Options) -> None:
+        """Claim a device by its code; it fetches its login by itself."""
+        organization = organization_get(name=options["organization"])
+        station = claim_take(
+            viewer=viewer_of_server("command line"),
+            code=options["code"],
+            organization=organization,
+            name=options["name"],
+        )
+        if options["json"]:
+            self.data_print({"serial": station.serial, "organization": organization.name})
+        else:
+            self.stdout.write(f"{station.serial} belongs to {organization.name} now. It fetches its login by itself.")
 
     def station_token(self, options: Options) -> None:
         """Make another token for a station that is known."""
@@ -137,6 +214,28 @@ class Command(WordCommand):
             f"{station.serial} may enrol once until {newest.expires_at:%Y-%m-%d %H:%M} UTC. "
             f"Type at the station:\n\n  {command}\n\nThe token is not shown again."
         )
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be read: {error.strerror}. Name a CSV file.", field="file") from error
+
+
+@contextmanager
+def _tokens_open(options: Options) -> Iterator[TextIO | None]:
+    """The new file for the tokens, readable by its owner only; None when none was asked. It must not be there yet."""
+    path: Path | None = options["tokens"]
+    if path is None or options["dry_run"]:
+        yield None
+        return
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be written: {error.strerror}. Name a new file.", field="tokens") from error
+    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+        yield file
 
 
 def _organization(name: str) -> tuple[Organization, bool]:
