@@ -131,8 +131,7 @@ def station_revoke(*, station: Station, actor: Viewer) -> int:
         ended = Credential.objects.filter(station=station, revoked_at=None).update(revoked_at=moment)
         if ended:
             _audit(actor, station, "station.revoke", logins=ended)
-    usernames = list(Credential.objects.filter(station=station).values_list("username", flat=True))
-    if not _users_delete(usernames):
+    if not station_logins_end(station):
         raise BrokerUnreachable(
             _(
                 "%(serial)s is revoked here, but the broker does not answer: a live connection of it stays open "
@@ -198,6 +197,11 @@ def _adopt(credential: Credential, *, is_rotation: bool) -> list[str]:
         _users_delete([credential.username])
         raise _refused()
     return replaced
+
+
+def station_logins_end(station: Station) -> bool:
+    """Delete every login that a station ever had on the broker, which closes its connections; False: a job will."""
+    return _users_delete(list(Credential.objects.filter(station=station).values_list("username", flat=True)))
 
 
 def _users_delete(usernames: list[str]) -> bool:

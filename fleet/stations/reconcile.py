@@ -8,6 +8,7 @@ from fleet.core.errors import DomainError
 from fleet.stations.broker_access import BrokerAccess, BrokerState
 from fleet.stations.errors import BrokerUnreachable
 from fleet.stations.models import Credential, Station
+from fleet.stations.succession import ARCHIVE_MARK
 from message_queue import routing, topology
 
 _log = logging.getLogger(__name__)
@@ -49,7 +50,12 @@ def broker_reconcile() -> Repairs:
         )
         suspended = set(Credential.objects.exclude(station__suspended_at=None).values_list("username", flat=True))
         revoked = set(Credential.objects.exclude(revoked_at=None).values_list("username", flat=True))
-        retired = Station.objects.exclude(retired_at=None).values_list("serial", flat=True)
+        # An archived name is none on the broker: what stands there under the serial is its successor's.
+        retired = (
+            Station.objects.exclude(retired_at=None)
+            .exclude(serial__contains=ARCHIVE_MARK)
+            .values_list("serial", flat=True)
+        )
         _logins_delete(broker, state, present, revoked, repairs)
         for username, serial in present.items():
             if username in suspended:

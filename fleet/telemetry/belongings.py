@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from django.db import transaction
 from django.db.models import Sum
-from django.db.models.functions import Coalesce
 
 from fleet.core import clock
 from fleet.core.outbox import job_ask
@@ -14,8 +13,9 @@ from fleet.organizations.deletion import organization_purge, organizations_to_pu
 from fleet.organizations.invitations import invitations_prune
 from fleet.organizations.members import owner_require
 from fleet.organizations.models import ApiKey, Membership, Organization
+from fleet.stations.deletion import ERASE_JOB, station_hide
 from fleet.stations.enrolment import RECONCILE_JOB
-from fleet.stations.models import Credential, Station
+from fleet.stations.models import Station
 from fleet.telemetry.models import Series, StreamLedger, UnsequencedCount
 
 
@@ -68,10 +68,12 @@ def _stations_end(organization: Organization) -> bool:
     """Whether there are any, all of them marked now."""
     stations = Station.objects.filter(organization=organization)
     moment = clock.now()
-    marked = stations.filter(deleted_at=None).update(deleted_at=moment, retired_at=Coalesce("retired_at", moment))
+    marked = list(stations.filter(deleted_at=None).order_by("pk").values_list("pk", flat=True))
+    for station_id in marked:
+        station_hide(station_id=station_id, moment=moment)
     if marked:
-        Credential.objects.filter(station__organization=organization, revoked_at=None).update(revoked_at=moment)
         job_ask(RECONCILE_JOB)
+        job_ask(ERASE_JOB)
     if stations.exists():
         return True
     # Of stations that moved on and left their history here.

@@ -23,7 +23,8 @@ from fleet.core.live import channel_of
 from fleet.core.models import AuditEntry, OutboxMessage
 from fleet.core.origin import origin_begin
 from fleet.deployments.models import Deployment
-from fleet.deployments.services import deployment_begin, site_create
+from fleet.deployments.services import deployment_begin
+from fleet.deployments.sites import site_create
 from fleet.ingest.delivery import Delivery
 from fleet.ingest.models import QuarantinedMessage
 from fleet.ingest.moving import station_move, station_take

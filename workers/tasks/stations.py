@@ -6,6 +6,7 @@ from typing import Any
 from celery import shared_task
 
 from fleet.core import clock
+from fleet.stations.deletion import stations_erase
 from fleet.stations.errors import BrokerUnreachable
 from fleet.stations.reconcile import broker_reconcile
 from fleet.stations.rotation import rotation_accept, rotations_end
@@ -34,6 +35,12 @@ def accept_rotation(*, station_id: int = 0, secret_hash: object = None, **_: Any
 def end_rotations(**_: Any) -> None:
     """End old logins that have a successor in use, or had their time."""
     rotations_end(moment=clock.now())
+
+
+@shared_task(name="stations.erase")
+def erase(**_: Any) -> None:
+    """Erase what is left of deleted stations."""
+    stations_erase()
 
 
 @shared_task(name="stations.suspend_floods")
