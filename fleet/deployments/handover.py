@@ -26,7 +26,8 @@ def deployments_go_along(*, station: Station, organization: Organization) -> Non
     """Its deployments go on at places of the same names in another organization, which are made where they lack."""
     for site in Site.objects.filter(deployments__station=station).exclude(organization=organization).distinct():
         there = Site.objects.filter(organization=organization, name=site.name).first() or _copied(site, organization)
-        Deployment.objects.filter(station=station, site=site).update(site=there)
+        # Rooms stay with the site they are in, and what one organization published is not another's to show.
+        Deployment.objects.filter(station=station, site=site).update(site=there, room=None, is_public=False)
 
 
 def _copied(site: Site, organization: Organization) -> Site:

@@ -1,8 +1,12 @@
-"""Sites, and deployments: a station at a site for a time."""
+"""Sites with their rooms, and deployments: a station at a site for a time, with its antennas, shown or kept to members."""
 
+from django.conf import settings
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateTimeRangeField, RangeOperators
+from django.contrib.postgres.functions import RandomUUID
 from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower, Now
 
 from fleet.organizations.models import Organization
 from fleet.stations.models import Station
@@ -18,6 +22,12 @@ class Site(models.Model):
     longitude = models.FloatField(null=True, blank=True)
     elevation_m = models.FloatField(null=True, blank=True)
     timezone = models.CharField(max_length=64, default="UTC")
+    #: As people write it where it is; no country's rules are asked of it.
+    street = models.CharField(max_length=200, blank=True, default="", db_default="")
+    postal_code = models.CharField(max_length=20, blank=True, default="", db_default="")
+    city = models.CharField(max_length=120, blank=True, default="", db_default="")
+    country = models.CharField(max_length=80, blank=True, default="", db_default="")
+    notes = models.TextField(blank=True, default="", db_default="")
 
     class Meta:
         """A name is given once in an organization."""
@@ -28,13 +38,61 @@ class Site(models.Model):
         return self.name
 
 
+class Room(models.Model):
+    """A room at a site: its size in square metres, its height in metres, and how many people it holds."""
+
+    id = models.BigAutoField(primary_key=True)
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="rooms")
+    name = models.CharField(max_length=120)
+    size_sqm = models.FloatField(null=True, blank=True)
+    height_m = models.FloatField(null=True, blank=True)
+    occupancy = models.IntegerField(null=True, blank=True)
+
+    class Meta:
+        """A name is given once at a site."""
+
+        constraints = [models.UniqueConstraint("site", Lower("name"), name="room_name_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Deployment(models.Model):
-    """A station at a site from a moment to a moment; an open end means that it is still there."""
+    """A station at a site from a moment to a moment; an open end means that it is still there.
+
+    A public one makes its place readable for everybody, and nothing else of the station. Where that is told, how exactly
+    and from when is decided in one place: `fleet.deployments.places.place_shown`.
+    """
+
+    class Location(models.TextChoices):
+        """How exactly a public place is told."""
+
+        EXACT = "exact"
+        BLURRED = "blurred"
+        WITHHELD = "withheld"
 
     id = models.BigAutoField(primary_key=True)
     station = models.ForeignKey(Station, on_delete=models.CASCADE, related_name="deployments")
     site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="deployments")
+    room = models.ForeignKey(Room, null=True, blank=True, on_delete=models.SET_NULL, related_name="deployments")
     period = DateTimeRangeField()
+    description = models.TextField(blank=True, default="", db_default="")
+    #: Where it stood exactly, if that is not where its site is; moving the site does not move it then.
+    latitude = models.FloatField(null=True, blank=True)
+    longitude = models.FloatField(null=True, blank=True)
+    #: Who put it there, as they were called then.
+    placed_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    placed_by_name = models.CharField(max_length=150, blank=True, default="", db_default="")
+    created_at = models.DateTimeField(db_default=Now())
+    is_public = models.BooleanField(default=False, db_default=False)
+    #: Its name in public addresses; says nothing of the station.
+    public_id = models.UUIDField(db_default=RandomUUID(), unique=True, editable=False)
+    location = models.CharField(max_length=16, choices=Location.choices, default=Location.EXACT, db_default="exact")
+    blur_radius_m = models.FloatField(null=True, blank=True)
+    #: Until then a withheld place is told to nobody else; without a date, never.
+    withheld_until = models.DateTimeField(null=True, blank=True)
+    #: Whether everybody may read the station's serial too, as Motus shows it.
+    is_serial_public = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         """No station is at two places at once; the database holds that."""
@@ -43,8 +101,33 @@ class Deployment(models.Model):
             ExclusionConstraint(
                 name="deployment_one_place_at_a_time",
                 expressions=[("station", RangeOperators.EQUAL), ("period", RangeOperators.OVERLAPS)],
-            )
+            ),
+            models.CheckConstraint(
+                name="deployment_blur_has_a_radius",
+                condition=~Q(location="blurred") | Q(blur_radius_m__gt=0),
+            ),
         ]
+        indexes = [models.Index(fields=["-id"], name="deployment_public", condition=Q(is_public=True))]
 
     def __str__(self) -> str:
         return f"{self.station_id} at {self.site_id}"
+
+
+class Antenna(models.Model):
+    """An antenna of a deployment. Bearing is degrees from true north, height metres, frequency megahertz."""
+
+    id = models.BigAutoField(primary_key=True)
+    deployment = models.ForeignKey(Deployment, on_delete=models.CASCADE, related_name="antennas")
+    port = models.IntegerField()
+    type = models.CharField(max_length=60, blank=True)
+    bearing_deg = models.FloatField(null=True, blank=True)
+    height_m = models.FloatField(null=True, blank=True)
+    frequency_mhz = models.FloatField(null=True, blank=True)
+
+    class Meta:
+        """One antenna a port."""
+
+        constraints = [models.UniqueConstraint(fields=["deployment", "port"], name="antenna_port_once")]
+
+    def __str__(self) -> str:
+        return f"{self.port}: {self.type}"

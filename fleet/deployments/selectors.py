@@ -1,30 +1,91 @@
-"""Asking for sites and deployments."""
+"""Asking for sites, rooms and deployments; what is public is asked for without a viewer."""
 
 from datetime import datetime
+from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Count, F, Q, QuerySet
+from django.utils.translation import gettext as _
 
 from fleet.core import clock
-from fleet.deployments.models import Deployment, Site
+from fleet.core.errors import NotFound
+from fleet.deployments.models import Deployment, Room, Site
 from fleet.organizations.access import Viewer
 from fleet.stations.models import Station
 
 
-def site_list(*, viewer: Viewer) -> QuerySet[Site]:
-    """The sites of the viewer's organizations, by name."""
+def site_list(*, viewer: Viewer, search: str = "", organization: str = "") -> QuerySet[Site]:
+    """The sites of the viewer's organizations by name, with `stations_now`: how many stations stand there."""
     sites = Site.objects.select_related("organization").order_by("name", "id")
-    return sites if viewer.sees_all else sites.filter(organization__in=list(viewer.roles))
+    if not viewer.sees_all:
+        sites = sites.filter(organization__in=list(viewer.roles))
+    if search := search.strip().replace("\x00", ""):
+        sites = sites.filter(Q(name__icontains=search) | Q(city__icontains=search))
+    if organization:
+        sites = sites.filter(organization__slug=organization)
+    now = Q(deployments__period__contains=clock.now())
+    return sites.annotate(stations_now=Count("deployments", filter=now))
+
+
+def site_get(*, viewer: Viewer, site_id: int) -> Site:
+    """One of them."""
+    found = site_list(viewer=viewer).filter(pk=site_id).first()
+    if found is None:
+        raise NotFound(_("There is no site %(number)s that you may see.") % {"number": site_id})
+    return found
+
+
+def room_get(*, viewer: Viewer, room_id: int) -> Room:
+    """A room of one of them."""
+    rooms = Room.objects.select_related("site")
+    if not viewer.sees_all:
+        rooms = rooms.filter(site__organization__in=list(viewer.roles))
+    found = rooms.filter(pk=room_id).first()
+    if found is None:
+        raise NotFound(_("There is no room %(number)s that you may see.") % {"number": room_id})
+    return found
 
 
 def deployment_list(*, station: Station) -> QuerySet[Deployment]:
     """Where a station has been, newest first."""
-    return Deployment.objects.filter(station=station).select_related("site").order_by("-period")
+    return _joined().filter(station=station).order_by("-period")
+
+
+def deployments_visible(*, viewer: Viewer) -> QuerySet[Deployment]:
+    """All deployments of stations of the viewer's organizations, newest first."""
+    found = _joined().order_by(F("id").desc())
+    return found if viewer.sees_all else found.filter(station__organization__in=list(viewer.roles))
+
+
+def deployment_get(*, viewer: Viewer, deployment_id: int) -> Deployment:
+    """One of them."""
+    found = deployments_visible(viewer=viewer).filter(pk=deployment_id).first()
+    if found is None:
+        raise NotFound(_("There is no deployment %(number)s that you may see.") % {"number": deployment_id})
+    return found
 
 
 def deployment_current(*, station: Station, moment: datetime | None = None) -> Deployment | None:
     """Where a station is now, or was at a moment."""
+    return _joined().filter(station=station, period__contains=moment or clock.now()).first()
+
+
+def deployments_public() -> QuerySet[Deployment]:
+    """What everybody may know of, newest first; where each is says `fleet.deployments.places.place_shown` only."""
     return (
-        Deployment.objects.filter(station=station, period__contains=moment or clock.now())
-        .select_related("site")
-        .first()
+        _joined()
+        .filter(is_public=True, station__organization__deleted_at=None, site__organization__deleted_at=None)
+        .prefetch_related("antennas")
+        .order_by("-id")
     )
+
+
+def deployment_public_get(*, public_id: UUID) -> Deployment:
+    """One of them."""
+    found = deployments_public().filter(public_id=public_id).first()
+    if found is None:
+        raise NotFound(_("There is no public place of this name."))
+    return found
+
+
+def _joined() -> QuerySet[Deployment]:
+    return Deployment.objects.select_related("site__organization", "room", "station__organization")

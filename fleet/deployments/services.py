@@ -1,6 +1,7 @@
-"""Making sites, and putting stations there for a time."""
+"""Putting stations at sites for a time, moving them, and setting right when that was."""
 
 from datetime import datetime
+from typing import TypedDict, Unpack
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
@@ -9,81 +10,73 @@ from psycopg.types.range import TimestamptzRange
 from fleet.core import clock
 from fleet.core.audit import audit_write
 from fleet.core.errors import InvalidInput
-from fleet.deployments.models import Deployment, Site
+from fleet.deployments.antennas import antennas_copy
+from fleet.deployments.models import Deployment, Room, Site
 from fleet.deployments.selectors import deployment_current
+from fleet.deployments.sites import coordinates_check
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.errors import NotAllowed
-from fleet.organizations.models import Organization
-from fleet.organizations.services import text_check
 from fleet.stations.models import Station
 
-_NAME_MOST = 120
-_LATITUDE_MOST, _LONGITUDE_MOST = 90.0, 180.0
+_DESCRIPTION_MOST = 10_000
+
+
+class DeploymentChanges(TypedDict, total=False):
+    """What may be set right afterwards; what is absent stays. Coordinates are degrees, None where the site's count."""
+
+    start: datetime
+    end: datetime | None
+    room: Room | None
+    description: str
+    latitude: float | None
+    longitude: float | None
 
 
 @transaction.atomic
-def site_create(
+def deployment_begin(
     *,
-    organization: Organization,
+    station: Station,
+    site: Site,
     actor: Viewer,
-    name: str,
-    latitude: float | None = None,
-    longitude: float | None = None,
-    elevation_m: float | None = None,
-) -> Site:
-    """Name a place. Coordinates are degrees WGS 84, both or neither. Raises `InvalidInput` naming the field."""
-    if not actor.may(Role.OPERATOR, organization.id):
-        raise NotAllowed(_("Adding a site to %(name)s takes the role operator.") % {"name": organization.name})
-    name = text_check(name, field="name", most=_NAME_MOST)
-    if (latitude is None) != (longitude is None):
-        raise InvalidInput(_("Give latitude and longitude, or neither."), field="latitude")
-    if latitude is not None and not -_LATITUDE_MOST <= latitude <= _LATITUDE_MOST:
-        raise InvalidInput(_("The latitude is -90 to 90 degrees."), field="latitude")
-    if longitude is not None and not -_LONGITUDE_MOST <= longitude <= _LONGITUDE_MOST:
-        raise InvalidInput(_("The longitude is -180 to 180 degrees."), field="longitude")
-    try:
-        with transaction.atomic():
-            site = Site.objects.create(
-                organization=organization,
-                name=name,
-                latitude=latitude,
-                longitude=longitude,
-                elevation_m=elevation_m,
-                timezone=organization.timezone,
-            )
-    except IntegrityError as error:
-        raise InvalidInput(
-            _("There is a site %(name)s already: choose another name.") % {"name": repr(name)}, field="name"
-        ) from error
-    audit_write(actor=actor.user, organization_id=organization.id, action="site.create", subject=name)
-    return site
+    at: datetime | None = None,
+    room: Room | None = None,
+    description: str = "",
+) -> Deployment:
+    """Put a station at a site from a moment on; where it was until then ends there. Raises `InvalidInput`.
 
-
-@transaction.atomic
-def deployment_begin(*, station: Station, site: Site, actor: Viewer, at: datetime | None = None) -> Deployment:
-    """Put a station at a site from a moment on; where it was until then ends there. Raises `InvalidInput`."""
+    Its antennas are taken along from where it stood before.
+    """
     _operator_check(station, actor)
     if site.organization_id != station.organization_id:
         raise InvalidInput(_("This site belongs to another organization than the station."), field="site")
+    if room is not None and room.site_id != site.pk:
+        raise InvalidInput(_("This room is at another site."), field="room")
     at = at or clock.now()
     # One station moves once at a time; the exclusion constraint is the net under this lock.
     Station.objects.select_for_update().get(pk=station.pk)
     before = deployment_current(station=station, moment=at)
     if before is not None:
         _end(before, at)
+    made = Deployment(
+        station=station,
+        site=site,
+        room=room,
+        period=TimestamptzRange(at, None),
+        description=_described(description),
+        placed_by=actor.user,
+        placed_by_name=actor.name[:150],
+        created_at=clock.now(),
+    )
     try:
         with transaction.atomic():
-            made = Deployment.objects.create(station=station, site=site, period=TimestamptzRange(at, None))
+            made.save()
     except IntegrityError as error:
         raise InvalidInput(
             _("The station was put somewhere else later than that: end that first."), field="at"
         ) from error
-    audit_write(
-        actor=actor.user,
-        organization_id=station.organization_id,
-        action="deployment.begin",
-        subject=f"{station.serial} at {site.name}",
-    )
+    made.refresh_from_db(fields=["public_id"])
+    antennas_copy(of=before, to=made)
+    _audit(actor, made, "deployment.begin")
     return made
 
 
@@ -92,13 +85,46 @@ def deployment_end(*, deployment: Deployment, actor: Viewer, at: datetime | None
     """Take a station away from its site at a moment. Raises `InvalidInput` when it was not there then."""
     _operator_check(deployment.station, actor)
     _end(deployment, at or clock.now())
-    audit_write(
-        actor=actor.user,
-        organization_id=deployment.station.organization_id,
-        action="deployment.end",
-        subject=f"{deployment.station.serial} at {deployment.site.name}",
-    )
+    _audit(actor, deployment, "deployment.end")
     return deployment
+
+
+@transaction.atomic
+def deployment_update(*, deployment: Deployment, actor: Viewer, **changes: Unpack[DeploymentChanges]) -> Deployment:
+    """Set right when, in which room and where exactly it was. Raises `InvalidInput` naming the field."""
+    _operator_check(deployment.station, actor)
+    Station.objects.select_for_update().get(pk=deployment.station_id)
+    start = changes.get("start", deployment.period.lower)
+    end = changes.get("end", deployment.period.upper)
+    if end is not None and start is not None and end <= start:
+        raise InvalidInput(_("It cannot end before it began."), field="end")
+    deployment.period = TimestamptzRange(start, end)
+    if "room" in changes:
+        room = changes["room"]
+        if room is not None and room.site_id != deployment.site_id:
+            raise InvalidInput(_("This room is at another site."), field="room")
+        deployment.room = room
+    if "description" in changes:
+        deployment.description = _described(changes["description"])
+    if "latitude" in changes or "longitude" in changes:
+        deployment.latitude = changes.get("latitude", deployment.latitude)
+        deployment.longitude = changes.get("longitude", deployment.longitude)
+        coordinates_check(deployment.latitude, deployment.longitude)
+    try:
+        with transaction.atomic():
+            deployment.save(update_fields=["period", "room", "description", "latitude", "longitude"])
+    except IntegrityError as error:
+        raise InvalidInput(_in_the_way(deployment), field="start") from error
+    _audit(actor, deployment, "deployment.update")
+    return deployment
+
+
+@transaction.atomic
+def deployment_delete(*, deployment: Deployment, actor: Viewer) -> None:
+    """Take a deployment out of the record that never was."""
+    _operator_check(deployment.station, actor)
+    _audit(actor, deployment, "deployment.delete")
+    deployment.delete()
 
 
 def _end(deployment: Deployment, at: datetime) -> None:
@@ -109,6 +135,38 @@ def _end(deployment: Deployment, at: datetime) -> None:
     deployment.save(update_fields=["period"])
 
 
+def _in_the_way(deployment: Deployment) -> str:
+    others = Deployment.objects.filter(station=deployment.station_id, period__overlap=deployment.period)
+    other = others.exclude(pk=deployment.pk).select_related("site").first()
+    if other is None:
+        return _("The station was somewhere else at that time.")
+    lower, upper = other.period.lower, other.period.upper
+    return _("From %(start)s to %(end)s the station was at %(site)s: set that right first.") % {
+        "start": f"{lower:%Y-%m-%d %H:%M}" if lower else "…",
+        "end": f"{upper:%Y-%m-%d %H:%M}" if upper else _("now"),
+        "site": other.site.name,
+    }
+
+
+def _described(text: str) -> str:
+    if len(text) > _DESCRIPTION_MOST or "\x00" in text:
+        raise InvalidInput(
+            _("The description is longer than %(most)d characters, or cannot be stored.") % {"most": _DESCRIPTION_MOST},
+            field="description",
+        )
+    return text.strip()
+
+
 def _operator_check(station: Station, actor: Viewer) -> None:
     if not actor.may(Role.OPERATOR, station.organization_id):
         raise NotAllowed(_("Moving %(serial)s takes the role operator.") % {"serial": station.serial})
+
+
+def _audit(actor: Viewer, deployment: Deployment, action: str) -> None:
+    audit_write(
+        actor=actor.user,
+        organization_id=deployment.station.organization_id,
+        action=action,
+        subject=f"{deployment.station.serial} at {deployment.site.name}",
+        detail={"by": actor.name},
+    )

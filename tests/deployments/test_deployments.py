@@ -11,20 +11,11 @@ from fleet.core import clock
 from fleet.core.errors import InvalidInput
 from fleet.deployments.models import Deployment
 from fleet.deployments.selectors import deployment_current, deployment_list, site_list
-from fleet.deployments.services import deployment_begin, deployment_end, site_create
+from fleet.deployments.services import deployment_begin, deployment_end
+from fleet.deployments.sites import site_create
 from fleet.organizations.errors import NotAllowed
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def point(institute):
-    return site_create(organization=institute, actor=SERVER, name="Long Point", latitude=42.58, longitude=-80.39)
-
-
-@pytest.fixture
-def cut(institute):
-    return site_create(organization=institute, actor=SERVER, name="Old Cut")
 
 
 def test_a_station_that_is_moved_leaves_where_it_was(institute, operator, point, cut):

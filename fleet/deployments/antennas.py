@@ -1,0 +1,79 @@
+"""The antennas of a deployment: which port, where they point, and taking them along when a station moves."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from fleet.core.audit import audit_write
+from fleet.core.errors import InvalidInput
+from fleet.deployments.models import Antenna, Deployment
+from fleet.organizations.access import Role, Viewer
+from fleet.organizations.errors import NotAllowed
+from fleet.organizations.services import text_check
+
+_PORT_MOST, _TYPE_MOST, ANTENNAS_MOST = 99, 60, 40
+_HEIGHT_MOST_M, _FREQUENCY_MOST_MHZ = 500.0, 10_000.0
+
+
+class AntennaSaid(NamedTuple):
+    """One antenna: degrees from true north (0 up to 360), metres above ground, megahertz."""
+
+    port: int
+    type: str = ""
+    bearing_deg: float | None = None
+    height_m: float | None = None
+    frequency_mhz: float | None = None
+
+
+@transaction.atomic
+def antennas_set(*, deployment: Deployment, actor: Viewer, antennas: Sequence[AntennaSaid]) -> list[Antenna]:
+    """Give a deployment exactly these antennas. Raises `InvalidInput` naming the field, as `antennas.2.port`."""
+    if not actor.may(Role.OPERATOR, deployment.station.organization_id):
+        raise NotAllowed(_("Changing antennas takes the role operator."))
+    if len(antennas) > ANTENNAS_MOST:
+        raise InvalidInput(_("A station has at most %(most)d antennas.") % {"most": ANTENNAS_MOST}, field="antennas")
+    checked = [_check(number, said) for number, said in enumerate(antennas)]
+    ports = [said.port for said in checked]
+    for number, port in enumerate(ports):
+        if port in ports[:number]:
+            raise InvalidInput(
+                _("Port %(port)d is named twice: it has one antenna.") % {"port": port}, field=f"antennas.{number}.port"
+            )
+    Antenna.objects.filter(deployment=deployment).delete()
+    made = Antenna.objects.bulk_create([Antenna(deployment=deployment, **said._asdict()) for said in checked])
+    audit_write(
+        actor=actor.user,
+        organization_id=deployment.station.organization_id,
+        action="deployment.antennas",
+        subject=f"{deployment.station.serial} at {deployment.site.name}",
+        detail={"antennas": len(made), "by": actor.name},
+    )
+    return made
+
+
+def antennas_copy(*, of: Deployment | None, to: Deployment) -> None:
+    """The same antennas as at another deployment."""
+    if of is None:
+        return
+    antennas = Antenna.objects.filter(deployment=of).order_by("port")
+    fields = AntennaSaid._fields
+    Antenna.objects.bulk_create(
+        [Antenna(deployment=to, **{field: getattr(each, field) for field in fields}) for each in antennas]
+    )
+
+
+def _check(number: int, said: AntennaSaid) -> AntennaSaid:
+    where = f"antennas.{number}"
+    if not 0 <= said.port <= _PORT_MOST:
+        raise InvalidInput(_("A port is 0 to %(most)d.") % {"most": _PORT_MOST}, field=f"{where}.port")
+    if said.bearing_deg is not None and not 0 <= said.bearing_deg < 360:
+        raise InvalidInput(_("A bearing is 0 up to 360 degrees."), field=f"{where}.bearing_deg")
+    if said.height_m is not None and not 0 <= said.height_m <= _HEIGHT_MOST_M:
+        raise InvalidInput(_("A height is 0 to %(most)d metres.") % {"most": _HEIGHT_MOST_M}, field=f"{where}.height_m")
+    if said.frequency_mhz is not None and not 0 < said.frequency_mhz <= _FREQUENCY_MOST_MHZ:
+        raise InvalidInput(
+            _("A frequency is at most %(most)d MHz.") % {"most": _FREQUENCY_MOST_MHZ}, field=f"{where}.frequency_mhz"
+        )
+    return said._replace(type=text_check(said.type, field=f"{where}.type", most=_TYPE_MOST, may_be_empty=True))
