@@ -12,6 +12,7 @@ from rest_api.v1.detections import Detections
 from rest_api.v1.enrolments import Enrolments
 from rest_api.v1.events import Events
 from rest_api.v1.fidelity import Fidelity
+from rest_api.v1.hardware import Hardware, HardwareDecision
 from rest_api.v1.imports import Imports
 from rest_api.v1.invitations import InvitationAccept, InvitationDetail, InvitationResend, Invitations
 from rest_api.v1.ledger import Ledger
@@ -46,6 +47,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("stations/<str:serial>/series", SeriesList.as_view(), name="series"),
     path("stations/<str:serial>/series/<path:name>/readings", Readings.as_view(), name="readings"),
     path("stations/<str:serial>/detections", Detections.as_view(), name="detections"),
+    path("stations/<str:serial>/hardware", Hardware.as_view(), name="hardware"),
+    path("stations/<str:serial>/hardware/<int:pair_id>", HardwareDecision.as_view(), name="hardware-pair"),
     path("stations/<str:serial>/events", Events.as_view(), name="events"),
     path("stations/<str:serial>/ledger", Ledger.as_view(), name="ledger"),
     path("stations/<str:serial>/commands", Commands.as_view(), name="commands"),

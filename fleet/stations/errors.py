@@ -37,3 +37,7 @@ class TooManyTries(DomainError):
 
 class NewcomerDecided(DomainError):
     """Somebody has accepted or refused this device already, or it has waited too long."""
+
+
+class PairDecided(DomainError):
+    """Somebody has said what the hardware is already, or other hardware speaks now."""

@@ -14,10 +14,11 @@ from django.utils.translation import gettext as _
 
 from fleet.core import clock
 from fleet.core.audit import audit_write
-from fleet.core.errors import DomainError, NotFound
+from fleet.core.errors import NotFound
 from fleet.core.spoken import moment_words
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.errors import NotAllowed
+from fleet.stations.errors import PairDecided
 from fleet.stations.models import HardwarePair, Station
 from fleet.stations.succession import station_succeed
 
@@ -47,10 +48,6 @@ WHERE (SELECT count(*) FROM stations_hardwarepair p WHERE p.station_id = n.stati
 ON CONFLICT (station_id, machine, card_key)
 DO UPDATE SET last_seen_at = excluded.last_seen_at, model = excluded.model
 """
-
-
-class PairDecided(DomainError):
-    """Somebody has said what it is already, or another pair speaks now."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from fleet.ingest.quarantine import quarantine_list
 from fleet.organizations.access import Viewer
 from fleet.stations.contact import interval_of
 from fleet.stations.data_use import data_use_of
+from fleet.stations.hardware import swap_asked, swap_sentence
 from fleet.stations.models import Station, StationContact
 from fleet.sync.selectors import links_of
 from fleet.telemetry.coverage import detection_newest_hour
@@ -60,7 +61,9 @@ def station(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
     health = health_of(contact)
     ports = _ports(detections_per_hour(station=found, start=moment - DETECTIONS_BACK, end=moment))
     series = list(series_list(station=found)[: SERIES_SHOWN + 1])
+    swap = swap_asked(station=found)
     context = {
+        "swap": swap_sentence(pair=swap, moment=moment) if swap else "",
         "interval_s": interval_of(found, contact) if contact else found.operator_interval_s,
         "interval_source": _interval_source(found, contact),
         "position": latest_position(station=found),

@@ -27,7 +27,7 @@ from fleet.organizations.services import api_key_revoke, organization_create
 from fleet.stations.catalogue import model_create, station_model_set
 from fleet.stations.enrolment import enrolment_token_create
 from fleet.stations.groups import group_create, group_member_set
-from fleet.stations.models import Newcomer, Station, StationContact
+from fleet.stations.models import HardwarePair, Newcomer, Station, StationContact
 from fleet.stations.tags import station_tags_set
 from fleet.telemetry.models import DetectionCount, Reading, Series, StationEvent, StreamLedger
 
@@ -55,7 +55,16 @@ def nothing() -> dict[str, str]:
 
 #: Parameters that are UUIDs, and that are numbers.
 UUIDS = ("command_id",)
-NUMBERS = ("arrival_id", "message_id", "branch_id", "organization_id", "group_id", "model_id", "invitation_id")
+NUMBERS = (
+    "arrival_id",
+    "pair_id",
+    "message_id",
+    "branch_id",
+    "organization_id",
+    "group_id",
+    "model_id",
+    "invitation_id",
+)
 
 
 def tenant_make(word: str) -> Tenant:
@@ -154,7 +163,16 @@ def _work_make(word: str, organization: Organization, station: Station) -> Mappi
         way="arrival", organization=organization, serial=serial_new(), hardware={"model": word}, arrived_at=moment,
         secret_hash=uuid.uuid4().hex, asked_at=moment, expires_at=moment + timedelta(days=30),
     )  # fmt: skip
-    return {"command_id": str(command.pk), "arrival_id": str(arrival.pk)}
+    pair = HardwarePair.objects.create(
+        station=station,
+        machine="m2",
+        card_key="c2",
+        model=word,
+        state="asked",
+        first_seen_at=moment,
+        last_seen_at=moment,
+    )
+    return {"command_id": str(command.pk), "arrival_id": str(arrival.pk), "pair_id": str(pair.pk)}
 
 
 def _sorting_make(word: str, organization: Organization, station: Station) -> Mapping[str, str]:

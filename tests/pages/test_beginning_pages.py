@@ -2,14 +2,19 @@
 
 import base64
 import re
+from datetime import timedelta
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from people import serial_new
+from people import serial_new, station_of
 
+from fleet.core import clock
+from fleet.deployments.models import Deployment, Site
+from fleet.deployments.services import deployment_begin
 from fleet.stations.arrivals import arrival_take, registration_turn_on
 from fleet.stations.claims import claim_open
-from fleet.stations.models import Newcomer, RegistrationCode, Station
+from fleet.stations.hardware import SaidHardware, pairs_note
+from fleet.stations.models import HardwarePair, Newcomer, RegistrationCode, Station
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_counters")]
 EVIL = "<script>alert(1)</script>"
@@ -137,3 +142,41 @@ def test_a_file_that_is_no_list_is_told(browse, operator, stranger, viewer, inst
     assert "You may not add stations" in page
     assert upload(browse(viewer), institute, "serial\nSG-1\n", do="import").status_code == 403
     assert not Station.objects.exists()
+
+
+@pytest.fixture
+def swapped(institute):
+    """A station whose board was swapped."""
+    station, moment = station_of(institute, state="on_time", name="Old Cut"), clock.now()
+    for n, machine in enumerate(("m1", "m2")):
+        said = SaidHardware(station.pk, machine, "c1", EVIL)
+        pairs_note(said=[said], moment=moment - timedelta(hours=2 - n))
+    return station
+
+
+def test_a_swap_is_told_on_the_station_and_answered(browse, operator, viewer, stranger, swapped):
+    client, address = browse(operator), f"/stations/{swapped.serial}/hardware/"
+    assert "another board with the same card" in body(client.get(f"/stations/{swapped.serial}/"))
+    page = body(client.get(address))
+    assert "It is the same station" in page
+    assert EVIL not in page
+    pair = HardwarePair.objects.get(machine="m2")
+    assert "It is the same station" not in body(browse(viewer).get(address))
+    assert browse(viewer).post(f"{address}{pair.pk}/", {"decision": "same"}).status_code == 403
+    assert browse(stranger).post(f"{address}{pair.pk}/", {"decision": "same"}).status_code == 404
+    assert "goes on with this hardware" in body(client.post(f"{address}{pair.pk}/", {"decision": "same"}, follow=True))
+    assert "another board" not in body(client.get(f"/stations/{swapped.serial}/"))
+    again = client.post(f"{address}{pair.pk}/", {"decision": "another"}, follow=True)
+    assert "Somebody has said" in body(again)
+
+
+def test_a_new_station_takes_over_and_the_old_one_leaves_its_site(browse, operator, institute, swapped):
+    site = Site.objects.create(organization=institute, name="Wood")
+    deployment_begin(station=swapped, site=site, actor=operator)
+    pair = HardwarePair.objects.get(machine="m2")
+    address = f"/stations/{swapped.serial}/hardware/{pair.pk}/"
+    assert "is a new station now" in body(browse(operator).post(address, {"decision": "another"}, follow=True))
+    old = Station.objects.get(pk=swapped.pk)
+    assert old.serial == f"{swapped.serial}~1"
+    assert Deployment.objects.get(station=old).period.upper is not None
+    assert not Deployment.objects.filter(station__serial=swapped.serial).exists()

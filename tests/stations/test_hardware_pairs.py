@@ -10,8 +10,8 @@ from fleet.core.errors import NotFound
 from fleet.organizations.errors import NotAllowed
 from fleet.stations import hardware
 from fleet.stations.enrolment import enrolment_token_create, station_enrol
+from fleet.stations.errors import PairDecided
 from fleet.stations.hardware import (
-    PairDecided,
     SaidHardware,
     pair_another,
     pair_get,

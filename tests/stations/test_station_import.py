@@ -11,7 +11,6 @@ from fleet.core import clock
 from fleet.core.errors import InvalidInput
 from fleet.core.models import AuditEntry
 from fleet.deployments.models import Deployment, Site
-from fleet.deployments.sites import site_create
 from fleet.deployments.station_import import station_import
 from fleet.organizations.errors import NotAllowed
 from fleet.stations import import_file

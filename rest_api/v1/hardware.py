@@ -1,0 +1,77 @@
+"""`/stations/<serial>/hardware`: boards and cards that spoke as a station, and what a human says of a swap."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from fleet.deployments.station_swap import swap_another
+from fleet.stations.hardware import pair_get, pair_list, pair_same
+from fleet.stations.models import HardwarePair
+from fleet.stations.selectors import station_get
+from rest_api.authentication import viewer_of
+from rest_api.v1.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers
+
+
+class HardwareOut(serializers.Serializer[Any]):
+    """One board with one card."""
+
+    id = serializers.IntegerField()
+    machine = serializers.CharField(allow_blank=True, help_text="Short hash of the board's serial.")
+    card_key = serializers.CharField(allow_blank=True, help_text="Made on the card at the agent's first start.")
+    model = serializers.CharField(allow_blank=True)
+    state = serializers.CharField(help_text="`known`, `asked` (a human has to say), `same` or `another`.")
+    first_seen_at = serializers.DateTimeField()
+    last_seen_at = serializers.DateTimeField()
+    decided_at = serializers.DateTimeField(allow_null=True)
+
+
+class HardwareListOut(serializers.Serializer[Any]):
+    """All that are remembered, at most 100, the newest word first."""
+
+    results = HardwareOut(many=True)
+
+
+class SwapIn(StrictSerializer):
+    """What the new hardware is."""
+
+    decision = serializers.ChoiceField(
+        choices=("same", "another"), help_text="`another`: a new station under the serial; the history stays behind."
+    )
+
+
+class SwapOut(serializers.Serializer[Any]):
+    """The station that goes on."""
+
+    serial = serializers.CharField()
+
+
+class Hardware(APIView):
+    """The hardware of a station."""
+
+    @extend_schema(operation_id="hardware_list", responses=answers({200: HardwareListOut}, *READ_PROBLEMS))
+    def get(self, request: Request, serial: str) -> Response:
+        """Each pair of board and card with its first and last word."""
+        station = station_get(viewer=viewer_of(request), serial=serial)
+        return Response(HardwareListOut({"results": pair_list(station=station)}).data)
+
+
+class HardwareDecision(APIView):
+    """One pair that is asked about."""
+
+    @extend_schema(operation_id="hardware_decide", request=SwapIn, responses=answers({200: SwapOut}, *WRITE_PROBLEMS))
+    def post(self, request: Request, serial: str, pair_id: int) -> Response:
+        """Say whether it is the same station. 409 when somebody did, or other hardware speaks now."""
+        viewer = viewer_of(request)
+        station = station_get(viewer=viewer, serial=serial)
+        asked = SwapIn(data=request.data)
+        asked.is_valid(raise_exception=True)
+        pair: HardwarePair = pair_get(station=station, pair_id=pair_id)
+        if asked.validated_data["decision"] == "another":
+            station = swap_another(actor=viewer, pair=pair)
+        else:
+            pair_same(actor=viewer, pair=pair)
+        return Response(SwapOut({"serial": station.serial}).data)
