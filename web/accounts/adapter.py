@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import get_language, override
 from django.utils.translation import gettext_lazy as _
+from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from fleet.organizations.people import address_language, person_language, person_language_set
@@ -24,7 +25,7 @@ _WRONG = _("This name or address and this password do not belong together.")
 _LINKS = ("activate_url", "password_reset_url", "signup_url")
 
 
-class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
+class AccountAdapter(DefaultAccountAdapter):
     """Our answers where allauth asks."""
 
     error_messages = {
@@ -55,7 +56,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def get_client_ip(self, request: HttpRequest) -> str:
         """The caller's address by the same rule as in the API: `ROOST_PROXIES` proxies are ours and believed."""
-        told = BaseThrottle().get_ident(request)
+        told = BaseThrottle().get_ident(Request(request))
         return clean_client_ip(told or "") or clean_client_ip(request.META.get("REMOTE_ADDR", "")) or "0.0.0.0"  # noqa: S104 - nobody listens there
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:

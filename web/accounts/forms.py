@@ -24,11 +24,13 @@ class Plain(Form):
         super().__init__(*args, **kwargs)
         for name, field in self.fields.items():
             field.widget.attrs.pop("placeholder", None)
+            if name == "email":
+                field.label = _("E-mail address")
             if "password" in name:
                 field.help_text = PASSWORD_HELP if name == "password1" else ""
 
 
-class LoginForm(Plain, allauth.LoginForm):  # type: ignore[misc]
+class LoginForm(Plain, allauth.LoginForm):
     """Name or address, password, and for how long."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -39,14 +41,13 @@ class LoginForm(Plain, allauth.LoginForm):  # type: ignore[misc]
         self.fields["remember"].label = _("Stay logged in on this device for two weeks")
 
 
-class SignupForm(Plain, allauth.SignupForm):  # type: ignore[misc]
+class SignupForm(Plain, allauth.SignupForm):
     """Name, address, password. An address that is taken gets the same answer, after the same work."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["username"].label = _("User name")
         self.fields["username"].help_text = _("Your colleagues see it. Letters, digits and . + - _ only.")
-        self.fields["email"].label = _("E-mail address")
 
     def try_save(self, request: HttpRequest) -> tuple[AbstractBaseUser | None, HttpResponse | None]:
         """Save the person, unless the address belongs to one: its owner gets a mail that says so."""
@@ -63,37 +64,37 @@ class SignupForm(Plain, allauth.SignupForm):  # type: ignore[misc]
         return saved
 
 
-class ChangePasswordForm(Plain, allauth.ChangePasswordForm):  # type: ignore[misc]
+class ChangePasswordForm(Plain, allauth.ChangePasswordForm):
     """The old password and the new one twice."""
 
 
-class SetPasswordForm(Plain, allauth.SetPasswordForm):  # type: ignore[misc]
+class SetPasswordForm(Plain, allauth.SetPasswordForm):
     """A first password, twice."""
 
 
-class ResetPasswordForm(Plain, allauth.ResetPasswordForm):  # type: ignore[misc]
+class ResetPasswordForm(Plain, allauth.ResetPasswordForm):
     """The address whose owner lost the password."""
 
 
-class ResetPasswordKeyForm(Plain, allauth.ResetPasswordKeyForm):  # type: ignore[misc]
+class ResetPasswordKeyForm(Plain, allauth.ResetPasswordKeyForm):
     """Another password, twice."""
 
 
-class ReauthenticateForm(Plain, allauth.ReauthenticateForm):  # type: ignore[misc]
+class ReauthenticateForm(Plain, allauth.ReauthenticateForm):
     """The password once more."""
 
 
-class AddEmailForm(Plain, allauth.AddEmailForm):  # type: ignore[misc]
+class AddEmailForm(Plain, allauth.AddEmailForm):
     """One more address."""
 
 
-class AuthenticateForm(Plain, factors.AuthenticateForm):  # type: ignore[misc]
+class AuthenticateForm(Plain, factors.AuthenticateForm):
     """A code of the app, or a recovery code."""
 
 
-class ReauthenticateCodeForm(Plain, factors.ReauthenticateForm):  # type: ignore[misc]
+class ReauthenticateCodeForm(Plain, factors.ReauthenticateForm):
     """The same, once more."""
 
 
-class ActivateAppForm(Plain, totp.ActivateTOTPForm):  # type: ignore[misc]
+class ActivateAppForm(Plain, totp.ActivateTOTPForm):
     """The first code of an app."""

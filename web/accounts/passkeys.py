@@ -15,7 +15,7 @@ _NAME_MOST = 100
 T = TypeVar("T")
 
 
-class AddPasskeyForm(passkeys.AddWebAuthnForm):  # type: ignore[misc]
+class AddPasskeyForm(passkeys.AddWebAuthnForm):
     """A passkey's name, and whether it may be used without the password."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -31,7 +31,7 @@ class AddPasskeyForm(passkeys.AddWebAuthnForm):  # type: ignore[misc]
         return _understood(super().clean)
 
 
-class EditPasskeyForm(passkeys.EditWebAuthnForm):  # type: ignore[misc]
+class EditPasskeyForm(passkeys.EditWebAuthnForm):
     """Another name."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -39,7 +39,7 @@ class EditPasskeyForm(passkeys.EditWebAuthnForm):  # type: ignore[misc]
         _name_bound(self.fields["name"])
 
 
-class AuthenticatePasskeyForm(passkeys.AuthenticateWebAuthnForm):  # type: ignore[misc]
+class AuthenticatePasskeyForm(passkeys.AuthenticateWebAuthnForm):
     """A passkey as the second step."""
 
     def clean_credential(self) -> Authenticator:
@@ -47,7 +47,7 @@ class AuthenticatePasskeyForm(passkeys.AuthenticateWebAuthnForm):  # type: ignor
         return _understood(super().clean_credential)
 
 
-class LoginPasskeyForm(passkeys.LoginWebAuthnForm):  # type: ignore[misc]
+class LoginPasskeyForm(passkeys.LoginWebAuthnForm):
     """A passkey in place of name and password."""
 
     def clean_credential(self) -> Authenticator:
@@ -55,7 +55,7 @@ class LoginPasskeyForm(passkeys.LoginWebAuthnForm):  # type: ignore[misc]
         return _understood(super().clean_credential)
 
 
-class ReauthenticatePasskeyForm(passkeys.ReauthenticateWebAuthnForm):  # type: ignore[misc]
+class ReauthenticatePasskeyForm(passkeys.ReauthenticateWebAuthnForm):
     """A passkey once more."""
 
     def clean_credential(self) -> Authenticator:

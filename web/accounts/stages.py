@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 from django.http import HttpResponse
 
 
-class AddressStage(EmailVerificationStage):  # type: ignore[misc]
+class AddressStage(EmailVerificationStage):
     """Whom an administrator made has no address to confirm: what stands with the login is believed."""
 
     def handle(self) -> tuple[HttpResponse | None, bool]:
