@@ -43,7 +43,7 @@ def operator_organizations(viewer: Viewer) -> frozenset[int]:
     return organizations
 
 
-class OrganizationField(forms.ModelChoiceField):
+class OrganizationField(forms.ModelChoiceField[Organization]):
     """One of the organizations in which the viewer may add stations."""
 
     def __init__(self, organizations: frozenset[int] = frozenset(), **options: Any) -> None:

@@ -1,12 +1,13 @@
 """`/stations/arrivals`: devices with an organization's code wait in a queue, which its operators empty."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.permissions import AllowAny, BasePermission
+from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
@@ -80,7 +81,7 @@ class DecisionsIn(StrictSerializer):
     """The same decision for many."""
 
     decision = serializers.ChoiceField(choices=DECISIONS, help_text="`block`: the serial cannot ask again.")
-    arrivals = DecidedIn(many=True, min_length=1, max_length=_MANY)
+    arrivals = serializers.ListField(child=DecidedIn(), min_length=1, max_length=_MANY)
 
 
 class LeftOut(serializers.Serializer[Any]):
@@ -115,9 +116,9 @@ class Arrivals(APIView):
 
     def get_authenticators(self) -> list[BaseAuthentication]:
         """A device has no way of logging in."""
-        return [] if self.request is not None and self.request.method == "POST" else super().get_authenticators()
+        return [] if getattr(self.request, "method", "") == "POST" else super().get_authenticators()
 
-    def get_permissions(self) -> list[BasePermission]:
+    def get_permissions(self) -> Sequence[Any]:
         """A device's code is checked by the domain."""
         return [AllowAny()] if self.request.method == "POST" else super().get_permissions()
 
