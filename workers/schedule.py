@@ -29,6 +29,7 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "prune-newcomers": _every(600.0, "stations.prune_newcomers"),
     "reconcile-broker": _every(600.0, "stations.reconcile_broker"),
     "replay-quarantine": _every(60.0, "ingest.replay_quarantine"),
+    "prune-people": _every(3_600.0, "organizations.prune_people"),
     "purge-organizations": _every(900.0, "organizations.purge_deleted"),
     "sync": _every(60.0, "sync.run_periodic"),
     "make-partitions": _every(3_600.0, "telemetry.make_partitions"),

@@ -1,19 +1,28 @@
 """People: making them, their language, their password, and their leave."""
 
+from datetime import timedelta
+
 from allauth.account.models import EmailAddress
+from allauth.usersessions.models import UserSession
 from django.contrib.auth.models import User
 from django.contrib.auth.password_validation import validate_password
+from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.translation import gettext as _
 
+from fleet.core import clock
 from fleet.core.audit import audit_write
 from fleet.core.errors import InvalidInput, NotFound
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.errors import NotAllowed
 from fleet.organizations.models import Membership, Organization, Person
+
+#: So long somebody who signed up may take to confirm the address.
+UNCONFIRMED_KEPT = timedelta(days=7)
+_STEP = 1_000
 
 
 @transaction.atomic
@@ -147,6 +156,32 @@ def person_delete(*, user: User) -> None:
         audit_write(actor=user, organization_id=organization_id, action="member.leave", subject=user.username)
     audit_write(actor=user, organization_id=None, action="person.delete", subject=user.username)
     user.delete()
+
+
+def people_prune() -> int:
+    """Delete who signed up a week ago and never confirmed an address, so that names come free; return how many."""
+    confirmed = EmailAddress.objects.filter(user=OuterRef("pk"), verified=True)
+    given = EmailAddress.objects.filter(user=OuterRef("pk"))
+    never = User.objects.filter(
+        Exists(given),
+        ~Exists(confirmed),
+        last_login=None,
+        date_joined__lt=clock.now() - UNCONFIRMED_KEPT,
+        memberships=None,
+        is_staff=False,
+        is_superuser=False,
+    )
+    numbers = list(never.values_list("pk", flat=True)[:_STEP])
+    # Whoever confirms right now stays: the conditions are asked once more with the deletion.
+    User.objects.filter(pk__in=numbers).filter(~Exists(confirmed), last_login=None).delete()
+    return len(numbers)
+
+
+def sessions_prune() -> None:
+    """Delete the sessions that have run out, and what was noted of devices whose session is gone."""
+    Session.objects.filter(expire_date__lt=clock.now()).delete()
+    alive = Session.objects.filter(session_key=OuterRef("session_key"))
+    UserSession.objects.filter(~Exists(alive)).delete()
 
 
 def _server_require(actor: Viewer) -> None:

@@ -5,10 +5,15 @@ from datetime import timedelta
 
 import pytest
 from allauth.account.models import EmailAddress
+from allauth.usersessions.models import UserSession
 from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
 from django.test import Client
 from people import Role, member_add
 from plovers import PASSWORD, is_logged_in
+
+from fleet.core import clock
+from fleet.organizations.people import people_prune, sessions_prune
 
 pytestmark = pytest.mark.django_db
 
@@ -226,3 +231,22 @@ def test_who_belongs_nowhere_is_told_what_comes_next(plover, log_in, institute):
     assert "/organizations/add/" in page
     member_add(organization=institute, user=plover, role=Role.VIEWER)
     assert "You belong to no organization yet" not in client.get("/").content.decode()
+
+
+def test_names_that_nobody_confirmed_come_free_after_a_week(plover, mailoutbox, institute):
+    for name in ("knot", "ruff", "dunlin"):
+        sign_up(Client(), name, f"{name}@example.org")
+    User.objects.create_user("made", "made@example.org")
+    User.objects.exclude(username="dunlin").update(date_joined=clock.now() - timedelta(days=8))
+    EmailAddress.objects.filter(email="ruff@example.org").update(verified=True)
+    assert people_prune() == 1
+    assert set(User.objects.values_list("username", flat=True)) == {"plover", "ruff", "dunlin", "made"}
+
+
+def test_sessions_that_ran_out_are_deleted_with_what_was_noted_of_them(plover, log_in):
+    old, _answer = log_in()
+    now, _answer = log_in()
+    Session.objects.filter(session_key=old.session.session_key).update(expire_date=clock.now() - timedelta(hours=1))
+    sessions_prune()
+    assert UserSession.objects.get().session_key == now.session.session_key
+    assert is_logged_in(now)
