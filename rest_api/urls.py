@@ -17,6 +17,7 @@ from rest_api.v1.imports import Imports
 from rest_api.v1.invitations import InvitationAccept, InvitationDetail, InvitationResend, Invitations
 from rest_api.v1.ledger import Ledger
 from rest_api.v1.members import MemberDetail, Members, MemberTransfer
+from rest_api.v1.notes import NoteDetail, Notes, PhotoDetail, Photos
 from rest_api.v1.organizations import OrganizationDetail, OrganizationRestore, Organizations
 from rest_api.v1.quarantine import (
     Quarantine,
@@ -28,6 +29,14 @@ from rest_api.v1.quarantine import (
 )
 from rest_api.v1.series import Readings, SeriesList
 from rest_api.v1.sorting import FilterDetail, Filters, GroupDetail, GroupMember, Groups, ModelDetail, Models, Tags
+from rest_api.v1.station_life import (
+    StationDelete,
+    StationMove,
+    StationOffer,
+    StationRetire,
+    StationRotate,
+    Transfers,
+)
 from rest_api.v1.stations import StationDetail, Stations
 
 app_name = "api"
@@ -44,6 +53,16 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("stations/waiting", Waiting.as_view(), name="waiting"),
     path("organizations/<slug:slug>/registration", Registration.as_view(), name="registration"),
     path("stations/<str:serial>", StationDetail.as_view(), name="station"),
+    path("stations/<str:serial>/retire", StationRetire.as_view(), name="station-retire"),
+    path("stations/<str:serial>/rotate", StationRotate.as_view(), name="station-rotate"),
+    path("stations/<str:serial>/move", StationMove.as_view(), name="station-move"),
+    path("stations/<str:serial>/offer", StationOffer.as_view(), name="station-offer"),
+    path("stations/<str:serial>/delete", StationDelete.as_view(), name="station-delete"),
+    path("stations/<str:serial>/notes", Notes.as_view(), name="notes"),
+    path("stations/<str:serial>/notes/<int:note_id>", NoteDetail.as_view(), name="note"),
+    path("stations/<str:serial>/photos", Photos.as_view(), name="photos"),
+    path("stations/<str:serial>/photos/<str:name>", PhotoDetail.as_view(), name="photo"),
+    path("transfers", Transfers.as_view(), name="transfers"),
     path("stations/<str:serial>/series", SeriesList.as_view(), name="series"),
     path("stations/<str:serial>/series/<path:name>/readings", Readings.as_view(), name="readings"),
     path("stations/<str:serial>/detections", Detections.as_view(), name="detections"),

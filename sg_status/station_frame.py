@@ -26,6 +26,8 @@ TABS: Final[tuple[tuple[str, Promise], ...]] = (
     ("station-deliveries", _("Deliveries")),
     ("station-commands", _("Commands")),
     ("station-events", _("Events")),
+    ("station-deployments", _("Places")),
+    ("station-notes", _("Notes")),
     ("station-settings", _("Settings")),
 )
 

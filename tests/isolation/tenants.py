@@ -19,15 +19,16 @@ from fleet.commands.models import Command, CommandStep
 from fleet.core import clock
 from fleet.core.audit import audit_write
 from fleet.deployments.models import Deployment, Site
+from fleet.files.models import Photo
 from fleet.ingest.models import QuarantinedMessage, QuarantineReplay
 from fleet.organizations.invitations import invitation_create
+from fleet.organizations.keys import api_key_find, api_key_revoke
 from fleet.organizations.models import Organization
-from fleet.organizations.selectors import api_key_find
-from fleet.organizations.services import api_key_revoke, organization_create
+from fleet.organizations.services import organization_create
 from fleet.stations.catalogue import model_create, station_model_set
 from fleet.stations.enrolment import enrolment_token_create
 from fleet.stations.groups import group_create, group_member_set
-from fleet.stations.models import HardwarePair, Newcomer, Station, StationContact
+from fleet.stations.models import HardwarePair, Newcomer, Station, StationContact, StationNote
 from fleet.stations.tags import station_tags_set
 from fleet.telemetry.models import DetectionCount, Reading, Series, StationEvent, StreamLedger
 
@@ -49,7 +50,13 @@ class Tenant:
 
 def nothing() -> dict[str, str]:
     """Values of the same kinds as a tenant's that stand for nothing at all."""
-    known = {"serial": serial_new(), "slug": "no-such-slug", "username": "nobody", "series": "none/such:thing"}
+    known = {
+        "photo_name": uuid.uuid4().hex,
+        "serial": serial_new(),
+        "slug": "no-such-slug",
+        "username": "nobody",
+        "series": "none/such:thing",
+    }
     return {**{name: str(uuid.uuid4()) for name in UUIDS}, **dict.fromkeys(NUMBERS, "2147483640"), **known}
 
 
@@ -59,6 +66,7 @@ NUMBERS = (
     "arrival_id",
     "pair_id",
     "message_id",
+    "note_id",
     "branch_id",
     "organization_id",
     "group_id",
@@ -79,6 +87,7 @@ def tenant_make(word: str) -> Tenant:
         "slug": organization.slug,
         "organization_id": str(organization.pk),
         **_data_make(word, first),
+        **_written_make(word, first),
         **_work_make(word, organization, first),
         **_sorting_make(word, organization, first),
     }
@@ -97,6 +106,17 @@ def tenant_make(word: str) -> Tenant:
     assert revoked is not None
     api_key_revoke(api_key=revoked)
     return made
+
+
+def _written_make(word: str, station: Station) -> Mapping[str, str]:
+    """What people wrote and pictured there."""
+    note = StationNote.objects.create(
+        station=station, at=clock.now(), text=word, written_by_name=word, written_at=clock.now()
+    )
+    photo = Photo.objects.create(
+        station=station, name=uuid.uuid4().hex, width=1, height=1, octets=1, caption=word, added_at=clock.now()
+    )
+    return {"note_id": str(note.pk), "photo_name": photo.name}
 
 
 def _joining_make(word: str, organization: Organization) -> Mapping[str, str]:

@@ -18,20 +18,24 @@ from django.conf import settings
 from django.core.management.base import CommandError
 from django.db import transaction
 
+from fleet.commands.services import command_issue
 from fleet.core import clock
 from fleet.core.command_line import REFUSED, WordCommand
 from fleet.core.errors import InvalidInput, NotFound
 from fleet.deployments.station_import import ImportReport, station_import
+from fleet.ingest.moving import station_move
 from fleet.organizations.access import viewer_of_server
 from fleet.organizations.models import Organization
 from fleet.organizations.selectors import organization_get
 from fleet.organizations.services import organization_create
 from fleet.stations.claims import claim_take
+from fleet.stations.deletion import station_delete
 from fleet.stations.enrolment import enrolment_token_create, station_revoke
-from fleet.stations.models import EnrolmentToken, Station
+from fleet.stations.models import EnrolmentToken, History, Station
+from fleet.stations.rotation import COMMAND as ROTATE
 from fleet.stations.selectors import SHOWN_STATES, credential_list, station_get, station_list
 from fleet.stations.sentences import station_shown
-from fleet.stations.services import serial_warning, station_register
+from fleet.stations.services import serial_warning, station_register, station_retire
 from sg_status.csv_file import cell_guarded
 
 Options = dict[str, Any]
@@ -70,6 +74,76 @@ class Command(WordCommand):
         word.add_argument("serial", metavar="SERIAL")
         word = add("revoke", self.station_revoke, help="end a station's login; its live connection is closed")
         word.add_argument("serial", metavar="SERIAL")
+        self.life_words(add)
+
+    def life_words(self, add: Callable[..., argparse.ArgumentParser]) -> None:
+        """The words for what becomes of a station later."""
+        word = add(
+            "rotate", self.station_rotate, help="have a running station fetch a new login; the old one ends then"
+        )
+        word.add_argument("serial", metavar="SERIAL")
+        word = add(
+            "retire", self.station_retire, help="take a station out of service; its data stay, its serial is free"
+        )
+        word.add_argument("serial", metavar="SERIAL")
+        word = add("move", self.station_move, help="give a station to another organization while it goes on sending")
+        word.add_argument("serial", metavar="SERIAL")
+        word.add_argument("--to", required=True, metavar="NAME", help="the organization that gets it")
+        word.add_argument(
+            "--history",
+            default=History.STAYS.value,
+            choices=History.values,
+            help="what it sent so far: stays or goes along",
+        )
+        word = add("delete", self.station_delete, help="delete a station with all that it sent, for good")
+        word.add_argument("serial", metavar="SERIAL")
+        word.add_argument("--yes", required=True, metavar="SERIAL", help="the serial once more, to be sure")
+
+    def station_rotate(self, options: Options) -> None:
+        """Send the command."""
+        actor = viewer_of_server("command line")
+        station = station_get(viewer=actor, serial=options["serial"])
+        command = command_issue(viewer=actor, station=station, name=ROTATE, parameters={})
+        if options["json"]:
+            self.data_print({"serial": station.serial, "command": str(command.id)})
+            return
+        self.stdout.write(
+            f"{station.serial} is told to fetch a new login with its next contact. The old one works until the new one "
+            "is in use."
+        )
+
+    def station_retire(self, options: Options) -> None:
+        """Out of service."""
+        actor = viewer_of_server("command line")
+        station = station_retire(station=station_get(viewer=actor, serial=options["serial"]), actor=actor)
+        if options["json"]:
+            self.data_print({"serial": station.serial, "retired_at": _iso(station.retired_at)})
+            return
+        self.stdout.write(f"{station.serial} is retired. Its data stay; its serial may be registered again.")
+
+    def station_move(self, options: Options) -> None:
+        """To another organization."""
+        actor = viewer_of_server("command line")
+        moved = station_move(
+            actor=actor,
+            station=station_get(viewer=actor, serial=options["serial"]),
+            organization=organization_get(name=options["to"]),
+            history=History(options["history"]),
+        )
+        if options["json"]:
+            self.data_print({"serial": moved.serial, "organization": moved.organization.name})
+            return
+        self.stdout.write(f"{moved.serial} belongs to {moved.organization.name} now.")
+
+    def station_delete(self, options: Options) -> None:
+        """For good."""
+        actor = viewer_of_server("command line")
+        station = station_get(viewer=actor, serial=options["serial"])
+        station_delete(actor=actor, station=station, typed=options["yes"])
+        if options["json"]:
+            self.data_print({"serial": station.serial, "deleted": True})
+            return
+        self.stdout.write(f"{station.serial} is deleted; its data go in the next minutes.")
 
     def station_add(self, options: Options) -> None:
         """Register, and make a token."""

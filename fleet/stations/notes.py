@@ -1,0 +1,85 @@
+"""Notes about a station: what people saw and did there, with a date and a name, newest first."""
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from fleet.core import clock
+from fleet.core.audit import audit_write
+from fleet.core.errors import InvalidInput, NotFound
+from fleet.organizations.access import Role, Viewer
+from fleet.organizations.errors import NotAllowed
+from fleet.stations.models import Station, StationNote
+
+TEXT_MOST = 10_000
+#: A clock may be ahead of ours by this much.
+_AHEAD = timedelta(minutes=10)
+
+
+def note_list(*, station: Station) -> QuerySet[StationNote]:
+    """A station's notes, newest first."""
+    return StationNote.objects.filter(station=station).order_by("-at", "-id")
+
+
+def note_get(*, station: Station, note_id: int) -> StationNote:
+    """One of them."""
+    found = StationNote.objects.filter(station=station, pk=note_id).first()
+    if found is None:
+        raise NotFound(_("There is no such note of this station."))
+    return found
+
+
+@transaction.atomic
+def note_add(*, actor: Viewer, station: Station, text: str, at: datetime | None = None) -> StationNote:
+    """Write a note; `at` is when it was so, now without it. Raises `InvalidInput` naming the field."""
+    if not actor.may(Role.OPERATOR, station.organization_id):
+        raise NotAllowed(_("Writing notes about %(serial)s takes the role operator.") % {"serial": station.serial})
+    moment = clock.now()
+    text = text.strip()
+    if not text:
+        raise InvalidInput(_("The note is empty."), field="text")
+    if len(text) > TEXT_MOST:
+        raise InvalidInput(_("The note is longer than %(most)d characters.") % {"most": TEXT_MOST}, field="text")
+    if "\x00" in text:
+        raise InvalidInput(_("The note has a character that cannot be stored."), field="text")
+    if at is not None and at > moment + _AHEAD:
+        raise InvalidInput(_("A note is of something that has been: choose no moment in the future."), field="at")
+    note = StationNote.objects.create(
+        station=station,
+        at=at or moment,
+        text=text,
+        written_by=actor.user,
+        written_by_name=actor.name[:150],
+        written_at=moment,
+    )
+    _audit(actor, station, "note.add", note)
+    return note
+
+
+@transaction.atomic
+def note_remove(*, actor: Viewer, station: Station, note: StationNote) -> None:
+    """Remove a note: whoever wrote it, or an owner."""
+    if not note_may_remove(actor=actor, station=station, note=note):
+        raise NotAllowed(_("Only its author, or an owner of the organization, may remove a note."))
+    if StationNote.objects.filter(pk=note.pk, station=station).delete()[0]:
+        _audit(actor, station, "note.remove", note)
+
+
+def note_may_remove(*, actor: Viewer, station: Station, note: StationNote) -> bool:
+    """Whether this viewer may."""
+    is_author = actor.user is not None and note.written_by_id == actor.user.pk
+    return actor.may(Role.OWNER, station.organization_id) or (
+        is_author and actor.may(Role.OPERATOR, station.organization_id)
+    )
+
+
+def _audit(actor: Viewer, station: Station, action: str, note: StationNote) -> None:
+    audit_write(
+        actor=actor.user,
+        organization_id=station.organization_id,
+        action=action,
+        subject=station.serial,
+        detail={"note": note.pk, "by": actor.name},
+    )
