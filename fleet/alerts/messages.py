@@ -13,7 +13,7 @@ from fleet.alerts.channels.base import Message
 from fleet.alerts.models import Incident, Notification
 from fleet.alerts.rules import rules
 from fleet.alerts.rules.base import Rule
-from fleet.core.spoken import moment_words
+from fleet.core.spoken import moment_words, one_line
 from fleet.organizations.models import Organization
 from fleet.stations.models import Station
 
@@ -44,11 +44,6 @@ def message_of(*, notification: Notification, moment: datetime) -> Message:
 def station_words(station: Station) -> str:
     """Name and serial on one line, whatever somebody typed as a name."""
     return one_line(f"{station.name} ({station.serial})" if station.name else station.serial)
-
-
-def one_line(text: str) -> str:
-    """Without control characters, line breaks and encoded words: what goes into a header must not become two."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split()).replace("=?", "= ?")
 
 
 class _Text:

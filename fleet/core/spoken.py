@@ -10,6 +10,11 @@ _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 _DAYS_ONLY_FROM = 14
 
 
+def one_line(text: str) -> str:
+    """Without control characters, line breaks and encoded words: what goes into a header must not become two."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split()).replace("=?", "= ?")
+
+
 def duration_words(seconds: float) -> str:
     """A length of time with its two largest units: `45 s`, `3 h 12 min`, `2 d 4 h`, `30 days`."""
     whole = max(round(seconds), 0)

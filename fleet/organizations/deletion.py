@@ -14,6 +14,7 @@ from fleet.core import clock
 from fleet.core.audit import audit_write
 from fleet.core.errors import InvalidInput
 from fleet.core.models import AuditEntry
+from fleet.core.spoken import one_line
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.members import organization_lock, organization_missing, owner_require
 from fleet.organizations.models import Organization
@@ -120,4 +121,4 @@ def _tell_owners(organization: Organization, who: str) -> None:
             "What its stations send until then is taken in. Afterwards all of it is gone for good.\n"
         )
         for owner in owners.order_by("id"):
-            send_mail(_("Deleted: %(name)s") % told, body % told, None, [owner.email])
+            send_mail(one_line(_("Deleted: %(name)s") % told), body % told, None, [owner.email])

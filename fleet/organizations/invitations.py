@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from fleet.core import clock
 from fleet.core.audit import audit_write
 from fleet.core.errors import InvalidInput, NotFound
+from fleet.core.spoken import one_line
 from fleet.organizations.access import Role, Viewer, viewer_of_user
 from fleet.organizations.addresses import address_check
 from fleet.organizations.errors import InvitationNotOpen, InvitedElsewhere, NotAllowed, TooMany
@@ -202,7 +203,8 @@ def _mail(invitation: Invitation, code: str) -> None:
         "You log in there, or make an account with this address.\n\n"
         "If you do not know %(who)s or %(name)s, do nothing: without you nothing happens. Sent by %(site)s.\n"
     )
-    send_mail(_("Invitation: %(name)s on Roost") % told, body % told, None, [invitation.email])
+    subject = one_line(_("Invitation: %(name)s on Roost") % told)
+    send_mail(subject, body % told, None, [invitation.email])
 
 
 def _role_words(role: Membership.Role) -> str:
