@@ -9,8 +9,8 @@ from rest_framework.request import Request
 
 from fleet.core.origin import origin_now
 from fleet.organizations.access import Viewer, viewer_of_key, viewer_of_user
+from fleet.organizations.keys import api_key_find
 from fleet.organizations.models import ApiKey
-from fleet.organizations.selectors import api_key_find
 from rest_api.limits import guess_check, guess_count
 
 _KEYWORD = "Bearer"
@@ -41,7 +41,8 @@ class ApiKeyAuthentication(BaseAuthentication):
                 "This key does not work: it is unknown, revoked or expired. Use `Authorization: Bearer <key>`."
             )
         origin = origin_now()
-        origin.name, origin.key_prefix = f"key {key.name}", key.prefix
+        of_whom = f" of {key.person_name}" if key.person_id is not None else ""
+        origin.name, origin.key_prefix = f"key {key.name}{of_whom}", key.prefix
         return KeyHolder(), key
 
     def authenticate_header(self, request: Request) -> str:  # noqa: ARG002 - the library's signature

@@ -25,7 +25,7 @@ def incident_list(*, viewer: Viewer, is_open: bool | None = None, station: Stati
     """The viewer's incidents, newest first, with station, contact and organization joined."""
     found = Incident.objects.select_related("organization", "station__organization", "station__contact")
     if not viewer.sees_all:
-        found = found.filter(organization__in=list(viewer.roles))
+        found = found.filter(Q(organization__in=list(viewer.roles)) | Q(station__in=list(viewer.station_roles)))
     if station is not None:
         found = found.filter(station=station)
     if is_open is not None:

@@ -64,7 +64,7 @@ def command_issue(
     if contract is None:
         known = ", ".join(sorted(command_contracts()))
         raise CommandUnknown(f"There is no command {name!r}. The commands are: {known}.")
-    if not viewer.may(Membership.Role(contract.role), station.organization_id):
+    if not viewer.may_station(Membership.Role(contract.role), station):
         raise CommandNotAllowed(f"Sending {name} to {station.serial} takes the role {contract.role} or a higher one.")
     if station.retired_at is not None:
         raise StationRetired(f"{station.serial} is retired and takes no commands.")
@@ -108,7 +108,7 @@ def command_cancel(*, viewer: Viewer, command: Command) -> Command:
     """Close an open command. A station that has it already may still run it; then its word is kept as a step."""
     contract = command_contracts().get(command.name)
     role = Membership.Role(contract.role) if contract else Membership.Role.OPERATOR
-    if not viewer.may(role, command.station.organization_id):
+    if not viewer.may_station(role, command.station):
         raise CommandNotAllowed(f"Cancelling this command takes the role {role.value} or a higher one.")
     moment = clock.now()
     if not _close(command.id, State.CANCELLED, moment, f"Cancelled by {viewer.name}."):

@@ -64,8 +64,7 @@ def quarantine_list(
     moment and id of a message: those that follow it in this order.
     """
     rows = QuarantinedMessage.objects.select_related("station").defer("body").order_by("-received_at", "-id")
-    if not viewer.sees_all:
-        rows = rows.filter(station__organization_id__in=viewer.organization_ids())
+    rows = rows.filter(viewer.stations("station__"))
     if station:
         rows = rows.filter(station__serial=station)
     if reason:
@@ -89,8 +88,7 @@ def quarantine_counts(*, messages: QuerySet[QuarantinedMessage]) -> list[ReasonC
 def quarantine_get(*, viewer: Viewer, message_id: int) -> QuarantinedMessage:
     """One message that this viewer may see, with its body, or `NotFound`."""
     rows = QuarantinedMessage.objects.select_related("station").filter(id=message_id)
-    if not viewer.sees_all:
-        rows = rows.filter(station__organization_id__in=viewer.organization_ids())
+    rows = rows.filter(viewer.stations("station__"))
     message = rows.first() if message_id < _ID_END else None
     if message is None:
         raise NotFound(_("There is no message %(id)s in quarantine.") % {"id": message_id})
@@ -101,7 +99,7 @@ def quarantine_may_decide(*, viewer: Viewer, message: QuarantinedMessage) -> boo
     """Whether this viewer may replay or discard the message."""
     if message.station is None:
         return viewer.sees_all
-    return viewer.may(Membership.Role.OPERATOR, message.station.organization_id)
+    return viewer.may_station(Membership.Role.OPERATOR, message.station)
 
 
 @transaction.atomic

@@ -1,9 +1,11 @@
 """Who is looking, and what this viewer may see and do in which organization."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Protocol
 
 from django.contrib.auth.models import AnonymousUser, User
+from django.db.models import Q
 
 from fleet.organizations.models import ApiKey, Membership, Organization
 
@@ -13,14 +15,26 @@ Role = Membership.Role
 _RANK = {Role.VIEWER: 1, Role.OPERATOR: 2, Role.OWNER: 3}
 
 
+class OfOrganization(Protocol):
+    """A station, as far as it matters here."""
+
+    pk: int
+    organization_id: int
+
+
 @dataclass(frozen=True)
 class Viewer:
-    """A person or a key, with its role in each organization. `sees_all`: looks after the whole server."""
+    """A person or a key, with its role in each organization. `sees_all`: looks after the whole server.
+
+    `station_roles`: of a key for some stations, which has no role in their organization. Who asks only for
+    organizations therefore shows it nothing; who asks for a station says `may_station` and `stations`.
+    """
 
     user: User | None
     name: str
     roles: Mapping[int, Membership.Role]
     sees_all: bool = False
+    station_roles: Mapping[int, Membership.Role] = field(default_factory=dict)
 
     def organization_ids(self, minimum: Membership.Role = Role.VIEWER) -> frozenset[int]:
         """The organizations in which the viewer has at least this role."""
@@ -33,6 +47,18 @@ class Viewer:
         held = self.roles.get(organization_id)
         return self.sees_all or (held is not None and _RANK[held] >= _RANK[role])
 
+    def may_station(self, role: Membership.Role, station: OfOrganization) -> bool:
+        """Whether the viewer has at least this role for this station."""
+        held = self.station_roles.get(station.pk)
+        return self.may(role, station.organization_id) or (held is not None and _RANK[held] >= _RANK[role])
+
+    def stations(self, path: str = "") -> Q:
+        """The stations that the viewer sees, as a condition; `path` leads to the station: `station__`."""
+        if self.sees_all:
+            return Q()
+        seen = Q(**{f"{path}organization__in": list(self.roles)})
+        return seen | Q(**{f"{path}pk__in": list(self.station_roles)}) if self.station_roles else seen
+
 
 def viewer_of_user(user: User | AnonymousUser) -> Viewer:
     """The viewer that a logged-in person is; nobody sees nothing."""
@@ -44,9 +70,22 @@ def viewer_of_user(user: User | AnonymousUser) -> Viewer:
 
 
 def viewer_of_key(api_key: ApiKey) -> Viewer:
-    """The viewer that an API key is: a read-only key looks, any other also acts, and none owns."""
+    """The viewer that a key of `api_key_find` is. None owns: a read-only key looks, any other also acts.
+
+    A person's key may no more than the person may at this moment. Stations that moved away are out of reach.
+    """
     role = Role.VIEWER if api_key.is_read_only else Role.OPERATOR
-    return Viewer(user=None, name=f"key {api_key.name}", roles={api_key.organization_id: role})
+    name = f"key {api_key.name}"
+    if api_key.person_id is not None:
+        held: str | None = getattr(api_key, "person_role", None)
+        if held is None:
+            return Viewer(user=None, name=name, roles={})
+        role = min(role, Role(held), key=_RANK.__getitem__)
+        name = f"{name} of {getattr(api_key, 'person_name', '')}"
+    if not api_key.is_limited:
+        return Viewer(user=None, name=name, roles={api_key.organization_id: role})
+    reached = api_key.stations.filter(organization_id=api_key.organization_id).values_list("pk", flat=True)
+    return Viewer(user=None, name=name, roles={}, station_roles=dict.fromkeys(reached, role))
 
 
 def viewer_of_server(name: str) -> Viewer:

@@ -118,12 +118,25 @@ class Invitation(models.Model):
 
 
 class ApiKey(AbstractAPIKey):
-    """A key for machines: belongs to one organization, stored hashed, shown once."""
+    """A key for the API: of a machine, or of a person and then with that person's role. Stored hashed, shown once.
+
+    works ──revoked, expired, its person left, or its organization was deleted──▶ opens nothing
+    """
 
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="api_keys")
     is_read_only = models.BooleanField(default=True)
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="keys_made"
+    )
+    #: Whose key it is; None for a machine's. Goes with the person.
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="api_keys")
+    #: It reaches its stations only: none, once they are all gone.
+    is_limited = models.BooleanField(default=False, db_default=False)
+    stations = models.ManyToManyField("stations.Station", related_name="+")
     last_used_at = models.DateTimeField(null=True)
+    last_used_from = models.CharField(max_length=45, blank=True, db_default="")
+    revoked_at = models.DateTimeField(null=True)
+    revoked_by_name = models.CharField(max_length=150, blank=True, db_default="")
 
     class Meta(AbstractAPIKey.Meta):
         """Newest first, as in the library."""

@@ -1,20 +1,12 @@
-"""Asking for organizations, their members, and the key behind a secret."""
-
-import re
-from datetime import timedelta
+"""Asking for organizations and their members."""
 
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
-from fleet.core import clock
 from fleet.core.errors import NotFound
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.members import organization_missing
-from fleet.organizations.models import ApiKey, Membership, Organization
-
-_SECRET = re.compile(r"[A-Za-z0-9]{1,16}\.[A-Za-z0-9]{1,80}\Z")
-#: A key's last use is written down no more often than this.
-_USE_NOTED_EVERY = timedelta(minutes=1)
+from fleet.organizations.models import Membership, Organization
 
 
 def organization_list(*, viewer: Viewer) -> QuerySet[Organization]:
@@ -52,24 +44,3 @@ def organizations_deleted(*, viewer: Viewer) -> list[Organization]:
 def member_list(*, organization: Organization) -> QuerySet[Membership]:
     """The people of an organization with their roles, by login name."""
     return Membership.objects.filter(organization=organization).select_related("user").order_by("user__username")
-
-
-def api_key_list(*, organization: Organization) -> QuerySet[ApiKey]:
-    """The keys of an organization that still work or once did, newest first."""
-    return ApiKey.objects.filter(organization=organization).order_by("-created")
-
-
-def api_key_find(*, secret: str) -> ApiKey | None:
-    """The key that this secret opens; None when it is unknown, revoked or expired."""
-    if not _SECRET.match(secret):
-        return None
-    key: ApiKey | None = ApiKey.objects.filter(
-        prefix=secret.partition(".")[0], revoked=False, organization__deleted_at=None
-    ).first()
-    if key is None or not key.is_valid(secret) or bool(key.has_expired):
-        return None
-    moment = clock.now()
-    used_before = Q(last_used_at=None) | Q(last_used_at__lt=moment - _USE_NOTED_EVERY)
-    if key.last_used_at is None or key.last_used_at < moment - _USE_NOTED_EVERY:
-        ApiKey.objects.filter(used_before, pk=key.pk).update(last_used_at=moment)
-    return key

@@ -1,4 +1,4 @@
-"""Making and changing organizations, and API keys."""
+"""Making and changing organizations."""
 
 from typing import TypedDict, Unpack
 from zoneinfo import available_timezones
@@ -16,11 +16,9 @@ from fleet.organizations.access import Role, Viewer
 from fleet.organizations.addresses import address_check
 from fleet.organizations.errors import NotAllowed, TooMany
 from fleet.organizations.members import member_add, member_write, organization_lock, owner_require
-from fleet.organizations.models import ApiKey, Organization
+from fleet.organizations.models import Organization
 
 __all__ = [
-    "api_key_create",
-    "api_key_revoke",
     "may_found",
     "member_add",
     "organization_create",
@@ -30,7 +28,6 @@ __all__ = [
 ]
 
 _NAME_MOST = 120
-_KEY_NAME_MOST = 50
 _SLUG_MOST = 60
 #: Organizations that one person may have made, deleted ones that can be undone among them.
 FOUNDED_MOST = 10
@@ -69,7 +66,9 @@ def organization_create(*, name: str, owner: User | None, actor: Viewer | None =
 
 
 @transaction.atomic
-def organization_found(*, name: str, actor: Viewer, **changes: Unpack[OrganizationChanges]) -> Organization:
+def organization_found(
+    *, name: str, actor: Viewer, timezone: str = "UTC", language: str = "en", contact_email: str = ""
+) -> Organization:
     """A person makes an organization and owns it. Raises `NotAllowed`, `TooMany` and `InvalidInput`."""
     if not may_found(actor) or actor.user is None:
         raise NotAllowed(_("Whoever looks after this server makes its organizations: ask there."))
@@ -81,9 +80,13 @@ def organization_found(*, name: str, actor: Viewer, **changes: Unpack[Organizati
             % {"most": FOUNDED_MOST}
         )
     organization = organization_create(name=name, owner=actor.user, actor=actor)
-    if changes:
-        # Not by way of the viewer, who was made before there was anything to own.
-        _change(organization, actor.user, changes)
+    # Not by way of the viewer, who was made before there was anything to own.
+    _change(
+        organization,
+        actor.user,
+        OrganizationChanges(timezone=timezone, language=language, contact_email=contact_email),
+    )
+    organization.refresh_from_db()
     return organization
 
 
@@ -139,43 +142,6 @@ def _checked(organization: Organization, changes: OrganizationChanges) -> dict[s
     if "contact_email" in changes:
         made["contact_email"] = address_check(changes["contact_email"], field="contact_email", may_be_empty=True)
     return made
-
-
-@transaction.atomic
-def api_key_create(
-    *, organization: Organization, name: str, is_read_only: bool, actor: Viewer | None = None
-) -> tuple[ApiKey, str]:
-    """Make a key and return it with its secret, which is shown this once and stored hashed."""
-    if actor is not None and not actor.may(Role.OWNER, organization.id):
-        raise NotAllowed(_("Only an owner of %(name)s may make keys for it.") % {"name": organization.name})
-    name = text_check(name, field="name", most=_KEY_NAME_MOST)
-    user = actor.user if actor else None
-    key = ApiKey(name=name, organization=organization, is_read_only=is_read_only, created_by=user)
-    secret = ApiKey.objects.assign_key(key)
-    key.save(force_insert=True)
-    audit_write(
-        actor=user,
-        organization_id=organization.id,
-        action="key.create",
-        subject=name,
-        detail={"prefix": key.prefix, "read_only": is_read_only},
-    )
-    return key, secret
-
-
-@transaction.atomic
-def api_key_revoke(*, api_key: ApiKey, actor: Viewer | None = None) -> None:
-    """End a key. A key that has ended stays ended."""
-    if actor is not None and not actor.may(Role.OWNER, api_key.organization_id):
-        raise NotAllowed(_("Only an owner of the organization may revoke its keys."))
-    if ApiKey.objects.filter(pk=api_key.pk, revoked=False).update(revoked=True):
-        audit_write(
-            actor=actor.user if actor else None,
-            organization_id=api_key.organization_id,
-            action="key.revoke",
-            subject=api_key.name,
-            detail={"prefix": api_key.prefix},
-        )
 
 
 def text_check(text: str, *, field: str, most: int, may_be_empty: bool = False) -> str:

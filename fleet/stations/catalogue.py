@@ -99,7 +99,7 @@ def model_delete(*, actor: Viewer, model: StationModel) -> None:
 @transaction.atomic
 def station_model_set(*, actor: Viewer, station: Station, model: StationModel | None) -> None:
     """Say of what model a station is."""
-    if not actor.may(Role.OPERATOR, station.organization_id):
+    if not actor.may_station(Role.OPERATOR, station):
         raise NotAllowed(_("Changing %(serial)s takes the role operator.") % {"serial": station.serial})
     if model is not None and model.organization_id not in (None, station.organization_id):
         raise InvalidInput(_("This model belongs to another organization than the station."), field="model")

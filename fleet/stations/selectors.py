@@ -114,8 +114,7 @@ def credential_list(*, station: Station) -> QuerySet[Credential]:
 
 def station_visible(viewer: Viewer) -> QuerySet[Station]:
     """The stations that the viewer may see, as a set to ask within."""
-    stations = Station.objects.filter(deleted_at=None)
-    return stations if viewer.sees_all else stations.filter(organization__in=list(viewer.roles))
+    return Station.objects.filter(viewer.stations(), deleted_at=None)
 
 
 def _state_conditions(moment: datetime) -> tuple[tuple[str, Q], ...]:

@@ -150,7 +150,7 @@ def station_retire(*, station: Station, actor: Viewer) -> Station:
 
 
 def _operator_check(station: Station, actor: Viewer) -> None:
-    if not actor.may(Role.OPERATOR, station.organization_id):
+    if not actor.may_station(Role.OPERATOR, station):
         raise NotAllowed(_("Changing %(serial)s takes the role operator.") % {"serial": station.serial})
 
 

@@ -55,7 +55,7 @@ def station_suspend(*, station: Station, reason: str, moment: datetime) -> bool:
 
 def station_suspension_lift(*, viewer: Viewer, station: Station) -> None:
     """Give a suspended station its rights again, with a full quota. Raises `NotSuspended`."""
-    if not viewer.may(Role.OPERATOR, station.organization_id):
+    if not viewer.may_station(Role.OPERATOR, station):
         raise NotAllowed(_("Letting %(serial)s in again takes the role operator.") % {"serial": station.serial})
     with transaction.atomic():
         if (

@@ -46,7 +46,7 @@ def tags_check(names: Iterable[str]) -> list[str]:
 @transaction.atomic
 def station_tags_set(*, actor: Viewer, station: Station, names: Iterable[str]) -> list[str]:
     """Give a station exactly these tags; a word that no station has any more is gone. Raises `InvalidInput`."""
-    if not actor.may(Role.OPERATOR, station.organization_id):
+    if not actor.may_station(Role.OPERATOR, station):
         raise NotAllowed(_("Changing %(serial)s takes the role operator.") % {"serial": station.serial})
     wanted = tags_check(names)
     # One organization's tags change once at a time: two people must not make one word twice, or drop one in use.

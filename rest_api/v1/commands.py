@@ -137,5 +137,5 @@ class CommandCancel(APIView):
 
 def _operator_check(viewer: Viewer, station: Station) -> None:
     """Before the body is looked at: who may not send is told that, not what is wrong with the command."""
-    if not viewer.may(Role.OPERATOR, station.organization_id):
+    if not viewer.may_station(Role.OPERATOR, station):
         raise NotAllowed("This key or person may only read: sending commands takes the role operator.")

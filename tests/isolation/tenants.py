@@ -18,7 +18,7 @@ from fleet.alerts.models import Incident
 from fleet.commands.models import Command, CommandStep
 from fleet.core import clock
 from fleet.core.audit import audit_write
-from fleet.deployments.models import Deployment, Site
+from fleet.deployments.models import Deployment, Room, Site
 from fleet.files.models import Photo
 from fleet.ingest.models import QuarantinedMessage, QuarantineReplay
 from fleet.organizations.invitations import invitation_create
@@ -55,6 +55,7 @@ def nothing() -> dict[str, str]:
         "serial": serial_new(),
         "slug": "no-such-slug",
         "username": "nobody",
+        "prefix": "nosuch",
         "series": "none/such:thing",
     }
     return {**{name: str(uuid.uuid4()) for name in UUIDS}, **dict.fromkeys(NUMBERS, "2147483640"), **known}
@@ -71,6 +72,9 @@ NUMBERS = (
     "organization_id",
     "group_id",
     "model_id",
+    "site_id",
+    "room_id",
+    "deployment_id",
     "invitation_id",
 )
 
@@ -97,6 +101,9 @@ def tenant_make(word: str) -> Tenant:
         made.people[role.value].password = "nobody's"
         made.people[role.value].save()
     made.values |= _joining_make(word, organization)
+    spare = api_key_find(secret=key_of(organization))
+    assert spare is not None
+    made.values |= {"prefix": spare.prefix}
     made.keys = {
         "read-only key": key_of(organization),
         "read-write key": key_of(organization, write=True),
@@ -176,7 +183,10 @@ def _work_make(word: str, organization: Organization, station: Station) -> Mappi
         asked_at=moment, up_to_id=1, total=1,
     )  # fmt: skip
     site = Site.objects.create(organization=organization, name=f"{word} Wood", latitude=44.0, longitude=-64.0)
-    Deployment.objects.create(station=station, site=site, period=Range(moment - timedelta(days=1), None))
+    deployment = Deployment.objects.create(
+        station=station, site=site, period=Range(moment - timedelta(days=1), None), description=word
+    )
+    room = Room.objects.create(site=site, name=f"{word} Attic")
     enrolment_token_create(station=station, actor=SERVER)
     audit_write(actor=None, organization_id=organization.pk, action="test", subject=word)
     arrival = Newcomer.objects.create(
@@ -192,7 +202,14 @@ def _work_make(word: str, organization: Organization, station: Station) -> Mappi
         first_seen_at=moment,
         last_seen_at=moment,
     )
-    return {"command_id": str(command.pk), "arrival_id": str(arrival.pk), "pair_id": str(pair.pk)}
+    return {
+        "command_id": str(command.pk),
+        "arrival_id": str(arrival.pk),
+        "pair_id": str(pair.pk),
+        "site_id": str(site.pk),
+        "room_id": str(room.pk),
+        "deployment_id": str(deployment.pk),
+    }
 
 
 def _sorting_make(word: str, organization: Organization, station: Station) -> Mapping[str, str]:

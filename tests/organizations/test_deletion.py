@@ -23,13 +23,9 @@ from fleet.organizations.deletion import (
     organizations_to_purge,
 )
 from fleet.organizations.errors import NotAllowed, TooMany
+from fleet.organizations.keys import api_key_find
 from fleet.organizations.models import Organization
-from fleet.organizations.selectors import (
-    api_key_find,
-    organization_find,
-    organization_list,
-    organizations_deleted,
-)
+from fleet.organizations.selectors import organization_find, organization_list, organizations_deleted
 from fleet.organizations.services import FOUNDED_MOST, organization_found, organization_update
 from fleet.stations.models import Credential, Station
 from fleet.stations.selectors import station_list

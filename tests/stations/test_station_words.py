@@ -7,8 +7,8 @@ import pytest
 from django.core.management import call_command
 from people import person, serial_new
 
+from fleet.organizations.keys import api_key_find
 from fleet.organizations.models import Membership, Organization
-from fleet.organizations.selectors import api_key_find
 from fleet.stations.enrolment import station_enrol
 from fleet.stations.models import Station
 

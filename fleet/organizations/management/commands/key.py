@@ -6,9 +6,9 @@ from typing import Any
 
 from fleet.core.command_line import WordCommand
 from fleet.core.errors import NotFound
+from fleet.organizations.keys import api_key_create, api_key_list, api_key_revoke
 from fleet.organizations.models import ApiKey
-from fleet.organizations.selectors import api_key_list, organization_get
-from fleet.organizations.services import api_key_create, api_key_revoke
+from fleet.organizations.selectors import organization_get
 
 Options = dict[str, Any]
 
