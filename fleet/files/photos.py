@@ -52,7 +52,7 @@ def photo_add(
     *, actor: Viewer, station: Station, upload: IO[bytes], caption: str = "", deployment: Deployment | None = None
 ) -> Photo:
     """Keep a picture of a station. Raises `InvalidInput` for what is none, `TooManyPhotos`, `NotAllowed`."""
-    _operator_check(actor, station)
+    photo_change_check(actor=actor, station=station)
     caption = text_check(caption, field="caption", most=_CAPTION_MOST, may_be_empty=True)
     if deployment is not None and deployment.station_id != station.pk:
         raise InvalidInput(_("This deployment is of another station."), field="deployment")
@@ -87,7 +87,7 @@ def photo_add(
 def photo_remove(*, actor: Viewer, photo: Photo) -> None:
     """Remove a photo for good."""
     station = photo.station
-    _operator_check(actor, station)
+    photo_change_check(actor=actor, station=station)
     if Photo.objects.filter(pk=photo.pk).delete()[0]:
         _audit(actor, station, "photo.remove", photo)
         transaction.on_commit(partial(_files_remove, photo.name), robust=True)
@@ -200,7 +200,8 @@ def _path(name: str, size: Size) -> Path:
     return _root() / name[:2] / f"{name}{'' if size == 'whole' else '-small'}.jpg"
 
 
-def _operator_check(actor: Viewer, station: Station) -> None:
+def photo_change_check(*, actor: Viewer, station: Station) -> None:
+    """Raise `NotAllowed` for who may not add or remove photos of a station."""
     if not actor.may(Role.OPERATOR, station.organization_id):
         raise NotAllowed(_("Changing %(serial)s takes the role operator.") % {"serial": station.serial})
 

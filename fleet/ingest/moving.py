@@ -50,13 +50,17 @@ class _Side(NamedTuple):
     name: str
 
 
+def move_away_check(*, actor: Viewer, station: Station) -> None:
+    """Raise `NotAllowed` for who may not give a station away."""
+    if not actor.may(Role.OPERATOR, station.organization_id):
+        raise NotAllowed(_("Moving %(serial)s takes the role operator.") % {"serial": station.serial})
+
+
 def station_move(*, actor: Viewer, station: Station, organization: Organization, history: History) -> Station:
     """Move a station between two organizations in both of which one may act. Returns the row that bears the serial."""
-    for each in (station.organization_id, organization.pk):
-        if not actor.may(Role.OPERATOR, each):
-            raise NotAllowed(
-                _("Moving %(serial)s takes the role operator in both organizations.") % {"serial": station.serial}
-            )
+    move_away_check(actor=actor, station=station)
+    if not actor.may(Role.OPERATOR, organization.pk):
+        raise NotAllowed(_("Adding a station to %(name)s takes the role operator.") % {"name": organization.name})
     sides = _Side(station.organization, actor, actor.name), _Side(organization, actor, actor.name)
     return _move(station, *sides, history)
 

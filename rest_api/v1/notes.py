@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 
 from fleet.core.errors import NotFound
 from fleet.files.models import Photo
-from fleet.files.photos import photo_add, photo_file, photo_find, photo_list, photo_remove
+from fleet.files.photos import photo_add, photo_change_check, photo_file, photo_find, photo_list, photo_remove
 from fleet.stations.models import StationNote
 from fleet.stations.notes import TEXT_MOST, note_add, note_get, note_list, note_remove
 from fleet.stations.selectors import station_get
@@ -160,6 +160,8 @@ class Photos(APIView):
         """Keep one. Only the picture is kept, not what the camera wrote beside it."""
         viewer = viewer_of(request)
         station = station_get(viewer=viewer, serial=serial)
+        # Before the body is looked at, which may be none of ours to read.
+        photo_change_check(actor=viewer, station=station)
         asked = PhotoIn(data=request.data)
         asked.is_valid(raise_exception=True)
         told = asked.validated_data

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from fleet.commands.services import command_issue
-from fleet.ingest.moving import station_move, station_take
+from fleet.ingest.moving import move_away_check, station_move, station_take
 from fleet.organizations.selectors import organization_find
 from fleet.stations.deletion import station_delete
 from fleet.stations.models import History
@@ -97,6 +97,7 @@ class StationMove(APIView):
         asked = MoveIn(data=request.data)
         asked.is_valid(raise_exception=True)
         told = asked.validated_data
+        move_away_check(actor=viewer, station=station)
         organization = organization_find(viewer=viewer, slug=told["organization"])
         moved = station_move(actor=viewer, station=station, organization=organization, history=History(told["history"]))
         return Response(station_detail(station_get(viewer=viewer, serial=moved.serial)))

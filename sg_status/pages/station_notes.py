@@ -152,7 +152,7 @@ urlpatterns = [
     path(_BASE, station_notes, name="station-notes"),
     path(f"{_BASE}<int:note_id>/remove/", station_note_remove, name="station-note-remove"),
     path(f"{_BASE}photos/", station_photo_add, name="station-photo-add"),
-    path("photos/<slug:name>-small.jpg", photo_show, {"size": "small"}, name="photo-small"),
-    path("photos/<slug:name>.jpg", photo_show, {"size": "whole"}, name="photo"),
+    path("photos/<slug:name>/small.jpg", photo_show, {"size": "small"}, name="photo-small"),
+    path("photos/<slug:name>/whole.jpg", photo_show, {"size": "whole"}, name="photo"),
     path("photos/<slug:name>/remove/", photo_delete, name="photo-remove"),
 ]

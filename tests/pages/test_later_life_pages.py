@@ -70,15 +70,15 @@ def test_a_photo_is_shown_to_members_only_and_as_nothing_but_a_picture(browse, o
     assert client.post(f"{address}photos/", {"photo": picture(), "caption": EVIL}).status_code == 302
     photo = Photo.objects.get()
     page = browse(viewer).get(address).content.decode()
-    assert f'src="/photos/{photo.name}-small.jpg"' in page
+    assert f'src="/photos/{photo.name}/small.jpg"' in page
     assert EVIL not in page
-    for size in ("", "-small"):
-        answer = browse(viewer).get(f"/photos/{photo.name}{size}.jpg")
+    for size in ("whole", "small"):
+        answer = browse(viewer).get(f"/photos/{photo.name}/{size}.jpg")
         assert answer["Content-Type"] == "image/jpeg"
         assert answer["X-Content-Type-Options"] == "nosniff"
         assert "sandbox" in answer["Content-Security-Policy"]
         assert b"".join(answer.streaming_content).startswith(b"\xff\xd8")
-        assert browse(stranger).get(f"/photos/{photo.name}{size}.jpg").status_code == 404
+        assert browse(stranger).get(f"/photos/{photo.name}/{size}.jpg").status_code == 404
     assert browse(viewer).post(f"/photos/{photo.name}/remove/").status_code == 403
     assert client.post(f"/photos/{photo.name}/remove/").status_code == 302
     assert not Photo.objects.exists()
