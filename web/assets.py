@@ -15,6 +15,19 @@ VENDOR = ROOT / "web" / "static" / "vendor"
 #: What is taken of each npm package; licences go along under the package's name.
 FILES = {
     "@picocss/pico": {"css/pico.zinc.min.css": "pico.min.css", "LICENSE.md": "pico.LICENSE.md"},
+    "leaflet": {
+        "dist/leaflet.js": "leaflet.js",
+        "dist/leaflet.css": "leaflet.css",
+        # The sheet names them.
+        **{f"dist/images/{name}.png": f"images/{name}.png" for name in ("layers", "layers-2x", "marker-icon")},
+        "LICENSE": "leaflet.LICENSE",
+    },
+    "topojson-client": {
+        "dist/topojson-client.min.js": "topojson-client.min.js",
+        "LICENSE": "topojson-client.LICENSE",
+    },
+    # The outlines of the land (Natural Earth, public domain), so that a map needs no server of anybody's.
+    "world-atlas": {"land-50m.json": "land-50m.json", "LICENSE": "world-atlas.LICENSE"},
     "uplot": {
         "dist/uPlot.iife.min.js": "uplot.min.js",
         "dist/uPlot.min.css": "uplot.min.css",
@@ -39,6 +52,7 @@ def vendor_copy(*, root: Path = ROOT, vendor: Path = VENDOR) -> bool:
             origin = root / "node_modules" / package / source
             if not origin.is_file():
                 raise AssetError(f"{package} has no file {source}: adapt FILES in web/assets.py to its version.")
+            (vendor / target).parent.mkdir(exist_ok=True)
             shutil.copyfile(origin, vendor / target)
     stamp.write_text(wanted, encoding="ascii")
     return True

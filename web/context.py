@@ -9,8 +9,8 @@ from web.live_address import live_origin
 
 
 def site(request: HttpRequest) -> dict[str, str | list[MenuEntry]]:
-    """Menu and live address for people who are logged in; for others who may sign up."""
-    user = getattr(request, "user", None)
+    """Menu and live address for people who are logged in; for others who may sign up; where maps get tiles from."""
+    user, tiles = getattr(request, "user", None), settings.ROOST_TILES_URL
     if user is None or not user.is_authenticated:
-        return {"live_origin": "", "menu": [], "signup": settings.ROOST_SIGNUP}
-    return {"live_origin": live_origin(request), "menu": menu_entries()}
+        return {"live_origin": "", "menu": [], "signup": settings.ROOST_SIGNUP, "tiles_url": tiles}
+    return {"live_origin": live_origin(request), "menu": menu_entries(), "tiles_url": tiles}

@@ -1,7 +1,10 @@
 """The content security policy: only our own files run, nothing inline, and a page talks to the site and the live process."""
 
 from collections.abc import Callable
+from functools import cache
+from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 
@@ -11,7 +14,7 @@ HEADER = "Content-Security-Policy"
 
 #: `data:` pictures are the arrows and ticks that the base stylesheet draws.
 _POLICY = (
-    "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'{live}; "
+    "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:{tiles}; connect-src 'self'{live}; "
     "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 
@@ -30,5 +33,13 @@ class ContentSecurityPolicyMiddleware:
                 live = live_origin(request)
             except DisallowedHost:
                 live = ""
-            response.headers[HEADER] = _POLICY.format(live=f" {live}" if live else "")
+            response.headers[HEADER] = _POLICY.format(live=f" {live}" if live else "", tiles=_tiles_origin())
         return response
+
+
+@cache
+def _tiles_origin() -> str:
+    """Where map tiles come from, if an operator has set an address for them."""
+    parts = urlsplit(settings.ROOST_TILES_URL)
+    # A pattern such as https://{s}.tiles.example.org takes any of its subdomains.
+    return f" {parts.scheme}://{parts.netloc.replace('{s}', '*')}" if parts.netloc else ""

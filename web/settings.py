@@ -230,6 +230,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "ENUM_NAME_OVERRIDES": {
         "StationState": "fleet.stations.selectors.SHOWN_STATES",
+        "InvitationState": "fleet.organizations.invitations.STATES",
         "CommandState": "fleet.commands.models.Command.State",
         "QuarantineState": "fleet.ingest.models.QuarantinedMessage.State",
     },
@@ -251,6 +252,8 @@ ROOST_STATION_AMQP_HOST = setting("ROOST_STATION_AMQP_HOST", "localhost")
 ROOST_STATION_AMQP_PORT = int(setting("ROOST_STATION_AMQP_PORT", "5671"))
 ROOST_STATION_AMQP_TLS = setting("ROOST_STATION_AMQP_TLS", "1") == "1"
 ROOST_CA_FILE = setting("ROOST_CA_FILE", "")
+#: Where maps get tiles from, as https://tiles.example.org/{z}/{x}/{y}.png; empty: only the outlines that are here.
+ROOST_TILES_URL = setting("ROOST_TILES_URL", "")
 #: Port of the live process on this host; empty when a proxy serves /live/ on the site's own address.
 ROOST_LIVE_PORT = setting("ROOST_LIVE_PORT", "")
 ROOST_MOTUS_URL = setting("ROOST_MOTUS_URL", "https://motus.org/api/")

@@ -37,6 +37,11 @@ class PlaceShown:
     radius_m: float | None = None
     sentence: str = ""
 
+    @property
+    def radius_km(self) -> float | None:
+        """The radius in kilometres."""
+        return None if self.radius_m is None else self.radius_m / 1_000
+
 
 def place_shown(*, viewer: Viewer, deployment: Deployment, moment: datetime) -> PlaceShown:
     """The place of a deployment of `deployment_list` as this viewer may know it."""

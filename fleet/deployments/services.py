@@ -55,6 +55,8 @@ def deployment_begin(
     # One station moves once at a time; the exclusion constraint is the net under this lock.
     Station.objects.select_for_update().get(pk=station.pk)
     before = deployment_current(station=station, moment=at)
+    if before is not None and before.period.upper is not None:
+        raise _went_on()
     if before is not None:
         _end(before, at)
     made = Deployment(
@@ -71,9 +73,7 @@ def deployment_begin(
         with transaction.atomic():
             made.save()
     except IntegrityError as error:
-        raise InvalidInput(
-            _("The station was put somewhere else later than that: end that first."), field="at"
-        ) from error
+        raise _went_on() from error
     made.refresh_from_db(fields=["public_id"])
     antennas_copy(of=before, to=made)
     _audit(actor, made, "deployment.begin")
@@ -133,6 +133,10 @@ def _end(deployment: Deployment, at: datetime) -> None:
         raise InvalidInput(_("The station was not put there before that moment, or has left already."), field="at")
     deployment.period = TimestamptzRange(begin, at)
     deployment.save(update_fields=["period"])
+
+
+def _went_on() -> InvalidInput:
+    return InvalidInput(_("The station was put somewhere else later than that: end that first."), field="at")
 
 
 def _in_the_way(deployment: Deployment) -> str:

@@ -4,6 +4,7 @@ import math
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import msgspec
 from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -27,6 +28,12 @@ register.simple_tag(words.lateness_words, name="lateness")
 register.filter("kind_word", words.detection_kind_word)
 register.filter("duration_words", duration_words)
 register.filter("interval_words", interval_words)
+
+
+@register.filter
+def json_text(value: object) -> str:
+    """Plain data as JSON, for an attribute that a script reads."""
+    return msgspec.json.encode(value).decode()
 
 
 @register.simple_tag

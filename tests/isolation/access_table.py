@@ -165,6 +165,24 @@ TABLE: dict[str, Row] = {
     "station-events": SEEN,
     "station-hardware": SEEN,
     "station-hardware-decide": row(POST=OPERATOR, body={"decision": "same"}),
+    "sites": row(
+        GET=PERSON,
+        POST=OPERATOR,
+        body={"organization": "$organization_id", "name": "New", "latitude": "", "longitude": ""},
+        queries=({"q": "Wood"},),
+    ),
+    "site": row(GET=VIEWER, POST=OPERATOR, body={"name": "New", "timezone": "UTC"}),
+    "site-delete": row(POST=OPERATOR),
+    "room-add": row(POST=OPERATOR, body={"name": "New"}),
+    "room-delete": row(POST=OPERATOR),
+    "station-deployments": row(GET=VIEWER, POST=OPERATOR, body={"site": "$site_id"}),
+    "deployment": row(GET=VIEWER, POST=OPERATOR, body={"part": "antennas", "antennas": "1; Yagi"}),
+    "deployment-end": row(POST=OPERATOR),
+    "deployment-delete": row(POST=OPERATOR),
+    "public-deployments": row(GET=ANYONE),
+    "public-deployment": row(
+        GET=ANYONE, params={"public_id": "=00000000-0000-4000-8000-000000000000"}, may_be_absent=True
+    ),
     "station-settings": row(GET=VIEWER, POST=OPERATOR, body={"name": "New", "notes": ""}),
     "station-token": row(POST=OPERATOR),
     "station-let-in": row(POST=OPERATOR),
@@ -242,9 +260,7 @@ TABLE: dict[str, Row] = {
     "api:photos": row(GET=VIEWER, POST=OPERATOR),
     # Its file was never made here.
     "api:photo": row(GET=VIEWER, DELETE=OPERATOR, params={"name": "photo_name"}, may_be_absent=True),
-    "api:transfers": row(
-        POST=OPERATOR, body={"code": "guessed", "organization": "$slug"}, may_be_absent=True
-    ),
+    "api:transfers": row(POST=OPERATOR, body={"code": "guessed", "organization": "$slug"}, may_be_absent=True),
     "api:readings": row(GET=VIEWER, params={"name": "series"}),
     "api:detections": SEEN,
     "api:events": SEEN,
@@ -272,6 +288,11 @@ TABLE: dict[str, Row] = {
     "api:invitation-resend": row(POST=OWNER),
     # The code is the credential.
     "api:invitation-accept": row(POST=PERSON, body={"code": "guessed"}, may_be_absent=True, people_only=True),
+    # A key makes no keys.
+    "api:keys": row(GET=VIEWER, POST=OWNER, body={"name": "New"}, people_only=True),
+    "api:key": row(GET=OWNER, DELETE=OWNER),
+    "organization-keys": row(GET=VIEWER, POST=OWNER, body={"name": "New", "whose": "machine", "may": "read"}),
+    "key-revoke": row(GET=OWNER, POST=OWNER),
     "api:audit": row(GET=OWNER, queries=({"who": "$username"}, {"subject": "$serial"})),
     "api:nothing": row(),
     "api:nothing-here": row(params={"rest": "=no/such/thing"}),

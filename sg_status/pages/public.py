@@ -1,0 +1,73 @@
+"""What everybody may read without a login: public deployments, where they are told to be, and their antennas."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec
+from uuid import UUID
+
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import path, reverse
+from django.views.decorators.http import require_safe
+
+from fleet.core import clock
+from fleet.core.errors import NotFound
+from fleet.deployments.places import place_shown
+from fleet.deployments.selectors import deployment_public_get, deployments_public
+from fleet.organizations.access import Viewer
+from sg_status.place_map import Point, points_drawn
+
+PAGE_SIZE = 100
+#: Whoever reads these pages is nobody here, logged in or not: they show what everybody gets.
+NOBODY = Viewer(user=None, name="", roles={})
+
+P = ParamSpec("P")
+
+
+def public(
+    view: Callable[Concatenate[HttpRequest, P], HttpResponse],
+) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+    """A view for everybody; what is not public is not there."""
+
+    @wraps(view)
+    def door(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        try:
+            return view(request, *args, **kwargs)
+        except NotFound as error:
+            raise Http404(str(error)) from error
+
+    return door
+
+
+@require_safe
+@public
+def public_deployments(request: HttpRequest) -> HttpResponse:
+    """All of them, newest first, and those on a map of which a place is told."""
+    moment = clock.now()
+    shown = Paginator(deployments_public(), PAGE_SIZE).get_page(request.GET.get("page"))
+    rows = [(each, place_shown(viewer=NOBODY, deployment=each, moment=moment)) for each in shown.object_list]
+    points = [Point(place, each.site.name, reverse("public-deployment", args=[each.public_id])) for each, place in rows]
+    context = {"pages": shown, "rows": rows, "points": points_drawn(points)}
+    return render(request, "sg_status/public_deployments.html", context)
+
+
+@require_safe
+@public
+def public_deployment(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """One of them."""
+    found = deployment_public_get(public_id=public_id)
+    place = place_shown(viewer=NOBODY, deployment=found, moment=clock.now())
+    context = {
+        "deployment": found,
+        "place": place,
+        "antennas": sorted(found.antennas.all(), key=lambda antenna: antenna.port),
+        "points": points_drawn([Point(place, found.site.name, "")]),
+    }
+    return render(request, "sg_status/public_deployment.html", context)
+
+
+urlpatterns = [
+    path("public/deployments/", public_deployments, name="public-deployments"),
+    path("public/deployments/<uuid:public_id>/", public_deployment, name="public-deployment"),
+]

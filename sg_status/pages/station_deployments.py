@@ -1,0 +1,190 @@
+"""Where a station has been: a timeline, a table, and putting it somewhere, taking it away, setting that right."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import path
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
+
+from fleet.core import clock
+from fleet.core.errors import DomainError, InvalidInput
+from fleet.deployments.antennas import antennas_set
+from fleet.deployments.models import Deployment
+from fleet.deployments.places import place_shown
+from fleet.deployments.publishing import deployment_publish
+from fleet.deployments.selectors import deployment_get, deployment_list
+from fleet.deployments.services import deployment_begin, deployment_delete, deployment_end, deployment_update
+from fleet.organizations.access import Viewer
+from fleet.organizations.models import Membership
+from sg_status.access import act, page, role_require
+from sg_status.place_forms import AntennasForm, DeployForm, DeploymentForm, EndForm, PublishForm
+from sg_status.place_map import Point, points_drawn
+from sg_status.station_frame import station_of, station_render
+
+PAGE_SIZE = 50
+_OPERATOR = Membership.Role.OPERATOR
+#: Units across the timeline.
+_WIDTH = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One deployment on the timeline, in units of its width."""
+
+    deployment: Deployment
+    x: float
+    width: float
+    shade: int
+
+
+@page
+@require_http_methods(["GET", "HEAD", "POST"])
+def station_deployments(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
+    """The timeline; POST puts the station at a site."""
+    station = station_of(viewer, serial)
+    form = DeployForm(station.organization_id, request.POST if request.method == "POST" else None)
+    if request.method == "POST":
+        role_require(viewer, _OPERATOR, station.organization_id)
+        if form.is_valid() and _done(
+            form, lambda: deployment_begin(station=station, actor=viewer, **form.cleaned_data)
+        ):
+            messages.success(request, _("%(station)s is put there.") % {"station": station})
+            return redirect("station-deployments", serial=serial)
+    shown = Paginator(deployment_list(station=station), PAGE_SIZE).get_page(request.GET.get("page"))
+    rows = list(shown.object_list)
+    moment = clock.now()
+    current = next((row for row in rows if row.period.upper is None and row.period.lower <= moment), None)
+    context = {
+        "pages": shown,
+        "rows": rows,
+        "bars": _bars(rows, moment),
+        "from": min((row.period.lower for row in rows if row.period.lower), default=None),
+        "form": form,
+        "end_form": EndForm(),
+        "current": current,
+    }
+    return station_render(
+        request, viewer, station, "sg_status/station_deployments.html", context, tab="station-deployments"
+    )
+
+
+@page
+@require_http_methods(["GET", "HEAD", "POST"])
+def deployment(request: HttpRequest, viewer: Viewer, deployment_id: int) -> HttpResponse:
+    """One deployment: when, where exactly, its antennas, and what everybody may know; POST changes one of these."""
+    found = deployment_get(viewer=viewer, deployment_id=deployment_id)
+    may_operate = viewer.may(_OPERATOR, found.station.organization_id)
+    part = request.POST.get("part", "") if request.method == "POST" else ""
+    kinds: dict[str, Any] = {"times": DeploymentForm, "antennas": AntennasForm, "public": PublishForm}
+    form_of = {name: kind.of(found, request.POST if part == name else None) for name, kind in kinds.items()}
+    if request.method == "POST":
+        role_require(viewer, _OPERATOR, found.station.organization_id)
+        if part in form_of and form_of[part].is_valid() and _changed(viewer, found, part, form_of[part]):
+            messages.success(request, _("It is saved."))
+            return redirect("deployment", deployment_id=deployment_id)
+        found = deployment_get(viewer=viewer, deployment_id=deployment_id)
+    place = place_shown(viewer=viewer, deployment=found, moment=clock.now())
+    context = {
+        "deployment": found,
+        "place": place,
+        "antennas": found.antennas.order_by("port"),
+        "may_operate": may_operate,
+        "forms": form_of if may_operate else None,
+        "timezone": found.site.timezone,
+        "points": points_drawn([Point(place, found.site.name, "")]),
+    }
+    return render(request, "sg_status/deployment.html", context)
+
+
+@page
+@require_POST
+def deployment_over(request: HttpRequest, viewer: Viewer, deployment_id: int) -> HttpResponse:
+    """Take the station away from there."""
+    found = deployment_get(viewer=viewer, deployment_id=deployment_id)
+    role_require(viewer, _OPERATOR, found.station.organization_id)
+    form = EndForm(request.POST)
+    if form.is_valid():
+        done = _("%(station)s is taken away from %(site)s.") % {"station": found.station, "site": found.site.name}
+        act(request, lambda: deployment_end(deployment=found, actor=viewer, at=form.cleaned_data["at"]), done=done)
+    else:
+        messages.error(request, _("This is no moment: pick one, or leave it empty for now."))
+    return redirect("station-deployments", serial=found.station.serial)
+
+
+@page
+@require_POST
+def deployment_gone(request: HttpRequest, viewer: Viewer, deployment_id: int) -> HttpResponse:
+    """Take a deployment that never was out of the record."""
+    found = deployment_get(viewer=viewer, deployment_id=deployment_id)
+    role_require(viewer, _OPERATOR, found.station.organization_id)
+    act(
+        request,
+        lambda: deployment_delete(deployment=found, actor=viewer),
+        done=_("The deployment is out of the record."),
+    )
+    return redirect("station-deployments", serial=found.station.serial)
+
+
+def _changed(viewer: Viewer, found: Deployment, part: str, form: Any) -> bool:
+    filled = form.cleaned_data
+    if part == "times":
+        return _done(form, lambda: deployment_update(deployment=found, actor=viewer, **filled))
+    if part == "antennas":
+        return _done(form, lambda: antennas_set(deployment=found, actor=viewer, antennas=filled["antennas"]))
+    return _done(
+        form,
+        lambda: deployment_publish(
+            deployment=found,
+            actor=viewer,
+            is_public=filled["is_public"],
+            location=filled["location"],
+            blur_radius_m=form.radius_m,
+            withheld_until=form.until,
+            is_serial_public=filled["is_serial_public"],
+        ),
+    )
+
+
+def _done(form: forms.Form, call: Any) -> bool:
+    """Do it; a refusal goes to the field it is about."""
+    try:
+        call()
+    except InvalidInput as error:
+        field = {"blur_radius_m": "blur_radius_km"}.get(error.field, error.field)
+        form.add_error(field if field in form.fields else None, str(error))
+        return False
+    except DomainError as error:
+        form.add_error(None, str(error))
+        return False
+    return True
+
+
+def _bars(rows: list[Deployment], moment: datetime) -> list[Bar]:
+    """The page's deployments from the first's beginning to now, or to the last's end where that is later."""
+    starts = [row.period.lower for row in rows if row.period.lower]
+    if not starts:
+        return []
+    first, last = min(starts), max([moment, *(row.period.upper for row in rows if row.period.upper)])
+    whole = max((last - first).total_seconds(), 1.0)
+    sites = {row.site_id: number for number, row in enumerate(reversed(rows))}
+    bars = []
+    for row in rows:
+        x = ((row.period.lower or first) - first).total_seconds() / whole * _WIDTH
+        end = ((row.period.upper or last) - first).total_seconds() / whole * _WIDTH
+        bars.append(Bar(row, round(x, 1), round(max(end - x, 2.0), 1), sites[row.site_id] % 6 + 1))
+    return bars
+
+
+urlpatterns = [
+    path("stations/<serial:serial>/deployments/", station_deployments, name="station-deployments"),
+    path("deployments/<int:deployment_id>/", deployment, name="deployment"),
+    path("deployments/<int:deployment_id>/end/", deployment_over, name="deployment-end"),
+    path("deployments/<int:deployment_id>/delete/", deployment_gone, name="deployment-delete"),
+]

@@ -1,0 +1,41 @@
+"""What a map draws: points with their names, as JSON in the page; the same stands in a table beside it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypedDict
+
+from fleet.deployments.places import PlaceShown
+
+
+class PointDrawn(TypedDict):
+    """One point: degrees, metres of its circle or null, and where its name leads."""
+
+    lat: float
+    lon: float
+    radius: float | None
+    name: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A place with its name and page."""
+
+    place: PlaceShown
+    name: str
+    address: str
+
+
+def points_drawn(points: Iterable[Point]) -> list[PointDrawn]:
+    """Those of which the viewer may know where they are."""
+    return [
+        PointDrawn(
+            lat=point.place.latitude,
+            lon=point.place.longitude,
+            radius=point.place.radius_m,
+            name=point.name,
+            address=point.address,
+        )
+        for point in points
+        if point.place.latitude is not None and point.place.longitude is not None
+    ]

@@ -1,0 +1,144 @@
+"""Sites, deployments and what everybody may read of them, on the site."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from people import SERVER, station_of
+
+from fleet.core import clock
+from fleet.deployments.antennas import AntennaSaid, antennas_set
+from fleet.deployments.models import Antenna, Deployment, Room, Site
+from fleet.deployments.publishing import deployment_publish
+from fleet.deployments.services import deployment_begin
+from fleet.deployments.sites import site_create
+
+pytestmark = pytest.mark.django_db
+
+LATITUDE, LONGITUDE = 42.581237, -80.393489
+
+
+def body(answer):
+    return answer.content.decode()
+
+
+@pytest.fixture
+def station(institute):
+    return station_of(institute, state="silent", name="Old Cut", notes="by boat only")
+
+
+@pytest.fixture
+def site(institute):
+    return site_create(organization=institute, actor=SERVER, name="Long Point", latitude=LATITUDE, longitude=LONGITUDE)
+
+
+@pytest.fixture
+def deployed(station, site):
+    made = deployment_begin(station=station, site=site, actor=SERVER, at=clock.now() - timedelta(days=5))
+    antennas_set(deployment=made, actor=SERVER, antennas=[AntennaSaid(1, "Yagi 9", 90.0, 12.0, 166.38)])
+    return made
+
+
+def test_a_site_is_added_changed_and_gets_a_room(browse, operator, institute):
+    client = browse(operator)
+    refused = client.post("/sites/", {"organization": institute.pk, "name": "Hut", "latitude": "91", "longitude": "1"})
+    assert "The latitude is -90 to 90 degrees." in body(refused)
+    client.post("/sites/", {"organization": institute.pk, "name": "Hut", "latitude": "54.1", "longitude": "7.9"})
+    site = Site.objects.get()
+    page = body(client.get("/sites/"))
+    assert 'data-points="[{&quot;lat&quot;:54.1' in page
+    given = {"name": "Hut", "latitude": "54.1", "longitude": "7.9", "timezone": "Europe/Berlin", "postal_code": "D-1"}
+    client.post(f"/sites/{site.pk}/", given)
+    client.post(f"/sites/{site.pk}/rooms/", {"name": "Attic", "size_sqm": "20"})
+    page = body(client.get(f"/sites/{site.pk}/"))
+    assert "Europe/Berlin" in page
+    assert "Attic" in page
+    client.post(f"/rooms/{Room.objects.get().pk}/delete/")
+    client.post(f"/sites/{site.pk}/delete/")
+    assert not Site.objects.exists()
+
+
+def test_a_station_is_put_somewhere_moved_and_taken_away(browse, operator, institute, station, site):
+    client, other = browse(operator), site_create(organization=institute, actor=SERVER, name="Old Cut")
+    page = f"/stations/{station.serial}/deployments/"
+    assert "Nobody has said yet where this station stands." in body(client.get(page))
+    client.post(page, {"site": site.pk, "at": "2026-05-01T06:00"})
+    client.post(page, {"site": other.pk, "at": "2026-06-01T06:00", "description": "on the roof"})
+    shown = body(client.get(page))
+    assert shown.count('<rect class="s') == 2
+    assert "Move it" in shown
+    refused = client.post(page, {"site": site.pk, "at": "2026-05-20T06:00"})
+    assert "The station was put somewhere else later than that" in body(refused)
+    current = Deployment.objects.get(period__endswith=None)
+    client.post(f"/deployments/{current.pk}/end/", {"at": "2026-07-01T06:00"})
+    assert "Put it somewhere" in body(client.get(page))
+
+
+def test_antennas_and_times_are_set_right_and_what_cannot_be_read_is_named(browse, operator, deployed):
+    client, page = browse(operator), f"/deployments/{deployed.pk}/"
+    assert "1; Yagi 9; 90; 12; 166.38" in body(client.get(page))
+    refused = client.post(page, {"part": "antennas", "antennas": "one; Yagi"})
+    assert "“one; Yagi” cannot be read" in body(refused)
+    refused = client.post(page, {"part": "antennas", "antennas": "1; a; 400"})
+    assert "A bearing is 0 up to 360 degrees." in body(refused)
+    assert Antenna.objects.get().type == "Yagi 9"
+    client.post(page, {"part": "antennas", "antennas": "2; omni\n3;;;4,5"})
+    assert list(Antenna.objects.order_by("port").values_list("port", "type", "height_m")) == [
+        (2, "omni", None),
+        (3, "", 4.5),
+    ]
+    refused = client.post(page, {"part": "times", "start": "2026-05-02T00:00", "end": "2026-05-01T00:00"})
+    assert "It cannot end before it began." in body(refused)
+
+
+def test_everybody_reads_the_place_and_nothing_else(browse, operator, deployed, station):
+    nobody, page = Client(), f"/deployments/{deployed.pk}/"
+    assert nobody.get(f"/public/deployments/{deployed.public_id}/").status_code == 404
+    browse(operator).post(page, {"part": "public", "is_public": "on", "location": "blurred", "blur_radius_km": "5"})
+    listed = body(nobody.get("/public/deployments/"))
+    shown = body(nobody.get(f"/public/deployments/{deployed.public_id}/"))
+    for told in ("Long Point", "Institute", "Old Cut"):
+        assert told in listed
+        assert told in shown
+    assert "Yagi 9" in shown
+    assert "within 5 km" in shown
+    for kept in (station.serial, "by boat only", "Silent", f"{LATITUDE:.4f}"[:7], f"{LONGITUDE:.4f}"[:8]):
+        assert kept not in listed + shown, kept
+
+
+@pytest.mark.parametrize("kind", [{"location": "blurred", "blur_radius_m": 3_000.0}, {"location": "withheld"}])
+def test_the_true_place_stands_in_no_answer_to_anybody_else(browse, stranger, deployed, kind):
+    deployment_publish(deployment=deployed, actor=SERVER, is_public=True, **kind)
+    true = re.compile(rf"{LATITUDE:.4f}|{LATITUDE:.5f}|{LONGITUDE:.4f}|{LONGITUDE:.5f}|42\.5812|80\.3934")
+    addresses = [
+        "/public/deployments/",
+        f"/public/deployments/{deployed.public_id}/",
+        f"/deployments/{deployed.pk}/",
+        "/sites/",
+        f"/sites/{deployed.site_id}/",
+        "/",
+    ]
+    for client in (Client(), browse(stranger)):
+        for address in addresses:
+            assert not true.search(body(client.get(address))), address
+
+
+def test_many_deployments_cost_no_more_queries(browse, operator, institute, station, django_assert_max_num_queries):
+    client, moment = browse(operator), clock.now()
+
+    def add(first, last):
+        for number in range(first, last):
+            site = site_create(organization=institute, actor=SERVER, name=f"S{number}")
+            deployment_begin(station=station, site=site, actor=SERVER, at=moment - timedelta(days=100 - number))
+        Deployment.objects.update(is_public=True)
+
+    for most in (3, 30):
+        add(0 if most == 3 else 3, most)
+        for address, queries in (
+            (f"/stations/{station.serial}/deployments/", 14),
+            ("/sites/", 8),
+            ("/public/deployments/", 6),
+        ):
+            with django_assert_max_num_queries(queries):
+                client.get(address)
