@@ -15,6 +15,7 @@ from rest_api.v1.fidelity import Fidelity
 from rest_api.v1.hardware import Hardware, HardwareDecision
 from rest_api.v1.imports import Imports
 from rest_api.v1.invitations import InvitationAccept, InvitationDetail, InvitationResend, Invitations
+from rest_api.v1.keys import KeyDetail, Keys
 from rest_api.v1.ledger import Ledger
 from rest_api.v1.members import MemberDetail, Members, MemberTransfer
 from rest_api.v1.notes import NoteDetail, Notes, PhotoDetail, Photos
@@ -93,6 +94,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
         InvitationResend.as_view(),
         name="invitation-resend",
     ),
+    path("organizations/<slug:slug>/keys", Keys.as_view(), name="keys"),
+    path("organizations/<slug:slug>/keys/<str:prefix>", KeyDetail.as_view(), name="key"),
     path("organizations/<slug:slug>/audit", Audit.as_view(), name="audit"),
     path("invitations/accept", InvitationAccept.as_view(), name="invitation-accept"),
     path("fidelity", Fidelity.as_view(), name="fidelity"),

@@ -68,6 +68,37 @@ class InvitationForm(forms.Form):
     role = forms.ChoiceField(label=_("As"), choices=ROLE_CHOICES)
 
 
+class KeyForm(forms.Form):
+    """A key to make."""
+
+    name = forms.CharField(
+        label=_("What it is for"), max_length=50, widget=forms.TextInput(attrs={"autocomplete": "off"})
+    )
+    whose = forms.ChoiceField(
+        label=_("Whose"),
+        choices=(
+            ("mine", _("mine: it acts as me, with my role at that moment")),
+            ("machine", _("a machine's: it stays when people go")),
+        ),
+    )
+    may = forms.ChoiceField(
+        label=_("It may"), choices=(("read", _("only read")), ("write", _("read and act as an operator")))
+    )
+    stations = forms.CharField(
+        label=_("Stations"),
+        required=False,
+        max_length=40_000,
+        widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
+        help_text=_("Serials, one a line: it reaches these and nothing else. Empty: all of them."),
+    )
+    expires = forms.DateField(
+        label=_("Ends on"),
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        help_text=_("At the end of that day, UTC. Empty: when it is revoked."),
+    )
+
+
 class DeleteForm(forms.Form):
     """The name, typed."""
 

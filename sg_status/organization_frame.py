@@ -17,6 +17,7 @@ from sg_status.station_frame import Tab
 TABS: Final[tuple[tuple[str, Promise, Membership.Role], ...]] = (
     ("organization", _("Settings"), Role.VIEWER),
     ("organization-members", _("Members"), Role.VIEWER),
+    ("organization-keys", _("Keys"), Role.VIEWER),
     ("organization-audit", _("Audit log"), Role.OWNER),
 )
 

@@ -1,0 +1,157 @@
+"""`/organizations/<slug>/keys`: keys of machines and of people, made, listed and revoked by whoever is logged in."""
+
+from datetime import datetime
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from fleet.core import clock
+from fleet.organizations.errors import NotAllowed
+from fleet.organizations.keys import (
+    STATIONS_MOST,
+    api_key_create,
+    api_key_get,
+    api_key_list,
+    api_key_revoke,
+    key_state,
+)
+from fleet.organizations.members import owner_require
+from fleet.organizations.models import ApiKey
+from fleet.organizations.selectors import organization_find
+from rest_api.authentication import viewer_of
+from rest_api.lists import Column, ListQuery, page_read
+from rest_api.v1.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
+
+_COLUMNS = {
+    "created_at": Column("created", datetime),
+    "name": Column("name"),
+    "last_used_at": Column("last_used_at", datetime),
+}
+STATES = ("works", "expired", "revoked")
+
+
+class KeyIn(StrictSerializer):
+    """A key to make."""
+
+    name = serializers.CharField(max_length=50, help_text="What it is for.")
+    is_read_only = serializers.BooleanField(default=True)
+    is_personal = serializers.BooleanField(default=False, help_text="It acts as you, with your role at that moment.")
+    stations = serializers.ListField(
+        child=serializers.CharField(max_length=64),
+        required=False,
+        allow_null=True,
+        max_length=STATIONS_MOST,
+        help_text="Serials: it reaches these and nothing else. Without it all of the organization.",
+    )
+    expires_at = serializers.DateTimeField(required=False, allow_null=True)
+
+
+class KeyOut(serializers.Serializer[Any]):
+    """One key. Its secret is not kept."""
+
+    prefix = serializers.CharField(help_text="The part of the secret before the dot.")
+    name = serializers.CharField()
+    state = serializers.ChoiceField(choices=STATES)
+    is_read_only = serializers.BooleanField()
+    person = serializers.CharField(allow_null=True, help_text="Whose it is; null for a machine's.")
+    stations = serializers.ListField(child=serializers.CharField(), allow_null=True, help_text="Null: all of them.")
+    created_at = serializers.DateTimeField()
+    created_by = serializers.CharField(allow_null=True)
+    expires_at = serializers.DateTimeField(allow_null=True)
+    last_used_at = serializers.DateTimeField(allow_null=True, help_text="To the minute.")
+    last_used_from = serializers.CharField(allow_blank=True, help_text="A network address.")
+    revoked_at = serializers.DateTimeField(allow_null=True)
+    revoked_by = serializers.CharField(allow_blank=True)
+
+
+class KeyMadeOut(KeyOut):
+    """A new key."""
+
+    key = serializers.CharField(help_text="The secret, this once.")
+
+
+class KeysOut(serializers.Serializer[Any]):
+    """Some of them."""
+
+    results = KeyOut(many=True)
+    next = serializers.URLField(allow_null=True, help_text="Where more are; null when this was all.")
+
+
+def _row(key: ApiKey) -> dict[str, Any]:
+    return {
+        "prefix": key.prefix,
+        "name": key.name,
+        "state": key_state(key, clock.now()),
+        "is_read_only": key.is_read_only,
+        "person": key.person.get_username() if key.person else None,
+        "stations": sorted(station.serial for station in key.stations.all()) if key.is_limited else None,
+        "created_at": key.created,
+        "created_by": key.created_by.get_username() if key.created_by else None,
+        "expires_at": key.expiry_date,
+        "last_used_at": key.last_used_at,
+        "last_used_from": key.last_used_from,
+        "revoked_at": key.revoked_at,
+        "revoked_by": key.revoked_by_name,
+    }
+
+
+class Keys(APIView):
+    """The keys of an organization."""
+
+    @extend_schema(operation_id="keys_list", parameters=[ListQuery], responses=answers({200: KeysOut}, *READ_PROBLEMS))
+    def get(self, request: Request, slug: str) -> Response:
+        """Newest first: owners see all, others their own. Revoked ones stay in the list."""
+        viewer = viewer_of(request)
+        organization = organization_find(viewer=viewer, slug=slug)
+        query = query_read(request, ListQuery)
+        keys = api_key_list(organization=organization, viewer=viewer)
+        page = page_read(request, query, keys, columns=_COLUMNS, usual="-created_at", last=Column("prefix"))
+        return Response(KeysOut({"results": [_row(key) for key in page.rows], "next": page.next}).data)
+
+    @extend_schema(operation_id="keys_create", request=KeyIn, responses=answers({201: KeyMadeOut}, *WRITE_PROBLEMS))
+    def post(self, request: Request, slug: str) -> Response:
+        """Owners make keys of machines; every member makes keys of their own. A key makes none."""
+        viewer = viewer_of(request)
+        organization = organization_find(viewer=viewer, slug=slug)
+        if viewer.user is None:
+            raise NotAllowed("A key makes no keys: log in.")
+        if not (isinstance(request.data, dict) and request.data.get("is_personal") is True):
+            # Who may not is told that, not what is wrong with the body.
+            owner_require(viewer, organization)
+        asked = KeyIn(data=request.data)
+        asked.is_valid(raise_exception=True)
+        told = asked.validated_data
+        key, secret = api_key_create(
+            organization=organization,
+            name=told["name"],
+            is_read_only=told["is_read_only"],
+            is_personal=told["is_personal"],
+            serials=told.get("stations"),
+            expires_at=told.get("expires_at"),
+            actor=viewer,
+        )
+        answer = KeyMadeOut({**_row(key), "key": secret}).data
+        return Response(answer, status=status.HTTP_201_CREATED, headers={"Cache-Control": "no-store"})
+
+
+class KeyDetail(APIView):
+    """One key."""
+
+    @extend_schema(operation_id="keys_retrieve", responses=answers({200: KeyOut}, *READ_PROBLEMS))
+    def get(self, request: Request, slug: str, prefix: str) -> Response:
+        """By its prefix."""
+        viewer = viewer_of(request)
+        organization = organization_find(viewer=viewer, slug=slug)
+        return Response(KeyOut(_row(api_key_get(organization=organization, prefix=prefix, viewer=viewer))).data)
+
+    @extend_schema(operation_id="keys_revoke", responses=answers({204: None}, *WRITE_PROBLEMS))
+    def delete(self, request: Request, slug: str, prefix: str) -> Response:
+        """End it at once. It stays in the list, with who ended it and when."""
+        viewer = viewer_of(request)
+        organization = organization_find(viewer=viewer, slug=slug)
+        api_key_revoke(api_key=api_key_get(organization=organization, prefix=prefix, viewer=viewer), actor=viewer)
+        return Response(status=status.HTTP_204_NO_CONTENT)
