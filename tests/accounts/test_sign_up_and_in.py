@@ -98,12 +98,14 @@ def test_what_cannot_be_taken_is_said_at_the_field(plover, field, value, sentenc
 
 
 @pytest.mark.parametrize("mode", ["invited", "closed"])
-def test_a_closed_door_is_closed(settings, mode):
+def test_a_closed_door_is_closed(settings, mode, mailoutbox):
     settings.ROOST_SIGNUP = mode
     assert b"signup" not in Client().get("/login/").content
     answer = sign_up(Client())
     assert b'<form method="post"><input' not in answer.content
     assert not User.objects.exists()
+    Client().post("/accounts/password/reset/", {"email": "nobody@example.org"})
+    assert "signup" not in mailoutbox[0].body
 
 
 def test_who_comes_with_an_invitation_has_the_address_confirmed(settings, mailoutbox):

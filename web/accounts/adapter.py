@@ -62,8 +62,9 @@ class AccountAdapter(DefaultAccountAdapter):
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """A mail in its reader's language, whose links lead to this site however it was called."""
         links = {name: site_address(context[name]) for name in _LINKS if name in context}
+        site = {"site_url": settings.SITE_URL, "signup": settings.ROOST_SIGNUP}
         with override(address_language(email=email) or get_language()):
-            super().send_mail(template_prefix, email, {**context, **links, "site_url": settings.SITE_URL})
+            super().send_mail(template_prefix, email, {**context, **links, **site})
 
     def is_safe_url(self, url: str) -> bool:
         """Whether a redirect stays on this site."""
