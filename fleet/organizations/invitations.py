@@ -31,6 +31,7 @@ KEPT = timedelta(days=30)
 _A_DAY = timedelta(days=1)
 _OF_ORGANIZATION, _TO_ADDRESS, _TO_ADDRESS_BY_ALL = 50, 3, 10
 _CODE_BYTES = 32
+STATES = ("open", "accepted", "revoked", "expired")
 
 
 @transaction.atomic
@@ -149,7 +150,7 @@ def is_open(invitation: Invitation, moment: datetime) -> bool:
 
 
 def state_of(invitation: Invitation, moment: datetime) -> str:
-    """`open`, `accepted`, `revoked` or `expired`."""
+    """One of `STATES`."""
     if invitation.accepted_at is not None:
         return "accepted"
     if invitation.revoked_at is not None:

@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 from fleet.core import clock
 from fleet.organizations.access import Role
 from fleet.organizations.invitations import (
+    STATES,
     invitation_accept,
     invitation_create,
     invitation_get,
@@ -46,7 +47,7 @@ class InvitationOut(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     email = serializers.CharField()
     role = serializers.ChoiceField(choices=Role.choices)
-    state = serializers.ChoiceField(choices=["open", "accepted", "revoked", "expired"])
+    state = serializers.ChoiceField(choices=STATES)
     invited_by = serializers.CharField(source="invited_by_name", allow_blank=True)
     created_at = serializers.DateTimeField()
     expires_at = serializers.DateTimeField()

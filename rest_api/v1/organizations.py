@@ -112,7 +112,6 @@ class Organizations(APIView):
         asked.is_valid(raise_exception=True)
         viewer = viewer_of(request)
         made = organization_found(actor=viewer, **asked.validated_data)
-        made.refresh_from_db()
         row = {**organization_row(made, viewer), "role": Role.OWNER}
         address = reverse("api:organization", kwargs={"slug": made.slug})
         return Response(OrganizationOut(row).data, status=status.HTTP_201_CREATED, headers={"Location": address})

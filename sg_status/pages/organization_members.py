@@ -25,7 +25,7 @@ from fleet.organizations.members import member_get, member_remove, member_role_s
 from fleet.organizations.models import Invitation, Membership, Organization
 from fleet.organizations.selectors import member_list, organization_find
 from sg_status.access import act, page, role_require
-from sg_status.organization_forms import ROLE_CHOICES, InvitationForm
+from sg_status.organization_forms import InvitationForm
 from sg_status.organization_frame import organization_render, role_word
 
 PAGE_SIZE = 50
@@ -72,7 +72,7 @@ def members(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse:
             Row(member, role_word(member.role), viewer.user is not None and member.user_id == viewer.user.pk)
             for member in shown_page.object_list
         ],
-        "roles": ROLE_CHOICES,
+        "roles": [(role.value, role_word(role)) for role in (Role.VIEWER, Role.OPERATOR, Role.OWNER)],
         "waiting": [Waiting(held, role_word(held.role), is_open(held, moment)) for held in waiting[:INVITATIONS_MOST]],
     }
     return organization_render(

@@ -108,7 +108,7 @@ class Command(WordCommand):
             {"username": member.user.get_username(), "email": member.user.email, "role": member.role}
             for member in member_list(organization=organization)
         ]
-        waiting = [
+        waiting: list[dict[str, Any]] = [
             {"email": held.email, "role": held.role, "state": state_of(held, moment), "expires_at": held.expires_at}
             for held in invitation_list(organization=organization, actor=_ACTOR)
         ]
