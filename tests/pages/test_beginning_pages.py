@@ -39,7 +39,11 @@ def test_a_station_is_claimed_in_two_steps(browse, operator, institute):
     assert EVIL not in page
     assert not Station.objects.exists()
     by_qr = client.get("/stations/claim/", {"code": code})
-    assert f"Claim {device.serial}" in body(by_qr)
+    page = body(by_qr)
+    assert f"Claim {device.serial}" in page
+    # The code goes along unseen.
+    assert f'type="hidden" name="code" value="{code}"' in page
+    assert ">Code</label>" not in page
     assert (by_qr["Referrer-Policy"], "no-store" in by_qr["Cache-Control"]) == ("no-referrer", True)
     filled = {"code": code, "organization": institute.id, "name": "Kent"}
     done = client.post("/stations/claim/", filled, follow=True)

@@ -15,6 +15,7 @@ from fleet.core.models import AuditEntry
 from fleet.core.origin import origin_begin
 from fleet.organizations.access import viewer_of_user
 from fleet.organizations.errors import NotAllowed
+from fleet.organizations.models import Organization
 from fleet.stations import arrivals, claims
 from fleet.stations.arrivals import (
     arrival_accept,
@@ -271,3 +272,9 @@ def test_a_serial_that_cannot_be_is_refused_at_the_latest_when_it_is_accepted(in
 
     with pytest.raises(InvalidInput):
         claim_it()
+
+
+def test_nobody_joins_an_organization_that_is_deleted(institute, code):
+    Organization.objects.filter(pk=institute.pk).update(deleted_at=clock.now())
+    with pytest.raises(RegistrationRefused):
+        arrived(code)
