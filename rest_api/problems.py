@@ -16,6 +16,7 @@ from rest_framework.views import exception_handler, set_rollback
 
 from fleet.commands.errors import CommandNotAllowed, CommandNotOpen, CommandUnknown, StationRetired, TooManyWaiting
 from fleet.core.errors import DomainError, InvalidInput, NotFound
+from fleet.deployments.errors import SiteInUse
 from fleet.ingest.quarantine import NotHeld
 from fleet.ingest.replay import NothingToReplay
 from fleet.organizations.errors import InvitationNotOpen, LastOwner, NotAllowed, TooMany
@@ -49,6 +50,7 @@ _STATUS: tuple[tuple[type[DomainError], HTTPStatus], ...] = (
     (PairDecided, HTTPStatus.CONFLICT),
     (QueueFull, HTTPStatus.TOO_MANY_REQUESTS),
     (TooManyTries, HTTPStatus.TOO_MANY_REQUESTS),
+    (SiteInUse, HTTPStatus.CONFLICT),
     (CommandNotOpen, HTTPStatus.CONFLICT),
     (StationRetired, HTTPStatus.CONFLICT),
     (StationIsRetired, HTTPStatus.CONFLICT),

@@ -8,6 +8,7 @@ from rest_api.v1.audit import Audit
 from rest_api.v1.claims import ClaimDetail, Claims, Waiting
 from rest_api.v1.commands import CommandCancel, CommandDetail, Commands
 from rest_api.v1.completeness import CompletenessView
+from rest_api.v1.deployments import DeploymentDetail, DeploymentPublication, Deployments
 from rest_api.v1.detections import Detections
 from rest_api.v1.enrolments import Enrolments
 from rest_api.v1.events import Events
@@ -20,6 +21,7 @@ from rest_api.v1.ledger import Ledger
 from rest_api.v1.members import MemberDetail, Members, MemberTransfer
 from rest_api.v1.notes import NoteDetail, Notes, PhotoDetail, Photos
 from rest_api.v1.organizations import OrganizationDetail, OrganizationRestore, Organizations
+from rest_api.v1.public_deployments import PublicDeploymentDetail, PublicDeployments
 from rest_api.v1.quarantine import (
     Quarantine,
     QuarantineBody,
@@ -29,6 +31,7 @@ from rest_api.v1.quarantine import (
     QuarantineReplays,
 )
 from rest_api.v1.series import Readings, SeriesList
+from rest_api.v1.sites import RoomDetail, Rooms, SiteDetail, Sites
 from rest_api.v1.sorting import FilterDetail, Filters, GroupDetail, GroupMember, Groups, ModelDetail, Models, Tags
 from rest_api.v1.station_life import (
     StationDelete,
@@ -98,6 +101,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("organizations/<slug:slug>/keys/<str:prefix>", KeyDetail.as_view(), name="key"),
     path("organizations/<slug:slug>/audit", Audit.as_view(), name="audit"),
     path("invitations/accept", InvitationAccept.as_view(), name="invitation-accept"),
+    path("sites", Sites.as_view(), name="sites"),
+    path("sites/<int:site_id>", SiteDetail.as_view(), name="site"),
+    path("rooms", Rooms.as_view(), name="rooms"),
+    path("rooms/<int:room_id>", RoomDetail.as_view(), name="room"),
+    path("deployments", Deployments.as_view(), name="deployments"),
+    path("deployments/<int:deployment_id>", DeploymentDetail.as_view(), name="deployment"),
+    path("deployments/<int:deployment_id>/publication", DeploymentPublication.as_view(), name="deployment-publication"),
+    path("public/deployments", PublicDeployments.as_view(), name="public-deployments"),
+    path("public/deployments/<uuid:public_id>", PublicDeploymentDetail.as_view(), name="public-deployment"),
     path("fidelity", Fidelity.as_view(), name="fidelity"),
     path("models", Models.as_view(), name="models"),
     path("models/<int:model_id>", ModelDetail.as_view(), name="model"),

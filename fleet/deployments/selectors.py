@@ -34,12 +34,17 @@ def site_get(*, viewer: Viewer, site_id: int) -> Site:
     return found
 
 
-def room_get(*, viewer: Viewer, room_id: int) -> Room:
-    """A room of one of them."""
-    rooms = Room.objects.select_related("site")
+def room_list(*, viewer: Viewer, site_id: int | None = None) -> QuerySet[Room]:
+    """The rooms at the viewer's sites, or at one of them, by name."""
+    rooms = Room.objects.select_related("site").order_by("name", "id")
     if not viewer.sees_all:
         rooms = rooms.filter(site__organization__in=list(viewer.roles))
-    found = rooms.filter(pk=room_id).first()
+    return rooms if site_id is None else rooms.filter(site=site_id)
+
+
+def room_get(*, viewer: Viewer, room_id: int) -> Room:
+    """One of them."""
+    found = room_list(viewer=viewer).filter(pk=room_id).first()
     if found is None:
         raise NotFound(_("There is no room %(number)s that you may see.") % {"number": room_id})
     return found

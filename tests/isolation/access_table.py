@@ -240,6 +240,26 @@ TABLE: dict[str, Row] = {
     "api:waiting": row(POST=ANYONE, body={"secret": "guessed"}),
     "api:imports": row(POST=OPERATOR, body={"organization": "$slug", "csv": "serial\nSG-IMPORTED1\n"}),
     "api:station": row(GET=VIEWER, PATCH=OPERATOR, body={"name": "New"}),
+    "api:sites": row(
+        GET=PERSON, POST=OPERATOR, body={"organization": "$slug", "name": "New"}, queries=({"organization": "$slug"},)
+    ),
+    "api:site": row(GET=VIEWER, PATCH=OPERATOR, DELETE=OPERATOR, body={"name": "New"}),
+    "api:rooms": row(
+        GET=PERSON, POST=OPERATOR, body={"site": "$site_id", "name": "New"}, queries=({"site": "$site_id"},)
+    ),
+    "api:room": row(GET=VIEWER, PATCH=OPERATOR, DELETE=OPERATOR, body={"name": "New"}),
+    "api:deployments": row(
+        GET=PERSON,
+        POST=OPERATOR,
+        body={"station": "$serial", "site": "$site_id"},
+        queries=({"station": "$serial"}, {"site": "$site_id"}),
+    ),
+    "api:deployment": row(GET=VIEWER, PATCH=OPERATOR, DELETE=OPERATOR, body={"description": "new"}),
+    "api:deployment-publication": row(PUT=OPERATOR, body={"is_public": False}),
+    "api:public-deployments": row(GET=ANYONE),
+    "api:public-deployment": row(
+        GET=ANYONE, params={"public_id": "=00000000-0000-4000-8000-000000000000"}, may_be_absent=True
+    ),
     "api:fidelity": row(GET=PERSON, queries=({"organization": "$slug"},)),
     "api:models": row(GET=PERSON, POST=OPERATOR, body={"organization": "$slug", "name": "New"}),
     "api:model": row(GET=VIEWER, DELETE=OPERATOR),

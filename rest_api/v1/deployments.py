@@ -1,0 +1,231 @@
+"""`/deployments`: which station stood where, when, with what antennas, and what everybody may know of it."""
+
+from http import HTTPStatus
+from typing import Any
+
+from django.db import transaction
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from fleet.core import clock
+from fleet.deployments.antennas import AntennaSaid, antennas_set
+from fleet.deployments.models import Deployment
+from fleet.deployments.places import place_shown
+from fleet.deployments.publishing import deployment_publish
+from fleet.deployments.selectors import deployment_get, deployments_visible, room_get, site_get
+from fleet.deployments.services import deployment_begin, deployment_delete, deployment_update
+from fleet.organizations.access import Viewer
+from fleet.stations.selectors import station_get
+from rest_api.authentication import viewer_of
+from rest_api.lists import ID_MOST, Column, ListQuery, page_read
+from rest_api.v1.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
+
+_ID = Column("id", int)
+
+
+class AntennaData(StrictSerializer):
+    """An antenna."""
+
+    port = serializers.IntegerField(min_value=0, max_value=99)
+    type = serializers.CharField(max_length=60, allow_blank=True, default="")
+    bearing_deg = serializers.FloatField(allow_null=True, default=None, help_text="From true north, 0 up to 360.")
+    height_m = serializers.FloatField(allow_null=True, default=None)
+    frequency_mhz = serializers.FloatField(allow_null=True, default=None)
+
+
+class DeploymentChangesIn(StrictSerializer):
+    """What may be set right; what is absent stays."""
+
+    start = serializers.DateTimeField(required=False)
+    end = serializers.DateTimeField(required=False, allow_null=True, help_text="null: it is still there.")
+    room = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=ID_MOST)
+    latitude = serializers.FloatField(required=False, allow_null=True, help_text="Its own; null: the site's.")
+    longitude = serializers.FloatField(required=False, allow_null=True)
+    description = serializers.CharField(required=False, allow_blank=True, max_length=10_000)
+    antennas = AntennaData(many=True, required=False)
+
+
+class DeploymentIn(StrictSerializer):
+    """Putting a station somewhere; where it was until then ends there."""
+
+    station = serializers.CharField(max_length=80)
+    site = serializers.IntegerField(min_value=1, max_value=ID_MOST)
+    at = serializers.DateTimeField(required=False, allow_null=True, default=None, help_text="Without it: now.")
+    room = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=ID_MOST)
+    description = serializers.CharField(required=False, allow_blank=True, default="", max_length=10_000)
+
+
+class PublicationData(StrictSerializer):
+    """What everybody may know."""
+
+    is_public = serializers.BooleanField()
+    location = serializers.ChoiceField(choices=Deployment.Location.choices, default=Deployment.Location.EXACT)
+    blur_radius_m = serializers.FloatField(allow_null=True, default=None)
+    withheld_until = serializers.DateTimeField(allow_null=True, default=None)
+    is_serial_public = serializers.BooleanField(default=False)
+
+
+class DeploymentOut(serializers.Serializer[Any]):
+    """A station at a site for a time."""
+
+    id = serializers.IntegerField()
+    station = serializers.CharField()
+    site = serializers.IntegerField()
+    site_name = serializers.CharField()
+    room = serializers.IntegerField(allow_null=True)
+    start = serializers.DateTimeField()
+    end = serializers.DateTimeField(allow_null=True)
+    latitude = serializers.FloatField(allow_null=True, help_text="Its own, or the site's.")
+    longitude = serializers.FloatField(allow_null=True)
+    description = serializers.CharField()
+    placed_by = serializers.CharField()
+    antennas = AntennaData(many=True)
+    publication = PublicationData()
+    public_id = serializers.UUIDField()
+
+
+class DeploymentsQuery(ListQuery):
+    """Which ones."""
+
+    station = serializers.CharField(required=False, max_length=80)
+    site = serializers.IntegerField(required=False, min_value=1, max_value=ID_MOST)
+    at = serializers.DateTimeField(required=False, help_text="Only those of this moment.")
+
+
+class DeploymentsOut(serializers.Serializer[Any]):
+    """A page of deployments."""
+
+    results = DeploymentOut(many=True)
+    next = serializers.URLField(allow_null=True)
+
+
+def antenna_rows(deployment: Deployment) -> list[dict[str, Any]]:
+    """The antennas of a deployment by port."""
+    found = sorted(deployment.antennas.all(), key=lambda antenna: antenna.port)
+    return [{name: getattr(antenna, name) for name in AntennaSaid._fields} for antenna in found]
+
+
+def deployment_row(deployment: Deployment, viewer: Viewer) -> dict[str, Any]:
+    """A deployment of `deployments_visible` as the API shows it to this viewer."""
+    place = place_shown(viewer=viewer, deployment=deployment, moment=clock.now())
+    return {
+        "id": deployment.pk,
+        "station": deployment.station.serial,
+        "site": deployment.site_id,
+        "site_name": deployment.site.name,
+        "room": deployment.room_id,
+        "start": deployment.period.lower,
+        "end": deployment.period.upper,
+        "latitude": place.latitude,
+        "longitude": place.longitude,
+        "description": deployment.description,
+        "placed_by": deployment.placed_by_name,
+        "antennas": antenna_rows(deployment),
+        "publication": {name: getattr(deployment, name) for name in PublicationData().fields},
+        "public_id": deployment.public_id,
+    }
+
+
+class Deployments(APIView):
+    """Which station stood where, when."""
+
+    @extend_schema(
+        operation_id="deployments_list",
+        parameters=[DeploymentsQuery],
+        responses=answers({200: DeploymentsOut}, *READ_PROBLEMS),
+    )
+    def get(self, request: Request) -> Response:
+        """Newest first."""
+        query, viewer = query_read(request, DeploymentsQuery), viewer_of(request)
+        rows = deployments_visible(viewer=viewer).prefetch_related("antennas")
+        if "station" in query:
+            rows = rows.filter(station=station_get(viewer=viewer, serial=query["station"]))
+        if "site" in query:
+            rows = rows.filter(site=query["site"])
+        if "at" in query:
+            rows = rows.filter(period__contains=query["at"])
+        page = page_read(request, query, rows, columns={"id": _ID}, usual="-id", last=_ID)
+        found = [deployment_row(row, viewer) for row in page.rows]
+        return Response(DeploymentsOut({"results": found, "next": page.next}).data)
+
+    @extend_schema(
+        operation_id="deployments_create",
+        request=DeploymentIn,
+        responses=answers({201: DeploymentOut}, *WRITE_PROBLEMS),
+    )
+    def post(self, request: Request) -> Response:
+        """Put a station at a site, or move it there."""
+        viewer, asked = viewer_of(request), DeploymentIn(data=request.data)
+        asked.is_valid(raise_exception=True)
+        told = asked.validated_data
+        room = told.get("room")
+        made = deployment_begin(
+            station=station_get(viewer=viewer, serial=told["station"]),
+            site=site_get(viewer=viewer, site_id=told["site"]),
+            actor=viewer,
+            at=told["at"],
+            room=None if room is None else room_get(viewer=viewer, room_id=room),
+            description=told["description"],
+        )
+        found = deployment_get(viewer=viewer, deployment_id=made.pk)
+        return Response(DeploymentOut(deployment_row(found, viewer)).data, status=HTTPStatus.CREATED)
+
+
+class DeploymentDetail(APIView):
+    """One deployment."""
+
+    @extend_schema(operation_id="deployments_retrieve", responses=answers({200: DeploymentOut}, *READ_PROBLEMS))
+    def get(self, request: Request, deployment_id: int) -> Response:
+        """When, where, and with what antennas."""
+        viewer = viewer_of(request)
+        found = deployment_get(viewer=viewer, deployment_id=deployment_id)
+        return Response(DeploymentOut(deployment_row(found, viewer)).data)
+
+    @extend_schema(
+        operation_id="deployments_update",
+        request=DeploymentChangesIn,
+        responses=answers({200: DeploymentOut}, *WRITE_PROBLEMS),
+    )
+    def patch(self, request: Request, deployment_id: int) -> Response:
+        """Set right what is named; `end` takes the station away."""
+        viewer = viewer_of(request)
+        found = deployment_get(viewer=viewer, deployment_id=deployment_id)
+        asked = DeploymentChangesIn(data=request.data, partial=True)
+        asked.is_valid(raise_exception=True)
+        told = dict(asked.validated_data)
+        antennas = told.pop("antennas", None)
+        if told.get("room") is not None:
+            told["room"] = room_get(viewer=viewer, room_id=told["room"])
+        with transaction.atomic():
+            deployment_update(deployment=found, actor=viewer, **told)
+            if antennas is not None:
+                antennas_set(deployment=found, actor=viewer, antennas=[AntennaSaid(**each) for each in antennas])
+        found = deployment_get(viewer=viewer, deployment_id=deployment_id)
+        return Response(DeploymentOut(deployment_row(found, viewer)).data)
+
+    @extend_schema(operation_id="deployments_delete", responses=answers({204: None}, *WRITE_PROBLEMS))
+    def delete(self, request: Request, deployment_id: int) -> Response:
+        """Take it out of the record: it never was."""
+        viewer = viewer_of(request)
+        deployment_delete(deployment=deployment_get(viewer=viewer, deployment_id=deployment_id), actor=viewer)
+        return Response(status=HTTPStatus.NO_CONTENT)
+
+
+class DeploymentPublication(APIView):
+    """What everybody may know of a deployment."""
+
+    @extend_schema(
+        operation_id="deployments_publish",
+        request=PublicationData,
+        responses=answers({200: DeploymentOut}, *WRITE_PROBLEMS),
+    )
+    def put(self, request: Request, deployment_id: int) -> Response:
+        """Show its place to everybody, or to members only again."""
+        viewer, asked = viewer_of(request), PublicationData(data=request.data)
+        found = deployment_get(viewer=viewer, deployment_id=deployment_id)
+        asked.is_valid(raise_exception=True)
+        deployment_publish(deployment=found, actor=viewer, **asked.validated_data)
+        return Response(DeploymentOut(deployment_row(found, viewer)).data)

@@ -1,0 +1,105 @@
+"""`/public/deployments`: where stations stand, as far as their people show it to everybody."""
+
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from fleet.core import clock
+from fleet.deployments.models import Deployment
+from fleet.deployments.places import place_shown
+from fleet.deployments.selectors import deployment_public_get, deployments_public
+from fleet.organizations.access import Viewer
+from rest_api.lists import Column, ListQuery, page_read
+from rest_api.v1.deployments import AntennaData, antenna_rows
+from rest_api.v1.questions import answers, query_read
+
+_ID = Column("id", int)
+#: Whoever asks, a member too, gets what everybody gets.
+_NOBODY = Viewer(user=None, name="", roles={})
+
+
+class PublicDeploymentOut(serializers.Serializer[Any]):
+    """What everybody may know."""
+
+    public_id = serializers.UUIDField()
+    organization = serializers.CharField(help_text="Its name.")
+    site = serializers.CharField(help_text="Its name.")
+    room = serializers.CharField(allow_null=True)
+    station = serializers.CharField(help_text="Its name; may be empty.")
+    serial = serializers.CharField(allow_null=True, help_text="Only where its people show it.")
+    start = serializers.DateTimeField()
+    end = serializers.DateTimeField(allow_null=True)
+    latitude = serializers.FloatField(allow_null=True)
+    longitude = serializers.FloatField(allow_null=True)
+    radius_m = serializers.FloatField(
+        allow_null=True, help_text="It lies within this of the point; null: exactly there."
+    )
+    antennas = AntennaData(many=True)
+
+
+class PublicDeploymentsOut(serializers.Serializer[Any]):
+    """A page of them."""
+
+    results = PublicDeploymentOut(many=True)
+    next = serializers.URLField(allow_null=True)
+
+
+def public_row(deployment: Deployment) -> dict[str, Any]:
+    """A deployment of `deployments_public` as everybody gets it, members too."""
+    place = place_shown(viewer=_NOBODY, deployment=deployment, moment=clock.now())
+    return {
+        "public_id": deployment.public_id,
+        "organization": deployment.site.organization.name,
+        "site": deployment.site.name,
+        "room": deployment.room.name if deployment.room else None,
+        "station": deployment.station.name,
+        "serial": deployment.station.serial if deployment.is_serial_public else None,
+        "start": deployment.period.lower,
+        "end": deployment.period.upper,
+        "latitude": place.latitude,
+        "longitude": place.longitude,
+        "radius_m": place.radius_m,
+        "antennas": antenna_rows(deployment),
+    }
+
+
+class PublicDeployments(APIView):
+    """Public deployments, without a login."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+
+    @extend_schema(
+        operation_id="public_deployments_list",
+        auth=[],
+        parameters=[ListQuery],
+        responses=answers({200: PublicDeploymentsOut}, HTTPStatus.BAD_REQUEST, HTTPStatus.TOO_MANY_REQUESTS),
+    )
+    def get(self, request: Request) -> Response:
+        """Newest first."""
+        query = query_read(request, ListQuery)
+        page = page_read(request, query, deployments_public(), columns={"id": _ID}, usual="-id", last=_ID)
+        return Response(PublicDeploymentsOut({"results": [public_row(r) for r in page.rows], "next": page.next}).data)
+
+
+class PublicDeploymentDetail(APIView):
+    """One public deployment."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+
+    @extend_schema(
+        operation_id="public_deployments_retrieve",
+        auth=[],
+        responses=answers({200: PublicDeploymentOut}, HTTPStatus.NOT_FOUND, HTTPStatus.TOO_MANY_REQUESTS),
+    )
+    def get(self, request: Request, public_id: UUID) -> Response:  # noqa: ARG002 - the library's signature
+        """Where it is told to be."""
+        return Response(PublicDeploymentOut(public_row(deployment_public_get(public_id=public_id))).data)
