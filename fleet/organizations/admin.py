@@ -10,8 +10,8 @@ from rest_framework_api_key.admin import APIKeyModelAdmin
 from rest_framework_api_key.models import APIKey
 
 from fleet.core import clock
-from fleet.core.admin import EditableAdmin
-from fleet.organizations.models import ApiKey, Membership, Organization
+from fleet.core.admin import EditableAdmin, ReadOnlyAdmin
+from fleet.organizations.models import ApiKey, Invitation, Membership, Organization
 
 # The library's own keys open nothing here; two pages of keys would only mislead.
 admin.site.unregister(APIKey)
@@ -39,11 +39,15 @@ class MembershipInline(_TabularInline):
 class OrganizationAdmin(EditableAdmin):
     """Organizations with their people."""
 
-    list_display = ("name", "slug", "timezone", "language")
+    list_display = ("name", "slug", "timezone", "language", "deleted_at")
     search_fields = ("name", "slug")
-    fields = ("name", "slug", "timezone", "language")
+    fields = ("name", "slug", "timezone", "language", "contact_email")
     prepopulated_fields = {"slug": ("name",)}
     inlines = (MembershipInline,)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002 - Django's signature
+        """Deleted on its own page, where it can be undone."""
+        return False
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:  # noqa: ARG002
         """The slug is part of addresses and routing keys: it stays."""
@@ -64,6 +68,16 @@ class OrganizationAdmin(EditableAdmin):
         for membership in formset.save(commit=False):
             membership.created_at = membership.created_at or clock.now()
         super().save_formset(request, form, formset, change)
+
+
+@admin.register(Invitation)
+class InvitationAdmin(ReadOnlyAdmin):
+    """Who was asked to join what; the code is in the mail only."""
+
+    list_display = ("email", "organization", "role", "created_at", "expires_at", "accepted_at", "revoked_at")
+    search_fields = ("email", "organization__name")
+    exclude = ("code_hash",)
+    ordering = ("-id",)
 
 
 @admin.register(ApiKey)
