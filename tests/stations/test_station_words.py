@@ -95,4 +95,6 @@ def test_organizations_members_and_keys():
     assert (key.name, key.is_read_only) == ("logger", False)
     assert made["prefix"] in say("key", "list", "--organization", "Group")
     say("key", "revoke", made["prefix"])
+    (listed,) = json.loads(say("key", "list", "--organization", "Group", "--json"))
+    assert (listed["state"], listed["revoked_by"], listed["stations"]) == ("revoked", "command line", None)
     assert api_key_find(secret=made["key"]) is None

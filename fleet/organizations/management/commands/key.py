@@ -2,15 +2,21 @@
 
 import argparse
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
+from fleet.core import clock
 from fleet.core.command_line import WordCommand
-from fleet.core.errors import NotFound
-from fleet.organizations.keys import api_key_create, api_key_list, api_key_revoke
+from fleet.core.errors import InvalidInput, NotFound
+from fleet.organizations.access import viewer_of_user
+from fleet.organizations.keys import api_key_create, api_key_list, api_key_revoke, key_state
+from fleet.organizations.members import member_get
 from fleet.organizations.models import ApiKey
 from fleet.organizations.selectors import organization_get
 
 Options = dict[str, Any]
+#: Longer than that, a key is one that never ends.
+_DAYS_MOST = 3_650
 
 
 class Command(WordCommand):
@@ -24,6 +30,9 @@ class Command(WordCommand):
         word.add_argument("--organization", required=True, metavar="NAME")
         word.add_argument("--name", required=True, help="what the key is for")
         word.add_argument("--write", action="store_true", help="it may also send commands; without, it only reads")
+        word.add_argument("--station", action="append", metavar="SERIAL", help="only this one; may be said again")
+        word.add_argument("--person", metavar="LOGIN", help="it acts as this member, with their role at that moment")
+        word.add_argument("--days", type=int, metavar="N", help="it ends after so many days")
         word = add("list", self.key_list, help="list the keys of an organization")
         word.add_argument("--organization", required=True, metavar="NAME")
         word = add("revoke", self.key_revoke, help="end a key")
@@ -32,7 +41,16 @@ class Command(WordCommand):
     def key_add(self, options: Options) -> None:
         """Make one."""
         organization = organization_get(name=options["organization"])
-        key, secret = api_key_create(organization=organization, name=options["name"], is_read_only=not options["write"])
+        person = options["person"]
+        key, secret = api_key_create(
+            organization=organization,
+            name=options["name"],
+            is_read_only=not options["write"],
+            actor=viewer_of_user(member_get(organization=organization, username=person).user) if person else None,
+            is_personal=person is not None,
+            serials=options["station"],
+            expires_at=_end_after(options["days"]),
+        )
         if options["json"]:
             self.data_print(
                 {
@@ -40,6 +58,9 @@ class Command(WordCommand):
                     "name": key.name,
                     "prefix": key.prefix,
                     "read_only": key.is_read_only,
+                    "person": person,
+                    "stations": options["station"],
+                    "expires_at": key.expiry_date.isoformat() if key.expiry_date else None,
                     "key": secret,
                 }
             )
@@ -49,24 +70,23 @@ class Command(WordCommand):
     def key_list(self, options: Options) -> None:
         """The keys of an organization."""
         keys = api_key_list(organization=organization_get(name=options["organization"]))
-        rows: list[dict[str, Any]] = [
-            {
-                "prefix": key.prefix,
-                "name": key.name,
-                "read_only": key.is_read_only,
-                "revoked": key.revoked,
-                "last_used_at": key.last_used_at.isoformat() if key.last_used_at else None,
-            }
-            for key in keys
-        ]
+        moment = clock.now()
+        rows = [_row(key, moment) for key in keys]
         if options["json"]:
             self.data_print(rows)
             return
         self.table_print(
-            ["PREFIX", "NAME", "MAY", "STATE"],
+            ["PREFIX", "NAME", "WHOSE", "MAY", "REACHES", "STATE"],
             [
-                [r["prefix"], r["name"], "read" if r["read_only"] else "write", "revoked" if r["revoked"] else "works"]
-                for r in rows
+                [
+                    row["prefix"],
+                    row["name"],
+                    row["person"] or "machine",
+                    "read" if row["read_only"] else "write",
+                    "all" if row["stations"] is None else f"{len(row['stations'])} stations",
+                    row["state"],
+                ]
+                for row in rows
             ],
         )
 
@@ -80,3 +100,28 @@ class Command(WordCommand):
             self.data_print({"prefix": key.prefix, "revoked": True})
         else:
             self.stdout.write(f"Key {key.name} ({key.prefix}) is revoked.")
+
+
+def _row(key: ApiKey, moment: datetime) -> dict[str, Any]:
+    return {
+        "prefix": key.prefix,
+        "name": key.name,
+        "person": key.person.get_username() if key.person else None,
+        "read_only": key.is_read_only,
+        "stations": sorted(station.serial for station in key.stations.all()) if key.is_limited else None,
+        "state": key_state(key, moment),
+        "revoked": key.revoked,
+        "revoked_at": key.revoked_at.isoformat() if key.revoked_at else None,
+        "revoked_by": key.revoked_by_name or None,
+        "expires_at": key.expiry_date.isoformat() if key.expiry_date else None,
+        "last_used_at": key.last_used_at.isoformat() if key.last_used_at else None,
+        "last_used_from": key.last_used_from or None,
+    }
+
+
+def _end_after(days: int | None) -> datetime | None:
+    if days is None:
+        return None
+    if not 1 <= days <= _DAYS_MOST:
+        raise InvalidInput(f"--days {days}: give 1 to {_DAYS_MOST}.", field="days")
+    return clock.now() + timedelta(days=days)
