@@ -202,7 +202,7 @@ def _path(name: str, size: Size) -> Path:
 
 def photo_change_check(*, actor: Viewer, station: Station) -> None:
     """Raise `NotAllowed` for who may not add or remove photos of a station."""
-    if not actor.may(Role.OPERATOR, station.organization_id):
+    if not actor.may_station(Role.OPERATOR, station):
         raise NotAllowed(_("Changing %(serial)s takes the role operator.") % {"serial": station.serial})
 
 

@@ -34,7 +34,7 @@ def note_get(*, station: Station, note_id: int) -> StationNote:
 @transaction.atomic
 def note_add(*, actor: Viewer, station: Station, text: str, at: datetime | None = None) -> StationNote:
     """Write a note; `at` is when it was so, now without it. Raises `InvalidInput` naming the field."""
-    if not actor.may(Role.OPERATOR, station.organization_id):
+    if not actor.may_station(Role.OPERATOR, station):
         raise NotAllowed(_("Writing notes about %(serial)s takes the role operator.") % {"serial": station.serial})
     moment = clock.now()
     text = text.strip()
