@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from fleet.stations.models import Station
-from fleet.stations.selectors import station_list
+from fleet.stations.selectors import SHOWN_STATES, station_list
 from rest_api.authentication import viewer_of
 from rest_api.lists import Column, ListQuery, page_read
 from rest_api.v1.questions import READ_PROBLEMS, answers, query_read
@@ -41,7 +41,7 @@ class FidelityOut(serializers.Serializer[Any]):
     name = serializers.CharField()
     organization = serializers.CharField()
     fidelity = serializers.ChoiceField(choices=_NAMES)
-    state = serializers.ChoiceField(choices=tuple(GRADES), help_text="As `/stations` says it.")
+    state = serializers.ChoiceField(choices=SHOWN_STATES, help_text="As `/stations` says it.")
     last_contact_at = serializers.DateTimeField(allow_null=True)
 
 
