@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from django.db import transaction
-from django.db.models import F, Max, QuerySet
+from django.db.models import Exists, F, Max, OuterRef, QuerySet
 from django.utils.translation import gettext as _
 
+from fleet.commands.models import Congestion
 from fleet.core import clock
 from fleet.core.audit import audit_write
 from fleet.core.errors import DomainError
@@ -20,10 +21,13 @@ from fleet.ingest.quota import OVER_QUOTA
 from fleet.organizations.access import Viewer
 from fleet.organizations.errors import NotAllowed
 from fleet.organizations.models import Membership
+from fleet.stations.models import Station
 
 REPLAY_JOB = "ingest.replay_quarantine"
 #: Messages over a quota that are taken at once; the clock asks every few seconds.
 RELEASED_AT_ONCE = 1_000
+#: Stations among which these are shared; each costs one query.
+RELEASED_STATIONS = 50
 #: Messages of one transaction; each may be as long as a message may be.
 BATCH = 50
 #: A job ends after so long, and the clock's next one goes on: well before Celery would end it.
@@ -138,14 +142,24 @@ def deliveries_retake(deliveries: Sequence[Delivery]) -> Outcome:
 
 @transaction.atomic
 def quota_release() -> int:
-    """Take the oldest messages that wait because of a quota, of stations that do not flood; return how many.
+    """Take what waits because of a quota, oldest first, of stations that do not flood; return how many messages.
 
-    A few at a time and by the clock: what is within its quota comes first.
+    A few at a time and by the clock, none while Roost cannot keep up: what is within its quota comes first. Each station
+    gets the same share, so that what one has piled up does not keep another's from its turn.
     """
-    waiting = QuarantinedMessage.objects.filter(
-        state=State.HELD, reason=OVER_QUOTA, station__contact__flooding_since=None
+    if Congestion.objects.filter(ended_at=None).exists():
+        return 0
+    waiting = QuarantinedMessage.objects.filter(state=State.HELD, reason=OVER_QUOTA)
+    # At random: where more stations wait than fit, each comes to its turn.
+    stations = list(
+        Station.objects.filter(Exists(waiting.filter(station=OuterRef("pk"))), contact__flooding_since=None)
+        .order_by("?")
+        .values_list("pk", flat=True)[:RELEASED_STATIONS]
     )
-    messages = list(waiting.select_for_update(of=("self",), skip_locked=True).order_by("id")[:RELEASED_AT_ONCE])
+    messages: list[QuarantinedMessage] = []
+    for station_id in stations:
+        held = waiting.filter(station_id=station_id).select_for_update(skip_locked=True)
+        messages += held.order_by("received_at", "id")[: RELEASED_AT_ONCE // len(stations)]
     if messages:
-        messages_retake(messages, decided_by="Roost")
+        messages_retake(sorted(messages, key=lambda message: message.id), decided_by="Roost")
     return len(messages)

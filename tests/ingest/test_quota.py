@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from fleet.commands.models import Congestion
 from fleet.core import clock
 from fleet.ingest.models import QuarantinedMessage
 from fleet.ingest.quota import Buckets, Quota, quota_fill, quota_take
@@ -86,6 +87,29 @@ def test_a_flood_costs_the_neighbours_nothing_and_is_not_released(tight, pipelin
     assert StationContact.objects.get(station=neighbour).flooding_since is None
     assert Reading.objects.filter(series__station=neighbour).count() == 5
     assert quota_release() == 0
+
+
+@pytest.mark.django_db
+def test_a_pile_of_one_station_does_not_keep_another_from_its_turn(tight, pipeline, make_station, many, monkeypatch):
+    piled, other = make_station(), make_station()
+    pipeline.take(many(piled, 1, 60))
+    pipeline.take(many(other, 1, 14))
+    monkeypatch.setattr("fleet.ingest.replay.RELEASED_AT_ONCE", 10)
+    assert quota_release() == 9
+    held = QuarantinedMessage.objects.filter(state="held")
+    assert not held.filter(station=other).exists(), "its four came, though older ones of the other wait"
+    assert held.filter(station=piled).count() == 45
+    assert quota_release() == 10, "alone, it gets all of it"
+    assert Reading.objects.filter(series__station=piled).count() == 25
+
+
+@pytest.mark.django_db
+def test_what_waits_is_not_taken_while_roost_cannot_keep_up(tight, pipeline, make_station, many):
+    pipeline.take(many(make_station(), 1, 25))
+    busy = Congestion.objects.create(cause="backlog", waiting=100_000, started_at=clock.now())
+    assert quota_release() == 0
+    Congestion.objects.filter(id=busy.id).update(ended_at=clock.now())
+    assert quota_release() == 15
 
 
 @pytest.mark.django_db
