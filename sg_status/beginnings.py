@@ -18,6 +18,7 @@ _LINKS: Final[tuple[tuple[str, Promise], ...]] = (
     ("station-claim", gettext_lazy("Claim by code")),
     ("station-import", gettext_lazy("Import a list")),
     ("station-accept", gettext_lazy("Accept")),
+    ("transfers", gettext_lazy("Take a station over")),
 )
 
 
