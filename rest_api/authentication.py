@@ -41,7 +41,7 @@ class ApiKeyAuthentication(BaseAuthentication):
                 "This key does not work: it is unknown, revoked or expired. Use `Authorization: Bearer <key>`."
             )
         origin = origin_now()
-        of_whom = f" of {key.person_name}" if key.person_id is not None else ""
+        of_whom = f" of {getattr(key, 'person_name', '')}" if key.person_id is not None else ""
         origin.name, origin.key_prefix = f"key {key.name}{of_whom}", key.prefix
         return KeyHolder(), key
 

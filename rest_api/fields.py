@@ -34,8 +34,9 @@ class SparseFields:
         for row in rows:
             for name in known - wanted:
                 row.pop(name, None)
-        response._is_rendered = False  # noqa: SLF001 - Django offers no other way to render once more
-        response.render()
+        again: Any = response
+        again._is_rendered = False  # noqa: SLF001 - Django offers no other way to render once more
+        again.render()
         return response
 
 

@@ -101,10 +101,11 @@ def problem_body(error: DomainError | ValidationError) -> dict[str, Any]:
 def problem_make(status: int, detail: str, *, field: str = "") -> Response:
     """A problem from outside any view, rendered."""
     response = _problem(HTTPStatus(status), detail, [{"field": field, "detail": detail}] if field else None)
-    response.accepted_renderer = JSONRenderer()
-    response.accepted_media_type = "application/json"
-    response.renderer_context = {}
-    return response.render()
+    rendered: Any = response
+    rendered.accepted_renderer, rendered.accepted_media_type = JSONRenderer(), "application/json"
+    rendered.renderer_context = {}
+    rendered.render()
+    return response
 
 
 def _of_validation(error: ValidationError) -> Response:

@@ -16,7 +16,7 @@ def is_api(request: HttpRequest) -> bool:
 def source_of(request: HttpRequest) -> str:
     """The network address that asks. What a proxy that is not ours says of it is anybody's invention."""
     near = str(request.META.get("REMOTE_ADDR", ""))
-    proxies = settings.REST_FRAMEWORK["NUM_PROXIES"]
+    proxies = int(str(settings.REST_FRAMEWORK["NUM_PROXIES"]))
     said = [part.strip() for part in str(request.META.get("HTTP_X_FORWARDED_FOR", "")).split(",") if part.strip()]
     return said[-min(proxies, len(said))] if proxies and said else near
 

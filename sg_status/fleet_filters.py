@@ -86,7 +86,7 @@ def choices_read(viewer: Viewer, narrowing: Narrowing) -> Choices:
         models=[
             Choice(str(model.pk), str(model), model.pk == narrowing.model)
             for model in models_counted(viewer=viewer)
-            if model.stations_here or model.pk == narrowing.model
+            if getattr(model, "stations_here", 0) or model.pk == narrowing.model
         ],
         kept=list(filter_list(user=viewer.user)) if viewer.user else [],
     )

@@ -169,7 +169,7 @@ def command_report(*, station_id: int, status: CommandStatus, moment: datetime) 
     repeated = CommandStep.objects.filter(command=command, state=status.state, occurred_at=occurred_at).exists()
     if moved or not repeated:
         _step(command.id, status.state, occurred_at, moment, is_applied=bool(moved), note=status.note)
-    if moved and status.state == State.SUCCEEDED and command.name == rotation.COMMAND:
+    if moved and status.state == State.SUCCEEDED.value and command.name == rotation.COMMAND:
         # A job, as the caller holds locks that an enrolment takes in another order.
         job_ask(rotation.ACCEPT_JOB, station_id=station_id, secret_hash=status.result.get(rotation.HASH))
     return True

@@ -113,8 +113,8 @@ def _first_time(body: Any) -> float | None:
         return float(events[0].t)
     if columns := getattr(body, "t", None):
         return float(body.bt + columns[0])
-    at = getattr(body, "at", None)
-    return None if at is None else float(at)
+    said: float | None = getattr(body, "at", None)
+    return None if said is None else float(said)
 
 
 def _sent_at(delivery: Delivery) -> float | None:

@@ -172,8 +172,7 @@ def _rows_of(model: type[models.Model], among: str, path: tuple[type[models.Mode
         assert isinstance(child, type)  # noqa: S101 - for the type checker
         if child in path or child is model:
             continue
-        field = relation.remote_field  # type: ignore[union-attr]
-        column = f'"{field.column}"'
+        column = f'"{getattr(relation.remote_field, "column", "")}"'
         if getattr(relation, "on_delete", None) is models.SET_NULL:
             yield _Rows(child, column, among, is_kept=True)
             continue

@@ -22,6 +22,8 @@ STEP = timedelta(minutes=10)
 #: Sites of an organization, and how long a station stood at one.
 SITES = 10
 STAY = timedelta(days=30)
+#: One station in so many shows its places to everybody.
+PUBLIC = 10
 _BATCH = 2_000
 
 
@@ -101,6 +103,7 @@ def _deployments_fill(
                 station=station,
                 site=of_organization[station.organization_id][stay % SITES],
                 period=Range(moment - STAY * (stay + 1), moment - STAY * stay if stay else None),
+                is_public=station.pk % PUBLIC == 0,
             )
             for station in stations
             for stay in range(each_has)
@@ -146,7 +149,7 @@ def _telemetry_fill(stations: list[Station], readings: int, moment: datetime) ->
             "INSERT INTO telemetry_reading (series_id, occurred_at, received_at, value, flags) "
             "SELECT s, t, t, random(), 0 FROM unnest(%s::bigint[]) s, "
             "LATERAL (SELECT %s::timestamptz - n * %s::interval AS t FROM generate_series(0, %s) n) AS times",
-            [[each.pk for each in series], moment, STEP, readings // len(series) - 1],
+            [[each.pk for each in series], moment, STEP, readings // len(series) - 1],  # type: ignore[list-item]
         )
         cursor.execute(
             "INSERT INTO telemetry_detectioncount (station_id, hour, port, kind, count) "

@@ -24,6 +24,7 @@ from rest_api.lists import ID_MOST, Column, ListQuery, page_read
 from rest_api.v1.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
 _ID = Column("id", int)
+PUBLICATION_FIELDS = ("is_public", "location", "blur_radius_m", "withheld_until", "is_serial_public")
 
 
 class AntennaData(StrictSerializer):
@@ -124,7 +125,7 @@ def deployment_row(deployment: Deployment, viewer: Viewer) -> dict[str, Any]:
         "description": deployment.description,
         "placed_by": deployment.placed_by_name,
         "antennas": antenna_rows(deployment),
-        "publication": {name: getattr(deployment, name) for name in PublicationData().fields},
+        "publication": {name: getattr(deployment, name) for name in PUBLICATION_FIELDS},
         "public_id": deployment.public_id,
     }
 

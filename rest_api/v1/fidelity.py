@@ -3,6 +3,7 @@
 from http import HTTPStatus
 from typing import Any, Final
 
+from django.db.models import Q
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -78,7 +79,8 @@ class Fidelity(APIView):
         query = query_read(request, FidelityQuery)
         rows = station_list(viewer=viewer_of(request), organization=query.get("organization", ""))
         if grade := query.get("fidelity"):
-            rows = rows.filter(shown_state__in=[state for state, given in GRADES.items() if given == grade])
+            states = [state for state, given in GRADES.items() if given == grade]
+            rows = rows.filter(Q(("shown_state__in", states)))
         serial = Column("serial")
         page = page_read(request, query, rows, columns={"serial": serial}, usual="serial", last=Column("id", int))
         return Response(FidelitiesOut({"results": [fidelity_row(s) for s in page.rows], "next": page.next}).data)

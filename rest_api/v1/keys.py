@@ -12,6 +12,7 @@ from rest_framework.views import APIView
 from fleet.core import clock
 from fleet.organizations.errors import NotAllowed
 from fleet.organizations.keys import (
+    STATES,
     STATIONS_MOST,
     api_key_create,
     api_key_get,
@@ -31,7 +32,6 @@ _COLUMNS = {
     "name": Column("name"),
     "last_used_at": Column("last_used_at", datetime),
 }
-STATES = ("works", "expired", "revoked")
 
 
 class KeyIn(StrictSerializer):

@@ -18,6 +18,12 @@ from rest_api.lists import ID_MOST, Column, ListQuery, page_read
 from rest_api.v1.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
 _NAME, _ID = Column("name"), Column("id", int)
+#: What of a site and of a room is shown as it lies in the database.
+SITE_FIELDS = (
+    *("name", "latitude", "longitude", "elevation_m", "timezone"),
+    *("street", "postal_code", "city", "country", "notes"),
+)
+ROOM_FIELDS = ("name", "size_sqm", "height_m", "occupancy")
 
 
 class SiteChangesIn(StrictSerializer):
@@ -65,9 +71,8 @@ class SitesOut(serializers.Serializer[Any]):
 
 def site_row(site: Site) -> dict[str, Any]:
     """A site of `site_list` as the API shows it."""
-    plain = {name: getattr(site, name) for name in SiteChangesIn().fields}
     return {
-        **plain,
+        **{name: getattr(site, name) for name in SITE_FIELDS},
         "id": site.pk,
         "organization": site.organization.slug,
         "stations_now": getattr(site, "stations_now", 0),
@@ -163,7 +168,7 @@ class RoomsOut(serializers.Serializer[Any]):
 
 def room_row(room: Room) -> dict[str, Any]:
     """A room as the API shows it."""
-    return {**{name: getattr(room, name) for name in RoomChangesIn().fields}, "id": room.pk, "site": room.site_id}
+    return {**{name: getattr(room, name) for name in ROOM_FIELDS}, "id": room.pk, "site": room.site_id}
 
 
 class Rooms(APIView):

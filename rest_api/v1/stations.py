@@ -207,9 +207,7 @@ class Stations(APIView):
 
     @extend_schema(
         operation_id="stations_create",
-        request=PolymorphicProxySerializer(
-            "StationOrStations", [StationIn, StationIn(many=True)], None, many=False
-        ),
+        request=PolymorphicProxySerializer("StationOrStations", [StationIn, StationIn(many=True)], None, many=False),
         responses=answers({201: StationDetailOut, 200: BulkOut}, *WRITE_PROBLEMS),
     )
     def post(self, request: Request) -> Response:

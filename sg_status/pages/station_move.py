@@ -1,6 +1,6 @@
 """Moving a station to another organization, offering it with a code, taking one that is offered; deleting one for good."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import messages
@@ -21,10 +21,16 @@ from fleet.stations.transfers import transfer_find, transfer_offer, transfer_ope
 from sg_status.access import act, page, role_require
 from sg_status.station_frame import station_of, station_render
 
+if TYPE_CHECKING:
+    _ModelChoiceField = forms.ModelChoiceField[Organization]
+else:
+    # Generic for the type checker only.
+    _ModelChoiceField = forms.ModelChoiceField
+
 _TAB = "station-settings"
 
 
-class OrganizationChoice(forms.ModelChoiceField):
+class OrganizationChoice(_ModelChoiceField):
     """One of the organizations in which somebody may act."""
 
     def __init__(self, organizations: frozenset[int] = frozenset()) -> None:

@@ -1,12 +1,14 @@
 """Issues commands through the server's own service, one after the other; run with the environment of a rig."""
 
 import sys
+from datetime import timedelta
 
 import django
 
 django.setup(set_prefix=False)
 
-from fleet.commands.services import command_issue  # noqa: E402 - Django first
+from fleet.commands.models import Command  # noqa: E402 - Django first
+from fleet.commands.services import command_issue  # noqa: E402
 from fleet.organizations.access import viewer_of_server  # noqa: E402
 from fleet.stations.selectors import station_get  # noqa: E402
 
@@ -16,7 +18,9 @@ def main(serial: str, names: list[str]) -> None:
     viewer = viewer_of_server("fault rig")
     station = station_get(viewer=viewer, serial=serial)
     for name in names:
-        command_issue(viewer=viewer, station=station, name=name, parameters={})
+        issued = command_issue(viewer=viewer, station=station, name=name, parameters={})
+        # As over days: of a dangerous command only a few are let through in an hour.
+        Command.objects.filter(pk=issued.pk).update(issued_at=issued.issued_at - timedelta(days=1))
 
 
 if __name__ == "__main__":
