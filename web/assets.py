@@ -18,7 +18,8 @@ FILES = {
     "leaflet": {
         "dist/leaflet.js": "leaflet.js",
         "dist/leaflet.css": "leaflet.css",
-        # The sheet names them.
+        # The script and the sheet name them, so collecting the static files asks for them.
+        "dist/leaflet.js.map": "leaflet.js.map",
         **{f"dist/images/{name}.png": f"images/{name}.png" for name in ("layers", "layers-2x", "marker-icon")},
         "LICENSE": "leaflet.LICENSE",
     },
