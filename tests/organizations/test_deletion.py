@@ -27,6 +27,7 @@ from fleet.organizations.keys import api_key_find
 from fleet.organizations.models import Organization
 from fleet.organizations.selectors import organization_find, organization_list, organizations_deleted
 from fleet.organizations.services import FOUNDED_MOST, organization_found, organization_update
+from fleet.stations.deletion import stations_erase
 from fleet.stations.models import Credential, Station
 from fleet.stations.selectors import station_list
 from fleet.telemetry.belongings import organizations_end
@@ -235,7 +236,8 @@ def test_the_job_ends_stations_first_and_the_organization_once_they_are_gone(ins
     other.refresh_from_db()
     assert other.deleted_at is None
     assert OutboxMessage.objects.filter(routing_key="stations.reconcile_broker").count() == 1
-    station.delete()
+    assert stations_erase() > 0
+    assert not Station.objects.filter(pk=station.pk).exists()
     assert organizations_end() == 1
     assert organizations_end() == 0
     assert not Organization.objects.filter(pk=institute.pk).exists()
