@@ -20,7 +20,7 @@ from fleet.deployments.services import deployment_begin, deployment_delete, depl
 from fleet.organizations.access import Viewer
 from fleet.stations.selectors import station_get
 from rest_api.authentication import viewer_of
-from rest_api.lists import ID_MOST, Column, ListQuery, page_read
+from rest_api.v1.lists import ID_MOST, Column, ListQuery, page_read
 from rest_api.v1.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
 _ID = Column("id", int)

@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 from fleet.stations.models import Station
 from fleet.stations.selectors import SHOWN_STATES, station_list
 from rest_api.authentication import viewer_of
-from rest_api.lists import Column, ListQuery, page_read
+from rest_api.v1.lists import Column, ListQuery, page_read
 from rest_api.v1.questions import READ_PROBLEMS, answers, query_read
 
 #: The grade of each state in which a station is shown; what sleeps or is worked on by plan is as it should be.

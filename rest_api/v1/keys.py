@@ -24,7 +24,7 @@ from fleet.organizations.members import owner_require
 from fleet.organizations.models import ApiKey
 from fleet.organizations.selectors import organization_find
 from rest_api.authentication import viewer_of
-from rest_api.lists import Column, ListQuery, page_read
+from rest_api.v1.lists import Column, ListQuery, page_read
 from rest_api.v1.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
 _COLUMNS = {

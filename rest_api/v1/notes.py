@@ -21,7 +21,7 @@ from fleet.stations.models import StationNote
 from fleet.stations.notes import TEXT_MOST, note_add, note_get, note_list, note_remove
 from fleet.stations.selectors import station_get
 from rest_api.authentication import viewer_of
-from rest_api.lists import Column, ListQuery, page_read
+from rest_api.v1.lists import Column, ListQuery, page_read
 from rest_api.v1.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
 _ID = Column("id", int)

@@ -16,8 +16,8 @@ from fleet.deployments.models import Deployment
 from fleet.deployments.places import place_shown
 from fleet.deployments.selectors import deployment_public_get, deployments_public
 from fleet.organizations.access import Viewer
-from rest_api.lists import Column, ListQuery, page_read
 from rest_api.v1.deployments import AntennaData, antenna_rows
+from rest_api.v1.lists import Column, ListQuery, page_read
 from rest_api.v1.questions import answers, query_read
 
 _ID = Column("id", int)

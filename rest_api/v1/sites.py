@@ -14,7 +14,7 @@ from fleet.deployments.selectors import room_get, room_list, site_get, site_list
 from fleet.deployments.sites import room_create, room_delete, room_update, site_create, site_delete, site_update
 from fleet.organizations.selectors import organization_find
 from rest_api.authentication import viewer_of
-from rest_api.lists import ID_MOST, Column, ListQuery, page_read
+from rest_api.v1.lists import ID_MOST, Column, ListQuery, page_read
 from rest_api.v1.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
 _NAME, _ID = Column("name"), Column("id", int)

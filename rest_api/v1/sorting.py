@@ -26,7 +26,7 @@ from fleet.stations.models import SavedFilter, StationGroup, StationModel, Tag
 from fleet.stations.selectors import station_get
 from fleet.stations.tags import tag_list
 from rest_api.authentication import viewer_of
-from rest_api.lists import Column, ListQuery, page_read
+from rest_api.v1.lists import Column, ListQuery, page_read
 from rest_api.v1.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
 _NAME, _ID = Column("name"), Column("id", int)

@@ -23,8 +23,8 @@ from fleet.stations.services import StationChanges, station_register, station_up
 from fleet.stations.tags import station_tags_set
 from fleet.telemetry.selectors import latest_position
 from rest_api.authentication import viewer_of
-from rest_api.bulk import BulkOut, bulk_answer
-from rest_api.lists import ID_MOST, Column, ListQuery, page_read
+from rest_api.v1.bulk import BulkOut, bulk_answer
+from rest_api.v1.lists import ID_MOST, Column, ListQuery, page_read
 from rest_api.v1.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
 #: What the list is sorted by.
