@@ -229,6 +229,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "ENUM_NAME_OVERRIDES": {
+        "KeyState": "fleet.organizations.keys.STATES",
         "StationState": "fleet.stations.selectors.SHOWN_STATES",
         "InvitationState": "fleet.organizations.invitations.STATES",
         "CommandState": "fleet.commands.models.Command.State",

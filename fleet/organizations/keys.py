@@ -21,6 +21,8 @@ from fleet.organizations.services import text_check
 
 _SECRET = re.compile(r"[A-Za-z0-9]{1,16}\.[A-Za-z0-9]{1,80}\Z")
 _NAME_MOST = 50
+#: What a key can be in.
+STATES = ("works", "expired", "revoked")
 #: Working keys of one organization, and stations of one key.
 KEYS_MOST, STATIONS_MOST = 200, 500
 #: A key's last use is written down no more often than this.
