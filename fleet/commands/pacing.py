@@ -12,14 +12,16 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import F, FloatField, OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Cast, Extract, Greatest
 
 from fleet.commands.errors import CommandNotAllowed, StationRetired, TooManyWaiting
 from fleet.commands.models import Congestion
 from fleet.commands.services import command_issue
 from fleet.organizations.access import Viewer, viewer_of_server
 from fleet.stations.broker_access import BrokerAccess, BrokerLoad
-from fleet.stations.models import Station
+from fleet.stations.data_use import month_of
+from fleet.stations.models import Station, StationDataUse
 from message_queue.contracts.commands.pace import COMMAND
 
 _log = logging.getLogger(__name__)
@@ -29,6 +31,8 @@ RELIEF: dict[str, Any] = {"slowdown": 4, "spread": 300, "for_s": 900}
 #: A station that is not there now needs no slowing down, and must not find the wish when it comes back.
 HEARD_WITHIN = timedelta(minutes=15)
 LIFE_S = 300
+#: A rate is taken over at least so long; the first messages of a month are no rate.
+RATE_OVER_S = 3_600.0
 #: Stations of one relief.
 ASKED_MOST = 1_000
 #: Share of the limit under which it is over.
@@ -53,12 +57,18 @@ def pace_ask(
 
 
 def stations_connected(moment: datetime) -> QuerySet[Station]:
-    """Stations heard from lately whose agent knows `pace`, those with the shortest rhythm first."""
+    """Stations heard from lately whose agent knows `pace`, those first that send most messages a second this month.
+
+    Where none of this month is counted yet, those with the shortest rhythm come first.
+    """
+    seconds = Greatest(Extract(Value(moment) - F("first_at"), "epoch"), Value(RATE_OVER_S), output_field=FloatField())
+    metered = StationDataUse.objects.filter(station=OuterRef("pk"), month=month_of(moment).date())
+    rate = metered.annotate(rate=Cast("messages", FloatField()) / seconds).values("rate")
     return Station.objects.filter(
         retired_at=None,
         contact__last_contact_at__gt=moment - HEARD_WITHIN,
         contact__hello__commands__contains=[COMMAND.name],
-    ).order_by("contact__announced_interval_s", "pk")
+    ).order_by(Subquery(rate).desc(nulls_last=True), "contact__announced_interval_s", "pk")
 
 
 def congestion_watch(*, moment: datetime, load: BrokerLoad | None = None) -> Congestion | None:

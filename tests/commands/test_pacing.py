@@ -6,11 +6,12 @@ import pytest
 from people import SERVER, station_of
 
 from fleet.commands.models import Command, Congestion
-from fleet.commands.pacing import congestion_watch, pace_ask
+from fleet.commands.pacing import congestion_watch, pace_ask, stations_connected
 from fleet.core import clock
 from fleet.core.errors import InvalidInput
 from fleet.stations.broker_access import BrokerAccess, BrokerLoad
-from fleet.stations.models import StationContact
+from fleet.stations.data_use import month_of
+from fleet.stations.models import StationContact, StationDataUse
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -51,6 +52,28 @@ def test_a_backlog_asks_connected_stations_once_and_ends(connected):
 def test_an_alarm_asks_too(connected):
     assert congestion_watch(moment=clock.now(), load=BrokerLoad(0, has_alarm=True)).cause == "alarm"
     assert Command.objects.get().station == connected
+
+
+def test_those_that_send_most_are_asked_first_whatever_they_announce(institute, monkeypatch):
+    moment = clock.now()
+    stations = []
+    for messages, interval in ((100, 60), (90_000, 3_600), (None, 10)):
+        station = station_of(institute)
+        heard = {"last_contact_at": moment, "hello": {"commands": ["pace"]}, "announced_interval_s": interval}
+        StationContact.objects.update_or_create(station=station, defaults=heard)
+        if messages is not None:
+            StationDataUse.objects.create(
+                station=station,
+                month=month_of(moment).date(),
+                first_at=moment - timedelta(hours=2),
+                messages=messages,
+                payload_bytes=0,
+            )
+        stations.append(station)
+    assert list(stations_connected(moment)) == [stations[1], stations[0], stations[2]]
+    monkeypatch.setattr("fleet.commands.pacing.ASKED_MOST", 1)
+    assert congestion_watch(moment=moment, load=FULL).asked == 1
+    assert Command.objects.get().station == stations[1]
 
 
 def test_the_real_broker_tells_its_load():
