@@ -15,6 +15,8 @@ from operations.services.postgres import STATEMENT_TIMEOUT_MS, Login
 #: What an operator may set around `./roost up`; his word wins over what is derived here.
 OPERATORS_CHOICE = (
     "ROOST_ALERT_GROUP_WAIT_S",
+    "ROOST_API_RATE",
+    "ROOST_API_WRONG_KEYS",
     "ROOST_ENROLMENT_RATE",
     "ROOST_ENROLMENT_TOKEN_HOURS",
     "ROOST_ROTATION_OVERLAP_HOURS",
@@ -39,6 +41,7 @@ OPERATORS_CHOICE = (
     "ROOST_SMTP_TLS",
     "ROOST_SMTP_USER",
     "ROOST_SYNC_INTERVAL_S",
+    "ROOST_TILES_URL",
     "ROOST_ALLOWED_HOSTS",
     "ROOST_DEBUG",
     "ROOST_MAIL_FROM",

@@ -98,7 +98,9 @@ class PublicDeploymentDetail(APIView):
     @extend_schema(
         operation_id="public_deployments_retrieve",
         auth=[],
-        responses=answers({200: PublicDeploymentOut}, HTTPStatus.NOT_FOUND, HTTPStatus.TOO_MANY_REQUESTS),
+        responses=answers(
+            {200: PublicDeploymentOut}, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.TOO_MANY_REQUESTS
+        ),
     )
     def get(self, request: Request, public_id: UUID) -> Response:  # noqa: ARG002 - the library's signature
         """Where it is told to be."""
