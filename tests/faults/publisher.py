@@ -175,6 +175,11 @@ class Publishing(threading.Thread):
         self._loop.start()
         self.book.write()
 
+    def stop(self) -> None:
+        """Send nothing more; the book has what was confirmed until then."""
+        self._loop.add_callback_threadsafe(self._loop.stop)
+        self.join(20)
+
     @property
     def refused(self) -> int:
         """Messages that the broker returned or did not take."""

@@ -1,0 +1,20 @@
+"""Suspends stations that flood, every ten seconds as the schedule does; run with the environment of a rig."""
+
+import time
+
+import django
+
+django.setup(set_prefix=False)
+
+from fleet.stations.suspension import floods_suspend  # noqa: E402 - Django first
+
+
+def main() -> None:
+    """Until it is ended."""
+    while True:
+        floods_suspend()
+        time.sleep(10.0)
+
+
+if __name__ == "__main__":
+    main()
