@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from django.db import transaction
-from django.db.models import Exists, F, Max, OuterRef, QuerySet
+from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from fleet.commands.models import Congestion
@@ -17,7 +17,7 @@ from fleet.ingest.delivery import FORKED, Delivery
 from fleet.ingest.models import QuarantinedMessage, QuarantineReplay
 from fleet.ingest.pipeline import Outcome, Pipeline
 from fleet.ingest.quarantine import State, delivery_of, quarantine_list, quarantine_release
-from fleet.ingest.quota import OVER_QUOTA
+from fleet.ingest.quota import FLOOD_S, OVER_QUOTA
 from fleet.organizations.access import Viewer
 from fleet.organizations.errors import NotAllowed
 from fleet.organizations.models import Membership
@@ -152,7 +152,9 @@ def quota_release() -> int:
     waiting = QuarantinedMessage.objects.filter(state=State.HELD, reason=OVER_QUOTA)
     # At random: where more stations wait than fit, each comes to its turn.
     stations = list(
-        Station.objects.filter(Exists(waiting.filter(station=OuterRef("pk"))), contact__flooding_since=None)
+        Station.objects.filter(Exists(waiting.filter(station=OuterRef("pk"))), suspended_at=None)
+        # Of one that has stopped, no batch comes that would note the end of the flood.
+        .filter(Q(contact__flooding_since=None) | Q(contact__quota_at__lt=clock.now() - timedelta(seconds=FLOOD_S)))
         .order_by("?")
         .values_list("pk", flat=True)[:RELEASED_STATIONS]
     )

@@ -18,7 +18,10 @@ class StationAdmin(EditableAdmin):
     list_filter = ("organization", "is_in_maintenance")
     list_select_related = ("organization",)
     search_fields = ("serial", "name")
-    fields = ("serial", "organization", "name", "notes", "operator_interval_s", "is_in_maintenance", "asleep_until")
+    fields = (
+        *("serial", "organization", "name", "notes", "operator_interval_s", "is_in_maintenance", "asleep_until"),
+        *("quota_messages_per_s", "quota_bytes_per_hour"),
+    )
     readonly_fields = ("serial", "organization")
 
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 - Django's signature

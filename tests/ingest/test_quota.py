@@ -116,3 +116,14 @@ def test_what_waits_is_not_taken_while_roost_cannot_keep_up(tight, pipeline, mak
 def test_a_station_has_its_own_quota_where_it_needs_one(tight, pipeline, make_station, many):
     busy = make_station(quota_messages_per_s=0.0)
     assert pipeline.take(many(busy, 1, 50)).stored == 50
+
+
+@pytest.mark.django_db
+def test_what_a_station_left_that_flooded_and_stopped_is_taken(tight, pipeline, station, many):
+    pipeline.take(many(station, 1, 500))
+    assert quota_release() == 0, "it may flood still"
+    StationContact.objects.update(quota_at=clock.now() - timedelta(seconds=21))
+    type(station).objects.update(suspended_at=clock.now())
+    assert quota_release() == 0, "suspended"
+    type(station).objects.update(suspended_at=None)
+    assert quota_release() == 490

@@ -1,0 +1,105 @@
+"""Messages that wait for a quota ring once when they wait long, and not while the station is suspended."""
+
+from datetime import timedelta
+
+import pytest
+
+from fleet.alerts.models import Incident
+from fleet.alerts.notifications import notifications_send
+from fleet.alerts.rules.over_quota import find, over
+from fleet.alerts.services import rules_sweep
+from fleet.core import clock
+from fleet.ingest.models import QuarantinedMessage
+from fleet.stations.models import Station
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _ready(smtp, listening):
+    """Mails have somewhere to go, and ingest listens."""
+
+
+def waiting_make(station, count, *, ago=timedelta(minutes=11), reason="over-quota", **fields):
+    QuarantinedMessage.objects.bulk_create(
+        QuarantinedMessage(
+            station=station,
+            exchange="in.x",
+            routing_key="readings",
+            reason=reason,
+            sentence="It waits.",
+            body=b"{}",
+            body_bytes=2,
+            received_at=clock.now() - ago,
+            **fields,
+        )
+        for _ in range(count)
+    )
+
+
+def sweep_and_send():
+    moved = rules_sweep()
+    notifications_send()
+    return moved
+
+
+def test_one_mail_when_messages_wait_long_and_one_when_none_does(smtp, member, make_station):
+    station = make_station("SG-5113BBBK2972", name="Old Cut")
+    waiting_make(station, 9, ago=timedelta(minutes=9))
+    assert sweep_and_send() == (0, 0), "it may only be a burst"
+    waiting_make(station, 1_200)
+    for _ in range(3):
+        sweep_and_send()
+    incident = Incident.objects.get()
+    assert smtp.subjects == ["Over its quota: Old Cut (SG-5113BBBK2972)"]
+    assert "1,209 messages of it wait" in incident.sentence
+    assert incident.opened_at - incident.began_at > timedelta(minutes=10)
+    QuarantinedMessage.objects.filter(received_at__lt=clock.now() - timedelta(minutes=10)).update(state="replayed")
+    assert sweep_and_send() == (0, 0), "nine wait still"
+    QuarantinedMessage.objects.update(state="replayed")
+    for _ in range(3):
+        sweep_and_send()
+    assert smtp.subjects[1:] == ["Within its quota again: Old Cut (SG-5113BBBK2972)"]
+    assert "none of its messages waits" in Incident.objects.get().closing_sentence
+
+
+@pytest.mark.parametrize("told", [{"reason": "forked-stream"}, {"state": "replayed"}, {"state": "discarded"}])
+def test_what_does_not_wait_for_a_quota_does_not_ring(member, make_station, told):
+    waiting_make(make_station(), 9, **told)
+    assert not Incident.objects.filter(rule="over_quota").exists()
+    sweep_and_send()
+    assert not Incident.objects.filter(rule="over_quota").exists()
+
+
+def test_a_suspended_station_rings_as_flooding_only(member, make_station):
+    station = make_station(suspended_at=clock.now())
+    waiting_make(station, 9)
+    assert sweep_and_send() == (1, 0)
+    assert Incident.objects.get().rule == "flooding"
+    Station.objects.update(suspended_at=None)
+    assert sweep_and_send() == (0, 1), "let in again, it has some minutes to be worked off"
+    Incident.objects.update(closed_at=clock.now() - timedelta(minutes=11))
+    assert sweep_and_send() == (1, 0)
+    assert Incident.objects.get(closed_at=None).rule == "over_quota"
+
+
+@pytest.mark.parametrize("field", ["suspended_at", "retired_at"])
+def test_one_that_begins_to_flood_or_is_retired_ends_it_quietly(smtp, member, make_station, field):
+    station = make_station()
+    waiting_make(station, 9)
+    sweep_and_send()
+    Station.objects.filter(pk=station.pk).update(**{field: clock.now()})
+    sweep_and_send()
+    assert Incident.objects.get(rule="over_quota").closed_at is not None
+    assert not [subject for subject in smtp.subjects if "Within its quota" in subject]
+
+
+def test_many_stations_ring_in_one_sweep_with_the_same_questions(member, make_station, django_assert_max_num_queries):
+    for _ in range(12):
+        waiting_make(make_station(), 2)
+
+    with django_assert_max_num_queries(1):
+        assert len(find(clock.now())) == 12
+    sweep_and_send()
+    with django_assert_max_num_queries(3):
+        assert over(clock.now()) == []
