@@ -1,10 +1,12 @@
 """Quarantine: keeping what cannot be taken, and what people do with it."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext as _
@@ -12,6 +14,7 @@ from django.utils.translation import gettext as _
 from fleet.core import clock
 from fleet.core.audit import audit_write
 from fleet.core.errors import DomainError, NotFound
+from fleet.ingest.database import cursor
 from fleet.ingest.delivery import FORKED, Delivery, Refusal
 from fleet.ingest.models import QuarantinedMessage
 from fleet.organizations.access import Viewer
@@ -25,6 +28,14 @@ _VALUE_MOST, _VALUES_MOST = 300, 64
 _DEPTH_MOST = 5
 #: Characters of a note.
 NOTE_MOST = 2_000
+_COLUMNS = (
+    *("station_id", "exchange", "routing_key", "reason", "sentence", "properties", "body", "body_bytes"),
+    *("stream", "seq", "received_at", "state"),
+)
+_COPY = f"COPY ingest_quarantinedmessage ({', '.join(_COLUMNS)}) FROM STDIN"
+_NULL = "\\N"
+_SPECIAL = re.compile(r"[\\\t\n\r]")
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 #: Beyond what the database counts.
 _ID_END = 2**63
 
@@ -34,10 +45,15 @@ class NotHeld(DomainError):
 
 
 def quarantine_write(refusals: Iterable[Refusal], moment: datetime) -> int:
-    """Keep these messages whole with their reasons, in the caller's transaction; return how many."""
-    rows = [_row(refusal, moment) for refusal in refusals]
-    QuarantinedMessage.objects.bulk_create(rows)
-    return len(rows)
+    """Keep these messages whole with their reasons, in the caller's transaction; return how many.
+
+    By COPY: a station that floods sends thousands a second here, and its neighbours wait behind them.
+    """
+    lines = [_line(refusal, moment) for refusal in refusals]
+    if lines:
+        with cursor().copy(_COPY) as copy:
+            copy.write("".join(lines))
+    return len(lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,24 +161,34 @@ def _claim(viewer: Viewer, message: QuarantinedMessage, state: str, action: str,
     )
 
 
-def _row(refusal: Refusal, moment: datetime) -> QuarantinedMessage:
+def _line(refusal: Refusal, moment: datetime) -> str:
+    """A message as a line of PostgreSQL's COPY, in the order of `_COLUMNS`."""
     delivery = refusal.delivery
     fields = delivery.properties.get("application_headers") or {}
     stream, seq = fields.get("stream"), fields.get("seq")
     is_sequenced = isinstance(stream, str) and type(seq) is int and 0 < seq < 2**63
-    return QuarantinedMessage(
-        station_id=refusal.station.id if refusal.station else None,
-        exchange=_text(delivery.exchange)[:128],
-        routing_key=_text(delivery.routing_key)[:255],
-        reason=refusal.reason[:32],
-        sentence=_text(refusal.sentence)[:2000],
-        properties=_readable(delivery.properties),
-        body=delivery.body,
-        body_bytes=len(delivery.body),
-        stream=_text(stream)[:64] if is_sequenced else "",
-        seq=seq if is_sequenced else None,
-        received_at=moment,
+    properties = msgspec.json.encode(_readable(delivery.properties)).decode()
+    values = (
+        str(refusal.station.id) if refusal.station else _NULL,
+        _cell(_text(delivery.exchange)[:128]),
+        _cell(_text(delivery.routing_key)[:255]),
+        _cell(refusal.reason[:32]),
+        _cell(_text(refusal.sentence)[:2000]),
+        _cell(properties),
+        # The backslash of a bytea's text, itself escaped.
+        f"\\\\x{delivery.body.hex()}",
+        str(len(delivery.body)),
+        _cell(_text(stream)[:64]) if is_sequenced else "",
+        str(seq) if is_sequenced else _NULL,
+        moment.isoformat(),
+        State.HELD.value,
     )
+    return "\t".join(values) + "\n"
+
+
+def _cell(text: str) -> str:
+    """Text as COPY wants it."""
+    return text.translate(_ESCAPES) if _SPECIAL.search(text) else text
 
 
 def _readable(value: Any, depth: int = 0) -> Any:
