@@ -11,7 +11,7 @@ from fleet.core.origin import origin_now
 from fleet.organizations.access import Viewer, viewer_of_key, viewer_of_user
 from fleet.organizations.keys import api_key_find
 from fleet.organizations.models import ApiKey
-from rest_api.limits import guess_check, guess_count
+from rest_api.limits import guess_count
 
 _KEYWORD = "Bearer"
 
@@ -32,11 +32,11 @@ class ApiKeyAuthentication(BaseAuthentication):
         parts = get_authorization_header(request).split()
         if not parts or parts[0].lower() != _KEYWORD.lower().encode():
             return None
-        guess_check(request._request)  # noqa: SLF001 - the library has no other name for it
         secret = parts[1].decode("ascii", errors="replace") if len(parts) == 2 else ""
         key = api_key_find(secret=secret)
         if key is None:
-            guess_count(request._request)  # noqa: SLF001
+            # Only wrong keys are slowed down: others behind the same address go on.
+            guess_count(request._request)  # noqa: SLF001 - the library has no other name for it
             raise AuthenticationFailed(
                 "This key does not work: it is unknown, revoked or expired. Use `Authorization: Bearer <key>`."
             )

@@ -60,15 +60,10 @@ class RateLimitHeaders:
         return response
 
 
-def guess_check(request: HttpRequest) -> None:
-    """Refuse to look at a key from an address that has sent too many wrong ones. Raises `Throttled`."""
-    if int(cache.get(_name(f"guess:{source_of(request)}"), 0)) >= settings.ROOST_API_WRONG_KEYS:
-        raise Throttled(wait=_left_s())
-
-
 def guess_count(request: HttpRequest) -> None:
-    """A key was wrong."""
-    _count(f"guess:{source_of(request)}")
+    """A key was wrong. Raises `Throttled` when its address has sent too many of them."""
+    if _count(f"guess:{source_of(request)}") > settings.ROOST_API_WRONG_KEYS:
+        raise Throttled(wait=_left_s())
 
 
 def _count(who: str) -> int:

@@ -31,6 +31,7 @@ from fleet.stations.errors import (
     StationIsRetired,
     TooManyTries,
 )
+from fleet.stations.suspension import NotSuspended
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -51,6 +52,7 @@ _STATUS: tuple[tuple[type[DomainError], HTTPStatus], ...] = (
     (QueueFull, HTTPStatus.TOO_MANY_REQUESTS),
     (TooManyTries, HTTPStatus.TOO_MANY_REQUESTS),
     (SiteInUse, HTTPStatus.CONFLICT),
+    (NotSuspended, HTTPStatus.CONFLICT),
     (CommandNotOpen, HTTPStatus.CONFLICT),
     (StationRetired, HTTPStatus.CONFLICT),
     (StationIsRetired, HTTPStatus.CONFLICT),

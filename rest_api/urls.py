@@ -15,6 +15,7 @@ from rest_api.v1.events import Events
 from rest_api.v1.fidelity import Fidelity
 from rest_api.v1.hardware import Hardware, HardwareDecision
 from rest_api.v1.imports import Imports
+from rest_api.v1.incidents import Incidents, Suspension
 from rest_api.v1.invitations import InvitationAccept, InvitationDetail, InvitationResend, Invitations
 from rest_api.v1.keys import KeyDetail, Keys
 from rest_api.v1.ledger import Ledger
@@ -110,6 +111,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("deployments/<int:deployment_id>/publication", DeploymentPublication.as_view(), name="deployment-publication"),
     path("public/deployments", PublicDeployments.as_view(), name="public-deployments"),
     path("public/deployments/<uuid:public_id>", PublicDeploymentDetail.as_view(), name="public-deployment"),
+    path("incidents", Incidents.as_view(), name="incidents"),
+    path("stations/<str:serial>/suspension", Suspension.as_view(), name="suspension"),
     path("fidelity", Fidelity.as_view(), name="fidelity"),
     path("models", Models.as_view(), name="models"),
     path("models/<int:model_id>", ModelDetail.as_view(), name="model"),

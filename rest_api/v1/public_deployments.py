@@ -60,7 +60,7 @@ def public_row(deployment: Deployment) -> dict[str, Any]:
         "site": deployment.site.name,
         "room": deployment.room.name if deployment.room else None,
         "station": deployment.station.name,
-        "serial": deployment.station.serial if deployment.is_serial_public else None,
+        "serial": deployment.station.serial.partition("~")[0] if deployment.is_serial_public else None,
         "start": deployment.period.lower,
         "end": deployment.period.upper,
         "latitude": place.latitude,

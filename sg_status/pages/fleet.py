@@ -83,8 +83,10 @@ def fleet(request: HttpRequest, viewer: Viewer) -> HttpResponse:
         sort=sort,
     )
     totals = station_totals(viewer=viewer)
-    shown_page = Paginator(stations, PAGE_SIZE).get_page(request.GET.get("page"))
-    rows = [_row(station, moment) for station in shown_page.object_list]
+    # First which ones, then what is shown of them: what is worked out for a row is not for all that come before it.
+    shown_page = Paginator(stations.values_list("pk", flat=True), PAGE_SIZE).get_page(request.GET.get("page"))
+    found = stations.in_bulk(list(shown_page.object_list))
+    rows = [_row(found[pk], moment) for pk in shown_page.object_list if pk in found]
     context = {
         "totals": totals,
         "total": sum(count for name, count in totals.items() if name != "retired"),

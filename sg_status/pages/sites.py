@@ -13,9 +13,9 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 
 from fleet.core.errors import InvalidInput
-from fleet.deployments.models import Deployment, Site
+from fleet.deployments.models import Site
 from fleet.deployments.places import PlaceShown
-from fleet.deployments.selectors import room_get, site_get, site_list
+from fleet.deployments.selectors import deployments_visible, room_get, site_get, site_list
 from fleet.deployments.sites import room_create, room_delete, site_create, site_delete, site_update
 from fleet.organizations.access import Viewer
 from fleet.organizations.models import Membership
@@ -28,7 +28,7 @@ MENU = MenuEntry(gettext_lazy("Sites"), "sites", 20)
 
 PAGE_SIZE: Final = 100
 #: Points of one map.
-POINTS_MOST: Final = 2_000
+POINTS_MOST: Final = 1_000
 DEPLOYMENTS_SHOWN: Final = 50
 _OPERATOR = Membership.Role.OPERATOR
 
@@ -47,8 +47,9 @@ def sites(request: HttpRequest, viewer: Viewer) -> HttpResponse:
             return redirect("site", site_id=made.pk)
     search = request.GET.get("q", "")[:100]
     found = site_list(viewer=viewer, search=search)
-    drawn = found.exclude(latitude=None)[:POINTS_MOST]
-    points = [Point(PlaceShown(s.latitude, s.longitude), s.name, reverse("site", args=[s.pk])) for s in drawn]
+    drawn = found.exclude(latitude=None).values_list("pk", "name", "latitude", "longitude")[:POINTS_MOST]
+    base = reverse("sites")
+    points = [Point(PlaceShown(latitude, longitude), name, f"{base}{pk}/") for pk, name, latitude, longitude in drawn]
     shown = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
     context = {"pages": shown, "form": form if mine else None, "search": search, "points": points_drawn(points)}
     return render(request, "sg_status/sites.html", context)
@@ -67,7 +68,7 @@ def site(request: HttpRequest, viewer: Viewer, site_id: int) -> HttpResponse:
             messages.success(request, _("The site is saved."))
             return redirect("site", site_id=site_id)
         found = site_get(viewer=viewer, site_id=site_id)
-    deployments = Deployment.objects.filter(site=found).select_related("station", "room").order_by("-period")
+    deployments = deployments_visible(viewer=viewer).filter(site=found).order_by("-period")
     point = Point(PlaceShown(found.latitude, found.longitude), found.name, "")
     context = {
         "site": found,

@@ -260,6 +260,8 @@ TABLE: dict[str, Row] = {
     "api:public-deployment": row(
         GET=ANYONE, params={"public_id": "=00000000-0000-4000-8000-000000000000"}, may_be_absent=True
     ),
+    "api:incidents": row(GET=PERSON, queries=({"station": "$serial"},)),
+    "api:suspension": row(DELETE=OPERATOR, may_be_absent=True),
     "api:fidelity": row(GET=PERSON, queries=({"organization": "$slug"},)),
     "api:models": row(GET=PERSON, POST=OPERATOR, body={"organization": "$slug", "name": "New"}),
     "api:model": row(GET=VIEWER, DELETE=OPERATOR),

@@ -5,6 +5,7 @@ from api_asking import problem_of
 from django.test import Client
 from people import person, serial_new, station_of
 
+from fleet.alerts.models import Incident
 from fleet.organizations.models import Membership
 from fleet.stations.models import Station
 
@@ -94,6 +95,22 @@ def test_views_are_kept_by_people(institute, reader):
     assert client.delete(f"/api/v1/filters/{made.json()['id']}").status_code == 204
     assert reader.get("filters").json()["results"] == []
     problem_of(reader.post("filters", {"name": "Late", "query": "state=late"}), 404)
+
+
+def test_incidents_are_told_and_a_station_that_is_not_suspended_is_not_let_in(institute, elsewhere, writer, reader):
+    silent, foreign = station_of(institute, state="silent"), station_of(elsewhere, state="silent")
+    for station in (silent, foreign):
+        Incident.objects.create(
+            organization=station.organization, station=station, rule="silence", sentence="Silent.",
+            began_at=station.contact.last_contact_at, opened_at=station.contact.silent_after,
+        )  # fmt: skip
+    (row,) = reader.get("incidents", is_open=True).json()["results"]
+    assert (row["station"], row["rule"], row["closed_at"]) == (silent.serial, "silence", None)
+    assert row["sentence"].startswith("Silent since ")
+    assert reader.get("incidents", is_open=False).json()["results"] == []
+    problem_of(reader.get("incidents", station=foreign.serial), 404)
+    problem_of(send(writer, "delete", f"stations/{silent.serial}/suspension"), 409)
+    problem_of(send(reader, "delete", f"stations/{silent.serial}/suspension"), 403)
 
 
 def test_the_four_grades_are_a_view_of_the_contact(institute, elsewhere, reader):
