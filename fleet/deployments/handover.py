@@ -26,10 +26,21 @@ def deployments_go_along(*, station: Station, organization: Organization) -> Non
     """Its deployments go on at places of the same names in another organization, which are made where they lack."""
     for site in Site.objects.filter(deployments__station=station).exclude(organization=organization).distinct():
         there = Site.objects.filter(organization=organization, name=site.name).first() or _copied(site, organization)
+        moved = Deployment.objects.filter(station=station, site=site)
+        if (there.latitude, there.longitude) != (site.latitude, site.longitude):
+            # A site of the same name may lie elsewhere: where the station was stays true.
+            moved.filter(latitude=None).update(latitude=site.latitude, longitude=site.longitude)
         # Rooms stay with the site they are in, and what one organization published is not another's to show.
-        Deployment.objects.filter(station=station, site=site).update(site=there, room=None, is_public=False)
+        moved.update(site=there, room=None, is_public=False)
 
 
 def _copied(site: Site, organization: Organization) -> Site:
-    fields = {f.attname: getattr(site, f.attname) for f in Site._meta.concrete_fields if not f.primary_key}  # noqa: SLF001
-    return Site.objects.create(**{**fields, "organization_id": organization.pk})
+    """A site at the same place; what people wrote of it stays with those who wrote it."""
+    return Site.objects.create(
+        organization=organization,
+        name=site.name,
+        latitude=site.latitude,
+        longitude=site.longitude,
+        elevation_m=site.elevation_m,
+        timezone=site.timezone,
+    )

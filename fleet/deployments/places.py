@@ -3,11 +3,12 @@
     member of the organization ─▶ exact
     anybody else:  not public ─▶ nothing
                    withheld, and its date has not come ─▶ nothing
-                   blurred ─▶ the middle of a cell of a hidden grid, and a radius within which the place lies
+                   blurred ─▶ the middle of a cell of a grid, and a radius within which the place lies
                    exact ─▶ exact
 
-All places in one cell are told as the same point, so that asking often, or saving the place anew, tells no more. The grid
-is shifted by a secret of the organization, so nobody knows where its lines are.
+All places in one cell are told as the same point, so that asking often, or saving the place anew inside it, tells no more.
+A cell is a square, north up, whose corners lie on the circle: whoever knows that knows that the place is in the square. The
+grid is shifted by a secret, so that nobody knows beforehand on which side of a line a place lies.
 """
 
 import hashlib

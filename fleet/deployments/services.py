@@ -84,6 +84,8 @@ def deployment_begin(
 def deployment_end(*, deployment: Deployment, actor: Viewer, at: datetime | None = None) -> Deployment:
     """Take a station away from its site at a moment. Raises `InvalidInput` when it was not there then."""
     _operator_check(deployment.station, actor)
+    Station.objects.select_for_update().get(pk=deployment.station_id)
+    deployment.refresh_from_db(fields=["period"])
     _end(deployment, at or clock.now())
     _audit(actor, deployment, "deployment.end")
     return deployment
