@@ -16,6 +16,7 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "silence": _every(5.0, "alerts.sweep_silence"),
     "rules": _every(15.0, "alerts.sweep_rules"),
     "release-quota": _every(5.0, "ingest.release_quota"),
+    "release-gaps": _every(60.0, "ingest.release_gaps"),
     "settle-branches": _every(20.0, "ingest.settle_branches"),
     "notifications": _every(30.0, "alerts.send_notifications"),
     "expire-commands": _every(10.0, "commands.expire_commands"),

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from fleet.core import clock
-from fleet.ingest.delivery import StationRef
+from fleet.ingest.delivery import Delivery, StationRef
 from fleet.ingest.quota import Buckets
 from fleet.ingest.tables import DETECTIONS, EVENTS, POSITIONS, READINGS, Sink, pg_time
 from fleet.telemetry.models import Suspicion
@@ -14,6 +14,8 @@ from message_queue.contracts.hello import Hello
 _YEAR_S = 366 * 86_400
 _Y2000_S = 946_684_800.0
 _Y2010_S = 1_262_304_000.0
+#: Microseconds after the moment of a batch at which what it left in quarantine counts as received.
+_HELD_FROM, _HELD_MOST = 100_000, 800_000
 #: A station's clock may run ahead of ours by this many seconds before its rows are marked.
 AHEAD_S = 300.0
 #: Bits of `flags` with which a row may not become a series' newest value.
@@ -68,11 +70,14 @@ class Batch:
         for sink in self.sinks():
             sink.is_staged = True
 
-    def receipt(self) -> float:
+    def receipt(self, delivery: Delivery) -> float:
         """The moment of receipt of the next message, for times relative to it: each a microsecond after the last.
 
-        Readings without a time of their own would else be one row, however many messages of a backlog bring them.
+        Readings without a time of their own would else be one row, however many messages of a backlog bring them. One
+        that is taken again has a microsecond of its own too, behind those of the batch with which it first came.
         """
+        if delivery.number_held is not None:
+            return self.received_at + (_HELD_FROM + delivery.number_held % _HELD_MOST) * 1e-6
         self._receipts += 1
         return self.received_at + self._receipts * 1e-6
 

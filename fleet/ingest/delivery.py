@@ -20,6 +20,8 @@ class Delivery(msgspec.Struct, gc=False):
     body: bytes
     #: When it first came, for one that is taken again.
     received_at: datetime | None = None
+    #: Its number in quarantine, for one that is taken again.
+    number_held: int | None = None
 
 
 class StationRef(msgspec.Struct, frozen=True, gc=False):

@@ -5,7 +5,10 @@ Rows are locked in the order of their ids, so that several workers never wait fo
     number ─▶ on the trunk's line of runs? ─no─▶ the run's own branch ─▶ HELD, until the branch is believed
                         │yes
                         ▼
-               here already? ─yes─▶ REPEAT   else NEW
+               here already? ─yes─▶ REPEAT
+                        │no
+                        ▼
+               would it be one range more than a row may have? ─yes─▶ GAPPED   else NEW
 """
 
 import re
@@ -28,6 +31,8 @@ RUN_SEPARATOR = "~"
 _NUMBER = re.compile(r"\d+")
 #: Runs of a stream that are remembered.
 RUNS_KEPT = 32
+#: Ranges of a row. Every batch reads and writes it whole; the newest of a season before its backlog needs thousands.
+RANGES_MOST = 20_000
 STREAM_MOST, RUN_MOST, SEQUENCE_MOST = 64, 16, 9_000_000_000_000_000_000
 
 
@@ -49,13 +54,15 @@ class Taken(Enum):
     REPEAT = auto()
     #: Another life of the agent has claimed the number: a second machine, or an outbox that went back in time.
     HELD = auto()
+    #: The row is full of gaps, and the number would make one more. It is not noted.
+    GAPPED = auto()
 
 
 class StreamState:
     """One stream's row while it is locked."""
 
     __slots__ = (
-        *("_fresh", "_lowers", "_uppers", "branch", "has_new_run", "id", "is_contested", "is_newest"),
+        *("_fresh", "_lowers", "_room", "_uppers", "branch", "has_new_run", "id", "is_contested", "is_newest"),
         *("next_seq", "oldest_seq", "repeats", "runs", "sinces"),
     )
 
@@ -74,6 +81,7 @@ class StreamState:
         self._lowers = bounds[::2]
         self._uppers = bounds[1::2]
         self._fresh: set[int] = set()
+        self._room = RANGES_MOST - len(self._lowers)
         self.oldest_seq: int | None = None
         self.next_seq: int | None = None
         self.repeats = 0
@@ -85,8 +93,8 @@ class StreamState:
         #: A new number of the newest run came.
         self.is_newest = False
 
-    def take(self, seq: int, oldest: int | None, next_seq: int | None, run: str = "") -> bool:
-        """Note one message; False when it is here already."""
+    def take(self, seq: int, oldest: int | None, next_seq: int | None, run: str = "") -> Taken:
+        """Note one message, unless it is here already or there is no room for it."""
         if oldest is not None and (self.oldest_seq is None or oldest > self.oldest_seq):
             self.oldest_seq = oldest
         highest = seq + 1 if next_seq is None else max(next_seq, seq + 1)
@@ -94,11 +102,14 @@ class StreamState:
             self.next_seq = highest
         if self._is_here(seq):
             self.repeats += 1
-            return False
+            return Taken.REPEAT
+        # At most as many ranges as numbers were added; what touches one that is there makes none.
+        if len(self._fresh) >= self._room and not (self._is_here(seq - 1) or self._is_here(seq + 1)):
+            return Taken.GAPPED
         self._fresh.add(seq)
         if run and self.runs and run == self.runs[-1]:
             self.is_newest = True
-        return True
+        return Taken.NEW
 
     def claims(self, run: str, since: int, seq: int) -> bool:
         """Whether this number, written in this run, lies on the stream's one line of runs; a new run is put on it.
@@ -171,10 +182,10 @@ class Streams:
         state = self._states[station_id, number.stream]
         if not state.claims(number.run, number.since, number.seq):
             branch = self._branch(station_id, number, state)
-            if not branch.take(number.seq, number.oldest, number.next):
-                return Taken.REPEAT
-            return Taken.NEW if branch.branch == StreamLedger.Branch.BELIEVED else Taken.HELD
-        return Taken.NEW if state.take(number.seq, number.oldest, number.next, number.run) else Taken.REPEAT
+            taken = branch.take(number.seq, number.oldest, number.next)
+            is_held = taken is Taken.NEW and branch.branch != StreamLedger.Branch.BELIEVED
+            return Taken.HELD if is_held else taken
+        return state.take(number.seq, number.oldest, number.next, number.run)
 
     def states(self) -> Iterable[StreamState]:
         """All that a batch may have changed."""
@@ -286,7 +297,7 @@ def streams_write(states: Iterable[StreamState], moment: datetime) -> None:
     cursor().execute(
         "UPDATE telemetry_streamledger l SET received = l.received + n.fresh::int8multirange, "
         "oldest_seq = greatest(l.oldest_seq, n.oldest), next_seq = greatest(l.next_seq, n.next), "
-        "messages = l.messages + n.taken, repeats = l.repeats + n.repeats, last_at = %s, "
+        "messages = l.messages + n.taken, repeats = l.repeats + n.repeats, last_at = greatest(l.last_at, %s), "
         "newest_run_at = CASE WHEN n.is_newest THEN %s ELSE l.newest_run_at END "
         "FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bool[]) "
         "AS n(id, fresh, oldest, next, taken, repeats, is_newest) WHERE l.id = n.id",

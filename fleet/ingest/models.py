@@ -52,6 +52,10 @@ class QuarantinedMessage(models.Model):
             models.Index(
                 fields=["station", "reason", "received_at"], name="quarantine_held", condition=Q(state="held")
             ),
+            # What is in no ledger is told from its repeats here.
+            models.Index(
+                fields=["station", "stream", "seq"], name="quarantine_gapped", condition=Q(reason="too-many-gaps")
+            ),
         ]
 
     def __str__(self) -> str:

@@ -25,6 +25,7 @@ from fleet.ingest.book import StationBook
 from fleet.ingest.contact import ContactRow, contacts_lock, contacts_read, contacts_write
 from fleet.ingest.delivery import FORKED, Arrival, Delivery, Refusal, StationRef
 from fleet.ingest.derived import files_write, hours_write, newest_write
+from fleet.ingest.gaps import TOO_MANY_GAPS, TOO_MANY_GAPS_SENTENCE, gaps_first
 from fleet.ingest.handlers import handlers
 from fleet.ingest.handover import StationMoved, arrivals_hand_over, line_of, moved_only, refusals_hand_over
 from fleet.ingest.ledger import (
@@ -240,10 +241,10 @@ class Pipeline:
             contacts, streams = _lock(sorted(heard), arrivals, refusals, moment)
             _still_theirs(heard, contacts)
             batch.clocks_before = {station_id: row.clock_offset_s for station_id, row in contacts.items()}
-            fresh = _numbers_take(arrivals, streams, batch, refusals, outcome)
-            fresh = _quota_keep(fresh, contacts, batch, refusals)
+            fresh, gapped = _numbers_take(arrivals, streams, batch, refusals, outcome)
+            fresh = _quota_keep(fresh, gapped, contacts, batch, refusals)
             _traffic_count(arrivals, refusals, batch)
-            kept = [r for r in refusals if _is_first(r, streams)]
+            kept = gaps_first([r for r in refusals if _is_first(r, streams)])
             outcome.repeats += len(refusals) - len(kept)
         else:
             contacts, streams = {}, Streams({}, moment)
@@ -319,9 +320,10 @@ def _lock(
 
 def _numbers_take(
     arrivals: list[Arrival], streams: Streams, batch: Batch, refusals: list[Refusal], outcome: Outcome
-) -> list[Arrival]:
-    """Note the numbers; return what is new. What has no number is told from a repeat by its rows."""
+) -> tuple[list[Arrival], list[Arrival]]:
+    """Note the numbers; return what is new, and what waits for room. What has no number is told apart by its rows."""
     fresh: list[Arrival] = []
+    gapped: list[Arrival] = []
     for arrival in arrivals:
         number, station_id = number_of(arrival), arrival.station.id
         if number is None:
@@ -334,9 +336,13 @@ def _numbers_take(
             fresh.append(arrival)
         elif taken is Taken.REPEAT:
             outcome.repeats += 1
+        elif taken is Taken.GAPPED:
+            gapped.append(arrival)
+            sentence = TOO_MANY_GAPS_SENTENCE
+            refusals.append(Refusal(arrival.delivery, arrival.station, TOO_MANY_GAPS, sentence, is_counted=True))
         else:
             refusals.append(Refusal(arrival.delivery, arrival.station, FORKED, _FORKED_SENTENCE, is_counted=True))
-    return fresh
+    return fresh, gapped
 
 
 def _traffic_count(arrivals: list[Arrival], refusals: list[Refusal], batch: Batch) -> None:
@@ -353,13 +359,19 @@ def _traffic_count(arrivals: list[Arrival], refusals: list[Refusal], batch: Batc
 
 
 def _quota_keep(
-    arrivals: list[Arrival], contacts: dict[int, ContactRow], batch: Batch, refusals: list[Refusal]
+    arrivals: list[Arrival],
+    gapped: list[Arrival],
+    contacts: dict[int, ContactRow],
+    batch: Batch,
+    refusals: list[Refusal],
 ) -> list[Arrival]:
-    """Leave out what is beyond the stations' quotas; it waits in quarantine."""
+    """Leave out what is beyond the stations' quotas; it waits in quarantine. What waits there anyway weighs as well."""
     default = quota_default()
     quotas = {station_id: row.quota(default) for station_id, row in contacts.items()}
     batch.buckets = {station_id: row.buckets for station_id, row in contacts.items()}
     taken, waits = quota_apply(arrivals, batch.buckets, quotas, batch.moment)
+    if gapped:
+        quota_apply(gapped, batch.buckets, quotas, batch.moment)
     refusals += [Refusal(a.delivery, a.station, OVER_QUOTA, OVER_QUOTA_SENTENCE, is_counted=True) for a in waits]
     return taken
 
@@ -367,4 +379,9 @@ def _quota_keep(
 def _is_first(refusal: Refusal, streams: Streams) -> bool:
     """Whether this message is new to the ledger; a repeat in quarantine would be no news."""
     number = number_of_refusal(refusal)
-    return number is None or refusal.station is None or streams.take(refusal.station.id, number) is not Taken.REPEAT
+    if number is None or refusal.station is None:
+        return True
+    taken = streams.take(refusal.station.id, number)
+    if taken is Taken.GAPPED:
+        refusal.reason, refusal.sentence = TOO_MANY_GAPS, TOO_MANY_GAPS_SENTENCE
+    return taken is not Taken.REPEAT

@@ -141,7 +141,9 @@ def quarantine_release(*, viewer: Viewer, message: QuarantinedMessage) -> Delive
 def delivery_of(message: QuarantinedMessage) -> Delivery:
     """The delivery that a message was."""
     properties = dict(message.properties)
-    return Delivery(message.exchange, message.routing_key, properties, bytes(message.body), message.received_at)
+    return Delivery(
+        message.exchange, message.routing_key, properties, bytes(message.body), message.received_at, message.id
+    )
 
 
 def _claim(viewer: Viewer, message: QuarantinedMessage, state: str, action: str, note: str) -> None:

@@ -1,5 +1,6 @@
 """Trying messages in quarantine again, once what was wrong with them or with us has changed."""
 
+import random
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -14,6 +15,7 @@ from fleet.core.errors import DomainError
 from fleet.core.locks import session_lock
 from fleet.core.outbox import job_ask
 from fleet.ingest.delivery import FORKED, Delivery
+from fleet.ingest.gaps import TOO_MANY_GAPS, Admission, gaps_admit
 from fleet.ingest.models import QuarantinedMessage, QuarantineReplay
 from fleet.ingest.pipeline import Outcome, Pipeline
 from fleet.ingest.quarantine import State, delivery_of, quarantine_list, quarantine_release
@@ -28,6 +30,8 @@ REPLAY_JOB = "ingest.replay_quarantine"
 RELEASED_AT_ONCE = 1_000
 #: Stations among which these are shared; each costs one query.
 RELEASED_STATIONS = 50
+#: Streams of which what waits for room in the ledger is tried at once.
+RELEASED_STREAMS = 10
 #: Messages of one transaction; each may be as long as a message may be.
 BATCH = 50
 #: A job ends after so long, and the clock's next one goes on: well before Celery would end it.
@@ -38,10 +42,26 @@ class NothingToReplay(DomainError):
     """No held message fits."""
 
 
+class NoRoom(NothingToReplay):
+    """The ledger has no room for the message's number still."""
+
+
 @transaction.atomic
 def quarantine_replay(*, viewer: Viewer, message: QuarantinedMessage) -> Outcome:
-    """Take the message again, although the ledger has its number. What still cannot be taken is in quarantine anew."""
-    return deliveries_retake([quarantine_release(viewer=viewer, message=message)])
+    """Take the message again, although the ledger has its number. What still cannot be taken is in quarantine anew.
+
+    Raises `NoRoom` when it waits for room in the ledger, and there is none still.
+    """
+    delivery = quarantine_release(viewer=viewer, message=message)
+    if message.reason == TOO_MANY_GAPS:
+        admission = gaps_admit([message])
+        if admission.waits:
+            raise NoRoom(
+                _("The stream has as many gaps as before. The message is taken by itself when some have closed.")
+            )
+        if admission.repeats:
+            return Outcome(repeats=1)
+    return deliveries_retake([delivery])
 
 
 @transaction.atomic
@@ -128,11 +148,21 @@ def _replay_batch(number: int) -> int:
 
 
 def messages_retake(messages: Sequence[QuarantinedMessage], *, decided_by: str) -> Outcome:
-    """Mark messages that the caller has locked as replayed and take them, in the caller's transaction."""
-    QuarantinedMessage.objects.filter(id__in=[message.id for message in messages], state=State.HELD).update(
+    """Mark messages that the caller has locked as replayed and take them, in the caller's transaction.
+
+    Those for which the ledger has no room stay.
+    """
+    gapped = [message for message in messages if message.reason == TOO_MANY_GAPS]
+    admission = gaps_admit(gapped) if gapped else Admission()
+    waits = {message.id for message in admission.waits}
+    decided = [message for message in messages if message.id not in waits]
+    QuarantinedMessage.objects.filter(id__in=[message.id for message in decided], state=State.HELD).update(
         state=State.REPLAYED, decided_by=decided_by[:150], decided_at=clock.now()
     )
-    return deliveries_retake([delivery_of(message) for message in messages])
+    repeats = {message.id for message in admission.repeats}
+    outcome = deliveries_retake([delivery_of(message) for message in decided if message.id not in repeats])
+    outcome.add(Outcome(repeats=len(repeats), quarantined=len(waits)))
+    return outcome
 
 
 def deliveries_retake(deliveries: Sequence[Delivery]) -> Outcome:
@@ -165,3 +195,18 @@ def quota_release() -> int:
     if messages:
         messages_retake(sorted(messages, key=lambda message: message.id), decided_by="Roost")
     return len(messages)
+
+
+def gaps_release() -> int:
+    """Take what waits for room in the ledger, of some streams, as far as there is room by now; return how many."""
+    if Congestion.objects.filter(ended_at=None).exists():
+        return 0
+    waiting = QuarantinedMessage.objects.filter(state=State.HELD, reason=TOO_MANY_GAPS)
+    streams = list(waiting.order_by().values_list("station_id", "stream").distinct())
+    taken = 0
+    for station_id, stream in random.sample(streams, min(len(streams), RELEASED_STREAMS)):
+        held = waiting.filter(station_id=station_id, stream=stream).order_by("id")
+        with transaction.atomic():
+            messages = list(held.select_for_update(skip_locked=True)[:RELEASED_AT_ONCE])
+            taken += len(messages) - messages_retake(messages, decided_by="Roost").quarantined
+    return taken

@@ -2,6 +2,8 @@
 
 import pytest
 
+from fleet.ingest.models import QuarantinedMessage
+from fleet.ingest.replay import quota_release
 from fleet.telemetry.models import Reading, StreamLedger
 
 pytestmark = pytest.mark.django_db
@@ -24,3 +26,18 @@ def test_a_time_before_receipt_counts_from_the_receipt(pipeline, station, delive
     first, second = Reading.objects.order_by("occurred_at")
     assert (second.occurred_at - first.occurred_at).total_seconds() == pytest.approx(60, abs=1e-5)
     assert (second.received_at - second.occurred_at).total_seconds() == pytest.approx(0, abs=1e-3)
+
+
+def test_values_without_a_time_that_waited_for_a_quota_are_all_kept(pipeline, station, delivery, settings):
+    settings.ROOST_QUOTA_MESSAGES_PER_S, settings.ROOST_QUOTA_BURST = 1.0, 10.0
+    messages = [
+        delivery(station.serial, "readings", [{"n": "level", "v": float(number)}], stream="clockless", seq=number)
+        for number in range(1, 101)
+    ]
+    assert pipeline.take(messages).quarantined == 90
+    assert quota_release() == 90
+    kept = list(Reading.objects.order_by("occurred_at").values_list("value", flat=True))
+    assert kept == [float(number) for number in range(1, 101)]
+    QuarantinedMessage.objects.update(state="held")
+    quota_release()
+    assert Reading.objects.count() == 100, "taken once more, they are known"

@@ -6,7 +6,7 @@ from celery import shared_task
 
 from fleet.core import clock
 from fleet.ingest.branches import branches_judge, branches_work_off
-from fleet.ingest.replay import quarantine_replays_run, quota_release
+from fleet.ingest.replay import gaps_release, quarantine_replays_run, quota_release
 
 
 @shared_task(name="ingest.replay_quarantine")
@@ -26,3 +26,9 @@ def settle_branches(**_: Any) -> None:
 def release_quota(**_: Any) -> None:
     """Take some of what waited because of a quota."""
     quota_release()
+
+
+@shared_task(name="ingest.release_gaps")
+def release_gaps(**_: Any) -> None:
+    """Take what waited for room in the ledger, where gaps have closed."""
+    gaps_release()

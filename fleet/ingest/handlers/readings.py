@@ -31,7 +31,7 @@ def handle(arrival: Arrival, batch: Batch, series: SeriesBook) -> None:
     newest: dict[int, tuple[int, float]] = {}
     dirty: list[tuple[int, int]] = []
     last, series_id, top, hour_from, hour_to = "", 0, _NEVER, 0, 0
-    for name, seconds, value, unit, text in resolve(arrival.message.body, batch.receipt()):
+    for name, seconds, value, unit, text in resolve(arrival.message.body, batch.receipt(arrival.delivery)):
         at = round(seconds * 1e6) - PG_EPOCH_US
         flags = 0 if earliest <= seconds <= latest else batch.suspicion(seconds)
         if text is not None:
