@@ -150,7 +150,15 @@ def tests_run(stack: Stack, environment: dict[str, str], *, long: bool, argument
         command += ["-n", "2", "--dist=loadfile"]
     if not long and not any(word == "-m" for word in arguments):
         command += ["-m", "not long"]
-    kept = ("TERM", "COLUMNS", "CI", "ROOST_FAULT_SEED", "ROOST_FAULT_MESSAGES", "ROOST_FAULT_REPORT", "ROOST_ACCESS_PAGE")
+    kept = (
+        "TERM",
+        "COLUMNS",
+        "CI",
+        "ROOST_FAULT_SEED",
+        "ROOST_FAULT_MESSAGES",
+        "ROOST_FAULT_REPORT",
+        "ROOST_ACCESS_PAGE",
+    )
     terminal = {name: os.environ[name] for name in kept if name in os.environ}
     if shutil.which("npm") is None:
         environment = environment | {"PATH": os.pathsep.join((str(preparation.npm_folder()), environment["PATH"]))}

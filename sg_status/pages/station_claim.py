@@ -102,10 +102,7 @@ def _look(viewer: Viewer, form: CodeForm) -> Newcomer | None:
 
 def _show(request: HttpRequest, *, form: forms.Form, found: Newcomer | None = None) -> HttpResponse:
     context = {"form": form, "found": found, "links": beginning_links("station-claim"), "site": settings.SITE_URL}
-    response = render(request, _TEMPLATE, context)
-    # The code stands in the address when it came by a QR code.
-    response.headers["Referrer-Policy"] = "no-referrer"
-    return response
+    return render(request, _TEMPLATE, context)
 
 
 urlpatterns = [path("stations/claim/", station_claim, name="station-claim")]

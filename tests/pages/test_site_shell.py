@@ -83,7 +83,9 @@ def test_the_way_back_after_login_leads_to_no_other_site(client, person):
 
 def test_guessing_passwords_is_braked_and_says_for_how_long(client, person, no_counters):
     for _ in range(10):
-        assert "do not belong together" in client.post("/login/", {"login": "viewer", "password": "no"}).content.decode()
+        assert (
+            "do not belong together" in client.post("/login/", {"login": "viewer", "password": "no"}).content.decode()
+        )
     answer = client.post("/login/", {"login": "viewer", "password": PASSWORD})
     assert answer.status_code == 200
     assert "Wait five minutes" in answer.content.decode()
