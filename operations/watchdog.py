@@ -4,6 +4,8 @@ Run by the supervisor as `python -m operations.watchdog`. A part says by its pul
 
     works ──no sign for `ROOST_WATCHDOG_S`, while broker and database answer──▶ restarted ──its time begins anew──▶ works
 
+It also looks for alarms of the broker: while one stands, no job gets through that would tell of it.
+
 While the broker or the database is away nobody is blamed. A start has as long as a hang before it is judged.
 """
 
@@ -25,6 +27,7 @@ _log = logging.getLogger("roost.watchdog")
 #: Seconds without a sign of life.
 PATIENCE_S = float(os.environ.get("ROOST_WATCHDOG_S", "60"))
 LOOK_EVERY_S = 5.0
+BROKER_EVERY_S = 30.0
 TASKS_NODE = "tasks@roost"
 
 
@@ -61,6 +64,16 @@ class Watchdog:
         return restarted
 
 
+def _broker_look() -> None:
+    """Tell the administrators of alarms; whatever fails here must not keep the watchdog from its work."""
+    from fleet.alerts.troubles import broker_watch  # noqa: PLC0415 - models exist only once Django is loaded
+
+    try:
+        broker_watch()
+    except Exception:  # noqa: BLE001 - the broker or the database is away
+        _log.debug("The broker could not be asked for alarms.", exc_info=True)
+
+
 def _has_pulse(name: str) -> bool:
     return pulse_check(name, most=PULSE_AGE_MOST) is None
 
@@ -82,10 +95,13 @@ def main() -> int:
     instance = Instance.load()
     domain_load(instance)
     logging.disable(logging.NOTSET)
-    watchdog = Watchdog(instance)
+    watchdog, asked_at = Watchdog(instance), 0.0
     while True:
         time.sleep(LOOK_EVERY_S)
         watchdog.look()
+        if time.monotonic() - asked_at >= BROKER_EVERY_S:
+            _broker_look()
+            asked_at = time.monotonic()
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "release-quota": _every(5.0, "ingest.release_quota"),
     "release-gaps": _every(60.0, "ingest.release_gaps"),
     "settle-branches": _every(20.0, "ingest.settle_branches"),
+    "watch-broker": _every(30.0, "alerts.watch_broker"),
     "notifications": _every(30.0, "alerts.send_notifications"),
     "expire-commands": _every(10.0, "commands.expire_commands"),
     "watch-congestion": _every(15.0, "commands.watch_congestion"),

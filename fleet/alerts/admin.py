@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from fleet.alerts.models import Incident, Notification
+from fleet.alerts.models import Incident, Notification, Trouble
 from fleet.core.admin import ReadOnlyAdmin
 
 
@@ -24,3 +24,12 @@ class NotificationAdmin(ReadOnlyAdmin):
     list_display = ("created_at", "phase", "channel", "recipient", "state", "attempts", "last_error")
     list_filter = ("state", "channel")
     ordering = ("-created_at",)
+
+
+@admin.register(Trouble)
+class TroubleAdmin(ReadOnlyAdmin):
+    """What was wrong with the server itself."""
+
+    list_display = ("began_at", "ended_at", "about", "sentence", "told_at")
+    list_filter = ("about",)
+    ordering = ("-began_at",)

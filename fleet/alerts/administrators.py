@@ -29,6 +29,14 @@ def administrators_tell(*, about: str, trouble: str) -> bool:
     key = f"administrators.told.{about}"
     if not cache.add(key, 1, _ONCE_S):
         return False
+    is_sent = administrators_mail(subject=f"Roost: trouble with {about}", sentence=trouble)
+    if not is_sent:
+        cache.delete(key)
+    return is_sent
+
+
+def administrators_mail(*, subject: str, sentence: str) -> bool:
+    """Mail a sentence to each of them; whether anybody was reached."""
     domain = urlsplit(settings.SITE_URL).hostname or "localhost"
     is_sent = False
     for address in administrator_addresses():
@@ -36,8 +44,8 @@ def administrators_tell(*, about: str, trouble: str) -> bool:
             message_id=f"<trouble.{secrets.token_hex(12)}@{domain}>",
             answers=(),
             recipient=address,
-            subject=f"Roost: trouble with {about}",
-            text=f"{trouble}\n\nThis is about the server {settings.SITE_URL}; `./roost status` says how it is now.\n",
+            subject=subject,
+            text=f"{sentence}\n\nThis is about the server {settings.SITE_URL}; `./roost status` says how it is now.\n",
         )
         try:
             send(message)
@@ -45,6 +53,4 @@ def administrators_tell(*, about: str, trouble: str) -> bool:
             _log.warning("The administrators could not be told: %s", error)
         else:
             is_sent = True
-    if not is_sent:
-        cache.delete(key)
     return is_sent

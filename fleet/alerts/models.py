@@ -1,4 +1,4 @@
-"""Incidents and the notifications that tell people of them."""
+"""Incidents, the notifications that tell people of them, and troubles of the server itself."""
 
 from django.db import models
 from django.db.models import Q
@@ -94,3 +94,29 @@ class Notification(models.Model):
 
     def __str__(self) -> str:
         return f"{self.phase} to {self.recipient}"
+
+
+class Trouble(models.Model):
+    """Something that is wrong with the server itself; its administrators are told once, and once when it is over.
+
+        open ──it is over──▶ over
+
+    `told_at` and `end_told_at` are set by conditional UPDATE before the mail and taken back when nobody could be told.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    #: What part it is about, in a word.
+    about = models.CharField(max_length=64)
+    sentence = models.TextField()
+    began_at = models.DateTimeField()
+    told_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    end_told_at = models.DateTimeField(null=True)
+
+    class Meta:
+        """One open trouble about each part."""
+
+        constraints = [models.UniqueConstraint(fields=["about"], name="trouble_open_once", condition=Q(ended_at=None))]
+
+    def __str__(self) -> str:
+        return self.about

@@ -44,6 +44,17 @@ class BrokerLoad:
     has_alarm: bool
 
 
+@dataclass(frozen=True, slots=True)
+class BrokerNode:
+    """How one node of the broker is."""
+
+    name: str
+    #: `memory`, `disk`: while one stands, no node takes messages.
+    alarms: tuple[str, ...]
+    #: Nodes that this one does not see although they run.
+    partitions: tuple[str, ...]
+
+
 class BrokerAccess:
     """A client of the management API, for one operation."""
 
@@ -135,12 +146,22 @@ class BrokerAccess:
     def load(self) -> BrokerLoad:
         """How many messages wait for ingest, and whether an alarm blocks publishers."""
         queues = self._list(f"/api/queues/{self._v}?columns=name,messages")
-        nodes = self._list("/api/nodes?columns=name,mem_alarm,disk_free_alarm")
         waiting = {row["name"]: int(row.get("messages") or 0) for row in queues}
         return BrokerLoad(
             sum(waiting.get(name, 0) for name in topology.INBOUND_QUEUES),
-            has_alarm=any(row.get("mem_alarm") or row.get("disk_free_alarm") for row in nodes),
+            has_alarm=any(node.alarms for node in self.nodes()),
         )
+
+    def nodes(self) -> list[BrokerNode]:
+        """The nodes with what is wrong with them."""
+        return [
+            BrokerNode(
+                row["name"],
+                tuple(what for what, key in (("memory", "mem_alarm"), ("disk", "disk_free_alarm")) if row.get(key)),
+                tuple(row.get("partitions") or ()),
+            )
+            for row in self._list("/api/nodes?columns=name,mem_alarm,disk_free_alarm,partitions")
+        ]
 
     def _list(self, path: str) -> list[dict[str, Any]]:
         answer = self._send("GET", path, None, _LIST_TIMEOUT)
