@@ -24,6 +24,7 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "watch-congestion": _every(15.0, "commands.watch_congestion"),
     "resend-commands": _every(60.0, "commands.resend_commands"),
     "prune-outbox": _every(3_600.0, "core.prune_outbox"),
+    "collect-dead-jobs": _every(60.0, "core.collect_dead_jobs"),
     "sweep-mails": _every(30.0, "core.sweep_mails"),
     "end-rotations": _every(30.0, "stations.end_rotations"),
     "sweep-photos": _every(3_600.0, "files.sweep_photos"),

@@ -5,9 +5,10 @@ from datetime import datetime
 from fleet.alerts.administrators import administrators_mail
 from fleet.alerts.models import Trouble
 from fleet.core import clock
+from fleet.core.dead_jobs import dead_job_list
 from fleet.stations.broker_access import BrokerAccess
 
-ALARM, PARTITION = "the broker's resources", "the broker's cluster"
+ALARM, PARTITION, DEAD_JOBS = "the broker's resources", "the broker's cluster", "jobs"
 
 
 def broker_watch() -> None:
@@ -38,6 +39,22 @@ def broker_watch() -> None:
         else "",
         end="The broker's cluster is whole again.",
         moment=moment,
+    )
+
+
+def dead_jobs_judge() -> None:
+    """Whether jobs that killed their workers wait for somebody to look at them."""
+    names = sorted(set(dead_job_list().values_list("task", flat=True)))
+    trouble_judge(
+        about=DEAD_JOBS,
+        sentence=(
+            f"Jobs killed their worker time and again and were set aside: {', '.join(name or 'unreadable' for name in names)}. "
+            "Look at them with `./roost manage jobs list` and at the worker's log; then retry or discard each."
+        )
+        if names
+        else "",
+        end="No job is set aside any more.",
+        moment=clock.now(),
     )
 
 

@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest
 
-from fleet.core.models import AuditEntry, Outage, OutboxMessage, Pulse
+from fleet.core.models import AuditEntry, DeadJob, Outage, OutboxMessage, Pulse
 
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[Any]
@@ -70,3 +70,12 @@ class OutageAdmin(ReadOnlyAdmin):
 
     list_display = ("name", "started_at", "ended_at")
     ordering = ("-ended_at",)
+
+
+@admin.register(DeadJob)
+class DeadJobAdmin(ReadOnlyAdmin):
+    """Jobs that killed their workers; they are decided about with `./roost manage jobs`."""
+
+    list_display = ("found_at", "task", "state", "decided_at")
+    list_filter = ("state", "task")
+    ordering = ("-id",)

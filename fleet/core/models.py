@@ -144,3 +144,35 @@ class RequestDone(models.Model):
 
     def __str__(self) -> str:
         return f"{self.status} at {self.at:%Y-%m-%d %H:%M:%S}"
+
+
+class DeadJob(models.Model):
+    """A job that killed its worker time and again, taken out of the broker's queue of the dead for somebody to look at.
+
+    held ──▶ retried | discarded
+    """
+
+    class State(models.TextChoices):
+        """What became of it."""
+
+        HELD = "held"
+        RETRIED = "retried"
+        DISCARDED = "discarded"
+
+    id = models.BigAutoField(primary_key=True)
+    #: Its id on the broker: taken twice, it is one row.
+    job_id = models.CharField(max_length=64, unique=True)
+    #: Empty when the message could not be read.
+    task = models.CharField(max_length=128)
+    arguments = models.JSONField()
+    found_at = models.DateTimeField()
+    state = models.CharField(max_length=16, choices=State.choices, default=State.HELD)
+    decided_at = models.DateTimeField(null=True)
+
+    class Meta:
+        """Those that wait are few."""
+
+        indexes = [models.Index(fields=["id"], name="deadjob_held", condition=Q(state="held"))]
+
+    def __str__(self) -> str:
+        return f"{self.task} {self.job_id}"

@@ -107,7 +107,7 @@ def test_months_that_nobody_makes_are_told():
 
 @pytest.mark.django_db
 def test_administrators_are_told_of_rows_in_default_once(institute, settings, admin_user):
-    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    settings.MAIL_TRANSPORT = "django.core.mail.backends.locmem.EmailBackend"
     cache.clear()
     series = series_make(institute)
     for _ in range(2):

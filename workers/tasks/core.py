@@ -5,10 +5,12 @@ from typing import Any
 
 from celery import shared_task
 
+from fleet.alerts.troubles import dead_jobs_judge
 from fleet.core.mail import mail_send, mails_sweep
 from fleet.core.outbox import outbox_prune
 from fleet.core.pulses import pulse_beat
 from fleet.core.repeats import answers_prune
+from workers.dead_jobs import dead_jobs_collect
 
 
 @shared_task(name="core.touch_canary")
@@ -34,3 +36,10 @@ def send_mail(*, mail_id: int, **_: Any) -> None:
 def sweep_mails(**_: Any) -> None:
     """Send the mails that were not taken before."""
     mails_sweep()
+
+
+@shared_task(name="core.collect_dead_jobs")
+def collect_dead_jobs(**_: Any) -> None:
+    """Keep the jobs that killed their workers, and tell the administrators of them."""
+    dead_jobs_collect()
+    dead_jobs_judge()

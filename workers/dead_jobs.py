@@ -1,0 +1,35 @@
+"""Takes jobs that killed their workers out of the broker's queue of the dead into the database, where people see them."""
+
+from typing import Any
+
+from kombu import Queue
+from kombu.message import Message
+
+from fleet.core.dead_jobs import dead_job_keep
+from message_queue.topology import DEAD_JOB_QUEUE, DEAD_JOBS_MOST
+from workers.celery_app import app
+
+
+def dead_jobs_collect() -> int:
+    """Take what lies there; return how many. Each is acknowledged when it is committed."""
+    taken = 0
+    with app.connection_for_write() as connection, connection.channel() as channel:
+        queue = Queue(DEAD_JOB_QUEUE, channel=channel)
+        while taken < DEAD_JOBS_MOST and (message := queue.get(no_ack=False, accept=["json"])) is not None:
+            headers = message.headers or {}
+            job_id = headers.get("id") or message.properties.get("correlation_id") or str(message.delivery_tag)
+            arguments = _arguments(message)
+            task = str(headers.get("task") or "") if arguments is not None else ""
+            dead_job_keep(job_id=str(job_id), task=task, arguments=arguments or {})
+            message.ack()
+            taken += 1
+    return taken
+
+
+def _arguments(message: Message) -> dict[str, Any] | None:
+    """By name, as all jobs have them; None when the message is none of ours."""
+    try:
+        positional, named, _embedded = message.decode()
+    except Exception:  # noqa: BLE001 - whatever it is, it must not hold up the others
+        return None
+    return named if isinstance(named, dict) and not positional else None
