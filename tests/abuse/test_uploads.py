@@ -86,7 +86,7 @@ def test_what_hides_behind_a_picture_is_not_kept(client, kept, station):
     client.post(f"/stations/{station.serial}/notes/photos/", {"photo": upload, "caption": ""})
     photo = Photo.objects.get()
     assert all(b"<script" not in path.read_bytes() for path in kept.rglob("*.jpg"))
-    shown = client.get(f"/photos/{photo.name}.jpg")
+    shown = client.get(f"/photos/{photo.name}/whole.jpg")
     assert shown["Content-Type"] == "image/jpeg"
     assert shown["X-Content-Type-Options"] == "nosniff"
     assert "default-src 'none'" in shown["Content-Security-Policy"]

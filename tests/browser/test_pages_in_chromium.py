@@ -32,7 +32,7 @@ class Watched:
         self.page.goto(f"{processes.site}/login/")
         self.page.get_by_label("User name").fill(person.name)
         self.page.get_by_label("Password", exact=True).fill(PASSWORD)
-        self.page.get_by_role("button", name="Log in").click()
+        self.page.get_by_role("button", name="Log in", exact=True).click()
         expect(self.page.get_by_role("heading", name="Stations", exact=True)).to_be_visible()
         return self.page
 

@@ -5,12 +5,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from io import BytesIO
 from typing import Any
 
 from allauth.account.models import EmailAddress
 from django.contrib.auth.models import User
 from django.db import connection
 from people import SERVER, Role, key_of, person, serial_new, station_of
+from PIL import Image
 from psycopg.types.multirange import Multirange
 from psycopg.types.range import Range
 
@@ -19,7 +21,7 @@ from fleet.commands.models import Command, CommandStep
 from fleet.core import clock
 from fleet.core.audit import audit_write
 from fleet.deployments.models import Deployment, Room, Site
-from fleet.files.models import Photo
+from fleet.files.photos import photo_add
 from fleet.ingest.models import QuarantinedMessage, QuarantineReplay
 from fleet.organizations.invitations import invitation_create
 from fleet.organizations.keys import api_key_find, api_key_revoke
@@ -120,9 +122,9 @@ def _written_make(word: str, station: Station) -> Mapping[str, str]:
     note = StationNote.objects.create(
         station=station, at=clock.now(), text=word, written_by_name=word, written_at=clock.now()
     )
-    photo = Photo.objects.create(
-        station=station, name=uuid.uuid4().hex, width=1, height=1, octets=1, caption=word, added_at=clock.now()
-    )
+    picture = BytesIO()
+    Image.new("RGB", (8, 8), "green").save(picture, "PNG")
+    photo = photo_add(actor=SERVER, station=station, upload=picture, caption=word)
     return {"note_id": str(note.pk), "photo_name": photo.name}
 
 
