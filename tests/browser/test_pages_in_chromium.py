@@ -126,6 +126,21 @@ def test_a_change_appears_by_itself(browser, processes, person, station, institu
     assert watched.complaints == []
 
 
+def test_the_keyboard_keeps_its_place_when_the_page_changes_by_itself(browser, processes, person, station):
+    watched = Watched(browser)
+    page = watched.log_in(processes, person)
+    expect(page.get_by_text("Live: this page changes by itself")).to_be_visible()
+    time.sleep(1.1)
+    page.get_by_role("link", name="Backlog").focus()
+    StationContact.objects.filter(station=station).update(state="silent")
+    live_announce(changed={station.organization_id: [station.serial]})
+    expect(page.get_by_text("Need somebody")).to_be_visible(timeout=6000)
+    expect(page.get_by_role("link", name="Backlog")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/?sort=*backlog")
+    assert watched.complaints == []
+
+
 def test_a_page_that_lost_its_live_connection_says_so_and_finds_it_again(browser, processes, person, station):
     page = Watched(browser).log_in(processes, person)
     expect(page.get_by_text("Live: this page changes by itself")).to_be_visible()

@@ -19,13 +19,22 @@
     time.after(words);
   });
 
-  // A part that is exchanged keeps what was unfolded in it.
-  let unfolded = [];
+  // A part that is exchanged keeps what was unfolded in it, and the keyboard its place.
+  let unfolded = [], focused = null;
+  const alike = (selector) => [...(part()?.querySelectorAll(selector) ?? [])];
+  const placeOf = (element) => {
+    if (!element || !part()?.contains(element)) return null;
+    const name = ["id", "href", "name"].find((name) => element.hasAttribute(name));
+    const selector = element.localName + (name ? `[${name}="${CSS.escape(element.getAttribute(name))}"]` : "");
+    return { selector, number: alike(selector).indexOf(element) };
+  };
   document.addEventListener("htmx:beforeSwap", () => {
-    unfolded = [...document.querySelectorAll("#live details[open][id]")].map((box) => box.id);
+    unfolded = alike("details[open][id]").map((box) => box.id);
+    focused = placeOf(document.activeElement);
   });
   document.addEventListener("htmx:afterSwap", () => {
     for (const id of unfolded) document.getElementById(id)?.setAttribute("open", "");
+    if (focused) alike(focused.selector)[focused.number]?.focus({ preventScroll: true });
   });
 
   if (!line || !part()) return;
