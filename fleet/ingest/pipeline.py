@@ -79,6 +79,8 @@ class Outcome:
     quarantined: int = 0
     #: Serials that changed, by organization id.
     changed: dict[int, set[str]] = field(default_factory=dict)
+    #: Serials of which something waits because they are over their quota.
+    over_quota: set[str] = field(default_factory=set)
 
     def add(self, other: "Outcome") -> None:
         """Count another outcome in."""
@@ -87,6 +89,7 @@ class Outcome:
         self.quarantined += other.quarantined
         for organization_id, serials in other.changed.items():
             self.changed.setdefault(organization_id, set()).update(serials)
+        self.over_quota |= other.over_quota
 
 
 class Pipeline:
@@ -242,7 +245,7 @@ class Pipeline:
             _still_theirs(heard, contacts)
             batch.clocks_before = {station_id: row.clock_offset_s for station_id, row in contacts.items()}
             fresh, gapped = _numbers_take(arrivals, streams, batch, refusals, outcome)
-            fresh = _quota_keep(fresh, gapped, contacts, batch, refusals)
+            fresh = _quota_keep(fresh, gapped, contacts, batch, refusals, outcome)
             _traffic_count(arrivals, refusals, batch)
             kept = gaps_first([r for r in refusals if _is_first(r, streams)])
             outcome.repeats += len(refusals) - len(kept)
@@ -364,6 +367,7 @@ def _quota_keep(
     contacts: dict[int, ContactRow],
     batch: Batch,
     refusals: list[Refusal],
+    outcome: Outcome,
 ) -> list[Arrival]:
     """Leave out what is beyond the stations' quotas; it waits in quarantine. What waits there anyway weighs as well."""
     default = quota_default()
@@ -373,6 +377,7 @@ def _quota_keep(
     if gapped:
         quota_apply(gapped, batch.buckets, quotas, batch.moment)
     refusals += [Refusal(a.delivery, a.station, OVER_QUOTA, OVER_QUOTA_SENTENCE, is_counted=True) for a in waits]
+    outcome.over_quota = {arrival.station.serial for arrival in waits}
     return taken
 
 

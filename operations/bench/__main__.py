@@ -133,7 +133,7 @@ def growth(
     *,
     as_json: AsJson = False,
     readings: Annotated[int, typer.Option(min=1, help="Readings in millions that the full database holds.")] = 100,
-    rounds: Annotated[int, typer.Option(min=1, help="Rounds of each measurement; the median counts.")] = 3,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds of each measurement; the median counts.")] = 5,
 ) -> None:
     """Ingest on an empty and on a full database, and the plans of what pages and the API ask of the full one."""
     _run("growth", lambda _, instance: growth_bench(instance, millions=readings, rounds=rounds), as_json=as_json)

@@ -73,7 +73,7 @@ def orm_run(count: int) -> float:
 
     The kindest such way: however many readings a message brings, one INSERT takes them all.
     """
-    return _orm_rate(count, lambda readings: Reading.objects.bulk_create(readings))
+    return _orm_rate(count, Reading.objects.bulk_create)
 
 
 def orm_each_run(count: int) -> float:

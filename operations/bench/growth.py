@@ -45,9 +45,10 @@ def growth_bench(instance: Instance, *, millions: int, rounds: int) -> list[dict
     runs: list[dict[str, Any]] = [
         {
             "readings_per_message": readings,
-            "empty_messages_per_s": round(empty[readings]),
-            "full_messages_per_s": round(full[readings]),
-            "ratio": round(full[readings] / empty[readings], 3),
+            "empty_messages_per_s": round(statistics.median(empty[readings])),
+            "full_messages_per_s": round(statistics.median(full[readings])),
+            "ratio": round(statistics.median(full[readings]) / statistics.median(empty[readings]), 3),
+            "rounds": {"empty": [round(r) for r in empty[readings]], "full": [round(r) for r in full[readings]]},
             "readings_in_full": rows,
             "filled_s": round(filled_s),
         }
@@ -57,11 +58,13 @@ def growth_bench(instance: Instance, *, millions: int, rounds: int) -> list[dict
     return [{**run, "plans": plans if number == 0 else []} for number, run in enumerate(runs)]
 
 
-def _rates(instance: Instance, rounds: int) -> dict[int, float]:
-    return {
-        readings: statistics.median(roost_rate(instance, readings, size, SERIALS) for _ in range(rounds))
-        for readings, size in SIZES.items()
-    }
+def _rates(instance: Instance, rounds: int) -> dict[int, list[float]]:
+    """Each size by turns; the first turn warms up and is not counted."""
+    turns = [
+        {readings: roost_rate(instance, readings, size, SERIALS) for readings, size in SIZES.items()}
+        for _ in range(rounds + 1)
+    ][1:]
+    return {readings: [turn[readings] for turn in turns] for readings in SIZES}
 
 
 def _fill(instance: Instance, rows: int) -> int:

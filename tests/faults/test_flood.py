@@ -61,7 +61,8 @@ def test_a_flooding_station_is_cut_off_within_a_minute_and_costs_its_neighbour_n
         f"A station sends as fast as it can, over its quota; it was suspended {verdict.recovered_s:.0f} s after its first "
         f"message, of which {sent:,} were confirmed by then. A neighbour's p99 to the database is "
         f"{worst([d for _, d in before])} before and {worst([d for _, d in during])} during ({len(during)} messages), "
-        f"{worst([d for _, d in after])} at the end."
+        f"{worst([d for _, d in after])} at the end; to the broker's confirm {worst([c for c, _ in before])} and "
+        f"{worst([c for c, _ in during])}."
     )
     verdicts.append(verdict)
     assert verdict.is_clean, (verdict.row(), verdict.details)

@@ -5,6 +5,9 @@
        └── broker away: buffers dropped (their tags are dead), redelivered ◀──────────┤
            database away: nothing acknowledged, the same batch again ◀───────────────┘
 
+What comes from a station that was over its quota is a batch of its own, after that of the others: a flood costs its
+neighbours the end of one short batch at the most, and not a place behind it.
+
 It is py-amqp's own consumer: kombu's `Message` would decompress whatever a station sends, without a limit. One
 channel per queue, so that one acknowledgement covers a lane's whole part of a batch.
 """
@@ -33,7 +36,7 @@ from fleet.core.pulses import INGEST, pulse_beat
 from fleet.ingest.delivery import Delivery
 from fleet.ingest.listening import ingest_beat
 from fleet.ingest.pipeline import DatabaseAway, Outcome, Pipeline
-from message_queue.routing import serial_of_exchange, serial_of_user
+from message_queue.routing import serial_of_exchange, serial_of_user, station_exchange
 from message_queue.topology import DEAD_QUEUE, INBOUND_QUEUES
 from workers.consumers.frames import StationConnection
 
@@ -42,6 +45,8 @@ _log = logging.getLogger(__name__)
 #: A batch is this many messages, this many bytes, or what came within this many seconds of its first message.
 BATCH_MOST = int(os.environ.get("ROOST_INGEST_BATCH", "1000"))
 BATCH_BYTES = 16_000_000
+#: Of stations over their quota, a batch is this many messages.
+LATE_MOST = 500
 #: Which of several ingest workers this is.
 NAME = os.environ.get("ROOST_INGEST_NAME", INGEST)
 BATCH_WAIT_S = 0.05
@@ -63,35 +68,37 @@ _AMQP_ERRORS = (amqp.exceptions.AMQPError, OSError)
 
 
 class Load:
-    """Messages and bytes that are read and not yet taken, over all lanes."""
+    """Messages and bytes that are read and not yet taken, over all lanes, and the exchanges of whom they are late."""
 
-    __slots__ = ("messages", "size")
+    __slots__ = ("messages", "over_quota", "size")
 
     def __init__(self) -> None:
         self.messages = 0
         self.size = 0
+        self.over_quota: set[str] = set()
 
 
 class Lane:
-    """One queue: its channel and what it delivered, oldest first.
+    """One queue: its channel and what it delivered, oldest first, that of stations over their quota apart.
 
     A lane begins with one message at a time when the worker is new: the one before may have died of a message, and
     each death counts against everything that was delivered and not acknowledged. Only when the first message has not
     come back time and again does the lane open wide; until then one that kills its reader is dead-lettered alone.
     """
 
-    __slots__ = ("_load", "channel", "is_wide", "queue", "waiting")
+    __slots__ = ("_load", "channel", "is_wide", "late", "queue", "waiting")
 
     def __init__(self, connection: StationConnection, queue: str, load: Load, *, is_wide: bool) -> None:
         self.queue = queue
         self.is_wide = is_wide
         self.waiting: deque[tuple[int, Delivery]] = deque()
+        self.late: deque[tuple[int, Delivery]] = deque()
         self._load = load
         self.channel = connection.station_channel()
         self.channel.consume(queue, self._receive, prefetch=PREFETCH if is_wide else 1)
 
     def _receive(self, tag: int, redelivered: bool, delivery: Delivery) -> None:  # noqa: FBT001 - a field of AMQP
-        self.waiting.append((tag, delivery))
+        (self.late if delivery.exchange in self._load.over_quota else self.waiting).append((tag, delivery))
         self._load.messages += 1
         self._load.size += len(delivery.body)
         if not self.is_wide:
@@ -99,9 +106,9 @@ class Lane:
             if self.is_wide:
                 self.channel.consume_again(PREFETCH)
 
-    def hand_over(self, most: int) -> tuple[int, list[Delivery]]:
-        """The oldest messages, `most` at the most, and the delivery tag of the last; they stay unacknowledged."""
-        waiting = self.waiting
+    def hand_over(self, most: int, *, late: bool = False) -> tuple[list[int], list[Delivery]]:
+        """The oldest messages, `most` at the most, and their delivery tags; they stay unacknowledged."""
+        waiting = self.late if late else self.waiting
         if len(waiting) <= most:
             taken = list(waiting)
             waiting.clear()
@@ -109,7 +116,15 @@ class Lane:
             taken = [waiting.popleft() for _ in range(most)]
         self._load.messages -= len(taken)
         self._load.size -= sum([len(delivery.body) for _, delivery in taken])
-        return (taken[-1][0] if taken else 0), [delivery for _, delivery in taken]
+        return [tag for tag, _ in taken], [delivery for _, delivery in taken]
+
+    def acknowledge(self, tags: list[int]) -> None:
+        """Acknowledge what was handed over: in one word, unless something older is still here."""
+        if any(waiting and waiting[0][0] < tags[-1] for waiting in (self.waiting, self.late)):
+            for tag in tags:
+                self.channel.basic_ack(tag)
+        else:
+            self.channel.basic_ack(tags[-1], multiple=True)
 
 
 def _deaths(delivery: Delivery) -> int:
@@ -220,27 +235,36 @@ class InboundConsumer(threading.Thread):
         transport.wait_for(_SEND_TIMEOUT_S)
 
     def _take_batch(self, connection: StationConnection) -> None:
-        """Take the most urgent messages that wait, commit, acknowledge, tell the pages."""
-        room, acknowledge = BATCH_MOST, []
+        """Take the most urgent messages that wait, then some of those that are late."""
+        self._take(connection, BATCH_MOST)
+        # Always some: a lane full of them would deliver nothing else.
+        self._take(connection, LATE_MOST, late=True)
+
+    def _take(self, connection: StationConnection, room: int, *, late: bool = False) -> None:
+        """Commit a batch, acknowledge it, and note who changed and who was over a quota."""
+        acknowledge: list[tuple[Lane, list[int]]] = []
         deliveries: list[Delivery] = []
         for lane in self._lanes:
-            last_tag, taken = lane.hand_over(room)
+            tags, taken = lane.hand_over(room - len(deliveries), late=late)
             if taken:
-                acknowledge.append((lane, last_tag))
+                acknowledge.append((lane, tags))
                 deliveries += taken
-                room -= len(taken)
-        outcome = self._until_taken(connection, deliveries, self._pipeline.take)
+        outcome = self._until_taken(connection, deliveries, self._pipeline.take) if deliveries else None
         if outcome is None:
             return
-        for lane, last_tag in acknowledge:
-            lane.channel.basic_ack(last_tag, multiple=True)
+        for lane, tags in acknowledge:
+            lane.acknowledge(tags)
+        over_quota = self._load.over_quota
         for organization_id, serials in outcome.changed.items():
             self._untold.setdefault(organization_id, set()).update(serials)
+            if over_quota:
+                over_quota.difference_update([station_exchange(serial) for serial in serials])
+        over_quota.update([station_exchange(serial) for serial in outcome.over_quota])
 
     def _take_dead(self, connection: StationConnection, lane: Lane) -> None:
-        last_tag, taken = lane.hand_over(BATCH_MOST)
+        tags, taken = lane.hand_over(BATCH_MOST)
         if self._until_taken(connection, [_original(delivery) for delivery in taken], self._pipeline.take_dead):
-            lane.channel.basic_ack(last_tag, multiple=True)
+            lane.acknowledge(tags)
 
     def _until_taken(
         self, connection: StationConnection, deliveries: list[Delivery], take: Callable[[list[Delivery]], Outcome]

@@ -1,0 +1,123 @@
+"""What comes from a station over its quota is taken after the others, in batches of its own, and is all accounted for."""
+
+import json
+import time
+
+import pika
+import pytest
+from django.conf import settings as django_settings
+from people import person, serial_new
+
+from fleet.ingest.models import QuarantinedMessage
+from fleet.ingest.quota import OVER_QUOTA
+from fleet.organizations.access import Role, viewer_of_user
+from fleet.organizations.services import organization_create
+from fleet.stations.enrolment import enrolment_token_create, station_enrol
+from fleet.stations.services import station_register
+from fleet.telemetry.models import Reading, StreamLedger
+from message_queue import topology
+from message_queue.contracts.base import Lane
+from message_queue.routing import serial_of_exchange
+from workers.consumers.inbound import InboundConsumer
+
+BURST, FLOOD, CALM = 10, 900, 300
+
+
+@pytest.fixture
+def grants(db):
+    institute = organization_create(name="Institute", owner=None)
+    actor = viewer_of_user(person("operator", (institute, Role.OPERATOR)))
+
+    def enrol():
+        station = station_register(actor=actor, organization=institute, serial=serial_new(), name="A place")
+        token = enrolment_token_create(station=station, actor=actor)
+        return station_enrol(serial=station.serial, token=token, hardware={"model": "test"})
+
+    return enrol(), enrol()
+
+
+@pytest.fixture
+def purged(stack):
+    def purge() -> None:
+        with stack.rabbitmq.management() as client:
+            for queue in topology.INBOUND_QUEUES:
+                client.delete(f"/api/queues/{django_settings.ROOST_FLEET_VHOST}/{queue}/contents").raise_for_status()
+
+    purge()
+    yield
+    purge()
+
+
+class Publishes:
+    """A station's connection that sends numbered readings."""
+
+    def __init__(self, grant, port: int) -> None:
+        self.grant, self.seq = grant, 0
+        login = pika.PlainCredentials(grant.username, grant.password)
+        self.connection = pika.BlockingConnection(pika.ConnectionParameters("127.0.0.1", port, grant.vhost, login))
+        self.channel = self.connection.channel()
+        self.channel.confirm_delivery()
+
+    def send(self) -> None:
+        self.seq += 1
+        headers = {"v": 1, "stream": "a", "seq": self.seq, "oldest": 1, "next": self.seq + 1}
+        properties = pika.BasicProperties(type="readings", headers=headers, delivery_mode=2)
+        body = json.dumps([{"n": "temp", "v": float(self.seq), "t": time.time()}])
+        self.channel.basic_publish(self.grant.exchange, "readings", body.encode(), properties, mandatory=True)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_station_over_its_quota_waits_behind_its_neighbours(stack, purged, grants, settings):
+    flooder, calm = (Publishes(grant, stack.ports["amqp"]) for grant in grants)
+    settings.ROOST_QUOTA_MESSAGES_PER_S, settings.ROOST_QUOTA_BURST = 0.001, float(CALM)
+    consumer = InboundConsumer(django_settings.ROOST_FLEET_BROKER_URL)
+    batches: list[set[str]] = []
+    take = consumer._pipeline.take
+
+    def recorded(deliveries):
+        batches.append({serial_of_exchange(delivery.exchange) or "" for delivery in deliveries})
+        return take(deliveries)
+
+    consumer._pipeline.take = recorded
+    consumer.start()
+    try:
+        for _ in range(CALM + BURST):
+            flooder.send()
+        wait_until(lambda: QuarantinedMessage.objects.filter(reason=OVER_QUOTA).exists())
+        wait_until(lambda: ledger(flooder) == [(1, CALM + BURST + 1)])
+        settled = len(batches)
+        for number in range(FLOOD):
+            flooder.send()
+            if number % (FLOOD // CALM) == 0:
+                calm.send()
+        wait_until(lambda: ledger(flooder) == [(1, CALM + BURST + FLOOD + 1)] and ledger(calm) == [(1, CALM + 1)])
+        wait_until(lambda: depth(stack) == 0)
+    finally:
+        consumer.stop()
+        consumer.join(20)
+    both = {serial_of_exchange(grant.exchange) for grant in grants}
+    assert set().union(*batches[settled:]) == both
+    assert [batch for batch in batches[settled:] if batch == both] == [], "a neighbour was in a batch of the flood"
+    assert Reading.objects.filter(series__station__serial=serial_of_exchange(grants[1].exchange)).count() == CALM
+    stored = Reading.objects.filter(series__station__serial=serial_of_exchange(grants[0].exchange)).count()
+    assert stored == CALM, "as many as its quota has room for"
+    assert stored + QuarantinedMessage.objects.filter(reason=OVER_QUOTA).count() == CALM + BURST + FLOOD
+
+
+def ledger(sender: Publishes) -> list[tuple[int, int]]:
+    row = StreamLedger.objects.filter(station__serial=serial_of_exchange(sender.grant.exchange)).first()
+    return [(span.lower, span.upper) for span in row.received] if row else []
+
+
+def depth(stack) -> int:
+    """Messages of the telemetry lane that nobody has acknowledged."""
+    with stack.rabbitmq.management() as client:
+        found = client.get(f"/api/queues/{django_settings.ROOST_FLEET_VHOST}/{Lane.TELEMETRY.value}")
+        return int(found.raise_for_status().json().get("messages", 0))
+
+
+def wait_until(done) -> None:
+    end = time.monotonic() + 60
+    while not done():
+        assert time.monotonic() < end, "it did not come to that"
+        time.sleep(0.02)
