@@ -25,6 +25,8 @@ STATIONS, SERIES = 2_000, 5
 #: bench go, so that these meet indexes that are as deep: seconds since 1970.
 STEP_S = 600
 BEGAN, LASTED_S = 1_700_000_000, 30_000_000
+#: The database beside it, of the same server, that stays empty.
+EMPTY = "roost_empty"
 #: Bytes of disk that stay free.
 KEPT_FREE = 15_000_000_000
 #: Tables that may never be read from end to end.
@@ -37,34 +39,31 @@ def growth_bench(instance: Instance, *, millions: int, rounds: int) -> list[dict
     serials = [*SERIALS, *(f"SG-FULL{number:05d}" for number in range(STATIONS))]
     pages_build(instance)
     stations_make(instance, serials)
-    empty = _rates(instance, rounds)
+    with instance.postgres.connect() as connection:
+        connection.execute(f"CREATE DATABASE {EMPTY} TEMPLATE {DATABASE} OWNER roost")
     began = time.monotonic()
     rows = _fill(instance, millions * 1_000_000)
     filled_s = time.monotonic() - began
-    full = _rates(instance, rounds)
-    runs: list[dict[str, Any]] = [
-        {
-            "readings_per_message": readings,
-            "empty_messages_per_s": round(statistics.median(empty[readings])),
-            "full_messages_per_s": round(statistics.median(full[readings])),
-            "ratio": round(statistics.median(full[readings]) / statistics.median(empty[readings]), 3),
-            "rounds": {"empty": [round(r) for r in empty[readings]], "full": [round(r) for r in full[readings]]},
-            "readings_in_full": rows,
-            "filled_s": round(filled_s),
-        }
-        for readings in SIZES
-    ]
+    runs = [{**_side_by_side(instance, readings, rounds), "readings_in_full": rows} for readings in SIZES]
     plans = _plans(instance)
-    return [{**run, "plans": plans if number == 0 else []} for number, run in enumerate(runs)]
+    return [
+        {**run, "filled_s": round(filled_s), "plans": plans if number == 0 else []} for number, run in enumerate(runs)
+    ]
 
 
-def _rates(instance: Instance, rounds: int) -> dict[int, list[float]]:
-    """Each size by turns; the first turn warms up and is not counted."""
+def _side_by_side(instance: Instance, readings: int, rounds: int) -> dict[str, Any]:
+    """The same messages into the empty and into the full database, by turns; the first turn warms up."""
     turns = [
-        {readings: roost_rate(instance, readings, size, SERIALS) for readings, size in SIZES.items()}
+        [roost_rate(instance, readings, SIZES[readings], SERIALS, database=database) for database in (EMPTY, DATABASE)]
         for _ in range(rounds + 1)
     ][1:]
-    return {readings: [turn[readings] for turn in turns] for readings in SIZES}
+    return {
+        "readings_per_message": readings,
+        "empty_messages_per_s": round(statistics.median(empty for empty, _ in turns)),
+        "full_messages_per_s": round(statistics.median(full for _, full in turns)),
+        "ratio": round(statistics.median(full / empty for empty, full in turns), 3),
+        "rounds": [{"empty": round(empty), "full": round(full)} for empty, full in turns],
+    }
 
 
 def _fill(instance: Instance, rows: int) -> int:

@@ -107,25 +107,34 @@ def _baseline(instance: Instance, name: str, count: int) -> float:
 
 
 def roost_rate(
-    instance: Instance, readings: int, count: int, serials: Sequence[str] = (SERIAL,), workers: int = 1
+    instance: Instance,
+    readings: int,
+    count: int,
+    serials: Sequence[str] = (SERIAL,),
+    workers: int = 1,
+    *,
+    database: str = DATABASE,
 ) -> float:
     """Messages per second that the real workers commit, from their first committed batch to the last."""
     stream = _fill(instance, readings, count, "roost", serials)
+    own = {
+        "ROOST_INGEST": "1",
+        "ROOST_LOG_LEVEL": "WARNING",
+        "ROOST_DATABASE_URL": instance.postgres.url("worker", database),
+    }
     with (instance.paths.logs / "bench-ingest.log").open("ab") as log:
         started = [
             subprocess.Popen(
                 [sys.executable, *WORKER, "-P", "solo", "-n", f"ingest-bench{number}@roost", "-Q", "ingest.control"],
                 cwd=REPOSITORY,
-                env=process_environment(
-                    instance, extra={"ROOST_INGEST": "1", "ROOST_LOG_LEVEL": "WARNING", **NO_QUOTA}
-                ),
+                env=process_environment(instance, extra={**own, **NO_QUOTA}),
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
             for number in range(workers)
         ]
     try:
-        return _committed_rate(instance, stream, count, workers)
+        return _committed_rate(instance, stream, count, workers, database)
     finally:
         for worker in started:
             worker.terminate()
@@ -133,10 +142,10 @@ def roost_rate(
             worker.wait(timeout=20)
 
 
-def _committed_rate(instance: Instance, stream: str, count: int, workers: int) -> float:
+def _committed_rate(instance: Instance, stream: str, count: int, workers: int, database: str) -> float:
     query = "SELECT coalesce(sum(messages), 0) FROM telemetry_streamledger WHERE stream = %s"
     began, first, done, deadline = 0.0, 0, 0, time.monotonic() + 300.0
-    with instance.postgres.connect(DATABASE) as connection:
+    with instance.postgres.connect(database) as connection:
         connection.autocommit = True
         while time.monotonic() < deadline:
             row = connection.execute(query, (stream,)).fetchone()
