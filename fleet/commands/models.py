@@ -78,7 +78,7 @@ class Congestion(models.Model):
     cause = models.CharField(max_length=16)
     #: Messages that waited when it was noticed.
     waiting = models.BigIntegerField()
-    #: Stations that were asked.
+    #: How often a station was asked.
     asked = models.IntegerField(default=0)
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)

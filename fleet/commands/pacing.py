@@ -1,8 +1,9 @@
 """Asking stations for another pace: by a person, or by Roost itself when it cannot keep up.
 
-calm ──backlog over ROOST_PACE_BACKLOG, or a broker's alarm──▶ congested: connected stations are asked, once
-▲                                                                │
-└──────────── a tenth of the backlog left, and no alarm ◀────────┘     (what was asked ends by itself)
+calm ──backlog over ROOST_PACE_BACKLOG, or a broker's alarm──▶ congested: connected stations are asked
+▲                                                                │   ▲
+└──────────── a tenth of the backlog left, and no alarm ◀────────┤   │ each again when what was asked of it has ended,
+                                                                 └───┘ and those that had no turn yet
 """
 
 import logging
@@ -12,11 +13,11 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import F, FloatField, OuterRef, QuerySet, Subquery, Value
+from django.db.models import Exists, F, FloatField, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Cast, Extract, Greatest
 
 from fleet.commands.errors import CommandNotAllowed, StationRetired, TooManyWaiting
-from fleet.commands.models import Congestion
+from fleet.commands.models import Command, Congestion
 from fleet.commands.services import command_issue
 from fleet.organizations.access import Viewer, viewer_of_server
 from fleet.stations.broker_access import BrokerAccess, BrokerLoad
@@ -33,7 +34,7 @@ HEARD_WITHIN = timedelta(minutes=15)
 LIFE_S = 300
 #: A rate is taken over at least so long; the first messages of a month are no rate.
 RATE_OVER_S = 3_600.0
-#: Stations of one relief.
+#: Stations that one look asks; the next look asks the next ones.
 ASKED_MOST = 1_000
 #: Share of the limit under which it is over.
 CALM = 0.1
@@ -71,36 +72,44 @@ def stations_connected(moment: datetime) -> QuerySet[Station]:
     ).order_by(Subquery(rate).desc(nulls_last=True), "contact__announced_interval_s", "pk")
 
 
+def stations_unasked(moment: datetime) -> QuerySet[Station]:
+    """Connected stations that nobody has asked for a pace within the time for which Roost asks."""
+    since = moment - timedelta(seconds=RELIEF["for_s"])
+    asked = Command.objects.filter(station=OuterRef("pk"), name=COMMAND.name, issued_at__gt=since)
+    return stations_connected(moment).filter(~Exists(asked))
+
+
 def congestion_watch(*, moment: datetime, load: BrokerLoad | None = None) -> Congestion | None:
-    """Notice a congestion and ask for relief, or its end; return the one that is open. Raises `BrokerUnreachable`."""
+    """Notice a congestion or its end, and ask for relief; return the one that is open. Raises `BrokerUnreachable`."""
     if load is None:
         with BrokerAccess.open() as broker:
             load = broker.load()
-    limit = settings.ROOST_PACE_BACKLOG
-    opened = Congestion.objects.filter(ended_at=None).first()
-    if opened is not None:
-        if not load.has_alarm and load.waiting < CALM * limit:
-            Congestion.objects.filter(id=opened.id, ended_at=None).update(ended_at=moment)
-            _log.info("Ingest keeps up again: %s messages wait.", load.waiting)
-            return None
-        return opened
-    if load.waiting < limit and not load.has_alarm:
+    opened = Congestion.objects.filter(ended_at=None).first() or _congestion_begin(moment, load)
+    if opened is None:
+        return None
+    if not load.has_alarm and load.waiting < CALM * settings.ROOST_PACE_BACKLOG:
+        Congestion.objects.filter(id=opened.id, ended_at=None).update(ended_at=moment)
+        _log.info("Ingest keeps up again: %s messages wait.", load.waiting)
+        return None
+    stations = stations_unasked(moment)[:ASKED_MOST]
+    asked = pace_ask(viewer=viewer_of_server("Roost"), stations=stations, parameters=RELIEF, expires_in=LIFE_S)
+    if asked:
+        Congestion.objects.filter(id=opened.id).update(asked=F("asked") + asked)
+        opened.asked += asked
+        _log.warning(
+            "%s messages wait for ingest (%s); %s stations were asked to slow down.", load.waiting, opened.cause, asked
+        )
+    return opened
+
+
+def _congestion_begin(moment: datetime, load: BrokerLoad) -> Congestion | None:
+    if load.waiting < settings.ROOST_PACE_BACKLOG and not load.has_alarm:
         return None
     try:
         with transaction.atomic():
-            opened = Congestion.objects.create(
+            return Congestion.objects.create(
                 cause="alarm" if load.has_alarm else "backlog", waiting=load.waiting, started_at=moment
             )
     except IntegrityError:
-        # Another look was faster.
+        # Another look was faster, and asks.
         return None
-    stations = stations_connected(moment)[:ASKED_MOST]
-    opened.asked = pace_ask(viewer=viewer_of_server("Roost"), stations=stations, parameters=RELIEF, expires_in=LIFE_S)
-    opened.save(update_fields=["asked"])
-    _log.warning(
-        "%s messages wait for ingest (%s); %s stations were asked to slow down.",
-        load.waiting,
-        opened.cause,
-        opened.asked,
-    )
-    return opened

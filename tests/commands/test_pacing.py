@@ -1,4 +1,4 @@
-"""Pace: asked once when Roost cannot keep up, only of stations that are there and know it, and over by itself."""
+"""Pace: asked when Roost cannot keep up, only of stations that are there and know it, in turns, and over by itself."""
 
 from datetime import timedelta
 
@@ -34,7 +34,7 @@ def connected(institute):
     return there
 
 
-def test_a_backlog_asks_connected_stations_once_and_ends(connected):
+def test_a_backlog_asks_connected_stations_and_ends(connected):
     moment = clock.now()
     assert congestion_watch(moment=moment, load=CALM) is None
     opened = congestion_watch(moment=moment, load=FULL)
@@ -74,6 +74,21 @@ def test_those_that_send_most_are_asked_first_whatever_they_announce(institute, 
     monkeypatch.setattr("fleet.commands.pacing.ASKED_MOST", 1)
     assert congestion_watch(moment=moment, load=FULL).asked == 1
     assert Command.objects.get().station == stations[1]
+    # The next look asks the next ones, and none of them twice in the time for which it was asked.
+    for number, station in enumerate((stations[0], stations[2]), start=2):
+        assert congestion_watch(moment=moment + timedelta(seconds=number), load=FULL).asked == number
+        assert Command.objects.latest("id").station == station
+    assert congestion_watch(moment=moment + timedelta(seconds=9), load=FULL).asked == 3
+
+
+def test_a_congestion_that_lasts_asks_again_when_what_was_asked_has_ended(connected):
+    moment = clock.now()
+    congestion_watch(moment=moment, load=FULL)
+    StationContact.objects.filter(station=connected).update(last_contact_at=moment + timedelta(minutes=15))
+    assert congestion_watch(moment=moment + timedelta(minutes=14), load=FULL).asked == 1
+    Command.objects.update(issued_at=moment)
+    assert congestion_watch(moment=moment + timedelta(minutes=15), load=FULL).asked == 2
+    assert [command.parameters["slowdown"] for command in Command.objects.all()] == [4, 4]
 
 
 def test_the_real_broker_tells_its_load():
