@@ -61,13 +61,6 @@ def cursor_address(request: Request, cursor: str) -> str:
     return request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
 
 
-def before_address(request: Request, moment: datetime) -> str:
-    """The same request's address for what was before a moment."""
-    query = request.query_params.copy()
-    query["before"] = moment.isoformat()
-    return request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
-
-
 def next_address(request: Request, cursor: str, *, start: datetime, end: datetime) -> str:
     """The same request's address with this cursor; its range is written out, so that `now` does not move."""
     query = request.query_params.copy()

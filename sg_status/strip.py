@@ -48,7 +48,7 @@ def strip_of(viewer: Viewer, station: Station, moment: datetime) -> Strip:
     start = hour.replace(hour=0) - timedelta(days=DAYS - 1)
     end = start + timedelta(days=DAYS)
     heard = hours_with_data(station=station, start=start, end=hour)
-    commands = [c for c in command_list(station=station, limit=_COMMANDS_MOST) if c.issued_at >= start]
+    commands = [c for c in command_list(station=station)[:_COMMANDS_MOST] if c.issued_at >= start]
     incidents = incident_list(viewer=viewer, station=station)[:_INCIDENTS_MOST]
     return Strip(
         width=DAYS * 24 * HOUR_WIDTH,

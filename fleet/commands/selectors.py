@@ -9,10 +9,10 @@ from fleet.core.errors import NotFound
 from fleet.stations.models import Station
 
 
-def command_list(*, station: Station, limit: int = 50) -> QuerySet[Command]:
-    """A station's newest commands with their steps; two queries however many."""
+def command_list(*, station: Station) -> QuerySet[Command]:
+    """A station's commands with their steps, newest first; two queries however many."""
     steps = Prefetch("steps", queryset=CommandStep.objects.order_by("id"))
-    return Command.objects.filter(station=station).order_by("-issued_at").prefetch_related(steps)[:limit]
+    return Command.objects.filter(station=station).order_by("-issued_at", "-id").prefetch_related(steps)
 
 
 def command_get(*, station: Station, command_id: UUID) -> Command:

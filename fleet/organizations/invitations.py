@@ -125,11 +125,19 @@ def invitation_accept(*, code: str, user: User | None) -> Membership:
     return present
 
 
-def invitation_list(*, organization: Organization, actor: Viewer) -> list[Invitation]:
-    """Those that may still be accepted or sent again, newest first. For owners."""
+def invitation_list(*, organization: Organization, actor: Viewer, state: str = "") -> QuerySet[Invitation]:
+    """Those in this one of `STATES`, newest first; without it those that may be accepted or sent again. For owners."""
     owner_require(actor, organization)
-    waiting = Invitation.objects.filter(organization=organization, accepted_at=None, revoked_at=None)
-    return list(waiting.order_by("-created_at", "-id"))
+    found = Invitation.objects.filter(organization=organization).order_by("-created_at", "-id")
+    if state == "accepted":
+        return found.exclude(accepted_at=None)
+    found = found.filter(accepted_at=None)
+    if state == "revoked":
+        return found.exclude(revoked_at=None)
+    found = found.filter(revoked_at=None)
+    if state == "open":
+        return found.filter(expires_at__gt=clock.now())
+    return found.filter(expires_at__lte=clock.now()) if state == "expired" else found
 
 
 def invitation_get(*, organization: Organization, invitation_id: int, actor: Viewer) -> Invitation:

@@ -113,6 +113,14 @@ def api_key_get(*, organization: Organization, prefix: str, viewer: Viewer) -> A
     return key
 
 
+def keys_in_state(keys: QuerySet[ApiKey], state: str) -> QuerySet[ApiKey]:
+    """Those in one of `STATES`; what `key_state` says of a row, as a condition."""
+    if state == "revoked":
+        return keys.filter(revoked=True)
+    expired = Q(expiry_date__lte=clock.now())
+    return keys.filter(expired if state == "expired" else ~expired | Q(expiry_date=None), revoked=False)
+
+
 def key_state(key: ApiKey, moment: datetime) -> str:
     """`works`, `revoked` or `expired`."""
     if key.revoked:

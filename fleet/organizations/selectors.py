@@ -41,6 +41,11 @@ def organizations_deleted(*, viewer: Viewer) -> list[Organization]:
     return list(gone.filter(memberships__user=viewer.user, memberships__role=Role.OWNER)) if viewer.user else []
 
 
-def member_list(*, organization: Organization) -> QuerySet[Membership]:
-    """The people of an organization with their roles, by login name."""
-    return Membership.objects.filter(organization=organization).select_related("user").order_by("user__username")
+def member_list(
+    *, organization: Organization, role: Membership.Role | None = None, search: str = ""
+) -> QuerySet[Membership]:
+    """The people of an organization with their roles, by login name. `search`: part of that name."""
+    found = Membership.objects.filter(organization=organization).select_related("user").order_by("user__username")
+    if role is not None:
+        found = found.filter(role=role)
+    return found.filter(user__username__icontains=search) if search else found

@@ -178,16 +178,23 @@ def detection_list(
     return list(ordered[:limit])
 
 
-def event_list(*, station: Station, limit: int = 50, before: datetime | None = None) -> list[StationEvent]:
-    """The station's newest events, newest first; before a moment when one is given.
+def event_list(
+    *, station: Station, before: datetime | None = None, since: datetime | None = None, name: str = ""
+) -> QuerySet[StationEvent]:
+    """The station's events, newest first.
 
-    Each has its place in `placed_at`: its time by the station's clock, or that of its receipt if it came before it
-    happened. A clock that ran ahead once would else head the list for years.
+    Each has its place in `place` and `placed_at`: its time by the station's clock, or that of its receipt if it came
+    before it happened. A clock that ran ahead once would else head the list for years.
     """
-    rows = StationEvent.objects.filter(station=station).annotate(place=Least("occurred_at", "received_at"))
+    rows: QuerySet[StationEvent] = StationEvent.objects.filter(station=station)
+    rows = rows.annotate(place=Least("occurred_at", "received_at"))
     if before is not None:
         rows = rows.filter(place__lt=before)
-    return list(rows.order_by("-place", "-name", "-line")[:limit])
+    if since is not None:
+        rows = rows.filter(place__gte=since)
+    if name:
+        rows = rows.filter(name=name)
+    return rows.order_by("-place", "-name", "-line")
 
 
 def latest_position(*, station: Station) -> Position | None:

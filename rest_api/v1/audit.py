@@ -1,5 +1,6 @@
 """`/organizations/<slug>/audit`: who did what, when and from where; for owners."""
 
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -9,13 +10,19 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from fleet.organizations.audit import AuditFilter, AuditPlace, audit_list
+from fleet.organizations.audit import AuditFilter, audit_list
 from fleet.organizations.members import owner_require
 from fleet.organizations.selectors import organization_find
 from rest_api.authentication import viewer_of
-from rest_api.paging import cursor_address, cursor_encode, place_cursor
-from rest_api.v1.organizations import ListQuery
+from rest_api.v1.lists import Column, ListQuery, page_read
 from rest_api.v1.questions import READ_PROBLEMS, answers, query_read
+
+_COLUMNS = {
+    "at": Column("at", datetime, is_filled=True),
+    "who": Column("actor_name", is_filled=True),
+    "action": Column("action", is_filled=True),
+    "subject": Column("subject", is_filled=True),
+}
 
 
 class AuditQuery(ListQuery):
@@ -41,7 +48,7 @@ class AuditEntryOut(serializers.Serializer[Any]):
 
 
 class AuditOut(serializers.Serializer[Any]):
-    """Lines, newest first."""
+    """Some lines."""
 
     results = AuditEntryOut(many=True)
     next = serializers.URLField(allow_null=True)
@@ -68,9 +75,7 @@ class Audit(APIView):
             start=query.get("since"),
             end=query.get("before"),
         )
-        after, limit = AuditPlace(*place_cursor(query["cursor"])) if query.get("cursor") else None, query["limit"]
-        rows = list(audit_list(viewer=viewer, organization=organization, chosen=chosen, after=after)[: limit + 1])
-        following = None
-        if len(rows) > limit:
-            following = cursor_address(request, cursor_encode(rows[limit - 1].at, rows[limit - 1].id))
-        return Response(AuditOut({"results": rows[:limit], "next": following}).data)
+        found = audit_list(viewer=viewer, organization=organization, chosen=chosen)
+        last = Column("id", int, is_filled=True)
+        page = page_read(request, query, found, columns=_COLUMNS, usual="-at", last=last)
+        return Response(AuditOut({"results": page.rows, "next": page.next}).data)

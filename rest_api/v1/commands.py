@@ -1,8 +1,11 @@
 """`/stations/<serial>/commands`: send a command, see what became of it, cancel it."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Q, QuerySet
 from django.urls import reverse
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
@@ -18,15 +21,32 @@ from fleet.organizations.errors import NotAllowed
 from fleet.stations.models import Station
 from fleet.stations.selectors import station_get
 from rest_api.authentication import viewer_of
+from rest_api.v1.lists import LIMIT_MOST, Column, ListQuery, page_read
 from rest_api.v1.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, json_check, query_read
 
 _PARAMETERS_MOST = 16_384
+_COLUMNS = {
+    "issued_at": Column("issued_at", datetime, is_filled=True),
+    "expires_at": Column("expires_at", datetime, is_filled=True),
+    "closed_at": Column("closed_at", datetime),
+    "name": Column("name", is_filled=True),
+    "state": Column("state", is_filled=True),
+}
 
 
-class CommandsQuery(StrictSerializer):
-    """How many."""
+class CommandsQuery(ListQuery):
+    """Which ones."""
 
-    limit = serializers.IntegerField(required=False, min_value=1, max_value=500, default=50)
+    limit = serializers.IntegerField(
+        required=False, min_value=1, default=50, help_text=f"Rows of a page; at most {LIMIT_MOST} come."
+    )
+    state = serializers.ChoiceField(required=False, choices=Command.State.choices)
+    is_open = serializers.BooleanField(
+        required=False, allow_null=True, default=None, help_text="Only what may still become something, or only closed."
+    )
+    name = serializers.CharField(required=False, max_length=64)
+    since = serializers.DateTimeField(required=False, help_text="Issued at or after this moment.")
+    before = serializers.DateTimeField(required=False, help_text="Issued before this moment.")
 
 
 class CommandIn(StrictSerializer):
@@ -73,9 +93,10 @@ class CommandOut(serializers.Serializer[Any]):
 
 
 class CommandsOut(serializers.Serializer[Any]):
-    """The newest commands of a station."""
+    """Some commands of a station."""
 
     results = CommandOut(many=True)
+    next = serializers.URLField(allow_null=True, help_text="Where more are; null when this was all.")
 
 
 class Commands(APIView):
@@ -87,8 +108,11 @@ class Commands(APIView):
     def get(self, request: Request, serial: str) -> Response:
         """Newest first."""
         station = station_get(viewer=viewer_of(request), serial=serial)
-        limit = query_read(request, CommandsQuery)["limit"]
-        return Response({"results": CommandOut(command_list(station=station, limit=limit), many=True).data})
+        query = query_read(request, CommandsQuery)
+        found = _chosen(command_list(station=station), query)
+        last = Column("id", UUID, is_filled=True)
+        page = page_read(request, query, found, columns=_COLUMNS, usual="-issued_at", last=last)
+        return Response(CommandsOut({"results": page.rows, "next": page.next}).data)
 
     @extend_schema(
         operation_id="commands_create", request=CommandIn, responses=answers({201: CommandOut}, *WRITE_PROBLEMS)
@@ -133,6 +157,15 @@ class CommandCancel(APIView):
         _operator_check(viewer, station)
         command = command_cancel(viewer=viewer, command=command_get(station=station, command_id=command_id))
         return Response(CommandOut(command).data)
+
+
+def _chosen(found: QuerySet[Command], query: Mapping[str, Any]) -> QuerySet[Command]:
+    conditions = {"state": "state", "name": "name", "since": "issued_at__gte", "before": "issued_at__lt"}
+    found = found.filter(**{path: query[name] for name, path in conditions.items() if name in query})
+    if query["is_open"] is None:
+        return found
+    is_open = Q(state__in=Command.OPEN)
+    return found.filter(is_open if query["is_open"] else ~is_open)
 
 
 def _operator_check(viewer: Viewer, station: Station) -> None:

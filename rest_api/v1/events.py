@@ -1,5 +1,6 @@
 """`/stations/<serial>/events`: what happened at a station, by its own clock."""
 
+from datetime import datetime
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
@@ -13,15 +14,31 @@ from fleet.telemetry.lateness import is_late
 from fleet.telemetry.models import StationEvent
 from fleet.telemetry.selectors import event_list, suspicion_codes
 from rest_api.authentication import viewer_of
-from rest_api.paging import before_address
-from rest_api.v1.questions import READ_PROBLEMS, StrictSerializer, answers, query_read
+from rest_api.v1.lists import Column, ListQuery, page_read
+from rest_api.v1.questions import READ_PROBLEMS, answers, query_read
+
+#: `at` is an event's place among others: when it happened, or when it came if that was before.
+_COLUMNS = {
+    "at": Column("place", datetime, is_filled=True),
+    "occurred_at": Column("occurred_at", datetime, is_filled=True),
+    "received_at": Column("received_at", datetime, is_filled=True),
+    "name": Column("name", is_filled=True),
+}
+#: What tells two events of a station apart.
+_LAST = (
+    Column("occurred_at", datetime, is_filled=True),
+    Column("name", is_filled=True),
+    Column("line", int, is_filled=True),
+    Column("source", is_filled=True),
+)
 
 
-class EventsQuery(StrictSerializer):
-    """Where to begin, and how many."""
+class EventsQuery(ListQuery):
+    """Which ones."""
 
     before = serializers.DateTimeField(required=False, help_text="Only what happened before this moment.")
-    limit = serializers.IntegerField(required=False, min_value=1, max_value=500, default=100)
+    since = serializers.DateTimeField(required=False, help_text="Only what happened at or after this moment.")
+    name = serializers.CharField(required=False, max_length=128)
 
 
 class EventOut(serializers.Serializer[Any]):
@@ -45,10 +62,10 @@ class EventOut(serializers.Serializer[Any]):
 
 
 class EventsOut(serializers.Serializer[Any]):
-    """Events, newest first."""
+    """Some events."""
 
     results = EventOut(many=True)
-    next = serializers.URLField(allow_null=True, help_text="Where older ones are; null when this was all.")
+    next = serializers.URLField(allow_null=True, help_text="Where more are; null when this was all.")
 
 
 class Events(APIView):
@@ -61,11 +78,8 @@ class Events(APIView):
         """Newest first; follow `next` for more."""
         station = station_get(viewer=viewer_of(request), serial=serial)
         query = query_read(request, EventsQuery)
-        limit = query["limit"]
-        found = event_list(station=station, limit=limit + 1, before=query.get("before"))
-        following = None
-        if len(found) > limit:
-            last = found[limit - 1]
-            # Its place in the list: a clock that ran ahead does not lead back to the beginning.
-            following = before_address(request, min(last.occurred_at, last.received_at))
-        return Response({"results": EventOut(found[:limit], many=True).data, "next": following})
+        found = event_list(
+            station=station, before=query.get("before"), since=query.get("since"), name=query.get("name", "")
+        )
+        page = page_read(request, query, found, columns=_COLUMNS, usual="-at", last=_LAST)
+        return Response(EventsOut({"results": page.rows, "next": page.next}).data)

@@ -19,7 +19,12 @@ from rest_api.authentication import viewer_of
 from rest_api.v1.lists import Column, ListQuery, page_read
 from rest_api.v1.questions import READ_PROBLEMS, WRITE_PROBLEMS, answers, query_read
 
-_COLUMNS = {"opened": Column("opened_at", datetime), "began": Column("began_at", datetime), "rule": Column("rule")}
+_COLUMNS = {
+    "opened": Column("opened_at", datetime, is_filled=True),
+    "began": Column("began_at", datetime, is_filled=True),
+    "closed": Column("closed_at", datetime),
+    "rule": Column("rule", is_filled=True),
+}
 
 
 class IncidentsQuery(ListQuery):

@@ -26,12 +26,26 @@ from fleet.organizations.members import owner_require
 from fleet.organizations.models import Invitation
 from fleet.organizations.selectors import organization_find
 from rest_api.authentication import viewer_of
+from rest_api.v1.lists import Column, ListQuery, page_read
 from rest_api.v1.organizations import OrganizationOut, organization_row
-from rest_api.v1.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers
+from rest_api.v1.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
 OWNER_READ_PROBLEMS = (*READ_PROBLEMS, HTTPStatus.FORBIDDEN)
-#: More wait nowhere: an organization sends fifty a day, and they end after seven.
-_MOST = 500
+_COLUMNS = {
+    "created_at": Column("created_at", datetime, is_filled=True),
+    "expires_at": Column("expires_at", datetime, is_filled=True),
+    "email": Column("email", is_filled=True),
+}
+
+
+class InvitationsQuery(ListQuery):
+    """Which ones."""
+
+    state = serializers.ChoiceField(
+        required=False, choices=STATES, default="", help_text="Without it those that are open, or expired."
+    )
+    role = serializers.ChoiceField(required=False, choices=Role.choices)
+    search = serializers.CharField(required=False, max_length=254, help_text="Part of the address.")
 
 
 class InvitationIn(StrictSerializer):
@@ -54,10 +68,10 @@ class InvitationOut(serializers.Serializer[Any]):
 
 
 class InvitationsOut(serializers.Serializer[Any]):
-    """Those that are open, or expired and not revoked."""
+    """Some of them."""
 
     results = InvitationOut(many=True)
-    next = serializers.URLField(allow_null=True, help_text="Always null: there are never many.")
+    next = serializers.URLField(allow_null=True, help_text="Where more are; null when this was all.")
 
 
 class CodeIn(StrictSerializer):
@@ -74,14 +88,26 @@ def _row(held: Invitation, moment: datetime) -> dict[str, Any]:
 class Invitations(APIView):
     """The invitations of an organization."""
 
-    @extend_schema(operation_id="invitations_list", responses=answers({200: InvitationsOut}, *OWNER_READ_PROBLEMS))
+    @extend_schema(
+        operation_id="invitations_list",
+        parameters=[InvitationsQuery],
+        responses=answers({200: InvitationsOut}, *OWNER_READ_PROBLEMS),
+    )
     def get(self, request: Request, slug: str) -> Response:
         """Newest first; for owners."""
         viewer = viewer_of(request)
         organization = organization_find(viewer=viewer, slug=slug)
-        moment = clock.now()
-        rows = [_row(held, moment) for held in invitation_list(organization=organization, actor=viewer)[:_MOST]]
-        return Response(InvitationsOut({"results": rows, "next": None}).data)
+        # Who may not is told that, not what is wrong with the question.
+        owner_require(viewer, organization)
+        query, moment = query_read(request, InvitationsQuery), clock.now()
+        found = invitation_list(organization=organization, actor=viewer, state=query["state"])
+        if "role" in query:
+            found = found.filter(role=query["role"])
+        if "search" in query:
+            found = found.filter(email__icontains=query["search"])
+        page = page_read(request, query, found, columns=_COLUMNS, usual="-created_at", last=Column("id", int))
+        rows = [_row(held, moment) for held in page.rows]
+        return Response(InvitationsOut({"results": rows, "next": page.next}).data)
 
     @extend_schema(
         operation_id="invitations_create",

@@ -19,6 +19,7 @@ from fleet.organizations.keys import (
     api_key_list,
     api_key_revoke,
     key_state,
+    keys_in_state,
 )
 from fleet.organizations.members import owner_require
 from fleet.organizations.models import ApiKey
@@ -28,10 +29,20 @@ from rest_api.v1.lists import Column, ListQuery, page_read
 from rest_api.v1.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
 _COLUMNS = {
-    "created_at": Column("created", datetime),
+    "created_at": Column("created", datetime, is_filled=True),
     "name": Column("name"),
     "last_used_at": Column("last_used_at", datetime),
+    "expires_at": Column("expiry_date", datetime),
 }
+
+
+class KeysQuery(ListQuery):
+    """Which ones."""
+
+    state = serializers.ChoiceField(required=False, choices=STATES)
+    is_read_only = serializers.BooleanField(required=False, allow_null=True, default=None)
+    person = serializers.CharField(required=False, max_length=150, help_text="A login name: only this person's.")
+    search = serializers.CharField(required=False, max_length=50, help_text="Part of the name.")
 
 
 class KeyIn(StrictSerializer):
@@ -102,13 +113,20 @@ def _row(key: ApiKey) -> dict[str, Any]:
 class Keys(APIView):
     """The keys of an organization."""
 
-    @extend_schema(operation_id="keys_list", parameters=[ListQuery], responses=answers({200: KeysOut}, *READ_PROBLEMS))
+    @extend_schema(operation_id="keys_list", parameters=[KeysQuery], responses=answers({200: KeysOut}, *READ_PROBLEMS))
     def get(self, request: Request, slug: str) -> Response:
         """Newest first: owners see all, others their own. Revoked ones stay in the list."""
         viewer = viewer_of(request)
         organization = organization_find(viewer=viewer, slug=slug)
-        query = query_read(request, ListQuery)
+        query = query_read(request, KeysQuery)
         keys = api_key_list(organization=organization, viewer=viewer)
+        keys = keys_in_state(keys, query["state"]) if "state" in query else keys
+        if query["is_read_only"] is not None:
+            keys = keys.filter(is_read_only=query["is_read_only"])
+        if "person" in query:
+            keys = keys.filter(person__username=query["person"])
+        if "search" in query:
+            keys = keys.filter(name__icontains=query["search"])
         page = page_read(request, query, keys, columns=_COLUMNS, usual="-created_at", last=Column("prefix"))
         return Response(KeysOut({"results": [_row(key) for key in page.rows], "next": page.next}).data)
 

@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
+from uuid import UUID
 
 from django.db.models import F, Model, Q, QuerySet
+from django.db.models.expressions import OrderBy
 from rest_framework import serializers
 from rest_framework.request import Request
 
@@ -42,7 +44,9 @@ class Column:
     """A column that a list is sorted by: where its value lies, and what kind of value that is."""
 
     path: str
-    kind: type[str] | type[int] | type[float] | type[datetime] = str
+    kind: type[str] | type[int] | type[float] | type[datetime] | type[UUID] = str
+    #: Every row has a value here, so that an index may give the order as it stands.
+    is_filled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +70,15 @@ def page_read(
     *,
     columns: Mapping[str, Column],
     usual: str,
-    last: Column,
+    last: Column | Sequence[Column],
 ) -> Page[Row]:
     """One page of a list. `query` is a checked `ListQuery`; `last` tells rows apart that are alike in all else.
 
     Rows without a value in a column come after those with one. Raises `InvalidInput` for a sort or cursor that is none.
     """
-    keys = [*_keys(query.get("sort") or usual, columns), _Key(last, is_turned=False)]
+    keys = _keys(query.get("sort") or usual, columns)
+    # They go the way of the first column: the newest first also among those of one moment.
+    keys += [_Key(column, is_turned=keys[0].is_turned) for column in _many(last)]
     for key in keys:
         if "__" in key.column.path:
             # A value of a joined row has to lie on the row, for the next cursor.
@@ -80,15 +86,22 @@ def page_read(
     limit = min(query["limit"], LIMIT_MOST)
     if cursor := query.get("cursor", ""):
         rows = rows.filter(_after(keys, _values(cursor, keys)))
-    ordered = [
-        F(key.column.path).desc(nulls_last=True) if key.is_turned else F(key.column.path).asc(nulls_last=True)
-        for key in keys
-    ]
-    found = list(rows.order_by(*ordered)[: limit + 1])
+    found = list(rows.order_by(*map(_order, keys))[: limit + 1])
     if len(found) <= limit:
         return Page(found, None)
     values = [getattr(found[limit - 1], _name(key)) for key in keys]
-    return Page(found[:limit], cursor_address(request, cursor_encode(*values)))
+    plain = [str(value) if isinstance(value, UUID) else value for value in values]
+    return Page(found[:limit], cursor_address(request, cursor_encode(*plain)))
+
+
+def _order(key: _Key) -> OrderBy:
+    nulls_last = None if key.column.is_filled else True
+    path = F(key.column.path)
+    return path.desc(nulls_last=nulls_last) if key.is_turned else path.asc(nulls_last=nulls_last)
+
+
+def _many(last: Column | Sequence[Column]) -> Sequence[Column]:
+    return [last] if isinstance(last, Column) else last
 
 
 def _name(key: _Key) -> str:
@@ -117,13 +130,13 @@ def _values(cursor: str, keys: Sequence[_Key]) -> list[Any]:
 def _value(value: Any, kind: type) -> Any:
     if value is None:
         return None
-    if kind is datetime and isinstance(value, str):
+    if kind in (datetime, UUID) and isinstance(value, str):
         try:
-            moment = datetime.fromisoformat(value)
+            read = datetime.fromisoformat(value) if kind is datetime else UUID(value)
         except ValueError as error:
             raise cursor_bad() from error
-        if moment.tzinfo is not None:
-            return moment
+        if isinstance(read, UUID) or read.tzinfo is not None:
+            return read
     if kind is int and type(value) is int and abs(value) < 2**63:
         return value
     if kind is float and type(value) in (int, float):
@@ -137,11 +150,15 @@ def _after(keys: Sequence[_Key], values: Sequence[Any]) -> Q:
     """What comes after these values: later in the first column in which it differs."""
     found, alike = Q(pk__in=[]), Q()
     for key, value in zip(keys, values, strict=True):
-        path = key.column.path
+        path, way = key.column.path, "lt" if key.is_turned else "gt"
         if value is not None:
-            beyond = Q(**{f"{path}__{'lt' if key.is_turned else 'gt'}": value}) | Q(**{f"{path}__isnull": True})
-            found |= alike & beyond
+            beyond = Q(**{f"{path}__{way}": value})
+            found |= alike & (beyond if key.column.is_filled else beyond | Q(**{f"{path}__isnull": True}))
             alike &= Q(**{path: value})
+        elif key.column.is_filled:
+            raise cursor_bad()
         else:
             alike &= Q(**{f"{path}__isnull": True})
-    return found
+    first, way = keys[0].column, "lte" if keys[0].is_turned else "gte"
+    # Follows from the rest, and is what an index is entered by.
+    return found & Q(**{f"{first.path}__{way}": values[0]}) if first.is_filled else found

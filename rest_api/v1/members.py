@@ -1,5 +1,6 @@
 """`/organizations/<slug>/members`: who belongs to an organization, in which role."""
 
+from datetime import datetime
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
@@ -13,9 +14,17 @@ from fleet.organizations.members import member_get, member_remove, member_role_s
 from fleet.organizations.models import Membership
 from fleet.organizations.selectors import member_list, organization_find
 from rest_api.authentication import viewer_of
-from rest_api.paging import cursor_address, cursor_encode, number_cursor
-from rest_api.v1.organizations import ListQuery
+from rest_api.v1.lists import Column, ListQuery, page_read
 from rest_api.v1.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
+
+_COLUMNS = {"created_at": Column("created_at", datetime, is_filled=True), "username": Column("user__username")}
+
+
+class MembersQuery(ListQuery):
+    """Which ones."""
+
+    role = serializers.ChoiceField(required=False, choices=Role.choices)
+    search = serializers.CharField(required=False, max_length=150, help_text="Part of the login name.")
 
 
 class MemberIn(StrictSerializer):
@@ -56,17 +65,17 @@ class Members(APIView):
     """The members of an organization."""
 
     @extend_schema(
-        operation_id="members_list", parameters=[ListQuery], responses=answers({200: MembersOut}, *READ_PROBLEMS)
+        operation_id="members_list", parameters=[MembersQuery], responses=answers({200: MembersOut}, *READ_PROBLEMS)
     )
     def get(self, request: Request, slug: str) -> Response:
         """Who came first, first. People come by `/organizations/<slug>/invitations`."""
         viewer = viewer_of(request)
-        found = member_list(organization=organization_find(viewer=viewer, slug=slug)).order_by("id")
-        query = query_read(request, ListQuery)
-        after, limit = number_cursor(query.get("cursor", "")), query["limit"]
-        rows = list((found.filter(id__gt=after) if after is not None else found)[: limit + 1])
-        following = cursor_address(request, cursor_encode(rows[limit - 1].id)) if len(rows) > limit else None
-        return Response(MembersOut({"results": [_row(row, viewer) for row in rows[:limit]], "next": following}).data)
+        organization = organization_find(viewer=viewer, slug=slug)
+        query = query_read(request, MembersQuery)
+        role = Role(query["role"]) if "role" in query else None
+        found = member_list(organization=organization, role=role, search=query.get("search", ""))
+        page = page_read(request, query, found, columns=_COLUMNS, usual="created_at", last=Column("id", int))
+        return Response(MembersOut({"results": [_row(row, viewer) for row in page.rows], "next": page.next}).data)
 
 
 class MemberDetail(APIView):

@@ -1,5 +1,6 @@
 """`/organizations`: the asker's organizations; making, changing, deleting and bringing one back."""
 
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -17,15 +18,10 @@ from fleet.organizations.models import Organization
 from fleet.organizations.selectors import organization_find, organization_list
 from fleet.organizations.services import organization_found, organization_update
 from rest_api.authentication import viewer_of
-from rest_api.paging import cursor_address, cursor_encode, number_cursor
+from rest_api.v1.lists import Column, ListQuery, page_read
 from rest_api.v1.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
-
-class ListQuery(StrictSerializer):
-    """Where to go on, and how many."""
-
-    cursor = serializers.CharField(required=False, help_text="From `next` of the last answer.")
-    limit = serializers.IntegerField(required=False, min_value=1, max_value=500, default=100)
+_COLUMNS = {"created_at": Column("created_at", datetime, is_filled=True), "name": Column("name", is_filled=True)}
 
 
 class OrganizationIn(StrictSerializer):
@@ -94,12 +90,10 @@ class Organizations(APIView):
     def get(self, request: Request) -> Response:
         """The oldest first; deleted ones are not among them."""
         viewer, query = viewer_of(request), query_read(request, ListQuery)
-        after, limit = number_cursor(query.get("cursor", "")), query["limit"]
-        found = organization_list(viewer=viewer).order_by("id")
-        rows = list((found.filter(id__gt=after) if after is not None else found)[: limit + 1])
-        following = cursor_address(request, cursor_encode(rows[limit - 1].id)) if len(rows) > limit else None
-        shown = [organization_row(row, viewer) for row in rows[:limit]]
-        return Response(OrganizationsOut({"results": shown, "next": following}).data)
+        found = organization_list(viewer=viewer)
+        page = page_read(request, query, found, columns=_COLUMNS, usual="created_at", last=Column("id", int))
+        shown = [organization_row(row, viewer) for row in page.rows]
+        return Response(OrganizationsOut({"results": shown, "next": page.next}).data)
 
     @extend_schema(
         operation_id="organizations_create",

@@ -1,5 +1,6 @@
 """`/quarantine`: what could not be taken and why; try it again, or discard it."""
 
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -17,10 +18,17 @@ from fleet.ingest.raw_view import raw_view
 from fleet.ingest.replay import quarantine_replay, quarantine_replay_ask, quarantine_replay_list
 from rest_api.authentication import viewer_of
 from rest_api.paging import cursor_address, cursor_encode, place_cursor
+from rest_api.v1.lists import Column, ListQuery, page_read
 from rest_api.v1.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
 State = QuarantinedMessage.State
-REPLAYS_MOST = 50
+_REPLAY_COLUMNS = {
+    "asked_at": Column("asked_at", datetime, is_filled=True),
+    "finished_at": Column("finished_at", datetime),
+    "reason": Column("reason", is_filled=True),
+    "total": Column("total", int, is_filled=True),
+    "done": Column("done", int, is_filled=True),
+}
 
 
 class QuarantineQuery(StrictSerializer):
@@ -125,10 +133,21 @@ class ReplayOut(serializers.Serializer[Any]):
     finished_at = serializers.DateTimeField(allow_null=True)
 
 
+class ReplaysQuery(ListQuery):
+    """Which ones."""
+
+    reason = serializers.CharField(required=False, max_length=32)
+    station = serializers.CharField(required=False, max_length=80, help_text="A serial.")
+    is_finished = serializers.BooleanField(
+        required=False, allow_null=True, default=None, help_text="Only finished, or only running."
+    )
+
+
 class ReplaysOut(serializers.Serializer[Any]):
-    """The newest replays of many."""
+    """Some replays of many."""
 
     results = ReplayOut(many=True)
+    next = serializers.URLField(allow_null=True, help_text="Where more are; null when this was all.")
 
 
 class Quarantine(APIView):
@@ -222,11 +241,22 @@ class QuarantineDiscard(APIView):
 class QuarantineReplays(APIView):
     """Replays of many messages."""
 
-    @extend_schema(operation_id="quarantine_replays_list", responses=answers({200: ReplaysOut}, *READ_PROBLEMS))
+    @extend_schema(
+        operation_id="quarantine_replays_list",
+        parameters=[ReplaysQuery],
+        responses=answers({200: ReplaysOut}, *READ_PROBLEMS),
+    )
     def get(self, request: Request) -> Response:
-        """The newest 50, each with how far it is."""
-        found = quarantine_replay_list(viewer=viewer_of(request))[:REPLAYS_MOST]
-        return Response(ReplaysOut({"results": found}).data)
+        """Newest first, each with how far it is."""
+        query = query_read(request, ReplaysQuery)
+        conditions = {"reason": "reason", "station": "station__serial"}
+        found = quarantine_replay_list(viewer=viewer_of(request)).filter(
+            **{path: query[name] for name, path in conditions.items() if name in query}
+        )
+        if query["is_finished"] is not None:
+            found = found.filter(finished_at__isnull=not query["is_finished"])
+        page = page_read(request, query, found, columns=_REPLAY_COLUMNS, usual="-asked_at", last=Column("id", int))
+        return Response(ReplaysOut({"results": page.rows, "next": page.next}).data)
 
     @extend_schema(
         operation_id="quarantine_replays_create",

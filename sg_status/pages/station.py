@@ -80,8 +80,8 @@ def station(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
         "series_more": len(series) > SERIES_SHOWN,
         "ports": ports,
         "newest_hour": None if ports else detection_newest_hour(station=found),
-        "commands": [command_shown(one, moment) for one in command_list(station=found, limit=COMMANDS_SHOWN)],
-        "events": event_list(station=found, limit=EVENTS_SHOWN),
+        "commands": [command_shown(one, moment) for one in command_list(station=found)[:COMMANDS_SHOWN]],
+        "events": event_list(station=found)[:EVENTS_SHOWN],
         "strip": strip_of(viewer, found, moment),
     }
     return station_render(request, viewer, found, "sg_status/station.html", context, tab="station")

@@ -46,7 +46,7 @@ def station_commands(request: HttpRequest, viewer: Viewer, serial: str) -> HttpR
     station = station_of(viewer, serial)
     moment = clock.now()
     context = {
-        "commands": [command_shown(one, moment) for one in command_list(station=station, limit=LIST_SIZE)],
+        "commands": [command_shown(one, moment) for one in command_list(station=station)[:LIST_SIZE]],
         "choices": _choices(viewer, station),
     }
     return station_render(request, viewer, station, "sg_status/station_commands.html", context, tab="station-commands")

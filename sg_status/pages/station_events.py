@@ -19,7 +19,7 @@ LIST_SIZE = 100
 def station_events(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
     """A page of events; `before` in the address is where the page before it ended."""
     station = station_of(viewer, serial)
-    events = event_list(station=station, limit=LIST_SIZE + 1, before=_moment_of(request.GET.get("before", "")))
+    events = list(event_list(station=station, before=_moment_of(request.GET.get("before", "")))[: LIST_SIZE + 1])
     shown = events[:LIST_SIZE]
     context = {
         "events": shown,

@@ -56,7 +56,7 @@ def test_lists_go_on_where_they_ended(institute, owner):
         address = answer["next"]
     assert names == ["owner", *(f"extra{number}" for number in range(5))]
     problem_of(asker.get("organizations/institute/members", cursor="x"), 400, "cursor")
-    problem_of(asker.get("organizations/institute/members", limit=501), 400, "limit")
+    problem_of(asker.get("organizations/institute/members", limit=0), 400, "limit")
 
 
 def test_members_are_seen_by_members_with_addresses_for_owners(institute, owner, viewer, stranger):

@@ -116,8 +116,8 @@ QUESTIONS = {
     "detections in all": lambda s: selectors.detection_total(station=s.station),
     "newest hour of detections": lambda s: coverage.detection_newest_hour(station=s.station),
     "newest position": lambda s: selectors.latest_position(station=s.station),
-    "events": lambda s: selectors.event_list(station=s.station),
-    "events before": lambda s: selectors.event_list(station=s.station, before=NOON - 99 * DAY),
+    "events": lambda s: list(selectors.event_list(station=s.station)[:50]),
+    "events before": lambda s: list(selectors.event_list(station=s.station, before=NOON - 99 * DAY)[:50]),
 }
 
 

@@ -1,0 +1,182 @@
+"""Every list alike: sorted by what it names, filtered, and paged so that rows that tie come once and only once."""
+
+from datetime import timedelta
+
+import pytest
+from api_asking import NOON, Asker, problem_of
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from people import Role, key_of, person
+
+from fleet.commands.models import Command, CommandStep
+from fleet.core.models import AuditEntry
+from fleet.ingest.models import QuarantineReplay
+from fleet.organizations.keys import api_key_create
+from fleet.organizations.models import ApiKey, Invitation, Membership
+from fleet.telemetry.models import StationEvent
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_counters")]
+
+#: Each list with the columns it is sorted by; the names of rows are in the third.
+LISTS = {
+    "members": ("organizations/institute/members", ("created_at", "username"), "username"),
+    "invitations": ("organizations/institute/invitations", ("created_at", "expires_at", "email"), "id"),
+    "keys": ("organizations/institute/keys", ("created_at", "name", "last_used_at", "expires_at"), "prefix"),
+    "audit": ("organizations/institute/audit", ("at", "who", "action", "subject"), "detail"),
+    "commands": ("stations/{serial}/commands", ("issued_at", "expires_at", "closed_at", "name", "state"), "id"),
+    "replays": ("quarantine/replays", ("asked_at", "finished_at", "reason", "total", "done"), "id"),
+    "events": ("stations/{serial}/events", ("at", "occurred_at", "received_at", "name"), "data"),
+}
+SORTS = [
+    (name, column, sign) for name, (_address, columns, _key) in LISTS.items() for column in columns for sign in "+-"
+]
+
+
+class Owner(Asker):
+    """An owner who is logged in."""
+
+    def __init__(self, who) -> None:
+        self.client = Client(raise_request_exception=False)
+        self.client.force_login(who.user)
+
+
+def rows_make(name: str, institute, station, numbers: range) -> None:
+    """So many rows of a list, most of them alike in most columns: three moments, two names, every other empty."""
+    for n in numbers:
+        at, some = NOON + timedelta(minutes=n % 3), NOON if n % 2 else None
+        if name == "members":
+            Membership.objects.filter(user=person(f"m{n}", (institute, Role.VIEWER))).update(created_at=at)
+        elif name == "invitations":
+            end = at + timedelta(days=365)
+            Invitation.objects.create(
+                organization=institute,
+                email=f"i{n}@x.org",
+                role="viewer",
+                code_hash=f"{n}",
+                created_at=at,
+                expires_at=end,
+            )
+        elif name == "keys":
+            key, _secret = api_key_create(organization=institute, name=f"key {n % 2}", is_read_only=True)
+            ApiKey.objects.filter(pk=key.pk).update(created=at, last_used_at=some, expiry_date=some)
+        elif name == "audit":
+            told = {"actor_name": f"who {n % 2}", "subject": "x", "detail": {"n": n}}
+            AuditEntry.objects.create(at=at, organization_id=institute.id, action=f"test.{n % 2}", **told)
+        elif name == "commands":
+            state = ("queued", "failed")[n % 2]
+            made = Command.objects.create(
+                station=station, name="ping", state=state, issued_at=at, expires_at=at, closed_at=some
+            )
+            CommandStep.objects.create(command=made, state="queued", occurred_at=at, received_at=at)
+        elif name == "replays":
+            told = {"station": station, "organization_ids": [institute.id], "asked_by_name": "o", "up_to_id": 1}
+            QuarantineReplay.objects.create(
+                reason=f"r{n % 2}", asked_at=at, total=n % 2, finished_at=some, done=n % 2, **told
+            )
+        else:
+            # Some happened in the future, so that they stand where they were received.
+            told = {"occurred_at": NOON + timedelta(days=n % 5), "received_at": at, "name": f"e{n % 2}", "line": n // 2}
+            StationEvent.objects.create(station=station, source="all" if n % 2 else "", data={"n": n}, **told)
+
+
+def walked(asker, address: str, **query: object) -> list[dict]:
+    """All rows, page by page."""
+    answer = asker.get(address, **query).json()
+    rows = answer["results"]
+    while answer["next"]:
+        answer = asker.client.get(answer["next"]).json()
+        rows += answer["results"]
+    return rows
+
+
+@pytest.mark.parametrize(("name", "column", "sign"), SORTS)
+def test_rows_that_tie_come_once_whatever_they_are_sorted_by(institute, station, owner, name, column, sign):
+    rows_make(name, institute, station, range(13))
+    asker, (address, _columns, key) = Owner(owner), LISTS[name]
+    address, sort = address.format(serial=station.serial), sign.strip("+") + column
+    whole = asker.get(address, sort=sort, limit=500).json()["results"]
+    assert len(whole) >= 13
+    assert len({repr(row[key]) for row in whole if row[key]}) >= 13
+    assert walked(asker, address, sort=sort, limit=2) == whole
+    values = [row.get(column) for row in whole]
+    if column in whole[0]:
+        given = [value for value in values if value is not None]
+        assert given == sorted(given, reverse=sign == "-")
+        # What has no value comes last, whichever way round.
+        assert values[: len(given)] == given
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_an_unknown_column_is_refused_with_those_there_are(institute, station, owner, name):
+    asker, (address, columns, _key) = Owner(owner), LISTS[name]
+    address = address.format(serial=station.serial)
+    told = problem_of(asker.get(address, sort="organization__memberships"), 400, "sort")["detail"]
+    assert all(column in told for column in columns)
+    problem_of(asker.get(address, sort=f"{columns[0]},,"), 400, "sort")
+    for cursor in ("x", "W251bGwsIDFd", "WzEsIDJd"):
+        problem_of(asker.get(address, cursor=cursor), 400, "cursor")
+    problem_of(asker.get(address, limit=0), 400, "limit")
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_costs_the_same_however_long_it_is(institute, station, owner, name):
+    asker, costs = Owner(owner), []
+    address = LISTS[name][0].format(serial=station.serial)
+    for numbers in (range(3), range(3, 40)):
+        rows_make(name, institute, station, numbers)
+        with CaptureQueriesContext(connection) as asked:
+            answer = asker.get(address)
+        costs.append(len(asked))
+        assert len(answer.json()["results"]) >= len(numbers)
+    assert costs[0] == costs[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "query", "count"),
+    [
+        ("members", {"role": "owner"}, 1),
+        ("members", {"search": "M1"}, 4),
+        ("invitations", {"state": "open"}, 13),
+        ("invitations", {"state": "expired"}, 0),
+        ("invitations", {"role": "owner"}, 0),
+        ("invitations", {"search": "i12@"}, 1),
+        ("keys", {"state": "works"}, 7),
+        ("keys", {"state": "expired"}, 6),
+        ("keys", {"state": "revoked"}, 0),
+        ("keys", {"is_read_only": "false"}, 0),
+        ("keys", {"search": "KEY 1"}, 6),
+        ("keys", {"person": "owner"}, 0),
+        ("audit", {"action": "test.1"}, 6),
+        ("commands", {"state": "failed"}, 6),
+        ("commands", {"is_open": "true"}, 7),
+        ("commands", {"is_open": "false"}, 6),
+        ("commands", {"name": "reboot"}, 0),
+        ("commands", {"since": "2026-11-20T12:01:00Z", "before": "2026-11-20T12:02:00Z"}, 4),
+        ("replays", {"reason": "r1"}, 6),
+        ("replays", {"is_finished": "false"}, 7),
+        ("replays", {"station": "SG-NONE"}, 0),
+        ("events", {"name": "e1"}, 6),
+        ("events", {"since": "2026-11-20T12:02:00Z"}, 3),
+    ],
+)
+def test_filters_leave_what_was_asked_for(institute, station, owner, name, query, count):
+    rows_make(name, institute, station, range(13))
+    found = Owner(owner).get(LISTS[name][0].format(serial=station.serial), **query).json()["results"]
+    assert len(found) == count
+
+
+def test_of_anothers_list_no_filter_and_no_sort_tells_anything(institute, elsewhere, station, foreigner):
+    for name, (address, columns, _key) in LISTS.items():
+        rows_make(name, institute, station, range(3))
+        answer = foreigner.get(address.format(serial=station.serial), sort=columns[0])
+        if name == "replays":
+            assert answer.json() == {"results": [], "next": None}
+            assert foreigner.get(address, station=station.serial).json()["results"] == []
+        else:
+            problem_of(answer, 404)
+
+
+def test_whoever_owns_nothing_reads_no_invitations_whatever_the_question(institute, owner, operator):
+    problem_of(Owner(operator).get("organizations/institute/invitations", sort="nothing"), 403)
+    problem_of(Asker(key_of(institute)).get("organizations/institute/invitations", state="accepted"), 403)
