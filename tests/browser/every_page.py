@@ -1,46 +1,130 @@
 """Every page of the table of who may what, in a browser of somebody who may see it."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
+from browser.account_states import half_in, proved, secured, with_links, without_password
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.core import mail
 from django.test import Client, override_settings
-from isolation.access_table import ANYONE, TABLE, listed
+from django.urls import reverse
+from isolation.access_table import ANYONE, TABLE, Rule, listed
 from isolation.matrix import place_of
 from isolation.tenants import Tenant
+from people import SERVER
 from playwright.sync_api import Browser, Page
 from site_processes import Running
+
+from fleet.deployments.models import Deployment
+from fleet.deployments.publishing import deployment_publish
+from fleet.organizations.invitations import invitation_create
+from fleet.organizations.models import Membership
+
+#: Addresses that GET takes and that are never a page of their own, and why.
+NO_PAGES = {
+    "healthz": "for whatever watches the server",
+    "logout": "a button; whoever follows it is asked by the button's page",
+    "account_logout": "the same",
+    "account_login": "the same as login",
+    "mfa_login_webauthn": "what the passkey script asks for",
+    "mfa_download_recovery_codes": "a file",
+    "completeness-csv": "a file",
+    "organization-audit-csv": "a file",
+    "quarantine-body": "a file",
+    "photo": "a picture",
+    "photo-small": "a picture",
+}
+
+
+@dataclass(frozen=True)
+class Walk:
+    """Some pages, by the names of their addresses, and whose session opens them."""
+
+    client: Client
+    places: dict[str, str]
+
+
+def walks_of(tenant: Tenant) -> list[Walk]:
+    """Every page there is: those of an owner, of accounts in their rarer states, and of nobody."""
+    nobody = Client()
+    owner = proved(tenant.people["owner"])
+    walks = [
+        Walk(owner, pages_of(tenant, owner)),
+        Walk(nobody, {**pages_of(tenant, nobody, only=ANYONE), **_public(tenant)}),
+        *(
+            Walk(*state(f"{tenant.word}-{state.__name__}".lower().replace("_", "-")))
+            for state in (secured, half_in, without_password, with_links)
+        ),
+    ]
+    led_away = [place for walk in walks for place in walk.places.values() if not _is_page(_get(walk.client, place))]
+    assert led_away == []
+    return walks
+
+
+def forgotten(walks: list[Walk]) -> set[str]:
+    """Addresses of the table that GET takes and that neither stand on a walk nor are said to be no pages."""
+    seen = {name for walk in walks for name in walk.places}
+    answering = {each.name for each in listed() if not each.is_api and "GET" in TABLE[each.name].methods}
+    return answering - seen - set(NO_PAGES)
+
+
+def _public(tenant: Tenant) -> dict[str, str]:
+    """A place that everybody may see, and an invitation that nobody has taken."""
+    deployment = Deployment.objects.select_related("station__organization", "site").get(
+        pk=tenant.values["deployment_id"]
+    )
+    deployment_publish(
+        deployment=deployment,
+        actor=SERVER,
+        is_public=True,
+        location=Deployment.Location.BLURRED,
+        blur_radius_m=5_000.0,
+        withheld_until=None,
+        is_serial_public=False,
+    )
+    invitation_create(
+        organization=tenant.organization, email="somebody@example.org", role=Membership.Role.VIEWER, actor=SERVER
+    )
+    (code,) = re.findall(r"/invitations/([^/\s]+)/", mail.outbox[-1].body)
+    deployment.refresh_from_db()
+    return {
+        "public-deployment": reverse("public-deployment", args=[deployment.public_id]),
+        "invitation": reverse("invitation", args=[code]),
+    }
 
 
 def places_of(tenant: Tenant, client: Client) -> list[str]:
     """The addresses that are pages for this client; what is a file or leads elsewhere is left out."""
+    return list(pages_of(tenant, client).values())
+
+
+def pages_of(tenant: Tenant, client: Client, *, only: Rule | None = None) -> dict[str, str]:
+    """The same by name; `only` those of one rule."""
+    found: dict[str, str] = {}
+    for address in listed():
+        line = TABLE[address.name]
+        if address.is_api or "GET" not in line.methods or only not in (None, line.methods["GET"]):
+            continue
+        place = place_of(address, line, tenant.values)
+        if place not in found.values() and _is_page(_get(client, place)):
+            found[address.name] = place
+    return found
+
+
+def _get(client: Client, place: str) -> Any:
     # The collected files are the other process's.
     plain = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
     with override_settings(STORAGES={**settings.STORAGES, **plain}):
-        return list(_places(tenant, client))
+        return client.get(place)
 
 
-def _places(tenant: Tenant, client: Client) -> Iterator[str]:
-    found = set()
-    for address in listed():
-        line = TABLE[address.name]
-        if address.is_api or "GET" not in line.methods:
-            continue
-        place = place_of(address, line, tenant.values)
-        answer = client.get(place)
-        is_page = answer.status_code == 200 and answer["Content-Type"].startswith("text/html")
-        if is_page and "attachment" not in answer.get("Content-Disposition", "") and place not in found:
-            found.add(place)
-            yield place
-
-
-def open_places(tenant: Tenant) -> list[str]:
-    """The pages that anybody may see."""
-    client = Client()
-    known = {place_of(each, TABLE[each.name], tenant.values): TABLE[each.name] for each in listed() if not each.is_api}
-    return [place for place in places_of(tenant, client) if known[place].methods["GET"] == ANYONE]
+def _is_page(answer: Any) -> bool:
+    is_page = answer.status_code == 200 and answer["Content-Type"].startswith("text/html")
+    return is_page and "attachment" not in answer.get("Content-Disposition", "")
 
 
 @dataclass
@@ -57,12 +141,13 @@ class Visitor:
 
 
 @contextmanager
-def visiting(browser: Browser, processes: Running, user: User | None, **options: object) -> Iterator[Visitor]:
-    """A window of this person; of nobody without one."""
+def visiting(browser: Browser, processes: Running, who: User | Client | None, **options: object) -> Iterator[Visitor]:
+    """A window of this person, or with the session of this client; of nobody without one."""
     context = browser.new_context(**options)
-    if user is not None:
-        client = Client()
-        client.force_login(user)
+    client = who if isinstance(who, Client) else Client()
+    if isinstance(who, User):
+        client.force_login(who)
+    if "sessionid" in client.cookies:
         value = client.cookies["sessionid"].value
         context.add_cookies([{"name": "sessionid", "value": value, "url": processes.site}])
     visitor = Visitor(context.new_page(), processes.site)

@@ -3,8 +3,7 @@
 import subprocess
 
 import pytest
-from browser.every_page import open_places, places_of, visiting
-from django.test import Client
+from browser.every_page import forgotten, visiting, walks_of
 from isolation.tenants import tenant_make
 from site_processes import ROOT
 
@@ -48,20 +47,11 @@ def assert_none(complaints: list[str]) -> None:
         pytest.fail("\n".join(complaints), pytrace=False)
 
 
-def test_pages_of_members(browser, processes, axe):
-    tenant = tenant_make("Alabaster")
-    owner = tenant.people["owner"]
-    client = Client()
-    client.force_login(owner)
-    places = places_of(tenant, client)
-    assert len(places) > 30
-    with visiting(browser, processes, owner, reduced_motion="reduce") as visitor:
-        assert_none(complaints_of(visitor, places, axe))
-
-
-def test_pages_of_everybody(browser, processes, axe):
-    tenant = tenant_make("Alabaster")
-    places = open_places(tenant)
-    assert len(places) >= 3
-    with visiting(browser, processes, None, reduced_motion="reduce") as visitor:
-        assert_none(complaints_of(visitor, places, axe))
+def test_every_page(browser, processes, axe):
+    walks = walks_of(tenant_make("Alabaster"))
+    assert forgotten(walks) == set()
+    complaints = []
+    for walk in walks:
+        with visiting(browser, processes, walk.client, reduced_motion="reduce") as visitor:
+            complaints += complaints_of(visitor, walk.places.values(), axe)
+    assert_none(complaints)
