@@ -8,7 +8,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError
 from django.http import Http404
-from psycopg.errors import QueryCanceled
+from psycopg.errors import LockNotAvailable, QueryCanceled
 from rest_framework.exceptions import APIException, NotAuthenticated, Throttled, ValidationError
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
@@ -75,11 +75,9 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
         return _of_domain(error)
     if isinstance(error, RecursionError):
         return _problem(HTTPStatus.BAD_REQUEST, "The body is nested too deeply.")
-    if isinstance(error, DatabaseError) and isinstance(error.__cause__, QueryCanceled):
+    if isinstance(error, DatabaseError) and isinstance(error.__cause__, QueryCanceled | LockNotAvailable):
         set_rollback()
-        return _problem(
-            HTTPStatus.SERVICE_UNAVAILABLE, "The question took too long: ask for a shorter time or fewer rows."
-        )
+        return _of_database(error.__cause__)
     response = exception_handler(error, context)
     if response is None:
         return None
@@ -124,6 +122,16 @@ def _of_domain(error: DomainError) -> Response:
         _log.error("A request could not be served: %s", error)
         response["Retry-After"] = _RETRY_AFTER
     return response
+
+
+def _of_database(cause: QueryCanceled | LockNotAvailable) -> Response:
+    if isinstance(cause, QueryCanceled):
+        return _problem(
+            HTTPStatus.SERVICE_UNAVAILABLE, "The question took too long: ask for a shorter time or fewer rows."
+        )
+    busy = _problem(HTTPStatus.SERVICE_UNAVAILABLE, "Somebody is changing the same thing: ask again in a moment.")
+    busy["Retry-After"] = _RETRY_AFTER
+    return busy
 
 
 def _problem(status: HTTPStatus, detail: str, errors: list[dict[str, str]] | None = None) -> Response:

@@ -20,6 +20,8 @@ HEADER = "Idempotency-Key"
 #: Characters of a key.
 _KEY_MOST = 255
 KEPT = timedelta(hours=24)
+#: Seconds after which the other request may be hoped to be done; this one has waited for it already.
+_RETRY_AFTER = "2"
 
 
 class Repeats:
@@ -43,7 +45,9 @@ class Repeats:
         except OperationalError as error:
             if not isinstance(error.__cause__, LockNotAvailable):
                 raise
-            return problem_make(409, "The same request is being done now: ask again in a moment.")
+            busy = problem_make(409, "The same request is being done now: ask again in a moment.")
+            busy.headers["Retry-After"] = _RETRY_AFTER
+            return busy
 
     def _once(self, request: HttpRequest, where: str, body: str) -> HttpResponse:
         with transaction.atomic():
