@@ -51,11 +51,13 @@ def pages_bench(
     from django.test import Client  # noqa: PLC0415 - as above
 
     from operations.bench.pages_fill import Size, fleet_fill  # noqa: PLC0415 - as above
+    from web.asgi import settle  # noqa: PLC0415 - as above
 
     serials = fleet_fill(Size(stations, organizations, deployments, readings))
     with instance.postgres.connect(DATABASE) as connection:
         connection.autocommit = True
         connection.execute("VACUUM ANALYZE")
+    settle()
     client = Client(headers={"host": "localhost", "accept-encoding": "gzip"})
     client.force_login(User.objects.get(username=ADMIN))
     return [
