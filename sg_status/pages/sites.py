@@ -31,6 +31,8 @@ PAGE_SIZE: Final = 100
 POINTS_MOST: Final = 1_000
 DEPLOYMENTS_SHOWN: Final = 50
 _OPERATOR = Membership.Role.OPERATOR
+#: The site's own form has fields of the same names on the same page.
+_ROOM_IDS: Final = "room_%s"
 
 
 @page
@@ -60,7 +62,6 @@ def sites(request: HttpRequest, viewer: Viewer) -> HttpResponse:
 def site(request: HttpRequest, viewer: Viewer, site_id: int) -> HttpResponse:
     """One site; POST changes it."""
     found = site_get(viewer=viewer, site_id=site_id)
-    may_operate = viewer.may(_OPERATOR, found.organization_id)
     form = SiteForm.of(found, request.POST if request.method == "POST" else None)
     if request.method == "POST":
         role_require(viewer, _OPERATOR, found.organization_id)
@@ -68,12 +69,19 @@ def site(request: HttpRequest, viewer: Viewer, site_id: int) -> HttpResponse:
             messages.success(request, _("The site is saved."))
             return redirect("site", site_id=site_id)
         found = site_get(viewer=viewer, site_id=site_id)
+    return _site_render(request, viewer, found, form, RoomForm(auto_id=_ROOM_IDS))
+
+
+def _site_render(
+    request: HttpRequest, viewer: Viewer, found: Site, form: SiteForm, room_form: RoomForm
+) -> HttpResponse:
+    may_operate = viewer.may(_OPERATOR, found.organization_id)
     deployments = deployments_visible(viewer=viewer).filter(site=found).order_by("-period")
     point = Point(PlaceShown(found.latitude, found.longitude), found.name, "")
     context = {
         "site": found,
         "form": form if may_operate else None,
-        "room_form": RoomForm() if may_operate else None,
+        "room_form": room_form if may_operate else None,
         "rooms": found.rooms.order_by("name"),
         "deployments": deployments[:DEPLOYMENTS_SHOWN],
         "number": deployments.count(),
@@ -100,13 +108,10 @@ def room_add(request: HttpRequest, viewer: Viewer, site_id: int) -> HttpResponse
     """Add a room."""
     found = site_get(viewer=viewer, site_id=site_id)
     role_require(viewer, _OPERATOR, found.organization_id)
-    form = RoomForm(request.POST)
-    if form.is_valid():
-        done = _("The room %(name)s is added.") % {"name": form.cleaned_data["name"]}
-        act(request, lambda: room_create(site=found, actor=viewer, **form.cleaned_data), done=done)
-    else:
-        for field, errors in form.errors.items():
-            messages.error(request, f"{form.fields[field].label}: {errors[0]}")
+    form = RoomForm(request.POST, auto_id=_ROOM_IDS)
+    if not form.is_valid() or not _room_create(viewer, found, form):
+        return _site_render(request, viewer, found, SiteForm.of(found), form)
+    messages.success(request, _("The room %(name)s is added.") % {"name": form.cleaned_data["name"]})
     return redirect("site", site_id=site_id)
 
 
@@ -127,6 +132,15 @@ def _create(viewer: Viewer, form: SiteAddForm) -> Site | None:
     except InvalidInput as error:
         form.add_error(error.field if error.field in form.fields else None, str(error))
     return None
+
+
+def _room_create(viewer: Viewer, found: Site, form: RoomForm) -> bool:
+    try:
+        room_create(site=found, actor=viewer, **form.cleaned_data)
+    except InvalidInput as error:
+        form.add_error(error.field if error.field in form.fields else None, str(error))
+        return False
+    return True
 
 
 def _update(viewer: Viewer, found: Site, form: SiteForm) -> bool:

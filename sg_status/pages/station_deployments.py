@@ -1,7 +1,5 @@
 """Where a station has been: a timeline, a table, and putting it somewhere, taking it away, setting that right."""
 
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -23,25 +21,17 @@ from fleet.deployments.selectors import deployment_get, deployment_list
 from fleet.deployments.services import deployment_begin, deployment_delete, deployment_end, deployment_update
 from fleet.organizations.access import Viewer
 from fleet.organizations.models import Membership
+from fleet.stations.models import Station
 from sg_status.access import act, page, role_require
 from sg_status.place_forms import AntennasForm, DeployForm, DeploymentForm, EndForm, PublishForm
 from sg_status.place_map import Point, points_drawn
 from sg_status.station_frame import station_of, station_render
+from sg_status.timeline import timeline_of
 
 PAGE_SIZE = 50
 _OPERATOR = Membership.Role.OPERATOR
-#: Units across the timeline.
-_WIDTH = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """One deployment on the timeline, in units of its width."""
-
-    deployment: Deployment
-    x: float
-    width: float
-    shade: int
+#: The form that puts it somewhere has a field of the same name on the same page.
+_END_IDS = "end_%s"
 
 
 @page
@@ -57,6 +47,12 @@ def station_deployments(request: HttpRequest, viewer: Viewer, serial: str) -> Ht
         ):
             messages.success(request, _("%(station)s is put there.") % {"station": station})
             return redirect("station-deployments", serial=serial)
+    return _places_render(request, viewer, station, form, EndForm(auto_id=_END_IDS))
+
+
+def _places_render(
+    request: HttpRequest, viewer: Viewer, station: Station, form: DeployForm, end_form: EndForm
+) -> HttpResponse:
     shown = Paginator(deployment_list(station=station), PAGE_SIZE).get_page(request.GET.get("page"))
     rows = list(shown.object_list)
     moment = clock.now()
@@ -64,10 +60,9 @@ def station_deployments(request: HttpRequest, viewer: Viewer, serial: str) -> Ht
     context = {
         "pages": shown,
         "rows": rows,
-        "bars": _bars(rows, moment),
-        "from": min((row.period.lower for row in rows if row.period.lower), default=None),
+        "timeline": timeline_of(rows, moment=moment, timezone=current.site.timezone if current else ""),
         "form": form,
-        "end_form": EndForm(),
+        "end_form": end_form,
         "current": current,
     }
     return station_render(
@@ -109,12 +104,14 @@ def deployment_over(request: HttpRequest, viewer: Viewer, deployment_id: int) ->
     """Take the station away from there."""
     found = deployment_get(viewer=viewer, deployment_id=deployment_id)
     role_require(viewer, _OPERATOR, found.station.organization_id)
-    form = EndForm(request.POST)
-    if form.is_valid():
-        done = _("%(station)s is taken away from %(site)s.") % {"station": found.station, "site": found.site.name}
-        act(request, lambda: deployment_end(deployment=found, actor=viewer, at=form.cleaned_data["at"]), done=done)
-    else:
-        messages.error(request, _("This is no moment: pick one, or leave it empty for now."))
+    form = EndForm(request.POST, auto_id=_END_IDS)
+    if not form.is_valid() or not _done(
+        form, lambda: deployment_end(deployment=found, actor=viewer, at=form.cleaned_data["at"])
+    ):
+        station = station_of(viewer, found.station.serial)
+        return _places_render(request, viewer, station, DeployForm(station.organization_id), form)
+    told = {"station": found.station, "site": found.site.name}
+    messages.success(request, _("%(station)s is taken away from %(site)s.") % told)
     return redirect("station-deployments", serial=found.station.serial)
 
 
@@ -164,22 +161,6 @@ def _done(form: forms.Form, call: Any) -> bool:
         form.add_error(None, str(error))
         return False
     return True
-
-
-def _bars(rows: list[Deployment], moment: datetime) -> list[Bar]:
-    """The page's deployments from the first's beginning to now, or to the last's end where that is later."""
-    starts = [row.period.lower for row in rows if row.period.lower]
-    if not starts:
-        return []
-    first, last = min(starts), max([moment, *(row.period.upper for row in rows if row.period.upper)])
-    whole = max((last - first).total_seconds(), 1.0)
-    sites = {row.site_id: number for number, row in enumerate(reversed(rows))}
-    bars = []
-    for row in rows:
-        x = ((row.period.lower or first) - first).total_seconds() / whole * _WIDTH
-        end = ((row.period.upper or last) - first).total_seconds() / whole * _WIDTH
-        bars.append(Bar(row, round(x, 1), round(max(end - x, 2.0), 1), sites[row.site_id] % 6 + 1))
-    return bars
 
 
 urlpatterns = [

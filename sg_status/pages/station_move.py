@@ -19,6 +19,7 @@ from fleet.stations.deletion import station_belongings, station_delete
 from fleet.stations.models import History, Station, StationTransfer
 from fleet.stations.transfers import transfer_find, transfer_offer, transfer_open, transfer_withdraw
 from sg_status.access import act, page, role_require
+from sg_status.beginnings import beginning_links
 from sg_status.station_frame import station_of, station_render
 
 if TYPE_CHECKING:
@@ -159,7 +160,8 @@ def transfers(request: HttpRequest, viewer: Viewer) -> HttpResponse:
             if taken is not None:
                 messages.success(request, _("%(station)s is yours now.") % {"station": taken})
                 return redirect("station", serial=taken.serial)
-    context = {"form": form, "offer": offer, "may_take": bool(organizations)}
+    links = beginning_links("transfers") if organizations else []
+    context = {"form": form, "offer": offer, "links": links}
     return render(request, "sg_status/transfers.html", context)
 
 

@@ -2,6 +2,7 @@
 
 import math
 from datetime import UTC, datetime
+from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -9,6 +10,7 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from psycopg.types.range import Range
 
 from fleet.core import clock
 from fleet.core.spoken import duration_words, interval_words
@@ -16,6 +18,9 @@ from fleet.stations.sentences import SIGNS, state_word
 from sg_status import words
 
 register = template.Library()
+
+#: Longer than this ago, people say the day and not how many days.
+_LONG_AGO_S: Final = 60 * 86_400
 
 register.filter("bytes_words", words.bytes_words)
 register.filter("count_words", words.count_words)
@@ -57,6 +62,8 @@ def _relative(value: datetime) -> str:
         return _("now")
     if seconds < 0:
         return _("in %(duration)s") % {"duration": duration_words(-seconds)}
+    if seconds > _LONG_AGO_S:
+        return f"{value:%Y-%m-%d}"
     return _("%(duration)s ago") % {"duration": duration_words(seconds)}
 
 
@@ -68,6 +75,22 @@ def _local(value: datetime, timezone: str) -> str:
     except (ZoneInfoNotFoundError, ValueError):
         return ""
     return f" · {local:%Y-%m-%d %H:%M:%S} {timezone}"
+
+
+@register.simple_tag
+def stay(period: Range[datetime], timezone: str = "") -> str:
+    """From when until when somewhere, as days of the place."""
+    start, end = (_day(at, timezone) if at else None for at in (period.lower, period.upper))
+    if start and end:
+        return _("%(start)s to %(end)s") % {"start": start, "end": end}
+    return _("since %(start)s") % {"start": start} if start else words.NOTHING
+
+
+def _day(value: datetime, timezone: str) -> str:
+    try:
+        return f"{value.astimezone(ZoneInfo(timezone or 'UTC')):%Y-%m-%d}"
+    except (ZoneInfoNotFoundError, ValueError):
+        return f"{value.astimezone(UTC):%Y-%m-%d}"
 
 
 @register.simple_tag

@@ -35,7 +35,7 @@ def test_messages_are_listed_with_their_reason_for_their_own_people_only(browse,
     assert "The body is no JSON" in page
     assert "One message" in page
     assert EVIL not in page
-    assert "Nothing here" in browse(stranger).get("/quarantine/").content.decode()
+    assert "Nothing is held" in browse(stranger).get("/quarantine/").content.decode()
 
 
 def test_who_looks_after_the_server_sees_those_of_unknown_senders(client, administrator):

@@ -8,8 +8,11 @@
   box.hidden = false;
   const map = L.map(box, { preferCanvas: true, worldCopyJump: true, attributionControl: false, minZoom: 1, maxZoom: 18 });
   const where = points.map((point) => [point.lat, point.lon]);
-  if (where.length) map.fitBounds(L.latLngBounds(where).pad(0.3), { maxZoom: 7 });
+  // Without tiles a place inland is a point on grey: so much is shown that some coast is in it.
+  const far = Math.floor(Math.log2((box.clientWidth * 360) / 256 / 30));
+  if (where.length) map.fitBounds(L.latLngBounds(where).pad(0.3), { maxZoom: box.dataset.tiles ? 10 : Math.max(far, 2) });
   else map.setView([20, 0], 1);
+  L.control.scale({ imperial: false }).addTo(map);
 
   if (box.dataset.tiles) L.tileLayer(box.dataset.tiles, { maxZoom: 18 }).addTo(map);
   fetch(box.dataset.land)
@@ -20,7 +23,9 @@
         interactive: false,
         style: { color: ink("--soft"), weight: 1, fillColor: ink("--line"), fillOpacity: box.dataset.tiles ? 0 : 0.6 },
       }).addTo(map).bringToBack();
-    });
+    })
+    // The points stand without their land, and in the table.
+    .catch(() => {});
 
   for (const point of points) {
     const style = { color: ink("--asleep"), weight: 2, fillOpacity: 0.5, radius: 6 };
