@@ -15,16 +15,17 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import DatabaseError
 
-from sg_status.live_access import Grant, grant_of, header, host_allowed, origin_allowed
+from sg_status.live_access import grant_of, header, host_allowed, origin_allowed
 from sg_status.live_hub import Hub, Listener
+from sg_status.live_rights import Held, Rights
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers: TypeAlias = list[tuple[bytes, bytes]]
 
-#: Seconds between two events on one connection at least, between two signs of life, and between two looks at its rights.
-GAP_S, HEARTBEAT_S, RECHECK_S = 0.33, 15.0, 60.0
+#: Seconds between two events on one connection at least, and between two signs of life.
+GAP_S, HEARTBEAT_S = 0.33, 15.0
 #: A page that takes nothing for so long is gone.
 SEND_MOST_S = 30.0
 LISTENERS_MOST = 2_000
@@ -39,9 +40,10 @@ class LiveDoor:
     def __init__(self) -> None:
         self._hub = Hub(settings.ROOST_REDIS_URL)
         self._stopping = asyncio.Event()
-        # Two are enough: the database is asked once a connection, and once a minute after that.
+        # Two are enough: one for those who come, one for looking whether the others still may.
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="live-database")
         self._ask = sync_to_async(grant_of, thread_sensitive=False, executor=self._threads)
+        self._rights = Rights(self._ask)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection."""
@@ -51,19 +53,18 @@ class LiveDoor:
             await self._answer(scope, receive, send)
 
     async def _live(self, receive: Receive, send: Send) -> None:
-        hub: asyncio.Task[None] | None = None
+        tasks: list[asyncio.Task[None]] = []
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
-                hub = asyncio.create_task(self._hub.run())
+                tasks = [asyncio.create_task(self._hub.run()), asyncio.create_task(self._rights.run())]
                 self._end_streams_on_signal()
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 self._stopping.set()
-                if hub is not None:
-                    hub.cancel()
-                    with contextlib.suppress(asyncio.CancelledError):
-                        await hub
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
                 self._threads.shutdown(wait=False, cancel_futures=True)
                 await send({"type": "lifespan.shutdown.complete"})
                 return
@@ -89,10 +90,10 @@ class LiveDoor:
         path: str = scope["path"]
         if not host_allowed(host):
             return await _say(send, 400, "This host name is not one of this server's.")
-        if path == "/live/healthz":
-            return await self._healthz(send)
         if scope["method"] != "GET":
             return await _say(send, 405, "Only GET is answered here.")
+        if path == "/live/healthz":
+            return await self._healthz(send)
         if origin and not origin_allowed(origin, host):
             return await _say(send, 403, "Only pages of this site may listen.")
         if not origin and header(headers, "sec-fetch-site") not in ("", "none", "same-origin"):
@@ -124,20 +125,22 @@ class LiveDoor:
             *crossing,
         ]
         await send({"type": "http.response.start", "status": 200, "headers": start})
-        listener = Listener(grant.organization_ids, grant.serial)
+        listener, held = Listener(grant.organization_ids, grant.serial), self._rights.hold(cookies, grant)
         self._hub.join(listener)
         try:
-            await self._until_over(self._stream(listener, grant, cookies, send), receive)
+            await self._until_over(self._stream(listener, send), held, receive)
             with contextlib.suppress(OSError):
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             self._hub.leave(listener)
+            self._rights.release(held)
 
-    async def _until_over(self, stream: Awaitable[None], receive: Receive) -> None:
-        """Stream until it ends by itself, the page is gone, or the process stops."""
+    async def _until_over(self, stream: Awaitable[None], held: Held, receive: Receive) -> None:
+        """Stream until it ends by itself, the page is gone or may hear this no more, or the process stops."""
         tasks = [
             asyncio.ensure_future(stream),
             asyncio.ensure_future(_gone(receive)),
+            asyncio.ensure_future(held.over.wait()),
             asyncio.ensure_future(self._stopping.wait()),
         ]
         try:
@@ -147,9 +150,7 @@ class LiveDoor:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _stream(self, listener: Listener, grant: Grant, cookies: str, send: Send) -> None:
-        loop = asyncio.get_running_loop()
-        checked_at = loop.time()
+    async def _stream(self, listener: Listener, send: Send) -> None:
         await _write(send, b"retry: 5000\n\n")
         while True:
             try:
@@ -157,19 +158,8 @@ class LiveDoor:
                 events = listener.take()
             except TimeoutError:
                 events = b": beat\n\n"
-            if loop.time() - checked_at > RECHECK_S:
-                if not await self._still_granted(grant, cookies):
-                    return
-                checked_at = loop.time()
             await _write(send, events)
             await asyncio.sleep(GAP_S)
-
-    async def _still_granted(self, grant: Grant, cookies: str) -> bool:
-        """Whether the session still may hear the same; a database that is away changes nothing."""
-        try:
-            return await self._ask(cookies, grant.serial) == grant
-        except DatabaseError:
-            return True
 
 
 async def _gone(receive: Receive) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from string import Template
 
-from isolation.access_table import TABLE, Address, Rule, listed
+from isolation.access_table import LIVE, TABLE, Address, Row, Rule, listed
 
 HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs" / "reference" / "access.md"
@@ -18,6 +18,7 @@ WORDS = {
 }
 #: Actors and methods of the matrix.
 ACTORS, METHODS = 9, 7
+_HEAD = ("| Address | Methods and who may |", "| --- | --- |")
 
 
 def page() -> str:
@@ -28,20 +29,20 @@ def page() -> str:
         QUESTIONS=f"{len(known) * ACTORS * METHODS:,}",
         API=_table([each for each in known if each.is_api]),
         PAGES=_table([each for each in known if not each.is_api]),
+        LIVE="\n".join([*_HEAD, *(f"| `/{place}` | {_told(line)} |" for place, line in LIVE.items())]),
     )
 
 
 def _table(rows: list[Address]) -> str:
-    lines = ["| Address | Methods and who may |", "| --- | --- |"]
-    return "\n".join([*lines, *(f"| `/{_plain(each.pattern)}` | {_told(each)} |" for each in rows)])
+    return "\n".join([*_HEAD, *(f"| `/{_plain(each.pattern)}` | {_told(TABLE[each.name])} |" for each in rows)])
 
 
 def _plain(pattern: str) -> str:
     return pattern.replace("\\Z", "").replace("^", "").replace("|", "\\|")
 
 
-def _told(address: Address) -> str:
-    methods = TABLE[address.name].methods
+def _told(line: Row) -> str:
+    methods = line.methods
     if len(set(methods.values())) == 1 and len(methods) > 2:
         return f"any: {WORDS[next(iter(methods.values()))]}"
     return ", ".join(f"{method} {WORDS[rule]}" for method, rule in methods.items()) or "nothing is there"

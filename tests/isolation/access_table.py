@@ -320,6 +320,13 @@ TABLE: dict[str, Row] = {
     "api:nothing-here": row(params={"rest": "=no/such/thing"}),
 }
 
+#: The live process, which has addresses of its own; see `test_matrix_live.py`. Keys open no page, and none of these.
+LIVE: dict[str, Row] = {
+    "live/fleet": row(GET=PERSON),
+    "live/stations/<serial>": row(GET=VIEWER),
+    "live/healthz": row(GET=ANYONE),
+}
+
 
 @dataclass(frozen=True)
 class Address:
