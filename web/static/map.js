@@ -38,6 +38,6 @@
     if (point.address) words.href = point.address;
     drawn.bindPopup(words);
     // A circle of a few hundred metres cannot be seen from far away.
-    if (point.radius) L.circleMarker([point.lat, point.lon], { ...style, radius: 2 }).addTo(map);
+    if (point.radius) L.circleMarker([point.lat, point.lon], { ...style, radius: 5, fillOpacity: 0.15 }).addTo(map);
   }
 })();
