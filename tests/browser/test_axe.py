@@ -3,9 +3,13 @@
 import subprocess
 
 import pytest
+from browser.account_states import proved
 from browser.every_page import forgotten, visiting, walks_of
 from isolation.tenants import tenant_make
+from playwright.sync_api import expect
 from site_processes import ROOT
+
+from fleet.stations.claims import claim_open
 
 pytestmark = pytest.mark.browser
 
@@ -27,18 +31,25 @@ def axe(collected) -> str:
 
 
 def complaints_of(visitor, places, axe) -> list[str]:
-    """Colours must not be on their way from one scheme to the other: the windows here ask for no motion."""
+    """What axe says of these places."""
     found = []
     for place in places:
         visitor.visit(place)
-        visitor.page.evaluate(axe)
-        for width, height in SIZES:
-            visitor.page.set_viewport_size({"width": width, "height": height})
-            for scheme in SCHEMES:
-                visitor.page.emulate_media(color_scheme=scheme)
-                found += [f"{place} ({scheme}, {width}): {each}" for each in visitor.page.evaluate(RUN)]
-            over = visitor.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-            found += [f"{place} ({width}): {over} pixels wider than the window"] if over > 0 else []
+        found += complaints_here(visitor, place, axe)
+    return found
+
+
+def complaints_here(visitor, place, axe) -> list[str]:
+    """Colours must not be on their way from one scheme to the other: the windows here ask for no motion."""
+    found = []
+    visitor.page.evaluate(axe)
+    for width, height in SIZES:
+        visitor.page.set_viewport_size({"width": width, "height": height})
+        for scheme in SCHEMES:
+            visitor.page.emulate_media(color_scheme=scheme)
+            found += [f"{place} ({scheme}, {width}): {each}" for each in visitor.page.evaluate(RUN)]
+        over = visitor.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        found += [f"{place} ({width}): {over} pixels wider than the window"] if over > 0 else []
     return found
 
 
@@ -55,3 +66,88 @@ def test_every_page(browser, processes, axe):
         with visiting(browser, processes, walk.client, reduced_motion="reduce") as visitor:
             complaints += complaints_of(visitor, walk.places.values(), axe)
     assert_none(complaints)
+
+
+def test_what_is_shown_once(browser, processes, axe, tmp_path):
+    """Tokens, codes, keys, reports: pages that only an act makes."""
+    tenant = tenant_make("Alabaster")
+    code = claim_open(serial="SG-7F5ERPI46977", hardware={"model": "Raspberry Pi 4"})[2]
+    listing = tmp_path / "stations.csv"
+    listing.write_text("serial,name,colour\nSG-9999RPI40001,Good,a\nnot a serial!,Bad,b\nSG-9999RPI40001,Twice,c\n")
+    station, own = f"/stations/{tenant.values['serial']}", f"/organizations/{tenant.values['slug']}"
+    acts = (
+        ("/stations/add/", {"serial": "SG-9999RPI40002"}, "Add station", "The token works once"),
+        ("/stations/claim/", {"code": code}, "Look for the device", "shows this code"),
+        ("/stations/import/", {"file": str(listing)}, "Check the list", "Lines that are not imported"),
+        ("/stations/accept/", {}, f"Let devices ask to join {tenant.organization.name}", "It is shown this once"),
+        (f"{station}/settings/move/", {}, "Make a code to hand it over", "The code, shown this once"),
+        (f"{station}/notes/", {"text": "Looked at it."}, "Write the note", "Looked at it."),
+        (f"{own}/keys/", {"name": "Dashboard"}, "Make the key", "Copy it now"),
+    )
+    complaints = []
+    with visiting(browser, processes, proved(tenant.people["owner"]), reduced_motion="reduce") as visitor:
+        for place, fields, button, said in acts:
+            visitor.visit(place)
+            act(visitor.page, fields, button)
+            expect(visitor.page.get_by_text(said).first).to_be_visible()
+            # What asks first is open: its words are on the page too.
+            visitor.page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+            complaints += complaints_here(visitor, f"{place} after “{button}”", axe)
+    assert_none(complaints)
+
+
+def test_what_is_refused_keeps_what_was_typed_and_says_why_beside_the_field(browser, processes, axe):
+    tenant = tenant_make("Alabaster")
+    complaints = []
+    with visiting(browser, processes, proved(tenant.people["owner"]), reduced_motion="reduce") as visitor:
+        for place, fields, button in refusals_of(tenant):
+            visitor.visit(place)
+            act(visitor.page, fields, button)
+            told = visitor.page.locator("main .field small[role=alert][id$=_error]")
+            assert told.count(), f"{place} says nothing beside a field"
+            for name, value in fields.items():
+                field = visitor.page.locator(f"main [name={name}]:not([type=hidden])").last
+                assert field.input_value() == value, f"{place} lost {name}"
+            wrong = told.first.get_attribute("id").removesuffix("_error")
+            assert visitor.page.locator(f"[id='{wrong}']").get_attribute("aria-invalid") == "true", place
+            complaints += complaints_here(visitor, f"{place} after “{button}”", axe)
+    assert_none(complaints)
+
+
+def refusals_of(tenant) -> list[tuple[str, dict[str, str], str]]:
+    """(where, what is typed by the names of the fields, which button)."""
+    values = tenant.values
+    station, own = f"/stations/{values['serial']}", f"/organizations/{values['slug']}"
+    deployment = f"/deployments/{values['deployment_id']}/"
+    blur = {"location": "blurred", "blur_radius_km": "0.01"}
+    return [
+        ("/stations/add/", {"serial": "!", "name": "Old Cut"}, "Add station"),
+        ("/stations/claim/", {"code": "AAAA-2222"}, "Look for the device"),
+        (f"{station}/settings/", {"interval_hours": "-5", "notes": "by boat"}, "Save settings"),
+        (f"{station}/settings/delete/", {"serial": "another"}, "Delete"),
+        (f"{own}/members/", {"email": "nobody"}, "Send invitation"),
+        (f"{own}/keys/", {"name": "Dashboard", "stations": "SG-NOSUCH"}, "Make the key"),
+        ("/sites/", {"name": "Far", "latitude": "91", "longitude": "1"}, "Add site"),
+        (f"/sites/{values['site_id']}/", {"size_sqm": "-1", "occupancy": "-1"}, "Add room"),
+        (deployment, {"antennas": "one; Yagi"}, "Save antennas"),
+        (deployment, blur, "Save what everybody may know"),
+        (f"{station}/deployments/", {"at": "2001-01-01T00:00"}, "Take it away from"),
+        ("/groups/", {"name": "Ours", "rule": "address", "value": "nowhere"}, "Make group"),
+        ("/transfers/", {"code": "guessed"}, "Look the station up"),
+        ("/accounts/addresses/", {"email": "not an address"}, "Add this address"),
+    ]
+
+
+def act(page, fields, button) -> None:
+    """Fill in and press; what the browser itself would refuse is sent as well."""
+    page.evaluate("document.querySelectorAll('form').forEach(form => { form.noValidate = true; })")
+    for name, value in fields.items():
+        field = page.locator(f"main [name={name}]:not([type=hidden])").last
+        if field.evaluate("field => field.tagName") == "SELECT":
+            field.select_option(value)
+        elif field.get_attribute("type") == "file":
+            field.set_input_files(value)
+        else:
+            field.fill(value)
+    page.locator("main").get_by_role("button", name=button).first.click()
+    page.wait_for_load_state("load")
