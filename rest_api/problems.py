@@ -14,9 +14,11 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import exception_handler, set_rollback
 
+from fleet.alerts.errors import NotAMember
 from fleet.commands.errors import CommandNotAllowed, CommandNotOpen, CommandUnknown, StationRetired, TooManyWaiting
 from fleet.core.errors import DomainError, InvalidInput, NotFound
 from fleet.deployments.errors import SiteInUse
+from fleet.ingest.branches import BranchDecided
 from fleet.ingest.quarantine import NotHeld
 from fleet.ingest.replay import NothingToReplay
 from fleet.organizations.errors import InvitationNotOpen, LastOwner, NotAllowed, TooMany
@@ -32,6 +34,7 @@ from fleet.stations.errors import (
     TooManyTries,
 )
 from fleet.stations.suspension import NotSuspended
+from fleet.sync.errors import SyncNotAllowed, SyncRunning, SyncTooSoon, SystemUnknown
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -59,6 +62,12 @@ _STATUS: tuple[tuple[type[DomainError], HTTPStatus], ...] = (
     (TooManyWaiting, HTTPStatus.CONFLICT),
     (NotHeld, HTTPStatus.CONFLICT),
     (NothingToReplay, HTTPStatus.CONFLICT),
+    (BranchDecided, HTTPStatus.CONFLICT),
+    (NotAMember, HTTPStatus.NOT_FOUND),
+    (SystemUnknown, HTTPStatus.NOT_FOUND),
+    (SyncNotAllowed, HTTPStatus.FORBIDDEN),
+    (SyncRunning, HTTPStatus.CONFLICT),
+    (SyncTooSoon, HTTPStatus.TOO_MANY_REQUESTS),
     (BrokerUnreachable, HTTPStatus.SERVICE_UNAVAILABLE),
     (BrokerRefused, HTTPStatus.SERVICE_UNAVAILABLE),
 )

@@ -3,7 +3,7 @@
 from django.urls import URLPattern, URLResolver, path
 
 from rest_api.document import Docs, NothingHere, OpenApiDocument
-from rest_api.v1.arrivals import ArrivalDecisions, Arrivals, Registration
+from rest_api.v1.arrivals import ArrivalDecisions, Arrivals, ArrivalUnblock, Registration
 from rest_api.v1.audit import Audit
 from rest_api.v1.claims import ClaimDetail, Claims, Waiting
 from rest_api.v1.commands import CommandCancel, CommandDetail, Commands
@@ -15,13 +15,15 @@ from rest_api.v1.events import Events
 from rest_api.v1.fidelity import Fidelity
 from rest_api.v1.hardware import Hardware, HardwareDecision
 from rest_api.v1.imports import Imports
-from rest_api.v1.incidents import Incidents, Suspension
+from rest_api.v1.incidents import AlertMails, Incidents, Suspension
 from rest_api.v1.invitations import InvitationAccept, InvitationDetail, InvitationResend, Invitations
 from rest_api.v1.keys import KeyDetail, Keys
-from rest_api.v1.ledger import Ledger
+from rest_api.v1.ledger import BranchDecision, Ledger
 from rest_api.v1.members import MemberDetail, Members, MemberTransfer
 from rest_api.v1.notes import NoteDetail, Notes, PhotoDetail, Photos
 from rest_api.v1.organizations import OrganizationDetail, OrganizationRestore, Organizations
+from rest_api.v1.outside import Outside, OutsideCheck, StationOutside
+from rest_api.v1.pace import OrganizationPace
 from rest_api.v1.public_deployments import PublicDeploymentDetail, PublicDeployments
 from rest_api.v1.quarantine import (
     Quarantine,
@@ -39,7 +41,9 @@ from rest_api.v1.station_life import (
     StationMove,
     StationOffer,
     StationRetire,
+    StationRevoke,
     StationRotate,
+    StationToken,
     Transfers,
 )
 from rest_api.v1.stations import StationDetail, Stations
@@ -52,6 +56,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("stations", Stations.as_view(), name="stations"),
     path("stations/arrivals", Arrivals.as_view(), name="arrivals"),
     path("stations/arrivals/decisions", ArrivalDecisions.as_view(), name="arrival-decisions"),
+    path("stations/arrivals/<int:arrival_id>/unblock", ArrivalUnblock.as_view(), name="arrival-unblock"),
     path("stations/claims", Claims.as_view(), name="claims"),
     path("stations/claims/<str:code>", ClaimDetail.as_view(), name="claim"),
     path("stations/imports", Imports.as_view(), name="imports"),
@@ -60,6 +65,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("stations/<str:serial>", StationDetail.as_view(), name="station"),
     path("stations/<str:serial>/retire", StationRetire.as_view(), name="station-retire"),
     path("stations/<str:serial>/rotate", StationRotate.as_view(), name="station-rotate"),
+    path("stations/<str:serial>/revoke", StationRevoke.as_view(), name="station-revoke"),
+    path("stations/<str:serial>/token", StationToken.as_view(), name="station-token"),
+    path("stations/<str:serial>/outside", StationOutside.as_view(), name="station-outside"),
+    path("stations/<str:serial>/branches/<int:branch_id>", BranchDecision.as_view(), name="branch"),
     path("stations/<str:serial>/move", StationMove.as_view(), name="station-move"),
     path("stations/<str:serial>/offer", StationOffer.as_view(), name="station-offer"),
     path("stations/<str:serial>/delete", StationDelete.as_view(), name="station-delete"),
@@ -111,6 +120,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("deployments/<int:deployment_id>/publication", DeploymentPublication.as_view(), name="deployment-publication"),
     path("public/deployments", PublicDeployments.as_view(), name="public-deployments"),
     path("public/deployments/<uuid:public_id>", PublicDeploymentDetail.as_view(), name="public-deployment"),
+    path("organizations/<slug:slug>/alerts", AlertMails.as_view(), name="alerts"),
+    path("organizations/<slug:slug>/pace", OrganizationPace.as_view(), name="organization-pace"),
+    path("outside", Outside.as_view(), name="outside"),
+    path("outside/<slug:system>/check", OutsideCheck.as_view(), name="outside-check"),
     path("incidents", Incidents.as_view(), name="incidents"),
     path("stations/<str:serial>/suspension", Suspension.as_view(), name="suspension"),
     path("fidelity", Fidelity.as_view(), name="fidelity"),

@@ -82,6 +82,7 @@ ACTIONS: Final[dict[str, Promise]] = {
     "station.moved_here": _("moved a station here"),
     "station.offer": _("offered a station to another organization"),
     "station.offer_withdraw": _("withdrew the offer of a station"),
+    "station.quota": _("changed the quota of a station"),
     "station.register": _("registered a station"),
     "station.retire": _("retired a station"),
     "station.revoke": _("revoked the login of a station"),

@@ -12,10 +12,45 @@ from fleet.organizations.access import Viewer
 from fleet.organizations.models import Organization
 from fleet.stations.catalogue import model_list
 from fleet.stations.models import Station, StationModel
+from fleet.stations.quotas import BYTES_MOST, MESSAGES_MOST, StationQuota, station_quota
 from fleet.stations.services import StationChanges
 
 _HOUR_S = 3_600.0
 _MB = 1_000_000
+
+
+class QuotaForm(forms.Form):
+    """How much of what a station sends is taken at once; for who looks after the server."""
+
+    messages_per_s = forms.FloatField(
+        label=gettext_lazy("Messages a second"),
+        required=False,
+        min_value=0,
+        max_value=MESSAGES_MOST,
+        widget=forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"}),
+    )
+    mb_per_hour = forms.FloatField(
+        label=gettext_lazy("MB an hour"),
+        required=False,
+        min_value=0,
+        max_value=BYTES_MOST / _MB,
+        widget=forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"}),
+        help_text=gettext_lazy(
+            "Left empty, the server's own holds; 0 is no limit. What is beyond it waits, and is taken later."
+        ),
+    )
+
+    @classmethod
+    def of(cls, station: Station, data: Any = None) -> "QuotaForm":
+        """The form with what is set now."""
+        own = station_quota(station)
+        octets = None if own.bytes_per_hour is None else own.bytes_per_hour / _MB
+        return cls(data, initial={"messages_per_s": own.messages_per_s, "mb_per_hour": octets})
+
+    def quota(self) -> StationQuota:
+        """What was filled in."""
+        octets = self.cleaned_data["mb_per_hour"]
+        return StationQuota(self.cleaned_data["messages_per_s"], None if octets is None else octets * _MB)
 
 
 class StationForm(forms.Form):

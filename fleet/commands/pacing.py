@@ -8,6 +8,7 @@ calm ──backlog over ROOST_PACE_BACKLOG, or a broker's alarm──▶ congest
 
 import logging
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,7 +20,10 @@ from django.db.models.functions import Cast, Extract, Greatest
 from fleet.commands.errors import CommandNotAllowed, StationRetired, TooManyWaiting
 from fleet.commands.models import Command, Congestion
 from fleet.commands.services import command_issue
-from fleet.organizations.access import Viewer, viewer_of_server
+from fleet.core import clock
+from fleet.organizations.access import Role, Viewer, viewer_of_server
+from fleet.organizations.errors import NotAllowed
+from fleet.organizations.models import Organization
 from fleet.stations.broker_access import BrokerAccess, BrokerLoad
 from fleet.stations.data_use import month_of
 from fleet.stations.models import Station, StationDataUse
@@ -55,6 +59,28 @@ def pace_ask(
         else:
             asked += 1
     return asked
+
+
+@dataclass(frozen=True, slots=True)
+class PaceAsked:
+    """How many connected stations were asked, and how many were not: beyond `ASKED_MOST`, or they cannot take it."""
+
+    asked: int
+    left: int
+
+
+def organization_pace_ask(*, viewer: Viewer, organization: Organization, parameters: dict[str, Any]) -> PaceAsked:
+    """Send `pace` to the connected stations of an organization, those first that send most. Raises `NotAllowed`."""
+    pace_operator_require(viewer, organization)
+    connected = stations_connected(clock.now()).filter(organization=organization)
+    asked = pace_ask(viewer=viewer, stations=connected[:ASKED_MOST], parameters=parameters)
+    return PaceAsked(asked, max(connected.count() - asked, 0))
+
+
+def pace_operator_require(viewer: Viewer, organization: Organization) -> None:
+    """Raises `NotAllowed` for whoever may not act on the stations of this organization."""
+    if not viewer.may(Role.OPERATOR, organization.pk):
+        raise NotAllowed("Asking stations for another pace takes the role operator.")
 
 
 def stations_connected(moment: datetime) -> QuerySet[Station]:

@@ -16,8 +16,10 @@ from rest_framework.views import APIView
 from fleet.organizations.selectors import organization_find
 from fleet.stations.arrivals import (
     DECISIONS,
+    arrival_get,
     arrival_list,
     arrival_take,
+    arrival_unblock,
     arrivals_decide,
     registration_of,
     registration_turn_off,
@@ -170,6 +172,17 @@ class ArrivalDecisions(APIView):
         done, left = arrivals_decide(viewer=viewer_of(request), decision=asked.validated_data["decision"], names=names)
         rows = [{"id": number, "detail": sentence} for number, sentence in left]
         return Response(DecisionsOut({"done": [one.serial for one in done], "left": rows}).data)
+
+
+class ArrivalUnblock(APIView):
+    """A blocked device."""
+
+    @extend_schema(operation_id="arrivals_unblock", request=None, responses=answers({204: None}, *WRITE_PROBLEMS))
+    def post(self, request: Request, arrival_id: int) -> Response:
+        """Let its serial ask again."""
+        viewer = viewer_of(request)
+        arrival_unblock(arrival=arrival_get(viewer=viewer, arrival_id=arrival_id), actor=viewer)
+        return Response(status=HTTPStatus.NO_CONTENT)
 
 
 class Registration(APIView):

@@ -1,6 +1,7 @@
 """`/stations/<serial>/ledger`: what came home, what is missing, and what is lost, by number."""
 
 from dataclasses import asdict
+from http import HTTPStatus
 from typing import Any
 
 from django.utils import translation
@@ -11,13 +12,18 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from fleet.core import clock
+from fleet.ingest.branches import branch_settle
+from fleet.organizations.access import Role
+from fleet.organizations.errors import NotAllowed
 from fleet.stations.selectors import station_get
 from fleet.telemetry.backlog import backlog_of
 from fleet.telemetry.ledger import ledger_summary
 from fleet.telemetry.models import StreamLedger
-from fleet.telemetry.streams import branch_list, stream_change
+from fleet.telemetry.streams import branch_get, branch_list, stream_change
 from rest_api.authentication import viewer_of
-from rest_api.v1.questions import READ_PROBLEMS, answers
+from rest_api.v1.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers
+
+Branch = StreamLedger.Branch
 
 
 class GapOut(serializers.Serializer[Any]):
@@ -95,6 +101,32 @@ class LedgerOut(serializers.Serializer[Any]):
     backlog = BacklogOut(allow_null=True, help_text="Null when the station never said.")
     change = ChangeOut(allow_null=True)
     branches = BranchOut(many=True)
+
+
+class BranchIn(StrictSerializer):
+    """What a human says of it."""
+
+    decision = serializers.ChoiceField(
+        choices=[Branch.BELIEVED.value, Branch.DISCARDED.value],
+        help_text="Its messages are taken as this station's, or discarded and kept readable in quarantine.",
+    )
+
+
+class BranchDecision(APIView):
+    """A branch of a stream, about which somebody decides."""
+
+    @extend_schema(operation_id="branches_decide", request=BranchIn, responses=answers({204: None}, *WRITE_PROBLEMS))
+    def post(self, request: Request, serial: str, branch_id: int) -> Response:
+        """Once, for operators; 409 when somebody has. A job works it off."""
+        viewer = viewer_of(request)
+        station = station_get(viewer=viewer, serial=serial)
+        ledger = branch_get(station=station, branch_id=branch_id)
+        if not viewer.may(Role.OPERATOR, station.organization_id):
+            raise NotAllowed("Deciding about a branch takes the role operator in the station's organization.")
+        asked = BranchIn(data=request.data)
+        asked.is_valid(raise_exception=True)
+        branch_settle(viewer=viewer, ledger=ledger, decision=asked.validated_data["decision"])
+        return Response(status=HTTPStatus.NO_CONTENT)
 
 
 class Ledger(APIView):

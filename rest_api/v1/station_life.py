@@ -16,7 +16,7 @@ from fleet.stations.deletion import station_delete
 from fleet.stations.models import History
 from fleet.stations.rotation import COMMAND
 from fleet.stations.selectors import station_get
-from fleet.stations.services import station_retire
+from fleet.stations.services import enrolment_token_create, station_retire, station_revoke
 from fleet.stations.transfers import transfer_offer, transfer_open, transfer_withdraw
 from rest_api.authentication import viewer_of
 from rest_api.v1.questions import WRITE_PROBLEMS, StrictSerializer, answers
@@ -57,6 +57,12 @@ class RotationOut(serializers.Serializer[Any]):
     command = serializers.UUIDField()
 
 
+class TokenOut(serializers.Serializer[Any]):
+    """A token, told this once."""
+
+    token = serializers.CharField()
+
+
 class DeleteIn(StrictSerializer):
     """The serial once more, to be sure."""
 
@@ -84,6 +90,29 @@ class StationRotate(APIView):
         station = station_get(viewer=viewer, serial=serial)
         command = command_issue(viewer=viewer, station=station, name=COMMAND, parameters={})
         return Response(RotationOut({"command": command.id}).data, status=HTTPStatus.ACCEPTED)
+
+
+class StationRevoke(APIView):
+    """The login of a station."""
+
+    @extend_schema(operation_id="stations_revoke", request=None, responses=answers({204: None}, *_PROBLEMS))
+    def post(self, request: Request, serial: str) -> Response:
+        """End it, with every token that was not used, and close its connection. May be asked again."""
+        viewer = viewer_of(request)
+        station_revoke(station=station_get(viewer=viewer, serial=serial), actor=viewer)
+        return Response(status=HTTPStatus.NO_CONTENT)
+
+
+class StationToken(APIView):
+    """A token with which a device fetches the login of a station."""
+
+    @extend_schema(operation_id="stations_token", request=None, responses=answers({201: TokenOut}, *_PROBLEMS))
+    def post(self, request: Request, serial: str) -> Response:
+        """Make one; an earlier one that was not used ends. The login in use goes on until the token is used."""
+        viewer = viewer_of(request)
+        token = enrolment_token_create(station=station_get(viewer=viewer, serial=serial), actor=viewer)
+        told = TokenOut({"token": token}).data
+        return Response(told, status=HTTPStatus.CREATED, headers={"Cache-Control": "no-store"})
 
 
 class StationMove(APIView):

@@ -13,10 +13,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from fleet.core import clock
+from fleet.organizations.access import Viewer
 from fleet.organizations.selectors import organization_find
 from fleet.stations.catalogue import model_get, station_model_set
 from fleet.stations.contact import interval_of
 from fleet.stations.models import Station
+from fleet.stations.quotas import StationQuota, station_quota_set
 from fleet.stations.selectors import SHOWN_STATES, station_get, station_list
 from fleet.stations.sentences import station_shown
 from fleet.stations.services import StationChanges, station_register, station_update
@@ -38,6 +40,8 @@ COLUMNS: Final = {
     "backlog": Column("contact__backlog_messages", int),
     "detections": Column("detections_today", int),
 }
+
+_QUOTA: Final = ("quota_messages_per_s", "quota_bytes_per_hour")
 
 
 class StationsQuery(ListQuery):
@@ -98,6 +102,10 @@ class StationDetailOut(StationOut):
     operator_interval_s = serializers.FloatField(allow_null=True, help_text="What the operator expects, in seconds.")
     data_plan_bytes = serializers.IntegerField(allow_null=True, help_text="A month, both directions.")
     model = serializers.IntegerField(allow_null=True, help_text="Its number in `/models`.")
+    quota_messages_per_s = serializers.FloatField(
+        allow_null=True, help_text="Its own quota, 0 is no limit; null is the server's."
+    )
+    quota_bytes_per_hour = serializers.FloatField(allow_null=True)
     tags = serializers.ListField(child=serializers.CharField())
     suspended_at = serializers.DateTimeField(allow_null=True)
     suspended_reason = serializers.CharField()
@@ -153,6 +161,12 @@ class StationChangesIn(StrictSerializer):
     asleep_until = serializers.DateTimeField(required=False, allow_null=True)
     model = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=ID_MOST)
     tags = serializers.ListField(child=serializers.CharField(max_length=40), required=False, max_length=50)
+    quota_messages_per_s = serializers.FloatField(
+        required=False,
+        allow_null=True,
+        help_text="Set by who looks after the server; null is the server's, 0 no limit.",
+    )
+    quota_bytes_per_hour = serializers.FloatField(required=False, allow_null=True, help_text="Likewise.")
 
 
 def station_detail(station: Station) -> dict[str, Any]:
@@ -166,6 +180,8 @@ def station_detail(station: Station) -> dict[str, Any]:
         "operator_interval_s": station.operator_interval_s,
         "data_plan_bytes": station.data_plan_bytes,
         "model": station.model_id,
+        "quota_messages_per_s": station.quota_messages_per_s,
+        "quota_bytes_per_hour": station.quota_bytes_per_hour,
         "tags": sorted(station.tags.values_list("name", flat=True)),
         "is_in_maintenance": station.is_in_maintenance,
         "asleep_until": station.asleep_until,
@@ -228,6 +244,12 @@ class Stations(APIView):
         return Response(make(asked.validated_data), status=HTTPStatus.CREATED)
 
 
+def _quota_set(viewer: Viewer, station: Station, told: dict[str, Any]) -> None:
+    """Take the quota out of what was told, and set it; what was not told of it stays."""
+    messages, octets = (told.pop(name, getattr(station, name)) for name in _QUOTA)
+    station_quota_set(actor=viewer, station=station, quota=StationQuota(messages, octets))
+
+
 class StationDetail(APIView):
     """One station."""
 
@@ -255,5 +277,7 @@ class StationDetail(APIView):
                 station_model_set(actor=viewer, station=station, model=model)
             if "tags" in told:
                 station_tags_set(actor=viewer, station=station, names=told.pop("tags"))
+            if not told.keys().isdisjoint(_QUOTA):
+                _quota_set(viewer, station, told)
             station_update(station=station, actor=viewer, **cast("StationChanges", told))
         return Response(station_detail(station_get(viewer=viewer, serial=serial)))

@@ -1,6 +1,7 @@
 """Settings of a station: its name and rhythm, its enrolment token and logins, and taking it out of service."""
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -13,13 +14,14 @@ from fleet.organizations.access import Viewer
 from fleet.organizations.models import Membership
 from fleet.stations.catalogue import station_model_set
 from fleet.stations.models import Station
+from fleet.stations.quotas import station_quota, station_quota_set
 from fleet.stations.selectors import credential_list
 from fleet.stations.services import enrolment_token_create, station_retire, station_revoke, station_update
 from fleet.stations.suspension import station_suspension_lift
 from fleet.stations.tags import station_tags_set, tags_read
 from sg_status.access import act, page, role_require
 from sg_status.enrolment import enrolment_render
-from sg_status.station_forms import StationForm
+from sg_status.station_forms import QuotaForm, StationForm
 from sg_status.station_frame import station_of, station_render
 
 CREDENTIALS_SHOWN = 10
@@ -36,7 +38,35 @@ def station_settings(request: HttpRequest, viewer: Viewer, serial: str) -> HttpR
         if form.is_valid() and _save(viewer, station, form):
             messages.success(request, _("The settings are saved."))
             return redirect("station-settings", serial=station.serial)
-    context = {"form": form, "credentials": credential_list(station=station)[:CREDENTIALS_SHOWN]}
+    return _shown(request, viewer, station, form, QuotaForm.of(station))
+
+
+@page
+@require_POST
+def station_quota_save(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
+    """Give a station a quota of its own; for who looks after the server."""
+    station = station_of(viewer, serial)
+    if not viewer.sees_all:
+        raise PermissionDenied(
+            _("Quotas are set by who looks after the server: ask there, and say what the station sends.")
+        )
+    form = QuotaForm.of(station, request.POST)
+    if not form.is_valid():
+        return _shown(request, viewer, station, StationForm.of(viewer, station), form)
+    done = _("The quota is saved. It holds from the next message on.")
+    act(request, lambda: station_quota_set(actor=viewer, station=station, quota=form.quota()), done=done)
+    return redirect("station-settings", serial=station.serial)
+
+
+def _shown(
+    request: HttpRequest, viewer: Viewer, station: Station, form: StationForm, quota_form: QuotaForm
+) -> HttpResponse:
+    context = {
+        "form": form,
+        "quota_form": quota_form if viewer.sees_all else None,
+        "quota": station_quota(station),
+        "credentials": credential_list(station=station)[:CREDENTIALS_SHOWN],
+    }
     return station_render(request, viewer, station, "sg_status/station_settings.html", context, tab="station-settings")
 
 
@@ -134,6 +164,7 @@ _BASE = "stations/<serial:serial>/settings/"
 urlpatterns = [
     path(_BASE, station_settings, name="station-settings"),
     path(f"{_BASE}token/", station_token, name="station-token"),
+    path(f"{_BASE}quota/", station_quota_save, name="station-quota"),
     path(f"{_BASE}let-in/", station_let_in, name="station-let-in"),
     path(f"{_BASE}revoke/", station_revoke_confirm, name="station-revoke"),
     path(f"{_BASE}retire/", station_retire_confirm, name="station-retire"),

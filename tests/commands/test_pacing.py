@@ -77,7 +77,7 @@ def test_those_that_send_most_are_asked_first_whatever_they_announce(institute, 
     # The next look asks the next ones, and none of them twice in the time for which it was asked.
     for number, station in enumerate((stations[0], stations[2]), start=2):
         assert congestion_watch(moment=moment + timedelta(seconds=number), load=FULL).asked == number
-        assert Command.objects.latest("id").station == station
+        assert Command.objects.latest("issued_at").station == station
     assert congestion_watch(moment=moment + timedelta(seconds=9), load=FULL).asked == 3
 
 

@@ -130,3 +130,25 @@ def test_a_retired_station_leaves_the_fleet_but_not_the_site(browse, operator, s
     assert "Old Cut" not in client.get("/").content.decode()
     assert "Old Cut" in client.get("/?state=retired").content.decode()
     assert "takes no commands" in client.get(f"/stations/{station.serial}/commands/").content.decode()
+
+
+def test_a_quota_is_set_by_an_administrator_and_seen_by_members(browse, administrator, operator, station, client):
+    client.force_login(administrator)
+    where = f"/stations/{station.serial}/settings/"
+    assert "Save the quota" in client.get(where).content.decode()
+    wrong = client.post(f"{where}quota/", {"messages_per_s": "-1", "mb_per_hour": "1"})
+    assert wrong.status_code == 200
+    assert 'role="alert"' in wrong.content.decode()
+    assert client.post(f"{where}quota/", {"messages_per_s": "2.5", "mb_per_hour": "0"}).status_code == 302
+    station.refresh_from_db()
+    assert (station.quota_messages_per_s, station.quota_bytes_per_hour) == (2.5, 0)
+    seen = browse(operator).get(where).content.decode()
+    assert "Save the quota" not in seen
+    assert "<dd>2.50</dd>" in seen
+    assert "no limit" in seen
+    refused = browse(operator).post(f"{where}quota/", {"messages_per_s": "", "mb_per_hour": ""})
+    assert refused.status_code == 403
+    assert client.post(f"{where}quota/", {"messages_per_s": "", "mb_per_hour": ""}).status_code == 302
+    station.refresh_from_db()
+    assert (station.quota_messages_per_s, station.quota_bytes_per_hour) == (None, None)
+    assert "no limit" not in browse(operator).get(where).content.decode()

@@ -1,0 +1,108 @@
+"""`/outside`: outside systems, how the checks of them went, and a check now; what they say of a station."""
+
+from http import HTTPStatus
+from typing import Any
+
+from django.utils import translation
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from fleet.organizations.access import Viewer
+from fleet.stations.selectors import station_get
+from fleet.sync.models import SyncRun
+from fleet.sync.selectors import SystemView, links_of, systems
+from fleet.sync.services import sync_ask
+from rest_api.authentication import viewer_of
+from rest_api.v1.questions import READ_PROBLEMS, WRITE_PROBLEMS, answers
+
+
+class CheckOut(serializers.Serializer[Any]):
+    """One check of an outside system."""
+
+    state = serializers.ChoiceField(choices=SyncRun.State.choices)
+    started_at = serializers.DateTimeField()
+    finished_at = serializers.DateTimeField(allow_null=True)
+    records = serializers.IntegerField(help_text="Rows that the outside system has.")
+    changes = serializers.IntegerField()
+    sentence = serializers.CharField(allow_blank=True)
+    is_yours = serializers.BooleanField(help_text="You asked for it.")
+
+
+class SystemOut(serializers.Serializer[Any]):
+    """One outside system."""
+
+    system = serializers.CharField()
+    label = serializers.CharField()
+    last = CheckOut(allow_null=True)
+    last_good_at = serializers.DateTimeField(allow_null=True, help_text="When the last check ended that succeeded.")
+
+
+class SystemsOut(serializers.Serializer[Any]):
+    """All of them: there are few."""
+
+    results = SystemOut(many=True)
+
+
+class OutsideOut(serializers.Serializer[Any]):
+    """How one outside system sees a station."""
+
+    system = serializers.CharField()
+    label = serializers.CharField()
+    is_listed = serializers.BooleanField()
+    sentence = serializers.CharField(help_text="In English.")
+    checked_at = serializers.DateTimeField(allow_null=True)
+
+
+class OutsidesOut(serializers.Serializer[Any]):
+    """One row a system, also when it says nothing."""
+
+    results = OutsideOut(many=True)
+
+
+def _row(view: SystemView, viewer: Viewer) -> dict[str, Any]:
+    fields = ("state", "started_at", "finished_at", "records", "changes", "sentence")
+    last = view.last and {
+        **{name: getattr(view.last, name) for name in fields},
+        # Who else asked is nobody's business.
+        "is_yours": bool(viewer.name) and view.last.started_by_name == viewer.name,
+    }
+    good = view.succeeded and view.succeeded.finished_at
+    return {"system": view.system, "label": view.label, "last": last, "last_good_at": good}
+
+
+class Outside(APIView):
+    """The outside systems."""
+
+    @extend_schema(operation_id="outside_list", responses=answers({200: SystemsOut}, *READ_PROBLEMS))
+    def get(self, request: Request) -> Response:
+        """Each with its last check."""
+        viewer = viewer_of(request)
+        return Response(SystemsOut({"results": [_row(view, viewer) for view in systems()]}).data)
+
+
+class OutsideCheck(APIView):
+    """A check now."""
+
+    @extend_schema(
+        operation_id="outside_check",
+        request=None,
+        responses=answers({202: None}, *WRITE_PROBLEMS, HTTPStatus.TOO_MANY_REQUESTS),
+    )
+    def post(self, request: Request, system: str) -> Response:
+        """Ask for one in the background; takes an owner of an organization. 429 seconds after another."""
+        sync_ask(viewer=viewer_of(request), system=system)
+        return Response(status=HTTPStatus.ACCEPTED)
+
+
+class StationOutside(APIView):
+    """A station in outside systems."""
+
+    @extend_schema(operation_id="stations_outside", responses=answers({200: OutsidesOut}, *READ_PROBLEMS))
+    def get(self, request: Request, serial: str) -> Response:
+        """What each of them says of it."""
+        station = station_get(viewer=viewer_of(request), serial=serial)
+        with translation.override("en"):
+            return Response(OutsidesOut({"results": links_of(station=station)}).data)
