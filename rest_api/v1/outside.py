@@ -35,7 +35,7 @@ class SystemOut(serializers.Serializer[Any]):
     """One outside system."""
 
     system = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
     last = CheckOut(allow_null=True)
     last_good_at = serializers.DateTimeField(allow_null=True, help_text="When the last check ended that succeeded.")
 
@@ -50,7 +50,7 @@ class OutsideOut(serializers.Serializer[Any]):
     """How one outside system sees a station."""
 
     system = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
     is_listed = serializers.BooleanField()
     sentence = serializers.CharField(help_text="In English.")
     checked_at = serializers.DateTimeField(allow_null=True)

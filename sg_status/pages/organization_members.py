@@ -64,7 +64,8 @@ def members(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse:
         return redirect("organization-members", found.slug)
     shown_page = Paginator(member_list(organization=found), PAGE_SIZE).get_page(request.GET.get("page"))
     moment = clock.now()
-    waiting = invitation_list(organization=found, actor=viewer) if viewer.may(Role.OWNER, found.id) else []
+    may_own = viewer.may(Role.OWNER, found.id)
+    waiting = list(invitation_list(organization=found, actor=viewer)[:INVITATIONS_MOST]) if may_own else []
     context = {
         "form": form,
         "pages": shown_page,
@@ -73,7 +74,7 @@ def members(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse:
             for member in shown_page.object_list
         ],
         "roles": [(role.value, role_word(role)) for role in (Role.VIEWER, Role.OPERATOR, Role.OWNER)],
-        "waiting": [Waiting(held, role_word(held.role), is_open(held, moment)) for held in waiting[:INVITATIONS_MOST]],
+        "waiting": [Waiting(held, role_word(held.role), is_open(held, moment)) for held in waiting],
     }
     return organization_render(
         request, viewer, found, "sg_status/organization_members.html", context, tab="organization-members"
