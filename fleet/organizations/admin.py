@@ -1,73 +1,86 @@
-"""Admin pages of organizations, members and keys, for whoever looks after the server."""
+"""Admin pages of people, organizations, members and keys: they show; changes are made where the rules are asked."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.contrib import admin
+from django.contrib.auth.models import Group, User
 from django.db.models import Model
-from django.forms import ModelForm
 from django.http import HttpRequest
-from rest_framework_api_key.admin import APIKeyModelAdmin
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from rest_framework_api_key.models import APIKey
 
-from fleet.core import clock
-from fleet.core.admin import EditableAdmin, ReadOnlyAdmin
+from fleet.core.admin import ReadOnlyAdmin
 from fleet.organizations.models import ApiKey, Invitation, Membership, Organization
 
 # The library's own keys open nothing here; two pages of keys would only mislead.
 admin.site.unregister(APIKey)
+# Rights come from roles; a form for people would skip the last owner, the last administrator and the audit log.
+admin.site.unregister(Group)
+admin.site.unregister(User)
 
 
 if TYPE_CHECKING:
-    _TabularInline = admin.TabularInline[Membership, Organization]
-    _OrganizationForm = ModelForm[Organization]
+    _TabularInline = admin.TabularInline[Membership, Organization | User]
 else:
     # Generic for the type checker only.
     _TabularInline = admin.TabularInline
-    _OrganizationForm = ModelForm
 
 
 class MembershipInline(_TabularInline):
-    """The people of an organization."""
+    """Who belongs to what."""
 
     model = Membership
     extra = 0
-    fields = ("user", "role", "is_alerted")
-    autocomplete_fields = ("user",)
+    fields = ("user", "organization", "role", "is_alerted")
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002 - Django's signature
+        """Nobody is added here."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002
+        """No role is changed here."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002
+        """Nobody is taken out here."""
+        return False
+
+
+@admin.register(User)
+class PersonAdmin(ReadOnlyAdmin):
+    """Who has a login; `./roost user` changes them."""
+
+    list_display = ("username", "email", "is_active", "is_superuser", "last_login", "date_joined")
+    list_filter = ("is_superuser", "is_active")
+    search_fields = ("username", "email")
+    fields = list_display
+    ordering = ("username",)
+    inlines = (MembershipInline,)
 
 
 @admin.register(Organization)
-class OrganizationAdmin(EditableAdmin):
-    """Organizations with their people."""
+class OrganizationAdmin(ReadOnlyAdmin):
+    """Organizations with their people, and the way to the pages that change them."""
 
     list_display = ("name", "slug", "timezone", "language", "deleted_at")
     search_fields = ("name", "slug")
-    fields = ("name", "slug", "timezone", "language", "contact_email")
-    prepopulated_fields = {"slug": ("name",)}
+    fields = ("name", "slug", "timezone", "language", "contact_email", "created_at", "deleted_at", "change_it")
+    readonly_fields = ("change_it",)
     inlines = (MembershipInline,)
 
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002 - Django's signature
-        """Deleted on its own page, where it can be undone."""
-        return False
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:  # noqa: ARG002
-        """The slug is part of addresses and routing keys: it stays."""
-        return ("slug",) if obj else ()
-
-    def get_prepopulated_fields(self, request: HttpRequest, obj: Model | None = None) -> dict[str, Any]:  # noqa: ARG002
-        """Only while it may be written."""
-        return {} if obj else {"slug": ("name",)}
-
-    def save_model(self, request: HttpRequest, obj: Organization, form: _OrganizationForm, change: bool) -> None:  # noqa: FBT001 - Django's signature
-        """With the moment of its beginning."""
-        if not change:
-            obj.created_at = clock.now()
-        super().save_model(request, obj, form, change)
-
-    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:  # noqa: FBT001 - Django's signature
-        """Members with the moment at which they came."""
-        for membership in formset.save(commit=False):
-            membership.created_at = membership.created_at or clock.now()
-        super().save_formset(request, form, formset, change)
+    @admin.display(description="Change it")
+    def change_it(self, organization: Organization) -> SafeString:
+        """Links to its pages; of a deleted one, to where it is brought back."""
+        if organization.deleted_at is not None:
+            return format_html('<a href="{}">Bring it back</a>', reverse("organizations"))
+        return format_html(
+            '<a href="{}">Settings</a> · <a href="{}">Members</a> · <a href="{}">Keys</a>',
+            reverse("organization", args=[organization.slug]),
+            reverse("organization-members", args=[organization.slug]),
+            reverse("organization-keys", args=[organization.slug]),
+        )
 
 
 @admin.register(Invitation)
@@ -81,9 +94,11 @@ class InvitationAdmin(ReadOnlyAdmin):
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(APIKeyModelAdmin):
-    """Keys; a new one's secret is shown once."""
+class ApiKeyAdmin(ReadOnlyAdmin):
+    """Keys; they are made and revoked on the page of their organization."""
 
-    list_display = ("prefix", "name", "organization", "is_read_only", "created", "last_used_at", "revoked")  # type: ignore[assignment]
-    list_filter = ("organization", "is_read_only", "revoked")  # type: ignore[assignment]
-    exclude = ("created_by", "last_used_at")
+    list_display = ("prefix", "name", "organization", "is_read_only", "created", "last_used_at", "revoked")
+    list_filter = ("is_read_only", "revoked")
+    search_fields = ("prefix", "name")
+    exclude = ("hashed_key", "id")
+    ordering = ("-created",)

@@ -8,8 +8,10 @@ from django.urls import reverse
 from people import SERVER, key_of, station_of
 
 from fleet.commands.services import command_issue
+from fleet.core import clock
 from fleet.core.admin import ReadOnlyAdmin
-from fleet.organizations.models import Membership, Organization
+from fleet.core.models import AuditEntry
+from fleet.organizations.models import ApiKey, Membership, Organization
 from fleet.stations.enrolment import enrolment_token_create, token_hash
 from fleet.stations.models import Station
 
@@ -69,19 +71,57 @@ def test_a_station_s_serial_and_organization_stay(root, institute, elsewhere):
     assert station.serial != "OTHER"
 
 
-def test_an_organization_is_made_with_its_people(root):
-    data = {
-        "name": "Made here",
-        "slug": "made-here",
-        "timezone": "UTC",
-        "language": "en",
+def test_no_page_here_goes_around_the_rules_of_people(root, institute, owner):
+    """Neither the last owner, nor the last administrator, nor the audit log can be got around."""
+    member = Membership.objects.get(user=owner.user)
+    key_of(institute)
+    key, admin_person, before = ApiKey.objects.get(), User.objects.get(username="root"), AuditEntry.objects.count()
+    role = {
+        "name": "Other",
         "memberships-TOTAL_FORMS": "1",
-        "memberships-INITIAL_FORMS": "0",
-        "memberships-0-user": User.objects.get().pk,
-        "memberships-0-role": "owner",
+        "memberships-INITIAL_FORMS": "1",
+        "memberships-0-id": member.pk,
+        "memberships-0-user": owner.user.pk,
+        "memberships-0-role": "viewer",
+        "memberships-0-DELETE": "on",
     }
-    assert root.post(page(Organization, "add"), data).status_code == 302
-    assert Membership.objects.get(organization__slug="made-here").role == "owner"
+    tries = [
+        (page(Organization, "change", institute.pk), role),
+        (page(Organization, "add"), {"name": "Made here", "slug": "made-here"}),
+        (page(Organization, "delete", institute.pk), {"post": "yes"}),
+        (page(User, "change", owner.user.pk), role | {"username": "owner"}),
+        (page(User, "delete", owner.user.pk), {"post": "yes"}),
+        (page(User, "change", admin_person.pk), {"username": "root"}),
+        (page(User, "add"), {"username": "new", "password1": "Kestrel-2026", "password2": "Kestrel-2026"}),
+        (page(ApiKey, "change", key.pk), {"name": "test", "revoked": "on"}),
+        (page(ApiKey, "add"), {"name": "another", "organization": institute.pk}),
+        (page(ApiKey, "delete", key.pk), {"post": "yes"}),
+    ]
+    for address, told in tries:
+        assert root.post(address, told).status_code == 403, address
+    for model in (User, Organization, ApiKey, Membership):
+        if model in admin.site._registry:
+            chosen = [str(pk) for pk in model.objects.values_list("pk", flat=True)]
+            told = {"action": "delete_selected", "_selected_action": chosen, "post": "yes"}
+            root.post(page(model, "changelist"), told)
+    member.refresh_from_db()
+    assert (member.role, User.objects.filter(is_superuser=True).count()) == ("owner", 1)
+    assert list(Organization.objects.values_list("name", flat=True)) == ["Institute"]
+    assert list(ApiKey.objects.values_list("revoked", flat=True)) == [False]
+    assert AuditEntry.objects.count() == before
+
+
+def test_the_pages_that_ask_the_rules_are_linked(root, institute, owner):
+    shown = root.get(page(Organization, "change", institute.pk)).content.decode()
+    members = reverse("organization-members", args=[institute.slug])
+    assert members in shown
+    assert "owner" in shown
+    assert 'name="memberships-0-role"' not in shown
+    assert root.get(members).status_code == 200
+    Organization.objects.update(deleted_at=clock.now())
+    shown = root.get(page(Organization, "change", institute.pk)).content.decode()
+    assert members not in shown
+    assert "Bring it back" in shown
 
 
 def test_people_who_are_no_staff_see_none_of_it(institute, owner):
