@@ -8,6 +8,7 @@ from rest_api.v1.audit import Audit
 from rest_api.v1.claims import ClaimDetail, Claims, Waiting
 from rest_api.v1.commands import CommandCancel, CommandDetail, Commands
 from rest_api.v1.completeness import CompletenessView
+from rest_api.v1.deployment_photos import DeploymentPhotos, PublicPhotoDetail, PublicPhotos
 from rest_api.v1.deployments import DeploymentDetail, DeploymentPublication, Deployments
 from rest_api.v1.detections import Detections
 from rest_api.v1.enrolments import Enrolments
@@ -118,6 +119,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("deployments", Deployments.as_view(), name="deployments"),
     path("deployments/<int:deployment_id>", DeploymentDetail.as_view(), name="deployment"),
     path("deployments/<int:deployment_id>/publication", DeploymentPublication.as_view(), name="deployment-publication"),
+    path("deployments/<int:deployment_id>/photos", DeploymentPhotos.as_view(), name="deployment-photos"),
+    path("public/deployments/<uuid:public_id>/photos", PublicPhotos.as_view(), name="public-photos"),
+    path("public/deployments/<uuid:public_id>/photos/<str:name>", PublicPhotoDetail.as_view(), name="public-photo"),
     path("public/deployments", PublicDeployments.as_view(), name="public-deployments"),
     path("public/deployments/<uuid:public_id>", PublicDeploymentDetail.as_view(), name="public-deployment"),
     path("organizations/<slug:slug>/alerts", AlertMails.as_view(), name="alerts"),

@@ -51,6 +51,8 @@ ACTIONS: Final[dict[str, Promise]] = {
     "person.delete": _("deleted the account"),
     "person.password": _("gave a new password to"),
     "photo.add": _("added a photo"),
+    "photo.hide": _("showed a photo to members only"),
+    "photo.publish": _("showed a photo to everybody"),
     "photo.remove": _("removed a photo"),
     "quarantine.discard": _("discarded a message in quarantine"),
     "quarantine.replay": _("tried a message in quarantine again"),

@@ -161,7 +161,8 @@ class AntennasForm(forms.Form):
         max_length=10_000,
         widget=forms.Textarea(attrs={"rows": 5, "spellcheck": "false"}),
         help_text=gettext_lazy(
-            "Port; type; bearing in degrees; height in metres; frequency in MHz. For example: 1; Yagi 9; 90; 12; 166.38"
+            "Port; type; bearing in degrees; height in metres; frequency in MHz; cable. "
+            "For example: 1; Yagi 9; 90; 12; 166.38; LMR-400 8 m"
         ),
     )
 
@@ -184,11 +185,11 @@ class AntennasForm(forms.Form):
     def _read(self, line: str) -> AntennaSaid:
         parts = [part.strip() for part in line.split(";")]
         try:
-            port, kind, bearing, height, frequency = [*parts, *[""] * (5 - len(parts))]
-            return AntennaSaid(int(port), kind, _number(bearing), _number(height), _number(frequency))
+            port, kind, bearing, height, frequency, cable = [*parts, *[""] * (6 - len(parts))]
+            return AntennaSaid(int(port), kind, _number(bearing), _number(height), _number(frequency), cable)
         except ValueError as error:
             raise forms.ValidationError(
-                _("“%(line)s” cannot be read: write port; type; bearing; height; frequency.") % {"line": line[:80]}
+                _("“%(line)s” cannot be read: write port; type; bearing; height; frequency; cable.") % {"line": line[:80]}
             ) from error
 
 

@@ -13,18 +13,19 @@ from fleet.organizations.access import Role, Viewer
 from fleet.organizations.errors import NotAllowed
 from fleet.organizations.services import text_check
 
-_PORT_MOST, _TYPE_MOST, ANTENNAS_MOST = 99, 60, 40
+_PORT_MOST, _TYPE_MOST, _CABLE_MOST, ANTENNAS_MOST = 99, 60, 60, 40
 _HEIGHT_MOST_M, _FREQUENCY_MOST_MHZ = 500.0, 10_000.0
 
 
 class AntennaSaid(NamedTuple):
-    """One antenna: degrees from true north (0 up to 360), metres above ground, megahertz."""
+    """One antenna: degrees from true north (0 up to 360), metres above ground, megahertz; cable type and length."""
 
     port: int
     type: str = ""
     bearing_deg: float | None = None
     height_m: float | None = None
     frequency_mhz: float | None = None
+    cable: str = ""
 
 
 @transaction.atomic
@@ -76,4 +77,7 @@ def _check(number: int, said: AntennaSaid) -> AntennaSaid:
         raise InvalidInput(
             _("A frequency is at most %(most)d MHz.") % {"most": _FREQUENCY_MOST_MHZ}, field=f"{where}.frequency_mhz"
         )
-    return said._replace(type=text_check(said.type, field=f"{where}.type", most=_TYPE_MOST, may_be_empty=True))
+    return said._replace(
+        type=text_check(said.type, field=f"{where}.type", most=_TYPE_MOST, may_be_empty=True),
+        cable=text_check(said.cable, field=f"{where}.cable", most=_CABLE_MOST, may_be_empty=True),
+    )

@@ -123,6 +123,8 @@ class Antenna(models.Model):
     bearing_deg = models.FloatField(null=True, blank=True)
     height_m = models.FloatField(null=True, blank=True)
     frequency_mhz = models.FloatField(null=True, blank=True)
+    #: What leads to it, as people in the field write it: "LMR-400 8 m".
+    cable = models.CharField(max_length=60, blank=True, default="", db_default="")
 
     class Meta:
         """One antenna a port."""

@@ -60,6 +60,11 @@ def place_shown(*, viewer: Viewer, deployment: Deployment, moment: datetime) -> 
     return PlaceShown(*blurred, radius, _("It is somewhere in this circle."))
 
 
+def place_is_open(*, deployment: Deployment, moment: datetime) -> bool:
+    """Whether everybody is told exactly where it is, so that what shows the place may be shown."""
+    return deployment.location != Deployment.Location.BLURRED and _kept(deployment, moment) is None
+
+
 def _kept(deployment: Deployment, moment: datetime) -> str | None:
     """Why nothing at all is told; None when something is."""
     if not deployment.is_public:

@@ -42,6 +42,8 @@ class Photo(models.Model):
     #: Person or key, as it was called then.
     added_by_name = models.CharField(max_length=150, blank=True)
     added_at = models.DateTimeField()
+    #: Whether everybody may see it where its deployment is public and told exactly; see `fleet.files.photos_public`.
+    is_public = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         """Listed by station, newest first."""

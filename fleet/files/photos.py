@@ -93,6 +93,23 @@ def photo_remove(*, actor: Viewer, photo: Photo) -> None:
         transaction.on_commit(partial(_files_remove, photo.name), robust=True)
 
 
+@transaction.atomic
+def photo_publish(*, actor: Viewer, photo: Photo, is_public: bool) -> Photo:
+    """Show a photo of a deployment to everybody, or to members only again. Raises `InvalidInput` for one of a device."""
+    photo_change_check(actor=actor, station=photo.station)
+    if is_public and photo.deployment_id is None:
+        raise InvalidInput(_("Only a photo of a deployment can be shown to everybody."), field="is_public")
+    if Photo.objects.filter(pk=photo.pk).exclude(is_public=is_public).update(is_public=is_public):
+        photo.is_public = is_public
+        _audit(actor, photo.station, "photo.publish" if is_public else "photo.hide", photo)
+    return photo
+
+
+def photos_hide(*, station: Station) -> None:
+    """None of a station is for everybody any more: what one organization showed is not another's to show."""
+    Photo.objects.filter(station=station, is_public=True).update(is_public=False)
+
+
 def photo_list(*, station: Station, deployment: Deployment | None = None) -> QuerySet[Photo]:
     """A station's photos, or those of one deployment, newest first."""
     photos = Photo.objects.filter(station=station).order_by("-id")

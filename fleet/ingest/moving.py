@@ -30,6 +30,7 @@ from fleet.core.live import live_announce
 from fleet.core.origin import origin_begin
 from fleet.core.outbox import event_announce
 from fleet.deployments.handover import deployments_end, deployments_go_along
+from fleet.files.photos import photos_hide
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.errors import NotAllowed
 from fleet.organizations.models import Organization
@@ -136,6 +137,7 @@ def _hand_all_over(station: Station, organization: Organization) -> Station:
     station.save(update_fields=["organization", "model"])
     Incident.objects.filter(station=station).update(organization=organization)
     deployments_go_along(station=station, organization=organization)
+    photos_hide(station=station)
     return station
 
 

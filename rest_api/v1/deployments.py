@@ -35,6 +35,9 @@ class AntennaData(StrictSerializer):
     bearing_deg = serializers.FloatField(allow_null=True, default=None, help_text="From true north, 0 up to 360.")
     height_m = serializers.FloatField(allow_null=True, default=None)
     frequency_mhz = serializers.FloatField(allow_null=True, default=None)
+    cable = serializers.CharField(
+        max_length=60, allow_blank=True, default="", help_text="Type and length, as LMR-400 8 m."
+    )
 
 
 class DeploymentChangesIn(StrictSerializer):

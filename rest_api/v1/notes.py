@@ -16,7 +16,15 @@ from rest_framework.views import APIView
 
 from fleet.core.errors import NotFound
 from fleet.files.models import Photo
-from fleet.files.photos import photo_add, photo_change_check, photo_file, photo_find, photo_list, photo_remove
+from fleet.files.photos import (
+    photo_add,
+    photo_change_check,
+    photo_file,
+    photo_find,
+    photo_list,
+    photo_publish,
+    photo_remove,
+)
 from fleet.stations.models import StationNote
 from fleet.stations.notes import TEXT_MOST, note_add, note_get, note_list, note_remove
 from fleet.stations.selectors import station_get
@@ -68,6 +76,16 @@ class PhotoOut(serializers.Serializer[Any]):
     bytes = serializers.IntegerField()
     added_by = serializers.CharField()
     added_at = serializers.DateTimeField()
+    deployment = serializers.IntegerField(allow_null=True, help_text="How it stood there; null: the device.")
+    is_public = serializers.BooleanField(
+        help_text="Everybody sees it, while its deployment is public and its place told exactly."
+    )
+
+
+class PhotoChangesIn(StrictSerializer):
+    """Who may see a photo of a deployment."""
+
+    is_public = serializers.BooleanField()
 
 
 class PhotosOut(serializers.Serializer[Any]):
@@ -87,7 +105,8 @@ def _note(note: StationNote) -> dict[str, Any]:
     }
 
 
-def _photo(photo: Photo) -> dict[str, Any]:
+def photo_row(photo: Photo) -> dict[str, Any]:
+    """A photo as the API shows it to members."""
     return {
         "name": photo.name,
         "caption": photo.caption,
@@ -96,6 +115,8 @@ def _photo(photo: Photo) -> dict[str, Any]:
         "bytes": photo.octets,
         "added_by": photo.added_by_name,
         "added_at": photo.added_at,
+        "deployment": photo.deployment_id,
+        "is_public": photo.is_public,
     }
 
 
@@ -149,7 +170,7 @@ class Photos(APIView):
         station = station_get(viewer=viewer_of(request), serial=serial)
         query, columns = query_read(request, ListQuery), {"added_at": Column("added_at", datetime), "id": _ID}
         page = page_read(request, query, photo_list(station=station), columns=columns, usual="-id", last=_ID)
-        return Response(PhotosOut({"results": [_photo(row) for row in page.rows], "next": page.next}).data)
+        return Response(PhotosOut({"results": [photo_row(row) for row in page.rows], "next": page.next}).data)
 
     @extend_schema(
         operation_id="photos_create",
@@ -166,7 +187,7 @@ class Photos(APIView):
         asked.is_valid(raise_exception=True)
         told = asked.validated_data
         photo = photo_add(actor=viewer, station=station, upload=told["photo"], caption=told["caption"])
-        return Response(PhotoOut(_photo(photo)).data, status=HTTPStatus.CREATED)
+        return Response(PhotoOut(photo_row(photo)).data, status=HTTPStatus.CREATED)
 
 
 class PhotoDetail(APIView):
@@ -185,6 +206,20 @@ class PhotoDetail(APIView):
         except FileNotFoundError as error:
             raise NotFound("The file of this photo is gone.") from error
         return FileResponse(opened, content_type="image/jpeg", headers={"X-Content-Type-Options": "nosniff"})
+
+    @extend_schema(
+        operation_id="photos_update",
+        request=PhotoChangesIn,
+        parameters=[OpenApiParameter("name", OpenApiTypes.STR, OpenApiParameter.PATH)],
+        responses=answers({200: PhotoOut}, *WRITE_PROBLEMS),
+    )
+    def patch(self, request: Request, serial: str, name: str) -> Response:
+        """Show it to everybody, or to members only again."""
+        photo, asked = self._find(request, serial, name), PhotoChangesIn(data=request.data)
+        photo_change_check(actor=viewer_of(request), station=photo.station)
+        asked.is_valid(raise_exception=True)
+        photo_publish(actor=viewer_of(request), photo=photo, is_public=asked.validated_data["is_public"])
+        return Response(PhotoOut(photo_row(photo)).data)
 
     @extend_schema(
         operation_id="photos_delete",

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import path, reverse
 from django.views.decorators.http import require_safe
@@ -15,7 +16,10 @@ from fleet.core import clock
 from fleet.core.errors import NotFound
 from fleet.deployments.places import place_shown
 from fleet.deployments.selectors import deployment_public_get, deployments_public
+from fleet.files.photos import Size
+from fleet.files.photos_public import photo_public_find, photos_public
 from fleet.organizations.access import Viewer
+from sg_status.photo_answer import photo_answer
 from sg_status.place_map import Point, points_drawn
 
 PAGE_SIZE = 100
@@ -26,12 +30,12 @@ P = ParamSpec("P")
 
 
 def public(
-    view: Callable[Concatenate[HttpRequest, P], HttpResponse],
-) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+    view: Callable[Concatenate[HttpRequest, P], HttpResponseBase],
+) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
     """A view for everybody; what is not public is not there."""
 
     @wraps(view)
-    def door(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def door(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         try:
             return view(request, *args, **kwargs)
         except NotFound as error:
@@ -56,18 +60,30 @@ def public_deployments(request: HttpRequest) -> HttpResponse:
 @public
 def public_deployment(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """One of them."""
-    found = deployment_public_get(public_id=public_id)
-    place = place_shown(viewer=NOBODY, deployment=found, moment=clock.now())
+    found, moment = deployment_public_get(public_id=public_id), clock.now()
+    place = place_shown(viewer=NOBODY, deployment=found, moment=moment)
     context = {
         "deployment": found,
         "place": place,
         "antennas": sorted(found.antennas.all(), key=lambda antenna: antenna.port),
+        "photos": photos_public(deployments=[found], moment=moment)[found.pk],
         "points": points_drawn([Point(place, found.site.name, "")]),
     }
     return render(request, "sg_status/public_deployment.html", context)
 
 
+@require_safe
+@public
+def public_photo(request: HttpRequest, public_id: UUID, name: str, size: Size) -> HttpResponseBase:  # noqa: ARG001 - the door's signature
+    """A picture of one of them."""
+    return photo_answer(photo_public_find(public_id=public_id, name=name, moment=clock.now()), size)
+
+
+_PHOTO = "public/deployments/<uuid:public_id>/photos/<slug:name>"
+
 urlpatterns = [
     path("public/deployments/", public_deployments, name="public-deployments"),
     path("public/deployments/<uuid:public_id>/", public_deployment, name="public-deployment"),
+    path(f"{_PHOTO}/small.jpg", public_photo, {"size": "small"}, name="public-photo-small"),
+    path(f"{_PHOTO}/whole.jpg", public_photo, {"size": "whole"}, name="public-photo"),
 ]

@@ -19,10 +19,12 @@ from fleet.deployments.places import place_shown
 from fleet.deployments.publishing import deployment_publish
 from fleet.deployments.selectors import deployment_get, deployment_list
 from fleet.deployments.services import deployment_begin, deployment_delete, deployment_end, deployment_update
+from fleet.files.photos import photo_add, photo_list
 from fleet.organizations.access import Viewer
 from fleet.organizations.models import Membership
 from fleet.stations.models import Station
 from sg_status.access import act, page, role_require
+from sg_status.pages.station_notes import PhotoForm
 from sg_status.place_forms import AntennasForm, DeployForm, DeploymentForm, EndForm, PublishForm
 from sg_status.place_map import Point, points_drawn
 from sg_status.station_frame import station_of, station_render
@@ -32,6 +34,8 @@ PAGE_SIZE = 50
 _OPERATOR = Membership.Role.OPERATOR
 #: The form that puts it somewhere has a field of the same name on the same page.
 _END_IDS = "end_%s"
+#: The forms of a deployment's page by the part they are about.
+_KINDS: dict[str, Any] = {"times": DeploymentForm, "antennas": AntennasForm, "public": PublishForm}
 
 
 @page
@@ -75,18 +79,43 @@ def _places_render(
 def deployment(request: HttpRequest, viewer: Viewer, deployment_id: int) -> HttpResponse:
     """One deployment: when, where exactly, its antennas, and what everybody may know; POST changes one of these."""
     found = deployment_get(viewer=viewer, deployment_id=deployment_id)
-    may_operate = viewer.may(_OPERATOR, found.station.organization_id)
     part = request.POST.get("part", "") if request.method == "POST" else ""
-    kinds: dict[str, Any] = {"times": DeploymentForm, "antennas": AntennasForm, "public": PublishForm}
-    form_of = {name: kind.of(found, request.POST if part == name else None) for name, kind in kinds.items()}
+    form_of = {name: kind.of(found, request.POST if part == name else None) for name, kind in _KINDS.items()}
     if request.method == "POST":
         role_require(viewer, _OPERATOR, found.station.organization_id)
         if part in form_of and form_of[part].is_valid() and _changed(viewer, found, part, form_of[part]):
             messages.success(request, _("It is saved."))
             return redirect("deployment", deployment_id=deployment_id)
         found = deployment_get(viewer=viewer, deployment_id=deployment_id)
+    return _deployment_render(request, viewer, found, form_of, PhotoForm())
+
+
+@page
+@require_POST
+def deployment_photo_add(request: HttpRequest, viewer: Viewer, deployment_id: int) -> HttpResponse:
+    """Keep a photo of how it stands there."""
+    found = deployment_get(viewer=viewer, deployment_id=deployment_id)
+    role_require(viewer, _OPERATOR, found.station.organization_id)
+    form = PhotoForm(request.POST, request.FILES)
+    if form.is_valid():
+        upload, caption = form.cleaned_data["photo"], form.cleaned_data["caption"]
+        if _done(
+            form,
+            lambda: photo_add(actor=viewer, station=found.station, upload=upload, caption=caption, deployment=found),
+        ):
+            messages.success(request, _("The photo is kept."))
+            return redirect("deployment", deployment_id=deployment_id)
+    return _deployment_render(request, viewer, found, {name: kind.of(found) for name, kind in _KINDS.items()}, form)
+
+
+def _deployment_render(
+    request: HttpRequest, viewer: Viewer, found: Deployment, form_of: dict[str, Any], photo_form: PhotoForm
+) -> HttpResponse:
     place = place_shown(viewer=viewer, deployment=found, moment=clock.now())
+    may_operate = viewer.may(_OPERATOR, found.station.organization_id)
     context = {
+        "photos": photo_list(station=found.station, deployment=found),
+        "photo_form": photo_form,
         "deployment": found,
         "place": place,
         "antennas": found.antennas.order_by("port"),
@@ -167,5 +196,6 @@ urlpatterns = [
     path("stations/<serial:serial>/deployments/", station_deployments, name="station-deployments"),
     path("deployments/<int:deployment_id>/", deployment, name="deployment"),
     path("deployments/<int:deployment_id>/end/", deployment_over, name="deployment-end"),
+    path("deployments/<int:deployment_id>/photos/", deployment_photo_add, name="deployment-photo-add"),
     path("deployments/<int:deployment_id>/delete/", deployment_gone, name="deployment-delete"),
 ]

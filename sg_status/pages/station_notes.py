@@ -1,12 +1,11 @@
 """Notes and photos of a station."""
 
-from pathlib import Path
 from typing import Any
 
 from django import forms
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import path
@@ -15,11 +14,21 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from fleet.core.errors import DomainError, InvalidInput
-from fleet.files.photos import OCTETS_MOST, Size, photo_add, photo_file, photo_find, photo_list, photo_remove
+from fleet.files.models import Photo
+from fleet.files.photos import (
+    OCTETS_MOST,
+    Size,
+    photo_add,
+    photo_find,
+    photo_list,
+    photo_publish,
+    photo_remove,
+)
 from fleet.organizations.access import Role, Viewer
 from fleet.stations.models import Station
 from fleet.stations.notes import TEXT_MOST, note_add, note_get, note_list, note_may_remove, note_remove
 from sg_status.access import act, page, role_require
+from sg_status.photo_answer import photo_answer
 from sg_status.station_frame import station_of, station_render
 
 NOTES_A_PAGE, PHOTOS_SHOWN = 20, 24
@@ -103,20 +112,32 @@ def photo_delete(request: HttpRequest, viewer: Viewer, name: str) -> HttpRespons
     photo = photo_find(viewer=viewer, name=name)
     role_require(viewer, Role.OPERATOR, photo.station.organization_id)
     act(request, lambda: photo_remove(actor=viewer, photo=photo), done=_("The photo is removed."))
-    return redirect("station-notes", serial=photo.station.serial)
+    return _back(photo)
+
+
+@page
+@require_POST
+def photo_public(request: HttpRequest, viewer: Viewer, name: str) -> HttpResponse:
+    """Show a photo of a deployment to everybody, or to members only again."""
+    photo = photo_find(viewer=viewer, name=name)
+    role_require(viewer, Role.OPERATOR, photo.station.organization_id)
+    is_public = request.POST.get("is_public") == "yes"
+    done = _("Everybody may see the photo.") if is_public else _("Members only may see the photo.")
+    act(request, lambda: photo_publish(actor=viewer, photo=photo, is_public=is_public), done=done)
+    return _back(photo)
 
 
 @page
 @require_safe
 def photo_show(request: HttpRequest, viewer: Viewer, name: str, size: Size) -> HttpResponseBase:  # noqa: ARG001 - the door's signature
     """The picture, to whoever may see its station."""
-    file: Path = photo_file(photo_find(viewer=viewer, name=name), size)
-    try:
-        opened = file.open("rb")
-    except FileNotFoundError as error:
-        raise Http404(_("The file of this photo is gone.")) from error
-    headers = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox"}
-    return FileResponse(opened, content_type="image/jpeg", filename=f"{name}.jpg", headers=headers)
+    return photo_answer(photo_find(viewer=viewer, name=name), size)
+
+
+def _back(photo: Photo) -> HttpResponse:
+    if photo.deployment_id is not None:
+        return redirect("deployment", deployment_id=photo.deployment_id)
+    return redirect("station-notes", serial=photo.station.serial)
 
 
 def _note(viewer: Viewer, station: Station, form: NoteForm) -> bool:
@@ -154,5 +175,6 @@ urlpatterns = [
     path(f"{_BASE}photos/", station_photo_add, name="station-photo-add"),
     path("photos/<slug:name>/small.jpg", photo_show, {"size": "small"}, name="photo-small"),
     path("photos/<slug:name>/whole.jpg", photo_show, {"size": "whole"}, name="photo"),
+    path("photos/<slug:name>/public/", photo_public, name="photo-public"),
     path("photos/<slug:name>/remove/", photo_delete, name="photo-remove"),
 ]

@@ -57,6 +57,7 @@ def row(
     return Row(methods, params or {}, body, queries, absent, people_only)
 
 
+_NO_PHOTO = {"public_id": "=00000000-0000-4000-8000-000000000000", "name": "=none"}
 FORM = row(GET=ANYONE, POST=ANYONE)
 OWN_FORM = row(GET=PERSON, POST=PERSON)
 
@@ -148,6 +149,8 @@ TABLE: dict[str, Row] = {
     # Its file was never made here.
     "photo": row(GET=VIEWER, params={"name": "photo_name"}, may_be_absent=True),
     "photo-small": row(GET=VIEWER, params={"name": "photo_name"}, may_be_absent=True),
+    # No photo of a device is for everybody; those of another organization are not there.
+    "photo-public": row(POST=OPERATOR, params={"name": "photo_name"}, body={"is_public": "yes"}),
     "photo-remove": row(POST=OPERATOR, params={"name": "photo_name"}),
     "station-move": row(GET=OPERATOR, POST=OPERATOR, body={"history": "stays"}),
     "station-offer": row(POST=OPERATOR, body={"history": "stays"}),
@@ -177,12 +180,15 @@ TABLE: dict[str, Row] = {
     "room-delete": row(POST=OPERATOR),
     "station-deployments": row(GET=VIEWER, POST=OPERATOR, body={"site": "$site_id"}),
     "deployment": row(GET=VIEWER, POST=OPERATOR, body={"part": "antennas", "antennas": "1; Yagi"}),
+    "deployment-photo-add": row(POST=OPERATOR),
     "deployment-end": row(POST=OPERATOR),
     "deployment-delete": row(POST=OPERATOR),
     "public-deployments": row(GET=ANYONE),
     "public-deployment": row(
         GET=ANYONE, params={"public_id": "=00000000-0000-4000-8000-000000000000"}, may_be_absent=True
     ),
+    "public-photo": row(GET=ANYONE, params=_NO_PHOTO, may_be_absent=True),
+    "public-photo-small": row(GET=ANYONE, params=_NO_PHOTO, may_be_absent=True),
     "station-settings": row(GET=VIEWER, POST=OPERATOR, body={"name": "New", "notes": ""}),
     "station-token": row(POST=OPERATOR),
     "station-quota": row(POST=ADMIN, body={"messages_per_s": "5", "mb_per_hour": ""}),
@@ -257,10 +263,15 @@ TABLE: dict[str, Row] = {
     ),
     "api:deployment": row(GET=VIEWER, PATCH=OPERATOR, DELETE=OPERATOR, body={"description": "new"}),
     "api:deployment-publication": row(PUT=OPERATOR, body={"is_public": False}),
+    "api:deployment-photos": row(GET=VIEWER, POST=OPERATOR),
     "api:public-deployments": row(GET=ANYONE),
     "api:public-deployment": row(
         GET=ANYONE, params={"public_id": "=00000000-0000-4000-8000-000000000000"}, may_be_absent=True
     ),
+    "api:public-photos": row(
+        GET=ANYONE, params={"public_id": "=00000000-0000-4000-8000-000000000000"}, may_be_absent=True
+    ),
+    "api:public-photo": row(GET=ANYONE, params=_NO_PHOTO, may_be_absent=True),
     "api:incidents": row(GET=PERSON, queries=({"station": "$serial"},)),
     "api:suspension": row(DELETE=OPERATOR, may_be_absent=True),
     "api:fidelity": row(GET=PERSON, queries=({"organization": "$slug"},)),
@@ -282,7 +293,14 @@ TABLE: dict[str, Row] = {
     "api:note": row(DELETE=OWNER),
     "api:photos": row(GET=VIEWER, POST=OPERATOR),
     # Its file was never made here.
-    "api:photo": row(GET=VIEWER, DELETE=OPERATOR, params={"name": "photo_name"}, may_be_absent=True),
+    "api:photo": row(
+        GET=VIEWER,
+        PATCH=OPERATOR,
+        DELETE=OPERATOR,
+        params={"name": "photo_name"},
+        body={"is_public": False},
+        may_be_absent=True,
+    ),
     "api:transfers": row(POST=OPERATOR, body={"code": "guessed", "organization": "$slug"}, may_be_absent=True),
     "api:readings": row(GET=VIEWER, params={"name": "series"}),
     "api:detections": SEEN,

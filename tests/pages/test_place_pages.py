@@ -1,11 +1,14 @@
 """Sites, deployments and what everybody may read of them, on the site."""
 
+import io
 import re
 from datetime import timedelta
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from people import SERVER, station_of
+from PIL import Image
 
 from fleet.core import clock
 from fleet.deployments.antennas import AntennaSaid, antennas_set
@@ -13,6 +16,7 @@ from fleet.deployments.models import Antenna, Deployment, Room, Site
 from fleet.deployments.publishing import deployment_publish
 from fleet.deployments.services import deployment_begin
 from fleet.deployments.sites import site_create
+from fleet.files.models import Photo
 
 pytestmark = pytest.mark.django_db
 
@@ -142,3 +146,46 @@ def test_many_deployments_cost_no_more_queries(browse, operator, institute, stat
         ):
             with django_assert_max_num_queries(queries):
                 client.get(address)
+
+
+def test_photos_of_a_deployment_are_added_shown_to_everybody_and_removed(browse, operator, viewer, stranger, deployed):
+    client, page = browse(operator), f"/deployments/{deployed.pk}/"
+    raw = io.BytesIO()
+    Image.new("RGB", (60, 30), "green").save(raw, "PNG")
+
+    def told():
+        return {"photo": SimpleUploadedFile("mast.png", raw.getvalue()), "caption": "The <mast>"}
+
+    assert "There are no photos yet." in body(client.get(page))
+    assert browse(viewer).post(f"{page}photos/", told()).status_code == 403
+    assert browse(stranger).post(f"{page}photos/", told()).status_code == 404
+    wrong = {"photo": SimpleUploadedFile("mast.png", b"<svg/>")}
+    assert "no photo that can be read" in body(client.post(f"{page}photos/", wrong))
+    assert client.post(f"{page}photos/", told()).headers["Location"] == page
+    photo = Photo.objects.get()
+    assert "The &lt;mast&gt;" in body(client.get(page))
+    assert "Show this photo" not in body(browse(viewer).get(page))
+    place = f"/photos/{photo.name}/public/"
+    assert browse(viewer).post(place, {"is_public": "yes"}).status_code == 403
+    assert browse(stranger).post(place, {"is_public": "yes"}).status_code == 404
+    assert client.post(place, {"is_public": "yes"}).headers["Location"] == page
+    assert "for everybody" in body(client.get(page))
+    client.post(place, {"is_public": "no"})
+    assert not Photo.objects.get().is_public
+    assert client.post(f"/photos/{photo.name}/remove/").headers["Location"] == page
+    assert not Photo.objects.exists()
+
+
+def test_cables_are_written_as_people_write_them(browse, operator, deployed):
+    client, page = browse(operator), f"/deployments/{deployed.pk}/"
+    client.post(page, {"part": "antennas", "antennas": "1; Yagi 9; 90; 12; 166.38; LMR-400 8 m\n2;;;;; RG-58 5 m"})
+    assert list(Antenna.objects.order_by("port").values_list("port", "type", "cable")) == [
+        (1, "Yagi 9", "LMR-400 8 m"),
+        (2, "", "RG-58 5 m"),
+    ]
+    shown = body(client.get(page))
+    assert "1; Yagi 9; 90; 12; 166.38; LMR-400 8 m" in shown
+    assert '<td data-label="Cable">RG-58 5 m</td>' in shown
+    deployment_publish(deployment=deployed, actor=operator, is_public=True)
+    assert "LMR-400 8 m" in body(Client().get(f"/public/deployments/{deployed.public_id}/"))
+    assert "1; x; 1; 2; 3; 4; 5" in body(client.post(page, {"part": "antennas", "antennas": "1; x; 1; 2; 3; 4; 5"}))

@@ -1,11 +1,14 @@
 """Sites, rooms, deployments and what is public of them, as programs see them."""
 
+import io
 from datetime import timedelta
 
 import pytest
 from api_asking import problem_of
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from people import station_of
+from PIL import Image
 
 from fleet.core import clock
 from fleet.deployments.models import Deployment
@@ -44,8 +47,32 @@ def test_sites_and_rooms_are_made_changed_and_deleted(writer, reader, site):
     problem_of(reader.get(f"sites/{site['id']}"), 404)
 
 
+def test_photos_of_a_deployment_are_sent_listed_shown_and_removed(writer, reader, foreigner, station, deployment):
+    raw = io.BytesIO()
+    Image.new("RGB", (60, 30), "green").save(raw, "PNG")
+    address = f"/api/v1/deployments/{deployment['id']}/photos"
+
+    def told():
+        return {"photo": SimpleUploadedFile("mast.png", raw.getvalue()), "caption": "Mast"}
+
+    problem_of(reader.client.post(address, told()), 403)
+    problem_of(foreigner.client.post(address, told()), 404)
+    made = writer.client.post(address, told()).json()
+    assert (made["deployment"], made["is_public"]) == (deployment["id"], False)
+    assert reader.client.get(address).json()["results"] == [made]
+    problem_of(foreigner.client.get(address), 404)
+    one = f"stations/{station.serial}/photos/{made['name']}"
+    problem_of(send(reader, "patch", one, {"is_public": True}), 403)
+    problem_of(send(foreigner, "patch", one, {"is_public": True}), 404)
+    problem_of(send(writer, "patch", one, {}), 400, "is_public")
+    assert send(writer, "patch", one, {"is_public": True}).json()["is_public"]
+    assert send(writer, "delete", one).status_code == 204
+    assert reader.client.get(address).json()["results"] == []
+
+
 def test_a_station_is_deployed_moved_and_its_record_set_right(institute, writer, reader, station, site, deployment):
     antennas = [{"port": 1, "type": "Yagi 9", "bearing_deg": 90.0, "height_m": 12.0, "frequency_mhz": 166.38}]
+    antennas[0]["cable"] = "LMR-400 8 m"
     changed = send(writer, "patch", f"deployments/{deployment['id']}", {"antennas": antennas, "description": "roof"})
     assert (changed.json()["antennas"], changed.json()["description"]) == (antennas, "roof")
     wrong = send(writer, "patch", f"deployments/{deployment['id']}", {"antennas": [{"port": 1, "bearing_deg": 400}]})

@@ -1,0 +1,121 @@
+"""`/deployments/{id}/photos`: how a station stood there; and those of public deployments, for everybody."""
+
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID
+
+from django.http import FileResponse
+from django.http.response import HttpResponseBase
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.parsers import MultiPartParser
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from fleet.core import clock
+from fleet.core.errors import NotFound
+from fleet.deployments.selectors import deployment_get, deployment_public_get
+from fleet.files.photos import photo_add, photo_change_check, photo_file, photo_list
+from fleet.files.photos_public import photo_public_find, photos_public
+from rest_api.authentication import viewer_of
+from rest_api.v1.lists import Column, ListQuery, page_read
+from rest_api.v1.notes import PhotoIn, PhotoOut, PhotosOut, photo_row
+from rest_api.v1.questions import READ_PROBLEMS, WRITE_PROBLEMS, answers, query_read
+
+_ID = Column("id", int)
+_PUBLIC_PROBLEMS = (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.TOO_MANY_REQUESTS)
+
+
+class DeploymentPhotos(APIView):
+    """Photos of a deployment. They are changed and removed as those of its station."""
+
+    parser_classes = (MultiPartParser,)
+
+    @extend_schema(
+        operation_id="deployments_photos_list",
+        parameters=[ListQuery],
+        responses=answers({200: PhotosOut}, *READ_PROBLEMS),
+    )
+    def get(self, request: Request, deployment_id: int) -> Response:
+        """Newest first."""
+        found = deployment_get(viewer=viewer_of(request), deployment_id=deployment_id)
+        query, columns = query_read(request, ListQuery), {"added_at": Column("added_at", datetime), "id": _ID}
+        photos = photo_list(station=found.station, deployment=found)
+        page = page_read(request, query, photos, columns=columns, usual="-id", last=_ID)
+        return Response(PhotosOut({"results": [photo_row(row) for row in page.rows], "next": page.next}).data)
+
+    @extend_schema(
+        operation_id="deployments_photos_create",
+        request={"multipart/form-data": PhotoIn},
+        responses=answers({201: PhotoOut}, *WRITE_PROBLEMS, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
+    )
+    def post(self, request: Request, deployment_id: int) -> Response:
+        """Keep one, for members until it is shown to everybody. Only the picture is kept."""
+        viewer = viewer_of(request)
+        found = deployment_get(viewer=viewer, deployment_id=deployment_id)
+        # Before the body is looked at, which may be none of ours to read.
+        photo_change_check(actor=viewer, station=found.station)
+        asked = PhotoIn(data=request.data)
+        asked.is_valid(raise_exception=True)
+        told = asked.validated_data
+        photo = photo_add(
+            actor=viewer, station=found.station, upload=told["photo"], caption=told["caption"], deployment=found
+        )
+        return Response(PhotoOut(photo_row(photo)).data, status=HTTPStatus.CREATED)
+
+
+class PublicPhotoOut(serializers.Serializer[Any]):
+    """A photo that everybody may see."""
+
+    name = serializers.CharField()
+    caption = serializers.CharField(allow_blank=True)
+    width = serializers.IntegerField()
+    height = serializers.IntegerField()
+
+
+class PublicPhotosOut(serializers.Serializer[Any]):
+    """All of one deployment that are shown: there are few."""
+
+    results = PublicPhotoOut(many=True)
+
+
+class PublicPhotos(APIView):
+    """Photos of a public deployment, without a login."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+
+    @extend_schema(
+        operation_id="public_photos_list", auth=[], responses=answers({200: PublicPhotosOut}, *_PUBLIC_PROBLEMS)
+    )
+    def get(self, request: Request, public_id: UUID) -> Response:  # noqa: ARG002 - the library's signature
+        """Newest first; none while its place is blurred or withheld."""
+        found = deployment_public_get(public_id=public_id)
+        photos = photos_public(deployments=[found], moment=clock.now())[found.pk]
+        return Response(PublicPhotosOut({"results": photos}).data)
+
+
+class PublicPhotoDetail(APIView):
+    """One of them."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+
+    @extend_schema(
+        operation_id="public_photos_retrieve",
+        auth=[],
+        parameters=[OpenApiParameter("name", OpenApiTypes.STR, OpenApiParameter.PATH)],
+        responses=answers({(200, "image/jpeg"): OpenApiTypes.BINARY}, *_PUBLIC_PROBLEMS),
+    )
+    def get(self, request: Request, public_id: UUID, name: str) -> HttpResponseBase:  # noqa: ARG002 - as above
+        """The picture."""
+        photo = photo_public_find(public_id=public_id, name=name, moment=clock.now())
+        try:
+            opened = photo_file(photo, "whole").open("rb")
+        except FileNotFoundError as error:
+            raise NotFound("The file of this photo is gone.") from error
+        return FileResponse(opened, content_type="image/jpeg", headers={"X-Content-Type-Options": "nosniff"})
