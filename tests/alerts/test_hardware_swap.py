@@ -1,0 +1,93 @@
+"""A swap of board or card rings once, and the incident ends when somebody has said what it is."""
+
+from datetime import timedelta
+
+import pytest
+from people import SERVER
+
+from fleet.alerts.models import Incident
+from fleet.alerts.notifications import notifications_send
+from fleet.alerts.rules.hardware_swap import find, over
+from fleet.alerts.services import rules_sweep
+from fleet.core import clock
+from fleet.deployments.station_swap import swap_another
+from fleet.stations.hardware import SaidHardware, pair_same, pairs_note, swap_asked
+from fleet.stations.models import Station
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _ready(smtp, listening):
+    """Mails have somewhere to go, and ingest listens."""
+
+
+def spoke(station, machine, card, *, ago):
+    said = SaidHardware(station.pk, machine, card, "Pi 4")
+    pairs_note(said=[said], moment=clock.now() - ago)
+
+
+def swapped(station):
+    spoke(station, "m1", "c1", ago=timedelta(hours=2))
+    spoke(station, "m2", "c1", ago=timedelta(hours=1))
+    return station
+
+
+def sweep_and_send(times=1):
+    moved = [rules_sweep() for _ in range(times)]
+    notifications_send()
+    return moved
+
+
+def test_a_swap_is_told_once_and_ends_with_the_answer_same(smtp, member, make_station):
+    station = make_station("SG-5113BBBK2972", name="Old Cut")
+    spoke(station, "m1", "c1", ago=timedelta(hours=2))
+    assert sweep_and_send() == [(0, 0)], "the first hardware is no swap"
+    spoke(station, "m2", "c1", ago=timedelta(hours=1))
+    assert sweep_and_send(3) == [(1, 0), (0, 0), (0, 0)]
+    incident = Incident.objects.get()
+    assert smtp.subjects == ["Other hardware: Old Cut (SG-5113BBBK2972)"]
+    assert "another board with the same card. Is it the same station?" in incident.sentence
+    assert "under “Hardware”" in smtp.taken[0].get_content()
+    assert incident.opened_at - incident.began_at > timedelta(minutes=59)
+    spoke(station, "m3", "c3", ago=timedelta(minutes=1))
+    assert sweep_and_send() == [(0, 0)], "one incident, however many pairs are asked about"
+    pair_same(actor=SERVER, pair=swap_asked(station=station))
+    assert sweep_and_send() == [(0, 0)], "one of two is not answered yet"
+    pair_same(actor=SERVER, pair=swap_asked(station=station))
+    assert sweep_and_send(2) == [(0, 1), (0, 0)]
+    assert "the same station" in Incident.objects.get().closing_sentence
+    assert len(smtp.taken) == 1, "whoever answered knows"
+
+
+def test_the_answer_new_station_ends_it_and_the_successor_starts_without(smtp, member, make_station):
+    station = swapped(make_station())
+    sweep_and_send()
+    successor = swap_another(actor=SERVER, pair=swap_asked(station=station))
+    assert sweep_and_send(2) == [(0, 1), (0, 0)]
+    incident = Incident.objects.get()
+    assert incident.station_id == station.pk != successor.pk
+    assert "a new station" in incident.closing_sentence
+    assert len(smtp.taken) == 1
+
+
+def test_a_retired_station_is_not_asked_about(smtp, member, make_station):
+    swapped(make_station(retired_at=clock.now()))
+    later = swapped(make_station())
+    assert sweep_and_send() == [(1, 0)]
+    Station.objects.filter(pk=later.pk).update(retired_at=clock.now())
+    assert sweep_and_send() == [(0, 1)]
+    assert Incident.objects.get().closing_sentence.startswith("Retired")
+
+
+def test_many_swaps_ring_in_one_sweep_with_the_same_questions(
+    smtp, member, make_station, django_assert_max_num_queries
+):
+    for _ in range(12):
+        swapped(make_station())
+    with django_assert_max_num_queries(1):
+        assert len(find(clock.now())) == 12
+    sweep_and_send()
+    assert [subject.partition(":")[0] for subject in smtp.subjects] == ["Other hardware"]
+    with django_assert_max_num_queries(1):
+        assert over(clock.now()) == []
