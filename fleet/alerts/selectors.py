@@ -24,8 +24,7 @@ class IncidentView:
 def incident_list(*, viewer: Viewer, is_open: bool | None = None, station: Station | None = None) -> QuerySet[Incident]:
     """The viewer's incidents, newest first, with station, contact and organization joined."""
     found = Incident.objects.select_related("organization", "station__organization", "station__contact")
-    if not viewer.sees_all:
-        found = found.filter(Q(organization__in=list(viewer.roles)) | Q(station__in=list(viewer.station_roles)))
+    found = found.filter(viewer.organizations("organization__") | Q(station__in=list(viewer.station_roles)))
     if station is not None:
         found = found.filter(station=station)
     if is_open is not None:
@@ -45,8 +44,7 @@ def notification_troubles(*, viewer: Viewer) -> QuerySet[Notification]:
     """Messages of the viewer's organizations that wait after a failed try, or were given up, newest first."""
     stuck = Q(state=Notification.State.PENDING, attempts__gt=0) | Q(state=Notification.State.FAILED)
     found = Notification.objects.filter(stuck).select_related("organization")
-    if not viewer.sees_all:
-        found = found.filter(organization__in=list(viewer.roles))
+    found = found.filter(viewer.organizations("organization__"))
     return found.order_by("-created_at", "-pk")
 
 

@@ -17,8 +17,7 @@ from fleet.stations.models import Station
 def site_list(*, viewer: Viewer, search: str = "", organization: str = "") -> QuerySet[Site]:
     """The sites of the viewer's organizations by name, with `stations_now`: how many stations stand there."""
     sites = Site.objects.select_related("organization").order_by("name", "id")
-    if not viewer.sees_all:
-        sites = sites.filter(organization__in=list(viewer.roles))
+    sites = sites.filter(viewer.organizations("organization__"))
     if search := search.strip().replace("\x00", ""):
         sites = sites.filter(Q(name__icontains=search) | Q(city__icontains=search))
     if organization:
@@ -40,8 +39,7 @@ def site_get(*, viewer: Viewer, site_id: int) -> Site:
 def room_list(*, viewer: Viewer, site_id: int | None = None) -> QuerySet[Room]:
     """The rooms at the viewer's sites, or at one of them, by name."""
     rooms = Room.objects.select_related("site").order_by("name", "id")
-    if not viewer.sees_all:
-        rooms = rooms.filter(site__organization__in=list(viewer.roles))
+    rooms = rooms.filter(viewer.organizations("site__organization__"))
     return rooms if site_id is None else rooms.filter(site=site_id)
 
 
@@ -61,7 +59,7 @@ def deployment_list(*, station: Station) -> QuerySet[Deployment]:
 def deployments_visible(*, viewer: Viewer) -> QuerySet[Deployment]:
     """All deployments of stations of the viewer's organizations, newest first."""
     found = _joined().order_by(F("id").desc())
-    return found if viewer.sees_all else found.filter(station__organization__in=list(viewer.roles))
+    return found.filter(viewer.organizations("station__organization__"))
 
 
 def deployment_get(*, viewer: Viewer, deployment_id: int) -> Deployment:

@@ -52,11 +52,16 @@ class Viewer:
         held = self.station_roles.get(station.pk)
         return self.may(role, station.organization_id) or (held is not None and _RANK[held] >= _RANK[role])
 
+    def organizations(self, path: str = "") -> Q:
+        """The organizations that the viewer sees, as a condition; `path` leads to them: `organization__`.
+
+        Nobody sees a deleted one: roles there are none, and whoever sees all asks for what is not deleted.
+        """
+        return Q(**{f"{path}deleted_at": None}) if self.sees_all else Q(**{f"{path}pk__in": list(self.roles)})
+
     def stations(self, path: str = "") -> Q:
         """The stations that the viewer sees, as a condition; `path` leads to the station: `station__`."""
-        if self.sees_all:
-            return Q()
-        seen = Q(**{f"{path}organization__in": list(self.roles)})
+        seen = self.organizations(f"{path}organization__")
         return seen | Q(**{f"{path}pk__in": list(self.station_roles)}) if self.station_roles else seen
 
 

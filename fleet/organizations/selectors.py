@@ -11,8 +11,7 @@ from fleet.organizations.models import Membership, Organization
 
 def organization_list(*, viewer: Viewer) -> QuerySet[Organization]:
     """The viewer's organizations by name; deleted ones are not among them."""
-    organizations = Organization.objects.filter(deleted_at=None).order_by("name")
-    return organizations if viewer.sees_all else organizations.filter(id__in=list(viewer.roles))
+    return Organization.objects.filter(viewer.organizations(), deleted_at=None).order_by("name")
 
 
 def organization_get(*, name: str) -> Organization:

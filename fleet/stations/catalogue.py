@@ -31,8 +31,7 @@ class Quantity(NamedTuple):
 def model_list(*, viewer: Viewer) -> QuerySet[StationModel]:
     """Everybody's models and those of the viewer's organizations, with their quantities."""
     models = StationModel.objects.select_related("organization").prefetch_related("quantities")
-    if not viewer.sees_all:
-        models = models.filter(Q(organization=None) | Q(organization__in=list(viewer.roles)))
+    models = models.filter(Q(organization=None) | viewer.organizations("organization__"))
     return models.order_by("manufacturer", "name", "id")
 
 
@@ -118,9 +117,7 @@ def station_model_set(*, actor: Viewer, station: Station, model: StationModel | 
 
 def models_counted(*, viewer: Viewer) -> QuerySet[StationModel]:
     """The models as in `model_list`, with `stations_here`: how many of the viewer's stations in service are of each."""
-    in_service = Q(stations__retired_at=None)
-    if not viewer.sees_all:
-        in_service &= Q(stations__organization__in=list(viewer.roles))
+    in_service = Q(stations__retired_at=None) & viewer.organizations("stations__organization__")
     return model_list(viewer=viewer).annotate(stations_here=Count("stations", filter=in_service))
 
 

@@ -32,7 +32,7 @@ class _InNetwork(Func):
 def group_list(*, viewer: Viewer) -> QuerySet[StationGroup]:
     """The groups of the viewer's organizations by name."""
     groups = StationGroup.objects.select_related("organization").order_by("name", "id")
-    return groups if viewer.sees_all else groups.filter(organization__in=list(viewer.roles))
+    return groups.filter(viewer.organizations("organization__"))
 
 
 def group_get(*, viewer: Viewer, group_id: int) -> StationGroup:

@@ -99,7 +99,7 @@ def changes(*, viewer: Viewer, system: str = "", limit: int = 100) -> list[Chang
     found = ExternalChange.objects.select_related("record", "station").order_by("-at", "-id")
     if system:
         found = found.filter(record__system=system)
-    stations = Station.objects.all() if viewer.sees_all else Station.objects.filter(organization__in=list(viewer.roles))
+    stations = Station.objects.filter(viewer.organizations("organization__"))
     if not viewer.sees_all:
         own = {serial_matched(serial): pk for pk, serial in stations.values_list("pk", "serial")}
         found = found.filter(Q(station__in=list(own.values())) | Q(station=None, record__match_name__in=list(own)))

@@ -42,7 +42,7 @@ CROSS JOIN LATERAL (
         ) AS holes
     ) AS counted
 ) AS t
-WHERE (%(sees_all)s OR s.organization_id = ANY(%(organizations)s) OR s.id = ANY(%(stations)s))
+WHERE (%(sees_all)s AND o.deleted_at IS NULL OR s.organization_id = ANY(%(organizations)s) OR s.id = ANY(%(stations)s))
   AND (%(organization)s = '' OR o.slug = %(organization)s)
   AND (%(search)s = '' OR strpos(lower(s.serial), lower(%(search)s)) > 0 OR strpos(lower(s.name), lower(%(search)s)) > 0)
 """.replace("{missing}", MISSING)

@@ -10,10 +10,13 @@ from django.db import connection
 from people import SERVER, Role, key_of, person, station_of
 from psycopg.types.range import Range
 
+from fleet.alerts.selectors import incident_list
+from fleet.alerts.services import incident_open
 from fleet.core import clock
 from fleet.core.errors import InvalidInput, NotFound
 from fleet.core.models import AuditEntry, OutboxMessage
 from fleet.deployments.models import Deployment, Site
+from fleet.deployments.selectors import deployments_visible, site_list
 from fleet.organizations import deletion
 from fleet.organizations.access import viewer_of_user
 from fleet.organizations.deletion import (
@@ -28,9 +31,12 @@ from fleet.organizations.models import Organization
 from fleet.organizations.selectors import organization_find, organization_list, organizations_deleted
 from fleet.organizations.services import FOUNDED_MOST, organization_found, organization_update
 from fleet.stations.deletion import stations_erase
+from fleet.stations.groups import group_create, group_list
 from fleet.stations.models import Credential, Station
 from fleet.stations.selectors import station_list
+from fleet.stations.tags import station_tags_set, tag_list
 from fleet.telemetry.belongings import organizations_end
+from fleet.telemetry.completeness import CompletenessReport
 
 pytestmark = pytest.mark.django_db
 
@@ -47,6 +53,46 @@ def test_a_person_makes_an_organization_and_owns_it(db):
     assert (made.slug, viewer_of_user(founder.user).roles) == ("field-group", {made.id: Role.OWNER})
     made.refresh_from_db()
     assert (made.timezone, made.language, made.created_by) == ("Europe/Berlin", "de", founder.user)
+
+
+def test_not_even_an_administrator_sees_what_belongs_to_a_deleted_organization(institute):
+    station = station_of(institute, name="Old Cut")
+    site = Site.objects.create(organization=institute, name="Hide")
+    Deployment.objects.create(station=station, site=site, period=Range(clock.now(), None))
+    group_create(actor=SERVER, organization=institute, name="North")
+    station_tags_set(actor=SERVER, station=station, names=["marsh"])
+    incident_open(station=station, rule="silence", sentence="Silent.", moment=clock.now())
+    lists = {
+        "stations": lambda: station_list(viewer=SERVER),
+        "sites": lambda: site_list(viewer=SERVER),
+        "deployments": lambda: deployments_visible(viewer=SERVER),
+        "groups": lambda: group_list(viewer=SERVER),
+        "tags": lambda: tag_list(viewer=SERVER),
+        "incidents": lambda: incident_list(viewer=SERVER),
+        "completeness": lambda: list(CompletenessReport(viewer=SERVER).every()),
+    }
+    assert {name: len(asked()) for name, asked in lists.items()} == dict.fromkeys(lists, 1)
+    deleted(institute, SERVER)
+    assert {name: len(asked()) for name, asked in lists.items()} == dict.fromkeys(lists, 0)
+    organization_restore(slug=institute.slug, actor=SERVER)
+    assert {name: len(asked()) for name, asked in lists.items()} == dict.fromkeys(lists, 1)
+
+
+def test_not_even_an_administrator_hears_or_finds_a_deleted_organization_s_stations(institute, elsewhere, settings):
+    station = station_of(institute)
+    client = Client()
+    client.force_login(User.objects.create_superuser("root"))
+    cookies = f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
+    places = [f"/stations/{station.serial}/", f"/api/v1/stations/{station.serial}/"]
+    assert [client.get(place).status_code for place in places] == [200, 200]
+    assert grant_of(cookies, None).organization_ids == {institute.pk, elsewhere.pk}
+    assert grant_of(cookies, station.serial) is not None
+    deleted(institute, SERVER)
+    assert [client.get(place).status_code for place in places] == [404, 404]
+    assert grant_of(cookies, None).organization_ids == {elsewhere.pk}
+    assert grant_of(cookies, station.serial) is None
+    assert sum(station_totals(viewer=SERVER).values()) == 0
+    assert institute.name in client.get("/organizations/").content.decode(), "there it is brought back"
 
 
 def test_only_so_many_are_made_by_one_person_at_once_too(db):
