@@ -189,7 +189,8 @@ class AntennasForm(forms.Form):
             return AntennaSaid(int(port), kind, _number(bearing), _number(height), _number(frequency), cable)
         except ValueError as error:
             raise forms.ValidationError(
-                _("“%(line)s” cannot be read: write port; type; bearing; height; frequency; cable.") % {"line": line[:80]}
+                _("“%(line)s” cannot be read: write port; type; bearing; height; frequency; cable.")
+                % {"line": line[:80]}
             ) from error
 
 
@@ -227,6 +228,13 @@ class PublishForm(forms.Form):
                 "is_serial_public": deployment.is_serial_public,
             },
         )
+
+    def clean(self) -> dict[str, Any]:
+        """A circle has a size."""
+        filled = super().clean() or {}
+        if filled.get("location") == Deployment.Location.BLURRED and filled.get("blur_radius_km", 0) is None:
+            self.add_error("blur_radius_km", _("Say how wide the circle is: from 0.1 to 200 km."))
+        return filled
 
     @property
     def radius_m(self) -> float | None:
