@@ -58,6 +58,7 @@ def test_a_catalogue_is_compiled_when_it_changed(tmp_path):
 
 @pytest.mark.parametrize("name", ["live.js", "chart.js", "roost.css"])
 def test_our_own_scripts_and_sheet_load_nothing_from_elsewhere(name):
-    content = (ROOT / "web" / "static" / name).read_text()
+    # The name of SVG's namespace is only a name.
+    content = (ROOT / "web" / "static" / name).read_text().replace("http://www.w3.org/2000/svg", "")
     assert "://" not in content
     assert "eval(" not in content
