@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -152,16 +153,20 @@ def logs_command(
 
 def django_become(name: str, *words: str) -> None:
     """Hand over to Django's command line, which calls itself by that name."""
-    command_become([sys.executable, "-m", "operations.django_words", name, *words])
+    # Our own words name files from where the person stands, Django's from the repository.
+    folder = REPOSITORY if name.endswith("manage") else Path.cwd()
+    # -P: what lies in that folder is no module of ours.
+    command_become([sys.executable, "-P", "-m", "operations.django_words", name, *words], folder=folder)
 
 
-def command_become(command: list[str]) -> None:
+def command_become(command: list[str], *, folder: Path = REPOSITORY) -> None:
     """Hand this process over to another command with the settings of this instance."""
-    environment = process_environment(Instance.load(), extra={"ROOST_STATEMENT_TIMEOUT_MS": "0"})
+    extra = {"ROOST_STATEMENT_TIMEOUT_MS": "0", "PYTHONPATH": str(REPOSITORY)}
+    environment = process_environment(Instance.load(), extra=extra)
     # A person sits here: what the terminal says of itself belongs to the command too.
     environment |= {name: os.environ[name] for name in ("TERM", "COLUMNS", "LINES", "EDITOR") if name in os.environ}
     sys.stdout.flush()
-    os.chdir(REPOSITORY)
+    os.chdir(folder)
     os.execve(command[0], command, environment)  # noqa: S606 - a list, no shell
 
 
