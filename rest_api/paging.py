@@ -36,14 +36,6 @@ def detection_cursor(text: str) -> DetectionCursor | None:
     return DetectionCursor(_moment(at), *numbers)
 
 
-def place_cursor(text: str) -> tuple[datetime, int]:
-    """The moment and number in a cursor."""
-    at, number = cursor_decode(text, 2)
-    if type(number) is not int or abs(number) >= 2**63:
-        raise cursor_bad()
-    return _moment(at), number
-
-
 def number_cursor(text: str) -> int | None:
     """The number in a cursor, or None for no cursor."""
     if not text:

@@ -1,6 +1,7 @@
 """`/stations/arrivals`: devices with an organization's code wait in a queue, which its operators empty."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -27,21 +28,21 @@ from fleet.stations.arrivals import (
 )
 from fleet.stations.models import Newcomer
 from rest_api.authentication import viewer_of
-from rest_api.paging import cursor_address, cursor_encode, number_cursor
 from rest_api.throttles import EnrolmentSerialThrottle, EnrolmentSourceThrottle
 from rest_api.v1.claims import DEVICE_PROBLEMS, ClaimIn, DeviceOut, WaitingOut, device_row, waiting_row
+from rest_api.v1.lists import Column, ListQuery, page_read
 from rest_api.v1.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
+_COLUMNS = {"arrived_at": Column("arrived_at", datetime, is_filled=True), "serial": Column("serial", is_filled=True)}
 _MANY = 200
 _STATES = (Newcomer.State.WAITING, Newcomer.State.BLOCKED)
 
 
-class ArrivalsQuery(StrictSerializer):
-    """Which ones, and where in the list."""
+class ArrivalsQuery(ListQuery):
+    """Which ones."""
 
     state = serializers.ChoiceField(required=False, choices=_STATES, default=Newcomer.State.WAITING)
-    limit = serializers.IntegerField(required=False, min_value=1, max_value=500, default=100)
-    cursor = serializers.CharField(required=False, max_length=400)
+    organization = serializers.SlugField(required=False, help_text="Only of this organization.")
 
 
 class ArrivalOut(DeviceOut):
@@ -137,11 +138,10 @@ class Arrivals(APIView):
         """Devices that wait, in the organizations in which the asker is an operator."""
         query = query_read(request, ArrivalsQuery)
         found = arrival_list(viewer=viewer_of(request), state=query["state"])
-        before = number_cursor(query.get("cursor", ""))
-        rows = list((found if before is None else found.filter(pk__lt=before))[: query["limit"] + 1])
-        shown = rows[: query["limit"]]
-        further = cursor_address(request, cursor_encode(shown[-1].pk)) if len(rows) > len(shown) else None
-        return Response(ArrivalsOut({"results": [_row(one) for one in shown], "next": further}).data)
+        if "organization" in query:
+            found = found.filter(organization__slug=query["organization"])
+        page = page_read(request, query, found, columns=_COLUMNS, usual="-arrived_at", last=Column("id", int))
+        return Response(ArrivalsOut({"results": [_row(one) for one in page.rows], "next": page.next}).data)
 
     @extend_schema(
         operation_id="arrivals_create",

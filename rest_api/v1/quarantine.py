@@ -17,11 +17,17 @@ from fleet.ingest.quarantine import NOTE_MOST, quarantine_counts, quarantine_dis
 from fleet.ingest.raw_view import raw_view
 from fleet.ingest.replay import quarantine_replay, quarantine_replay_ask, quarantine_replay_list
 from rest_api.authentication import viewer_of
-from rest_api.paging import cursor_address, cursor_encode, place_cursor
 from rest_api.v1.lists import Column, ListQuery, page_read
 from rest_api.v1.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
 State = QuarantinedMessage.State
+_COLUMNS = {
+    "received_at": Column("received_at", datetime, is_filled=True),
+    "decided_at": Column("decided_at", datetime),
+    "reason": Column("reason", is_filled=True),
+    "station": Column("station__serial"),
+    "body_bytes": Column("body_bytes", int, is_filled=True),
+}
 _REPLAY_COLUMNS = {
     "asked_at": Column("asked_at", datetime, is_filled=True),
     "finished_at": Column("finished_at", datetime),
@@ -31,14 +37,12 @@ _REPLAY_COLUMNS = {
 }
 
 
-class QuarantineQuery(StrictSerializer):
+class QuarantineQuery(ListQuery):
     """Filters; without `state` what is held."""
 
     station = serializers.CharField(required=False, max_length=64, default="")
     reason = serializers.CharField(required=False, max_length=32, default="")
     state = serializers.ChoiceField(required=False, choices=State.choices, default=State.HELD)
-    limit = serializers.IntegerField(required=False, min_value=1, max_value=500, default=100)
-    cursor = serializers.CharField(required=False, default="", help_text="From `next` of the answer before.")
 
     def get_fields(self) -> dict[str, Any]:
         """`from` is a word of Python, so it cannot be declared as the others are."""
@@ -161,23 +165,17 @@ class Quarantine(APIView):
     def get(self, request: Request) -> Response:
         """Newest first; follow `next` for more."""
         query = query_read(request, QuarantineQuery)
-        viewer, limit = viewer_of(request), query["limit"]
         listed = partial(
             quarantine_list,
-            viewer=viewer,
+            viewer=viewer_of(request),
             station=query["station"],
             state=query["state"],
             since=query.get("from"),
             until=query.get("to"),
         )
-        after = place_cursor(query["cursor"]) if query["cursor"] else None
-        found = listed(reason=query["reason"], after=after)
-        rows = list(found[: limit + 1])
-        following = None
-        if len(rows) > limit:
-            last = rows[limit - 1]
-            following = cursor_address(request, cursor_encode(last.received_at, last.pk))
-        answer = {"reasons": quarantine_counts(messages=listed()), "results": rows[:limit], "next": following}
+        found, last = listed(reason=query["reason"]), Column("id", int, is_filled=True)
+        page = page_read(request, query, found, columns=_COLUMNS, usual="-received_at", last=last)
+        answer = {"reasons": quarantine_counts(messages=listed()), "results": page.rows, "next": page.next}
         return Response(MessagesOut(answer).data)
 
 

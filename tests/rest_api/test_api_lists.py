@@ -10,10 +10,12 @@ from django.test.utils import CaptureQueriesContext
 from people import Role, key_of, person
 
 from fleet.commands.models import Command, CommandStep
+from fleet.core import clock
 from fleet.core.models import AuditEntry
-from fleet.ingest.models import QuarantineReplay
+from fleet.ingest.models import QuarantinedMessage, QuarantineReplay
 from fleet.organizations.keys import api_key_create
 from fleet.organizations.models import ApiKey, Invitation, Membership
+from fleet.stations.models import Newcomer
 from fleet.telemetry.models import StationEvent
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_counters")]
@@ -25,6 +27,8 @@ LISTS = {
     "keys": ("organizations/institute/keys", ("created_at", "name", "last_used_at", "expires_at"), "prefix"),
     "audit": ("organizations/institute/audit", ("at", "who", "action", "subject"), "detail"),
     "commands": ("stations/{serial}/commands", ("issued_at", "expires_at", "closed_at", "name", "state"), "id"),
+    "quarantine": ("quarantine", ("received_at", "decided_at", "reason", "station", "body_bytes"), "id"),
+    "arrivals": ("stations/arrivals", ("arrived_at", "serial"), "id"),
     "replays": ("quarantine/replays", ("asked_at", "finished_at", "reason", "total", "done"), "id"),
     "events": ("stations/{serial}/events", ("at", "occurred_at", "received_at", "name"), "data"),
 }
@@ -69,6 +73,15 @@ def rows_make(name: str, institute, station, numbers: range) -> None:
                 station=station, name="ping", state=state, issued_at=at, expires_at=at, closed_at=some
             )
             CommandStep.objects.create(command=made, state="queued", occurred_at=at, received_at=at)
+        elif name == "quarantine":
+            told = {"exchange": "in.x", "routing_key": "readings", "sentence": "x", "properties": {}, "body": b"x"}
+            QuarantinedMessage.objects.create(
+                station=station, received_at=at, decided_at=some, reason=f"r{n % 2}", body_bytes=n % 3, **told
+            )
+        elif name == "arrivals":
+            ends = clock.now() + timedelta(days=1)
+            told = {"asked_at": at, "expires_at": ends, "secret_hash": f"{n}", "organization": institute}
+            Newcomer.objects.create(way="arrival", serial=f"SG-NEW{n % 3}", arrived_at=at, **told)
         elif name == "replays":
             told = {"station": station, "organization_ids": [institute.id], "asked_by_name": "o", "up_to_id": 1}
             QuarantineReplay.objects.create(
@@ -153,6 +166,10 @@ def test_a_list_costs_the_same_however_long_it_is(institute, station, owner, nam
         ("commands", {"is_open": "false"}, 6),
         ("commands", {"name": "reboot"}, 0),
         ("commands", {"since": "2026-11-20T12:01:00Z", "before": "2026-11-20T12:02:00Z"}, 4),
+        ("quarantine", {"reason": "r1"}, 6),
+        ("quarantine", {"station": "SG-NONE"}, 0),
+        ("arrivals", {"organization": "institute"}, 13),
+        ("arrivals", {"organization": "elsewhere"}, 0),
         ("replays", {"reason": "r1"}, 6),
         ("replays", {"is_finished": "false"}, 7),
         ("replays", {"station": "SG-NONE"}, 0),
@@ -170,9 +187,10 @@ def test_of_anothers_list_no_filter_and_no_sort_tells_anything(institute, elsewh
     for name, (address, columns, _key) in LISTS.items():
         rows_make(name, institute, station, range(3))
         answer = foreigner.get(address.format(serial=station.serial), sort=columns[0])
-        if name == "replays":
-            assert answer.json() == {"results": [], "next": None}
-            assert foreigner.get(address, station=station.serial).json()["results"] == []
+        if name in ("replays", "quarantine", "arrivals"):
+            assert answer.json()["results"] == []
+            known = {"organization": "institute"} if name == "arrivals" else {"station": station.serial}
+            assert foreigner.get(address, **known).json()["results"] == []
         else:
             problem_of(answer, 404)
 
