@@ -21,9 +21,9 @@ _PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What one connection may hear. `organization_ids` None: all."""
+    """What one connection may hear: of these organizations, and of one station when there is a serial."""
 
-    organization_ids: frozenset[int] | None
+    organization_ids: frozenset[int]
     serial: str | None
 
 
@@ -54,7 +54,7 @@ def grant_of(cookies: str, serial: str | None) -> Grant | None:
         if serial is not None:
             organization_id = station_get(viewer=viewer, serial=serial).organization_id
             return Grant(frozenset({organization_id}), serial)
-        return Grant(None if viewer.sees_all else viewer.organization_ids(), None)
+        return Grant(viewer.organization_ids(), None)
     except NotFound:
         return None
     finally:

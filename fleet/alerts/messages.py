@@ -1,4 +1,4 @@
-"""What a notification says: subject, sentences and links, in the organization's language, as plain text."""
+"""What a notification says: subject, sentences and links, in its reader's language, as plain text."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,6 +15,7 @@ from fleet.alerts.rules import rules
 from fleet.alerts.rules.base import Rule
 from fleet.core.spoken import moment_words, one_line
 from fleet.organizations.models import Organization
+from fleet.organizations.people import address_language
 from fleet.stations.models import Station
 
 #: Stations named one by one in one message.
@@ -28,7 +29,7 @@ def message_of(*, notification: Notification, moment: datetime) -> Message:
     organization = notification.organization
     incidents = list(notification.incidents.select_related("station").order_by("station__name", "station__serial"))
     rule = rules()[notification.rule]
-    with translation.override(organization.language):
+    with translation.override(address_language(email=notification.recipient) or organization.language):
         is_over = _is_over(notification, incidents)
         text = _Text(rule, organization, incidents, is_over, moment)
         subject, body = text.subject(), text.body()
@@ -93,7 +94,7 @@ class _Text:
         return [first, *named]
 
     def _sentence(self, incident: Incident) -> str:
-        return one_line(incident.closing_sentence if incident.pk in self._over else incident.sentence)
+        return one_line(incident.said(is_over=incident.pk in self._over))
 
     def _count_words(self) -> str:
         number = len(self._incidents)

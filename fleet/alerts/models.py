@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import get_language
 
 from fleet.organizations.models import Organization
 from fleet.stations.models import Station
@@ -22,6 +23,9 @@ class Incident(models.Model):
     #: The state as a sentence with its reason and a next step, as it was when opened, and when closed.
     sentence = models.TextField()
     closing_sentence = models.TextField(blank=True)
+    #: Both in each language of the site, for people; the two above are in the organization's.
+    sentences = models.JSONField(default=dict, db_default={})
+    closing_sentences = models.JSONField(default=dict, db_default={})
     #: Since when it is so (silence: the last contact), which is earlier than when we noticed.
     began_at = models.DateTimeField()
     opened_at = models.DateTimeField()
@@ -37,6 +41,12 @@ class Incident(models.Model):
 
     def __str__(self) -> str:
         return f"{self.rule} at station {self.station_id}"
+
+    def said(self, *, is_over: bool) -> str:
+        """How it began, or how it ended, in the language that is active where it is known in it."""
+        if is_over:
+            return str(self.closing_sentences.get(get_language(), self.closing_sentence))
+        return str(self.sentences.get(get_language(), self.sentence))
 
 
 class Notification(models.Model):

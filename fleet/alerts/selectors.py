@@ -36,7 +36,7 @@ def incident_shown(incident: Incident) -> IncidentView:
     """What is true now of an open incident; of a closed one, how it ended."""
     rule = rules().get(incident.rule)
     if incident.closed_at is not None or rule is None:
-        return IncidentView(incident, incident.closing_sentence or incident.sentence)
+        return IncidentView(incident, incident.said(is_over=True) or incident.said(is_over=False))
     return IncidentView(incident, rule.opening(incident.station, clock.now()))
 
 

@@ -1,11 +1,13 @@
 """Incidents open once and close once; the sweep finds them by stored deadlines; people choose what they are told."""
 
+import json
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.db.models import QuerySet
@@ -35,11 +37,12 @@ AFTER_OUTAGE = timedelta(seconds=15)
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What is to be opened: where, since when, and in which words."""
+    """What is to be opened: where, since when, and in which words: the organization's, and each language's."""
 
     station: Station
     began_at: datetime
     sentence: str
+    sentences: Mapping[str, str] = field(default_factory=dict)
 
 
 def incident_open(
@@ -58,10 +61,10 @@ def incidents_open(*, openings: Sequence[Opening], rule: str, moment: datetime) 
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO alerts_incident "
-            "(organization_id, station_id, rule, sentence, closing_sentence, began_at, opened_at) "
-            "SELECT organization, station, %s, sentence, '', began_at, %s "
-            "FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::timestamptz[]) "
-            "AS openings (organization, station, sentence, began_at) "
+            "(organization_id, station_id, rule, sentence, sentences, closing_sentence, began_at, opened_at) "
+            "SELECT organization, station, %s, sentence, sentences::jsonb, '', began_at, %s "
+            "FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::timestamptz[]) "
+            "AS openings (organization, station, sentence, sentences, began_at) "
             "ON CONFLICT (station_id, rule) WHERE closed_at IS NULL DO NOTHING RETURNING id",
             [
                 rule,
@@ -69,6 +72,7 @@ def incidents_open(*, openings: Sequence[Opening], rule: str, moment: datetime) 
                 [opening.station.organization_id for opening in openings],
                 [opening.station.pk for opening in openings],
                 [opening.sentence.replace("\x00", "") for opening in openings],
+                [json.dumps(dict(opening.sentences)).replace("\\u0000", "") for opening in openings],
                 [opening.began_at for opening in openings],
             ],
         )
@@ -125,8 +129,9 @@ def rule_sweep(*, rule: Rule, moment: datetime) -> tuple[int, int]:
     stations = Station.objects.select_related("organization", "contact").filter(pk__in=list(findings)).order_by("pk")
     openings = []
     for station in stations:
-        with translation.override(station.organization.language):
-            openings.append(Opening(station, findings[station.pk], rule.opening(station, moment)))
+        said = _in_each_language(partial(rule.opening, station, moment))
+        own = said.get(station.organization.language, said[settings.LANGUAGE_CODE])
+        openings.append(Opening(station, findings[station.pk], own, said))
     opened = incidents_open(openings=openings, rule=rule.name, moment=moment)
     endings = rule.over(moment)
     closed = [
@@ -161,14 +166,24 @@ def _incidents_close(numbers: Collection[int], *, moment: datetime, is_told: boo
     still_open = _with_station().filter(pk__in=list(numbers), closed_at=None).order_by("pk")
     incidents = list(still_open.select_for_update(of=("self",)))
     for incident in incidents:
-        with translation.override(incident.organization.language):
-            incident.closing_sentence = rules()[incident.rule].closing(incident, moment)
+        said = _in_each_language(partial(rules()[incident.rule].closing, incident, moment))
+        incident.closing_sentence = said.get(incident.organization.language, said[settings.LANGUAGE_CODE])
+        incident.closing_sentences = said
         incident.closed_at = moment
-    Incident.objects.bulk_update(incidents, ["closed_at", "closing_sentence"], batch_size=500)
+    Incident.objects.bulk_update(incidents, ["closed_at", "closing_sentence", "closing_sentences"], batch_size=500)
     if is_told:
         notifications_plan_closed(incidents=incidents, moment=moment)
     _announce(incidents, "incident_closed")
     return incidents
+
+
+def _in_each_language(say: Callable[[], str]) -> dict[str, str]:
+    """The same in every language of the site: who will read it is known only when it is sent or shown."""
+    said = {}
+    for language, _name in settings.LANGUAGES:
+        with translation.override(language):
+            said[language] = say()
+    return said
 
 
 def _with_station() -> QuerySet[Incident]:

@@ -18,6 +18,7 @@ from fleet.core.spoken import one_line
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.members import organization_lock, organization_missing, owner_require
 from fleet.organizations.models import Organization
+from fleet.organizations.people import address_language
 
 #: So long it can be undone.
 GRACE = timedelta(days=30)
@@ -114,11 +115,11 @@ def _tell_owners(organization: Organization, who: str) -> None:
         "day": f"{purge_at(organization):%Y-%m-%d %H:%M} UTC",
         "address": f"{settings.SITE_URL}/organizations/",
     }
-    with translation.override(organization.language):
-        body = _(
-            "%(who)s deleted %(name)s. Nobody sees it any more, and its keys open nothing.\n\n"
-            "Until %(day)s any of its owners can bring it back with all its stations and data:\n%(address)s\n\n"
-            "What its stations send until then is taken in. Afterwards all of it is gone for good.\n"
-        )
-        for owner in owners.order_by("id"):
+    for owner in owners.order_by("id"):
+        with translation.override(address_language(email=owner.email) or organization.language):
+            body = _(
+                "%(who)s deleted %(name)s. Nobody sees it any more, and its keys open nothing.\n\n"
+                "Until %(day)s any of its owners can bring it back with all its stations and data:\n%(address)s\n\n"
+                "What its stations send until then is taken in. Afterwards all of it is gone for good.\n"
+            )
             send_mail(one_line(_("Deleted: %(name)s") % told), body % told, None, [owner.email])

@@ -10,7 +10,7 @@ from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from fleet.core import clock
@@ -115,8 +115,9 @@ def person_language_set(*, user: User, language: str) -> None:
 def address_language(*, email: str) -> str:
     """The language of whoever an address belongs to; empty when nobody's is known."""
     return (
-        Person.objects.filter(user__emailaddress__email=email.lower())
-        .order_by("-user__emailaddress__verified")
+        Person.objects.filter(Q(user__emailaddress__email=email.lower()) | Q(user__email__iexact=email))
+        .exclude(language="")
+        .order_by(F("user__emailaddress__verified").desc(nulls_last=True), "pk")
         .values_list("language", flat=True)
         .first()
         or ""

@@ -3,12 +3,16 @@
 from datetime import timedelta
 
 import pytest
+from django.utils import translation
 
 from fleet.alerts.errors import NotAMember
+from fleet.alerts.models import Incident
 from fleet.alerts.notifications import notifications_send
+from fleet.alerts.selectors import incident_shown
 from fleet.alerts.services import alerts_choose, silence_sweep
 from fleet.core.models import AuditEntry
 from fleet.organizations.models import Membership
+from fleet.organizations.people import person_language_set
 from fleet.stations.models import StationContact
 from web.assets import catalogues_compile
 
@@ -117,6 +121,43 @@ def test_mails_are_in_the_language_of_the_organization(smtp, catalogues, member,
     assert smtp.subjects == ["Stumm: SG-1", "Wieder da: SG-1"]
     assert smtp.taken[1].get_content().startswith("Wieder da seit ")
     assert "weniger" in smtp.taken[0].get_content().strip().splitlines()[-1]
+
+
+def test_each_person_is_told_in_their_language_and_others_in_the_organization_s(
+    smtp, catalogues, make_member, make_station, organization, hear
+):
+    person_language_set(user=make_member("jo@example.org"), language="en")
+    person_language_set(user=make_member("eva@example.org"), language="de")
+    make_member("new@example.org")
+    organization.language = "de"
+    organization.save()
+    station = make_station("SG-1", heard_ago=LONG)
+    # The sweep runs in a worker that speaks no language of its own.
+    sweep_and_send()
+    hear(station)
+    sweep_and_send()
+    for address, subjects, first, back, less in (
+        ("jo@example.org", ["Silent: SG-1", "Back: SG-1"], "Silent since ", "Back since ", "To be told less"),
+        ("eva@example.org", ["Stumm: SG-1", "Wieder da: SG-1"], "Stumm seit ", "Wieder da seit ", "weniger"),
+        ("new@example.org", ["Stumm: SG-1", "Wieder da: SG-1"], "Stumm seit ", "Wieder da seit ", "weniger"),
+    ):
+        silent, over = smtp.to(address)
+        assert [silent["Subject"], over["Subject"]] == subjects
+        assert silent.get_content().startswith(first)
+        assert over.get_content().startswith(back)
+        assert less in silent.get_content().strip().splitlines()[-1]
+
+
+def test_what_is_over_is_shown_in_the_reader_s_language(catalogues, member, make_station, hear):
+    station = make_station(heard_ago=LONG)
+    sweep_and_send()
+    hear(station)
+    incident = Incident.objects.get()
+    with translation.override("de"):
+        assert incident_shown(incident).sentence.startswith("Wieder da seit ")
+    with translation.override("en"):
+        assert incident_shown(incident).sentence.startswith("Back since ")
+    assert incident.closing_sentence.startswith("Back since ")
 
 
 def test_a_member_chooses_to_be_told_less(smtp, member, make_station, organization):

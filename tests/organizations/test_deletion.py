@@ -7,6 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core import mail
 from django.db import connection
+from django.test import Client
 from people import SERVER, Role, key_of, person, station_of
 from psycopg.types.range import Range
 
@@ -28,15 +29,18 @@ from fleet.organizations.deletion import (
 from fleet.organizations.errors import NotAllowed, TooMany
 from fleet.organizations.keys import api_key_find
 from fleet.organizations.models import Organization
+from fleet.organizations.people import person_language_set
 from fleet.organizations.selectors import organization_find, organization_list, organizations_deleted
 from fleet.organizations.services import FOUNDED_MOST, organization_found, organization_update
 from fleet.stations.deletion import stations_erase
 from fleet.stations.groups import group_create, group_list
 from fleet.stations.models import Credential, Station
-from fleet.stations.selectors import station_list
+from fleet.stations.selectors import station_list, station_totals
 from fleet.stations.tags import station_tags_set, tag_list
 from fleet.telemetry.belongings import organizations_end
 from fleet.telemetry.completeness import CompletenessReport
+from sg_status.live_access import grant_of
+from web.assets import catalogues_compile
 
 pytestmark = pytest.mark.django_db
 
@@ -78,12 +82,15 @@ def test_not_even_an_administrator_sees_what_belongs_to_a_deleted_organization(i
     assert {name: len(asked()) for name, asked in lists.items()} == dict.fromkeys(lists, 1)
 
 
+@pytest.mark.django_db(transaction=True)
 def test_not_even_an_administrator_hears_or_finds_a_deleted_organization_s_stations(institute, elsewhere, settings):
+    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = settings.STORAGES | {"staticfiles": plain}
     station = station_of(institute)
     client = Client()
     client.force_login(User.objects.create_superuser("root"))
     cookies = f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
-    places = [f"/stations/{station.serial}/", f"/api/v1/stations/{station.serial}/"]
+    places = [f"/stations/{station.serial}/", f"/api/v1/stations/{station.serial}"]
     assert [client.get(place).status_code for place in places] == [200, 200]
     assert grant_of(cookies, None).organization_ids == {institute.pk, elsewhere.pk}
     assert grant_of(cookies, station.serial) is not None
@@ -93,6 +100,23 @@ def test_not_even_an_administrator_hears_or_finds_a_deleted_organization_s_stati
     assert grant_of(cookies, station.serial) is None
     assert sum(station_totals(viewer=SERVER).values()) == 0
     assert institute.name in client.get("/organizations/").content.decode(), "there it is brought back"
+
+
+def test_every_owner_is_told_of_the_deletion_in_the_language_of_that_owner(institute, owner):
+    catalogues_compile()
+    second = person("second", (institute, Role.OWNER))
+    person_language_set(user=owner.user, language="en")
+    person_language_set(user=second, language="de")
+    third = person("third", (institute, Role.OWNER))
+    Organization.objects.update(language="de")
+    mail.outbox = []
+    deleted(institute, owner)
+    told = {message.to[0]: message.subject for message in mail.outbox}
+    assert told == {
+        owner.user.email: "Deleted: Institute",
+        second.email: "Gelöscht: Institute",
+        third.email: "Gelöscht: Institute",
+    }
 
 
 def test_only_so_many_are_made_by_one_person_at_once_too(db):
