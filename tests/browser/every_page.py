@@ -37,6 +37,8 @@ NO_PAGES = {
     "quarantine-body": "a file",
     "photo": "a picture",
     "photo-small": "a picture",
+    "public-photo": "a picture",
+    "public-photo-small": "a picture",
 }
 
 

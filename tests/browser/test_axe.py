@@ -131,6 +131,7 @@ def refusals_of(tenant) -> list[tuple[str, dict[str, str], str]]:
         (f"/sites/{values['site_id']}/", {"size_sqm": "-1", "occupancy": "-1"}, "Add room"),
         (deployment, {"antennas": "one; Yagi"}, "Save antennas"),
         (deployment, blur, "Save what everybody may know"),
+        (deployment, {"location": "blurred", "blur_radius_km": ""}, "Save what everybody may know"),
         (f"{station}/deployments/", {"at": "2001-01-01T00:00"}, "Take it away from"),
         ("/groups/", {"name": "Ours", "rule": "address", "value": "nowhere"}, "Make group"),
         ("/transfers/", {"code": "guessed"}, "Look the station up"),

@@ -72,8 +72,8 @@ def test_a_newcomer_publishes_a_place_with_the_words_of_the_tutorial(walker, pro
 def sign_up(walker: Walker, site: str) -> None:
     walker.go(site)
     walker.follow("Sign up")
-    walker.fill("User name", "sanderling")
-    walker.fill("E-mail address", "sanderling@example.org")
+    walker.fill("User name", "turnstone")
+    walker.fill("E-mail address", "turnstone@example.org")
     walker.fill("Password", PASSWORD)
     walker.press("Sign up")
     (path,) = re.findall(r"/accounts/confirm/\S+", Mail.objects.get().body)
