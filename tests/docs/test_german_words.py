@@ -1,0 +1,51 @@
+"""German texts keep to the words of docs/reference/german.md, and address people with Sie."""
+
+import gettext
+import re
+from pathlib import Path
+
+import pytest
+
+from web.assets import catalogues_compile
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "reference" / "german.md"
+#: What the page says not to write, where no other sense of the word is in use.
+NOT = (
+    "Standort",
+    "Ablesung",
+    "Kennwort",
+    "Anmeldekennwort",
+    "Mailadresse",
+    "Alarm",
+    "stillgelegt",
+    "Besitzer",
+    "Board",
+)
+NOT += ("Operator", "beansprucht", "verlegt")
+
+
+def texts() -> dict[str, str]:
+    catalogues_compile()
+    found = {}
+    for path in [*ROOT.glob("fleet/*/locale/de/LC_MESSAGES/django.mo"), *ROOT.glob("web/locale/de/*/django.mo")]:
+        with path.open("rb") as file:
+            catalogue = gettext.GNUTranslations(file)._catalog
+        found |= {f"{path.parents[3].name}: {key}": str(text) for key, text in catalogue.items() if key}
+    return found
+
+
+def test_there_is_much_to_look_at():
+    assert len(texts()) > 1_000
+
+
+@pytest.mark.parametrize("word", NOT)
+def test_a_word_that_was_decided_against_is_written_nowhere(word):
+    assert word[:6] in PAGE.read_text()
+    pattern = re.compile(rf"\b{word}(?:e|en|er|s|es|n)?\b")
+    assert [key for key, text in texts().items() if pattern.search(text)] == []
+
+
+def test_nobody_is_addressed_with_du():
+    pattern = re.compile(r"\b(?:du|dich|dir|dein(?:e|en|em|er|es)?|Du|Dich|Dir|Dein(?:e|en|em|er|es)?)\b")
+    assert [key for key, text in texts().items() if pattern.search(text)] == []
