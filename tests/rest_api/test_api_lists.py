@@ -198,3 +198,32 @@ def test_of_anothers_list_no_filter_and_no_sort_tells_anything(institute, elsewh
 def test_whoever_owns_nothing_reads_no_invitations_whatever_the_question(institute, owner, operator):
     problem_of(Owner(operator).get("organizations/institute/invitations", sort="nothing"), 403)
     problem_of(Asker(key_of(institute)).get("organizations/institute/invitations", state="accepted"), 403)
+
+
+@pytest.mark.parametrize(
+    ("name", "table", "index"),
+    [
+        ("audit", "core_auditentry", "audit_newest"),
+        ("events", "telemetry_stationevent", "event_placed"),
+        ("commands", "commands_command", "commands_co_station"),
+    ],
+)
+def test_the_newest_of_a_long_list_come_by_an_index_also_on_the_next_page(
+    institute, station, owner, name, table, index
+):
+    rows_make(name, institute, station, range(13))
+    asker = Owner(owner)
+    following = asker.get(LISTS[name][0].format(serial=station.serial), limit=3).json()["next"]
+    with CaptureQueriesContext(connection) as asked:
+        assert asker.client.get(following).status_code == 200
+    (question,) = [
+        each["sql"] for each in asked.captured_queries if f'FROM "{table}"' in each["sql"] and "LIMIT 4" in each["sql"]
+    ]
+    with connection.cursor() as cursor:
+        # Of few rows anything is quick: what is asked is whether the index can do it.
+        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off")
+        cursor.execute(f"EXPLAIN {question}")
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert index in plan
+    # Sorted wholly, and not within the moments that the index has in order already: that would be the whole list.
+    assert not any(line.strip(" ->").startswith("Sort  ") for line in plan.splitlines()), plan
