@@ -65,7 +65,7 @@ def timeline_of(deployments: Sequence[Deployment], *, moment: datetime, timezone
     whole = max((last - first).total_seconds(), 1.0)
 
     def place(at: datetime) -> float:
-        return round((at - first).total_seconds() / whole * 100, 2)
+        return float(round((at - first).total_seconds() / whole * 100, 2))
 
     lanes: dict[int, Lane] = {}
     for one in deployments:
