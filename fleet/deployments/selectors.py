@@ -85,6 +85,15 @@ def deployments_public() -> QuerySet[Deployment]:
     )
 
 
+def deployments_public_after(*, public_id: str) -> QuerySet[Deployment]:
+    """Those that come after one of them, which may be public no longer; all of them after a name that is none."""
+    try:
+        last = Deployment.objects.filter(public_id=UUID(public_id)).values_list("pk", flat=True).first()
+    except ValueError:
+        last = None
+    return deployments_public() if last is None else deployments_public().filter(pk__lt=last)
+
+
 def deployment_public_get(*, public_id: UUID) -> Deployment:
     """One of them."""
     found = deployments_public().filter(public_id=public_id).first()

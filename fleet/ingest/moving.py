@@ -33,7 +33,7 @@ from fleet.deployments.handover import deployments_end, deployments_go_along
 from fleet.files.photos import photos_hide
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.errors import NotAllowed
-from fleet.organizations.models import Organization
+from fleet.organizations.models import ApiKey, Organization
 from fleet.stations.broker_access import BrokerAccess
 from fleet.stations.enrolment import tokens_end
 from fleet.stations.errors import StationIsRetired
@@ -131,6 +131,7 @@ def _hand_all_over(station: Station, organization: Organization) -> Station:
     StationContact.objects.filter(station=station).update(epoch=F("epoch") + 1)
     station.tags.clear()
     station.groups_by_hand.clear()
+    ApiKey.stations.through.objects.filter(station_id=station.pk).delete()
     station.organization = organization
     if station.model is not None and station.model.organization_id is not None:
         station.model = None

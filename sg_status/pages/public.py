@@ -5,7 +5,6 @@ from functools import wraps
 from typing import Concatenate, ParamSpec
 from uuid import UUID
 
-from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -15,7 +14,7 @@ from django.views.decorators.http import require_safe
 from fleet.core import clock
 from fleet.core.errors import NotFound
 from fleet.deployments.places import place_shown
-from fleet.deployments.selectors import deployment_public_get, deployments_public
+from fleet.deployments.selectors import deployment_public_get, deployments_public_after
 from fleet.files.photos import Size
 from fleet.files.photos_public import photo_public_find, photos_public
 from fleet.organizations.access import Viewer
@@ -47,12 +46,14 @@ def public(
 @require_safe
 @public
 def public_deployments(request: HttpRequest) -> HttpResponse:
-    """All of them, newest first, and those on a map of which a place is told."""
-    moment = clock.now()
-    shown = Paginator(deployments_public(), PAGE_SIZE).get_page(request.GET.get("page"))
-    rows = [(each, place_shown(viewer=NOBODY, deployment=each, moment=moment)) for each in shown.object_list]
+    """All of them, newest first, and those on a map of which a place is told; `after` is the last of the page before."""
+    moment, after = clock.now(), request.GET.get("after", "")
+    # They are neither counted nor skipped: a page costs the same however many there are and however far back it is.
+    found = list(deployments_public_after(public_id=after)[: PAGE_SIZE + 1])
+    rows = [(each, place_shown(viewer=NOBODY, deployment=each, moment=moment)) for each in found[:PAGE_SIZE]]
+    older = rows[-1][0].public_id if len(found) > PAGE_SIZE else None
     points = [Point(place, each.site.name, reverse("public-deployment", args=[each.public_id])) for each, place in rows]
-    context = {"pages": shown, "rows": rows, "points": points_drawn(points)}
+    context = {"rows": rows, "points": points_drawn(points), "older": older, "is_first": not after}
     return render(request, "sg_status/public_deployments.html", context)
 
 

@@ -3,13 +3,14 @@
 from datetime import timedelta
 
 import pytest
-from people import Role, person, station_of
+from people import SERVER, Role, person, station_of
 
 from fleet.commands.errors import CommandNotAllowed
 from fleet.commands.services import command_issue
 from fleet.core import clock
 from fleet.core.errors import InvalidInput, NotFound
 from fleet.core.models import AuditEntry
+from fleet.ingest.moving import station_move
 from fleet.organizations.access import viewer_of_key, viewer_of_user
 from fleet.organizations.deletion import organization_delete
 from fleet.organizations.errors import NotAllowed
@@ -95,8 +96,11 @@ def test_a_read_only_key_for_one_station_sends_nothing(institute, owner):
 def test_a_station_that_moved_away_or_is_gone_is_out_of_its_key_s_reach(institute, elsewhere, owner):
     moved, gone = station_of(institute), station_of(institute)
     _key, secret = made(institute, owner, serials=[moved.serial, gone.serial])
-    Station.objects.filter(pk=moved.pk).update(organization=elsewhere)
+    station_move(actor=SERVER, station=moved, organization=elsewhere, history="goes")
     ApiKey.stations.through.objects.filter(station_id=gone.pk).delete()
+    assert list(station_list(viewer=opened(secret))) == []
+    # Nor is it again when the station comes back.
+    station_move(actor=SERVER, station=Station.objects.get(pk=moved.pk), organization=institute, history="goes")
     assert list(station_list(viewer=opened(secret))) == []
 
 

@@ -189,3 +189,38 @@ def test_cables_are_written_as_people_write_them(browse, operator, deployed):
     deployment_publish(deployment=deployed, actor=operator, is_public=True)
     assert "LMR-400 8 m" in body(Client().get(f"/public/deployments/{deployed.public_id}/"))
     assert "1; x; 1; 2; 3; 4; 5" in body(client.post(page, {"part": "antennas", "antennas": "1; x; 1; 2; 3; 4; 5"}))
+
+
+def test_the_list_of_public_places_costs_the_same_however_long_it_is(institute, site, queries_of, monkeypatch):
+    monkeypatch.setattr("sg_status.pages.public.PAGE_SIZE", 3)
+
+    def more(count):
+        for _ in range(count):
+            made = deployment_begin(station=station_of(institute), site=site, actor=SERVER)
+            deployment_publish(deployment=made, actor=SERVER, is_public=True)
+
+    more(1)
+    few = queries_of(Client(), "/public/deployments/")
+    assert 'rel="next"' not in body(Client().get("/public/deployments/"))
+    more(6)
+    assert queries_of(Client(), "/public/deployments/") == few
+    # Page by page each is told once, the newest first.
+    told, address = [], "/public/deployments/"
+    while address:
+        page = body(Client().get(address))
+        told += re.findall(r'<th scope="row"><a href="/public/deployments/([0-9a-f-]{36})/"', page)
+        following = re.search(r'rel="next" href="(\?after=[0-9a-f-]+)"', page)
+        address = f"/public/deployments/{following[1]}" if following else None
+    assert told == [str(each) for each in Deployment.objects.order_by("-id").values_list("public_id", flat=True)]
+    assert body(Client().get("/public/deployments/?after=nonsense")).count('<th scope="row">') == 3
+
+
+def test_the_list_of_public_places_counts_nothing(institute, site, django_assert_max_num_queries):
+    made = deployment_begin(station=station_of(institute), site=site, actor=SERVER)
+    deployment_publish(deployment=made, actor=SERVER, is_public=True)
+    with django_assert_max_num_queries(10) as asked:
+        Client().get(f"/public/deployments/?after={made.public_id}")
+    said = [query["sql"] for query in asked.captured_queries if "deployments_deployment" in query["sql"]]
+    assert said
+    assert not [sql for sql in said if "COUNT(" in sql or "OFFSET" in sql]
+    assert all("LIMIT" in sql for sql in said)
