@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 
 from fleet.organizations.access import Viewer
 from fleet.organizations.models import Organization
-from fleet.stations.catalogue import model_list
+from fleet.stations.catalogue import model_guessed, model_list
 from fleet.stations.models import Station, StationModel
 from fleet.stations.quotas import BYTES_MOST, MESSAGES_MOST, StationQuota, station_quota
 from fleet.stations.services import StationChanges
@@ -125,6 +125,10 @@ class StationForm(forms.Form):
         choice.queryset = model_list(viewer=viewer).filter(
             Q(organization=None) | Q(organization=station.organization_id)
         )
+        if guess := model_guessed(station=station):
+            choice.help_text = _("Guessed from the serial: %(model)s. Choose it, if it is right, or another.") % {
+                "model": guess
+            }
         return form
 
     def changes(self) -> StationChanges:

@@ -1,5 +1,6 @@
 """The catalogue of devices: what models there are and what they measure."""
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from fleet.organizations.access import Role, Viewer
 from fleet.organizations.errors import NotAllowed
 from fleet.organizations.models import Organization
 from fleet.organizations.services import text_check
+from fleet.stations.grammars import serial_grammar
 from fleet.stations.labels import ModelQuantity, StationModel
 from fleet.stations.models import Station
 from message_queue.contracts.readings import name_check
@@ -93,6 +95,27 @@ def model_delete(*, actor: Viewer, model: StationModel) -> None:
         raise NotAllowed(_("Deleting a model takes the role operator."))
     _audit(actor, model, "model.delete")
     model.delete()
+
+
+def model_guessed(*, station: Station) -> StationModel | None:
+    """The model that the serial speaks for, while nobody has said one: the organization's own before everybody's.
+
+    Nothing is written: a guess is one until a person says it. None when no model, or more than one, is of that kind.
+    """
+    grammar = serial_grammar(station.serial)
+    if station.model_id is not None or grammar is None:
+        return None
+    known = StationModel.objects.filter(Q(organization=None) | Q(organization=station.organization_id))
+    of_kind = [model for model in known.order_by("id") if _is_named(model, grammar.name)]
+    own = [model for model in of_kind if model.organization_id is not None]
+    likely = own or of_kind
+    return likely[0] if len(likely) == 1 else None
+
+
+def _is_named(model: StationModel, name: str) -> bool:
+    """Whether each word of the name begins one of the model's: `Lotek SRX` is a Lotek SRX800."""
+    words = re.findall(r"\w+", str(model).casefold())
+    return all(any(word.startswith(part) for word in words) for part in name.casefold().split())
 
 
 @transaction.atomic

@@ -1,0 +1,39 @@
+"""A station's model is guessed from its serial, and said to be a guess until somebody says a model."""
+
+import pytest
+from people import SERVER, station_of
+
+from fleet.stations.catalogue import model_create, model_guessed, station_model_set
+from fleet.stations.models import Station
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize(
+    ("serial", "name"),
+    [
+        ("SG-7F5ERPI46977", "Sensorgnome V2 (Raspberry Pi)"),
+        ("SG-5113BBBK2972", "Sensorgnome V1 (BeagleBone)"),
+        ("CTT-V30A1B2C3", "CTT SensorStation"),
+        ("Lotek-280", "Lotek SRX"),
+        ("my-own-device", "None"),
+    ],
+)
+def test_the_serial_speaks_for_a_model(institute, serial, name):
+    station = station_of(institute)
+    station.serial = serial
+    assert str(model_guessed(station=station)) == name
+
+
+def test_a_guess_is_shown_until_somebody_says_a_model(browse, operator, institute, elsewhere):
+    station = station_of(institute)
+    Station.objects.filter(pk=station.pk).update(serial="Lotek-280")
+    station.refresh_from_db()
+    model_create(actor=SERVER, organization=elsewhere, name="SRX of others", manufacturer="Lotek", kind="receiver")
+    place, guess = "/stations/Lotek-280/settings/", "Guessed from the serial: Lotek SRX."
+    client = browse(operator)
+    assert guess in client.get(place).content.decode()
+    own = model_create(actor=SERVER, organization=institute, name="SRX800", manufacturer="Lotek", kind="receiver")
+    assert "Guessed from the serial: Lotek SRX800." in client.get(place).content.decode()
+    station_model_set(actor=SERVER, station=station, model=own)
+    assert "Guessed from the serial" not in client.get(place).content.decode()
