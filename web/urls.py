@@ -9,6 +9,8 @@ from web.health import healthz
 # Administrators come in by the same door as everybody, with its brakes and the second factor.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
+handler500 = "web.failures.failure"
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", healthz, name="healthz"),
     path("", include("web.accounts.urls")),

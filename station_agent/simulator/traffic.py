@@ -13,6 +13,7 @@ from message_queue.contracts.health import Clock, Health
 from station_agent.sensorgnome.lines import line_parse
 from station_agent.sensorgnome.messages import Message, messages_make, moments_fill
 from station_agent.sensorgnome.names import file_name_parse
+from station_agent.sensorgnome.reader import CHUNK_LINES
 
 DAY, HOUR = 86_400.0, 3_600.0
 GPS_SECONDS, CLOCK_SECONDS = 300.0, 600.0
@@ -198,17 +199,21 @@ class Traffic:
         return found
 
     def _read(self, source: str, begin: float, texts: list[str]) -> list[Message]:
-        """The lines as messages, with the file they would stand in."""
+        """The lines as messages, with the file they would stand in, as many at a time as the agent reads."""
         file = self._files.get(source)
         if file is None or begin >= file.until:
             file = self._files[source] = _File(self._file_name(source, begin), begin + HOUR)
         name = file_name_parse(file.name)
         if name is None or not texts:
             return []
-        numbered = moments_fill(enumerate(map(line_parse, texts), file.line + 1), file.last_at or name.start)
-        file.line += len(texts)
-        file.last_at = numbered[-1].at
-        return messages_make(numbered, name)
+        made: list[Message] = []
+        for first in range(0, len(texts), CHUNK_LINES):
+            lines = map(line_parse, texts[first : first + CHUNK_LINES])
+            numbered = moments_fill(enumerate(lines, file.line + 1), file.last_at or name.start)
+            file.line += len(numbered)
+            file.last_at = numbered[-1].at
+            made += messages_make(numbered, name)
+        return made
 
     def _file_name(self, source: str, at: float) -> str:
         shown = self.clock(at)

@@ -51,6 +51,15 @@ def test_a_day_is_plausible_and_every_line_is_understood():
     assert max(hours.values()) > 3 * min(hours[hour] for hour in range(24))
 
 
+def test_hours_at_once_make_messages_that_the_contracts_take():
+    messages = [message for message in traffic("noisy", step=3 * 3_600.0) if message.kind == "detections"]
+    for message in messages:
+        msgspec.json.decode(msgspec.json.encode(message.body), type=Detections)
+    assert max(len(message.body.t) for message in messages) <= 1_000 < sum(len(m.body.t) for m in messages) / 8
+    lines = [line for message in messages for line in message.body.line if message.body.what == "pulse"]
+    assert len(set(lines)) > 1_000
+
+
 def test_each_behaviour_shows():
     noisy = rows_counted([(m.kind, m.body) for m in traffic("noisy", hours=1)])
     quiet = rows_counted([(m.kind, m.body) for m in traffic(hours=1)])

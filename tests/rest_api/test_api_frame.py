@@ -106,3 +106,8 @@ def test_wrong_keys_are_slowed_down_by_their_address_and_right_ones_are_not(inst
     # Whoever has a right key is not locked out by somebody else's wrong ones.
     assert ask(secret, "198.51.100.7").status_code == 200
     problem_of(ask("abcd.wrong", "198.51.100.8"), 401)
+
+
+def test_what_nobody_foresaw_is_a_problem_too(institute, monkeypatch):
+    monkeypatch.setattr("rest_api.v1.stations.station_list", lambda **_: 1 / 0)
+    assert "in its log" in problem_of(Asker(key_of(institute)).get("stations"), 500)["detail"]
