@@ -11,6 +11,7 @@ from django.utils import translation
 
 from sg_status.registry import page_patterns
 from web.assets import catalogues_compile
+from web.failures import failure
 from web.management.commands.makemessages import command_texts
 
 pytestmark = pytest.mark.django_db
@@ -170,3 +171,9 @@ def test_the_words_of_every_command_are_in_german():
 
 def _placeholders(text: str) -> set[str]:
     return set(re.findall(r"%\(\w+\)[-+.\d]*[a-z]|%%", text))
+
+
+def test_what_nobody_foresaw_is_a_page_that_says_so(rf):
+    answer = failure(rf.get("/"))
+    assert (answer.status_code, answer["Content-Type"].partition(";")[0]) == (500, "text/html")
+    assert b"<h1" in answer.content
