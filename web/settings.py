@@ -258,6 +258,8 @@ ROOST_TILES_URL = setting("ROOST_TILES_URL", "")
 #: Port of the live process on this host; empty when a proxy serves /live/ on the site's own address.
 ROOST_LIVE_PORT = setting("ROOST_LIVE_PORT", "")
 ROOST_MOTUS_URL = setting("ROOST_MOTUS_URL", "https://motus.org/api/")
+#: The page of a receiver deployment for people; {id} is its number. Nothing is asked there.
+ROOST_MOTUS_PAGE = setting("ROOST_MOTUS_PAGE", "https://motus.org/data/receiverDeployment?id={id}")
 ROOST_MOTUS_LOGIN = setting("ROOST_MOTUS_LOGIN", "")
 ROOST_MOTUS_PASSWORD = setting("ROOST_MOTUS_PASSWORD", "")
 #: Seconds between two checks of each outside system by the clock; never less than ten minutes.

@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 from fleet.organizations.access import Viewer
 from fleet.stations.selectors import station_get
 from fleet.sync.models import SyncRun
-from fleet.sync.selectors import SystemView, links_of, systems
+from fleet.sync.selectors import LinkView, SystemView, links_of, systems
 from fleet.sync.services import sync_ask
 from rest_api.authentication import viewer_of
 from rest_api.v1.questions import READ_PROBLEMS, WRITE_PROBLEMS, answers
@@ -54,6 +54,11 @@ class OutsideOut(serializers.Serializer[Any]):
     is_listed = serializers.BooleanField()
     sentence = serializers.CharField(help_text="In English.")
     checked_at = serializers.DateTimeField(allow_null=True)
+    address = serializers.SerializerMethodField(help_text="Its page for people there; empty without one.")
+
+    def get_address(self, view: LinkView) -> str:
+        """Of the current row."""
+        return view.listing.address if view.listing else ""
 
 
 class OutsidesOut(serializers.Serializer[Any]):

@@ -75,7 +75,7 @@ def station(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
         "radios": health.radios if health else [],
         "ledger": ledger_summary(station=found),
         "quarantined": quarantine_list(viewer=viewer, station=found.serial).count(),
-        "links": [link.sentence for link in links_of(station=found)],
+        "links": links_of(station=found),
         "series": series[:SERIES_SHOWN],
         "series_more": len(series) > SERIES_SHOWN,
         "ports": ports,

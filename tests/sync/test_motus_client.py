@@ -167,3 +167,17 @@ def test_a_start_with_an_offset_is_read_in_utc(make_row):
     read = ADAPTER.listing(make_row(1, "SG-1", dtStart="2019-07-17 18:38:56 -04:00"))
     assert read.since is not None
     assert read.since.isoformat() == "2019-07-17T22:38:56+00:00"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "number", "address"),
+    [
+        ("https://motus.org/data/receiverDeployment?id={id}", 383, "https://motus.org/data/receiverDeployment?id=383"),
+        ("https://motus.org/data/receiverDeployment?id={id}", "383'><script>", ""),
+        ("javascript:alert({id})", 383, ""),
+        ("", 383, ""),
+    ],
+)
+def test_a_row_has_a_page_for_people(make_row, settings, pattern, number, address):
+    settings.ROOST_MOTUS_PAGE = pattern
+    assert ADAPTER.listing(make_row(number, "SG-1")).address == address

@@ -8,6 +8,7 @@ from django.test import Client
 
 from fleet.core.models import OutboxMessage
 from fleet.organizations.models import Membership
+from fleet.stations.models import StationContact
 from fleet.sync.services import sync_run
 
 pytestmark = pytest.mark.django_db
@@ -41,11 +42,18 @@ def test_it_says_what_motus_says_of_the_own_stations(motus, make_row, make_stati
     sync_run(system="motus", started_by="root")
     motus.rows_set([make_row(1, "SG-1", deploymentName="<b>Pier</b>"), make_row(3, theirs.serial)])
     sync_run(system="motus", started_by="root")
-    text = browse(ours).get("/outside/").content.decode()
+    StationContact.objects.create(station=ours)
+    asking = browse(ours)
+    text = asking.get("/outside/").content.decode()
     assert "Motus lists SG-1 as active at &lt;b&gt;Pier&lt;/b&gt;, since 2016-11-19" in text
     assert "deploymentName was Heron Point and is &lt;b&gt;Pier" in text
     assert "SG-THEIRS" not in text
     assert "root" not in text
+    station_page = asking.get("/stations/SG-1/").content.decode()
+    link = '<a href="https://motus.org/data/receiverDeployment?id=1" rel="external noreferrer">Its page at Motus</a>'
+    assert link in station_page
+    told = asking.get("/api/v1/stations/SG-1/outside").json()["results"]
+    assert [each["address"] for each in told] == ["https://motus.org/data/receiverDeployment?id=1"]
 
 
 def test_before_the_first_check_it_says_so(make_station, browse):

@@ -40,6 +40,8 @@ class Listing:
     type: str
     project: str
     since: datetime | None
+    #: Its page for people in the outside system, followed by nobody but whoever presses the link; empty without one.
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,7 @@ def listing(row: Row) -> Listing:
         type=_text(row, "receiverType"),
         project=_text(row, "recvProjectID"),
         since=_moment(_text(row, "dtStart")),
+        address=_address(row),
     )
 
 
@@ -55,6 +56,13 @@ def rank(row: Row) -> tuple[float, ...]:
     started = read.since.timestamp() if read.since else float("-inf")
     number = row.get("motusRecvID")
     return (float(read.is_active), started, float(number) if isinstance(number, int) else 0.0)
+
+
+def _address(row: Row) -> str:
+    """The page of this receiver deployment; what is no number of Motus, and what is no web address, makes none."""
+    number, pattern = row.get("motusRecvID"), settings.ROOST_MOTUS_PAGE
+    is_usable = isinstance(number, int) and pattern.startswith(("https://", "http://"))
+    return pattern.replace("{id}", str(number)) if is_usable else ""
 
 
 def _text(row: Row, field: str) -> str:
