@@ -1,12 +1,23 @@
 """A station's model is guessed from its serial, and said to be a guess until somebody says a model."""
 
+from importlib import import_module
+
 import pytest
+from django.apps import apps
 from people import SERVER, station_of
 
 from fleet.stations.catalogue import model_create, model_guessed, station_model_set
+from fleet.stations.labels import StationModel
 from fleet.stations.models import Station
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("known")]
+
+
+@pytest.fixture
+def known(db):
+    """The models that everybody has, as a new server has them: tests that empty all tables leave none."""
+    StationModel.objects.all().delete()
+    import_module("fleet.stations.migrations.0004_labels").known_add(apps, None)
 
 
 @pytest.mark.parametrize(
