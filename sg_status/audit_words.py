@@ -9,6 +9,9 @@ from django.utils.translation import gettext_lazy as _
 _DETAIL_MOST = 300
 
 ACTIONS: Final[dict[str, Promise]] = {
+    "admin.add": _("added on the administrators' pages"),
+    "admin.change": _("changed on the administrators' pages"),
+    "admin.delete": _("deleted on the administrators' pages"),
     "alerts.choose": _("chose whether alerts come by mail"),
     "branch.believed": _("believed the other machine's data"),
     "branch.discarded": _("discarded the other machine's data"),

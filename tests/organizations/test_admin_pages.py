@@ -11,6 +11,7 @@ from fleet.commands.services import command_issue
 from fleet.core import clock
 from fleet.core.admin import ReadOnlyAdmin
 from fleet.core.models import AuditEntry
+from fleet.deployments.models import Site
 from fleet.organizations.models import ApiKey, Membership, Organization
 from fleet.stations.enrolment import enrolment_token_create, token_hash
 from fleet.stations.models import Station
@@ -129,3 +130,22 @@ def test_people_who_are_no_staff_see_none_of_it(institute, owner):
     client.force_login(owner.user)
     for model in OURS:
         assert client.get(page(model, "changelist")).status_code == 302
+
+
+def test_what_is_changed_here_stands_in_the_audit_log(root, institute):
+    station = station_of(institute)
+    shown = root.get(page(Station, "change", station.pk)).context["adminform"].form.initial
+    body = {name: value for name, value in shown.items() if value is not None and value is not False}
+    assert root.post(page(Station, "change", station.pk), {**body, "name": "Reed bed"}).status_code == 302
+    site = {"organization": institute.pk, "name": "Hide", "timezone": "UTC"}
+    assert root.post(page(Site, "add"), site).status_code == 302
+    hide = Site.objects.get()
+    assert root.post(page(Site, "delete", hide.pk), {"post": "yes"}).status_code == 302
+    told = AuditEntry.objects.filter(organization_id=institute.pk, action__startswith="admin.").order_by("id")
+    assert [(line.actor_name, line.action, line.detail) for line in told] == [
+        ("root", "admin.change", {"fields": "Name"}),
+        ("root", "admin.add", {}),
+        ("root", "admin.delete", {}),
+    ]
+    assert station.serial in told[0].subject
+    assert "Hide" in told[1].subject
