@@ -3,11 +3,10 @@
 from datetime import timedelta
 
 import pytest
+from alerts.held import held_make, sweep_and_send
 
 from fleet.alerts.models import Incident
-from fleet.alerts.notifications import notifications_send
 from fleet.alerts.rules.over_quota import find, over
-from fleet.alerts.services import rules_sweep
 from fleet.core import clock
 from fleet.ingest.models import QuarantinedMessage
 from fleet.stations.models import Station
@@ -21,26 +20,7 @@ def _ready(smtp, listening):
 
 
 def waiting_make(station, count, *, ago=timedelta(minutes=11), reason="over-quota", **fields):
-    QuarantinedMessage.objects.bulk_create(
-        QuarantinedMessage(
-            station=station,
-            exchange="in.x",
-            routing_key="readings",
-            reason=reason,
-            sentence="It waits.",
-            body=b"{}",
-            body_bytes=2,
-            received_at=clock.now() - ago,
-            **fields,
-        )
-        for _ in range(count)
-    )
-
-
-def sweep_and_send():
-    moved = rules_sweep()
-    notifications_send()
-    return moved
+    held_make(station, count, ago=ago, reason=reason, **fields)
 
 
 def test_one_mail_when_messages_wait_long_and_one_when_none_does(smtp, member, make_station):

@@ -3,10 +3,9 @@
 from datetime import timedelta
 
 import pytest
+from alerts.held import held_make, sweep_and_send
 
 from fleet.alerts.models import Incident
-from fleet.alerts.notifications import notifications_send
-from fleet.alerts.services import rules_sweep
 from fleet.core import clock
 from fleet.ingest.models import QuarantinedMessage
 
@@ -18,35 +17,16 @@ def _ready(smtp, listening, settings):
     settings.ROOST_QUARANTINE_GROWTH = 3
 
 
-def held_make(station, count, *, ago=timedelta(minutes=1), reason="bad-json", **fields):
-    QuarantinedMessage.objects.bulk_create(
-        QuarantinedMessage(
-            station=station,
-            exchange="in.x",
-            routing_key="readings",
-            reason=reason,
-            sentence="The body is no JSON.",
-            body=b"{",
-            body_bytes=1,
-            received_at=clock.now() - ago,
-            **fields,
-        )
-        for _ in range(count)
-    )
-
-
-def sweep_and_send():
-    moved = rules_sweep()
-    notifications_send()
-    return moved
+def unreadable_make(station, count, *, ago=timedelta(minutes=1), reason="bad-json", **fields):
+    held_make(station, count, ago=ago, reason=reason, **fields)
 
 
 def test_one_mail_when_it_grows_and_one_when_it_is_quiet(smtp, member, make_station):
     station = make_station("SG-5113BBBK2972", name="Old Cut")
-    held_make(station, 3)
+    unreadable_make(station, 3)
     assert sweep_and_send() == (0, 0)
-    held_make(station, 1)
-    held_make(station, 2, reason="too-deep")
+    unreadable_make(station, 1)
+    unreadable_make(station, 2, reason="too-deep")
     for _ in range(3):
         sweep_and_send()
     assert smtp.subjects == ["Quarantine grows: Old Cut (SG-5113BBBK2972)"]
@@ -61,7 +41,7 @@ def test_one_mail_when_it_grows_and_one_when_it_is_quiet(smtp, member, make_stat
 
 def test_deciding_about_all_ends_it(member, make_station):
     station = make_station()
-    held_make(station, 5)
+    unreadable_make(station, 5)
     sweep_and_send()
     QuarantinedMessage.objects.update(state="discarded")
     assert sweep_and_send() == (0, 1)
@@ -78,7 +58,7 @@ def test_deciding_about_all_ends_it(member, make_station):
     ],
 )
 def test_what_is_held_on_purpose_old_or_decided_does_not_ring(smtp, member, make_station, told):
-    held_make(make_station(), 9, **told)
+    unreadable_make(make_station(), 9, **told)
     assert sweep_and_send() == (0, 0)
     assert smtp.taken == []
 
@@ -86,6 +66,6 @@ def test_what_is_held_on_purpose_old_or_decided_does_not_ring(smtp, member, make
 def test_many_messages_of_several_stations_open_one_incident_each(member, make_station):
     stations = [make_station() for _ in range(3)]
     for station in stations:
-        held_make(station, 4)
-    held_make(None, 9)
+        unreadable_make(station, 4)
+    unreadable_make(None, 9)
     assert sweep_and_send() == (3, 0)

@@ -1,0 +1,33 @@
+"""Messages held in quarantine, and one round of the clock's work on alerts: for tests of the rules about quarantine."""
+
+from datetime import timedelta
+
+from fleet.alerts.notifications import notifications_send
+from fleet.alerts.services import rules_sweep
+from fleet.core import clock
+from fleet.ingest.models import QuarantinedMessage
+
+
+def held_make(station, count: int, *, ago: timedelta, reason: str, **fields) -> None:
+    """Put so many messages of a station into quarantine, received some time ago."""
+    QuarantinedMessage.objects.bulk_create(
+        QuarantinedMessage(
+            station=station,
+            exchange="in.x",
+            routing_key="readings",
+            reason=reason,
+            sentence="It is held.",
+            body=b"{",
+            body_bytes=1,
+            received_at=clock.now() - ago,
+            **fields,
+        )
+        for _ in range(count)
+    )
+
+
+def sweep_and_send() -> tuple[int, int]:
+    """How many incidents opened and closed; their messages are sent."""
+    moved = rules_sweep()
+    notifications_send()
+    return moved
