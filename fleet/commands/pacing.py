@@ -14,13 +14,14 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, F, FloatField, OuterRef, QuerySet, Subquery, Value
+from django.db.models import Count, Exists, F, FloatField, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Cast, Extract, Greatest
 
 from fleet.commands.errors import CommandNotAllowed, StationRetired, TooManyWaiting
 from fleet.commands.models import Command, Congestion
 from fleet.commands.services import command_issue
 from fleet.core import clock
+from fleet.core.locks import session_lock
 from fleet.organizations.access import Role, Viewer, viewer_of_server
 from fleet.organizations.errors import NotAllowed
 from fleet.organizations.models import Organization
@@ -28,6 +29,7 @@ from fleet.stations.broker_access import BrokerAccess, BrokerLoad
 from fleet.stations.data_use import month_of
 from fleet.stations.models import Station, StationDataUse
 from message_queue.contracts.commands.pace import COMMAND
+from message_queue.topology import COMMANDS_WAITING_MOST
 
 _log = logging.getLogger(__name__)
 
@@ -99,10 +101,12 @@ def stations_connected(moment: datetime) -> QuerySet[Station]:
 
 
 def stations_unasked(moment: datetime) -> QuerySet[Station]:
-    """Connected stations that nobody has asked for a pace within the time for which Roost asks."""
+    """Connected stations that nobody has asked for a pace within the time for which Roost asks, and that have room."""
     since = moment - timedelta(seconds=RELIEF["for_s"])
     asked = Command.objects.filter(station=OuterRef("pk"), name=COMMAND.name, issued_at__gt=since)
-    return stations_connected(moment).filter(~Exists(asked))
+    waiting = Command.objects.filter(state__in=Command.OPEN).values("station").annotate(waiting=Count("pk"))
+    full = waiting.filter(waiting__gte=COMMANDS_WAITING_MOST).values("station")
+    return stations_connected(moment).filter(~Exists(asked)).exclude(pk__in=full)
 
 
 def congestion_watch(*, moment: datetime, load: BrokerLoad | None = None) -> Congestion | None:
@@ -117,8 +121,9 @@ def congestion_watch(*, moment: datetime, load: BrokerLoad | None = None) -> Con
         Congestion.objects.filter(id=opened.id, ended_at=None).update(ended_at=moment)
         _log.info("Ingest keeps up again: %s messages wait.", load.waiting)
         return None
-    stations = stations_unasked(moment)[:ASKED_MOST]
-    asked = pace_ask(viewer=viewer_of_server("Roost"), stations=stations, parameters=RELIEF, expires_in=LIFE_S)
+    with session_lock("commands.relief") as is_ours:
+        # Asking a thousand stations may outlast the time to the next look, which leaves it to this one.
+        asked = _relief_ask(moment) if is_ours else 0
     if asked:
         Congestion.objects.filter(id=opened.id).update(asked=F("asked") + asked)
         opened.asked += asked
@@ -126,6 +131,11 @@ def congestion_watch(*, moment: datetime, load: BrokerLoad | None = None) -> Con
             "%s messages wait for ingest (%s); %s stations were asked to slow down.", load.waiting, opened.cause, asked
         )
     return opened
+
+
+def _relief_ask(moment: datetime) -> int:
+    stations = stations_unasked(moment)[:ASKED_MOST]
+    return pace_ask(viewer=viewer_of_server("Roost"), stations=stations, parameters=RELIEF, expires_in=LIFE_S)
 
 
 def _congestion_begin(moment: datetime, load: BrokerLoad) -> Congestion | None:

@@ -1,17 +1,23 @@
 """Pace: asked when Roost cannot keep up, only of stations that are there and know it, in turns, and over by itself."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Event
 
 import pytest
+from django.db import connection
 from people import SERVER, station_of
 
 from fleet.commands.models import Command, Congestion
 from fleet.commands.pacing import congestion_watch, pace_ask, stations_connected
+from fleet.commands.services import command_issue
 from fleet.core import clock
 from fleet.core.errors import InvalidInput
+from fleet.core.locks import session_lock
 from fleet.stations.broker_access import BrokerAccess, BrokerLoad
 from fleet.stations.data_use import month_of
 from fleet.stations.models import StationContact, StationDataUse
+from message_queue.topology import COMMANDS_WAITING_MOST
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -89,6 +95,38 @@ def test_a_congestion_that_lasts_asks_again_when_what_was_asked_has_ended(connec
     Command.objects.update(issued_at=moment)
     assert congestion_watch(moment=moment + timedelta(minutes=15), load=FULL).asked == 2
     assert [command.parameters["slowdown"] for command in Command.objects.all()] == [4, 4]
+
+
+def test_a_look_beside_another_asks_nobody_twice(connected):
+    held, done = Event(), Event()
+
+    def other_look():
+        with session_lock("commands.relief") as is_ours:
+            assert is_ours
+            held.set()
+            done.wait(20)
+        connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        looking = pool.submit(other_look)
+        assert held.wait(20)
+        assert congestion_watch(moment=clock.now(), load=FULL).asked == 0
+        done.set()
+        looking.result()
+    assert congestion_watch(moment=clock.now(), load=FULL).asked == 1
+
+
+def test_a_station_with_a_full_queue_holds_up_no_other(connected, institute, monkeypatch):
+    moment = clock.now()
+    full = station_of(institute)
+    heard = {"last_contact_at": moment, "hello": {"commands": ["ping", "pace"]}, "announced_interval_s": 1}
+    StationContact.objects.update_or_create(station=full, defaults=heard)
+    for _ in range(COMMANDS_WAITING_MOST):
+        command_issue(viewer=SERVER, station=full, name="ping", parameters={})
+    assert next(iter(stations_connected(moment))) == full
+    monkeypatch.setattr("fleet.commands.pacing.ASKED_MOST", 1)
+    assert congestion_watch(moment=moment, load=FULL).asked == 1
+    assert Command.objects.get(name="pace").station == connected
 
 
 def test_the_real_broker_tells_its_load():
