@@ -63,6 +63,16 @@ def addresses_of(station) -> list[str]:
     return ["/", "/quarantine/", "/stations/add/", *(own + tab for tab in tabs)]
 
 
+def test_on_a_phone_the_menu_shows_where_one_is(browser, processes, person, station):
+    page = Watched(browser, viewport={"width": 390, "height": 844}).log_in(processes, person)
+    menu = page.locator("header.site nav ul a")
+    assert menu.count() > 4
+    for address in [entry.get_attribute("href") for entry in menu.all()]:
+        page.goto(processes.site + address)
+        box = page.locator("header.site nav ul [aria-current=page]").bounding_box()
+        assert 0 <= box["x"] <= 390 - 40 - box["width"], f"{address}: out of sight or in the fading, {box}"
+
+
 @pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_is_wider_than_the_screen_or_breaks_the_policy(browser, processes, person, station, width, scheme):

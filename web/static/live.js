@@ -1,4 +1,5 @@
-/* Keeps a page fresh: listens for changes, asks again for the part with the id "live", and polls when it hears nothing. */
+/* Keeps a page fresh, and the reader's place in it: listens for changes, asks again for the part with the id "live", and
+   polls when it hears nothing. */
 "use strict";
 (() => {
   const POLL_MS = 15000;
@@ -36,6 +37,13 @@
     for (const id of unfolded) document.getElementById(id)?.setAttribute("open", "");
     if (focused) alike(focused.selector)[focused.number]?.focus({ preventScroll: true });
   });
+
+  // On a phone the menu scrolls sideways: where one is comes into sight.
+  const here = document.querySelector('header.site nav ul [aria-current="page"]');
+  if (here) {
+    const menu = here.closest("ul");
+    menu.scrollLeft += here.getBoundingClientRect().left - menu.getBoundingClientRect().left - menu.clientWidth / 3;
+  }
 
   if (!line || !part()) return;
   const gapMs = Number(part().dataset.gap || 800);
