@@ -6,24 +6,40 @@ from kombu import Queue
 from kombu.message import Message
 
 from fleet.core.dead_jobs import dead_job_keep
-from message_queue.topology import DEAD_JOB_QUEUE, DEAD_JOBS_MOST
+from message_queue.topology import DEAD_JOB_QUEUE, DEAD_JOBS_MOST, JOB_QUEUES
 from workers.celery_app import app
 
 
 def dead_jobs_collect() -> int:
-    """Take what lies there; return how many. Each is acknowledged when it is committed."""
+    """Take what lies there; return how many. Each is acknowledged when it is committed.
+
+    The broker puts there, too, what expired while no worker was there: the next of its kind does its work, and nobody
+    is told.
+    """
     taken = 0
     with app.connection_for_write() as connection, connection.channel() as channel:
         queue = Queue(DEAD_JOB_QUEUE, channel=channel)
         while taken < DEAD_JOBS_MOST and (message := queue.get(no_ack=False, accept=["json"])) is not None:
+            taken += 1
             headers = message.headers or {}
+            if _is_expired(headers):
+                message.ack()
+                continue
             job_id = headers.get("id") or message.properties.get("correlation_id") or str(message.delivery_tag)
             arguments = _arguments(message)
             task = str(headers.get("task") or "") if arguments is not None else ""
             dead_job_keep(job_id=str(job_id), task=task, arguments=arguments or {})
             message.ack()
-            taken += 1
     return taken
+
+
+def _is_expired(headers: dict[str, Any]) -> bool:
+    """Whether the job died of nothing but its time, by the broker's word (header `x-death`).
+
+    Its time in a queue of delayed jobs ends in the same way, and does not count.
+    """
+    deaths = [death["reason"] for death in headers.get("x-death", ()) if death["queue"] in JOB_QUEUES]
+    return bool(deaths) and set(deaths) == {"expired"}
 
 
 def _arguments(message: Message) -> dict[str, Any] | None:

@@ -1,18 +1,20 @@
 """Jobs in the queue of the dead are kept once, told of once, listed, and retried or discarded once."""
 
 import json
+import time
 from io import StringIO
 
 import pytest
 from django.contrib.auth.models import User
 from django.core import mail
 from django.core.management import call_command
+from kombu import Queue
 
 from fleet.alerts.models import Trouble
 from fleet.core.dead_jobs import JobNotHeld, dead_job_discard, dead_job_keep, dead_job_list, dead_job_retry
 from fleet.core.errors import NotFound
 from fleet.core.models import AuditEntry, OutboxMessage
-from message_queue.topology import DEAD_JOB_QUEUE
+from message_queue.topology import DEAD_JOB_QUEUE, TASK_QUEUE
 from workers.celery_app import app
 from workers.dead_jobs import dead_jobs_collect
 from workers.tasks.core import collect_dead_jobs
@@ -38,6 +40,15 @@ def job(dead, job_id, task="core.prune_outbox", arguments=None):
     dead([[], arguments or {}, {"callbacks": None}], headers={"id": job_id, "task": task})
 
 
+def until(look):
+    """What `look` finds, once it finds something."""
+    ends = time.monotonic() + 20
+    while not (found := look()):
+        assert time.monotonic() < ends
+        time.sleep(0.05)
+    return found
+
+
 def test_what_lies_in_the_queue_is_kept_once_and_told_once(dead, settings):
     settings.MAIL_TRANSPORT = "django.core.mail.backends.locmem.EmailBackend"
     User.objects.create_superuser("root", email="root@example.org")
@@ -55,6 +66,21 @@ def test_what_lies_in_the_queue_is_kept_once_and_told_once(dead, settings):
         collect_dead_jobs()
     assert [m.subject for m in mail.outbox[1:]] == ["Roost: over: trouble with jobs"]
     assert Trouble.objects.get().ended_at is not None
+
+
+def test_what_only_expired_while_no_worker_was_there_is_told_to_nobody(dead):
+    """Every periodic job expires; a worker that was away for a minute leaves dozens of them."""
+    with app.connection_for_write() as connection, connection.channel() as channel:
+        channel.queue_purge(TASK_QUEUE)
+        app.send_task("core.prune_outbox", queue=TASK_QUEUE, task_id="d-1")
+        refused = until(Queue(TASK_QUEUE, channel=channel).get)
+        app.send_task("core.touch_canary", kwargs={"name": "x"}, queue=TASK_QUEUE, task_id="d-2", expires=0.2)
+        lying = Queue(DEAD_JOB_QUEUE, channel=channel)
+        until(lambda: lying.queue_declare(passive=True).message_count == 1)
+        refused.reject()
+        until(lambda: lying.queue_declare(passive=True).message_count == 2)
+    assert dead_jobs_collect() == 2
+    assert list(dead_job_list().values_list("job_id", flat=True)) == ["d-1"]
 
 
 def test_a_retried_job_goes_through_the_outbox_once():
