@@ -59,6 +59,8 @@ class Batch:
         self.buckets: dict[int, Buckets] = {}
         #: Messages without stream and number, by station id.
         self.unsequenced: dict[int, int] = {}
+        #: Stations on whose outboxes nothing waits, by the numbers that are here.
+        self.all_home: set[int] = set()
         self._receipts = 0
 
     def sinks(self) -> tuple[Sink, ...]:

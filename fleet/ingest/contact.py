@@ -13,6 +13,9 @@ from fleet.ingest.database import cursor, moments, numbers
 from fleet.ingest.quota import Buckets, Quota
 from fleet.stations.contact import LATE_SLACK_S, SILENT_SLACK_S, UNKNOWN_INTERVAL_S, interval_learned
 from fleet.stations.hardware import SaidHardware, pairs_note
+from message_queue.contracts.health import Backlog
+
+_NOTHING = Backlog()
 
 
 class ContactRow(NamedTuple):
@@ -98,10 +101,12 @@ def contacts_write(rows: dict[int, ContactRow], batch: Batch) -> list[int]:
         "first_contact_at = coalesce(c.first_contact_at, %s), learned_interval_s = n.learned, "
         "announced_interval_s = n.announced, late_after = %s + make_interval(secs => n.expected * %s + %s), "
         "silent_after = %s + make_interval(secs => n.expected * %s + %s), quota_messages = n.messages, "
-        "quota_bytes = n.bytes, quota_excess = n.excess, quota_at = n.quota_at, flooding_since = n.flooding "
+        "quota_bytes = n.bytes, quota_excess = n.excess, quota_at = n.quota_at, flooding_since = n.flooding, "
+        "backlog_messages = CASE WHEN n.is_home THEN 0 ELSE c.backlog_messages END, "
+        "backlog_bytes = CASE WHEN n.is_home THEN 0 ELSE c.backlog_bytes END "
         "FROM unnest(%s::bigint[], %s::float8[], %s::float8[], %s::float8[], %s::float8[], "
-        "%s::float8[], %s::float8[], %s::timestamptz[], %s::timestamptz[]) "
-        "AS n(id, learned, announced, expected, messages, bytes, excess, quota_at, flooding) "
+        "%s::float8[], %s::float8[], %s::timestamptz[], %s::timestamptz[], %s::bool[]) "
+        "AS n(id, learned, announced, expected, messages, bytes, excess, quota_at, flooding, is_home) "
         "WHERE c.station_id = n.id",
         [
             *(batch.moment, batch.moment),
@@ -113,6 +118,7 @@ def contacts_write(rows: dict[int, ContactRow], batch: Batch) -> list[int]:
                 for column in ([b.messages for b in left], [b.bytes for b in left], [b.excess for b in left])
             ),
             *(moments(column) for column in ([b.at for b in left], [b.flooding_since for b in left])),
+            numbers([station_id in batch.all_home for station_id in rows]),
         ],
     )
     _said_of_themselves(batch)
@@ -120,11 +126,15 @@ def contacts_write(rows: dict[int, ContactRow], batch: Batch) -> list[int]:
 
 
 def _said_of_themselves(batch: Batch) -> None:
-    """Health moves only forward by the station's clock; a hello is taken as it comes."""
+    """Health moves only forward by the station's clock; a hello is taken as it comes.
+
+    A report counts what waited when it was written, most often what came home in the same breath.
+    """
     # A health message from the future must not shut out all that come after it.
     future = moment_of(batch.received_at + AHEAD_S)
     for station_id, health in batch.health.items():
         occurred_at = moment_of(health.at)
+        backlog = _NOTHING if station_id in batch.all_home else health.backlog
         cursor().execute(
             "UPDATE stations_stationcontact SET health = %s, health_occurred_at = %s, health_received_at = %s, "
             "clock_offset_s = coalesce(%s, clock_offset_s), backlog_messages = %s, backlog_bytes = %s WHERE station_id = %s "
@@ -134,8 +144,8 @@ def _said_of_themselves(batch: Batch) -> None:
                 occurred_at,
                 batch.moment,
                 batch.clocks.get(station_id),
-                health.backlog.messages if health.backlog else None,
-                health.backlog.bytes if health.backlog else None,
+                backlog.messages if backlog else None,
+                backlog.bytes if backlog else None,
                 station_id,
                 occurred_at,
                 future,

@@ -22,6 +22,7 @@ import psycopg
 
 from fleet.ingest.database import cursor, names, numbers
 from fleet.ingest.delivery import Arrival, Refusal
+from fleet.telemetry.ledger import FILE_STREAM_PREFIX
 from fleet.telemetry.models import StreamLedger
 from message_queue.codec import stream_is_valid
 
@@ -75,6 +76,8 @@ class StreamState:
         sinces: list[int] | None = None,
         branch: str = "",
         is_contested: bool = False,
+        oldest_seq: int | None = None,
+        next_seq: int | None = None,
     ) -> None:
         self.id = row_id
         #: `bounds` are those of the ranges that are here, in order: from, up to, from, up to …
@@ -82,8 +85,8 @@ class StreamState:
         self._uppers = bounds[1::2]
         self._fresh: set[int] = set()
         self._room = RANGES_MOST - len(self._lowers)
-        self.oldest_seq: int | None = None
-        self.next_seq: int | None = None
+        self.oldest_seq = oldest_seq
+        self.next_seq = next_seq
         self.repeats = 0
         self.runs = runs or []
         self.sinces = sinces or []
@@ -135,6 +138,21 @@ class StreamState:
         self.sinces.insert(place, since)
         del self.runs[:-RUNS_KEPT], self.sinces[:-RUNS_KEPT]
         self.has_new_run = True
+        return True
+
+    def holds_all(self) -> bool:
+        """Whether every number that the station had given out and still kept, by its newest word, is here."""
+        if self.oldest_seq is None or self.next_seq is None:
+            return False
+        seq = self.oldest_seq
+        while seq < self.next_seq:
+            at = bisect_right(self._lowers, seq) - 1
+            if at >= 0 and seq < self._uppers[at]:
+                seq = self._uppers[at]
+            elif seq in self._fresh:
+                seq += 1
+            else:
+                return False
         return True
 
     def _is_here(self, seq: int) -> bool:
@@ -191,6 +209,14 @@ class Streams:
         """All that a batch may have changed."""
         return self._states.values()
 
+    def all_home(self) -> set[int]:
+        """The stations of this batch on whose outboxes nothing waits. Files sent whole are no outbox."""
+        home: dict[int, bool] = {}
+        for (station_id, stream), state in self._states.items():
+            if not state.branch and not stream.startswith(FILE_STREAM_PREFIX):
+                home[station_id] = home.get(station_id, True) and state.holds_all()
+        return {station_id for station_id, is_all in home.items() if is_all}
+
     def _branch(self, station_id: int, number: Number, trunk: StreamState) -> StreamState:
         """The branch's own row. It is locked after its trunk, which makes a circle of waits impossible."""
         key = (station_id, branch_name(number.stream, number.run))
@@ -215,7 +241,8 @@ def branch_name(stream: str, run: str) -> str:
 def streams_lock(keys: list[Key]) -> psycopg.Cursor:
     """Ask for the rows of these (station id, stream), locked in the order of their ids; see `streams_read`."""
     return cursor().execute(
-        "SELECT l.id, l.station_id, l.stream, l.received::text, l.runs, l.run_sinces, l.branch, l.is_contested "
+        "SELECT l.id, l.station_id, l.stream, l.received::text, l.runs, l.run_sinces, l.branch, l.is_contested, "
+        "l.oldest_seq, l.next_seq "
         "FROM telemetry_streamledger l JOIN unnest(%s::bigint[], %s::text[]) AS k(station_id, stream) "
         "ON k.station_id = l.station_id AND k.stream = l.stream ORDER BY l.id FOR UPDATE OF l",
         [numbers([k[0] for k in keys]), names([k[1] for k in keys])],
@@ -257,8 +284,10 @@ def _states(asked: psycopg.Cursor) -> dict[Key, StreamState]:
             sinces=sinces,
             branch=branch,
             is_contested=is_contested,
+            oldest_seq=oldest,
+            next_seq=following,
         )
-        for row_id, station_id, stream, received, runs, sinces, branch, is_contested in asked.fetchall()
+        for row_id, station_id, stream, received, runs, sinces, branch, is_contested, oldest, following in asked.fetchall()
     }
 
 

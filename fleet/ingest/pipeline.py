@@ -267,6 +267,7 @@ class Pipeline:
             files_write(batch)
             streams_write(streams.states(), moment)
             unsequenced_write(batch.unsequenced, moment)
+            batch.all_home = streams.all_home()
             silent_before = contacts_write(contacts, batch)
             metering_write(
                 batch, {i: Counter(r.data_counter, r.data_sent, r.data_received) for i, r in contacts.items()}

@@ -113,7 +113,8 @@ class StationContact(models.Model):
     learned_interval_s = models.FloatField(null=True)
     late_after = models.DateTimeField(null=True)
     silent_after = models.DateTimeField(null=True)
-    #: What still waits on the station: by its own word (health), in messages and bytes.
+    #: What still waits on the station: by its own word (health), in messages and bytes; nothing once all is here that it
+    #: had numbered.
     backlog_messages = models.BigIntegerField(null=True)
     backlog_bytes = models.BigIntegerField(null=True)
     #: The newest health message by the station's clock, as sent; and when it was taken and received.

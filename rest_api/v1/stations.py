@@ -72,7 +72,9 @@ class StationOut(serializers.Serializer[Any]):
     expected_every_s = serializers.FloatField(help_text="Seconds within which the next contact is expected.")
     late_after = serializers.DateTimeField(allow_null=True)
     silent_after = serializers.DateTimeField(allow_null=True)
-    backlog_messages = serializers.IntegerField(allow_null=True, help_text="By the station's own word.")
+    backlog_messages = serializers.IntegerField(
+        allow_null=True, help_text="By its own word; 0 once all it numbered is here."
+    )
     backlog_bytes = serializers.IntegerField(allow_null=True)
     detections_today = serializers.IntegerField(help_text="Since midnight UTC.")
 

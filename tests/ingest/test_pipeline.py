@@ -248,6 +248,30 @@ def test_contact_moves_to_on_time_with_the_announced_rhythm(pipeline, station, d
     assert Series.objects.get(name="health/battery_v").last_value == 12.4
 
 
+def test_a_backlog_is_over_when_the_last_number_of_it_is_here(pipeline, station, delivery):
+    health = {"at": NOW, "backlog": {"messages": 2, "bytes": 900}}
+
+    def waits(kind, body, seq, **numbers):
+        pipeline.take([delivery(station.serial, kind, body, seq=seq, **{"stream": "a", "oldest": 2, **numbers})])
+        contact = StationContact.objects.get(station=station)
+        return contact.backlog_messages, contact.backlog_bytes
+
+    assert waits("health", health, 4, next_seq=5) == (2, 900)
+    assert waits("readings", senml(), 1, stream="f1-file", oldest=1, next_seq=2) == (2, 900)
+    # Sent before number 4 was made: its word is older than what is known.
+    assert waits("readings", senml(at=NOW + 2), 2, next_seq=3) == (2, 900)
+    assert waits("readings", senml(at=NOW + 3), 3, next_seq=5) == (0, 0)
+    # The report counts what came home together with it, as the hello of a start.
+    pipeline.take(
+        [
+            delivery(station.serial, "readings", senml(at=NOW + 5), stream="a", seq=5, oldest=5, next_seq=7),
+            delivery(station.serial, "health", {**health, "at": NOW + 1}, stream="a", seq=6, oldest=5, next_seq=7),
+        ]
+    )
+    assert StationContact.objects.get().backlog_messages == 0
+    assert Series.objects.get(name="health/backlog_messages").last_value == 2
+
+
 def test_late_health_never_replaces_newer_health(pipeline, station, delivery):
     pipeline.take([delivery(station.serial, "health", {"at": NOW, "battery_v": 12.0}, stream="a", seq=2)])
     pipeline.take([delivery(station.serial, "health", {"at": NOW - 900, "battery_v": 9.0}, stream="a", seq=1)])
