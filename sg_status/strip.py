@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from fleet.alerts.selectors import incident_list
+from fleet.alerts.models import Incident
 from fleet.commands.selectors import command_list
 from fleet.core.pulses import outage_list
 from fleet.core.spoken import duration_words
-from fleet.organizations.access import Viewer
 from fleet.stations.models import Station
 from fleet.telemetry.coverage import hours_with_data
 from sg_status.command_words import command_label, state_word
@@ -16,7 +15,7 @@ DAYS = 7
 #: One hour is so many units of the drawing wide.
 HOUR_WIDTH = 5
 _HOUR = timedelta(hours=1)
-_COMMANDS_MOST, _INCIDENTS_MOST = 60, 60
+_COMMANDS_MOST = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +41,13 @@ class Strip:
     hours: int
 
 
-def strip_of(viewer: Viewer, station: Station, moment: datetime) -> Strip:
+def strip_of(station: Station, incidents: list[Incident], moment: datetime) -> Strip:
     """Today and the six days before it, by UTC."""
     hour = moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     start = hour.replace(hour=0) - timedelta(days=DAYS - 1)
     end = start + timedelta(days=DAYS)
     heard = hours_with_data(station=station, start=start, end=hour)
     commands = [c for c in command_list(station=station)[:_COMMANDS_MOST] if c.issued_at >= start]
-    incidents = incident_list(viewer=viewer, station=station)[:_INCIDENTS_MOST]
     return Strip(
         width=DAYS * 24 * HOUR_WIDTH,
         days=[f"{start + timedelta(days=n):%m-%d}" for n in range(DAYS)],

@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from django.db.models import F
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 from django.views.decorators.http import require_safe
 
+from fleet.alerts.rules import hardware_swap, silence
+from fleet.alerts.selectors import incident_list, incident_shown
 from fleet.commands.selectors import command_list
 from fleet.core import clock
 from fleet.ingest.quarantine import quarantine_list
@@ -37,7 +40,9 @@ from sg_status.station_frame import station_of, station_render
 from sg_status.strip import strip_of
 
 #: So many lines of each list; the tabs have the rest.
-SERIES_SHOWN, COMMANDS_SHOWN, EVENTS_SHOWN = 40, 4, 8
+SERIES_SHOWN, COMMANDS_SHOWN, EVENTS_SHOWN, INCIDENTS_SHOWN = 40, 4, 8, 60
+#: What the page says in a place of its own.
+_SAID = (silence.RULE.name, hardware_swap.RULE.name)
 DETECTIONS_BACK = timedelta(hours=24)
 CLOCK_BACK = timedelta(days=30)
 
@@ -62,7 +67,13 @@ def station(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
     ports = _ports(detections_per_hour(station=found, start=moment - DETECTIONS_BACK, end=moment))
     series = list(series_list(station=found)[: SERIES_SHOWN + 1])
     swap = swap_asked(station=found)
+    # Those that are open first, however many came and went since.
+    incidents = list(
+        incident_list(viewer=viewer, station=found).order_by(F("closed_at").desc(nulls_first=True))[:INCIDENTS_SHOWN]
+    )
+    opened = [one for one in incidents if one.closed_at is None and one.rule not in _SAID]
     context = {
+        "opened": [incident_shown(one) for one in opened],
         "swap": swap_sentence(pair=swap, moment=moment) if swap else "",
         "interval_s": interval_of(found, contact) if contact else found.operator_interval_s,
         "interval_source": _interval_source(found, contact),
@@ -82,7 +93,7 @@ def station(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
         "newest_hour": None if ports else detection_newest_hour(station=found),
         "commands": [command_shown(one, moment) for one in command_list(station=found)[:COMMANDS_SHOWN]],
         "events": event_list(station=found)[:EVENTS_SHOWN],
-        "strip": strip_of(viewer, found, moment),
+        "strip": strip_of(found, incidents, moment),
     }
     return station_render(request, viewer, found, "sg_status/station.html", context, tab="station")
 

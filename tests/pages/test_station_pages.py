@@ -9,6 +9,7 @@ from psycopg.types.multirange import Multirange
 from psycopg.types.range import Range
 
 from fleet.alerts.models import Incident
+from fleet.alerts.services import incident_close, incident_open
 from fleet.core import clock
 from fleet.core.models import Outage
 from fleet.telemetry.models import DetectionCount, Reading, StationEvent, StreamLedger
@@ -201,6 +202,19 @@ def branch_make(station, state="cloned") -> StreamLedger:
         station=station, stream="a~bb", branch=state, received=Multirange([Range(6, 8)]), messages=2,
         first_at=moment, last_at=moment,
     )  # fmt: skip
+
+
+def test_what_is_wrong_is_said_on_the_first_page_until_it_is_over(browse, viewer, institute):
+    station, neighbour = station_of(institute, state="on_time"), station_of(institute, state="on_time")
+    branch_make(station)
+    for rule in ("cloned_card", "silence"):
+        incident_open(station=station, rule=rule, sentence="As it was.", moment=clock.now())
+    first = browse(viewer).get(address_of(station)).content.decode()
+    assert first.count('<p class="message warning">') == 1
+    assert "two machines send with this identity" in first
+    assert "two machines" not in browse(viewer).get(address_of(neighbour)).content.decode()
+    incident_close(station_id=station.pk, rule="cloned_card", moment=clock.now())
+    assert '<p class="message warning">' not in browse(viewer).get(address_of(station)).content.decode()
 
 
 def test_a_branch_is_shown_and_decided_about_once(browse, operator, institute):
