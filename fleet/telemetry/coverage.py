@@ -8,8 +8,9 @@ from fleet.core import clock
 from fleet.stations.models import Station
 from fleet.telemetry.models import DetectionCount
 
-#: Asked only of the series that were heard of last: each hour then costs a few index probes, however many rows it has.
-_SERIES_ASKED = 6
+#: Series that are asked, those first that were heard of last. An hour with data costs an index probe or two, however many
+#: rows it has; one without costs a probe a series.
+_SERIES_ASKED = 100
 
 _HOURS = """
 SELECT h FROM generate_series(date_trunc('hour', %(start)s::timestamptz, 'UTC'), %(end)s::timestamptz, '1 hour') AS h
@@ -26,9 +27,8 @@ ORDER BY h
 
 def hours_with_data(*, station: Station, start: datetime, end: datetime) -> list[datetime]:
     """The beginnings of the hours (station's clock, UTC) from which readings or detections are here."""
-    series = list(
-        station.series.exclude(last_at=None).order_by("-last_received_at").values_list("id", flat=True)[:_SERIES_ASKED]
-    )
+    heard = station.series.filter(last_at__gte=start).order_by("-last_received_at")
+    series = list(heard.values_list("id", flat=True)[:_SERIES_ASKED])
     with connection.cursor() as cursor:
         cursor.execute(_HOURS, {"start": start, "end": end, "station": station.pk, "series": series})
         return [row[0] for row in cursor.fetchall()]

@@ -1,5 +1,6 @@
 """The pages of one station: complete for its own people, not there for others, and no dearer when it has sent much."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -176,6 +177,19 @@ def test_our_own_downtime_is_on_the_strip(browse, viewer, busy):
     Outage.objects.create(name="ingest", started_at=moment - timedelta(hours=5), ended_at=moment - timedelta(hours=4))
     page = browse(viewer).get(address_of(busy)).content.decode()
     assert "Roost itself was down once; silence in that time is not counted" in page
+
+
+def test_the_strip_shows_hours_of_a_series_that_came_before_many_others(browse, viewer, institute):
+    station = station_of(institute, state="on_time")
+    hour = clock.now().replace(minute=0, second=0, microsecond=0)
+    for number in range(12):
+        series_make(station, f"health/{number}", hour, count=1)
+    early = hour - timedelta(hours=30)
+    quiet = series_make(station, "port5/pulses", early, count=1)
+    quiet.last_received_at = early
+    quiet.save()
+    page = browse(viewer).get(address_of(station)).content.decode()
+    assert re.search(r"Data from 2 of \d+ hours", page)
 
 
 def test_incidents_are_on_the_strip_from_their_beginning_to_their_end(browse, viewer, busy):
