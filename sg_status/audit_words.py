@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 #: Longer details are cut; the API and the export have all.
@@ -106,6 +107,18 @@ def action_words(action: str) -> str | Promise:
 
 
 def detail_words(detail: dict[str, Any]) -> str:
-    """`role: operator · before: viewer`."""
-    text = " · ".join(f"{name}: {value}" for name, value in detail.items() if value not in ("", None, [], {}))
+    """`role: operator · before: viewer · stations: 2, 3`."""
+    text = " · ".join(
+        f"{name}: {_value_words(value)}" for name, value in detail.items() if value not in ("", None, [], {})
+    )
     return text if len(text) <= _DETAIL_MOST else text[: _DETAIL_MOST - 1] + "…"
+
+
+def _value_words(value: Any) -> str:
+    if isinstance(value, bool):
+        return gettext("yes") if value else gettext("no")
+    if isinstance(value, list):
+        return ", ".join(_value_words(one) for one in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_value_words(one)}" for name, one in value.items() if one is not None)
+    return str(value)

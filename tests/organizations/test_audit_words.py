@@ -37,4 +37,6 @@ def test_every_action_has_words_and_every_word_an_action():
 def test_what_has_no_words_stands_as_it_is_called_and_details_are_bounded():
     assert action_words("a.thing") == "a.thing"
     assert detail_words({"role": "viewer", "note": "", "n": 0}) == "role: viewer · n: 0"
+    told = {"is_alerted": False, "stations": [2, 3], "parameters": {"seconds": 10, "until": None}}
+    assert detail_words(told) == "is_alerted: no · stations: 2, 3 · parameters: seconds 10"
     assert len(detail_words({"text": "x" * 5_000})) == 300
