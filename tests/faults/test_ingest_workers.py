@@ -58,6 +58,18 @@ def test_nobody_reads_for_a_while(rig, case):
     broken.finish("The worker is away while everything is published; the time is from its start until all was home.")
 
 
+def test_a_reader_that_the_broker_forgot_connects_anew(rig, case):
+    log = rig.stack.paths.logs / "ingest.log"
+    length = log.stat().st_size if log.exists() else 0
+    broken = case("a reader that the broker forgot", number="5b", application="faults.forgotten_worker")
+    verdict = broken.finish(
+        "No acknowledgement arrives any more, so the queue delivers nothing and no connection breaks. Ingest looks at a "
+        "lane that brings nothing, here every 2 s, finds that messages wait, and connects anew."
+    )
+    assert "inbound.telemetry holds" in log.read_text()[length:]
+    assert verdict.repeats > 0
+
+
 def test_two_workers_side_by_side_never_wait_for_each_other_in_a_circle(rig, case, messages):
     log = rig.stack.paths.logs / "postgres.log"
     length = log.stat().st_size

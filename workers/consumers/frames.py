@@ -121,6 +121,11 @@ class StationChannel(amqp.Channel):
         self._consumer = f"{self._consumer}+"
         self.basic_consume(self._queue, self._consumer, nowait=True, callback=self._receive_slowly)
 
+    def messages_ready(self) -> int:
+        """How many messages the queue could deliver now, by its own word. Waits for the answer."""
+        declared = self.queue_declare(self._queue, passive=True)
+        return int(declared[1]) if declared else 0
+
     def dispatch_method(self, method_sig: tuple[int, int], payload: bytes, content: Any) -> Any:
         """As py-amqp does; a routing key that is no UTF-8 is read with a question mark for each foreign byte."""
         try:

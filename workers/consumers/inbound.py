@@ -2,8 +2,9 @@
 
     connect ─▶ collect up to BATCH_MOST messages, or BATCH_WAIT_S after the first ─▶ Pipeline.take ─▶ acknowledge
        ▲                                                                              │
-       └── broker away: buffers dropped (their tags are dead), redelivered ◀──────────┤
-           database away: nothing acknowledged, the same batch again ◀───────────────┘
+       ├── broker away: buffers dropped (their tags are dead), redelivered ◀──────────┤
+       ├── broker keeps messages back, by two looks at a quiet queue ◀────────────────┤
+       └── database away: nothing acknowledged, the same batch again ◀────────────────┘
 
 What comes from a station that was over its quota is a batch of its own, after that of the others: a flood costs its
 neighbours the end of one short batch at the most, and not a place behind it.
@@ -56,6 +57,9 @@ PREFETCH = 2_000
 DEATHS_SUSPECT = 3
 HEARTBEAT_S = 30
 BEAT_EVERY_S = 5.0
+#: A lane that brought nothing for so many seconds is looked at, as often. A quorum queue may forget its reader when
+#: brokers of a cluster come and go: messages wait, none is delivered, and no connection breaks.
+LOOK_EVERY_S = 10.0
 TELL_EVERY_S = 0.1
 #: Longest wait in seconds before the broker, and before the database, is tried again.
 BROKER_WAIT_MOST_S, DATABASE_WAIT_MOST_S = 5.0, 5.0
@@ -65,6 +69,10 @@ _GARBAGE_EVERY = (50_000, 20, 100)
 _SEND_TIMEOUT_S = 15.0
 
 _AMQP_ERRORS = (amqp.exceptions.AMQPError, OSError)
+
+
+class KeptBack(Exception):
+    """Messages wait in a queue that does not deliver them."""
 
 
 class Load:
@@ -86,7 +94,7 @@ class Lane:
     come back time and again does the lane open wide; until then one that kills its reader is dead-lettered alone.
     """
 
-    __slots__ = ("_load", "channel", "is_wide", "late", "queue", "waiting")
+    __slots__ = ("_is_doubted", "_load", "_quiet_since", "channel", "is_wide", "late", "queue", "waiting")
 
     def __init__(self, connection: StationConnection, queue: str, load: Load, *, is_wide: bool) -> None:
         self.queue = queue
@@ -94,6 +102,8 @@ class Lane:
         self.waiting: deque[tuple[int, Delivery]] = deque()
         self.late: deque[tuple[int, Delivery]] = deque()
         self._load = load
+        self._quiet_since = time.monotonic()
+        self._is_doubted = False
         self.channel = connection.station_channel()
         self.channel.consume(queue, self._receive, prefetch=PREFETCH if is_wide else 1)
 
@@ -114,6 +124,8 @@ class Lane:
             waiting.clear()
         else:
             taken = [waiting.popleft() for _ in range(most)]
+        if taken:
+            self._quiet_since, self._is_doubted = time.monotonic(), False
         self._load.messages -= len(taken)
         self._load.size -= sum([len(delivery.body) for _, delivery in taken])
         return [tag for tag, _ in taken], [delivery for _, delivery in taken]
@@ -125,6 +137,15 @@ class Lane:
                 self.channel.basic_ack(tag)
         else:
             self.channel.basic_ack(tags[-1], multiple=True)
+
+    def look(self) -> None:
+        """Ask the queue what waits, when it has been quiet for long. Raises `KeptBack` at the second look in vain."""
+        if self.waiting or self.late or time.monotonic() - self._quiet_since < LOOK_EVERY_S:
+            return
+        kept = self.channel.messages_ready()
+        if self._is_doubted and kept and not (self.waiting or self.late):
+            raise KeptBack(f"{self.queue} holds {kept} messages and delivers none")
+        self._quiet_since, self._is_doubted = time.monotonic(), kept > 0
 
 
 def _deaths(delivery: Delivery) -> int:
@@ -168,6 +189,8 @@ class InboundConsumer(threading.Thread):
                 if not is_away:
                     _log.warning("The broker is away, ingest waits for it: %s", str(error) or type(error).__name__)
                 attempt, is_away = attempt + 1, True
+            except KeptBack as error:
+                _log.warning("%s: ingest connects anew.", error)
             except Exception:  # noqa: BLE001 - whatever it is, stations must be heard again
                 _log.exception("Ingest met an error of its own; it starts again with a new connection")
                 self._pipeline.forget()
@@ -206,6 +229,8 @@ class InboundConsumer(threading.Thread):
                 self._take_batch(connection)
             if dead is not None and dead.waiting:
                 self._take_dead(connection, dead)
+            for lane in self._lanes if dead is None else (*self._lanes, dead):
+                lane.look()
             self._tell()
             self._beat(connection)
             connection.heartbeat_tick()

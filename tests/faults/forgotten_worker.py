@@ -1,0 +1,31 @@
+"""The ingest worker whose broker forgets it: after a few batches no acknowledgement arrives, until it connects anew.
+
+To the worker it looks as a quorum queue does that has lost its reader: messages wait, none comes, no connection breaks.
+"""
+
+from workers.celery_app import app  # isort: skip - it sets Django up
+from workers.consumers import inbound
+
+__all__ = ["app"]
+
+#: Acknowledgements that arrive on the first connection.
+ARRIVE = 3
+
+inbound.LOOK_EVERY_S = 2.0
+_connect, _acknowledge = inbound.InboundConsumer._connect, inbound.Lane.acknowledge
+_connections, _acknowledged = [0], [0]
+
+
+def _connect_counted(self):
+    _connections[0] += 1
+    return _connect(self)
+
+
+def _acknowledge_or_not(self, tags):
+    _acknowledged[0] += 1
+    if _connections[0] > 1 or _acknowledged[0] <= ARRIVE:
+        _acknowledge(self, tags)
+
+
+inbound.InboundConsumer._connect = _connect_counted
+inbound.Lane.acknowledge = _acknowledge_or_not
