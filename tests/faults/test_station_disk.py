@@ -1,6 +1,7 @@
 """A station's card that is full, or takes no write any more, and a week without a link: told, and taken up again."""
 
 import json
+import os
 import resource
 import sqlite3
 import subprocess
@@ -32,8 +33,10 @@ class Card:
         self.state.mkdir(parents=True)
         self._log = (folder / "card.log").open("ab")
         mount = f'mount -t tmpfs -o size={size} tmpfs "$0" && exec "$@"'
+        # Root needs no users of its own for that, and is not given any in a changed root.
+        apart = "-m" if os.geteuid() == 0 else "-Urm"
         self.process = subprocess.Popen(
-            ["unshare", "-Urm", "sh", "-c", mount, str(self.state), *command],
+            ["unshare", apart, "sh", "-c", mount, str(self.state), *command],
             env=environment,
             cwd=REPOSITORY,
             stderr=subprocess.PIPE,
