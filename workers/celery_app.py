@@ -46,6 +46,9 @@ app.conf.update(
     worker_cancel_long_running_tasks_on_connection_loss=True,
     worker_max_tasks_per_child=1000,
     worker_send_task_events=True,
+    # A durable control queue whose broker of a cluster is gone cannot be declared, and the worker ends of it, over and
+    # over. Stations must be heard meanwhile; nobody steers ingest in that way.
+    worker_enable_remote_control=os.environ.get("ROOST_INGEST") != "1",
     # An exclusive control queue makes a worker exit when its connection dies half-open (405 on reconnect).
     control_queue_exclusive=False,
     control_queue_durable=True,

@@ -57,8 +57,8 @@ PREFETCH = 2_000
 DEATHS_SUSPECT = 3
 HEARTBEAT_S = 30
 BEAT_EVERY_S = 5.0
-#: A lane that brought nothing for so many seconds is looked at, as often. A quorum queue may forget its reader when
-#: brokers of a cluster come and go: messages wait, none is delivered, and no connection breaks.
+#: A lane that brought nothing for so many seconds is looked at, as often: messages may wait and none be delivered while
+#: no connection breaks.
 LOOK_EVERY_S = 10.0
 TELL_EVERY_S = 0.1
 #: Longest wait in seconds before the broker, and before the database, is tried again.
