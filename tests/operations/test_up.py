@@ -75,7 +75,7 @@ def test_a_nearly_full_disk_is_one_sentence(tmp_path, monkeypatch):
 
 @pytest.mark.long
 def test_everything_works_and_says_where_it_is(system):
-    assert set(system) == {"healthy", "services", "urls", "admin"}
+    assert set(system) == {"healthy", "services", "urls", "admin", "warnings"}
     assert system["healthy"] is True
     assert set(system["urls"]) == {"site", "amqps", "management", "flower", "mail"}
     assert {service["healthy"] for service in system["services"].values()} == {True}
