@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from fleet.stations.models import Station, StationDataUse
 
@@ -83,10 +84,12 @@ def _month_end(moment: datetime) -> datetime:
 
 def _sentence(row: StationDataUse, total: int | None, forecast: int | None, plan: int | None, moment: datetime) -> str:
     if total is None:
-        return _("%(messages)s messages with %(bytes)s of content this month; its agent does not count its link.") % {
-            "messages": f"{row.messages:,}",
-            "bytes": megabytes(row.payload_bytes),
-        }
+        text = ngettext(
+            "%(messages)s message with %(bytes)s of content this month; its agent does not count its link.",
+            "%(messages)s messages with %(bytes)s of content this month; its agent does not count its link.",
+            row.messages,
+        )
+        return text % {"messages": f"{row.messages:,}", "bytes": megabytes(row.payload_bytes)}
     words = {"used": megabytes(total), "plan": megabytes(plan or 0), "end": _month_end(moment).strftime("%Y-%m-%d")}
     text = (
         _("%(used)s of %(plan)s on its link this month") % words

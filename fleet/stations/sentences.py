@@ -131,6 +131,8 @@ def _heard(state: str, station: Station, contact: StationContact, last: datetime
 
 def _cause(health: dict[str, Any]) -> str:
     """The likeliest cause by the last health message, and what to look at first."""
+    if not health:
+        return _("It has never said how it is doing: check its network and power.")
     battery, disk = _number(health, "battery_v"), _number(health, "disk_percent")
     heat, signal = _number(health, "temperature_c"), _number(health, "signal_dbm")
     if battery is not None and _BATTERY_12V_FROM < battery < _BATTERY_LOW_V:
