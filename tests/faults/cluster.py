@@ -169,13 +169,19 @@ class Cluster:
         )
 
     def heal(self, minority: int) -> None:
-        """Let it meet them again; nodes that nobody has told to handle partitions do not look for each other."""
-        for number, node in self.nodes.items():
-            peers = [self.nodes[minority]] if number != minority else [n for n in self.nodes.values() if n is not node]
-            words = [f"erlang:set_cookie('{peer.erlang_name}', '{node.cookie}')" for peer in peers]
-            self.control(number, "eval", ", ".join(words) + ".")
-        others = [f"'{node.erlang_name}'" for number, node in self.nodes.items() if number != minority]
-        self.control(minority, "eval", f"[net_adm:ping(O) || O <- [{', '.join(others)}]].")
+        """Let it meet both others again, in one step: with one of them only it would be a majority, start without the third,
+        and be at odds with it for good. Nodes that nobody told to handle partitions do not look for each other.
+        """
+        node = self.nodes[minority]
+        first = next(number for number in NUMBERS if number != minority)
+        others = ", ".join(f"'{other.erlang_name}'" for number, other in self.nodes.items() if number != minority)
+        here = f"'{node.erlang_name}', '{node.cookie}'"
+        self.control(first, "eval", f"[rpc:call(O, erlang, set_cookie, [{here}]) || O <- [{others}]].")
+        self.control(
+            minority,
+            "eval",
+            f"Others = [{others}], [erlang:set_cookie(O, '{node.cookie}') || O <- Others], [net_adm:ping(O) || O <- Others].",
+        )
 
 
 class ClusterStack(Stack):
