@@ -75,16 +75,20 @@ class RunningService:
         self.launch()
         self.wait(seconds=seconds)
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the server itself ended without being told to."""
+        return self._processes[self._service.name].poll() is not None
+
+    def check(self) -> str | None:
+        """None when it answers, else what is wrong."""
+        if self.has_ended:
+            return f"ended by itself with code {self._processes[self._service.name].returncode}"
+        return self._service.check()
+
     def wait(self, *, seconds: float = 60) -> None:
         """Wait until it answers, or say why it does not."""
-
-        def look() -> str | None:
-            process = self._processes[self._service.name]
-            if process.poll() is not None:
-                return f"ended by itself with code {process.returncode}"
-            return self._service.check()
-
-        wait_until(look, seconds=seconds, what=self._service.name, log=self._logs / f"{self._service.name}.log")
+        wait_until(self.check, seconds=seconds, what=self._service.name, log=self._logs / f"{self._service.name}.log")
 
     def stop(self, mode: StopMode = "fast", *, seconds: float = 15) -> None:
         """End it in order; `mode` is PostgreSQL's word and means nothing to the others."""
