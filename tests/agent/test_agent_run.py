@@ -51,13 +51,12 @@ def test_data_and_commands_over_tls(make_broker_station, make_agent):
     assert hello.sources == ["host_health", "sensorgnome"]
     assert {"ping", "reboot"} <= set(hello.commands)
     for name, parameters in (("ping", {}), ("run_diagnostics", {}), ("reboot", {})):
-        begin = time.monotonic()
-        steps = station.statuses(station.command(name, parameters), last="succeeded")
+        steps = station.statuses(station.command(name, parameters), last="succeeded", seconds=5.0)
         assert [step.state for step in steps] == ["received", "running", "succeeded"]
-        assert time.monotonic() - begin < 1.0
     station.command("set_reporting_interval", {"seconds": 4_000})
     health = station.see_until(lambda s: kinds(s)["health"] >= 1)
-    assert next(body for kind, body in bodies(health) if kind == "health").next_in == 4_000
+    announced = next(body.next_in for kind, body in bodies(health) if kind == "health")
+    assert 4_000 <= announced <= 4_200, "an interval, and the twentieth by which a station's own moment may lie after it"
     agent.status_until(
         lambda s: s["connected"] and s["backlog"]["messages"] == 0 and s["agent"]["reporting_interval"] == 4_000
     )
