@@ -1,6 +1,7 @@
 """Addresses of the HTTP API, version 1."""
 
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, path, register_converter
+from django.urls.converters import PathConverter
 
 from rest_api.document import Docs, NothingHere, OpenApiDocument
 from rest_api.v1.arrivals import ArrivalDecisions, Arrivals, ArrivalUnblock, Registration
@@ -48,6 +49,15 @@ from rest_api.v1.station_life import (
     Transfers,
 )
 from rest_api.v1.stations import StationDetail, Stations
+
+
+class Anything(PathConverter):
+    """What Django's own `path` leaves out too: addresses with a line break in them."""
+
+    regex = r"[\s\S]+"
+
+
+register_converter(Anything, "anything")
 
 app_name = "api"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -140,5 +150,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("filters", Filters.as_view(), name="filters"),
     path("filters/<int:filter_id>", FilterDetail.as_view(), name="filter"),
     path("", NothingHere.as_view(), name="nothing"),
-    path("<path:rest>", NothingHere.as_view(), name="nothing-here"),
+    path("<anything:rest>", NothingHere.as_view(), name="nothing-here"),
 ]

@@ -1,17 +1,42 @@
-"""What is answered when something happened that nobody foresaw: a page to people, a problem to programs."""
+"""What is answered when no view could: a page to people, a problem to programs."""
 
+from http import HTTPStatus
+
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.views.defaults import server_error
+from django.views.defaults import bad_request, server_error
+
+
+def refusal(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler of status 400, for a request that is not read."""
+    if not _is_of_program(request):
+        return bad_request(request, exception)
+    if isinstance(exception, RequestDataTooBig):
+        most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE / 1_000_000
+        return _problem(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body is longer than {most:.1f} MB: send it in parts."
+        )
+    if isinstance(exception, TooManyFieldsSent):
+        most = settings.DATA_UPLOAD_MAX_NUMBER_FIELDS
+        return _problem(HTTPStatus.BAD_REQUEST, f"The request has more than {most} fields: ask for less at a time.")
+    return _problem(HTTPStatus.BAD_REQUEST, "The request cannot be read: look at its address, headers and body.")
 
 
 def failure(request: HttpRequest) -> HttpResponse:
     """Django's handler of status 500; what went wrong is in the log."""
-    if not request.path.startswith("/api/"):
+    if not _is_of_program(request):
         return server_error(request)
-    problem = {
-        "type": "about:blank",
-        "title": "Internal Server Error",
-        "status": 500,
-        "detail": "Something went wrong on the server, which is in its log. Try again later, or tell its administrators.",
-    }
-    return JsonResponse(problem, status=500, content_type="application/problem+json")
+    return _problem(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "Something went wrong on the server, which is in its log. Try again later, or tell its administrators.",
+    )
+
+
+def _is_of_program(request: HttpRequest) -> bool:
+    return request.path.startswith("/api/")
+
+
+def _problem(status: HTTPStatus, detail: str) -> HttpResponse:
+    problem = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": detail}
+    return JsonResponse(problem, status=status, content_type="application/problem+json")

@@ -9,6 +9,7 @@ from web.health import healthz
 # Administrators come in by the same door as everybody, with its brakes and the second factor.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
+handler400 = "web.failures.refusal"
 handler500 = "web.failures.failure"
 
 urlpatterns: list[URLPattern | URLResolver] = [

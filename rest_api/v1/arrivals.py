@@ -29,9 +29,9 @@ from fleet.stations.arrivals import (
 from fleet.stations.models import Newcomer
 from rest_api.authentication import viewer_of
 from rest_api.throttles import EnrolmentSerialThrottle, EnrolmentSourceThrottle
-from rest_api.v1.claims import DEVICE_PROBLEMS, ClaimIn, DeviceOut, WaitingOut, device_row, waiting_row
+from rest_api.v1.claims import ClaimIn, DeviceOut, WaitingOut, device_row, waiting_row
 from rest_api.v1.lists import Column, ListQuery, page_read
-from rest_api.v1.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
+from rest_api.v1.questions import DEVICE_PROBLEMS, READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
 _COLUMNS = {"arrived_at": Column("arrived_at", datetime, is_filled=True), "serial": Column("serial", is_filled=True)}
 _MANY = 200

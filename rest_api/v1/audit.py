@@ -1,7 +1,6 @@
 """`/organizations/<slug>/audit`: who did what, when and from where; for owners."""
 
 from datetime import datetime
-from http import HTTPStatus
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
@@ -15,7 +14,7 @@ from fleet.organizations.members import owner_require
 from fleet.organizations.selectors import organization_find
 from rest_api.authentication import viewer_of
 from rest_api.v1.lists import Column, ListQuery, page_read
-from rest_api.v1.questions import READ_PROBLEMS, answers, query_read
+from rest_api.v1.questions import OWNER_READ_PROBLEMS, answers, query_read
 
 _COLUMNS = {
     "at": Column("at", datetime, is_filled=True),
@@ -60,7 +59,7 @@ class Audit(APIView):
     @extend_schema(
         operation_id="audit_list",
         parameters=[AuditQuery],
-        responses=answers({200: AuditOut}, *READ_PROBLEMS, HTTPStatus.FORBIDDEN),
+        responses=answers({200: AuditOut}, *OWNER_READ_PROBLEMS),
     )
     def get(self, request: Request, slug: str) -> Response:
         """Newest first; follow `next` for older ones."""

@@ -22,15 +22,8 @@ from fleet.stations.waiting import ASK_AGAIN_S, newcomer_fetch
 from rest_api.authentication import viewer_of
 from rest_api.throttles import EnrolmentSourceThrottle, WaitingSourceThrottle
 from rest_api.v1.enrolments import AmqpOut, hardware_check
-from rest_api.v1.questions import WRITE_PROBLEMS, StrictSerializer, answers
+from rest_api.v1.questions import DEVICE_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers
 
-#: What a device that nobody knows may be answered with instead.
-DEVICE_PROBLEMS = (
-    HTTPStatus.BAD_REQUEST,
-    HTTPStatus.FORBIDDEN,
-    HTTPStatus.TOO_MANY_REQUESTS,
-    HTTPStatus.SERVICE_UNAVAILABLE,
-)
 _NOT_KEPT = {"Cache-Control": "no-store"}
 
 

@@ -1,7 +1,6 @@
 """`/enrolments`: where a station turns its token into a broker login, once."""
 
 from dataclasses import asdict
-from http import HTTPStatus
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
@@ -13,7 +12,7 @@ from rest_framework.views import APIView
 
 from fleet.stations.enrolment import station_enrol
 from rest_api.throttles import EnrolmentSerialThrottle, EnrolmentSourceThrottle
-from rest_api.v1.questions import answers, json_check
+from rest_api.v1.questions import DEVICE_PROBLEMS, answers, json_check
 
 _HARDWARE_MOST = 16_384
 
@@ -67,13 +66,7 @@ class Enrolments(APIView):
         operation_id="enrolments_create",
         auth=[],
         request=EnrolmentIn,
-        responses=answers(
-            {201: EnrolmentOut},
-            HTTPStatus.BAD_REQUEST,
-            HTTPStatus.FORBIDDEN,
-            HTTPStatus.TOO_MANY_REQUESTS,
-            HTTPStatus.SERVICE_UNAVAILABLE,
-        ),
+        responses=answers({201: EnrolmentOut}, *DEVICE_PROBLEMS),
     )
     def post(self, request: Request) -> Response:
         """Works once for a token. 403 does not say whether serial or token is wrong, used or expired."""

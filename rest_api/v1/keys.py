@@ -26,7 +26,14 @@ from fleet.organizations.models import ApiKey
 from fleet.organizations.selectors import organization_find
 from rest_api.authentication import viewer_of
 from rest_api.v1.lists import Column, ListQuery, page_read
-from rest_api.v1.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
+from rest_api.v1.questions import (
+    OWNER_READ_PROBLEMS,
+    READ_PROBLEMS,
+    WRITE_PROBLEMS,
+    StrictSerializer,
+    answers,
+    query_read,
+)
 
 _COLUMNS = {
     "created_at": Column("created", datetime, is_filled=True),
@@ -159,7 +166,7 @@ class Keys(APIView):
 class KeyDetail(APIView):
     """One key."""
 
-    @extend_schema(operation_id="keys_retrieve", responses=answers({200: KeyOut}, *READ_PROBLEMS))
+    @extend_schema(operation_id="keys_retrieve", responses=answers({200: KeyOut}, *OWNER_READ_PROBLEMS))
     def get(self, request: Request, slug: str, prefix: str) -> Response:
         """By its prefix."""
         viewer = viewer_of(request)

@@ -119,4 +119,14 @@ def answers(good: dict[Any, Any], *problems: HTTPStatus) -> dict[Any, Any]:
 
 #: What any question about a station may be answered with instead.
 READ_PROBLEMS = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND)
-WRITE_PROBLEMS = (*READ_PROBLEMS, HTTPStatus.FORBIDDEN, HTTPStatus.CONFLICT)
+#: Where only owners see all that there is.
+OWNER_READ_PROBLEMS = (*READ_PROBLEMS, HTTPStatus.FORBIDDEN)
+WRITE_PROBLEMS = (*OWNER_READ_PROBLEMS, HTTPStatus.CONFLICT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+#: What a device that nobody knows may be answered with instead.
+DEVICE_PROBLEMS = (
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)

@@ -56,7 +56,9 @@ def test_data_and_commands_over_tls(make_broker_station, make_agent):
     station.command("set_reporting_interval", {"seconds": 4_000})
     health = station.see_until(lambda s: kinds(s)["health"] >= 1)
     announced = next(body.next_in for kind, body in bodies(health) if kind == "health")
-    assert 4_000 <= announced <= 4_200, "an interval, and the twentieth by which a station's own moment may lie after it"
+    assert 4_000 <= announced <= 4_200, (
+        "an interval, and the twentieth by which a station's own moment may lie after it"
+    )
     agent.status_until(
         lambda s: s["connected"] and s["backlog"]["messages"] == 0 and s["agent"]["reporting_interval"] == 4_000
     )

@@ -111,3 +111,16 @@ def test_wrong_keys_are_slowed_down_by_their_address_and_right_ones_are_not(inst
 def test_what_nobody_foresaw_is_a_problem_too(institute, monkeypatch):
     monkeypatch.setattr("rest_api.v1.stations.station_list", lambda **_: 1 / 0)
     assert "in its log" in problem_of(Asker(key_of(institute)).get("stations"), 500)["detail"]
+
+
+def test_a_body_or_query_that_is_not_read_is_refused_in_words(station, writer):
+    def post(**headers):
+        where, body = f"/api/v1/stations/{station.serial}/commands", '{"name": "' + 3_000_000 * "x" + '"}'
+        return writer.client.post(where, body, content_type="application/json", headers=headers)
+
+    for headers in ({}, {"Idempotency-Key": "a-1"}):
+        assert "longer than 2.6 MB: send it in parts" in problem_of(post(**headers), 413)["detail"]
+    many = problem_of(writer.client.get("/api/v1/stations?" + "&".join(f"a{n}=1" for n in range(1_500))), 400)
+    assert "more than 1000 fields" in many["detail"]
+    problem_of(writer.client.get("/api/v1/organizations/a%0Ab/alerts"), 404)
+    problem_of(writer.client.get("/api/v1/stations", headers={"Host": "elsewhere.example"}), 400)
