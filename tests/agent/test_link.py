@@ -83,6 +83,8 @@ def test_without_confirms_the_connection_is_dropped_and_the_messages_come_again(
     assert "no confirm came" in view.reason
     assert outbox.backlog().messages == 10
     bad_link.silent = False
+    # An attempt made in the silence would wait for its handshake.
+    bad_link.cut()
     wait_for(lambda: outbox.backlog().messages == 0)
     seen = station.see()
     assert {s.key for s in seen} == {(outbox.stream, seq) for seq in range(1, 11)}
@@ -92,7 +94,8 @@ def test_without_confirms_the_connection_is_dropped_and_the_messages_come_again(
 
 def test_a_link_that_breaks_all_the_time_gets_everything_across(make_broker_station, make_publisher, bad_link):
     station = make_broker_station()
-    outbox, _, _ = make_publisher(msgspec.structs.replace(station.amqp, port=bad_link.port), window=5)
+    outbox, view, _ = make_publisher(msgspec.structs.replace(station.amqp, port=bad_link.port), window=5)
+    wait_for(lambda: view.connected_since is not None)
     for number in range(300):
         outbox.put("event", event(number), EVENT)
         if number % 60 == 30:
