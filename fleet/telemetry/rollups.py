@@ -49,6 +49,12 @@ _ADD = (
     "flags = t.flags | excluded.flags, suspicious = t.suspicious + excluded.suspicious"
 )
 
+# A snapshot would know of them too, but also of those of other databases in the same server.
+_OLDER_WRITERS = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND age(backend_xid) > age(%s::xid8::xid)
+"""
+
 _CLAIM = """
 WITH gone AS (
     DELETE FROM telemetry_dirtyhour WHERE (series_id, hour, noted_at) IN (
@@ -121,17 +127,15 @@ def rollups_rebuild(*, seconds: float = 60.0, settled_s: float = SETTLED_S) -> i
 def _moment_settled(settled_s: float) -> datetime | None:
     """Notes up to this moment are settled; None when some transaction goes on for too long."""
     with connection.cursor() as cursor:
-        # An id of our own is younger than that of everybody who writes now; a snapshot would not know all of them.
+        # An id of our own is younger than that of everybody who writes now.
         cursor.execute("SELECT clock_timestamp() - make_interval(secs => %s), pg_current_xact_id()::text", [settled_s])
         moment, ours = cursor.fetchone() or (None, "0")
         until = time.monotonic() + _WAIT_S
         while time.monotonic() < until:
-            # They are all over when even the oldest that writes is younger.
-            cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot()) >= %s::xid8", [ours])
-            row = cursor.fetchone()
-            if row and row[0]:
+            cursor.execute(_OLDER_WRITERS, [ours])
+            if cursor.fetchone() == (0,):
                 return moment
-            cursor.execute("SELECT pg_sleep(0.1)")
+            cursor.execute("SELECT pg_sleep(0.1), pg_stat_clear_snapshot()")
     return None
 
 

@@ -6,6 +6,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
 from django.db import connection, connections, transaction
 from stored_readings import NOON, readings_store, series_make
@@ -220,6 +221,14 @@ def test_rows_of_a_transaction_that_relies_on_an_old_note_are_not_missed(institu
     assert found == [0]
     assert rollups_rebuild(settled_s=0) == 2
     assert ReadingHour.objects.get(start=NOON).count == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nobody_waits_for_who_writes_in_another_database_of_the_same_server(institute):
+    readings_store(series_make(institute), [(NOON, 1.0)])
+    with psycopg.connect(**connection.get_connection_params() | {"dbname": "postgres"}) as elsewhere:
+        elsewhere.execute("SELECT pg_current_xact_id()")
+        assert rollups_rebuild(settled_s=0) == 1
 
 
 @pytest.mark.django_db(transaction=True)
