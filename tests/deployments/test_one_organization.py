@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from lock_waits import waiting_for_a_lock
 from people import SERVER, key_of, station_of
 
 from fleet.core import clock
@@ -136,13 +137,6 @@ def test_a_room_that_is_deleted_leaves_its_deployments(world, point, operator):
     assert Deployment.objects.get(pk=world["deployment"]).room_id is None
 
 
-def _someone_waits() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_stat_clear_snapshot()")
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-        return bool(cursor.fetchone()[0])
-
-
 def _meanwhile(first, second):
     """Do the first; the second begins before the first has committed, and waits for it. Returns what became of it."""
 
@@ -159,7 +153,7 @@ def _meanwhile(first, second):
             first()
             told = pool.submit(other)
             for _turn in range(100_000):
-                if told.done() or _someone_waits():
+                if told.done() or waiting_for_a_lock():
                     break
             assert not told.done(), "It did not wait."
         return told.result(timeout=60)

@@ -10,6 +10,7 @@ import pytest
 from api_asking import problem_of
 from django.db import connection, transaction
 from django.test import Client
+from lock_waits import waiting_for_a_lock
 from people import Role, person
 
 from fleet.core.models import RequestDone
@@ -55,16 +56,6 @@ class Aside(threading.Thread):
         if self.error:
             raise self.error
         return self.result
-
-
-def waiting_for_a_lock() -> int:
-    """Connections to this database that wait for a lock. A lock on a transaction tells of no database."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted AND pid IN (SELECT pid FROM pg_locks "
-            "WHERE database = (SELECT oid FROM pg_database WHERE datname = current_database()))"
-        )
-        return int(cursor.fetchone()[0])
 
 
 def until_waiting(count: int) -> None:
