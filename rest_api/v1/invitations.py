@@ -28,13 +28,7 @@ from fleet.organizations.selectors import organization_find
 from rest_api.authentication import viewer_of
 from rest_api.v1.lists import Column, ListQuery, page_read
 from rest_api.v1.organizations import OrganizationOut, organization_row
-from rest_api.v1.questions import (
-    OWNER_READ_PROBLEMS,
-    WRITE_PROBLEMS,
-    StrictSerializer,
-    answers,
-    query_read,
-)
+from rest_api.v1.questions import OWNER_READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
 _COLUMNS = {
     "created_at": Column("created_at", datetime, is_filled=True),
