@@ -47,25 +47,23 @@ def checks_run(*, long: bool, pytest_arguments: list[str]) -> int:
     4. the tests
     """
     packages.tools_ensure(assume_yes=True, for_tests=True)
-    stack: Stack | None = None
     with ThreadPoolExecutor(1) as pool:
         starting: Future[Stack] = pool.submit(trial_start)
         try:
             outcomes = [check_run(name, command) for name, command in code_checks().items()]
-        finally:
             stack = starting.result()
-    try:
-        environment = trial_environment(stack.paths.var, worker="main")
-        preparation.assets_build(Instance.load(stack.paths))
-        outcomes += [check_run(name, command, environment) for name, command in django_checks().items()]
-        outcomes.append(openapi_check(environment))
-        failed = [outcome for outcome in outcomes if not outcome.passed]
-        if failed:
-            print(f"{len(failed)} of {len(outcomes)} checks failed: {', '.join(each.name for each in failed)}.")
-        code = tests_run(stack, environment, long=long, arguments=pytest_arguments)
-        return 1 if failed else code
-    finally:
-        trial_end(stack)
+            environment = trial_environment(stack.paths.var, worker="main")
+            preparation.assets_build(Instance.load(stack.paths))
+            outcomes += [check_run(name, command, environment) for name, command in django_checks().items()]
+            outcomes.append(openapi_check(environment))
+            failed = [outcome for outcome in outcomes if not outcome.passed]
+            if failed:
+                print(f"{len(failed)} of {len(outcomes)} checks failed: {', '.join(each.name for each in failed)}.")
+            code = tests_run(stack, environment, long=long, arguments=pytest_arguments)
+            return 1 if failed else code
+        finally:
+            # Whoever breaks off during the first checks leaves no service behind either.
+            trial_end(starting.result())
 
 
 def python_module(*words: str) -> list[str]:

@@ -19,6 +19,7 @@ from operations.instance import Instance
 from operations.paths import REPOSITORY, Paths
 from operations.process_table import DEMO_NAMES, NAMES
 from operations.settings_env import process_environment
+from station_agent.errors import misuse_say
 
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 SERVICES = ("rabbitmq", "postgres", "redis", *NAMES, *DEMO_NAMES)
@@ -175,7 +176,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         code = app(arguments, standalone_mode=False, prog_name="./roost")
     except typer.TyperException as error:
-        print(f"{error.format_message().rstrip('.')}. `./roost --help` lists what there is.", file=sys.stderr)
+        print(misuse_say(error.format_message(), ask="`./roost --help` lists what there is."), file=sys.stderr)
         return error.exit_code
     except OperationsError as error:
         print(error, file=sys.stderr)

@@ -1,6 +1,11 @@
 """What the agent refuses to do, as one sentence for the person at the keyboard."""
 
 
+def misuse_say(message: str, *, ask: str) -> str:
+    """What the command line's library says of wrong use, as a sentence, and which words tell more."""
+    return f"{message if message.endswith(('.', '?')) else message + '.'} {ask}"
+
+
 class AgentError(Exception):
     """A sentence that says what was wrong, where, and what to do; shown without a traceback."""
 

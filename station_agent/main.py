@@ -25,7 +25,7 @@ from station_agent.config import (
     state_dir_default,
 )
 from station_agent.daemon import Daemon
-from station_agent.errors import AgentError, WrongUse
+from station_agent.errors import AgentError, WrongUse, misuse_say
 from station_agent.replay import FileReport, ReplayFeed, replay_run
 from station_agent.station import LinkView
 from station_agent.status import status_read, status_say
@@ -313,7 +313,7 @@ def main() -> None:
     except AgentError as error:
         _end(str(error), error.exit_code)
     except _UsageError as error:
-        _end(f"{error.format_message().rstrip('.')}. See `station-agent --help`.", 2)
+        _end(misuse_say(error.format_message(), ask="See `station-agent --help`."), 2)
     except (typer.Abort, KeyboardInterrupt):
         _end("Stopped.", 130)
     raise SystemExit(code if isinstance(code, int) else 0)

@@ -29,6 +29,7 @@ from operations.preparation import database_migrate
 from operations.settings_env import OPERATORS_CHOICE
 from operations.stack import Stack
 from operations.trial import trial_end, trial_start
+from station_agent.errors import misuse_say
 
 app = typer.Typer(
     name="./roost bench",
@@ -217,7 +218,7 @@ def main() -> int:
     try:
         app(standalone_mode=False, prog_name="./roost bench")
     except typer.TyperException as error:
-        print(f"{error.format_message().rstrip('.')}. `./roost bench --help` lists what there is.", file=sys.stderr)
+        print(misuse_say(error.format_message(), ask="`./roost bench --help` lists what there is."), file=sys.stderr)
         return error.exit_code
     except OperationsError as error:
         print(error, file=sys.stderr)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from station_agent.errors import AgentError
+from station_agent.errors import AgentError, misuse_say
 from station_agent.simulator.bench import BenchPlan, bench_run
 from station_agent.simulator.fleet import fleet_run, stations_read
 
@@ -54,7 +54,7 @@ def main() -> None:
         print(error, file=sys.stderr)
         raise SystemExit(error.exit_code) from None
     except _UsageError as error:
-        print(f"{error.format_message().rstrip('.')}. See --help.", file=sys.stderr)
+        print(misuse_say(error.format_message(), ask="See --help."), file=sys.stderr)
         raise SystemExit(2) from None
     except (typer.Abort, KeyboardInterrupt):
         raise SystemExit(130) from None

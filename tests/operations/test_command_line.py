@@ -29,6 +29,7 @@ def roost(tmp_path):
     "words",
     [
         ("frobnicate",),
+        ("stat",),
         ("up", "--frobnicate"),
         ("demo", "--stations", "many"),
         ("demo", "--stations", "0"),
@@ -43,6 +44,7 @@ def test_wrong_use_is_one_sentence_and_exit_code_2(roost, words):
     assert done.returncode == 2
     assert done.stdout == ""
     assert len(done.stderr.strip().splitlines()) == 1
+    assert "?." not in done.stderr
 
 
 @pytest.mark.parametrize("word", ["up", "down", "status", "demo", "test", "logs", "station", "manage"])
