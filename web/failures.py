@@ -1,11 +1,11 @@
 """What is answered when no view could: a page to people, a problem to programs."""
 
-from http import HTTPStatus
-
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.views.defaults import bad_request, server_error
+
+from rest_api.problems import problem_make
 
 
 def refusal(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -14,29 +14,22 @@ def refusal(request: HttpRequest, exception: Exception) -> HttpResponse:
         return bad_request(request, exception)
     if isinstance(exception, RequestDataTooBig):
         most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE / 1_000_000
-        return _problem(
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body is longer than {most:.1f} MB: send it in parts."
-        )
+        return problem_make(413, f"The body is longer than {most:.1f} MB: send it in parts.")
     if isinstance(exception, TooManyFieldsSent):
         most = settings.DATA_UPLOAD_MAX_NUMBER_FIELDS
-        return _problem(HTTPStatus.BAD_REQUEST, f"The request has more than {most} fields: ask for less at a time.")
-    return _problem(HTTPStatus.BAD_REQUEST, "The request cannot be read: look at its address, headers and body.")
+        return problem_make(400, f"The request has more than {most} fields: ask for less at a time.")
+    return problem_make(400, "The request cannot be read: look at its address, headers and body.")
 
 
 def failure(request: HttpRequest) -> HttpResponse:
     """Django's handler of status 500; what went wrong is in the log."""
     if not _is_of_program(request):
         return server_error(request)
-    return _problem(
-        HTTPStatus.INTERNAL_SERVER_ERROR,
+    return problem_make(
+        500,
         "Something went wrong on the server, which is in its log. Try again later, or tell its administrators.",
     )
 
 
 def _is_of_program(request: HttpRequest) -> bool:
     return request.path.startswith("/api/")
-
-
-def _problem(status: HTTPStatus, detail: str) -> HttpResponse:
-    problem = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": detail}
-    return JsonResponse(problem, status=status, content_type="application/problem+json")
