@@ -157,6 +157,8 @@ def _outbox_look(path: Path) -> Backlog | None:
         return Backlog(0, 0, None)
     try:
         with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=2.0)) as sql:
+            if not sql.execute("PRAGMA user_version").fetchone()[0]:
+                return Backlog(0, 0, None)  # an agent's first start: the file is there, its tables come in a moment
             messages, size = sql.execute("SELECT messages, bytes FROM totals").fetchone()
             oldest = sql.execute("SELECT created_at FROM outbox ORDER BY seq LIMIT 1").fetchone()
     except sqlite3.Error:
