@@ -116,6 +116,11 @@ class Lane:
             if self.is_wide:
                 self.channel.consume_again(PREFETCH)
 
+    @property
+    def brings_no_more(self) -> bool:
+        """Whether it takes one message at a time and has it: waiting would fill no batch."""
+        return not self.is_wide and bool(self.waiting or self.late)
+
     def hand_over(self, most: int, *, late: bool = False) -> tuple[list[int], list[Delivery]]:
         """The oldest messages, `most` at the most, and their delivery tags; they stay unacknowledged."""
         waiting = self.late if late else self.waiting
@@ -239,13 +244,13 @@ class InboundConsumer(threading.Thread):
         """Read until a batch is full, or `BATCH_WAIT_S` after its first message, or for a second without any."""
         load, transport = self._load, connection.transport
         deadline = time.monotonic() + BATCH_WAIT_S if load.messages else 0.0
-        is_full = load.messages >= BATCH_MOST or load.size >= BATCH_BYTES
+        is_full = self._is_full()
         transport.wait_for(0.0 if is_full else BATCH_WAIT_S if load.messages else TELL_EVERY_S if self._untold else 1.0)
         try:
             if is_full:
                 # A backlog waits, but something urgent may have come meanwhile.
                 connection.drain_burst()
-            while load.messages < BATCH_MOST and load.size < BATCH_BYTES:
+            while not self._is_full():
                 connection.drain_burst()
                 if deadline:
                     if time.monotonic() > deadline:
@@ -258,6 +263,12 @@ class InboundConsumer(threading.Thread):
         except TimeoutError:
             pass
         transport.wait_for(_SEND_TIMEOUT_S)
+
+    def _is_full(self) -> bool:
+        load = self._load
+        return (
+            load.messages >= BATCH_MOST or load.size >= BATCH_BYTES or any(lane.brings_no_more for lane in self._lanes)
+        )
 
     def _take_batch(self, connection: StationConnection) -> None:
         """Take the most urgent messages that wait, then some of those that are late."""
