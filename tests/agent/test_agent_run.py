@@ -199,8 +199,11 @@ def test_without_a_server_it_collects_and_ends_at_once(make_agent, make_config):
     agent = make_agent(make_config().amqp)
     own_files(agent.data)
     agent.start()
-    status = agent.status_until(lambda s: s["backlog"]["messages"] >= 6)
-    assert "refuses connections" in status["agent"]["publishing"]["reason"]
+    agent.status_until(
+        lambda s: (
+            s["agent"] and s["backlog"]["messages"] >= 6 and "refuses connections" in s["agent"]["publishing"]["reason"]
+        )
+    )
     assert "Not connected. 127.0.0.1:1 refuses connections" in agent.command("status").stdout
     code, seconds = agent.stop()
     assert (code, seconds < 5.0) == (0, True)
