@@ -63,9 +63,8 @@ def test_a_map_is_drawn_from_our_own_files(browser, processes, person, published
             visitor.page.on("request", lambda request, asked=asked: asked.append(request.url))
             visitor.visit(place)
             visitor.page.wait_for_function(LAND)
-            visitor.page.wait_for_timeout(300)
+            visitor.page.wait_for_function(f"() => ({DRAWN})() > 2000")
             expect(visitor.page.locator("#map")).to_be_visible()
-            assert visitor.page.evaluate(DRAWN) > 2_000, place
             hosts = {urlsplit(url).netloc for url in asked if not url.startswith("data:")}
             # The page's own event stream is on the same host.
             assert {host.partition(":")[0] for host in hosts} == {"127.0.0.1"}, place
