@@ -34,6 +34,8 @@ class Detections(Body, frozen=True, kw_only=True):
     #: Clock code of the file (P not synchronised … T 1 us) and the file's name.
     clock: Annotated[str, Meta(max_length=1)] = ""
     file: ShortText = ""
+    #: The file is damaged, so that what was read from it is in doubt.
+    damaged: bool = False
 
 
 def columns_check(body: Detections) -> None:

@@ -28,6 +28,8 @@ class Event(Body, frozen=True, kw_only=True):
     events: Annotated[list[Happening], Meta(min_length=1, max_length=MAX_EVENTS)]
     clock: Annotated[str, Meta(max_length=1)] = ""
     file: ShortText = ""
+    #: The file is damaged, so that what was read from it is in doubt.
+    damaged: bool = False
 
 
 CONTRACT = Contract(

@@ -22,6 +22,8 @@ class Gps(Body, frozen=True, kw_only=True):
     line: Annotated[list[LineNumber], Meta(max_length=MAX_ROWS)] = []
     clock: Annotated[str, Meta(max_length=1)] = ""
     file: ShortText = ""
+    #: The file is damaged, so that what was read from it is in doubt.
+    damaged: bool = False
 
 
 def columns_check(body: Gps) -> None:

@@ -5,9 +5,9 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from message_queue.contracts.base import Body, Contract, Interval, Lane, Name, Port, Seconds, ShortText
+from message_queue.contracts.base import Body, Contract, Count, Interval, Lane, Name, Port, Seconds, ShortText
+from message_queue.contracts.file import FileTotals
 
-Count = Annotated[int, Meta(ge=0, le=9_000_000_000_000_000_000)]
 Percent = Annotated[float, Meta(ge=0.0, le=100.0)]
 
 
@@ -75,6 +75,8 @@ class Health(Body, frozen=True, kw_only=True):
     backlog: Backlog | None = None
     #: What the outbox had to drop since its beginning, by kind of message.
     dropped: Annotated[dict[Name, Count], Meta(max_length=32)] = {}
+    #: What became of the station's own data files, all of them together.
+    files: FileTotals | None = None
     warnings: Annotated[list[ShortText], Meta(max_length=32)] = []
 
 
