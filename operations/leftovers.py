@@ -10,9 +10,11 @@ import psutil
 
 from operations.paths import Paths
 from operations.programs import INSTANCE_VARIABLE
+from operations.services.postgres import ELSEWHERE
 
 #: Servers that overwrite their environment with their title; they are known by where they work.
 KNOWN_BY_FOLDER = ("postgres", "redis-server")
+PROC = Path("/proc")
 
 
 def leftovers_find(*, paths: Paths) -> list[psutil.Process]:
@@ -31,16 +33,30 @@ def process_is_of(process: psutil.Process, *, paths: Paths) -> bool:
         if process.status() == psutil.STATUS_ZOMBIE:
             return False
         if process.environ().get(INSTANCE_VARIABLE) == str(paths.var):
-            return True
+            return sees_our_var(process.pid, paths=paths)
         return process.name() in KNOWN_BY_FOLDER and folder_is_of(Path(process.cwd()), paths=paths)
-    except (psutil.NoSuchProcess, psutil.AccessDenied, ProcessLookupError, FileNotFoundError):
+    except (psutil.NoSuchProcess, psutil.AccessDenied, ProcessLookupError, FileNotFoundError, PermissionError):
         return False
 
 
+def sees_our_var(pid: int, *, paths: Paths) -> bool:
+    """Whether a process means our folder by our folder's name: in a container or a chroot it means another one."""
+    if not PROC.exists():
+        return True
+    root = PROC / str(pid) / "root"
+    theirs = root / paths.var.relative_to("/")
+    if theirs.exists() and paths.var.exists():
+        return theirs.samefile(paths.var)
+    return root.samefile("/")
+
+
 def folder_is_of(folder: Path, *, paths: Paths) -> bool:
-    """Whether a folder is this instance's, also where PostgreSQL had to go elsewhere."""
-    is_elsewhere = paths.instance in folder.parts and "roost" in folder.parts
-    return folder.is_relative_to(paths.var) or is_elsewhere
+    """Whether a server works here for this instance, and not for another one whose var lies below ours."""
+    # The kernel adds a word to the name of a folder that is gone.
+    folder = Path(str(folder).removesuffix(" (deleted)"))
+    # Also where PostgreSQL had to go elsewhere.
+    homes = (paths.var / "redis", paths.var / "postgres", ELSEWHERE / paths.instance)
+    return folder in homes or (folder.name == "data" and folder.parent in homes)
 
 
 def leftovers_end(*, paths: Paths, seconds: float = 8) -> int:

@@ -16,6 +16,7 @@ from typing import Literal, Protocol, Self
 from operations.certificates import certificates_ensure
 from operations.errors import OperationsError
 from operations.leftovers import leftovers_end
+from operations.log_ends import last_words
 from operations.paths import Paths
 from operations.ports import ports_settle
 from operations.programs import Program
@@ -37,6 +38,10 @@ class Service(Protocol):
     """What the three services have in common."""
 
     name: str
+
+    @property
+    def paths(self) -> Paths:
+        """The instance that it belongs to."""
 
     def prepare(self) -> None:
         """Make ready what a start needs."""
@@ -119,7 +124,9 @@ class RunningService:
 def program_launch(program: Program, *, logs: Path) -> subprocess.Popen[bytes]:
     """Start one program in a session of its own, its output appended to its log."""
     logs.mkdir(parents=True, exist_ok=True)
-    with (logs / f"{program.name}.log").open("ab") as log:
+    file = logs / f"{program.name}.log"
+    file.touch(mode=0o600)
+    with file.open("ab") as log:
         return subprocess.Popen(
             program.command,
             env=dict(program.environment),
@@ -139,7 +146,7 @@ def wait_until(look: Callable[[], str | None], *, seconds: float, what: str, log
     deadline = time.monotonic() + seconds
     while (wrong := look()) is not None:
         if time.monotonic() > deadline or wrong.startswith("ended"):
-            raise OperationsError(f"{what} {wrong}. Its log is {log}.")
+            raise OperationsError(f"{what} {wrong}; its last words: {last_words(log)}. Its log is {log}.")
         time.sleep(0.2)
 
 

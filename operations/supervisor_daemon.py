@@ -36,6 +36,9 @@ class State:
     word: str
     pid: int
     since_seconds: int
+    #: When it last started and last ended, in seconds of Unix time; 0 while it never did.
+    started_at: int = 0
+    ended_at: int = 0
 
     @property
     def is_running(self) -> bool:
@@ -55,7 +58,6 @@ def configuration_write(*, paths: Paths, programs: Iterable[Program]) -> None:
         "pidfile": escaped(paths.run / "supervisord.pid"),
         "nodaemon": "true",
         "silent": "true",
-        "umask": "077",
         "minfds": str(WANTED_FILES if files == resource.RLIM_INFINITY else min(files, WANTED_FILES)),
         "directory": escaped(paths.run),
     }
@@ -140,6 +142,8 @@ class Supervisor:
 
     def launch(self, *, tied_to_us: bool) -> subprocess.Popen[bytes]:
         """Start supervisord in its own session; tied, it ends everything when we die unasked."""
+        for log in self._paths.logs.glob("*.log*"):
+            log.chmod(0o600)
         command = [sys.executable, "-m", "supervisor.supervisord"]
         command += ["-c", str(self._paths.run / "supervisord.conf")]
         setpriv = shutil.which("setpriv")
@@ -157,6 +161,8 @@ class Supervisor:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
+            # Its own setting counts only where it goes into the background. Logs hold addresses and names.
+            umask=0o077,
         )
         deadline = time.monotonic() + 15
         while not self.is_running():
@@ -199,6 +205,8 @@ class Supervisor:
                 word=info["statename"],
                 pid=info["pid"],
                 since_seconds=info["now"] - info["start"],
+                started_at=info["start"],
+                ended_at=info["stop"],
             )
             for info in answer
         }

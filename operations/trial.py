@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 from pathlib import Path
-
-import psutil
+from typing import TextIO
 
 from message_queue import topology
 from operations.instance import Instance
@@ -19,14 +19,18 @@ from operations.stack import Stack
 VARIABLE = "ROOST_TEST_STACK"
 
 
+#: The locks of the runs of this process: the kernel opens them when it ends, however it ends.
+HELD: dict[Path, TextIO] = {}
+
+
 def trial_start() -> Stack:
     """Fresh services in a folder named for this process; what dead runs left is cleared first."""
     folder = Paths.from_environment().var / "test"
     folder.mkdir(parents=True, exist_ok=True)
-    for earlier in folder.iterdir():
-        if earlier.name.isdigit() and not psutil.pid_exists(int(earlier.name)):
-            trial_clear(earlier)
-    stack = Stack(folder / str(os.getpid()))
+    dead_trials_clear(folder)
+    var = folder / str(os.getpid())
+    trial_lock(var)
+    stack = Stack(var)
     try:
         return stack.start()
     except BaseException:
@@ -37,6 +41,37 @@ def trial_start() -> Stack:
 def trial_end(stack: Stack) -> None:
     """End the services and throw their data away."""
     stack.discard()
+    trial_unlock(stack.paths.var)
+
+
+def dead_trials_clear(folder: Path) -> None:
+    """End and throw away what runs left that were killed; one that still runs is left alone."""
+    for earlier in folder.iterdir():
+        if earlier.name.isdigit() and trial_lock(earlier):
+            trial_clear(earlier)
+            trial_unlock(earlier)
+
+
+def trial_lock(var: Path) -> bool:
+    """Take a run's folder as ours; False while another run has it. A process number would not tell: numbers return."""
+    if var in HELD:
+        return False
+    lock = var.with_suffix(".lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        return False
+    HELD[var] = lock
+    return True
+
+
+def trial_unlock(var: Path) -> None:
+    """Give a run's folder back."""
+    lock = HELD.pop(var, None)
+    if lock is not None:
+        var.with_suffix(".lock").unlink(missing_ok=True)
+        lock.close()
 
 
 def trial_clear(var: Path) -> None:

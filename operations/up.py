@@ -16,6 +16,7 @@ from types import FrameType
 from operations import health, packages, preparation
 from operations.certificates import certificates_ensure, hosts_from_environment
 from operations.display import Display
+from operations.endings import Endings
 from operations.errors import OperationsError
 from operations.instance import Instance, bind_from_environment
 from operations.leftovers import leftovers_end, leftovers_find
@@ -147,6 +148,7 @@ def start(
     6. in the demo: the stations
     """
     instance = instance_settle(display, paths)
+    endings = Endings(supervisor, paths)
     with display:
         with display.step("Configuration"):
             for service in services(instance):
@@ -159,7 +161,7 @@ def start(
             watched = supervisor.launch(tied_to_us=tied_to_us)
             supervisor.start(ground)
         with display.step("Database"):
-            wait_until(instance.postgres.check, seconds=60, what="PostgreSQL", log=paths.logs / "postgres.log")
+            service_wait(instance.postgres, endings, seconds=60, what="PostgreSQL")
             instance.postgres.roles_apply()
             preparation.database_migrate(instance)
         with display.step("Pages"):
@@ -167,9 +169,9 @@ def start(
         # What needs no broker uses the second core while the broker boots.
         supervisor.start([process for process in processes if process.name in WITHOUT_BROKER])
         with display.step("Message broker"):
-            wait_until(instance.rabbitmq.check, seconds=90, what="RabbitMQ", log=paths.logs / "rabbitmq.log")
+            service_wait(instance.rabbitmq, endings, seconds=90, what="RabbitMQ")
         supervisor.start(processes)
-        healthy_wait(display, instance, watched, processes)
+        healthy_wait(display, instance, watched, processes, endings)
         supervisor.start([watchdog])
         if demo_stations:
             with display.step(f"Demo with {demo_stations} stations"):
@@ -204,8 +206,22 @@ def services(instance: Instance) -> tuple[Service, ...]:
     return (instance.rabbitmq, instance.postgres, instance.redis)
 
 
+def service_wait(service: Service, endings: Endings, *, seconds: float, what: str) -> None:
+    """Wait until a server answers, and no longer than it takes to see that it, or another one, cannot start."""
+
+    def look() -> str | None:
+        endings.look()
+        return service.check()
+
+    wait_until(look, seconds=seconds, what=what, log=service.paths.logs / f"{service.name}.log")
+
+
 def healthy_wait(
-    display: Display, instance: Instance, watched: subprocess.Popen[bytes], processes: list[Program]
+    display: Display,
+    instance: Instance,
+    watched: subprocess.Popen[bytes],
+    processes: list[Program],
+    endings: Endings,
 ) -> None:
     """Show each part as it begins to work; give up with the names of those that did not."""
     for process in processes:
@@ -221,6 +237,7 @@ def healthy_wait(
                 display.finish(name, "works")
         if report.healthy:
             return
+        endings.look()
         if watched.poll() is not None:
             raise OperationsError(f"The supervisor has ended: see {instance.paths.logs / 'supervisord.log'}.")
         if time.monotonic() > deadline:

@@ -1,0 +1,38 @@
+"""Notices while everything starts that a program ends instead, and says why in the program's own words."""
+
+from __future__ import annotations
+
+from operations.errors import OperationsError
+from operations.log_ends import last_words, log_size
+from operations.paths import Paths
+from operations.supervisor_daemon import State, Supervisor
+
+#: One quick end may be a hiccup, which the supervisor mends; a program that first tried for so long had its chance.
+QUICK_SECONDS = 5
+
+
+class Endings:
+    """Remembers of every program when it was first seen to run, and each end that was seen."""
+
+    def __init__(self, supervisor: Supervisor, paths: Paths) -> None:
+        self._supervisor, self._paths = supervisor, paths
+        self._started: dict[str, int] = {}
+        self._ends: dict[str, set[int]] = {}
+        # What an earlier start said is no reason of this one.
+        self._said_before = {log.stem: log_size(log) for log in paths.logs.glob("*.log")}
+
+    def look(self) -> None:
+        """Refuse as soon as a program cannot start: it ended twice, or after a long try."""
+        for name, state in self._supervisor.states().items():
+            if self._cannot_start(state):
+                log = self._paths.logs / f"{name}.log"
+                words = last_words(log, since=self._said_before.get(name, 0))
+                raise OperationsError(f"{name} ended while it started: {words}. Its log is {log}.")
+
+    def _cannot_start(self, state: State) -> bool:
+        started = self._started.setdefault(state.name, state.started_at) if state.started_at else 0
+        if not state.ended_at:
+            return False
+        ends = self._ends.setdefault(state.name, set())
+        ends.add(state.ended_at)
+        return len(ends) > 1 or state.ended_at - started > QUICK_SECONDS
