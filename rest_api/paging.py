@@ -10,6 +10,7 @@ from django.utils import timezone
 from rest_framework.request import Request
 
 from fleet.core.errors import InvalidInput
+from fleet.telemetry.positions import PositionCursor
 from fleet.telemetry.selectors import DetectionCursor
 
 _CURSOR_MOST = 1_000
@@ -34,6 +35,16 @@ def detection_cursor(text: str) -> DetectionCursor | None:
     if not all(type(number) is int and abs(number) < 2**31 for number in numbers):
         raise cursor_bad()
     return DetectionCursor(_moment(at), *numbers)
+
+
+def position_cursor(text: str) -> PositionCursor | None:
+    """The place of a GPS fix in a cursor, or None for no cursor."""
+    if not text:
+        return None
+    at, line, source = cursor_decode(text, 3)
+    if type(line) is not int or abs(line) >= 2**31 or not isinstance(source, str) or "\x00" in source:
+        raise cursor_bad()
+    return PositionCursor(_moment(at), line, source)
 
 
 def number_cursor(text: str) -> int | None:

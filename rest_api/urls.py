@@ -26,6 +26,7 @@ from rest_api.v1.notes import NoteDetail, Notes, PhotoDetail, Photos
 from rest_api.v1.organizations import OrganizationDetail, OrganizationRestore, Organizations
 from rest_api.v1.outside import Outside, OutsideCheck, StationOutside
 from rest_api.v1.pace import OrganizationPace
+from rest_api.v1.positions import Positions
 from rest_api.v1.public_deployments import PublicDeploymentDetail, PublicDeployments
 from rest_api.v1.quarantine import (
     Quarantine,
@@ -91,6 +92,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("stations/<str:serial>/series", SeriesList.as_view(), name="series"),
     path("stations/<str:serial>/series/<path:name>/readings", Readings.as_view(), name="readings"),
     path("stations/<str:serial>/detections", Detections.as_view(), name="detections"),
+    path("stations/<str:serial>/positions", Positions.as_view(), name="positions"),
     path("stations/<str:serial>/hardware", Hardware.as_view(), name="hardware"),
     path("stations/<str:serial>/hardware/<int:pair_id>", HardwareDecision.as_view(), name="hardware-pair"),
     path("stations/<str:serial>/events", Events.as_view(), name="events"),

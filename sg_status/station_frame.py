@@ -23,6 +23,7 @@ TABS: Final[tuple[tuple[str, Promise], ...]] = (
     ("station", _("Overview")),
     ("station-data", _("Data")),
     ("station-detections", _("Detections")),
+    ("station-positions", _("Positions")),
     ("station-deliveries", _("Deliveries")),
     ("station-commands", _("Commands")),
     ("station-events", _("Events")),

@@ -1,4 +1,4 @@
-/* Draws the places of a page on the outlines of the land: points, and circles where a place is told only roughly. */
+/* Draws the places of a page on the outlines of the land: points, circles for places shown roughly, and a track. */
 "use strict";
 (() => {
   const box = document.getElementById("map");
@@ -7,7 +7,8 @@
   const ink = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   box.hidden = false;
   const map = L.map(box, { preferCanvas: true, worldCopyJump: true, attributionControl: false, minZoom: 1, maxZoom: 18 });
-  const where = points.map((point) => [point.lat, point.lon]);
+  const track = JSON.parse(box.dataset.track || "[]");
+  const where = points.map((point) => [point.lat, point.lon]).concat(track);
   // Without tiles a place inland is a point on grey: so much is shown that some coast is in it.
   const far = Math.floor(Math.log2((box.clientWidth * 360) / 256 / 30));
   if (where.length) map.fitBounds(L.latLngBounds(where).pad(0.3), { maxZoom: box.dataset.tiles ? 10 : Math.max(far, 2) });
@@ -26,6 +27,15 @@
     })
     // The points stand without their land, and in the table.
     .catch(() => {});
+
+  if (track.length) {
+    L.polyline(track, { color: ink("--soft"), weight: 2, opacity: 0.6 }).addTo(map);
+    // Light is early and dark is late, so that a direction can be seen.
+    track.forEach((at, place) => {
+      const opacity = 0.25 + (0.75 * (place + 1)) / track.length;
+      L.circleMarker(at, { color: ink("--asleep"), weight: 1, radius: 3, opacity, fillOpacity: opacity }).addTo(map);
+    });
+  }
 
   for (const point of points) {
     const style = { color: ink("--asleep"), weight: 2, fillOpacity: 0.5, radius: 6 };

@@ -1,0 +1,84 @@
+"""`/stations/<serial>/positions`: where a station was, by its GPS."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from fleet.stations.selectors import station_get
+from fleet.telemetry.models import Position
+from fleet.telemetry.positions import position_list
+from fleet.telemetry.selectors import LIMIT_MOST, suspicion_codes
+from rest_api.authentication import viewer_of
+from rest_api.paging import cursor_encode, next_address, position_cursor
+from rest_api.v1.questions import READ_PROBLEMS, RangeQuery, answers, query_read, range_of
+
+
+class PositionsQuery(RangeQuery):
+    """A range and filters."""
+
+    has_fix = serializers.BooleanField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="true: only positions; false: only tries that found none. Without it both.",
+    )
+    limit = serializers.IntegerField(required=False, min_value=1, max_value=LIMIT_MOST, default=1_000)
+    cursor = serializers.CharField(required=False, help_text="From `next` of the answer before.")
+
+
+class GpsFixOut(serializers.Serializer[Any]):
+    """One GPS fix, or a try that found no position (no coordinates then)."""
+
+    occurred_at = serializers.DateTimeField(help_text="By the station's clock.")
+    received_at = serializers.DateTimeField(help_text="By the server's clock.")
+    latitude = serializers.FloatField(allow_null=True, help_text="Degrees, WGS 84.")
+    longitude = serializers.FloatField(allow_null=True, help_text="Degrees, WGS 84.")
+    altitude_m = serializers.FloatField(allow_null=True, help_text="Metres.")
+    source = serializers.CharField(help_text="The kind of file that it stood in (`all`, `ctt`); may be empty.")
+    line = serializers.IntegerField(help_text="Its line in that file; 0 where the station gave none.")
+    suspicions = serializers.SerializerMethodField(help_text="Why the row is doubted; empty when it is not.")
+
+    def get_suspicions(self, position: Position) -> list[str]:
+        """One word each."""
+        return suspicion_codes(position.flags)
+
+
+class GpsFixesOut(serializers.Serializer[Any]):
+    """Positions, oldest first."""
+
+    results = GpsFixOut(many=True)
+    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
+
+
+class Positions(APIView):
+    """The GPS history of a station."""
+
+    @extend_schema(
+        operation_id="positions_list",
+        parameters=[PositionsQuery],
+        responses=answers({200: GpsFixesOut}, *READ_PROBLEMS),
+    )
+    def get(self, request: Request, serial: str) -> Response:
+        """Oldest first; follow `next` for more."""
+        station = station_get(viewer=viewer_of(request), serial=serial)
+        query = query_read(request, PositionsQuery)
+        start, end = range_of(query)
+        limit = query["limit"]
+        found = position_list(
+            station=station,
+            start=start,
+            end=end,
+            has_fix=query["has_fix"],
+            after=position_cursor(query.get("cursor", "")),
+            limit=limit + 1,
+        )
+        following = None
+        if len(found) > limit:
+            last = found[limit - 1]
+            cursor = cursor_encode(last.occurred_at, last.line, last.source)
+            following = next_address(request, cursor, start=start, end=end)
+        return Response({"results": GpsFixOut(found[:limit], many=True).data, "next": following})
