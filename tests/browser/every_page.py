@@ -33,6 +33,7 @@ NO_PAGES = {
     "mfa_login_webauthn": "what the passkey script asks for",
     "mfa_download_recovery_codes": "a file",
     "completeness-csv": "a file",
+    "station-positions-csv": "a file",
     "organization-audit-csv": "a file",
     "quarantine-body": "a file",
     "photo": "a picture",
