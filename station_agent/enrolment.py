@@ -16,7 +16,7 @@ import pika
 from pika.exceptions import AMQPError
 
 from message_queue.errors import SerialNotAllowed
-from message_queue.routing import serial_check, serial_of_exchange
+from message_queue.routing import is_upload, serial_check, serial_of_exchange
 from station_agent import __version__
 from station_agent.config import PREFIX, AmqpSettings, config_read, config_write
 from station_agent.errors import AgentError, ServerAway, WrongUse
@@ -65,9 +65,13 @@ def serial_choose(given: str | None, config_path: Path) -> str:
         raise WrongUse(f"{error} Give another one with --serial.") from error
 
 
-def enrolment_ask(*, server: str, token: str, serial: str, ca_file: Path | None) -> AmqpSettings:
+def enrolment_ask(
+    *, server: str, token: str, serial: str, ca_file: Path | None, for_upload: bool = False
+) -> AmqpSettings:
     """Hand in the token and get the login. Raises `AgentError` in plain words."""
     body = {"serial": serial, "token": token, "hardware": hardware_read()}
+    if for_upload:
+        body["purpose"] = "upload"
     try:
         _status, raw = server_post(server=server, path=_PATH, body=body, ca_file=ca_file)
     except urllib.error.HTTPError as error:
@@ -121,7 +125,8 @@ def _refusal(error: urllib.error.HTTPError, serial: str) -> str:  # noqa: PLR091
         case 403:
             return (
                 f"The server did not accept the token for station {serial}: it is wrong, was used already, has "
-                "expired, or is for another station. Ask for a new one."
+                "expired, or is for another station or purpose. Ask for a new one. "
+                f"The server says: {detail_of(error)}"
             )
         case 429:
             return f"The server was asked too often: try again {_when(error)}."
@@ -153,6 +158,17 @@ def detail_of(error: urllib.error.HTTPError) -> str:
         return "it gave no reason."
     text = body.get("detail") if isinstance(body, dict) else None
     return str(text or json.dumps(body))[:300]
+
+
+def config_for_upload_check(config_path: Path) -> None:
+    """Raise `WrongUse` where a desk's login would overwrite the station's own."""
+    amqp = config_read(config_path).get("amqp")
+    exchange = amqp.get("exchange") if isinstance(amqp, dict) else None
+    if exchange and not is_upload(str(exchange)):
+        raise WrongUse(
+            f"{config_path} holds the login of a station that sends. A desk's login goes into a file of its own: "
+            "name one with --config."
+        )
 
 
 def enrolment_write(*, config_path: Path, server: str, serial: str, amqp: AmqpSettings) -> str:

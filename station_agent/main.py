@@ -15,6 +15,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from message_queue.routing import is_upload
 from station_agent import __version__, enrolment, sources, waiting
 from station_agent.config import (
     AmqpSettings,
@@ -83,6 +84,10 @@ def run(
     """Run the agent until it is stopped."""
     path = config or config_path_default()
     settings = _config(path)
+    if is_upload(settings.amqp.exchange):
+        raise WrongUse(
+            f"{path} holds the login of a desk: use it with `station-agent replay`. A station enrols itself."
+        )
     _log(verbose=verbose)
     if path.exists() and path.stat().st_mode & 0o077:
         logging.getLogger(__name__).warning("Others can read %s, which holds a password: chmod 600 %s", path, path)
@@ -97,13 +102,18 @@ def enrol(
     config: ConfigOption = None,
     ca: CaOption = None,
     *,
+    for_upload: Annotated[
+        bool, typer.Option("--for-upload", help="This is a desk that replays the station's cards, not the station.")
+    ] = False,
     insecure_http: InsecureOption = False,
 ) -> None:
     """Trade a token for this station's login, write the configuration, and test the connection."""
     path = config or config_path_default()
     address = enrolment.server_check(server, insecure_http=insecure_http)
+    if for_upload:
+        enrolment.config_for_upload_check(path)
     name = enrolment.serial_choose(serial, path)
-    amqp = enrolment.enrolment_ask(server=address, token=token, serial=name, ca_file=ca)
+    amqp = enrolment.enrolment_ask(server=address, token=token, serial=name, ca_file=ca, for_upload=for_upload)
     _enrolled(path, address, name, amqp)
 
 
@@ -180,7 +190,10 @@ def _code_show(place: waiting.Place, shown: waiting.ClaimCode) -> None:
 def _enrolled(path: Path, address: str, serial: str, amqp: AmqpSettings) -> None:
     """Write the login and try it."""
     name = enrolment.enrolment_write(config_path=path, server=address, serial=serial, amqp=amqp)
-    print(f"Station {name} is enrolled at {address}; its login is in {path}.")
+    if is_upload(amqp.exchange):
+        print(f"This desk may upload files of {name} to {address}; its login is in {path}.")
+    else:
+        print(f"Station {name} is enrolled at {address}; its login is in {path}.")
     trouble = enrolment.connection_test(amqp)
     if trouble:
         raise AgentError(f"The connection to {amqp.host}:{amqp.port} does not work yet. {trouble}")

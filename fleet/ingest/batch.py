@@ -42,6 +42,8 @@ class Batch:
         self.dirty: set[tuple[int, int]] = set()
         #: Lines by (station id, file name).
         self.files: dict[tuple[int, str], int] = {}
+        #: Stations that spoke themselves, not a desk with their cards.
+        self.present: set[int] = set()
         self.health: dict[int, Health] = {}
         self.hello: dict[int, Hello] = {}
         self.command_statuses: list[tuple[StationRef, CommandStatus]] = []

@@ -86,7 +86,13 @@ def contacts_read(asked: psycopg.Cursor, station_ids: list[int]) -> dict[int, Co
 
 
 def contacts_write(rows: dict[int, ContactRow], batch: Batch) -> list[int]:
-    """Move every station of the batch to on time; return those that were silent before."""
+    """Move every station that spoke to on time; return those that were silent before.
+
+    Of a station whose card was read at a desk only the quota is written.
+    """
+    if absent := rows.keys() - batch.present:
+        _quotas_write({station_id: batch.buckets[station_id] for station_id in absent})
+        rows = {station_id: row for station_id, row in rows.items() if station_id in batch.present}
     learned, announced, expected = [], [], []
     for station_id, row in rows.items():
         gap = (batch.moment - row.last_contact_at).total_seconds() if row.last_contact_at else None
@@ -123,6 +129,21 @@ def contacts_write(rows: dict[int, ContactRow], batch: Batch) -> list[int]:
     )
     _said_of_themselves(batch)
     return [station_id for station_id, row in rows.items() if row.state == "silent"]
+
+
+def _quotas_write(left: dict[int, Buckets]) -> None:
+    """What is left of the quotas of stations that did not speak themselves."""
+    cursor().execute(
+        "UPDATE stations_stationcontact c SET quota_messages = n.messages, quota_bytes = n.bytes, "
+        "quota_excess = n.excess, quota_at = n.quota_at, flooding_since = n.flooding "
+        "FROM unnest(%s::bigint[], %s::float8[], %s::float8[], %s::float8[], %s::timestamptz[], %s::timestamptz[]) "
+        "AS n(id, messages, bytes, excess, quota_at, flooding) WHERE c.station_id = n.id",
+        [
+            numbers(left),
+            *(numbers([getattr(b, name) for b in left.values()]) for name in ("messages", "bytes", "excess")),
+            *(moments([getattr(b, name) for b in left.values()]) for name in ("at", "flooding_since")),
+        ],
+    )
 
 
 def _said_of_themselves(batch: Batch) -> None:

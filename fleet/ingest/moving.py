@@ -35,7 +35,7 @@ from fleet.organizations.access import Role, Viewer
 from fleet.organizations.errors import NotAllowed
 from fleet.organizations.models import ApiKey, Organization
 from fleet.stations.broker_access import BrokerAccess
-from fleet.stations.enrolment import tokens_end
+from fleet.stations.enrolment import tokens_end, upload_logins_end
 from fleet.stations.errors import StationIsRetired
 from fleet.stations.models import History, Station, StationContact, StationTransfer
 from fleet.stations.succession import station_succeed
@@ -100,6 +100,8 @@ def _move(station: Station, giver: _Side, taker: _Side, history: History) -> Sta
         station.refresh_from_db(fields=["serial"])
     else:
         moved = _hand_all_over(station, taker.organization)
+    # The device goes on with its login; a desk that reads its cards stays with who gave it away.
+    upload_logins_end(moved.pk, moment)
     _tell(giver, "moved_away", serial, history)
     _tell(taker, "moved_here", serial, history)
     changed = {giver.organization.pk: [serial, station.serial], taker.organization.pk: [serial]}

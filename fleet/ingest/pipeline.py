@@ -44,6 +44,7 @@ from fleet.ingest.noted import NotedHours
 from fleet.ingest.quarantine import quarantine_write
 from fleet.ingest.quota import OVER_QUOTA, OVER_QUOTA_SENTENCE, quota_apply, quota_default
 from fleet.ingest.series import SeriesBook
+from fleet.ingest.uploads import present_stations, upload_check
 from message_queue.codec import decode
 from message_queue.errors import MessageRefused
 from message_queue.routing import serial_of_exchange
@@ -222,6 +223,7 @@ class Pipeline:
                 continue
             try:
                 message = decode(delivery.properties, delivery.routing_key, station.serial, delivery.body)
+                upload_check(delivery.exchange, message)
             except MessageRefused as error:
                 refusals.append(Refusal(delivery, station, error.reason, str(error)))
             except RecursionError:
@@ -243,6 +245,7 @@ class Pipeline:
         if again_from is None:
             contacts, streams = _lock(sorted(heard), arrivals, refusals, moment)
             _still_theirs(heard, contacts)
+            batch.present = present_stations(arrivals, refusals)
             batch.clocks_before = {station_id: row.clock_offset_s for station_id, row in contacts.items()}
             fresh, gapped = _numbers_take(arrivals, streams, batch, refusals, outcome)
             fresh = _quota_keep(fresh, gapped, contacts, batch, refusals, outcome)

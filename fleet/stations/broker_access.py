@@ -88,18 +88,24 @@ class BrokerAccess:
         self._call("POST", f"/api/bindings/{self._v}/e/{exchange}/e/{topology.INBOUND}", {"routing_key": ""})
         self._call("POST", f"/api/bindings/{self._v}/e/{topology.COMMANDS}/q/{queue}", {"routing_key": serial})
 
-    def user_make(self, serial: str, username: str, password: str) -> None:
-        """A station's login in the safe order: no rights first, its rights, its limits, and its password last."""
+    def upload_ensure(self, serial: str) -> None:
+        """The exchange through which a desk uploads a station's files; what is there already stays."""
+        exchange = routing.upload_exchange(serial)
+        self._call("PUT", f"/api/exchanges/{self._v}/{exchange}", {"type": "fanout", "durable": True})
+        self._call("POST", f"/api/bindings/{self._v}/e/{exchange}/e/{topology.INBOUND}", {"routing_key": ""})
+
+    def user_make(self, username: str, password: str) -> None:
+        """A login in the safe order: no rights first, its rights, its limits, and its password last."""
         # An empty hash is a login that no password opens.
         self._call("PUT", f"/api/users/{username}", {"password_hash": "", "tags": ""})
         nothing = {"configure": "^$", "write": "^$", "read": "^$"}
         self._call("PUT", f"/api/permissions/{self._v}/{username}", nothing)
-        self.user_allow(serial, username)
+        self.user_allow(username)
         self._call("PUT", f"/api/users/{username}", {"password": password, "tags": ""})
 
-    def user_allow(self, serial: str, username: str) -> None:
-        """Give a login exactly the rights and limits of its station."""
-        self._call("PUT", f"/api/permissions/{self._v}/{username}", routing.station_permissions(serial))
+    def user_allow(self, username: str) -> None:
+        """Give a login exactly the rights and limits that its name stands for."""
+        self._call("PUT", f"/api/permissions/{self._v}/{username}", routing.login_permissions(username))
         for limit, value in topology.STATION_LIMITS.items():
             self._call("PUT", f"/api/user-limits/{username}/{limit}", {"value": value})
 
@@ -114,8 +120,9 @@ class BrokerAccess:
         self._call("DELETE", f"/api/users/{username}")
 
     def station_delete(self, serial: str) -> None:
-        """Remove a station's exchange and command queue, with what waits in it."""
+        """Remove a station's exchanges and command queue, with what waits in it."""
         self._call("DELETE", f"/api/exchanges/{self._v}/{routing.station_exchange(serial)}")
+        self._call("DELETE", f"/api/exchanges/{self._v}/{routing.upload_exchange(serial)}")
         self._call("DELETE", f"/api/queues/{self._v}/{routing.command_queue(serial)}")
 
     def commands_purge(self, serial: str) -> None:

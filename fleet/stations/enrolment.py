@@ -1,6 +1,7 @@
 """Enrolment: a single-use token becomes a station's broker login, and revoking ends every login it has.
 
-A login is a generation: its user name is used once and never again, so a revoked one cannot come back.
+A login is a generation: its user name is used once and never again, so a revoked one cannot come back. A desk that
+reads the station's cards has a login of its own beside the station's: neither ends the other.
 """
 
 import hashlib
@@ -13,7 +14,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils.translation import gettext as _
 
 from fleet.core import clock
@@ -24,7 +25,7 @@ from fleet.organizations.access import Role, Viewer
 from fleet.organizations.errors import NotAllowed
 from fleet.stations.broker_access import BrokerAccess
 from fleet.stations.errors import BrokerUnreachable, EnrolmentRefused, StationIsRetired
-from fleet.stations.models import Credential, EnrolmentToken, Station
+from fleet.stations.models import Credential, EnrolmentToken, LoginPurpose, Station
 from message_queue import routing
 
 RECONCILE_JOB = "stations.reconcile_broker"
@@ -34,7 +35,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a station needs to speak with the broker. The password is shown this once and stored nowhere."""
+    """What a station, or a desk with its cards, needs to speak with the broker. The password is shown this once and stored nowhere."""
 
     host: str
     port: int
@@ -43,6 +44,7 @@ class Grant:
     username: str
     password: str
     exchange: str
+    #: Empty for a desk: commands are for the station.
     command_queue: str
     ca_pem: str
 
@@ -53,55 +55,74 @@ def token_hash(token: str) -> str:
 
 
 @transaction.atomic
-def enrolment_token_create(*, station: Station, actor: Viewer) -> str:
-    """Make a token with which this station fetches its login once. Earlier tokens not yet used end."""
+def enrolment_token_create(*, station: Station, actor: Viewer, purpose: LoginPurpose = LoginPurpose.STATION) -> str:
+    """Make a token that fetches a login once. Earlier tokens of the same purpose that were not used end."""
     # Hexadecimal: people type it, and it never looks like an option of a command.
     token = secrets.token_hex(20)
     enrolment_token_adopt(
-        station=station, actor=actor, secret_hash=token_hash(token), life=settings.ROOST_ENROLMENT_TOKEN_LIFE
+        station=station,
+        actor=actor,
+        secret_hash=token_hash(token),
+        life=settings.ROOST_ENROLMENT_TOKEN_LIFE,
+        purpose=purpose,
     )
     return token
 
 
 @transaction.atomic
-def enrolment_token_adopt(*, station: Station, actor: Viewer, secret_hash: str, life: timedelta) -> None:
-    """Let a secret that the device made known as a hash be its token. Earlier tokens not yet used end."""
+def enrolment_token_adopt(
+    *,
+    station: Station,
+    actor: Viewer,
+    secret_hash: str,
+    life: timedelta,
+    purpose: LoginPurpose = LoginPurpose.STATION,
+) -> None:
+    """Let a secret that the device made known as a hash be its token. Earlier ones of the same purpose, not used, end."""
     if not actor.may(Role.OPERATOR, station.organization_id):
         raise NotAllowed(_("Enrolling %(serial)s takes the role operator.") % {"serial": station.serial})
     if station.retired_at is not None:
         raise StationIsRetired(_("%(serial)s is retired and gets no enrolment token.") % {"serial": station.serial})
     moment = clock.now()
-    tokens_end(station.pk)
+    tokens_end(station.pk, purpose)
     EnrolmentToken.objects.create(
         station=station,
         token_hash=secret_hash,
         created_by=actor.user,
         created_at=moment,
         expires_at=moment + life,
+        purpose=purpose,
     )
-    _audit(actor, station, "station.enrolment_token")
+    _audit(actor, station, "station.enrolment_token", **_purpose_told(purpose))
 
 
-def station_enrol(*, serial: str, token: str, hardware: dict[str, Any]) -> Grant:
-    """Turn a token into a login. Raises `EnrolmentRefused` or `BrokerUnreachable`.
+def station_enrol(
+    *, serial: str, token: str, hardware: dict[str, Any], purpose: LoginPurpose = LoginPurpose.STATION
+) -> Grant:
+    """Turn a token into a login of the purpose that it was made for. Raises `EnrolmentRefused` or `BrokerUnreachable`.
 
     1. Claim the token and the next generation, by conditional UPDATE: of many at once, one wins.
     2. Make the login on the broker, its password last.
-    3. Make it the station's login, unless somebody revoked it meanwhile; the older ones end now, or soon in a rotation.
+    3. Make it the login of its purpose, unless somebody revoked it meanwhile; the older ones of that purpose end now, or
+       soon in a rotation.
     A failure at 2 leaves a login that nobody can use and the token usable again.
     """
-    credential, used_at = _claim(serial, token, hardware)
+    credential, used_at = _claim(serial, token, hardware, purpose)
     is_rotation = EnrolmentToken.objects.filter(token_hash=token_hash(token), is_rotation=True).exists()
     password = secrets.token_urlsafe(32)
     try:
         with BrokerAccess.open() as broker:
-            broker.station_ensure(serial)
-            broker.user_make(serial, credential.username, password)
+            if purpose == LoginPurpose.UPLOAD:
+                broker.upload_ensure(serial)
+            else:
+                broker.station_ensure(serial)
+            broker.user_make(credential.username, password)
     except DomainError:
         _unclaim(credential, token, used_at)
         raise
     replaced = _adopt(credential, is_rotation=is_rotation)
     _users_delete(replaced)
+    is_upload = purpose == LoginPurpose.UPLOAD
     return Grant(
         host=settings.ROOST_STATION_AMQP_HOST,
         port=settings.ROOST_STATION_AMQP_PORT,
@@ -109,14 +130,14 @@ def station_enrol(*, serial: str, token: str, hardware: dict[str, Any]) -> Grant
         vhost=settings.ROOST_FLEET_VHOST,
         username=credential.username,
         password=password,
-        exchange=routing.station_exchange(serial),
-        command_queue=routing.command_queue(serial),
+        exchange=routing.upload_exchange(serial) if is_upload else routing.station_exchange(serial),
+        command_queue="" if is_upload else routing.command_queue(serial),
         ca_pem=_ca_pem(),
     )
 
 
-def station_revoke(*, station: Station, actor: Viewer) -> int:
-    """End every login and unused token of a station; return how many logins ended. May be called again.
+def station_revoke(*, station: Station, actor: Viewer, purpose: LoginPurpose | None = None) -> int:
+    """End every login and unused token of a station, or those of one purpose; return how many logins ended. May be called again.
 
     The broker closes a deleted login's live connection at once. When the broker does not answer, the logins are
     marked revoked, a job goes on trying, and `BrokerUnreachable` says so.
@@ -126,12 +147,12 @@ def station_revoke(*, station: Station, actor: Viewer) -> int:
     moment = clock.now()
     with transaction.atomic():
         # Tokens before the station: an enrolment locks them in the same order.
-        tokens_end(station.pk)
+        tokens_end(station.pk, purpose)
         Station.objects.select_for_update().get(pk=station.pk)
-        ended = Credential.objects.filter(station=station, revoked_at=None).update(revoked_at=moment)
+        ended = _logins(station, purpose).filter(revoked_at=None).update(revoked_at=moment)
         if ended:
-            _audit(actor, station, "station.revoke", logins=ended)
-    if not station_logins_end(station):
+            _audit(actor, station, "station.revoke", logins=ended, **_purpose_told(purpose))
+    if not station_logins_end(station, purpose):
         raise BrokerUnreachable(
             _(
                 "%(serial)s is revoked here, but the broker does not answer: a live connection of it stays open "
@@ -143,24 +164,27 @@ def station_revoke(*, station: Station, actor: Viewer) -> int:
 
 
 @transaction.atomic
-def _claim(serial: str, token: str, hardware: dict[str, Any]) -> tuple[Credential, datetime]:
+def _claim(serial: str, token: str, hardware: dict[str, Any], purpose: LoginPurpose) -> tuple[Credential, datetime]:
     moment = clock.now()
     station_id = Station.objects.filter(serial=serial).values_list("pk", flat=True).first() or 0
     # Plain columns only: with a join, a racing UPDATE would look at the token as it was before it waited.
-    claimed = EnrolmentToken.objects.filter(
+    open_tokens = EnrolmentToken.objects.filter(
         token_hash=token_hash(token), station_id=station_id, used_at=None, expires_at__gt=moment
-    ).update(used_at=moment)
-    if not claimed:
-        raise _refused()
+    )
+    if not open_tokens.filter(purpose=purpose).update(used_at=moment):
+        # Whoever has the token may know what it is for; it stays good.
+        raise _made_for_another(purpose) if open_tokens.exists() else _refused()
     station = Station.objects.select_for_update().get(pk=station_id)
     if station.retired_at is not None:
         raise _refused()
     station.generation += 1
     station.save(update_fields=["generation"])
+    username = routing.upload_user if purpose == LoginPurpose.UPLOAD else routing.station_user
     credential = Credential.objects.create(
         station=station,
         generation=station.generation,
-        username=routing.station_user(serial, station.generation),
+        purpose=purpose,
+        username=username(serial, station.generation),
         hardware=hardware,
         issued_at=moment,
     )
@@ -176,7 +200,7 @@ def _unclaim(credential: Credential, token: str, used_at: datetime) -> None:
 
 
 def _adopt(credential: Credential, *, is_rotation: bool) -> list[str]:
-    """Make the new login the only one; return the user names that it replaces. Refused when it was revoked meanwhile.
+    """Make the new login the only one of its purpose; return the user names that it replaces. Refused when it was revoked meanwhile.
 
     In a rotation the older ones work on for a while: see `fleet.stations.rotation`.
     """
@@ -184,7 +208,7 @@ def _adopt(credential: Credential, *, is_rotation: bool) -> list[str]:
     with transaction.atomic():
         station = Station.objects.select_for_update().get(pk=credential.station_id)
         is_valid = Credential.objects.filter(pk=credential.pk, revoked_at=None).exists()
-        older = Credential.objects.filter(station=station, generation__lt=credential.generation)
+        older = _logins(station, credential.purpose).filter(generation__lt=credential.generation)
         replaced = list(older.values_list("username", flat=True)) if is_valid else []
         if is_valid and is_rotation:
             replaced = []
@@ -192,16 +216,30 @@ def _adopt(credential: Credential, *, is_rotation: bool) -> list[str]:
         elif is_valid:
             older.filter(revoked_at=None).update(revoked_at=moment)
         if is_valid:
-            _audit(None, station, "station.enrol", generation=credential.generation)
+            told = _purpose_told(credential.purpose)
+            _audit(None, station, "station.enrol", generation=credential.generation, **told)
     if not is_valid:
         _users_delete([credential.username])
         raise _refused()
     return replaced
 
 
-def station_logins_end(station: Station) -> bool:
+def station_logins_end(station: Station, purpose: LoginPurpose | None = None) -> bool:
     """Delete every login that a station ever had on the broker, which closes its connections; False: a job will."""
-    return _users_delete(list(Credential.objects.filter(station=station).values_list("username", flat=True)))
+    return _users_delete(list(_logins(station, purpose).values_list("username", flat=True)))
+
+
+def upload_logins_end(station_id: int, moment: datetime) -> None:
+    """End the logins of desks, as when the station goes to another organization; the broker is told by a job."""
+    logins = Credential.objects.filter(station_id=station_id, purpose=LoginPurpose.UPLOAD, revoked_at=None)
+    if logins.update(revoked_at=moment):
+        job_ask(RECONCILE_JOB)
+
+
+def _logins(station: Station, purpose: str | None) -> QuerySet[Credential]:
+    """The station's logins, past ones too: all of them, or those of one purpose."""
+    logins = Credential.objects.filter(station=station)
+    return logins if purpose is None else logins.filter(purpose=purpose)
 
 
 def _users_delete(usernames: list[str]) -> bool:
@@ -219,13 +257,27 @@ def _users_delete(usernames: list[str]) -> bool:
     return True
 
 
-def tokens_end(station_id: int) -> None:
-    """No token made so far opens anything any more, not even one that an enrolment under way gives back."""
-    EnrolmentToken.objects.filter(station_id=station_id).update(expires_at=F("created_at"))
+def tokens_end(station_id: int, purpose: LoginPurpose | None = None) -> None:
+    """No token made so far (of one purpose) opens anything any more, not even one that an enrolment under way gives back."""
+    tokens = EnrolmentToken.objects.filter(station_id=station_id)
+    (tokens if purpose is None else tokens.filter(purpose=purpose)).update(expires_at=F("created_at"))
 
 
 def _refused() -> EnrolmentRefused:
     return EnrolmentRefused(_("This serial and token do not open an enrolment. Ask for a new token."))
+
+
+def _made_for_another(asked: LoginPurpose) -> EnrolmentRefused:
+    if asked == LoginPurpose.UPLOAD:
+        return EnrolmentRefused(
+            _("This token is for the station itself. Make one for a desk: it leaves the station's login alone.")
+        )
+    return EnrolmentRefused(_("This token is for a desk that uploads files: enrol with --for-upload."))
+
+
+def _purpose_told(purpose: str | None) -> dict[str, str]:
+    """What the audit log says of a login that is not the station's own."""
+    return {"purpose": LoginPurpose.UPLOAD.value} if purpose == LoginPurpose.UPLOAD else {}
 
 
 def _ca_pem() -> str:

@@ -15,6 +15,7 @@ __all__ = [
     "EnrolmentToken",
     "HardwarePair",
     "History",
+    "LoginPurpose",
     "ModelQuantity",
     "Newcomer",
     "RegistrationCode",
@@ -175,6 +176,15 @@ class StationDataUse(models.Model):
         return f"{self.station_id} {self.month}"
 
 
+class LoginPurpose(models.TextChoices):
+    """What a login on the broker is for."""
+
+    #: The device in the field: sends, and takes its commands.
+    STATION = "station"
+    #: A desk that reads the station's cards: writes to an exchange of its own, reads nothing, and is no contact.
+    UPLOAD = "upload"
+
+
 class EnrolmentToken(models.Model):
     """A token with which a station fetches its credentials, once, before it expires. Stored as SHA-256."""
 
@@ -185,6 +195,9 @@ class EnrolmentToken(models.Model):
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True)
+    purpose = models.CharField(
+        max_length=8, choices=LoginPurpose.choices, default=LoginPurpose.STATION, db_default=LoginPurpose.STATION.value
+    )
     #: The older logins go on for a while when this one is used; see `fleet.stations.rotation`.
     is_rotation = models.BooleanField(default=False, db_default=False)
 
@@ -203,6 +216,9 @@ class Credential(models.Model):
     station = models.ForeignKey(Station, on_delete=models.CASCADE, related_name="credentials")
     generation = models.IntegerField()
     username = models.CharField(max_length=96, unique=True)
+    purpose = models.CharField(
+        max_length=8, choices=LoginPurpose.choices, default=LoginPurpose.STATION, db_default=LoginPurpose.STATION.value
+    )
     hardware = models.JSONField(default=dict)
     issued_at = models.DateTimeField()
     ends_at = models.DateTimeField(null=True)

@@ -63,7 +63,8 @@ def broker_reconcile() -> Repairs:
             else:
                 _station_repair(broker, state, username, serial, repairs)
         for serial in retired:
-            if routing.station_exchange(serial) in state.exchanges or routing.command_queue(serial) in state.queues:
+            exchanges = {routing.station_exchange(serial), routing.upload_exchange(serial)}
+            if exchanges & state.exchanges or routing.command_queue(serial) in state.queues:
                 _try(broker.station_delete, (serial,), repairs.removed, repairs)
     if not repairs.is_empty():
         _log.warning("The broker differed from the database: %s", repairs)
@@ -80,22 +81,30 @@ def _logins_delete(
 
 
 def _station_repair(broker: BrokerAccess, state: BrokerState, username: str, serial: str, repairs: Repairs) -> None:
+    if routing.is_upload(username):
+        exchange = routing.upload_exchange(serial)
+        if exchange not in state.exchanges or (exchange, topology.INBOUND, "") not in state.bindings:
+            _try(broker.upload_ensure, (serial,), repairs.rebuilt, repairs)
+    elif not _is_whole(state, serial):
+        _try(broker.station_ensure, (serial,), repairs.rebuilt, repairs)
+    if username not in state.users:
+        repairs.lost.append(username)
+        return
+    rights = routing.login_permissions(username)
+    expected = (rights["configure"], rights["write"], rights["read"])
+    if state.permissions.get(username) != expected or state.limits.get(username) != topology.STATION_LIMITS:
+        _try(broker.user_allow, (username,), repairs.allowed, repairs)
+
+
+def _is_whole(state: BrokerState, serial: str) -> bool:
+    """Whether a station has its exchange, its queue, and both bound."""
     exchange, queue = routing.station_exchange(serial), routing.command_queue(serial)
-    is_whole = (
+    return (
         exchange in state.exchanges
         and queue in state.queues
         and (exchange, topology.INBOUND, "") in state.bindings
         and (topology.COMMANDS, queue, serial) in state.bindings
     )
-    if not is_whole:
-        _try(broker.station_ensure, (serial,), repairs.rebuilt, repairs)
-    if username not in state.users:
-        repairs.lost.append(username)
-        return
-    rights = routing.station_permissions(serial)
-    expected = (rights["configure"], rights["write"], rights["read"])
-    if state.permissions.get(username) != expected or state.limits.get(username) != topology.STATION_LIMITS:
-        _try(broker.user_allow, (serial, username), repairs.allowed, repairs)
 
 
 def _silence(broker: BrokerAccess, state: BrokerState, username: str, repairs: Repairs) -> None:

@@ -17,7 +17,7 @@ from fleet.core.audit import audit_write
 from fleet.core.errors import DomainError
 from fleet.stations.broker_access import BrokerAccess
 from fleet.stations.enrolment import tokens_end
-from fleet.stations.models import Credential, EnrolmentToken, Station
+from fleet.stations.models import Credential, EnrolmentToken, LoginPurpose, Station
 
 #: The command, and where in its result the hash stands.
 COMMAND, HASH = "rotate_login", "secret_hash"
@@ -34,7 +34,7 @@ def rotation_accept(*, station_id: int, secret_hash: object, moment: datetime) -
     """Let a running station fetch a new login with the secret behind this hash. False when that is none or it may not."""
     if not isinstance(secret_hash, str) or not _SHA256.match(secret_hash):
         return False
-    tokens_end(station_id)
+    tokens_end(station_id, LoginPurpose.STATION)
     station = Station.objects.select_for_update().get(pk=station_id)
     if station.retired_at is not None or EnrolmentToken.objects.filter(token_hash=secret_hash).exists():
         return False
@@ -67,7 +67,11 @@ def rotations_end(*, moment: datetime) -> int:
 
 def _is_succeeded(credential: Credential, broker: BrokerAccess) -> bool:
     newer = Credential.objects.filter(
-        station=credential.station_id, revoked_at=None, ends_at=None, generation__gt=credential.generation
+        station=credential.station_id,
+        purpose=credential.purpose,
+        revoked_at=None,
+        ends_at=None,
+        generation__gt=credential.generation,
     )
     return any(broker.is_connected(username) for username in newer.values_list("username", flat=True))
 

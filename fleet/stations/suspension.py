@@ -76,7 +76,7 @@ def station_suspension_lift(*, viewer: Viewer, station: Station) -> None:
         )
         with BrokerAccess.open() as broker:
             for username in _logins(station):
-                broker.user_allow(station.serial, username)
+                broker.user_allow(username)
 
 
 def floods_suspend() -> int:

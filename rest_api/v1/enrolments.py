@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from fleet.stations.enrolment import station_enrol
+from fleet.stations.models import LoginPurpose
 from rest_api.throttles import EnrolmentSerialThrottle, EnrolmentSourceThrottle
 from rest_api.v1.questions import DEVICE_PROBLEMS, answers, json_check
 
@@ -28,6 +29,11 @@ class EnrolmentIn(serializers.Serializer[Any]):
 
     serial = serializers.CharField(max_length=64)
     token = serializers.CharField(max_length=128)
+    purpose = serializers.ChoiceField(
+        choices=LoginPurpose.choices,
+        default=LoginPurpose.STATION,
+        help_text="What the token was made for: the station itself, or a desk that uploads its files.",
+    )
     hardware = serializers.DictField(required=False, default=dict, help_text="Board, system, agent; kept as it comes.")
 
     def validate_hardware(self, value: dict[str, Any]) -> dict[str, Any]:
@@ -45,7 +51,7 @@ class AmqpOut(serializers.Serializer[Any]):
     username = serializers.CharField()
     password = serializers.CharField()
     exchange = serializers.CharField(help_text="Where the station publishes; the routing key is the kind of message.")
-    command_queue = serializers.CharField()
+    command_queue = serializers.CharField(allow_blank=True, help_text="Empty for a desk: commands are for the station.")
     ca_pem = serializers.CharField(allow_blank=True, help_text="Who signs the broker's certificate.")
 
 
@@ -73,6 +79,11 @@ class Enrolments(APIView):
         asked = EnrolmentIn(data=request.data)
         asked.is_valid(raise_exception=True)
         told = asked.validated_data
-        grant = station_enrol(serial=told["serial"], token=told["token"], hardware=told["hardware"])
+        grant = station_enrol(
+            serial=told["serial"],
+            token=told["token"],
+            hardware=told["hardware"],
+            purpose=LoginPurpose(told["purpose"]),
+        )
         answer = {"amqp": AmqpOut(asdict(grant)).data}
         return Response(answer, status=status.HTTP_201_CREATED, headers={"Cache-Control": "no-store"})

@@ -10,10 +10,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from fleet.commands.services import command_issue
+from fleet.core import clock
 from fleet.ingest.moving import move_away_check, station_move, station_take
 from fleet.organizations.selectors import organization_find
 from fleet.stations.deletion import station_delete
-from fleet.stations.models import History
+from fleet.stations.live_login import login_at_stake
+from fleet.stations.models import History, LoginPurpose
 from fleet.stations.rotation import COMMAND
 from fleet.stations.selectors import station_get
 from fleet.stations.services import enrolment_token_create, station_retire, station_revoke
@@ -57,10 +59,24 @@ class RotationOut(serializers.Serializer[Any]):
     command = serializers.UUIDField()
 
 
+class PurposeIn(StrictSerializer):
+    """What a token is for."""
+
+    purpose = serializers.ChoiceField(
+        choices=LoginPurpose.choices,
+        default=LoginPurpose.STATION,
+        help_text="`station`: the device in the field. `upload`: a desk that reads its cards, beside the station's login.",
+    )
+
+
 class TokenOut(serializers.Serializer[Any]):
     """A token, told this once."""
 
     token = serializers.CharField()
+    purpose = serializers.ChoiceField(choices=LoginPurpose.choices)
+    warning = serializers.CharField(
+        allow_blank=True, help_text="Which login ends when the token is used; empty where none does."
+    )
 
 
 class DeleteIn(StrictSerializer):
@@ -106,12 +122,18 @@ class StationRevoke(APIView):
 class StationToken(APIView):
     """A token with which a device fetches the login of a station."""
 
-    @extend_schema(operation_id="stations_token", request=None, responses=answers({201: TokenOut}, *_PROBLEMS))
+    @extend_schema(operation_id="stations_token", request=PurposeIn, responses=answers({201: TokenOut}, *_PROBLEMS))
     def post(self, request: Request, serial: str) -> Response:
-        """Make one; an earlier one that was not used ends. The login in use goes on until the token is used."""
+        """Make one; an earlier one of its purpose ends. The login in use goes on until the token is used."""
         viewer = viewer_of(request)
-        token = enrolment_token_create(station=station_get(viewer=viewer, serial=serial), actor=viewer)
-        told = TokenOut({"token": token}).data
+        station = station_get(viewer=viewer, serial=serial)
+        asked = PurposeIn(data=request.data)
+        asked.is_valid(raise_exception=True)
+        purpose = LoginPurpose(asked.validated_data["purpose"])
+        token = enrolment_token_create(station=station, actor=viewer, purpose=purpose)
+        is_own = purpose == LoginPurpose.STATION
+        warning = login_at_stake(station=station, moment=clock.now()) if is_own else ""
+        told = TokenOut({"token": token, "purpose": purpose, "warning": warning}).data
         return Response(told, status=HTTPStatus.CREATED, headers={"Cache-Control": "no-store"})
 
 

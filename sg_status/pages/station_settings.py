@@ -9,11 +9,13 @@ from django.urls import path
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
+from fleet.core import clock
 from fleet.core.errors import DomainError, InvalidInput
 from fleet.organizations.access import Viewer
 from fleet.organizations.models import Membership
 from fleet.stations.catalogue import station_model_set
-from fleet.stations.models import Station
+from fleet.stations.live_login import login_at_stake
+from fleet.stations.models import LoginPurpose, Station
 from fleet.stations.quotas import station_quota, station_quota_set
 from fleet.stations.selectors import credential_list
 from fleet.stations.services import enrolment_token_create, station_retire, station_revoke, station_update
@@ -66,6 +68,8 @@ def _shown(
         "quota_form": quota_form if viewer.sees_all else None,
         "quota": station_quota(station),
         "credentials": credential_list(station=station)[:CREDENTIALS_SHOWN],
+        "has_login": credential_list(station=station).filter(revoked_at=None, purpose=LoginPurpose.STATION).exists(),
+        "has_desk": credential_list(station=station).filter(revoked_at=None, purpose=LoginPurpose.UPLOAD).exists(),
     }
     return station_render(request, viewer, station, "sg_status/station_settings.html", context, tab="station-settings")
 
@@ -73,15 +77,29 @@ def _shown(
 @page
 @require_POST
 def station_token(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
-    """Make an enrolment token and show it, this once."""
+    """Make an enrolment token for the station or for a desk, and show it, this once."""
     station = station_of(viewer, serial)
     role_require(viewer, Membership.Role.OPERATOR, station.organization_id)
+    is_upload = request.POST.get("purpose") == LoginPurpose.UPLOAD
+    purpose = LoginPurpose.UPLOAD if is_upload else LoginPurpose.STATION
     try:
-        token = enrolment_token_create(station=station, actor=viewer)
+        token = enrolment_token_create(station=station, actor=viewer, purpose=purpose)
     except DomainError as error:
         messages.error(request, str(error))
         return redirect("station-settings", serial=station.serial)
-    return enrolment_render(request, viewer, station, token)
+    warning = "" if is_upload else login_at_stake(station=station, moment=clock.now())
+    return enrolment_render(request, viewer, station, token, purpose=purpose, warning=warning)
+
+
+@page
+@require_POST
+def station_desk_revoke(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
+    """End the login of a desk; the station's own goes on."""
+    station = station_of(viewer, serial)
+    role_require(viewer, Membership.Role.OPERATOR, station.organization_id)
+    done = _("The desk's login is revoked. The station's own login goes on.")
+    act(request, lambda: station_revoke(station=station, actor=viewer, purpose=LoginPurpose.UPLOAD), done=done)
+    return redirect("station-settings", serial=station.serial)
 
 
 @page
@@ -164,6 +182,7 @@ _BASE = "stations/<serial:serial>/settings/"
 urlpatterns = [
     path(_BASE, station_settings, name="station-settings"),
     path(f"{_BASE}token/", station_token, name="station-token"),
+    path(f"{_BASE}desk/revoke/", station_desk_revoke, name="station-desk-revoke"),
     path(f"{_BASE}quota/", station_quota_save, name="station-quota"),
     path(f"{_BASE}let-in/", station_let_in, name="station-let-in"),
     path(f"{_BASE}revoke/", station_revoke_confirm, name="station-revoke"),

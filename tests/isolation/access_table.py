@@ -193,6 +193,7 @@ TABLE: dict[str, Row] = {
     "public-photo-small": row(GET=ANYONE, params=_NO_PHOTO, may_be_absent=True),
     "station-settings": row(GET=VIEWER, POST=OPERATOR, body={"name": "New", "notes": ""}),
     "station-token": row(POST=OPERATOR),
+    "station-desk-revoke": row(POST=OPERATOR),
     "station-quota": row(POST=ADMIN, body={"messages_per_s": "5", "mb_per_hour": ""}),
     "station-let-in": row(POST=OPERATOR),
     "station-revoke": row(GET=OPERATOR, POST=OPERATOR),

@@ -66,7 +66,7 @@ def test_rights_and_limits_that_were_changed_are_put_right(institute, vhost, man
 def test_a_login_that_is_no_station_s_present_one_is_deleted(institute, vhost, management, works):
     serial = serial_new()
     with BrokerAccess.open() as broker:
-        broker.user_make(serial, f"st.{serial}.7", "a password")
+        broker.user_make(f"st.{serial}.7", "a password")
     assert works(f"st.{serial}.7", "a password")
     assert broker_reconcile().deleted == [f"st.{serial}.7"]
     assert not works(f"st.{serial}.7", "a password")

@@ -31,12 +31,14 @@ from fleet.organizations.services import organization_create
 from fleet.stations.claims import claim_take
 from fleet.stations.deletion import station_delete
 from fleet.stations.enrolment import enrolment_token_create, station_revoke
-from fleet.stations.models import EnrolmentToken, History, Station
+from fleet.stations.live_login import login_at_stake
+from fleet.stations.models import EnrolmentToken, History, LoginPurpose, Station
 from fleet.stations.rotation import COMMAND as ROTATE
 from fleet.stations.selectors import SHOWN_STATES, credential_list, station_get, station_list
 from fleet.stations.sentences import station_shown
 from fleet.stations.services import serial_warning, station_register, station_retire
 from sg_status.csv_file import cell_guarded
+from sg_status.enrolment import enrolment_line
 
 Options = dict[str, Any]
 
@@ -66,14 +68,20 @@ class Command(WordCommand):
         word.add_argument("--name", default="", help="what people call it")
         word = add("token", self.station_token, help="make a new enrolment token; earlier ones end")
         word.add_argument("serial", metavar="SERIAL")
+        word.add_argument(
+            "--for-upload",
+            action="store_true",
+            help="for a desk that reads the station's cards; the station's own login goes on",
+        )
         word = add("list", self.station_list, help="list stations with their state")
         word.add_argument("--organization", default="", metavar="NAME", help="only of this organization")
         word.add_argument("--state", default="", choices=SHOWN_STATES, metavar="STATE", help="only in this state")
         word.add_argument("--search", default="", metavar="TEXT", help="part of serial, name or site")
         word = add("show", self.station_show, help="show one station")
         word.add_argument("serial", metavar="SERIAL")
-        word = add("revoke", self.station_revoke, help="end a station's login; its live connection is closed")
+        word = add("revoke", self.station_revoke, help="end a station's logins; a live connection is closed")
         word.add_argument("serial", metavar="SERIAL")
+        word.add_argument("--for-upload", action="store_true", help="only the login of a desk that uploads files")
         self.life_words(add)
 
     def life_words(self, add: Callable[..., argparse.ArgumentParser]) -> None:
@@ -215,8 +223,10 @@ class Command(WordCommand):
         """Make another token for a station that is known."""
         actor = viewer_of_server("command line")
         station = station_get(viewer=actor, serial=options["serial"])
-        token = enrolment_token_create(station=station, actor=actor)
-        self._token_print(station, token, [], is_json=options["json"])
+        purpose = LoginPurpose.UPLOAD if options["for_upload"] else LoginPurpose.STATION
+        warning = "" if options["for_upload"] else login_at_stake(station=station, moment=clock.now())
+        token = enrolment_token_create(station=station, actor=actor, purpose=purpose)
+        self._token_print(station, token, [warning] if warning else [], is_json=options["json"])
 
     def station_list(self, options: Options) -> None:
         """All stations, those in need first."""
@@ -256,9 +266,12 @@ class Command(WordCommand):
         """End the logins of a station."""
         actor = viewer_of_server("command line")
         station = station_get(viewer=actor, serial=options["serial"])
-        ended = station_revoke(station=station, actor=actor)
+        purpose = LoginPurpose.UPLOAD if options["for_upload"] else None
+        ended = station_revoke(station=station, actor=actor, purpose=purpose)
         if options["json"]:
             self.data_print({"serial": station.serial, "revoked": ended})
+        elif ended and purpose:
+            self.stdout.write(f"The desk's login of {station.serial} is revoked; the station's own goes on.")
         elif ended:
             self.stdout.write(f"{station.serial} is revoked; a live connection of it was closed.")
         else:
@@ -268,7 +281,8 @@ class Command(WordCommand):
         newest = EnrolmentToken.objects.filter(station=station).order_by("-id").first()
         if newest is None:
             raise CommandError("The token is gone: the station was deleted meanwhile.")
-        command = f"station-agent enrol --server {settings.SITE_URL} --serial {station.serial} --token {token}"
+        is_upload = newest.purpose == LoginPurpose.UPLOAD
+        command = enrolment_line(station, token, LoginPurpose(newest.purpose))
         if is_json:
             self.data_print(
                 {
@@ -277,6 +291,7 @@ class Command(WordCommand):
                     "token": token,
                     "expires_at": _iso(newest.expires_at),
                     "server": settings.SITE_URL,
+                    "purpose": newest.purpose,
                     "command": command,
                     "notes": notes,
                 }
@@ -284,8 +299,15 @@ class Command(WordCommand):
             return
         for note in notes:
             self.stdout.write(note)
+        until = f"{newest.expires_at:%Y-%m-%d %H:%M} UTC"
+        if is_upload:
+            self.stdout.write(
+                f"A desk may enrol once until {until} to upload files of {station.serial}. The station's own login goes "
+                f"on. Type at the desk:\n\n  {command}\n\nThe token is not shown again."
+            )
+            return
         self.stdout.write(
-            f"{station.serial} may enrol once until {newest.expires_at:%Y-%m-%d %H:%M} UTC. "
+            f"{station.serial} may enrol once until {until}. "
             f"Type at the station:\n\n  {command}\n\nThe token is not shown again."
         )
 
