@@ -15,6 +15,7 @@ from fleet.organizations.access import Role, Viewer
 from fleet.organizations.errors import NotAllowed
 from fleet.organizations.models import Organization
 from fleet.organizations.services import text_check
+from message_queue.contracts.gps import is_no_fix
 
 _MOST = {"name": 120, "street": 200, "postal_code": 20, "city": 120, "country": 80}
 _NOTES_MOST = 10_000
@@ -128,6 +129,11 @@ def coordinates_check(latitude: float | None, longitude: float | None) -> None:
     """Degrees, both or neither. Raises `InvalidInput`."""
     if (latitude is None) != (longitude is None):
         raise InvalidInput(_("Give latitude and longitude, or neither."), field="latitude")
+    if is_no_fix(latitude, longitude):
+        raise InvalidInput(
+            _("0° N 0° E is what a receiver says that has no position: leave both empty until you know the place."),
+            field="latitude",
+        )
     if latitude is not None and not -LATITUDE_MOST <= latitude <= LATITUDE_MOST:
         raise InvalidInput(_("The latitude is -90 to 90 degrees."), field="latitude")
     if longitude is not None and not -LONGITUDE_MOST <= longitude <= LONGITUDE_MOST:

@@ -1,6 +1,7 @@
 """What one batch of messages amounts to, before it is written."""
 
 from datetime import datetime
+from typing import NamedTuple
 
 from fleet.core import clock
 from fleet.ingest.delivery import Delivery, StationRef
@@ -8,6 +9,7 @@ from fleet.ingest.quota import Buckets
 from fleet.ingest.tables import DETECTIONS, EVENTS, POSITIONS, READINGS, Sink, pg_time
 from fleet.telemetry.models import Suspicion
 from message_queue.contracts.command_status import CommandStatus
+from message_queue.contracts.file import FileAccount
 from message_queue.contracts.health import DataUse, Health
 from message_queue.contracts.hello import Hello
 
@@ -20,6 +22,17 @@ _HELD_FROM, _HELD_MOST = 100_000, 800_000
 AHEAD_S = 300.0
 #: Bits of `flags` with which a row may not become a series' newest value.
 NOT_NEWEST = Suspicion.EPOCH | Suspicion.FUTURE
+
+
+class Said(NamedTuple):
+    """An account of one file, and its place in what the station or a desk said."""
+
+    account: FileAccount
+    #: Seconds since 1970 by the clock of who said it.
+    at: float
+    stream: str
+    seq: int
+    is_by_desk: bool
 
 
 class Batch:
@@ -40,8 +53,14 @@ class Batch:
         self.hours: dict[tuple[int, int, int, int], int] = {}
         #: Hours for which readings came, as (series id, hours since 2000).
         self.dirty: set[tuple[int, int]] = set()
-        #: Lines by (station id, file name).
-        self.files: dict[tuple[int, str], int] = {}
+        #: Ids of the stations' files by (station id, name in the rows); a file beyond the bound has none.
+        self.file_ids: dict[tuple[int, str], int] = {}
+        #: By a file's id: rows, and the first and last moment in them as `pg_time`.
+        self.file_rows: dict[int, tuple[int, int | None, int | None]] = {}
+        #: Stations that named more files than are listed.
+        self.overfull: set[int] = set()
+        #: The newest account of each file by (station id, path).
+        self.accounts: dict[tuple[int, str], Said] = {}
         #: Stations that spoke themselves, not a desk with their cards.
         self.present: set[int] = set()
         self.health: dict[int, Health] = {}
@@ -85,9 +104,11 @@ class Batch:
         self._receipts += 1
         return self.received_at + self._receipts * 1e-6
 
-    def suspicion(self, at: float, clock_code: str = "") -> int:
-        """Bits that say why a station's time is not believed; 0 when it is."""
+    def suspicion(self, at: float, clock_code: str = "", *, damaged: bool = False) -> int:
+        """Bits that say why a row is not believed as it stands; 0 when it is. `damaged`: it is of a damaged file."""
         flags = Suspicion.UNSYNCHRONISED.value if clock_code == "P" else 0
+        if damaged:
+            flags |= Suspicion.DAMAGED_FILE.value
         earliest, latest = self.believable
         if earliest <= at <= latest:
             return flags
@@ -97,11 +118,19 @@ class Batch:
             return flags | Suspicion.EPOCH.value
         return flags | Suspicion.ANCIENT.value
 
-    def file_lines(self, station: StationRef, name: str, lines: int) -> None:
-        """Count lines that came from one of the station's own files."""
-        if name:
-            key = (station.id, name)
-            self.files[key] = self.files.get(key, 0) + lines
+    def file_of(self, station: StationRef, name: str) -> int | None:
+        """The id of one of the station's own files; None without a name, or where there are too many."""
+        return self.file_ids.get((station.id, name)) if name else None
+
+    def file_lines(self, file_id: int | None, lines: int, low: float | None = None, high: float | None = None) -> None:
+        """Count lines that came from one file, between two moments in seconds since 1970."""
+        if file_id is None:
+            return
+        count, first, last = self.file_rows.get(file_id, (0, None, None))
+        if low is not None and high is not None:
+            first = pg_time(low) if first is None else min(first, pg_time(low))
+            last = pg_time(high) if last is None else max(last, pg_time(high))
+        self.file_rows[file_id] = count + lines, first, last
 
 
 def moment_of(seconds: float) -> datetime:

@@ -1,4 +1,4 @@
-"""What follows from a batch's rows: newest values, counts per hour, lines per file."""
+"""What follows from a batch's rows: newest values, counts per hour."""
 
 from fleet.ingest.batch import Batch
 from fleet.ingest.database import cursor, numbers
@@ -51,18 +51,3 @@ def hours_write(batch: Batch) -> None:
     )
     columns = [[key[i] for key in keys] for i in range(4)]
     cursor().execute(_HOURS_SQL.format(rows=rows), [*columns, [batch.hours[key] for key in keys]])
-
-
-def files_write(batch: Batch) -> None:
-    """Lines received per file of the stations' own."""
-    if not batch.files:
-        return
-    keys = sorted(batch.files)
-    cursor().execute(
-        "INSERT INTO files_stationfile (station_id, name, rows, first_received_at, last_received_at) "
-        "SELECT n.station_id, n.name, n.rows, %s, %s "
-        "FROM unnest(%s::bigint[], %s::text[], %s::bigint[]) AS n(station_id, name, rows) "
-        "ON CONFLICT (station_id, name) DO UPDATE SET rows = files_stationfile.rows + excluded.rows, "
-        "last_received_at = excluded.last_received_at",
-        [batch.moment, batch.moment, [k[0] for k in keys], [k[1] for k in keys], [batch.files[k] for k in keys]],
-    )

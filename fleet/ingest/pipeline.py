@@ -20,11 +20,12 @@ from fleet.alerts.services import station_heard_again
 from fleet.commands.services import command_report
 from fleet.core import clock
 from fleet.ingest import database
+from fleet.ingest.accounts import accounts_write
 from fleet.ingest.batch import Batch
 from fleet.ingest.book import StationBook
 from fleet.ingest.contact import ContactRow, contacts_lock, contacts_read, contacts_write
 from fleet.ingest.delivery import FORKED, Arrival, Delivery, Refusal, StationRef
-from fleet.ingest.derived import files_write, hours_write, newest_write
+from fleet.ingest.derived import hours_write, newest_write
 from fleet.ingest.gaps import TOO_MANY_GAPS, TOO_MANY_GAPS_SENTENCE, gaps_first
 from fleet.ingest.handlers import handlers
 from fleet.ingest.handover import StationMoved, arrivals_hand_over, line_of, moved_only, refusals_hand_over
@@ -44,6 +45,7 @@ from fleet.ingest.noted import NotedHours
 from fleet.ingest.quarantine import quarantine_write
 from fleet.ingest.quota import OVER_QUOTA, OVER_QUOTA_SENTENCE, quota_apply, quota_default
 from fleet.ingest.series import SeriesBook
+from fleet.ingest.station_files import FileBook, files_write
 from fleet.ingest.uploads import present_stations, upload_check
 from message_queue.codec import decode
 from message_queue.errors import MessageRefused
@@ -99,6 +101,7 @@ class Pipeline:
     def __init__(self) -> None:
         self._stations = StationBook()
         self._series = SeriesBook()
+        self._files = FileBook()
         self._noted = NotedHours()
 
     def take(self, deliveries: Sequence[Delivery]) -> Outcome:
@@ -153,6 +156,7 @@ class Pipeline:
         """Trust nothing that is remembered."""
         self._stations.forget()
         self._series.forget()
+        self._files.forget()
         self._noted.forget()
 
     def _take(self, deliveries: Sequence[Delivery], *, again_from: datetime | None = None) -> Outcome:
@@ -165,6 +169,7 @@ class Pipeline:
                 self.forget()
             except Exception as error:
                 self._series.drop()
+                self._files.drop()
                 self._noted.drop()
                 cause = error.__cause__ if isinstance(error, DatabaseError) else error
                 if isinstance(cause, _REPEATED) and not is_staged:
@@ -178,6 +183,7 @@ class Pipeline:
                 return self._look_closer(deliveries, error, again_from)
             else:
                 self._series.keep()
+                self._files.keep()
                 self._noted.keep()
                 return outcome
 
@@ -259,7 +265,9 @@ class Pipeline:
             kept = refusals_hand_over(kept)
             fresh = arrivals_hand_over(fresh, batch, kept)
             heard |= {a.station.id: a.station for a in fresh}
+        self._files.meet(fresh, batch)
         self._handle(fresh, batch, kept, outcome)
+        accounts_write(batch)
         for sink in batch.sinks():
             if sink.rows:
                 sink.write()

@@ -51,12 +51,15 @@ DETECTIONS = CopyTable(
     "telemetry_detection",
     (
         *("station_id", "occurred_at", "port", "kind", "line", "received_at"),
-        *("freq", "sig", "noise", "snr", "rssi", "tag", "is_used", "flags"),
+        *("freq", "sig", "noise", "snr", "rssi", "tag", "is_used", "flags", "file_id"),
     ),
 )
 POSITIONS = CopyTable(
     "telemetry_position",
-    ("station_id", "occurred_at", "line", "received_at", "latitude", "longitude", "altitude_m", "flags", "source"),
+    (
+        *("station_id", "occurred_at", "line", "received_at", "latitude", "longitude", "altitude_m"),
+        *("flags", "source", "file_id"),
+    ),
 )
 EVENTS = CopyTable(
     "telemetry_stationevent",
@@ -85,12 +88,13 @@ def detection_row(
     tag: str | None,
     is_used: bool,  # noqa: FBT001 - a column
     flags: int,
+    file: bytes,
 ) -> bytes:
-    """A row of `DETECTIONS`; `figures` are freq, sig, noise, snr, rssi."""
-    head = _DETECTION(14, 8, station_id, 8, occurred, 2, port, 2, kind, 4, line, 8, received)
+    """A row of `DETECTIONS`; `figures` are freq, sig, noise, snr, rssi, `file` is a `file_field`."""
+    head = _DETECTION(15, 8, station_id, 8, occurred, 2, port, 2, kind, 4, line, 8, received)
     numbers = b"".join([_NULL if figure is None else _FLOAT(8, figure) for figure in figures])
     used = b"\x00\x00\x00\x01\x01" if is_used else b"\x00\x00\x00\x01\x00"
-    return head + numbers + (_NULL if tag is None else _text(tag)) + used + _SHORT(2, flags)
+    return head + numbers + (_NULL if tag is None else _text(tag)) + used + _SHORT(2, flags) + file
 
 
 def position_row(
@@ -101,11 +105,17 @@ def position_row(
     place: tuple[float | None, float | None, float | None],
     flags: int,
     source: str,
+    file: bytes,
 ) -> bytes:
-    """A row of `POSITIONS`; `place` is latitude, longitude, altitude."""
-    head = _POSITION(9, 8, station_id, 8, occurred, 4, line, 8, received)
+    """A row of `POSITIONS`; `place` is latitude, longitude, altitude, `file` is a `file_field`."""
+    head = _POSITION(10, 8, station_id, 8, occurred, 4, line, 8, received)
     numbers = b"".join([_NULL if p is None else _FLOAT(8, p) for p in place])
-    return head + numbers + _SHORT(2, flags) + _text(source)
+    return head + numbers + _SHORT(2, flags) + _text(source) + file
+
+
+def file_field(file_id: int | None) -> bytes:
+    """A file's id as the last field of a row, made once for all rows of a message."""
+    return _NULL if file_id is None else _BIG(8, file_id)
 
 
 def event_row(

@@ -23,6 +23,7 @@ class Suspicion(models.IntegerChoices):
     FUTURE = 2, "ahead of the server's clock"
     UNSYNCHRONISED = 4, "station clock not synchronised"
     ANCIENT = 8, "before 2010"
+    DAMAGED_FILE = 16, "from a damaged file"
 
 
 class Series(models.Model):
@@ -92,6 +93,8 @@ class Detection(models.Model):
     rssi = models.FloatField(null=True)
     is_used = models.BooleanField(default=True)
     flags = models.SmallIntegerField(default=0)
+    #: The id of the station's file that it stood in (`fleet.files.models.StationFile`), where that was said.
+    file_id = models.BigIntegerField(null=True)
 
     def __str__(self) -> str:
         return f"{self.station_id} {self.occurred_at} port {self.port}"
@@ -111,6 +114,8 @@ class Position(models.Model):
     longitude = models.FloatField(null=True)
     altitude_m = models.FloatField(null=True)
     flags = models.SmallIntegerField(default=0)
+    #: As a detection's.
+    file_id = models.BigIntegerField(null=True)
 
     def __str__(self) -> str:
         return f"{self.station_id} {self.occurred_at}"
@@ -222,6 +227,32 @@ class UnsequencedCount(models.Model):
 
     def __str__(self) -> str:
         return f"{self.station_id}: {self.messages}"
+
+
+class FileSummary(models.Model):
+    """The sums over the accounts of a station's own files, kept with them by ingest; without files of other stations."""
+
+    station = models.OneToOneField(Station, on_delete=models.CASCADE, primary_key=True, related_name="file_summary")
+    files = models.BigIntegerField(default=0)
+    files_open = models.BigIntegerField(default=0)
+    files_refused = models.BigIntegerField(default=0)
+    files_foreign = models.BigIntegerField(default=0)
+    files_gone = models.BigIntegerField(default=0)
+    files_damaged = models.BigIntegerField(default=0)
+    bytes_all = models.BigIntegerField(default=0)
+    bytes_taken = models.BigIntegerField(default=0)
+    bytes_known = models.BigIntegerField(default=0)
+    bytes_kept_back = models.BigIntegerField(default=0)
+    #: What is not home: not read yet, and what could not be read.
+    bytes_unread = models.BigIntegerField(default=0)
+    bytes_refused = models.BigIntegerField(default=0)
+    lines_refused = models.BigIntegerField(default=0)
+    received_at = models.DateTimeField()
+    #: When a file more than Roost lists of one station was last named; see `fleet.ingest.station_files`.
+    overfull_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.station_id}: {self.files} files"
 
 
 class RollUp(models.Model):

@@ -7,11 +7,20 @@ from msgspec import Meta
 from message_queue.contracts.base import MAX_ROWS, Body, Contract, Lane, LineNumber, Seconds, ShortText
 from message_queue.errors import MessageRefused
 
+#: Degrees from 0° N 0° E within which a place is what receivers say that have none: no station stands in that sea.
+NO_PLACE = 0.001
+
+
+def is_no_fix(latitude: float | None, longitude: float | None) -> bool:
+    """Whether a position is the zeros of a receiver that has none."""
+    return latitude is not None and longitude is not None and abs(latitude) < NO_PLACE and abs(longitude) < NO_PLACE
+
 
 class Gps(Body, frozen=True, kw_only=True):
     """`t[i]` seconds (added to `bt`), `lat[i]` and `lon[i]` degrees WGS 84, `alt[i]` metres.
 
-    A position of None is a fix that was tried and not had: a Sensorgnome writes `G,undefined,…` then.
+    A position of None is a fix that was tried and not had: a Sensorgnome writes `G,undefined,…` then. One within
+    `NO_PLACE` of 0° N 0° E is taken for none as well.
     """
 
     t: Annotated[list[Seconds], Meta(min_length=1, max_length=MAX_ROWS)]

@@ -6,7 +6,7 @@ from itertools import repeat
 from fleet.ingest.batch import Batch
 from fleet.ingest.delivery import Arrival
 from fleet.ingest.series import SeriesBook
-from fleet.ingest.tables import detection_row, pg_time
+from fleet.ingest.tables import detection_row, file_field, pg_time
 from fleet.telemetry.models import Detection
 from message_queue.contracts.detections import Detections
 
@@ -18,6 +18,8 @@ _HOUR = 3_600 * 1_000_000
 def handle(arrival: Arrival, batch: Batch, series: SeriesBook) -> None:  # noqa: ARG001 - the signature of handlers
     """Add one row per position of the columns."""
     body: Detections = arrival.message.body
+    file_id = batch.file_of(arrival.station, body.file)
+    file, damaged = file_field(file_id), body.damaged
     station_id, received, rows, hours = arrival.station.id, batch.received, len(body.t), batch.hours
     kind = Detection.Kind.TAG.value if body.what == "tag" else Detection.Kind.PULSE.value
     add = batch.detections.rows.append
@@ -30,11 +32,11 @@ def handle(arrival: Arrival, batch: Batch, series: SeriesBook) -> None:  # noqa:
     ):
         seconds = body.bt + t
         at = pg_time(seconds)
-        flags = batch.suspicion(seconds, body.clock)
-        add(detection_row(station_id, at, port, kind, line, received, five, tag, is_used, flags))
+        flags = batch.suspicion(seconds, body.clock, damaged=damaged)
+        add(detection_row(station_id, at, port, kind, line, received, five, tag, is_used, flags, file))
         hour = (station_id, at - at % _HOUR, port, kind)
         hours[hour] = hours.get(hour, 0) + 1
-    batch.file_lines(arrival.station, body.file, rows)
+    batch.file_lines(file_id, rows, body.bt + min(body.t), body.bt + max(body.t))
 
 
 def lines_of(line: list[int], rows: int) -> Sequence[int]:

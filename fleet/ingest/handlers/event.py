@@ -18,7 +18,7 @@ def handle(arrival: Arrival, batch: Batch, series: SeriesBook) -> None:  # noqa:
     body: Event = arrival.message.body
     source = source_of(body.file)
     for happening in body.events:
-        flags = batch.suspicion(happening.t, body.clock)
+        flags = batch.suspicion(happening.t, body.clock, damaged=body.damaged)
         row = event_row(
             arrival.station.id,
             pg_time(happening.t),
@@ -31,4 +31,4 @@ def handle(arrival: Arrival, batch: Batch, series: SeriesBook) -> None:  # noqa:
             source,
         )
         batch.events.rows.append(row)
-    batch.file_lines(arrival.station, body.file, len(body.events))
+    batch.file_lines(batch.file_of(arrival.station, body.file), len(body.events))

@@ -1,11 +1,25 @@
-"""Accounts of a station's own files: taken and noted in the ledger; nothing is kept of them yet."""
+"""Accounts of a station's own files: the newest of each is kept until the batch is written."""
 
-from fleet.ingest.batch import Batch
+from fleet.ingest.accounts import follows
+from fleet.ingest.batch import Batch, Said
 from fleet.ingest.delivery import Arrival
 from fleet.ingest.series import SeriesBook
+from fleet.telemetry.ledger import FILE_STREAM_PREFIX
+from message_queue.contracts.file import File
+from message_queue.routing import is_upload
 
 KIND = "file"
 
 
-def handle(arrival: Arrival, batch: Batch, series: SeriesBook) -> None:
-    """Add nothing."""
+def handle(arrival: Arrival, batch: Batch, series: SeriesBook) -> None:  # noqa: ARG001 - the signature of handlers
+    """Keep the newest account of each file."""
+    body: File = arrival.message.body
+    envelope, from_desk = arrival.message.envelope, is_upload(arrival.delivery.exchange)
+    for account in body.files:
+        # A whole folder that was replayed may be a card, with whatever login it came.
+        is_by_desk = from_desk or account.stream.startswith(FILE_STREAM_PREFIX)
+        said = Said(account, body.at, envelope.stream or "", envelope.seq or 0, is_by_desk)
+        key = (arrival.station.id, account.name)
+        before = batch.accounts.get(key)
+        if before is None or follows(said, before, batch.received_at):
+            batch.accounts[key] = said

@@ -4,8 +4,8 @@ from fleet.ingest.batch import Batch
 from fleet.ingest.delivery import Arrival
 from fleet.ingest.handlers.detections import lines_of
 from fleet.ingest.series import SeriesBook
-from fleet.ingest.tables import pg_time, position_row, source_of
-from message_queue.contracts.gps import Gps
+from fleet.ingest.tables import file_field, pg_time, position_row, source_of
+from message_queue.contracts.gps import Gps, is_no_fix
 
 KIND = "gps"
 
@@ -14,10 +14,13 @@ def handle(arrival: Arrival, batch: Batch, series: SeriesBook) -> None:  # noqa:
     """Add one row per position of the columns."""
     body: Gps = arrival.message.body
     rows, source = len(body.t), source_of(body.file)
+    file_id = batch.file_of(arrival.station, body.file)
+    file = file_field(file_id)
     heights = body.alt or [None] * rows
     for t, lat, lon, alt, line in zip(body.t, body.lat, body.lon, heights, lines_of(body.line, rows), strict=True):
         seconds = body.bt + t
-        flags = batch.suspicion(seconds, body.clock)
-        row = position_row(arrival.station.id, pg_time(seconds), line, batch.received, (lat, lon, alt), flags, source)
+        flags = batch.suspicion(seconds, body.clock, damaged=body.damaged)
+        place = (None, None, alt) if is_no_fix(lat, lon) else (lat, lon, alt)
+        row = position_row(arrival.station.id, pg_time(seconds), line, batch.received, place, flags, source, file)
         batch.positions.rows.append(row)
-    batch.file_lines(arrival.station, body.file, rows)
+    batch.file_lines(file_id, rows, body.bt + min(body.t), body.bt + max(body.t))

@@ -1,0 +1,122 @@
+"""The ids of the stations' own files, which rows carry, and how many rows came of each; remembered between batches."""
+
+from collections.abc import Iterable
+
+from fleet.ingest.batch import Batch
+from fleet.ingest.database import cursor, numbers
+from fleet.ingest.delivery import Arrival
+
+#: Files of one station: an hourly file of each kind for five years. A station that makes up names fills no disk.
+FILES_MOST = 100_000
+_REMEMBERED_MOST = 200_000
+
+#: A station's id, and the file's name as its rows say it.
+Named = tuple[int, str]
+
+
+class FileBook:
+    """The known files. What a batch adds is kept only when the batch commits. Not for several threads."""
+
+    def __init__(self) -> None:
+        self._known: dict[Named, int] = {}
+        self._fresh: dict[Named, int] = {}
+
+    def meet(self, arrivals: Iterable[Arrival], batch: Batch) -> None:
+        """Put the id of each file that these messages name into the batch; new files are made, up to the bound."""
+        named = {(a.station.id, file) for a in arrivals if (file := getattr(a.message.body, "file", ""))}
+        if not named:
+            return
+        unknown = sorted(named - self._known.keys())
+        if unknown:
+            self._fresh = _ids_read(unknown)
+            unknown = [key for key in unknown if key not in self._fresh]
+        if unknown:
+            room = files_room({station_id for station_id, _name in unknown})
+            made = [key for key in unknown if _room_take(room, key[0])]
+            batch.overfull |= {key[0] for key in unknown} - {key[0] for key in made}
+            self._fresh |= _ids_make(made, batch)
+        batch.file_ids = {
+            key: found for key in named if (found := self._known.get(key) or self._fresh.get(key)) is not None
+        }
+
+    def keep(self) -> None:
+        """The batch was committed."""
+        if len(self._known) > _REMEMBERED_MOST:
+            self._known.clear()
+        self._known |= self._fresh
+        self._fresh = {}
+
+    def drop(self) -> None:
+        """The batch was rolled back: what it made does not exist."""
+        self._fresh = {}
+
+    def forget(self) -> None:
+        """Read everything again, as files may have been moved or deleted by others."""
+        self._known.clear()
+        self._fresh = {}
+
+
+def files_room(station_ids: Iterable[int]) -> dict[int, int]:
+    """How many files each station may still add."""
+    asked = sorted(station_ids)
+    rows = cursor().execute(
+        "SELECT station_id, count(*) FROM files_stationfile WHERE station_id = ANY(%s::bigint[]) GROUP BY station_id",
+        [numbers(asked)],
+    )
+    counted = dict(rows.fetchall())
+    return {station_id: FILES_MOST - int(counted.get(station_id, 0)) for station_id in asked}
+
+
+def _room_take(room: dict[int, int], station_id: int) -> bool:
+    room[station_id] -= 1
+    return room[station_id] >= 0
+
+
+def _ids_read(keys: list[Named]) -> dict[Named, int]:
+    # Of two copies of one name in two folders the older row is the one that rows are counted for.
+    rows = cursor().execute(
+        "SELECT DISTINCT ON (f.station_id, f.base) f.station_id, f.base, f.id FROM files_stationfile f "
+        "JOIN unnest(%s::bigint[], %s::text[]) AS k(station_id, base) ON k.station_id = f.station_id AND k.base = f.base "
+        "WHERE NOT f.is_moved_here ORDER BY f.station_id, f.base, f.id",
+        [numbers([key[0] for key in keys]), [key[1] for key in keys]],
+    )
+    return {(station_id, base): file_id for station_id, base, file_id in rows.fetchall()}
+
+
+def _ids_make(keys: list[Named], batch: Batch) -> dict[Named, int]:
+    if not keys:
+        return {}
+    # DO UPDATE, so that the id comes back when another worker was faster.
+    rows = cursor().execute(
+        "INSERT INTO files_stationfile (station_id, name, base, rows, first_received_at, last_received_at) "
+        "SELECT k.station_id, k.name, k.name, 0, %s, %s FROM unnest(%s::bigint[], %s::text[]) AS k(station_id, name) "
+        "ON CONFLICT (station_id, name) WHERE NOT is_moved_here DO UPDATE SET base = excluded.base "
+        "RETURNING station_id, name, id",
+        [batch.moment, batch.moment, numbers([key[0] for key in keys]), [key[1] for key in keys]],
+    )
+    return {(station_id, name): file_id for station_id, name, file_id in rows.fetchall()}
+
+
+def files_write(batch: Batch) -> None:
+    """Rows that came of each file, and between which moments they lie."""
+    if batch.overfull:
+        cursor().execute(
+            "INSERT INTO telemetry_filesummary (station_id, files, files_open, files_refused, files_foreign, files_gone, "
+            "files_damaged, bytes_all, bytes_taken, bytes_known, bytes_kept_back, bytes_unread, bytes_refused, "
+            "lines_refused, received_at, overfull_at) "
+            "SELECT k.id, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, %s, %s FROM unnest(%s::bigint[]) AS k(id) ORDER BY k.id "
+            "ON CONFLICT (station_id) DO UPDATE SET overfull_at = excluded.overfull_at",
+            [batch.moment, batch.moment, numbers(sorted(batch.overfull))],
+        )
+    if not batch.file_rows:
+        return
+    ids = sorted(batch.file_rows)
+    moment = "timestamptz '2000-01-01 00:00:00+00' + {} * interval '1 microsecond'"
+    cursor().execute(
+        "UPDATE files_stationfile f SET rows = f.rows + n.rows, "  # noqa: S608 - constants
+        f"rows_from = least(f.rows_from, {moment.format('n.low')}), "
+        f"rows_to = greatest(f.rows_to, {moment.format('n.high')}), last_received_at = %s "
+        "FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[]) AS n(id, rows, low, high) "
+        "WHERE f.id = n.id",
+        [batch.moment, numbers(ids), *(numbers([batch.file_rows[i][place] for i in ids]) for place in range(3))],
+    )
