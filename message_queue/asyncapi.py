@@ -10,7 +10,7 @@ import msgspec
 
 from message_queue.contracts import contracts
 from message_queue.contracts.commands import command_contracts
-from message_queue.contracts.commands.base import CommandMessage
+from message_queue.contracts.commands.base import CommandMessage, Withdrawal
 
 _REFERENCE = "#/components/schemas/{name}"
 
@@ -29,7 +29,8 @@ _HEADERS = {
 def document() -> dict[str, Any]:
     """The whole document as plain values."""
     kinds, commands = contracts(), command_contracts()
-    types = [c.body for c in kinds.values()] + [CommandMessage] + [c.parameters for c in commands.values()]
+    orders = [CommandMessage, Withdrawal]
+    types = [c.body for c in kinds.values()] + orders + [c.parameters for c in commands.values()]
     schemas, components = msgspec.json.schema_components(types, ref_template=_REFERENCE)
     by_kind = dict(zip(kinds, schemas, strict=False))
     messages = {
@@ -38,7 +39,9 @@ def document() -> dict[str, Any]:
     }
     summary = "A command to one station; its parameters are those of its name."
     messages["command"] = _message("command", summary, "application/json", schemas[len(kinds)])
-    parameters = dict(zip(commands, schemas[len(kinds) + 1 :], strict=True))
+    summary = "A command to the station was cancelled: it is not to be run any more."
+    messages["withdrawal"] = _message("withdrawal", summary, "application/json", schemas[len(kinds) + 1])
+    parameters = dict(zip(commands, schemas[len(kinds) + len(orders) :], strict=True))
     return {
         "asyncapi": "3.0.0",
         "info": {"title": "Roost wire", "version": "1", "description": "What stations and server say to each other."},
@@ -82,6 +85,6 @@ def _channels(kinds: Iterable[str]) -> dict[str, Any]:
             "address": "cmd.{serial}",
             "description": "Queue of one station.",
             "parameters": {"serial": {"description": "Serial of the station."}},
-            "messages": {"command": {"$ref": "#/components/messages/command"}},
+            "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in ("command", "withdrawal")},
         },
     }

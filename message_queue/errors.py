@@ -27,6 +27,10 @@ class CommandRefused(WireError):
     """A command whose name or parameters do not fit its contract."""
 
 
+class BrokerAway(WireError):
+    """The broker cannot be reached, or broke off in the middle."""
+
+
 class PublishFailed(WireError):
     """The broker did not take a message: unroutable, refused because a queue is full, or no confirm came.
 

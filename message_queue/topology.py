@@ -110,7 +110,8 @@ POLICIES: dict[str, dict[str, Any]] = {
     },
     "commands": {
         "pattern": r"^cmd\.",
-        "definition": {"max-length": COMMANDS_WAITING_MOST, "overflow": "reject-publish"},
+        # Twice: each may be followed by its withdrawal.
+        "definition": {"max-length": 2 * COMMANDS_WAITING_MOST, "overflow": "reject-publish"},
     },
 }
 
@@ -134,7 +135,8 @@ JOB_POLICIES: dict[str, dict[str, Any]] = {
 #: What each of the server's own users may do in vhost `fleet`: (configure, write, read).
 SERVER_PERMISSIONS = {
     "ingest": ("^$", "^$", r"^inbound\.(urgent|telemetry|bulk|dead)$"),
-    "commander": ("^$", r"^(commands|fleet\.events)$", "^$"),
+    # It reads stations' queues to take back what was cancelled.
+    "commander": ("^$", r"^(commands|fleet\.events)$", r"^cmd\."),
     "provisioner": (".*", ".*", ".*"),
 }
 

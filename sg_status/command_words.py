@@ -40,6 +40,9 @@ class ShownCommand:
     expires: str
     by: str
     note: str
+    #: What became of a cancelled command; it goes before `ran_at` where that is known.
+    fate: str
+    ran_at: datetime | None
     result: dict[str, Any]
     output: str
     steps: list[ShownStep]
@@ -72,6 +75,26 @@ def state_word(state: str) -> str:
     return words.get(state, state)
 
 
+def _word(command: Command) -> str:
+    """The state of a command as a whole: one that ran is not just cancelled."""
+    if command.withdrawal == Command.Withdrawal.RAN:
+        return pgettext("command", "cancelled, but it ran")
+    return state_word(command.state)
+
+
+def withdrawal_words(withdrawal: str) -> str:
+    """What became of a cancelled command, as a sentence; that of one that ran ends before the moment."""
+    words: dict[str, str] = {
+        Command.Withdrawal.UNSENT: _("It never left Roost."),
+        Command.Withdrawal.SOUGHT: _("It is being withdrawn; the station may have it already and run it."),
+        Command.Withdrawal.TAKEN_BACK: _("It was taken out of the station's queue; the station never had it."),
+        Command.Withdrawal.STOPPED: _("The station knows that it was cancelled and does not run it."),
+        Command.Withdrawal.LAPSED: _("Its time is over; a station that still has it does not run it any more."),
+        Command.Withdrawal.RAN: _("It ran anyway, before the cancellation reached the station, at"),
+    }
+    return words.get(withdrawal, "")
+
+
 def command_shown(command: Command, moment: datetime) -> ShownCommand:
     """A command with its steps (prefetched), in words."""
     steps: list[ShownStep] = []
@@ -87,13 +110,15 @@ def command_shown(command: Command, moment: datetime) -> ShownCommand:
     return ShownCommand(
         id=command.id,
         label=command_label(command.name),
-        word=state_word(command.state),
+        word=_word(command),
         is_open=command.state in Command.OPEN,
         parameters=command.parameters,
         issued_at=command.issued_at,
         expires=moment_words(command.expires_at, moment),
         by=command.issued_by_name,
         note=command.note,
+        fate=withdrawal_words(command.withdrawal),
+        ran_at=command.ran_at,
         result=command.result,
         output=command.output,
         steps=steps,

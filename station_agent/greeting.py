@@ -2,6 +2,7 @@
 
 import time
 
+from message_queue.contracts.commands.base import WITHDRAW
 from message_queue.contracts.hello import Hello
 from station_agent import __version__, commands
 from station_agent.hardware import hardware_read, machine_read
@@ -25,7 +26,7 @@ def hello_put(station: Station) -> None:
             kept=sorted(station.vitals.kept),
             next_in=float(station.reporting_interval),
             sources=sorted(station.vitals.sources),
-            commands=sorted(commands.handlers()),
+            commands=sorted([*commands.handlers(), WITHDRAW]),
             hardware=hardware_read(),
         ),
         REPORT,

@@ -4,13 +4,16 @@ A command's row is on disk before the command acts. Its life:
 
     received -> running -> succeeded | failed
              -> refused | expired
+    (withdrawn before it ran, or before it came) -> refused
 """
 
 import json
+import math
 import sqlite3
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from message_queue.contracts.base import Scalar
 from message_queue.contracts.command_status import CommandState
@@ -33,6 +36,14 @@ CREATE TABLE IF NOT EXISTS journal (
 #: Seconds after which a finished command is forgotten; no command waits on the server for so long.
 KEEP_SECONDS = 400 * 86_400
 FINAL = frozenset({"succeeded", "failed", "refused", "expired"})
+WITHDRAWN = "It was cancelled before it ran here, and does not run any more."
+_DAMAGED = "The journal's row of this command is damaged: what became of it is unknown, and it was not run again."
+_STATES: dict[str, CommandState] = {state: state for state in get_args(CommandState)}
+#: Texts as bytes: one that is no UTF-8 must not cost the row.
+_COLUMNS = (
+    "CAST(id AS BLOB), CAST(name AS BLOB), CAST(state AS BLOB), received_at, changed_at, CAST(boot_id AS BLOB), "
+    "CAST(note AS BLOB), CAST(result AS BLOB), CAST(output AS BLOB)"
+)
 
 
 class Entry(NamedTuple):
@@ -65,12 +76,8 @@ class Journal:
     def get(self, command: str) -> Entry | None:
         """The entry of a command id, or None for one never seen."""
         with self._database.reading() as sql:
-            row: tuple[Any, ...] | None = sql.execute(
-                "SELECT id, name, state, received_at, changed_at, boot_id, note, result, output "
-                "FROM journal WHERE id = ?",
-                (command,),
-            ).fetchone()
-        return None if row is None else Entry._make((*row[:7], json.loads(row[7]), row[8]))
+            row = sql.execute(f"SELECT {_COLUMNS} FROM journal WHERE id = ?", (command,)).fetchone()  # noqa: S608 - columns only
+        return None if row is None else _entry(row)
 
     def received(self, *, command: str, name: str, boot_id: str) -> None:
         """Write down that the command came. Keeps an entry that is there."""
@@ -81,6 +88,19 @@ class Journal:
                 "VALUES (?, ?, 'received', ?, ?, ?)",
                 (command, name, now, now, boot_id),
             )
+
+    def withdraw(self, *, command: str, boot_id: str) -> float | None:
+        """The command is not to run any more, nor one that has not come yet; the moment, or None where it came too late."""
+        now = time.time()
+        with self._database.transaction() as sql:
+            # What was received and not begun is as good as new.
+            sql.execute("DELETE FROM journal WHERE id = ? AND state = 'received'", (command,))
+            added = sql.execute(
+                "INSERT OR IGNORE INTO journal (id, name, state, received_at, changed_at, boot_id, note) "
+                "VALUES (?, '', 'refused', ?, ?, ?, ?)",
+                (command, now, now, boot_id, WITHDRAWN),
+            )
+        return now if added.rowcount else None
 
     def move(
         self,
@@ -111,14 +131,46 @@ class Journal:
             return 0
         saved = 0
         try:
-            for row in old.execute(
-                "SELECT id, name, state, received_at, changed_at, boot_id, note, result, output FROM journal"
-            ):
+            for row in _rows_readable(old):
+                entry = _entry(row)
+                values = (*entry[:7], json.dumps(entry.result), entry.output)
                 with self._database.transaction() as sql:
-                    sql.execute("INSERT OR IGNORE INTO journal VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
-                saved += 1
-        except (sqlite3.Error, UnicodeDecodeError):
-            return saved
+                    added = sql.execute("INSERT OR IGNORE INTO journal VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+                saved += added.rowcount
         finally:
             old.close()
         return saved
+
+
+def _rows_readable(old: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
+    """The rows before the damage, and from the other end those behind it."""
+    for order in ("ASC", "DESC"):
+        try:
+            yield from old.execute(f"SELECT {_COLUMNS} FROM journal ORDER BY id {order}")  # noqa: S608 - columns only
+        except (sqlite3.Error, UnicodeDecodeError):
+            continue
+        return
+
+
+def _entry(row: tuple[Any, ...]) -> Entry:
+    """A row as it should be: what is damaged in it is said, as no damage may let a command run twice."""
+    command, name, state, boot_id, note, result, output = (_text(row[place]) for place in (0, 1, 2, 5, 6, 7, 8))
+    received_at, changed_at = (_moment(row[place]) for place in (3, 4))
+    known = _STATES.get(state)
+    if known is None:
+        return Entry(command, name, "failed", received_at, changed_at, boot_id, _DAMAGED, {}, "")
+    try:
+        figures = json.loads(result)
+    except (ValueError, RecursionError):
+        figures = None
+    if not isinstance(figures, dict) or not all(isinstance(each, Scalar) for each in figures.values()):
+        figures, note = {}, f"{note} Its figures are damaged in the journal.".strip()
+    return Entry(command, name, known, received_at, changed_at, boot_id, note[:250], figures, output)
+
+
+def _text(value: object) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value or "")
+
+
+def _moment(value: object) -> float:
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else 0.0

@@ -14,7 +14,7 @@ import random
 import signal
 import sys
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import django
@@ -28,7 +28,7 @@ from django.conf import settings  # noqa: E402
 from django.db import Error, connection, transaction  # noqa: E402
 from kombu.exceptions import OperationalError as JobsAway  # noqa: E402
 
-from fleet.commands.services import command_sent  # noqa: E402
+from fleet.commands.services import command_is_wanted, command_sent  # noqa: E402
 from fleet.core import clock  # noqa: E402
 from fleet.core.models import OutboxMessage  # noqa: E402
 from fleet.core.outbox import CHANNEL  # noqa: E402
@@ -101,7 +101,7 @@ class Relay:
         """Publish one row and mark it; False when the broker is away, so that the round ends."""
         moment = clock.now()
         try:
-            if row.expires_at is None or row.expires_at > moment:
+            if _is_wanted(row, moment):
                 self._send(row)
                 if row.target == Target.COMMAND:
                     command_sent(command_id=UUID(row.message_id), moment=moment)
@@ -125,17 +125,24 @@ class Relay:
         if row.target == Target.JOB:
             app.send_task(row.routing_key, kwargs=row.body, retry=False)
             return
-        is_command = row.target == Target.COMMAND
+        is_order = row.target in (Target.COMMAND, Target.WITHDRAWAL)
         self._publisher.publish(
-            exchange=COMMANDS if is_command else FLEET_EVENTS,
+            exchange=COMMANDS if is_order else FLEET_EVENTS,
             routing_key=row.routing_key,
             body=_json(row.body),
-            kind="command" if is_command else "event",
+            kind=row.target,
             message_id=row.message_id,
             expires_in=(row.expires_at - clock.now()).total_seconds() if row.expires_at else None,
             # An event that nobody has asked for is no error; a command without a queue is.
-            mandatory=is_command,
+            mandatory=is_order,
         )
+
+
+def _is_wanted(row: OutboxMessage, moment: datetime) -> bool:
+    """False when its time is over, or its command was cancelled while the broker was away."""
+    if row.expires_at is not None and row.expires_at <= moment:
+        return False
+    return row.target != Target.COMMAND or command_is_wanted(command_id=UUID(row.message_id))
 
 
 def main() -> int:

@@ -21,6 +21,7 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "watch-broker": _every(30.0, "alerts.watch_broker"),
     "notifications": _every(30.0, "alerts.send_notifications"),
     "expire-commands": _every(10.0, "commands.expire_commands"),
+    "seek-withdrawn": _every(15.0, "commands.seek_withdrawn"),
     "watch-congestion": _every(15.0, "commands.watch_congestion"),
     "resend-commands": _every(60.0, "commands.resend_commands"),
     "prune-outbox": _every(3_600.0, "core.prune_outbox"),

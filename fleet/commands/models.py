@@ -17,6 +17,14 @@ class Command(models.Model):
           └────────────────┴──── expired | cancelled | refused (from any open state)
 
     Moved only by conditional UPDATE on an open state; what comes after a closed state is kept as a step.
+
+    A cancelled command also has a `withdrawal`, which says what became of its copies outside of Roost:
+
+        unsent                                                     (it had not left Roost)
+        sought ──the broker gives back every copy──▶ taken_back    (the station never had it)
+        sought ──the station: it will not run───────▶ stopped      (the station had it, or will know it)
+        sought ──its time is over───────────────────▶ lapsed       (a station that has it runs it no more)
+        any of these ──the station: it runs, it ran──▶ ran         (`ran_at` says when)
     """
 
     class State(models.TextChoices):
@@ -31,6 +39,16 @@ class Command(models.Model):
         REFUSED = "refused"
         EXPIRED = "expired"
         CANCELLED = "cancelled"
+
+    class Withdrawal(models.TextChoices):
+        """What became of a cancelled command outside of Roost."""
+
+        UNSENT = "unsent"
+        SOUGHT = "sought"
+        TAKEN_BACK = "taken_back"
+        STOPPED = "stopped"
+        LAPSED = "lapsed"
+        RAN = "ran"
 
     OPEN = (State.QUEUED, State.SENT, State.RECEIVED, State.RUNNING)
 
@@ -50,6 +68,14 @@ class Command(models.Model):
     note = models.CharField(max_length=256, blank=True)
     result = models.JSONField(default=dict)
     output = models.TextField(blank=True)
+    #: Empty while it is not cancelled.
+    withdrawal = models.CharField(max_length=16, choices=Withdrawal.choices, blank=True, db_default="")
+    #: How many copies went to the broker and were not taken back.
+    copies = models.SmallIntegerField(default=0, db_default=0)
+    #: When the broker was last asked for the copies of this cancelled command.
+    sought_at = models.DateTimeField(null=True)
+    #: When a cancelled command began to run, by the station's clock.
+    ran_at = models.DateTimeField(null=True)
 
     class Meta:
         """Lists are per station newest first; sweeps ask for open ones."""
@@ -61,6 +87,7 @@ class Command(models.Model):
                 name="command_open_expiry",
                 condition=Q(state__in=["queued", "sent", "received", "running"]),
             ),
+            models.Index(fields=["sought_at"], name="command_sought", condition=Q(withdrawal="sought")),
         ]
 
     def __str__(self) -> str:

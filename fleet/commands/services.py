@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import F, Q
 
 from fleet.commands.errors import (
     CommandNotAllowed,
@@ -18,6 +19,7 @@ from fleet.commands.errors import (
     TooManyWaiting,
 )
 from fleet.commands.models import Command, CommandStep
+from fleet.commands.withdrawal import withdrawal_ask, withdrawal_settle
 from fleet.core import clock
 from fleet.core.audit import audit_write
 from fleet.core.errors import InvalidInput
@@ -75,7 +77,8 @@ def command_issue(
     life = contract.default_expiry if expires_in is None else expires_in
     if not 1 <= life <= EXPIRY_MOST_S:
         raise InvalidInput(f"A command lives 1 to {EXPIRY_MOST_S} seconds, not {life}.", field="expires_in")
-    if Command.objects.filter(station=station, state__in=Command.OPEN).count() >= COMMANDS_WAITING_MOST:
+    waiting = Q(state__in=Command.OPEN) | Q(withdrawal=Command.Withdrawal.SOUGHT)
+    if Command.objects.filter(waiting, station=station).count() >= COMMANDS_WAITING_MOST:
         raise TooManyWaiting(
             f"{COMMANDS_WAITING_MOST} commands already wait for {station.serial}; cancel some or wait for its contact."
         )
@@ -105,7 +108,10 @@ def command_issue(
 
 @transaction.atomic
 def command_cancel(*, viewer: Viewer, command: Command) -> Command:
-    """Close an open command. A station that has it already may still run it; then its word is kept as a step."""
+    """Close an open command and withdraw it, from Roost's own outbox, from the broker and from the station.
+
+    Where the station was faster, the command says that it ran anyway.
+    """
     contract = command_contracts().get(command.name)
     role = Membership.Role(contract.role) if contract else Membership.Role.OPERATOR
     if not viewer.may_station(role, command.station):
@@ -114,9 +120,7 @@ def command_cancel(*, viewer: Viewer, command: Command) -> Command:
     if not _close(command.id, State.CANCELLED, moment, f"Cancelled by {viewer.name}."):
         command.refresh_from_db()
         raise CommandNotOpen(f"This command has {command.state} already; there is nothing to cancel.")
-    OutboxMessage.objects.filter(
-        target=OutboxMessage.Target.COMMAND, message_id=str(command.id), published_at=None
-    ).delete()
+    withdrawal_ask(command_id=command.id, serial=command.station.serial)
     audit_write(
         actor=viewer.user,
         organization_id=command.station.organization_id,
@@ -130,27 +134,32 @@ def command_cancel(*, viewer: Viewer, command: Command) -> Command:
 
 @transaction.atomic
 def commands_withdraw(*, station: Station, moment: datetime, note: str) -> int:
-    """Cancel all open commands of a station; return how many lay on the broker. What it runs already, it runs."""
+    """Cancel all open commands of a station; return how many lay on the broker. What it runs already, it runs.
+
+    The withdrawals go to the queue of the serial that the station has now.
+    """
     sent = 0
     for number, state in list(
         Command.objects.filter(station=station, state__in=Command.OPEN).order_by("id").values_list("id", "state")
     ):
         sent += state != State.QUEUED
-        _close(number, State.CANCELLED, moment, note[:256])
-        OutboxMessage.objects.filter(
-            target=OutboxMessage.Target.COMMAND, message_id=str(number), published_at=None
-        ).delete()
+        if _close(number, State.CANCELLED, moment, note[:256]):
+            withdrawal_ask(command_id=number, serial=station.serial)
     return sent
 
 
 def command_sent(*, command_id: UUID, moment: datetime) -> None:
     """The broker has confirmed the command into the station's queue."""
     with transaction.atomic():
-        moved = Command.objects.filter(id=command_id, state=State.QUEUED).update(state=State.SENT, sent_at=moment)
-        if moved:
+        # Also of one that was cancelled in this moment: its withdrawal counts the copies.
+        Command.objects.filter(id=command_id).update(sent_at=moment, copies=F("copies") + 1)
+        if Command.objects.filter(id=command_id, state=State.QUEUED).update(state=State.SENT):
             _step(command_id, State.SENT, moment, moment)
-        else:
-            Command.objects.filter(id=command_id, state__in=Command.OPEN).update(sent_at=moment)
+
+
+def command_is_wanted(*, command_id: UUID) -> bool:
+    """Whether the command is still open: what was cancelled while the broker was away must not go out afterwards."""
+    return Command.objects.filter(id=command_id, state__in=Command.OPEN).exists()
 
 
 def command_report(*, station_id: int, status: CommandStatus, moment: datetime) -> bool:
@@ -166,6 +175,8 @@ def command_report(*, station_id: int, status: CommandStatus, moment: datetime) 
         changes |= {"closed_at": moment, "note": status.note, "result": status.result, "output": status.output}
     moved = Command.objects.filter(id=command.id, state__in=_MOVES[status.state]).update(**changes)
     occurred_at = clock.from_seconds(status.at)
+    if not moved and command.state == State.CANCELLED:
+        withdrawal_settle(command=command, status=status, occurred_at=occurred_at)
     repeated = CommandStep.objects.filter(command=command, state=status.state, occurred_at=occurred_at).exists()
     if moved or not repeated:
         _step(command.id, status.state, occurred_at, moment, is_applied=bool(moved), note=status.note)
@@ -213,7 +224,8 @@ def _danger_check(station: Station, name: str, moment: datetime) -> None:
     # Two at once count one after the other.
     Station.objects.select_for_update().get(pk=station.pk)
     sent = Command.objects.filter(station=station, name=name, issued_at__gt=moment - DANGER_WITHIN)
-    if sent.exclude(state=State.CANCELLED).count() >= DANGER_MOST:
+    harmless = Q(state=State.CANCELLED) & ~Q(withdrawal=Command.Withdrawal.RAN)
+    if sent.exclude(harmless).count() >= DANGER_MOST:
         raise TooDangerous(
             f"{station.serial} was sent {name} {DANGER_MOST} times within {DANGER_WITHIN.total_seconds() / 60:.0f} minutes. "
             "Look first what became of those; a later one is taken again."

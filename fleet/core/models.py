@@ -10,13 +10,15 @@ class OutboxMessage(models.Model):
 
         waiting ──relay publishes, broker confirms──▶ published ──a day later──▶ deleted
 
-    `target` says where: `command` and `event` go to vhost fleet, `job` is a Celery task named by `routing_key`.
+    `target` says where: `command`, its `withdrawal` and `event` go to vhost fleet, `job` is a Celery task named by
+    `routing_key`.
     """
 
     class Target(models.TextChoices):
         """Where a message goes."""
 
         COMMAND = "command"
+        WITHDRAWAL = "withdrawal"
         EVENT = "event"
         JOB = "job"
 

@@ -87,6 +87,18 @@ class CommandOut(serializers.Serializer[Any]):
     sent_at = serializers.DateTimeField(allow_null=True)
     closed_at = serializers.DateTimeField(allow_null=True)
     note = serializers.CharField(allow_blank=True)
+    withdrawal = serializers.ChoiceField(
+        choices=Command.Withdrawal.choices,
+        allow_blank=True,
+        help_text=(
+            "What became of a cancelled command outside of Roost; empty for one that is not cancelled. `unsent`: it never "
+            "left. `sought`: it is being withdrawn, and may still run. `taken_back`: the station never had it. `stopped`: "
+            "the station says that it does not run it. `lapsed`: its time is over. `ran`: it ran anyway, at `ran_at`."
+        ),
+    )
+    ran_at = serializers.DateTimeField(
+        allow_null=True, help_text="When a cancelled command began to run all the same, by the station's clock."
+    )
     result = serializers.DictField()
     output = serializers.CharField(allow_blank=True)
     steps = StepOut(many=True)
@@ -151,7 +163,7 @@ class CommandCancel(APIView):
 
     @extend_schema(operation_id="commands_cancel", request=None, responses=answers({200: CommandOut}, *WRITE_PROBLEMS))
     def post(self, request: Request, serial: str, command_id: UUID) -> Response:
-        """Close it. A station that has it already may still run it; then its word is kept as a step."""
+        """Close it and withdraw it from the station's queue. Where the station was faster, `withdrawal` says so."""
         viewer = viewer_of(request)
         station = station_get(viewer=viewer, serial=serial)
         _operator_check(viewer, station)

@@ -88,7 +88,9 @@ def station_command_cancel(request: HttpRequest, viewer: Viewer, serial: str, co
     act(
         request,
         lambda: command_cancel(viewer=viewer, command=command),
-        done=_("The command is cancelled. If the station had it already, it may still run; its answer is kept."),
+        done=_(
+            "The command is cancelled and is being withdrawn. If the station was faster, this page says when it ran."
+        ),
     )
     return redirect("station-commands", serial=station.serial)
 

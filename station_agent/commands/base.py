@@ -32,5 +32,5 @@ class Handler:
 
 def bounded(text: str, most: int) -> str:
     """Text that fits: the end is cut off and says so."""
-    text = text.replace("\x00", "\ufffd")
+    text = text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
     return text if len(text) <= most else text[: most - 1] + "…"

@@ -1,4 +1,6 @@
-"""Taking commands from the station's own queue: one at a time, acknowledged when its result is in the outbox.
+"""Taking commands from the station's own queue, each acknowledged when its result is in the outbox.
+
+All that wait are taken at once, so that the withdrawal of a command is here before the command runs.
 
 On a connection of its own, so that a server that takes no messages can still command; a station that only visits takes
 them over a second channel of the connection that publishes, as a connection costs more than all that it carries.
@@ -14,6 +16,7 @@ from pika import exceptions
 from pika.channel import Channel
 from pika.spec import Basic
 
+from message_queue.topology import COMMANDS_WAITING_MOST
 from station_agent.config import AmqpSettings, LinkSettings
 from station_agent.link.endpoint import Endpoint, parameters_make
 from station_agent.link.manner import Manner
@@ -88,13 +91,13 @@ class CommandLink:
     def _guest_opened(self, channel: Channel) -> None:
         channel.add_on_close_callback(lambda _channel, _error: self._on_lost())
         self._channel = channel
-        channel.basic_qos(prefetch_count=1)
+        channel.basic_qos(prefetch_count=2 * COMMANDS_WAITING_MOST)
         channel.basic_consume(self._queue, self._on_message)
 
     def _on_open(self, channel: Channel) -> None:
         self._channel = channel
         channel.add_on_cancel_callback(lambda _frame: self.endpoint.drop(exceptions.ConsumerCancelled("cancelled")))
-        channel.basic_qos(prefetch_count=1)
+        channel.basic_qos(prefetch_count=2 * COMMANDS_WAITING_MOST)
         channel.basic_consume(self._queue, self._on_message, callback=lambda _frame: self.endpoint.worked())
 
     def _on_lost(self) -> None:

@@ -13,7 +13,7 @@ from pika.channel import Channel
 
 from message_queue.contracts.command_status import CommandState, CommandStatus
 from message_queue.contracts.commands import command_contracts
-from message_queue.contracts.commands.base import CommandMessage, command_decode
+from message_queue.contracts.commands.base import WITHDRAW, CommandMessage, Withdrawal, order_decode
 from message_queue.contracts.commands.set_reporting_interval import SetReportingInterval
 from message_queue.contracts.health import Backlog
 from message_queue.contracts.hello import Hello
@@ -163,7 +163,7 @@ class Actor:
                 profile="normal",
                 next_in=self.next_in,
                 sources=["host_health", "sensorgnome"],
-                commands=sorted(command_contracts()),
+                commands=sorted([*command_contracts(), WITHDRAW]),
                 hardware={"model": "Simulated station", "simulated": True},
             ),
             urgent=True,
@@ -180,13 +180,25 @@ class Actor:
 
     def _on_command(self, channel: Channel, method: Any, _properties: Any, body: bytes) -> None:
         try:
-            message = command_decode(body)
+            message = order_decode(body)
         except CommandRefused as error:
             log.warning("%s: %s", self.entry.serial, error)
         else:
-            self._obey(message)
+            if isinstance(message, Withdrawal):
+                self._withdraw(message)
+            else:
+                self._obey(message)
         channel.basic_ack(method.delivery_tag)
         self._link.pump()
+
+    def _withdraw(self, message: Withdrawal) -> None:
+        """What has not come yet will be refused; what ran has said so."""
+        if message.withdraw not in self._answers:
+            at = self._traffic.clock(time.time())
+            note = "It was cancelled before it ran here."
+            status = CommandStatus(command=message.withdraw, state="refused", at=at, note=note)
+            self._answers[message.withdraw] = [status]
+            self._feed.put("command_status", status, urgent=False)
 
     def _obey(self, message: CommandMessage) -> None:
         """Answer as an agent does; a command that came before gets the same answer again."""

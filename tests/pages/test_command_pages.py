@@ -96,6 +96,19 @@ def test_a_waiting_command_can_be_cancelled_once(browse, operator, station):
     assert command.state == "cancelled"
 
 
+def test_a_cancelled_command_that_ran_anyway_says_when(browse, operator, station):
+    ran_at = clock.now().replace(hour=18, minute=39, second=51)
+    command = command_make(station, clock.now(), state="cancelled")
+    Command.objects.filter(id=command.id).update(withdrawal="ran", ran_at=ran_at)
+    page = browse(operator).get(f"/stations/{station.serial}/commands/").content.decode()
+    assert "cancelled, but it ran" in page
+    assert "It ran anyway, before the cancellation reached the station, at <time" in page
+    assert f">{ran_at:%Y-%m-%d} 18:39:51</time>." in page
+    Command.objects.filter(id=command.id).update(withdrawal="taken_back", ran_at=None)
+    page = browse(operator).get(f"/stations/{station.serial}/commands/").content.decode()
+    assert "the station never had it" in page
+
+
 def test_cancelling_takes_the_role_and_the_right_station(browse, operator, viewer, stranger, station, institute):
     command = command_make(station, clock.now(), state="queued")
     address = f"/stations/{station.serial}/commands/{command.id}/cancel/"

@@ -1,4 +1,4 @@
-"""Tasks about commands: expiry, publishing again what a broker forgot, and relief when Roost cannot keep up."""
+"""Tasks about commands: expiry, withdrawal, publishing again what a broker forgot, and relief when Roost cannot keep up."""
 
 from contextlib import suppress
 from typing import Any
@@ -7,8 +7,10 @@ from celery import shared_task
 
 from fleet.commands.pacing import congestion_watch
 from fleet.commands.services import commands_expire, commands_resend
+from fleet.commands.withdrawal import SEEK_JOB, withdrawals_seek
 from fleet.core import clock
 from fleet.stations.errors import BrokerUnreachable
+from message_queue.errors import BrokerAway
 
 
 @shared_task(name="commands.expire_commands")
@@ -21,6 +23,13 @@ def expire_commands(**_: Any) -> None:
 def resend_commands(**_: Any) -> None:
     """Publish again what no station has answered."""
     commands_resend(moment=clock.now())
+
+
+@shared_task(name=SEEK_JOB)
+def seek_withdrawn(*, station_id: int | None = None, **_: Any) -> None:
+    """Take cancelled commands back from the broker; while it is away, the next look does it."""
+    with suppress(BrokerAway):
+        withdrawals_seek(moment=clock.now(), station_id=station_id)
 
 
 @shared_task(name="commands.watch_congestion")

@@ -10,6 +10,10 @@ from msgspec import Meta
 from message_queue.contracts.base import Name, Seconds
 from message_queue.errors import CommandRefused
 
+#: What an agent that understands withdrawals adds to the commands that its `hello` names.
+WITHDRAW = "withdraw"
+WITHDRAWAL_MARK = b'"withdraw"'
+
 
 class CommandParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Base of the parameters of a command. Unknown fields are refused: a half-understood command is not run."""
@@ -28,6 +32,17 @@ class CommandMessage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     issued_at: Seconds
     expires_at: Seconds
     parameters: dict[str, Any] = {}
+
+
+class Withdrawal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The word to one station that a command was cancelled; it lies behind the command in the station's queue.
+
+    `withdraw` is the command's id. After `expires_at` the command is not run anyway.
+    """
+
+    withdraw: UUID
+    station: Annotated[str, Meta(min_length=1, max_length=64)]
+    expires_at: Seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +73,22 @@ class CommandContract:
 def command_encode(message: CommandMessage) -> bytes:
     """The command as the JSON that the station gets."""
     return msgspec.json.encode(message)
+
+
+def withdrawal_encode(message: Withdrawal) -> bytes:
+    """The withdrawal as the JSON that the station gets."""
+    return msgspec.json.encode(message)
+
+
+def order_decode(body: bytes) -> CommandMessage | Withdrawal:
+    """What lies in a command queue: a command, or the withdrawal of one. Raises `CommandRefused`."""
+    if WITHDRAWAL_MARK not in body:
+        return command_decode(body)
+    try:
+        return msgspec.json.decode(body, type=Withdrawal)
+    except (msgspec.DecodeError, RecursionError):
+        # A command may hold the word in its parameters.
+        return command_decode(body)
 
 
 def command_decode(body: bytes) -> CommandMessage:

@@ -1,0 +1,117 @@
+"""Withdrawing cancelled commands: from Roost's outbox, from the station's queue, and by a word to the station itself.
+
+1. A copy that has not left is deleted. One that the relay has in hand counts as gone out.
+2. The withdrawal goes into the station's queue, behind the command: the station's journal refuses a command that it knows
+   to be withdrawn, whichever of the two comes first.
+3. The copies on the broker are taken back: at once, and again and again, as one that a half-open connection holds comes
+   back into the queue only when the broker notices its end.
+4. What the station says ends the search; so does the command's own time.
+"""
+
+import logging
+from collections import Counter, defaultdict
+from datetime import datetime
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+
+from fleet.commands.models import Command
+from fleet.core.models import OutboxMessage
+from fleet.core.outbox import job_ask, outbox_add
+from fleet.stations.models import StationContact
+from message_queue.contracts.command_status import CommandStatus
+from message_queue.contracts.commands.base import WITHDRAW
+from message_queue.errors import SerialNotAllowed
+from message_queue.routing import command_queue
+from message_queue.take_back import TakeBack
+
+_log = logging.getLogger(__name__)
+
+Withdrawal = Command.Withdrawal
+SEEK_JOB = "commands.seek_withdrawn"
+#: Commands that one look asks the broker for, those first that were not asked for longest.
+SEEK_MOST = 500
+_RAN = frozenset({"running", "succeeded", "failed"})
+_NOT_RUN = frozenset({"refused", "expired"})
+
+
+def withdrawal_ask(*, command_id: UUID, serial: str) -> None:
+    """Withdraw a command that was cancelled in this transaction. `serial` names the queue in which it lies."""
+    waiting = OutboxMessage.objects.filter(
+        target=OutboxMessage.Target.COMMAND, message_id=str(command_id), published_at=None
+    )
+    # Not waited for: the relay that holds the row waits for our lock on the command when it has published.
+    unlocked = waiting.select_for_update(skip_locked=True).values_list("id", flat=True)
+    kept, _ = OutboxMessage.objects.filter(id__in=list(unlocked)).delete()
+    command = Command.objects.get(id=command_id)
+    never_left = kept > 0 and command.copies == 0
+    state = Withdrawal.UNSENT if never_left else Withdrawal.SOUGHT
+    Command.objects.filter(id=command_id).update(withdrawal=state)
+    if never_left:
+        return
+    if _is_understood(command.station_id):
+        outbox_add(
+            target=OutboxMessage.Target.WITHDRAWAL,
+            routing_key=serial,
+            message_id=str(command_id),
+            expires_at=command.expires_at,
+            body={"withdraw": str(command_id), "station": serial, "expires_at": command.expires_at.timestamp()},
+        )
+    job_ask(SEEK_JOB, station_id=command.station_id)
+
+
+def withdrawal_settle(*, command: Command, status: CommandStatus, occurred_at: datetime) -> None:
+    """Take a station's word about a cancelled command: it ran anyway, or it will not."""
+    found = Command.objects.filter(id=command.id)
+    if status.state in _RAN:
+        found.exclude(withdrawal=Withdrawal.RAN).update(withdrawal=Withdrawal.RAN, ran_at=occurred_at)
+        # Reports may come in another order than they were made: the earliest says when it began.
+        found.filter(ran_at__gt=occurred_at).update(ran_at=occurred_at)
+        if status.state != "running":
+            found.update(result=status.result, output=status.output)
+    elif status.state in _NOT_RUN:
+        found.filter(withdrawal__in=(Withdrawal.SOUGHT, Withdrawal.LAPSED)).update(withdrawal=Withdrawal.STOPPED)
+
+
+def withdrawals_seek(*, moment: datetime, station_id: int | None = None) -> int:
+    """Ask the broker for the copies of cancelled commands and remove them; return how many. Raises `BrokerAway`."""
+    sought = Command.objects.filter(withdrawal=Withdrawal.SOUGHT)
+    sought.filter(expires_at__lt=moment).update(withdrawal=Withdrawal.LAPSED)
+    if station_id is not None:
+        sought = sought.filter(station_id=station_id)
+    by_serial: dict[str, set[str]] = defaultdict(set)
+    found = sought.order_by(F("sought_at").asc(nulls_first=True), "id").values_list("id", "station__serial")
+    for command_id, serial in found[:SEEK_MOST]:
+        by_serial[serial].add(str(command_id))
+    if not by_serial:
+        return 0
+    count = 0
+    with TakeBack(settings.ROOST_COMMAND_BROKER_URL) as broker:
+        for serial, wanted in by_serial.items():
+            try:
+                taken = broker.take(command_queue(serial), wanted)
+            except SerialNotAllowed:
+                # A station that handed its serial on has no queue.
+                taken = Counter()
+            _settle_taken(wanted, taken, moment)
+            count += sum(taken.values())
+    return count
+
+
+@transaction.atomic
+def _settle_taken(wanted: set[str], taken: Counter[str], moment: datetime) -> None:
+    Command.objects.filter(id__in=wanted).update(sought_at=moment)
+    for command_id, copies in taken.items():
+        of_it = Command.objects.filter(id=command_id)
+        of_it.update(copies=F("copies") - copies)
+        of_it.filter(withdrawal=Withdrawal.SOUGHT, copies__lte=0).update(withdrawal=Withdrawal.TAKEN_BACK)
+        _log.info("Command %s was cancelled and taken back from its station's queue.", command_id)
+
+
+def _is_understood(station_id: int) -> bool:
+    """Whether the station's agent knows withdrawals, or has not said what it knows: an older one would call it unreadable."""
+    hello = StationContact.objects.filter(station_id=station_id).values_list("hello", flat=True).first() or {}
+    named = hello.get("commands")
+    return not isinstance(named, list) or not named or WITHDRAW in named
