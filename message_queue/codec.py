@@ -14,7 +14,7 @@ from typing import Any, TypeGuard
 import msgspec
 
 from message_queue import contracts
-from message_queue.contracts import detections, gps
+from message_queue.contracts import bursts, detections, gps
 from message_queue.contracts.base import MAX_BODY_BYTES, MAX_WIRE_BYTES, Body, Contract
 from message_queue.contracts.readings import stations_named
 from message_queue.errors import MessageRefused
@@ -232,6 +232,8 @@ def _body(contract: Contract, raw: bytes) -> Any:
         detections.columns_check(body)
     elif contract.kind == "gps":
         gps.columns_check(body)
+    elif contract.kind == "bursts":
+        bursts.columns_check(body)
     elif contract.kind == "readings" and b'_"' in raw and _MUST_UNDERSTAND.search(raw):
         raise MessageRefused("must-understand", "A SenML field that ends in '_' must be understood, and is not.")
     return body

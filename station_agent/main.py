@@ -4,7 +4,6 @@ import contextlib
 import json
 import logging
 import sys
-from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -27,7 +26,8 @@ from station_agent.config import (
 )
 from station_agent.daemon import Daemon
 from station_agent.errors import AgentError, WrongUse, misuse_say
-from station_agent.replay import FileReport, ReplayFeed, replay_run
+from station_agent.replay import ReplayFeed, replay_run
+from station_agent.replay_words import is_anything_left, replay_show
 from station_agent.station import LinkView
 from station_agent.status import status_read, status_say
 
@@ -57,7 +57,6 @@ InsecureOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 #: typer brings its own click, or uses the one that is installed: this is the usage error of whichever it is.
 _UsageError: Any = typer.BadParameter.__mro__[1]
-_LINE_KINDS = ("p", "n", "T", "G", "C", "S", "F", "other")
 
 
 def _config(path: Path | None) -> Config:
@@ -225,8 +224,16 @@ def replay(
     give_up: Annotated[
         float, typer.Option(metavar="SECONDS", help="End when nothing was confirmed for so long.", min=1.0)
     ] = 600.0,
+    also_of: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SERIAL", help="Take files named for this serial too; may be given several times."),
+    ] = None,
+    any_station: Annotated[bool, typer.Option(help="Take files named for any station as this one's.")] = False,
 ) -> None:
-    """Send every data file of a folder with all its raw pulses. Running it again doubles nothing."""
+    """Send every data file of a folder with all its raw pulses. Running it again doubles nothing.
+
+    Ends with 1 when something was refused or left because it is named for another station.
+    """
     settings = _config(config)
     if not folder.is_dir():
         raise WrongUse(f"{folder} is no folder: name the SGdata folder.")
@@ -238,64 +245,21 @@ def replay(
 
         def tell(feed: ReplayFeed, view: LinkView) -> None:
             nonlocal shown
-            confirmed = sum(report.confirmed for report in feed.reports)
-            line = f"File {len(feed.reports)} of {feed.files}, {confirmed} messages confirmed. {view.reason} {view.trouble}"
+            line = f"File {len(feed.reports)} of {feed.files}, {feed.messages_confirmed} messages confirmed. {view.reason} {view.trouble}"
             if console.is_terminal:
                 live.update(Text(line), refresh=True)
             elif view.reason != shown and view.connected_since is None and view.last_confirm_at is None:
                 shown = view.reason
                 console.print(view.reason)
 
-        reports = replay_run(settings, folder, give_up=give_up, tell=tell)
-    _replay_show(reports, as_json=as_json)
-    stranded = sum(report.returned for report in reports)
-    if stranded:
-        raise AgentError(f"{stranded} messages were not taken by any queue on the server: enrol the station again.")
-
-
-def _replay_show(reports: list[FileReport], *, as_json: bool) -> None:
-    total: Counter[str] = Counter()
-    for report in reports:
-        total.update(report.lines)
-    messages = sum(report.messages for report in reports)
-    confirmed = sum(report.confirmed for report in reports)
-    if as_json:
-        print(json.dumps(_replay_json(reports, total, messages, confirmed), indent=2))
-        return
-    for report in reports:
-        if report.skipped:
-            print(f"{report.file}: skipped, {report.skipped}")
-        else:
-            damage = f"; damaged: {report.damage}" if report.damage else ""
-            print(f"{report.file}: {_lines_say(report.lines)}, {report.confirmed} messages{damage}")
-    print(f"Total: {len(reports)} files, {_lines_say(total)}, {confirmed} of {messages} messages confirmed.")
-
-
-def _replay_json(reports: list[FileReport], total: Counter[str], messages: int, confirmed: int) -> dict[str, Any]:
-    return {
-        "files": [
-            {
-                "file": report.file,
-                "stream": report.stream,
-                "lines": {kind: report.lines[kind] for kind in _LINE_KINDS},
-                "messages": report.messages,
-                "confirmed": report.confirmed,
-                "skipped": report.skipped,
-                "damage": report.damage,
-            }
-            for report in reports
-        ],
-        "total": {
-            "files": len(reports),
-            "lines": {kind: total[kind] for kind in _LINE_KINDS},
-            "messages": messages,
-            "confirmed": confirmed,
-        },
-    }
-
-
-def _lines_say(lines: Counter[str]) -> str:
-    return ", ".join(f"{lines[kind]} {kind}" for kind in _LINE_KINDS if lines[kind]) or "no lines"
+        feed = replay_run(settings, folder, give_up=give_up, tell=tell, also_of=also_of or (), any_station=any_station)
+    replay_show(feed, as_json=as_json)
+    if feed.messages_returned:
+        raise AgentError(
+            f"{feed.messages_returned} messages were not taken by any queue on the server: enrol the station again."
+        )
+    if is_anything_left(feed):
+        raise typer.Exit(1)
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - typer's callback

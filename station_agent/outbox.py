@@ -66,6 +66,7 @@ EVENT = Rank(2, 4)
 TAG = Rank(3, 3)
 PULSE = Rank(4, 2)
 READING = Rank(5, 1)
+ACCOUNT = Rank(5, 4)
 #: Added to `sending` for what lay on the station's own disk before: the present goes first.
 BACK_FILL = 10
 

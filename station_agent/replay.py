@@ -1,32 +1,47 @@
 """Replay: a whole folder of data files straight to the server, past the outbox, every raw pulse included.
 
 Each file's content is a stream of its own, named by its checksum and cut into messages by a fixed rule: the same
-content always gives the same numbers, so that the server drops what it has already. `f1` is version 1 of that rule.
+content always gives the same numbers, so that the server drops what it has already. `f2` is version 2 of that rule;
+what a card gave under `f1` comes again under other numbers, and its rows find themselves there already. Behind the
+files come their accounts, in a stream that is named by them.
 """
 
 import hashlib
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import msgspec
 
 from message_queue import codec
 from message_queue.contracts import contracts
+from message_queue.contracts.base import Scalar
+from message_queue.contracts.event import Event, Happening
+from message_queue.contracts.file import FileState
 from station_agent.config import Config
 from station_agent.errors import AgentError
 from station_agent.link.publish import PublishLink
 from station_agent.network import Network
-from station_agent.outbox import Outgoing
-from station_agent.sensorgnome.folder import data_files
-from station_agent.sensorgnome.lines import Fix, Line, Note, Pulse, Tag, line_parse, unparsed
+from station_agent.outbox import EVENT, Outgoing
+from station_agent.sensorgnome.account import UNREADABLE, Account, Tally, file_messages
+from station_agent.sensorgnome.folder import NO_FILE, Entry, entries, key_of
+from station_agent.sensorgnome.lines import Burst, Fix, Line, Note, Pulse, Tag, line_read, line_without_end
 from station_agent.sensorgnome.messages import Message, messages_make, moments_fill
-from station_agent.sensorgnome.names import FileName
-from station_agent.sensorgnome.reader import LineReader
+from station_agent.sensorgnome.names import FileName, is_foreign, name_show, other_file_reason, serials_taken
+from station_agent.sensorgnome.packing import Checked
+from station_agent.sensorgnome.places import Places
+from station_agent.sensorgnome.portion import Lines, Wishes, lines_select, lost_add, portion_take, zeros_take
+from station_agent.sensorgnome.positions import Position
+from station_agent.sensorgnome.reader import Chunk, LineReader, Unreadable
 from station_agent.station import LinkView
 
-STREAM_PREFIX = "f1-"
+log = logging.getLogger(__name__)
+
+STREAM_PREFIX = "f2-"
 #: Larger files are no station's: an hour of the noisiest antenna is a tenth of it.
 FILE_MOST = 512 * 1_048_576
 _LETTERS = {"clock": "C", "setting": "S", "filter": "F"}
@@ -42,13 +57,23 @@ class FileReport:
     messages: int = 0
     confirmed: int = 0
     returned: int = 0
-    skipped: str = ""
-    damage: str = ""
+    account: Account = field(default_factory=Account)
 
+    @property
+    def skipped(self) -> str:
+        """Why nothing of it was sent."""
+        return "" if self.stream else self.account.reason
 
-class _Chunked(NamedTuple):
-    messages: list[Message]
-    lines: list[Line]
+    @property
+    def damage(self) -> str:
+        """How it is damaged."""
+        return self.account.reason if self.account.damaged else ""
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether something of it did not go home that might be this station's."""
+        tally = self.account.tally
+        return bool(self.account.state == "foreign" or tally.bytes_refused or tally.lines_refused)
 
 
 def letter_of(line: Line) -> str:
@@ -60,61 +85,124 @@ def letter_of(line: Line) -> str:
             return "T"
         case Fix():
             return "G"
+        case Burst():
+            return "b"
         case Note(name=name):
             return _LETTERS.get(name, "other")
 
 
-class _Content:
-    """One file as it was at one moment."""
+class _Portion(NamedTuple):
+    messages: list[Message]
+    lines: list[Line]
 
-    def __init__(self, path: Path, name: FileName) -> None:
+
+class _Content:
+    """One file as it was at one moment. Raises `Unreadable` when nothing of it is text."""
+
+    def __init__(self, path: Path, name: FileName, account: Account) -> None:
         self._path = path
         self._name = name
         self._bytes = path.read_bytes()
-        self.damage = ""
+        self._start = account
+        with LineReader(path, self._bytes) as reader:
+            self.checked: Checked = reader.check()
+        self.account = account
 
-    def stream(self) -> tuple[str, int]:
-        """The stream's name and the length of the text."""
-        digest, length = hashlib.sha256(), 0
-        with LineReader(self._path, self._bytes) as reader:
+    def stream(self) -> tuple[str, int, int]:
+        """The stream's name, and the length of the text in bytes and lines.
+
+        Rows say from what kind of file they are and whether it is damaged: both belong to the content.
+        """
+        digest, length, lines, last = hashlib.sha256(), 0, 0, b"\n"
+        with LineReader(self._path, self._bytes, checked=self.checked) as reader:
             for piece in reader.pieces():
                 digest.update(piece)
-                length += len(piece)
-        return STREAM_PREFIX + digest.hexdigest()[:32], length
+                length, lines, last = length + len(piece), lines + piece.count(b"\n"), piece[-1:]
+        digest.update(f"\n{self._name.source}\n{self.checked.damage}".encode())
+        return STREAM_PREFIX + digest.hexdigest()[:32], length, lines + (last != b"\n")
 
-    def chunks(self) -> Iterator[_Chunked]:
-        """The messages in their fixed order."""
-        offset, number, last_at = 0, 1, self._name.start
-        with LineReader(self._path, self._bytes) as reader:
+    def is_beginning_of(self, plain: Path) -> bool:
+        """Whether a plain file holds all that is here: this is what compressing it has come to."""
+        with LineReader(self._path, self._bytes, checked=self.checked) as reader, plain.open("rb") as other:
+            return all(other.read(len(piece)) == piece for piece in reader.pieces())
+
+    def portions(self) -> Iterator[_Portion]:
+        """The messages in their fixed order; behind the last one the account is whole."""
+        position, account = Position(), self._start
+        wishes, places = Wishes(), Places()
+        with LineReader(self._path, self._bytes, checked=self.checked) as reader:
             while True:
-                chunk = reader.chunk(offset)
-                lines = [line_parse(raw.removesuffix(b"\r").decode("utf-8", "replace")) for raw in chunk.lines]
-                if chunk.ended and chunk.rest:
-                    lines.append(unparsed(chunk.rest.decode("utf-8", "replace"), "the line has no end"))
-                if lines:
-                    numbered = moments_fill(enumerate(lines, number), last_at)
-                    number, last_at = number + len(lines), numbered[-1].at
-                    yield _Chunked(messages_make(numbered, self._name), lines)
+                chunk = reader.chunk(position.offset)
+                lines = _lines(chunk, position, self._name)
+                if chunk.zeros:
+                    portion = zeros_take(chunk.zeros, position, account)
+                else:
+                    chosen = lines_select(lines, (), wishes, trusted=True, last=True)
+                    portion = portion_take(lines, position, account, chosen, wishes, places)
+                position, account = portion.position, portion.account
+                damaged = bool(self.checked.damage) or account.damaged
+                messages = messages_make(portion.told, self._name, damaged=damaged)
                 if chunk.ended:
-                    self.damage = chunk.damage
+                    if self.checked.damage:
+                        account = lost_add(account, self.checked.lost, self.checked.damage)
+                        messages.append(self._damage_tell(position, account))
+                    self.account = replace(account, state="done")
+                yield _Portion(messages, [read.line for read in lines.read if not read.is_blank])
+                if chunk.ended:
                     return
-                offset = chunk.offset
+
+    def _damage_tell(self, position: Position, account: Account) -> Message:
+        """The event that says so, the same each time."""
+        data: dict[str, Scalar] = {"file": self._name.name, "why": account.reason[:200], "lines_read": position.line}
+        at = (position.last_at or self._name.start) / 1_000_000
+        body = Event(events=[Happening(t=at, name="file_damaged", data=data)], file=self._name.name, damaged=True)
+        return Message("event", body, EVENT)
+
+
+def _lines(chunk: Chunk, position: Position, name: FileName) -> Lines:
+    """The chunk's lines with their numbers, at the end also the line that has no end."""
+    read = [line_read(raw, passed=chunk.passed) for raw in chunk.lines]
+    if chunk.ended and chunk.rest:
+        read.append(line_without_end(chunk.rest, chunk.rest_bytes))
+    first = enumerate((row.line for row in read), position.line + 1)
+    return Lines(read, moments_fill(first, position.last_at or name.start), chunk.ended)
 
 
 class ReplayFeed:
-    """The messages of all files, one after another, as the link wants them."""
+    """The messages of all files, one after another, and then their accounts, as the link wants them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, serials: frozenset[str] = frozenset()) -> None:
         self.reports: list[FileReport] = []
+        #: What becomes of the messages that hold the accounts.
+        self.accounts = FileReport(file="")
         self.error: Exception | None = None
+        self._serials = serials
         self._open: dict[int, tuple[FileReport, Outgoing]] = {}
         self._again: list[int] = []
-        self._files = list(data_files(folder))
+        self._sent: dict[str, str] = {}
+        self._unreadable: list[tuple[Path, OSError]] = []
+        self._folder = folder
+        self._files = list(entries(folder, self._unreadable))
         self.files = len(self._files)
         self._source = self._all()
         self._key = 0
         self.exhausted = False
         self.progress_at = time.monotonic()
+
+    @property
+    def messages(self) -> int:
+        """How many there are, as far as the files were read."""
+        return sum(report.messages for report in (*self.reports, self.accounts))
+
+    @property
+    def messages_confirmed(self) -> int:
+        """How many of them the broker holds."""
+        return sum(report.confirmed for report in (*self.reports, self.accounts))
+
+    @property
+    def messages_returned(self) -> int:
+        """How many of them no queue took."""
+        return sum(report.returned for report in (*self.reports, self.accounts))
 
     @property
     def is_done(self) -> bool:
@@ -154,46 +242,90 @@ class ReplayFeed:
             self._open.pop(key)[0].returned += 1
 
     def _all(self) -> Iterator[tuple[FileReport, Outgoing]]:
-        for _, path, name in self._files:
-            report = FileReport(file=path.name)
+        for entry in self._files:
+            report = FileReport(file=entry.key)
             self.reports.append(report)
             try:
-                yield from self._file(path, name, report)
+                yield from self._entry(entry, report)
+            except Unreadable as error:
+                report.account = _refused(report.account, str(error))
             except OSError as error:
-                report.skipped = f"it cannot be read: {error.strerror or error}"
+                report.account = _refused(report.account, f"It cannot be read: {error.strerror or error}.")
+            except Exception as error:
+                log.exception("%s", entry.key)
+                report.account = _refused(report.account, f"It cannot be read: {type(error).__name__}: {error}.")
+        for path, trouble in self._unreadable:
+            name = name_show(str(path.relative_to(self._folder)))
+            sentence = f"The folder cannot be read: {trouble.strerror or trouble}."
+            self.reports.append(FileReport(file=name, account=_refused(Account(), sentence)))
+        yield from self._accounts()
 
-    def _file(self, path: Path, name: FileName, report: FileReport) -> Iterator[tuple[FileReport, Outgoing]]:
-        if path.stat().st_size > FILE_MOST:
-            report.skipped = "it is too large for a data file"
+    def _entry(self, entry: Entry, report: FileReport) -> Iterator[tuple[FileReport, Outgoing]]:
+        size = entry.path.lstat().st_size
+        start = entry.name.start if entry.name else 0
+        report.account = Account(start=start, size=size, unread=size)
+        if not entry.path.is_file():
+            report.account = _left(report.account, NO_FILE[0])
+        elif entry.name is None:
+            reason, counts = other_file_reason(entry.path.name)
+            report.account = (_refused if counts else _left)(report.account, reason)
+        elif is_foreign(entry.name, self._serials):
+            reason = f"It is named for another station, {entry.name.serial}."
+            report.account = replace(_left(report.account, reason), state="foreign")
+        elif size > FILE_MOST:
+            report.account = _refused(report.account, "It is too large for a data file.")
+        elif size == 0:
+            report.account = replace(report.account, state="done", reason="It is empty.")
+        else:
+            yield from self._file(entry, entry.name, report)
+
+    def _file(self, entry: Entry, name: FileName, report: FileReport) -> Iterator[tuple[FileReport, Outgoing]]:
+        content = _Content(entry.path, name, replace(report.account, unread=0))
+        stream, length, lines = content.stream()
+        known = self._sent.get(stream)
+        if known is None and entry.plain is not None and content.is_beginning_of(entry.plain):
+            known = key_of(entry.plain, self._folder)
+        if known is not None:
+            tally = Tally(bytes_known=length, lines_known=lines)
+            same = f"It is the same as {known}."
+            report.account = replace(report.account, state="done", unread=0, tally=tally, reason=same)
             return
-        content = _Content(path, name)
-        report.stream, length = content.stream()
-        if length == 0:
-            report.stream, report.skipped = "", "it is empty"
+        if length == 0 and not content.checked.damage:
+            report.account = replace(report.account, state="done", unread=0, reason="It is empty.")
             return
         # The first pass only counts: every message says how many there are.
-        following = 1 + sum(len(chunk.messages) for chunk in content.chunks())
-        seq = 0
-        for chunk in content.chunks():
-            report.lines.update(map(letter_of, chunk.lines))
-            for message in chunk.messages:
+        following = 1 + sum(len(portion.messages) for portion in content.portions())
+        report.stream, seq = stream, 0
+        self._sent[stream] = report.file
+        for portion in content.portions():
+            report.lines.update(map(letter_of, portion.lines))
+            for message in portion.messages:
                 seq += 1
                 report.messages += 1
-                yield report, self._outgoing(report, message, seq, following)
-        report.damage = content.damage
+                yield report, self._outgoing(report, message.kind, message.body, seq, following)
+        report.account = content.account
 
-    def _outgoing(self, report: FileReport, message: Message, seq: int, following: int) -> Outgoing:
-        body, encoding = codec.encode(message.body)
+    def _accounts(self) -> Iterator[tuple[FileReport, Outgoing]]:
+        """What became of all files; the same card gives the same numbers here too."""
+        accounts = [report.account.message(report.file, stream=report.stream) for report in self.reports]
+        report, bodies = self.accounts, list(file_messages(accounts, None))
+        digest = hashlib.sha256(msgspec.json.encode(accounts)).hexdigest()
+        report.stream, report.messages = STREAM_PREFIX + digest[:32], len(bodies)
+        for seq, body in enumerate(bodies, 1):
+            yield report, self._outgoing(report, "file", body, seq, len(bodies) + 1)
+
+    def _outgoing(self, report: FileReport, kind: str, value: Any, seq: int, following: int) -> Outgoing:
+        body, encoding = codec.encode(value)
         self._key += 1
         unconfirmed = (int(out.headers["seq"]) for other, out in self._open.values() if other.stream == report.stream)
         return Outgoing(
             key=self._key,
-            kind=message.kind,
+            kind=kind,
             body=body,
             encoding=encoding,
             message_id=f"{report.stream}/{seq}",
             headers=codec.headers(
-                version=contracts()[message.kind].version,
+                version=contracts()[kind].version,
                 stream=report.stream,
                 seq=seq,
                 oldest=min([seq, *unconfirmed]),
@@ -203,16 +335,37 @@ class ReplayFeed:
         )
 
 
+def _refused(account: Account, reason: str) -> Account:
+    """The account of a file of which nothing can be read."""
+    return _whole(account, "refused", reason, Tally(bytes_refused=account.size), {UNREADABLE: 1})
+
+
+def _left(account: Account, reason: str) -> Account:
+    """The account of a file that is left on the card because it is no data of this station."""
+    return _whole(account, "refused", reason, Tally(bytes_kept_back=account.size), {})
+
+
+def _whole(account: Account, state: FileState, reason: str, tally: Tally, refusals: dict[str, int]) -> Account:
+    return replace(account, state=state, unread=0, reason=reason, tally=tally, refusals=refusals, damaged=False)
+
+
 def replay_run(
-    config: Config, folder: Path, *, give_up: float, tell: Callable[[ReplayFeed, LinkView], None]
-) -> list[FileReport]:
+    config: Config,
+    folder: Path,
+    *,
+    give_up: float,
+    tell: Callable[[ReplayFeed, LinkView], None],
+    also_of: Sequence[str] = (),
+    any_station: bool = False,
+) -> ReplayFeed:
     """Send every file below the folder and wait for the last confirm. `tell` is called a few times a second.
 
     Raises `AgentError` when nothing was confirmed for `give_up` seconds.
     """
-    feed, view = ReplayFeed(folder), LinkView()
+    serials = serials_taken(config.serial, also_of, any_station=any_station)
+    feed, view = ReplayFeed(folder, serials=serials), LinkView()
     if not feed.files:
-        raise AgentError(f"There is no Sensorgnome data file in {folder}.")
+        raise AgentError(f"There is no file in {folder}.")
     link = PublishLink(config.amqp, config.link, feed, view, heartbeat=config.heartbeat, name=f"{config.serial} replay")
     network = Network(link.run)
     network.start()
@@ -230,4 +383,4 @@ def replay_run(
         tell(feed, view)
     if feed.error is not None:
         raise feed.error
-    return feed.reports
+    return feed

@@ -5,12 +5,13 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from message_queue.contracts.base import Scalar
 from message_queue.contracts.event import Event, Happening
+from message_queue.contracts.file import FileTotals
 from station_agent.config import Config
 from station_agent.outbox import EVENT, Outbox
 from station_agent.pace import Pacer
@@ -60,6 +61,8 @@ class Vitals:
     clock_code: str = ""
     gps_state: str = ""
     unread_bytes: int = 0
+    #: Counts what became of the station's own files, where a source reads any.
+    file_totals: Callable[[], FileTotals] | None = None
     next_report_at: float | None = None
     warnings: dict[str, str] = field(default_factory=dict)
 

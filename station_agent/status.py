@@ -12,8 +12,10 @@ from typing import Any
 import msgspec
 import psutil
 
+from message_queue.contracts.file import FileAccount, FileTotals
 from station_agent.config import Config
 from station_agent.outbox import Backlog
+from station_agent.sensorgnome.account import totals_read, troubles_read
 from station_agent.station import LinkView, SourceView, Station, clock_is_set
 from station_agent.words import bytes_say, moment_say, seconds_say
 
@@ -21,6 +23,9 @@ from station_agent.words import bytes_say, moment_say, seconds_say
 WRITE_SECONDS = 15.0
 WRITE_LEAST = 2.0
 DISK_LOW_PERCENT = 95
+#: Files with a trouble that are named to a person, and in JSON.
+FILES_NAMED = 8
+FILES_LISTED = 1_000
 
 
 class Report(msgspec.Struct, kw_only=True):
@@ -39,6 +44,7 @@ class Report(msgspec.Struct, kw_only=True):
     backlog: Backlog
     dropped: dict[str, int]
     unread_bytes: int
+    files: FileTotals | None
     sources: dict[str, SourceView]
     clock_code: str
     warnings: list[str]
@@ -61,6 +67,7 @@ def report_make(station: Station) -> Report:
         backlog=station.outbox.backlog(),
         dropped=station.outbox.dropped(),
         unread_bytes=vitals.unread_bytes,
+        files=vitals.file_totals() if vitals.file_totals else None,
         sources=vitals.sources,
         clock_code=vitals.clock_code,
         warnings=list(vitals.warnings.values()),
@@ -128,6 +135,9 @@ def status_read(config: Config) -> dict[str, Any]:
     running = is_running(config)
     report = _report_read(config.status_path) if running else None
     backlog = _outbox_look(config.database_path) or (report.backlog if report else None)
+    files, troubles = _files_look(config.database_path, FILES_LISTED)
+    if report and report.files:
+        files = report.files
     disk = shutil.disk_usage(config.state_path if config.state_path.exists() else "/")
     return {
         "serial": config.serial,
@@ -137,6 +147,8 @@ def status_read(config: Config) -> dict[str, Any]:
         "backlog": {"messages": backlog.messages, "bytes": backlog.bytes, "oldest_at": backlog.oldest_at}
         if backlog
         else None,
+        "files": msgspec.to_builtins(files) if files else None,
+        "file_troubles": [msgspec.to_builtins(trouble) for trouble in troubles],
         "disk": {"free_bytes": disk.free, "percent": round(100 * disk.used / disk.total, 1)},
         "clock": {"now": time.time(), "is_set": clock_is_set(time.time())},
         "agent": msgspec.to_builtins(report) if report else None,
@@ -166,6 +178,40 @@ def _outbox_look(path: Path) -> Backlog | None:
     return Backlog(messages, size, oldest[0] if oldest else None)
 
 
+def _files_look(path: Path, most: int) -> tuple[FileTotals | None, list[FileAccount]]:
+    """What became of the data files, read beside a running agent or without one: all, and those with a trouble."""
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=2.0)) as sql:
+            return totals_read(sql), troubles_read(sql, most)
+    except sqlite3.Error:
+        return None, []
+
+
+def _files_say(files: FileTotals, troubles: list[FileAccount]) -> list[tuple[str, str]]:
+    """The account of the data files, and the ones of which something did not go home."""
+    fates = (
+        f"{bytes_say(files.bytes_taken)} taken, {bytes_say(files.bytes_known)} known already, "
+        f"{bytes_say(files.bytes_kept_back)} kept back by a setting, {bytes_say(files.bytes_refused)} refused"
+    )
+    rows = [("Files", f"{files.files}, {bytes_say(files.bytes_read)} read: {fates}")]
+    rows += [("File", f"{trouble.name}: {trouble_say(trouble)}") for trouble in troubles[:FILES_NAMED]]
+    if len(troubles) > FILES_NAMED:
+        more = len(troubles) - FILES_NAMED
+        rows.append(("File", f"and {more} more: station-agent status --json names them"))
+    return rows
+
+
+def trouble_say(account: FileAccount) -> str:
+    """What is wrong with a file."""
+    parts = [account.reason] if account.reason else []
+    if account.state == "gone" and account.bytes_unread:
+        parts.append(f"It vanished with {bytes_say(account.bytes_unread)} unread.")
+    if account.lines_refused:
+        words = ", ".join(f"{count} {word}" for word, count in sorted(account.refusals.items()))
+        parts.append(f"{account.lines_refused} lines refused ({words}).")
+    return " ".join(parts) or "Something of it could not be read."
+
+
 def status_say(config: Config) -> list[tuple[str, str]]:
     """The state as lines of (subject, sentence) for a person."""
     facts = status_read(config)
@@ -183,6 +229,9 @@ def status_say(config: Config) -> list[tuple[str, str]]:
         rows.append(("Waiting", "Nothing: everything was sent."))
     if report is not None:
         rows += _report_say(report, now)
+    files, troubles = _files_look(config.database_path, FILES_LISTED)
+    if files is not None and files.files:
+        rows += _files_say(report.files if report and report.files else files, troubles)
     clock = "is set" if facts["clock"]["is_set"] else "IS NOT SET"
     code = f", code of the newest data file {report.clock_code}" if report and report.clock_code else ""
     rows.append(("Clock", f"{moment_say(now)}; it {clock}{code}"))

@@ -22,7 +22,7 @@ import psycopg
 
 from fleet.ingest.database import cursor, names, numbers
 from fleet.ingest.delivery import Arrival, Refusal
-from fleet.telemetry.ledger import FILE_STREAM_PREFIX
+from fleet.telemetry.ledger import FILE_STREAM_PREFIXES
 from fleet.telemetry.models import StreamLedger
 from message_queue.codec import stream_is_valid
 
@@ -213,7 +213,7 @@ class Streams:
         """The stations of this batch on whose outboxes nothing waits. Files sent whole are no outbox."""
         home: dict[int, bool] = {}
         for (station_id, stream), state in self._states.items():
-            if not state.branch and not stream.startswith(FILE_STREAM_PREFIX):
+            if not state.branch and not stream.startswith(FILE_STREAM_PREFIXES):
                 home[station_id] = home.get(station_id, True) and state.holds_all()
         return {station_id for station_id, is_all in home.items() if is_all}
 

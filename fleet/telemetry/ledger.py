@@ -13,8 +13,10 @@ from psycopg.types.range import Range
 from fleet.stations.models import Station
 from fleet.telemetry.models import UnsequencedCount
 
-#: Streams of replayed files begin so; a station has thousands, and they are told as one line.
-FILE_STREAM_PREFIX = "f1-"
+#: Streams of replayed files begin so, by the version of the rule that cuts them; a station has thousands, and they are
+#: told as one line.
+FILE_STREAM_PREFIXES = ("f1-", "f2-")
+_FILE_STREAMS = "f*"
 _RANGES_SHOWN = 20
 _STREAMS_SHOWN = 50
 _RANGES_SPOKEN = 5
@@ -80,7 +82,7 @@ _STREAMS = """
 WITH holes AS (
     SELECT stream, received, repeats, first_at, last_at, coalesce(oldest_seq, 1) AS oldest,
            {missing} AS missing,
-           starts_with(stream, %(files)s) AS is_file
+           left(stream, 3) = ANY(%(files)s) AS is_file
     FROM telemetry_streamledger t WHERE station_id = %(station)s AND branch = ''
 ), split AS (
     SELECT *, missing * int8multirange(int8range(oldest, NULL)) AS waiting,
@@ -111,9 +113,9 @@ FROM counted GROUP BY is_file
 
 def ledger_summary(*, station: Station) -> LedgerSummary:
     """What came home of a station, with its holes. Two queries, however many streams there are, and one more."""
-    arguments: dict[str, int | str] = {
+    arguments: dict[str, int | str | list[str]] = {
         "station": station.pk,
-        "files": FILE_STREAM_PREFIX,
+        "files": list(FILE_STREAM_PREFIXES),
         "ranges": _RANGES_SHOWN,
         "streams": _STREAMS_SHOWN,
     }
@@ -164,7 +166,7 @@ def _stream(row: tuple[Any, ...]) -> StreamSummary:
 def _files(row: tuple[Any, ...]) -> StreamSummary:
     streams, received, repeats, waiting, gaps, lost, lost_gaps, first_at, last_at = row
     return StreamSummary(
-        stream=FILE_STREAM_PREFIX + "*",
+        stream=_FILE_STREAMS,
         streams=streams,
         received=received,
         repeats=repeats,

@@ -1,18 +1,42 @@
-"""The data folder of a Sensorgnome: which files there are, which grow, which are finished."""
+"""The data folder of a Sensorgnome: which files there are, which grow, which are finished, and which are none of ours.
+
+A file is *followed* when a file of the same source and the same boot has a later start in its name. Times of change
+are a hint only: a clock may be wrong, and a copy may have any. So being finished is never for ever: a finished file
+that grew, or whose compressed form unpacks to more than was read, is read on.
+"""
 
 import os
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
-from station_agent.sensorgnome.names import FileName, file_name_parse
+from message_queue.contracts.file import FileState
+from station_agent.sensorgnome.account import Account
+from station_agent.sensorgnome.names import (
+    FileName,
+    file_name_parse,
+    is_foreign,
+    name_show,
+    other_file_reason,
+    packed_end_cut,
+)
+from station_agent.sensorgnome.packing import Checked
 from station_agent.sensorgnome.positions import Position
 
-#: Seconds for which a file with a newer sibling must have been still to count as finished.
+#: Seconds for which a followed file must have been still to count as finished.
 STILL_SECONDS = 30.0
 #: Seconds for which a folder's time of change may hide a second change.
 _MTIME_GRAIN = 10.0
+#: Seconds after which a folder is looked through again though it seems unchanged: a file in it may have grown.
+LOOK_AGAIN = 600.0
+#: Finished files that nobody followed yet and that are looked at each time.
+_WATCHED_MOST = 64
+#: Folders within folders: V1 writes SGdata/<boot count>/<day>.
+_DEPTH_MOST = 6
+#: Why something that is neither file nor folder is left, and that it holds no data.
+NO_FILE = ("It is no regular file.", False)
 
 
 @dataclass
@@ -23,150 +47,298 @@ class DataFile:
     path: Path
     name: FileName
     position: Position
+    account: Account = field(default_factory=Account)
     size: int = 0
     mtime: float = 0.0
     changed: float = 0.0
     unread_since: float | None = None
+    #: It was seen to grow.
+    has_grown: bool = False
+    #: Not before this monotonic moment is it tried again: it could not be read.
+    retry_at: float = 0.0
+    failures: int = 0
+    #: How it was when nothing more could be done with it.
+    looked: tuple[object, ...] = ()
+    checked: Checked | None = None
+    checked_as: tuple[int, float] = (0, 0.0)
 
     @property
     def compressed(self) -> bool:
-        """True for a `.gz`."""
-        return self.path.name.endswith(".gz")
+        """True for a name that ends in that of a compression."""
+        return packed_end_cut(self.path.name) != self.path.name
 
     @property
     def unread(self) -> int:
         """Bytes on the disk that were not read; of a compressed file its whole size until it is done."""
+        if self.position.done and self.size == self.position.size:
+            return 0
         if self.compressed:
-            return 0 if self.position.done else self.size
+            return self.size
         return max(self.size - self.position.offset, 0)
 
 
-def data_files(folder: Path) -> Iterator[tuple[str, Path, FileName]]:
-    """Every Sensorgnome file below the folder, oldest first by its name: key, path, name.
+class OtherFile(NamedTuple):
+    """Something in the folder that is not read: another station's file, or none of the recorder's at all."""
 
-    Of a file that is there plain and compressed only the plain one: the compressed one is still being written.
+    key: str
+    size: int
+    state: FileState
+    reason: str
+    start: int = 0
+    #: Whether it may hold data of this station.
+    counts: bool = True
+
+
+class Entry(NamedTuple):
+    """One file below a data folder: its key, its path, its parts or None, and the plain form beside a compressed one."""
+
+    key: str
+    path: Path
+    name: FileName | None
+    plain: Path | None = None
+
+
+@dataclass
+class Seen:
+    """What a look at the folder found."""
+
+    gone: list[DataFile] = field(default_factory=list)
+    fresh: list[DataFile] = field(default_factory=list)
+    others: list[OtherFile] = field(default_factory=list)
+
+
+def key_of(path: Path, root: Path) -> str:
+    """A file's key: its path below the folder, shown, without a compression's ending."""
+    relative = path.relative_to(root)
+    if file_name_parse(path.name) is not None:
+        relative = relative.with_name(packed_end_cut(path.name))
+    return name_show(str(relative))
+
+
+def entries(folder: Path, unreadable: list[tuple[Path, OSError]]) -> Iterator[Entry]:
+    """Every file below the folder, oldest first by its name, files without a date first.
+
+    A compressed file that lies beside its plain form goes by its whole name.
     """
-    found: dict[str, tuple[str, Path, FileName]] = {}
-    for base, folders, names in os.walk(folder):
+    found: list[Entry] = []
+
+    def note(error: OSError) -> None:
+        unreadable.append((Path(error.filename), error))
+
+    for base, folders, names in os.walk(folder, onerror=note):
         folders.sort()
-        for entry in sorted(names):
-            name = file_name_parse(entry)
-            if name is None:
-                continue
-            path = Path(base) / entry
-            key = str(path.relative_to(folder).with_name(name.name))
-            if key not in found or not entry.endswith(".gz"):
-                found[key] = (key, path, name)
-    yield from sorted(found.values(), key=lambda f: (f[2].start, f[0]))
+        there = set(names)
+        for entry in names:
+            path, name, cut = Path(base) / entry, file_name_parse(entry), packed_end_cut(entry)
+            is_second = name is not None and cut != entry and cut in there
+            key = name_show(str(path.relative_to(folder))) if is_second else key_of(path, folder)
+            found.append(Entry(key, path, name, Path(base) / cut if is_second else None))
+    yield from sorted(found, key=lambda f: (f.name.start if f.name else -1, f.plain is not None, f.key))
 
 
 class Folder:
-    """Watches the folder and its day folders. Only what changed is looked at again."""
+    """Watches the folder and all folders in it. Only what changed is looked at again, and all of it now and then."""
 
-    def __init__(self, root: Path, positions: dict[str, Position], *, finished_after: float) -> None:
+    def __init__(
+        self,
+        root: Path,
+        positions: dict[str, Position],
+        *,
+        finished_after: float,
+        serials: frozenset[str] = frozenset(),
+        others: Iterable[OtherFile] = (),
+    ) -> None:
         self.root = root
         self._positions = positions
         self._finished_after = finished_after
-        self._scanned: dict[Path, float] = {}
+        self._serials = serials
+        self._scanned: dict[Path, tuple[float, float]] = {}
+        self._others = {other.key: other for other in others}
+        #: Latest start of each source and boot.
+        self._latest: dict[tuple[str, str, str], int] = {}
         self.active: dict[str, DataFile] = {}
-        self._newest: dict[str, tuple[float, str]] = {}
+        #: Finished files that nobody followed yet.
+        self._watched: dict[str, DataFile] = {}
 
-    def look(self) -> list[str]:
-        """Find new files and new sizes. Returns the keys of files that vanished with data unread."""
-        now = time.time()
-        for folder, mtime in self._folders():
-            if self._scanned.get(folder) != mtime or now - mtime < _MTIME_GRAIN:
-                self._scan(folder)
-                self._scanned[folder] = mtime
-        return [key for key in list(self.active) if not self._refresh(self.active[key])]
+    def look(self) -> Seen:
+        """Find new files and new sizes, and what vanished with data unread."""
+        seen, now = Seen(), time.monotonic()
+        again = min((at for _, at in self._scanned.values()), default=now)
+        for folder, mtime in list(self._folders(seen)):
+            known = self._scanned.get(folder)
+            is_old = known is not None and known[1] == again and now - again > LOOK_AGAIN
+            if known is None or known[0] != mtime or is_old or now - known[1] < _MTIME_GRAIN:
+                self._scan(folder, seen)
+                # The moment of the first look at this state: a second change may hide in the same time of change.
+                at = known[1] if known and known[0] == mtime and now - known[1] < _MTIME_GRAIN else now
+                self._scanned[folder] = (mtime, at)
+        seen.gone = [file for file in list(self.active.values()) if not self._refresh(file)]
+        for file in list(self._watched.values()):
+            self._watch(file)
+        return seen
 
-    def _folders(self) -> Iterator[tuple[Path, float]]:
-        """The root and the folders in it with their time of change."""
+    def _folders(self, seen: Seen) -> Iterator[tuple[Path, float]]:
+        """The root and the folders below it with their time of change; no folder twice, whatever links there are."""
+        met: set[tuple[int, int]] = set()
+        waiting = [(self.root, 0)]
+        while waiting:
+            folder, depth = waiting.pop(0)
+            try:
+                status = folder.stat()
+                if (status.st_dev, status.st_ino) in met:
+                    continue
+                met.add((status.st_dev, status.st_ino))
+                if depth < _DEPTH_MOST:
+                    with os.scandir(folder) as found:
+                        inner = sorted(entry.name for entry in found if entry.is_dir())
+                    waiting += [(folder / name, depth + 1) for name in inner]
+            except OSError as error:
+                self._other(seen, folder, f"The folder cannot be read: {error.strerror or error}.")
+                continue
+            yield folder, status.st_mtime
+
+    def _scan(self, folder: Path, seen: Seen) -> None:
         try:
-            yield self.root, self.root.stat().st_mtime
-            with os.scandir(self.root) as entries:
-                for entry in entries:
-                    if entry.is_dir():
-                        yield Path(entry.path), entry.stat().st_mtime
-        except OSError:
+            with os.scandir(folder) as found:
+                regular = {entry.name: entry.is_file() for entry in found if not entry.is_dir()}
+        except OSError as error:
+            self._other(seen, folder, f"The folder cannot be read: {error.strerror or error}.")
             return
+        place = name_show(str(folder.relative_to(self.root)))
+        before = {key for key in self._others if (key.rpartition("/")[0] or ".") == place}
+        for entry in sorted(regular):
+            self._sort(folder / entry, regular, seen)
+            before.discard(key_of(folder / entry, self.root))
+        for key in before:
+            other = self._others.pop(key)
+            seen.others.append(OtherFile(key, 0, "gone", f"It was removed. {other.reason}", other.start, counts=False))
 
-    def _scan(self, folder: Path) -> None:
-        try:
-            names = sorted(entry.name for entry in folder.iterdir())
-        except OSError:
+    def _sort(self, path: Path, regular: dict[str, bool], seen: Seen) -> None:
+        """Find out what a file is: a data file of ours, one of another station's, or something else."""
+        name = file_name_parse(path.name)
+        if name is None or not regular[path.name]:
+            reason, counts = other_file_reason(path.name) if regular[path.name] else NO_FILE
+            self._other(seen, path, reason, counts=counts)
             return
-        for entry in names:
-            name = file_name_parse(entry)
-            if name is None:
-                continue
-            path = folder / entry
-            key = str(path.relative_to(self.root).with_name(name.name))
-            known = self.active.get(key)
-            if known is not None:
-                if not known.path.exists():
-                    known.path = path
-                continue
-            if entry.endswith(".gz") and name.name in names:
-                continue
-            self._consider(key, path, name)
+        if is_foreign(name, self._serials):
+            reason = f"It is named for another station, {name.serial}."
+            self._other(seen, path, reason, state="foreign", start=name.start, counts=False)
+            return
+        plain = packed_end_cut(path.name)
+        if plain == path.name or plain not in regular:
+            self._consider(key_of(path, self.root), path, name, seen)
 
-    def _consider(self, key: str, path: Path, name: FileName) -> None:
+    def _other(
+        self, seen: Seen, path: Path, reason: str, *, state: FileState = "refused", start: int = 0, counts: bool = True
+    ) -> None:
+        other = OtherFile(key_of(path, self.root), max(_size(path), 0), state, reason, start, counts)
+        if self._others.get(other.key) != other:
+            self._others[other.key] = other
+            seen.others.append(other)
+
+    def _consider(self, key: str, path: Path, name: FileName, seen: Seen) -> None:
         """Take a file up unless it is finished and still as it was then."""
-        position = self._positions.get(key, Position())
-        if position.done and (path.name.endswith(".gz") or position.size == self._size(path)):
+        line = (name.source, name.serial, name.boot)
+        self._latest[line] = max(self._latest.get(line, 0), name.start)
+        known = self.active.get(key)
+        if known is not None:
+            if not known.path.exists():
+                known.path = path
             return
-        if position.done:
-            position = position._replace(done=False)
+        position = self._positions.get(key, Position())
+        if key in self._watched:
+            return
+        if position.done and position.size == _size(path):
+            file = DataFile(key, path, name, position, size=position.size)
+            if not self.is_followed(file):
+                self._watch_add(file)
+            return
         file = DataFile(key, path, name, position)
         if self._refresh(file):
             # A file is as still as its time of change says, as far as the clock can be believed.
             file.changed = time.monotonic() - max(time.time() - file.mtime, 0.0)
+            file.has_grown = False
             self.active[key] = file
+            seen.fresh.append(file)
 
-    @staticmethod
-    def _size(path: Path) -> int:
-        try:
-            return path.stat().st_size
-        except OSError:
-            return -1
+    def _watch(self, file: DataFile) -> None:
+        """Look at a finished file that nobody followed yet."""
+        if self.is_followed(file):
+            self._watched.pop(file.key)
+        if _size(file.path) == file.position.size:
+            return
+        self._watched.pop(file.key, None)
+        found = _other_form(file)
+        if found is not None:
+            file.path = found[0]
+            self._refresh(file)
+            file.changed = time.monotonic()
+            self.active[file.key] = file
 
     def _refresh(self, file: DataFile) -> bool:
         """Size and time of change as they are now; False when the file is gone and no other form of it came."""
         try:
             status = file.path.stat()
         except OSError:
-            other = file.path.with_name(file.name.name + ("" if file.compressed else ".gz"))
-            try:
-                status = other.stat()
-            except OSError:
+            found = _other_form(file)
+            if found is None:
                 self.active.pop(file.key, None)
                 return file.unread == 0
-            file.path = other
+            file.path, status = found
         if (status.st_size, status.st_mtime) != (file.size, file.mtime):
             file.changed = time.monotonic()
+            file.has_grown = file.has_grown or status.st_size > file.size
         file.size, file.mtime = status.st_size, status.st_mtime
-        newest = self._newest.get(file.name.source, (0.0, ""))
-        self._newest[file.name.source] = max(newest, (file.mtime, file.key))
         return True
 
+    def is_followed(self, file: DataFile) -> bool:
+        """Whether its source has begun a later file in the same boot."""
+        line = (file.name.source, file.name.serial, file.name.boot)
+        return 0 < file.name.start < self._latest.get(line, 0)
+
     def is_finished(self, file: DataFile) -> bool:
-        """Whether nobody will write to the file again: compressed, followed by another, or still for long."""
+        """Whether it seems that nobody will write to the file again: compressed, followed, or still for long."""
         still = time.monotonic() - file.changed
         if file.compressed or still >= self._finished_after:
             return True
-        followed = self._newest.get(file.name.source, (0.0, "")) > (file.mtime, file.key)
-        return followed and still >= STILL_SECONDS
+        return self.is_followed(file) and still >= STILL_SECONDS
 
     def is_still(self, file: DataFile) -> bool:
         """Whether the file has not changed for so long that it counts as finished in any case."""
         return time.monotonic() - file.changed >= self._finished_after
 
     def finish(self, file: DataFile) -> None:
-        """Stop looking at a file that is done."""
+        """Stop reading a file that is done; until it is followed it is looked at."""
         self._positions[file.key] = file.position
         self.active.pop(file.key, None)
+        if not self.is_followed(file):
+            self._watch_add(file)
+
+    def _watch_add(self, file: DataFile) -> None:
+        """Keep an eye on it; of very many the ones that came first are only looked at with their folders."""
+        while len(self._watched) >= _WATCHED_MOST:
+            self._watched.pop(next(iter(self._watched)))
+        self._watched[file.key] = file
 
     def work(self) -> list[DataFile]:
         """The files with something to do: those that grow first, then the finished ones, oldest first."""
-        return sorted(self.active.values(), key=lambda f: (self.is_finished(f), f.mtime, f.key))
+        return sorted(self.active.values(), key=lambda f: (self.is_finished(f), f.name.start, f.key))
+
+
+def _other_form(file: DataFile) -> tuple[Path, os.stat_result] | None:
+    """The same file, compressed or unpacked since it was seen last."""
+    plain = packed_end_cut(file.path.name)
+    for name in (plain, *(f"{plain}.{end}" for end in ("gz", "bz2", "xz", "lz"))):
+        path = file.path.with_name(name)
+        try:
+            return path, path.stat()
+        except OSError:
+            continue
+    return None
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1

@@ -7,8 +7,9 @@
     C,<seconds>,<good digits>,<step s>                                 clock
     S,<seconds>,<port>,<parameter>,<value>[,<error code>,<error>]      setting
     F<port>,<seconds>,<duration s>,<pulses>,<used>,<bursts>            the station's filter, once an hour
+    b<port>,<seconds>,<code>,<13 figures>                              burst that the station's burst finder decoded
 
-What is none of these becomes an event `unparsed` with its text: every line of every file is accounted for.
+What is none of these is refused: it becomes an event `unparsed` with its text, and the file's account counts it.
 Moments are whole microseconds, so that the digits of the file come out again as they stood.
 """
 
@@ -17,6 +18,8 @@ import re
 from typing import NamedTuple
 
 from message_queue.contracts.base import Scalar
+from message_queue.contracts.bursts import FIGURES
+from station_agent.sensorgnome.account import NO_END, TOO_LONG, UNPARSED, ZEROS
 
 #: Characters of a line that could not be read that are sent along.
 TEXT_MOST = 200
@@ -24,6 +27,9 @@ TEXT_MOST = 200
 _SECONDS = re.compile(r"(-?)(\d{1,11})(?:\.(\d{1,9}))?\Z")
 _TAG = re.compile(r"[0-9A-Fa-f]{4,32}\Z")
 _WHOLE = re.compile(r"-?\d{1,9}\Z")
+#: Degrees from 0° N 0° E within which a position is what a receiver without a fix says, not a place.
+NO_PLACE = 0.001
+_CODE = re.compile(r"[0-9A-Za-z._#-]{1,32}\Z")
 _MISSING = frozenset({"", "undefined", "null", "NaN", "nan", "None", "-Infinity", "Infinity"})
 _EARLIEST = -2_208_988_800 * 1_000_000
 _LATEST = 99_999_999_998 * 1_000_000
@@ -60,6 +66,15 @@ class Fix(NamedTuple):
     alt: float | None
 
 
+class Burst(NamedTuple):
+    """One burst of a coded Lotek tag as the station's own burst finder decoded it. The contract names `figures`."""
+
+    port: int
+    at: int
+    code: str
+    figures: tuple[float | None, ...]
+
+
 class Note(NamedTuple):
     """One event; `at` None when the line has no time that can be trusted."""
 
@@ -69,7 +84,18 @@ class Note(NamedTuple):
     data: dict[str, Scalar]
 
 
-Line = Pulse | Tag | Fix | Note
+Line = Pulse | Tag | Fix | Burst | Note
+
+
+class LineRead(NamedTuple):
+    """A line as it stood in the file: `size` bytes with its end, of which `lost` are refused; `refusal` says why."""
+
+    line: Line
+    size: int
+    lost: int = 0
+    refusal: str = ""
+    #: Nothing stands in it.
+    is_blank: bool = False
 
 
 class _BadLineError(Exception):
@@ -82,6 +108,36 @@ def line_parse(text: str) -> Line:
         return _read(text)
     except _BadLineError:
         return unparsed(text)
+
+
+def line_read(raw: bytes, *, passed: int = 0) -> LineRead:
+    """Read one line as it lies in the file, without its line feed. `passed` bytes of it were too long to be kept."""
+    size = len(raw) + 1 + passed
+    if passed:
+        return LineRead(unparsed(raw.decode("utf-8", "replace"), "the line is too long"), size, size, TOO_LONG)
+    if not raw.strip():
+        return LineRead(Note(None, "blank", None, {}), size, is_blank=True)
+    text = raw.removesuffix(b"\r").decode("utf-8", "replace")
+    line = line_parse(text)
+    if not _is_unparsed(line):
+        return LineRead(line, size)
+    if b"\x00" in raw:
+        # A power cut leaves zeros before what was written after it.
+        lost, good = raw.rpartition(b"\x00")[::2]
+        line_behind = line_parse(good.removesuffix(b"\r").decode("utf-8", "replace"))
+        if not _is_unparsed(line_behind):
+            return LineRead(line_behind, size, len(lost) + 1)
+        return LineRead(line, size, size, ZEROS)
+    return LineRead(line, size, size, UNPARSED)
+
+
+def line_without_end(rest: bytes, size: int) -> LineRead:
+    """The beginning of a line whose end is not there, at a finished file's end."""
+    return LineRead(unparsed(rest.decode("utf-8", "replace"), "the line has no end"), size, size, NO_END)
+
+
+def _is_unparsed(line: Line) -> bool:
+    return isinstance(line, Note) and line.name == "unparsed"
 
 
 def unparsed(text: str, why: str = "") -> Note:
@@ -102,8 +158,16 @@ def _read(text: str) -> Line:
         if not _TAG.match(fields[2]):
             raise _BadLineError
         return Tag(_port(head[1:]), _at(fields[1]), fields[2], _number(fields[3]) if count == 4 else None)
+    if letter == "b" and count == len(FIGURES) + 3:
+        return _burst(head, fields)
     if head == "G" and count in (4, 5):
         return _fix(fields)
+    return _note(letter, head, text)
+
+
+def _note(letter: str, head: str, text: str) -> Note:
+    fields = text.split(",")
+    count = len(fields)
     if head == "C" and count == 4:
         return Note(_at(fields[1]), "clock", None, {"digits": _whole(fields[2]), "step": _number(fields[3])})
     if head == "S" and count >= 5:
@@ -130,6 +194,12 @@ def _pulse(letter: str, head: str, fields: list[str]) -> Pulse:
     )
 
 
+def _burst(head: str, fields: list[str]) -> Burst:
+    if not _CODE.match(fields[2]):
+        raise _BadLineError
+    return Burst(_port(head[1:]), _at(fields[1]), fields[2], tuple(_number(field) for field in fields[3:]))
+
+
 def _fix(fields: list[str]) -> Fix:
     at = None if fields[1] in _MISSING else _at(fields[1])
     lat, lon = _number(fields[2]), _number(fields[3])
@@ -138,6 +208,8 @@ def _fix(fields: list[str]) -> Fix:
         return Fix(at, None, None, None)
     if not (-90 <= lat <= 90 and -180 <= lon <= 360):
         raise _BadLineError
+    if abs(lat) < NO_PLACE and abs(lon) < NO_PLACE:
+        return Fix(at, None, None, None)
     return Fix(at, lat, lon, alt)
 
 

@@ -3,11 +3,14 @@
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from msgspec.structs import replace
+
+from message_queue.contracts.bursts import FIGURES, Bursts
 from message_queue.contracts.detections import Detections
 from message_queue.contracts.event import Event, Happening
 from message_queue.contracts.gps import Gps
 from station_agent.outbox import EVENT, PULSE, READING, TAG, Rank
-from station_agent.sensorgnome.lines import Fix, Line, Note, Pulse, Tag
+from station_agent.sensorgnome.lines import Burst, Fix, Line, Note, Pulse, Tag
 from station_agent.sensorgnome.names import FileName
 
 MICROSECOND = 1_000_000
@@ -39,10 +42,18 @@ def moments_fill(lines: Iterable[tuple[int, Line]], last_at: int) -> list[Number
     return filled
 
 
-def messages_make(lines: Iterable[Numbered], file: FileName) -> list[Message]:
-    """At most one message for each of events, tags, pulses and positions, in the order of their worth."""
+def messages_make(lines: Iterable[Numbered], file: FileName, *, damaged: bool = False) -> list[Message]:
+    """At most one message for each of events, tags, bursts, pulses and positions, in the order of their worth."""
+    return [
+        message._replace(body=replace(message.body, damaged=True)) if damaged else message
+        for message in _messages(lines, file)
+    ]
+
+
+def _messages(lines: Iterable[Numbered], file: FileName) -> list[Message]:
     pulses: list[tuple[Numbered, Pulse]] = []
     tags: list[tuple[Numbered, Tag]] = []
+    bursts: list[tuple[Numbered, Burst]] = []
     fixes: list[tuple[Numbered, Fix]] = []
     notes: list[tuple[Numbered, Note]] = []
     for numbered in lines:
@@ -51,6 +62,8 @@ def messages_make(lines: Iterable[Numbered], file: FileName) -> list[Message]:
                 pulses.append((numbered, pulse))
             case Tag() as tag:
                 tags.append((numbered, tag))
+            case Burst() as burst:
+                bursts.append((numbered, burst))
             case Fix() as fix:
                 fixes.append((numbered, fix))
             case Note() as note:
@@ -60,6 +73,8 @@ def messages_make(lines: Iterable[Numbered], file: FileName) -> list[Message]:
         made.append(Message("event", _events(notes, file), EVENT))
     if tags:
         made.append(Message("detections", _tags(tags, file), TAG))
+    if bursts:
+        made.append(Message("bursts", _bursts(bursts, file), TAG))
     if pulses:
         made.append(Message("detections", _pulses(pulses, file), PULSE))
     if fixes:
@@ -86,6 +101,23 @@ def _tags(tags: list[tuple[Numbered, Tag]], file: FileName) -> Detections:
         line=_line_numbers(rows),
         tag=[tag.tag for _, tag in tags],
         rssi=_column([tag.rssi for _, tag in tags]),
+        clock=file.clock,
+        file=file.name,
+    )
+
+
+def _bursts(bursts: list[tuple[Numbered, Burst]], file: FileName) -> Bursts:
+    rows = [row for row, _ in bursts]
+    base, times = _times(rows)
+    figures = zip(*(burst.figures for _, burst in bursts), strict=True)
+    columns: dict[str, Any] = {name: _column(list(column)) for name, column in zip(FIGURES, figures, strict=True)}
+    return Bursts(
+        port=_ports([burst.port for _, burst in bursts]),
+        bt=base,
+        t=times,
+        line=_line_numbers(rows),
+        code=[burst.code for _, burst in bursts],
+        **columns,
         clock=file.clock,
         file=file.name,
     )

@@ -1,35 +1,74 @@
-"""The names of Sensorgnome data files, of every era, taken apart.
+"""The names of Sensorgnome data files, of every era, taken apart; and why another file is none of them.
 
     <label>-<serial>-<boot count>-<UTC start><clock code>-<source>.txt[.gz]
 
 V1, early V2 and current V2 differ in label and boot count only; both are taken as they come (a boot count of `NaN`
-exists). Clock codes: P not synchronised, Z 1 s, Y 0.1 s, X 0.01 s, W 1 ms, V and U finer, T 1 us.
+exists). Clock codes: P not synchronised, Z 1 s, Y 0.1 s, X 0.01 s, W 1 ms, V and U finer, T 1 us; some have none.
+A copy may be called `… (1).txt`, `….TXT` or end in another compression's ending.
 """
 
+import hashlib
+import os
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+_PACKED = r"(?P<packed>\.(?:gz|bz2|xz|lz|lzma|zst|Z))?"
+_COPY = r"(?: ?\(\d{1,3}\)| - Copy(?: \(\d{1,3}\))?| copy(?: \d{1,3})?)?"
 _NAME = re.compile(
     r"(?P<head>.+)-(?P<day>\d{4}-\d\d-\d\d)T(?P<time>\d\d-\d\d-\d\d)(?:\.(?P<fraction>\d{1,9}))?"
-    r"(?P<clock>[P-Z])-(?P<source>[A-Za-z0-9]+)\.txt(?P<gz>\.gz)?\Z"
+    rf"(?P<clock>[P-Z])?-(?P<source>[A-Za-z0-9]+){_COPY}\.(?:txt|TXT|Txt){_COPY}{_PACKED}\Z",
+    re.DOTALL,
+)
+_PACKED_END = re.compile(r"\.(?:gz|bz2|xz|lz|lzma|zst|Z)\Z")
+#: Serials as Sensorgnomes have them; what looks otherwise is not told apart by its name.
+_SERIAL = re.compile(r"(?:SG-)?([0-9A-Z]{4}(?:RP[A-Z0-9]{2}|BBBK|BB[0-9][0-9A-Z])[0-9A-Z]{4}(?:_[0-9])?)\Z", re.ASCII)
+#: Longest name that is shown whole; a longer one keeps its ends and gets a few digits that tell it from others.
+_SHOWN_MOST = 200
+
+_OTHERS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"CTT-.*\.csv", re.IGNORECASE), "It is a file of a CTT SensorStation; this format is not read yet."),
+    (re.compile(r".*-lifetag\.csv", re.IGNORECASE), "It is a LifeTag table of CTT's; this format is not read yet."),
+    (re.compile(r".*\.(?:dta|srx)\Z", re.IGNORECASE), "It is a file of a Lotek receiver; this format is not read yet."),
+    (
+        re.compile(r".*lotek.*", re.IGNORECASE),
+        "It seems to be a file of a Lotek receiver; this format is not read yet.",
+    ),
+    (
+        re.compile(r".*\.(?:7z|rar|tar|tgz|tar\.\w+)\Z", re.IGNORECASE),
+        "It is an archive: unpack it, then its files are read.",
+    ),
+)
+_NO_DATA: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"\._"), "It is a note of macOS about another file; no station wrote it."),
+    (
+        re.compile(r"(?:\.DS_Store|Thumbs\.db|desktop\.ini|\.Spotlight.*|\.fseventsd.*)\Z"),
+        "A computer's own file; no station wrote it.",
+    ),
+    (re.compile(r"datafiles\.json\Z"), "The recorder's list of its files; it holds no data."),
 )
 
 
 class FileName(NamedTuple):
-    """One file name. `name` is without `.gz`, for a file keeps its name when it is compressed.
+    """One file name. `name` is what rows say as their file: without a compression's ending and a copy's number.
 
-    `start` is in microseconds since 1970 UTC, 0 when the name's date is none.
+    `start` is in microseconds since 1970 UTC, 0 when the name's date is none. `serial` is empty where the name tells
+    none that looks like a Sensorgnome's.
     """
 
     name: str
     start: int
     clock: str
     source: str
+    serial: str = ""
+    boot: str = ""
 
 
 def file_name_parse(name: str) -> FileName | None:
     """The parts of a data file's name, or None for a file that is no Sensorgnome data file."""
+    if name.startswith("._"):
+        return None
     match = _NAME.match(name)
     if match is None:
         return None
@@ -40,4 +79,69 @@ def file_name_parse(name: str) -> FileName | None:
     else:
         fraction = (match["fraction"] or "").ljust(6, "0")[:6]
         microseconds = int(start.timestamp()) * 1_000_000 + int(fraction)
-    return FileName(name.removesuffix(".gz"), microseconds, match["clock"], match["source"])
+    serial, boot = _head_split(match["head"])
+    plain = name[: match.end("source")] + ".txt"
+    return FileName(name_show(plain), microseconds, match["clock"] or "", match["source"], serial, boot)
+
+
+def _head_split(head: str) -> tuple[str, str]:
+    """Serial and boot count of a name's beginning."""
+    parts = head.split("-")
+    boot = parts[-1] if len(parts) > 1 else ""
+    serial = serial_key(parts[-2]) if len(parts) > 1 else ""
+    return serial, boot.lstrip("0") or boot
+
+
+def serial_key(serial: str) -> str:
+    """A serial as it is compared: upper case, without `SG-` and `_1`; empty when it is none of a Sensorgnome."""
+    match = _SERIAL.match(serial.upper())
+    return match.group(1).removesuffix("_1") if match else ""
+
+
+def serials_taken(own: str, also: Iterable[str] = (), *, any_station: bool = False) -> frozenset[str]:
+    """The serials whose files are taken, for `is_foreign`; none where all are, or where the own one tells nothing."""
+    key = serial_key(own)
+    if any_station or not key:
+        return frozenset()
+    return frozenset({key, *(serial_key(other) for other in also)} - {""})
+
+
+def is_foreign(name: FileName, serials: frozenset[str]) -> bool:
+    """Whether the file is named for another station than these (as `serial_key` gives them; without any, none is)."""
+    return bool(serials and name.serial and name.serial not in serials)
+
+
+def packed_end_cut(name: str) -> str:
+    """A name without the ending of a compression."""
+    return _PACKED_END.sub("", name)
+
+
+def other_file_reason(name: str) -> tuple[str, bool]:
+    """Why a file that is no data file is left, and whether it may hold a station's data all the same."""
+    for pattern, reason in _NO_DATA:
+        if pattern.match(name):
+            return reason, False
+    for pattern, reason in _OTHERS:
+        if pattern.match(name):
+            return reason, True
+    return "Its name is not that of a Sensorgnome data file.", True
+
+
+def name_show(name: str) -> str:
+    r"""A name or path as text that can be sent and printed: odd bytes as \xNN, line breaks as \n, never too long."""
+    raw = os.fsencode(name)
+    text = raw.decode("utf-8", "backslashreplace")
+    text = "".join(_character_show(character) for character in text)
+    if len(text) <= _SHOWN_MOST:
+        return text
+    digits = hashlib.sha256(raw).hexdigest()[:8]
+    return f"{text[:90]}~{digits}~{text[-90:]}"
+
+
+def _character_show(character: str) -> str:
+    if character.isprintable():
+        return character
+    if character in "\n\r\t":
+        return {"\n": "\\n", "\r": "\\r", "\t": "\\t"}[character]
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65_536 else f"\\U{code:08x}"

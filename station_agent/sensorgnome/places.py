@@ -13,14 +13,14 @@ class Places:
 
     def __init__(self) -> None:
         self.only_changes = False
-        self._told: tuple[float | None, float | None] | None = None
+        self.told: tuple[float | None, float | None] | None = None
 
     def is_told(self, fix: Fix) -> bool:
         """Whether this one is sent; a fix that was lost or came back is a change."""
         place = (fix.lat, fix.lon)
-        if self.only_changes and self._told is not None and _is_same(self._told, place):
+        if self.only_changes and self.told is not None and _is_same(self.told, place):
             return False
-        self._told = place
+        self.told = place
         return True
 
 

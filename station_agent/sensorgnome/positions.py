@@ -18,6 +18,7 @@ CREATE TABLE IF NOT EXISTS files (
     size INTEGER NOT NULL
 ) WITHOUT ROWID;
 """
+_READ = "SELECT path, offset, line, last_at, recent, head, done, size FROM files"
 
 
 class Position(NamedTuple):
@@ -46,11 +47,14 @@ class Positions:
     def all(self) -> dict[str, Position]:
         """Every place that is known."""
         with self._database.reading() as sql:
-            rows = sql.execute("SELECT path, offset, line, last_at, recent, head, done, size FROM files").fetchall()
-        return {
-            path: Position(offset, line, at, tuple(Heard(*h) for h in json.loads(recent)), head, bool(done), size)
-            for path, offset, line, at, recent, head, done, size in rows
-        }
+            rows = sql.execute(_READ).fetchall()
+        return {row[0]: _position(row) for row in rows}
+
+    def read(self, path: str) -> Position | None:
+        """The place in one file."""
+        with self._database.reading() as sql:
+            row = sql.execute(f"{_READ} WHERE path = ?", (path,)).fetchone()
+        return _position(row) if row else None
 
     def store(self, path: str, position: Position) -> None:
         """Remember the place; call it in the transaction that puts the lines into the outbox."""
@@ -68,3 +72,8 @@ class Positions:
                     position.size,
                 ),
             )
+
+
+def _position(row: tuple[str, int, int, int, str, bytes, int, int]) -> Position:
+    _, offset, line, at, recent, head, done, size = row
+    return Position(offset, line, at, tuple(Heard(*heard) for heard in json.loads(recent)), head, bool(done), size)

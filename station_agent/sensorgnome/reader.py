@@ -1,15 +1,24 @@
-"""Reading data files in whole lines, plain or gzip, from where the last reading ended.
+"""Reading data files in whole lines, plain or compressed, from where the last reading ended.
 
 Offsets count bytes of the uncompressed text, so that a file keeps its place when the station compresses it.
 """
 
-import gzip
 import io
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, NamedTuple, Self
+
+from station_agent.sensorgnome.names import packed_end_cut
+from station_agent.sensorgnome.packing import (
+    Checked,
+    Damaged,
+    packed_check,
+    packing_of,
+    unpacked,
+    unreadable_reason,
+    zeros_count,
+)
 
 #: A chunk of lines becomes at most one message of each kind; part of the rule behind replayed stream ids.
 CHUNK_BYTES = 65_536
@@ -18,11 +27,16 @@ CHUNK_LINES = 1_000
 _LONG_LINE_KEPT = 256
 
 
+class Unreadable(Exception):
+    """Nothing of the file can be read; the message says why, as a sentence."""
+
+
 class Chunk(NamedTuple):
     """Whole lines without their line feed. `offset` is where the next chunk begins.
 
     `ended` when there is nothing more but `rest`, the beginning of a line whose end is not there; `rest_bytes` is its
-    whole length. `damage` says how a gzip file is broken behind what could be read.
+    whole length. `zeros` are zero bytes in place of lines; `passed` are bytes of a line too long to be kept whole.
+    `damage` says how a compressed file is broken behind what could be read.
     """
 
     lines: list[bytes]
@@ -31,31 +45,57 @@ class Chunk(NamedTuple):
     rest: bytes = b""
     rest_bytes: int = 0
     damage: str = ""
+    zeros: int = 0
+    passed: int = 0
 
 
 class LineReader:
-    """One open data file, or its bytes as they were at one moment."""
+    """One open data file, or its bytes as they were at one moment. Raises `Unreadable` for what is no text at all."""
 
-    def __init__(self, path: Path, snapshot: bytes | None = None) -> None:
+    def __init__(self, path: Path, snapshot: bytes | None = None, *, checked: Checked | None = None) -> None:
         self.path = path
-        self.compressed = path.name.endswith(".gz")
         self._raw: BinaryIO = path.open("rb") if snapshot is None else io.BytesIO(snapshot)
         try:
-            self._file: BinaryIO | gzip.GzipFile = self._text()
-        except OSError:
+            head = self._raw.read(16)
+            self.packing = packing_of(head)
+            reason = unreadable_reason(head)
+        except BaseException:
             self._raw.close()
             raise
-        self._at = 0
-        self._ahead = b""
-        self._damage = ""
+        if reason:
+            self._raw.close()
+            raise Unreadable(reason)
+        #: A plain file that is called compressed: told as damage, for somebody meant it otherwise.
+        self.is_misnamed = bool(head) and not self.packing and packed_end_cut(path.name) != path.name
+        self.checked = checked
+        self._begin()
 
-    def _text(self) -> BinaryIO | gzip.GzipFile:
-        if not self.compressed or self._raw.seek(0, 2) == 0:
-            # A .gz of no bytes is what a power cut leaves; it holds nothing.
-            self._raw.seek(0)
-            return self._raw
+    @property
+    def compressed(self) -> bool:
+        """Whether the text must be unpacked."""
+        return bool(self.packing)
+
+    def check(self) -> Checked:
+        """Look through the whole file for damage, once; what is damaged is read up to the damage."""
+        if self.checked is None:
+            if self.packing:
+                self.checked = packed_check(self._raw, self.packing)
+            else:
+                size, zeros = self._raw.seek(0, 2), zeros_count(self._raw)
+                self.checked = Checked(self._plain_damage(size, zeros), size)
+            self._begin()
+        return self.checked
+
+    def _plain_damage(self, size: int, zeros: int) -> str:
+        if zeros and zeros == size:
+            return f"It holds nothing but {zeros} zero bytes."
+        held = f"It holds {zeros} zero bytes." if zeros else ""
+        return f"It is called compressed and is plain text. {held}".strip() if self.is_misnamed else held
+
+    def _begin(self) -> None:
         self._raw.seek(0)
-        return gzip.GzipFile(fileobj=self._raw)
+        self._at, self._ahead, self._damage = 0, b"", ""
+        self._pieces: Iterator[bytes] = unpacked(self._raw, self.packing, self.checked) if self.packing else iter(())
 
     def __enter__(self) -> Self:
         return self
@@ -65,7 +105,6 @@ class LineReader:
 
     def close(self) -> None:
         """Let go of the file."""
-        self._file.close()
         self._raw.close()
 
     def head(self, size: int) -> bytes:
@@ -82,10 +121,21 @@ class LineReader:
             self._at += len(piece)
             yield piece
 
+    def text_measure(self, offset: int) -> int:
+        """How long the text is, at least `offset`."""
+        self._go_to(offset)
+        length = self._at
+        while self._fill(1):
+            length += len(self._ahead)
+            self._at, self._ahead = length, b""
+        return length
+
     def chunk(self, offset: int) -> Chunk:
         """The lines from `offset` on, up to the bounds of a chunk."""
         self._go_to(offset)
         text = self._fill(CHUNK_BYTES)
+        if text.startswith(b"\x00"):
+            return self._zeros(offset)
         window = text[:CHUNK_BYTES]
         end = window.rfind(b"\n") + 1
         if end == 0:
@@ -105,6 +155,18 @@ class LineReader:
         """What is left at the end of the file: nothing, or a line without its end."""
         return Chunk([], offset, True, rest[:_LONG_LINE_KEPT], len(rest), self._damage)
 
+    def _zeros(self, offset: int) -> Chunk:
+        """Zero bytes where a line should begin: what a power cut leaves. Good lines may follow."""
+        length = 0
+        while text := self._fill(CHUNK_BYTES):
+            kept = text.lstrip(b"\x00")
+            length += len(text) - len(kept)
+            self._ahead = kept
+            if kept:
+                break
+        self._at = offset + length
+        return Chunk([], self._at, not self._ahead, damage=self._damage, zeros=length)
+
     def _long_line(self, offset: int) -> Chunk:
         """A line longer than a chunk: its beginning stands for it, the rest is passed over."""
         kept = self._ahead[:_LONG_LINE_KEPT]
@@ -113,11 +175,11 @@ class LineReader:
             end = self._ahead.find(b"\n")
             if end >= 0:
                 self._ahead = self._ahead[end + 1 :]
-                self._at = offset + length + end + 1
-                return Chunk([kept], self._at, False)
+                length += end + 1
+                self._at = offset + length
+                return Chunk([kept], self._at, False, passed=length - len(kept) - 1)
             length += len(self._ahead)
-            self._ahead = b""
-        self._at = offset + length
+            self._at, self._ahead = offset + length, b""
         return Chunk([], offset, True, kept, length, self._damage)
 
     def _fill(self, size: int) -> bytes:
@@ -130,27 +192,23 @@ class LineReader:
         return self._ahead
 
     def _read(self, size: int) -> bytes:
+        if not self.packing:
+            return self._raw.read(size)
         try:
-            # One piece a time: a reader of larger pieces throws away what came before the damage.
-            return self._file.read1(size) if isinstance(self._file, gzip.GzipFile) else self._file.read(size)
-        except EOFError:
-            self._damage = "it ends too early"
-        except (gzip.BadGzipFile, zlib.error) as error:
-            self._damage = str(error)
+            return next(self._pieces, b"")
+        except Damaged as error:
+            self._damage = self.checked.damage if self.checked and self.checked.damage else str(error)
         return b""
 
     def _go_to(self, offset: int) -> None:
         if offset == self._at:
             return
-        if not isinstance(self._file, gzip.GzipFile):
-            self._file.seek(offset)
+        if not self.packing:
+            self._raw.seek(offset)
             self._at, self._ahead = offset, b""
             return
         if offset < self._at:
-            self._file.close()
-            self._raw.seek(0)
-            self._file = gzip.GzipFile(fileobj=self._raw)
-            self._at, self._ahead, self._damage = 0, b"", ""
+            self._begin()
         while self._at < offset and self._fill(1):
             step = min(offset - self._at, len(self._ahead))
             self._at += step

@@ -81,6 +81,7 @@ def health_read(station: Station, settings: HostHealthSettings, *, next_in: floa
         radios=radios_find(Path(settings.radios)),
         backlog=Backlog(messages=backlog.messages, bytes=backlog.bytes, oldest_at=backlog.oldest_at),
         dropped=station.outbox.dropped(),
+        files=vitals.file_totals() if vitals.file_totals else None,
         warnings=list(vitals.warnings.values())[:32],
     )
 

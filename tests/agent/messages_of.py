@@ -6,16 +6,27 @@ import msgspec
 
 from message_queue import codec
 from message_queue.contracts import contracts
+from message_queue.contracts.bursts import Bursts
 from message_queue.contracts.detections import Detections
 from message_queue.contracts.event import Event
 from message_queue.contracts.gps import Gps
 
 
 def outbox_messages(outbox):
-    """Every message in the outbox as (kind, body), checked as the server checks it, without taking it out."""
+    """Every message in the outbox as (kind, body), checked as the server checks it, without taking it out.
+
+    Without the accounts of the station's files: see `accounts_told`.
+    """
     with outbox.database.reading() as sql:
-        rows = sql.execute("SELECT seq, kind, body, encoding FROM outbox ORDER BY seq").fetchall()
-    return [(kind, decoded(kind, raw, encoding)) for _, kind, raw, encoding in rows]
+        rows = sql.execute("SELECT kind, body, encoding FROM outbox WHERE kind != 'file' ORDER BY seq").fetchall()
+    return [(kind, decoded(kind, raw, encoding)) for kind, raw, encoding in rows]
+
+
+def accounts_told(outbox):
+    """The newest account of each file that lies in the outbox, by the file's name."""
+    with outbox.database.reading() as sql:
+        rows = sql.execute("SELECT kind, body, encoding FROM outbox WHERE kind = 'file' ORDER BY seq").fetchall()
+    return {account.name: account for row in rows for account in decoded(*row).files}
 
 
 def decoded(kind, raw, encoding):
@@ -50,6 +61,8 @@ def rows_counted(messages):
                 count["p"] += len(body.t) - unused
         elif isinstance(body, Gps):
             count["G"] += len(body.t)
+        elif isinstance(body, Bursts):
+            count["b"] += len(body.t)
         elif isinstance(body, Event):
             count.update(event.name for event in body.events)
     return +count

@@ -2,7 +2,7 @@
 
 import pytest
 
-from station_agent.sensorgnome.folder import data_files
+from station_agent.sensorgnome.folder import entries
 from station_agent.sensorgnome.names import file_name_parse
 
 
@@ -27,9 +27,10 @@ def test_other_files_are_none(name):
     assert file_name_parse(name) is None
 
 
-def test_a_file_that_is_there_twice_counts_once(tmp_path):
+def test_the_compressed_form_beside_the_plain_one_comes_second(tmp_path):
     name = "sgv2-7F5ERPI46977-003-2021-12-16T00-25-01.6590Z-all.txt"
     (tmp_path / name).touch()
     (tmp_path / f"{name}.gz").touch()
     (tmp_path / "notes.txt").touch()
-    assert [path.name for _, path, _ in data_files(tmp_path)] == [name]
+    found = [(entry.key, entry.plain is not None) for entry in entries(tmp_path, [])]
+    assert found == [("notes.txt", False), (name, False), (f"{name}.gz", True)]

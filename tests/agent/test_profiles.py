@@ -38,7 +38,7 @@ def test_what_stays_on_the_station_is_named(make_station, tmp_path):
     (tmp_path / "SGdata").mkdir()
     station = make_station(profile="frugal")
     sources_make(station)
-    assert station.vitals.kept == {"detections/pulse", "gps/unchanged", "event/clock", "event/filter"}
+    assert station.vitals.kept == {"detections/pulse", "bursts", "gps/unchanged", "event/clock", "event/filter"}
     generous = make_station(profile="generous")
     sources_make(generous)["sensorgnome"].poll()
     assert generous.vitals.kept == set()

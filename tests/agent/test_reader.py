@@ -64,11 +64,18 @@ def test_a_chunk_has_its_bounds(make_file):
 
 
 def test_a_line_without_end_in_sight_costs_no_memory(make_file):
-    monster = b"\x00" * (5 * CHUNK_BYTES) + b"\n"
+    monster = b"y" * (5 * CHUNK_BYTES) + b"\n"
     lines, last = read_all(make_file(b"first\n" + monster + b"last\n"))
-    assert [line[:5] for line in lines] == [b"first", b"\x00" * 5, b"last"]
+    assert [line[:5] for line in lines] == [b"first", b"y" * 5, b"last"]
     assert len(lines[1]) == 256
     assert last.offset == 6 + len(monster) + 5
+
+
+def test_zero_bytes_hide_no_line_behind_them(make_file):
+    zeros = b"\x00" * (5 * CHUNK_BYTES)
+    lines, last = read_all(make_file(b"first\n" + zeros + b"last\n"))
+    assert lines == [b"first", b"last"]
+    assert last.offset == 6 + len(zeros) + 5
 
 
 def test_a_monster_at_the_end_waits_for_its_end(make_file):
@@ -83,13 +90,14 @@ def test_a_damaged_gzip_gives_what_lies_before_the_damage(tmp_path):
     packed = gzip.compress(text)
     path.write_bytes(packed[: len(packed) // 2])
     lines, last = read_all(path)
-    assert last.damage == "it ends too early"
+    assert last.damage == "It ends too early."
     assert len(lines) > 500
     assert lines == text.split(b"\n")[: len(lines)]
     path.write_bytes(b"\x00" * 100)
-    lines, last = read_all(path)
-    assert lines == []
-    assert "gzip" in last.damage
+    with LineReader(path) as reader:
+        assert reader.check().damage == "It holds nothing but 100 zero bytes."
+        chunk = reader.chunk(0)
+    assert (chunk.lines, chunk.zeros, chunk.ended) == ([], 100, True)
 
 
 def test_a_gzip_of_no_bytes_is_empty(tmp_path):

@@ -21,15 +21,16 @@ REPOSITORY = Path(__file__).parents[2]
 LETTERS = {"clock": "C", "setting": "S", "filter": "F"}
 
 
-def drained(folder, *, confirm=True):
-    """Everything that a replay would send."""
-    feed, messages = ReplayFeed(folder), []
+def drained(folder, *, confirm=True, **more):
+    """Everything that a replay would send of the files themselves; their accounts lie in `feed.told`."""
+    feed, messages = ReplayFeed(folder, **more), []
     while taken := feed.take(7):
         messages += taken
         if confirm:
             feed.confirmed([message.key for message in taken])
     assert feed.error is None
-    return feed, messages
+    feed.told = [message for message in messages if message.kind == "file"]
+    return feed, [message for message in messages if message.kind != "file"]
 
 
 def bodies(messages):
@@ -92,7 +93,7 @@ def test_the_numbers_are_the_same_each_time_and_go_by_the_content(tmp_path):
     _, two = drained(second, confirm=False)
     assert [m.message_id for m in one] == [m.message_id for m in two]
     assert [m.body for m in one] == [m.body for m in two]
-    stream = "f1-" + hashlib.sha256(text).hexdigest()[:32]
+    stream = "f2-" + hashlib.sha256(text + b"\nall\n").hexdigest()[:32]
     assert [(m.headers["stream"], m.headers["seq"]) for m in one] == [(stream, 1), (stream, 2), (stream, 3)]
     assert {m.headers["next"] for m in one} == {4}
     assert [m.headers["oldest"] for m in two] == [1, 1, 1]
@@ -108,7 +109,7 @@ def test_what_the_broker_did_not_confirm_comes_again_under_its_number(tmp_path):
     feed.confirmed([first[0].key])
     feed.given_back([first[2].key, first[1].key])
     again = feed.take(10)
-    assert [m.headers["seq"] for m in again] == [2, 3, 4, 5]
+    assert [(m.kind, m.headers["seq"]) for m in again] == [*(("detections", n) for n in (2, 3, 4, 5)), ("file", 1)]
     assert not feed.is_done
     feed.confirmed([m.key for m in again])
     feed.take(1)
@@ -124,9 +125,9 @@ def test_files_that_give_nothing_are_named(tmp_path):
     (tmp_path / base.format(3)).write_text(pulse(1639614325) + "p3,16396")
     feed, messages = drained(tmp_path)
     assert [(r.skipped, r.damage) for r in feed.reports] == [
-        ("it is empty", ""),
-        ("it is empty", ""),
-        ("", "it ends too early"),
+        ("It is empty.", ""),
+        ("It is empty.", ""),
+        ("", "It ends too early."),
         ("", ""),
     ]
     assert feed.reports[3].lines == {"p": 1, "other": 1}
@@ -153,7 +154,7 @@ def test_the_command_sends_all_and_says_it(data, tmp_path, make_broker_station):
 
 @pytest.mark.parametrize(
     ("folder", "code", "words"),
-    [("missing", 2, "is no folder"), ("empty", 1, "no Sensorgnome data file"), ("full", 1, "Nothing was confirmed")],
+    [("missing", 2, "is no folder"), ("empty", 1, "There is no file in"), ("full", 1, "Nothing was confirmed")],
 )
 def test_what_cannot_be_replayed_is_one_sentence(tmp_path, folder, code, words):
     (tmp_path / "empty").mkdir()

@@ -84,7 +84,7 @@ def test_file_streams_are_one_line_however_many(institute):
     station = station_of(institute)
     stream(station, "live", Multirange([Range(1, 11)]), oldest_seq=11, next_seq=11)
     for number in range(60):
-        stream(station, f"f1-{number}", Multirange([Range(1, 4)]), repeats=1)
+        stream(station, f"f{1 + number % 2}-{number}", Multirange([Range(1, 4)]), repeats=1)
     summary = ledger_summary(station=station)
     assert [s.stream for s in summary.streams] == ["live"]
     assert (summary.files.streams, summary.files.received, summary.files.repeats) == (60, 180, 60)

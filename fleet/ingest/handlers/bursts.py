@@ -1,0 +1,34 @@
+"""Bursts that stations decode themselves: one event each, with all its figures."""
+
+from itertools import repeat
+
+import msgspec
+
+from fleet.ingest.batch import Batch
+from fleet.ingest.delivery import Arrival
+from fleet.ingest.handlers.detections import lines_of
+from fleet.ingest.series import SeriesBook
+from fleet.ingest.tables import event_row, pg_time, source_of
+from message_queue.contracts.bursts import FIGURES, Bursts
+
+KIND = "bursts"
+#: Name of the events.
+BURST = "burst"
+
+_json = msgspec.json.Encoder().encode
+
+
+def handle(arrival: Arrival, batch: Batch, series: SeriesBook) -> None:  # noqa: ARG001 - the signature of handlers
+    """Add one row per position of the columns."""
+    body: Bursts = arrival.message.body
+    rows, source = len(body.t), source_of(body.file)
+    ports = body.port if isinstance(body.port, list) else repeat(body.port, rows)
+    columns = {name: column for name in FIGURES if (column := getattr(body, name))}
+    places = zip(body.t, ports, body.code, lines_of(body.line, rows), strict=True)
+    for index, (t, port, code, line) in enumerate(places):
+        seconds = body.bt + t
+        data = {"code": code} | {name: column[index] for name, column in columns.items() if column[index] is not None}
+        at, flags = pg_time(seconds), batch.suspicion(seconds, body.clock)
+        row = event_row(arrival.station.id, at, BURST, line, batch.received, port, _json(data), flags, source)
+        batch.events.rows.append(row)
+    batch.file_lines(arrival.station, body.file, rows)

@@ -1,0 +1,186 @@
+"""What a chunk of lines comes to: which lines are sent, what stays on the station, and what the account says of each.
+
+Pure: nothing here touches a file or the database.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from station_agent.profiles import Pulses
+from station_agent.sensorgnome.account import DAMAGE, ZEROS, Account, Tally
+from station_agent.sensorgnome.bursts import BurstRule, Heard, bursts_find, pulse_heard
+from station_agent.sensorgnome.lines import Burst, Fix, LineRead, Note, Pulse
+from station_agent.sensorgnome.messages import Numbered
+from station_agent.sensorgnome.places import Places
+from station_agent.sensorgnome.positions import Position
+
+#: Lines of one file that could not be read and are sent along as events; more are only counted.
+UNPARSED_TOLD = 100
+#: Most pulses kept from one chunk to judge the next.
+_RECENT_MOST = 400
+_ZEROS_SENTENCE = "It holds zero bytes where lines should be."
+
+
+class Wishes(NamedTuple):
+    """What of the lines is sent."""
+
+    pulses: Pulses = "all"
+    rule: BurstRule = BurstRule()
+    events_kept: frozenset[str] = frozenset()
+
+
+class Selection(NamedTuple):
+    """What of a chunk is taken now: the first lines of it, which pulses to leave out, which to remember."""
+
+    lines: int
+    left_out: frozenset[int]
+    recent: tuple[Heard, ...]
+
+
+class Lines(NamedTuple):
+    """The lines of a chunk, as they stood and with their numbers; `ended` when the file has no more for now."""
+
+    read: list[LineRead]
+    numbered: list[Numbered]
+    ended: bool
+
+
+class Portion(NamedTuple):
+    """The place and the account behind what is taken now, what of it is sent, and all of it."""
+
+    position: Position
+    account: Account
+    told: list[Numbered]
+    taken: list[Numbered]
+
+
+def shows_marks(lines: Sequence[Numbered]) -> bool:
+    """Whether these lines show that their writer tells noise itself: it wrote an unused pulse, or what it filtered."""
+    return any(
+        not row.line.used if isinstance(row.line, Pulse) else isinstance(row.line, Note) and row.line.name == "filter"
+        for row in lines
+    )
+
+
+def lines_select(lines: Lines, recent: tuple[Heard, ...], wishes: Wishes, *, trusted: bool, last: bool) -> Selection:
+    """Which lines to take now and which of their pulses to leave out.
+
+    A mark of the writer is taken as it stands where it is `trusted`: a writer that never marks noise marks nothing.
+    """
+    numbered = lines.numbered
+    if wishes.pulses == "all":
+        return Selection(len(numbered), frozenset(), ())
+    pulses = [(index, row.line) for index, row in enumerate(numbered) if isinstance(row.line, Pulse)]
+    if wishes.pulses == "counts":
+        bursts = (index for index, row in enumerate(numbered) if isinstance(row.line, Burst))
+        return Selection(len(numbered), frozenset([*bursts, *(index for index, _ in pulses)]), ())
+    rule = wishes.rule
+    unmarked = [(index, pulse) for index, pulse in pulses if not (pulse.marked and trusted)]
+    heard = [*recent, *(pulse_heard(pulse) for _, pulse in unmarked)]
+    in_burst = bursts_find(heard, rule)[len(recent) :]
+    until = len(numbered)
+    if unmarked and not last:
+        # The newest pulses wait for the next lines: these may make a burst of them.
+        limit = unmarked[-1][1].at - rule.microseconds
+        until = next(index for index, pulse in unmarked if pulse.at > limit)
+        if until == 0 and not lines.ended:
+            until = len(numbered)
+    left_out = {index for (index, _), found in zip(unmarked, in_burst, strict=True) if not found}
+    left_out |= {index for index, pulse in pulses if pulse.marked and trusted and not pulse.used}
+    seen = [*recent, *(pulse_heard(pulse) for index, pulse in unmarked if index < until)]
+    newest = max((pulse.at for pulse in seen), default=0)
+    kept = [pulse for pulse in seen if pulse.at > newest - 2 * rule.microseconds]
+    return Selection(until, frozenset(left_out), tuple(kept[-_RECENT_MOST:]))
+
+
+def portion_take(
+    lines: Lines, position: Position, account: Account, selection: Selection, wishes: Wishes, places: Places
+) -> Portion:
+    """Move the place and the account over the lines that are selected."""
+    count = selection.lines
+    taken, told = lines.numbered[:count], []
+    figures = dict.fromkeys(Tally._fields, 0)
+    refusals, damaged = dict(account.refusals), account.damaged
+    for index, (row, read) in enumerate(zip(taken, lines.read[:count], strict=True)):
+        if read.lost:
+            word = read.refusal or ZEROS
+            refusals[word] = refusals.get(word, 0) + 1
+            damaged = damaged or word == ZEROS
+        figures["bytes_refused"] += read.lost
+        if read.refusal:
+            if account.tally.lines_refused + figures["lines_refused"] < UNPARSED_TOLD and _is_told(row, wishes, places):
+                told.append(row)
+            figures["lines_refused"] += 1
+        elif read.is_blank:
+            figures["bytes_taken"] += read.size
+            figures["lines_taken"] += 1
+        elif index not in selection.left_out and _is_told(row, wishes, places):
+            told.append(row)
+            figures["bytes_taken"] += read.size - read.lost
+            figures["lines_taken"] += 1
+        else:
+            figures["bytes_kept_back"] += read.size - read.lost
+            figures["lines_kept_back"] += 1
+    moved = position._replace(
+        offset=position.offset + sum(read.size for read in lines.read[:count]),
+        line=position.line + len(taken),
+        last_at=taken[-1].at if taken else position.last_at,
+        recent=selection.recent,
+    )
+    counted = max((row.number for row in taken if isinstance(row.line, Pulse)), default=0)
+    now = replace(
+        account,
+        tally=account.tally.plus(Tally(**figures)),
+        refusals=refusals,
+        damaged=damaged,
+        counted=max(account.counted, counted),
+        reason=(account.reason or _ZEROS_SENTENCE) if damaged else "",
+    )
+    return Portion(moved, now, told, taken)
+
+
+def zeros_take(zeros: int, position: Position, account: Account) -> Portion:
+    """Move the place and the account over zero bytes that stand in place of lines."""
+    refusals = account.refused_add([ZEROS])
+    now = replace(
+        account,
+        tally=account.tally.plus(Tally(bytes_refused=zeros)),
+        refusals=refusals,
+        damaged=True,
+        reason=account.reason or _ZEROS_SENTENCE,
+    )
+    return Portion(position._replace(offset=position.offset + zeros), now, [], [])
+
+
+def lost_add(account: Account, lost: int, damage: str) -> Account:
+    """The account at the end of a damaged file, of which so many bytes cannot be unpacked."""
+    if lost:
+        refusals = account.refused_add([DAMAGE])
+        account = replace(account, tally=account.tally.plus(Tally(bytes_refused=lost)), refusals=refusals)
+    return replace(account, damaged=True, reason=damage)
+
+
+def back_note(position: Position, account: Account) -> str:
+    """The place and account to which to go back when a finished file goes on after all."""
+    return json.dumps(
+        [position.offset, position.line, position.last_at, position.recent, account.tally, account.refusals]
+    )
+
+
+def back_take(position: Position, account: Account) -> tuple[Position, Account]:
+    """The place and account from which a file that goes on after all is read."""
+    if account.back:
+        offset, line, last_at, recent, tally, refusals = json.loads(account.back)
+        heard = tuple(Heard(*pulse) for pulse in recent)
+        position = position._replace(offset=offset, line=line, last_at=last_at, recent=heard)
+        account = replace(account, tally=Tally(*tally), refusals=refusals, back="")
+    return position._replace(done=False), replace(account, state="open")
+
+
+def _is_told(row: Numbered, wishes: Wishes, places: Places) -> bool:
+    """Whether this line is sent, pulses aside."""
+    if isinstance(row.line, Note):
+        return row.line.name not in wishes.events_kept
+    return not isinstance(row.line, Fix) or places.is_told(row.line)
