@@ -3,6 +3,7 @@
 Specification: https://www.asyncapi.com/docs/reference/specification/v3.0.0
 """
 
+import inspect
 from collections.abc import Iterable
 from typing import Any
 
@@ -31,7 +32,7 @@ def document() -> dict[str, Any]:
     kinds, commands = contracts(), command_contracts()
     orders = [CommandMessage, Withdrawal]
     types = [c.body for c in kinds.values()] + orders + [c.parameters for c in commands.values()]
-    schemas, components = msgspec.json.schema_components(types, ref_template=_REFERENCE)
+    schemas, components = _dedented(msgspec.json.schema_components(types, ref_template=_REFERENCE))
     by_kind = dict(zip(kinds, schemas, strict=False))
     messages = {
         kind: _message(kind, contract.summary, contract.content_type, by_kind[kind], _HEADERS)
@@ -64,6 +65,16 @@ def document() -> dict[str, Any]:
         },
         "x-lanes": {kind: contract.lane.value for kind, contract in kinds.items()},
     }
+
+
+def _dedented(value: Any) -> Any:
+    """Docstrings as Python 3.13 keeps them: before, a line's indentation in the source was a part of it."""
+    if isinstance(value, dict):
+        return {
+            name: inspect.cleandoc(each) if name == "description" and isinstance(each, str) else _dedented(each)
+            for name, each in value.items()
+        }
+    return [_dedented(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _message(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,14 +16,11 @@ from operations import packages, preparation
 from operations.instance import Instance
 from operations.paths import REPOSITORY
 from operations.stack import Stack
-from operations.trial import VARIABLE, trial_end, trial_environment, trial_start
+from operations.suite import tests_run
+from operations.trial import trial_end, trial_environment, trial_start
 
 PACKAGES = ("fleet", "message_queue", "operations", "rest_api", "sg_status", "station_agent", "web", "workers")
 OPENAPI = REPOSITORY / "docs" / "reference" / "openapi.yaml"
-
-
-#: What pytest ends with when it does not understand its arguments, and what our commands end with then.
-PYTEST_WRONG_USE, WRONG_USE = 4, 2
 
 
 @dataclass(frozen=True)
@@ -39,7 +34,7 @@ class Outcome:
 
 
 def checks_run(*, long: bool, pytest_arguments: list[str]) -> int:
-    """All checks, then the tests. Returns 0 only when everything passed; pytest's summary comes last.
+    """All checks, then the tests. Returns 0 only when everything passed; what failed is said last.
 
     1. start the services beside the checks that need none
     2. the checks that read code
@@ -56,10 +51,11 @@ def checks_run(*, long: bool, pytest_arguments: list[str]) -> int:
             preparation.assets_build(Instance.load(stack.paths))
             outcomes += [check_run(name, command, environment) for name, command in django_checks().items()]
             outcomes.append(openapi_check(environment))
-            failed = [outcome for outcome in outcomes if not outcome.passed]
-            if failed:
-                print(f"{len(failed)} of {len(outcomes)} checks failed: {', '.join(each.name for each in failed)}.")
+            failed = [outcome.name for outcome in outcomes if not outcome.passed]
             code = tests_run(stack, environment, long=long, arguments=pytest_arguments)
+            if failed:
+                # Behind the tests, where nobody overlooks it.
+                print(f"{len(failed)} of {len(outcomes)} checks failed: {', '.join(failed)}.")
             return 1 if failed else code
         finally:
             # Whoever breaks off during the first checks leaves no service behind either.
@@ -137,33 +133,3 @@ def openapi_check(environment: dict[str, str]) -> Outcome:
         return not lines, "\n".join([*lines, how])
 
     return timed("OpenAPI document", run)
-
-
-def tests_run(stack: Stack, environment: dict[str, str], *, long: bool, arguments: list[str]) -> int:
-    """Run pytest; its summary is the last thing printed."""
-    command = python_module("pytest", "--durations=10", "--durations-min=1")
-    if not any(word.startswith(("-n", "--pdb")) for word in arguments):
-        # By file, as fixtures of a module are dear. By group is not to be had: pytest 9.2 keeps an item's id where
-        # pytest-xdist 3.8 does not write the group.
-        command += ["-n", "2", "--dist=loadfile"]
-    if not long and not any(word == "-m" for word in arguments):
-        command += ["-m", "not long"]
-    kept = (
-        "TERM",
-        "COLUMNS",
-        "CI",
-        "ROOST_FAULT_SEED",
-        "ROOST_FAULT_MESSAGES",
-        "ROOST_FAULT_REPORT",
-        "ROOST_ACCESS_PAGE",
-    )
-    terminal = {name: os.environ[name] for name in kept if name in os.environ}
-    if shutil.which("npm") is None:
-        environment = environment | {"PATH": os.pathsep.join((str(preparation.npm_folder()), environment["PATH"]))}
-    code = subprocess.run(
-        [*command, *arguments],
-        cwd=REPOSITORY,
-        env=environment | terminal | {VARIABLE: str(stack.paths.var)},
-        check=False,
-    ).returncode
-    return WRONG_USE if code == PYTEST_WRONG_USE else code

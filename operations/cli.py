@@ -22,6 +22,9 @@ from operations.settings_env import process_environment
 from station_agent.errors import misuse_say
 
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+DEMO_STATIONS = 12
+#: What the system says of a folder that is another user's, read-only, or none.
+NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOENT)
 SERVICES = ("rabbitmq", "postgres", "redis", *NAMES, *DEMO_NAMES)
 
 app = typer.Typer(
@@ -52,9 +55,7 @@ def down_command() -> None:
 @app.command("status")
 def status_command(*, as_json: AsJson = False) -> None:
     """Check every part for real; exit code 0 only when all of them work."""
-    instance = Instance.load()
-    health.domain_load(instance)
-    report = health.report_make(instance)
+    report = health.report_of(Paths.from_environment())
     if as_json:
         print(json.dumps(report.as_json(), indent=1))
     else:
@@ -65,6 +66,8 @@ def status_command(*, as_json: AsJson = False) -> None:
 def status_print(report: health.Report) -> None:
     """The report for a person."""
     console = Console(soft_wrap=True, highlight=False)
+    if not report.services:
+        console.print("Roost is not started; run `./roost up`.", markup=False)
     for name, found in report.services.items():
         mark = "[green]✓[/]" if found.healthy else "[red]✗[/]"
         console.print(f"{mark} {name:<9} {escape(found.detail)}")
@@ -72,18 +75,28 @@ def status_print(report: health.Report) -> None:
         console.print(f"[yellow]![/] {escape(warning)}")
     for name, url in report.urls.items():
         console.print(f"{name}: {url}", markup=False)
-    console.print(f"login: {report.admin.username}, password in {report.admin.password_file}", markup=False)
+    if report.admin is not None:
+        console.print(f"login: {report.admin.username}, password in {report.admin.password_file}", markup=False)
 
 
 @app.command("demo")
 def demo_command(
     *,
-    stations: Annotated[int, typer.Option(help="How many simulated stations.", min=1, max=5000)] = 12,
+    stations: Annotated[
+        int | None,
+        typer.Option(help=f"How many simulated stations; {DEMO_STATIONS} without it.", min=1, max=5000),
+    ] = None,
     detach: Detach = False,
     yes: Yes = False,
 ) -> None:
     """`up`, and an organization with simulated stations: some late, some silent, one with a wrong clock."""
-    raise typer.Exit(up.up(detach=detach, assume_yes=yes, demo_stations=stations))
+    running = up.demo_stations_running(Paths.from_environment())
+    if stations is not None and running is not None and stations != running:
+        raise OperationsError(
+            f"The demo runs here with {running} stations, and that is left as it is. For {stations}: `./roost down`, "
+            f"then `./roost demo --stations {stations}`; stations that the demo made before stay, and fall silent."
+        )
+    raise typer.Exit(up.up(detach=detach, assume_yes=yes, demo_stations=stations or running or DEMO_STATIONS))
 
 
 @app.command("test", context_settings=PASS_ON)
@@ -98,7 +111,7 @@ def checks_command(
 
 @app.command("manage", context_settings={**PASS_ON, "help_option_names": []})
 def manage_command(context: typer.Context) -> None:
-    """Django's own commands, with the settings of this instance."""
+    """Run Django's own commands with the settings of this instance."""
     django_become("./roost manage", *context.args)
 
 
@@ -120,9 +133,15 @@ def user_command(context: typer.Context) -> None:
     django_become("./roost", "user", *context.args)
 
 
+@app.command("key", context_settings={**PASS_ON, "help_option_names": []})
+def key_command(context: typer.Context) -> None:
+    """Make, list and revoke keys of the API; see `./roost key --help`."""
+    django_become("./roost", "key", *context.args)
+
+
 @app.command("simulate", context_settings={**PASS_ON, "help_option_names": []})
 def simulate_command(context: typer.Context) -> None:
-    """A fleet of simulated stations in one process; see `./roost simulate --help`."""
+    """Run simulated stations in one process; see `./roost simulate --help`."""
     command_become([sys.executable, "-m", "station_agent.simulator", *context.args])
 
 
@@ -174,7 +193,7 @@ def command_become(command: list[str], *, folder: Path = REPOSITORY) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Run one subcommand. Wrong use: one sentence and 2; a refusal: one sentence and 1."""
     try:
-        code = app(arguments, standalone_mode=False, prog_name="./roost")
+        code = app(arguments or sys.argv[1:] or ["--help"], standalone_mode=False, prog_name="./roost")
     except typer.TyperException as error:
         print(misuse_say(error.format_message(), ask="`./roost --help` lists what there is."), file=sys.stderr)
         return error.exit_code
@@ -184,9 +203,15 @@ def main(arguments: list[str] | None = None) -> int:
     except (typer.Abort, KeyboardInterrupt):
         return 130
     except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
         folder = Paths.from_environment().var
-        print(f"The disk that holds {folder} is full: make room and start again.", file=sys.stderr)
+        if error.errno == errno.ENOSPC:
+            print(f"The disk that holds {folder} is full: make room and start again.", file=sys.stderr)
+        elif error.errno in NOT_WRITABLE and Path(os.fsdecode(error.filename or "")).is_relative_to(folder):
+            reason = (error.strerror or "").lower()
+            print(
+                f"{error.filename} cannot be written ({reason}): choose another folder with ROOST_VAR.", file=sys.stderr
+            )
+        else:
+            raise
         return 1
     return code if isinstance(code, int) else 0

@@ -17,6 +17,8 @@ from django.apps import apps
 from django.db import DatabaseError, connections
 
 from operations.instance import Instance
+from operations.leftovers import leftovers_find
+from operations.paths import Paths
 from operations.preparation import ADMIN
 from operations.process_table import NAMES
 from operations.settings_env import process_environment, public_host, site_url
@@ -58,7 +60,7 @@ class Report:
     healthy: bool
     services: dict[str, Health]
     urls: dict[str, str]
-    admin: Admin
+    admin: Admin | None
     #: What works, but wants somebody to look at it.
     warnings: list[str]
 
@@ -88,6 +90,16 @@ def domain_load(instance: Instance) -> None:
         logging.disable()
         # Here and not in the threads of the checks, which would import half a module from one another.
         importlib.import_module("workers.health")
+
+
+def report_of(paths: Paths) -> Report:
+    """What `./roost status` tells; where nothing runs it makes nothing: no folder, no port, no address."""
+    states = Supervisor(paths).states() if paths.run.exists() else {}
+    if not states and not leftovers_find(paths=paths):
+        return Report(healthy=False, services={}, urls={}, admin=None, warnings=[])
+    instance = Instance.load(paths)
+    domain_load(instance)
+    return report_make(instance)
 
 
 def report_make(instance: Instance) -> Report:
@@ -121,6 +133,8 @@ def warnings() -> list[str]:
 def health_of(name: str, check: Check, states: dict[str, State]) -> Health:
     """Ask one part; one that the supervisor does not run need not be asked."""
     state = states.get(name)
+    if not states:
+        return unwatched_health(name, check)
     if state is None:
         return Health(healthy=False, detail="is not started; run `./roost up`")
     if state.pid == 0:
@@ -129,6 +143,17 @@ def health_of(name: str, check: Check, states: dict[str, State]) -> Health:
     if wrong is not None:
         return Health(healthy=False, detail=f"{wrong}; see `./roost logs {name}`")
     return Health(healthy=True, detail=f"works, up for {duration(state.since_seconds)}")
+
+
+def unwatched_health(name: str, check: Check) -> Health:
+    """A part whose supervisor was killed: it may go on for days, and nothing starts it again when it ends."""
+    wrong = check(State(name=name, word="UNWATCHED", pid=1, since_seconds=int(PULSE_AGE_MOST.total_seconds())))
+    if wrong is not None:
+        return Health(healthy=False, detail=f"{wrong}; its supervisor was killed, `./roost up` starts everything again")
+    return Health(
+        healthy=False,
+        detail="still works, but its supervisor was killed: `./roost up` ends it and starts everything again",
+    )
 
 
 def duration(seconds: int) -> str:

@@ -7,6 +7,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 
 from operations.errors import OperationsError
@@ -36,6 +37,11 @@ for service in $SERVICES; do
   systemctl disable "$service" >/dev/null 2>&1 || update-rc.d "$service" disable >/dev/null 2>&1 || true
 done
 """
+
+
+#: What apt says line by line while it works, and how often a person is told one of them.
+STEPS = ("Get:", "Unpacking ", "Setting up ")
+TELL_EVERY_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -117,12 +123,25 @@ def install(tools: list[Tool], *, elevation: list[str]) -> None:
     services = " ".join(service for tool in tools for service in tool.services)
     command = [*elevation, "env", f"SERVICES={services}", "sh", "-c", INSTALL_SCRIPT, "roost"]
     command += [tool.package for tool in tools]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    if done.returncode == 0:
+    code, said = run_with_progress(command)
+    if code == 0:
         return
-    print(done.stdout, file=sys.stderr)
+    print(said, file=sys.stderr)
     packages = shlex.join(tool.package for tool in tools)
     raise OperationsError(
         f"`apt-get install {packages}` failed (its words are above): "
         "install them by hand, or run everything in containers with `docker compose up`."
     )
+
+
+def run_with_progress(command: list[str]) -> tuple[int, str]:
+    """Run a command that takes minutes; every few seconds tell what it is about. Returns its exit code and words."""
+    lines: list[str] = []
+    told = time.monotonic()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        for line in process.stdout or ():
+            lines.append(line)
+            if time.monotonic() - told >= TELL_EVERY_S and line.startswith(STEPS):
+                told = time.monotonic()
+                print(f"… {line.strip().rstrip('.').strip()}", flush=True)
+    return process.returncode, "".join(lines)

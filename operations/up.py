@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import shutil
 import signal
@@ -72,6 +73,14 @@ def up(*, detach: bool, assume_yes: bool, demo_stations: int = 0) -> int:
         supervisor.end()
         display.say("Everything has ended.")
         return 0
+
+
+def demo_stations_running(paths: Paths) -> int | None:
+    """How many stations the demo has that runs here; None when none runs."""
+    file = paths.run / DEMO_FILE
+    if not file.exists() or not Supervisor(paths).is_running():
+        return None
+    return len(json.loads(file.read_text()))
 
 
 def watch(display: Display, watched: subprocess.Popen[bytes]) -> None:

@@ -35,6 +35,16 @@ class WordCommand(BaseCommand, ABC):
 
     # The site's own checks load every page; a word here needs none of them.
     requires_system_checks: list[str] = []
+    #: Django's own options go on working, and are no help to a person who looks after stations.
+    suppressed_base_arguments = {
+        "--version",
+        "--verbosity",
+        "--settings",
+        "--pythonpath",
+        "--traceback",
+        "--no-color",
+        "--force-color",
+    }
 
     @abstractmethod
     def words(self, add: Callable[..., argparse.ArgumentParser]) -> None:

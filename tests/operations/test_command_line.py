@@ -1,11 +1,14 @@
 """`./roost` says in one sentence what was wrong, with the exit code that belongs to it."""
 
+import json
 import os
+import re
 import subprocess
 import sys
 
 import pytest
 
+from operations.cli import app
 from operations.paths import REPOSITORY
 
 
@@ -47,17 +50,77 @@ def test_wrong_use_is_one_sentence_and_exit_code_2(roost, words):
     assert "?." not in done.stderr
 
 
-@pytest.mark.parametrize("word", ["up", "down", "status", "demo", "test", "logs", "station", "manage"])
+@pytest.mark.parametrize("word", [each.name for each in app.registered_commands])
 def test_every_word_has_help(roost, word):
     done = roost(word, "--help")
     assert done.returncode == 0
     assert done.stdout.strip()
 
 
-def test_status_of_what_is_not_up_says_so_and_fails(roost):
+def test_status_of_what_is_not_up_says_so_invents_nothing_and_makes_nothing(roost, tmp_path):
     done = roost("status")
     assert done.returncode == 1
-    assert "is not started; run `./roost up`" in done.stdout
+    assert done.stdout == "Roost is not started; run `./roost up`.\n"
+    answer = json.loads(roost("status", "--json").stdout)
+    assert answer == {"healthy": False, "services": {}, "urls": {}, "admin": None, "warnings": []}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_roost_alone_shows_its_help(roost):
+    done = roost()
+    assert done.returncode == 0
+    assert done.stdout == roost("--help").stdout
+    assert "status" in done.stdout
+
+
+@pytest.mark.parametrize("word", ["user", "organization", "key", "station"])
+def test_djangos_own_options_are_no_help_to_a_person(roost, word):
+    help_text = roost(word, "--help").stdout
+    assert "--settings" not in help_text
+    assert "--traceback" not in help_text
+    assert "WORD" in help_text
+
+
+@pytest.mark.parametrize(
+    ("var", "reason"),
+    [
+        ("/proc/no-such", "no such file or directory"),
+        ("/dev/null", "file exists"),
+        ("/dev/null/below", "not a directory"),
+        ("/sys/roost", "operation not permitted|permission denied|read-only file system"),
+    ],
+)
+@pytest.mark.parametrize("words", [("up",), ("user", "list")], ids=" ".join)
+def test_a_folder_that_cannot_be_written_is_a_sentence(roost, var, reason, words):
+    done = roost(*words, ROOST_VAR=var)
+    assert done.returncode == 1
+    assert re.fullmatch(
+        f"{var}\\S* cannot be written \\(({reason})\\): choose another folder with ROOST_VAR.\n", done.stderr
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        ((), 0, "Usage: ./roost"),
+        (("--help",), 0, "Usage: ./roost"),
+        (("up", "--help"), 0, "Usage: ./roost"),
+        (("status",), 1, "Roost is not started; run `./roost up`, which installs what is missing."),
+        (("status", "--json"), 1, '"healthy": false'),
+        (("down",), 0, "there is nothing to end"),
+    ],
+)
+def test_before_there_is_an_environment_help_and_status_answer_and_make_none(roost, tmp_path, words, code, says):
+    done = roost(*words, ROOST_VENV=str(tmp_path / "venv"))
+    assert (done.returncode, says in done.stdout) == (code, True), done.stdout + done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_help_before_there_is_an_environment_names_every_word_with_its_sentence(roost, tmp_path):
+    early = roost("--help", ROOST_VENV=str(tmp_path / "venv")).stdout
+    for command in app.registered_commands:
+        sentence = re.split(r"[;:.]", command.callback.__doc__.strip().splitlines()[0])[0]
+        assert re.search(rf"^  {command.name} +{re.escape(sentence)}", early, re.MULTILINE), command.name
 
 
 def test_down_of_what_is_not_up_is_no_error(roost):
@@ -73,11 +136,30 @@ def test_a_domain_word_without_a_database_says_how_to_start_it(roost):
     assert "Traceback" not in done.stderr
 
 
-def test_a_machine_without_python_gets_a_sentence(roost, tmp_path):
-    tools = tmp_path / "bin"
-    tools.mkdir()
-    for tool in ("bash", "env", "readlink", "dirname", "realpath", "sha256sum", "mkdir", "flock", "cat"):
-        (tools / tool).symlink_to(f"/usr/bin/{tool}")
-    done = roost("status", PATH=str(tools), ROOST_VENV=str(tmp_path / "venv"))
+@pytest.fixture
+def bare(roost, tmp_path):
+    """A machine that has the tools of a shell and nothing else, and a person who is not root."""
+
+    def run(*words: str, also=()):
+        tools = tmp_path / "bin"
+        tools.mkdir()
+        for tool in ("bash", "env", "readlink", "dirname", "realpath", "sha256sum", "mkdir", "flock", "cat", *also):
+            (tools / tool).symlink_to(f"/usr/bin/{tool}")
+        return roost(*words, PATH=str(tools), ROOST_VENV=str(tmp_path / "venv"))
+
+    return run
+
+
+def test_a_machine_without_python_gets_one_sentence_with_all_that_is_missing(bare):
+    done = bare("test")
     assert done.returncode == 1
-    assert "Roost needs Python 3.11 or newer" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert re.match(r"Roost needs packages that this machine does not have: install python3 python3-venv ", done.stderr)
+    # Servers of the machine that runs this test are found where Debian puts them, whatever PATH says.
+    assert "redis-server chromium amqp-tools (Python must be 3.11 or newer) and start again" in done.stderr
+
+
+def test_a_word_that_needs_no_server_does_not_ask_for_one(bare):
+    done = bare("user", "list")
+    assert done.returncode == 1
+    assert "install python3 python3-venv (Python" in done.stderr

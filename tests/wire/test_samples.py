@@ -1,5 +1,6 @@
 """Old samples of the wire are read for ever: files in tests/wire_samples are added to, never edited."""
 
+import inspect
 import json
 from pathlib import Path
 
@@ -54,3 +55,17 @@ def test_the_asyncapi_document_names_every_kind_and_resolves():
     text = msgspec.json.encode(document).decode()
     names = {part.split('"')[0] for part in text.split("#/components/schemas/")[1:]}
     assert names <= set(document["components"]["schemas"])
+
+
+def test_the_asyncapi_document_is_the_same_on_every_python():
+    """Up to 3.12 a docstring keeps the indentation of its lines in the source, from 3.13 on the compiler drops it."""
+
+    def descriptions(value):
+        if isinstance(value, dict):
+            found = [each for name, each in value.items() if name == "description" and isinstance(each, str)]
+            return found + [each for part in value.values() for each in descriptions(part)]
+        return [each for part in value for each in descriptions(part)] if isinstance(value, list) else []
+
+    found = descriptions(asyncapi.document())
+    assert any("\n" in each for each in found)
+    assert [each for each in found if each != inspect.cleandoc(each)] == []

@@ -1,0 +1,117 @@
+"""What became of every test of a run: each that was collected has a result, under an id of its own, or the run fails.
+
+A loss of this kind makes no noise. pytest-xdist keeps ids in dictionaries, so of tests that share an id it runs one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from _pytest.nodeid import NodeId
+
+if TYPE_CHECKING:
+    from _pytest.terminal import TerminalReporter
+
+#: Where to write what became of the tests, and which tests alone to run: words between `./roost test` and its pytest.
+REPORT_VARIABLE = "ROOST_TEST_REPORT"
+ONLY_VARIABLE = "ROOST_TEST_ONLY"
+
+SLOWEST_SHOWN = 10
+NAMES_SHOWN = 20
+
+
+def id_make_own(item: pytest.Item) -> None:
+    """Give an item the id of its name: pytest takes that of the function, which schemathesis' items share."""
+    if item.parent is not None and not item.nodeid.endswith(f"::{item.name}"):
+        item._id = NodeId.parse(f"{item.parent.nodeid}::{item.name}")  # noqa: SLF001 - it has no other door
+
+
+def items_choose(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep only the tests that a file names, where a run is about some of them again."""
+    if ONLY_VARIABLE not in os.environ:
+        return
+    wanted = set(json.loads(Path(os.environ[ONLY_VARIABLE]).read_text()))
+    config.hook.pytest_deselected(items=[item for item in items if item.nodeid not in wanted])
+    items[:] = [item for item in items if item.nodeid in wanted]
+
+
+class Account:
+    """Counts in the process that leads the run: what was collected, what came back, and how long it took."""
+
+    def __init__(self) -> None:
+        self.collected: list[str] = []
+        self.ended: Counter[str] = Counter()
+        self.failed: set[str] = set()
+        self.skipped: set[str] = set()
+        self.faults: set[str] = set()
+        self.seconds: defaultdict[str, float] = defaultdict(float)
+        self.complaint: list[str] = []
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Without workers: the items themselves. With workers there are none in this process."""
+        if session.items:
+            self.collected = [item.nodeid for item in session.items]
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
+        """With workers: every one collects the same."""
+        self.collected = list(ids)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """A test has ended when its last part has, or when its worker has died of it."""
+        self.seconds[report.nodeid.partition("::")[0]] += report.duration
+        if report.failed:
+            self.failed.add(report.nodeid)
+            if "faults" in report.keywords:
+                self.faults.add(report.nodeid)
+        if report.skipped and report.when == "setup":
+            self.skipped.add(report.nodeid)
+        if report.when not in ("setup", "call"):
+            self.ended[report.nodeid] += 1
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> object:
+        """Fail a run that lost a test; one that was told to stop early has lost none."""
+        is_stopped = bool(session.shouldstop or session.shouldfail or session.config.option.collectonly)
+        if not is_stopped:
+            self.complaint = complaint_make(self.collected, self.ended)
+        if self.complaint and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        if REPORT_VARIABLE in os.environ:
+            report = {
+                "is_whole": not is_stopped and not self.complaint,
+                "passed": len(self.ended) - len(self.failed | self.skipped),
+                "skipped": len(self.skipped - self.failed),
+                "failed": sorted(self.failed),
+                "faults": sorted(self.faults),
+            }
+            Path(os.environ[REPORT_VARIABLE]).write_text(json.dumps(report))
+        return (yield)
+
+    def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
+        """Where the time went, and what was lost."""
+        slowest = sorted(self.seconds.items(), key=lambda part: -part[1])[:SLOWEST_SHOWN]
+        if len(self.seconds) > 1:
+            terminalreporter.section(f"slowest {len(slowest)} of {len(self.seconds)} files")
+            for file, seconds in slowest:
+                terminalreporter.write_line(f"{seconds:7.1f}s {file}")
+        if self.complaint:
+            terminalreporter.section("tests without a result", red=True)
+            for line in self.complaint[:NAMES_SHOWN]:
+                terminalreporter.write_line(line, red=True)
+            if len(self.complaint) > NAMES_SHOWN:
+                terminalreporter.write_line(f"… and {len(self.complaint) - NAMES_SHOWN} more", red=True)
+
+
+def complaint_make(collected: list[str], ended: Counter[str]) -> list[str]:
+    """What is wrong between the tests that were collected and the results that came; nothing when all is well."""
+    shared = {name: times for name, times in Counter(collected).items() if times > 1}
+    lines = [f"{times} tests share the id {name}" for name, times in shared.items()]
+    lines += [f"no result of {name}" for name in dict.fromkeys(collected) if not ended[name]]
+    lines += [f"a result of {name}, which was not collected" for name in ended if name not in set(collected)]
+    return lines

@@ -1,0 +1,115 @@
+"""The tests of `./roost test`: one whole run, and once more, alone, each test that failed in it.
+
+failed in the whole run ──alone──▶ passes: `unsteady`, told by name, and the run may pass
+──alone──▶ fails again: the run fails
+──watches for lost data──▶ never run again: what was lost once was lost
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from operations import preparation
+from operations.paths import REPOSITORY
+from operations.pytest_account import ONLY_VARIABLE, REPORT_VARIABLE
+from operations.stack import Stack
+from operations.trial import VARIABLE
+
+#: What pytest ends with when tests failed, when it does not understand its arguments, and what our commands end with then.
+PYTEST_FAILED, PYTEST_WRONG_USE, WRONG_USE = 1, 4, 2
+#: More than these are no unsteady tests: something is broken.
+RERUN_AT_MOST = 10
+#: What a person says around the tests; nothing else of the caller's environment reaches them.
+KEPT = ("TERM", "COLUMNS", "CI", "ROOST_FAULT_SEED", "ROOST_FAULT_MESSAGES", "ROOST_FAULT_REPORT", "ROOST_ACCESS_PAGE")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one pytest did."""
+
+    code: int
+    is_whole: bool = False
+    passed: int = 0
+    skipped: int = 0
+    failed: tuple[str, ...] = ()
+    #: Of those that failed: tests that watch for lost data.
+    faults: tuple[str, ...] = ()
+
+
+def tests_run(stack: Stack, environment: Mapping[str, str], *, long: bool, arguments: list[str]) -> int:
+    """Run the tests; the summary is the last thing printed. Returns pytest's exit code."""
+    words = ["--durations=10", "--durations-min=1"]
+    if not any(word.startswith(("-n", "--pdb")) for word in arguments):
+        # By file, as fixtures of a module are dear. By group is not to be had: pytest 9.2 keeps an item's id where
+        # pytest-xdist 3.8 does not write the group.
+        words += ["-n", "2", "--dist=loadfile"]
+    if not long and not any(word == "-m" for word in arguments):
+        words += ["-m", "not long"]
+    environment = tests_environment(stack, environment)
+    first = pytest_run([*words, *arguments], stack.paths.var / "first.json", environment)
+    # Who names tests himself wants to see them fail.
+    if arguments or not may_be_unsteady(first):
+        return WRONG_USE if first.code == PYTEST_WRONG_USE else first.code
+    print(f"Once more, alone: {', '.join(first.failed)}", flush=True)
+    second = alone_run(first.failed, stack.paths.var, environment)
+    return verdict_say(first, second)
+
+
+def may_be_unsteady(run: Run) -> bool:
+    """Whether a run failed only by a few tests, none of which watches for lost data."""
+    return run.code == PYTEST_FAILED and run.is_whole and 0 < len(run.failed) <= RERUN_AT_MOST and not run.faults
+
+
+def alone_run(names: tuple[str, ...], folder: Path, environment: Mapping[str, str]) -> Run:
+    """Run some tests one after another, with nothing beside them."""
+    only = folder / "only.json"
+    only.write_text(json.dumps(names))
+    files = sorted({name.partition("::")[0] for name in names})
+    return pytest_run(files, folder / "second.json", {**environment, ONLY_VARIABLE: str(only)})
+
+
+def verdict_say(first: Run, second: Run) -> int:
+    """Name what was unsteady; close with the sum of both runs."""
+    failed_again = set(second.failed) if second.is_whole else set(first.failed)
+    unsteady = [name for name in first.failed if name not in failed_again]
+    for name in unsteady:
+        print(f"unsteady: {name} (failed among the others, passed alone)")
+    code = 0 if second.code == 0 and not failed_again else PYTEST_FAILED
+    skipped = f", {first.skipped} skipped" if first.skipped else ""
+    print(f"{first.passed + len(unsteady)} passed, {len(first.failed) - len(unsteady)} failed{skipped}", flush=True)
+    return code
+
+
+def pytest_run(words: list[str], report: Path, environment: Mapping[str, str]) -> Run:
+    """Run pytest and read what became of every test."""
+    command = [sys.executable, "-m", "pytest", *words]
+    code = subprocess.run(
+        command, cwd=REPOSITORY, env={**environment, REPORT_VARIABLE: str(report)}, check=False
+    ).returncode
+    if not report.exists():
+        return Run(code)
+    found = json.loads(report.read_text())
+    return Run(
+        code,
+        is_whole=found["is_whole"],
+        passed=found["passed"],
+        skipped=found["skipped"],
+        failed=tuple(found["failed"]),
+        faults=tuple(found["faults"]),
+    )
+
+
+def tests_environment(stack: Stack, environment: Mapping[str, str]) -> dict[str, str]:
+    """What the tests' process gets: services, tools, and what a person may say around them."""
+    said = {name: os.environ[name] for name in KEPT if name in os.environ}
+    path = environment["PATH"]
+    if shutil.which("npm") is None:
+        path = os.pathsep.join((str(preparation.npm_folder()), path))
+    return {**environment, "PATH": path, **said, VARIABLE: str(stack.paths.var)}
