@@ -6,7 +6,6 @@ here; what is beyond a bound raises `MessageRefused` with a reason for filters a
 
 import gzip
 import re
-import zlib
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, TypeGuard
@@ -15,10 +14,11 @@ import msgspec
 
 from message_queue import contracts
 from message_queue.contracts import bursts, detections, gps
-from message_queue.contracts.base import MAX_BODY_BYTES, MAX_WIRE_BYTES, Body, Contract
+from message_queue.contracts.base import Body, Contract
 from message_queue.contracts.readings import stations_named
 from message_queue.errors import MessageRefused
 from message_queue.routing import kind_of_key, serial_of_user
+from message_queue.unpacking import structure_check, unpacked
 
 #: Bodies below this are not worth a gzip header, in bytes.
 COMPRESS_FROM = 512
@@ -56,6 +56,8 @@ class Decoded(msgspec.Struct, frozen=True, gc=False):
     envelope: Envelope
     contract: Contract
     body: Any
+    #: Bytes of the body without its compression.
+    size: int = 0
 
 
 @cache
@@ -87,6 +89,17 @@ def decode(properties: Mapping[str, Any], routing_key: str, serial: str, raw: by
     `properties` are AMQP's by their protocol names with the headers under `headers` or `application_headers`.
     Raises `MessageRefused`.
     """
+    envelope, contract = envelope_read(properties, routing_key, serial)
+    plain = unpacked(raw, str(properties.get("content_encoding") or ""))
+    body = _body(contract, plain)
+    _station_check(body, serial)
+    if isinstance(body, Body) and envelope.stream is None and body.stream is not None and body.seq is not None:
+        envelope = msgspec.structs.replace(envelope, stream=_stream_check(body.stream), seq=body.seq)
+    return Decoded(envelope, contract, body, len(plain))
+
+
+def envelope_read(properties: Mapping[str, Any], routing_key: str, serial: str) -> tuple[Envelope, Contract]:
+    """What a message says without its body, at no cost worth counting. Raises `MessageRefused`."""
     envelope = _envelope(properties, routing_key, serial)
     contract = contracts.contracts().get(envelope.kind)
     if contract is None:
@@ -96,11 +109,7 @@ def decode(properties: Mapping[str, Any], routing_key: str, serial: str, raw: by
             "future-version",
             f"Version {envelope.version} of {envelope.kind} is newer than this server knows ({contract.version}).",
         )
-    body = _body(contract, _unpacked(raw, str(properties.get("content_encoding") or "")))
-    _station_check(body, serial)
-    if isinstance(body, Body) and envelope.stream is None and body.stream is not None and body.seq is not None:
-        envelope = msgspec.structs.replace(envelope, stream=_stream_check(body.stream), seq=body.seq)
-    return Decoded(envelope, contract, body)
+    return envelope, contract
 
 
 def _envelope(properties: Mapping[str, Any], routing_key: str, serial: str) -> Envelope:
@@ -175,51 +184,10 @@ def _whole(fields: Mapping[str, Any], name: str) -> int | None:
     return value
 
 
-def _unpacked(raw: bytes, encoding: str) -> bytes:
-    """The body without its compression, never longer than `MAX_BODY_BYTES`."""
-    if len(raw) > MAX_WIRE_BYTES:
-        raise MessageRefused("too-large", f"The body has {len(raw)} bytes; {MAX_WIRE_BYTES} is the most.")
-    if not encoding or encoding == "identity":
-        return raw
-    if encoding == "gzip":
-        return _gunzipped(raw)
-    if encoding == "zstd":
-        return _unzstd(raw)
-    raise MessageRefused("content-encoding", f"Content encoding {encoding[:32]!r} is not taken; use gzip or zstd.")
-
-
-def _gunzipped(raw: bytes) -> bytes:
-    unpacker = zlib.decompressobj(wbits=31)
-    try:
-        body = unpacker.decompress(raw, MAX_BODY_BYTES + 1)
-    except zlib.error as error:
-        raise MessageRefused("bad-compression", f"The gzip body is damaged: {error}.") from error
-    if len(body) > MAX_BODY_BYTES:
-        raise MessageRefused("too-large", f"The body unpacks to more than {MAX_BODY_BYTES} bytes.")
-    if not unpacker.eof:
-        raise MessageRefused("bad-compression", "The gzip body ends too early.")
-    if unpacker.unused_data:
-        raise MessageRefused("bad-compression", "There is something behind the gzip body.")
-    return body
-
-
-def _unzstd(raw: bytes) -> bytes:
-    # Imported here because the agent is installed without it: gzip is in the standard library, zstd is not.
-    import zstandard  # noqa: PLC0415
-
-    try:
-        with zstandard.ZstdDecompressor(max_window_size=MAX_BODY_BYTES).stream_reader(raw) as reader:
-            body = reader.read(MAX_BODY_BYTES + 1)
-    except zstandard.ZstdError as error:
-        raise MessageRefused("bad-compression", f"The zstd body is damaged: {error}.") from error
-    if len(body) > MAX_BODY_BYTES:
-        raise MessageRefused("too-large", f"The body unpacks to more than {MAX_BODY_BYTES} bytes.")
-    return body
-
-
 def _body(contract: Contract, raw: bytes) -> Any:
     if b"\x00" in raw or b"\\u0000" in raw:
         raise MessageRefused("bad-text", "The body has a NUL character, which no database text can hold.")
+    structure_check(raw)
     try:
         body = _decoder(contract.kind).decode(raw)
     except RecursionError as error:

@@ -13,6 +13,7 @@ from fleet.ingest.database import cursor, moments, numbers
 from fleet.ingest.quota import Buckets, Quota
 from fleet.stations.contact import LATE_SLACK_S, SILENT_SLACK_S, UNKNOWN_INTERVAL_S, interval_learned
 from fleet.stations.hardware import SaidHardware, pairs_note
+from fleet.stations.models import StationContact
 from message_queue.contracts.health import Backlog
 
 _NOTHING = Backlog()
@@ -39,11 +40,19 @@ class ContactRow(NamedTuple):
     data_received: int | None
     health_occurred_at: datetime | None
     epoch: int
+    quota_reports: float | None
 
     @property
     def buckets(self) -> Buckets:
         """What is left of its quota."""
-        return Buckets(self.quota_messages, self.quota_bytes, self.quota_excess, self.quota_at, self.flooding_since)
+        return Buckets(
+            self.quota_messages,
+            self.quota_bytes,
+            self.quota_excess,
+            self.quota_at,
+            self.flooding_since,
+            self.quota_reports,
+        )
 
     def quota(self, default: Quota) -> Quota:
         """Its own quota, or the server's."""
@@ -62,7 +71,7 @@ def contacts_lock(station_ids: list[int]) -> psycopg.Cursor:
         "SELECT c.station_id, c.state, c.last_contact_at, c.announced_interval_s, s.operator_interval_s, "
         "c.learned_interval_s, c.clock_offset_s, c.quota_messages, c.quota_bytes, c.quota_excess, c.quota_at, "
         "c.flooding_since, s.quota_messages_per_s, s.quota_bytes_per_hour, c.data_counter, c.data_sent, c.data_received, "
-        "c.health_occurred_at, c.epoch "
+        "c.health_occurred_at, c.epoch, c.quota_reports "
         "FROM stations_stationcontact c JOIN stations_station s ON s.id = c.station_id "
         "WHERE c.station_id = ANY(%s::bigint[]) ORDER BY c.station_id FOR UPDATE OF c",
         [numbers(station_ids)],
@@ -83,6 +92,18 @@ def contacts_read(asked: psycopg.Cursor, station_ids: list[int]) -> dict[int, Co
         [station_ids],
     )
     return {row[0]: ContactRow(*row[1:]) for row in contacts_lock(station_ids).fetchall()}
+
+
+def buckets_write(station_id: int, left: Buckets) -> None:
+    """Write what is left of a station's quota, where no batch does; its contact must be locked."""
+    StationContact.objects.filter(station=station_id).update(
+        quota_messages=left.messages,
+        quota_bytes=left.bytes,
+        quota_excess=left.excess,
+        quota_at=left.at,
+        flooding_since=left.flooding_since,
+        quota_reports=left.reports,
+    )
 
 
 def contacts_write(rows: dict[int, ContactRow], batch: Batch) -> list[int]:
@@ -108,11 +129,12 @@ def contacts_write(rows: dict[int, ContactRow], batch: Batch) -> list[int]:
         "announced_interval_s = n.announced, late_after = %s + make_interval(secs => n.expected * %s + %s), "
         "silent_after = %s + make_interval(secs => n.expected * %s + %s), quota_messages = n.messages, "
         "quota_bytes = n.bytes, quota_excess = n.excess, quota_at = n.quota_at, flooding_since = n.flooding, "
+        "quota_reports = n.reports, "
         "backlog_messages = CASE WHEN n.is_home THEN 0 ELSE c.backlog_messages END, "
         "backlog_bytes = CASE WHEN n.is_home THEN 0 ELSE c.backlog_bytes END "
         "FROM unnest(%s::bigint[], %s::float8[], %s::float8[], %s::float8[], %s::float8[], "
-        "%s::float8[], %s::float8[], %s::timestamptz[], %s::timestamptz[], %s::bool[]) "
-        "AS n(id, learned, announced, expected, messages, bytes, excess, quota_at, flooding, is_home) "
+        "%s::float8[], %s::float8[], %s::timestamptz[], %s::timestamptz[], %s::bool[], %s::float8[]) "
+        "AS n(id, learned, announced, expected, messages, bytes, excess, quota_at, flooding, is_home, reports) "
         "WHERE c.station_id = n.id",
         [
             *(batch.moment, batch.moment),
@@ -125,6 +147,7 @@ def contacts_write(rows: dict[int, ContactRow], batch: Batch) -> list[int]:
             ),
             *(moments(column) for column in ([b.at for b in left], [b.flooding_since for b in left])),
             numbers([station_id in batch.all_home for station_id in rows]),
+            numbers([b.reports for b in left]),
         ],
     )
     _said_of_themselves(batch)

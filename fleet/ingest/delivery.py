@@ -22,6 +22,8 @@ class Delivery(msgspec.Struct, gc=False):
     received_at: datetime | None = None
     #: Its number in quarantine, for one that is taken again.
     number_held: int | None = None
+    #: It waited unread: what its body says of its number is in no ledger.
+    is_unread: bool = False
 
 
 class StationRef(msgspec.Struct, frozen=True, gc=False):
@@ -45,6 +47,8 @@ class Arrival(msgspec.Struct, gc=False):
     delivery: Delivery
     station: StationRef
     message: Decoded
+    #: What it takes from the station's quota, in bytes.
+    weight: int = 0
 
 
 class Refusal(msgspec.Struct, gc=False):
@@ -56,3 +60,5 @@ class Refusal(msgspec.Struct, gc=False):
     sentence: str
     #: Its number stands in the ledger already.
     is_counted: bool = False
+    weight: int = 0
+    is_unread: bool = False

@@ -37,6 +37,8 @@ class QuarantinedMessage(models.Model):
     stream = models.CharField(max_length=64, blank=True)
     seq = models.BigIntegerField(null=True)
     received_at = models.DateTimeField()
+    #: Kept without having been read, as reading it would have cost others their time.
+    is_unread = models.BooleanField(default=False, db_default=False)
     state = models.CharField(max_length=16, choices=State.choices, default=State.HELD)
     #: Why it was discarded, in the words of who did it.
     note = models.TextField(blank=True, default="", db_default="")

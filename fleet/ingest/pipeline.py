@@ -5,12 +5,14 @@
 
 Acknowledged means committed: the caller acknowledges only after `take` returned. One bad message never costs its
 neighbours: what cannot be read goes to quarantine, and when the database refuses a batch it is halved until the
-one message is found. A database that is away raises `DatabaseAway`; nothing was taken and the caller tries again.
+one message is found. No batch takes long: it ends where reading it has cost enough, and what is left of it is handed
+back with the name of whoever cost most. A database that is away raises `DatabaseAway`; nothing was taken and the caller tries again.
 """
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import psycopg
@@ -21,12 +23,13 @@ from fleet.commands.services import command_report
 from fleet.core import clock
 from fleet.ingest import database
 from fleet.ingest.accounts import accounts_write
+from fleet.ingest.admission import is_first, numbers_take, numbers_take_unread, quota_keep, traffic_count, weight_note
 from fleet.ingest.batch import Batch
 from fleet.ingest.book import StationBook
 from fleet.ingest.contact import ContactRow, contacts_lock, contacts_read, contacts_write
-from fleet.ingest.delivery import FORKED, Arrival, Delivery, Refusal, StationRef
+from fleet.ingest.delivery import Arrival, Delivery, Refusal, StationRef
 from fleet.ingest.derived import hours_write, newest_write
-from fleet.ingest.gaps import TOO_MANY_GAPS, TOO_MANY_GAPS_SENTENCE, gaps_first
+from fleet.ingest.gaps import gaps_first
 from fleet.ingest.handlers import handlers
 from fleet.ingest.handover import StationMoved, arrivals_hand_over, line_of, moved_only, refusals_hand_over
 from fleet.ingest.ledger import (
@@ -42,12 +45,13 @@ from fleet.ingest.ledger import (
 )
 from fleet.ingest.metering import Counter, metering_write
 from fleet.ingest.noted import NotedHours
+from fleet.ingest.outcome import Outcome
 from fleet.ingest.quarantine import quarantine_write
-from fleet.ingest.quota import OVER_QUOTA, OVER_QUOTA_SENTENCE, quota_apply, quota_default
+from fleet.ingest.quota import OVER_QUOTA, UNREAD_SENTENCE
+from fleet.ingest.reading import Portion, Reader, unread, weight_said
 from fleet.ingest.series import SeriesBook
 from fleet.ingest.station_files import FileBook, files_write
-from fleet.ingest.uploads import present_stations, upload_check
-from message_queue.codec import decode
+from fleet.ingest.uploads import present_stations
 from message_queue.errors import MessageRefused
 from message_queue.routing import serial_of_exchange
 
@@ -63,49 +67,68 @@ _REPEATED = psycopg.errors.UniqueViolation
 #: Waits for others that a second try settles: deadlock and serialization failure.
 _CONTENTION = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure, psycopg.errors.LockNotAvailable)
 _TRIES = 3
-_FORKED_SENTENCE = (
-    "Another life of this station's agent has sent a message of this number: there are two machines with its identity, "
-    "or its outbox went back in time. The message waits until that is known."
-)
+#: How much is read at once, and of messages that are late.
+PORTION = Portion(seconds=0.15, rows=100_000, size=16_000_000)
+LATE_PORTION = Portion(seconds=0.04, rows=10_000, size=16_000_000)
+#: What the search for a message that the database refuses weighs: some transactions.
+NOT_STORED_WEIGHT = 500_000
+#: Seconds after which no further part of a batch is looked at that the database refused.
+PARTS_S = 0.5
+
+
+class _NotWritten(Exception):
+    """The database, or a handler, refused a batch."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
 class DatabaseAway(Exception):
     """PostgreSQL cannot be reached or takes no writes now. Nothing of the batch was taken."""
 
 
-@dataclass(slots=True)
-class Outcome:
-    """What a batch came to."""
-
-    stored: int = 0
-    repeats: int = 0
-    quarantined: int = 0
-    #: Serials that changed, by organization id.
-    changed: dict[int, set[str]] = field(default_factory=dict)
-    #: Serials of which something waits because they are over their quota.
-    over_quota: set[str] = field(default_factory=set)
-
-    def add(self, other: "Outcome") -> None:
-        """Count another outcome in."""
-        self.stored += other.stored
-        self.repeats += other.repeats
-        self.quarantined += other.quarantined
-        for organization_id, serials in other.changed.items():
-            self.changed.setdefault(organization_id, set()).update(serials)
-        self.over_quota |= other.over_quota
-
-
 class Pipeline:
     """Takes batches for one worker, and remembers stations and series between them. Not for several threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, progress: Callable[[], None] = lambda: None) -> None:
         self._stations = StationBook()
         self._series = SeriesBook()
         self._files = FileBook()
         self._noted = NotedHours()
+        self._reader = Reader()
+        self._is_unread = False
+        #: Called between the transactions of one take.
+        self._progress = progress
 
     def take(self, deliveries: Sequence[Delivery]) -> Outcome:
-        """Commit these messages, each as rows, as a repeat, or in quarantine. Raises `DatabaseAway`."""
+        """Commit these messages, each as rows, as a repeat, or in quarantine; some may be left. Raises `DatabaseAway`."""
+        return self._take_portion(deliveries, PORTION)
+
+    def take_late(self, deliveries: Sequence[Delivery]) -> Outcome:
+        """The same, but of messages that can wait: a smaller portion, so that nobody waits for them."""
+        return self._take_portion(deliveries, LATE_PORTION)
+
+    def take_unread(self, deliveries: Sequence[Delivery]) -> Outcome:
+        """Commit these to quarantine, as if they were over their quota, without what reading them would cost."""
+        self._is_unread = True
+        try:
+            return self._take_or_away(deliveries)
+        finally:
+            self._is_unread = False
+
+    def _take_portion(self, deliveries: Sequence[Delivery], portion: Portion) -> Outcome:
+        try:
+            count, costly = self._reader.ahead(deliveries, portion)
+            outcome = self._take_or_away(deliveries[:count])
+            outcome.left += deliveries[count:]
+            if costly is not None:
+                outcome.costly.add(costly)
+            return outcome
+        finally:
+            self._reader.forget()
+
+    def _take_or_away(self, deliveries: Sequence[Delivery]) -> Outcome:
         try:
             return self._take(deliveries)
         except _AWAY as error:
@@ -128,6 +151,8 @@ class Pipeline:
                 outcome.add(self._take(by_moment[moment], again_from=moment))
             except _AWAY as error:
                 raise DatabaseAway(str(error)) from error
+            finally:
+                self._reader.forget()
         return outcome
 
     def take_dead(self, deliveries: Sequence[Delivery]) -> Outcome:
@@ -160,6 +185,32 @@ class Pipeline:
         self._noted.forget()
 
     def _take(self, deliveries: Sequence[Delivery], *, again_from: datetime | None = None) -> Outcome:
+        """Commit a batch; where the database refuses it, station by station, and only then in smaller and smaller parts."""
+        outcome, end = Outcome(), time.monotonic() + PARTS_S
+        parts: deque[Sequence[Delivery]] = deque([deliveries])
+        # Of one station, with something that cannot be written in it: looked into last, and to the bottom.
+        suspects: list[Sequence[Delivery]] = []
+        while parts or suspects:
+            part = parts.popleft() if parts else suspects.pop()
+            try:
+                outcome.add(self._take_whole(part, again_from))
+            except _NotWritten as refused:
+                self.forget()
+                if len({delivery.exchange for delivery in part}) > 1:
+                    parts.extend(_by_station(part))
+                elif len(part) > 1:
+                    suspects += [part[len(part) // 2 :], part[: len(part) // 2]]
+                else:
+                    outcome.add(self._set_aside(part[0], refused.error, again_from))
+                    if again_from is None and time.monotonic() > end:
+                        outcome.left = [delivery for rest in (*parts, *suspects) for delivery in rest]
+                        outcome.costly = {part[0].exchange}
+                        break
+            self._progress()
+        return outcome
+
+    def _take_whole(self, deliveries: Sequence[Delivery], again_from: datetime | None) -> Outcome:
+        """Commit a batch in one transaction. Raises `_NotWritten` when something in it cannot be written."""
         is_staged, tries = again_from is not None, 0
         while True:
             try:
@@ -180,31 +231,23 @@ class Pipeline:
                     continue
                 if isinstance(error, _AWAY) or isinstance(cause, _AWAY):
                     raise
-                return self._look_closer(deliveries, error, again_from)
+                raise _NotWritten(error) from error
             else:
                 self._series.keep()
                 self._files.keep()
                 self._noted.keep()
                 return outcome
 
-    def _look_closer(self, deliveries: Sequence[Delivery], error: Exception, again_from: datetime | None) -> Outcome:
-        """Something in this batch cannot be written: halve it, or set the one message aside."""
-        self.forget()
-        if len(deliveries) > 1:
-            middle = len(deliveries) // 2
-            outcome = self._take(deliveries[:middle], again_from=again_from)
-            outcome.add(self._take(deliveries[middle:], again_from=again_from))
-            return outcome
-        _log.error("One message was refused by the database or its handler and goes to quarantine", exc_info=error)
-        return self._set_aside(deliveries[0], error, again_from)
-
     def _set_aside(self, delivery: Delivery, error: Exception, again_from: datetime | None) -> Outcome:
         """Quarantine one message that could be read but not written."""
+        _log.error("One message was refused by the database or its handler and goes to quarantine", exc_info=error)
         sentence = f"The message was read but could not be stored: {type(error).__name__}: {error}"
         moment = again_from or clock.now()
         with transaction.atomic():
             arrivals, refusals = self._read([delivery])
             station = arrivals[0].station if arrivals else refusals[0].station if refusals else None
+            if station is not None and again_from is None:
+                weight_note(station, weight_said(delivery) + NOT_STORED_WEIGHT, moment)
             if arrivals and again_from is None and (number := number_of(arrivals[0])) is not None:
                 key = (arrivals[0].station.id, number.stream)
                 streams = Streams(streams_read(streams_lock([key]), [key], moment), moment)
@@ -227,15 +270,11 @@ class Pipeline:
                 sentence = f"No station is registered that sends through {delivery.exchange[:80]!r}."
                 refusals.append(Refusal(delivery, None, "unknown-station", sentence))
                 continue
-            try:
-                message = decode(delivery.properties, delivery.routing_key, station.serial, delivery.body)
-                upload_check(delivery.exchange, message)
-            except MessageRefused as error:
-                refusals.append(Refusal(delivery, station, error.reason, str(error)))
-            except RecursionError:
-                refusals.append(Refusal(delivery, station, "too-deep", "The message is nested too deeply."))
+            read = unread(delivery, station) if self._is_unread else self._reader.message(delivery, station)
+            if isinstance(read, Arrival):
+                arrivals.append(read)
             else:
-                arrivals.append(Arrival(delivery, station, message))
+                refusals.append(read)
         return arrivals, refusals
 
     def _write(self, deliveries: Sequence[Delivery], *, is_staged: bool, again_from: datetime | None) -> Outcome:
@@ -253,14 +292,16 @@ class Pipeline:
             _still_theirs(heard, contacts)
             batch.present = present_stations(arrivals, refusals)
             batch.clocks_before = {station_id: row.clock_offset_s for station_id, row in contacts.items()}
-            fresh, gapped = _numbers_take(arrivals, streams, batch, refusals, outcome)
-            fresh = _quota_keep(fresh, gapped, contacts, batch, refusals, outcome)
-            _traffic_count(arrivals, refusals, batch)
-            kept = gaps_first([r for r in refusals if _is_first(r, streams)])
+            fresh = numbers_take(arrivals, streams, batch, refusals, outcome)
+            taken = quota_keep(arrivals, fresh, contacts, batch, refusals, outcome)
+            fresh = self._unread_wait(taken, refusals)
+            traffic_count(arrivals, refusals, batch)
+            kept = gaps_first([r for r in refusals if is_first(r, streams)])
             outcome.repeats += len(refusals) - len(kept)
         else:
-            contacts, streams = {}, Streams({}, moment)
-            fresh, kept = arrivals, refusals
+            contacts = {}
+            fresh, streams = numbers_take_unread(arrivals, batch, refusals, outcome)
+            kept = refusals
         if moved:
             kept = refusals_hand_over(kept)
             fresh = arrivals_hand_over(fresh, batch, kept)
@@ -291,6 +332,16 @@ class Pipeline:
         for station in heard.values():
             outcome.changed.setdefault(station.organization_id, set()).add(station.serial)
         return outcome
+
+    def _unread_wait(self, arrivals: list[Arrival], refusals: list[Refusal]) -> list[Arrival]:
+        """What nobody has read waits like what is over a quota."""
+        if not self._is_unread:
+            return arrivals
+        refusals += [
+            Refusal(a.delivery, a.station, OVER_QUOTA, UNREAD_SENTENCE, is_counted=True, is_unread=True)
+            for a in arrivals
+        ]
+        return []
 
     def _handle(self, arrivals: list[Arrival], batch: Batch, refusals: list[Refusal], outcome: Outcome) -> None:
         """Let the handlers fill the batch."""
@@ -333,72 +384,8 @@ def _lock(
     return contacts_read(asked[0], station_ids), Streams(streams_read(asked[1], keys, moment), moment)
 
 
-def _numbers_take(
-    arrivals: list[Arrival], streams: Streams, batch: Batch, refusals: list[Refusal], outcome: Outcome
-) -> tuple[list[Arrival], list[Arrival]]:
-    """Note the numbers; return what is new, and what waits for room. What has no number is told apart by its rows."""
-    fresh: list[Arrival] = []
-    gapped: list[Arrival] = []
-    for arrival in arrivals:
-        number, station_id = number_of(arrival), arrival.station.id
-        if number is None:
-            batch.unsequenced[station_id] = batch.unsequenced.get(station_id, 0) + 1
-            batch.stage()
-            fresh.append(arrival)
-            continue
-        taken = streams.take(station_id, number)
-        if taken is Taken.NEW:
-            fresh.append(arrival)
-        elif taken is Taken.REPEAT:
-            outcome.repeats += 1
-        elif taken is Taken.GAPPED:
-            gapped.append(arrival)
-            sentence = TOO_MANY_GAPS_SENTENCE
-            refusals.append(Refusal(arrival.delivery, arrival.station, TOO_MANY_GAPS, sentence, is_counted=True))
-        else:
-            refusals.append(Refusal(arrival.delivery, arrival.station, FORKED, _FORKED_SENTENCE, is_counted=True))
-    return fresh, gapped
-
-
-def _traffic_count(arrivals: list[Arrival], refusals: list[Refusal], batch: Batch) -> None:
-    """Count what came from each station, repeats among it: the link carried them too."""
-    traffic = batch.traffic
-    for arrival in arrivals:
-        count, size = traffic.get(arrival.station.id, (0, 0))
-        traffic[arrival.station.id] = count + 1, size + len(arrival.delivery.body)
-    for refusal in refusals:
-        # One that was read before it was refused is among the arrivals.
-        if refusal.station is not None and not refusal.is_counted:
-            count, size = traffic.get(refusal.station.id, (0, 0))
-            traffic[refusal.station.id] = count + 1, size + len(refusal.delivery.body)
-
-
-def _quota_keep(
-    arrivals: list[Arrival],
-    gapped: list[Arrival],
-    contacts: dict[int, ContactRow],
-    batch: Batch,
-    refusals: list[Refusal],
-    outcome: Outcome,
-) -> list[Arrival]:
-    """Leave out what is beyond the stations' quotas; it waits in quarantine. What waits there anyway weighs as well."""
-    default = quota_default()
-    quotas = {station_id: row.quota(default) for station_id, row in contacts.items()}
-    batch.buckets = {station_id: row.buckets for station_id, row in contacts.items()}
-    taken, waits = quota_apply(arrivals, batch.buckets, quotas, batch.moment)
-    if gapped:
-        quota_apply(gapped, batch.buckets, quotas, batch.moment)
-    refusals += [Refusal(a.delivery, a.station, OVER_QUOTA, OVER_QUOTA_SENTENCE, is_counted=True) for a in waits]
-    outcome.over_quota = {arrival.station.serial for arrival in waits}
-    return taken
-
-
-def _is_first(refusal: Refusal, streams: Streams) -> bool:
-    """Whether this message is new to the ledger; a repeat in quarantine would be no news."""
-    number = number_of_refusal(refusal)
-    if number is None or refusal.station is None:
-        return True
-    taken = streams.take(refusal.station.id, number)
-    if taken is Taken.GAPPED:
-        refusal.reason, refusal.sentence = TOO_MANY_GAPS, TOO_MANY_GAPS_SENTENCE
-    return taken is not Taken.REPEAT
+def _by_station(deliveries: Sequence[Delivery]) -> tuple[list[Delivery], list[Delivery]]:
+    """Two halves of a batch of several stations; each station's messages stay together."""
+    exchanges = list(dict.fromkeys(delivery.exchange for delivery in deliveries))
+    first = set(exchanges[: len(exchanges) // 2])
+    return [d for d in deliveries if d.exchange in first], [d for d in deliveries if d.exchange not in first]

@@ -30,7 +30,7 @@ _DEPTH_MOST = 5
 NOTE_MOST = 2_000
 _COLUMNS = (
     *("station_id", "exchange", "routing_key", "reason", "sentence", "properties", "body", "body_bytes"),
-    *("stream", "seq", "received_at", "state"),
+    *("stream", "seq", "received_at", "state", "is_unread"),
 )
 _COPY = f"COPY ingest_quarantinedmessage ({', '.join(_COLUMNS)}) FROM STDIN"
 _NULL = "\\N"
@@ -142,7 +142,8 @@ def delivery_of(message: QuarantinedMessage) -> Delivery:
     """The delivery that a message was."""
     properties = dict(message.properties)
     return Delivery(
-        message.exchange, message.routing_key, properties, bytes(message.body), message.received_at, message.id
+        *(message.exchange, message.routing_key, properties, bytes(message.body)),
+        *(message.received_at, message.id, message.is_unread),
     )
 
 
@@ -184,6 +185,7 @@ def _line(refusal: Refusal, moment: datetime) -> str:
         str(seq) if is_sequenced else _NULL,
         moment.isoformat(),
         State.HELD.value,
+        "t" if refusal.is_unread else "f",
     )
     return "\t".join(values) + "\n"
 

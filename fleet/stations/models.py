@@ -133,6 +133,7 @@ class StationContact(models.Model):
     quota_messages = models.FloatField(null=True)
     quota_bytes = models.FloatField(null=True)
     quota_excess = models.FloatField(default=0.0, db_default=0.0)
+    quota_reports = models.FloatField(null=True)
     quota_at = models.DateTimeField(null=True)
     flooding_since = models.DateTimeField(null=True)
     #: The agent's count of bytes on its link when it was last heard of.

@@ -16,7 +16,7 @@ ARCHIVE_MARK = "~"
 _CONTACT = (
     *("state", "first_contact_at", "last_contact_at", "announced_interval_s", "learned_interval_s"),
     *("late_after", "silent_after", "backlog_messages", "backlog_bytes", "hello", "hello_received_at", "address"),
-    *("clock_offset_s", "quota_messages", "quota_bytes", "quota_excess", "quota_at", "flooding_since"),
+    *("clock_offset_s", "quota_messages", "quota_bytes", "quota_reports", "quota_excess", "quota_at", "flooding_since"),
     *("data_counter", "data_sent", "data_received"),
 )
 

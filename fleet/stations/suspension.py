@@ -65,7 +65,7 @@ def station_suspension_lift(*, viewer: Viewer, station: Station) -> None:
         ):
             raise NotSuspended(_("%(serial)s is not suspended.") % {"serial": station.serial})
         StationContact.objects.filter(station=station).update(
-            flooding_since=None, quota_excess=0.0, quota_messages=None, quota_bytes=None
+            flooding_since=None, quota_excess=0.0, quota_messages=None, quota_bytes=None, quota_reports=None
         )
         audit_write(
             actor=viewer.user,

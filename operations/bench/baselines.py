@@ -28,7 +28,8 @@ from fleet.telemetry.models import Reading, Series  # noqa: E402
 from message_queue.contracts.base import Lane  # noqa: E402
 from operations.bench.traffic import connect  # noqa: E402
 from operations.instance import Instance  # noqa: E402
-from workers.consumers.inbound import BATCH_MOST, PREFETCH  # noqa: E402
+from workers.consumers.inbound import BATCH_MOST  # noqa: E402
+from workers.consumers.lanes import PREFETCH  # noqa: E402
 
 TABLE = "bench_bare_reading"
 _HEADER = b"PGCOPY\n\xff\r\n\x00" + b"\x00" * 8

@@ -4,14 +4,14 @@ To the worker it looks as a quorum queue does that has lost its reader: messages
 """
 
 from workers.celery_app import app  # isort: skip - it sets Django up
-from workers.consumers import inbound
+from workers.consumers import inbound, lanes
 
 __all__ = ["app"]
 
 #: Acknowledgements that arrive on the first connection.
 ARRIVE = 3
 
-inbound.LOOK_EVERY_S = 2.0
+lanes.LOOK_EVERY_S = 2.0
 _connect, _acknowledge = inbound.InboundConsumer._connect, inbound.Lane.acknowledge
 _connections, _acknowledged = [0], [0]
 

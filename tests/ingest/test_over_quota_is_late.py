@@ -72,13 +72,17 @@ def test_a_station_over_its_quota_waits_behind_its_neighbours(stack, purged, gra
     settings.ROOST_QUOTA_MESSAGES_PER_S, settings.ROOST_QUOTA_BURST = 0.001, float(CALM)
     consumer = InboundConsumer(django_settings.ROOST_FLEET_BROKER_URL)
     batches: list[set[str]] = []
-    take = consumer._pipeline.take
+    pipeline = consumer._pipeline
 
-    def recorded(deliveries):
-        batches.append({serial_of_exchange(delivery.exchange) or "" for delivery in deliveries})
-        return take(deliveries)
+    def recorded(take):
+        def record(deliveries):
+            batches.append({serial_of_exchange(delivery.exchange) or "" for delivery in deliveries})
+            return take(deliveries)
 
-    consumer._pipeline.take = recorded
+        return record
+
+    pipeline.take, pipeline.take_late = recorded(pipeline.take), recorded(pipeline.take_late)
+    pipeline.take_unread = recorded(pipeline.take_unread)
     consumer.start()
     try:
         for _ in range(CALM + BURST):

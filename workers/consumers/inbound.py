@@ -6,8 +6,9 @@
        ├── broker keeps messages back, by two looks at a quiet queue ◀────────────────┤
        └── database away: nothing acknowledged, the same batch again ◀────────────────┘
 
-What comes from a station that was over its quota is a batch of its own, after that of the others: a flood costs its
-neighbours the end of one short batch at the most, and not a place behind it.
+What comes from a station that was over its quota, or whose messages cost much to read, and each message that unpacks to
+much, is late: it is taken after what the others sent, in small batches of its own, so that it costs its neighbours the end
+of one short batch and not a place behind it.
 
 It is py-amqp's own consumer: kombu's `Message` would decompress whatever a station sends, without a limit. One
 channel per queue, so that one acknowledgement covers a lane's whole part of a batch.
@@ -20,7 +21,6 @@ import os
 import random
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -37,29 +37,27 @@ from fleet.core.pulses import INGEST, pulse_beat
 from fleet.ingest.delivery import Delivery
 from fleet.ingest.listening import ingest_beat
 from fleet.ingest.pipeline import DatabaseAway, Outcome, Pipeline
-from message_queue.routing import serial_of_exchange, serial_of_user, station_exchange
+from message_queue.routing import serial_of_exchange, serial_of_user
 from message_queue.topology import DEAD_QUEUE, INBOUND_QUEUES
 from workers.consumers.frames import StationConnection
+from workers.consumers.lanes import KeptBack, Lane, Load, exchanges_of
 
 _log = logging.getLogger(__name__)
 
 #: A batch is this many messages, this many bytes, or what came within this many seconds of its first message.
 BATCH_MOST = int(os.environ.get("ROOST_INGEST_BATCH", "1000"))
 BATCH_BYTES = 16_000_000
-#: Of stations over their quota, a batch is this many messages.
+#: Of what is late, a batch is this many messages.
 LATE_MOST = 500
+#: Seconds for which the messages of a station that cost much are late.
+COSTLY_S = 5.0
+#: So many late messages in a lane leave little room for others.
+CROWDED_FROM = 1_000
 #: Which of several ingest workers this is.
 NAME = os.environ.get("ROOST_INGEST_NAME", INGEST)
 BATCH_WAIT_S = 0.05
-#: Unacknowledged messages per queue; quorum queues allow 2,000.
-PREFETCH = 2_000
-#: A message that was delivered so often in vain may be what kills its readers.
-DEATHS_SUSPECT = 3
 HEARTBEAT_S = 30
 BEAT_EVERY_S = 5.0
-#: A lane that brought nothing for so many seconds is looked at, as often: messages may wait and none be delivered while
-#: no connection breaks.
-LOOK_EVERY_S = 10.0
 TELL_EVERY_S = 0.1
 #: Longest wait in seconds before the broker, and before the database, is tried again.
 BROKER_WAIT_MOST_S, DATABASE_WAIT_MOST_S = 5.0, 5.0
@@ -71,94 +69,6 @@ _SEND_TIMEOUT_S = 15.0
 _AMQP_ERRORS = (amqp.exceptions.AMQPError, OSError)
 
 
-class KeptBack(Exception):
-    """Messages wait in a queue that does not deliver them."""
-
-
-class Load:
-    """Messages and bytes that are read and not yet taken, over all lanes, and the exchanges of whom they are late."""
-
-    __slots__ = ("messages", "over_quota", "size")
-
-    def __init__(self) -> None:
-        self.messages = 0
-        self.size = 0
-        self.over_quota: set[str] = set()
-
-
-class Lane:
-    """One queue: its channel and what it delivered, oldest first, that of stations over their quota apart.
-
-    A lane begins with one message at a time when the worker is new: the one before may have died of a message, and
-    each death counts against everything that was delivered and not acknowledged. Only when the first message has not
-    come back time and again does the lane open wide; until then one that kills its reader is dead-lettered alone.
-    """
-
-    __slots__ = ("_is_doubted", "_load", "_quiet_since", "channel", "is_wide", "late", "queue", "waiting")
-
-    def __init__(self, connection: StationConnection, queue: str, load: Load, *, is_wide: bool) -> None:
-        self.queue = queue
-        self.is_wide = is_wide
-        self.waiting: deque[tuple[int, Delivery]] = deque()
-        self.late: deque[tuple[int, Delivery]] = deque()
-        self._load = load
-        self._quiet_since = time.monotonic()
-        self._is_doubted = False
-        self.channel = connection.station_channel()
-        self.channel.consume(queue, self._receive, prefetch=PREFETCH if is_wide else 1)
-
-    def _receive(self, tag: int, redelivered: bool, delivery: Delivery) -> None:  # noqa: FBT001 - a field of AMQP
-        (self.late if delivery.exchange in self._load.over_quota else self.waiting).append((tag, delivery))
-        self._load.messages += 1
-        self._load.size += len(delivery.body)
-        if not self.is_wide:
-            self.is_wide = not (redelivered and _deaths(delivery) >= DEATHS_SUSPECT)
-            if self.is_wide:
-                self.channel.consume_again(PREFETCH)
-
-    @property
-    def brings_no_more(self) -> bool:
-        """Whether it takes one message at a time and has it: waiting would fill no batch."""
-        return not self.is_wide and bool(self.waiting or self.late)
-
-    def hand_over(self, most: int, *, late: bool = False) -> tuple[list[int], list[Delivery]]:
-        """The oldest messages, `most` at the most, and their delivery tags; they stay unacknowledged."""
-        waiting = self.late if late else self.waiting
-        if len(waiting) <= most:
-            taken = list(waiting)
-            waiting.clear()
-        else:
-            taken = [waiting.popleft() for _ in range(most)]
-        if taken:
-            self._quiet_since, self._is_doubted = time.monotonic(), False
-        self._load.messages -= len(taken)
-        self._load.size -= sum([len(delivery.body) for _, delivery in taken])
-        return [tag for tag, _ in taken], [delivery for _, delivery in taken]
-
-    def acknowledge(self, tags: list[int]) -> None:
-        """Acknowledge what was handed over: in one word, unless something older is still here."""
-        if any(waiting and waiting[0][0] < tags[-1] for waiting in (self.waiting, self.late)):
-            for tag in tags:
-                self.channel.basic_ack(tag)
-        else:
-            self.channel.basic_ack(tags[-1], multiple=True)
-
-    def look(self) -> None:
-        """Ask the queue what waits, when it has been quiet for long. Raises `KeptBack` at the second look in vain."""
-        if self.waiting or self.late or time.monotonic() - self._quiet_since < LOOK_EVERY_S:
-            return
-        kept = self.channel.messages_ready()
-        if self._is_doubted and kept and not (self.waiting or self.late):
-            raise KeptBack(f"{self.queue} holds {kept} messages and delivers none")
-        self._quiet_since, self._is_doubted = time.monotonic(), kept > 0
-
-
-def _deaths(delivery: Delivery) -> int:
-    """How often the broker has delivered this message in vain."""
-    count = (delivery.properties.get("application_headers") or {}).get("x-delivery-count")
-    return count if isinstance(count, int) else 0
-
-
 class InboundConsumer(threading.Thread):
     """Drains the inbound queues until stopped; reconnects by itself."""
 
@@ -166,7 +76,8 @@ class InboundConsumer(threading.Thread):
         super().__init__(name="inbound", daemon=True)
         self._url = url
         self._stopping = threading.Event()
-        self._pipeline = Pipeline()
+        self._pipeline = Pipeline(progress=self._progress)
+        self._connection: StationConnection | None = None
         self._beat_at = 0.0
         #: What changed and was not told yet, by organization id, and when pages were last told.
         self._untold: dict[int, set[str]] = {}
@@ -219,7 +130,7 @@ class InboundConsumer(threading.Thread):
             client_properties={"connection_name": "ingest"},
         )
         connection.connect()
-        self._load = Load()
+        self._connection, self._load = connection, Load()
         # Whoever reconnects has not died.
         wide = {lane.queue for lane in self._lanes if lane.is_wide}
         self._lanes = [Lane(connection, queue, self._load, is_wide=queue in wide) for queue in INBOUND_QUEUES]
@@ -272,30 +183,46 @@ class InboundConsumer(threading.Thread):
 
     def _take_batch(self, connection: StationConnection) -> None:
         """Take the most urgent messages that wait, then some of those that are late."""
-        self._take(connection, BATCH_MOST)
+        self._take(connection, BATCH_MOST, self._pipeline.take)
+        crowded = [lane for lane in self._lanes if len(lane.late) >= CROWDED_FROM]
+        if crowded:
+            self._take(connection, LATE_MOST, self._pipeline.take_unread, late=crowded)
         # Always some: a lane full of them would deliver nothing else.
-        self._take(connection, LATE_MOST, late=True)
+        self._take(connection, LATE_MOST, self._pipeline.take_late, late=self._lanes)
 
-    def _take(self, connection: StationConnection, room: int, *, late: bool = False) -> None:
-        """Commit a batch, acknowledge it, and note who changed and who was over a quota."""
-        acknowledge: list[tuple[Lane, list[int]]] = []
+    def _take(
+        self,
+        connection: StationConnection,
+        room: int,
+        take: Callable[[list[Delivery]], Outcome],
+        *,
+        late: list[Lane] | None = None,
+    ) -> None:
+        """Commit a batch, acknowledge it, and note who changed, who was over a quota and who cost much."""
+        handed: list[tuple[Lane, list[int], list[Delivery]]] = []
         deliveries: list[Delivery] = []
-        for lane in self._lanes:
-            tags, taken = lane.hand_over(room - len(deliveries), late=late)
+        for lane in self._lanes if late is None else late:
+            tags, taken = lane.hand_over(room - len(deliveries), late=late is not None)
             if taken:
-                acknowledge.append((lane, tags))
+                handed.append((lane, tags, taken))
                 deliveries += taken
-        outcome = self._until_taken(connection, deliveries, self._pipeline.take) if deliveries else None
+        outcome = self._until_taken(connection, deliveries, take) if deliveries else None
         if outcome is None:
             return
-        for lane, tags in acknowledge:
-            lane.acknowledge(tags)
-        over_quota = self._load.over_quota
+        over_quota, costly = self._load.over_quota, self._load.costly
         for organization_id, serials in outcome.changed.items():
             self._untold.setdefault(organization_id, set()).update(serials)
             if over_quota:
-                over_quota.difference_update([station_exchange(serial) for serial in serials])
-        over_quota.update([station_exchange(serial) for serial in outcome.over_quota])
+                over_quota.difference_update(exchanges_of(serials))
+        put_off = exchanges_of(outcome.over_quota)
+        over_quota.update(put_off)
+        costly.update(dict.fromkeys(outcome.costly, time.monotonic() + COSTLY_S))
+        left = {id(delivery) for delivery in outcome.left}
+        for lane, tags, taken in handed:
+            lane.acknowledge(lane.give_back(tags, taken, left) if left else tags)
+        if put_off or outcome.costly:
+            for lane in self._lanes:
+                lane.set_late(put_off | outcome.costly)
 
     def _take_dead(self, connection: StationConnection, lane: Lane) -> None:
         tags, taken = lane.hand_over(BATCH_MOST)
@@ -328,6 +255,12 @@ class InboundConsumer(threading.Thread):
         if self._untold and time.monotonic() - self._told_at >= TELL_EVERY_S:
             live_announce(changed=self._untold)
             self._untold, self._told_at = {}, time.monotonic()
+
+    def _progress(self) -> None:
+        """A long take is at work still: say so to whoever watches, and to the broker."""
+        if self._connection is not None:
+            self._beat(self._connection)
+            self._connection.heartbeat_tick()
 
     def _beat(self, connection: amqp.Connection) -> None:
         """Every few seconds: say that the broker delivers and the database commits."""

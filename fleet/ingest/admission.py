@@ -1,0 +1,126 @@
+"""What of a batch is taken at once: what is new by the ledger, and within the quotas of the stations."""
+
+from datetime import datetime
+from typing import Any
+
+from fleet.ingest.batch import Batch
+from fleet.ingest.contact import ContactRow, buckets_write, contacts_lock, contacts_read
+from fleet.ingest.delivery import FORKED, Arrival, Delivery, Refusal, StationRef
+from fleet.ingest.gaps import TOO_MANY_GAPS, TOO_MANY_GAPS_SENTENCE
+from fleet.ingest.ledger import Streams, Taken, number_of, number_of_refusal, streams_lock, streams_read
+from fleet.ingest.outcome import Outcome
+from fleet.ingest.quota import OVER_QUOTA, OVER_QUOTA_SENTENCE, quota_apply, quota_default
+
+_FORKED_SENTENCE = (
+    "Another life of this station's agent has sent a message of this number: there are two machines with its identity, "
+    "or its outbox went back in time. The message waits until that is known."
+)
+
+
+def numbers_take(
+    arrivals: list[Arrival], streams: Streams, batch: Batch, refusals: list[Refusal], outcome: Outcome
+) -> list[Arrival]:
+    """Note the numbers; return what is new. What has no number is told apart by its rows."""
+    fresh: list[Arrival] = []
+    for arrival in arrivals:
+        number, station_id = number_of(arrival), arrival.station.id
+        if number is None:
+            if arrival.message.body is not None:
+                # Of one that nobody has read, the body may have a number.
+                batch.unsequenced[station_id] = batch.unsequenced.get(station_id, 0) + 1
+            batch.stage()
+            fresh.append(arrival)
+            continue
+        taken = streams.take(station_id, number)
+        if taken is Taken.NEW:
+            fresh.append(arrival)
+        elif taken is Taken.REPEAT:
+            outcome.repeats += 1
+        elif taken is Taken.GAPPED:
+            sentence = TOO_MANY_GAPS_SENTENCE
+            refusals.append(Refusal(arrival.delivery, arrival.station, TOO_MANY_GAPS, sentence, is_counted=True))
+        else:
+            refusals.append(Refusal(arrival.delivery, arrival.station, FORKED, _FORKED_SENTENCE, is_counted=True))
+    return fresh
+
+
+def numbers_take_unread(
+    arrivals: list[Arrival], batch: Batch, refusals: list[Refusal], outcome: Outcome
+) -> tuple[list[Arrival], Streams]:
+    """Note the numbers in bodies that nobody had read when their messages came; return what is new, and their streams."""
+    late = [a for a in arrivals if a.delivery.is_unread and not _headers_of(a.delivery).get("stream")]
+    if not late:
+        return arrivals, Streams({}, batch.moment)
+    keys = list({(a.station.id, number.stream) for a in late if (number := number_of(a)) is not None})
+    streams = Streams(streams_read(streams_lock(keys), keys, batch.moment), batch.moment)
+    is_late = {id(arrival) for arrival in late}
+    return [a for a in arrivals if id(a) not in is_late] + numbers_take(
+        late, streams, batch, refusals, outcome
+    ), streams
+
+
+def _headers_of(delivery: Delivery) -> dict[str, Any]:
+    return delivery.properties.get("application_headers") or {}
+
+
+def traffic_count(arrivals: list[Arrival], refusals: list[Refusal], batch: Batch) -> None:
+    """Count what came from each station, repeats among it: the link carried them too."""
+    traffic = batch.traffic
+    for arrival in arrivals:
+        count, size = traffic.get(arrival.station.id, (0, 0))
+        traffic[arrival.station.id] = count + 1, size + len(arrival.delivery.body)
+    for refusal in refusals:
+        # One that was read before it was refused is among the arrivals.
+        if refusal.station is not None and not refusal.is_counted:
+            count, size = traffic.get(refusal.station.id, (0, 0))
+            traffic[refusal.station.id] = count + 1, size + len(refusal.delivery.body)
+
+
+def quota_keep(
+    arrivals: list[Arrival],
+    fresh: list[Arrival],
+    contacts: dict[int, ContactRow],
+    batch: Batch,
+    refusals: list[Refusal],
+    outcome: Outcome,
+) -> list[Arrival]:
+    """Leave out what is beyond the stations' quotas; it waits in quarantine. What is not fresh weighs as well."""
+    default = quota_default()
+    quotas = {station_id: row.quota(default) for station_id, row in contacts.items()}
+    batch.buckets = {station_id: row.buckets for station_id, row in contacts.items()}
+    spent: dict[int, list[int]] = {}
+    for refusal in refusals:
+        # One that was read before it was refused is among the arrivals.
+        if refusal.station is not None and not refusal.is_counted:
+            spent.setdefault(refusal.station.id, []).append(refusal.weight)
+    if len(fresh) < len(arrivals):
+        is_fresh = {id(arrival) for arrival in fresh}
+        for arrival in arrivals:
+            if id(arrival) not in is_fresh:
+                spent.setdefault(arrival.station.id, []).append(arrival.weight)
+    split = quota_apply(fresh, spent, batch.buckets, quotas, batch.moment)
+    refusals += [Refusal(a.delivery, a.station, OVER_QUOTA, OVER_QUOTA_SENTENCE, is_counted=True) for a in split.waits]
+    if split.beyond:
+        heard = {a.station.id: a.station.serial for a in arrivals}
+        heard |= {r.station.id: r.station.serial for r in refusals if r.station is not None}
+        outcome.over_quota = {heard[station_id] for station_id in split.beyond}
+    return split.taken
+
+
+def weight_note(station: StationRef, weight: int, moment: datetime) -> None:
+    """Take a message's weight from its station's quota, outside of a batch."""
+    (row,) = contacts_read(contacts_lock([station.id]), [station.id]).values()
+    buckets = {station.id: row.buckets}
+    quota_apply([], {station.id: [weight]}, buckets, {station.id: row.quota(quota_default())}, moment)
+    buckets_write(station.id, buckets[station.id])
+
+
+def is_first(refusal: Refusal, streams: Streams) -> bool:
+    """Whether this message is new to the ledger; a repeat in quarantine would be no news."""
+    number = number_of_refusal(refusal)
+    if number is None or refusal.station is None:
+        return True
+    taken = streams.take(refusal.station.id, number)
+    if taken is Taken.GAPPED:
+        refusal.reason, refusal.sentence = TOO_MANY_GAPS, TOO_MANY_GAPS_SENTENCE
+    return taken is not Taken.REPEAT

@@ -1,0 +1,124 @@
+"""Reading what stations sent, at a price that is known: each message once, and no more at a time than others can wait for.
+
+What reading costs is measured and is part of the message's weight, so that it comes out of its station's quota.
+"""
+
+import time
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from fleet.ingest.delivery import Arrival, Delivery, Refusal, StationRef
+from fleet.ingest.quota import ROW_WEIGHT
+from fleet.ingest.uploads import upload_check
+from message_queue.codec import Decoded, decode, envelope_read
+from message_queue.errors import MessageRefused
+from message_queue.routing import serial_of_exchange
+from message_queue.unpacking import size_said
+
+#: Processor time in seconds that any message may take, and the bytes that each second beyond it weighs.
+USUAL_S, SECOND_WEIGHT = 0.001, 100_000_000
+#: Seconds of writing that a row stands for, to compare stations by.
+_ROW_S = 0.00001
+
+
+class Portion(NamedTuple):
+    """How much is read before it is written: processor time in seconds, rows, and bytes as they say they unpack to."""
+
+    seconds: float
+    rows: int
+    size: int
+
+
+class _Read(NamedTuple):
+    """What a message turned out to be: itself, or the reason and sentence of its refusal."""
+
+    message: Decoded | None
+    reason: str
+    sentence: str
+    weight: int
+    rows: int
+    seconds: float
+
+
+class Reader:
+    """Reads the messages of one take; however often their batch is tried, each is read once."""
+
+    def __init__(self) -> None:
+        self._read: dict[int, _Read] = {}
+
+    def ahead(self, deliveries: Sequence[Delivery], portion: Portion) -> tuple[int, str | None]:
+        """Read until the portion is used up; return how many were, and whose reading cost most where some are left."""
+        seconds, rows, size = 0.0, 0, 0
+        costs: dict[str, float] = {}
+        for number, delivery in enumerate(deliveries):
+            if number and (seconds >= portion.seconds or rows >= portion.rows or size >= portion.size):
+                return number, max(costs, key=lambda exchange: costs[exchange])
+            read = self._of(delivery)
+            seconds += read.seconds
+            rows += read.rows
+            size += read.weight
+            costs[delivery.exchange] = costs.get(delivery.exchange, 0.0) + read.seconds + read.rows * _ROW_S
+        return len(deliveries), None
+
+    def message(self, delivery: Delivery, station: StationRef) -> Arrival | Refusal:
+        """The message of this station, or why it is none."""
+        read = self._of(delivery)
+        if read.message is None:
+            return Refusal(delivery, station, read.reason, read.sentence, weight=read.weight)
+        return Arrival(delivery, station, read.message, read.weight)
+
+    def forget(self) -> None:
+        """The take is over."""
+        self._read.clear()
+
+    def _of(self, delivery: Delivery) -> _Read:
+        found = self._read.get(id(delivery))
+        if found is None:
+            found = self._read[id(delivery)] = _priced(delivery)
+        return found
+
+
+def unread(delivery: Delivery, station: StationRef) -> Arrival | Refusal:
+    """A message of which only the envelope is looked at."""
+    weight = weight_said(delivery)
+    try:
+        envelope, contract = envelope_read(delivery.properties, delivery.routing_key, station.serial)
+    except MessageRefused as error:
+        return Refusal(delivery, station, error.reason, str(error), weight=weight)
+    message = Decoded(envelope, contract, None, weight)
+    try:
+        upload_check(delivery.exchange, message)
+    except MessageRefused as error:
+        return Refusal(delivery, station, error.reason, str(error), weight=weight)
+    return Arrival(delivery, station, message, weight)
+
+
+def weight_said(delivery: Delivery) -> int:
+    """The bytes to which a message unpacks by its own word."""
+    return size_said(delivery.body, str(delivery.properties.get("content_encoding") or ""))
+
+
+def rows_of(body: Any) -> int:
+    """How many rows a body becomes."""
+    if isinstance(body, list):
+        return len(body)
+    rows = getattr(body, "events", None) or getattr(body, "t", None)
+    return len(rows) if isinstance(rows, list | tuple) else 1
+
+
+def _priced(delivery: Delivery) -> _Read:
+    begun = time.thread_time()
+    message, reason, sentence, rows = None, "", "", 0
+    try:
+        serial = serial_of_exchange(delivery.exchange) or ""
+        message = decode(delivery.properties, delivery.routing_key, serial, delivery.body)
+        upload_check(delivery.exchange, message)
+        rows = rows_of(message.body)
+    except MessageRefused as error:
+        reason, sentence = error.reason, str(error)
+    except RecursionError:
+        reason, sentence = "too-deep", "The message is nested too deeply."
+    seconds = time.thread_time() - begun
+    size = weight_said(delivery) if message is None else message.size
+    weight = max(size, rows * ROW_WEIGHT) + round(max(seconds - USUAL_S, 0.0) * SECOND_WEIGHT)
+    return _Read(message, reason, sentence, weight, rows, seconds)
