@@ -108,12 +108,13 @@ def rows_of(body: Any) -> int:
 
 def _priced(delivery: Delivery) -> _Read:
     begun = time.thread_time()
-    message, reason, sentence, rows = None, "", "", 0
+    message: Decoded | None = None
+    reason, sentence, rows = "", "", 0
     try:
         serial = serial_of_exchange(delivery.exchange) or ""
-        message = decode(delivery.properties, delivery.routing_key, serial, delivery.body)
-        upload_check(delivery.exchange, message)
-        rows = rows_of(message.body)
+        decoded = decode(delivery.properties, delivery.routing_key, serial, delivery.body)
+        upload_check(delivery.exchange, decoded)
+        message, rows = decoded, rows_of(decoded.body)
     except MessageRefused as error:
         reason, sentence = error.reason, str(error)
     except RecursionError:

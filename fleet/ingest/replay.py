@@ -17,7 +17,8 @@ from fleet.core.outbox import job_ask
 from fleet.ingest.delivery import FORKED, Delivery
 from fleet.ingest.gaps import TOO_MANY_GAPS, Admission, gaps_admit
 from fleet.ingest.models import QuarantinedMessage, QuarantineReplay
-from fleet.ingest.pipeline import Outcome, Pipeline
+from fleet.ingest.outcome import Outcome
+from fleet.ingest.pipeline import Pipeline
 from fleet.ingest.quarantine import State, delivery_of, quarantine_list, quarantine_release
 from fleet.ingest.quota import FLOOD_S, OVER_QUOTA
 from fleet.organizations.access import Viewer

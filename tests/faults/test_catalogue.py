@@ -8,8 +8,8 @@ from faults.catalogue import NOT_SHOWN, SHOWN_BY
 from operations.paths import REPOSITORY
 
 #: Broker and network; workers, database and outside services; agent and time; commands; hostile messages; abuse.
-NUMBERS = {str(number) for number in (*range(1, 67), 68, 69, 70)}
-PLAYED = re.compile(r'(?:number=|jobs\(\s*|": )"(\d+)(?:-(\d+))?"')
+NUMBERS = {str(number) for number in (*range(1, 67), 68, 69, 70, 71)}
+PLAYED = re.compile(r'(?:number=|jobs\(\s*|": |costly\("[^"]*", )"(\d+)(?:-(\d+))?"')
 
 
 def played():

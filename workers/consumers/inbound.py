@@ -36,7 +36,8 @@ from fleet.core.live import live_announce
 from fleet.core.pulses import INGEST, pulse_beat
 from fleet.ingest.delivery import Delivery
 from fleet.ingest.listening import ingest_beat
-from fleet.ingest.pipeline import DatabaseAway, Outcome, Pipeline
+from fleet.ingest.outcome import Outcome
+from fleet.ingest.pipeline import DatabaseAway, Pipeline
 from message_queue.routing import serial_of_exchange, serial_of_user
 from message_queue.topology import DEAD_QUEUE, INBOUND_QUEUES
 from workers.consumers.frames import StationConnection

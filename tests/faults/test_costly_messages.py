@@ -1,0 +1,178 @@
+"""What one station's messages may cost its neighbours in time: measured as their p99 with it and without."""
+
+import gzip
+import json
+import statistics
+import threading
+import time
+from contextlib import contextmanager
+
+import pika
+import pytest
+import zstandard
+from faults.fleet_of_links import Linked, Links, judge_links
+from faults.oracle import Verdict
+from faults.publisher import connection_parameters
+from faults.rig import until
+from faults.test_abuse import probe, worst
+
+from message_queue.topology import INBOUND_QUEUES
+
+pytestmark = pytest.mark.faults
+
+#: As in the settings.
+QUOTA = {"ROOST_QUOTA_MESSAGES_PER_S": "20", "ROOST_QUOTA_BYTES_PER_HOUR": "50000000"}
+RECORD = b'{"n":"a","v":1},'
+#: Seconds that a neighbour may wait at the most in an ordinary run, on a machine that does other work. It was 47 and more.
+WAIT_MOST_S = 10.0
+#: In a long run: how many times its p99 without, and seconds within which two runs of nothing differ.
+P99_MOST, P99_SLACK_S = 2.0, 0.05
+PROBES = 100
+
+
+class Costly:
+    """A station that costs much, and a neighbour that is asked how long it waits."""
+
+    def __init__(self, rig, verdict, serials) -> None:
+        self.rig, self.verdict = rig, verdict
+        self.grant, calm = rig.stations(*serials)
+        self.neighbour = Linked(calm, rig.seed)
+        self.sent = 0
+        self.before, self.during = [], []
+
+    def measure(self, attack, *, probes):
+        """The neighbour's times before, and while `attack` sends and until all of that was taken."""
+        with Links(self.neighbour):
+            until(lambda: self.neighbour.is_connected, 30, "the neighbour's connection")
+            self.before = [probe(self.rig, self.neighbour) for _ in range(probes)]
+            sending = threading.Thread(target=self._publish, args=(attack,))
+            sending.start()
+            while sending.is_alive() or len(self.during) < probes or waiting(self.rig):
+                self.during.append(probe(self.rig, self.neighbour))
+            sending.join()
+            judge_links(self.rig, [self.neighbour], self.verdict)
+
+    def _publish(self, attack):
+        with self.connection() as channel:
+            for kind, body, encoding, headers in attack:
+                self.sent += 1
+                numbers = {"v": 1, "stream": "costly", "seq": self.sent, "next": self.sent + 1} | headers
+                properties = pika.BasicProperties(
+                    type=kind, content_encoding=encoding, headers=numbers, delivery_mode=2
+                )
+                channel.basic_publish(self.grant["exchange"], kind, body, properties)
+
+    @contextmanager
+    def connection(self):
+        """Without confirms, to be as quick as it goes."""
+        parameters = connection_parameters(self.grant, plain_port=self.grant["plain_port"])
+        with pika.BlockingConnection(parameters) as connection:
+            yield connection.channel()
+
+    def count(self, statement):
+        """A number about the costly station, whose id the statement knows as %s."""
+        (number,) = self.rig.query("SELECT id FROM stations_station WHERE serial = %s", self.grant["serial"])[0]
+        return self.rig.query(statement, number)[0][0]
+
+    def held(self):
+        """By reason how many of its messages are in quarantine."""
+        return dict(
+            self.rig.query(
+                "SELECT q.reason, count(*) FROM ingest_quarantinedmessage q JOIN stations_station s ON s.id = q.station_id "
+                "WHERE s.serial = %s GROUP BY 1",
+                self.grant["serial"],
+            )
+        )
+
+    def numbers(self):
+        """How many numbers of its stream are in the ledger."""
+        return self.count(
+            "SELECT coalesce(sum(upper(r) - lower(r)), 0)::bigint FROM telemetry_streamledger l, unnest(l.received) r "
+            "WHERE l.station_id = %s AND l.stream = 'costly'"
+        )
+
+    def note(self, what):
+        """The report's sentence, and the figures."""
+        self.verdict.note = (
+            f"{what} A neighbour's p99 to the database is {worst([d for _, d in self.before])} without and "
+            f"{worst([d for _, d in self.during])} with it ({len(self.during)} messages), "
+            f"its longest wait {max(d for _, d in self.during) * 1000:.0f} ms."
+        )
+        print(self.verdict.note)
+
+    def insist(self, *, is_measured):
+        """At most twice, where it is measured; else that nobody waits for long."""
+        assert self.verdict.is_clean, (self.verdict.row(), self.verdict.details)
+        before, during = (
+            statistics.quantiles([d for _, d in times], n=100)[98] for times in (self.before, self.during)
+        )
+        if is_measured:
+            assert during <= P99_MOST * before + P99_SLACK_S, self.verdict.note
+        assert max(d for _, d in self.during) < WAIT_MOST_S, self.verdict.note
+
+
+@pytest.fixture
+def costly(rig, verdicts):
+    @contextmanager
+    def begin(case, number, serials):
+        rig.worker_ensure(**QUOTA)
+        verdict, begun, starts = Verdict(case=case, number=number, seed=rig.seed), time.monotonic(), rig.worker.starts
+        yield Costly(rig, verdict, serials)
+        verdict.seconds = time.monotonic() - begun
+        verdicts.append(verdict)
+        assert rig.worker.starts == starts, "ingest was killed"
+        assert "met an error of its own" not in rig.worker.log.read_text()
+
+    yield begin
+    rig.worker_stop()
+
+
+def waiting(rig):
+    """Whether the broker still holds something for ingest."""
+    return any(rig._queue(name).get("messages", 1) for name in INBOUND_QUEUES)
+
+
+def repeated(unit, size):
+    return b"[" + unit * (size // len(unit)) + b'{"n":"a","v":1}]'
+
+
+def bombs(times):
+    """What was sent on a real instance, and what a sender would try next."""
+    full = repeated(RECORD, 8_300_000)
+    small = zstandard.ZstdCompressor(level=19).compress(full)
+    packed = gzip.compress(full, 9)
+    for _ in range(times):
+        yield from [("readings", small, "zstd", {})] * 100
+        yield from [("readings", packed, "gzip", {})] * 400
+        # Below 64 KiB no ratio holds: a hundred bytes that are 2,700 records.
+        tiny = repeated(RECORD, 65_000)
+        yield from [("readings", zstandard.ZstdCompressor(level=19).compress(tiny), "zstd", {})] * 1_500
+        yield from (("readings", rows(number), "gzip", {}) for number in range(100))
+        yield from (("detections", pulses(number), "gzip", {}) for number in range(300))
+
+
+def rows(number):
+    """A message as large as it may be, of rows that are all taken."""
+    first = 1_700_000_000 + number * 5_000
+    return gzip.compress(json.dumps([{"n": "full", "t": first + n, "v": n} for n in range(5_000)]).encode())
+
+
+def pulses(number):
+    """A few hundred bytes that are 5,000 rows."""
+    body = {"what": "pulse", "port": 1, "bt": 1_700_000_000, "t": [0] * 5_000, "line": [number * 5_000]}
+    return gzip.compress(json.dumps(body).encode())
+
+
+@pytest.mark.parametrize("times", [1, pytest.param(5, marks=pytest.mark.long)])
+def test_messages_that_unpack_to_much_cost_a_neighbour_no_time(costly, times):
+    with costly("messages that unpack to much", "71", (f"SG-71AARPI4{times:04d}", f"SG-71BBRPI4{times:04d}")) as case:
+        case.measure(bombs(times), probes=PROBES if times == 1 else 300)
+        held = case.held()
+        case.note(
+            f"{case.sent:,} messages of a few hundred bytes to some kilobytes that unpack to up to 8.3 MB, or are 5,000 rows "
+            f"each: {sum(held.values()):,} of them are in quarantine ({', '.join(f'{n} {r}' for r, n in held.items())})."
+        )
+        assert case.numbers() == case.sent
+        assert held.keys() <= {"too-large", "over-quota"}
+        assert held["too-large"] > 0
+        case.insist(is_measured=times > 1)
