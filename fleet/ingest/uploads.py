@@ -7,7 +7,7 @@ A desk has a login of its own, which may write to `up.<serial>` and nowhere else
 from collections.abc import Iterable
 
 from fleet.ingest.delivery import Arrival, Refusal
-from fleet.telemetry.ledger import FILE_STREAM_PREFIX
+from fleet.telemetry.ledger import FILE_STREAM_PREFIXES
 from message_queue.codec import Decoded
 from message_queue.errors import MessageRefused
 from message_queue.routing import is_upload
@@ -35,4 +35,4 @@ def present_stations(arrivals: Iterable[Arrival], refusals: Iterable[Refusal]) -
 
 def _is_from_files(arrival: Arrival) -> bool:
     stream = arrival.message.envelope.stream
-    return stream is not None and stream.startswith(FILE_STREAM_PREFIX)
+    return stream is not None and stream.startswith(FILE_STREAM_PREFIXES)

@@ -4,7 +4,7 @@ from fleet.ingest.accounts import follows
 from fleet.ingest.batch import Batch, Said
 from fleet.ingest.delivery import Arrival
 from fleet.ingest.series import SeriesBook
-from fleet.telemetry.ledger import FILE_STREAM_PREFIX
+from fleet.telemetry.ledger import FILE_STREAM_PREFIXES
 from message_queue.contracts.file import File
 from message_queue.routing import is_upload
 
@@ -17,7 +17,7 @@ def handle(arrival: Arrival, batch: Batch, series: SeriesBook) -> None:  # noqa:
     envelope, from_desk = arrival.message.envelope, is_upload(arrival.delivery.exchange)
     for account in body.files:
         # A whole folder that was replayed may be a card, with whatever login it came.
-        is_by_desk = from_desk or account.stream.startswith(FILE_STREAM_PREFIX)
+        is_by_desk = from_desk or account.stream.startswith(FILE_STREAM_PREFIXES)
         said = Said(account, body.at, envelope.stream or "", envelope.seq or 0, is_by_desk)
         key = (arrival.station.id, account.name)
         before = batch.accounts.get(key)
