@@ -13,6 +13,7 @@ from typing import IO
 from pika.channel import Channel
 
 from station_agent import __version__, journal, outbox, sources, status, systemd
+from station_agent.clock_bound import ClockBound
 from station_agent.clock_watch import ClockWatch
 from station_agent.config import AmqpSettings, Config
 from station_agent.data_use import data_use_store
@@ -21,6 +22,7 @@ from station_agent.errors import AgentError
 from station_agent.executor import Executor
 from station_agent.greeting import hello_put
 from station_agent.journal import Journal
+from station_agent.link.company import Company
 from station_agent.link.consume import CommandLink
 from station_agent.link.publish import PublishLink
 from station_agent.manners import StationManner
@@ -69,6 +71,8 @@ class Daemon:
         vitals, amqp = self.station.vitals, config.amqp
         serial = config.serial
         manner = StationManner(self.station)
+        self._bound = ClockBound(self.station, self._clock_found)
+        self._company = Company(clock=self._bound.say, now=self._time_over_clock, doubted=self._bound.doubt)
         self._executor = Executor(self.station, book, Path(config.commands.consent_file))
         self._consume = CommandLink(
             amqp,
@@ -78,6 +82,7 @@ class Daemon:
             heartbeat=config.heartbeat,
             name=f"{serial} commands",
             manner=manner,
+            company=self._company,
         )
         self._publish = PublishLink(
             amqp,
@@ -89,6 +94,7 @@ class Daemon:
             opened=self._opened,
             manner=manner,
             is_busy=lambda: self._consume.is_busy,
+            company=self._company,
         )
         self._network = Network(self._publish.run, self._consume.run)
         self._sources = sources.sources_make(self.station)
@@ -101,6 +107,13 @@ class Daemon:
         self._stopping = False
         self._clock = ClockWatch(self.station)
         self._rotation = Rotation(self.station, self._login_change)
+
+    def _clock_found(self) -> None:
+        """The server's time stands in: connections that failed for their certificates' dates can go on."""
+        self._company.wake(self._network.loop)
+
+    def _time_over_clock(self) -> float | None:
+        return None if self.station.clock_base is None else self.station.now()
 
     def _opened(self, channel: Channel) -> None:
         """A connection came to be: the present first, and commands over it where it is the only one."""
@@ -154,6 +167,7 @@ class Daemon:
                 hello_put(self.station)
             self._keep_alive()
             self._clock.look()
+            self._bound.look()
             self._rotation.look()
             self._shown.write(self.station)
             pause = min([LOOP_SECONDS, *(due - time.monotonic() for due in self._due.values())])

@@ -178,7 +178,7 @@ class Executor:
 
     def _refusal(self, message: CommandMessage) -> tuple[CommandState, str] | None:
         """The state and the sentence when the command must not run."""
-        now = time.time()
+        now = self._station.now()
         serial = self._station.config.serial
         if message.station != serial:
             return "refused", f"The command is for station {message.station}, this is {serial}."
@@ -214,7 +214,7 @@ class Executor:
         """A command that came before: say what became of it; run again only what does no harm."""
         if known.is_final:
             # Said as of then: to the server it is the word that it may have already.
-            at = known.changed_at or time.time()
+            at = known.changed_at or self._station.now()
             self._status(message, known.state, known.note, known.result, known.output, at=at)
             return
         handler = handlers().get(known.name)
@@ -262,7 +262,7 @@ class Executor:
         *,
         at: float | None = None,
     ) -> None:
-        moment = time.time() if at is None else at
+        moment = self._station.now() if at is None else at
         status = CommandStatus(
             command=message.id, state=state, at=moment, note=note, result=result or {}, output=output
         )

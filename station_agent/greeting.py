@@ -1,7 +1,5 @@
 """The `hello` of this station: who it is, what it runs, and what it keeps to itself."""
 
-import time
-
 from message_queue.contracts.commands.base import WITHDRAW
 from message_queue.contracts.hello import Hello
 from station_agent import __version__, commands
@@ -15,12 +13,13 @@ def hello_put(station: Station) -> None:
     station.outbox.put(
         "hello",
         Hello(
-            at=time.time(),
+            at=station.now(),
             agent_version=__version__,
             boot_count=station.boot_count,
             boot_id=station.boot_id,
             card_key=card_key_read(station.config.state_path),
-            started_at=station.started_at,
+            started_at=station.started_at + station.clock_offset,
+            clock_offset_s=round(station.clock_offset, 1) or None,
             profile=station.profile,
             machine=machine_read(),
             kept=sorted(station.vitals.kept),

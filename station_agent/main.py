@@ -256,7 +256,8 @@ def replay(
     replay_show(feed, as_json=as_json)
     if feed.messages_returned:
         raise AgentError(
-            f"{feed.messages_returned} messages were not taken by any queue on the server: enrol the station again."
+            f"{feed.messages_returned} messages were not taken by any queue on the server. Try again in half an hour; if it "
+            "happens again, ask the server's people whether the station was removed."
         )
     if is_anything_left(feed):
         raise typer.Exit(1)

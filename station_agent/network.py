@@ -19,7 +19,7 @@ class Network:
     def __init__(self, *jobs: Job) -> None:
         self._jobs = jobs
         self._thread = threading.Thread(target=self._main, name="network", daemon=True)
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._stopping = threading.Event()
         #: Monotonic moment of the loop's last sign of life.
@@ -37,7 +37,7 @@ class Network:
     def stop(self, seconds: float) -> bool:
         """End the jobs politely; False when they did not end in time."""
         self._stopping.set()
-        loop, stop = self._loop, self._stop
+        loop, stop = self.loop, self._stop
         if loop is not None and stop is not None:
             try:
                 loop.call_soon_threadsafe(stop.set)
@@ -53,7 +53,7 @@ class Network:
             log.exception("The network thread ended.")
 
     async def _run(self) -> None:
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         stop = self._stop = asyncio.Event()
         if self._stopping.is_set():
             return

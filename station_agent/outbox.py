@@ -251,6 +251,12 @@ class Outbox:
         until = time.monotonic() + RETURNED_WAIT
         self._held.update(dict.fromkeys(keys, until))
 
+    def last_seq(self) -> int:
+        """The number that was given out last."""
+        with self.database.reading() as sql:
+            row = sql.execute("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'").fetchone()
+        return row[0] if row else 0
+
     def backlog(self) -> Backlog:
         """What waits, counted."""
         with self.database.reading() as sql:

@@ -90,8 +90,21 @@ class Station:
         self.calls = 0
         #: How many reports were made: data that waits for a report goes with each.
         self.reports = 0
+        #: What the time since boot is added to where the server's time stands in for a clock that is far off.
+        self.clock_base: float | None = None
         self._profile = self._profile_known()
         outbox.compress_from = self.tuning.compress_from
+
+    def now(self) -> float:
+        """The moment for what the agent itself writes: by the clock, or by the server's time where that is far off."""
+        return time.time() + self.clock_offset
+
+    @property
+    def clock_offset(self) -> float:
+        """Seconds by which the clock is behind the server's time; 0 where the clock is not known to be far off."""
+        if self.clock_base is None:
+            return 0.0
+        return self.clock_base + time.clock_gettime(time.CLOCK_BOOTTIME) - time.time()
 
     def _boot_count(self) -> int:
         """How often the station has started since the outbox began, as far as the agent was there to count."""
@@ -158,7 +171,7 @@ class Station:
 
     def event(self, name: str, data: Mapping[str, Scalar] | None = None, *, port: int | None = None) -> None:
         """Put one event of the agent's own into the outbox."""
-        happening = Happening(t=time.time(), name=name, port=port, data=dict(data or {}))
+        happening = Happening(t=self.now(), name=name, port=port, data=dict(data or {}))
         self.outbox.put("event", Event(events=[happening]), EVENT)
 
     def warn(self, about: str, sentence: str) -> None:

@@ -12,11 +12,15 @@ Percent = Annotated[float, Meta(ge=0.0, le=100.0)]
 
 
 class Clock(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How good the station's clock is: Sensorgnome clock code, source, estimated error in seconds."""
+    """How good the station's clock is: Sensorgnome clock code, source, estimated error in seconds.
+
+    `offset_s`: by how much it is behind the server's time, where it is far off and the agent corrects its own stamps by it.
+    """
 
     code: Annotated[str, Meta(max_length=1)] = ""
     source: ShortText = ""
     error_s: float | None = None
+    offset_s: float | None = None
 
 
 class Radio(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -17,6 +17,8 @@ class Hello(Body, frozen=True, kw_only=True):
     #: Random key that lives on the SD card: with the serial it tells a swapped board from a swapped card.
     card_key: ShortText = ""
     started_at: Seconds | None = None
+    #: Seconds by which the station's clock is behind the server's, where it is far off: added to the agent's own stamps.
+    clock_offset_s: float | None = None
     profile: ShortText = ""
     #: Short hash of the hardware: the same agent on another board says another.
     machine: ShortText = ""

@@ -18,6 +18,7 @@ from pika.spec import Basic
 
 from message_queue.topology import COMMANDS_WAITING_MOST
 from station_agent.config import AmqpSettings, LinkSettings
+from station_agent.link.company import Company
 from station_agent.link.endpoint import Endpoint, parameters_make
 from station_agent.link.manner import Manner
 from station_agent.station import LinkView
@@ -39,6 +40,7 @@ class CommandLink:
         heartbeat: int,
         name: str,
         manner: Manner | None = None,
+        company: Company | None = None,
     ) -> None:
         self._manner = manner or Manner()
         self._open_commands = 0
@@ -54,6 +56,7 @@ class CommandLink:
             lost=self._on_lost,
             manner=self._manner,
             wanted=lambda: self._manner.stays,
+            company=company,
         )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._channel: Any = None

@@ -19,10 +19,11 @@ from pika.channel import Channel
 from station_agent import __version__
 from station_agent.config import AmqpSettings, LinkSettings
 from station_agent.errors import WrongUse
+from station_agent.link.company import Company
 from station_agent.link.connection import GatheringConnection
 from station_agent.link.manner import Manner
 from station_agent.link.meter import LinkContext, Meter
-from station_agent.link.reasons import BLOCKED, reason_of
+from station_agent.link.reasons import BLOCKED, is_about_time, reason_of
 from station_agent.station import LinkView
 
 log = logging.getLogger(__name__)
@@ -90,6 +91,7 @@ class Endpoint:
         lost: Callable[[], None],
         manner: Manner | None = None,
         wanted: Callable[[], bool] = lambda: True,
+        company: Company | None = None,
     ) -> None:
         self._parameters = parameters
         self._settings = settings
@@ -97,6 +99,10 @@ class Endpoint:
         self._opened = opened
         self._lost = lost
         self._failures = 0
+        self._company = company or Company()
+        self._bell = self._company.join()
+        #: Monotonic moment since which nothing has worked.
+        self._failing_since: float | None = None
         self._connection: GatheringConnection | None = None
         self._closed: asyncio.Future[BaseException] | None = None
         self._counted = (0, 0)
@@ -115,6 +121,7 @@ class Endpoint:
                 self._view.reason, self._view.next_try_at = AWAY, None
                 await _first(stop.wait(), timeout=LOOK_SECONDS)
                 continue
+            self._bell.clear()
             error = await self._once(stop)
             if stop.is_set() or isinstance(error, LeftError):
                 self._failures = 0
@@ -123,14 +130,29 @@ class Endpoint:
                 continue
             self._failures += 1
             pause = self._pause() + self._manner.spread()
-            reason = reason_of(error, self._parameters.host, self._parameters.port)
+            if self._failing_since is None:
+                self._failing_since = time.monotonic()
+            if is_about_time(error):
+                self._company.doubted()
+            reason = reason_of(
+                error,
+                self._parameters.host,
+                self._parameters.port,
+                lasted=time.monotonic() - self._failing_since,
+                clock=self._company.clock(),
+            )
             if reason != self._view.reason:
                 log.warning("Not connected: %s", reason)
             # The reason first: whoever sees that there is no connection may ask for it at once.
             self._view.reason = reason
+            if self._view.connected_since is not None:
+                # Rung while this one was connected: it tells nothing of the server now, and a fleet must not come back at once.
+                self._bell.clear()
             self._view.connected_since = None
             self._view.next_try_at = time.time() + pause
-            await _first(stop.wait(), timeout=pause)
+            await _first(stop.wait(), self._bell.wait(), timeout=pause)
+            if self._bell.is_set():
+                self._failures = 0
 
     def _pause(self) -> float:
         """Full jitter: a fleet that lost its server must not come back in one moment."""
@@ -148,6 +170,7 @@ class Endpoint:
     def worked(self) -> None:
         """The connection did its work: the next failure begins with the short pause again."""
         self._failures = 0
+        self._failing_since = None
 
     def leave(self) -> None:
         """End this connection politely; the next one comes when it is wanted."""
@@ -162,6 +185,8 @@ class Endpoint:
         leave = self._leave = asyncio.Event()
         self._counted = (0, 0)
         self._parameters.heartbeat = self._manner.heartbeat or self._parameters.heartbeat
+        if isinstance(self._context, LinkContext):
+            self._context.time_by(self._company.now())
         self._connection = GatheringConnection(
             self._parameters,
             on_open_callback=self._on_open,
@@ -211,6 +236,7 @@ class Endpoint:
         self._view.reason = ""
         self._blocked("")
         log.info("Connected to %s:%s.", self._parameters.host, self._parameters.port)
+        self._company.arrived(self._bell)
         self._opened(channel)
 
     async def _goodbye(self, closed: "asyncio.Future[BaseException]") -> None:

@@ -14,6 +14,8 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
+from station_agent.server_time import NO_CHECK_TIME, dates_check
+
 #: struct tcp_info of Linux: where its figures lie.
 _OPTIONS, _RECEIVED, _SENT = 5, 120, 200
 _TIMESTAMPS = 1
@@ -64,8 +66,26 @@ def link_bytes(connection: socket.socket) -> tuple[int, int]:
     return sent + header * (segments_out + _CLOSING), received + header * (segments_in + _CLOSING)
 
 
+class DatedSocket(ssl.SSLSocket):
+    """Checks the certificate's dates by another time than the clock's, before anything is said to the server."""
+
+    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002 - the base's signature
+        """As the base does it, and then the dates."""
+        super().do_handshake(block)
+        now = self.context.now if isinstance(self.context, LinkContext) else None
+        certificate = self.getpeercert()
+        if now is not None and certificate:
+            dates_check(certificate, now)
+
+
 class LinkContext(ssl.SSLContext):
-    """A client's TLS settings that show each socket before it is encrypted and take up the last session again."""
+    """A client's TLS settings that show each socket before it is encrypted and take up the last session again.
+
+    `now` is the time by which the dates of certificates are checked where the clock is far off.
+    """
+
+    sslsocket_class = DatedSocket
+    now: float | None = None
 
     watch: Callable[[socket.socket], None] | None = None
     session: ssl.SSLSession | None = None
@@ -78,6 +98,14 @@ class LinkContext(ssl.SSLContext):
         secured: ssl.SSLSocket = super().wrap_socket(sock, *args, **{**options, "session": self.session})
         self._latest = secured
         return secured
+
+    def time_by(self, now: float | None) -> None:
+        """From the next connection on, check dates by this time instead of by the clock; None goes by the clock."""
+        self.now = now
+        if now is not None:
+            self.verify_flags |= ssl.VerifyFlags(NO_CHECK_TIME)
+        else:
+            self.verify_flags &= ~ssl.VerifyFlags(NO_CHECK_TIME)
 
     def session_keep(self) -> None:
         """Keep the running connection's session: the next handshake can be a short one."""

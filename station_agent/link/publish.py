@@ -20,8 +20,10 @@ from message_queue.contracts import contracts
 from message_queue.routing import message_key
 from station_agent import __version__
 from station_agent.config import AmqpSettings, LinkSettings
+from station_agent.link.company import Company
 from station_agent.link.endpoint import Endpoint, parameters_make
 from station_agent.link.manner import Manner
+from station_agent.link.reasons import advice_of
 from station_agent.outbox import Outgoing
 from station_agent.station import LinkView
 
@@ -70,6 +72,7 @@ class PublishLink:
         opened: Callable[[Channel], None] | None = None,
         manner: Manner | None = None,
         is_busy: Callable[[], bool] = lambda: False,
+        company: Company | None = None,
     ) -> None:
         self._opened = opened
         self._manner = manner or Manner()
@@ -90,6 +93,7 @@ class PublishLink:
             lost=self._on_lost,
             manner=self._manner,
             wanted=lambda: self._manner.stays or self._manner.is_due,
+            company=company,
         )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._channel: Channel | None = None
@@ -101,6 +105,7 @@ class PublishLink:
         self._progress_at = 0.0
         self._quiet_until = 0.0
         self._nacks = 0
+        self._stranded_since = 0.0
         self._flush_handle: asyncio.TimerHandle | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -261,12 +266,15 @@ class PublishLink:
                 self._confirmed.append(key)
         if stranded:
             self._feed.returned(stranded)
-            self._trouble("No queue on the server takes this station's messages: enrol it again.")
+            self._stranded_since = self._stranded_since or time.monotonic()
+            advice = advice_of(time.monotonic() - self._stranded_since)
+            self._trouble(f"No queue on the server takes this station's messages at the moment. {advice}")
         if self._confirmed:
             self._nacks = 0
             self._view.last_confirm_at = time.time()
             self.endpoint.worked()
             if not stranded:
+                self._stranded_since = 0.0
                 self._view.trouble = ""
         if len(self._confirmed) >= max(self._settings.window // 2, 1) or not self._gather:
             self._flush()

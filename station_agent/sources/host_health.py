@@ -62,7 +62,7 @@ def health_read(station: Station, settings: HostHealthSettings, *, next_in: floa
     vitals = station.vitals
     _warnings_look(station, disk.free if disk else None)
     return Health(
-        at=time.time(),
+        at=station.now(),
         next_in=max(float(station.reporting_interval), round(next_in + 0.5)),
         boot_count=station.boot_count,
         uptime_s=round(time.clock_gettime(time.CLOCK_BOOTTIME), 1),
@@ -108,6 +108,8 @@ def _temperature(thermal: Path) -> float | None:
 
 def _clock(station: Station) -> Clock | None:
     """The system's word about the clock; the recorder's own code goes over it, it marks the data."""
+    if station.clock_base is not None:
+        return Clock(code="P", source="the server's time", offset_s=round(station.clock_offset, 1))
     clock = clock_read()
     if not clock_is_set(time.time()):
         clock = Clock(code="P", source=clock.source if clock else "system")

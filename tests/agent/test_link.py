@@ -13,10 +13,11 @@ from pika.adapters.utils import connection_workflow as workflow
 from message_queue.contracts.event import Event, Happening
 from station_agent.config import LinkSettings
 from station_agent.errors import WrongUse
+from station_agent.link.company import Company
 from station_agent.link.consume import CommandLink
 from station_agent.link.endpoint import parameters_make
 from station_agent.link.publish import PublishLink
-from station_agent.link.reasons import reason_of
+from station_agent.link.reasons import LASTING_SECONDS, reason_of
 from station_agent.network import Network
 from station_agent.outbox import EVENT
 from station_agent.station import LinkView
@@ -49,6 +50,16 @@ def make_publisher(make_station):
         assert network.stop(5.0)
 
 
+class Nothing:
+    """A feed that has nothing."""
+
+    def take(self, _room):
+        return []
+
+    def given_back(self, keys):
+        """Nothing was taken."""
+
+
 def event(number):
     return Event(events=[Happening(t=float(number), name="test")])
 
@@ -74,8 +85,8 @@ def test_without_confirms_the_connection_is_dropped_and_the_messages_come_again(
     make_broker_station, make_publisher, bad_link
 ):
     station = make_broker_station()
-    outbox, view, _ = make_publisher(msgspec.structs.replace(station.amqp, port=bad_link.port))
-    wait_for(lambda: view.connected_since is not None)
+    outbox, view, link = make_publisher(msgspec.structs.replace(station.amqp, port=bad_link.port))
+    wait_for(lambda: link._channel is not None)
     bad_link.silent = True
     for number in range(10):
         outbox.put("event", event(number), EVENT)
@@ -174,6 +185,77 @@ def test_all_commands_that_wait_come_at_once_and_again_until_acknowledged(make_b
         assert channel.basic_get(amqp.command_queue)[0] is None
 
 
+def test_the_first_connection_that_gets_through_wakes_the_other(make_broker_station, bad_link):
+    station = make_broker_station()
+    amqp = msgspec.structs.replace(station.amqp, port=bad_link.port)
+    company, data, commands = Company(), LinkView(), LinkView()
+    # Two minutes of pause: what came to be in the issue.
+    patient = LinkSettings(retry_first=120.0, retry_most=240.0)
+    bad_link.closed = True
+    feed = Nothing()
+    publish = PublishLink(
+        amqp, LinkSettings(retry_first=0.2, retry_most=0.4), feed, data, heartbeat=30, name="data", company=company
+    )
+    consume = CommandLink(amqp, patient, commands, lambda *_: None, heartbeat=30, name="commands", company=company)
+    network = Network(publish.run, consume.run)
+    network.start()
+    try:
+        wait_for(lambda: commands.next_try_at is not None and commands.next_try_at - time.time() > 30)
+        bad_link.closed = False
+        wait_for(lambda: commands.connected_since is not None)
+        assert data.connected_since is not None
+    finally:
+        assert network.stop(5.0)
+
+
+def test_a_bell_from_before_does_not_bring_a_fleet_back_in_one_moment(make_broker_station, bad_link):
+    station = make_broker_station()
+    amqp = msgspec.structs.replace(station.amqp, port=bad_link.port)
+    company, view = Company(), LinkView()
+    patient = LinkSettings(retry_first=120.0, retry_most=240.0)
+    link = CommandLink(amqp, patient, view, lambda *_: None, heartbeat=30, name="commands", company=company)
+    network = Network(link.run)
+    network.start()
+    try:
+        wait_for(lambda: view.connected_since is not None)
+        company.wake(network.loop)
+        wait_for(link.endpoint._bell.is_set)
+        bad_link.cut()
+        wait_for(lambda: view.next_try_at is not None)
+        assert view.next_try_at - time.time() > 30
+        assert view.connected_since is None
+    finally:
+        assert network.stop(5.0)
+
+
+def test_a_queue_that_is_gone_for_a_moment_asks_nobody_to_enrol_again(make_broker_station):
+    station = make_broker_station()
+    view = LinkView()
+    settings = LinkSettings(retry_first=0.1, retry_most=0.2)
+    link = CommandLink(station.amqp, settings, view, lambda *_: None, heartbeat=30, name="commands")
+    network = Network(link.run)
+    network.start()
+    try:
+        wait_for(lambda: view.connected_since is not None)
+        with station.channel() as channel:
+            channel.queue_delete(station.amqp.command_queue)
+        wait_for(lambda: "at the moment" in view.reason)
+        assert "restores it by itself" in view.reason
+        assert "nrol" not in view.reason
+        with station.channel() as channel:
+            channel.queue_declare(station.amqp.command_queue, durable=True)
+        since = time.time()
+        wait_for(lambda: (view.connected_since or 0) > since)
+    finally:
+        assert network.stop(5.0)
+
+
+def test_what_lasts_is_a_matter_for_people():
+    gone = exceptions.ChannelClosedByBroker(404, "NOT_FOUND")
+    assert "restores it by itself" in reason_of(gone, "roost.example.org", 5671, lasted=LASTING_SECONDS - 1)
+    assert "ask the server's people" in reason_of(gone, "roost.example.org", 5671, lasted=LASTING_SECONDS)
+
+
 def test_a_certificate_that_is_none_is_said(make_broker_station):
     amqp = msgspec.structs.replace(make_broker_station(tls=True).amqp, ca_pem="nonsense")
     with pytest.raises(WrongUse, match="is no certificate"):
@@ -200,21 +282,21 @@ def wrapped(error):
         (wrapped(TimeoutError()), "does not answer"),
         (wrapped(OSError(101, "Network is unreachable")), "cannot be reached: Network is unreachable"),
         (workflow.AMQPConnectionWorkflowFailed([workflow.AMQPConnectorStackTimeout("x")]), "does not answer"),
-        (workflow.AMQPConnectorTransportSetupError(expired()), "Look at the station's clock first"),
+        (workflow.AMQPConnectorTransportSetupError(expired()), "Look at the clock first"),
         (ssl.SSLError("wrong version number"), "No encrypted connection"),
         (exceptions.ProbableAuthenticationError("x"), "revoked or replaced"),
         (exceptions.ProbableAccessDeniedError("x"), "does not let this station in"),
         (exceptions.ChannelClosedByBroker(403, "ACCESS_REFUSED"), "refuses what this station does"),
-        (exceptions.ChannelClosedByBroker(404, "NOT_FOUND"), "does not know this station's exchange"),
+        (exceptions.ChannelClosedByBroker(404, "NOT_FOUND"), "restores it by itself"),
         (exceptions.ConnectionClosedByBroker(320, "CONNECTION_FORCED"), "closed the connection: CONNECTION_FORCED"),
         (exceptions.ConnectionBlockedTimeout("x"), "takes no messages at the moment"),
         (exceptions.AMQPHeartbeatTimeout("x"), "not heard for two heartbeats"),
         (exceptions.StreamLostError("x"), "broke"),
-        (exceptions.ConsumerCancelled("x"), "command queue was taken away"),
+        (exceptions.ConsumerCancelled("x"), "command queue is not there on the server at the moment"),
         (ValueError("something else"), "ended: something else"),
     ],
 )
-def test_every_reason_is_one_sentence_for_a_person(error, words):
+def test_every_reason_is_a_sentence_for_a_person(error, words):
     sentence = reason_of(error, "roost.example.org", 5671)
     assert words in sentence
     assert sentence.endswith(".")
