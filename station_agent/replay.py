@@ -99,12 +99,12 @@ class _Portion(NamedTuple):
 class _Content:
     """One file as it was at one moment. Raises `Unreadable` when nothing of it is text."""
 
-    def __init__(self, path: Path, name: FileName, account: Account) -> None:
-        self._path = path
+    def __init__(self, entry: Entry, name: FileName, account: Account) -> None:
+        self._path = Path(entry.file_name)
         self._name = name
-        self._bytes = path.read_bytes()
+        self._bytes = entry.read()
         self._start = account
-        with LineReader(path, self._bytes) as reader:
+        with LineReader(self._path, self._bytes) as reader:
             self.checked: Checked = reader.check()
         self.account = account
 
@@ -261,13 +261,13 @@ class ReplayFeed:
         yield from self._accounts()
 
     def _entry(self, entry: Entry, report: FileReport) -> Iterator[tuple[FileReport, Outgoing]]:
-        size = entry.path.lstat().st_size
+        size = entry.member.file_size if entry.member else entry.path.lstat().st_size
         start = entry.name.start if entry.name else 0
         report.account = Account(start=start, size=size, unread=size)
         if not entry.path.is_file():
             report.account = _left(report.account, NO_FILE[0])
         elif entry.name is None:
-            reason, counts = other_file_reason(entry.path.name)
+            reason, counts = other_file_reason(entry.file_name)
             report.account = (_refused if counts else _left)(report.account, reason)
         elif is_foreign(entry.name, self._serials):
             reason = f"It is named for another station, {entry.name.serial}."
@@ -280,7 +280,7 @@ class ReplayFeed:
             yield from self._file(entry, entry.name, report)
 
     def _file(self, entry: Entry, name: FileName, report: FileReport) -> Iterator[tuple[FileReport, Outgoing]]:
-        content = _Content(entry.path, name, replace(report.account, unread=0))
+        content = _Content(entry, name, replace(report.account, unread=0))
         stream, length, lines = content.stream()
         known = self._sent.get(stream)
         if known is None and entry.plain is not None and content.is_beginning_of(entry.plain):

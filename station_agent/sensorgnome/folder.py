@@ -7,6 +7,7 @@ that grew, or whose compressed form unpacks to more than was read, is read on.
 
 import os
 import time
+import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,12 +91,28 @@ class OtherFile(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """One file below a data folder: its key, its path, its parts or None, and the plain form beside a compressed one."""
+    """One file below a data folder: its key, its path, its parts or None, and the plain form beside a compressed one.
+
+    Of a zip archive each `member` is a file.
+    """
 
     key: str
     path: Path
     name: FileName | None
     plain: Path | None = None
+    member: zipfile.ZipInfo | None = None
+
+    @property
+    def file_name(self) -> str:
+        """Its name without folders."""
+        return self.member.filename.rpartition("/")[2] if self.member else self.path.name
+
+    def read(self) -> bytes:
+        """All of it, as it is now."""
+        if self.member is None:
+            return self.path.read_bytes()
+        with zipfile.ZipFile(self.path) as archive:
+            return archive.read(self.member)
 
 
 @dataclass
@@ -132,8 +149,31 @@ def entries(folder: Path, unreadable: list[tuple[Path, OSError]]) -> Iterator[En
             path, name, cut = Path(base) / entry, file_name_parse(entry), packed_end_cut(entry)
             is_second = name is not None and cut != entry and cut in there
             key = name_show(str(path.relative_to(folder))) if is_second else key_of(path, folder)
-            found.append(Entry(key, path, name, Path(base) / cut if is_second else None))
+            found += _members(key, path) or [Entry(key, path, name, Path(base) / cut if is_second else None)]
     yield from sorted(found, key=lambda f: (f.name.start if f.name else -1, f.plain is not None, f.key))
+
+
+def _members(key: str, path: Path) -> list[Entry]:
+    """The files in a zip archive, or none where it is no archive that can be opened."""
+    try:
+        if not path.is_file():
+            return []
+        with path.open("rb") as raw:
+            if raw.read(4) != b"PK\x03\x04":
+                return []
+            with zipfile.ZipFile(raw) as archive:
+                members = [member for member in archive.infolist() if not member.is_dir()]
+    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError):
+        return []
+    return [
+        Entry(
+            name_show(f"{key}/{member.filename}"),
+            path,
+            file_name_parse(member.filename.rpartition("/")[2]),
+            member=member,
+        )
+        for member in members
+    ]
 
 
 class Folder:

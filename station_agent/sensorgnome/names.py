@@ -36,6 +36,10 @@ _OTHERS: tuple[tuple[re.Pattern[str], str], ...] = (
         "It seems to be a file of a Lotek receiver; this format is not read yet.",
     ),
     (
+        re.compile(r".*\.zip\Z", re.IGNORECASE),
+        "It is a zip archive: unpack it, or send it with station-agent replay.",
+    ),
+    (
         re.compile(r".*\.(?:7z|rar|tar|tgz|tar\.\w+)\Z", re.IGNORECASE),
         "It is an archive: unpack it, then its files are read.",
     ),

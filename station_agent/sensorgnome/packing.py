@@ -23,7 +23,7 @@ TEXT_MOST = 1 << 30
 _CHECKSUM = "Its checksum is wrong."
 _MAGIC = ((b"\x1f\x8b", "gzip"), (b"BZh", "bzip2"), (b"\xfd7zXZ\x00", "xz"), (b"LZIP\x01", "lzip"))
 _UNREADABLE = (
-    (b"PK\x03\x04", "It is a zip archive: unpack it, then its files are read."),
+    (b"PK\x03\x04", "It is a zip archive: unpack it, or send it with station-agent replay."),
     (b"\x28\xb5\x2f\xfd", "It is compressed with zstd, which cannot be read here."),
     (b"7z\xbc\xaf\x27\x1c", "It is a 7z archive: unpack it, then its files are read."),
     (b"Rar!", "It is a rar archive: unpack it, then its files are read."),

@@ -4,11 +4,13 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 from agent.broker_station import BrokerStation
 
 from station_agent.config import AmqpSettings, CommandSettings, Config, LinkSettings
 from station_agent.daemon import station_open
+from station_agent.sources import sources_make
 
 #: Real files of a bench station, on machines that have them.
 REAL_DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "sg-v2-rpi4-2021"
@@ -70,3 +72,37 @@ def make_broker_station(stack):
     yield make
     for station in made:
         station.remove()
+
+
+@pytest.fixture
+def day(tmp_path):
+    folder = tmp_path / "SGdata" / "2021-12-16"
+    folder.mkdir(parents=True)
+    return folder
+
+
+@pytest.fixture
+def follow(make_station):
+    """Makes the source and polls it until it has nothing to do."""
+    settings = {}
+
+    def configure(**fields):
+        settings.update(fields)
+
+    def make(**fields):
+        directory = fields.pop("directory")
+        station = make_station(sources={"sensorgnome": {"directory": str(directory), **settings}}, **fields)
+        source = sources_make(station)["sensorgnome"]
+        source._settings = msgspec.structs.replace(source._settings, batch_age=0.0)
+        station.poll = lambda: poll_all(source)
+        return station
+
+    make.configure = configure
+    return make
+
+
+def poll_all(source):
+    for _ in range(1000):
+        if source.poll() > 0:
+            return
+    raise AssertionError("the source never rests")

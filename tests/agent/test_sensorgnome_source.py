@@ -19,40 +19,6 @@ NAME = "sgv2-7F5ERPI46977-003-2021-12-16T{hour:02d}-25-01.6590Z-{source}.txt"
 HOUR = 3_600
 
 
-@pytest.fixture
-def day(tmp_path):
-    folder = tmp_path / "SGdata" / "2021-12-16"
-    folder.mkdir(parents=True)
-    return folder
-
-
-@pytest.fixture
-def follow(make_station):
-    """Makes the source and polls it until it has nothing to do."""
-    settings = {}
-
-    def configure(**fields):
-        settings.update(fields)
-
-    def make(**fields):
-        directory = fields.pop("directory")
-        station = make_station(sources={"sensorgnome": {"directory": str(directory), **settings}}, **fields)
-        source = sources_make(station)["sensorgnome"]
-        source._settings = msgspec.structs.replace(source._settings, batch_age=0.0)
-        station.poll = lambda: poll_all(source)
-        return station
-
-    make.configure = configure
-    return make
-
-
-def poll_all(source):
-    for _ in range(1000):
-        if source.poll() > 0:
-            return
-    raise AssertionError("the source never rests")
-
-
 def pulse(at, port=3, freq=2.6, letter="p", rest="-38.87,-53.61"):
     return f"{letter}{port},{at:.4f},{freq},{rest}\n"
 

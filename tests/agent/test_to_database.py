@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 
 import msgspec
 import pytest
-from agent.conftest import REAL_DATA
+from agent.card_of_files import card_make
+from agent.conftest import REAL_DATA, poll_all
 from agent.test_replay import drained, grep_counted
-from agent.test_sensorgnome_source import own_files, poll_all
+from agent.test_sensorgnome_source import own_files
 
 from fleet.ingest.delivery import Delivery
 from fleet.ingest.models import QuarantinedMessage
@@ -36,6 +37,14 @@ def data(tmp_path):
     else:
         own_files(tmp_path / "SGdata")
     return tmp_path / "SGdata"
+
+
+def send_live(station, pipeline):
+    """Everything that the source finds, into the database."""
+    source = sources_make(station)["sensorgnome"]
+    source._settings = msgspec.structs.replace(source._settings, batch_age=0.0)
+    poll_all(source)
+    return pipeline.take(deliveries(station.outbox.take(10_000)))
 
 
 def deliveries(messages):
@@ -78,11 +87,41 @@ def test_replayed_twice_and_sent_live_it_is_there_once(row, data, make_station):
     _, again = drained(data)
     second = pipeline.take(deliveries(again))
     assert (second.stored, second.repeats) == (0, len(again))
-    station = make_station()
-    source = sources_make(station)["sensorgnome"]
-    source._settings = msgspec.structs.replace(source._settings, batch_age=0.0)
-    poll_all(source)
-    third = pipeline.take(deliveries(station.outbox.take(10_000)))
-    assert third.quarantined == 0
+    assert send_live(make_station(), pipeline).quarantined == 0
     assert rows_in_database() == expected
     assert not QuarantinedMessage.objects.exists()
+
+
+def rows_of_files():
+    """Counted rows, without what the agent says of files rather than reads in them."""
+    return Counter({name: number for name, number in rows_in_database().items() if not name.startswith("file")})
+
+
+def test_a_card_of_all_kinds_is_in_the_database_once_however_often_it_is_sent(row, tmp_path, make_station):
+    card_make(tmp_path / "SGdata")
+    pipeline = Pipeline()
+    feed, replayed = drained(tmp_path / "SGdata")
+    first = pipeline.take(deliveries([*replayed, *feed.told]))
+    assert (first.stored, first.repeats, first.quarantined) == (len(replayed) + len(feed.told), 0, 0)
+    there = rows_of_files()
+    feed, again = drained(tmp_path / "SGdata")
+    second = pipeline.take(deliveries([*again, *feed.told]))
+    assert (second.stored, second.repeats) == (0, len(again) + len(feed.told))
+    assert send_live(make_station(), pipeline).quarantined == 0
+    assert rows_of_files() == there
+    assert not QuarantinedMessage.objects.exists()
+
+
+def test_a_card_that_was_replayed_by_the_rule_before_doubles_no_row(row, data):
+    pipeline = Pipeline()
+    _, replayed = drained(data)
+    before = [
+        message._replace(
+            headers=message.headers | {"stream": message.headers["stream"].replace("f2-", "f1-")},
+        )
+        for message in replayed
+    ]
+    assert pipeline.take(deliveries(before)).stored == len(replayed)
+    there = rows_in_database()
+    assert pipeline.take(deliveries(replayed)).quarantined == 0
+    assert rows_in_database() == there == grep_counted(data)
