@@ -28,7 +28,7 @@ def handle(arrival: Arrival, batch: Batch, series: SeriesBook) -> None:  # noqa:
     for index, (t, port, code, line) in enumerate(places):
         seconds = body.bt + t
         data = {"code": code} | {name: column[index] for name, column in columns.items() if column[index] is not None}
-        at, flags = pg_time(seconds), batch.suspicion(seconds, body.clock)
+        at, flags = pg_time(seconds), batch.suspicion(seconds, body.clock, damaged=body.damaged)
         row = event_row(arrival.station.id, at, BURST, line, batch.received, port, _json(data), flags, source)
         batch.events.rows.append(row)
-    batch.file_lines(arrival.station, body.file, rows)
+    batch.file_lines(batch.file_of(arrival.station, body.file), rows)
