@@ -46,6 +46,8 @@ class ShownCommand:
     result: dict[str, Any]
     output: str
     steps: list[ShownStep]
+    #: Reports that changed nothing and are no steps.
+    left_out: int
 
     @property
     def has_answer(self) -> bool:
@@ -122,6 +124,7 @@ def command_shown(command: Command, moment: datetime) -> ShownCommand:
         result=command.result,
         output=command.output,
         steps=steps,
+        left_out=command.reports_left_out,
     )
 
 

@@ -76,6 +76,8 @@ class Command(models.Model):
     sought_at = models.DateTimeField(null=True)
     #: When a cancelled command began to run, by the station's clock.
     ran_at = models.DateTimeField(null=True)
+    #: Reports that changed nothing and are no steps: said before, or too many.
+    reports_left_out = models.BigIntegerField(default=0, db_default=0)
 
     class Meta:
         """Lists are per station newest first; sweeps ask for open ones."""

@@ -1,4 +1,4 @@
-"""Issuing, cancelling, expiring and reporting commands.
+"""Issuing, cancelling and expiring commands; what stations say of them is in `fleet.commands.reports`.
 
 Every move is a conditional UPDATE on an open state.
 """
@@ -19,17 +19,15 @@ from fleet.commands.errors import (
     TooManyWaiting,
 )
 from fleet.commands.models import Command, CommandStep
-from fleet.commands.withdrawal import withdrawal_ask, withdrawal_settle
+from fleet.commands.withdrawal import withdrawal_ask
 from fleet.core import clock
 from fleet.core.audit import audit_write
 from fleet.core.errors import InvalidInput
 from fleet.core.models import OutboxMessage
-from fleet.core.outbox import job_ask, outbox_add
+from fleet.core.outbox import outbox_add
 from fleet.organizations.access import Viewer
 from fleet.organizations.models import Membership
-from fleet.stations import rotation
 from fleet.stations.models import Station
-from message_queue.contracts.command_status import CommandStatus
 from message_queue.contracts.commands import command_contracts
 from message_queue.errors import CommandRefused
 from message_queue.topology import COMMANDS_WAITING_MOST
@@ -41,17 +39,6 @@ EXPIRY_MOST_S = 31 * 86_400
 DANGER_MOST, DANGER_WITHIN = 3, timedelta(hours=1)
 #: A sent command that the station has not answered for so long is published again; its journal runs it once.
 RESEND_AFTER = timedelta(minutes=15)
-
-#: From which states a report of a station moves a command.
-_MOVES: dict[str, tuple[str, ...]] = {
-    State.RECEIVED: (State.QUEUED, State.SENT),
-    State.RUNNING: (State.QUEUED, State.SENT, State.RECEIVED),
-    State.SUCCEEDED: Command.OPEN,
-    State.FAILED: Command.OPEN,
-    State.REFUSED: Command.OPEN,
-    State.EXPIRED: Command.OPEN,
-}
-_CLOSING = frozenset({State.SUCCEEDED, State.FAILED, State.REFUSED, State.EXPIRED, State.CANCELLED})
 
 
 @transaction.atomic
@@ -160,30 +147,6 @@ def command_sent(*, command_id: UUID, moment: datetime) -> None:
 def command_is_wanted(*, command_id: UUID) -> bool:
     """Whether the command is still open: what was cancelled while the broker was away must not go out afterwards."""
     return Command.objects.filter(id=command_id, state__in=Command.OPEN).exists()
-
-
-def command_report(*, station_id: int, status: CommandStatus, moment: datetime) -> bool:
-    """Take a station's word about one of its commands; False when it is no command of this station.
-
-    The first closing word wins; what comes later or out of order is kept as a step that changed nothing.
-    """
-    command = Command.objects.filter(id=status.command, station_id=station_id).first()
-    if command is None:
-        return False
-    changes: dict[str, Any] = {"state": status.state}
-    if status.state in _CLOSING:
-        changes |= {"closed_at": moment, "note": status.note, "result": status.result, "output": status.output}
-    moved = Command.objects.filter(id=command.id, state__in=_MOVES[status.state]).update(**changes)
-    occurred_at = clock.from_seconds(status.at)
-    if not moved and command.state == State.CANCELLED:
-        withdrawal_settle(command=command, status=status, occurred_at=occurred_at)
-    repeated = CommandStep.objects.filter(command=command, state=status.state, occurred_at=occurred_at).exists()
-    if moved or not repeated:
-        _step(command.id, status.state, occurred_at, moment, is_applied=bool(moved), note=status.note)
-    if moved and status.state == State.SUCCEEDED.value and command.name == rotation.COMMAND:
-        # A job, as the caller holds locks that an enrolment takes in another order.
-        job_ask(rotation.ACCEPT_JOB, station_id=station_id, secret_hash=status.result.get(rotation.HASH))
-    return True
 
 
 def commands_expire(*, moment: datetime) -> int:

@@ -4,11 +4,10 @@ from datetime import datetime
 from typing import NamedTuple
 
 from fleet.core import clock
-from fleet.ingest.delivery import Delivery, StationRef
+from fleet.ingest.delivery import Arrival, Delivery, StationRef
 from fleet.ingest.quota import Buckets
 from fleet.ingest.tables import DETECTIONS, EVENTS, POSITIONS, READINGS, Sink, pg_time
 from fleet.telemetry.models import Suspicion
-from message_queue.contracts.command_status import CommandStatus
 from message_queue.contracts.file import FileAccount
 from message_queue.contracts.health import DataUse, Health
 from message_queue.contracts.hello import Hello
@@ -65,7 +64,7 @@ class Batch:
         self.present: set[int] = set()
         self.health: dict[int, Health] = {}
         self.hello: dict[int, Hello] = {}
-        self.command_statuses: list[tuple[StationRef, CommandStatus]] = []
+        self.command_statuses: list[Arrival] = []
         #: Seconds until the next contact, as announced in this batch, by station id.
         self.announced: dict[int, float] = {}
         #: Times of a station's clock that raise no suspicion, in seconds since 1970: from, to.

@@ -19,7 +19,7 @@ import psycopg
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 
 from fleet.alerts.services import station_heard_again
-from fleet.commands.services import command_report
+from fleet.commands.reports import Report, commands_report
 from fleet.core import clock
 from fleet.ingest import database
 from fleet.ingest.accounts import accounts_write
@@ -324,8 +324,7 @@ class Pipeline:
             metering_write(
                 batch, {i: Counter(r.data_counter, r.data_sent, r.data_received) for i, r in contacts.items()}
             )
-        for station, status in batch.command_statuses:
-            command_report(station_id=station.id, status=status, moment=moment)
+        kept += _commands_report(batch)
         if silent_before:
             station_heard_again(station_ids=silent_before, moment=moment)
         outcome.quarantined = quarantine_write(kept, moment) if kept else 0
@@ -382,6 +381,17 @@ def _lock(
     with database.pipeline():
         asked = contacts_lock(station_ids), streams_lock(keys)
     return contacts_read(asked[0], station_ids), Streams(streams_read(asked[1], keys, moment), moment)
+
+
+def _commands_report(batch: Batch) -> list[Refusal]:
+    """Take what the stations say of their commands; what is about none of theirs is refused."""
+    reports = [Report(arrival.station.id, arrival.message.body) for arrival in batch.command_statuses]
+    refused: list[Refusal] = []
+    for stray in commands_report(reports, batch.moment):
+        arrival = batch.command_statuses[stray]
+        sentence = f"The station has no command {reports[stray].status.command}."
+        refused.append(Refusal(arrival.delivery, arrival.station, "unknown-command", sentence, is_counted=True))
+    return refused
 
 
 def _by_station(deliveries: Sequence[Delivery]) -> tuple[list[Delivery], list[Delivery]]:

@@ -102,6 +102,9 @@ class CommandOut(serializers.Serializer[Any]):
     result = serializers.DictField()
     output = serializers.CharField(allow_blank=True)
     steps = StepOut(many=True)
+    reports_left_out = serializers.IntegerField(
+        help_text="Reports that changed nothing and are no steps: the station had said the same before, or too much."
+    )
 
 
 class CommandsOut(serializers.Serializer[Any]):

@@ -11,7 +11,8 @@ from django.conf import settings
 from people import institute, operator, owner, station_of
 
 from fleet.commands.models import Command
-from fleet.commands.services import command_cancel, command_issue, command_report
+from fleet.commands.reports import command_report
+from fleet.commands.services import command_cancel, command_issue
 from fleet.commands.withdrawal import withdrawals_seek
 from fleet.core import clock
 from fleet.core.models import OutboxMessage

@@ -17,10 +17,10 @@ from fleet.commands.errors import (
     TooManyWaiting,
 )
 from fleet.commands.models import Command
+from fleet.commands.reports import STEPS_MOST, Report, command_report, commands_report
 from fleet.commands.services import (
     command_cancel,
     command_issue,
-    command_report,
     command_sent,
     commands_expire,
     commands_resend,
@@ -201,3 +201,49 @@ def test_a_dangerous_command_in_a_loop_is_refused(operator, station):
     issue(operator, station, "ping")
     Command.objects.filter(pk=first.pk).update(issued_at=clock.now() - timedelta(hours=2))
     issue(operator, station, "reboot")
+
+
+def test_five_hundred_reports_on_one_ping_are_a_few_steps_and_a_count(operator, station, django_assert_max_num_queries):
+    command = issue(operator, station)
+    moment = clock.now()
+    reports = [
+        Report(station.id, CommandStatus(command=command.id, state="running", at=moment.timestamp() + n))
+        for n in range(500)
+    ]
+    reports += [Report(station.id, word(command, "succeeded"))] * 3
+    with django_assert_max_num_queries(10):
+        assert commands_report(reports, moment) == []
+    command.refresh_from_db()
+    assert command.state == "succeeded"
+    steps = list(command.steps.all())
+    assert [step.state for step in steps if step.is_applied] == ["queued", "running", "succeeded"]
+    assert sum(not step.is_applied for step in steps) == STEPS_MOST
+    assert len(steps) - 1 + command.reports_left_out == len(reports)
+
+
+def test_a_command_with_no_room_for_words_is_still_closed(operator, station):
+    command = issue(operator, station)
+    moment = clock.now()
+    for n in range(STEPS_MOST + 30):
+        said = CommandStatus(command=command.id, state="received", at=moment.timestamp() + n)
+        command_report(station_id=station.id, status=said, moment=moment)
+    assert command_report(station_id=station.id, status=word(command, "failed"), moment=moment)
+    command.refresh_from_db()
+    assert (command.state, command.reports_left_out) == ("failed", 29)
+    assert states(command)[-1] == ("failed", True)
+
+
+def test_reports_of_many_commands_and_strangers_are_told_apart_in_one_batch(operator, station, institute):
+    other = station_of(institute)
+    mine, theirs = issue(operator, station), issue(operator, other)
+    stray = CommandStatus(command=uuid.uuid4(), state="succeeded", at=clock.now().timestamp())
+    reports = [
+        Report(station.id, word(mine, "succeeded")),
+        Report(station.id, word(theirs, "succeeded")),
+        Report(station.id, stray),
+        Report(other.id, word(theirs, "failed")),
+    ]
+    assert commands_report(reports, clock.now()) == [1, 2]
+    mine.refresh_from_db()
+    theirs.refresh_from_db()
+    assert (mine.state, theirs.state) == ("succeeded", "failed")

@@ -12,7 +12,8 @@ from people import station_of
 from pika.exceptions import AMQPError
 
 from fleet.commands.models import Command
-from fleet.commands.services import command_issue, command_report
+from fleet.commands.reports import command_report
+from fleet.commands.services import command_issue
 from fleet.core import clock
 from fleet.core.models import AuditEntry, OutboxMessage
 from fleet.stations.enrolment import enrolment_token_create, station_enrol, station_revoke

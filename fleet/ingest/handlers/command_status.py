@@ -9,4 +9,4 @@ KIND = "command_status"
 
 def handle(arrival: Arrival, batch: Batch, series: SeriesBook) -> None:  # noqa: ARG001 - the signature of handlers
     """Keep it in order of arrival."""
-    batch.command_statuses.append((arrival.station, arrival.message.body))
+    batch.command_statuses.append(arrival)

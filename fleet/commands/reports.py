@@ -1,0 +1,134 @@
+"""What stations say of their commands: a batch of reports in a few statements, however many there are.
+
+The first closing word wins. What comes later or out of order changes nothing: it is kept as a step up to `STEPS_MOST`, and
+only counted beyond that, as is what was said before.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from django.db import transaction
+
+from fleet.commands.models import Command, CommandStep
+from fleet.commands.withdrawal import withdrawal_settle
+from fleet.core import clock
+from fleet.core.outbox import job_ask
+from fleet.stations import rotation
+from message_queue.contracts.command_status import CommandStatus
+
+State = Command.State
+#: Steps of one command that changed nothing and are kept all the same.
+STEPS_MOST = 20
+#: From which states a report of a station moves a command.
+_MOVES: dict[str, tuple[str, ...]] = {
+    State.RECEIVED: (State.QUEUED, State.SENT),
+    State.RUNNING: (State.QUEUED, State.SENT, State.RECEIVED),
+    State.SUCCEEDED: Command.OPEN,
+    State.FAILED: Command.OPEN,
+    State.REFUSED: Command.OPEN,
+    State.EXPIRED: Command.OPEN,
+}
+_CLOSING = frozenset({State.SUCCEEDED, State.FAILED, State.REFUSED, State.EXPIRED})
+
+
+class Report(NamedTuple):
+    """A station's word about one command."""
+
+    station_id: int
+    status: CommandStatus
+
+
+def command_report(*, station_id: int, status: CommandStatus, moment: datetime) -> bool:
+    """Take one report; False when it is about no command of this station."""
+    return not commands_report([Report(station_id, status)], moment)
+
+
+@transaction.atomic
+def commands_report(reports: Sequence[Report], moment: datetime) -> list[int]:
+    """Take reports in their order; return the places in it of those that are about no command of their station."""
+    if not reports:
+        return []
+    # Locked in one order: two workers with reports on the same commands never wait for each other in a circle.
+    asked = Command.objects.select_for_update().filter(id__in={report.status.command for report in reports})
+    ledger = _Reported({command.id: command for command in asked.order_by("id")}, moment)
+    strays = [place for place, report in enumerate(reports) if not ledger.take(report)]
+    ledger.write()
+    return strays
+
+
+class _Reported:
+    """The commands of a batch while they are locked, and what the reports make of them."""
+
+    def __init__(self, commands: dict[UUID, Command], moment: datetime) -> None:
+        self._commands = commands
+        self._moment = moment
+        self._steps: list[CommandStep] = []
+        self._moved: dict[UUID, Command] = {}
+        self._counted: dict[UUID, Command] = {}
+        #: Reports on cancelled commands, by command and state: the earliest and the latest say all that matters.
+        self._cancelled: dict[tuple[UUID, str], tuple[CommandStatus, CommandStatus]] = {}
+        said = CommandStep.objects.filter(command__in=list(commands)).values_list(
+            "command", "state", "occurred_at", "is_applied"
+        )
+        self._said: set[tuple[UUID, str, datetime]] = set()
+        self._idle: dict[UUID, int] = {}
+        for command_id, state, occurred_at, is_applied in said:
+            self._said.add((command_id, state, occurred_at))
+            self._idle[command_id] = self._idle.get(command_id, 0) + (not is_applied)
+
+    def take(self, report: Report) -> bool:
+        """Take one report; False when it is about no command of this station."""
+        status, command = report.status, self._commands.get(report.status.command)
+        if command is None or command.station_id != report.station_id:
+            return False
+        occurred_at = clock.from_seconds(status.at)
+        is_applied = command.state in _MOVES[status.state]
+        if is_applied:
+            self._move(command, status)
+        elif command.state == State.CANCELLED:
+            first, _latest = self._cancelled.get((command.id, status.state), (status, status))
+            self._cancelled[command.id, status.state] = (min(first, status, key=lambda said: said.at), status)
+        word = (command.id, status.state, occurred_at)
+        if not is_applied and (word in self._said or self._idle.get(command.id, 0) >= STEPS_MOST):
+            command.reports_left_out += 1
+            self._counted[command.id] = command
+            return True
+        self._said.add(word)
+        self._idle[command.id] = self._idle.get(command.id, 0) + (not is_applied)
+        self._steps.append(
+            CommandStep(
+                command=command,
+                state=status.state,
+                occurred_at=occurred_at,
+                received_at=self._moment,
+                is_applied=is_applied,
+                note=status.note[:256],
+            )
+        )
+        return True
+
+    def _move(self, command: Command, status: CommandStatus) -> None:
+        command.state = State(status.state)
+        if command.state in _CLOSING:
+            command.closed_at, command.note = self._moment, status.note
+            command.result, command.output = status.result, status.output
+        self._moved[command.id] = command
+        if command.state == State.SUCCEEDED and command.name == rotation.COMMAND:
+            # A job, as the caller holds locks that an enrolment takes in another order.
+            secret_hash = status.result.get(rotation.HASH)
+            job_ask(rotation.ACCEPT_JOB, station_id=command.station_id, secret_hash=secret_hash)
+
+    def write(self) -> None:
+        """Write all of it."""
+        if self._moved:
+            fields = ["state", "closed_at", "note", "result", "output"]
+            Command.objects.bulk_update(self._moved.values(), fields)
+        if self._counted:
+            Command.objects.bulk_update(self._counted.values(), ["reports_left_out"])
+        CommandStep.objects.bulk_create(self._steps)
+        for (command_id, _state), (first, latest) in self._cancelled.items():
+            for status in (first,) if first is latest else (first, latest):
+                occurred_at = clock.from_seconds(status.at)
+                withdrawal_settle(command=self._commands[command_id], status=status, occurred_at=occurred_at)
