@@ -20,7 +20,8 @@ FROM python:3.11-slim-bookworm
 RUN groupadd --gid 10001 roost && useradd --uid 10001 --gid 10001 --no-create-home roost
 COPY --from=build /venv /venv
 COPY --from=build /app /app
-ENV PATH=/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 ROOST_IN_CONTAINER=1 ROOST_VAR=/var/lib/roost
+ENV PATH=/venv/bin:$PATH LANG=C.UTF-8 PYTHONDONTWRITEBYTECODE=1 ROOST_IN_CONTAINER=1 ROOST_VAR=/var/lib/roost \
+    ROOST_SIGNS=/tmp/signs
 RUN python -m compileall -q /app && install -d -o roost -g roost -m 0700 /var/lib/roost
 WORKDIR /app
 USER roost

@@ -165,7 +165,9 @@ def file_replace(path: Path, content: bytes, *, mode: int) -> None:
 def hosts_from_environment() -> tuple[str, ...]:
     """The names under which stations call this machine: ROOST_PUBLIC_HOST, several by commas."""
     public = os.environ.get("ROOST_PUBLIC_HOST", "")
-    return tuple(host.strip() for host in public.split(",") if host.strip()) or (socket.gethostname(),)
+    named = tuple(host.strip() for host in public.split(",") if host.strip())
+    # The name of a container is another one each time, and with it the certificate would be.
+    return named or (() if os.environ.get("ROOST_IN_CONTAINER") else (socket.gethostname(),))
 
 
 def main() -> int:

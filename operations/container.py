@@ -1,4 +1,4 @@
-"""What runs inside the image: `python -m operations.container files|init|run NAME|check NAME|manage …`."""
+"""What runs inside the image: `python -m operations.container files|init|run NAME|manage …`; checks are `container_check.py`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from operations import health, preparation
+from fleet.core.signs import SIGNS_VARIABLE
+from operations import preparation
 from operations.certificates import certificates_ensure, hosts_from_environment
 from operations.errors import OperationsError, WrongUse
 from operations.instance import Instance
@@ -17,16 +18,12 @@ from operations.process_table import process_programs
 from operations.secret_files import secrets_read
 from operations.settings_env import process_environment
 from operations.stack import wait_until
-from operations.supervisor_daemon import State
 
 #: User of our processes in the image, and the one that the official images of all three services use.
 OUR_USER, THEIR_USER = 10001, 999
 
 #: Where `files` puts what each container may read; a volume each, so that none sees another's secrets.
 SHARES = Path("/shares")
-
-#: Nobody supervises inside a container: a process counts as older than any pulse.
-OLD = 3600
 
 
 def files_write() -> None:
@@ -89,21 +86,9 @@ def process_run(name: str) -> None:
     if name not in programs:
         raise WrongUse(f"There is no process {name!r}: choose one of {', '.join(programs)}.")
     program = programs[name]
+    Path(os.environ[SIGNS_VARIABLE]).mkdir(exist_ok=True)
     os.chdir(REPOSITORY)
     os.execve(program.command[0], program.command, dict(program.environment))  # noqa: S606 - a list, no shell
-
-
-def process_check(name: str) -> None:
-    """Refuse when that process of this container does not work."""
-    instance = Instance.load()
-    checks = health.checks_for(instance)
-    if name not in checks:
-        raise WrongUse(f"There is no check {name!r}: choose one of {', '.join(checks)}.")
-    if name in health.CHECKS_OF_THE_DOMAIN:
-        health.domain_load(instance)
-    wrong = checks[name](State(name=name, word="RUNNING", pid=1, since_seconds=OLD))
-    if wrong is not None:
-        raise OperationsError(f"{name} {wrong}.")
 
 
 def manage(arguments: list[str]) -> None:
@@ -117,7 +102,7 @@ def manage(arguments: list[str]) -> None:
 def main(arguments: list[str]) -> int:
     """Pick one of the words."""
     plain: dict[str, Callable[[], None]] = {"files": files_write, "init": database_init}
-    named: dict[str, Callable[[str], None]] = {"run": process_run, "check": process_check}
+    named: dict[str, Callable[[str], None]] = {"run": process_run}
     try:
         match arguments:
             case ["manage", *rest]:
@@ -127,7 +112,7 @@ def main(arguments: list[str]) -> int:
             case [word, name] if word in named:
                 named[word](name)
             case _:
-                raise WrongUse("Say files, init, run NAME, check NAME or manage COMMAND.")
+                raise WrongUse("Say files, init, run NAME or manage COMMAND.")
     except OperationsError as error:
         print(error, file=sys.stderr)
         return error.exit_code

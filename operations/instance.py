@@ -43,8 +43,10 @@ class Instance:
     paths: Paths
     ports: Mapping[str, int]
     secrets: Mapping[str, str] = field(repr=False)
-    #: Where site and stations' broker listen.
+    #: Where the stations' broker listens, with TLS.
     bind: str = LOOPBACK
+    #: Where site and live process listen, in plain HTTP.
+    site_bind: str = LOOPBACK
     #: Where everything else listens.
     inner_bind: str = LOOPBACK
     in_container: bool = False
@@ -55,10 +57,11 @@ class Instance:
         paths = paths or Paths.from_environment()
         if os.environ.get(CONTAINER_VARIABLE):
             secrets = secrets_read(folder=paths.secrets)
-            return cls(paths, CONTAINER_PORTS, secrets, EVERYWHERE, EVERYWHERE, in_container=True)
+            return cls(paths, CONTAINER_PORTS, secrets, EVERYWHERE, EVERYWHERE, EVERYWHERE, in_container=True)
         paths.create()
         ports = ports_read(paths=paths)
-        return cls(paths, ports, secrets_read(folder=paths.secrets), bind_from_environment())
+        secrets = secrets_read(folder=paths.secrets)
+        return cls(paths, ports, secrets, bind_from_environment(), site_bind_from_environment())
 
     def host(self, name: str) -> str:
         """Where a service or process of ours is reached."""
@@ -81,5 +84,10 @@ class Instance:
 
 
 def bind_from_environment() -> str:
-    """The address on which site and stations' broker listen: the loopback unless ROOST_BIND opens it."""
+    """The address on which the stations' broker listens: the loopback unless ROOST_BIND opens it."""
     return os.environ.get("ROOST_BIND") or LOOPBACK
+
+
+def site_bind_from_environment() -> str:
+    """The address on which site and live process listen. Passwords go over it in plain HTTP, so it has its own word."""
+    return os.environ.get("ROOST_BIND_SITE") or LOOPBACK

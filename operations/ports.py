@@ -6,7 +6,8 @@ import json
 import os
 import random
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 import psutil
 
@@ -30,12 +31,15 @@ NAMES = (
     "motus",
 )
 
+LOOPBACK = "127.0.0.1"
+NOTHING_OPEN: Mapping[str, str] = MappingProxyType({})
+
 # Below the range from which the kernel serves outgoing connections (32768 and up): a port
 # from that range that was free at the last start may be somebody's connection at this one.
 LOWEST, HIGHEST = 15000, 32000
 
 
-def port_refusal(port: int, *, host: str = "127.0.0.1") -> str | None:
+def port_refusal(port: int, *, host: str = LOOPBACK) -> str | None:
     """Why the kernel does not give us this port; None when it does.
 
     Asked with the option that every server sets, so that old connections do not count.
@@ -119,12 +123,12 @@ def ports_write(*, paths: Paths, ports: dict[str, int]) -> None:
     scratch.replace(paths.ports_file)
 
 
-def ports_settle(*, paths: Paths, bind: str = "127.0.0.1") -> tuple[dict[str, int], list[str]]:
+def ports_settle(*, paths: Paths, binds: Mapping[str, str] = NOTHING_OPEN) -> tuple[dict[str, int], list[str]]:
     """Before a start: every port free, else another one. Returns the ports and what a person should know."""
     ports = ports_read(paths=paths)
     remarks: list[str] = []
     for name, port in ports.items():
-        refusal = port_refusal(port, host=bind if name in ("amqps", "site", "live") else "127.0.0.1")
+        refusal = port_refusal(port, host=binds.get(name, LOOPBACK))
         if refusal is None:
             continue
         if port_from_environment(name):

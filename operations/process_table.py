@@ -32,7 +32,7 @@ class Process:
 
 
 #: Ingest workers side by side. One is enough for ten thousand messages a second; more want more cores.
-INGEST_WORKERS = int(os.environ.get("ROOST_INGEST_WORKERS", "1"))
+INGEST_WORKERS = int(os.environ.get("ROOST_INGEST_WORKERS") or "1")
 #: The name of the process, by which it says that it works.
 INGEST_NAME = "ROOST_INGEST_NAME"
 
@@ -101,7 +101,7 @@ def process_programs(instance: Instance, *, demo_stations: int = 0) -> list[Prog
     """The table filled in for one instance; with what the demo adds when it has stations."""
     words = {
         **{name: str(port) for name, port in instance.ports.items()},
-        "bind": instance.bind,
+        "bind": instance.site_bind,
         "inner_bind": instance.inner_bind,
         "run": str(instance.paths.run),
         "flower_password": instance.secrets["flower"],

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 REPORT_VARIABLE = "ROOST_TEST_REPORT"
 ONLY_VARIABLE = "ROOST_TEST_ONLY"
 
+#: A run that ends otherwise was broken off, and says so itself.
+COUNTED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
 SLOWEST_SHOWN = 10
 NAMES_SHOWN = 20
 
@@ -77,7 +79,11 @@ class Account:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> object:
         """Fail a run that lost a test; one that was told to stop early has lost none."""
-        is_stopped = bool(session.shouldstop or session.shouldfail or session.config.option.collectonly)
+        is_stopped = (
+            session.exitstatus not in COUNTED
+            or bool(session.shouldstop or session.shouldfail)
+            or session.config.option.collectonly
+        )
         if not is_stopped:
             self.complaint = complaint_make(self.collected, self.ended)
         if self.complaint and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):

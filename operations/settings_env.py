@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from fleet.core.signs import SIGNS_VARIABLE
 from operations.instance import CONTAINER_VARIABLE, Instance
 from operations.paths import REPOSITORY
 from operations.services.postgres import STATEMENT_TIMEOUT_MS, Login
@@ -56,7 +57,7 @@ OPERATORS_CHOICE = (
 )
 
 #: Of the caller's own environment only what any program needs.
-INHERITED = ("HOME", "TMPDIR", "TZ", "USER", CONTAINER_VARIABLE)
+INHERITED = ("HOME", "TMPDIR", "TZ", "USER", CONTAINER_VARIABLE, SIGNS_VARIABLE)
 
 FLEET_VHOST = "fleet"
 JOBS_VHOST = "jobs"
@@ -69,7 +70,13 @@ def public_host(operator: Mapping[str, str] = os.environ) -> str:
 
 def site_url(instance: Instance, operator: Mapping[str, str] = os.environ) -> str:
     """Where people and stations reach the site."""
-    return operator.get("ROOST_SITE_URL") or f"http://{public_host(operator)}:{instance.ports['site']}"
+    return operator.get("ROOST_SITE_URL") or f"http://{public_host(operator)}:{public_port(instance, 'site', operator)}"
+
+
+def public_port(instance: Instance, name: str, operator: Mapping[str, str]) -> int:
+    """The port at which others find a door: a container's own is always the same, and shown under another."""
+    shown = operator.get(f"ROOST_PORT_{name.upper()}") if instance.in_container else None
+    return int(shown) if shown else instance.ports[name]
 
 
 def site_hosts(instance: Instance, operator: Mapping[str, str]) -> list[str]:
@@ -97,12 +104,12 @@ def settings_environment(
         "ROOST_MANAGEMENT_PASSWORD": secrets["broker_provisioner"],
         "ROOST_FLEET_VHOST": FLEET_VHOST,
         "ROOST_STATION_AMQP_HOST": public_host(operator),
-        "ROOST_STATION_AMQP_PORT": str(ports["amqps"]),
+        "ROOST_STATION_AMQP_PORT": str(public_port(instance, "amqps", operator)),
         "ROOST_STATION_AMQP_TLS": "1",
         "ROOST_CA_FILE": str(paths.tls / "ca.pem"),
         "ROOST_SITE_URL": site_url(instance, operator),
         # Behind a proxy, pages find the live process at the site's own address.
-        "ROOST_LIVE_PORT": "" if operator.get("ROOST_SITE_URL") else str(ports["live"]),
+        "ROOST_LIVE_PORT": "" if operator.get("ROOST_SITE_URL") else str(public_port(instance, "live", operator)),
         "ROOST_ALLOWED_HOSTS": ",".join(site_hosts(instance, operator)),
         "ROOST_DEBUG": "0",
         "ROOST_SMTP_HOST": instance.host("mail"),

@@ -19,7 +19,7 @@ from operations.certificates import certificates_ensure, hosts_from_environment
 from operations.display import Display
 from operations.endings import Endings
 from operations.errors import OperationsError
-from operations.instance import Instance, bind_from_environment
+from operations.instance import Instance, bind_from_environment, site_bind_from_environment
 from operations.leftovers import leftovers_end, leftovers_find
 from operations.paths import Paths
 from operations.ports import ports_settle
@@ -195,12 +195,18 @@ def instance_settle(display: Display, paths: Paths) -> Instance:
     (paths.run / DEMO_FILE).unlink(missing_ok=True)
     if leftovers_end(paths=paths):
         display.say("What an earlier start had left running has been ended.")
-    _, remarks = ports_settle(paths=paths, bind=bind_from_environment())
+    _, remarks = ports_settle(paths=paths, binds=binds())
     for remark in remarks:
         display.say(remark)
     secrets_read(folder=paths.secrets)
     certificates_ensure(folder=paths.tls, hosts=hosts_from_environment())
     return Instance.load(paths)
+
+
+def binds() -> dict[str, str]:
+    """The doors that may be open to more than this machine, and how far."""
+    site = site_bind_from_environment()
+    return {"amqps": bind_from_environment(), "site": site, "live": site}
 
 
 def demo_prepare(paths: Paths, *, stations: int) -> None:

@@ -25,7 +25,7 @@ from operations.supervisor_daemon import Supervisor
 _log = logging.getLogger("roost.watchdog")
 
 #: Seconds without a sign of life.
-PATIENCE_S = float(os.environ.get("ROOST_WATCHDOG_S", "60"))
+PATIENCE_S = float(os.environ.get("ROOST_WATCHDOG_S") or "60")
 LOOK_EVERY_S = 5.0
 BROKER_EVERY_S = 30.0
 TASKS_NODE = "tasks@roost"

@@ -7,8 +7,11 @@ from django.core.exceptions import ImproperlyConfigured
 
 
 def setting(name: str, default: str | None = None) -> str:
-    """The value of `name`, or of the file that `<name>_FILE` names; a clear error when neither is there."""
-    value, file = os.environ.get(name), os.environ.get(f"{name}_FILE")
+    """The value of `name`, or of the file that `<name>_FILE` names; a clear error when neither is there.
+
+    An empty value is none: Compose hands on `NAME=` for what nobody set.
+    """
+    value, file = os.environ.get(name) or None, os.environ.get(f"{name}_FILE") or None
     if value is not None and file is not None:
         raise ImproperlyConfigured(f"Both {name} and {name}_FILE are set; keep one.")
     if file is not None:
@@ -24,8 +27,8 @@ def setting(name: str, default: str | None = None) -> str:
 
 
 def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
-    """The value of `name`, which is one of a few words; empty is the default."""
-    value = setting(name, default) or default
+    """The value of `name`, which is one of a few words."""
+    value = setting(name, default)
     if value not in allowed:
         raise ImproperlyConfigured(f"{name} is {value!r}: it may be {', '.join(allowed)}.")
     return value

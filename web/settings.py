@@ -1,6 +1,5 @@
 """Django's settings, each read once from `ROOST_*`; secrets also from `<NAME>_FILE`, and never with a default."""
 
-import os
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -291,7 +290,7 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
-    "root": {"handlers": ["console"], "level": os.environ.get("ROOST_LOG_LEVEL", "INFO")},
+    "root": {"handlers": ["console"], "level": setting("ROOST_LOG_LEVEL", "INFO")},
     # A request line may hold a query with a secret; whoever needs it asks for it by name.
     "loggers": {"httpx": {"level": "WARNING"}, "httpcore": {"level": "WARNING"}, "pika": {"level": "WARNING"}},
 }

@@ -4,10 +4,11 @@ import os
 
 import django
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import after_task_publish, beat_init, setup_logging
 from django.conf import settings
 from kombu import Exchange, Queue
 
+from fleet.core.signs import sign_leave
 from message_queue.topology import JOB_QUEUES, JOBS, TASK_QUEUE
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "web.settings")
@@ -61,6 +62,16 @@ app.conf.update(
 @setup_logging.connect
 def _keep_our_logging(**_: object) -> None:
     """Celery would set up its own logging; Django's stands."""
+
+
+@beat_init.connect
+def _leave_signs(**_: object) -> None:
+    """The clock works as long as the broker confirms what it sends."""
+    after_task_publish.connect(_clock_sent, weak=False)
+
+
+def _clock_sent(**_: object) -> None:
+    sign_leave("beat")
 
 
 def _complete() -> None:

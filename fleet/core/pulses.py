@@ -6,6 +6,7 @@ from django.db import connection, transaction
 
 from fleet.core import clock
 from fleet.core.models import Outage, Pulse
+from fleet.core.signs import sign_leave
 
 INGEST = "ingest"
 #: A gap longer than this between two ingest pulses is an outage of ours.
@@ -24,6 +25,7 @@ def pulse_beat(*, name: str, moment: datetime | None = None) -> Outage | None:
             "ON CONFLICT (name) DO UPDATE SET beat_at = greatest(core_pulse.beat_at, excluded.beat_at)",
             [name, moment],
         )
+    transaction.on_commit(lambda: sign_leave(name))
     if row is None or moment - row[0] <= OUTAGE_FROM:
         return None
     return Outage.objects.create(name=name, started_at=row[0], ended_at=moment)

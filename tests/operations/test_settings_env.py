@@ -1,11 +1,14 @@
 """Every process gets its settings from one place, and from the caller's environment only what an operator may say."""
 
+import subprocess
+import sys
+
 import pytest
 
 from operations.instance import CONTAINER_VARIABLE, Instance
-from operations.paths import Paths
+from operations.paths import REPOSITORY, Paths
 from operations.process_table import NAMES, process_programs
-from operations.settings_env import process_environment, settings_environment
+from operations.settings_env import OPERATORS_CHOICE, process_environment, settings_environment
 
 
 @pytest.fixture
@@ -59,3 +62,28 @@ def test_in_a_container_services_are_reached_by_name(tmp_path, monkeypatch):
     assert settings["ROOST_DATABASE_URL"].endswith("@postgres:5432/roost")
     assert settings["ROOST_FLEET_BROKER_URL"].endswith("@rabbitmq:5672/fleet")
     assert settings["ROOST_SMTP_HOST"] == "mail"
+
+
+def test_in_a_container_others_are_told_the_ports_at_which_it_is_shown(tmp_path, monkeypatch):
+    monkeypatch.setenv(CONTAINER_VARIABLE, "1")
+    inside = Instance.load(Paths(tmp_path))
+    shown = {"ROOST_PORT_SITE": "8080", "ROOST_PORT_LIVE": "8081", "ROOST_PORT_AMQPS": "5672"}
+    settings = settings_environment(inside, operator={**shown, "ROOST_PUBLIC_HOST": "roost.example.org"})
+    assert settings["ROOST_SITE_URL"] == "http://roost.example.org:8080"
+    assert settings["ROOST_LIVE_PORT"] == "8081"
+    assert settings["ROOST_STATION_AMQP_PORT"] == "5672"
+    assert settings_environment(inside, operator={"ROOST_PORT_LIVE": ""})["ROOST_LIVE_PORT"] == "8001"
+
+
+def test_an_empty_word_is_no_word_everywhere(tmp_path):
+    """Compose hands on `NAME=` for what nobody set, and a process or a check of a container meets it."""
+    code = (
+        "import django; django.setup(); import operations.process_table, operations.watchdog, workers.consumers.inbound\n"
+        "from operations.instance import Instance; print(Instance.load().site_bind)"
+    )
+    names = [*OPERATORS_CHOICE, "ROOST_INGEST_WORKERS", "ROOST_INGEST_BATCH", "ROOST_INGEST_NAME", "ROOST_BIND_SITE"]
+    environment = process_environment(Instance.load(Paths(tmp_path)), operator={}) | dict.fromkeys(names, "")
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "127.0.0.1\n"), done.stderr

@@ -46,7 +46,7 @@ from workers.consumers.lanes import KeptBack, Lane, Load, exchanges_of
 _log = logging.getLogger(__name__)
 
 #: A batch is this many messages, this many bytes, or what came within this many seconds of its first message.
-BATCH_MOST = int(os.environ.get("ROOST_INGEST_BATCH", "1000"))
+BATCH_MOST = int(os.environ.get("ROOST_INGEST_BATCH") or "1000")
 BATCH_BYTES = 16_000_000
 #: Of what is late, a batch is this many messages.
 LATE_MOST = 500
@@ -55,7 +55,7 @@ COSTLY_S = 5.0
 #: So many late messages in a lane leave little room for others.
 CROWDED_FROM = 1_000
 #: Which of several ingest workers this is.
-NAME = os.environ.get("ROOST_INGEST_NAME", INGEST)
+NAME = os.environ.get("ROOST_INGEST_NAME") or INGEST
 BATCH_WAIT_S = 0.05
 HEARTBEAT_S = 30
 BEAT_EVERY_S = 5.0
