@@ -1,4 +1,4 @@
-"""What runs inside the image: `python -m operations.container files|init|run NAME|manage …`; checks are `container_check.py`."""
+"""What runs inside the image: `python -m operations.container files|init|run NAME|manage …|station …`; checks are `container_check.py`."""
 
 from __future__ import annotations
 
@@ -107,12 +107,16 @@ def main(arguments: list[str]) -> int:
         match arguments:
             case ["manage", *rest]:
                 manage(rest)
+            case [("station" | "organization" | "user" | "key"), *_]:
+                manage(arguments)
             case [word] if word in plain:
                 plain[word]()
             case [word, name] if word in named:
                 named[word](name)
             case _:
-                raise WrongUse("Say files, init, run NAME or manage COMMAND.")
+                raise WrongUse(
+                    "Say files, init, run NAME, manage COMMAND, or station, organization, user or key with its words."
+                )
     except OperationsError as error:
         print(error, file=sys.stderr)
         return error.exit_code
