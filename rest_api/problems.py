@@ -34,7 +34,7 @@ from fleet.stations.errors import (
     TooManyTries,
 )
 from fleet.stations.suspension import NotSuspended
-from fleet.sync.errors import SyncNotAllowed, SyncRunning, SyncTooSoon, SystemUnknown
+from fleet.sync.errors import SyncNotAllowed, SyncNothingDoubted, SyncRunning, SyncTooSoon, SystemUnknown
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -68,6 +68,7 @@ _STATUS: tuple[tuple[type[DomainError], HTTPStatus], ...] = (
     (SyncNotAllowed, HTTPStatus.FORBIDDEN),
     (SyncRunning, HTTPStatus.CONFLICT),
     (SyncTooSoon, HTTPStatus.TOO_MANY_REQUESTS),
+    (SyncNothingDoubted, HTTPStatus.CONFLICT),
     (BrokerUnreachable, HTTPStatus.SERVICE_UNAVAILABLE),
     (BrokerRefused, HTTPStatus.SERVICE_UNAVAILABLE),
 )

@@ -1,10 +1,11 @@
 """CSV as a download that is made while it is sent, and that no spreadsheet takes for formulas."""
 
+import codecs
 import csv
 import io
 import re
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 
 from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIRequest
@@ -13,6 +14,8 @@ from django.http import HttpRequest, StreamingHttpResponse
 Cell = str | int | float | None
 #: What a spreadsheet takes for the beginning of a formula: it looks past blanks, and full-width signs count too.
 _FORMULA = re.compile(r"[\t\r\n]|[\s\ufeff\u200b]*[=+\-@\uff1d\uff0b\uff0d\uff20]")
+#: Without this mark spreadsheets read UTF-8 as the encoding of the machine: ZÃ¼rich.
+CSV_MARK = codecs.BOM_UTF8
 #: Rows of one piece.
 _PIECE = 200
 
@@ -21,7 +24,7 @@ def csv_response(
     request: HttpRequest, *, name: str, head: Sequence[str], rows: Iterable[Sequence[Cell]]
 ) -> StreamingHttpResponse:
     """The rows as a file of that name; they are asked for piece by piece as they are sent."""
-    pieces = _pieces(head, rows)
+    pieces = chain([CSV_MARK], _pieces(head, rows))
     content = _later(pieces) if isinstance(request, ASGIRequest) else pieces
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "X-Content-Type-Options": "nosniff"}
     return StreamingHttpResponse(content, content_type="text/csv; charset=utf-8", headers=headers)

@@ -10,6 +10,7 @@ from fleet.core.spoken import duration_words
 from fleet.stations.models import Station
 from fleet.telemetry.coverage import hours_with_data
 from sg_status.command_words import command_label, state_word
+from sg_status.contacts import contact_of
 
 DAYS = 7
 #: One hour is so many units of the drawing wide.
@@ -29,9 +30,11 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """Everything that is drawn; `width` in units."""
+    """Everything that is drawn; `width` in units. `begin` is where the station was first heard of, `now` the present."""
 
     width: int
+    begin: float
+    now: float
     days: list[str]
     heard: list[Bar]
     down: list[Bar]
@@ -40,6 +43,16 @@ class Strip:
     hours_heard: int
     hours: int
 
+    @property
+    def ground(self) -> float:
+        """How wide the stretch is from which data can be expected."""
+        return max(self.now - self.begin, 0.0)
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the count begins within the drawing, with the first that was heard of the station."""
+        return self.begin > 0
+
 
 def strip_of(station: Station, incidents: list[Incident], moment: datetime) -> Strip:
     """Today and the six days before it, by UTC."""
@@ -47,9 +60,12 @@ def strip_of(station: Station, incidents: list[Incident], moment: datetime) -> S
     start = hour.replace(hour=0) - timedelta(days=DAYS - 1)
     end = start + timedelta(days=DAYS)
     heard = hours_with_data(station=station, start=start, end=hour)
+    begin = _begin(station, heard, start, hour)
     commands = [c for c in command_list(station=station)[:_COMMANDS_MOST] if c.issued_at >= start]
     return Strip(
         width=DAYS * 24 * HOUR_WIDTH,
+        begin=_x(begin or moment, start),
+        now=_x(moment, start),
         days=[f"{start + timedelta(days=n):%m-%d}" for n in range(DAYS)],
         heard=_runs(heard, start),
         down=[
@@ -75,8 +91,19 @@ def strip_of(station: Station, incidents: list[Incident], moment: datetime) -> S
             for command in commands
         ],
         hours_heard=len(heard),
-        hours=round((hour - start) / _HOUR) + 1,
+        hours=0 if begin is None else round((hour - begin) / _HOUR) + 1,
     )
+
+
+def _begin(station: Station, heard: list[datetime], start: datetime, now: datetime) -> datetime | None:
+    """The hour from which on data can be expected: of the first contact, or of older data that came with it.
+
+    None as long as nothing has come.
+    """
+    contact = contact_of(station)
+    first = contact.first_contact_at if contact else None
+    hours = [*heard[:1], *([first.astimezone(UTC).replace(minute=0, second=0, microsecond=0)] if first else [])]
+    return min(max(min(hours), start), now) if hours else None
 
 
 def _x(moment: datetime, start: datetime) -> float:

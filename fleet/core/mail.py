@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import F
 
 from fleet.core import clock
+from fleet.core.mail_headers import RoostMail
 from fleet.core.models import Mail
 from fleet.core.outbox import job_ask
 
@@ -102,7 +103,7 @@ def mails_sweep() -> int:
 
 def _hand_over(mail: Mail) -> None:
     connection = get_connection(settings.MAIL_TRANSPORT)
-    message = EmailMessage(
+    message = RoostMail(
         subject=mail.subject, body=mail.body, from_email=mail.sender, to=mail.recipients, headers=mail.headers
     )
     try:

@@ -16,6 +16,7 @@ from fleet.deployments.selectors import deployment_current
 from fleet.deployments.sites import coordinates_check
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.errors import NotAllowed
+from fleet.organizations.services import paragraphs_check
 from fleet.stations.models import Station
 
 _DESCRIPTION_MOST = 10_000
@@ -155,12 +156,7 @@ def _in_the_way(deployment: Deployment) -> str:
 
 
 def _described(text: str) -> str:
-    if len(text) > _DESCRIPTION_MOST or "\x00" in text:
-        raise InvalidInput(
-            _("The description is longer than %(most)d characters, or cannot be stored.") % {"most": _DESCRIPTION_MOST},
-            field="description",
-        )
-    return text.strip()
+    return paragraphs_check(text, field="description", most=_DESCRIPTION_MOST)
 
 
 def _operator_check(station: Station, actor: Viewer) -> None:

@@ -14,7 +14,7 @@ from fleet.deployments.models import Room, Site
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.errors import NotAllowed
 from fleet.organizations.models import Organization
-from fleet.organizations.services import text_check
+from fleet.organizations.services import paragraphs_check, text_check
 from message_queue.contracts.gps import is_no_fix
 
 _MOST = {"name": 120, "street": 200, "postal_code": 20, "city": 120, "country": 80}
@@ -149,11 +149,7 @@ def _fill(site: Site, fields: SiteChanges) -> None:
         raise InvalidInput(_("The elevation is -500 to 9000 metres."), field="elevation_m")
     if site.timezone not in available_timezones():
         raise InvalidInput(_("There is no such timezone: give one like Europe/Berlin or UTC."), field="timezone")
-    if len(site.notes) > _NOTES_MOST or "\x00" in site.notes:
-        raise InvalidInput(
-            _("The notes are longer than %(most)d characters, or cannot be stored.") % {"most": _NOTES_MOST},
-            field="notes",
-        )
+    site.notes = paragraphs_check(site.notes, field="notes", most=_NOTES_MOST)
 
 
 def _line(value: object, field: str) -> str:

@@ -1,5 +1,6 @@
 """Making and changing organizations."""
 
+import unicodedata
 from typing import TypedDict, Unpack
 from zoneinfo import available_timezones
 
@@ -24,11 +25,16 @@ __all__ = [
     "organization_create",
     "organization_found",
     "organization_update",
+    "paragraphs_check",
     "text_check",
 ]
 
 _NAME_MOST = 120
 _SLUG_MOST = 60
+#: Unicode categories of what nobody sees, and what belongs to text in spite of that: line breaks, and marks that join or
+#: part letters.
+_NOT_SHOWN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
+_SHOWN_ALL_THE_SAME = "\n\t\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 #: Organizations that one person may have made, deleted ones that can be undone among them.
 FOUNDED_MOST = 10
 
@@ -156,6 +162,23 @@ def text_check(text: str, *, field: str, most: int, may_be_empty: bool = False) 
             field=field,
         )
     if not text.isprintable():
+        raise InvalidInput(_("`%(field)s` has characters that cannot be shown.") % {"field": field}, field=field)
+    return text
+
+
+def paragraphs_check(text: str, *, field: str, most: int) -> str:
+    """Text of several lines as a person types it: trimmed, its line breaks alike, nothing in it that cannot be shown.
+
+    What joins or parts letters is shown with them; what turns the direction of text round is not.
+    """
+    text = text.replace("\r\n", "\n").replace("\r", "\n").strip()
+    if len(text) > most:
+        raise InvalidInput(
+            _("`%(field)s` has %(length)d characters: use at most %(most)d.")
+            % {"field": field, "length": len(text), "most": most},
+            field=field,
+        )
+    if any(unicodedata.category(char) in _NOT_SHOWN and char not in _SHOWN_ALL_THE_SAME for char in text):
         raise InvalidInput(_("`%(field)s` has characters that cannot be shown.") % {"field": field}, field=field)
     return text
 

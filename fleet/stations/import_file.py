@@ -3,8 +3,10 @@
 import codecs
 import csv
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from django.utils.translation import gettext as _
 
@@ -12,7 +14,14 @@ from fleet.core.errors import InvalidInput
 
 BYTES_MOST, LINES_MOST = 1_000_000, 5_000
 COLUMNS = ("serial", "name", "model", "site", "notes", "tags")
-_SEPARATORS = (",", ";", "\t")
+_SEPARATORS = (",", ";", "\t", "|")
+#: What spreadsheets write first, so that others know their separator.
+_SAID_SEPARATOR = re.compile(r"[\ufeff\s]*\"?sep=([^\"\w\r\n])", re.IGNORECASE)
+#: The heading is looked for in so many lines: above it people put a title, a date, an empty line.
+_HEADING_WITHIN = 20
+#: Stands where bytes mean no character.
+_UNREAD = "\ufffd"
+_BLANKS = re.compile("[\u00a0\u2000-\u200a\u202f\u205f\u3000]")
 _SHOWN_MOST = 60
 
 
@@ -72,21 +81,22 @@ def problem_of(line: Line, column: str, sentence: str) -> Problem:
 def sheet_read(content: bytes) -> Sheet:
     """The lines of a file. Raises `InvalidInput` when it is no list of stations at all.
 
-    UTF-8 and UTF-16 with or without their mark, else Latin-1; comma, semicolon or tab, as the first line has it.
+    UTF-8 or UTF-16, else Windows-1252. Comma, semicolon, tab or bar between the cells, as a line `sep=;` says or as the
+    heading has it. Lines above the heading are left out, with a warning for each.
     """
     if len(content) > BYTES_MOST:
         raise _refused(_("The file is larger than 1 MB: divide it."))
-    rows = _rows(_text(content))
-    number, heading = next(rows, (0, []))
-    columns = [cell.strip().lower().lstrip("\ufeff") for cell in heading]
-    if "serial" not in columns:
-        raise _refused(
-            _("The first line names no column `serial`. Columns: %(columns)s.") % {"columns": ", ".join(COLUMNS)}
-        )
+    text = _text(content)
+    rows = _rows(text, _separator(text))
+    titles, columns = _heading(rows)
     twice = sorted({column for column in columns if column in COLUMNS and columns.count(column) > 1})
     if twice:
         raise _refused(_("The column `%(column)s` is there twice: keep one.") % {"column": twice[0]})
     sheet = Sheet(unknown_columns=[_shown(column) for column in columns if column and column not in COLUMNS][:20])
+    sheet.warnings = [
+        Problem(number, "", _shown(" ".join(title)), _("This line stands above the heading and was left out."))
+        for number, title in titles
+    ]
     for number, row in rows:
         if any(cell.strip() for cell in row):
             _line_take(sheet, number, columns, row)
@@ -97,19 +107,58 @@ def _line_take(sheet: Sheet, number: int, columns: list[str], row: list[str]) ->
     sheet.line_count += 1
     if sheet.line_count > LINES_MOST:
         raise _refused(_("The list has more than %(most)d stations: divide it.") % {"most": LINES_MOST})
-    line = Line(number, {column: cell for column, cell in zip(columns, row, strict=False) if column in COLUMNS})
+    cells = {column: _plain(cell, column) for column, cell in zip(columns, row, strict=False) if column in COLUMNS}
+    line = Line(number, cells)
+    for column, cell in cells.items():
+        if _UNREAD in cell:
+            sheet.drop(line, column, _("A character here could not be read: save the list as CSV in UTF-8."))
     if len(row) > len(columns) and any(cell.strip() for cell in row[len(columns) :]):
         sentence = _(
-            "The line has %(cells)d cells, the first line names %(columns)d: put text that holds the separator in quotes."
+            "The line has %(cells)d cells, the heading names %(columns)d: put text that holds the separator in quotes."
         )
         sheet.drop(line, "serial", sentence % {"cells": len(row), "columns": len(columns)})
     else:
         sheet.lines.append(line)
 
 
-def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
-    head = text.lstrip("\r\n").partition("\n")[0]
-    separator = max(_SEPARATORS, key=head.count)
+def _separator(text: str) -> str:
+    """What stands between the cells: as a first line `sep=;` says, else where the heading is found first."""
+    said = _SAID_SEPARATOR.match(text)
+    if said:
+        return said[1]
+    found: list[tuple[int, int, str]] = []
+    for separator in _SEPARATORS:
+        try:
+            for place, (_number, row) in enumerate(islice(_rows(text, separator), _HEADING_WITHIN)):
+                columns = _columns(row)
+                if "serial" in columns:
+                    found.append((place, -len(columns), separator))
+                    break
+        except InvalidInput:
+            continue
+    return min(found)[2] if found else ","
+
+
+def _heading(rows: Iterator[tuple[int, list[str]]]) -> tuple[list[tuple[int, list[str]]], list[str]]:
+    """The lines above the heading, and the names of the columns; the rows are read up to there."""
+    titles: list[tuple[int, list[str]]] = []
+    for number, row in islice(rows, _HEADING_WITHIN):
+        columns = _columns(row)
+        if "serial" in columns:
+            return titles, columns
+        if any(cell.strip() for cell in row) and not (number == 1 and columns[0].startswith("sep=")):
+            titles.append((number, row))
+    raise _refused(
+        _("None of the first %(lines)d lines names a column `serial`. Columns: %(columns)s.")
+        % {"lines": _HEADING_WITHIN, "columns": ", ".join(COLUMNS)}
+    )
+
+
+def _columns(row: list[str]) -> list[str]:
+    return [cell.strip().lstrip("\ufeff").strip().lower() for cell in row]
+
+
+def _rows(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     begun = 1
     try:
@@ -124,19 +173,41 @@ def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _text(content: bytes) -> str:
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        encodings = ["utf-16"]
-    else:
-        encodings = ["utf-8-sig", "latin-1"]
-    for encoding in encodings:
-        try:
-            text = content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if "\x00" in text:
-            break
+    text = _decoded(content)
+    if text is None or "\x00" in text:
+        raise _refused(_("This is no text file: save the list as CSV."))
+    return text
+
+
+def _decoded(content: bytes) -> str | None:
+    """The text, with `_UNREAD` where a byte means nothing; None for UTF-16 that is none."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\x00" in content[:200]:
+        return _utf16(content)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = content.decode("utf-8-sig", "replace")
+    # One damaged byte in a list that is UTF-8 otherwise costs its own line, not the umlauts of all the others.
+    unread = text.count(_UNREAD)
+    read = sum(1 for char in text if char > "\x7f") - unread
+    if content.startswith(codecs.BOM_UTF8) or read > unread:
         return text
-    raise _refused(_("This is no text file: save the list as CSV."))
+    return content.decode("cp1252", "replace")
+
+
+def _utf16(content: bytes) -> str | None:
+    """Some programs leave the mark out; the zeros of plain letters show which half comes first."""
+    has_mark = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    is_little = content[1:200:2].count(0) >= content[0:200:2].count(0)
+    try:
+        return content.decode("utf-16" if has_mark else "utf-16-le" if is_little else "utf-16-be")
+    except UnicodeDecodeError:
+        return None
+
+
+def _plain(cell: str, column: str) -> str:
+    """Blanks that only a typesetter tells apart become blanks, so that a name is the same however it was typed."""
+    return cell if column == "notes" else _BLANKS.sub(" ", cell)
 
 
 def _shown(text: str) -> str:

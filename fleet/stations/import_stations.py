@@ -16,7 +16,7 @@ from fleet.core.audit import audit_write
 from fleet.core.errors import InvalidInput
 from fleet.organizations.access import Viewer
 from fleet.organizations.models import Organization
-from fleet.organizations.services import text_check
+from fleet.organizations.services import paragraphs_check, text_check
 from fleet.stations.enrolment import token_hash
 from fleet.stations.grammars import serial_warning
 from fleet.stations.import_file import Line, Sheet, problem_of
@@ -47,7 +47,7 @@ def sheet_check(*, sheet: Sheet, organization: Organization) -> None:
     _serials_check(sheet)
     _models_find(sheet, organization)
     sheet.settle()
-    sheet.warnings = [
+    sheet.warnings += [
         problem_of(line, "serial", warning) for line in sheet.lines if (warning := serial_warning(line.cell("serial")))
     ]
 
@@ -91,8 +91,10 @@ def _line_check(sheet: Sheet, line: Line) -> None:
         line.cells["name"] = text_check(line.cell("name"), field="name", most=_NAME_MOST, may_be_empty=True)
     except InvalidInput as error:
         sheet.drop(line, "name", str(error))
-    if len(line.cell("notes")) > _NOTES_MOST:
-        sheet.drop(line, "notes", _("The notes are longer than %(most)d characters.") % {"most": _NOTES_MOST})
+    try:
+        line.cells["notes"] = paragraphs_check(line.cell("notes"), field="notes", most=_NOTES_MOST)
+    except InvalidInput as error:
+        sheet.drop(line, "notes", str(error))
     try:
         line.tags = tags_check(part for part in line.cell("tags").replace(";", ",").split(",") if part.strip())
     except InvalidInput as error:

@@ -11,6 +11,7 @@ from fleet.core.audit import audit_write
 from fleet.core.errors import InvalidInput, NotFound
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.errors import NotAllowed
+from fleet.organizations.services import paragraphs_check
 from fleet.stations.models import Station, StationNote
 
 TEXT_MOST = 10_000
@@ -37,13 +38,9 @@ def note_add(*, actor: Viewer, station: Station, text: str, at: datetime | None 
     if not actor.may_station(Role.OPERATOR, station):
         raise NotAllowed(_("Writing notes about %(serial)s takes the role operator.") % {"serial": station.serial})
     moment = clock.now()
-    text = text.strip()
+    text = paragraphs_check(text, field="text", most=TEXT_MOST)
     if not text:
         raise InvalidInput(_("The note is empty."), field="text")
-    if len(text) > TEXT_MOST:
-        raise InvalidInput(_("The note is longer than %(most)d characters.") % {"most": TEXT_MOST}, field="text")
-    if "\x00" in text:
-        raise InvalidInput(_("The note has a character that cannot be stored."), field="text")
     if at is not None and at > moment + _AHEAD:
         raise InvalidInput(_("A note is of something that has been: choose no moment in the future."), field="at")
     note = StationNote.objects.create(

@@ -14,7 +14,7 @@ from fleet.core.outbox import job_ask
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.errors import NotAllowed
 from fleet.organizations.models import Organization
-from fleet.organizations.services import text_check
+from fleet.organizations.services import paragraphs_check, text_check
 from fleet.stations.enrolment import RECONCILE_JOB, enrolment_token_create, station_enrol, station_revoke
 from fleet.stations.grammars import serial_warning
 from fleet.stations.models import Station, StationContact
@@ -113,10 +113,8 @@ def station_update(*, station: Station, actor: Viewer, **changes: Unpack[Station
     _operator_check(station, actor)
     if "name" in changes:
         changes["name"] = text_check(changes["name"], field="name", most=_NAME_MOST, may_be_empty=True)
-    if len(changes.get("notes", "")) > _NOTES_MOST:
-        raise InvalidInput(_("The notes are longer than %(most)d characters.") % {"most": _NOTES_MOST}, field="notes")
-    if "\x00" in changes.get("notes", ""):
-        raise InvalidInput(_("The notes have a character that cannot be stored."), field="notes")
+    if "notes" in changes:
+        changes["notes"] = paragraphs_check(changes["notes"], field="notes", most=_NOTES_MOST)
     interval = changes.get("operator_interval_s")
     if interval is not None and not _INTERVAL_LEAST_S <= interval <= _INTERVAL_MOST_S:
         raise InvalidInput(_("The expected interval must be 60 seconds to 31 days."), field="operator_interval_s")

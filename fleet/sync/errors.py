@@ -17,3 +17,7 @@ class SyncTooSoon(DomainError):
 
 class SyncNotAllowed(DomainError):
     """Only owners, and who looks after the server, start a check."""
+
+
+class SyncNothingDoubted(DomainError):
+    """No list waits for a person to say that it is right."""

@@ -31,6 +31,8 @@ class SyncRun(models.Model):
     sentence = models.TextField(blank=True)
     #: After a failure: the clock asks again not before this moment.
     not_before = models.DateTimeField(null=True)
+    #: Rows of a list that was not believed because it is so much shorter than the one before; a person may take it.
+    doubted_rows = models.IntegerField(null=True)
 
     class Meta:
         """Read newest first."""

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from fleet.core import clock
 from fleet.core.audit import audit_write
@@ -17,7 +18,7 @@ from fleet.core.spoken import moment_words
 from fleet.organizations.access import Role, Viewer
 from fleet.sync.adapters import adapters
 from fleet.sync.adapters.base import Adapter, Fetched, SyncError
-from fleet.sync.errors import SyncNotAllowed, SyncRunning, SyncTooSoon, SystemUnknown
+from fleet.sync.errors import SyncNotAllowed, SyncNothingDoubted, SyncRunning, SyncTooSoon, SystemUnknown
 from fleet.sync.links import links_renew
 from fleet.sync.models import ExternalRecord, SyncRun
 from fleet.sync.records import Taken, records_take
@@ -47,8 +48,11 @@ def adapter_get(system: str) -> Adapter:
     return adapter
 
 
-def sync_ask(*, viewer: Viewer, system: str) -> None:
-    """Ask for a check now, in the background: the button. Raises `SyncNotAllowed`, `SyncRunning` or `SyncTooSoon`."""
+def sync_ask(*, viewer: Viewer, system: str, is_short_list_taken: bool = False) -> None:
+    """Ask for a check now, in the background: the button. Raises `SyncNotAllowed`, `SyncRunning` or `SyncTooSoon`.
+
+    `is_short_list_taken`: the last check found a list too short to be believed, and the person says that it is right.
+    """
     adapter = adapter_get(system)
     if not sync_may_be_asked(viewer=viewer):
         raise SyncNotAllowed(
@@ -56,14 +60,22 @@ def sync_ask(*, viewer: Viewer, system: str) -> None:
         )
     moment = clock.now()
     last = _last_run(adapter)
-    if last is not None and moment - last.started_at < BUTTON_PAUSE:
+    if is_short_list_taken and (last is None or last.doubted_rows is None):
+        raise SyncNothingDoubted(
+            _("The last check of %(label)s found no list that is in doubt: there is nothing to decide.")
+            % {"label": adapter.label}
+        )
+    # The answer to a question need not wait as another question must.
+    if not is_short_list_taken and last is not None and moment - last.started_at < BUTTON_PAUSE:
         raise SyncTooSoon(
             _("%(label)s was asked at %(moment)s, a few seconds ago. Its answer is shown below as soon as it is there.")
             % {"label": adapter.label, "moment": moment_words(last.started_at, moment)}
         )
     with transaction.atomic():
-        audit_write(actor=viewer.user, organization_id=None, action="sync.ask", subject=system)
-        job_ask("sync.run_system", system=system, started_by=viewer.name)
+        detail = {"is_short_list_taken": True} if is_short_list_taken else {}
+        audit_write(actor=viewer.user, organization_id=None, action="sync.ask", subject=system, detail=detail)
+        believed = {"believed_rows": last.doubted_rows} if last is not None and is_short_list_taken else {}
+        job_ask("sync.run_system", system=system, started_by=viewer.name, **believed)
 
 
 def sync_may_be_asked(*, viewer: Viewer) -> bool:
@@ -71,10 +83,11 @@ def sync_may_be_asked(*, viewer: Viewer) -> bool:
     return viewer.sees_all or Role.OWNER in viewer.roles.values()
 
 
-def sync_run(*, system: str, started_by: str = "") -> SyncRun:
+def sync_run(*, system: str, started_by: str = "", believed_rows: int | None = None) -> SyncRun:
     """Fetch the whole list of a system, take it, link the stations; return the run, succeeded or failed.
 
     `started_by` is empty for the clock, which keeps `LEAST_INTERVAL` and the pauses after failures (`SyncTooSoon`).
+    `believed_rows`: a person saw a list with only so many rows and said that it is right.
     1. One run at a time, by a lock that ends with our connection.  2. Ask, outside of any transaction.
     3. Take list and links in one transaction.  4. Write down how it went.
     """
@@ -91,10 +104,10 @@ def sync_run(*, system: str, started_by: str = "") -> SyncRun:
         run = SyncRun.objects.create(system=system, started_by_name=started_by, started_at=moment)
         try:
             fetched = adapter.fetch()
-            _believe(adapter, fetched, started_by)
+            _believe(adapter, fetched, believed_rows)
             taken, links = _take(adapter, fetched, run)
         except SyncError as error:
-            return _run_failed(run, str(error), retry_after_s=error.retry_after_s)
+            return _run_failed(run, str(error), retry_after_s=error.retry_after_s, doubted_rows=error.doubted_rows)
         except BaseException:
             _run_failed(run, _("The check broke off by a fault in Roost. The log of the task worker has the details."))
             raise
@@ -129,21 +142,31 @@ def _take(adapter: Adapter, fetched: Fetched, run: SyncRun) -> tuple[Taken, int]
         return taken, links_renew(adapter=adapter, moment=moment, run=run)
 
 
-def _believe(adapter: Adapter, fetched: Fetched, started_by: str) -> None:
-    """Refuse a list that has shrunk by half, unless a person asked: an outside fault would make all stations absent."""
-    before = ExternalRecord.objects.filter(system=adapter.name, absent_since=None).count()
-    if started_by or before < _BELIEVED_WITHOUT_QUESTION or len(fetched.rows) >= before * BELIEVED_SHARE:
+def _believe(adapter: Adapter, fetched: Fetched, believed_rows: int | None) -> None:
+    """Refuse a list that is empty or has shrunk by half: a fault outside would make all stations absent.
+
+    A person who saw how short it is may say that it is right; one that came out shorter still is asked about again.
+    """
+    now, before = len(fetched.rows), ExternalRecord.objects.filter(system=adapter.name, absent_since=None).count()
+    is_short = before >= _BELIEVED_WITHOUT_QUESTION and now < before * BELIEVED_SHARE
+    if not (is_short or (before and not now)) or (believed_rows is not None and now >= believed_rows):
         return
     raise SyncError(
-        _(
+        ngettext(
+            "%(label)s listed only %(now)d row where it listed %(before)d before, so nothing was changed. "
+            "If that is right, say so by the button below; otherwise wait, it is asked again by itself.",
             "%(label)s listed only %(now)d rows where it listed %(before)d before, so nothing was changed. "
-            "If that is right, check now by the button: a check by a person takes the list as it is."
+            "If that is right, say so by the button below; otherwise wait, it is asked again by itself.",
+            now,
         )
-        % {"label": adapter.label, "now": len(fetched.rows), "before": before}
+        % {"label": adapter.label, "now": now, "before": before},
+        doubted_rows=now,
     )
 
 
-def _run_failed(run: SyncRun, sentence: str, *, retry_after_s: float | None = None) -> SyncRun:
+def _run_failed(
+    run: SyncRun, sentence: str, *, retry_after_s: float | None = None, doubted_rows: int | None = None
+) -> SyncRun:
     """Close the run with its reason; the clock then waits twice as long as after the failure before."""
     moment = clock.now()
     recent = SyncRun.objects.filter(system=run.system).order_by("-started_at").values_list("state", flat=True)[1:9]
@@ -155,7 +178,8 @@ def _run_failed(run: SyncRun, sentence: str, *, retry_after_s: float | None = No
     pause = min(LEAST_INTERVAL * 2 ** (failures - 1), LONGEST_PAUSE)
     pause = max(pause, timedelta(seconds=retry_after_s or 0))
     run.state, run.finished_at, run.sentence, run.not_before = State.FAILED, moment, sentence, moment + pause
-    run.save(update_fields=["state", "finished_at", "sentence", "not_before"])
+    run.doubted_rows = doubted_rows
+    run.save(update_fields=["state", "finished_at", "sentence", "not_before", "doubted_rows"])
     if failures == 1:
         _log.warning("Check of %s failed: %s", run.system, sentence)
     return run

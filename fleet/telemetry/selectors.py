@@ -29,6 +29,7 @@ __all__ = [
     "latest_position",
     "ledger_summary",
     "range_check",
+    "reading_moments",
     "readings",
     "series_get",
     "series_list",
@@ -121,6 +122,12 @@ def readings(
         rows = rows.filter(occurred_at__gt=after)
     values = rows.order_by("occurred_at").values_list("occurred_at", "value", "flags", "received_at")[:limit]
     return [Point(at, value, value, value, 1, flags, received_at) for at, value, flags, received_at in values]
+
+
+def reading_moments(*, series: Series, before: datetime, limit: int) -> list[datetime]:
+    """When the newest readings before a moment were taken, by the station's clock, oldest first; at most `limit`."""
+    rows = Reading.objects.filter(series=series, occurred_at__lt=before).order_by("-occurred_at")
+    return list(rows.values_list("occurred_at", flat=True)[:limit])[::-1]
 
 
 def _readings_binned(series: Series, start: datetime, end: datetime, every: timedelta, limit: int) -> list[Point]:

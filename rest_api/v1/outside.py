@@ -16,7 +16,7 @@ from fleet.sync.models import SyncRun
 from fleet.sync.selectors import LinkView, SystemView, links_of, systems
 from fleet.sync.services import sync_ask
 from rest_api.authentication import viewer_of
-from rest_api.v1.questions import READ_PROBLEMS, WRITE_PROBLEMS, answers
+from rest_api.v1.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers
 
 
 class CheckOut(serializers.Serializer[Any]):
@@ -28,6 +28,10 @@ class CheckOut(serializers.Serializer[Any]):
     records = serializers.IntegerField(help_text="Rows that the outside system has.")
     changes = serializers.IntegerField()
     sentence = serializers.CharField(allow_blank=True)
+    doubted_rows = serializers.IntegerField(
+        allow_null=True,
+        help_text="The list had only so many rows, and was not taken: somebody has to say that it is right.",
+    )
     is_yours = serializers.BooleanField(help_text="You asked for it.")
 
 
@@ -44,6 +48,16 @@ class SystemsOut(serializers.Serializer[Any]):
     """All of them: there are few."""
 
     results = SystemOut(many=True)
+
+
+class OutsideCheckIn(StrictSerializer):
+    """How to check."""
+
+    take_short_list = serializers.BooleanField(
+        required=False,
+        default=False,
+        help_text="The last check has `doubted_rows`, and a list as short as that is right. 409 when it has none.",
+    )
 
 
 class OutsideOut(serializers.Serializer[Any]):
@@ -68,7 +82,7 @@ class OutsidesOut(serializers.Serializer[Any]):
 
 
 def _row(view: SystemView, viewer: Viewer) -> dict[str, Any]:
-    fields = ("state", "started_at", "finished_at", "records", "changes", "sentence")
+    fields = ("state", "started_at", "finished_at", "records", "changes", "sentence", "doubted_rows")
     last = view.last and {
         **{name: getattr(view.last, name) for name in fields},
         # Who else asked is nobody's business.
@@ -93,12 +107,15 @@ class OutsideCheck(APIView):
 
     @extend_schema(
         operation_id="outside_check",
-        request=None,
+        request=OutsideCheckIn,
         responses=answers({202: None}, *WRITE_PROBLEMS, HTTPStatus.TOO_MANY_REQUESTS),
     )
     def post(self, request: Request, system: str) -> Response:
         """Ask for one in the background; takes an owner of an organization. 429 seconds after another."""
-        sync_ask(viewer=viewer_of(request), system=system)
+        asked = OutsideCheckIn(data=request.data)
+        asked.is_valid(raise_exception=True)
+        is_taken = asked.validated_data["take_short_list"]
+        sync_ask(viewer=viewer_of(request), system=system, is_short_list_taken=is_taken)
         return Response(status=HTTPStatus.ACCEPTED)
 
 

@@ -15,7 +15,7 @@ from fleet.core.spoken import duration_words
 from fleet.organizations.access import Viewer
 from fleet.stations.models import Station
 from fleet.telemetry.models import Series
-from fleet.telemetry.selectors import Point, readings, series_get, series_list
+from fleet.telemetry.selectors import Point, reading_moments, readings, series_get, series_list
 from sg_status.access import page
 from sg_status.station_frame import station_of, station_render
 from sg_status.window import SPANS, Window, window_of
@@ -27,6 +27,8 @@ SINGLE_MOST, BINS_WANTED = 400, 240
 _WIDTHS = (10, 30, 60, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 7 * 86_400)
 #: A pause this many times longer than usual is a gap, and so is none below this many seconds.
 _GAP_FACTOR, _GAP_LEAST_S = 3.5, 5.0
+#: Fewer readings than this do not say what is usual; so many of the newest ones do.
+_RHYTHM_FROM, _RHYTHM_OF = 5, 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ def station_data(request: HttpRequest, viewer: Viewer, serial: str) -> HttpRespo
         context |= {
             "window": window,
             "width": duration_words(width.total_seconds()) if width else "",
-            "rows": list(_rows(points, width))[::-1],
+            "rows": list(_rows(points, _gap_from(series, window, points, width)))[::-1],
             "count": sum(point.count for point in points),
             "unit": unit_words(series.unit),
         }
@@ -88,11 +90,21 @@ def _points(series: Series, window: Window) -> tuple[timedelta | None, list[Poin
     return width, readings(series=series, start=window.start, end=window.end, every=width)
 
 
-def _rows(points: Sequence[Point], width: timedelta | None) -> Iterator[ReadingRow]:
+def _gap_from(series: Series, window: Window, points: Sequence[Point], width: timedelta | None) -> timedelta:
+    """The pause from which on there is a gap. Of buckets each that is missing is one."""
+    if width:
+        return width * 1.5
+    moments = [point.at for point in points]
+    # Two readings far apart do not say what is usual, those before them do.
+    if len(moments) < _RHYTHM_FROM:
+        moments = reading_moments(series=series, before=window.end, limit=_RHYTHM_OF)
+    pauses = [(later - earlier).total_seconds() for earlier, later in pairwise(moments)]
+    usual_s = statistics.median_low(pauses) if pauses else 0.0
+    return timedelta(seconds=max(usual_s * _GAP_FACTOR, _GAP_LEAST_S))
+
+
+def _rows(points: Sequence[Point], gap_from: timedelta) -> Iterator[ReadingRow]:
     """Oldest first; where the readings pause for long, a row that says so, so that no line is drawn across it."""
-    # Of buckets each that is missing is a gap.
-    usual_s = width.total_seconds() * 1.5 if width else _usual_s(points) * _GAP_FACTOR
-    gap_from = timedelta(seconds=max(usual_s, _GAP_LEAST_S))
     before: datetime | None = None
     for point in points:
         if before is not None and point.at - before > gap_from:
@@ -108,11 +120,6 @@ def _rows(points: Sequence[Point], width: timedelta | None) -> Iterator[ReadingR
             lateness=lateness_words(point.at, point.received_at, point.flags),
         )
         before = point.at
-
-
-def _usual_s(points: Sequence[Point]) -> float:
-    pauses = [(later.at - earlier.at).total_seconds() for earlier, later in pairwise(points)]
-    return statistics.median(pauses) if pauses else 0.0
 
 
 urlpatterns = [path("stations/<serial:serial>/data/", station_data, name="station-data")]

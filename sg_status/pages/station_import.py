@@ -21,7 +21,7 @@ from fleet.stations.import_file import COLUMNS
 from fleet.stations.import_stations import ImportedToken
 from sg_status.access import page
 from sg_status.beginnings import OrganizationField, beginning_links, operator_organizations
-from sg_status.csv_file import cell_guarded
+from sg_status.csv_file import CSV_MARK, cell_guarded
 
 _TEMPLATE = "sg_status/station_import.html"
 #: So many warnings are shown; problems are all shown.
@@ -34,7 +34,7 @@ class ImportForm(forms.Form):
     organization = OrganizationField()
     file = forms.FileField(
         label=gettext_lazy("CSV file"),
-        help_text=gettext_lazy("The first line names the columns. At most 5,000 stations and 1 MB."),
+        help_text=gettext_lazy("A heading names the columns. At most 5,000 stations and 1 MB."),
         widget=forms.ClearableFileInput(attrs={"accept": ".csv,text/csv,text/plain"}),
     )
     all_or_nothing = forms.BooleanField(
@@ -109,7 +109,7 @@ def _tokens_link(tokens: list[ImportedToken]) -> str:
     for one in tokens:
         row = [one.serial, one.name, one.token, one.expires_at.isoformat(timespec="seconds"), settings.SITE_URL]
         lines.writerow([cell_guarded(cell) for cell in row])
-    return "data:text/csv;charset=utf-8;base64," + base64.b64encode(text.getvalue().encode()).decode()
+    return "data:text/csv;charset=utf-8;base64," + base64.b64encode(CSV_MARK + text.getvalue().encode()).decode()
 
 
 urlpatterns = [path("stations/import/", station_import_page, name="station-import")]

@@ -1,6 +1,5 @@
 """Tags and filters of the pages: moments, states, figures, small bars."""
 
-import math
 from datetime import UTC, datetime
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -106,8 +105,8 @@ def state(name: str) -> SafeString:
 
 @register.simple_tag
 def bar(value: int, most: int) -> SafeString:
-    """A small bar on a logarithmic scale, since stations hear from ten to a million a day."""
-    share = math.log1p(value) / math.log1p(most) if most > 0 and value > 0 else 0.0
+    """A small bar, as long as its share of the longest one. What is there at all is thick enough to be seen."""
+    share = min(max(value / most, 0.01), 1.0) if most > 0 and value > 0 else 0.0
     return format_html(
         '<svg class="bar" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">'
         '<rect width="100" height="8" class="ground"/><rect width="{}" height="8"/></svg>',

@@ -2,6 +2,9 @@
 
 import socket
 from datetime import timedelta
+from email import message_from_string, policy
+from email.header import decode_header, make_header
+from email.utils import parseaddr
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -140,3 +143,43 @@ def test_only_plain_text_is_taken(postbox):
     for message in (with_page, with_file):
         with pytest.raises(ValueError, match="plain text"):
             message.send()
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "Verstummt: Vogelwarte Höngg am Limmatufer unterhalb der großen Brücke (SG-5113BBBK2972)",
+        "Vogelwarte " + "ä" * 120,
+        "鳥" * 60,
+        "Ω",
+        "🦅" * 40,
+        "Silent: Old Cut \u2013 field\u2019s end",
+        "plain and long " * 9,
+    ],
+)
+def test_a_subject_begins_on_the_line_of_its_name(postbox, subject):
+    mail = write(subject)
+    assert mail_send(mail_id=mail.id)
+    (_to, content), = postbox.taken  # fmt: skip
+    lines = content.splitlines()
+    (number,) = [number for number, line in enumerate(lines) if line.startswith("Subject:")]
+    assert lines[number].strip() != "Subject:"
+    assert all(len(line) <= 78 for line in lines[: lines.index("")])
+    # Nothing between may be read as the end of the headers.
+    assert lines[number + 1].startswith((" ", "From: "))
+    read = message_from_string(content, policy=policy.default)
+    assert read["Subject"] == subject.strip()
+
+
+def test_a_sender_with_a_long_name_begins_on_its_line_too(postbox, settings):
+    settings.DEFAULT_FROM_EMAIL = (
+        '"Vögel, Höngg \u2013 die Stationen am Limmatufer und darüber hinaus" <roost@example.org>'
+    )
+    assert mail_send(mail_id=write().id)
+    (_to, content), = postbox.taken  # fmt: skip
+    (line,) = [line for line in content.splitlines() if line.startswith("From:")]
+    assert line.strip() != "From:"
+    name, address = parseaddr(message_from_string(content)["From"].replace("\n", ""))
+    # Not by the policy of today's Python, which reads the break between two encoded words as a blank.
+    assert str(make_header(decode_header(name))) == "Vögel, Höngg \u2013 die Stationen am Limmatufer und darüber hinaus"
+    assert address == "roost@example.org"

@@ -221,7 +221,7 @@ def test_the_audit_log_is_filtered_paged_and_exported_safely(browse, institute, 
     exported = client.get("/organizations/institute/audit.csv")
     assert "attachment" in exported.headers["Content-Disposition"]
     lines = body(exported).splitlines()
-    assert lines[0] == "at,who,key,address,action,subject,detail"
+    assert lines[0] == "\ufeffat,who,key,address,action,subject,detail"
     assert len(lines) == 1 + AuditEntry.objects.filter(organization_id=institute.id).count()
     assert not any(re.search(r"(^|,)\"?=", line) for line in lines)
 

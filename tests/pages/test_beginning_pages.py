@@ -131,7 +131,7 @@ def test_a_list_is_looked_at_then_imported_with_tokens(browse, operator, institu
     page = body(answer)
     assert "no-store" in answer["Cache-Control"]
     packed = re.search(r'href="data:text/csv;charset=utf-8;base64,([^"]+)" download', page)[1]
-    lines = base64.b64decode(packed).decode().splitlines()
+    lines = base64.b64decode(packed).decode("utf-8-sig").splitlines()
     assert lines[0] == "serial,name,token,expires_at,server"
     assert lines[1].startswith("SG-7F5ERPI46977,Kent,")
     assert len(lines) == 2
@@ -140,7 +140,7 @@ def test_a_list_is_looked_at_then_imported_with_tokens(browse, operator, institu
 
 def test_a_file_that_is_no_list_is_told(browse, operator, stranger, viewer, institute):
     client = browse(operator)
-    assert "names no column `serial`" in body(upload(client, institute, "name\nx\n", do="import"))
+    assert "names a column `serial`" in body(upload(client, institute, "name\nx\n", do="import"))
     assert "This field is required" in body(client.post("/stations/import/", {"organization": institute.id}))
     page = body(upload(browse(stranger), institute, "serial\nSG-1\n", do="import"))
     assert "You may not add stations" in page

@@ -68,8 +68,8 @@ def test_a_list_may_be_written_as_spreadsheets_do(do, content):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "names no column `serial`"),
-        (b"name\nKent\n", "names no column `serial`"),
+        (b"", "names a column `serial`"),
+        (b"name\nKent\n", "names a column `serial`"),
         (b"serial,serial\na,b\n", "is there twice"),
         (b"serial\n\x00\n", "no text file"),
         (b"\x89PNG\r\n\x1a\n\x00", "no text file"),
@@ -234,3 +234,66 @@ def test_a_retired_station_s_serial_is_free_for_the_list(do, institute, elsewher
     assert [one.serial for one in report.tokens] == [old.serial, "SG-7F5ERPI46977"]
     old.refresh_from_db()
     assert (old.serial, old.organization) == (f"{mine.serial}~1", elsewhere)
+
+
+WINDOWS = "serial;name;notes\r\nSG-7F5ERPI46977;Möwe’s – 5 € Point;a – b\r\n"  # noqa: RUF001 - what Windows writes
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        WINDOWS.encode("cp1252"),
+        ("sep=;\r\n" + WINDOWS).encode("cp1252"),
+        ('"sep=;"\r\n' + WINDOWS).encode("utf-8-sig"),
+        ("SEP=;\r\n" + WINDOWS).encode("utf-16"),
+        WINDOWS.encode("utf-16-le"),
+        WINDOWS.encode("utf-16-be"),
+        WINDOWS.replace(";", "|").encode(),
+        ("sep=^\r\n" + WINDOWS.replace(";", "^")).encode(),
+    ],
+)
+def test_apostrophes_dashes_and_euro_signs_stay_whatever_windows_wrote(do, content):
+    report = do(content)
+    assert (report.problems, report.warnings) == ([], [])
+    station = Station.objects.get()
+    assert (station.name, station.notes) == tuple(WINDOWS.split("\r\n")[1].split(";")[1:])
+
+
+def test_title_lines_above_the_heading_are_left_out_with_a_word(do):
+    titles = "Stations of the Old Cut, a, b, c, d\n\n;as of 2026-11-01, printed\n"
+    report = do(titles + "serial;name\nSG-7F5ERPI46977;Kent, south\n")
+    assert report.imported == 1
+    assert Station.objects.get().name == "Kent, south"
+    assert [(one.line, one.value) for one in report.warnings] == [
+        (1, "Stations of the Old Cut, a, b, c, d"),
+        (3, " as of 2026-11-01, printed"),
+    ]
+    with pytest.raises(InvalidInput, match="None of the first 20 lines names"):
+        do("\n".join(["title"] * 20 + ["serial", "SG-7F5ERPI46978"]))
+
+
+def test_a_damaged_byte_costs_its_line_and_not_the_umlauts_of_the_others(do):
+    good = "serial,name\nSG-7F5ERPI46977,Zürich Höngg\n".encode()
+    report = do(good + b"SG-7F5ERPI46978,K\xffln\n" + "SG-7F5ERPI46979,Föhr\n".encode())
+    assert told(report) == [(3, "name", "K\ufffdln")]
+    assert "save the list as CSV in UTF-8" in report.problems[0].sentence
+    assert set(Station.objects.values_list("name", flat=True)) == {"Zürich Höngg", "Föhr"}
+    # Bytes that mean nothing in Windows-1252 either.
+    assert told(do(b"serial,name\nSG-7F5ERPI46980,K\x81ln \xfc\n")) == [(2, "name", "K\ufffdln ü")]
+
+
+def test_notes_are_checked_like_names_but_may_have_lines(do):
+    shown = "first\r\nsecond\tline \U0001f468\u200d\U0001f33e"
+    report = do(
+        f'serial,notes\nSG-7F5ERPI46977,"{shown}"\nSG-7F5ERPI46978,bell\x07\nSG-7F5ERPI46979,turned \u202eround\n'
+        f"SG-7F5ERPI46980,{'x' * 10_001}\n"
+    )
+    assert [place[:2] for place in told(report)] == [(4, "notes"), (5, "notes"), (6, "notes")]
+    assert Station.objects.get().notes == shown.replace("\r\n", "\n")
+
+
+def test_a_blank_that_cannot_be_told_from_others_is_one(do):
+    do("serial,name,tags\n\u00a0SG-7F5ERPI46977\u00a0,Old\u00a0Cut,coast;\u202fsolar\n")
+    station = Station.objects.get()
+    assert station.name == "Old Cut"
+    assert sorted(station.tags.values_list("name", flat=True)) == ["coast", "solar"]

@@ -1,10 +1,13 @@
 """The client of Motus against a real server with every fault it has shown."""
 
+import codecs
 import logging
 import socket
 import time
 import traceback
+from datetime import UTC, datetime
 
+import httpx
 import pytest
 
 from fleet.sync.adapters.base import SyncError
@@ -181,3 +184,85 @@ def test_a_start_with_an_offset_is_read_in_utc(make_row):
 def test_a_row_has_a_page_for_people(make_row, settings, pattern, number, address):
     settings.ROOST_MOTUS_PAGE = pattern
     assert ADAPTER.listing(make_row(number, "SG-1")).address == address
+
+
+def answer_all(monkeypatch, body):
+    """Make Motus answer everything with the same bytes."""
+    answered = httpx.Response(200, content=body, request=httpx.Request("GET", "https://motus.example/api/"))
+    monkeypatch.setattr(httpx.Client, "send", lambda *_args, **_options: answered)
+
+
+ROWS = b'{"version":"2.0","data":[{"receiverID":"SG-1","motusRecvID":502}]}'
+
+
+@pytest.mark.parametrize(
+    ("body", "rows"),
+    [
+        (b"\xef\xbb\xbf" + ROWS, 1),
+        (codecs.BOM_UTF16_LE + ROWS.decode().encode("utf-16-le"), 1),
+        (b"\n  " + ROWS + b"\n", 1),
+        (b'{"version":"2.0","data":null}', 0),
+        (b'{"version":"2.0","data":null,"errors":[]}', 0),
+        (b'{"data":[]}', 0),
+    ],
+)
+def test_an_answer_in_an_odd_form_is_taken(monkeypatch, body, rows):
+    answer_all(monkeypatch, body)
+    assert len(fetch().rows) == rows
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b'{"errors":[{"code":"x","message":"database is away"}]}', "database is away"),
+        (b'{"errors":{"project":["not yours"]},"data":[]}', "not yours"),
+        (b'{"errors":"too many","data":null}', "refused: too many"),
+        (b'{"status":"error","message":"try later"}', "without a list.*try later"),
+        (b'{"version":"2.0","rows":[]}', "without a list"),
+        (b'{"data":{"SG-1":{}}}', "not a list"),
+        (b'{"data":"none"}', "not a list"),
+        (b"[]", "not data"),
+        (b"null", "not data"),
+        (b"\xef\xbb\xbf", "empty"),
+        (b"\xef\xbb\xbf<html></html>", "web page"),
+        (b'{"data":[{"motusRecvID":NaN}]}', "not valid JSON"),
+        (b'{"data":[{"deploymentName":"\xe9"}]}', "not valid JSON"),
+        (b'{"data":[{"deploymentName":"\\ud800"}]}', "not valid JSON"),
+        (b"\xff\xfe{", "not data"),
+        (b'{"data":' + b"[" * 100_000, "not valid JSON"),
+    ],
+)
+def test_an_answer_that_says_something_else_is_never_an_empty_list(monkeypatch, body, words):
+    answer_all(monkeypatch, body)
+    with pytest.raises(SyncError, match=words):
+        fetch()
+
+
+@pytest.mark.parametrize(
+    ("said", "read"),
+    [
+        ("2019-07-17 18:38:56 -04:00", datetime(2019, 7, 17, 22, 38, 56, tzinfo=UTC)),
+        ("2019-07-17T18:38:56.123Z", datetime(2019, 7, 17, 18, 38, 56, 123_000, tzinfo=UTC)),
+        ("2019-07-17T18:38:56.1234567+02:00", datetime(2019, 7, 17, 16, 38, 56, 123_456, tzinfo=UTC)),
+        ("2019-07-17 18:38:56.5 -0400", datetime(2019, 7, 17, 22, 38, 56, 500_000, tzinfo=UTC)),
+        ("2019-07-17 18:38:56", datetime(2019, 7, 17, 18, 38, 56, tzinfo=UTC)),
+        ("2019-07-17", datetime(2019, 7, 17, tzinfo=UTC)),
+        ("0001-01-01 00:00:00 +14:00", None),
+        ("NA", None),
+        ("", None),
+    ],
+)
+def test_moments_are_read_as_people_write_them(make_row, said, read):
+    assert ADAPTER.listing(make_row(1, "SG-1", dtStart=said)).since == read
+
+
+def test_a_number_with_a_fraction_of_zeros_names_the_same_deployment(make_row, settings):
+    settings.ROOST_MOTUS_PAGE = "https://motus.example/{id}"
+    for number in (502, 502.0, "502", "502.0", " 502.00 "):
+        row = make_row(number, "SG-1", recvProjectID=7.0)
+        assert ADAPTER.key(row) == "502"
+        assert ADAPTER.listing(row).address == "https://motus.example/502"
+        assert ADAPTER.listing(row).project == "7"
+    assert ADAPTER.rank(make_row(502.0, "SG-1")) > ADAPTER.rank(make_row(90, "SG-1"))
+    for number in (502.5, 1e300, True, "²", "-1"):
+        assert ADAPTER.listing(make_row(number, "SG-1")).address == ""

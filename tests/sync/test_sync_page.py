@@ -113,3 +113,22 @@ def test_the_number_of_queries_does_not_grow(motus, make_row, make_station, brow
     client = browse(stations[0])
     with django_assert_max_num_queries(20):
         assert client.get("/outside/").status_code == 200
+
+
+def test_a_list_in_doubt_is_taken_only_when_an_owner_says_that_it_is_right(motus, make_row, make_station, browse):
+    client = browse(make_station("SG-1"), "owner")
+    asked = client.post("/api/v1/outside/motus/check", {"take_short_list": True}, content_type="application/json")
+    assert asked.status_code == 409
+    motus.rows_set([make_row(number, f"SG-{number}") for number in range(30)])
+    sync_run(system="motus", started_by="owner")
+    assert "is right: take it" not in client.get("/outside/").content.decode()
+    motus.rows_set([make_row(1, "SG-1")])
+    sync_run(system="motus", started_by="owner")
+    text = client.get("/outside/").content.decode()
+    assert "Motus listed only 1 row where it listed 30 before, so nothing was changed" in text
+    assert "The list with 1 row is right: take it" in text
+    (told,) = client.get("/api/v1/outside").json()["results"]
+    assert told["last"]["doubted_rows"] == 1
+    answer = client.post("/outside/motus/check/", {"do": "take-short-list"}, follow=True)
+    assert "Motus is being checked" in answer.content.decode()
+    assert OutboxMessage.objects.get().body["believed_rows"] == 1

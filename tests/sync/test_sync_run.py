@@ -177,7 +177,7 @@ def test_a_serial_that_motus_does_not_know_is_said_to_be_absent(motus, make_stat
     assert "Motus does not list this serial (checked" in view.sentence
 
 
-def test_an_empty_list_is_not_believed_without_a_person(motus):
+def test_an_empty_list_is_not_believed_before_a_person_saw_how_short_it_is(motus):
     check()
     listed = ExternalRecord.objects.filter(absent_since=None).count()
     motus.faults_set(empty=True)
@@ -186,8 +186,44 @@ def test_an_empty_list_is_not_believed_without_a_person(motus):
         assert run.state == "failed"
         assert "nothing was changed" in run.sentence
         assert ExternalRecord.objects.filter(absent_since=None).count() == listed
-        assert check().state == "succeeded"
+        # The button alone says nothing of a list that nobody has seen.
+        asked = check()
+        assert (asked.state, asked.doubted_rows) == ("failed", 0)
+        assert ExternalRecord.objects.filter(absent_since=None).count() == listed
+        taken = sync_run(system="motus", started_by="owner", believed_rows=asked.doubted_rows)
+        assert taken.state == "succeeded"
     assert not ExternalRecord.objects.filter(absent_since=None).exists()
+
+
+def test_a_list_shorter_than_the_one_that_was_seen_is_asked_about_again(motus, make_row):
+    motus.rows_set([make_row(number, f"SG-{number}") for number in range(40)])
+    check()
+    motus.rows_set([make_row(number, f"SG-{number}") for number in range(15)])
+    assert check().doubted_rows == 15
+    motus.rows_set([make_row(number, f"SG-{number}") for number in range(14)])
+    again = sync_run(system="motus", started_by="owner", believed_rows=15)
+    assert (again.state, again.doubted_rows) == ("failed", 14)
+    assert "listed only 14 rows where it listed 40 before" in again.sentence
+    assert ExternalRecord.objects.filter(absent_since=None).count() == 40
+    assert sync_run(system="motus", started_by="owner", believed_rows=14).state == "succeeded"
+
+
+def test_all_three_stations_gone_are_asked_about_too(motus, make_row):
+    motus.rows_set([make_row(number, f"SG-{number}") for number in range(3)])
+    check()
+    motus.rows_set([])
+    run = check()
+    assert (run.state, run.doubted_rows) == ("failed", 0)
+
+
+def test_numbers_that_became_fractions_are_the_same_rows_and_no_change(motus, make_row):
+    motus.rows_set([make_row(502, "SG-1"), make_row(503, "SG-2")])
+    check()
+    motus.rows_set([make_row(502.0, "SG-1", recvProjectID=1.0), make_row("503.0", "SG-2")])
+    run = check()
+    assert run.records == 2
+    assert sorted(ExternalRecord.objects.values_list("key", flat=True)) == ["502", "503"]
+    assert changes() == [("motusRecvID", 503, "503.0")]
 
 
 @pytest.mark.parametrize("faults", [{"html": True}, {"internal_error": True}, {"cut": True}, {"error_in_band": "down"}])

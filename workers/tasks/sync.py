@@ -18,9 +18,9 @@ def run_periodic(**_: Any) -> None:
 
 
 @shared_task(name="sync.run_system")
-def run_system(*, system: str, started_by: str = "", **_: Any) -> None:
+def run_system(*, system: str, started_by: str = "", believed_rows: int | None = None, **_: Any) -> None:
     """Check one outside system now, as a person asked."""
     try:
-        sync_run(system=system, started_by=started_by)
+        sync_run(system=system, started_by=started_by, believed_rows=believed_rows)
     except DomainError as error:
         _log.info("The check of %s was not started: %s", system, error)

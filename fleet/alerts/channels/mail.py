@@ -11,6 +11,7 @@ from django.core.mail.backends.smtp import EmailBackend
 
 from fleet.alerts.channels.base import Channel, ChannelError, Message
 from fleet.core import clock
+from fleet.core.mail_headers import RoostMail
 
 NAME = "mail"
 #: SMTP codes from here on are final.
@@ -23,7 +24,7 @@ _ANSWER_S = 180.0
 
 def send(message: Message) -> None:
     """Hand one mail to the SMTP server of the settings. Raises `ChannelError`."""
-    mail = EmailMessage(subject=message.subject, body=message.text, to=[message.recipient], headers=_headers(message))
+    mail = RoostMail(subject=message.subject, body=message.text, to=[message.recipient], headers=_headers(message))
     # An alert has attempts of its own, so it does not go by the site's outbox.
     connection = get_connection(settings.MAIL_TRANSPORT)
     try:

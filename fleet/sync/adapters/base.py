@@ -12,13 +12,22 @@ Row: TypeAlias = Mapping[str, object]
 class SyncError(Exception):
     """The outside system gave nothing that can be used. Its text is a sentence for people, without secrets.
 
-    `is_passing`: asking again within seconds may help. `retry_after_s`: how long it asked us to wait.
+    `is_passing`: asking again within seconds may help. `retry_after_s`: how long it asked us to wait. `doubted_rows`: the
+    list is there with so many rows, but too short to be believed without a person.
     """
 
-    def __init__(self, sentence: str, *, is_passing: bool = False, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self,
+        sentence: str,
+        *,
+        is_passing: bool = False,
+        retry_after_s: float | None = None,
+        doubted_rows: int | None = None,
+    ) -> None:
         super().__init__(sentence)
         self.is_passing = is_passing
         self.retry_after_s = retry_after_s
+        self.doubted_rows = doubted_rows
 
 
 @dataclass(frozen=True, slots=True)

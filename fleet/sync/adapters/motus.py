@@ -1,15 +1,22 @@
 """Motus: the receivers list of the Motus Wildlife Tracking System, and how to read its rows."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+import msgspec
 from django.conf import settings
 
 from fleet.sync.adapters.base import Adapter, Fetched, Listing, Row, SyncError
-from fleet.sync.adapters.clients.motus import MotusClient
+from fleet.sync.adapters.clients.motus import MotusClient, plain
 
-_MOMENT_SHAPE = "%Y-%m-%d %H:%M:%S %z"
 _LONGEST = 200
+#: What may stand in an answer beside its list.
+_BESIDE_DATA = frozenset({"data", "version", "date-token", "errorCode", "errorMsg", "error", "errors"})
+#: A whole number with a fraction of zeros, and the blank that Motus writes before a zone.
+_WHOLE = re.compile(r"^(-?\d+)\.0+$", re.ASCII)
+_BEFORE_ZONE = re.compile(r"\s+(?=(?:[+-]\d|Z$|z$))")
+_DIGITS_MOST = 18
 
 
 def fetch() -> Fetched:
@@ -21,18 +28,27 @@ def fetch() -> Fetched:
     )
     with client:
         answer = client.ask("receivers")
-    # Motus leaves `data` out when nothing matches.
-    data = answer.get("data", [])
+    # Motus leaves `data` out, or has null in it, when nothing matches.
+    if answer.get("data") is None:
+        _empty_check(answer)
+        return Fetched(rows=[])
+    data = answer["data"]
     if not isinstance(data, list):
         raise SyncError("Motus answered, but its data is not a list; its interface may have changed.")
     rows = [row for row in data if isinstance(row, Mapping)]
     return Fetched(rows=rows, left_out=len(data) - len(rows))
 
 
+def _empty_check(answer: Row) -> None:
+    """An answer without a list says that nothing matches only when it says nothing else."""
+    if set(answer) - _BESIDE_DATA:
+        said = plain(msgspec.json.encode(answer).decode(errors="replace"))
+        raise SyncError(f"Motus answered without a list, so nothing was changed. It said: {said}")
+
+
 def key(row: Row) -> str:
     """`motusRecvID` numbers the deployment of a receiver; serials and device ids repeat, and may be null."""
-    number = row.get("motusRecvID")
-    return str(number)[:_LONGEST] if isinstance(number, int | str) and str(number).strip() else ""
+    return _id(row, "motusRecvID") if isinstance(row.get("motusRecvID"), int | float | str) else ""
 
 
 def listing(row: Row) -> Listing:
@@ -44,7 +60,7 @@ def listing(row: Row) -> Listing:
         is_active=status.casefold() == "active",
         name=_text(row, "deploymentName"),
         type=_text(row, "receiverType"),
-        project=_text(row, "recvProjectID"),
+        project=_id(row, "recvProjectID"),
         since=_moment(_text(row, "dtStart")),
         address=_address(row),
     )
@@ -54,15 +70,25 @@ def rank(row: Row) -> tuple[float, ...]:
     """Active first, then the newest start, then the highest number; a row without a start comes last."""
     read = listing(row)
     started = read.since.timestamp() if read.since else float("-inf")
-    number = row.get("motusRecvID")
-    return (float(read.is_active), started, float(number) if isinstance(number, int) else 0.0)
+    return (float(read.is_active), started, float(_number(row) or 0))
+
+
+def _number(row: Row) -> int | None:
+    """Motus' number of this receiver deployment; None when it is none."""
+    text = _id(row, "motusRecvID")
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS_MOST else None
 
 
 def _address(row: Row) -> str:
     """The page of this receiver deployment; what is no number of Motus, and what is no web address, makes none."""
-    number, pattern = row.get("motusRecvID"), settings.ROOST_MOTUS_PAGE
-    is_usable = isinstance(number, int) and pattern.startswith(("https://", "http://"))
+    number, pattern = _number(row), settings.ROOST_MOTUS_PAGE
+    is_usable = number is not None and pattern.startswith(("https://", "http://"))
     return pattern.replace("{id}", str(number)) if is_usable else ""
+
+
+def _id(row: Row, field: str) -> str:
+    """A number that names something, without the fraction of zeros that the language behind Motus gives it now and then."""
+    return _WHOLE.sub(r"\1", _text(row, field))
 
 
 def _text(row: Row, field: str) -> str:
@@ -71,9 +97,13 @@ def _text(row: Row, field: str) -> str:
 
 
 def _moment(text: str) -> datetime | None:
-    """`2019-07-17 18:38:56 -04:00`; None for anything else, as nulls and other shapes do occur."""
+    """`2019-07-17 18:38:56 -04:00`, or as ISO 8601 has it, with fractions or `Z`; without a zone it is UTC.
+
+    None for anything else, as nulls and other shapes do occur.
+    """
     try:
-        return datetime.strptime(text, _MOMENT_SHAPE).astimezone(UTC)
+        moment = datetime.fromisoformat(_BEFORE_ZONE.sub("", text))
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
 

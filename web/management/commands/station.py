@@ -330,7 +330,7 @@ def _tokens_open(options: Options) -> Iterator[TextIO | None]:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
         raise InvalidInput(f"{path} cannot be written: {error.strerror}. Name a new file.", field="tokens") from error
-    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+    with os.fdopen(descriptor, "w", encoding="utf-8-sig", newline="") as file:
         yield file
 
 

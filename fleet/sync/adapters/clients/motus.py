@@ -1,5 +1,6 @@
 """The client of Motus' web interface: one question, one bounded answer, and every failure as a sentence."""
 
+import codecs
 import email.utils
 import logging
 import time
@@ -159,33 +160,42 @@ def _answer(response: httpx.Response, body: bytes) -> dict[str, object]:
 
 def _object(body: bytes) -> dict[str, object] | None:
     try:
-        decoded = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        decoded = msgspec.json.decode(_without_mark(body))
+    except (msgspec.DecodeError, RecursionError, UnicodeError):
         return None
     return decoded if isinstance(decoded, dict) else None
+
+
+def _without_mark(body: bytes) -> bytes:
+    """Some servers write the mark of their encoding first, which JSON does not know."""
+    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return body.decode("utf-16").encode()
+    return body.removeprefix(codecs.BOM_UTF8)
 
 
 def _error_in(answer: dict[str, object] | None) -> tuple[str, str]:
     """Code and text of an error within the answer; both empty when there is none."""
     if answer is None:
         return "", ""
-    code, said = answer.get("errorCode") or "", answer.get("errorMsg") or answer.get("error") or ""
-    return str(code), _plain(str(said or code))
+    said = next((answer[name] for name in ("errorMsg", "error", "errors") if answer.get(name)), "")
+    code = answer.get("errorCode") or ""
+    text = said if isinstance(said, str) else msgspec.json.encode(said).decode(errors="replace")
+    return str(code), plain(text or str(code))
 
 
 def _not_an_object(body: bytes) -> SyncError:
-    start = body.lstrip()[:1]
+    start = body.removeprefix(codecs.BOM_UTF8).lstrip()[:1]
     if not start:
         return SyncError("Motus' answer was empty.", is_passing=True)
     if start == b"<":
         return SyncError("Motus answered with a web page instead of data; it may be under maintenance.")
     if start == b"{":
         return SyncError("Motus' answer was cut off or is not valid JSON.", is_passing=True)
-    return SyncError(f"Motus answered with something that is not data: {_plain(body.decode(errors='replace'))}")
+    return SyncError(f"Motus answered with something that is not data: {plain(body.decode(errors='replace'))}")
 
 
 def _status_sentence(status: int, body: bytes) -> str:
-    text = _plain(body.decode(errors="replace"))
+    text = plain(body.decode(errors="replace"))
     said = f", saying: {text}" if text and not text.startswith("<") else ""
     if status >= _HTTP_SERVER:
         return f"Motus has a fault of its own (status {status}){said}"
@@ -204,7 +214,7 @@ def _connection_error(error: httpx.HTTPError) -> SyncError:
 
 def _clock_error(ours: str, theirs: str) -> SyncError:
     return SyncError(
-        f"Motus did not accept our date {ours} (UTC); its own clock says {_plain(theirs) or 'nothing'}. "
+        f"Motus did not accept our date {ours} (UTC); its own clock says {plain(theirs) or 'nothing'}. "
         "Check this server's clock."
     )
 
@@ -223,7 +233,7 @@ def _retry_after(value: str) -> float | None:
     return min(max(wait.total_seconds(), 0.0), 86_400.0)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Foreign text on one line, short, without control characters."""
     printable = "".join(c if c.isprintable() else " " for c in text[: _SHOWN_MOST * 4])
     joined = " ".join(printable.split())
