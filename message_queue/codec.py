@@ -210,10 +210,11 @@ def _body(contract: Contract, raw: bytes) -> Any:
 def _station_check(body: Any, serial: str) -> None:
     """A body that names a station must name its sender; the name is not used for anything else."""
     if isinstance(body, Body):
-        claimed = set() if body.station is None else {body.station} - {serial}
+        claimed = set() if body.station is None else {body.station}
     elif type(body) is list:
-        claimed = stations_named(body) - {serial} if body[0].bn else set()
+        claimed = stations_named(body) if body[0].bn else set()
     else:
         return
-    if claimed:
-        raise MessageRefused("wrong-sender", f"The body speaks for station {min(claimed)!r}.")
+    # A serial is the same whatever its case.
+    if others := {name for name in claimed if name.lower() != serial.lower()}:
+        raise MessageRefused("wrong-sender", f"The body speaks for station {min(others)!r}.")

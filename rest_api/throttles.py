@@ -28,7 +28,7 @@ class EnrolmentSerialThrottle(SimpleRateThrottle):
         serial = data.get("serial") if isinstance(data, dict) else None
         if not isinstance(serial, str) or not 0 < len(serial) <= _SERIAL_MOST:
             return None
-        name = serial.encode(errors="surrogatepass").hex()
+        name = serial.lower().encode(errors="surrogatepass").hex()
         return f"throttle:enrolment:serial:{name}"
 
 

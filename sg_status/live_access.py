@@ -52,8 +52,8 @@ def grant_of(cookies: str, serial: str | None) -> Grant | None:
         if viewer.user is None:
             return None
         if serial is not None:
-            organization_id = station_get(viewer=viewer, serial=serial).organization_id
-            return Grant(frozenset({organization_id}), serial)
+            station = station_get(viewer=viewer, serial=serial)
+            return Grant(frozenset({station.organization_id}), station.serial)
         return Grant(viewer.organization_ids(), None)
     except NotFound:
         return None

@@ -82,7 +82,7 @@ def quarantine_list(
     rows = QuarantinedMessage.objects.select_related("station").defer("body").order_by("-received_at", "-id")
     rows = rows.filter(viewer.stations("station__"))
     if station:
-        rows = rows.filter(station__serial=station)
+        rows = rows.filter(station__serial__iexact=station)
     if reason:
         rows = rows.filter(reason=reason)
     if since is not None:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from django.apps import apps
 from django.db import transaction
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Upper
 from django.utils.translation import gettext as _
 
 from fleet.core import clock
@@ -173,13 +174,14 @@ def _create_check(organization: Organization, actor: Viewer | None, *, is_person
 
 
 def _stations(organization: Organization, serials: Collection[str]) -> list[int]:
-    wanted = set(serials)
+    wanted = {serial.upper(): serial for serial in serials}
     if not 1 <= len(wanted) <= STATIONS_MOST:
         raise InvalidInput(_("Name 1 to %(most)d stations.") % {"most": STATIONS_MOST}, field="stations")
     # Stations are a floor above; their table is known by name.
-    rows = apps.get_model("stations", "Station").objects.filter(organization=organization, serial__in=wanted)
-    found = dict(rows.values_list("serial", "pk"))
-    if missing := sorted(wanted - set(found)):
+    rows = apps.get_model("stations", "Station").objects.filter(organization=organization)
+    named = rows.annotate(capitals=Upper("serial")).filter(capitals__in=list(wanted))
+    found = dict(named.values_list("capitals", "pk"))
+    if missing := sorted(serial for name, serial in wanted.items() if name not in found):
         raise InvalidInput(
             _("%(name)s has no station %(serial)s.") % {"name": organization.name, "serial": missing[0][:64]},
             field="stations",

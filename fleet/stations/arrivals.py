@@ -103,7 +103,7 @@ def arrival_list(*, viewer: Viewer, state: str = State.WAITING) -> QuerySet[Newc
     Annotated with `is_ours` (a station of this serial is in service there) and `is_taken` (the serial is somebody's).
     """
     same = Station.objects.filter(serial__iexact=OuterRef("serial"), retired_at=None)
-    ours = same.filter(organization=OuterRef("organization"), serial=OuterRef("serial"))
+    ours = same.filter(organization=OuterRef("organization"))
     arrivals = Newcomer.objects.filter(way=Newcomer.Way.ARRIVAL, state=state).filter(
         Q(expires_at__gt=clock.now()) | ~Q(state=State.WAITING)
     )

@@ -76,7 +76,7 @@ def station_delete(*, actor: Viewer, station: Station, typed: str) -> None:
     """Delete a station and its data for good. `typed`: its serial, as a person wrote it down to be sure."""
     if not actor.may(Role.OWNER, station.organization_id):
         raise NotAllowed(_("Deleting %(serial)s with its data takes the role owner.") % {"serial": station.serial})
-    if typed.strip() != station.serial:
+    if typed.strip().lower() != station.serial.lower():
         raise InvalidInput(
             _("This is not the serial: type %(serial)s exactly to delete the station.") % {"serial": station.serial},
             field="serial",

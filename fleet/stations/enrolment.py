@@ -108,6 +108,8 @@ def station_enrol(
     A failure at 2 leaves a login that nobody can use and the token usable again.
     """
     credential, used_at = _claim(serial, token, hardware, purpose)
+    # On the broker everything has the name as it was registered, whatever case somebody typed.
+    serial = credential.station.serial
     is_rotation = EnrolmentToken.objects.filter(token_hash=token_hash(token), is_rotation=True).exists()
     password = secrets.token_urlsafe(32)
     try:
@@ -166,7 +168,7 @@ def station_revoke(*, station: Station, actor: Viewer, purpose: LoginPurpose | N
 @transaction.atomic
 def _claim(serial: str, token: str, hardware: dict[str, Any], purpose: LoginPurpose) -> tuple[Credential, datetime]:
     moment = clock.now()
-    station_id = Station.objects.filter(serial=serial).values_list("pk", flat=True).first() or 0
+    station_id = Station.objects.filter(serial__iexact=serial).values_list("pk", flat=True).first() or 0
     # Plain columns only: with a join, a racing UPDATE would look at the token as it was before it waited.
     open_tokens = EnrolmentToken.objects.filter(
         token_hash=token_hash(token), station_id=station_id, used_at=None, expires_at__gt=moment
@@ -184,7 +186,7 @@ def _claim(serial: str, token: str, hardware: dict[str, Any], purpose: LoginPurp
         station=station,
         generation=station.generation,
         purpose=purpose,
-        username=username(serial, station.generation),
+        username=username(station.serial, station.generation),
         hardware=hardware,
         issued_at=moment,
     )

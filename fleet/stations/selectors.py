@@ -98,9 +98,14 @@ def station_totals(*, viewer: Viewer) -> dict[str, int]:
 
 
 def station_get(*, viewer: Viewer, serial: str) -> Station:
-    """One station, annotated as in the list; `NotFound` also when it is another organization's."""
+    """One station by its serial, whatever its case, annotated as in the list.
+
+    `NotFound` also when it is another organization's.
+    """
     station = (
-        _annotated(station_visible(viewer), clock.now()).filter(serial=serial).first() if "\x00" not in serial else None
+        _annotated(station_visible(viewer), clock.now()).filter(serial__iexact=serial).first()
+        if "\x00" not in serial
+        else None
     )
     if station is None:
         raise NotFound(_("There is no station %(serial)s that you may see.") % {"serial": serial[:80]})

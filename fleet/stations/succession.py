@@ -25,7 +25,7 @@ _CONTACT = (
 def station_archive_name(*, station: Station) -> str:
     """Set a station's serial free; its own is `<serial>~<n>` from now on. The caller has locked its row."""
     base = station.serial.partition(ARCHIVE_MARK)[0]
-    taken = Station.objects.filter(serial__startswith=base + ARCHIVE_MARK).values_list("serial", flat=True)
+    taken = Station.objects.filter(serial__istartswith=base + ARCHIVE_MARK).values_list("serial", flat=True)
     numbers = [int(last) for name in taken if (last := name.rpartition(ARCHIVE_MARK)[2]).isdecimal()]
     station.serial = f"{base}{ARCHIVE_MARK}{max(numbers, default=0) + 1}"
     Station.objects.filter(pk=station.pk).update(serial=station.serial)
@@ -78,5 +78,5 @@ def station_succeed(
 
 def generation_last(serial: str) -> int:
     """The newest generation of logins that any station of this serial had: the next one is new to the broker."""
-    bearers = Station.objects.filter(serial__startswith=serial + ARCHIVE_MARK)
+    bearers = Station.objects.filter(serial__istartswith=serial + ARCHIVE_MARK)
     return bearers.aggregate(newest=Max("generation"))["newest"] or 0

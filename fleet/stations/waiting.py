@@ -110,7 +110,7 @@ def newcomer_accept(*, newcomer: Newcomer, actor: Viewer, organization: Organiza
 
 def station_known(*, organization: Organization, serial: str) -> Station | None:
     """The organization's own station of this serial, if it has one in service: it would get a new login."""
-    return Station.objects.filter(organization=organization, serial=serial, retired_at=None).first()
+    return Station.objects.filter(organization=organization, serial__iexact=serial, retired_at=None).first()
 
 
 def newcomers_prune(*, moment: datetime) -> int:

@@ -1,5 +1,6 @@
 """No page of a station is wider than its window, whatever the station says of itself; looked at in headless Chromium."""
 
+import os
 from datetime import timedelta
 
 import pytest
@@ -77,4 +78,6 @@ def test_the_pages_of_a_station_with_long_words_are_no_wider_than_the_window(
             }"""
         )
         told[place] = wide
-    assert {place: wide for place, wide in told.items() if wide} == {}
+        if folder := os.environ.get("ROOST_SCREENSHOTS"):
+            page.screenshot(path=f"{folder}/{place.strip('/').replace('/', '_')}_{width}.png", full_page=True)
+    assert "\n".join(f"{place}: {wide}" for place, wide in told.items() if wide) == ""
