@@ -91,6 +91,7 @@ ACTIONS: Final[dict[str, Promise]] = {
     "station.quota": _("changed the quota of a station"),
     "station.register": _("registered a station"),
     "station.retire": _("retired a station"),
+    "station.set_aside": _("set aside a station whose serial differs from another by case only:"),
     "station.revoke": _("revoked the login of a station"),
     "station.rotate": _("asked a station to change its login"),
     "station.rotated": _("changed its login"),

@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Upper
 from django.utils.translation import gettext as _
 
 from fleet.organizations.models import Organization
@@ -41,7 +42,8 @@ class Station(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="stations")
-    #: As the broker knows it, up to 64 characters; `~` and a number behind it are no part of a name on the broker.
+    #: As the broker knows it, up to 64 characters, in the case in which it was registered; it is found in any. `~` and a
+    #: number behind it are no part of a name on the broker.
     serial = models.CharField(max_length=80, unique=True)
     name = models.CharField(max_length=120, blank=True)
     notes = models.TextField(blank=True)
@@ -72,6 +74,7 @@ class Station(models.Model):
         """The fleet page lists an organization's stations by name."""
 
         indexes = [models.Index(fields=["organization", "serial"])]
+        constraints = [models.UniqueConstraint(Upper("serial"), name="station_serial_once_whatever_its_case")]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.spoken_serial})" if self.name else self.spoken_serial
