@@ -82,10 +82,10 @@ def test_it_is_found_by_pages_programs_searches_and_the_live_channel(institute, 
     page = client.get(f"/stations/{capitals}/").content.decode()
     assert f"/live/stations/{small.serial}" in page
     asker = Asker(key_of(institute))
-    assert asker.get(f"/stations/{capitals}").json()["serial"] == small.serial
+    assert asker.get(f"stations/{capitals}").json()["serial"] == small.serial
     Series.objects.create(station=small, name="t", created_at=clock.now())
-    assert asker.get(f"/stations/{capitals}/series").status_code == 200
-    assert asker.get("/quarantine", {"station": capitals}).status_code == 200
+    assert asker.get(f"stations/{capitals}/series").status_code == 200
+    assert asker.get("quarantine", station=capitals).status_code == 200
 
 
 def test_a_live_page_of_another_case_hears_what_is_said_of_the_station(small, operator, monkeypatch):
