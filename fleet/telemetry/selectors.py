@@ -13,6 +13,7 @@ from fleet.telemetry.binned import buckets
 from fleet.telemetry.lateness import is_late
 from fleet.telemetry.ledger import Gap, LedgerSummary, Missing, StreamSummary, ledger_summary
 from fleet.telemetry.models import Detection, DetectionCount, Position, Reading, Series, StationEvent, Suspicion
+from message_queue.contracts.bursts import BURST_EVENT
 
 __all__ = [
     "DetectionCursor",
@@ -188,7 +189,7 @@ def detection_list(
 def event_list(
     *, station: Station, before: datetime | None = None, since: datetime | None = None, name: str = ""
 ) -> QuerySet[StationEvent]:
-    """The station's events, newest first.
+    """The station's events, newest first. Bursts that it decoded itself only by their name: they would hide all else.
 
     Each has its place in `place` and `placed_at`: its time by the station's clock, or that of its receipt if it came
     before it happened. A clock that ran ahead once would else head the list for years.
@@ -199,8 +200,7 @@ def event_list(
         rows = rows.filter(place__lt=before)
     if since is not None:
         rows = rows.filter(place__gte=since)
-    if name:
-        rows = rows.filter(name=name)
+    rows = rows.filter(name=name) if name else rows.exclude(name=BURST_EVENT)
     return rows.order_by("-place", "-name", "-line")
 
 

@@ -7,6 +7,8 @@ from msgspec import Meta
 from message_queue.contracts.base import MAX_ROWS, Body, Contract, Lane, LineNumber, Port, Seconds, ShortText
 from message_queue.errors import MessageRefused
 
+#: Name of the events that bursts become: thousands an hour, listed only where they are asked for.
+BURST_EVENT = "burst"
 _Numbers = Annotated[list[float | None], Meta(max_length=MAX_ROWS)]
 #: The columns of figures.
 FIGURES = (

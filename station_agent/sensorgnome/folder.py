@@ -207,11 +207,11 @@ class Folder:
         for folder, mtime in list(self._folders(seen)):
             known = self._scanned.get(folder)
             is_old = known is not None and known[1] == again and now - again > LOOK_AGAIN
-            if known is None or known[0] != mtime or is_old or now - known[1] < _MTIME_GRAIN:
+            # A second change may hide in the same time of change.
+            is_fresh = known is not None and now - known[1] < _MTIME_GRAIN and mtime > time.time() - 2 * _MTIME_GRAIN
+            if known is None or known[0] != mtime or is_old or is_fresh:
                 self._scan(folder, seen)
-                # The moment of the first look at this state: a second change may hide in the same time of change.
-                at = known[1] if known and known[0] == mtime and now - known[1] < _MTIME_GRAIN else now
-                self._scanned[folder] = (mtime, at)
+                self._scanned[folder] = (mtime, known[1] if known and is_fresh and known[0] == mtime else now)
         seen.gone = [file for file in list(self.active.values()) if not self._refresh(file)]
         for file in list(self._watched.values()):
             self._watch(file)

@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 _PACKED = r"(?P<packed>\.(?:gz|bz2|xz|lz|lzma|zst|Z))?"
@@ -26,6 +27,8 @@ _PACKED_END = re.compile(r"\.(?:gz|bz2|xz|lz|lzma|zst|Z)\Z")
 _SERIAL = re.compile(r"(?:SG-)?([0-9A-Z]{4}(?:RP[A-Z0-9]{2}|BBBK|BB[0-9][0-9A-Z])[0-9A-Z]{4}(?:_[0-9])?)\Z", re.ASCII)
 #: Longest name that is shown whole; a longer one keeps its ends and gets a few digits that tell it from others.
 _SHOWN_MOST = 200
+#: A backslash is doubled, so that no two names are shown alike.
+_ESCAPED = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\"}
 
 _OTHERS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"CTT-.*\.csv", re.IGNORECASE), "It is a file of a CTT SensorStation; this format is not read yet."),
@@ -69,6 +72,7 @@ class FileName(NamedTuple):
     boot: str = ""
 
 
+@lru_cache(4_096)
 def file_name_parse(name: str) -> FileName | None:
     """The parts of a data file's name, or None for a file that is no Sensorgnome data file."""
     if name.startswith("._"):
@@ -133,9 +137,10 @@ def other_file_reason(name: str) -> tuple[str, bool]:
 
 def name_show(name: str) -> str:
     r"""A name or path as text that can be sent and printed: odd bytes as \xNN, line breaks as \n, never too long."""
+    if len(name) <= _SHOWN_MOST and name.isprintable() and "\\" not in name:
+        return name
     raw = os.fsencode(name)
-    text = raw.decode("utf-8", "backslashreplace")
-    text = "".join(_character_show(character) for character in text)
+    text = "".join(map(_character_show, raw.decode("utf-8", "surrogateescape")))
     if len(text) <= _SHOWN_MOST:
         return text
     digits = hashlib.sha256(raw).hexdigest()[:8]
@@ -143,9 +148,11 @@ def name_show(name: str) -> str:
 
 
 def _character_show(character: str) -> str:
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:
+        return f"\\x{code - 0xDC00:02x}"
+    if character in _ESCAPED:
+        return _ESCAPED[character]
     if character.isprintable():
         return character
-    if character in "\n\r\t":
-        return {"\n": "\\n", "\r": "\\r", "\t": "\\t"}[character]
-    code = ord(character)
-    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65_536 else f"\\U{code:08x}"
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

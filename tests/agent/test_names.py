@@ -1,9 +1,11 @@
 """File names of every era are understood; others are left alone."""
 
+import os
+
 import pytest
 
 from station_agent.sensorgnome.folder import entries
-from station_agent.sensorgnome.names import file_name_parse
+from station_agent.sensorgnome.names import file_name_parse, is_foreign, name_show, serials_taken
 
 
 @pytest.mark.parametrize(
@@ -34,3 +36,54 @@ def test_the_compressed_form_beside_the_plain_one_comes_second(tmp_path):
     (tmp_path / "notes.txt").touch()
     found = [(entry.key, entry.plain is not None) for entry in entries(tmp_path, [])]
     assert found == [("notes.txt", False), (name, False), (f"{name}.gz", True)]
+
+
+@pytest.mark.parametrize(
+    ("raw", "shown"),
+    [
+        (b"H\xf6fn.txt", "H\\xf6fn.txt"),
+        ("Höfn.txt".encode(), "Höfn.txt"),
+        (b"H\\xf6fn.txt", "H\\\\xf6fn.txt"),
+        (b"a\nb\tc\x1b.txt", "a\\nb\\tc\\x1b.txt"),
+        ("rtl\u202etxt.exe".encode(), "rtl\\u202etxt.exe"),
+    ],
+)
+def test_a_name_is_shown_as_text_and_no_two_alike(raw, shown):
+    assert name_show(os.fsdecode(raw)) == shown
+
+
+def test_a_long_name_is_shown_short_and_still_its_own():
+    names = [name_show("x" * 240 + end) for end in ("1.txt", "2.txt")]
+    assert len(set(names)) == 2
+    assert all(len(name) <= 200 for name in names)
+
+
+@pytest.mark.parametrize(
+    ("name", "plain"),
+    [
+        ("sgv2-7F5ERPI46977-003-2021-12-16T00-25-01.6590Z-all (1).txt", "all.txt"),
+        ("sgv2-7F5ERPI46977-003-2021-12-16T00-25-01.6590Z-all.txt (2).gz", "all.txt"),
+        ("sgv2-7F5ERPI46977-003-2021-12-16T00-25-01.6590Z-all - Copy.txt", "all.txt"),
+        ("sgv2-7F5ERPI46977-003-2021-12-16T00-25-01.6590Z-all.TXT", "all.txt"),
+        ("sgv2-7F5ERPI46977-003-2021-12-16T00-25-01.6590Z-all.txt.bz2", "all.txt"),
+    ],
+)
+def test_a_copy_goes_by_the_name_of_its_original(name, plain):
+    assert file_name_parse(name).name == f"sgv2-7F5ERPI46977-003-2021-12-16T00-25-01.6590Z-{plain}"
+
+
+@pytest.mark.parametrize(
+    ("name", "own", "foreign"),
+    [
+        ("sgv2-7F5ERPI46977-003-2021-12-16T00-25-01.6590Z-all.txt", "sg-7f5erpi46977_1", False),
+        ("sgv2-7f5erpi46977-003-2021-12-16T00-25-01.6590Z-all.txt", "SG-7F5ERPI46977", False),
+        ("sgv2-SG-7F5ERPI46977-003-2021-12-16T00-25-01.6590Z-all.txt", "7F5ERPI46977", False),
+        ("sgv2-7F5ERPI46977_1-003-2021-12-16T00-25-01.6590Z-all.txt", "SG-7F5ERPI46977", False),
+        ("sgv2-7F5ERPI46977_2-003-2021-12-16T00-25-01.6590Z-all.txt", "SG-7F5ERPI46977", True),
+        ("sgv2-8D21RPZ2778A-003-2021-12-16T00-25-01.6590Z-all.txt", "SG-7F5ERPI46977", True),
+        ("sgv2-8D21RPZ2778A-003-2021-12-16T00-25-01.6590Z-all.txt", "our-own-box", False),
+        ("sgv2-whatever-003-2021-12-16T00-25-01.6590Z-all.txt", "SG-7F5ERPI46977", False),
+    ],
+)
+def test_whose_file_it_is_goes_by_the_serial_however_it_is_written(name, own, foreign):
+    assert is_foreign(file_name_parse(name), serials_taken(own)) is foreign

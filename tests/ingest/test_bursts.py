@@ -3,6 +3,7 @@
 import pytest
 
 from fleet.telemetry.models import StationEvent, Suspicion
+from fleet.telemetry.selectors import event_list
 
 pytestmark = pytest.mark.django_db
 
@@ -34,6 +35,14 @@ def test_bursts_are_kept_with_their_figures_and_once(pipeline, station, delivery
 def test_bursts_of_a_damaged_file_are_marked(pipeline, station, delivery):
     pipeline.take([delivery(station.serial, "bursts", BODY | {"damaged": True}, stream="a", seq=1)])
     assert all(row.flags & Suspicion.DAMAGED_FILE for row in StationEvent.objects.all())
+
+
+def test_bursts_hide_no_other_event(pipeline, station, delivery):
+    other = {"events": [{"t": 1_600_000_000, "name": "setting"}]}
+    pipeline.take([delivery(station.serial, "bursts", BODY, stream="a", seq=1)])
+    pipeline.take([delivery(station.serial, "event", other, stream="a", seq=2)])
+    assert [event.name for event in event_list(station=station)] == ["setting"]
+    assert [event.name for event in event_list(station=station, name="burst")] == ["burst"] * 3
 
 
 @pytest.mark.parametrize("column", ["code", "freq", "port", "line"])

@@ -9,11 +9,9 @@ from fleet.ingest.delivery import Arrival
 from fleet.ingest.handlers.detections import lines_of
 from fleet.ingest.series import SeriesBook
 from fleet.ingest.tables import event_row, pg_time, source_of
-from message_queue.contracts.bursts import FIGURES, Bursts
+from message_queue.contracts.bursts import BURST_EVENT, FIGURES, Bursts
 
 KIND = "bursts"
-#: Name of the events.
-BURST = "burst"
 
 _json = msgspec.json.Encoder().encode
 
@@ -29,6 +27,6 @@ def handle(arrival: Arrival, batch: Batch, series: SeriesBook) -> None:  # noqa:
         seconds = body.bt + t
         data = {"code": code} | {name: column[index] for name, column in columns.items() if column[index] is not None}
         at, flags = pg_time(seconds), batch.suspicion(seconds, body.clock, damaged=body.damaged)
-        row = event_row(arrival.station.id, at, BURST, line, batch.received, port, _json(data), flags, source)
+        row = event_row(arrival.station.id, at, BURST_EVENT, line, batch.received, port, _json(data), flags, source)
         batch.events.rows.append(row)
     batch.file_lines(batch.file_of(arrival.station, body.file), rows)
