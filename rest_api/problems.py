@@ -19,6 +19,7 @@ from fleet.commands.errors import CommandNotAllowed, CommandNotOpen, CommandUnkn
 from fleet.core.errors import DomainError, InvalidInput, NotFound
 from fleet.deployments.errors import SiteInUse
 from fleet.ingest.branches import BranchDecided
+from fleet.ingest.file_moves import MoveUndone
 from fleet.ingest.quarantine import NotHeld
 from fleet.ingest.replay import NothingToReplay
 from fleet.organizations.errors import InvitationNotOpen, LastOwner, NotAllowed, TooMany
@@ -55,6 +56,7 @@ _STATUS: tuple[tuple[type[DomainError], HTTPStatus], ...] = (
     (QueueFull, HTTPStatus.TOO_MANY_REQUESTS),
     (TooManyTries, HTTPStatus.TOO_MANY_REQUESTS),
     (SiteInUse, HTTPStatus.CONFLICT),
+    (MoveUndone, HTTPStatus.CONFLICT),
     (NotSuspended, HTTPStatus.CONFLICT),
     (CommandNotOpen, HTTPStatus.CONFLICT),
     (StationRetired, HTTPStatus.CONFLICT),

@@ -15,6 +15,7 @@ from rest_api.v1.detections import Detections
 from rest_api.v1.enrolments import Enrolments
 from rest_api.v1.events import Events
 from rest_api.v1.fidelity import Fidelity
+from rest_api.v1.files import FileMoves, FileMoveUndo, Files
 from rest_api.v1.hardware import Hardware, HardwareDecision
 from rest_api.v1.imports import Imports
 from rest_api.v1.incidents import AlertMails, Incidents, Suspension
@@ -95,6 +96,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("stations/<str:serial>/positions", Positions.as_view(), name="positions"),
     path("stations/<str:serial>/hardware", Hardware.as_view(), name="hardware"),
     path("stations/<str:serial>/hardware/<int:pair_id>", HardwareDecision.as_view(), name="hardware-pair"),
+    path("stations/<str:serial>/files", Files.as_view(), name="files"),
+    path("stations/<str:serial>/files/moves", FileMoves.as_view(), name="file-moves"),
+    path("stations/<str:serial>/files/moves/<int:move_id>/undo", FileMoveUndo.as_view(), name="file-move-undo"),
     path("stations/<str:serial>/events", Events.as_view(), name="events"),
     path("stations/<str:serial>/ledger", Ledger.as_view(), name="ledger"),
     path("stations/<str:serial>/commands", Commands.as_view(), name="commands"),

@@ -114,6 +114,7 @@ def facts_of(health: Health) -> list[Fact]:
         Fact(_("Running for"), NOTHING if health.uptime_s is None else duration_words(health.uptime_s)),
         Fact(_("Starts"), NOTHING if health.boot_count is None else count_words(health.boot_count)),
         Fact(_("Sent"), NOTHING if health.bytes_sent is None else bytes_words(health.bytes_sent)),
+        Fact(_("Files"), _files(health)),
         Fact(_("Received"), NOTHING if health.bytes_received is None else bytes_words(health.bytes_received)),
     ]
     return [fact for fact in found if fact.value != NOTHING]
@@ -144,6 +145,21 @@ def _disk(health: Health) -> str:
     if health.disk_free_bytes is None:
         return text
     return text + " " + _("(%(free)s free)") % {"free": bytes_words(health.disk_free_bytes)}
+
+
+def _files(health: Health) -> str:
+    """What it says of all its own files together."""
+    files = health.files
+    if files is None:
+        return NOTHING
+    told = [ngettext("%(n)s file", "%(n)s files", files.files) % {"n": count_words(files.files)}]
+    if files.bytes_unread:
+        told.append(_("%(size)s not read yet") % {"size": bytes_words(files.bytes_unread)})
+    if files.bytes_refused:
+        told.append(_("%(size)s refused") % {"size": bytes_words(files.bytes_refused)})
+    if files.bytes_kept_back:
+        told.append(_("%(size)s kept back by its settings") % {"size": bytes_words(files.bytes_kept_back)})
+    return " · ".join(told)
 
 
 def _load(health: Health) -> str:

@@ -25,6 +25,7 @@ TABS: Final[tuple[tuple[str, Promise], ...]] = (
     ("station-detections", _("Detections")),
     ("station-positions", _("Positions")),
     ("station-deliveries", _("Deliveries")),
+    ("station-files", _("Files")),
     ("station-commands", _("Commands")),
     ("station-events", _("Events")),
     ("station-deployments", _("Places")),

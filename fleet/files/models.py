@@ -4,7 +4,6 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
-from django.utils.translation import gettext_lazy as _
 
 from fleet.deployments.models import Deployment
 from fleet.stations.models import Station
@@ -21,12 +20,12 @@ class StationFile(models.Model):
     class State(models.TextChoices):
         """By the station's word; empty while it has said none."""
 
-        UNSAID = "", _("no account")
-        OPEN = "open", _("open")
-        DONE = "done", _("read to its end")
-        REFUSED = "refused", _("refused")
-        FOREIGN = "foreign", _("of another station")
-        GONE = "gone", _("gone")
+        UNSAID = "", "no account"
+        OPEN = "open", "open"
+        DONE = "done", "read to its end"
+        REFUSED = "refused", "refused"
+        FOREIGN = "foreign", "of another station"
+        GONE = "gone", "gone"
 
     id = models.BigAutoField(primary_key=True)
     station = models.ForeignKey(Station, on_delete=models.CASCADE, related_name="files")

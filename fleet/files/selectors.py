@@ -1,11 +1,33 @@
 """Asking for a station's own data files."""
 
-from django.db.models import QuerySet
+from collections.abc import Iterable
 
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from fleet.core.errors import InvalidInput
 from fleet.files.models import StationFile
 from fleet.stations.models import Station
 
 
-def file_list(*, station: Station) -> QuerySet[StationFile]:
-    """The files of which lines have come home, the one heard of last first."""
-    return StationFile.objects.filter(station=station).order_by("-last_received_at", "-name")
+def file_list(*, station: Station, state: str | None = None, search: str = "") -> QuerySet[StationFile]:
+    """The station's files, the one heard of last first; `state` as in the accounts, empty for those without one."""
+    rows = StationFile.objects.filter(station=station).select_related("moved_from")
+    if state is not None:
+        rows = rows.filter(state=state)
+    if search:
+        rows = rows.filter(name__icontains=search.replace("\x00", ""))
+    return rows.order_by("-last_received_at", "-id")
+
+
+def files_get(*, station: Station, file_ids: Iterable[int]) -> list[StationFile]:
+    """Files of a station by their ids. Raises `InvalidInput` when it has not all of them."""
+    asked = sorted(set(file_ids))
+    found = list(StationFile.objects.filter(station=station, pk__in=asked).order_by("pk"))
+    if len(found) != len(asked):
+        missing = ", ".join(str(each) for each in sorted(set(asked) - {file.pk for file in found})[:10])
+        raise InvalidInput(
+            _("%(serial)s has no files of these numbers: %(ids)s.") % {"serial": station.serial, "ids": missing},
+            field="files",
+        )
+    return found

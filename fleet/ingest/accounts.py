@@ -5,14 +5,15 @@ card, which may hold an older copy or a newer one, the account counts that has r
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from datetime import datetime
+from typing import NamedTuple, cast
 
 import msgspec
 
 from fleet.ingest.batch import AHEAD_S, Batch, Said, moment_of
 from fleet.ingest.database import cursor, numbers
 from fleet.ingest.station_files import files_room
-from message_queue.contracts.file import FileAccount
+from message_queue.contracts.file import FileAccount, FileState
 
 _FIGURES = (
     *("bytes_read", "bytes_unread", "bytes_taken", "bytes_known", "bytes_kept_back", "bytes_refused"),
@@ -21,6 +22,11 @@ _FIGURES = (
 _COLUMNS = (
     *("state", "octets", "start_at", *_FIGURES, "is_damaged", "reason", "refusals"),
     *("said_at", "said_stream", "said_seq", "is_by_desk"),
+)
+#: The figures that go into the sums.
+_SUMMED = (
+    *("bytes_read", "bytes_unread", "bytes_taken", "bytes_known", "bytes_kept_back", "bytes_refused"),
+    "lines_refused",
 )
 _TYPES = {
     "state": "text",
@@ -80,7 +86,7 @@ def accounts_write(batch: Batch) -> None:
     if not batch.accounts:
         return
     station_ids = sorted({station_id for station_id, _name in batch.accounts})
-    _summaries_lock(station_ids, batch)
+    _summaries_lock(station_ids, batch.moment)
     known = _known_read(batch.accounts)
     room: dict[int, int] | None = None
     written: list[tuple[int, str, Said]] = []
@@ -104,13 +110,13 @@ def accounts_write(batch: Batch) -> None:
     _sums_write(sums, batch)
 
 
-def _summaries_lock(station_ids: list[int], batch: Batch) -> None:
+def _summaries_lock(station_ids: list[int], moment: datetime) -> None:
     """Whoever writes accounts of a station holds its sums, so that no two add the same step."""
     zeros = ", ".join("0" for _name in _SUMS)
     cursor().execute(
         f"INSERT INTO telemetry_filesummary (station_id, {', '.join(_SUMS)}, received_at) "  # noqa: S608 - our own names
         f"SELECT k.id, {zeros}, %s FROM unnest(%s::bigint[]) AS k(id) ORDER BY k.id ON CONFLICT DO NOTHING",
-        [batch.moment, numbers(station_ids)],
+        [moment, numbers(station_ids)],
     )
     cursor().execute(
         "SELECT 1 FROM telemetry_filesummary WHERE station_id = ANY(%s::bigint[]) ORDER BY station_id FOR UPDATE",
@@ -146,10 +152,10 @@ def _adopted(known: dict[tuple[int, str], _Row], station_id: int, name: str) -> 
 def _said_before(row: _Row) -> Said:
     account = FileAccount(
         name=row.name,
-        state=row.state,  # type: ignore[arg-type] - written from the same words
+        state=cast("FileState", row.state),
         size=row.octets,
         damaged=row.is_damaged,
-        **{name: getattr(row, name) for name in _FIGURES if hasattr(row, name)},
+        **{name: getattr(row, name) for name in _SUMMED},
     )
     return Said(account, row.said_at or 0.0, row.said_stream, row.said_seq, row.is_by_desk)
 
@@ -233,3 +239,24 @@ def _sums_write(sums: dict[int, list[int]], batch: Batch) -> None:
         f"FROM unnest(%s::bigint[], {arrays}) AS n(id, {', '.join(_SUMS)}) WHERE s.station_id = n.id",
         [batch.moment, numbers(ids), *(numbers([sums[i][place] for i in ids]) for place in range(len(_SUMS)))],
     )
+
+
+def sums_rebuild(station_ids: list[int], moment: datetime) -> None:
+    """Make the sums of these stations from their files, as after files went from one to another."""
+    _summaries_lock(sorted(station_ids), moment)
+    for station_id in sorted(station_ids):
+        rows = cursor().execute(
+            "SELECT name, state, octets, is_damaged, bytes_read, bytes_unread, bytes_taken, bytes_known, "
+            "bytes_kept_back, bytes_refused, lines_refused FROM files_stationfile "
+            "WHERE station_id = %s AND said_at IS NOT NULL",
+            [station_id],
+        )
+        total = [0] * len(_SUMS)
+        for name, state, size, damaged, *figures in rows:
+            said = dict(zip(_SUMMED, figures, strict=True))
+            _add(total, FileAccount(name=name, state=state, size=size, damaged=damaged, **said), 1)
+        steps = ", ".join(f"{name} = %s" for name in _SUMS)
+        cursor().execute(
+            f"UPDATE telemetry_filesummary SET {steps} WHERE station_id = %s",  # noqa: S608 - our own names
+            [*total, station_id],
+        )

@@ -63,7 +63,7 @@ def files_room(station_ids: Iterable[int]) -> dict[int, int]:
         "SELECT station_id, count(*) FROM files_stationfile WHERE station_id = ANY(%s::bigint[]) GROUP BY station_id",
         [numbers(asked)],
     )
-    counted = dict(rows.fetchall())
+    counted: dict[int, int] = dict(rows.fetchall())
     return {station_id: FILES_MOST - int(counted.get(station_id, 0)) for station_id in asked}
 
 

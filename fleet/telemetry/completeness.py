@@ -1,4 +1,8 @@
-"""How complete what came home is, station by station over whole organizations, by the numbers of the ledger."""
+"""How complete what came home is, station by station over whole organizations.
+
+By the numbers of the ledger, and by what the stations say of their own files: what a station has not read, or could not
+read, was never numbered, and is not home either. The percentage is the product of both shares.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +26,7 @@ FROM stations_station s
 JOIN organizations_organization o ON o.id = s.organization_id
 LEFT JOIN stations_stationcontact c ON c.station_id = s.id
 LEFT JOIN telemetry_unsequencedcount u ON u.station_id = s.id
+LEFT JOIN telemetry_filesummary f ON f.station_id = s.id
 CROSS JOIN LATERAL (
     SELECT count(*) FILTER (WHERE branch = '') AS streams,
            count(*) FILTER (WHERE branch IN ('held', 'cloned')) AS branches,
@@ -48,15 +53,23 @@ WHERE (%(sees_all)s AND o.deleted_at IS NULL OR s.organization_id = ANY(%(organi
 """.replace("{missing}", MISSING)
 _COLUMNS = """
 SELECT s.id, s.serial, s.name, o.name, o.timezone, s.retired_at IS NOT NULL, t.received, t.on_station, t.lost,
-       coalesce(u.messages, 0), c.last_contact_at, c.backlog_messages, t.streams, t.branches
+       coalesce(u.messages, 0), c.last_contact_at, c.backlog_messages, t.streams, t.branches,
+       coalesce(f.bytes_all, 0), coalesce(f.bytes_unread, 0), coalesce(f.bytes_refused, 0), coalesce(f.lines_refused, 0)
 """
 _TOTALS = """
-SELECT count(*), count(*) FILTER (WHERE t.on_station + t.lost = 0 AND t.streams > 0),
+SELECT count(*), count(*) FILTER (
+           WHERE t.on_station + t.lost = 0 AND t.streams > 0 AND coalesce(f.bytes_unread + f.bytes_refused, 0) = 0),
        coalesce(sum(t.received), 0)::bigint, coalesce(sum(t.on_station), 0)::bigint, coalesce(sum(t.lost), 0)::bigint,
-       coalesce(sum(u.messages), 0)::bigint, coalesce(sum(t.branches), 0)::bigint
+       coalesce(sum(u.messages), 0)::bigint, coalesce(sum(t.branches), 0)::bigint,
+       least(coalesce(sum(f.bytes_all), 0), 9e18)::bigint, least(coalesce(sum(f.bytes_unread), 0), 9e18)::bigint,
+       least(coalesce(sum(f.bytes_refused), 0), 9e18)::bigint
 """
 _SORTS: Final = {
-    "complete": "t.received::float8 / nullif(t.received + t.on_station + t.lost, 0)",
+    "complete": (
+        "CASE WHEN t.received + t.on_station + t.lost > 0 OR f.bytes_all > 0 THEN "
+        "coalesce(t.received::float8 / nullif(t.received + t.on_station + t.lost, 0), 1) * "
+        "coalesce(1 - (f.bytes_unread + f.bytes_refused)::float8 / nullif(f.bytes_all, 0), 1) END"
+    ),
     "serial": "s.serial",
     "expected": "t.received + t.on_station + t.lost",
     "received": "t.received",
@@ -67,6 +80,7 @@ _SORTS: Final = {
     "backlog": "c.backlog_messages",
     "streams": "t.streams",
     "branches": "t.branches",
+    "files": "coalesce(f.bytes_unread + f.bytes_refused, 0)",
 }
 SORTS = tuple(_SORTS)
 
@@ -89,6 +103,11 @@ class Completeness:
     backlog: int | None
     streams: int
     branches_open: int
+    #: Of its own files, by its word: bytes in all, not read yet, and not readable; lines not readable.
+    file_bytes: int
+    file_bytes_unread: int
+    file_bytes_refused: int
+    file_lines_refused: int
 
     @property
     def expected(self) -> int:
@@ -97,8 +116,15 @@ class Completeness:
 
     @property
     def percent(self) -> float | None:
-        """Of 100, cut to a hundredth, so that only what is complete is 100; None when nothing was numbered."""
-        return self.received * 10_000 // self.expected / 100 if self.expected else None
+        """Of 100, cut to a hundredth, so that only what is complete is 100; None when nothing is known."""
+        return percent_of(
+            self.received, self.expected, self.file_bytes, self.file_bytes_unread + self.file_bytes_refused
+        )
+
+    @property
+    def file_bytes_missing(self) -> int:
+        """What is not home of its files."""
+        return self.file_bytes_unread + self.file_bytes_refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +138,24 @@ class CompletenessTotals:
     lost: int
     unsequenced: int
     branches_open: int
+    file_bytes: int
+    file_bytes_unread: int
+    file_bytes_refused: int
+
+    @property
+    def percent(self) -> float | None:
+        """As that of one station."""
+        expected = self.received + self.on_station + self.lost
+        return percent_of(self.received, expected, self.file_bytes, self.file_bytes_unread + self.file_bytes_refused)
+
+
+def percent_of(received: int, expected: int, file_bytes: int, file_bytes_missing: int) -> float | None:
+    """The share of the messages times that of the files, of 100, cut to a hundredth; None where neither is known."""
+    if not expected and not file_bytes:
+        return None
+    received, expected = (received, expected) if expected else (1, 1)
+    home, whole = (max(file_bytes - file_bytes_missing, 0), file_bytes) if file_bytes else (1, 1)
+    return received * home * 10_000 // (expected * whole) / 100
 
 
 class CompletenessReport:

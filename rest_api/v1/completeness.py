@@ -32,7 +32,9 @@ class StationCompletenessOut(serializers.Serializer[Any]):
     is_retired = serializers.BooleanField()
     expected = serializers.IntegerField(help_text="All numbers that it gave out, as far as they are known.")
     received = serializers.IntegerField()
-    percent = serializers.FloatField(allow_null=True, help_text="Cut to a hundredth: 100 is complete.")
+    percent = serializers.FloatField(
+        allow_null=True, help_text="Of messages times that of files, cut to a hundredth: 100 is complete."
+    )
     on_station = serializers.IntegerField(help_text="Missing here, and still on the station.")
     lost = serializers.IntegerField(help_text="Missing here, and no longer on the station.")
     unsequenced = serializers.IntegerField(help_text="Messages without a number: taken, but not provable.")
@@ -40,6 +42,10 @@ class StationCompletenessOut(serializers.Serializer[Any]):
     backlog = serializers.IntegerField(allow_null=True, help_text="What waits on the station by its own word.")
     streams = serializers.IntegerField()
     branches_open = serializers.IntegerField(help_text="Branches that nobody has decided about.")
+    file_bytes = serializers.IntegerField(help_text="Of its own files by its own accounts, in all.")
+    file_bytes_unread = serializers.IntegerField(help_text="Of these not read on the station yet: not home.")
+    file_bytes_refused = serializers.IntegerField(help_text="Of these not readable: not home.")
+    file_lines_refused = serializers.IntegerField()
 
 
 class CompletenessOut(serializers.Serializer[Any]):

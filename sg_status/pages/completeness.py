@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from fleet.organizations.access import Viewer
-from fleet.telemetry.completeness import Completeness, CompletenessReport, CompletenessTotals
+from fleet.telemetry.completeness import Completeness, CompletenessReport
 from sg_status.access import page
 from sg_status.csv_file import Cell, csv_response
 from sg_status.menu import MenuEntry
@@ -29,6 +29,7 @@ COLUMNS: Final[tuple[tuple[str, Promise, bool], ...]] = (
     ("on_station", _("Still on the station"), True),
     ("lost", _("Lost for good"), True),
     ("unsequenced", _("Without a number"), True),
+    ("files", _("Not home of its files"), True),
     ("backlog", _("Backlog"), True),
     ("last_contact", _("Last contact"), False),
     ("streams", _("Streams"), True),
@@ -36,6 +37,7 @@ COLUMNS: Final[tuple[tuple[str, Promise, bool], ...]] = (
 _CSV_HEAD = (
     *("serial", "name", "organization", "retired", "expected", "received", "percent", "on_station", "lost"),
     *("unsequenced", "last_contact_at", "backlog_messages", "streams", "branches_open"),
+    *("file_bytes", "file_bytes_unread", "file_bytes_refused", "file_lines_refused"),
 )
 
 
@@ -60,7 +62,7 @@ def completeness(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     pages = Paginator(range(totals.stations), PAGE_SIZE).get_page(request.GET.get("page"))
     context = {
         "totals": totals,
-        "percent": _percent(totals),
+        "percent": totals.percent,
         "pages": pages,
         "rows": report.part(offset=max(pages.start_index() - 1, 0), limit=PAGE_SIZE),
         "columns": [_column(sort, *column) for column in COLUMNS],
@@ -84,12 +86,8 @@ def _csv_row(row: Completeness) -> tuple[Cell, ...]:
     return (
         *(row.serial, row.name, row.organization, int(row.is_retired), row.expected, row.received, row.percent),
         *(row.on_station, row.lost, row.unsequenced, last, row.backlog, row.streams, row.branches_open),
+        *(row.file_bytes, row.file_bytes_unread, row.file_bytes_refused, row.file_lines_refused),
     )
-
-
-def _percent(totals: CompletenessTotals) -> float | None:
-    expected = totals.received + totals.on_station + totals.lost
-    return totals.received * 10_000 // expected / 100 if expected else None
 
 
 def _column(sort: str, key: str, label: str | Promise, is_number: bool) -> Column:  # noqa: FBT001 - a row of COLUMNS

@@ -22,6 +22,7 @@ from fleet.stations.hardware import swap_asked, swap_sentence
 from fleet.stations.models import Station, StationContact
 from fleet.sync.selectors import links_of
 from fleet.telemetry.coverage import detection_newest_hour
+from fleet.telemetry.file_summary import file_summary
 from fleet.telemetry.lateness import clock_jump_count
 from fleet.telemetry.models import Detection
 from fleet.telemetry.selectors import (
@@ -35,6 +36,7 @@ from fleet.telemetry.selectors import (
 from sg_status.access import page
 from sg_status.command_words import command_shown
 from sg_status.contacts import contact_of
+from sg_status.file_words import file_sentences
 from sg_status.health import clock_line, facts_of, health_of
 from sg_status.station_frame import station_of, station_render
 from sg_status.strip import strip_of
@@ -85,6 +87,7 @@ def station(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
         "facts": facts_of(health) if health else [],
         "radios": health.radios if health else [],
         "ledger": ledger_summary(station=found),
+        "file_sentences": file_sentences(file_summary(station=found)),
         "quarantined": quarantine_list(viewer=viewer, station=found.serial).count(),
         "links": links_of(station=found),
         "series": series[:SERIES_SHOWN],

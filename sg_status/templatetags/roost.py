@@ -14,7 +14,7 @@ from psycopg.types.range import Range
 from fleet.core import clock
 from fleet.core.spoken import duration_words, interval_words
 from fleet.stations.sentences import SIGNS, state_word
-from sg_status import words
+from sg_status import file_words, words
 
 register = template.Library()
 
@@ -30,6 +30,8 @@ register.filter("unit_words", words.unit_words)
 register.filter("suspicion_words", words.suspicion_words)
 register.simple_tag(words.lateness_words, name="lateness")
 register.filter("kind_word", words.detection_kind_word)
+register.filter("file_figures", file_words.file_figures)
+register.filter("file_state", file_words.file_state)
 register.filter("duration_words", duration_words)
 register.filter("interval_words", interval_words)
 

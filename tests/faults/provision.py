@@ -1,4 +1,4 @@
-"""Enrols stations with the server's own services and prints their logins; run with the environment of a rig."""
+"""Enrols stations, or desks for them, with the server's own services and prints the logins; run with a rig's environment."""
 
 import json
 import sys
@@ -12,18 +12,26 @@ from fleet.organizations.access import viewer_of_server  # noqa: E402 - Django f
 from fleet.organizations.selectors import organization_list  # noqa: E402
 from fleet.organizations.services import organization_create  # noqa: E402
 from fleet.stations.enrolment import enrolment_token_create, station_enrol  # noqa: E402
+from fleet.stations.models import LoginPurpose, Station  # noqa: E402
 from fleet.stations.services import station_register  # noqa: E402
 
 
 def main(serials: list[str]) -> None:
-    """Register and enrol each serial."""
+    """Register and enrol each serial; after `--for-upload` a desk for each that is registered."""
     actor = viewer_of_server("fault rig")
     organization = organization_list(viewer=actor).first() or organization_create(name="Fault rig", owner=None)
     grants = []
-    for serial in serials:
-        station = station_register(actor=actor, organization=organization, serial=serial)
-        token = enrolment_token_create(station=station, actor=actor)
-        grants.append({"serial": serial} | asdict(station_enrol(serial=serial, token=token, hardware={})))
+    is_upload = serials[0] == "--for-upload"
+    purpose = LoginPurpose.UPLOAD if is_upload else LoginPurpose.STATION
+    for serial in serials[is_upload:]:
+        station = (
+            Station.objects.get(serial=serial)
+            if is_upload
+            else station_register(actor=actor, organization=organization, serial=serial)
+        )
+        token = enrolment_token_create(station=station, actor=actor, purpose=purpose)
+        grant = station_enrol(serial=serial, token=token, hardware={}, purpose=purpose)
+        grants.append({"serial": serial} | asdict(grant))
     print(json.dumps(grants))
 
 

@@ -89,6 +89,13 @@ class Rig:
 
     def stations(self, *serials: str) -> list[Grant]:
         """Register and enrol stations with the server's own services."""
+        return self._provision(*serials)
+
+    def desks(self, *serials: str) -> list[Grant]:
+        """Enrol a desk for each of these stations, which are registered already."""
+        return self._provision("--for-upload", *serials)
+
+    def _provision(self, *serials: str) -> list[Grant]:
         done = subprocess.run(
             [sys.executable, str(HERE / "provision.py"), *serials],
             env=self.environment,

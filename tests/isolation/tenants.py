@@ -21,6 +21,7 @@ from fleet.commands.models import Command, CommandStep
 from fleet.core import clock
 from fleet.core.audit import audit_write
 from fleet.deployments.models import Deployment, Room, Site
+from fleet.files.models import FileMove, StationFile
 from fleet.files.photos import photo_add
 from fleet.ingest.models import QuarantinedMessage, QuarantineReplay
 from fleet.organizations.invitations import invitation_create
@@ -78,6 +79,8 @@ NUMBERS = (
     "room_id",
     "deployment_id",
     "invitation_id",
+    "file_id",
+    "move_id",
 )
 
 
@@ -166,7 +169,15 @@ def _data_make(word: str, station: Station) -> Mapping[str, str]:
         station=station, exchange=f"in.{station.serial}", routing_key="readings", reason="bad-json", sentence=word,
         properties={"content_type": word}, body=word.encode(), body_bytes=len(word), received_at=moment,
     )  # fmt: skip
-    return {"series": series.name, "branch_id": str(branch.pk), "message_id": str(message.pk)}
+    file = StationFile.objects.create(
+        station=station, name=f"{word}.txt", base=f"{word}.txt", reason=word, said_at=moment,
+        first_received_at=moment, last_received_at=moment,
+    )  # fmt: skip
+    move = FileMove.objects.create(
+        station=station, target=station, moved_at=moment, moved_by_name=word, files=1, rows=1, twins=0, file_ids=[1]
+    )
+    ids = {"branch_id": branch, "message_id": message, "file_id": file, "move_id": move}
+    return {"series": series.name, **{name: str(row.pk) for name, row in ids.items()}}
 
 
 def _work_make(word: str, organization: Organization, station: Station) -> Mapping[str, str]:

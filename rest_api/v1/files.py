@@ -1,0 +1,201 @@
+"""`/stations/<serial>/files`: what became of each of a station's own files, and moving them where they belong."""
+
+from dataclasses import asdict
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any
+
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from fleet.files.models import FileMove, StationFile
+from fleet.files.selectors import file_list, files_get
+from fleet.ingest.file_moves import (
+    FILES_MOST,
+    file_move,
+    file_move_get,
+    file_move_list,
+    file_move_preview,
+    file_move_undo,
+    file_operator_require,
+)
+from fleet.stations.selectors import station_get
+from rest_api.authentication import viewer_of
+from rest_api.v1.lists import ID_MOST, Column, ListQuery, page_read
+from rest_api.v1.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
+
+_COLUMNS = {
+    "last_received_at": Column("last_received_at", datetime, is_filled=True),
+    "name": Column("name", is_filled=True),
+    "bytes_unread": Column("bytes_unread", int, is_filled=True),
+    "bytes_refused": Column("bytes_refused", int, is_filled=True),
+}
+_LAST = Column("id", int, is_filled=True)
+#: As a word, where the account has none.
+_UNSAID = "unsaid"
+_STATES = [_UNSAID, *(state for state in StationFile.State.values if state)]
+
+
+class FilesQuery(ListQuery):
+    """Which ones."""
+
+    state = serializers.ChoiceField(
+        required=False, choices=_STATES, help_text="`unsaid`: rows came of it, and the station has given no account."
+    )
+    search = serializers.CharField(required=False, max_length=100, default="", help_text="Part of the name.")
+
+
+class FileOut(serializers.Serializer[Any]):
+    """One file. `bytes_read` and `lines_read` are the sums of taken, known, kept back and refused."""
+
+    id = serializers.IntegerField()
+    name = serializers.CharField(help_text="Its path below the data folder.")
+    state = serializers.SerializerMethodField()
+    size = serializers.IntegerField(source="octets", help_text="Bytes on the disk.")
+    start = serializers.DateTimeField(source="start_at", allow_null=True, help_text="The start that its name tells.")
+    bytes_read = serializers.IntegerField()
+    bytes_unread = serializers.IntegerField()
+    bytes_taken = serializers.IntegerField()
+    bytes_known = serializers.IntegerField()
+    bytes_kept_back = serializers.IntegerField()
+    bytes_refused = serializers.IntegerField()
+    lines_read = serializers.IntegerField()
+    lines_taken = serializers.IntegerField()
+    lines_known = serializers.IntegerField()
+    lines_kept_back = serializers.IntegerField()
+    lines_refused = serializers.IntegerField()
+    is_damaged = serializers.BooleanField()
+    reason = serializers.CharField(allow_blank=True, help_text="Why it is refused, foreign or damaged.")
+    refusals = serializers.DictField(
+        child=serializers.IntegerField(), help_text="Lines refused, by a word for the reason."
+    )
+    is_by_desk = serializers.BooleanField(help_text="The account is of a desk that read the card.")
+    said_at = serializers.DateTimeField(allow_null=True, help_text="By the clock of who gave the account.")
+    rows = serializers.IntegerField(help_text="Rows that came of it.")
+    moved_from = serializers.SerializerMethodField(help_text="The station that it came with, where a person moved it.")
+    first_received_at = serializers.DateTimeField()
+    last_received_at = serializers.DateTimeField()
+
+    @extend_schema_field(serializers.ChoiceField(choices=_STATES))
+    def get_state(self, file: StationFile) -> str:
+        """As the account says."""
+        return file.state or _UNSAID
+
+    def get_moved_from(self, file: StationFile) -> str | None:
+        """Its serial."""
+        return file.moved_from.serial if file.moved_from else None
+
+
+class FilesOut(serializers.Serializer[Any]):
+    """Some files."""
+
+    results = FileOut(many=True)
+    next = serializers.URLField(allow_null=True, help_text="Where more are; null when this was all.")
+
+
+class FileMoveIn(StrictSerializer):
+    """Which files go where."""
+
+    files = serializers.ListField(
+        child=serializers.IntegerField(min_value=1, max_value=ID_MOST), min_length=1, max_length=FILES_MOST
+    )
+    to = serializers.CharField(max_length=64, help_text="The serial of a station of the same organization.")
+    dry_run = serializers.BooleanField(default=False, help_text="Count and change nothing.")
+
+
+class FileMovePreviewOut(serializers.Serializer[Any]):
+    """What a move would do."""
+
+    files = serializers.IntegerField()
+    detections = serializers.IntegerField()
+    positions = serializers.IntegerField()
+    twins = serializers.IntegerField(help_text="Of these rows, those that the other station has already.")
+
+
+class FileMoveOut(serializers.Serializer[Any]):
+    """A move."""
+
+    id = serializers.IntegerField()
+    station = serializers.CharField(source="station.serial")
+    to = serializers.CharField(source="target.serial")
+    files = serializers.IntegerField()
+    rows = serializers.IntegerField()
+    twins = serializers.IntegerField()
+    moved_at = serializers.DateTimeField()
+    moved_by = serializers.CharField(source="moved_by_name", allow_blank=True)
+    undone_at = serializers.DateTimeField(allow_null=True)
+    undone_by = serializers.CharField(source="undone_by_name", allow_blank=True)
+
+
+class FileMovesOut(serializers.Serializer[Any]):
+    """Some moves."""
+
+    results = FileMoveOut(many=True)
+    next = serializers.URLField(allow_null=True, help_text="Where more are; null when this was all.")
+
+
+class Files(APIView):
+    """The files of a station."""
+
+    @extend_schema(
+        operation_id="files_list", parameters=[FilesQuery], responses=answers({200: FilesOut}, *READ_PROBLEMS)
+    )
+    def get(self, request: Request, serial: str) -> Response:
+        """The one heard of last first; follow `next` for more."""
+        station = station_get(viewer=viewer_of(request), serial=serial)
+        query = query_read(request, FilesQuery)
+        state = query.get("state")
+        rows = file_list(station=station, state="" if state == _UNSAID else state, search=query["search"]).order_by()
+        page = page_read(request, query, rows, columns=_COLUMNS, usual="-last_received_at", last=_LAST)
+        return Response(FilesOut({"results": page.rows, "next": page.next}).data)
+
+
+class FileMoves(APIView):
+    """Moves of files between stations of one organization."""
+
+    @extend_schema(
+        operation_id="file_moves_list", parameters=[ListQuery], responses=answers({200: FileMovesOut}, *READ_PROBLEMS)
+    )
+    def get(self, request: Request, serial: str) -> Response:
+        """Those from and to this station, newest first."""
+        station = station_get(viewer=viewer_of(request), serial=serial)
+        query, rows = query_read(request, ListQuery), file_move_list(station=station).order_by()
+        page = page_read(request, query, rows, columns={"id": Column("id", int, is_filled=True)}, usual="-id", last=())
+        return Response(FileMovesOut({"results": page.rows, "next": page.next}).data)
+
+    @extend_schema(
+        operation_id="file_moves_create",
+        request=FileMoveIn,
+        responses=answers({200: FileMovePreviewOut, 201: FileMoveOut}, *WRITE_PROBLEMS),
+    )
+    def post(self, request: Request, serial: str) -> Response:
+        """Move files with their detections and positions. With `dry_run` it answers 200 with what a move would do."""
+        viewer = viewer_of(request)
+        station = station_get(viewer=viewer, serial=serial)
+        file_operator_require(actor=viewer, station=station)
+        asked = FileMoveIn(data=request.data)
+        asked.is_valid(raise_exception=True)
+        told = asked.validated_data
+        target = station_get(viewer=viewer, serial=told["to"])
+        files = files_get(station=station, file_ids=told["files"])
+        if told["dry_run"]:
+            preview = file_move_preview(actor=viewer, station=station, target=target, files=files)
+            return Response(FileMovePreviewOut(asdict(preview)).data)
+        move = file_move(actor=viewer, station=station, target=target, files=files)
+        return Response(FileMoveOut(move).data, status=HTTPStatus.CREATED)
+
+
+class FileMoveUndo(APIView):
+    """One move of files."""
+
+    @extend_schema(operation_id="file_moves_undo", request=None, responses=answers({200: FileMoveOut}, *WRITE_PROBLEMS))
+    def post(self, request: Request, serial: str, move_id: int) -> Response:
+        """Bring the files back, with the rows that the other station had as well. 409 where that is done already."""
+        viewer = viewer_of(request)
+        station = station_get(viewer=viewer, serial=serial)
+        file_operator_require(actor=viewer, station=station)
+        move: FileMove = file_move_get(station=station, move_id=move_id)
+        return Response(FileMoveOut(file_move_undo(actor=viewer, move=move)).data)
