@@ -156,3 +156,37 @@ def test_wrong_use_is_one_sentence_and_code_2(enrol, arguments, words):
 def test_a_server_that_is_not_there_is_said(enrol):
     done = enrol("--server", "http://127.0.0.1:1", "--token", "a", "--serial", "SG-TEST")
     assert (done.returncode, "refuses connections" in done.stderr) == (1, True)
+
+
+def desk_of(serial):
+    return {
+        "host": "127.0.0.1",
+        "port": 1,
+        "vhost": "fleet",
+        "username": f"up.{serial}.2",
+        "password": "x",
+        "exchange": f"up.{serial}",
+        "command_queue": "",
+    }
+
+
+def test_a_desk_asks_for_a_login_of_its_own_and_is_no_station(server, enrol, tmp_path):
+    server.answer = (201, {}, {"amqp": desk_of("SG-TEST")})
+    done = enrol("--server", server.url, "--token", "abc", "--serial", "SG-TEST", "--for-upload")
+    assert "This desk may upload files of SG-TEST" in done.stdout
+    assert server.asked[0][1]["purpose"] == "upload"
+    config = config_load(tmp_path / "config.toml", {})
+    assert (config.serial, config.amqp.exchange, config.amqp.command_queue) == ("SG-TEST", "up.SG-TEST", "")
+    run = [sys.executable, "-m", "station_agent", "run", "--config", str(tmp_path / "config.toml")]
+    refused = subprocess.run(run, capture_output=True, text=True, cwd=REPOSITORY, check=False, timeout=60)
+    assert (refused.returncode, "login of a desk" in refused.stderr) == (2, True)
+
+
+def test_a_desk_s_login_does_not_overwrite_the_station_s_on_the_station_itself(server, enrol, tmp_path):
+    server.answer = (201, {}, {"amqp": desk_of("SG-TEST")})
+    config_write(
+        tmp_path / "config.toml", {"serial": "SG-TEST", "amqp": {**desk_of("SG-TEST"), "exchange": "in.SG-TEST"}}
+    )
+    done = enrol("--server", server.url, "--token", "abc", "--serial", "SG-TEST", "--for-upload")
+    assert (done.returncode, "file of its own" in done.stderr, server.asked) == (2, True, [])
+    assert config_read(tmp_path / "config.toml")["amqp"]["exchange"] == "in.SG-TEST"
