@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 from psycopg.types.range import Range
 
 from fleet.stations.models import Station
-from fleet.telemetry.models import UnsequencedCount
+from fleet.telemetry.models import FileSummary, UnsequencedCount
 
 #: Streams of replayed files begin so, by the version of the rule that cuts them; a station has thousands, and they are
 #: told as one line.
@@ -66,6 +66,8 @@ class LedgerSummary:
     lost: int
     unsequenced: int
     sentences: Sequence[str]
+    #: What the station says of its own files, if anything.
+    file_summary: FileSummary | None = None
 
 
 #: Numbers of a stream's row `t` that are neither in it nor in a branch that is believed.
@@ -127,7 +129,9 @@ def ledger_summary(*, station: Station) -> LedgerSummary:
     files = _files(folded[True]) if True in folded else None
     totals = [sum(row[column] for row in folded.values()) for column in (0, 1, 2, 3, 5)]
     stream_count, received, repeats, on_station, lost = totals
-    unsequenced = UnsequencedCount.objects.filter(station=station).values_list("messages", flat=True).first() or 0
+    besides = Station.objects.select_related("unsequenced", "file_summary").get(pk=station.pk)
+    counted: UnsequencedCount | None = getattr(besides, "unsequenced", None)
+    unsequenced = counted.messages if counted else 0
     everything = [*streams, *([files] if files else [])]
     return LedgerSummary(
         streams=streams,
@@ -146,6 +150,7 @@ def ledger_summary(*, station: Station) -> LedgerSummary:
             lost=lost,
             unsequenced=unsequenced,
         ),
+        file_summary=getattr(besides, "file_summary", None),
     )
 
 

@@ -22,7 +22,6 @@ from fleet.stations.hardware import swap_asked, swap_sentence
 from fleet.stations.models import Station, StationContact
 from fleet.sync.selectors import links_of
 from fleet.telemetry.coverage import detection_newest_hour
-from fleet.telemetry.file_summary import file_summary
 from fleet.telemetry.lateness import clock_jump_count
 from fleet.telemetry.models import Detection
 from fleet.telemetry.selectors import (
@@ -74,6 +73,7 @@ def station(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
         incident_list(viewer=viewer, station=found).order_by(F("closed_at").desc(nulls_first=True))[:INCIDENTS_SHOWN]
     )
     opened = [one for one in incidents if one.closed_at is None and one.rule not in _SAID]
+    ledger = ledger_summary(station=found)
     context = {
         "opened": [incident_shown(one) for one in opened],
         "swap": swap_sentence(pair=swap, moment=moment) if swap else "",
@@ -86,8 +86,8 @@ def station(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
         "data_use": data_use_of(station=found, moment=moment),
         "facts": facts_of(health) if health else [],
         "radios": health.radios if health else [],
-        "ledger": ledger_summary(station=found),
-        "file_sentences": file_sentences(file_summary(station=found)),
+        "ledger": ledger,
+        "file_sentences": file_sentences(ledger.file_summary),
         "quarantined": quarantine_list(viewer=viewer, station=found.serial).count(),
         "links": links_of(station=found),
         "series": series[:SERIES_SHOWN],

@@ -12,7 +12,6 @@ from fleet.ingest.quarantine import quarantine_list
 from fleet.organizations.access import Viewer
 from fleet.organizations.models import Membership
 from fleet.telemetry.backlog import backlog_of
-from fleet.telemetry.file_summary import file_summary
 from fleet.telemetry.ledger import ledger_summary
 from fleet.telemetry.models import StreamLedger
 from fleet.telemetry.streams import branch_get, branch_list, stream_change
@@ -34,7 +33,7 @@ def station_deliveries(request: HttpRequest, viewer: Viewer, serial: str) -> Htt
         "backlog": backlog_of(station=station, contact=contact_of(station), moment=moment),
         "change": stream_change(station=station, streams=streams, moment=moment),
         "branches": branch_list(station=station, moment=moment),
-        "file_sentences": file_sentences(file_summary(station=station)),
+        "file_sentences": file_sentences(ledger.file_summary),
         "quarantined": quarantine_list(viewer=viewer, station=station.serial).count(),
     }
     return station_render(

@@ -57,7 +57,7 @@ def test_the_page_makes_both_kinds_and_warns_of_one(browse, operator, station):
 def test_the_api_answers_with_purpose_and_warning(institute, station):
     headers = {"Authorization": f"Bearer {key_of(institute, write=True)}"}
     address = f"/api/v1/stations/{station.serial}/token"
-    plain = Client().post(address, headers=headers)
+    plain = Client().post(address, content_type="application/json", headers=headers)
     assert (plain.status_code, plain.json()["purpose"]) == (201, "station")
     assert "ends its login" in plain.json()["warning"]
     desk = Client().post(address, {"purpose": "upload"}, "application/json", headers=headers)
