@@ -5,8 +5,8 @@ from typing import Any
 
 from fleet.ingest.batch import Batch
 from fleet.ingest.contact import ContactRow, buckets_write, contacts_lock, contacts_read
-from fleet.ingest.delivery import FORKED, Arrival, Delivery, Refusal, StationRef
-from fleet.ingest.gaps import TOO_MANY_GAPS, TOO_MANY_GAPS_SENTENCE
+from fleet.ingest.delivery import FORKED, TOO_MANY_GAPS, TOO_MANY_STREAMS, Arrival, Delivery, Refusal, StationRef
+from fleet.ingest.gaps import TOO_MANY_GAPS_SENTENCE, TOO_MANY_STREAMS_SENTENCE
 from fleet.ingest.ledger import Streams, Taken, number_of, number_of_refusal, streams_lock, streams_read
 from fleet.ingest.outcome import Outcome
 from fleet.ingest.quota import OVER_QUOTA, OVER_QUOTA_SENTENCE, quota_apply, quota_default
@@ -39,6 +39,9 @@ def numbers_take(
         elif taken is Taken.GAPPED:
             sentence = TOO_MANY_GAPS_SENTENCE
             refusals.append(Refusal(arrival.delivery, arrival.station, TOO_MANY_GAPS, sentence, is_counted=True))
+        elif taken is Taken.CROWDED:
+            sentence = TOO_MANY_STREAMS_SENTENCE
+            refusals.append(Refusal(arrival.delivery, arrival.station, TOO_MANY_STREAMS, sentence, is_counted=True))
         else:
             refusals.append(Refusal(arrival.delivery, arrival.station, FORKED, _FORKED_SENTENCE, is_counted=True))
     return fresh

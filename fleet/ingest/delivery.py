@@ -9,6 +9,10 @@ from message_queue.codec import Decoded
 
 #: The reason of messages that wait because two lives of an agent claim their numbers.
 FORKED = "forked-stream"
+#: The reason of messages whose numbers would make a ledger row too long.
+TOO_MANY_GAPS = "too-many-gaps"
+#: The reason of messages that would begin one stream, or one branch, more than a station may have.
+TOO_MANY_STREAMS = "too-many-streams"
 
 
 class Delivery(msgspec.Struct, gc=False):

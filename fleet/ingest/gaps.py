@@ -1,4 +1,4 @@
-"""Numbers for which a ledger row has no room: their messages wait in quarantine until gaps of the stream have closed.
+"""Numbers for which the ledger has no room: their messages wait in quarantine until gaps of the stream have closed.
 
 They are in no ledger, so quarantine itself tells their repeats, and the ledger is asked before they are taken.
 """
@@ -8,19 +8,23 @@ from dataclasses import dataclass, field
 
 from fleet.core import clock
 from fleet.ingest.book import StationBook
-from fleet.ingest.delivery import FORKED, Refusal, StationRef
+from fleet.ingest.delivery import FORKED, TOO_MANY_GAPS, TOO_MANY_STREAMS, Refusal, StationRef
 from fleet.ingest.handover import line_of
 from fleet.ingest.ledger import Number, Streams, Taken, number_of_refusal, streams_lock, streams_read, streams_write
 from fleet.ingest.models import QuarantinedMessage
 from fleet.ingest.quarantine import State, delivery_of
 from message_queue.routing import serial_of_exchange
 
-#: The reason of messages whose numbers would make a ledger row too long.
-TOO_MANY_GAPS = "too-many-gaps"
 TOO_MANY_GAPS_SENTENCE = (
     "The stream of this message has more gaps than are kept account of. The message is kept here and taken by itself "
     "when gaps have closed; a station that leaves so many should be looked at."
 )
+TOO_MANY_STREAMS_SENTENCE = (
+    "The station has begun more streams, or more lives of its agent claim the same numbers, than are kept account of. The "
+    "message is kept here. Find out what makes so many of them, then try it again."
+)
+#: The numbers of these are in no ledger.
+UNNOTED = (TOO_MANY_GAPS, TOO_MANY_STREAMS)
 #: Station, stream, number and run.
 _Name = tuple[int, str, int, str]
 
@@ -36,7 +40,7 @@ class Admission:
 
 def gaps_first(refusals: list[Refusal]) -> list[Refusal]:
     """Leave out what waits in quarantine for room in the ledger already. Their streams must be locked."""
-    names = {id(refusal): _name(refusal) for refusal in refusals if refusal.reason == TOO_MANY_GAPS}
+    names = {id(refusal): _name(refusal) for refusal in refusals if refusal.reason in UNNOTED and _has_name(refusal)}
     if not names:
         return refusals
     stations = {
@@ -46,7 +50,7 @@ def gaps_first(refusals: list[Refusal]) -> list[Refusal]:
         for older in (refusal.station, *line_of(refusal.station))
     }
     rows = QuarantinedMessage.objects.filter(
-        reason=TOO_MANY_GAPS,
+        reason__in=UNNOTED,
         state__in=(State.HELD, State.DISCARDED),
         station__in=list(stations),
         stream__in={name[1] for name in names.values()},
@@ -100,6 +104,11 @@ def _number(message: QuarantinedMessage, known: dict[str, StationRef]) -> tuple[
     if station is None and message.station_id is not None:
         station = StationRef(message.station_id, 0, "")
     return (station.id if station else 0), number_of_refusal(Refusal(delivery_of(message), station, "", ""))
+
+
+def _has_name(refusal: Refusal) -> bool:
+    """Whether its headers say its number; those of a client that numbers in its bodies do not."""
+    return number_of_refusal(Refusal(refusal.delivery, refusal.station, "", "")) is not None
 
 
 def _name(refusal: Refusal) -> _Name:

@@ -9,6 +9,8 @@ Rows are locked in the order of their ids, so that several workers never wait fo
                         │no
                         ▼
                would it be one range more than a row may have? ─yes─▶ GAPPED   else NEW
+
+    A stream or a branch beyond those that a station may have gets no row ─▶ CROWDED
 """
 
 import re
@@ -22,6 +24,7 @@ import psycopg
 
 from fleet.ingest.database import cursor, names, numbers
 from fleet.ingest.delivery import Arrival, Refusal
+from fleet.ingest.stream_bounds import branches_left, streams_allowed
 from fleet.telemetry.ledger import FILE_STREAM_PREFIXES
 from fleet.telemetry.models import StreamLedger
 from message_queue.codec import stream_is_valid
@@ -57,6 +60,8 @@ class Taken(Enum):
     HELD = auto()
     #: The row is full of gaps, and the number would make one more. It is not noted.
     GAPPED = auto()
+    #: The station has as many streams, or branches, as it may have, and this would be one more. It is not noted.
+    CROWDED = auto()
 
 
 class StreamState:
@@ -194,12 +199,18 @@ class Streams:
     def __init__(self, states: dict[Key, StreamState], moment: datetime) -> None:
         self._states = states
         self._moment = moment
+        #: How many branches more a station may have, by its id.
+        self._room: dict[int, int] = {}
 
     def take(self, station_id: int, number: Number) -> Taken:
         """Note one number; its stream's row must be locked."""
-        state = self._states[station_id, number.stream]
+        state = self._states.get((station_id, number.stream))
+        if state is None:
+            return Taken.CROWDED
         if not state.claims(number.run, number.since, number.seq):
             branch = self._branch(station_id, number, state)
+            if branch is None:
+                return Taken.CROWDED
             taken = branch.take(number.seq, number.oldest, number.next)
             is_held = taken is Taken.NEW and branch.branch != StreamLedger.Branch.BELIEVED
             return Taken.HELD if is_held else taken
@@ -217,13 +228,19 @@ class Streams:
                 home[station_id] = home.get(station_id, True) and state.holds_all()
         return {station_id for station_id, is_all in home.items() if is_all}
 
-    def _branch(self, station_id: int, number: Number, trunk: StreamState) -> StreamState:
-        """The branch's own row. It is locked after its trunk, which makes a circle of waits impossible."""
+    def _branch(self, station_id: int, number: Number, trunk: StreamState) -> StreamState | None:
+        """The branch's own row, if there may be one. It is locked after its trunk, which makes a circle of waits impossible."""
         key = (station_id, branch_name(number.stream, number.run))
         found = self._states.get(key)
         if found is not None:
             return found
-        locked = streams_read(streams_lock([key]), [key], self._moment)[key]
+        if station_id not in self._room:
+            self._room[station_id] = branches_left(station_id)
+        known = _states(streams_lock([key]))
+        if not known and self._room[station_id] <= 0:
+            return None
+        self._room[station_id] -= not known
+        locked = known.get(key) or _made([key], self._moment)[key]
         if not locked.branch:
             locked.branch = StreamLedger.Branch.HELD
             trunk.is_contested = True
@@ -265,13 +282,19 @@ _MAKE_SQL = (
 
 
 def streams_read(asked: psycopg.Cursor, keys: list[Key], moment: datetime) -> dict[Key, StreamState]:
-    """The locked streams and what they hold; those that were missing are made."""
+    """The locked streams and what they hold; those that were missing are made, as far as their stations may have more."""
     found = _states(asked)
     if len(found) == len(keys):
         return found
+    missing = streams_allowed(sorted(key for key in keys if key not in found))
+    return _made([*found, *missing], moment) if missing else found
+
+
+def _made(keys: list[Key], moment: datetime) -> dict[Key, StreamState]:
+    """Make the rows of these that have none, and lock all of them."""
     # In one order, as two workers may make the same ones.
-    missing = sorted(key for key in keys if key not in found)
-    cursor().execute(_MAKE_SQL, [moment, moment, [k[0] for k in missing], [k[1] for k in missing]])
+    ordered = sorted(keys)
+    cursor().execute(_MAKE_SQL, [moment, moment, [k[0] for k in ordered], [k[1] for k in ordered]])
     return _states(streams_lock(keys))
 
 

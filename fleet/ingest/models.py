@@ -56,12 +56,48 @@ class QuarantinedMessage(models.Model):
             ),
             # What is in no ledger is told from its repeats here.
             models.Index(
-                fields=["station", "stream", "seq"], name="quarantine_gapped", condition=Q(reason="too-many-gaps")
+                fields=["station", "stream", "seq"],
+                name="quarantine_gapped",
+                condition=Q(reason__in=("too-many-gaps", "too-many-streams")),
             ),
         ]
 
     def __str__(self) -> str:
         return f"{self.reason} from {self.exchange}"
+
+
+class QuarantineTally(models.Model):
+    """What quarantine holds of one station for one reason, and what beyond the station's budget is only counted."""
+
+    id = models.BigAutoField(primary_key=True)
+    #: None for all whose exchange belongs to no station we know.
+    station = models.ForeignKey(Station, null=True, on_delete=models.CASCADE, related_name="quarantine_tallies")
+    reason = models.CharField(max_length=32)
+    #: Kept whole and held: exact from time to time, see `tallies_recount`.
+    kept = models.BigIntegerField(default=0, db_default=0)
+    kept_bytes = models.BigIntegerField(default=0, db_default=0)
+    #: Only counted: how many, when, and how the newest of them begins.
+    cut = models.BigIntegerField(default=0, db_default=0)
+    cut_bytes = models.BigIntegerField(default=0, db_default=0)
+    first_cut_at = models.DateTimeField(null=True)
+    last_cut_at = models.DateTimeField(null=True)
+    sentence = models.TextField(blank=True, default="", db_default="")
+    body_start = models.BinaryField(default=b"", db_default=b"")
+
+    class Meta:
+        """One of each."""
+
+        constraints = [
+            models.UniqueConstraint(fields=["station", "reason"], name="quarantine_tally", nulls_distinct=False)
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.kept} kept, {self.cut} counted"
+
+    @property
+    def start(self) -> str:
+        """How the newest message that is only counted begins, as text that a page can show."""
+        return bytes(self.body_start).decode("utf-8", "backslashreplace")
 
 
 class QuarantineReplay(models.Model):

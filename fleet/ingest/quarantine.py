@@ -1,7 +1,7 @@
 """Quarantine: keeping what cannot be taken, and what people do with it."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from fleet.core import clock
 from fleet.core.audit import audit_write
 from fleet.core.errors import DomainError, NotFound
+from fleet.ingest.budget import budget_apply
 from fleet.ingest.database import cursor
 from fleet.ingest.delivery import FORKED, Delivery, Refusal
 from fleet.ingest.models import QuarantinedMessage
@@ -44,16 +45,18 @@ class NotHeld(DomainError):
     """The message is no longer in quarantine."""
 
 
-def quarantine_write(refusals: Iterable[Refusal], moment: datetime) -> int:
-    """Keep these messages whole with their reasons, in the caller's transaction; return how many.
+def quarantine_write(refusals: Sequence[Refusal], moment: datetime) -> int:
+    """Keep these messages with their reasons, whole as far as budgets go, in the caller's transaction; return how many.
 
     By COPY: a station that floods sends thousands a second here, and its neighbours wait behind them.
     """
-    lines = [_line(refusal, moment) for refusal in refusals]
+    if not refusals:
+        return 0
+    lines = [_line(refusal, moment) for refusal in budget_apply(list(refusals), moment)]
     if lines:
         with cursor().copy(_COPY) as copy:
             copy.write("".join(lines))
-    return len(lines)
+    return len(refusals)
 
 
 @dataclass(frozen=True, slots=True)

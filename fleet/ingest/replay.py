@@ -14,8 +14,8 @@ from fleet.core.audit import audit_write
 from fleet.core.errors import DomainError
 from fleet.core.locks import session_lock
 from fleet.core.outbox import job_ask
-from fleet.ingest.delivery import FORKED, Delivery
-from fleet.ingest.gaps import TOO_MANY_GAPS, Admission, gaps_admit
+from fleet.ingest.delivery import FORKED, TOO_MANY_GAPS, Delivery
+from fleet.ingest.gaps import UNNOTED, Admission, gaps_admit
 from fleet.ingest.models import QuarantinedMessage, QuarantineReplay
 from fleet.ingest.outcome import Outcome
 from fleet.ingest.pipeline import Pipeline
@@ -54,11 +54,14 @@ def quarantine_replay(*, viewer: Viewer, message: QuarantinedMessage) -> Outcome
     Raises `NoRoom` when it waits for room in the ledger, and there is none still.
     """
     delivery = quarantine_release(viewer=viewer, message=message)
-    if message.reason == TOO_MANY_GAPS:
+    if message.reason in UNNOTED:
         admission = gaps_admit([message])
         if admission.waits:
             raise NoRoom(
-                _("The stream has as many gaps as before. The message is taken by itself when some have closed.")
+                _(
+                    "There are as many gaps, or streams, as before. The message stays here; what waits for gaps is taken by "
+                    "itself when some have closed."
+                )
             )
         if admission.repeats:
             return Outcome(repeats=1)
@@ -153,7 +156,7 @@ def messages_retake(messages: Sequence[QuarantinedMessage], *, decided_by: str) 
 
     Those for which the ledger has no room stay.
     """
-    gapped = [message for message in messages if message.reason == TOO_MANY_GAPS]
+    gapped = [message for message in messages if message.reason in UNNOTED]
     admission = gaps_admit(gapped) if gapped else Admission()
     waits = {message.id for message in admission.waits}
     decided = [message for message in messages if message.id not in waits]

@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from fleet.ingest.budget import tallies_cut
 from fleet.ingest.models import QuarantinedMessage
 from fleet.ingest.quarantine import NOTE_MOST, quarantine_counts, quarantine_discard, quarantine_get, quarantine_list
 from fleet.ingest.raw_view import raw_view
@@ -93,10 +94,26 @@ class ReasonOut(serializers.Serializer[Any]):
     count = serializers.IntegerField()
 
 
+class OnlyCountedOut(serializers.Serializer[Any]):
+    """Of one station and reason: messages beyond what is kept whole of a station."""
+
+    station = serializers.CharField(source="station.serial", default=None, allow_null=True)
+    reason = serializers.CharField()
+    messages = serializers.IntegerField(source="cut")
+    bytes = serializers.IntegerField(source="cut_bytes")
+    first_at = serializers.DateTimeField(source="first_cut_at")
+    last_at = serializers.DateTimeField(source="last_cut_at")
+    sentence = serializers.CharField(help_text="Why the newest of them was refused.")
+    start = serializers.CharField(allow_blank=True, help_text="How the newest of them begins.")
+
+
 class MessagesOut(serializers.Serializer[Any]):
     """Messages, newest first, and how many there are by reason (whatever `reason` was asked for)."""
 
     reasons = ReasonOut(many=True)
+    only_counted = OnlyCountedOut(
+        many=True, help_text="The 50 newest stations and reasons of which more was refused than is kept whole."
+    )
     results = MessageOut(many=True)
     next = serializers.URLField(allow_null=True, help_text="Where more are; null when this was all.")
 
@@ -175,7 +192,13 @@ class Quarantine(APIView):
         )
         found, last = listed(reason=query["reason"]), Column("id", int, is_filled=True)
         page = page_read(request, query, found, columns=_COLUMNS, usual="-received_at", last=last)
-        answer = {"reasons": quarantine_counts(messages=listed()), "results": page.rows, "next": page.next}
+        cut = tallies_cut(viewer=viewer_of(request), station=query["station"])[:50]
+        answer = {
+            "reasons": quarantine_counts(messages=listed()),
+            "only_counted": cut,
+            "results": page.rows,
+            "next": page.next,
+        }
         return Response(MessagesOut(answer).data)
 
 

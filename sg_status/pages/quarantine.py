@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from fleet.core.errors import DomainError
+from fleet.ingest.budget import tallies_cut
 from fleet.ingest.delivery import FORKED
 from fleet.ingest.models import QuarantinedMessage
 from fleet.ingest.quarantine import (
@@ -38,6 +39,8 @@ PAGE_SIZE = 50
 REPLAYS_SHOWN = 5
 #: Reasons told with their number; there are about thirty kinds.
 REASONS_SHOWN = 40
+#: Stations and reasons of which more came than is kept whole.
+CUT_SHOWN = 50
 _STATES = {
     QuarantinedMessage.State.HELD.value: pgettext_lazy("messages", "held"),
     QuarantinedMessage.State.REPLAYED.value: pgettext_lazy("messages", "replayed"),
@@ -80,6 +83,7 @@ def quarantine(request: HttpRequest, viewer: Viewer) -> HttpResponse:
         "asked": asked,
         "states": _STATES,
         "reasons": quarantine_counts(messages=listed())[:REASONS_SHOWN],
+        "cut": tallies_cut(viewer=viewer, station=asked.station)[:CUT_SHOWN],
         "replays": quarantine_replay_list(viewer=viewer)[:REPLAYS_SHOWN],
         "may_replay_all": is_held and asked.reason not in ("", FORKED) and _may_operate(viewer),
     }

@@ -6,6 +6,7 @@ from celery import shared_task
 
 from fleet.core import clock
 from fleet.ingest.branches import branches_judge, branches_work_off
+from fleet.ingest.budget import full_suspend, tallies_recount
 from fleet.ingest.replay import gaps_release, quarantine_replays_run, quota_release
 
 
@@ -32,3 +33,10 @@ def release_quota(**_: Any) -> None:
 def release_gaps(**_: Any) -> None:
     """Take what waited for room in the ledger, where gaps have closed."""
     gaps_release()
+
+
+@shared_task(name="ingest.watch_quarantine")
+def watch_quarantine(**_: Any) -> None:
+    """Count what quarantine holds, and suspend the stations of which it holds too much that waits."""
+    tallies_recount()
+    full_suspend()

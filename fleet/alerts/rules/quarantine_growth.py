@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Count, Max, Min, QuerySet
+from django.db.models import Count, Max, Min, QuerySet, Sum
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
@@ -63,7 +63,8 @@ def opening(station: Station, moment: datetime) -> str:
         return _("Nothing of it is held in quarantine any more.")
     total = sum(held.messages for held in several)
     commonest = max(several, key=lambda held: held.messages)
-    return ngettext(
+    only_counted = Station.objects.filter(pk=station.pk).aggregate(n=Sum("quarantine_tallies__cut"))["n"] or 0
+    said = ngettext(
         "%(n)s message of it is in quarantine, the newest from %(newest)s, mostly for the reason “%(reason)s”. "
         "Nothing is lost: look at one on the page “Quarantine”, mend the cause, then try them again there.",
         "%(n)s messages of it are in quarantine, the newest from %(newest)s, mostly for the reason “%(reason)s”. "
@@ -74,6 +75,9 @@ def opening(station: Station, moment: datetime) -> str:
         "newest": moment_words(max(held.newest_at for held in several), moment),
         "reason": commonest.reason,
     }
+    if only_counted:
+        said += " " + _("Of %(n)s more only the number is kept, as too much was refused.") % {"n": f"{only_counted:,}"}
+    return said
 
 
 def closing(incident: Incident, moment: datetime) -> str:  # noqa: ARG001 - the signature of rules

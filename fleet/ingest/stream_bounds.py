@@ -1,0 +1,43 @@
+"""How many streams and branches a station may have: a row of the ledger stays for good, so nobody makes them without end."""
+
+from collections import Counter
+
+from fleet.ingest.database import cursor, numbers
+from fleet.telemetry.ledger import FILE_STREAM_PREFIXES
+
+#: A new card or outbox begins a stream, and so does each file that is sent whole.
+STREAMS_MOST, FILE_STREAMS_MOST = 2_000, 200_000
+#: Branches that nobody has decided about, and all of them.
+UNDECIDED_MOST, BRANCHES_MOST = 32, 256
+
+
+def streams_allowed(missing: list[tuple[int, str]]) -> list[tuple[int, str]]:
+    """Those of these new (station id, stream) for which their stations have room, in the same order."""
+    rows = cursor().execute(
+        "SELECT station_id, stream LIKE ANY(%s::text[]), count(*) FROM telemetry_streamledger "
+        "WHERE station_id = ANY(%s::bigint[]) AND branch = '' GROUP BY 1, 2",
+        [[f"{prefix}%" for prefix in FILE_STREAM_PREFIXES], numbers({station_id for station_id, _ in missing})],
+    )
+    count: Counter[tuple[int, bool]] = Counter({(row[0], row[1]): row[2] for row in rows.fetchall()})
+    allowed = []
+    for station_id, stream in missing:
+        is_file = stream.startswith(FILE_STREAM_PREFIXES)
+        if count[station_id, is_file] < (FILE_STREAMS_MOST if is_file else STREAMS_MOST):
+            count[station_id, is_file] += 1
+            allowed.append((station_id, stream))
+    return allowed
+
+
+def branches_left(station_id: int) -> int:
+    """How many branches more this station may have."""
+    row = (
+        cursor()
+        .execute(
+            "SELECT count(*), count(*) FILTER (WHERE branch IN ('held', 'cloned')) FROM telemetry_streamledger "
+            "WHERE station_id = %s AND branch <> ''",
+            [station_id],
+        )
+        .fetchone()
+    )
+    total, undecided = row or (0, 0)
+    return min(BRANCHES_MOST - total, UNDECIDED_MOST - undecided)
