@@ -39,5 +39,5 @@ def branches_left(station_id: int) -> int:
         )
         .fetchone()
     )
-    total, undecided = row or (0, 0)
+    total, undecided = (int(row[0]), int(row[1])) if row else (0, 0)
     return min(BRANCHES_MOST - total, UNDECIDED_MOST - undecided)
