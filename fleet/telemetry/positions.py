@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 
@@ -89,7 +90,7 @@ def position_export(*, station: Station, start: datetime, end: datetime) -> Iter
 def position_track(*, station: Station, start: datetime, end: datetime) -> list[TrackPoint]:
     """The first believable fix of each of `TRACK_MAXIMUM` equal parts of the span, oldest first."""
     range_check(start=start, end=end)
-    parameters = {
+    parameters: dict[str, Any] = {
         "station": station.pk,
         "start": start,
         "width": (end - start) / TRACK_MAXIMUM,

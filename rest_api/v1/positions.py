@@ -38,7 +38,9 @@ class GpsFixOut(serializers.Serializer[Any]):
     latitude = serializers.FloatField(allow_null=True, help_text="Degrees, WGS 84.")
     longitude = serializers.FloatField(allow_null=True, help_text="Degrees, WGS 84.")
     altitude_m = serializers.FloatField(allow_null=True, help_text="Metres.")
-    source = serializers.CharField(help_text="The kind of file that it stood in (`all`, `ctt`); may be empty.")
+    file_kind = serializers.CharField(
+        source="source", help_text="The kind of file that it stood in (`all`, `ctt`); may be empty."
+    )
     line = serializers.IntegerField(help_text="Its line in that file; 0 where the station gave none.")
     suspicions = serializers.SerializerMethodField(help_text="Why the row is doubted; empty when it is not.")
 
