@@ -16,7 +16,7 @@ healthy_wait() {
 }
 
 begun=$SECONDS
-compose up --build --detach
+compose up --build --detach || { compose ps --all; compose logs --tail 20; exit 1; }
 healthy_wait
 seen healthy_after_s $((SECONDS - begun))
 seen healthy "$(compose ps --format '{{.Health}}' | sort | uniq -c | xargs)"

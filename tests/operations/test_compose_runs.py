@@ -1,0 +1,79 @@
+"""The containers as a person starts them, on a real Docker engine: all healthy, a station from outside, down and up."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from operations.paths import REPOSITORY, Paths
+
+ENGINE = REPOSITORY / "tests" / "operations" / "engine"
+#: The roots are kept between runs, as making them takes a quarter of an hour.
+FOLDER = Path(os.environ.get("ROOST_ENGINE") or Paths.from_environment().var.parent / "engine")
+INSIDE = "/srv/roost/tests/operations/engine"
+FILES = f"-f /srv/roost/docker-compose.yml -f {INSIDE}/host-network.yml"
+
+pytestmark = pytest.mark.long
+
+
+def engine(network, *command: str):
+    done = subprocess.run(
+        [ENGINE / "enter.sh", FOLDER / "root", FOLDER / "docker", network, *command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-5_000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def seen():
+    """What the trial saw, by name."""
+    assert os.geteuid() == 0, "An engine in namespaces of its own is started by root."
+    subprocess.run(
+        [ENGINE / "roots.sh", FOLDER],
+        check=True,
+        env={**os.environ, "PYTHON": sys.executable},
+        stdout=subprocess.DEVNULL,
+    )
+    bases = "/var/lib/docker/bases"
+    engine("open", "bash", f"{INSIDE}/images.sh", f"{bases}/bookworm.tar", f"{bases}/trixie.tar", f"{bases}/node")
+    # What is built with the machine's network is found in the cache by the first `up --build` without it.
+    engine("open", "bash", "-c", f"docker compose --progress quiet {FILES} build")
+    lines = [line.partition("=") for line in engine("closed", "bash", f"{INSIDE}/trial.sh").splitlines()]
+    return {name: value for name, equals, value in lines if equals and name.isidentifier()}
+
+
+def test_every_container_becomes_healthy(seen):
+    assert seen["healthy"] == "11 healthy"
+    assert int(seen["healthy_after_s"]) < 300
+
+
+def test_a_station_enrols_from_outside_and_is_on_time(seen):
+    assert seen["station"] == "on_time"
+
+
+def test_after_down_and_up_all_of_it_is_there(seen):
+    assert seen["left_running"] == "1"  # the station itself
+    assert seen["station_again"] == "on_time"
+    assert seen["certificate_before"] == seen["certificate_after"]
+
+
+def test_what_is_started_in_the_wrong_order_heals(seen):
+    assert seen["healthy_after_wrong_order"] == "yes"
+
+
+def test_a_check_costs_next_to_nothing(seen):
+    # With the start of a process in the container by the engine; Django alone took 1,500.
+    assert int(seen["check_ms"]) < 1_000
+
+
+def test_nothing_is_left(seen):
+    assert seen["left_at_the_end"] == "0 0 0"
+    links = subprocess.run(["ip", "-brief", "link"], capture_output=True, text=True, check=True).stdout
+    assert "br-" not in links
+    assert str(FOLDER) not in Path("/proc/mounts").read_text()
