@@ -63,13 +63,16 @@ class PulseCounts:
                 [(hour, port, number) for (hour, port), number in counted.items()],
             )
 
-    def take(self, before: float) -> list[HourCount]:
-        """The counts of the hours that ended by `before`, now marked as sent. Call it in the outbox's transaction."""
+    def take(self, before: float, ahead: float | None = None) -> list[HourCount]:
+        """The counts of the hours that ended by `before` or begin after `ahead`, now marked as sent.
+
+        Call it in the outbox's transaction.
+        """
         with self._database.transaction() as sql:
             rows = sql.execute(
-                "SELECT hour, port, pulses FROM pulse_counts WHERE sent = 0 AND hour + 3600 <= ? "
+                "SELECT hour, port, pulses FROM pulse_counts WHERE sent = 0 AND (hour + 3600 <= ? OR hour > ?) "
                 "ORDER BY hour, port LIMIT 500",
-                (before,),
+                (before, ahead),
             ).fetchall()
             sql.executemany(
                 "UPDATE pulse_counts SET sent = 1 WHERE hour = ? AND port = ?", [(hour, port) for hour, port, _ in rows]

@@ -32,7 +32,9 @@ STILL_SECONDS = 30.0
 _MTIME_GRAIN = 10.0
 #: Seconds after which a folder is looked through again though it seems unchanged: a file in it may have grown.
 LOOK_AGAIN = 600.0
-#: Finished files that nobody followed yet and that are looked at each time.
+#: Seconds by which a start in a name may be ahead of this clock and still be believed.
+AHEAD = 86_400.0
+#: Finished files that may go on and that are looked at each time.
 _WATCHED_MOST = 64
 #: Folders within folders: V1 writes SGdata/<boot count>/<day>.
 _DEPTH_MOST = 6
@@ -197,7 +199,7 @@ class Folder:
         #: Latest start of each source and boot.
         self._latest: dict[tuple[str, str, str], int] = {}
         self.active: dict[str, DataFile] = {}
-        #: Finished files that nobody followed yet.
+        #: Finished files that may go on: nobody followed them yet, or they grew while we looked.
         self._watched: dict[str, DataFile] = {}
 
     def look(self) -> Seen:
@@ -278,8 +280,9 @@ class Folder:
 
     def _consider(self, key: str, path: Path, name: FileName, seen: Seen) -> None:
         """Take a file up unless it is finished and still as it was then."""
-        line = (name.source, name.serial, name.boot)
-        self._latest[line] = max(self._latest.get(line, 0), name.start)
+        if name.start <= (time.time() + AHEAD) * 1_000_000:
+            line = (name.source, name.serial, name.boot)
+            self._latest[line] = max(self._latest.get(line, 0), name.start)
         known = self.active.get(key)
         if known is not None:
             if not known.path.exists():
@@ -302,8 +305,8 @@ class Folder:
             seen.fresh.append(file)
 
     def _watch(self, file: DataFile) -> None:
-        """Look at a finished file that nobody followed yet."""
-        if self.is_followed(file):
+        """Look at a finished file that may go on."""
+        if self.is_followed(file) and not file.has_grown:
             self._watched.pop(file.key)
         if _size(file.path) == file.position.size:
             return
@@ -348,10 +351,10 @@ class Folder:
         return time.monotonic() - file.changed >= self._finished_after
 
     def finish(self, file: DataFile) -> None:
-        """Stop reading a file that is done; until it is followed it is looked at."""
+        """Stop reading a file that is done; until it is followed it is looked at, and longer if it grew here."""
         self._positions[file.key] = file.position
         self.active.pop(file.key, None)
-        if not self.is_followed(file):
+        if file.has_grown or not self.is_followed(file):
             self._watch_add(file)
 
     def _watch_add(self, file: DataFile) -> None:

@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import NamedTuple
 
+from station_agent.errors import WrongUse
+
 _PACKED = r"(?P<packed>\.(?:gz|bz2|xz|lz|lzma|zst|Z))?"
 _COPY = r"(?: ?\(\d{1,3}\)| - Copy(?: \(\d{1,3}\))?| copy(?: \d{1,3})?)?"
 _NAME = re.compile(
@@ -107,11 +109,19 @@ def serial_key(serial: str) -> str:
 
 
 def serials_taken(own: str, also: Iterable[str] = (), *, any_station: bool = False) -> frozenset[str]:
-    """The serials whose files are taken, for `is_foreign`; none where all are, or where the own one tells nothing."""
+    """The serials whose files are taken, for `is_foreign`; none where all are, or where the own one tells nothing.
+
+    Raises `WrongUse` for another serial by which no file can be told.
+    """
+    others = {serial_key(other): other for other in also}
+    if "" in others:
+        raise WrongUse(
+            f"{others['']!r} is no Sensorgnome's serial: files are told apart by serials like SG-7F5ERPI46977."
+        )
     key = serial_key(own)
     if any_station or not key:
         return frozenset()
-    return frozenset({key, *(serial_key(other) for other in also)} - {""})
+    return frozenset({key, *others})
 
 
 def is_foreign(name: FileName, serials: frozenset[str]) -> bool:

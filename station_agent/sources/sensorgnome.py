@@ -25,7 +25,7 @@ from station_agent.sensorgnome import account, counts, positions
 from station_agent.sensorgnome.account import UNREADABLE, Account, Accounts, Tally, file_messages
 from station_agent.sensorgnome.bursts import BurstRule
 from station_agent.sensorgnome.counts import PulseCounts, records_make
-from station_agent.sensorgnome.folder import DataFile, Folder, OtherFile, Seen
+from station_agent.sensorgnome.folder import AHEAD, DataFile, Folder, OtherFile, Seen
 from station_agent.sensorgnome.lines import Fix, Line, Pulse, line_read, line_without_end
 from station_agent.sensorgnome.messages import Message, messages_make, moments_fill
 from station_agent.sensorgnome.names import file_name_parse, serials_taken
@@ -59,8 +59,6 @@ BACK_FILL_AFTER = 6 * 3_600.0
 GROWING_TOLD_EVERY = 300.0
 #: Seconds until a file that could not be read is tried again, at first and at most.
 RETRY_FIRST, RETRY_MOST = 30.0, 3_600.0
-#: Seconds by which a start in a name may be ahead of this clock and still be believed.
-_AHEAD = 86_400.0
 
 
 class SensorgnomeSettings(SourceSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -483,7 +481,7 @@ class SensorgnomeSource:
         self._view.last_data_at = time.time()
         if file.has_grown and not self._folder.is_followed(file):
             self._growth_seen = True
-        elif self._growth_seen or not self._newest_start <= file.name.start <= (time.time() + _AHEAD) * 1_000_000:
+        elif self._growth_seen or not self._newest_start <= file.name.start <= (time.time() + AHEAD) * 1_000_000:
             return
         else:
             self._newest_start = file.name.start
@@ -521,9 +519,12 @@ class SensorgnomeSource:
         open_files = [
             max(file.position.last_at, file.name.start) for file in self._folder.active.values() if not file.failures
         ]
-        before = min(open_files) / 1_000_000 if open_files else time.time()
+        now = time.time()
+        before = min(open_files) / 1_000_000 if open_files else now
+        # Hours of a clock that ran years ahead would else wait for years.
+        ahead = now + AHEAD if max(open_files, default=0) <= (now + AHEAD) * 1_000_000 else None
         with self._outbox.database.transaction():
-            hours = self._counts.take(before)
+            hours = self._counts.take(before, ahead)
             dated = [count for count in hours if count.hour >= RELATIVE_BELOW]
             if dated:
                 self._outbox.put("readings", records_make(dated), READING)

@@ -16,6 +16,7 @@ from agent.test_sensorgnome_source import old, pulse
 
 from message_queue.contracts.detections import Detections
 from station_agent.config import config_write
+from station_agent.errors import WrongUse
 from station_agent.sensorgnome.names import serials_taken
 from station_agent.sources import sources_make
 from station_agent.status import status_read, status_say
@@ -211,6 +212,8 @@ def test_who_means_it_takes_another_stations_files(card):
         name_of(12, day=17, serial="8D21RPZ2778A")
     }
     assert serials_taken(SERIAL, any_station=True) == frozenset()
+    with pytest.raises(WrongUse, match="'8D21' is no Sensorgnome's serial"):
+        serials_taken(SERIAL, ["8D21"])
 
 
 def test_one_file_that_cannot_be_read_costs_only_itself(tmp_path, follow, monkeypatch):

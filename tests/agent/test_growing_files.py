@@ -147,6 +147,36 @@ def test_a_followed_file_that_grew_is_found_though_its_folder_did_not_change(day
     assert (account.lines_taken, account.bytes_unread) == (9, 0)
 
 
+def test_a_live_file_beside_one_hours_ahead_is_not_late(day, follow, later):
+    path = day / LIVE
+    path.write_text(pulses(0, 4))
+    (day / AHEAD).write_text(pulse(1639670000))
+    station = follow(directory=day.parent)
+    station.poll()
+    append(path, pulses(4, 1))
+    station.poll()
+    for first in (5, 6, 7):
+        later(45.0)
+        station.poll()
+        append(path, pulses(first, 1))
+        station.poll()
+        assert numbers(station) == sorted([1, *range(1, first + 2)]), "one of them is the file ahead"
+
+
+def test_hourly_counts_of_a_clock_years_ahead_are_sent(day, follow, later):
+    path = day / YEAR_2043
+    path.write_text("".join(pulse(2303683200 + n) for n in range(5)))
+    follow.configure(pulses="counts")
+    station = follow(directory=day.parent)
+    station.poll()
+    later(3 * HOUR)
+    station.poll()
+    later(1.0)
+    station.poll()
+    ((kind, (record,)),) = outbox_messages(station.outbox)
+    assert (kind, record.v, record.bt) == ("readings", 5.0, 2303683200.0)
+
+
 def test_a_burst_that_a_pause_cut_in_two_is_sent_whole(day, follow, later):
     burst = [pulse(1639650000 + gap) for gap in (0, 0.02, 0.04, 0.07)]
     path = day / LIVE
