@@ -18,7 +18,7 @@ from msgspec import Meta
 from message_queue.contracts.base import Scalar
 from message_queue.contracts.file import FileTotals
 from message_queue.contracts.readings import RELATIVE_BELOW
-from station_agent.outbox import ACCOUNT, BACK_FILL, READING, Rank
+from station_agent.outbox import ACCOUNT, READING
 from station_agent.profiles import Positions as PositionsSent
 from station_agent.profiles import Pulses
 from station_agent.sensorgnome import account, counts, positions
@@ -26,24 +26,11 @@ from station_agent.sensorgnome.account import UNREADABLE, Account, Accounts, Tal
 from station_agent.sensorgnome.bursts import BurstRule
 from station_agent.sensorgnome.counts import PulseCounts, records_make
 from station_agent.sensorgnome.folder import AHEAD, DataFile, Folder, OtherFile, Seen
-from station_agent.sensorgnome.lines import Fix, Line, Pulse, line_read, line_without_end
-from station_agent.sensorgnome.messages import Message, messages_make, moments_fill
-from station_agent.sensorgnome.names import file_name_parse, serials_taken
-from station_agent.sensorgnome.places import Places
-from station_agent.sensorgnome.portion import (
-    Lines,
-    Portion,
-    Wishes,
-    back_note,
-    back_take,
-    lines_select,
-    lost_add,
-    portion_take,
-    shows_marks,
-    zeros_take,
-)
+from station_agent.sensorgnome.names import serials_taken
+from station_agent.sensorgnome.portion import Wishes
 from station_agent.sensorgnome.positions import Position, Positions
-from station_agent.sensorgnome.reader import CHUNK_BYTES, Chunk, LineReader, Unreadable
+from station_agent.sensorgnome.reader import CHUNK_BYTES, Unreadable
+from station_agent.sensorgnome.taking import Taker, nothing_taken
 from station_agent.sources.base import Source, SourceKind, SourceSettings
 from station_agent.station import Station
 
@@ -51,10 +38,6 @@ log = logging.getLogger(__name__)
 
 #: Chunks read in one poll, so that the other sources get their turn.
 CHUNKS_A_POLL = 16
-#: Bytes of a file's beginning by which it is known again.
-HEAD_BYTES = 64
-#: Seconds after which a finished file counts as the past, which is sent behind the present.
-BACK_FILL_AFTER = 6 * 3_600.0
 #: Seconds between two accounts of files that still grow.
 GROWING_TOLD_EVERY = 300.0
 #: Seconds until a file that could not be read is tried again, at first and at most.
@@ -96,13 +79,7 @@ class SensorgnomeSource:
         self._counts = PulseCounts(station.outbox.database)
         self._rule = BurstRule(settings.burst_pulses, settings.burst_seconds, settings.burst_khz)
         self._reports = -1
-        self._places = Places()
-        known = self._known = self._positions.all()
-        #: Keys of files by what rows say as their file: several where there are copies.
-        self._twins: dict[str, set[str]] = {}
-        for key in known:
-            if name := file_name_parse(key.rpartition("/")[2]):
-                self._twins.setdefault(name.name, set()).add(key)
+        known = self._positions.all()
         self._folder = Folder(
             Path(settings.directory),
             known,
@@ -111,12 +88,8 @@ class SensorgnomeSource:
             others=self._others_known(known),
         )
         self._view = station.vitals.sources["sensorgnome"]
-        self._budget = 0
-        self._newest_start = 0
-        self._growth_seen = False
+        self._taker = Taker(station, self._view, self._folder, known)
         self._growing_told_at = -GROWING_TOLD_EVERY
-        #: Source and boot of files whose writer tells noise itself.
-        self._marked = {_line_of(key) for key in self._accounts.marked()}
         station.vitals.file_totals = self.totals
         self._keep()
 
@@ -134,7 +107,7 @@ class SensorgnomeSource:
             self._view.note = f"The folder {self._folder.root} is not there yet."
             return 10.0
         self._note(self._folder.look())
-        self._budget = CHUNKS_A_POLL
+        self._taker.budget = CHUNKS_A_POLL
         self._view.note = ""
         self._keep()
         reports = self._station.reports
@@ -142,15 +115,15 @@ class SensorgnomeSource:
             if self._outbox.backlog().bytes > self._outbox.cap_bytes // 4:
                 self._view.note = "Waits with reading until the outbox has been sent; the data is safe in its files."
                 break
-            if self._budget <= 0:
+            if self._taker.budget <= 0:
                 break
             self._advance(file)
         self._hours_send()
         self._accounts_send()
-        if self._budget > 0:
+        if self._taker.budget > 0:
             self._reports = reports
         self._station.vitals.unread_bytes = sum(file.unread for file in self._folder.active.values())
-        return 0.0 if self._budget <= 0 else min(max(self._batch_age / 2, 0.25), 10.0)
+        return 0.0 if self._taker.budget <= 0 else min(max(self._batch_age / 2, 0.25), 10.0)
 
     def totals(self) -> FileTotals:
         """What became of all files together, as of now."""
@@ -175,14 +148,14 @@ class SensorgnomeSource:
         """Apply the settings, which a change of profile changes, and say what is not sent."""
         tuning, wanted = self._station.tuning, self._settings
         events_kept = frozenset(tuning.events_kept if wanted.events_kept is None else wanted.events_kept)
-        self._wishes = Wishes(self._pulses, self._rule, events_kept)
-        self._places.only_changes = (wanted.positions or tuning.positions) == "changed"
+        self._taker.wishes = Wishes(self._pulses, self._rule, events_kept)
+        self._taker.places.only_changes = (wanted.positions or tuning.positions) == "changed"
         kept = {f"event/{name}" for name in events_kept}
         if self._pulses != "all":
             kept.add("detections/pulse" if self._pulses == "counts" else "detections/pulse/no_burst")
         if self._pulses == "counts":
             kept.add("bursts")
-        if self._places.only_changes:
+        if self._taker.places.only_changes:
             kept.add("gps/unchanged")
         self._station.vitals.kept = kept
 
@@ -222,9 +195,9 @@ class SensorgnomeSource:
         looked = (file.size, file.mtime, finished, self._folder.is_still(file))
         if file.looked == looked:
             return
-        self._budget -= 1
+        self._taker.budget -= 1
         try:
-            self._read(file, finished=finished)
+            self._taker.read(file, finished=finished)
         except sqlite3.Error:
             raise
         except Unreadable as error:
@@ -233,29 +206,10 @@ class SensorgnomeSource:
             self._fail(file, error)
         else:
             file.failures = 0
-            if self._budget > 0:
+            if self._taker.budget > 0:
                 file.looked = looked
             if file.unread == 0:
                 file.unread_since = None
-
-    def _read(self, file: DataFile, *, finished: bool) -> None:
-        """Take chunks from the file until it has no more or the budget is spent."""
-        if file.size == 0:
-            if finished:
-                empty = replace(file.account, state="done", unread=0)
-                self._store(file, _nothing(file.position._replace(done=True), empty), [], finished=True)
-            return
-        as_now = (file.size, file.mtime)
-        with LineReader(file.path, checked=file.checked if file.checked_as == as_now else None) as reader:
-            if finished and (reader.compressed or file.position.offset == 0):
-                file.checked, file.checked_as = reader.check(), as_now
-            if file.position.done and not self._read_on(file, reader):
-                return
-            self._recognize(file, reader)
-            if file.position.offset == 0 and finished and self._is_known(file, reader):
-                return
-            while self._budget > 0 and self._step(file, reader, finished=finished):
-                self._budget -= 1
 
     def _fail(self, file: DataFile, error: Exception) -> None:
         """It cannot be read now: say so in its account and try again later."""
@@ -286,7 +240,7 @@ class SensorgnomeSource:
             reason=sentence,
             refusals={UNREADABLE: 1},
         )
-        self._store(file, _nothing(position, refused), [], finished=True)
+        self._taker.store(file, nothing_taken(position, refused), [], finished=True)
 
     @property
     def _waits_for_visit(self) -> bool:
@@ -305,190 +259,6 @@ class SensorgnomeSource:
             file.unread_since = None
             return True
         return False
-
-    def _read_on(self, file: DataFile, reader: LineReader) -> bool:
-        """Whether a file that was finished holds more; what was not sure at its end is read once more."""
-        position = file.position
-        length = reader.text_measure(position.offset) if reader.compressed else file.size
-        if length == position.offset or (reader.compressed and length < position.offset):
-            if reader.checked and reader.checked.damage and not self._folder.is_still(file):
-                # A compressed file that ends too early may be one that is being written.
-                return False
-            same = replace(file.account, state="done", unread=0)
-            self._store(file, _nothing(position, same), [], finished=True)
-            return False
-        file.position, file.account = back_take(position, file.account)
-        return True
-
-    def _recognize(self, file: DataFile, reader: LineReader) -> None:
-        """Begin again with a file that is another than before; step back in one that lost its end."""
-        position = file.position
-        head = reader.head(HEAD_BYTES)
-        cut = not reader.compressed and file.size < position.offset
-        if head[: len(position.head)] != position.head and not (cut and position.head.startswith(head)):
-            self._station.event("file_replaced", {"file": file.name.name, "lines_sent": position.line})
-            file.position = Position(head=head)
-            file.account = Account(start=file.name.start, size=file.size, unread=file.size)
-        elif cut:
-            text = file.path.read_bytes()
-            end, lines = text.rfind(b"\n") + 1, text.count(b"\n")
-            self._station.event("file_truncated", {"file": file.name.name, "from": position.offset, "to": end})
-            file.position = position._replace(offset=end, line=lines, head=head, recent=())
-            known = Tally(bytes_known=end, lines_known=lines)
-            file.account = replace(file.account, tally=known, refusals={}, back="")
-        elif len(position.head) < len(head):
-            file.position = position._replace(head=head)
-
-    def _is_known(self, file: DataFile, reader: LineReader) -> bool:
-        """Whether this is a copy of a file that was read already, under another name or in another folder.
-
-        A copy that goes on behind what was read is read from there.
-        """
-        twin = self._twin(file)
-        if twin is None or (reader.checked and reader.checked.damage):
-            return False
-        length = reader.text_measure(0) if reader.compressed else file.size
-        if length < twin.offset:
-            text = b"".join(reader.pieces())
-            lines = text.count(b"\n") + (not text.endswith(b"\n"))
-            position = file.position._replace(offset=length, line=lines, done=True, size=file.size)
-        else:
-            lines = twin.line
-            position = twin._replace(head=file.position.head, done=False, size=0)
-        known = replace(file.account, tally=Tally(bytes_known=position.offset, lines_known=lines), counted=lines)
-        if length <= twin.offset:
-            done = replace(known, state="done", unread=0)
-            self._store(file, _nothing(position._replace(done=True), done), [], finished=True)
-            return True
-        file.position, file.account = position, known
-        return False
-
-    def _step(self, file: DataFile, reader: LineReader, *, finished: bool) -> bool:
-        """Take one chunk into the outbox; False when there is nothing more to take now."""
-        position = file.position
-        chunk = reader.chunk(position.offset)
-        if chunk.damage and not self._folder.is_still(file):
-            # A compressed file that ends too early may be one that is being written.
-            finished = False
-        last = chunk.ended and finished
-        if chunk.zeros:
-            return self._zeros_take(file, reader, chunk, last=last)
-        lines = _lines_read(chunk, position, file, last=last)
-        trusted = self._is_trusted(file, lines)
-        chosen = lines_select(lines, position.recent, self._wishes, trusted=trusted, last=last)
-        if not chosen.lines and not last:
-            return False
-        place = self._places.told
-        taken = portion_take(lines, position, file.account, chosen, self._wishes, self._places)
-        if last:
-            taken = self._end(file, reader, lines, taken, trusted=trusted, has_rest=bool(chunk.rest))
-        damaged = taken.account.damaged or bool(finished and reader.checked and reader.checked.damage)
-        name = file.name
-        if not finished and self._station.clock_base is not None:
-            # What is written by a clock that is known to be wrong is not as good as the file's name says.
-            name = name._replace(clock="P")
-        messages = messages_make(taken.told, name, damaged=damaged)
-        try:
-            self._store(file, taken, messages, finished=finished)
-        except BaseException:
-            self._places.told = place
-            raise
-        return not chunk.ended
-
-    def _zeros_take(self, file: DataFile, reader: LineReader, chunk: Chunk, *, last: bool) -> bool:
-        """Pass over zero bytes; those at the end of a file that may still grow are waited upon."""
-        if chunk.ended and not last:
-            return False
-        taken = zeros_take(chunk.zeros, file.position, file.account)
-        if last:
-            lines = Lines([], [], ended=True)
-            taken = self._end(file, reader, lines, taken, trusted=True, has_rest=False)
-        self._store(file, taken, [], finished=last)
-        return not chunk.ended
-
-    def _end(
-        self, file: DataFile, reader: LineReader, lines: Lines, taken: Portion, *, trusted: bool, has_rest: bool
-    ) -> Portion:
-        """The end of a finished file: what is lost of it, and where to go on if it should not be finished after all."""
-        checked = reader.checked
-        sure = lines_select(lines, file.position.recent, self._wishes, trusted=trusted, last=False)
-        sure = sure._replace(lines=min(sure.lines, len(lines.numbered) - has_rest))
-        before = portion_take(lines, file.position, file.account, sure, self._wishes, Places())
-        now = replace(taken.account, state="done", size=file.size, unread=0)
-        if sure.lines < len(lines.numbered) or (checked and checked.lost):
-            now = replace(now, back=back_note(before.position, before.account))
-        if checked and checked.damage:
-            now = lost_add(now, checked.lost, checked.damage)
-        return taken._replace(position=taken.position._replace(done=True), account=now)
-
-    def _is_trusted(self, file: DataFile, lines: Lines) -> bool:
-        """Whether the writer of this file marks noise: it did so in this boot."""
-        line = _line_of(file.key)
-        if line not in self._marked and shows_marks(lines.numbered):
-            self._marked.add(line)
-            file.account = replace(file.account, marks=True)
-        return line in self._marked
-
-    def _twin(self, file: DataFile) -> Position | None:
-        """The place in a file of the same name and beginning of which most was read, if there is one."""
-        found = None
-        for key in self._twins.get(file.name.name, ()):
-            active = self._folder.active.get(key)
-            position = active.position if active else self._known.get(key)
-            if key == file.key or position is None or not position.head or not position.offset:
-                continue
-            length = min(len(position.head), len(file.position.head))
-            if position.head[:length] != file.position.head[:length]:
-                continue
-            if found is None or position.offset > found.offset:
-                found = position
-        return found
-
-    def _store(self, file: DataFile, taken: Portion, messages: list[Message], *, finished: bool) -> None:
-        """Commit the lines, the place and the account together."""
-        past = finished and time.time() - file.mtime > BACK_FILL_AFTER
-        position = taken.position._replace(size=file.size)
-        now = replace(taken.account, size=file.size)
-        if not position.done:
-            now = replace(now, unread=file.size if file.compressed else max(file.size - position.offset, 0))
-        with self._outbox.database.transaction():
-            for kind, body, rank in messages:
-                self._outbox.put(kind, body, Rank(rank.sending + BACK_FILL, rank.worth) if past else rank)
-            if now.damaged and not file.account.damaged:
-                self._station.event(
-                    "file_damaged", {"file": file.name.name, "why": now.reason[:200], "lines_read": position.line}
-                )
-            if self._pulses != "all":
-                self._counts.add(
-                    (row.line.port, row.line.at)
-                    for row in taken.taken
-                    if isinstance(row.line, Pulse) and row.number > file.account.counted
-                )
-            self._positions.store(file.key, position)
-            self._accounts.store(file.key, now)
-        file.position, file.account = position, now
-        self._twins.setdefault(file.name.name, set()).add(file.key)
-        if taken.taken:
-            self._seen(file, [row.line for row in taken.taken])
-        if position.done:
-            self._folder.finish(file)
-
-    def _seen(self, file: DataFile, lines: list[Line]) -> None:
-        """Tell the rest of the agent what the newest lines say about the station.
-
-        Those of a file that was seen to grow are; without one those of the latest start, as far as that can be true.
-        """
-        self._view.last_data_at = time.time()
-        if file.has_grown and not self._folder.is_followed(file):
-            self._growth_seen = True
-        elif self._growth_seen or not self._newest_start <= file.name.start <= (time.time() + AHEAD) * 1_000_000:
-            return
-        else:
-            self._newest_start = file.name.start
-        self._station.vitals.clock_code = file.name.clock
-        fixes = [line for line in lines if isinstance(line, Fix)]
-        if fixes:
-            self._station.vitals.gps_state = "no fix" if fixes[-1].lat is None else "fix"
 
     def _accounts_send(self) -> None:
         """Send the accounts that changed: those that are settled at once, those of growing files now and then."""
@@ -536,19 +306,8 @@ class SensorgnomeSource:
                 self._station.event("pulses_counted_late", _figures(count._asdict()), port=count.port)
 
 
-def _nothing(position: Position, account: Account) -> Portion:
-    """A new place and account without any line."""
-    return Portion(position, account, [], [])
-
-
 def _figures(values: dict[str, int]) -> dict[str, Scalar]:
     return {**values}
-
-
-def _line_of(key: str) -> tuple[str, str, str]:
-    """Source, serial and boot of a file by its key: the writer of one such line of files behaves in one way."""
-    name = file_name_parse(key.rpartition("/")[2])
-    return (name.source, name.serial, name.boot) if name else ("", "", "")
 
 
 def _other_account(other: OtherFile) -> Account:
@@ -563,17 +322,6 @@ def _other_account(other: OtherFile) -> Account:
         refusals=refusals,
         reason=other.reason,
     )
-
-
-def _lines_read(chunk: Chunk, position: Position, file: DataFile, *, last: bool) -> Lines:
-    """The chunk's lines with their numbers; at a finished file's end also the line that has no end."""
-    read = [line_read(raw, passed=chunk.passed) for raw in chunk.lines]
-    if last and chunk.rest:
-        read.append(line_without_end(chunk.rest, chunk.rest_bytes))
-    numbered = moments_fill(
-        enumerate((row.line for row in read), position.line + 1), position.last_at or file.name.start
-    )
-    return Lines(read, numbered, chunk.ended)
 
 
 def _make(station: Station, settings: SensorgnomeSettings) -> Source:

@@ -1,0 +1,285 @@
+"""Taking what is in a data file: chunk by chunk into the outbox, with the file's place and account in one transaction."""
+
+import time
+from dataclasses import replace
+
+from station_agent.outbox import BACK_FILL, Rank
+from station_agent.sensorgnome.account import Account, Accounts, Tally
+from station_agent.sensorgnome.counts import PulseCounts
+from station_agent.sensorgnome.folder import AHEAD, DataFile, Folder
+from station_agent.sensorgnome.lines import Fix, Line, Pulse, line_read, line_without_end
+from station_agent.sensorgnome.messages import Message, messages_make, moments_fill
+from station_agent.sensorgnome.names import file_name_parse
+from station_agent.sensorgnome.places import Places
+from station_agent.sensorgnome.portion import (
+    Lines,
+    Portion,
+    Wishes,
+    back_note,
+    back_take,
+    lines_select,
+    lost_add,
+    portion_take,
+    shows_marks,
+    zeros_take,
+)
+from station_agent.sensorgnome.positions import Position, Positions
+from station_agent.sensorgnome.reader import Chunk, LineReader
+from station_agent.station import SourceView, Station
+
+#: Bytes of a file's beginning by which it is known again.
+HEAD_BYTES = 64
+#: Seconds after which a finished file counts as the past, which is sent behind the present.
+BACK_FILL_AFTER = 6 * 3_600.0
+
+
+class Taker:
+    """Reads the files of one folder. `budget` chunks are left in this poll; `wishes` say what is sent."""
+
+    def __init__(self, station: Station, view: SourceView, folder: Folder, known: dict[str, Position]) -> None:
+        database = station.outbox.database
+        self._station = station
+        self._outbox = station.outbox
+        self._view = view
+        self._folder = folder
+        self._known = known
+        self._positions = Positions(database)
+        self._accounts = Accounts(database)
+        self._counts = PulseCounts(database)
+        self.budget = 0
+        self.wishes = Wishes()
+        self.places = Places()
+        self._newest_start = 0
+        self._growth_seen = False
+        #: Source, serial and boot of files whose writer tells noise itself.
+        self._marked = {_line_of(key) for key in self._accounts.marked()}
+        #: Keys of files by what rows say as their file: several where there are copies.
+        self._twins: dict[str, set[str]] = {}
+        for key in known:
+            if name := file_name_parse(key.rpartition("/")[2]):
+                self._twins.setdefault(name.name, set()).add(key)
+
+    def read(self, file: DataFile, *, finished: bool) -> None:
+        """Take chunks from the file until it has no more or the budget is spent."""
+        if file.size == 0:
+            if finished:
+                empty = replace(file.account, state="done", unread=0)
+                self.store(file, nothing_taken(file.position._replace(done=True), empty), [], finished=True)
+            return
+        as_now = (file.size, file.mtime)
+        with LineReader(file.path, checked=file.checked if file.checked_as == as_now else None) as reader:
+            if finished and (reader.compressed or file.position.offset == 0):
+                file.checked, file.checked_as = reader.check(), as_now
+            if file.position.done and not self._read_on(file, reader):
+                return
+            self._recognize(file, reader)
+            if file.position.offset == 0 and finished and self._is_known(file, reader):
+                return
+            while self.budget > 0 and self._step(file, reader, finished=finished):
+                self.budget -= 1
+
+    def _read_on(self, file: DataFile, reader: LineReader) -> bool:
+        """Whether a file that was finished holds more; what was not sure at its end is read once more."""
+        position = file.position
+        length = reader.text_measure(position.offset) if reader.compressed else file.size
+        if length == position.offset or (reader.compressed and length < position.offset):
+            if reader.checked and reader.checked.damage and not self._folder.is_still(file):
+                # A compressed file that ends too early may be one that is being written.
+                return False
+            same = replace(file.account, state="done", unread=0)
+            self.store(file, nothing_taken(position, same), [], finished=True)
+            return False
+        file.position, file.account = back_take(position, file.account)
+        return True
+
+    def _recognize(self, file: DataFile, reader: LineReader) -> None:
+        """Begin again with a file that is another than before; step back in one that lost its end."""
+        position = file.position
+        head = reader.head(HEAD_BYTES)
+        cut = not reader.compressed and file.size < position.offset
+        if head[: len(position.head)] != position.head and not (cut and position.head.startswith(head)):
+            self._station.event("file_replaced", {"file": file.name.name, "lines_sent": position.line})
+            file.position = Position(head=head)
+            file.account = Account(start=file.name.start, size=file.size, unread=file.size)
+        elif cut:
+            text = file.path.read_bytes()
+            end, lines = text.rfind(b"\n") + 1, text.count(b"\n")
+            self._station.event("file_truncated", {"file": file.name.name, "from": position.offset, "to": end})
+            file.position = position._replace(offset=end, line=lines, head=head, recent=())
+            known = Tally(bytes_known=end, lines_known=lines)
+            file.account = replace(file.account, tally=known, refusals={}, back="")
+        elif len(position.head) < len(head):
+            file.position = position._replace(head=head)
+
+    def _is_known(self, file: DataFile, reader: LineReader) -> bool:
+        """Whether this is a copy of a file that was read already, under another name or in another folder.
+
+        A copy that goes on behind what was read is read from there.
+        """
+        twin = self._twin(file)
+        if twin is None or (reader.checked and reader.checked.damage):
+            return False
+        length = reader.text_measure(0) if reader.compressed else file.size
+        if length < twin.offset:
+            text = b"".join(reader.pieces())
+            lines = text.count(b"\n") + (not text.endswith(b"\n"))
+            position = file.position._replace(offset=length, line=lines, done=True, size=file.size)
+        else:
+            lines = twin.line
+            position = twin._replace(head=file.position.head, done=False, size=0)
+        known = replace(file.account, tally=Tally(bytes_known=position.offset, lines_known=lines), counted=lines)
+        if length <= twin.offset:
+            done = replace(known, state="done", unread=0)
+            self.store(file, nothing_taken(position._replace(done=True), done), [], finished=True)
+            return True
+        file.position, file.account = position, known
+        return False
+
+    def _step(self, file: DataFile, reader: LineReader, *, finished: bool) -> bool:
+        """Take one chunk into the outbox; False when there is nothing more to take now."""
+        position = file.position
+        chunk = reader.chunk(position.offset)
+        if chunk.damage and not self._folder.is_still(file):
+            # A compressed file that ends too early may be one that is being written.
+            finished = False
+        last = chunk.ended and finished
+        if chunk.zeros:
+            return self._zeros_take(file, reader, chunk, last=last)
+        lines = _lines_read(chunk, position, file, last=last)
+        trusted = self._is_trusted(file, lines)
+        chosen = lines_select(lines, position.recent, self.wishes, trusted=trusted, last=last)
+        if not chosen.lines and not last:
+            return False
+        place = self.places.told
+        taken = portion_take(lines, position, file.account, chosen, self.wishes, self.places)
+        if last:
+            taken = self._end(file, reader, lines, taken, trusted=trusted, has_rest=bool(chunk.rest))
+        damaged = taken.account.damaged or bool(finished and reader.checked and reader.checked.damage)
+        name = file.name
+        if not finished and self._station.clock_base is not None:
+            # What is written by a clock that is known to be wrong is not as good as the file's name says.
+            name = name._replace(clock="P")
+        messages = messages_make(taken.told, name, damaged=damaged)
+        try:
+            self.store(file, taken, messages, finished=finished)
+        except BaseException:
+            self.places.told = place
+            raise
+        return not chunk.ended
+
+    def _zeros_take(self, file: DataFile, reader: LineReader, chunk: Chunk, *, last: bool) -> bool:
+        """Pass over zero bytes; those at the end of a file that may still grow are waited upon."""
+        if chunk.ended and not last:
+            return False
+        taken = zeros_take(chunk.zeros, file.position, file.account)
+        if last:
+            lines = Lines([], [], ended=True)
+            taken = self._end(file, reader, lines, taken, trusted=True, has_rest=False)
+        self.store(file, taken, [], finished=last)
+        return not chunk.ended
+
+    def _end(
+        self, file: DataFile, reader: LineReader, lines: Lines, taken: Portion, *, trusted: bool, has_rest: bool
+    ) -> Portion:
+        """The end of a finished file: what is lost of it, and where to go on if it should not be finished after all."""
+        checked = reader.checked
+        sure = lines_select(lines, file.position.recent, self.wishes, trusted=trusted, last=False)
+        sure = sure._replace(lines=min(sure.lines, len(lines.numbered) - has_rest))
+        before = portion_take(lines, file.position, file.account, sure, self.wishes, Places())
+        now = replace(taken.account, state="done", size=file.size, unread=0)
+        if sure.lines < len(lines.numbered) or (checked and checked.lost):
+            now = replace(now, back=back_note(before.position, before.account))
+        if checked and checked.damage:
+            now = lost_add(now, checked.lost, checked.damage)
+        return taken._replace(position=taken.position._replace(done=True), account=now)
+
+    def _is_trusted(self, file: DataFile, lines: Lines) -> bool:
+        """Whether the writer of this file marks noise: it did so in this boot."""
+        line = _line_of(file.key)
+        if line not in self._marked and shows_marks(lines.numbered):
+            self._marked.add(line)
+            file.account = replace(file.account, marks=True)
+        return line in self._marked
+
+    def _twin(self, file: DataFile) -> Position | None:
+        """The place in a file of the same name and beginning of which most was read, if there is one."""
+        found = None
+        for key in self._twins.get(file.name.name, ()):
+            active = self._folder.active.get(key)
+            position = active.position if active else self._known.get(key)
+            if key == file.key or position is None or not position.head or not position.offset:
+                continue
+            length = min(len(position.head), len(file.position.head))
+            if position.head[:length] != file.position.head[:length]:
+                continue
+            if found is None or position.offset > found.offset:
+                found = position
+        return found
+
+    def store(self, file: DataFile, taken: Portion, messages: list[Message], *, finished: bool) -> None:
+        """Commit the lines, the place and the account together."""
+        past = finished and time.time() - file.mtime > BACK_FILL_AFTER
+        position = taken.position._replace(size=file.size)
+        now = replace(taken.account, size=file.size)
+        if not position.done:
+            now = replace(now, unread=file.size if file.compressed else max(file.size - position.offset, 0))
+        with self._outbox.database.transaction():
+            for kind, body, rank in messages:
+                self._outbox.put(kind, body, Rank(rank.sending + BACK_FILL, rank.worth) if past else rank)
+            if now.damaged and not file.account.damaged:
+                self._station.event(
+                    "file_damaged", {"file": file.name.name, "why": now.reason[:200], "lines_read": position.line}
+                )
+            if self.wishes.pulses != "all":
+                self._counts.add(
+                    (row.line.port, row.line.at)
+                    for row in taken.taken
+                    if isinstance(row.line, Pulse) and row.number > file.account.counted
+                )
+            self._positions.store(file.key, position)
+            self._accounts.store(file.key, now)
+        file.position, file.account = position, now
+        self._twins.setdefault(file.name.name, set()).add(file.key)
+        if taken.taken:
+            self._seen(file, [row.line for row in taken.taken])
+        if position.done:
+            self._folder.finish(file)
+
+    def _seen(self, file: DataFile, lines: list[Line]) -> None:
+        """Tell the rest of the agent what the newest lines say about the station.
+
+        Those of a file that was seen to grow are; without one those of the latest start, as far as that can be true.
+        """
+        self._view.last_data_at = time.time()
+        if file.has_grown and not self._folder.is_followed(file):
+            self._growth_seen = True
+        elif self._growth_seen or not self._newest_start <= file.name.start <= (time.time() + AHEAD) * 1_000_000:
+            return
+        else:
+            self._newest_start = file.name.start
+        self._station.vitals.clock_code = file.name.clock
+        fixes = [line for line in lines if isinstance(line, Fix)]
+        if fixes:
+            self._station.vitals.gps_state = "no fix" if fixes[-1].lat is None else "fix"
+
+
+def nothing_taken(position: Position, account: Account) -> Portion:
+    """A new place and account without any line."""
+    return Portion(position, account, [], [])
+
+
+def _line_of(key: str) -> tuple[str, str, str]:
+    """Source, serial and boot of a file by its key: the writer of one such line of files behaves in one way."""
+    name = file_name_parse(key.rpartition("/")[2])
+    return (name.source, name.serial, name.boot) if name else ("", "", "")
+
+
+def _lines_read(chunk: Chunk, position: Position, file: DataFile, *, last: bool) -> Lines:
+    """The chunk's lines with their numbers; at a finished file's end also the line that has no end."""
+    read = [line_read(raw, passed=chunk.passed) for raw in chunk.lines]
+    if last and chunk.rest:
+        read.append(line_without_end(chunk.rest, chunk.rest_bytes))
+    numbered = moments_fill(
+        enumerate((row.line for row in read), position.line + 1), position.last_at or file.name.start
+    )
+    return Lines(read, numbered, chunk.ended)
