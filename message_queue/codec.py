@@ -15,8 +15,9 @@ import msgspec
 from message_queue import contracts
 from message_queue.contracts import bursts, detections, gps
 from message_queue.contracts.base import Body, Contract
-from message_queue.contracts.readings import stations_named
+from message_queue.contracts.readings import STATION_NAME_PREFIX, stations_named
 from message_queue.errors import MessageRefused
+from message_queue.left_out import LeftOut
 from message_queue.routing import kind_of_key, serial_of_user
 from message_queue.unpacking import structure_check, unpacked
 
@@ -27,7 +28,13 @@ _SEQUENCE_MOST = 9_000_000_000_000_000_000
 _STREAM = re.compile(r"[A-Za-z0-9:._-]{1,64}\Z")
 _RUN = re.compile(r"[A-Za-z0-9]{1,16}\Z")
 _MUST_UNDERSTAND = re.compile(rb'_"\s*:')
-_JSON_TYPES = frozenset({"", "application/json", "application/senml+json", "text/plain", "application/octet-stream"})
+_JSON_TYPES = frozenset(
+    {
+        *("", "application/json", "application/senml+json", "application/sensml+json"),
+        *("text/plain", "application/octet-stream"),
+    }
+)
+_STATION_NAME = STATION_NAME_PREFIX.encode()
 _encoder = msgspec.json.Encoder()
 
 
@@ -58,6 +65,10 @@ class Decoded(msgspec.Struct, frozen=True, gc=False):
     body: Any
     #: Bytes of the body without its compression.
     size: int = 0
+    #: What did not fit and was left out; None where all was taken. See `message_queue.intake`.
+    left_out: LeftOut | None = None
+    #: Fields that the contract does not know, as sent, by where they stood.
+    also_said: dict[str, Any] = {}
 
 
 @cache
@@ -90,12 +101,8 @@ def decode(properties: Mapping[str, Any], routing_key: str, serial: str, raw: by
     Raises `MessageRefused`.
     """
     envelope, contract = envelope_read(properties, routing_key, serial)
-    plain = unpacked(raw, str(properties.get("content_encoding") or ""))
-    body = _body(contract, plain)
-    _station_check(body, serial)
-    if isinstance(body, Body) and envelope.stream is None and body.stream is not None and body.seq is not None:
-        envelope = msgspec.structs.replace(envelope, stream=_stream_check(body.stream), seq=body.seq)
-    return Decoded(envelope, contract, body, len(plain))
+    plain = body_unpack(properties, raw)
+    return decoded_of(envelope, contract, body_decode(contract, plain), plain, serial)
 
 
 def envelope_read(properties: Mapping[str, Any], routing_key: str, serial: str) -> tuple[Envelope, Contract]:
@@ -110,6 +117,19 @@ def envelope_read(properties: Mapping[str, Any], routing_key: str, serial: str) 
             f"Version {envelope.version} of {envelope.kind} is newer than this server knows ({contract.version}).",
         )
     return envelope, contract
+
+
+def body_unpack(properties: Mapping[str, Any], raw: bytes) -> bytes:
+    """The body without its compression. Raises `MessageRefused`."""
+    return unpacked(raw, str(properties.get("content_encoding") or ""))
+
+
+def decoded_of(envelope: Envelope, contract: Contract, body: Any, plain: bytes, serial: str) -> Decoded:
+    """The message, once its body is the sender's own. A client that cannot set headers has its number in the body."""
+    _station_check(body, serial, plain)
+    if isinstance(body, Body) and envelope.stream is None and body.stream is not None and body.seq is not None:
+        envelope = msgspec.structs.replace(envelope, stream=_stream_check(body.stream), seq=body.seq)
+    return Decoded(envelope, contract, body, len(plain))
 
 
 def _envelope(properties: Mapping[str, Any], routing_key: str, serial: str) -> Envelope:
@@ -184,35 +204,42 @@ def _whole(fields: Mapping[str, Any], name: str) -> int | None:
     return value
 
 
-def _body(contract: Contract, raw: bytes) -> Any:
+def body_decode(contract: Contract, raw: bytes, decoder: msgspec.json.Decoder[Any] | None = None) -> Any:
+    """The typed body, if all of it fits. Raises `MessageRefused`."""
     if b"\x00" in raw or b"\\u0000" in raw:
         raise MessageRefused("bad-text", "The body has a NUL character, which no database text can hold.")
     structure_check(raw)
     try:
-        body = _decoder(contract.kind).decode(raw)
+        body = (decoder or _decoder(contract.kind)).decode(raw)
     except RecursionError as error:
         raise MessageRefused("too-deep", "The body is nested too deeply.") from error
     except msgspec.ValidationError as error:
         raise MessageRefused("bad-fields", f"The body does not fit {contract.kind}: {error}.") from error
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
         raise MessageRefused("bad-json", f"The body is not JSON: {error}.") from error
+    columns_check(contract, body)
+    if contract.kind == "readings" and b'_"' in raw and _MUST_UNDERSTAND.search(raw):
+        raise MessageRefused("must-understand", "A SenML field that ends in '_' must be understood, and is not.")
+    return body
+
+
+def columns_check(contract: Contract, body: Any) -> None:
+    """Raise `MessageRefused` when the columns of a body that has some are not of one length."""
     if contract.kind == "detections":
         detections.columns_check(body)
     elif contract.kind == "gps":
         gps.columns_check(body)
     elif contract.kind == "bursts":
         bursts.columns_check(body)
-    elif contract.kind == "readings" and b'_"' in raw and _MUST_UNDERSTAND.search(raw):
-        raise MessageRefused("must-understand", "A SenML field that ends in '_' must be understood, and is not.")
-    return body
 
 
-def _station_check(body: Any, serial: str) -> None:
+def _station_check(body: Any, serial: str, raw: bytes) -> None:
     """A body that names a station must name its sender; the name is not used for anything else."""
     if isinstance(body, Body):
         claimed = set() if body.station is None else {body.station}
     elif type(body) is list:
-        claimed = stations_named(body) if body[0].bn else set()
+        # The records are only looked through where the bytes may hold such a name, written out or escaped.
+        claimed = stations_named(body) if _STATION_NAME in raw or b"\\u" in raw else set()
     else:
         return
     # A serial is the same whatever its case.

@@ -39,6 +39,16 @@ class Fact(NamedTuple):
     value: str
 
 
+def also_said_of(contact: StationContact | None) -> list[Fact]:
+    """Fields of the station's newest messages that our contracts do not know, as it sent them."""
+    said = contact.also_said if contact is not None else {}
+    return [
+        Fact(f"{kind}: {place}", value if isinstance(value, str) else msgspec.json.encode(value).decode())
+        for kind, fields in sorted(said.items())
+        for place, value in fields.items()
+    ]
+
+
 def health_of(contact: StationContact | None) -> Health | None:
     """The newest health message, typed; None when there is none that can be read."""
     if contact is None or not contact.health:

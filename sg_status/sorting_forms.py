@@ -1,5 +1,6 @@
 """Forms of the pages on which people sort their stations: groups and models."""
 
+import re
 from typing import Any
 
 from django import forms
@@ -10,6 +11,9 @@ from fleet.organizations.models import Organization
 from fleet.stations.catalogue import Quantity
 from fleet.stations.models import StationGroup, StationModel
 
+_NUMBER = r"-?\d+(?:\.\d+)?"
+#: Limits at the end of a line: `0..10000`, `-40..`, `..85`.
+_LIMITS = re.compile(rf"\s(?=\S*\d)({_NUMBER})?\.\.({_NUMBER})?\s*\Z")
 RULES = (
     (StationGroup.Rule.NONE, gettext_lazy("only stations put into it by hand")),
     (StationGroup.Rule.SERIAL, gettext_lazy("serials that begin with …")),
@@ -69,10 +73,23 @@ class ModelAddForm(_OfOrganization):
         required=False,
         max_length=10_000,
         widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false"}),
-        help_text=gettext_lazy("One a line: the name of the series, a space, its unit. For example: co2 ppm"),
+        help_text=gettext_lazy(
+            "One a line: the name of the series, its unit, and from where to where it can be at all, with spaces between. "
+            "For example: co2 ppm 0..10000"
+        ),
     )
 
     def measured(self) -> list[Quantity]:
         """The lines as quantities."""
-        lines = [line.split(maxsplit=1) for line in self.cleaned_data["quantities"].splitlines() if line.strip()]
-        return [Quantity(*line) for line in lines]
+        return [_quantity(line) for line in self.cleaned_data["quantities"].splitlines() if line.strip()]
+
+
+def _quantity(line: str) -> Quantity:
+    """A line as a quantity; what does not look like limits belongs to the unit."""
+    found = _LIMITS.search(line)
+    named = (line[: found.start()] if found else line).split(maxsplit=1)
+    if found is None or not named:
+        name, _space, unit = line.strip().partition(" ")
+        return Quantity(name, unit.strip())
+    least, most = (float(text) if text else None for text in found.groups())
+    return Quantity(named[0], named[1].strip() if len(named) > 1 else "", least, most)

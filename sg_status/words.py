@@ -94,7 +94,7 @@ def lateness_words(occurred_at: datetime, received_at: datetime | None, flags: i
 
 
 def suspicion_words(flags: int) -> str:
-    """Why a row's time is not believed; empty when it is."""
+    """Why a row is not believed as it stands; empty when it is."""
     if not flags:
         return ""
     reasons = {
@@ -102,5 +102,7 @@ def suspicion_words(flags: int) -> str:
         2: _("ahead of the server's clock"),
         4: _("the station's clock was not synchronised"),
         8: _("before 2010"),
+        32: _("outside its limits"),
+        64: _("another value has the same moment"),
     }
-    return ", ".join(sentence for bit, sentence in reasons.items() if flags & bit) or _("time not believed")
+    return ", ".join(sentence for bit, sentence in reasons.items() if flags & bit) or _("not believed")

@@ -20,7 +20,7 @@ from station_agent.data_use import data_use_store
 from station_agent.database import Database
 from station_agent.errors import AgentError
 from station_agent.executor import Executor
-from station_agent.greeting import hello_put
+from station_agent.greeting import address_is_news, hello_put
 from station_agent.journal import Journal
 from station_agent.link.company import Company
 from station_agent.link.consume import CommandLink
@@ -122,6 +122,8 @@ class Daemon:
         except sqlite3.Error as error:
             # Only the order suffers.
             log.warning("The outbox could not be put in order: %s.", error)
+        if address_is_news(self.station):
+            self.station.hello_wanted.set()
         self._consume.guest_open(channel)
 
     def _login_change(self, amqp: AmqpSettings) -> None:

@@ -1,15 +1,23 @@
 """The `hello` of this station: who it is, what it runs, and what it keeps to itself."""
 
+import time
+
 from message_queue.contracts.commands.base import WITHDRAW
 from message_queue.contracts.hello import Hello
 from station_agent import __version__, commands
-from station_agent.hardware import hardware_read, machine_read
+from station_agent.hardware import address_read, hardware_read, machine_read
 from station_agent.outbox import REPORT
 from station_agent.station import Station, card_key_read
+
+#: Seconds after a hello before another address alone is worth one: modems get a new one with every call.
+ADDRESS_AGAIN_S = 6 * 3_600.0
 
 
 def hello_put(station: Station) -> None:
     """Put it into the outbox and call for a connection."""
+    hardware = hardware_read()
+    station.address_said = str(hardware.get("address") or "")
+    station.address_said_at = time.monotonic()
     station.outbox.put(
         "hello",
         Hello(
@@ -26,8 +34,16 @@ def hello_put(station: Station) -> None:
             next_in=float(station.reporting_interval),
             sources=sorted(station.vitals.sources),
             commands=sorted([*commands.handlers(), WITHDRAW]),
-            hardware=hardware_read(),
+            hardware=hardware,
         ),
         REPORT,
     )
     station.call()
+
+
+def address_is_news(station: Station) -> bool:
+    """Whether the station has an address now that its hello could not tell: that was written before the modem was up."""
+    address = address_read()
+    if not address or address == station.address_said:
+        return False
+    return not station.address_said or time.monotonic() - station.address_said_at >= ADDRESS_AGAIN_S

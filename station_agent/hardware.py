@@ -33,7 +33,7 @@ def hardware_read() -> dict[str, Scalar]:
         "cpus": psutil.cpu_count() or 0,
         "memory_bytes": psutil.virtual_memory().total,
     }
-    if address := _own_address():
+    if address := address_read():
         facts["address"] = address
     return {"model": model[:128], **facts} if model else facts
 
@@ -64,7 +64,7 @@ def _addresses() -> str:
     return ",".join(sorted(_text(card / "address") for card in cards))
 
 
-def _own_address() -> str:
+def address_read() -> str:
     """The address from which this machine would speak to the world; no packet leaves for that."""
     for family, elsewhere in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
         try:

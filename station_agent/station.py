@@ -84,6 +84,8 @@ class Station:
         self.report_wanted = threading.Event()
         #: Set when what `hello` says has changed.
         self.hello_wanted = threading.Event()
+        #: The address of the newest hello, empty when there was none yet, and when that was (monotonic).
+        self.address_said, self.address_said_at = "", 0.0
         self.boot_count = self._boot_count()
         self.pacer = Pacer(outbox)
         #: How often something wanted to reach the server at once: what a visiting link goes by.

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from fleet.commands.announcing import steps_announce
 from fleet.commands.models import Command, CommandStep
 from fleet.commands.withdrawal import withdrawal_settle
 from fleet.core import clock
@@ -128,6 +129,7 @@ class _Reported:
         if self._counted:
             Command.objects.bulk_update(self._counted.values(), ["reports_left_out"])
         CommandStep.objects.bulk_create(self._steps)
+        steps_announce(steps=self._steps)
         for (command_id, _state), (first, latest) in self._cancelled.items():
             for status in (first,) if first is latest else (first, latest):
                 occurred_at = clock.from_seconds(status.at)

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import F, Q
 
+from fleet.commands.announcing import steps_announce
 from fleet.commands.errors import (
     CommandNotAllowed,
     CommandNotOpen,
@@ -81,7 +82,7 @@ def command_issue(
         issued_at=moment,
         expires_at=moment + timedelta(seconds=life),
     )
-    CommandStep.objects.create(command=command, state=State.QUEUED, occurred_at=moment, received_at=moment)
+    _step(command.id, State.QUEUED, moment, moment)
     _publish(command, station.serial)
     audit_write(
         actor=viewer.user,
@@ -230,7 +231,7 @@ def _step(
     is_applied: bool = True,
     note: str = "",
 ) -> None:
-    CommandStep.objects.create(
+    step = CommandStep.objects.create(
         command_id=command_id,
         state=state,
         occurred_at=occurred_at,
@@ -238,3 +239,4 @@ def _step(
         is_applied=is_applied,
         note=note[:256],
     )
+    steps_announce(steps=[step])

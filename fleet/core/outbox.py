@@ -1,5 +1,7 @@
 """Asking for something to be published: a row in the caller's own transaction, never a publish from a request."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -39,6 +41,35 @@ def outbox_add(
 def job_ask(name: str, /, **arguments: Any) -> OutboxMessage:
     """Ask for a background job by its name (`<domain>.<verb>_<noun>`), with ids as arguments."""
     return outbox_add(target=OutboxMessage.Target.JOB, routing_key=name, body=arguments)
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """Something that became so, for programs on `fleet.events`."""
+
+    organization: str
+    serial: str
+    event: str
+    detail: dict[str, Any]
+
+
+def events_announce(announcements: Sequence[Announcement]) -> None:
+    """Tell programs of several things at once: `<organization>.<serial>.<event>`."""
+    if not announcements:
+        return
+    moment = clock.now()
+    OutboxMessage.objects.bulk_create(
+        OutboxMessage(
+            target=OutboxMessage.Target.EVENT,
+            routing_key=f"{one.organization}.{one.serial}.{one.event}",
+            body={"event": one.event, "station": one.serial, "at": moment.isoformat(), **one.detail},
+            created_at=moment,
+            due_at=moment,
+        )
+        for one in announcements
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(f"NOTIFY {CHANNEL}")
 
 
 def event_announce(*, organization: str, serial: str, event: str, detail: dict[str, Any]) -> OutboxMessage:

@@ -1,12 +1,14 @@
 """What one batch of messages amounts to, before it is written."""
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fleet.core import clock
 from fleet.ingest.delivery import Arrival, Delivery, StationRef
+from fleet.ingest.ledger import branch_name
 from fleet.ingest.quota import Buckets
-from fleet.ingest.tables import DETECTIONS, EVENTS, POSITIONS, READINGS, Sink, pg_time
+from fleet.ingest.sequence import Place, is_newer
+from fleet.ingest.tables import CONVERTED, DETECTIONS, EVENTS, POSITIONS, READINGS, Sink, pg_time
 from fleet.telemetry.models import Suspicion
 from message_queue.contracts.file import FileAccount
 from message_queue.contracts.health import DataUse, Health
@@ -43,11 +45,12 @@ class Batch:
         self.received_at = moment.timestamp()
         self.received = pg_time(self.received_at)
         self.readings = Sink(READINGS, is_staged=is_staged)
+        self.converted = Sink(CONVERTED, is_staged=is_staged)
         self.detections = Sink(DETECTIONS, is_staged=is_staged)
         self.positions = Sink(POSITIONS, is_staged=is_staged)
         self.events = Sink(EVENTS, is_staged=is_staged)
-        #: Newest believable value by series id: (time as `pg_time`, value).
-        self.newest: dict[int, tuple[int, float]] = {}
+        #: Newest believable value by series id: (time as `pg_time`, value, flags).
+        self.newest: dict[int, tuple[int, float, int]] = {}
         #: Detections by (station id, start of hour as `pg_time`, port, kind).
         self.hours: dict[tuple[int, int, int, int], int] = {}
         #: Hours for which readings came, as (series id, hours since 2000).
@@ -62,11 +65,16 @@ class Batch:
         self.accounts: dict[tuple[int, str], Said] = {}
         #: Stations that spoke themselves, not a desk with their cards.
         self.present: set[int] = set()
-        self.health: dict[int, Health] = {}
-        self.hello: dict[int, Hello] = {}
+        #: The newest word of each station in this batch, and its place in the station's own sequence.
+        self.health: dict[int, tuple[Place, Health]] = {}
+        self.hello: dict[int, tuple[Place, Hello]] = {}
+        #: Unknown fields, by station id and kind.
+        self.also_said: dict[tuple[int, str], dict[str, Any]] = {}
+        #: Ledger rows by station id and stream, whose ids tell which of two streams began later.
+        self.ranks: dict[tuple[int, str], int] = {}
         self.command_statuses: list[Arrival] = []
-        #: Seconds until the next contact, as announced in this batch, by station id.
-        self.announced: dict[int, float] = {}
+        #: Seconds until the next contact, as announced last in this batch, by station id.
+        self.announced: dict[int, tuple[Place, float]] = {}
         #: Times of a station's clock that raise no suspicion, in seconds since 1970: from, to.
         self.believable = (_Y2010_S, self.received_at + AHEAD_S)
         #: Seconds by which a station's clock is ahead of ours, by station id: as it was known, and as it is now.
@@ -85,7 +93,34 @@ class Batch:
 
     def sinks(self) -> tuple[Sink, ...]:
         """All row tables."""
-        return (self.readings, self.detections, self.positions, self.events)
+        return (self.readings, self.converted, self.detections, self.positions, self.events)
+
+    def rows_write(self) -> None:
+        """Write the rows of all tables."""
+        for sink in self.sinks():
+            if sink.rows:
+                sink.write()
+
+    @property
+    def future(self) -> float:
+        """From here on a station's time is ahead of ours, in seconds since 1970."""
+        return self.believable[1]
+
+    def place_of(self, arrival: Arrival, at: float) -> Place:
+        """Where a word of a station stands in the station's own sequence."""
+        envelope, is_doubtful = arrival.message.envelope, bool(self.suspicion(at))
+        if envelope.stream is None or envelope.seq is None:
+            return Place(None, None, at, is_doubtful)
+        rank = (
+            self.ranks.get((arrival.station.id, branch_name(envelope.stream, envelope.run))) if envelope.run else None
+        )
+        if rank is None:
+            rank = self.ranks.get((arrival.station.id, envelope.stream))
+        return Place(rank, None if rank is None else envelope.seq, at, is_doubtful)
+
+    def is_news(self, place: Place, known: tuple[Place, object] | None) -> bool:
+        """Whether a word is newer than what this batch has so far."""
+        return known is None or is_newer(place, known[0], self.future)
 
     def stage(self) -> None:
         """Some row may be here already, and nothing but the row itself can tell."""

@@ -1,22 +1,17 @@
-"""Contact in a batch: who was heard from, what they announced and said of themselves, who was silent before."""
+"""Contact in a batch: who was heard from, when they are expected next, who was silent before."""
 
-import ipaddress
 from datetime import datetime
 from typing import NamedTuple
 
-import msgspec
 import psycopg
 from django.conf import settings
 
-from fleet.ingest.batch import AHEAD_S, Batch, moment_of
+from fleet.ingest.batch import Batch
 from fleet.ingest.database import cursor, moments, numbers
 from fleet.ingest.quota import Buckets, Quota
+from fleet.ingest.sequence import Place, is_newer
 from fleet.stations.contact import LATE_SLACK_S, SILENT_SLACK_S, UNKNOWN_INTERVAL_S, interval_learned
-from fleet.stations.hardware import SaidHardware, pairs_note
 from fleet.stations.models import StationContact
-from message_queue.contracts.health import Backlog
-
-_NOTHING = Backlog()
 
 
 class ContactRow(NamedTuple):
@@ -38,9 +33,17 @@ class ContactRow(NamedTuple):
     data_counter: str
     data_sent: int | None
     data_received: int | None
-    health_occurred_at: datetime | None
+    health_at: datetime | None
     epoch: int
     quota_reports: float | None
+    health_stream: int | None = None
+    health_seq: int | None = None
+    hello_at: datetime | None = None
+    hello_stream: int | None = None
+    hello_seq: int | None = None
+    announced_at: datetime | None = None
+    announced_stream: int | None = None
+    announced_seq: int | None = None
 
     @property
     def buckets(self) -> Buckets:
@@ -54,6 +57,21 @@ class ContactRow(NamedTuple):
             self.quota_reports,
         )
 
+    @property
+    def health_place(self) -> Place | None:
+        """Where the health that is known stands in the station's sequence; so the others."""
+        return _place(self.health_stream, self.health_seq, self.health_at)
+
+    @property
+    def hello_place(self) -> Place | None:
+        """Of the hello."""
+        return _place(self.hello_stream, self.hello_seq, self.hello_at)
+
+    @property
+    def announced_place(self) -> Place | None:
+        """Of the announcement of the next contact."""
+        return _place(self.announced_stream, self.announced_seq, self.announced_at)
+
     def quota(self, default: Quota) -> Quota:
         """Its own quota, or the server's."""
         if self.own_messages_per_s is None and self.own_bytes_per_hour is None:
@@ -65,15 +83,20 @@ class ContactRow(NamedTuple):
         )
 
 
-def contacts_lock(station_ids: list[int]) -> psycopg.Cursor:
+def _place(stream: int | None, seq: int | None, at: datetime | None) -> Place | None:
+    return None if at is None else Place(stream, seq, at.timestamp())
+
+
+def contacts_lock(station_ids: list[int], *, lock: str = "FOR UPDATE OF c") -> psycopg.Cursor:
     """Ask for the contact rows of these stations, locked in the order of their ids; see `contacts_read`."""
     return cursor().execute(
-        "SELECT c.station_id, c.state, c.last_contact_at, c.announced_interval_s, s.operator_interval_s, "
+        "SELECT c.station_id, c.state, c.last_contact_at, c.announced_interval_s, s.operator_interval_s, "  # noqa: S608 - a constant
         "c.learned_interval_s, c.clock_offset_s, c.quota_messages, c.quota_bytes, c.quota_excess, c.quota_at, "
         "c.flooding_since, s.quota_messages_per_s, s.quota_bytes_per_hour, c.data_counter, c.data_sent, c.data_received, "
-        "c.health_occurred_at, c.epoch, c.quota_reports "
+        "c.health_occurred_at, c.epoch, c.quota_reports, c.health_stream, c.health_seq, c.hello_at, c.hello_stream, "
+        "c.hello_seq, c.announced_at, c.announced_stream, c.announced_seq "
         "FROM stations_stationcontact c JOIN stations_station s ON s.id = c.station_id "
-        "WHERE c.station_id = ANY(%s::bigint[]) ORDER BY c.station_id FOR UPDATE OF c",
+        f"WHERE c.station_id = ANY(%s::bigint[]) ORDER BY c.station_id {lock}",
         [numbers(station_ids)],
         # Django reads moments in Python where they come as text.
         binary=True,
@@ -106,8 +129,8 @@ def buckets_write(station_id: int, left: Buckets) -> None:
     )
 
 
-def contacts_write(rows: dict[int, ContactRow], batch: Batch) -> list[int]:
-    """Move every station that spoke to on time; return those that were silent before.
+def contacts_write(rows: dict[int, ContactRow], batch: Batch) -> dict[int, str]:
+    """Move every station that spoke to on time; return those that were not, with the state in which they were.
 
     Of a station whose card was read at a desk only the quota is written.
     """
@@ -118,7 +141,10 @@ def contacts_write(rows: dict[int, ContactRow], batch: Batch) -> list[int]:
     for station_id, row in rows.items():
         gap = (batch.moment - row.last_contact_at).total_seconds() if row.last_contact_at else None
         rhythm = row.learned_s if gap is None else interval_learned(row.learned_s, max(gap, 0.0))
-        said = batch.announced.get(station_id, row.announced_s)
+        said = row.announced_s
+        announcement = batch.announced.get(station_id)
+        if announcement is not None and is_newer(announcement[0], row.announced_place, batch.future):
+            said = announcement[1]
         learned.append(rhythm)
         announced.append(said)
         expected.append(said or row.operator_s or rhythm or UNKNOWN_INTERVAL_S)
@@ -150,8 +176,7 @@ def contacts_write(rows: dict[int, ContactRow], batch: Batch) -> list[int]:
             numbers([b.reports for b in left]),
         ],
     )
-    _said_of_themselves(batch)
-    return [station_id for station_id, row in rows.items() if row.state == "silent"]
+    return {station_id: row.state for station_id, row in rows.items() if row.state != "on_time"}
 
 
 def _quotas_write(left: dict[int, Buckets]) -> None:
@@ -167,54 +192,3 @@ def _quotas_write(left: dict[int, Buckets]) -> None:
             *(moments([getattr(b, name) for b in left.values()]) for name in ("at", "flooding_since")),
         ],
     )
-
-
-def _said_of_themselves(batch: Batch) -> None:
-    """Health moves only forward by the station's clock; a hello is taken as it comes.
-
-    A report counts what waited when it was written, most often what came home in the same breath.
-    """
-    # A health message from the future must not shut out all that come after it.
-    future = moment_of(batch.received_at + AHEAD_S)
-    for station_id, health in batch.health.items():
-        occurred_at = moment_of(health.at)
-        backlog = _NOTHING if station_id in batch.all_home else health.backlog
-        cursor().execute(
-            "UPDATE stations_stationcontact SET health = %s, health_occurred_at = %s, health_received_at = %s, "
-            "clock_offset_s = coalesce(%s, clock_offset_s), backlog_messages = %s, backlog_bytes = %s WHERE station_id = %s "
-            "AND (health_occurred_at IS NULL OR health_occurred_at <= %s OR health_occurred_at > %s)",
-            [
-                msgspec.json.encode(health).decode(),
-                occurred_at,
-                batch.moment,
-                batch.clocks.get(station_id),
-                backlog.messages if backlog else None,
-                backlog.bytes if backlog else None,
-                station_id,
-                occurred_at,
-                future,
-            ],
-        )
-    for station_id, hello in batch.hello.items():
-        cursor().execute(
-            "UPDATE stations_stationcontact SET hello = %s, hello_received_at = %s, address = %s WHERE station_id = %s",
-            [
-                msgspec.json.encode(hello).decode(),
-                batch.moment,
-                _address(hello.hardware.get("address")),
-                station_id,
-            ],
-        )
-    said = [
-        SaidHardware(number, hello.machine, hello.card_key, str(hello.hardware.get("model") or ""))
-        for number, hello in batch.hello.items()
-    ]
-    pairs_note(said=said, moment=batch.moment)
-
-
-def _address(said: object) -> str | None:
-    """An address as the station says it, if it is one."""
-    try:
-        return str(ipaddress.ip_address(str(said).partition("%")[0])) if said else None
-    except ValueError:
-        return None

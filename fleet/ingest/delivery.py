@@ -6,7 +6,10 @@ from typing import Any
 import msgspec
 
 from message_queue.codec import Decoded
+from message_queue.left_out import LeftOut
 
+#: The reason of messages of which a part was left out and the rest stored.
+LEFT_OUT = "left-out"
 #: The reason of messages that wait because two lives of an agent claim their numbers.
 FORKED = "forked-stream"
 #: The reason of messages whose numbers would make a ledger row too long.
@@ -53,6 +56,8 @@ class Arrival(msgspec.Struct, gc=False):
     message: Decoded
     #: What it takes from the station's quota, in bytes.
     weight: int = 0
+    #: What does not come into rows; its handler adds to it.
+    left_out: LeftOut = msgspec.field(default_factory=LeftOut)
 
 
 class Refusal(msgspec.Struct, gc=False):

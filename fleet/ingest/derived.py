@@ -1,6 +1,6 @@
 """What follows from a batch's rows: newest values, counts per hour."""
 
-from fleet.ingest.batch import Batch
+from fleet.ingest.batch import NOT_NEWEST, Batch
 from fleet.ingest.database import cursor, numbers
 from fleet.ingest.tables import DETECTIONS
 
@@ -16,18 +16,37 @@ def newest_write(batch: Batch) -> None:
     """Newest values move only forward by the station's clock."""
     if not batch.newest:
         return
+    if batch.readings.is_staged:
+        _newest_of_rows(batch)
+        return
     ids = sorted(batch.newest)
     moment = _MOMENT.format("n.at")
     cursor().execute(
-        f"UPDATE telemetry_series s SET last_at = {moment}, last_value = n.value, last_received_at = %s "  # noqa: S608 - constants
-        "FROM unnest(%s::bigint[], %s::bigint[], %s::float8[]) AS n(id, at, value) "
+        f"UPDATE telemetry_series s SET last_at = {moment}, last_value = n.value, last_flags = n.flags, "  # noqa: S608 - constants
+        "last_received_at = %s FROM unnest(%s::bigint[], %s::bigint[], %s::float8[], %s::int[]) AS n(id, at, value, flags) "
         f"WHERE s.id = n.id AND (s.last_at IS NULL OR s.last_at <= {moment})",
         [
             batch.moment,
             numbers(ids),
             numbers([batch.newest[i][0] for i in ids]),
             numbers([batch.newest[i][1] for i in ids]),
+            numbers([batch.newest[i][2] for i in ids]),
         ],
+    )
+
+
+def _newest_of_rows(batch: Batch) -> None:
+    """The same from what was inserted: of two values at one moment the newest is one that became a row."""
+    stages = [sink.table.stage for sink in (batch.readings, batch.converted) if sink.rows]
+    rows = " UNION ALL ".join(f"SELECT series_id, occurred_at, value, flags FROM {stage}_new" for stage in stages)  # noqa: S608 - names of our own tables
+    if not rows:
+        return
+    cursor().execute(
+        "UPDATE telemetry_series s SET last_at = n.occurred_at, last_value = n.value, last_flags = n.flags, "  # noqa: S608 - as above
+        "last_received_at = %s FROM (SELECT DISTINCT ON (series_id) * FROM "
+        f"({rows}) AS r WHERE r.flags & {NOT_NEWEST} = 0 ORDER BY series_id, occurred_at DESC) AS n "
+        "WHERE s.id = n.series_id AND (s.last_at IS NULL OR s.last_at <= n.occurred_at)",
+        [batch.moment],
     )
 
 

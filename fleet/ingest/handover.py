@@ -17,9 +17,10 @@ from typing import Any
 from fleet.ingest.batch import Batch
 from fleet.ingest.delivery import Arrival, Delivery, Refusal, StationRef
 from fleet.ingest.ledger import number_of, number_of_refusal
-from message_queue.codec import Decoded, decode
+from message_queue.codec import Decoded
 from message_queue.contracts.readings import RELATIVE_BELOW
 from message_queue.errors import MessageRefused
+from message_queue.intake import message_read
 
 #: The reason of an older message of a station whose history was deleted for good.
 GONE = "deleted-station"
@@ -76,7 +77,7 @@ def _handed_over(refusal: Refusal) -> Refusal:
     # Whether its number is noted already is no matter here.
     number = number_of_refusal(Refusal(delivery, station, refusal.reason, refusal.sentence))
     try:
-        message = decode(delivery.properties, delivery.routing_key, station.serial, delivery.body)
+        message = message_read(delivery.properties, delivery.routing_key, station.serial, delivery.body)
         made_at = _made_at(message, delivery)
     except (MessageRefused, RecursionError):
         made_at = _sent_at(delivery)

@@ -220,6 +220,10 @@ class Streams:
         """All that a batch may have changed."""
         return self._states.values()
 
+    def ranks(self) -> dict[Key, int]:
+        """The ids of the rows: a stream that began later has a greater one."""
+        return {key: state.id for key, state in self._states.items()}
+
     def all_home(self) -> set[int]:
         """The stations of this batch on whose outboxes nothing waits. Files sent whole are no outbox."""
         home: dict[int, bool] = {}
@@ -296,6 +300,22 @@ def _made(keys: list[Key], moment: datetime) -> dict[Key, StreamState]:
     ordered = sorted(keys)
     cursor().execute(_MAKE_SQL, [moment, moment, [k[0] for k in ordered], [k[1] for k in ordered]])
     return _states(streams_lock(keys))
+
+
+def ranks_read(arrivals: Iterable[Arrival]) -> dict[Key, int]:
+    """The ids of the rows of these messages' streams and branches, without a lock."""
+    found = [(arrival.station.id, number) for arrival in arrivals if (number := number_of(arrival)) is not None]
+    keys = {(station_id, number.stream) for station_id, number in found}
+    keys |= {(station_id, branch_name(number.stream, number.run)) for station_id, number in found if number.run}
+    if not keys:
+        return {}
+    asked = cursor().execute(
+        "SELECT l.station_id, l.stream, l.id FROM telemetry_streamledger l "
+        "JOIN unnest(%s::bigint[], %s::text[]) AS k(station_id, stream) "
+        "ON k.station_id = l.station_id AND k.stream = l.stream",
+        [numbers([k[0] for k in keys]), names([k[1] for k in keys])],
+    )
+    return {(station_id, stream): row_id for station_id, stream, row_id in asked.fetchall()}
 
 
 def _states(asked: psycopg.Cursor) -> dict[Key, StreamState]:

@@ -12,6 +12,8 @@ class Outcome:
     stored: int = 0
     repeats: int = 0
     quarantined: int = 0
+    #: Of those stored, how many of which a part was left out: they are in quarantine as well.
+    partial: int = 0
     #: Serials that changed, by organization id.
     changed: dict[int, set[str]] = field(default_factory=dict)
     #: Serials of which something waits because they are over their quota.
@@ -25,6 +27,7 @@ class Outcome:
         self.stored += other.stored
         self.repeats += other.repeats
         self.quarantined += other.quarantined
+        self.partial += other.partial
         for organization_id, serials in other.changed.items():
             self.changed.setdefault(organization_id, set()).update(serials)
         self.over_quota |= other.over_quota

@@ -27,7 +27,7 @@ from fleet.ingest.admission import is_first, numbers_take, numbers_take_unread, 
 from fleet.ingest.batch import Batch
 from fleet.ingest.book import StationBook
 from fleet.ingest.contact import ContactRow, contacts_lock, contacts_read, contacts_write
-from fleet.ingest.delivery import Arrival, Delivery, Refusal, StationRef
+from fleet.ingest.delivery import LEFT_OUT, Arrival, Delivery, Refusal, StationRef
 from fleet.ingest.derived import hours_write, newest_write
 from fleet.ingest.gaps import gaps_first
 from fleet.ingest.handlers import handlers
@@ -38,6 +38,7 @@ from fleet.ingest.ledger import (
     Taken,
     number_of,
     number_of_refusal,
+    ranks_read,
     streams_lock,
     streams_read,
     streams_write,
@@ -49,9 +50,11 @@ from fleet.ingest.outcome import Outcome
 from fleet.ingest.quarantine import quarantine_write
 from fleet.ingest.quota import OVER_QUOTA, UNREAD_SENTENCE
 from fleet.ingest.reading import Portion, Reader, unread, weight_said
+from fleet.ingest.said import contacts_peek, said_write
 from fleet.ingest.series import SeriesBook
 from fleet.ingest.station_files import FileBook, files_write
 from fleet.ingest.uploads import present_stations
+from fleet.stations.announcing import contacts_announce
 from message_queue.errors import MessageRefused
 from message_queue.routing import serial_of_exchange
 
@@ -293,6 +296,7 @@ class Pipeline:
             batch.present = present_stations(arrivals, refusals)
             batch.clocks_before = {station_id: row.clock_offset_s for station_id, row in contacts.items()}
             fresh = numbers_take(arrivals, streams, batch, refusals, outcome)
+            batch.ranks = streams.ranks()
             taken = quota_keep(arrivals, fresh, contacts, batch, refusals, outcome)
             fresh = self._unread_wait(taken, refusals)
             traffic_count(arrivals, refusals, batch)
@@ -301,6 +305,7 @@ class Pipeline:
         else:
             contacts = {}
             fresh, streams = numbers_take_unread(arrivals, batch, refusals, outcome)
+            batch.ranks = ranks_read(arrivals)
             kept = refusals
         if moved:
             kept = refusals_hand_over(kept)
@@ -309,9 +314,8 @@ class Pipeline:
         self._files.meet(fresh, batch)
         self._handle(fresh, batch, kept, outcome)
         accounts_write(batch)
-        for sink in batch.sinks():
-            if sink.rows:
-                sink.write()
+        batch.rows_write()
+        known = contacts_peek(batch) if again_from is not None else contacts
         with database.pipeline():
             newest_write(batch)
             hours_write(batch)
@@ -320,14 +324,15 @@ class Pipeline:
             streams_write(streams.states(), moment)
             unsequenced_write(batch.unsequenced, moment)
             batch.all_home = streams.all_home()
-            silent_before = contacts_write(contacts, batch)
+            before = contacts_write(contacts, batch)
+            said_write(known, batch)
             metering_write(
                 batch, {i: Counter(r.data_counter, r.data_sent, r.data_received) for i, r in contacts.items()}
             )
         kept += _commands_report(batch)
-        if silent_before:
-            station_heard_again(station_ids=silent_before, moment=moment)
-        outcome.quarantined = quarantine_write(kept, moment) if kept else 0
+        _contacts_tell(before, moment)
+        # What was stored but for a part is in quarantine as well; here each message counts once.
+        outcome.quarantined = (quarantine_write(kept, moment) if kept else 0) - outcome.partial
         for station in heard.values():
             outcome.changed.setdefault(station.organization_id, set()).add(station.serial)
         return outcome
@@ -353,6 +358,17 @@ class Pipeline:
                 refusals.append(Refusal(arrival.delivery, arrival.station, error.reason, str(error), is_counted=True))
             else:
                 outcome.stored += 1
+                if arrival.left_out:
+                    outcome.partial += 1
+                    sentence = arrival.left_out.sentence()
+                    refusals.append(Refusal(arrival.delivery, arrival.station, LEFT_OUT, sentence, is_counted=True))
+
+
+def _contacts_tell(before: dict[int, str], moment: datetime) -> None:
+    """Tell programs of the contacts that moved, and those who were told of a silence that it is over."""
+    contacts_announce(before=before, moment=moment)
+    silent = [station_id for station_id, state in before.items() if state == "silent"]
+    station_heard_again(station_ids=silent, moment=moment)
 
 
 def _still_theirs(heard: dict[int, StationRef], contacts: dict[int, ContactRow]) -> None:

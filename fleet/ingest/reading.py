@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 from fleet.ingest.delivery import Arrival, Delivery, Refusal, StationRef
 from fleet.ingest.quota import ROW_WEIGHT
 from fleet.ingest.uploads import upload_check
-from message_queue.codec import Decoded, decode, envelope_read
+from message_queue.codec import Decoded, envelope_read
 from message_queue.errors import MessageRefused
+from message_queue.intake import message_read
+from message_queue.left_out import LeftOut
 from message_queue.routing import serial_of_exchange
 from message_queue.unpacking import size_said
 
@@ -65,7 +67,8 @@ class Reader:
         read = self._of(delivery)
         if read.message is None:
             return Refusal(delivery, station, read.reason, read.sentence, weight=read.weight)
-        return Arrival(delivery, station, read.message, read.weight)
+        left_out = read.message.left_out
+        return Arrival(delivery, station, read.message, read.weight, left_out.copy() if left_out else LeftOut())
 
     def forget(self) -> None:
         """The take is over."""
@@ -112,7 +115,7 @@ def _priced(delivery: Delivery) -> _Read:
     reason, sentence, rows = "", "", 0
     try:
         serial = serial_of_exchange(delivery.exchange) or ""
-        decoded = decode(delivery.properties, delivery.routing_key, serial, delivery.body)
+        decoded = message_read(delivery.properties, delivery.routing_key, serial, delivery.body)
         upload_check(delivery.exchange, decoded)
         message, rows = decoded, rows_of(decoded.body)
     except MessageRefused as error:

@@ -1,83 +1,221 @@
-"""Series ids by station and name, remembered between batches."""
+"""Series by station, name and unit, remembered between batches, each with how its values are stored.
 
+A series is its name and what it measures. The first unit of a dimension is the series' own; values in another one of the
+dimension are converted. A unit of another dimension is a series of its own under the same name. A value without a unit
+belongs to the oldest series of its name, and a series that has no unit yet takes the first one that comes.
+"""
+
+import time
 from collections.abc import Iterable
+from math import inf
+from typing import NamedTuple
 
 from django.db import connection
 
 from fleet.core import clock
 from fleet.ingest.delivery import StationRef
 from message_queue.errors import MessageRefused
+from message_queue.units import Conversion, conversion, scale_of
 
 #: Most series of one station; beyond it a name is probably made of values.
 SERIES_MOST = 2_000
 _REMEMBERED_MOST = 500_000
+#: Seconds after which models' limits are read again.
+_LIMITS_S = 60.0
+
+
+class Use(NamedTuple):
+    """How values of a name and a unit are stored: in which series, converted how, and between which limits."""
+
+    id: int
+    conversion: Conversion | None = None
+    least: float = -inf
+    most: float = inf
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether values are stored as they come, whatever they are."""
+        return self.conversion is None and self.least == -inf and self.most == inf
+
+
+class _Row(NamedTuple):
+    """One known series."""
+
+    id: int
+    unit: str
+    dimension: str
+
+
+class _Limits(NamedTuple):
+    """What a station's model says of one of its quantities."""
+
+    unit: str
+    least: float | None
+    most: float | None
 
 
 class SeriesBook:
     """The known series. What a batch adds is kept only when the batch commits."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[int, str], int] = {}
-        self._fresh: dict[tuple[int, str], int] = {}
+        self._uses: dict[tuple[int, str, str], Use] = {}
+        #: Of each name the oldest first.
+        self._rows: dict[tuple[int, str], list[_Row]] = {}
         #: How many series each station has that was met.
         self._counts: dict[int, int] = {}
+        #: Limits by station and series name, of stations that were asked about.
+        self._limits: dict[int, dict[str, _Limits]] = {}
+        self._limits_at = time.monotonic()
+        #: Stations whose series this batch made or changed.
+        self._touched: set[int] = set()
 
     def meet(self, station_ids: Iterable[int]) -> None:
-        """Read the series of stations that were not met yet, all in one query."""
-        unmet = [station_id for station_id in station_ids if station_id not in self._counts]
-        if not unmet:
-            return
-        self._counts |= dict.fromkeys(unmet, 0)
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT station_id, name, id FROM telemetry_series WHERE station_id = ANY(%s)", [unmet])
-            for station_id, name, series_id in cursor.fetchall():
-                self._known[station_id, name] = series_id
-                self._counts[station_id] += 1
+        """Read the series of stations that were not met yet, and limits that were read too long ago: a query each."""
+        if time.monotonic() - self._limits_at > _LIMITS_S:
+            self._uses.clear()
+            self._limits.clear()
+            self._limits_at = time.monotonic()
+        heard = list(station_ids)
+        unmet = [station_id for station_id in heard if station_id not in self._counts]
+        if unmet:
+            self._counts |= dict.fromkeys(unmet, 0)
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT station_id, name, id, unit, dimension FROM telemetry_series WHERE station_id = ANY(%s) "
+                    "ORDER BY id",
+                    [unmet],
+                )
+                for station_id, name, *row in cursor.fetchall():
+                    self._rows.setdefault((station_id, name), []).append(_Row(*row))
+                    self._counts[station_id] += 1
+        self._limits_read([station_id for station_id in heard if station_id not in self._limits])
 
-    def id_of(self, station: StationRef, name: str, unit: str) -> int:
-        """The id of a series, made when it is new. Raises `MessageRefused` when the station has too many."""
-        key = (station.id, name)
-        known = self._known.get(key)
+    def use_of(self, station: StationRef, name: str, unit: str) -> Use:
+        """How values of this name and unit are stored; a series is made when it is new.
+
+        Raises `MessageRefused` when the station has too many.
+        """
+        key = (station.id, name, unit)
+        known = self._uses.get(key)
         if known is not None:
             return known
-        fresh = self._fresh.get(key)
-        return fresh if fresh is not None else self._make(key, unit)
+        row = self._find(station.id, name, unit)
+        use = Use(row.id, conversion(unit, row.unit) if unit else None, *self._limits_of(station.id, name, row.unit))
+        self._uses[key] = use
+        return use
 
     def keep(self) -> None:
         """The batch was committed."""
-        if len(self._known) > _REMEMBERED_MOST:
-            self._known.clear()
-            self._counts.clear()
-        self._known |= self._fresh
-        self._fresh = {}
+        self._touched.clear()
+        if len(self._uses) > _REMEMBERED_MOST:
+            self.forget()
 
     def drop(self) -> None:
         """The batch was rolled back: what it made does not exist."""
-        for station_id, _ in self._fresh:
+        if not self._touched:
+            return
+        touched = self._touched
+        self._uses = {key: use for key, use in self._uses.items() if key[0] not in touched}
+        self._rows = {key: rows for key, rows in self._rows.items() if key[0] not in touched}
+        for station_id in touched:
             self._counts.pop(station_id, None)
-        self._fresh = {}
+        self._touched = set()
 
     def forget(self) -> None:
-        """Read everything anew, as rows may have been deleted by others."""
-        self._known.clear()
+        """Read everything again, as rows may have been deleted by others."""
+        self._uses.clear()
+        self._rows.clear()
         self._counts.clear()
-        self._fresh = {}
+        self._limits.clear()
+        self._touched = set()
 
-    def _make(self, key: tuple[int, str], unit: str) -> int:
-        station_id, name = key
+    def _find(self, station_id: int, name: str, unit: str) -> _Row:
+        rows = self._rows.get((station_id, name), [])
+        if found := _fitting(rows, unit):
+            return found
+        if rows:
+            # Another worker may have given one its unit, or made the one that is missing.
+            rows = self._read_again(station_id, name)
+            if found := _fitting(rows, unit):
+                return found
+        row = next((each for each in rows if not each.unit), None)
+        found = self._make(station_id, name, unit, is_other=bool(rows)) if row is None else self._fill(row, unit)
+        self._touched.add(station_id)
+        self._rows[station_id, name] = [found if each.id == found.id else each for each in rows]
+        if row is None:
+            self._rows[station_id, name].append(found)
+        return found
+
+    def _read_again(self, station_id: int, name: str) -> list[_Row]:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT id, unit, dimension FROM telemetry_series WHERE station_id = %s AND name = %s ORDER BY id",
+                [station_id, name],
+            )
+            rows = [_Row(*row) for row in cursor.fetchall()]
+        self._rows[station_id, name] = rows
+        return rows
+
+    def _make(self, station_id: int, name: str, unit: str, *, is_other: bool) -> _Row:
         count = self._counts.get(station_id, 0)
         if count >= SERIES_MOST:
             raise MessageRefused(
                 "too-many-series", f"The station has {SERIES_MOST} series already; {name!r} would be one more."
             )
         with connection.cursor() as cursor:
-            # DO UPDATE, so that the id comes back when another worker was faster.
+            # DO UPDATE, so that the row comes back when another worker was faster.
             cursor.execute(
-                "INSERT INTO telemetry_series (station_id, name, unit, created_at) VALUES (%s, %s, %s, %s) "
-                "ON CONFLICT (station_id, name) DO UPDATE SET name = excluded.name RETURNING id",
-                [station_id, name, unit, clock.now()],
+                "INSERT INTO telemetry_series (station_id, name, unit, dimension, is_other, created_at) "
+                "VALUES (%s, %s, %s, %s, %s, %s) "
+                "ON CONFLICT (station_id, name, dimension) DO UPDATE SET name = excluded.name RETURNING id, unit, dimension",
+                [station_id, name, unit, scale_of(unit).dimension, is_other, clock.now()],
             )
-            row = cursor.fetchone()
+            made = cursor.fetchone()
         self._counts[station_id] = count + 1
-        self._fresh[key] = int(row[0])
-        return self._fresh[key]
+        return _Row(*made)
+
+    def _fill(self, row: _Row, unit: str) -> _Row:
+        """Give a series the unit that it has not got yet."""
+        filled = _Row(row.id, unit, scale_of(unit).dimension)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE telemetry_series SET unit = %s, dimension = %s WHERE id = %s AND unit = ''",
+                [filled.unit, filled.dimension, filled.id],
+            )
+        return filled
+
+    def _limits_read(self, station_ids: list[int]) -> None:
+        if not station_ids:
+            return
+        self._limits |= {station_id: {} for station_id in station_ids}
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT s.id, q.name, q.unit, q.least, q.most FROM stations_station s "
+                "JOIN stations_modelquantity q ON q.model_id = s.model_id "
+                "WHERE s.id = ANY(%s) AND (q.least IS NOT NULL OR q.most IS NOT NULL)",
+                [station_ids],
+            )
+            for station_id, name, *limits in cursor.fetchall():
+                self._limits[station_id][name] = _Limits(*limits)
+
+    def _limits_of(self, station_id: int, name: str, unit: str) -> tuple[float, float]:
+        """The limits of a quantity in the unit of its series; none where the model speaks of something else."""
+        limits = self._limits.get(station_id, {}).get(name)
+        if limits is None or (limits.unit and scale_of(limits.unit).dimension != scale_of(unit).dimension):
+            return -inf, inf
+        change = conversion(limits.unit, unit) if limits.unit else None
+        least = -inf if limits.least is None else limits.least
+        most = inf if limits.most is None else limits.most
+        return (least, most) if change is None else (_converted(least, change), _converted(most, change))
+
+
+def _fitting(rows: list[_Row], unit: str) -> _Row | None:
+    """The series to which a value of this unit belongs, if it is there."""
+    if not unit:
+        return rows[0] if rows else None
+    dimension = scale_of(unit).dimension
+    return next((row for row in rows if row.unit and row.dimension == dimension), None)
+
+
+def _converted(value: float, change: Conversion) -> float:
+    return value * change.factor + change.offset

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from struct import Struct
 
 from fleet.ingest.database import cursor
+from fleet.ingest.same_moment import moments_part
 
 #: 2000-01-01 UTC in seconds since 1970.
 PG_EPOCH_S = 946_684_800
@@ -21,6 +22,7 @@ _FLOAT = Struct(">id").pack
 _SHORT = Struct(">ih").pack
 #: Packs a row of `READINGS`: 5 fields, and before each its length.
 READING_ROW = Struct(">hiqiqiqidih").pack
+_CONVERTED = Struct(">hiqiqiqidihid").pack
 _DETECTION = Struct(">hiqiqihihiiiq").pack
 _POSITION = Struct(">hiqiqiiiq").pack
 _EVENT_HEAD = Struct(">hiqiq").pack
@@ -34,19 +36,22 @@ class CopyTable:
 
     name: str
     columns: tuple[str, ...]
+    #: Name of the temporary table of the staged way, where two write into one table.
+    stage: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.stage:
+            object.__setattr__(self, "stage", f"stage_{self.name}")
 
     @property
     def copy_sql(self) -> str:
         """COPY straight into the table."""
         return f"COPY {self.name} ({', '.join(self.columns)}) FROM STDIN (FORMAT BINARY)"
 
-    @property
-    def stage(self) -> str:
-        """Name of the temporary table of the staged way."""
-        return f"stage_{self.name}"
-
 
 READINGS = CopyTable("telemetry_reading", ("series_id", "occurred_at", "received_at", "value", "flags"))
+#: Readings that were converted to the unit of their series, with what was sent.
+CONVERTED = CopyTable("telemetry_reading", (*READINGS.columns, "sent_value", "sent_unit"), stage="stage_converted")
 DETECTIONS = CopyTable(
     "telemetry_detection",
     (
@@ -75,6 +80,13 @@ def pg_time(seconds: float) -> int:
 def reading_row(series_id: int, occurred: int, received: int, value: float, flags: int) -> bytes:
     """A row of `READINGS`; times are `pg_time`."""
     return READING_ROW(5, 8, series_id, 8, occurred, 8, received, 8, value, 2, flags)
+
+
+def converted_row(
+    series_id: int, occurred: int, received: int, value: float, flags: int, sent: float, unit: str
+) -> bytes:
+    """A row of `CONVERTED`."""
+    return _CONVERTED(7, 8, series_id, 8, occurred, 8, received, 8, value, 2, flags, 8, sent) + _text(unit)
 
 
 def detection_row(
@@ -178,3 +190,5 @@ class Sink:
             f"WITH new AS (INSERT INTO {table} ({columns}) SELECT {columns} FROM {stage} "  # noqa: S608 - names of our own tables
             f"ON CONFLICT DO NOTHING RETURNING {columns}) INSERT INTO {stage}_new ({columns}) SELECT {columns} FROM new"
         )
+        if "series_id" in self.table.columns and act.rowcount < len(self.rows):
+            moments_part(stage)

@@ -24,10 +24,12 @@ _NAME_MOST, _UNIT_MOST, QUANTITIES_MOST = 80, 32, 100
 
 
 class Quantity(NamedTuple):
-    """What a device measures: the name of its series and its unit as SenML writes it."""
+    """What a device measures: the name of its series, its unit as SenML writes it, and what it can be at all."""
 
     name: str
     unit: str = ""
+    least: float | None = None
+    most: float | None = None
 
 
 def model_list(*, viewer: Viewer) -> QuerySet[StationModel]:
@@ -81,7 +83,7 @@ def model_create(
         raise InvalidInput(
             _("There is a model %(name)s already: choose another name.") % {"name": repr(name)}, field="name"
         ) from error
-    ModelQuantity.objects.bulk_create([ModelQuantity(model=model, name=q.name, unit=q.unit) for q in measured])
+    ModelQuantity.objects.bulk_create([ModelQuantity(model=model, **quantity._asdict()) for quantity in measured])
     _audit(actor, model, "model.create")
     return model
 
@@ -150,7 +152,9 @@ def _quantity_check(quantity: Quantity) -> Quantity:
     except MessageRefused as error:
         raise InvalidInput(str(error), field="quantities") from error
     unit = text_check(quantity.unit, field="quantities", most=_UNIT_MOST, may_be_empty=True)
-    return Quantity(name, unit)
+    if quantity.least is not None and quantity.most is not None and quantity.least >= quantity.most:
+        raise InvalidInput(_("The least value of %(name)s is not below the most.") % {"name": name}, field="quantities")
+    return Quantity(name, unit, quantity.least, quantity.most)
 
 
 def _audit(actor: Viewer, model: StationModel, action: str) -> None:

@@ -10,6 +10,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db import connection
 
+from fleet.stations.announcing import contacts_announce
 from fleet.stations.models import Station, StationContact
 
 #: Expected seconds between contacts where nothing is known: a Sensorgnome V2 speaks once an hour.
@@ -42,9 +43,13 @@ def contact_sweep_late(moment: datetime) -> int:
     """Move stations whose `late_after` has passed from on time to late; return how many."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE stations_stationcontact SET state = 'late' WHERE state = 'on_time' AND late_after < %s", [moment]
+            "UPDATE stations_stationcontact SET state = 'late' WHERE state = 'on_time' AND late_after < %s "
+            "RETURNING station_id",
+            [moment],
         )
-        return int(cursor.rowcount)
+        moved = [row[0] for row in cursor.fetchall()]
+    contacts_announce(before=dict.fromkeys(moved, "on_time"), moment=moment)
+    return len(moved)
 
 
 def contact_sweep_silent(moment: datetime) -> list[tuple[int, int]]:
@@ -54,13 +59,16 @@ def contact_sweep_silent(moment: datetime) -> list[tuple[int, int]]:
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE stations_stationcontact c SET state = 'silent' FROM stations_station s "
+            "UPDATE stations_stationcontact c SET state = 'silent' "
+            "FROM stations_station s JOIN stations_stationcontact k ON k.station_id = s.id "
             "WHERE s.id = c.station_id AND c.state IN ('on_time', 'late') AND c.silent_after < %s "
             "AND s.retired_at IS NULL AND NOT s.is_in_maintenance "
-            "AND (s.asleep_until IS NULL OR s.asleep_until < %s) RETURNING c.station_id, s.organization_id",
+            "AND (s.asleep_until IS NULL OR s.asleep_until < %s) RETURNING c.station_id, s.organization_id, k.state",
             [moment, moment],
         )
-        return [(row[0], row[1]) for row in cursor.fetchall()]
+        moved = cursor.fetchall()
+    contacts_announce(before={row[0]: row[2] for row in moved}, moment=moment)
+    return [(row[0], row[1]) for row in moved]
 
 
 def contacts_forgive(moment: datetime) -> int:

@@ -46,6 +46,9 @@ class ModelQuantity(models.Model):
     model = models.ForeignKey(StationModel, on_delete=models.CASCADE, related_name="quantities")
     name = models.CharField(max_length=128)
     unit = models.CharField(max_length=32, blank=True)
+    #: What lies outside is no measurement: it is kept, marked, and left out of means. In its unit.
+    least = models.FloatField(null=True, blank=True)
+    most = models.FloatField(null=True, blank=True)
 
     class Meta:
         """A model measures a quantity once."""
@@ -53,7 +56,12 @@ class ModelQuantity(models.Model):
         constraints = [models.UniqueConstraint(fields=["model", "name"], name="model_quantity_once")]
 
     def __str__(self) -> str:
-        return f"{self.name} [{self.unit}]" if self.unit else self.name
+        named = f"{self.name} [{self.unit}]" if self.unit else self.name
+        if self.least is None and self.most is None:
+            return named
+        least = "" if self.least is None else f"{self.least:g}"
+        most = "" if self.most is None else f"{self.most:g}"
+        return f"{named} {least}..{most}"
 
 
 class Tag(models.Model):

@@ -125,9 +125,20 @@ class StationContact(models.Model):
     health = models.JSONField(default=dict)
     health_occurred_at = models.DateTimeField(null=True)
     health_received_at = models.DateTimeField(null=True)
+    #: Where it stands in the station's own sequence, see `fleet.ingest.sequence`; so for hello and announcement.
+    health_stream = models.BigIntegerField(null=True)
+    health_seq = models.BigIntegerField(null=True)
+    hello_stream = models.BigIntegerField(null=True)
+    hello_seq = models.BigIntegerField(null=True)
+    hello_at = models.DateTimeField(null=True)
+    announced_stream = models.BigIntegerField(null=True)
+    announced_seq = models.BigIntegerField(null=True)
+    announced_at = models.DateTimeField(null=True)
     #: The newest hello, as sent.
     hello = models.JSONField(default=dict)
     hello_received_at = models.DateTimeField(null=True)
+    #: Fields of its newest messages that our contracts do not know, as sent, by kind and place.
+    also_said = models.JSONField(default=dict, db_default={})
     #: Its address in its own network, as its hello says.
     address = models.GenericIPAddressField(null=True)
     #: Station's clock minus ours at the last health or hello, in seconds (transit time included).

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from django.db import connection
 
 from fleet.telemetry.models import Series
-from fleet.telemetry.rollups import COLUMNS, FROM_ROLLUPS, FROM_ROWS
+from fleet.telemetry.rollups import COLUMNS, FROM_ROLLUPS, FROM_ROWS, MEAN
 
 #: Buckets are counted from here, so that the same width always cuts at the same moments.
 _ORIGIN = datetime(2000, 1, 1, tzinfo=UTC)
@@ -57,12 +57,12 @@ WITH kept AS MATERIALIZED (
         WHERE r.series_id = %(series)s AND r.occurred_at >= holes.start AND r.occurred_at < holes.stop GROUP BY 1
     ) AS found
 )
-SELECT at, sum / count, minimum, maximum, count, flags
+SELECT at, {MEAN}, minimum, maximum, count, flags
 FROM (SELECT r.at, {FROM_ROLLUPS} FROM parts r GROUP BY r.at) AS whole ORDER BY at
 """  # noqa: S608 - constants
 
 _ROWS = f"""
-SELECT at, sum / count, minimum, maximum, count, flags FROM (
+SELECT at, {MEAN}, minimum, maximum, count, flags FROM (
     SELECT date_bin(make_interval(secs => %(every)s), r.occurred_at, %(origin)s) AS at, {FROM_ROWS} FROM telemetry_reading r
     WHERE r.series_id = %(series)s AND r.occurred_at >= %(start)s AND r.occurred_at < %(end)s GROUP BY 1
 ) AS whole ORDER BY at

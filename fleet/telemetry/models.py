@@ -17,13 +17,15 @@ from fleet.telemetry.fields import Int8MultirangeField
 
 
 class Suspicion(models.IntegerChoices):
-    """Why a row's own time is not believed, as bits of `flags`. The row is kept and marked."""
+    """Why a row is not believed as it stands, as bits of `flags`. The row is kept and marked."""
 
     EPOCH = 1, "clock not set (1970 or 2000-01-01)"
     FUTURE = 2, "ahead of the server's clock"
     UNSYNCHRONISED = 4, "station clock not synchronised"
     ANCIENT = 8, "before 2010"
     DAMAGED_FILE = 16, "from a damaged file"
+    OUTSIDE = 32, "outside the limits of its quantity"
+    SAME_MOMENT = 64, "another value has the same moment; moved by microseconds"
 
 
 class Series(models.Model):
@@ -32,22 +34,33 @@ class Series(models.Model):
     id = models.BigAutoField(primary_key=True)
     station = models.ForeignKey(Station, on_delete=models.CASCADE, related_name="series")
     name = models.CharField(max_length=128)
+    #: Of all its values: what comes in another unit of the dimension is converted. Empty until some value brings one.
     unit = models.CharField(max_length=32, blank=True)
+    #: What it measures, as the SI unit of that; see `message_queue.units`.
+    dimension = models.CharField(max_length=32, blank=True, default="", db_default="")
+    #: Another series had its name already: it is told from that one by its unit.
+    is_other = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField()
     last_at = models.DateTimeField(null=True)
     last_value = models.FloatField(null=True)
+    last_flags = models.SmallIntegerField(default=0, db_default=0)
     last_received_at = models.DateTimeField(null=True)
     #: Retention removed the readings, and the roll-ups by hour, from before these moments.
     raw_from = models.DateTimeField(null=True)
     hours_from = models.DateTimeField(null=True)
 
     class Meta:
-        """A name is one series of its station."""
+        """A name and a dimension are one series of their station."""
 
-        constraints = [models.UniqueConstraint(fields=["station", "name"], name="series_name_once")]
+        constraints = [models.UniqueConstraint(fields=["station", "name", "dimension"], name="series_once")]
 
     def __str__(self) -> str:
         return f"{self.station_id} {self.name}"
+
+    @property
+    def reference(self) -> str:
+        """What tells it from the station's other series, in addresses and for people: `level`, or `level[%RH]`."""
+        return f"{self.name}[{self.unit}]" if self.is_other else self.name
 
 
 class Reading(models.Model):
@@ -60,6 +73,9 @@ class Reading(models.Model):
     received_at = models.DateTimeField()
     value = models.FloatField()
     flags = models.SmallIntegerField(default=0)
+    #: As it was sent, where it was converted to the unit of its series.
+    sent_value = models.FloatField(null=True)
+    sent_unit = models.CharField(max_length=32, null=True)  # noqa: DJ001 - not converted is not converted from no unit
 
     def __str__(self) -> str:
         return f"{self.series_id} {self.occurred_at} {self.value}"
@@ -264,12 +280,15 @@ class RollUp(models.Model):
     series = models.ForeignKey(Series, on_delete=models.CASCADE, db_constraint=False, db_index=False)
     count = models.BigIntegerField()
     #: Of values cut to ±1e290, so that no station's figures make it overflow.
+    #: Sum, least and greatest leave out the `outside` values, which lie beyond the limits of the quantity, unless there
+    #: are no others.
     sum = models.FloatField()
     minimum = models.FloatField()
     maximum = models.FloatField()
     #: All flags of the rows, and how many rows have any.
     flags = models.SmallIntegerField()
     suspicious = models.BigIntegerField()
+    outside = models.BigIntegerField(default=0, db_default=0)
 
     class Meta:
         """A base only."""

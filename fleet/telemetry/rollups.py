@@ -16,6 +16,7 @@ from django.db import OperationalError, connection, transaction
 from django.db.backends.utils import CursorWrapper
 
 from fleet.core.locks import transaction_lock
+from fleet.telemetry.models import Suspicion
 
 #: One rebuilds or removes at a time: of two, the slower would write what it saw before the other.
 LOCK = "telemetry.rollups"
@@ -28,25 +29,47 @@ HOURS_MOST = 4_000
 _WAIT_S = 5.0
 
 #: The columns of a roll-up, from rows `r` of readings. A sum of the greatest floats would overflow.
+#: Figures leave out what is outside the limits of its quantity, unless nothing else is there.
+_INSIDE = f"FILTER (WHERE r.flags & {Suspicion.OUTSIDE.value} = 0)"
+_CUT = "sum(least(greatest(r.value, -1e290), 1e290))"
 FROM_ROWS = (
-    "count(*) AS count, sum(least(greatest(r.value, -1e290), 1e290)) AS sum, min(r.value) AS minimum, "
-    "max(r.value) AS maximum, bit_or(r.flags) AS flags, count(*) FILTER (WHERE r.flags <> 0) AS suspicious"
+    f"count(*) AS count, coalesce({_CUT} {_INSIDE}, {_CUT}) AS sum, "
+    f"coalesce(min(r.value) {_INSIDE}, min(r.value)) AS minimum, "
+    f"coalesce(max(r.value) {_INSIDE}, max(r.value)) AS maximum, bit_or(r.flags) AS flags, "
+    f"count(*) FILTER (WHERE r.flags <> 0) AS suspicious, count(*) - count(*) {_INSIDE} AS outside"
 )
 #: The same from roll-ups `r` that are finer.
+_SOME_INSIDE = "FILTER (WHERE r.count > r.outside)"
 FROM_ROLLUPS = (
-    "sum(r.count)::bigint AS count, sum(r.sum) AS sum, min(r.minimum) AS minimum, max(r.maximum) AS maximum, "
-    "bit_or(r.flags) AS flags, sum(r.suspicious)::bigint AS suspicious"
+    f"sum(r.count)::bigint AS count, coalesce(sum(r.sum) {_SOME_INSIDE}, sum(r.sum)) AS sum, "
+    f"coalesce(min(r.minimum) {_SOME_INSIDE}, min(r.minimum)) AS minimum, "
+    f"coalesce(max(r.maximum) {_SOME_INSIDE}, max(r.maximum)) AS maximum, "
+    "bit_or(r.flags) AS flags, sum(r.suspicious)::bigint AS suspicious, sum(r.outside)::bigint AS outside"
 )
-COLUMNS = "count, sum, minimum, maximum, flags, suspicious"
+#: The mean of a roll-up: of what its sum is of.
+MEAN = "sum / CASE WHEN count > outside THEN count - outside ELSE count END"
+COLUMNS = "count, sum, minimum, maximum, flags, suspicious, outside"
 _COLUMNS = f"(series_id, start, {COLUMNS})"
 _REPLACE = (
     "ON CONFLICT (series_id, start) DO UPDATE SET count = excluded.count, sum = excluded.sum, "
-    "minimum = excluded.minimum, maximum = excluded.maximum, flags = excluded.flags, suspicious = excluded.suspicious"
+    "minimum = excluded.minimum, maximum = excluded.maximum, flags = excluded.flags, suspicious = excluded.suspicious, "
+    "outside = excluded.outside"
 )
+
+
+def _added(column: str, both: str) -> str:
+    """A figure of two roll-ups together: of both, unless only one has values within their limits."""
+    return (
+        f"{column} = CASE WHEN (t.count > t.outside) = (excluded.count > excluded.outside) THEN {both} "
+        f"WHEN t.count > t.outside THEN t.{column} ELSE excluded.{column} END"
+    )
+
+
 _ADD = (
-    "ON CONFLICT (series_id, start) DO UPDATE SET count = t.count + excluded.count, sum = t.sum + excluded.sum, "
-    "minimum = least(t.minimum, excluded.minimum), maximum = greatest(t.maximum, excluded.maximum), "
-    "flags = t.flags | excluded.flags, suspicious = t.suspicious + excluded.suspicious"
+    "ON CONFLICT (series_id, start) DO UPDATE SET count = t.count + excluded.count, "
+    f"{_added('sum', 't.sum + excluded.sum')}, {_added('minimum', 'least(t.minimum, excluded.minimum)')}, "
+    f"{_added('maximum', 'greatest(t.maximum, excluded.maximum)')}, flags = t.flags | excluded.flags, "
+    "suspicious = t.suspicious + excluded.suspicious, outside = t.outside + excluded.outside"
 )
 
 # A snapshot would know of them too, but also of those of other databases in the same server.

@@ -47,7 +47,8 @@ _EVERY_LEAST = timedelta(seconds=1)
 class Point:
     """One reading, or the readings of one bucket: their mean, least, greatest, count, and all their flags.
 
-    `at` is the reading's moment by the station's clock, or the bucket's start.
+    Values outside the limits of their quantity are counted in a bucket and left out of its figures, unless no other is
+    there. `at` is the reading's moment by the station's clock, or the bucket's start.
     """
 
     at: datetime
@@ -58,6 +59,9 @@ class Point:
     flags: int
     #: By our clock; None for a bucket.
     received_at: datetime | None = None
+    #: As it was sent, where it was converted to the unit of its series.
+    sent_value: float | None = None
+    sent_unit: str | None = None
 
     @property
     def is_late(self) -> bool:
@@ -87,12 +91,16 @@ class DetectionCursor:
 
 def series_list(*, station: Station) -> QuerySet[Series]:
     """The station's series with their newest values, by name."""
-    return Series.objects.filter(station=station).order_by("name")
+    return Series.objects.filter(station=station).order_by("name", "id")
 
 
 def series_get(*, station: Station, name: str) -> Series:
-    """One series of a station by its name."""
-    found = Series.objects.filter(station=station, name=name).first() if "\x00" not in name else None
+    """One series of a station by its reference: its name, or `name[unit]`; of several of a name the oldest."""
+    plain, _mark, unit = name.partition("[")
+    named = Series.objects.filter(station=station, name=plain).order_by("id")
+    if unit:
+        named = named.filter(unit=unit.removesuffix("]"))
+    found = named.first() if "\x00" not in name else None
     if found is None:
         raise NotFound(
             _("The station %(serial)s has no series %(name)s.") % {"serial": station.serial, "name": name[:80]}
@@ -121,8 +129,9 @@ def readings(
     rows = Reading.objects.filter(series=series, occurred_at__gte=start, occurred_at__lt=end)
     if after is not None:
         rows = rows.filter(occurred_at__gt=after)
-    values = rows.order_by("occurred_at").values_list("occurred_at", "value", "flags", "received_at")[:limit]
-    return [Point(at, value, value, value, 1, flags, received_at) for at, value, flags, received_at in values]
+    columns = ("occurred_at", "value", "flags", "received_at", "sent_value", "sent_unit")
+    values = rows.order_by("occurred_at").values_list(*columns)[:limit]
+    return [Point(at, value, value, value, 1, flags, *rest) for at, value, flags, *rest in values]
 
 
 def reading_moments(*, series: Series, before: datetime, limit: int) -> list[datetime]:
@@ -177,7 +186,7 @@ def detection_list(
     if port is not None:
         rows = rows.filter(port=port)
     if tag:
-        rows = rows.filter(tag=tag)
+        rows = rows.filter(tag__iexact=tag)
     if after is not None:
         place = (station.pk, after.occurred_at, after.port, after.kind, after.line)
         rows = rows.filter(pk__lt=place) if newest_first else rows.filter(pk__gt=place)
@@ -216,12 +225,12 @@ def latest_position(*, station: Station) -> Position | None:
 
 
 def suspicion_words(flags: int) -> list[str]:
-    """Why a row's time is not believed, in words; nothing when it is."""
+    """Why a row is not believed as it stands, in words; nothing when it is."""
     return [str(reason.label) for reason in Suspicion if flags & reason.value]
 
 
 def suspicion_codes(flags: int) -> list[str]:
-    """Why a row's time is not believed, one word each for programs: epoch, future, unsynchronised, ancient."""
+    """Why a row is not believed as it stands, one word each for programs: epoch, future, outside and the like."""
     return [reason.name.lower() for reason in Suspicion if flags & reason.value]
 
 

@@ -8,6 +8,8 @@ from msgspec import Meta
 
 from message_queue.contracts.base import MAX_ROWS, Contract, Lane
 from message_queue.errors import MessageRefused
+from message_queue.left_out import LeftOut, names_listed
+from message_queue.units import second_of
 
 _TEXT = Annotated[str, Meta(max_length=1_024)]
 _NAME = Annotated[str, Meta(max_length=128)]
@@ -72,13 +74,16 @@ def name_check(name: str) -> str:
 
 
 class _Base:
-    """The base values that hold for the records to come (RFC 8428 §4.1)."""
+    """The base values that hold for the records to come (RFC 8428 §4.1). `sum` is None until one is set."""
 
-    __slots__ = ("name", "sum", "time", "unit", "value")
+    __slots__ = ("is_plain", "name", "sum", "time", "unit", "value")
 
     def __init__(self) -> None:
-        self.name, self.unit = "", ""
-        self.time = self.value = self.sum = 0.0
+        self.name, self.unit, self.time = "", "", 0.0
+        self.value: float | None = None
+        self.sum: float | None = None
+        #: Neither a base value nor a base sum is set: `v` is the value.
+        self.is_plain = True
 
     def update(self, record: SenmlRecord) -> None:
         """Take over what this record sets. A base name that names the station is taken off: it is known already."""
@@ -94,15 +99,20 @@ class _Base:
         if record.bu is not None:
             self.unit = record.bu
         if record.bv is not None:
-            self.value = record.bv
+            self.value, self.is_plain = record.bv, False
         if record.bs is not None:
-            self.sum = record.bs
+            self.sum, self.is_plain = record.bs, False
 
 
-def resolve(pack: list[SenmlRecord], received_at: float) -> list[Resolved]:
-    """Apply base values and relative times. `received_at` is the server's clock in seconds since 1970 UTC."""
+def resolve(pack: list[SenmlRecord], received_at: float, left_out: LeftOut | None = None) -> list[Resolved]:
+    """Apply base values and relative times. `received_at` is the server's clock in seconds since 1970 UTC.
+
+    A record that cannot be resolved raises `MessageRefused`; where `left_out` is given it is noted there, and the others
+    are resolved.
+    """
     rows: list[Resolved] = []
     base, known = _Base(), _known_names
+    add = rows.append
     for record in pack:
         if (
             record.bt is not None
@@ -113,38 +123,78 @@ def resolve(pack: list[SenmlRecord], received_at: float) -> list[Resolved]:
             or record.bver is not None
         ):
             base.update(record)
+            if _is_base_only(record):
+                continue
         at = base.time if record.t is None else base.time + record.t
         if at < RELATIVE_BELOW:
             at += received_at
-        if not EARLIEST <= at <= LATEST:
-            raise MessageRefused("bad-time", f"The time {at!r} is no moment that can be stored.")
         name = base.name if record.n is None else base.name + record.n
-        if name not in known:
-            name_check(name)
         unit = base.unit if record.u is None else record.u
-        if (value := record.v) is not None and not base.value:
-            rows.append((name, at, value, unit, None))
-        else:
-            rows.extend(_other(record, base, name, at, unit))
+        if (
+            (value := record.v) is not None
+            and base.is_plain
+            and name in known
+            and EARLIEST <= at <= LATEST
+            and record.s is None
+            and record.vs is None
+            and record.vb is None
+            and record.vd is None
+        ):
+            add((name, at, value, unit, None))
+            continue
+        try:
+            rows += _other(record, base, name, at, unit)
+        except MessageRefused as error:
+            if left_out is None:
+                raise
+            left_out.note(name or "a record without a name", str(error), reason=error.reason)
     return rows
 
 
+def _is_base_only(record: SenmlRecord) -> bool:
+    """Whether a record only sets what holds for those behind it, as in RFC 8428 §5.1.8, and is no measurement."""
+    return (
+        record.n is None
+        and record.v is None
+        and record.t is None
+        and record.u is None
+        and record.vs is None
+        and record.vb is None
+        and record.vd is None
+        and record.s is None
+        and record.ut is None
+    )
+
+
 def _other(record: SenmlRecord, base: _Base, name: str, at: float, unit: str) -> list[Resolved]:
-    """A record that is more than a plain value: with a base value, true or false, text, or a sum."""
-    text = record.vd if record.vs is None else record.vs
-    if record.v is not None:
-        return [(name, at, _sum(record.v, base.value), unit, None)]
-    if record.vb is not None:
-        return [(name, at, float(record.vb), unit, None)]
-    if text is not None:
-        return [(name, at, 0.0, unit, text)]
-    if record.s is not None:
-        return [(name_check(name + ":sum"), at, _sum(record.s, base.sum), unit, None)]
-    return [(name, at, base.value, unit, None)] if record.bv is not None else []
+    """A record that is more than a plain value, or not known to be good: one row, a second one for a sum, or a refusal.
+
+    What is missing beside a base value or a base sum counts as zero (RFC 8428 §4.5.4).
+    """
+    if not EARLIEST <= at <= LATEST:
+        raise MessageRefused("bad-time", f"The time {at!r} is no moment that can be stored.")
+    name_check(name)
+    given = [each for each in ("v", "vb", "vs", "vd") if getattr(record, each) is not None]
+    if len(given) > 1:
+        raise MessageRefused(
+            "two-values", f"The record of {name!r} has {names_listed(given)}; SenML takes one value for each record."
+        )
+    rows: list[Resolved] = []
+    if record.v is not None or (not given and record.s is None and base.value is not None):
+        rows.append((name, at, _added(record.v, base.value), unit, None))
+    elif record.vb is not None:
+        rows.append((name, at, float(record.vb), unit, None))
+    elif given:
+        rows.append((name, at, 0.0, unit, record.vd if record.vs is None else record.vs))
+    if record.s is not None or base.sum is not None:
+        rows.append((name_check(name + ":sum"), at, _added(record.s, base.sum), second_of(unit), None))
+    if not rows:
+        raise MessageRefused("no-value", f"The record of {name!r} has no value and no sum.")
+    return rows
 
 
-def _sum(value: float, base: float) -> float:
-    total = value + base
+def _added(value: float | None, base: float | None) -> float:
+    total = (value or 0.0) + (base or 0.0)
     if not isfinite(total):
         raise MessageRefused("bad-fields", "A value and its base value add up to more than a number can hold.")
     return total

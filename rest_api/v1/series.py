@@ -20,9 +20,17 @@ class SeriesOut(serializers.Serializer[Any]):
 
     name = serializers.CharField()
     unit = serializers.CharField(allow_blank=True)
+    reference = serializers.CharField(
+        help_text="What tells it from the station's other series, for addresses: its name, or `name[unit]`."
+    )
     last_at = serializers.DateTimeField(allow_null=True, help_text="By the station's clock.")
     last_value = serializers.FloatField(allow_null=True)
+    last_suspicions = serializers.SerializerMethodField(help_text="Why the newest value is not believed; mostly empty.")
     last_received_at = serializers.DateTimeField(allow_null=True, help_text="By the server's clock.")
+
+    def get_last_suspicions(self, series: Any) -> list[str]:
+        """One word each."""
+        return suspicion_codes(series.last_flags)
 
 
 class SeriesListOut(serializers.Serializer[Any]):
@@ -45,13 +53,19 @@ class PointOut(serializers.Serializer[Any]):
     """One reading or one bucket."""
 
     at = serializers.DateTimeField(help_text="Moment by the station's clock, or begin of the bucket.")
-    value = serializers.FloatField(help_text="The value, or the mean of the bucket.")
+    value = serializers.FloatField(
+        help_text="The value, or the mean of the bucket: without values outside their limits, unless all are outside."
+    )
     minimum = serializers.FloatField()
     maximum = serializers.FloatField()
     count = serializers.IntegerField()
     received_at = serializers.DateTimeField(allow_null=True, help_text="By the server's clock; null for a bucket.")
     is_late = serializers.BooleanField(help_text="It came more than an hour after it was taken; false for a bucket.")
-    suspicions = serializers.SerializerMethodField(help_text="Why the time is not believed; empty when it is.")
+    suspicions = serializers.SerializerMethodField(help_text="Why it is not believed as it stands; mostly empty.")
+    sent_value = serializers.FloatField(
+        allow_null=True, help_text="As it was sent, where it was converted to the series' unit."
+    )
+    sent_unit = serializers.CharField(allow_null=True)
 
     def get_suspicions(self, point: Any) -> list[str]:
         """One word each."""
@@ -99,7 +113,7 @@ class Readings(APIView):
         following = next_address(request, cursor_encode(shown[-1].at), start=start, end=end) if more else None
         return Response(
             {
-                "series": series.name,
+                "series": series.reference,
                 "unit": series.unit,
                 "points": PointOut(shown, many=True).data,
                 "next": following,

@@ -37,6 +37,12 @@ class QuantityData(StrictSerializer):
 
     name = serializers.CharField(max_length=128, help_text="Name of the series.")
     unit = serializers.CharField(max_length=32, allow_blank=True, default="", help_text="As SenML writes it.")
+    least = serializers.FloatField(
+        required=False, allow_null=True, default=None, help_text="A value below is kept, marked, and left out of means."
+    )
+    most = serializers.FloatField(
+        required=False, allow_null=True, default=None, help_text="A value above is kept, marked, and left out of means."
+    )
 
 
 class ModelIn(StrictSerializer):
@@ -76,7 +82,10 @@ def model_row(model: StationModel) -> dict[str, Any]:
         "manufacturer": model.manufacturer,
         "name": model.name,
         "kind": model.kind,
-        "quantities": [{"name": each.name, "unit": each.unit} for each in model.quantities.all()],
+        "quantities": [
+            {"name": each.name, "unit": each.unit, "least": each.least, "most": each.most}
+            for each in model.quantities.all()
+        ],
         "stations": getattr(model, "stations_here", 0),
     }
 

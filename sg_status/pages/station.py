@@ -36,7 +36,7 @@ from sg_status.access import page
 from sg_status.command_words import command_shown
 from sg_status.contacts import contact_of
 from sg_status.file_words import file_sentences
-from sg_status.health import clock_line, facts_of, health_of
+from sg_status.health import also_said_of, clock_line, facts_of, health_of
 from sg_status.station_frame import station_of, station_render
 from sg_status.strip import strip_of
 
@@ -85,6 +85,7 @@ def station(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
         "clock": clock_line(health, contact, clock_jump_count(station=found, since=moment - CLOCK_BACK)),
         "data_use": data_use_of(station=found, moment=moment),
         "facts": facts_of(health) if health else [],
+        "also_said": also_said_of(contact),
         "radios": health.radios if health else [],
         "ledger": ledger,
         "file_sentences": file_sentences(ledger.file_summary),

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from fleet.core import clock
@@ -19,7 +20,7 @@ from fleet.telemetry.selectors import Point, reading_moments, readings, series_g
 from sg_status.access import page
 from sg_status.station_frame import station_of, station_render
 from sg_status.window import SPANS, Window, window_of
-from sg_status.words import lateness_words, suspicion_words, unit_words
+from sg_status.words import lateness_words, quantity_words, suspicion_words, unit_words
 
 #: So many readings are shown one by one; more are put together so that about so many rows remain.
 SINGLE_MOST, BINS_WANTED = 400, 240
@@ -43,6 +44,13 @@ class ReadingRow:
     count: int = 0
     suspicion: str = ""
     lateness: str = ""
+    #: As it was sent, where that was in another unit.
+    sent: str = ""
+
+    @property
+    def remarks(self) -> str:
+        """All that is to be said of it."""
+        return ", ".join(part for part in (self.suspicion, self.lateness, self.sent) if part)
 
     @property
     def gap_words(self) -> str:
@@ -118,8 +126,16 @@ def _rows(points: Sequence[Point], gap_from: timedelta) -> Iterator[ReadingRow]:
             count=point.count,
             suspicion=suspicion_words(point.flags),
             lateness=lateness_words(point.at, point.received_at, point.flags),
+            sent=sent_words(point),
         )
         before = point.at
+
+
+def sent_words(point: Point) -> str:
+    """What was sent, where it was converted to the unit of the series."""
+    if point.sent_value is None:
+        return ""
+    return _("sent as %(value)s") % {"value": quantity_words(point.sent_value, point.sent_unit or "")}
 
 
 urlpatterns = [path("stations/<serial:serial>/data/", station_data, name="station-data")]

@@ -121,8 +121,10 @@ def test_the_neighbours_of_messages_that_the_database_refuses_are_stored_first(
 
 def test_a_message_is_read_once_however_often_its_batch_is_tried(pipeline, station, delivery, monkeypatch):
     read = []
-    decode = pipelines.Reader.ahead.__globals__["decode"]
-    monkeypatch.setitem(pipelines.Reader.ahead.__globals__, "decode", lambda *what: read.append(1) or decode(*what))
+    decode = pipelines.Reader.ahead.__globals__["message_read"]
+    monkeypatch.setitem(
+        pipelines.Reader.ahead.__globals__, "message_read", lambda *what: read.append(1) or decode(*what)
+    )
     first = delivery(station.serial, "readings", body_of(1), stream="a", seq=1)
     pipeline.take([first])
     again = delivery(station.serial, "readings", body_of(1), stream="a", seq=2)

@@ -65,10 +65,10 @@ def test_a_model_of_ones_own_is_added_and_deleted(browse, operator, viewer, inst
     told = {"organization": institute.pk, "manufacturer": "Strix", "name": "Owl", "kind": "air_quality"}
     refused = client.post("/models/", {**told, "quantities": "co2 ppm\n°C"})
     assert "is not a SenML name" in body(refused)
-    client.post("/models/", {**told, "quantities": "co2 ppm\n\ntemperature Cel"})
-    assert list(ModelQuantity.objects.filter(model__name="Owl").values_list("name", "unit")) == [
-        ("co2", "ppm"),
-        ("temperature", "Cel"),
+    client.post("/models/", {**told, "quantities": "co2 ppm 0..10000\n\ntemperature Cel -40.."})
+    assert list(ModelQuantity.objects.filter(model__name="Owl").values_list("name", "unit", "least", "most")) == [
+        ("co2", "ppm", 0, 10_000),
+        ("temperature", "Cel", -40, None),
     ]
     model = StationModel.objects.get(name="Owl")
     assert browse(viewer).post(f"/models/{model.pk}/delete/").status_code == 403

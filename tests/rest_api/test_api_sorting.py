@@ -78,9 +78,13 @@ def test_groups_by_hand_and_by_rule(institute, station, writer, reader):
 
 
 def test_models_are_added_and_taken_away(institute, writer, reader):
-    told = {"organization": "institute", "name": "Owl", "quantities": [{"name": "co2", "unit": "ppm"}]}
+    told = {"organization": "institute", "name": "Owl", "quantities": [{"name": "co2", "unit": "ppm", "most": 10_000}]}
     made = writer.post("models", told).json()
-    assert reader.get(f"models/{made['id']}").json()["quantities"] == [{"name": "co2", "unit": "ppm"}]
+    assert reader.get(f"models/{made['id']}").json()["quantities"] == [
+        {"name": "co2", "unit": "ppm", "least": None, "most": 10_000.0}
+    ]
+    upside_down = [{"name": "co2", "least": 5, "most": 1}]
+    problem_of(writer.post("models", {**told, "name": "Owl 1", "quantities": upside_down}), 400, "quantities")
     problem_of(writer.post("models", {**told, "name": "Owl 2", "quantities": [{"name": "°"}]}), 400, "quantities")
     assert send(writer, "delete", f"models/{made['id']}").status_code == 204
     StationModel.objects.create(name="Watcher")

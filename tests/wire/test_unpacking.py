@@ -96,7 +96,7 @@ def test_a_body_of_millions_of_values_is_refused_before_they_are_made(kind, body
     assert len(body) <= MAX_BODY_BYTES
     begun = time.thread_time()
     with pytest.raises(MessageRefused) as caught:
-        codec._body(codec.contracts.contracts()[kind], body)
+        codec.body_decode(codec.contracts.contracts()[kind], body)
     assert caught.value.reason == "too-many-values"
     assert time.thread_time() - begun < READ_MOST_S / 4
 

@@ -1,5 +1,8 @@
 """Station events: one row each."""
 
+import re
+from typing import Any
+
 import msgspec
 
 from fleet.ingest.batch import Batch
@@ -10,6 +13,9 @@ from message_queue.contracts.event import Event
 
 KIND = "event"
 
+#: Under this word an event's data have the fields that the contract does not know.
+ALSO = "also"
+_OF_EVENT = re.compile(r"events\[(\d+)\]\.(.+)\Z", re.DOTALL)
 _json = msgspec.json.Encoder().encode
 
 
@@ -17,7 +23,8 @@ def handle(arrival: Arrival, batch: Batch, series: SeriesBook) -> None:  # noqa:
     """Add one row per event."""
     body: Event = arrival.message.body
     source = source_of(body.file)
-    for happening in body.events:
+    also = _by_event(arrival.message.also_said)
+    for number, happening in enumerate(body.events):
         flags = batch.suspicion(happening.t, body.clock, damaged=body.damaged)
         row = event_row(
             arrival.station.id,
@@ -26,9 +33,20 @@ def handle(arrival: Arrival, batch: Batch, series: SeriesBook) -> None:  # noqa:
             happening.line,
             batch.received,
             happening.port,
-            _json(happening.data),
+            _json({**happening.data, ALSO: also[number]} if number in also else happening.data),
             flags,
             source,
         )
         batch.events.rows.append(row)
+    if arrival.message.also_said:
+        batch.also_said[arrival.station.id, KIND] = arrival.message.also_said
     batch.file_lines(batch.file_of(arrival.station, body.file), len(body.events))
+
+
+def _by_event(said: dict[str, Any]) -> dict[int, dict[str, Any]]:
+    """The unknown fields of single events, by the event's place in the message."""
+    found: dict[int, dict[str, Any]] = {}
+    for place, value in said.items():
+        if named := _OF_EVENT.match(place):
+            found.setdefault(int(named[1]), {})[named[2]] = value
+    return found

@@ -9,6 +9,7 @@ from fleet.ingest.delivery import Arrival
 from fleet.ingest.noted import HOUR
 from fleet.ingest.series import SeriesBook
 from fleet.ingest.tables import event_row, pg_time, reading_row
+from fleet.telemetry.models import Suspicion
 from message_queue.contracts.health import Health
 
 KIND = "health"
@@ -36,32 +37,34 @@ FIGURES = {
 
 
 def handle(arrival: Arrival, batch: Batch, series: SeriesBook) -> None:
-    """Keep the newest by the station's clock, and add a reading for each figure that it has."""
+    """Keep the newest in the station's sequence, and add a reading for each figure that it has."""
     body: Health = arrival.message.body
     station = arrival.station
     figures = [
-        (series.id_of(station, f"health/{name}", unit), float(value))
+        (series.use_of(station, f"health/{name}", unit), float(value))
         for name, unit in FIGURES.items()
         if (value := getattr(body, name)) is not None
     ]
     if body.backlog is not None:
-        waiting = series.id_of(station, "health/backlog_messages", "count")
+        waiting = series.use_of(station, "health/backlog_messages", "count")
         figures.append((waiting, float(body.backlog.messages)))
     at, flags = pg_time(body.at), batch.suspicion(body.at, body.clock.code if body.clock else "")
-    batch.dirty.update((series_id, at // HOUR) for series_id, _ in figures)
-    for series_id, value in figures:
-        batch.readings.rows.append(reading_row(series_id, at, batch.received, value, flags))
-        known = batch.newest.get(series_id)
+    batch.dirty.update((use.id, at // HOUR) for use, _ in figures)
+    for use, value in figures:
+        marks = flags if use.least <= value <= use.most else flags | Suspicion.OUTSIDE
+        batch.readings.rows.append(reading_row(use.id, at, batch.received, value, marks))
+        known = batch.newest.get(use.id)
         if not flags & NOT_NEWEST and (known is None or at >= known[0]):
-            batch.newest[series_id] = (at, value)
+            batch.newest[use.id] = (at, value, marks)
     _clock_compare(arrival, batch, at, flags)
-    newest = batch.health.get(station.id)
-    if newest is None or body.at >= newest.at:
-        batch.health[station.id] = body
+    place = batch.place_of(arrival, body.at)
+    if batch.is_news(place, batch.health.get(station.id)):
+        batch.health[station.id] = place, body
+        batch.also_said[station.id, KIND] = arrival.message.also_said
         if body.data_use is not None:
             batch.data_use[station.id] = body.data_use
-    if body.next_in is not None:
-        batch.announced[station.id] = body.next_in
+    if body.next_in is not None and batch.is_news(place, batch.announced.get(station.id)):
+        batch.announced[station.id] = place, body.next_in
 
 
 def _clock_compare(arrival: Arrival, batch: Batch, at: int, flags: int) -> None:

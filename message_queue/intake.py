@@ -1,0 +1,61 @@
+"""How the server reads a message: strictly first, and what does not fit so as far as it fits.
+
+strict ─fits─▶ taken, with what it says beyond its contract
+   └─does not─▶ field by field ─something fits─▶ taken, with a note of what was left out
+                                 └─nothing does─▶ refused
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from message_queue.also_said import PLAIN_PACK, also_said
+from message_queue.codec import (
+    Decoded,
+    body_decode,
+    body_unpack,
+    columns_check,
+    decoded_of,
+    envelope_read,
+)
+from message_queue.contracts.base import Contract
+from message_queue.errors import MessageRefused
+from message_queue.salvage import salvage
+
+#: Reasons of a body that may still have good parts.
+_SALVAGED = frozenset({"bad-fields", "bad-json", "bad-text", "must-understand"})
+#: Kinds of which unknown fields are kept. Readings have them found at no price, see `PLAIN_PACK`.
+_SAID = frozenset({"hello", "health", "event"})
+
+
+def message_read(properties: Mapping[str, Any], routing_key: str, serial: str, raw: bytes) -> Decoded:
+    """One message of the station `serial`, as `message_queue.codec.decode` takes it. Raises `MessageRefused`."""
+    envelope, contract = envelope_read(properties, routing_key, serial)
+    plain = body_unpack(properties, raw)
+    left_out, said = None, dict[str, Any]()
+    try:
+        if contract.kind == "readings":
+            body, said = _readings(contract, plain)
+        else:
+            body = body_decode(contract, plain)
+            said = also_said(contract.body, plain) if contract.kind in _SAID else said
+    except MessageRefused as refused:
+        if refused.reason not in _SALVAGED:
+            raise
+        body, left_out = salvage(contract, plain, refused)
+        columns_check(contract, body)
+    message = decoded_of(envelope, contract, body, plain, serial)
+    if left_out is None and not said:
+        return message
+    return msgspec.structs.replace(message, left_out=left_out, also_said=said)
+
+
+def _readings(contract: Contract, raw: bytes) -> tuple[Any, dict[str, Any]]:
+    """A pack, decoded once where its records have only the fields that are known, as nearly all."""
+    try:
+        return body_decode(contract, raw, PLAIN_PACK), {}
+    except MessageRefused as refused:
+        if refused.reason != "bad-fields":
+            raise
+    return body_decode(contract, raw), also_said(contract.body, raw)

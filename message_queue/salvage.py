@@ -1,0 +1,266 @@
+"""What can be taken of a body that does not fit its contract as a whole: one bad field costs the field.
+
+    strict decoding refused it ─▶ parse, numbers that are none and broken texts as marks ─▶ fit field by field
+        rows in columns:  a bad figure is missing, a row without its time, port, line or tag is left out
+        SenML:            a record with a bad field is left out; behind a bad base field all that rely on it
+
+Only for what was refused, so its price is nobody's else; and bounded: what is longer than `SALVAGE_MOST` is refused whole.
+"""
+
+import json
+from collections.abc import Iterator
+from math import isfinite
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+import msgspec
+
+from message_queue.contracts.base import Contract
+from message_queue.contracts.readings import Readings, SenmlRecord
+from message_queue.errors import MessageRefused
+from message_queue.left_out import LeftOut, shown
+from message_queue.unpacking import structure_check
+
+#: Bytes of an unpacked body beyond which nothing is looked for in it.
+SALVAGE_MOST = 1_048_576
+#: Kinds whose rows lie in columns.
+_COLUMNAR = frozenset({"detections", "gps", "bursts"})
+#: Fields of a SenML record that hold for the records behind it.
+_BASE_FIELDS = frozenset({"bn", "bt", "bu", "bv", "bs", "bver"})
+#: Fields of a SenML record whose loss changes no value.
+_HARMLESS = frozenset({"ut"})
+_RECORD_FIELDS = {field.encode_name: field.type for field in msgspec.structs.fields(SenmlRecord)}
+_HOLE = object()
+
+
+class _NoNumber:
+    """A number of JSON's neighbours that cannot be stored: NaN, an infinity, 1e999."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
+class _NoText:
+    """A text that no database holds: with NUL, or half a character."""
+
+
+def salvage(contract: Contract, raw: bytes, refused: MessageRefused) -> tuple[Any, LeftOut]:
+    """The body as far as it fits, and what was left out of it. Raises `refused` where nothing of use is left."""
+    if len(raw) > SALVAGE_MOST:
+        raise refused
+    structure_check(raw)
+    value = _parse(raw, refused)
+    left_out = LeftOut()
+    left_out.reason = refused.reason
+    if contract.body is Readings:
+        body = _pack(value, left_out)
+    elif contract.kind in _COLUMNAR:
+        body = _columns(contract.body, value, left_out)
+    else:
+        body = _struct(contract.body, value, "", left_out)
+    if not left_out:
+        raise refused
+    if body is _HOLE:
+        raise MessageRefused(refused.reason, left_out.sentence(is_alone=True))
+    return body, left_out
+
+
+def _parse(raw: bytes, refused: MessageRefused) -> Any:
+    try:
+        value = json.loads(raw, parse_constant=_NoNumber, parse_float=_number)
+        # Without escapes and NUL bytes no text can be one that the database refuses.
+        return _marked(value) if b"\\u" in raw or b"\x00" in raw else value
+    except RecursionError as error:
+        raise MessageRefused("too-deep", "The body is nested too deeply.") from error
+    except ValueError:
+        raise refused from None
+
+
+def _number(text: str) -> "float | _NoNumber":
+    number = float(text)
+    return number if isfinite(number) else _NoNumber(text[:20])
+
+
+def _marked(value: Any) -> Any:
+    """The value with its texts that cannot be stored marked as such."""
+    if isinstance(value, str):
+        return value if _is_text(value) else _NoText()
+    if isinstance(value, list):
+        return [_marked(each) for each in value]
+    if isinstance(value, dict):
+        return {key if _is_text(key) else "?": _marked(each) for key, each in value.items()}
+    return value
+
+
+def _is_text(text: str) -> bool:
+    return "\x00" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _fit(kind: Any, value: Any, where: str, left_out: LeftOut) -> Any:
+    """The value as this type, as far as it fits; `_HOLE` where it does not, which is noted."""
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        sentence = str(error)
+    inner = container_of(kind)
+    if isinstance(value, list) and get_origin(inner) is list:
+        return _list(kind, get_args(inner)[0], value, where, left_out)
+    if isinstance(value, dict) and get_origin(inner) is dict:
+        return _dict(kind, inner, value, where, left_out)
+    if isinstance(value, dict) and isinstance(inner, type) and issubclass(inner, msgspec.Struct):
+        return _struct(inner, value, where, left_out)
+    left_out.note(where, _why(value, sentence))
+    return _HOLE
+
+
+def _why(value: Any, sentence: str) -> str:
+    if isinstance(value, _NoNumber):
+        return f"{value.text} is not a number that can be stored"
+    if isinstance(value, _NoText):
+        return "it has a NUL or half a character, which no database text can hold"
+    return f"{sentence.partition(' - at ')[0]} ({shown(value)})"
+
+
+def container_of(kind: Any) -> Any:
+    """The list, dict or struct in a type: without its bounds, and without the None that may stand in its place."""
+    while get_origin(kind) is Annotated:
+        kind = get_args(kind)[0]
+    if get_origin(kind) in (Union, UnionType):
+        for each in get_args(kind):
+            inner = container_of(each)
+            if get_origin(inner) in (list, dict) or (isinstance(inner, type) and issubclass(inner, msgspec.Struct)):
+                return inner
+    return kind
+
+
+def _list(kind: Any, item: Any, values: list[Any], where: str, left_out: LeftOut) -> Any:
+    fitted = [_fit(item, each, f"{where}[{i}]", left_out) for i, each in enumerate(values)]
+    return _whole(kind, [each for each in fitted if each is not _HOLE], where, left_out)
+
+
+def _dict(kind: Any, inner: Any, values: dict[str, Any], where: str, left_out: LeftOut) -> Any:
+    name, item = get_args(inner)
+    kept: dict[str, Any] = {}
+    for key, each in values.items():
+        place = f"{where}.{key[:40]}"
+        if _fit(name, key, place, left_out) is not _HOLE and (fitted := _fit(item, each, place, left_out)) is not _HOLE:
+            kept[key] = fitted
+    return _whole(kind, kept, where, left_out)
+
+
+def _whole(kind: Any, value: Any, where: str, left_out: LeftOut) -> Any:
+    """A list or dict of good parts, unless it is too long or too short as a whole."""
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        left_out.note(where, str(error).partition(" - at ")[0])
+        return _HOLE
+
+
+def _struct(kind: Any, value: Any, where: str, left_out: LeftOut) -> Any:
+    """The struct with the fields that fit; a hole when one is missing that it cannot be without."""
+    if not isinstance(value, dict):
+        return _HOLE
+    kept: dict[str, Any] = {}
+    for field in msgspec.structs.fields(kind):
+        place = f"{where}.{field.name}" if where else field.name
+        if field.encode_name not in value:
+            if field.required:
+                left_out.note(place, "it is missing")
+                return _HOLE
+            continue
+        fitted = _fit(field.type, value[field.encode_name], place, left_out)
+        if fitted is not _HOLE:
+            kept[field.name] = fitted
+        elif field.required:
+            return _HOLE
+    return kind(**kept)
+
+
+def _columns(kind: Any, value: Any, left_out: LeftOut) -> Any:
+    """A body of columns without its bad figures, and without the rows that cannot be told apart without them."""
+    if not isinstance(value, dict) or not isinstance(value.get("t"), list):
+        return _HOLE
+    rows, lost = len(value["t"]), set[int]()
+    line = value.get("line")
+    if isinstance(line, list) and len(line) == 1 and type(line[0]) is int:
+        # The other lines follow on: written out before a row falls out of their middle.
+        value = {**value, "line": list(range(line[0], line[0] + rows))}
+    columns: dict[str, list[Any]] = {}
+    for name, item in _column_types(kind):
+        if isinstance(value.get(name), list):
+            columns[name], bad = _column(name, item, value[name], left_out)
+            lost |= bad
+    for name, column in columns.items():
+        if len(column) == rows:
+            columns[name] = [each for i, each in enumerate(column) if i not in lost]
+    return _struct(kind, {**value, **columns}, "", left_out)
+
+
+def _column_types(kind: Any) -> Iterator[tuple[str, Any]]:
+    for field in msgspec.structs.fields(kind):
+        inner = container_of(field.type)
+        if get_origin(inner) is list:
+            yield field.name, get_args(inner)[0]
+
+
+def _column(name: str, item: Any, values: list[Any], left_out: LeftOut) -> tuple[list[Any], set[int]]:
+    """A column with None for what is bad where that may be missing, and the places of what may not."""
+    may_miss = type(None) in get_args(item)
+    fitted = [_fit(item, each, f"{name}[{i}]", left_out) for i, each in enumerate(values)]
+    bad = {i for i, each in enumerate(fitted) if each is _HOLE}
+    if may_miss:
+        return [None if each is _HOLE else each for each in fitted], set()
+    return fitted, bad
+
+
+def _pack(values: Any, left_out: LeftOut) -> Any:
+    """A SenML pack; a record in the place of a bad one sets its good base fields and measures nothing."""
+    if not isinstance(values, list) or not values:
+        return _HOLE
+    records: list[SenmlRecord] = []
+    unknown: set[str] = set()
+    for i, value in enumerate(values):
+        if not isinstance(value, dict):
+            left_out.note(f"record {i + 1}", f"it is {shown(value)}, not an object")
+            continue
+        record = _record(i + 1, value, unknown, left_out)
+        if record is not None:
+            records.append(record)
+    return _whole(Readings, records, "the pack", left_out) if records else _HOLE
+
+
+def _record(number: int, value: dict[str, Any], unknown: set[str], left_out: LeftOut) -> SenmlRecord | None:
+    """One record, or nothing where it sets nothing and measures nothing that can be taken. `unknown` are the base fields whose last word could not be read: what relies on them is left out."""
+    kept: dict[str, Any] = {}
+    where = f"record {number}"
+    if isinstance(value.get("n"), str):
+        where += f" ({value['n'][:40]!r})"
+    is_good = True
+    for name, kind in _RECORD_FIELDS.items():
+        if value.get(name) is None:
+            continue
+        fitted = _fit(kind, value[name], f"{where}, {name}", left_out)
+        if fitted is not _HOLE:
+            kept[name] = fitted
+            unknown.discard(name)
+        elif name in _BASE_FIELDS:
+            unknown.add(name)
+        else:
+            is_good = is_good and name in _HARMLESS
+    if must := next((name for name in value if name.endswith("_")), None):
+        left_out.note(where, f"the field {must[:40]!r} must be understood, and is not", reason="must-understand")
+        is_good = False
+    base = {name: each for name, each in kept.items() if name in _BASE_FIELDS}
+    if is_good and (relied := _relied(kept, unknown)) and kept.keys() - base.keys():
+        left_out.note(where, f"it relies on {relied!r}, which could not be read")
+        is_good = False
+    if not is_good:
+        kept = base
+    # What came empty is refused by name when it is resolved.
+    return SenmlRecord(**kept) if kept or not value else None
+
+
+def _relied(kept: dict[str, Any], unknown: set[str]) -> str:
+    """The unreadable base field on which a record relies, or nothing."""
+    return next((name for name in sorted(unknown) if name != "bu" or "u" not in kept), "")
