@@ -26,6 +26,9 @@ INBOUND_QUEUES = (Lane.URGENT.value, Lane.TELEMETRY.value, Lane.BULK.value)
 INBOUND_MAX_BYTES = 2_000_000_000
 #: Deliveries that end in a crash of the reader before a message is set aside as dead.
 DELIVERY_LIMIT = 20
+#: The most that both 3.10 and 4.x take: a queue without a place for its dead keeps what its reader dies of. Where no limit
+#: is named, 4.x takes 20 and drops the message then.
+NO_DELIVERY_LIMIT = 2_147_483_647
 #: Commands that may wait for one station.
 COMMANDS_WAITING_MOST = 50
 
@@ -106,12 +109,21 @@ POLICIES: dict[str, dict[str, Any]] = {
     },
     "dead": {
         "pattern": r"^inbound\.dead$",
-        "definition": {"overflow": "reject-publish", "max-length-bytes": INBOUND_MAX_BYTES},
+        "definition": {
+            "delivery-limit": NO_DELIVERY_LIMIT,
+            "overflow": "reject-publish",
+            "max-length-bytes": INBOUND_MAX_BYTES,
+        },
     },
     "commands": {
         "pattern": r"^cmd\.",
-        # Twice: each may be followed by its withdrawal.
-        "definition": {"max-length": 2 * COMMANDS_WAITING_MOST, "overflow": "reject-publish"},
+        "definition": {
+            # A station on a bad link breaks off many times with a command in hand; taking one back counts as well.
+            "delivery-limit": NO_DELIVERY_LIMIT,
+            # Twice: each may be followed by its withdrawal.
+            "max-length": 2 * COMMANDS_WAITING_MOST,
+            "overflow": "reject-publish",
+        },
     },
 }
 
@@ -128,7 +140,11 @@ JOB_POLICIES: dict[str, dict[str, Any]] = {
     },
     "dead-jobs": {
         "pattern": r"^tasks\.dead$",
-        "definition": {"overflow": "drop-head", "max-length": DEAD_JOBS_MOST},
+        "definition": {
+            "delivery-limit": NO_DELIVERY_LIMIT,
+            "overflow": "drop-head",
+            "max-length": DEAD_JOBS_MOST,
+        },
     },
 }
 

@@ -26,6 +26,8 @@ from operations.ports import ports_settle
 from operations.process_table import DEMO_NAMES, DEMO_STAMP, process_programs, watchdog_program
 from operations.programs import Program
 from operations.secret_files import secrets_read
+from operations.services.broker_data import broker_data_trouble
+from operations.services.rabbitmq import server_find
 from operations.stack import Service, wait_until
 from operations.supervisor_daemon import Supervisor, configuration_write
 
@@ -158,6 +160,10 @@ def start(
     6. in the demo: the stations
     """
     instance = instance_settle(display, paths)
+    # Before anything is written: the data stay as they are for whoever moves them.
+    trouble = broker_data_trouble(data=instance.rabbitmq.home / "data", server=server_find())
+    if trouble is not None:
+        raise OperationsError(trouble)
     endings = Endings(supervisor, paths)
     with display:
         with display.step("Configuration"):

@@ -1,5 +1,6 @@
 """Three RabbitMQ nodes on the loopback that form one cluster, behind doors at the ports that an instance knows."""
 
+import json
 import os
 import shutil
 import signal
@@ -108,26 +109,37 @@ class Cluster:
         return done.stdout
 
     def begin(self, definitions: Path) -> None:
-        """The first start: the first node, then the others, which join it; then what is declared."""
-        self.running[1].launch()
-        self._wait_for_node(1)
-        for number in NUMBERS[1:]:
-            self.running[number].launch()
-        for number in NUMBERS[1:]:
-            self._wait_for_node(number)
+        """The first start: all of them, as each of 4.x waits for the others; then what is declared."""
+        self.launch()
+        deadline, missing = time.monotonic() + 120, set(NUMBERS)
+        while missing:
+            assert time.monotonic() < deadline, f"nodes {missing} do not start"
+            for number in sorted(missing):
+                # Of three that start at once, 3.10 now and then ends; as a supervisor does.
+                if self.running[number].has_ended:
+                    self.running[number].launch()
+                elif self._answers(number):
+                    missing.discard(number)
+            time.sleep(0.2)
+        running = json.loads(self.control(1, "cluster_status", "--formatter", "json"))["running_nodes"]
+        assert len(running) == len(NUMBERS), f"they did not become one cluster: {running}"
         self.control(1, "import_definitions", str(definitions))
         # RabbitMQ 3.10.8 writes the name of a new quorum queue half a second later: killed before, it has no leader.
         self.wait()
         time.sleep(1.0)
 
-    def _wait_for_node(self, number: int) -> None:
-        deadline = time.monotonic() + 60
-        name = self.nodes[number].home / "node.pid"
-        while not name.exists():
-            assert time.monotonic() < deadline, f"node {number} does not start"
-            time.sleep(0.1)
-        self.control(number, "wait", str(name), "--timeout", "60")
-        self.control(number, "await_startup", "--timeout", "60")
+    def _answers(self, number: int) -> bool:
+        node = self.nodes[number]
+        if not (node.home / "node.pid").exists():
+            return False
+        done = subprocess.run(
+            [self.tool, "-n", node.erlang_name, "await_startup", "--timeout", "10"],
+            env=dict(node.programs()[-1].environment),
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        return done.returncode == 0
 
     def launch(self) -> None:
         """Start what is not running."""

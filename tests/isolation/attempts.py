@@ -277,8 +277,8 @@ ATTEMPTS = (
         "write B's exchange into `x-death` and let the message expire, to come back as B's dead letter",
         _forged_death,
         "allowed",
-        "The broker believes the header and only counts in it. A dead letter belongs to a station only where its "
-        "`user_id`, which the broker checked, says the same; else it is kept in quarantine as nobody's.",
+        "RabbitMQ 3.10 believes the header and only counts in it; 4.x writes its own. Either way a dead letter belongs to a "
+        "station only where its `user_id`, which the broker checked, says the same; else it is kept in quarantine as nobody's.",
         unread=True,
     ),
     Attempt(

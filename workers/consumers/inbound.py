@@ -291,8 +291,8 @@ def _keep_alive(connection: StationConnection) -> None:
 def _original(delivery: Delivery) -> Delivery:
     """A dead letter as it was before: the broker writes its first exchange and key into `x-death`.
 
-    A station may have written that header itself, and RabbitMQ 3.10 then only counts in it. So it is believed only
-    where the login, which the broker checked when the message came, is of the same station.
+    A station may have written that header itself: RabbitMQ 3.10 then only counts in it, 4.x writes its own instead. So it
+    is believed only where the login, which the broker checked when the message came, is of the same station.
     """
     deaths = (delivery.properties.get("application_headers") or {}).get("x-death")
     first = deaths[0] if isinstance(deaths, list) and deaths and isinstance(deaths[0], dict) else {}
