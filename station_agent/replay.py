@@ -308,7 +308,7 @@ class ReplayFeed:
     def _accounts(self) -> Iterator[tuple[FileReport, Outgoing]]:
         """What became of all files; the same card gives the same numbers here too."""
         accounts = [report.account.message(report.file, stream=report.stream) for report in self.reports]
-        report, bodies = self.accounts, list(file_messages(accounts, None))
+        report, bodies = self.accounts, list(file_messages(accounts))
         digest = hashlib.sha256(msgspec.json.encode(accounts)).hexdigest()
         report.stream, report.messages = STREAM_PREFIX + digest[:32], len(bodies)
         for seq, body in enumerate(bodies, 1):

@@ -267,7 +267,7 @@ def _account(row: tuple) -> Account:  # type: ignore[type-arg]
     )
 
 
-def file_messages(accounts: list[FileAccount], totals: FileTotals | None) -> Iterator[File]:
-    """The accounts as messages, each within its bound."""
+def file_messages(accounts: list[FileAccount]) -> Iterator[File]:
+    """The accounts as messages, each within its bound. The sums of all files go with the health reports."""
     for first in range(0, len(accounts), MAX_FILES):
-        yield File(at=time.time(), files=accounts[first : first + MAX_FILES], totals=totals)
+        yield File(at=time.time(), files=accounts[first : first + MAX_FILES])

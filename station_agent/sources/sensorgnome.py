@@ -6,6 +6,7 @@ while the outbox is a quarter full, nothing more is read into it. What goes wron
 """
 
 import logging
+import math
 import sqlite3
 import time
 from dataclasses import replace
@@ -38,8 +39,8 @@ log = logging.getLogger(__name__)
 
 #: Chunks read in one poll, so that the other sources get their turn.
 CHUNKS_A_POLL = 16
-#: Seconds between two accounts of files that still grow.
-GROWING_TOLD_EVERY = 300.0
+#: Reports from one account of a file that still grows to the next: the sums of all files stand in each.
+GROWING_TOLD_REPORTS = 4
 #: Seconds until a file that could not be read is tried again, at first and at most.
 RETRY_FIRST, RETRY_MOST = 30.0, 3_600.0
 
@@ -89,7 +90,7 @@ class SensorgnomeSource:
         )
         self._view = station.vitals.sources["sensorgnome"]
         self._taker = Taker(station, self._view, self._folder, known)
-        self._growing_told_at = -GROWING_TOLD_EVERY
+        self._growing_told_at = -math.inf
         station.vitals.file_totals = self.totals
         self._keep()
 
@@ -264,13 +265,14 @@ class SensorgnomeSource:
         """Send the accounts that changed: those that are settled at once, those of growing files now and then."""
         if self._waits_for_visit:
             return
-        growing = time.monotonic() - self._growing_told_at >= GROWING_TOLD_EVERY or not self._station.tuning.stays
+        since = time.monotonic() - self._growing_told_at
+        growing = since >= GROWING_TOLD_REPORTS * self._station.reporting_interval or not self._station.tuning.stays
         with self._outbox.database.transaction():
             if growing:
                 self._growing_told_at = time.monotonic()
                 self._sizes_store()
             untold = self._accounts.untold(growing=growing, trouble_only=not self._station.tuning.stays)
-            for body in file_messages(untold, self._accounts.totals() if untold else None):
+            for body in file_messages(untold):
                 self._outbox.put("file", body, ACCOUNT)
             self._accounts.told(account.name for account in untold)
 

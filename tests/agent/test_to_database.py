@@ -16,7 +16,7 @@ from fleet.ingest.models import QuarantinedMessage
 from fleet.ingest.pipeline import Pipeline
 from fleet.organizations.models import Organization
 from fleet.stations.models import Station
-from fleet.telemetry.models import Detection, Position, StationEvent
+from fleet.telemetry.models import Detection, FileSummary, Position, StationEvent
 from message_queue.contracts import contracts
 from station_agent.sources import sources_make
 
@@ -104,6 +104,11 @@ def test_a_card_of_all_kinds_is_in_the_database_once_however_often_it_is_sent(ro
     first = pipeline.take(deliveries([*replayed, *feed.told]))
     assert (first.stored, first.repeats, first.quarantined) == (len(replayed) + len(feed.told), 0, 0)
     there = rows_of_files()
+    summary, tallies = FileSummary.objects.get(station=row), [report.account.tally for report in feed.reports]
+    assert (summary.files, summary.bytes_unread) == (62, 0)
+    assert summary.bytes_all == sum(tally.bytes_read for tally in tallies)
+    assert summary.bytes_taken == sum(tally.bytes_taken for tally in tallies)
+    assert summary.bytes_refused == sum(tally.bytes_refused for tally in tallies)
     feed, again = drained(tmp_path / "SGdata")
     second = pipeline.take(deliveries([*again, *feed.told]))
     assert (second.stored, second.repeats) == (0, len(again) + len(feed.told))
