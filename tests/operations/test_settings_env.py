@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from operations.instance import CONTAINER_VARIABLE, Instance
+from operations.instance import CONTAINER_VARIABLE, EVERYWHERE, Instance
 from operations.paths import REPOSITORY, Paths
 from operations.process_table import NAMES, process_programs
 from operations.settings_env import OPERATORS_CHOICE, process_environment, settings_environment
@@ -87,3 +87,26 @@ def test_an_empty_word_is_no_word_everywhere(tmp_path):
         [sys.executable, "-c", code], cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout) == (0, "127.0.0.1\n"), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("said", "broker", "site"),
+    [
+        ({}, "127.0.0.1", "127.0.0.1"),
+        ({"ROOST_BIND": EVERYWHERE}, EVERYWHERE, "127.0.0.1"),
+        ({"ROOST_BIND_SITE": EVERYWHERE}, "127.0.0.1", EVERYWHERE),
+        ({"ROOST_BIND": "", "ROOST_BIND_SITE": ""}, "127.0.0.1", "127.0.0.1"),
+    ],
+)
+def test_the_stations_door_and_the_doors_of_plain_http_are_opened_apart(tmp_path, monkeypatch, said, broker, site):
+    for name in ("ROOST_BIND", "ROOST_BIND_SITE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in said.items():
+        monkeypatch.setenv(name, value)
+    instance = Instance.load(Paths(tmp_path))
+    instance.rabbitmq.prepare()
+    configuration = (instance.rabbitmq.home / "rabbitmq.conf").read_text()
+    assert f"listeners.ssl.1 = {broker}:" in configuration
+    assert "listeners.tcp.1 = 127.0.0.1:" in configuration
+    commands = {program.name: program.command for program in process_programs(instance)}
+    assert {f"--host={site}"} == {word for name in ("site", "live") for word in commands[name] if "--host" in word}

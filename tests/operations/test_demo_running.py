@@ -1,0 +1,56 @@
+"""`./roost demo` beside a demo that runs: it says what it leaves as it is, and what to do."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from operations.paths import REPOSITORY, Paths
+from operations.programs import INSTANCE_VARIABLE, Program
+from operations.supervisor_daemon import Supervisor, configuration_write
+
+
+@pytest.fixture
+def demo(tmp_path):
+    """A supervisor that runs, as of a demo with twelve stations."""
+    paths = Paths(tmp_path / "var")
+    paths.create()
+    (paths.run / "demo.json").write_text(json.dumps([{"serial": f"SG-{number}"} for number in range(12)]))
+    sleeper = Program(
+        name="sleeper",
+        command=(sys.executable, "-c", "import time; time.sleep(600)"),
+        environment={INSTANCE_VARIABLE: str(paths.var), "PATH": os.defpath},
+        directory=paths.var,
+    )
+    configuration_write(paths=paths, programs=[sleeper])
+    Supervisor(paths).launch(tied_to_us=True)
+
+    def run(*words: str):
+        return subprocess.run(
+            [REPOSITORY / "roost", "demo", *words],
+            env={"PATH": os.environ["PATH"], "ROOST_VAR": str(paths.var), "ROOST_VENV": sys.prefix},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    yield run
+    Supervisor(paths).end()
+
+
+def test_another_number_of_stations_is_refused_with_what_to_do(demo):
+    done = demo("--stations", "3")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith(
+        "The demo runs here with 12 stations, and that is left as it is. For 3: `./roost down`"
+    )
+
+
+@pytest.mark.parametrize("words", [[], ["--stations", "12"]], ids=["none", "the same"])
+def test_the_same_number_or_none_is_told_where_it_is(demo, words):
+    done = demo(*words)
+    assert done.returncode == 0
+    assert "Roost is already up here" in done.stdout
