@@ -1,6 +1,7 @@
 """A run of the tests loses none without a word, and tells an unsteady test from a broken one."""
 
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -193,3 +194,13 @@ def test_an_error_in_the_set_up_is_run_again_too(whole):
     code, said = whole(test_a=broken)
     assert code == 0, said
     assert said.endswith("\n1 passed, 0 failed\n")
+
+
+def test_every_file_with_tests_has_a_name_that_pytest_looks_for():
+    with_tests = [
+        path
+        for path in (REPOSITORY / "tests").rglob("*.py")
+        if re.search(r"^(async )?def test_", path.read_text(), re.MULTILINE)
+    ]
+    assert len(with_tests) > 200
+    assert [path.name for path in with_tests if not path.name.startswith("test_")] == []

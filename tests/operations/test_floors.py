@@ -1,0 +1,77 @@
+"""What import-linter cannot see: names of modules and models in strings, which would reach a floor above all the same."""
+
+import ast
+
+import pytest
+
+from operations.paths import REPOSITORY
+
+#: From the top down; what stands together may not reach each other.
+FLOORS = (("operations",), ("web",), ("rest_api", "sg_status", "workers"), ("fleet",), ("message_queue",))
+ROOMS = (
+    ("ingest",),
+    ("alerts", "sync"),
+    ("commands", "telemetry", "files"),
+    ("deployments",),
+    ("stations",),
+    ("organizations",),
+    ("core",),
+)
+KNOWN = {
+    # A key is for stations by number; the serials that a person names are looked up in their table.
+    ("fleet/organizations/keys.py", "stations"),
+}
+LOADERS = ("import_module", "__import__", "get_model", "import_string")
+
+
+def is_above_or_beside(levels, mine, theirs):
+    """Whether one floor may not reach another; floors that are none of ours may be reached."""
+    depths = {name: depth for depth, level in enumerate(levels) for name in level}
+    return mine != theirs and mine in depths and theirs in depths and depths[theirs] <= depths[mine]
+
+
+def reached(tree):
+    """The first word of every string that a loader is given."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            if called in LOADERS and isinstance(node.args[0].value, str):
+                yield called, node.args[0].value.split(".")
+
+
+def climbs(path, text):
+    """What a file reaches above its own floor or room, or beside it."""
+    floor, room, *_ = path.split("/")
+    for called, words in reached(ast.parse(text)):
+        names = ["fleet", *words] if called == "get_model" else words
+        if is_above_or_beside(FLOORS, floor, names[0]):
+            yield path, names[0]
+        elif floor == names[0] == "fleet" and len(names) > 1 and is_above_or_beside(ROOMS, room, names[1]):
+            yield path, names[1]
+
+
+def test_no_string_reaches_a_floor_above():
+    found = set()
+    for package in (name for level in FLOORS for name in level):
+        for file in (REPOSITORY / package).rglob("*.py"):
+            path = str(file.relative_to(REPOSITORY))
+            if "/migrations/" not in path:
+                found |= set(climbs(path, file.read_text()))
+    assert found == KNOWN
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "finds"),
+    [
+        ("fleet/core/clock.py", "importlib.import_module('rest_api.urls')", "rest_api"),
+        ("fleet/core/clock.py", "import_module('fleet.stations.models')", "stations"),
+        ("fleet/telemetry/rows.py", "apps.get_model('commands', 'Command')", "commands"),
+        ("message_queue/codec.py", "__import__('fleet.core')", "fleet"),
+        ("rest_api/urls.py", "import_string('sg_status.urls.page_patterns')", "sg_status"),
+        ("fleet/ingest/batch.py", "apps.get_model('telemetry', 'Reading')", None),
+        ("operations/health.py", "importlib.import_module('workers.health')", None),
+        ("fleet/core/clock.py", "import_module('zoneinfo')", None),
+    ],
+)
+def test_the_look_itself_sees_what_it_should(path, text, finds):
+    assert [target for _, target in climbs(path, text)] == ([finds] if finds else [])
