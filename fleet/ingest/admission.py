@@ -6,10 +6,12 @@ from typing import Any
 from fleet.ingest.batch import Batch
 from fleet.ingest.contact import ContactRow, buckets_write, contacts_lock, contacts_read
 from fleet.ingest.delivery import FORKED, TOO_MANY_GAPS, TOO_MANY_STREAMS, Arrival, Delivery, Refusal, StationRef
+from fleet.ingest.desk_quota import desk_quota, desks_read, desks_write
 from fleet.ingest.gaps import TOO_MANY_GAPS_SENTENCE, TOO_MANY_STREAMS_SENTENCE
 from fleet.ingest.ledger import Streams, Taken, number_of, number_of_refusal, streams_lock, streams_read
 from fleet.ingest.outcome import Outcome
-from fleet.ingest.quota import OVER_QUOTA, OVER_QUOTA_SENTENCE, quota_apply, quota_default
+from fleet.ingest.quota import OVER_QUOTA, OVER_QUOTA_SENTENCE, payer_of, quota_apply, quota_default
+from message_queue.routing import is_upload, station_exchange, upload_exchange
 
 _FORKED_SENTENCE = (
     "Another life of this station's agent has sent a message of this number: there are two machines with its identity, "
@@ -91,28 +93,46 @@ def quota_keep(
     default = quota_default()
     quotas = {station_id: row.quota(default) for station_id, row in contacts.items()}
     batch.buckets = {station_id: row.buckets for station_id, row in contacts.items()}
+    if desks := _desks_of(arrivals, refusals):
+        batch.buckets |= desks_read(desks)
+        quotas |= {-station_id: desk_quota(quotas[station_id]) for station_id in desks}
     spent: dict[int, list[int]] = {}
     for refusal in refusals:
         # One that was read before it was refused is among the arrivals.
         if refusal.station is not None and not refusal.is_counted:
-            spent.setdefault(refusal.station.id, []).append(refusal.weight)
+            payer = payer_of(refusal.station.id, refusal.delivery.exchange)
+            spent.setdefault(payer, []).append(refusal.weight)
     if len(fresh) < len(arrivals):
         is_fresh = {id(arrival) for arrival in fresh}
         for arrival in arrivals:
             if id(arrival) not in is_fresh:
-                spent.setdefault(arrival.station.id, []).append(arrival.weight)
+                payer = payer_of(arrival.station.id, arrival.delivery.exchange)
+                spent.setdefault(payer, []).append(arrival.weight)
     split = quota_apply(fresh, spent, batch.buckets, quotas, batch.moment)
     refusals += [Refusal(a.delivery, a.station, OVER_QUOTA, OVER_QUOTA_SENTENCE, is_counted=True) for a in split.waits]
     if split.beyond:
         heard = {a.station.id: a.station.serial for a in arrivals}
         heard |= {r.station.id: r.station.serial for r in refusals if r.station is not None}
-        outcome.over_quota = {heard[station_id] for station_id in split.beyond}
+        outcome.over_quota = {
+            upload_exchange(heard[-payer]) if payer < 0 else station_exchange(heard[payer]) for payer in split.beyond
+        }
     return split.taken
 
 
-def weight_note(station: StationRef, weight: int, moment: datetime) -> None:
-    """Take a message's weight from its station's quota, outside of a batch."""
+def _desks_of(arrivals: list[Arrival], refusals: list[Refusal]) -> set[int]:
+    """The stations for which a desk sent something."""
+    desks = {a.station.id for a in arrivals if is_upload(a.delivery.exchange)}
+    return desks | {r.station.id for r in refusals if r.station is not None and is_upload(r.delivery.exchange)}
+
+
+def weight_note(station: StationRef, exchange: str, weight: int, moment: datetime) -> None:
+    """Take a message's weight from the quota that it weighs on, outside of a batch."""
     (row,) = contacts_read(contacts_lock([station.id]), [station.id]).values()
+    if is_upload(exchange):
+        desks = desks_read([station.id])
+        quota_apply([], {-station.id: [weight]}, desks, {-station.id: desk_quota(row.quota(quota_default()))}, moment)
+        desks_write(desks)
+        return
     buckets = {station.id: row.buckets}
     quota_apply([], {station.id: [weight]}, buckets, {station.id: row.quota(quota_default())}, moment)
     buckets_write(station.id, buckets[station.id])

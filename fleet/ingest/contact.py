@@ -8,6 +8,7 @@ from django.conf import settings
 
 from fleet.ingest.batch import Batch
 from fleet.ingest.database import cursor, moments, numbers
+from fleet.ingest.desk_quota import desks_write
 from fleet.ingest.quota import Buckets, Quota
 from fleet.ingest.sequence import Place, is_newer
 from fleet.stations.contact import LATE_SLACK_S, SILENT_SLACK_S, UNKNOWN_INTERVAL_S, interval_learned
@@ -132,8 +133,9 @@ def buckets_write(station_id: int, left: Buckets) -> None:
 def contacts_write(rows: dict[int, ContactRow], batch: Batch) -> dict[int, str]:
     """Move every station that spoke to on time; return those that were not, with the state in which they were.
 
-    Of a station whose card was read at a desk only the quota is written.
+    Of a station whose card was read at a desk only the quotas are written.
     """
+    desks_write({payer: left for payer, left in batch.buckets.items() if payer < 0})
     if absent := rows.keys() - batch.present:
         _quotas_write({station_id: batch.buckets[station_id] for station_id in absent})
         rows = {station_id: row for station_id, row in rows.items() if station_id in batch.present}
@@ -183,12 +185,17 @@ def _quotas_write(left: dict[int, Buckets]) -> None:
     """What is left of the quotas of stations that did not speak themselves."""
     cursor().execute(
         "UPDATE stations_stationcontact c SET quota_messages = n.messages, quota_bytes = n.bytes, "
-        "quota_excess = n.excess, quota_at = n.quota_at, flooding_since = n.flooding "
-        "FROM unnest(%s::bigint[], %s::float8[], %s::float8[], %s::float8[], %s::timestamptz[], %s::timestamptz[]) "
-        "AS n(id, messages, bytes, excess, quota_at, flooding) WHERE c.station_id = n.id",
+        "quota_excess = n.excess, quota_at = n.quota_at, flooding_since = n.flooding, "
+        "quota_reports = n.reports "
+        "FROM unnest(%s::bigint[], %s::float8[], %s::float8[], %s::float8[], %s::float8[], %s::timestamptz[], "
+        "%s::timestamptz[]) "
+        "AS n(id, messages, bytes, excess, reports, quota_at, flooding) WHERE c.station_id = n.id",
         [
             numbers(left),
-            *(numbers([getattr(b, name) for b in left.values()]) for name in ("messages", "bytes", "excess")),
+            *(
+                numbers([getattr(b, name) for b in left.values()])
+                for name in ("messages", "bytes", "excess", "reports")
+            ),
             *(moments([getattr(b, name) for b in left.values()]) for name in ("at", "flooding_since")),
         ],
     )

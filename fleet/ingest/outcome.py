@@ -16,7 +16,7 @@ class Outcome:
     partial: int = 0
     #: Serials that changed, by organization id.
     changed: dict[int, set[str]] = field(default_factory=dict)
-    #: Serials of which something waits because they are over their quota.
+    #: Exchanges, of stations and of desks, of which something is over its quota.
     over_quota: set[str] = field(default_factory=set)
     #: What was not looked at, as the rest had cost enough, and the exchanges of whoever cost most.
     left: list[Delivery] = field(default_factory=list)

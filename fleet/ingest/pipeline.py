@@ -250,7 +250,7 @@ class Pipeline:
             arrivals, refusals = self._read([delivery])
             station = arrivals[0].station if arrivals else refusals[0].station if refusals else None
             if station is not None and again_from is None:
-                weight_note(station, weight_said(delivery) + NOT_STORED_WEIGHT, moment)
+                weight_note(station, delivery.exchange, weight_said(delivery) + NOT_STORED_WEIGHT, moment)
             if arrivals and again_from is None and (number := number_of(arrivals[0])) is not None:
                 key = (arrivals[0].station.id, number.stream)
                 streams = Streams(streams_read(streams_lock([key]), [key], moment), moment)

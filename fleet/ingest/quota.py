@@ -19,6 +19,7 @@ from typing import NamedTuple
 from django.conf import settings
 
 from fleet.ingest.delivery import Arrival
+from message_queue.routing import is_upload
 
 #: The reason of messages that wait because their station sends too much.
 OVER_QUOTA = "over-quota"
@@ -110,8 +111,13 @@ def _is_flooding(excess: float, quota: Quota) -> bool:
     return quota.messages_per_s > 0 and excess > FLOOD * FLOOD_S * quota.messages_per_s
 
 
+def payer_of(station_id: int, exchange: str) -> int:
+    """Whose quota a message weighs on: its station's, or that of the station's desks, told by a minus."""
+    return -station_id if is_upload(exchange) else station_id
+
+
 class Split(NamedTuple):
-    """What becomes of a batch by its stations' quotas: what is taken, what waits, and the stations with something beyond."""
+    """What becomes of a batch by its stations' quotas: what is taken, what waits, and the payers with something beyond."""
 
     taken: list[Arrival]
     waits: list[Arrival]
@@ -125,14 +131,14 @@ def quota_apply(
     quotas: Mapping[int, Quota],
     moment: datetime,
 ) -> Split:
-    """Split a batch into what is taken and what waits, and leave the new state in `buckets`, by station id.
+    """Split a batch into what is taken and what waits, and leave the new state in `buckets`, by payer.
 
-    `spent` are the weights, by station id, of what came as well and has nothing to be decided: what was refused, what was
+    `spent` are the weights, by payer, of what came as well and has nothing to be decided: what was refused, what was
     here already, what waits for another reason. Reading it cost as much.
     """
     sent: dict[int, list[Arrival]] = {station_id: [] for station_id in spent}
     for arrival in arrivals:
-        sent.setdefault(arrival.station.id, []).append(arrival)
+        sent.setdefault(payer_of(arrival.station.id, arrival.delivery.exchange), []).append(arrival)
     held: set[int] = set()
     beyond: set[int] = set()
     for station_id, those in sent.items():

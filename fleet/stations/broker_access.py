@@ -89,10 +89,10 @@ class BrokerAccess:
         self._call("POST", f"/api/bindings/{self._v}/e/{topology.COMMANDS}/q/{queue}", {"routing_key": serial})
 
     def upload_ensure(self, serial: str) -> None:
-        """The exchange through which a desk uploads a station's files; what is there already stays."""
+        """The exchange through which a desk uploads a station's files, into the bulk lane whatever its keys say."""
         exchange = routing.upload_exchange(serial)
         self._call("PUT", f"/api/exchanges/{self._v}/{exchange}", {"type": "fanout", "durable": True})
-        self._call("POST", f"/api/bindings/{self._v}/e/{exchange}/e/{topology.INBOUND}", {"routing_key": ""})
+        self._call("POST", f"/api/bindings/{self._v}/e/{exchange}/e/{topology.INBOUND_OTHER}", {"routing_key": ""})
 
     def user_make(self, username: str, password: str) -> None:
         """A login in the safe order: no rights first, its rights, its limits, and its password last."""

@@ -231,11 +231,13 @@ def station_logins_end(station: Station, purpose: LoginPurpose | None = None) ->
     return _users_delete(list(_logins(station, purpose).values_list("username", flat=True)))
 
 
-def upload_logins_end(station_id: int, moment: datetime) -> None:
+def upload_logins_end(station_id: int, moment: datetime) -> int:
     """End the logins of desks, as when the station goes to another organization; the broker is told by a job."""
     logins = Credential.objects.filter(station_id=station_id, purpose=LoginPurpose.UPLOAD, revoked_at=None)
-    if logins.update(revoked_at=moment):
+    ended = logins.update(revoked_at=moment)
+    if ended:
         job_ask(RECONCILE_JOB)
+    return ended
 
 
 def _logins(station: Station, purpose: str | None) -> QuerySet[Credential]:

@@ -13,6 +13,7 @@ from fleet.stations.newcomers import HardwarePair, Newcomer, RegistrationCode
 
 __all__ = [
     "Credential",
+    "DeskQuota",
     "EnrolmentToken",
     "HardwarePair",
     "History",
@@ -170,6 +171,20 @@ class StationContact(models.Model):
 
     def __str__(self) -> str:
         return f"{self.station_id} {self.state}"
+
+
+class DeskQuota(models.Model):
+    """What is left of the quota of the desks that upload a station's files; see `fleet.ingest.desk_quota`."""
+
+    station = models.OneToOneField(Station, on_delete=models.CASCADE, primary_key=True, related_name="desk_quota")
+    messages = models.FloatField(null=True)
+    bytes = models.FloatField(null=True)
+    excess = models.FloatField(default=0.0)
+    at = models.DateTimeField(null=True)
+    flooding_since = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"desks of {self.station_id}"
 
 
 class StationDataUse(models.Model):

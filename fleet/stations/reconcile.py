@@ -83,7 +83,7 @@ def _logins_delete(
 def _station_repair(broker: BrokerAccess, state: BrokerState, username: str, serial: str, repairs: Repairs) -> None:
     if routing.is_upload(username):
         exchange = routing.upload_exchange(serial)
-        if exchange not in state.exchanges or (exchange, topology.INBOUND, "") not in state.bindings:
+        if exchange not in state.exchanges or (exchange, topology.INBOUND_OTHER, "") not in state.bindings:
             _try(broker.upload_ensure, (serial,), repairs.rebuilt, repairs)
     elif not _is_whole(state, serial):
         _try(broker.station_ensure, (serial,), repairs.rebuilt, repairs)

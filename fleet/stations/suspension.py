@@ -18,8 +18,9 @@ from fleet.core.errors import DomainError
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.errors import NotAllowed
 from fleet.stations.broker_access import BrokerAccess
+from fleet.stations.enrolment import upload_logins_end
 from fleet.stations.errors import BrokerUnreachable
-from fleet.stations.models import Credential, Station, StationContact
+from fleet.stations.models import Credential, DeskQuota, LoginPurpose, Station, StationContact
 
 _log = logging.getLogger(__name__)
 
@@ -95,7 +96,26 @@ def floods_suspend() -> int:
         except BrokerUnreachable as error:
             Station.objects.filter(pk=station.pk).update(suspended_at=None, suspended_reason="")
             _log.warning("%s could not be suspended on the broker and will be tried again: %s", station.serial, error)
-    return suspended
+    return suspended + _desks_end(moment)
+
+
+def _desks_end(moment: datetime) -> int:
+    """End the logins of desks that flood; their stations go on. Returns how many stations they are of."""
+    flooding = DeskQuota.objects.filter(flooding_since__lt=moment - PATIENCE, at__gt=moment - LATELY)
+    ended = 0
+    for desk in flooding.select_related("station").order_by("pk"):
+        with transaction.atomic():
+            if not upload_logins_end(desk.station_id, moment):
+                continue
+            audit_write(
+                actor=None,
+                organization_id=desk.station.organization_id,
+                action="station.revoke",
+                subject=desk.station.serial,
+                detail={"purpose": LoginPurpose.UPLOAD.value, "reason": FLOODING},
+            )
+            ended += 1
+    return ended
 
 
 def _logins(station: Station) -> list[str]:

@@ -217,7 +217,7 @@ def latest_position(*, station: Station) -> Position | None:
     """The newest fix that has coordinates and a believable time."""
     return (
         Position.objects.filter(station=station, latitude__isnull=False, longitude__isnull=False)
-        .annotate(unbelievable=F("flags").bitand(Suspicion.EPOCH | Suspicion.FUTURE))
+        .annotate(unbelievable=F("flags").bitand(Suspicion.EPOCH | Suspicion.FUTURE | Suspicion.DAMAGED_FILE))
         .filter(unbelievable=0)
         .order_by("-occurred_at")
         .first()

@@ -44,7 +44,12 @@ class DetectionOut(serializers.Serializer[Any]):
     rssi = serializers.FloatField(allow_null=True)
     is_used = serializers.BooleanField(help_text="Whether the station used the pulse in a burst.")
     is_late = serializers.SerializerMethodField(help_text="It came more than an hour after it was heard.")
-    suspicions = serializers.SerializerMethodField(help_text="Why the time is not believed; empty when it is.")
+    suspicions = serializers.SerializerMethodField(help_text="Why the row is doubted; empty when it is not.")
+    file = serializers.IntegerField(
+        source="file_id",
+        allow_null=True,
+        help_text="The `id` of the station's file that it stood in, where that was said.",
+    )
 
     def get_kind(self, detection: Detection) -> str:
         """`pulse` or `tag`."""

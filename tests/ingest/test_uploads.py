@@ -5,9 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from fleet.core.models import AuditEntry
 from fleet.ingest.delivery import Delivery
 from fleet.ingest.models import QuarantinedMessage
-from fleet.stations.models import StationContact
+from fleet.stations.models import Credential, DeskQuota, StationContact
+from fleet.stations.suspension import floods_suspend
 from fleet.telemetry.models import Detection, StreamLedger
 
 pytestmark = pytest.mark.django_db
@@ -111,4 +113,46 @@ def test_a_first_upload_of_a_station_never_heard_leaves_it_never_seen(pipeline, 
     pipeline.take([uploaded(station.serial, "detections", PULSES, stream="f1-0a", seq=1)])
     contact = StationContact.objects.get(station=station)
     assert (contact.state, contact.first_contact_at, contact.late_after) == ("never_seen", None, None)
-    assert contact.quota_at is not None
+    assert (contact.quota_at, DeskQuota.objects.get().at is None) == (None, False)
+
+
+def test_a_season_s_card_leaves_the_quota_of_the_station_in_the_field_alone(
+    pipeline, station, uploaded, delivery, settings
+):
+    settings.ROOST_QUOTA_MESSAGES_PER_S, settings.ROOST_QUOTA_BURST = 1.0, 3.0
+    card = [
+        uploaded(station.serial, "detections", {**PULSES, "bt": 1639614325 + 10 * n}, stream="f1-0a", seq=n + 1)
+        for n in range(40)
+    ]
+    outcome = pipeline.take(card)
+    assert (outcome.stored, outcome.quarantined) == (30, 10)
+    assert outcome.over_quota == {f"up.{station.serial}"}
+    live = [delivery(station.serial, "health", {"at": NOW + n}, stream="live", seq=n + 1) for n in range(3)]
+    outcome = pipeline.take(live)
+    assert (outcome.stored, outcome.quarantined, outcome.over_quota) == (3, 0, set())
+    contact = StationContact.objects.get(station=station)
+    assert (contact.flooding_since, contact.quota_excess) == (None, 0.0)
+    assert DeskQuota.objects.get(station=station).excess > 0
+    assert pipeline.take([*live, *live]).repeats == 6, "and its own quota is its own"
+
+
+def test_a_desk_that_floods_loses_its_login_and_the_station_keeps_its_own(pipeline, station, uploaded, settings):
+    settings.ROOST_QUOTA_MESSAGES_PER_S, settings.ROOST_QUOTA_BURST = 0.01, 1.0
+    moment = datetime.now(tz=UTC)
+    for number, (purpose, name) in enumerate((("station", "st"), ("upload", "up")), start=1):
+        Credential.objects.create(
+            station=station, generation=number, username=f"{name}.{station.serial}.{number}", issued_at=moment,
+            purpose=purpose,
+        )  # fmt: skip
+    card = [
+        uploaded(station.serial, "detections", {**PULSES, "bt": 1639614325 + 10 * n}, stream="f1-0a", seq=n + 1)
+        for n in range(200)
+    ]
+    pipeline.take(card)
+    DeskQuota.objects.filter(station=station).update(flooding_since=moment - timedelta(minutes=5))
+    assert floods_suspend() == 1
+    station.refresh_from_db()
+    assert station.suspended_at is None
+    assert list(Credential.objects.filter(revoked_at=None).values_list("purpose", flat=True)) == ["station"]
+    assert AuditEntry.objects.get(action="station.revoke").detail == {"purpose": "upload", "reason": "flooding"}
+    assert floods_suspend() == 0

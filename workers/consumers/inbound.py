@@ -215,7 +215,7 @@ class InboundConsumer(threading.Thread):
             self._untold.setdefault(organization_id, set()).update(serials)
             if over_quota:
                 over_quota.difference_update(exchanges_of(serials))
-        put_off = exchanges_of(outcome.over_quota)
+        put_off = outcome.over_quota
         over_quota.update(put_off)
         costly.update(dict.fromkeys(outcome.costly, time.monotonic() + COSTLY_S))
         left = {id(delivery) for delivery in outcome.left}
