@@ -19,7 +19,10 @@ def handle(arrival: Arrival, batch: Batch, series: SeriesBook) -> None:  # noqa:
     """Add one row per position of the columns."""
     body: Detections = arrival.message.body
     file_id = batch.file_of(arrival.station, body.file)
-    file, damaged = file_field(file_id), body.damaged
+    file = file_field(file_id)
+    # A call for each row would cost a tenth of it: only a time that is in doubt is looked at closely.
+    earliest, latest = batch.believable
+    usual = batch.suspicion(earliest, body.clock, damaged=body.damaged)
     station_id, received, rows, hours = arrival.station.id, batch.received, len(body.t), batch.hours
     kind = Detection.Kind.TAG.value if body.what == "tag" else Detection.Kind.PULSE.value
     add = batch.detections.rows.append
@@ -32,7 +35,7 @@ def handle(arrival: Arrival, batch: Batch, series: SeriesBook) -> None:  # noqa:
     ):
         seconds = body.bt + t
         at = pg_time(seconds)
-        flags = batch.suspicion(seconds, body.clock, damaged=damaged)
+        flags = usual if earliest <= seconds <= latest else usual | batch.suspicion(seconds)
         add(detection_row(station_id, at, port, kind, line, received, five, tag, is_used, flags, file))
         hour = (station_id, at - at % _HOUR, port, kind)
         hours[hour] = hours.get(hour, 0) + 1
