@@ -55,7 +55,7 @@ def held(**which):
 
 def test_a_flood_of_garbage_is_a_flood(tight, pipeline, station, garbage):
     outcome = pipeline.take(garbage(1_000))
-    assert outcome.over_quota == {station.serial}
+    assert outcome.over_quota == {f"in.{station.serial}"}
     assert contact(station).quota_excess > 400
     assert contact(station).flooding_since is not None
 
