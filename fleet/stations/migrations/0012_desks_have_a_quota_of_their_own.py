@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("stations", "0010_a_serial_is_one_whatever_its_case"),
+        ("stations", "0011_what_stations_say_has_its_place"),
     ]
 
     operations = [
