@@ -72,8 +72,8 @@ class FileReport:
     @property
     def is_refused(self) -> bool:
         """Whether something of it did not go home that might be this station's."""
-        tally = self.account.tally
-        return bool(self.account.state == "foreign" or tally.bytes_refused or tally.lines_refused)
+        account, tally = self.account, self.account.tally
+        return bool(account.state == "foreign" or account.damaged or tally.bytes_refused or tally.lines_refused)
 
 
 def letter_of(line: Line) -> str:

@@ -203,7 +203,7 @@ class Folder:
         self._watched: dict[str, DataFile] = {}
 
     def look(self) -> Seen:
-        """Find new files and new sizes, and what vanished with data unread."""
+        """Find new files and new sizes, and what vanished."""
         seen, now = Seen(), time.monotonic()
         again = min((at for _, at in self._scanned.values()), default=now)
         for folder, mtime in list(self._folders(seen)):
@@ -326,7 +326,7 @@ class Folder:
             found = _other_form(file)
             if found is None:
                 self.active.pop(file.key, None)
-                return file.unread == 0
+                return False
             file.path, status = found
         if (status.st_size, status.st_mtime) != (file.size, file.mtime):
             file.changed = time.monotonic()

@@ -7,6 +7,7 @@ to the first run of zeros.
 
 import bz2
 import lzma
+import mmap
 import re
 import zlib
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ _PIECE = 4_096
 _STEP_MOST = 1_048_576
 #: So many zero bytes in a row never stand in a station's compressed file.
 _HOLE = re.compile(rb"\x00{64,}")
+_ZERO_END = re.compile(rb"\x00+\Z")
 #: Text of a file beyond this is no station's: an hour of the noisiest antenna is a hundredth of it.
 TEXT_MOST = 1 << 30
 
@@ -265,12 +267,18 @@ def _end_find(raw: BinaryIO, packing: str, checked: Checked) -> int:
 
 def _hole_find(raw: BinaryIO) -> tuple[int | None, int]:
     """The first long run of zero bytes, or a short one at the end: from, to."""
-    raw.seek(0)
-    data = raw.read()
-    if (match := _HOLE.search(data)) is not None:
-        return match.start(), match.end()
-    kept = len(data.rstrip(b"\x00"))
-    return (kept, len(data)) if kept < len(data) else (None, 0)
+    try:
+        data: mmap.mmap | bytes = mmap.mmap(raw.fileno(), 0, access=mmap.ACCESS_READ)
+    except OSError:
+        raw.seek(0)
+        data = raw.read()
+    match = _HOLE.search(data) or _ZERO_END.search(data)
+    span = match.span() if match else (None, 0)
+    # A match holds on to what it was found in.
+    del match
+    if isinstance(data, mmap.mmap):
+        data.close()
+    return span
 
 
 def zeros_count(raw: BinaryIO) -> int:

@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Meta
 
 from message_queue.contracts.base import Scalar
-from message_queue.contracts.file import FileTotals
+from message_queue.contracts.file import FileState, FileTotals
 from message_queue.contracts.readings import RELATIVE_BELOW
 from station_agent.outbox import ACCOUNT, READING
 from station_agent.profiles import Positions as PositionsSent
@@ -166,8 +166,10 @@ class SensorgnomeSource:
             return
         with self._outbox.database.transaction():
             for file in seen.gone:
-                self._station.event("file_gone", {"file": file.key[-200:], "bytes_unread": file.unread})
-                self._accounts.store(file.key, replace(file.account, state="gone", unread=file.unread))
+                if file.unread:
+                    self._station.event("file_gone", {"file": file.key[-200:], "bytes_unread": file.unread})
+                state: FileState = "gone" if file.unread else "done"
+                self._accounts.store(file.key, replace(file.account, state=state, unread=file.unread))
             for file in seen.fresh:
                 before = self._accounts.read(file.key) or Account()
                 file.account = replace(

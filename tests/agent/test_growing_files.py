@@ -150,6 +150,19 @@ def test_a_followed_file_that_grew_is_found_though_its_folder_did_not_change(day
     assert (account.lines_taken, account.bytes_unread) == (9, 0)
 
 
+def test_a_file_that_was_read_and_vanished_is_open_no_longer(day, follow):
+    path = day / LIVE
+    path.write_text(pulses(0, 4))
+    station = follow(directory=day.parent)
+    station.poll()
+    path.unlink()
+    station.poll()
+    account = accounts_told(station.outbox)[f"{day.name}/{LIVE}"]
+    assert (account.state, account.lines_taken, account.bytes_unread) == ("done", 4, 0)
+    assert rows_counted(outbox_messages(station.outbox)) == {"p": 4}
+    assert station.vitals.file_totals().files_open == 0
+
+
 def test_a_live_file_beside_one_hours_ahead_is_not_late(day, follow, later):
     path = day / LIVE
     path.write_text(pulses(0, 4))
