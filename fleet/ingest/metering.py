@@ -39,9 +39,11 @@ def metering_write(batch: Batch, counters: dict[int, Counter]) -> None:
         "FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[]) "
         "AS n(id, messages, payload, sent, received) ON CONFLICT (station_id, month) DO UPDATE SET "
         "messages = u.messages + excluded.messages, payload_bytes = u.payload_bytes + excluded.payload_bytes, "
-        # NULL as long as the agent has said nothing.
-        "sent = coalesce(u.sent + excluded.sent, u.sent, excluded.sent), "
-        "received = coalesce(u.received + excluded.received, u.received, excluded.received)",
+        # NULL as long as the agent has said nothing; numeric, as it may say what two of no bigint holds.
+        "sent = CASE WHEN u.sent IS NULL OR excluded.sent IS NULL THEN coalesce(u.sent, excluded.sent) "
+        "ELSE least(u.sent::numeric + excluded.sent, 9e18)::bigint END, "
+        "received = CASE WHEN u.received IS NULL OR excluded.received IS NULL THEN coalesce(u.received, excluded.received) "
+        "ELSE least(u.received::numeric + excluded.received, 9e18)::bigint END",
         [
             batch.moment,
             batch.moment,

@@ -19,6 +19,7 @@ from fleet.telemetry.ledger import MISSING
 #: Rows that one question is answered with.
 LIMIT_MOST = 500
 
+# Sums stay numeric until they are told, as a station may claim numbers near the end of what a bigint holds.
 # Per station only, so that a page in the order of ids costs no more than its own stations. Branches hold nothing that
 # is home; see `fleet.telemetry.ledger` for what is missing and what is lost.
 _ROWS = """
@@ -30,9 +31,9 @@ LEFT JOIN telemetry_filesummary f ON f.station_id = s.id
 CROSS JOIN LATERAL (
     SELECT count(*) FILTER (WHERE branch = '') AS streams,
            count(*) FILTER (WHERE branch IN ('held', 'cloned')) AS branches,
-           coalesce(sum(received_n) FILTER (WHERE branch IN ('', 'believed')), 0)::bigint AS received,
-           coalesce(sum(waiting_n) FILTER (WHERE branch = ''), 0)::bigint AS on_station,
-           coalesce(sum(lost_n) FILTER (WHERE branch = ''), 0)::bigint AS lost
+           coalesce(sum(received_n) FILTER (WHERE branch IN ('', 'believed')), 0) AS received,
+           coalesce(sum(waiting_n) FILTER (WHERE branch = ''), 0) AS on_station,
+           coalesce(sum(lost_n) FILTER (WHERE branch = ''), 0) AS lost
     FROM (
         SELECT branch,
                (SELECT sum(upper(r) - lower(r)) FROM unnest(received) r) AS received_n,
@@ -52,14 +53,16 @@ WHERE (%(sees_all)s AND o.deleted_at IS NULL OR s.organization_id = ANY(%(organi
   AND (%(search)s = '' OR strpos(lower(s.serial), lower(%(search)s)) > 0 OR strpos(lower(s.name), lower(%(search)s)) > 0)
 """.replace("{missing}", MISSING)
 _COLUMNS = """
-SELECT s.id, s.serial, s.name, o.name, o.timezone, s.retired_at IS NOT NULL, t.received, t.on_station, t.lost,
+SELECT s.id, s.serial, s.name, o.name, o.timezone, s.retired_at IS NOT NULL,
+       least(t.received, 9e18)::bigint, least(t.on_station, 9e18)::bigint, least(t.lost, 9e18)::bigint,
        coalesce(u.messages, 0), c.last_contact_at, c.backlog_messages, t.streams, t.branches,
        coalesce(f.bytes_all, 0), coalesce(f.bytes_unread, 0), coalesce(f.bytes_refused, 0), coalesce(f.lines_refused, 0)
 """
 _TOTALS = """
 SELECT count(*), count(*) FILTER (
-           WHERE t.on_station + t.lost = 0 AND t.streams > 0 AND coalesce(f.bytes_unread + f.bytes_refused, 0) = 0),
-       coalesce(sum(t.received), 0)::bigint, coalesce(sum(t.on_station), 0)::bigint, coalesce(sum(t.lost), 0)::bigint,
+           WHERE t.on_station + t.lost = 0 AND t.streams > 0 AND coalesce(f.bytes_unread::numeric + f.bytes_refused, 0) = 0),
+       least(coalesce(sum(t.received), 0), 9e18)::bigint,
+       least(coalesce(sum(t.on_station), 0), 9e18)::bigint, least(coalesce(sum(t.lost), 0), 9e18)::bigint,
        coalesce(sum(u.messages), 0)::bigint, coalesce(sum(t.branches), 0)::bigint,
        least(coalesce(sum(f.bytes_all), 0), 9e18)::bigint, least(coalesce(sum(f.bytes_unread), 0), 9e18)::bigint,
        least(coalesce(sum(f.bytes_refused), 0), 9e18)::bigint
@@ -68,7 +71,7 @@ _SORTS: Final = {
     "complete": (
         "CASE WHEN t.received + t.on_station + t.lost > 0 OR f.bytes_all > 0 THEN "
         "coalesce(t.received::float8 / nullif(t.received + t.on_station + t.lost, 0), 1) * "
-        "coalesce(1 - (f.bytes_unread + f.bytes_refused)::float8 / nullif(f.bytes_all, 0), 1) END"
+        "coalesce(1 - (f.bytes_unread::numeric + f.bytes_refused)::float8 / nullif(f.bytes_all, 0), 1) END"
     ),
     "serial": "s.serial",
     "expected": "t.received + t.on_station + t.lost",
@@ -80,7 +83,7 @@ _SORTS: Final = {
     "backlog": "c.backlog_messages",
     "streams": "t.streams",
     "branches": "t.branches",
-    "files": "coalesce(f.bytes_unread + f.bytes_refused, 0)",
+    "files": "coalesce(f.bytes_unread::numeric + f.bytes_refused, 0)",
 }
 SORTS = tuple(_SORTS)
 

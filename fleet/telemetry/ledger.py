@@ -107,8 +107,9 @@ SELECT stream, 1, received_n, repeats, waiting_n, waiting_gaps,
 FROM counted WHERE NOT is_file ORDER BY last_at DESC, stream LIMIT %(streams)s
 """
 _FOLDED = """
-SELECT is_file, count(*), sum(received_n)::bigint, sum(repeats)::bigint, sum(waiting_n)::bigint,
-       sum(waiting_gaps)::bigint, sum(lost_n)::bigint, sum(lost_gaps)::bigint, min(first_at), max(last_at)
+SELECT is_file, count(*), least(sum(received_n), 9e18)::bigint, least(sum(repeats), 9e18)::bigint,
+       least(sum(waiting_n), 9e18)::bigint, least(sum(waiting_gaps), 9e18)::bigint, least(sum(lost_n), 9e18)::bigint,
+       least(sum(lost_gaps), 9e18)::bigint, min(first_at), max(last_at)
 FROM counted GROUP BY is_file
 """
 

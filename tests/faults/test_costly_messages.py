@@ -5,6 +5,7 @@ import json
 import statistics
 import threading
 import time
+import uuid
 from contextlib import contextmanager
 
 import pika
@@ -176,3 +177,69 @@ def test_messages_that_unpack_to_much_cost_a_neighbour_no_time(costly, times):
         assert held.keys() <= {"too-large", "over-quota"}
         assert held["too-large"] > 0
         case.insist(is_measured=times > 1)
+
+
+GARBAGE = b'{"no": "readings"'
+
+
+def refuse(messages):
+    """Bodies that are none, then messages whose agent claims to be another one each time."""
+    yield from [("readings", GARBAGE, None, {})] * messages
+    body = json.dumps([{"n": "a", "v": 1, "t": 1_700_000_000}]).encode()
+    yield ("readings", body, None, {"stream": "forked", "seq": 1, "run": "aa", "since": 1})
+    for number in range(1_500):
+        yield ("readings", body, None, {"stream": "forked", "seq": 1, "run": f"r{number}", "since": 1})
+
+
+@pytest.mark.parametrize("messages", [12_000, pytest.param(39_000, marks=pytest.mark.long)])
+def test_what_is_refused_costs_a_neighbour_no_time_and_the_server_no_disk(costly, messages):
+    number = messages // 1_000
+    with costly("refused messages", "72", (f"SG-72AARPI4{number:04d}", f"SG-72BBRPI4{number:04d}")) as case:
+        case.measure(refuse(messages), probes=PROBES)
+        held = case.held()
+        cut = case.count("SELECT coalesce(sum(cut), 0)::bigint FROM ingest_quarantinetally WHERE station_id = %s")
+        rows = case.count("SELECT count(*) FROM telemetry_streamledger WHERE station_id = %s")
+        case.note(
+            f"{messages:,} bodies that are none and 1,501 messages of 1,501 lives of an agent: {sum(held.values()):,} are kept, "
+            f"{cut:,} counted, {rows} rows in the ledger."
+        )
+        refused = {reason: n for reason, n in held.items() if reason not in ("over-quota", "forked-stream")}
+        assert sum(held.values()) + cut >= messages + 1_400, (held, cut)
+        assert rows <= 40
+        assert held.get("bad-fields", 0) + held.get("bad-json", 0) <= 10_000, refused
+        spent = case.count("SELECT quota_messages FROM stations_stationcontact WHERE station_id = %s")
+        assert spent < 20_000 - 12_000 / 2, "its quota is as it was"
+        case.insist(is_measured=messages > 12_000)
+
+
+def reports(command_id, count):
+    """One word about one command, again and again."""
+    for number in range(count):
+        body = {"command": command_id, "state": "running", "at": 1_700_000_000 + number}
+        yield ("command_status", json.dumps(body).encode(), None, {})
+
+
+@pytest.mark.parametrize("count", [3_000, pytest.param(20_000, marks=pytest.mark.long)])
+def test_reports_on_one_ping_cost_a_neighbour_no_time(costly, count):
+    number = count // 1_000
+    with costly("reports on one command", "73", (f"SG-73AARPI4{number:04d}", f"SG-73BBRPI4{number:04d}")) as case:
+        command_id = str(uuid.uuid4())
+        (station_id,) = case.rig.query("SELECT id FROM stations_station WHERE serial = %s", case.grant["serial"])[0]
+        case.rig.execute(
+            "INSERT INTO commands_command (id, station_id, name, parameters, state, issued_by_name, issued_at, expires_at, "
+            f"note, result, output) VALUES ('{command_id}', {station_id}, 'ping', '{{}}', 'sent', 'a person', now(), "
+            "now() + interval '1 hour', '', '{}', '')"
+        )
+        case.measure(reports(command_id, count), probes=PROBES)
+        steps = case.count(
+            "SELECT count(*) FROM commands_commandstep s JOIN commands_command c ON c.id = s.command_id "
+            "WHERE c.station_id = %s"
+        )
+        counted = case.count("SELECT reports_left_out FROM commands_command WHERE station_id = %s")
+        waits = case.held().get("over-quota", 0)
+        case.note(
+            f"{count:,} reports on one ping: {steps} steps, {counted:,} counted, {waits:,} wait for the station's quota."
+        )
+        assert steps <= 30
+        assert steps + counted + waits == case.sent == count
+        case.insist(is_measured=count > 3_000)
