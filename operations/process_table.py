@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from operations.demo_plan import demo_serials
 from operations.instance import Instance
+from operations.numbers_from_environment import number_from_environment
 from operations.paths import REPOSITORY
 from operations.programs import INSTANCE_VARIABLE, Program
 from operations.services.postgres import Login
@@ -32,7 +33,7 @@ class Process:
 
 
 #: Ingest workers side by side. One is enough for ten thousand messages a second; more want more cores.
-INGEST_WORKERS = int(os.environ.get("ROOST_INGEST_WORKERS") or "1")
+INGEST_WORKERS = int(number_from_environment("ROOST_INGEST_WORKERS", default=1, least=1))
 #: The name of the process, by which it says that it works.
 INGEST_NAME = "ROOST_INGEST_NAME"
 

@@ -30,6 +30,7 @@ from operations.services.broker_data import broker_data_trouble
 from operations.services.rabbitmq import server_find
 from operations.stack import Service, wait_until
 from operations.supervisor_daemon import Supervisor, configuration_write
+from operations.watchdog import patience_from_environment
 
 #: RabbitMQ stops taking messages below 1 GB; half a gigabyte more is room for a first day.
 DISK_NEEDED = 1_500_000_000
@@ -159,6 +160,8 @@ def start(
     5. wait until every part works
     6. in the demo: the stations
     """
+    # Read by the watchdog only, which starts last; a person is told now.
+    patience_from_environment()
     instance = instance_settle(display, paths)
     # Before anything is written: the data stay as they are for whoever moves them.
     trouble = broker_data_trouble(data=instance.rabbitmq.home / "data", server=server_find())

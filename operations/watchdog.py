@@ -12,7 +12,6 @@ While the broker or the database is away nobody is blamed. A start has as long a
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -20,12 +19,13 @@ from functools import partial
 
 from operations.health import BEAT_AGE_MOST, BEAT_PULSE, INGEST_NAMES, PULSE_AGE_MOST, domain_load, pulse_check
 from operations.instance import Instance
+from operations.numbers_from_environment import number_from_environment
 from operations.supervisor_daemon import Supervisor
 
 _log = logging.getLogger("roost.watchdog")
 
-#: Seconds without a sign of life.
-PATIENCE_S = float(os.environ.get("ROOST_WATCHDOG_S") or "60")
+#: Seconds without a sign of life, unless ROOST_WATCHDOG_S says otherwise.
+PATIENCE_S = 60.0
 LOOK_EVERY_S = 5.0
 BROKER_EVERY_S = 30.0
 TASKS_NODE = "tasks@roost"
@@ -34,8 +34,9 @@ TASKS_NODE = "tasks@roost"
 class Watchdog:
     """Looks at each part, and remembers since when it has given no sign."""
 
-    def __init__(self, instance: Instance, *, patience: float = PATIENCE_S) -> None:
-        self._instance, self._patience = instance, patience
+    def __init__(self, instance: Instance, *, patience: float | None = None) -> None:
+        self._instance = instance
+        self._patience = patience_from_environment() if patience is None else patience
         self._supervisor = Supervisor(instance.paths)
         self._well_at: dict[str, float] = {}
         self.checks: dict[str, Callable[[], bool]] = {
@@ -62,6 +63,11 @@ class Watchdog:
                 self._supervisor.restart(name)
                 restarted.append(name)
         return restarted
+
+
+def patience_from_environment() -> float:
+    """How long a part may be silent."""
+    return number_from_environment("ROOST_WATCHDOG_S", default=PATIENCE_S, least=5)
 
 
 def _broker_look() -> None:

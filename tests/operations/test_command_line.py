@@ -99,6 +99,14 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(roost, var, reason, words
     )
 
 
+@pytest.mark.parametrize("value", ["many", "0", "nan", "1e999"])
+@pytest.mark.parametrize("name", ["ROOST_WATCHDOG_S", "ROOST_INGEST_WORKERS"])
+def test_a_setting_that_is_no_number_is_a_sentence(roost, name, value):
+    done = roost("up", **{name: value})
+    assert done.returncode == 1
+    assert re.fullmatch(rf"{name} is '{re.escape(value)}': give a number from \d up, or leave it unset.\n", done.stderr)
+
+
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [

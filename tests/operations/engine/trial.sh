@@ -10,7 +10,7 @@ seen() { printf '%s=%s\n' "$1" "$2"; }
 healthy_wait() {
     local begun=$SECONDS
     while compose ps --all --format '{{.Name}} {{.State}} {{.Health}} {{.ExitCode}}' | grep -vE ' (running healthy 0|exited  0)$' >/tmp/unwell; do
-        ((SECONDS - begun < 300)) || { cat /tmp/unwell; compose logs --tail 20; exit 1; }
+        ((SECONDS - begun < 900)) || { cat /tmp/unwell; compose logs --tail 20; exit 1; }
         sleep 2
     done
 }
@@ -28,7 +28,12 @@ station() {
     docker run --rm --network=host --read-only --tmpfs /tmp -v station:/station --user root --entrypoint python \
         -e STATION_AGENT_CONFIG=/station/station.toml -e STATION_AGENT_STATE_DIR=/station/state roost -m station_agent "$@"
 }
-station enrol --server http://198.51.100.1:8000 --serial SG-7F5ERPI46977 --token "$token" --insecure-http
+for _ in 1 2 3 4 5 6; do
+    # On a busy machine the broker may be slow to make a login; the token stays good.
+    station enrol --server http://198.51.100.1:8000 --serial SG-7F5ERPI46977 --token "$token" --insecure-http && enrolled=yes && break
+    sleep 10
+done
+[[ ${enrolled:-} ]] || { compose logs --tail 30 site rabbitmq; exit 1; }
 docker run --detach --name station --network=host -v station:/station --user root --entrypoint python \
     -e STATION_AGENT_CONFIG=/station/station.toml -e STATION_AGENT_STATE_DIR=/station/state roost -m station_agent run >/dev/null
 for _ in $(seq 60); do
