@@ -87,8 +87,10 @@ class Paths:
     def create(self) -> None:
         """Make the folders; those that hold secrets are readable by their owner only."""
         self.var.mkdir(parents=True, exist_ok=True)
-        for folder in (self.run, self.secrets, self.tls, self.mail):
+        for folder in (self.run, self.secrets, self.tls, self.mail, self.logs):
             folder.mkdir(mode=0o700, exist_ok=True)
             folder.chmod(0o700)
-        for folder in (self.logs, self.static, self.files):
+        for log in self.logs.glob("*.log*"):
+            log.chmod(0o600)
+        for folder in (self.static, self.files):
             folder.mkdir(exist_ok=True)

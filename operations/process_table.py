@@ -15,7 +15,17 @@ from operations.programs import INSTANCE_VARIABLE, Program
 from operations.services.postgres import Login
 from operations.settings_env import process_environment
 
-UVICORN = ("-m", "uvicorn", "--host={bind}", "--no-server-header")
+UVICORN = (
+    "-m",
+    "uvicorn",
+    "--host={bind}",
+    "--no-server-header",
+    # Its other reader of requests takes headers without end: 100 MB of them, in memory.
+    "--http=h11",
+    # Who the caller is behind a proxy is decided by our own door, from ROOST_PROXIES.
+    "--no-proxy-headers",
+    "--ws=none",
+)
 CELERY = ("-m", "celery", "-A", "workers.celery_app")
 WORKER = (*CELERY, "worker", "--without-gossip", "--without-mingle")
 

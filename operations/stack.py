@@ -123,7 +123,7 @@ class RunningService:
 
 def program_launch(program: Program, *, logs: Path) -> subprocess.Popen[bytes]:
     """Start one program in a session of its own, its output appended to its log."""
-    logs.mkdir(parents=True, exist_ok=True)
+    logs.mkdir(mode=0o700, parents=True, exist_ok=True)
     file = logs / f"{program.name}.log"
     file.touch(mode=0o600)
     with file.open("ab") as log:

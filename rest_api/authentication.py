@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from django.http import HttpRequest
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from rest_framework.authentication import BaseAuthentication, get_authorization_header
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication, get_authorization_header
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.request import Request
 
 from fleet.core.origin import origin_now
@@ -29,10 +30,9 @@ class ApiKeyAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[KeyHolder, ApiKey] | None:
         """The holder and the key; refused when the key does not work."""
-        parts = get_authorization_header(request).split()
-        if not parts or parts[0].lower() != _KEYWORD.lower().encode():
+        secret = _secret_of(request)
+        if secret is None:
             return None
-        secret = parts[1].decode("ascii", errors="replace") if len(parts) == 2 else ""
         key = api_key_find(secret=secret)
         if key is None:
             # Only wrong keys are slowed down: others behind the same address go on.
@@ -59,6 +59,33 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:  # noqa: ARG002 - the library's signature
         """A bearer key."""
         return {"type": "http", "scheme": "bearer", "description": "A key of an organization."}
+
+
+def asker_checked(request: HttpRequest) -> str:
+    """A word for whoever asks, once they have shown it: the key that works, or the person of the session; else empty.
+
+    For what runs before any view. The view checks again, and says why it refuses.
+    """
+    secret = _secret_of(request)
+    if secret is not None:
+        key = api_key_find(secret=secret)
+        return f"key:{key.prefix}" if key is not None else ""
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated or not user.is_active:
+        return ""
+    try:
+        SessionAuthentication().enforce_csrf(request)  # type: ignore[arg-type]  # it asks for nothing else
+    except PermissionDenied:
+        return ""
+    return f"person:{user.pk}"
+
+
+def _secret_of(request: Request | HttpRequest) -> str | None:
+    """What stands behind `Bearer`; None where the header is absent or of another kind."""
+    parts = get_authorization_header(request).split()  # type: ignore[arg-type]  # it reads META, which both have
+    if not parts or parts[0].lower() != _KEYWORD.lower().encode():
+        return None
+    return parts[1].decode("ascii", errors="replace") if len(parts) == 2 else ""
 
 
 def viewer_of(request: Request) -> Viewer:

@@ -1,7 +1,7 @@
-"""How many requests one asker may send: counted by key, person or address, and told in every answer.
+"""How many requests one asker may send: counted by key, person or network, and told in every answer.
 
 Headers as the IETF drafts them (draft-ietf-httpapi-ratelimit-headers): `RateLimit-Policy: "asker";q=1200;w=60` and
-`RateLimit: "asker";r=1187;t=42`. Wrong keys are counted by address, so that guessing is slow from anywhere.
+`RateLimit: "asker";r=1187;t=42`. Wrong keys are counted by network, so that guessing is slow from anywhere.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from rest_api.requests import asker_of, is_api, source_of
+from fleet.organizations.models import ApiKey
+from rest_api.requests import is_api, is_private, source_of
 
 if TYPE_CHECKING:
     # The library imports this module while it makes that class.
@@ -29,15 +30,12 @@ _LEFT = "roost_limit_left"
 
 
 class AskerThrottle(BaseThrottle):
-    """So many requests a minute from one key, one person, or one address without either."""
+    """So many requests a minute from one key, one person, or one network without either."""
 
     def allow_request(self, request: Request, view: APIView) -> bool:  # noqa: ARG002 - the library's signature
         """Count it; refuse what is over."""
-        plain = request._request  # noqa: SLF001 - the library has no other name for it
-        most = settings.ROOST_API_RATE
-        count = _count(f"asker:{asker_of(plain) or source_of(plain)}")
-        setattr(plain, _LEFT, max(most - count, 0))
-        return count <= most
+        # Authentication comes before: the header's spelling counts for nothing.
+        return asker_count(request._request, _asker_of(request))  # noqa: SLF001 - the library has no other name for it
 
     def wait(self) -> float:
         """Seconds until the next window."""
@@ -54,10 +52,34 @@ class RateLimitHeaders:
         """Answer, with the two headers where the request was counted."""
         response = self.get_response(request)
         left = getattr(request, _LEFT, None)
+        if is_private(request):
+            # No cache between us and the asker may keep what only the asker may see.
+            response.headers.setdefault("Cache-Control", "no-store")
         if is_api(request) and left is not None:
             response.headers["RateLimit-Policy"] = f'"asker";q={settings.ROOST_API_RATE};w={WINDOW_S}'
             response.headers["RateLimit"] = f'"asker";r={left};t={_left_s():.0f}'
         return response
+
+
+def asker_count(request: HttpRequest, asker: str) -> bool:
+    """Count a request of this key or person, or of the network that asks; whether it is within the limit."""
+    most = settings.ROOST_API_RATE
+    count = _count(f"asker:{asker or source_of(request)}")
+    setattr(request, _LEFT, max(most - count, 0))
+    return count <= most
+
+
+def window_left_s() -> float:
+    """Seconds until the next window."""
+    return _left_s()
+
+
+def _asker_of(request: Request) -> str:
+    """The key or the person; a personal key is its person, who may have many. Empty for nobody."""
+    if isinstance(request.auth, ApiKey):
+        person_id = request.auth.person_id
+        return f"key:{request.auth.prefix}" if person_id is None else f"person:{person_id}"
+    return f"person:{request.user.pk}" if request.user.is_authenticated else ""
 
 
 def guess_count(request: HttpRequest) -> None:

@@ -1,6 +1,7 @@
 """Errors as problem details (RFC 9457): a title, one clear sentence, and the field that was wrong."""
 
 import logging
+import math
 from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
@@ -18,6 +19,7 @@ from fleet.alerts.errors import NotAMember
 from fleet.commands.errors import CommandNotAllowed, CommandNotOpen, CommandUnknown, StationRetired, TooManyWaiting
 from fleet.core.errors import DomainError, InvalidInput, NotFound
 from fleet.deployments.errors import SiteInUse
+from fleet.files.pictures import PicturesBusy
 from fleet.ingest.branches import BranchDecided
 from fleet.ingest.file_moves import MoveUndone
 from fleet.ingest.quarantine import NotHeld
@@ -55,6 +57,7 @@ _STATUS: tuple[tuple[type[DomainError], HTTPStatus], ...] = (
     (PairDecided, HTTPStatus.CONFLICT),
     (QueueFull, HTTPStatus.TOO_MANY_REQUESTS),
     (TooManyTries, HTTPStatus.TOO_MANY_REQUESTS),
+    (PicturesBusy, HTTPStatus.TOO_MANY_REQUESTS),
     (SiteInUse, HTTPStatus.CONFLICT),
     (MoveUndone, HTTPStatus.CONFLICT),
     (NotSuspended, HTTPStatus.CONFLICT),
@@ -118,6 +121,13 @@ def problem_make(status: int, detail: str, *, field: str = "") -> Response:
     rendered.renderer_context = {}
     rendered.render()
     return response
+
+
+def problem_throttled(wait_s: float) -> Response:
+    """The problem of whoever asked too often, from outside any view."""
+    problem = problem_make(429, _sentence(Throttled(wait=wait_s)))
+    problem["Retry-After"] = str(math.ceil(wait_s))
+    return problem
 
 
 def _of_validation(error: ValidationError) -> Response:

@@ -2,6 +2,8 @@
 
 key unknown ──done, with the note in the same transaction──▶ noted for a day ──same body──▶ the same answer again
                                                                     └──another body──▶ 422
+
+Answers belong to the key or the person that asked: whoever cannot show to be the same gets none, and the view decides.
 """
 
 import hashlib
@@ -13,12 +15,14 @@ from django.http import HttpRequest, HttpResponse
 from psycopg.errors import LockNotAvailable
 
 from fleet.core.repeats import Answer, Repeated, answer_keep, answer_reserve
-from rest_api.problems import problem_make
-from rest_api.requests import asker_of, is_api
+from rest_api.authentication import asker_checked
+from rest_api.limits import asker_count, window_left_s
+from rest_api.problems import problem_make, problem_throttled
+from rest_api.requests import is_api
 
 HEADER = "Idempotency-Key"
 #: Characters of a key.
-_KEY_MOST = 255
+KEY_MOST = 255
 KEPT = timedelta(hours=24)
 #: Seconds after which the other request may be hoped to be done; this one has waited for it already.
 _RETRY_AFTER = "2"
@@ -32,16 +36,19 @@ class Repeats:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer, or answer again."""
-        key, asker = request.headers.get(HEADER), asker_of(request)
-        # Without a login there is nobody whose requests could be told from those of others.
-        if key is None or request.method != "POST" or not is_api(request) or not asker:
+        key = request.headers.get(HEADER)
+        if key is None or request.method != "POST" or not is_api(request):
             return self.get_response(request)
-        if not key or len(key) > _KEY_MOST or not key.isprintable():
-            return problem_make(400, f"`{HEADER}` has 1 to {_KEY_MOST} printable characters.")
+        asker = asker_checked(request)
+        # Whoever did not show who they are gets no answer of anybody's: the view says what is missing.
+        if not asker:
+            return self.get_response(request)
+        if not key or len(key) > KEY_MOST or not key.isprintable():
+            return problem_make(400, f"`{HEADER}` has 1 to {KEY_MOST} printable characters.")
         where = hashlib.sha256(f"{asker}\n{request.path}\n{key}".encode()).hexdigest()
         body = hashlib.sha256(request.META.get("CONTENT_TYPE", "").encode() + b"\n" + request.body).hexdigest()
         try:
-            return self._once(request, where, body)
+            return self._once(request, asker, where, body)
         except OperationalError as error:
             if not isinstance(error.__cause__, LockNotAvailable):
                 raise
@@ -49,14 +56,14 @@ class Repeats:
             busy.headers["Retry-After"] = _RETRY_AFTER
             return busy
 
-    def _once(self, request: HttpRequest, where: str, body: str) -> HttpResponse:
+    def _once(self, request: HttpRequest, asker: str, where: str, body: str) -> HttpResponse:
         with transaction.atomic():
             try:
                 answer = answer_reserve(where=where, body=body, kept=KEPT)
             except Repeated as error:
                 return problem_make(422, str(error))
             if answer is not None:
-                return _again(answer)
+                return _again(answer) if asker_count(request, asker) else problem_throttled(window_left_s())
             response = self.get_response(request)
             if response.status_code >= 400 or response.streaming:
                 transaction.set_rollback(True)

@@ -1,11 +1,13 @@
-"""What a request to the API is, and who sends it, before any view has looked."""
+"""What a request to the API is, and from where it comes, before any view has looked."""
 
-import hashlib
+from ipaddress import IPv6Address, ip_address, ip_network
 
-from django.conf import settings
 from django.http import HttpRequest
 
 PREFIX = "/api/v1/"
+_PUBLIC = tuple(f"{PREFIX}{name}" for name in ("public/", "openapi.json", "docs"))
+#: One line of one customer has this many bits of an IPv6 address for itself: whoever has one address has them all.
+_V6_PREFIX = 64
 
 
 def is_api(request: HttpRequest) -> bool:
@@ -13,19 +15,23 @@ def is_api(request: HttpRequest) -> bool:
     return request.path.startswith(PREFIX)
 
 
+def is_private(request: HttpRequest) -> bool:
+    """Whether this asks for something that not everybody may see."""
+    return is_api(request) and not request.path.startswith(_PUBLIC)
+
+
 def source_of(request: HttpRequest) -> str:
-    """The network address that asks. What a proxy that is not ours says of it is anybody's invention."""
+    """The network that asks: an IPv4 address, or the /64 of an IPv6 one.
+
+    The server's door has put the caller's own address here, where a proxy that we know told it; see `fleet.core.door`.
+    """
     near = str(request.META.get("REMOTE_ADDR", ""))
-    proxies = int(str(settings.REST_FRAMEWORK["NUM_PROXIES"]))
-    said = [part.strip() for part in str(request.META.get("HTTP_X_FORWARDED_FOR", "")).split(",") if part.strip()]
-    return said[-min(proxies, len(said))] if proxies and said else near
-
-
-def asker_of(request: HttpRequest) -> str:
-    """A word for whoever asks: the key, the person, or nobody (empty). Never the secret itself."""
-    if header := request.META.get("HTTP_AUTHORIZATION", ""):
-        return hashlib.sha256(f"key\n{header}".encode(errors="replace")).hexdigest()
-    user = getattr(request, "user", None)
-    if user is not None and user.is_authenticated:
-        return hashlib.sha256(f"person\n{user.pk}".encode()).hexdigest()
-    return ""
+    try:
+        address = ip_address(near.partition("%")[0])
+    except ValueError:
+        return near
+    if isinstance(address, IPv6Address):
+        if address.ipv4_mapped is not None:
+            return str(address.ipv4_mapped)
+        return str(ip_network((address, _V6_PREFIX), strict=False))
+    return str(address)

@@ -7,6 +7,9 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "web.settings")
 django.setup()
 
-from sg_status.live_door import LiveDoor  # noqa: E402 - models can be imported only after the set-up
+from django.conf import settings  # noqa: E402 - as below
 
-application = LiveDoor()
+from fleet.core.door import BARE_MOST, Door  # noqa: E402 - models can be imported only after the set-up
+from sg_status.live_door import LiveDoor  # noqa: E402 - as above
+
+application = Door(LiveDoor(), proxies=settings.ROOST_PROXIES, most=lambda _scope: BARE_MOST)

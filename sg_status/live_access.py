@@ -21,8 +21,9 @@ _PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What one connection may hear: of these organizations, and of one station when there is a serial."""
+    """What one connection may hear: of these organizations, and of one station when there is a serial; and whose it is."""
 
+    person_id: int
     organization_ids: frozenset[int]
     serial: str | None
 
@@ -41,20 +42,24 @@ def origin_allowed(origin: str, host: str) -> bool:
     return asking.hostname in {site.hostname, urlsplit(f"//{host}").hostname}
 
 
-def grant_of(cookies: str, serial: str | None) -> Grant | None:
+def session_of(cookies: str) -> str:
+    """The session's key among the cookies of a request: all of them that counts."""
+    return str(parse_cookie(cookies).get(settings.SESSION_COOKIE_NAME, ""))
+
+
+def grant_of(session: str, serial: str | None) -> Grant | None:
     """What this session may hear; None when it is no session or the station is not there for it. Asks the database."""
     close_old_connections()
     try:
         request = HttpRequest()
-        session_key = parse_cookie(cookies).get(settings.SESSION_COOKIE_NAME)
-        request.session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
+        request.session = import_module(settings.SESSION_ENGINE).SessionStore(session)
         viewer = viewer_of_user(get_user(request))
         if viewer.user is None:
             return None
         if serial is not None:
             station = station_get(viewer=viewer, serial=serial)
-            return Grant(frozenset({station.organization_id}), station.serial)
-        return Grant(viewer.organization_ids(), None)
+            return Grant(viewer.user.pk, frozenset({station.organization_id}), station.serial)
+        return Grant(viewer.user.pk, viewer.organization_ids(), None)
     except NotFound:
         return None
     finally:

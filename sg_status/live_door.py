@@ -15,7 +15,7 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import DatabaseError
 
-from sg_status.live_access import grant_of, header, host_allowed, origin_allowed
+from sg_status.live_access import grant_of, header, host_allowed, origin_allowed, session_of
 from sg_status.live_hub import Hub, Listener
 from sg_status.live_rights import Held, Rights
 
@@ -29,6 +29,8 @@ GAP_S, HEARTBEAT_S = 0.33, 15.0
 #: A page that takes nothing for so long is gone.
 SEND_MOST_S = 30.0
 LISTENERS_MOST = 2_000
+#: Pages of one person. Whoever opens more sees those poll.
+PERSONS_MOST = 50
 
 _STATIONS = "/live/stations/"
 _log = logging.getLogger(__name__)
@@ -111,13 +113,17 @@ class LiveDoor:
         if serial is None and path.rstrip("/") != "/live/fleet":
             return await _say(send, 404, "There is nothing at this address.", crossing)
         try:
-            grant = await self._ask(cookies, serial)
+            session = session_of(cookies)
+            grant = await self._ask(session, serial) if session else None
         except DatabaseError:
             return await _say(send, 503, "The database does not answer.", crossing)
         if grant is None:
             return await _say(send, 403, "Log in on the site first; a station must be one that you may see.", crossing)
         if len(self._hub) >= LISTENERS_MOST or self._stopping.is_set():
             return await _say(send, 503, "No more pages can listen now.", crossing)
+        if self._rights.places_of(grant.person_id) >= PERSONS_MOST:
+            words = f"You have {PERSONS_MOST} pages that listen already: close some."
+            return await _say(send, 429, words, [*crossing, (b"retry-after", b"60")])
         start = [
             (b"content-type", b"text/event-stream; charset=utf-8"),
             (b"cache-control", b"no-store"),
@@ -125,7 +131,7 @@ class LiveDoor:
             *crossing,
         ]
         await send({"type": "http.response.start", "status": 200, "headers": start})
-        listener, held = Listener(grant.organization_ids, grant.serial), self._rights.hold(cookies, grant)
+        listener, held = Listener(grant.organization_ids, grant.serial), self._rights.hold(session, grant)
         self._hub.join(listener)
         try:
             await self._until_over(self._stream(listener, send), held, receive)

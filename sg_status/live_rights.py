@@ -19,9 +19,9 @@ _log = logging.getLogger(__name__)
 
 @dataclass(eq=False, slots=True)
 class Held:
-    """What one open stream was granted, for which cookies; `over` once that is not so any more."""
+    """What one open stream was granted, for which session; `over` once that is not so any more."""
 
-    cookies: str
+    session: str
     grant: Grant
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -33,9 +33,13 @@ class Rights:
         self._ask = ask
         self._held: set[Held] = set()
 
-    def hold(self, cookies: str, grant: Grant) -> Held:
+    def places_of(self, person_id: int) -> int:
+        """How many streams this person has open."""
+        return sum(held.grant.person_id == person_id for held in self._held)
+
+    def hold(self, session: str, grant: Grant) -> Held:
         """From now on it is asked about."""
-        held = Held(cookies, grant)
+        held = Held(session, grant)
         self._held.add(held)
         return held
 
@@ -61,9 +65,9 @@ class Rights:
     async def _look(self) -> None:
         alike: dict[tuple[str, str | None], list[Held]] = {}
         for held in self._held:
-            alike.setdefault((held.cookies, held.grant.serial), []).append(held)
-        for (cookies, serial), many in alike.items():
-            grant = await self._ask(cookies, serial)
+            alike.setdefault((held.session, held.grant.serial), []).append(held)
+        for (session, serial), many in alike.items():
+            grant = await self._ask(session, serial)
             for held in many:
                 # Also who may hear more than before comes anew, and then hears it.
                 if held.grant != grant:

@@ -16,6 +16,8 @@ import httpx
 from django.conf import settings
 from django.db import connection
 
+from operations.process_table import UVICORN
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -27,6 +29,7 @@ class Running:
     live_port: int
     processes: dict[str, subprocess.Popen[bytes]]
     environment: dict[str, str]
+    logs: Path
 
     @property
     def site(self) -> str:
@@ -39,9 +42,12 @@ class Running:
     def start(self, name: str) -> None:
         application = {"site": "web.asgi:application", "live": "sg_status.live:application"}[name]
         port = {"site": self.site_port, "live": self.live_port}[name]
-        command = [sys.executable, "-m", "uvicorn", application, "--host", "127.0.0.1", "--port", str(port)]
-        command += ["--log-level", "warning", "--timeout-graceful-shutdown", "20"]
-        self.processes[name] = subprocess.Popen(command, cwd=ROOT, env=self.environment)
+        flags = [flag.format(bind="127.0.0.1") for flag in UVICORN]
+        command = [sys.executable, *flags, application, "--port", str(port), "--timeout-graceful-shutdown", "20"]
+        with (self.logs / f"{name}.log").open("ab") as log:
+            self.processes[name] = subprocess.Popen(
+                command, cwd=ROOT, env=self.environment, stdout=log, stderr=subprocess.STDOUT
+            )
         health = {"site": f"{self.site}/healthz", "live": f"{self.live}/live/healthz"}[name]
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
@@ -68,8 +74,8 @@ class Running:
 
 
 @contextmanager
-def running(static_root: Path, *names: str) -> Iterator[Running]:
-    """Start these processes; end them afterwards."""
+def running(static_root: Path, *names: str, **settings_more: str) -> Iterator[Running]:
+    """Start these processes, with more settings if wanted; end them afterwards."""
     site_port, live_port = _free_ports(2)
     database = connection.settings_dict
     url = "postgres://{}:{}@{}:{}/{}".format(
@@ -83,8 +89,11 @@ def running(static_root: Path, *names: str) -> Iterator[Running]:
         "ROOST_LIVE_PORT": str(live_port),
         "ROOST_STATIC_ROOT": str(static_root),
         "DJANGO_SETTINGS_MODULE": "web.settings",
+        **settings_more,
     }
-    made = Running(site_port, live_port, {}, environment)
+    logs = static_root / "logs"
+    logs.mkdir(exist_ok=True)
+    made = Running(site_port, live_port, {}, environment, logs)
     try:
         for name in names:
             made.start(name)

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from ipaddress import ip_address
 
 from django.http import HttpRequest, HttpResponse
-from rest_framework.throttling import BaseThrottle
 
 from fleet.core.origin import origin_begin
 
@@ -24,10 +23,8 @@ class OriginMiddleware:
 
 
 def address_of(request: HttpRequest) -> str:
-    """The network address of whoever asks, as throttles count it."""
-    # The library asks for nothing but META, which Django's request has too.
-    told = BaseThrottle().get_ident(request)  # type: ignore[arg-type]
+    """The network address of whoever asks: the door has put it here, past the proxies that are ours."""
     try:
-        return str(ip_address(told))[:_ADDRESS_MOST] if told else ""
+        return str(ip_address(str(request.META.get("REMOTE_ADDR", ""))))[:_ADDRESS_MOST]
     except ValueError:
         return ""

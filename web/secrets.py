@@ -5,6 +5,8 @@ from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
+from fleet.core.proxies import Proxies, proxies_read
+
 
 def setting(name: str, default: str | None = None) -> str:
     """The value of `name`, or of the file that `<name>_FILE` names; a clear error when neither is there.
@@ -32,3 +34,11 @@ def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
     if value not in allowed:
         raise ImproperlyConfigured(f"{name} is {value!r}: it may be {', '.join(allowed)}.")
     return value
+
+
+def proxies_setting(name: str) -> Proxies:
+    """The proxies that `name` names; none where it is absent or empty."""
+    try:
+        return proxies_read(setting(name, ""))
+    except ValueError as error:
+        raise ImproperlyConfigured(str(error)) from error

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import django_stubs_ext
 import environ
 
-from web.secrets import choice, setting
+from web.secrets import choice, proxies_setting, setting
 
 # Django's generic classes take their type parameters at run time too.
 django_stubs_ext.monkeypatch()
@@ -103,7 +103,7 @@ DATABASES["default"]["OPTIONS"] = {
 }
 
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": setting("ROOST_REDIS_URL")},
+    "default": {"BACKEND": "web.counters.CounterCache", "LOCATION": setting("ROOST_REDIS_URL")},
 }
 
 AUTH_PASSWORD_VALIDATORS = [
@@ -215,8 +215,8 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_CLASSES": ["rest_api.limits.AskerThrottle"],
     "DEFAULT_THROTTLE_RATES": {"enrolment": setting("ROOST_ENROLMENT_RATE", "20/min")},
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
-    # Proxies of our own in front of the site; with none, X-Forwarded-For is anybody's invention.
-    "NUM_PROXIES": int(setting("ROOST_PROXIES", "0")),
+    # The door has put the caller's own address into the request: see ROOST_PROXIES.
+    "NUM_PROXIES": 0,
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Roost API",
@@ -227,7 +227,13 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "rest_api.openapi.operations_complete",
+    ],
     "ENUM_NAME_OVERRIDES": {
+        "DetectionKind": "rest_api.v1.detections.KINDS",
+        "ModelKind": "fleet.stations.models.StationModel.Kind",
         "KeyState": "fleet.organizations.keys.STATES",
         "StationState": "fleet.stations.selectors.SHOWN_STATES",
         "InvitationState": "fleet.organizations.invitations.STATES",
@@ -237,6 +243,8 @@ SPECTACULAR_SETTINGS = {
 }
 
 # What is Roost's own.
+#: Proxies in front of the site, by their addresses. What anybody else says in X-Forwarded-For is an invention.
+ROOST_PROXIES = proxies_setting("ROOST_PROXIES")
 #: Requests to the API in a minute from one key or person, and wrong keys in a minute from one address.
 ROOST_API_RATE = int(setting("ROOST_API_RATE", "1200"))
 ROOST_API_WRONG_KEYS = int(setting("ROOST_API_WRONG_KEYS", "30"))
@@ -288,9 +296,20 @@ ROOST_RECONNECT_GRACE_S = float(setting("ROOST_RECONNECT_GRACE_S", "330"))
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "formatters": {
+        "plain": {"()": "web.log_paths.PlainLines", "format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}
+    },
+    "filters": {"paths": {"()": "web.log_paths.PathsWithoutSecrets"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["paths"]}},
     "root": {"handlers": ["console"], "level": setting("ROOST_LOG_LEVEL", "INFO")},
     # A request line may hold a query with a secret; whoever needs it asks for it by name.
-    "loggers": {"httpx": {"level": "WARNING"}, "httpcore": {"level": "WARNING"}, "pika": {"level": "WARNING"}},
+    "loggers": {
+        "httpx": {"level": "WARNING"},
+        "httpcore": {"level": "WARNING"},
+        "pika": {"level": "WARNING"},
+        # They would write the address of a request as it came, past the filter.
+        "uvicorn": {"handlers": ["console"], "propagate": False},
+        "uvicorn.access": {"handlers": ["console"], "propagate": False},
+        "django.server": {"handlers": ["console"], "propagate": False},
+    },
 }

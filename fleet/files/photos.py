@@ -5,7 +5,6 @@ looks like a picture. Rows are the truth: files come first and go last, and a sw
 """
 
 import secrets
-import warnings
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -16,13 +15,13 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
-from PIL import Image, ImageOps, UnidentifiedImageError
 
 from fleet.core import clock
 from fleet.core.audit import audit_write
 from fleet.core.errors import DomainError, InvalidInput, NotFound
 from fleet.deployments.models import Deployment
 from fleet.files.models import Photo
+from fleet.files.pictures import Made, picture_make
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.errors import NotAllowed
 from fleet.organizations.services import text_check
@@ -31,16 +30,10 @@ from fleet.stations.selectors import station_visible
 
 Size = Literal["whole", "small"]
 
-#: Octets of an upload, and pixels of its picture: beyond them it is refused before anything is unpacked.
-OCTETS_MOST = 15_000_000
-PIXELS_MOST = 50_000_000
-#: Longest side of what is kept, and of the small one that pages show, in pixels.
-SIDE = {"whole": 2_048, "small": 400}
 #: Photos of one station.
 PHOTOS_MOST = 100
 #: A file without a row is left alone for so long: its row may be under way.
 ORPHAN_AFTER = timedelta(days=1)
-_FORMATS = ("JPEG", "PNG", "WEBP")
 _CAPTION_MOST = 200
 
 
@@ -56,10 +49,10 @@ def photo_add(
     caption = text_check(caption, field="caption", most=_CAPTION_MOST, may_be_empty=True)
     if deployment is not None and deployment.station_id != station.pk:
         raise InvalidInput(_("This deployment is of another station."), field="deployment")
-    picture = _picture_read(upload)
+    _room_check(station)
     name = secrets.token_hex(16)
     try:
-        octets = _files_write(picture, name)
+        picture = _files_write(upload, name)
         with transaction.atomic():
             # One after the other, so that the bound holds.
             Station.objects.select_for_update(no_key=True).get(pk=station.pk)
@@ -70,7 +63,7 @@ def photo_add(
                 name=name,
                 width=picture.width,
                 height=picture.height,
-                octets=octets,
+                octets=_path(name, "whole").stat().st_size,
                 caption=caption,
                 added_by=actor.user,
                 added_by_name=actor.name[:150],
@@ -141,48 +134,6 @@ def photos_sweep(*, moment: datetime) -> int:
     return removed
 
 
-def _picture_read(upload: IO[bytes]) -> Image.Image:
-    """The picture, upright, in red, green and blue, and nothing else of the file."""
-    upload.seek(0, 2)
-    if upload.tell() > OCTETS_MOST:
-        raise InvalidInput(
-            _("The photo has more than %(most)d MB: make it smaller first.") % {"most": OCTETS_MOST // 1_000_000},
-            field="photo",
-        )
-    upload.seek(0)
-    try:
-        with warnings.catch_warnings():
-            # The bound is ours, below; Pillow's own would only warn.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            opened = Image.open(upload, formats=_FORMATS)
-        _pixels_check(opened)
-        # JPEG is decoded to about the size that is kept, which costs a fraction.
-        opened.draft("RGB", (SIDE["whole"], SIDE["whole"]))
-        upright = ImageOps.exif_transpose(opened)
-        upright.thumbnail((SIDE["whole"], SIDE["whole"]))
-        plain = Image.new("RGB", upright.size, "white")
-        layer = upright.convert("RGBA")
-        plain.paste(layer, mask=layer)
-    except InvalidInput:
-        raise
-    except Image.DecompressionBombError as error:
-        raise InvalidInput(_("The photo has too many pixels: make it smaller first."), field="photo") from error
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, TypeError, OverflowError) as error:
-        raise InvalidInput(
-            _("This is no photo that can be read: send a JPEG, PNG or WebP file."), field="photo"
-        ) from error
-    return plain
-
-
-def _pixels_check(opened: Image.Image) -> None:
-    if opened.width * opened.height > PIXELS_MOST:
-        raise InvalidInput(
-            _("The photo has more than %(most)d megapixels: make it smaller first.")
-            % {"most": PIXELS_MOST // 1_000_000},
-            field="photo",
-        )
-
-
 def _room_check(station: Station) -> None:
     if Photo.objects.filter(station=station).count() >= PHOTOS_MOST:
         raise TooManyPhotos(
@@ -190,16 +141,11 @@ def _room_check(station: Station) -> None:
         )
 
 
-def _files_write(picture: Image.Image, name: str) -> int:
-    """Write both sizes; return how many octets the whole one has."""
-    sizes: tuple[Size, ...] = ("whole", "small")
-    for size in sizes:
-        path = _path(name, size)
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        copy = picture.copy()
-        copy.thumbnail((SIDE[size], SIDE[size]))
-        copy.save(path, "JPEG", quality=85, optimize=True)
-    return _path(name, "whole").stat().st_size
+def _files_write(upload: IO[bytes], name: str) -> Made:
+    """Write both sizes."""
+    whole, small = _path(name, "whole"), _path(name, "small")
+    whole.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return picture_make(upload=upload, whole=whole, small=small)
 
 
 def _files_remove(name: str) -> None:

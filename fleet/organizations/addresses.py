@@ -11,9 +11,15 @@ _MOST = 254
 
 def address_check(email: str, *, field: str = "email", may_be_empty: bool = False) -> str:
     """Trimmed and in small letters. Raises `InvalidInput` naming the field."""
-    email = email.strip().lower()
+    email = email.strip()
     if not email and may_be_empty:
         return email
+    if not email.isascii():
+        # Folding case makes others of some letters: the Kelvin sign a k, the long s an s. Two people would have one address.
+        raise InvalidInput(
+            _("Write the address in plain letters (a to z); a domain that has others is written as xn--…."), field=field
+        )
+    email = email.lower()
     try:
         validate_email(email)
     except ValidationError as error:

@@ -16,6 +16,7 @@ from fleet.core.errors import InvalidInput
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.addresses import address_check
 from fleet.organizations.errors import NotAllowed, TooMany
+from fleet.organizations.lookalikes import look_of, scripts_check
 from fleet.organizations.members import member_add, member_write, organization_lock, owner_require
 from fleet.organizations.models import Organization
 
@@ -54,9 +55,7 @@ def organization_create(*, name: str, owner: User | None, actor: Viewer | None =
 
     `actor` None: the server itself. A person makes it by `organization_found`.
     """
-    name = text_check(name, field="name", most=_NAME_MOST)
-    if Organization.objects.filter(name__iexact=name).exists():
-        raise _taken(name)
+    name = _name_free(name)
     by = actor.user if actor else None
     try:
         with transaction.atomic():
@@ -130,9 +129,7 @@ def _change(organization: Organization, by: User | None, changes: OrganizationCh
 def _checked(organization: Organization, changes: OrganizationChanges) -> dict[str, str]:
     made: dict[str, str] = {}
     if "name" in changes:
-        made["name"] = text_check(changes["name"], field="name", most=_NAME_MOST)
-        if Organization.objects.filter(name__iexact=made["name"]).exclude(pk=organization.pk).exists():
-            raise _taken(made["name"])
+        made["name"] = _name_free(changes["name"], own=organization)
     if "timezone" in changes:
         if changes["timezone"] not in available_timezones():
             raise InvalidInput(_("There is no such timezone: give one like Europe/Berlin or UTC."), field="timezone")
@@ -181,6 +178,26 @@ def paragraphs_check(text: str, *, field: str, most: int) -> str:
     if any(unicodedata.category(char) in _NOT_SHOWN and char not in _SHOWN_ALL_THE_SAME for char in text):
         raise InvalidInput(_("`%(field)s` has characters that cannot be shown.") % {"field": field}, field=field)
     return text
+
+
+def _name_free(name: str, *, own: Organization | None = None) -> str:
+    """A name that no other organization has or looks to have. One that stays as it is, is not asked."""
+    name = text_check(name, field="name", most=_NAME_MOST)
+    if own is not None and own.name == name:
+        return name
+    scripts_check(name, field="name")
+    others = Organization.objects.exclude(pk=own.pk) if own else Organization.objects.all()
+    if others.filter(name__iexact=name).exists():
+        raise _taken(name)
+    look = look_of(name)
+    like = next((other for other in others.values_list("name", flat=True) if look_of(other) == look), None)
+    if like is not None:
+        raise InvalidInput(
+            _("%(name)s looks like %(other)s, which is there already: choose another name.")
+            % {"name": repr(name), "other": repr(like)},
+            field="name",
+        )
+    return name
 
 
 def _taken(name: str) -> InvalidInput:

@@ -57,6 +57,9 @@ log_destination = 'stderr'
 logging_collector = off
 log_line_prefix = '%m [%p] %u@%d '
 log_lock_waits = on
+# A statement has its values in it, and among them links that open something.
+log_min_error_statement = panic
+log_parameter_max_length_on_error = 0
 timezone = 'UTC'
 """
 ACCESS = """\

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -11,18 +11,20 @@ from rest_framework.views import APIView
 from fleet.stations.selectors import station_get
 from fleet.telemetry.lateness import is_late
 from fleet.telemetry.models import Detection
-from fleet.telemetry.selectors import LIMIT_MOST, detection_list, suspicion_codes
+from fleet.telemetry.selectors import LIMIT_MOST, detection_list
 from rest_api.authentication import viewer_of
 from rest_api.paging import cursor_encode, detection_cursor, next_address
-from rest_api.v1.questions import READ_PROBLEMS, RangeQuery, answers, query_read, range_of
+from rest_api.v1.questions import READ_PROBLEMS, RangeQuery, SuspicionsField, answers, query_read, range_of
 
+#: What a detection is.
+KINDS = ("pulse", "tag")
 _KINDS = {kind.name.lower(): kind.value for kind in Detection.Kind}
 
 
 class DetectionsQuery(RangeQuery):
     """A range and filters."""
 
-    kind = serializers.ChoiceField(required=False, choices=sorted(_KINDS))
+    kind = serializers.ChoiceField(required=False, choices=KINDS)
     port = serializers.IntegerField(required=False, min_value=-1, max_value=999)
     tag = serializers.CharField(required=False, max_length=64)
     limit = serializers.IntegerField(required=False, min_value=1, max_value=LIMIT_MOST, default=1_000)
@@ -44,13 +46,14 @@ class DetectionOut(serializers.Serializer[Any]):
     rssi = serializers.FloatField(allow_null=True)
     is_used = serializers.BooleanField(help_text="Whether the station used the pulse in a burst.")
     is_late = serializers.SerializerMethodField(help_text="It came more than an hour after it was heard.")
-    suspicions = serializers.SerializerMethodField(help_text="Why the row is doubted; empty when it is not.")
+    suspicions = SuspicionsField(source="flags")
     file = serializers.IntegerField(
         source="file_id",
         allow_null=True,
         help_text="The `id` of the station's file that it stood in, where that was said.",
     )
 
+    @extend_schema_field(serializers.ChoiceField(choices=KINDS))
     def get_kind(self, detection: Detection) -> str:
         """`pulse` or `tag`."""
         return Detection.Kind(detection.kind).name.lower()
@@ -58,10 +61,6 @@ class DetectionOut(serializers.Serializer[Any]):
     def get_is_late(self, detection: Detection) -> bool:
         """By both clocks."""
         return is_late(occurred_at=detection.occurred_at, received_at=detection.received_at, flags=detection.flags)
-
-    def get_suspicions(self, detection: Detection) -> list[str]:
-        """One word each."""
-        return suspicion_codes(detection.flags)
 
 
 class DetectionsOut(serializers.Serializer[Any]):

@@ -12,10 +12,10 @@ from rest_framework.views import APIView
 from fleet.stations.selectors import station_get
 from fleet.telemetry.lateness import is_late
 from fleet.telemetry.models import StationEvent
-from fleet.telemetry.selectors import event_list, suspicion_codes
+from fleet.telemetry.selectors import event_list
 from rest_api.authentication import viewer_of
 from rest_api.v1.lists import Column, ListQuery, page_read
-from rest_api.v1.questions import READ_PROBLEMS, answers, query_read
+from rest_api.v1.questions import READ_PROBLEMS, SuspicionsField, answers, query_read
 
 #: `at` is an event's place among others: when it happened, or when it came if that was before.
 _COLUMNS = {
@@ -50,15 +50,11 @@ class EventOut(serializers.Serializer[Any]):
     port = serializers.IntegerField(allow_null=True)
     data = serializers.DictField()  # type: ignore[assignment]
     is_late = serializers.SerializerMethodField(help_text="It came more than an hour after it happened.")
-    suspicions = serializers.SerializerMethodField(help_text="Why the time is not believed; empty when it is.")
+    suspicions = SuspicionsField(source="flags")
 
     def get_is_late(self, event: StationEvent) -> bool:
         """By both clocks."""
         return is_late(occurred_at=event.occurred_at, received_at=event.received_at, flags=event.flags)
-
-    def get_suspicions(self, event: StationEvent) -> list[str]:
-        """One word each."""
-        return suspicion_codes(event.flags)
 
 
 class EventsOut(serializers.Serializer[Any]):

@@ -23,7 +23,7 @@ class HardwareOut(serializers.Serializer[Any]):
     machine = serializers.CharField(allow_blank=True, help_text="Short hash of the board's serial.")
     card_key = serializers.CharField(allow_blank=True, help_text="Made on the card at the agent's first start.")
     model = serializers.CharField(allow_blank=True)
-    state = serializers.CharField(help_text="`known`, `asked` (a human has to say), `same` or `another`.")
+    state = serializers.ChoiceField(choices=HardwarePair.State.choices, help_text="`asked`: a human has to say.")
     first_seen_at = serializers.DateTimeField()
     last_seen_at = serializers.DateTimeField()
     decided_at = serializers.DateTimeField(allow_null=True)

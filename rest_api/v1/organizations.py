@@ -45,7 +45,7 @@ class OrganizationOut(serializers.Serializer[Any]):
     slug = serializers.CharField(help_text="Its name in addresses and routing keys; stays.")
     name = serializers.CharField()
     timezone = serializers.CharField()
-    language = serializers.CharField()
+    language = serializers.ChoiceField(choices=[code for code, _name in settings.LANGUAGES])
     contact_email = serializers.CharField(allow_blank=True)
     created_at = serializers.DateTimeField()
     role = serializers.ChoiceField(

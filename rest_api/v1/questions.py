@@ -12,6 +12,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from fleet.core import clock
+from fleet.telemetry.models import Suspicion
+from fleet.telemetry.selectors import suspicion_codes
 from rest_api import fields
 from rest_api.problems import CONTENT_TYPE
 
@@ -110,6 +112,18 @@ def json_check(value: Any, *, most: int) -> None:
         raise serializers.ValidationError(f"It is longer than {most} characters of JSON.")
     if "\\u0000" in text:
         raise serializers.ValidationError("It has a character that cannot be stored.")
+
+
+class SuspicionsField(serializers.ListField):
+    """Why a row is not believed as it stands: one word each, from its flags."""
+
+    def __init__(self, **more: Any) -> None:
+        child = serializers.ChoiceField(choices=[reason.name.lower() for reason in Suspicion])
+        super().__init__(child=child, help_text="Why it is not believed as it stands; mostly empty.", **more)
+
+    def to_representation(self, data: Any) -> list[str]:
+        """The words of flags."""
+        return suspicion_codes(data)
 
 
 def answers(good: dict[Any, Any], *problems: HTTPStatus) -> dict[Any, Any]:

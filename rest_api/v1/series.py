@@ -9,10 +9,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from fleet.stations.selectors import station_get
-from fleet.telemetry.selectors import LIMIT_MOST, readings, series_get, series_list, suspicion_codes
+from fleet.telemetry.selectors import LIMIT_MOST, readings, series_get, series_list
 from rest_api.authentication import viewer_of
 from rest_api.paging import cursor_encode, moment_cursor, next_address
-from rest_api.v1.questions import READ_PROBLEMS, RangeQuery, WidthField, answers, query_read, range_of
+from rest_api.v1.questions import READ_PROBLEMS, RangeQuery, SuspicionsField, WidthField, answers, query_read, range_of
 
 
 class SeriesOut(serializers.Serializer[Any]):
@@ -61,15 +61,11 @@ class PointOut(serializers.Serializer[Any]):
     count = serializers.IntegerField()
     received_at = serializers.DateTimeField(allow_null=True, help_text="By the server's clock; null for a bucket.")
     is_late = serializers.BooleanField(help_text="It came more than an hour after it was taken; false for a bucket.")
-    suspicions = serializers.SerializerMethodField(help_text="Why it is not believed as it stands; mostly empty.")
+    suspicions = SuspicionsField(source="flags")
     sent_value = serializers.FloatField(
         allow_null=True, help_text="As it was sent, where it was converted to the series' unit."
     )
     sent_unit = serializers.CharField(allow_null=True)
-
-    def get_suspicions(self, point: Any) -> list[str]:
-        """One word each."""
-        return suspicion_codes(point.flags)
 
 
 class ReadingsOut(serializers.Serializer[Any]):

@@ -16,7 +16,6 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from fleet.core.errors import DomainError, InvalidInput
 from fleet.files.models import Photo
 from fleet.files.photos import (
-    OCTETS_MOST,
     Size,
     photo_add,
     photo_find,
@@ -24,6 +23,7 @@ from fleet.files.photos import (
     photo_publish,
     photo_remove,
 )
+from fleet.files.pictures import OCTETS_MOST
 from fleet.organizations.access import Role, Viewer
 from fleet.stations.models import Station
 from fleet.stations.notes import TEXT_MOST, note_add, note_get, note_list, note_may_remove, note_remove

@@ -13,7 +13,7 @@ from PIL import Image
 from fleet.core import clock
 from fleet.core.errors import InvalidInput, NotFound
 from fleet.core.models import AuditEntry
-from fleet.files import photos
+from fleet.files import photos, pictures
 from fleet.files.models import Photo
 from fleet.files.photos import (
     TooManyPhotos,
@@ -53,7 +53,7 @@ def test_a_photo_loses_what_the_camera_wrote_beside_it(station, operator, files)
     with Image.open(kept) as opened:
         assert (opened.format, opened.size, dict(opened.getexif())) == ("JPEG", (300, 600), {})
     with Image.open(photo_file(photo, "small")) as small:
-        assert max(small.size) == photos.SIDE["small"]
+        assert max(small.size) == pictures.SMALL_SIDE
     assert (photo.caption, photo.added_by, photo.octets) == ("The mast", operator.user, kept.stat().st_size)
     assert station.serial not in str(kept)
     assert AuditEntry.objects.get(action="photo.add").detail["photo"] == photo.pk
@@ -63,7 +63,7 @@ def test_a_photo_loses_what_the_camera_wrote_beside_it(station, operator, files)
 def test_other_kinds_become_jpeg(station, operator, kind):
     photo = photo_add(actor=operator, station=station, upload=picture(kind, (5_000, 10)))
     with Image.open(photo_file(photo, "whole")) as opened:
-        assert (opened.format, opened.width) == ("JPEG", photos.SIDE["whole"])
+        assert (opened.format, opened.width) == ("JPEG", pictures.WHOLE_SIDE)
 
 
 def bomb() -> bytes:
@@ -97,7 +97,7 @@ def test_what_is_no_photo_is_refused_and_leaves_nothing(station, operator, files
 
 
 def test_an_upload_and_a_station_have_their_bounds(station, operator, monkeypatch, files):
-    monkeypatch.setattr(photos, "OCTETS_MOST", 100)
+    monkeypatch.setattr(pictures, "OCTETS_MOST", 100)
     with pytest.raises(InvalidInput, match="MB"):
         photo_add(actor=operator, station=station, upload=picture())
     monkeypatch.undo()

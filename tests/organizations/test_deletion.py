@@ -89,15 +89,15 @@ def test_not_even_an_administrator_hears_or_finds_a_deleted_organization_s_stati
     station = station_of(institute)
     client = Client()
     client.force_login(User.objects.create_superuser("root"))
-    cookies = f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
+    session = client.cookies[settings.SESSION_COOKIE_NAME].value
     places = [f"/stations/{station.serial}/", f"/api/v1/stations/{station.serial}"]
     assert [client.get(place).status_code for place in places] == [200, 200]
-    assert grant_of(cookies, None).organization_ids == {institute.pk, elsewhere.pk}
-    assert grant_of(cookies, station.serial) is not None
+    assert grant_of(session, None).organization_ids == {institute.pk, elsewhere.pk}
+    assert grant_of(session, station.serial) is not None
     deleted(institute, SERVER)
     assert [client.get(place).status_code for place in places] == [404, 404]
-    assert grant_of(cookies, None).organization_ids == {elsewhere.pk}
-    assert grant_of(cookies, station.serial) is None
+    assert grant_of(session, None).organization_ids == {elsewhere.pk}
+    assert grant_of(session, station.serial) is None
     assert sum(station_totals(viewer=SERVER).values()) == 0
     assert institute.name in client.get("/organizations/").content.decode(), "there it is brought back"
 

@@ -4,7 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import httpx
 import pytest
@@ -16,6 +16,7 @@ from site_processes import running
 
 from fleet.core.live import channel_of, live_announce
 from fleet.organizations.models import Membership
+from sg_status.live_door import PERSONS_MOST
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -193,12 +194,38 @@ def test_pages_are_told_when_redis_is_away_and_when_it_is_back(private_stack, tm
 def test_who_is_put_out_of_the_organization_hears_nothing_more(viewer, institute):
     from sg_status.live_access import grant_of
 
-    cookie = "; ".join(f"{name}={value}" for name, value in cookies_of(viewer).items())
+    cookie = cookies_of(viewer)["sessionid"]
     assert grant_of(cookie, None).organization_ids == frozenset({institute.id})
     Membership.objects.all().delete()
     assert grant_of(cookie, None).organization_ids == frozenset()
     viewer.user.is_active = False
     viewer.user.save()
     assert grant_of(cookie, None) is None
-    assert grant_of("sessionid=nonsense", None) is None
+    assert grant_of("nonsense", None) is None
     assert grant_of("", None) is None
+
+
+def test_one_person_cannot_take_all_places_and_others_still_listen(processes, viewer, operator, institute):
+    station = station_of(institute)
+    cookies = {name: f"{value}" for name, value in cookies_of(viewer).items()}
+    with ExitStack() as open_pages:
+        client = open_pages.enter_context(httpx.Client(trust_env=False, timeout=10, limits=httpx.Limits()))
+        for number in range(PERSONS_MOST):
+            # Every page with cookies that are written in another way, and in a session of its own now and then.
+            cookies = cookies_of(viewer) if number % 25 == 0 else cookies
+            headers = {"Cookie": f"n={number}; sessionid={cookies['sessionid']}"}
+            answer = open_pages.enter_context(client.stream("GET", f"{processes.live}/live/fleet", headers=headers))
+            assert answer.status_code == 200, number
+        for path in ("/live/fleet", f"/live/stations/{station.serial}"):
+            assert ask(processes, path, viewer) == 429
+        assert ask(processes, "/live/fleet", operator) == 200
+        # They are looked after together: one question to the database for each session, not one for each page.
+        assert httpx.get(f"{processes.live}/live/healthz", trust_env=False).status_code == 200
+    until_free(processes, viewer)
+
+
+def until_free(processes, who):
+    deadline = time.monotonic() + 20
+    while ask(processes, "/live/fleet", who) != 200:
+        assert time.monotonic() < deadline, "places of pages that are gone are not given back"
+        time.sleep(0.2)

@@ -14,9 +14,10 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import get_language, override
 from django.utils.translation import gettext_lazy as _
-from rest_framework.request import Request
-from rest_framework.throttling import BaseThrottle
 
+from fleet.core.errors import InvalidInput
+from fleet.organizations.addresses import address_check
+from fleet.organizations.lookalikes import look_of, scripts_check
 from fleet.organizations.people import address_language, person_language, person_language_set
 from web.accounts.brake import brake_key, browser_remember
 
@@ -48,6 +49,17 @@ class AccountAdapter(DefaultAccountAdapter):
         if "@" in username and not shallow:
             raise ValidationError(_("A user name has no @: it would look like an e-mail address."))
         cleaned: str = super().clean_username(username, shallow)
+        if not shallow:
+            _name_like_no_other(cleaned)
+        return cleaned
+
+    def clean_email(self, email: str) -> str:
+        """An address that has one spelling."""
+        try:
+            address_check(email)
+        except InvalidInput as error:
+            raise ValidationError(str(error)) from error
+        cleaned: str = super().clean_email(email)
         return cleaned
 
     def can_delete_email(self, email_address: EmailAddress) -> bool:
@@ -55,9 +67,8 @@ class AccountAdapter(DefaultAccountAdapter):
         return not email_address.primary and super().can_delete_email(email_address)
 
     def get_client_ip(self, request: HttpRequest) -> str:
-        """The caller's address by the same rule as in the API: `ROOST_PROXIES` proxies are ours and believed."""
-        told = BaseThrottle().get_ident(Request(request))
-        return clean_client_ip(told or "") or clean_client_ip(request.META.get("REMOTE_ADDR", "")) or "0.0.0.0"  # noqa: S104 - nobody listens there
+        """The caller's address, as the door put it into the request: see `ROOST_PROXIES`."""
+        return clean_client_ip(request.META.get("REMOTE_ADDR", "")) or "0.0.0.0"  # noqa: S104 - nobody listens there
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """A mail in its reader's language, whose links lead to this site however it was called."""
@@ -92,6 +103,18 @@ def site_address(url: str) -> str:
     """The same path on the site's own name; a request's Host header is anybody's invention."""
     parts = urlsplit(url)
     return f"{settings.SITE_URL}{parts.path}{'?' + parts.query if parts.query else ''}"
+
+
+def _name_like_no_other(username: str) -> None:
+    """Raise `ValidationError` for a name that people would take for another's, or for one of the server's."""
+    try:
+        scripts_check(username, field="username")
+    except InvalidInput as error:
+        raise ValidationError(str(error)) from error
+    look = look_of(username)
+    names = User.objects.values_list("username", flat=True)
+    if look in map(look_of, settings.ACCOUNT_USERNAME_BLACKLIST) or look in map(look_of, names):
+        raise ValidationError(_("This name looks like one that is there already: choose another."))
 
 
 def _language_follow(response: HttpResponse, user: User) -> None:

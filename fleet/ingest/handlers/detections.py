@@ -9,9 +9,12 @@ from fleet.ingest.series import SeriesBook
 from fleet.ingest.tables import detection_row, file_field, pg_time
 from fleet.telemetry.models import Detection
 from message_queue.contracts.detections import Detections
+from message_queue.errors import MessageRefused
 
 KIND = "detections"
 
+#: PostgreSQL keeps a line in four octets; the contract bounds those that are sent.
+_LINE_MOST = 2**31 - 1
 _HOUR = 3_600 * 1_000_000
 
 
@@ -43,9 +46,16 @@ def handle(arrival: Arrival, batch: Batch, series: SeriesBook) -> None:  # noqa:
 
 
 def lines_of(line: list[int], rows: int) -> Sequence[int]:
-    """The line of each row: as given, or following on from the only one given, or 0 for all."""
+    """The line of each row: as given, or following on from the only one given, or 0 for all.
+
+    Raises `MessageRefused` where those that follow on are greater than a line can be.
+    """
     if len(line) == rows:
         return line
+    if line and line[0] > _LINE_MOST - rows + 1:
+        raise MessageRefused(
+            "bad-fields", f"`line` is {line[0]} for {rows} rows: the last would be beyond {_LINE_MOST}."
+        )
     return range(line[0], line[0] + rows) if line else [0] * rows
 
 

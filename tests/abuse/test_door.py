@@ -1,0 +1,168 @@
+"""What comes before any login costs next to nothing, by whatever way it comes: asked over real connections."""
+
+import re
+import socket
+
+import httpx
+import psutil
+import pytest
+from people import key_of, station_of
+from site_processes import Running, running
+
+from fleet.core.door import host_is_written_well, origin_is_written_well
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_counters")]
+
+MB = 1_000_000
+
+
+@pytest.fixture(scope="module")
+def processes(tmp_path_factory, django_db_setup):
+    folder = tmp_path_factory.mktemp("door")
+    with running(folder, "site", "live", ROOST_PROXIES="127.0.0.1", ROOST_API_WRONG_KEYS="5") as made:
+        yield made
+
+
+def said_raw(port: int, request: bytes) -> bytes:
+    """The first line of the answer to these octets; empty when the connection just ends."""
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as line:
+        line.sendall(request)
+        try:
+            return line.recv(4_000).partition(b"\r\n")[0]
+        except ConnectionError:
+            return b""
+
+
+def flooded(port: int, head: bytes, piece: bytes, most: int) -> tuple[int, bytes]:
+    """Send pieces without end: how many octets were taken, and the answer's first line."""
+    taken = 0
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as line:
+        line.sendall(head)
+        try:
+            while taken < most:
+                line.sendall(piece)
+                taken += len(piece)
+            return taken, line.recv(4_000).partition(b"\r\n")[0]
+        except OSError:
+            try:
+                return taken, line.recv(4_000).partition(b"\r\n")[0]
+            except OSError:
+                return taken, b""
+
+
+CHUNK = b"f4240\r\n" + b"x" * MB + b"\r\n"
+#: Path, and port: what asks for no login, or has not looked at it.
+PLACES = [
+    ("GET", "/healthz", "site"),
+    ("POST", "/healthz", "site"),
+    ("POST", "/login/", "site"),
+    ("POST", "/api/v1/enrolments", "site"),
+    ("POST", "/stations/SG-A/notes/photos/", "site"),
+    ("PUT", "/static/nothing.js", "site"),
+    ("GET", "/live/healthz", "live"),
+    ("POST", "/live/fleet", "live"),
+]
+
+
+@pytest.mark.parametrize("told", ["length", "chunks"])
+def test_a_body_of_400_mb_before_login_is_taken_nowhere(processes: Running, told):
+    for method, path, name in PLACES:
+        port = processes.site_port if name == "site" else processes.live_port
+        how = b"Content-Length: 400000000" if told == "length" else b"Transfer-Encoding: chunked"
+        head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n".encode() + how + b"\r\n\r\n"
+        before = psutil.Process(processes.processes[name].pid).memory_info().rss
+        taken, answer = flooded(port, head, b"x" * MB if told == "length" else CHUNK, 60 * MB)
+        assert taken < 30 * MB, (method, path)
+        # Whoever goes on sending may see only that the connection broke.
+        # The live process reads no bodies: it may answer and hang up.
+        assert answer == b"" or int(answer.split()[1]) in (200, 405, 413), (method, path, answer)
+        assert psutil.Process(processes.processes[name].pid).memory_info().rss - before < 40 * MB, (method, path)
+    assert httpx.get(f"{processes.site}/healthz", trust_env=False).status_code == 200
+    assert httpx.get(f"{processes.live}/live/healthz", trust_env=False).status_code == 200
+
+
+def test_an_address_of_ipv6_is_a_host_as_well():
+    assert all(map(host_is_written_well, ("[::1]", "[2001:db8::1]:443", "roost.example", "a-b.example:8000")))
+    assert all(map(origin_is_written_well, ("null", "https://[::1]:8000", "moz-extension://0f-1")))
+
+
+def test_who_says_beforehand_how_long_a_body_is_reads_why_it_is_refused(processes):
+    for path, kind in (("/login/", "text/plain"), ("/api/v1/enrolments", "application/problem+json")):
+        answer = httpx.post(processes.site + path, content=b"x" * 5 * MB, trust_env=False)
+        assert answer.status_code == 413
+        assert answer.headers["content-type"].startswith(kind)
+        assert "longer than 4.0 MB" in answer.text
+
+
+@pytest.mark.parametrize("name", ["site", "live"])
+def test_headers_without_end_are_not_read(processes, name):
+    port = processes.site_port if name == "site" else processes.live_port
+    head = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
+    taken, _answer = flooded(port, head, b"X-Long: " + b"a" * 50_000 + b"\r\n", 60 * MB)
+    assert taken < 10 * MB
+
+
+HOSTS = [
+    "a b",
+    "a/b",
+    "a@b",
+    "[::1",
+    "[::::]",
+    "localhost:port",
+    "localhost:99999",
+    "a_b",
+    "\xe4.example",
+    ",",
+    "[x]:1",
+]
+ORIGINS = ["http://[", "https://a b", "nothing", "http://a, http://b", "://a", "http://", "http://a/b", "http://[::1"]
+
+
+@pytest.mark.parametrize("path", ["/", "/healthz", "/api/v1/stations", "/static/x.js", "/live/fleet", "/live/healthz"])
+def test_a_host_or_an_origin_that_is_none_is_400_everywhere(processes, path):
+    port = processes.live_port if path.startswith("/live/") else processes.site_port
+    heads = [f"Host: {host}" for host in HOSTS]
+    heads += [f"Host: localhost\r\nOrigin: {origin}" for origin in ORIGINS]
+    heads += ["Host: localhost\r\nHost: localhost", "Host: localhost\r\nOrigin: http://a\r\nOrigin: http://a"]
+    for head in heads:
+        request = f"GET {path} HTTP/1.1\r\n{head}\r\nConnection: close\r\n\r\n".encode("latin-1")
+        assert re.match(rb"HTTP/1.1 400 ", said_raw(port, request)), head
+
+
+def test_hosts_and_origins_that_are_well_written_pass(processes):
+    for head in ("Host: localhost", "Host: 127.0.0.1:1", "Host: LOCALHOST:80", "Host: localhost\r\nOrigin: null"):
+        request = f"GET /healthz HTTP/1.1\r\n{head}\r\nConnection: close\r\n\r\n".encode()
+        assert said_raw(processes.site_port, request) == b"HTTP/1.1 200 OK", head
+
+
+def test_a_proxy_that_is_named_tells_the_caller_apart_and_another_is_not_heard(processes):
+    def guessed(source: str) -> int:
+        headers = {"Authorization": "Bearer aaaaaaaa.bbbbbbbb", "X-Forwarded-For": source}
+        return httpx.get(f"{processes.site}/api/v1/stations", headers=headers, trust_env=False).status_code
+
+    assert [guessed(f"198.51.100.{n}") for n in range(8)] == [401] * 8
+    assert [guessed(f"6.6.6.{n}, 192.0.2.7") for n in range(7)] == [401] * 5 + [429] * 2
+
+
+def test_one_ipv6_network_is_one_source(processes):
+    def guessed(source: str) -> int:
+        headers = {"Authorization": "Bearer aaaaaaaa.bbbbbbbb", "X-Forwarded-For": source}
+        return httpx.get(f"{processes.site}/api/v1/stations", headers=headers, trust_env=False).status_code
+
+    assert [guessed(f"2001:db8:0:1::{n:x}") for n in range(1, 8)] == [401] * 5 + [429] * 2
+    assert guessed("2001:db8:0:2::1") == 401
+
+
+def test_the_scheme_that_a_proxy_tells_is_in_the_addresses_that_lead_on(processes, institute):
+    station_of(institute), station_of(institute)
+    headers = {"Authorization": f"Bearer {key_of(institute)}", "X-Forwarded-Proto": "https"}
+    address = f"{processes.site}/api/v1/stations?limit=1"
+    assert httpx.get(address, headers=headers, trust_env=False).json()["next"].startswith("https://127.0.0.1")
+
+
+def test_a_web_socket_is_an_ordinary_question(processes):
+    head = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: eA==\r\n"
+    for port, path in ((processes.site_port, "/healthz"), (processes.live_port, "/live/fleet")):
+        first = said_raw(port, f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{head}\r\n".encode())
+        assert int(first.split()[1]) < 500, first
+    assert "can only handle" not in (processes.logs / "site.log").read_text()
