@@ -11,7 +11,7 @@ from rest_api.v1.commands import CommandCancel, CommandDetail, Commands
 from rest_api.v1.completeness import CompletenessView
 from rest_api.v1.deployment_photos import DeploymentPhotos, PublicPhotoDetail, PublicPhotos
 from rest_api.v1.deployments import DeploymentDetail, DeploymentPublication, Deployments
-from rest_api.v1.detections import Detections
+from rest_api.v1.detections import Detections, DetectionsFile
 from rest_api.v1.enrolments import Enrolments
 from rest_api.v1.events import Events
 from rest_api.v1.fidelity import Fidelity
@@ -37,7 +37,7 @@ from rest_api.v1.quarantine import (
     QuarantineReplayOne,
     QuarantineReplays,
 )
-from rest_api.v1.series import Readings, SeriesList
+from rest_api.v1.series import Readings, ReadingsFile, SeriesList
 from rest_api.v1.sites import RoomDetail, Rooms, SiteDetail, Sites
 from rest_api.v1.sorting import FilterDetail, Filters, GroupDetail, GroupMember, Groups, ModelDetail, Models, Tags
 from rest_api.v1.station_life import (
@@ -92,6 +92,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("transfers", Transfers.as_view(), name="transfers"),
     path("stations/<str:serial>/series", SeriesList.as_view(), name="series"),
     path("stations/<str:serial>/series/<path:name>/readings", Readings.as_view(), name="readings"),
+    path("stations/<str:serial>/series/<path:name>/readings.csv", ReadingsFile.as_view(), name="readings-file"),
+    path("stations/<str:serial>/detections.csv", DetectionsFile.as_view(), name="detections-file"),
     path("stations/<str:serial>/detections", Detections.as_view(), name="detections"),
     path("stations/<str:serial>/positions", Positions.as_view(), name="positions"),
     path("stations/<str:serial>/hardware", Hardware.as_view(), name="hardware"),

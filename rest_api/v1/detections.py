@@ -2,13 +2,17 @@
 
 from typing import Any
 
+from django.http.response import HttpResponseBase
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from fleet.core.csv_file import csv_response
 from fleet.stations.selectors import station_get
+from fleet.telemetry.exports import DETECTION_HEAD, detection_rows
 from fleet.telemetry.lateness import is_late
 from fleet.telemetry.models import Detection
 from fleet.telemetry.selectors import LIMIT_MOST, detection_list
@@ -29,6 +33,14 @@ class DetectionsQuery(RangeQuery):
     tag = serializers.CharField(required=False, max_length=64)
     limit = serializers.IntegerField(required=False, min_value=1, max_value=LIMIT_MOST, default=1_000)
     cursor = serializers.CharField(required=False, help_text="From `next` of the answer before.")
+
+
+class DetectionsFileQuery(RangeQuery):
+    """A range and filters; all of it comes."""
+
+    kind = serializers.ChoiceField(required=False, choices=KINDS)
+    port = serializers.IntegerField(required=False, min_value=-1, max_value=999)
+    tag = serializers.CharField(required=False, max_length=64)
 
 
 class DetectionOut(serializers.Serializer[Any]):
@@ -100,3 +112,24 @@ class Detections(APIView):
             cursor = cursor_encode(last.occurred_at, last.port, last.kind, last.line)
             following = next_address(request, cursor, start=start, end=end)
         return Response({"results": DetectionOut(found[:limit], many=True).data, "next": following})
+
+
+class DetectionsFile(APIView):
+    """The detections of a station as a file."""
+
+    @extend_schema(
+        operation_id="detections_file",
+        parameters=[DetectionsFileQuery],
+        responses=answers({(200, "text/csv"): OpenApiTypes.STR}, *READ_PROBLEMS),
+    )
+    def get(self, request: Request, serial: str) -> HttpResponseBase:
+        """All of the range, oldest first; more than a million rows are refused."""
+        station = station_get(viewer=viewer_of(request), serial=serial)
+        query = query_read(request, DetectionsFileQuery)
+        start, end = range_of(query)
+        kind = _KINDS.get(query.get("kind", ""))
+        rows = detection_rows(
+            station=station, start=start, end=end, kind=kind, port=query.get("port"), tag=query.get("tag", "")
+        )
+        plain = request._request  # noqa: SLF001 - the library has no other name for it
+        return csv_response(plain, name=f"{station.serial}-detections.csv", head=DETECTION_HEAD, rows=rows)

@@ -2,13 +2,17 @@
 
 from typing import Any
 
+from django.http.response import HttpResponseBase
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from fleet.core.csv_file import csv_response
 from fleet.stations.selectors import station_get
+from fleet.telemetry.exports import READING_HEAD, reading_rows
 from fleet.telemetry.selectors import LIMIT_MOST, readings, series_get, series_list
 from rest_api.authentication import viewer_of
 from rest_api.paging import cursor_encode, moment_cursor, next_address
@@ -25,12 +29,8 @@ class SeriesOut(serializers.Serializer[Any]):
     )
     last_at = serializers.DateTimeField(allow_null=True, help_text="By the station's clock.")
     last_value = serializers.FloatField(allow_null=True)
-    last_suspicions = serializers.SerializerMethodField(help_text="Why the newest value is not believed; mostly empty.")
+    last_suspicions = SuspicionsField(source="last_flags")
     last_received_at = serializers.DateTimeField(allow_null=True, help_text="By the server's clock.")
-
-    def get_last_suspicions(self, series: Any) -> list[str]:
-        """One word each."""
-        return suspicion_codes(series.last_flags)
 
 
 class SeriesListOut(serializers.Serializer[Any]):
@@ -115,3 +115,21 @@ class Readings(APIView):
                 "next": following,
             }
         )
+
+
+class ReadingsFile(APIView):
+    """The readings of a series as a file."""
+
+    @extend_schema(
+        operation_id="readings_file",
+        parameters=[RangeQuery],
+        responses=answers({(200, "text/csv"): OpenApiTypes.STR}, *READ_PROBLEMS),
+    )
+    def get(self, request: Request, serial: str, name: str) -> HttpResponseBase:
+        """All of the range, oldest first; more than a million rows are refused."""
+        station = station_get(viewer=viewer_of(request), serial=serial)
+        series = series_get(station=station, name=name)
+        start, end = range_of(query_read(request, RangeQuery))
+        rows = reading_rows(series=series, start=start, end=end)
+        plain = request._request  # noqa: SLF001 - the library has no other name for it
+        return csv_response(plain, name=f"{station.serial}-readings.csv", head=READING_HEAD, rows=rows)

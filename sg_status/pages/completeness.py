@@ -11,10 +11,10 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
+from fleet.core.csv_file import Cell, csv_response
 from fleet.organizations.access import Viewer
 from fleet.telemetry.completeness import Completeness, CompletenessReport
 from sg_status.access import page
-from sg_status.csv_file import Cell, csv_response
 from sg_status.menu import MenuEntry
 
 MENU = MenuEntry(_("Completeness"), "completeness", 15)

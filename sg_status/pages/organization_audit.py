@@ -11,13 +11,13 @@ from django.urls import path
 from django.utils.functional import Promise
 from django.views.decorators.http import require_safe
 
+from fleet.core.csv_file import Cell, csv_response
 from fleet.core.models import AuditEntry
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.audit import AuditFilter, AuditPlace, audit_export, audit_list
 from fleet.organizations.selectors import organization_find
 from sg_status.access import page, role_require
 from sg_status.audit_words import action_words, detail_words
-from sg_status.csv_file import Cell, csv_response
 from sg_status.organization_forms import AuditForm
 from sg_status.organization_frame import organization_render
 

@@ -6,15 +6,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from django.http import HttpRequest, HttpResponse
-from django.urls import path
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from django.urls import path, reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from fleet.core import clock
+from fleet.core.csv_file import csv_response
+from fleet.core.errors import InvalidInput
 from fleet.core.spoken import duration_words
 from fleet.organizations.access import Viewer
 from fleet.stations.models import Station
+from fleet.telemetry.exports import READING_HEAD, reading_rows
 from fleet.telemetry.models import Series
 from fleet.telemetry.selectors import Point, reading_moments, readings, series_get, series_list
 from sg_status.access import page
@@ -80,6 +86,23 @@ def station_data(request: HttpRequest, viewer: Viewer, serial: str) -> HttpRespo
     return station_render(request, viewer, station, "sg_status/station_data.html", context, tab="station-data")
 
 
+@page
+@require_safe
+def station_data_csv(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponseBase:
+    """Every reading of the series in the span that the page shows, oldest first."""
+    station = station_of(viewer, serial)
+    series = _chosen(station, list(series_list(station=station)), request.GET.get("series", ""))
+    if series is None:
+        raise Http404(_("This station has sent no readings yet."))
+    window = window_of(request.GET, newest=series.last_at, moment=clock.now())
+    try:
+        rows = reading_rows(series=series, start=window.start, end=window.end)
+    except InvalidInput as error:
+        messages.error(request, str(error))
+        return redirect(f"{reverse('station-data', args=[station.serial])}?{request.GET.urlencode()}")
+    return csv_response(request, name=f"{station.serial}-readings.csv", head=READING_HEAD, rows=rows)
+
+
 def _chosen(station: Station, choices: Sequence[Series], name: str) -> Series | None:
     """The series of the address, else the one with the newest word."""
     if name:
@@ -138,4 +161,7 @@ def sent_words(point: Point) -> str:
     return _("sent as %(value)s") % {"value": quantity_words(point.sent_value, point.sent_unit or "")}
 
 
-urlpatterns = [path("stations/<serial:serial>/data/", station_data, name="station-data")]
+urlpatterns = [
+    path("stations/<serial:serial>/data/", station_data, name="station-data"),
+    path("stations/<serial:serial>/data.csv", station_data_csv, name="station-data-csv"),
+]

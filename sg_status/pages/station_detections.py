@@ -5,15 +5,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.urls import path
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from django.urls import path, reverse
 from django.views.decorators.http import require_safe
 
 from fleet.core import clock
+from fleet.core.csv_file import csv_response
+from fleet.core.errors import InvalidInput
 from fleet.core.spoken import duration_words
 from fleet.organizations.access import Viewer
 from fleet.stations.models import Station
 from fleet.telemetry.coverage import detection_newest_hour
+from fleet.telemetry.exports import DETECTION_HEAD, detection_rows
 from fleet.telemetry.models import Detection
 from fleet.telemetry.selectors import (
     DetectionCursor,
@@ -52,13 +58,7 @@ def station_detections(request: HttpRequest, viewer: Viewer, serial: str) -> Htt
     """Counts over a span of time, and a page of single detections in it."""
     station = station_of(viewer, serial)
     newest = detection_newest_hour(station=station)
-    moment = clock.now()
-    # The hour that is not over yet ends now.
-    reach = None if newest is None else newest + _HOUR if newest > moment else min(newest + _HOUR, moment)
-    window = window_of(request.GET, newest=reach, moment=moment)
-    kind = request.GET.get("kind", "")
-    kind = kind if kind in _KINDS else ""
-    tag = request.GET.get("tag", "").strip()[:64].replace("\x00", "")
+    window, kind, tag = _asked(request, newest)
     counts = detections_per_hour(station=station, start=_hour_of(window.start), end=window.end)
     if kind:
         counts = [entry for entry in counts if entry.kind == _KINDS[kind]]
@@ -81,6 +81,31 @@ def station_detections(request: HttpRequest, viewer: Viewer, serial: str) -> Htt
     return station_render(
         request, viewer, station, "sg_status/station_detections.html", context, tab="station-detections"
     )
+
+
+@page
+@require_safe
+def station_detections_csv(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponseBase:
+    """Every detection of the span that the page shows, filtered as there, oldest first."""
+    station = station_of(viewer, serial)
+    window, kind, tag = _asked(request, detection_newest_hour(station=station))
+    try:
+        rows = detection_rows(station=station, start=window.start, end=window.end, kind=_KINDS.get(kind), tag=tag)
+    except InvalidInput as error:
+        messages.error(request, str(error))
+        return redirect(f"{reverse('station-detections', args=[station.serial])}?{request.GET.urlencode()}")
+    return csv_response(request, name=f"{station.serial}-detections.csv", head=DETECTION_HEAD, rows=rows)
+
+
+def _asked(request: HttpRequest, newest: datetime | None) -> tuple[Window, str, str]:
+    """The span, the kind and the tag of the address."""
+    moment = clock.now()
+    # The hour that is not over yet ends now.
+    reach = None if newest is None else newest + _HOUR if newest > moment else min(newest + _HOUR, moment)
+    window = window_of(request.GET, newest=reach, moment=moment)
+    kind = request.GET.get("kind", "")
+    tag = request.GET.get("tag", "").strip()[:64].replace("\x00", "")
+    return window, kind if kind in _KINDS else "", tag
 
 
 def _hour_of(moment: datetime) -> datetime:
@@ -129,4 +154,7 @@ def _cursor_of(text: str) -> DetectionCursor | None:
         return None
 
 
-urlpatterns = [path("stations/<serial:serial>/detections/", station_detections, name="station-detections")]
+urlpatterns = [
+    path("stations/<serial:serial>/detections/", station_detections, name="station-detections"),
+    path("stations/<serial:serial>/detections.csv", station_detections_csv, name="station-detections-csv"),
+]

@@ -14,6 +14,7 @@ from django.urls import path
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods
 
+from fleet.core.csv_file import CSV_MARK, cell_guarded
 from fleet.core.errors import DomainError, InvalidInput
 from fleet.deployments.station_import import ImportReport, station_import
 from fleet.organizations.access import Viewer
@@ -21,7 +22,6 @@ from fleet.stations.import_file import COLUMNS
 from fleet.stations.import_stations import ImportedToken
 from sg_status.access import page
 from sg_status.beginnings import OrganizationField, beginning_links, operator_organizations
-from sg_status.csv_file import CSV_MARK, cell_guarded
 
 _TEMPLATE = "sg_status/station_import.html"
 #: So many warnings are shown; problems are all shown.

@@ -9,6 +9,7 @@ from django.urls import path
 from django.views.decorators.http import require_safe
 
 from fleet.core import clock
+from fleet.core.csv_file import Cell, csv_response
 from fleet.organizations.access import Viewer
 from fleet.stations.models import Station
 from fleet.telemetry.models import Position
@@ -22,7 +23,6 @@ from fleet.telemetry.positions import (
 )
 from fleet.telemetry.selectors import suspicion_codes
 from sg_status.access import page
-from sg_status.csv_file import Cell, csv_response
 from sg_status.station_frame import station_of, station_render
 from sg_status.window import SPANS, Window, window_of
 

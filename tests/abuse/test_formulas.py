@@ -9,10 +9,10 @@ from isolation.access_table import TABLE, listed
 from isolation.matrix import place_of
 from isolation.matrix_world import world
 
+from fleet.core.csv_file import cell_guarded
 from fleet.deployments.models import Site
 from fleet.organizations.models import Organization
 from fleet.stations.models import Station
-from sg_status.csv_file import cell_guarded
 
 __all__ = ["world"]
 

@@ -21,6 +21,7 @@ from django.db import transaction
 from fleet.commands.services import command_issue
 from fleet.core import clock
 from fleet.core.command_line import REFUSED, WordCommand
+from fleet.core.csv_file import cell_guarded
 from fleet.core.errors import InvalidInput, NotFound
 from fleet.deployments.station_import import ImportReport, station_import
 from fleet.ingest.moving import station_move
@@ -37,7 +38,6 @@ from fleet.stations.rotation import COMMAND as ROTATE
 from fleet.stations.selectors import SHOWN_STATES, credential_list, station_get, station_list
 from fleet.stations.sentences import station_shown
 from fleet.stations.services import serial_warning, station_register, station_retire
-from sg_status.csv_file import cell_guarded
 from sg_status.enrolment import enrolment_line
 
 Options = dict[str, Any]
