@@ -54,7 +54,7 @@ _FIELDS = {
     "in": "query",
     "name": fields.PARAMETER,
     "schema": {"type": "string", "minLength": 1, "maxLength": _TAGS_MOST},
-    "description": "Only these fields of the answer, or of each row of a list, with commas between.",
+    "description": "Only these fields of the answer, or of each row of a list, with commas between: fewer than its schema has.",
 }
 
 

@@ -6,6 +6,7 @@ it made or why it refused. It imports nothing of ours: it has no settings, no se
 
 import io
 import json
+import os
 import resource
 import sys
 import warnings
@@ -25,6 +26,8 @@ def main(whole: str, small: str, whole_side: int, small_side: int) -> dict[str, 
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_MOST, MEMORY_MOST))
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS_MOST, SECONDS_MOST))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # Pages and the API come first.
+    os.nice(10)
     octets = sys.stdin.buffer.read()
     # Loaded under the bound, as everything that it unpacks.
     from PIL import Image, ImageOps  # noqa: PLC0415 - as above
