@@ -22,7 +22,7 @@ from fleet.telemetry.selectors import (
 #: Rows of one file: about what a spreadsheet opens.
 ROWS_MOST = 1_000_000
 
-READING_HEAD = ("at", "received_at", "series", "value", "unit", "suspicions")
+READING_HEAD = ("at", "received_at", "series", "value", "unit", "sent_value", "sent_unit", "suspicions")
 DETECTION_HEAD = (
     *("at", "received_at", "kind", "port", "tag", "freq_kHz", "sig_dB", "noise_dB", "snr_dB", "rssi_dBm"),
     *("is_used", "line", "suspicions"),
@@ -59,7 +59,8 @@ def _reading_rows(series: Series, start: datetime, end: datetime) -> Iterator[tu
         for point in points:
             received = point.received_at.isoformat() if point.received_at else None
             words = " ".join(suspicion_codes(point.flags))
-            yield point.at.isoformat(), received, series.name, point.value, series.unit, words
+            sent = (point.sent_value, point.sent_unit)
+            yield point.at.isoformat(), received, series.name, point.value, series.unit, *sent, words
         after = points[-1].at
 
 
