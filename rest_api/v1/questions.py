@@ -114,11 +114,15 @@ def json_check(value: Any, *, most: int) -> None:
         raise serializers.ValidationError("It has a character that cannot be stored.")
 
 
+#: Every reason not to believe a row, as programs are told it.
+SUSPICIONS = tuple(reason.name.lower() for reason in Suspicion)
+
+
 class SuspicionsField(serializers.ListField):
     """Why a row is not believed as it stands: one word each, from its flags."""
 
     def __init__(self, **more: Any) -> None:
-        child = serializers.ChoiceField(choices=[reason.name.lower() for reason in Suspicion])
+        child = serializers.ChoiceField(choices=SUSPICIONS)
         super().__init__(child=child, help_text="Why it is not believed as it stands; mostly empty.", **more)
 
     def to_representation(self, data: Any) -> list[str]:
