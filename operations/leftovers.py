@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterator
+import signal
 from pathlib import Path
 
 import psutil
@@ -62,16 +63,16 @@ def folder_is_of(folder: Path, *, paths: Paths) -> bool:
 def leftovers_end(*, paths: Paths, seconds: float = 8) -> int:
     """Ask them to end, then make them. Returns how many there were."""
     processes = leftovers_find(paths=paths)
-    for process in _existing(processes):
-        process.terminate()
+    for process in processes:
+        _signal(process, signal.SIGTERM)
     _, alive = psutil.wait_procs(processes, timeout=seconds)
-    for process in _existing(alive):
-        process.kill()
+    for process in alive:
+        _signal(process, signal.SIGKILL)
     psutil.wait_procs(alive, timeout=3)
     return len(processes)
 
 
-def _existing(processes: list[psutil.Process]) -> Iterator[psutil.Process]:
-    for process in processes:
-        if process.is_running():
-            yield process
+def _signal(process: psutil.Process, number: signal.Signals) -> None:
+    # The children of a server end with it, maybe between the look and the signal.
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process.send_signal(number)

@@ -107,3 +107,15 @@ def test_a_run_is_cleared_when_its_process_is_gone_and_not_by_its_number(tmp_pat
         living.wait()
     dead_trials_clear(folder)
     assert list(folder.iterdir()) == []
+
+
+def test_a_process_that_ends_between_the_look_and_the_signal_is_no_trouble(paths, monkeypatch):
+    """PostgreSQL's children end with it, on a busy machine just then."""
+    with subprocess.Popen(
+        [sys.executable, "-c", SLEEP], env={INSTANCE_VARIABLE: str(paths.var)}, stdout=subprocess.PIPE
+    ) as left:
+        assert left.stdout.readline() == b"here\n"
+        found = leftovers_find(paths=paths)
+        left.kill()
+    monkeypatch.setattr("operations.leftovers.leftovers_find", lambda **_: found)
+    assert leftovers_end(paths=paths) == 1
