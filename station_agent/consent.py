@@ -27,7 +27,7 @@ def consent_refusal(path: Path, command: str) -> str | None:
         consent = msgspec.json.decode(path.read_bytes(), type=Consent)
     except FileNotFoundError:
         return None
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, ValueError, RecursionError, msgspec.DecodeError) as error:
         return f"The station's consent file {path.name} cannot be understood, so no command runs: {error}."
     if not consent.commands:
         return "The station's owner does not allow commands here."

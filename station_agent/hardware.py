@@ -5,9 +5,8 @@ import platform
 import socket
 from pathlib import Path
 
-import psutil
-
 from message_queue.contracts.base import Scalar
+from station_agent.host import memory_read, processors_count
 
 #: Numbers of the processor or the board, best first; the last two are a PC's.
 _SERIALS = (
@@ -30,8 +29,8 @@ def hardware_read() -> dict[str, Scalar]:
         "machine": platform.machine(),
         "kernel": platform.release()[:128],
         "python": platform.python_version(),
-        "cpus": psutil.cpu_count() or 0,
-        "memory_bytes": psutil.virtual_memory().total,
+        "cpus": processors_count(),
+        "memory_bytes": memory_read().total,
     }
     if address := address_read():
         facts["address"] = address

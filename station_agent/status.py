@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import psutil
 
 from message_queue.contracts.file import FileAccount, FileTotals
 from station_agent.config import Config
+from station_agent.host import process_exists
 from station_agent.outbox import Backlog
 from station_agent.sensorgnome.account import totals_read, troubles_read
 from station_agent.station import LinkView, SourceView, Station, clock_is_set
@@ -160,7 +160,7 @@ def _report_read(path: Path) -> Report | None:
         report = msgspec.json.decode(path.read_bytes(), type=Report)
     except (OSError, msgspec.DecodeError):
         return None
-    return report if psutil.pid_exists(report.pid) else None
+    return report if process_exists(report.pid) else None
 
 
 def _outbox_look(path: Path) -> Backlog | None:

@@ -3,13 +3,12 @@
 import time
 from pathlib import Path
 
-import psutil
-
 from message_queue.contracts.base import Scalar
 from message_queue.contracts.commands.base import NoParameters
 from station_agent import __version__
 from station_agent.clock import clock_read
 from station_agent.commands.base import OUTPUT_MOST, Handler, Outcome, bounded
+from station_agent.host import disk_read, memory_read
 from station_agent.sources.host_health import radios_find
 from station_agent.station import Station, clock_is_set
 from station_agent.words import bytes_say, moment_say, seconds_say
@@ -44,7 +43,7 @@ def _run(station: Station, _parameters: NoParameters) -> Outcome:
 
 
 def _host() -> tuple[dict[str, Scalar], list[str]]:
-    memory, disk = psutil.virtual_memory(), psutil.disk_usage("/")
+    memory, disk = memory_read(), disk_read("/")
     uptime = time.clock_gettime(time.CLOCK_BOOTTIME)
     clock = clock_read()
     figures: dict[str, Scalar] = {

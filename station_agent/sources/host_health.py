@@ -1,18 +1,16 @@
 """The station's own health through psutil, at the reporting interval, with what waits and what was dropped."""
 
-import contextlib
 import os
 import re
 import time
 from pathlib import Path
-from typing import Any
 
 import msgspec
-import psutil
 
 from message_queue.contracts.health import Backlog, Clock, Health, Radio
 from station_agent.clock import clock_read
 from station_agent.data_use import data_use_store
+from station_agent.host import Disk, Processor, disk_read, memory_read, temperature_read
 from station_agent.outbox import REPORT
 from station_agent.sources.base import Source, SourceKind, SourceSettings
 from station_agent.station import Station, clock_is_set
@@ -37,7 +35,7 @@ class HostHealthSource:
         self._station = station
         self._settings = settings
         self._next = self._wait = 0.0
-        psutil.cpu_percent(interval=None)
+        self._processor = Processor()
 
     def poll(self) -> float:
         """Report when it is time or somebody asked for it."""
@@ -45,7 +43,7 @@ class HostHealthSource:
         if now >= self._next or self._station.report_wanted.is_set():
             self._station.report_wanted.clear()
             self._wait = self._station.report_wait(time.time())
-            report = health_read(self._station, self._settings, next_in=self._wait)
+            report = health_read(self._station, self._settings, self._processor, next_in=self._wait)
             self._station.outbox.put("health", report, REPORT)
             self._station.vitals.sources["host_health"].last_data_at = time.time()
             self._station.vitals.next_report_at = time.time() + self._wait
@@ -55,7 +53,7 @@ class HostHealthSource:
         return max(self._next - now, 0.1)
 
 
-def health_read(station: Station, settings: HostHealthSettings, *, next_in: float) -> Health:
+def health_read(station: Station, settings: HostHealthSettings, processor: Processor, *, next_in: float) -> Health:
     """Everything about the host that can be known; what cannot be known is left out."""
     disk = _disk(settings.disk)
     backlog = station.outbox.backlog()
@@ -66,12 +64,12 @@ def health_read(station: Station, settings: HostHealthSettings, *, next_in: floa
         next_in=max(float(station.reporting_interval), round(next_in + 0.5)),
         boot_count=station.boot_count,
         uptime_s=round(time.clock_gettime(time.CLOCK_BOOTTIME), 1),
-        cpu_percent=psutil.cpu_percent(interval=None),
+        cpu_percent=processor.percent(),
         load1=round(os.getloadavg()[0], 2),
-        memory_percent=psutil.virtual_memory().percent,
+        memory_percent=memory_read().percent,
         disk_percent=disk.percent if disk else None,
         disk_free_bytes=disk.free if disk else None,
-        temperature_c=_temperature(Path(settings.thermal)),
+        temperature_c=temperature_read(Path(settings.thermal)),
         bytes_sent=vitals.publishing.bytes_sent + vitals.commands.bytes_sent,
         bytes_received=vitals.publishing.bytes_received + vitals.commands.bytes_received,
         data_use=data_use_store(station.outbox, vitals),
@@ -86,24 +84,11 @@ def health_read(station: Station, settings: HostHealthSettings, *, next_in: floa
     )
 
 
-def _disk(folder: str) -> Any:
+def _disk(folder: str) -> Disk | None:
     try:
-        return psutil.disk_usage(folder)
+        return disk_read(folder)
     except OSError:
         return None
-
-
-def _temperature(thermal: Path) -> float | None:
-    """Degrees Celsius of the processor."""
-    try:
-        return round(int(thermal.read_text("ascii")) / 1000, 1)
-    except (OSError, ValueError):
-        pass
-    with contextlib.suppress(AttributeError, OSError):
-        for name, sensors in psutil.sensors_temperatures().items():
-            if sensors and ("cpu" in name or "core" in name):
-                return float(sensors[0].current)
-    return None
 
 
 def _clock(station: Station) -> Clock | None:

@@ -21,6 +21,7 @@ from message_queue.contracts.commands.base import command_encode
 from station_agent.clock_bound import ClockBound
 from station_agent.config import LinkSettings
 from station_agent.executor import Executor
+from station_agent.host import Processor
 from station_agent.link.company import Company
 from station_agent.link.publish import PublishLink
 from station_agent.link.reasons import is_about_time, reason_of
@@ -114,7 +115,7 @@ def test_a_clock_that_is_far_off_is_said_by_how_much_and_corrected(station, off)
     side = "behind" if off < 0 else "ahead"
     assert f"({side} of the server's time)" in clock.say()
     assert clock.say() in station.vitals.warnings["clock_bound"]
-    health = health_read(station, HostHealthSettings(), next_in=60.0)
+    health = health_read(station, HostHealthSettings(), Processor(), next_in=60.0)
     assert health.at == pytest.approx(truth, abs=2.0)
     assert (health.clock.code, health.clock.offset_s) == ("P", pytest.approx(-off, abs=2.0))
     assert clock.found == [True]

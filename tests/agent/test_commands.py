@@ -193,13 +193,14 @@ def test_without_a_clock_nothing_runs(make_executor, runs, monkeypatch):
         ('{"allow": []}', False, False),
         ('{"comands": false}', False, False),
         ("not json", False, False),
+        ('{"deny": ["\udcff"]}', False, False),
         ("[" * 100_000, False, False),
         ('{"commands": "no"}', False, False),
     ],
 )
 def test_the_owners_consent(make_executor, runs, consent, text, ping, reboot):
     if text is not None:
-        consent.write_text(text)
+        consent.write_text(text, errors="surrogateescape")
     executor = make_executor()
     for name, allowed in (("ping", ping), ("reboot", reboot)):
         executor.handle(command_encode(message(name)))
@@ -210,10 +211,18 @@ def test_the_owners_consent(make_executor, runs, consent, text, ping, reboot):
 
 def test_what_is_no_command_is_told_and_forgotten(make_executor, runs):
     executor = make_executor()
-    for body in (b"", b"\xff\x00", b"[" * 200_000, b'{"id": 1}', json.dumps({"id": str(uuid.uuid4())}).encode()):
+    odd = (
+        b"",
+        b"\xff\x00",
+        b"[" * 200_000,
+        b'{"id": 1}',
+        b'{"id": "\xff"}',
+        json.dumps({"id": str(uuid.uuid4())}).encode(),
+    )
+    for body in odd:
         executor.handle(body)
     names = [event.name for _, body in outbox_messages(executor.station.outbox) for event in body.events]
-    assert names == ["command_unreadable"] * 5
+    assert names == ["command_unreadable"] * len(odd)
 
 
 def test_a_handler_that_fails_says_why(make_executor, runs):

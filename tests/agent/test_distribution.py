@@ -1,5 +1,6 @@
-"""The agent is a distribution of its own: it runs with six small libraries, without Django, Celery or the server."""
+"""The agent is a distribution of its own: it runs with four small libraries of plain Python, without Django, Celery or the server."""
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -10,7 +11,21 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[2]
 #: What must not be needed on a station.
-FORBIDDEN = ("django", "celery", "kombu", "psycopg", "redis", "httpx", "fleet", "workers", "web", "operations", "yaml")
+FORBIDDEN = (
+    "django",
+    "celery",
+    "kombu",
+    "psycopg",
+    "redis",
+    "httpx",
+    "fleet",
+    "workers",
+    "web",
+    "operations",
+    "yaml",
+    "psutil",
+    "zstandard",
+)
 RUN = """
 import sys
 class Blocker:
@@ -50,16 +65,23 @@ def test_it_holds_the_agent_and_the_wire_and_nothing_else(wheel):
     assert not [name for name in names if name.endswith(".pyc")]
 
 
-def test_it_runs_without_the_server(wheel, tmp_path):
+@pytest.mark.parametrize("more", [(), ("msgspec",)], ids=["with msgspec", "without msgspec"])
+def test_it_runs_without_the_server(wheel, tmp_path, more):
     zipfile.ZipFile(wheel).extractall(tmp_path)
-    program = RUN.format(forbidden=set(FORBIDDEN), unpacked=str(tmp_path), arguments=["--help"])
+    program = RUN.format(forbidden={*FORBIDDEN, *more}, unpacked=str(tmp_path), arguments=["--help"])
     done = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True, check=False, cwd="/")
     assert done.returncode == 0, done.stderr
     assert "enrol" in done.stdout
 
 
-def test_it_asks_for_no_more_than_the_server_has():
+def test_it_asks_for_plain_python_and_for_no_more_than_the_server_has():
     agent = tomllib.loads((REPOSITORY / "station_agent" / "pyproject.toml").read_text())["project"]
     server = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
-    assert len(agent["dependencies"]) == 6
-    assert set(agent["dependencies"]) <= set(server["dependencies"])
+    assert {name_of(each) for each in agent["dependencies"]} == {"pika", "qrcode", "rich", "typer"}
+    assert {name_of(each) for each in agent["optional-dependencies"]["fast"]} == {"msgspec"}
+    known = {name_of(each) for each in server["dependencies"]}
+    assert {name_of(each) for each in agent["dependencies"]} <= known
+
+
+def name_of(requirement):
+    return re.match(r"[a-z0-9-]+", requirement).group()

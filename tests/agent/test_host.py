@@ -8,7 +8,8 @@ import psutil
 import pytest
 from agent.messages_of import outbox_messages
 
-from station_agent import clock, systemd
+from station_agent import clock, host, systemd
+from station_agent.host import Processor, disk_read, memory_read, process_exists, processors_count, temperature_read
 from station_agent.sources import sources_make
 from station_agent.sources.host_health import radios_find
 from station_agent.station import card_key_read
@@ -35,6 +36,30 @@ def test_health_says_what_can_be_known(make_station):
     station.report_now()
     source.poll()
     assert len(outbox_messages(station.outbox)) == 2
+
+
+def test_the_machine_is_read_as_psutil_reads_it():
+    memory, disk = memory_read(), disk_read("/")
+    theirs = psutil.virtual_memory()
+    assert memory.total == theirs.total
+    assert memory.available == pytest.approx(theirs.available, rel=0.1)
+    assert memory.percent == pytest.approx(theirs.percent, abs=10)
+    assert disk.percent == pytest.approx(psutil.disk_usage("/").percent, abs=1)
+    assert processors_count() == psutil.cpu_count()
+    assert process_exists(os.getpid())
+    assert not process_exists(2**22 + 1)
+    processor, until = Processor(), time.process_time() + 0.3
+    while time.process_time() < until:
+        pass
+    assert 0 < processor.percent() <= 100
+
+
+def test_what_the_machine_does_not_say_is_left_out(tmp_path, monkeypatch):
+    monkeypatch.setattr(host, "_PROC", tmp_path)
+    assert memory_read() == (0, 0, 0.0)
+    assert Processor().percent() == 0.0
+    (tmp_path / "thermal").write_text("48312\n")
+    assert temperature_read(tmp_path / "thermal") == 48.3
 
 
 def test_drops_are_reported(make_station):

@@ -73,6 +73,8 @@ LIST = row(GET=PERSON)
 
 TABLE: dict[str, Row] = {
     # The shell of the site.
+    "agent": row(GET=ANYONE),
+    "agent-file": row(GET=ANYONE, params={"name": "=none"}, may_be_absent=True),
     "healthz": row(GET=ANYONE),
     "login": FORM,
     "logout": FORM,

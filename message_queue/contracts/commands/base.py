@@ -86,7 +86,7 @@ def order_decode(body: bytes) -> CommandMessage | Withdrawal:
         return command_decode(body)
     try:
         return msgspec.json.decode(body, type=Withdrawal)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         # A command may hold the word in its parameters.
         return command_decode(body)
 
@@ -95,5 +95,5 @@ def command_decode(body: bytes) -> CommandMessage:
     """The command in a message body; raises `CommandRefused` when it is none."""
     try:
         return msgspec.json.decode(body, type=CommandMessage)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CommandRefused(f"This is no command: {error}.") from error
