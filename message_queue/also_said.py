@@ -4,13 +4,10 @@ Agents are older and newer than the server, and not all of them are ours. Looked
 in readings; the columns of detections and fixes have none.
 """
 
-from typing import Annotated, Any, get_args, get_origin
+from typing import Any, get_args, get_origin
 
 import msgspec
-from msgspec import Meta
 
-from message_queue.contracts.base import MAX_ROWS
-from message_queue.contracts.readings import SenmlRecord
 from message_queue.salvage import container_of
 
 #: Fields that are kept of one message, and bytes of JSON of one of them.
@@ -20,14 +17,6 @@ MORE = "…"
 _WHERE_MOST, _DEPTH_MOST = 120, 6
 #: Bytes of a body that is looked through.
 _LOOKED_THROUGH_MOST = 1_048_576
-
-
-class _OnlyKnown(SenmlRecord, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """A SenML record without other fields: decoding into it tells at no price whether there are any."""
-
-
-#: Reads packs whose records have no unknown fields.
-PLAIN_PACK = msgspec.json.Decoder(Annotated[list[_OnlyKnown], Meta(min_length=1, max_length=MAX_ROWS)])
 
 
 def also_said(kind: Any, raw: bytes) -> dict[str, Any]:

@@ -6,11 +6,12 @@ strict ─fits─▶ taken, with what it says beyond its contract
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
-from message_queue.also_said import PLAIN_PACK, also_said
+from message_queue.also_said import also_said
 from message_queue.codec import (
     Decoded,
     body_decode,
@@ -19,14 +20,17 @@ from message_queue.codec import (
     decoded_of,
     envelope_read,
 )
-from message_queue.contracts.base import Contract
+from message_queue.contracts.base import MAX_ROWS, Contract
+from message_queue.contracts.readings import PlainRecord
 from message_queue.errors import MessageRefused
 from message_queue.salvage import salvage
 
 #: Reasons of a body that may still have good parts.
 _SALVAGED = frozenset({"bad-fields", "bad-json", "bad-text", "must-understand"})
-#: Kinds of which unknown fields are kept. Readings have them found at no price, see `PLAIN_PACK`.
+#: Kinds of which unknown fields are kept, besides readings.
 _SAID = frozenset({"hello", "health", "event"})
+#: Reads nearly all packs: with nothing but numbers in them, they have no unknown fields either.
+_PLAIN_PACK = msgspec.json.Decoder(Annotated[list[PlainRecord], Meta(min_length=1, max_length=MAX_ROWS)])
 
 
 def message_read(properties: Mapping[str, Any], routing_key: str, serial: str, raw: bytes) -> Decoded:
@@ -52,9 +56,9 @@ def message_read(properties: Mapping[str, Any], routing_key: str, serial: str, r
 
 
 def _readings(contract: Contract, raw: bytes) -> tuple[Any, dict[str, Any]]:
-    """A pack, decoded once where its records have only the fields that are known, as nearly all."""
+    """A pack, decoded once where its records are plain numbers, as nearly all."""
     try:
-        return body_decode(contract, raw, PLAIN_PACK), {}
+        return body_decode(contract, raw, _PLAIN_PACK), {}
     except MessageRefused as refused:
         if refused.reason != "bad-fields":
             raise

@@ -146,7 +146,7 @@ def _replay_batch(number: int) -> int:
         last_id=found[-1].id,
         done=F("done") + len(found),
         stored=F("stored") + outcome.stored,
-        quarantined=F("quarantined") + outcome.quarantined,
+        quarantined=F("quarantined") + outcome.quarantined + outcome.partial,
     )
     return len(found)
 

@@ -31,11 +31,8 @@ class Use(NamedTuple):
     conversion: Conversion | None = None
     least: float = -inf
     most: float = inf
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether values are stored as they come, whatever they are."""
-        return self.conversion is None and self.least == -inf and self.most == inf
+    #: Values are stored as they come, whatever they are.
+    is_plain: bool = True
 
 
 class _Row(NamedTuple):
@@ -100,7 +97,9 @@ class SeriesBook:
         if known is not None:
             return known
         row = self._find(station.id, name, unit)
-        use = Use(row.id, conversion(unit, row.unit) if unit else None, *self._limits_of(station.id, name, row.unit))
+        change = conversion(unit, row.unit) if unit else None
+        least, most = self._limits_of(station.id, name, row.unit)
+        use = Use(row.id, change, least, most, change is None and least == -inf and most == inf)
         self._uses[key] = use
         return use
 

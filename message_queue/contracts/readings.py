@@ -1,7 +1,7 @@
 """`readings`: measured values as a SenML pack (RFC 8428), so that any SenML device can speak to Roost."""
 
 from math import isfinite
-from typing import Annotated
+from typing import Annotated, cast
 
 import msgspec
 from msgspec import Meta
@@ -50,6 +50,18 @@ class SenmlRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     ut: float | None = None
 
 
+class PlainRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A record of what nearly all packs have: a number, its name, time and unit, and bases of these."""
+
+    n: _NAME | None = None
+    v: float | None = None
+    t: float | None = None
+    u: Annotated[str, Meta(max_length=32)] | None = None
+    bn: _NAME | None = None
+    bt: float | None = None
+    bu: Annotated[str, Meta(max_length=32)] | None = None
+
+
 Readings = Annotated[list[SenmlRecord], Meta(min_length=1, max_length=MAX_ROWS)]
 
 
@@ -74,16 +86,14 @@ def name_check(name: str) -> str:
 
 
 class _Base:
-    """The base values that hold for the records to come (RFC 8428 §4.1). `sum` is None until one is set."""
+    """The base values that hold for the records to come (RFC 8428 §4.1). Value and sum are None until they are set."""
 
-    __slots__ = ("is_plain", "name", "sum", "time", "unit", "value")
+    __slots__ = ("name", "sum", "time", "unit", "value")
 
     def __init__(self) -> None:
         self.name, self.unit, self.time = "", "", 0.0
         self.value: float | None = None
         self.sum: float | None = None
-        #: Neither a base value nor a base sum is set: `v` is the value.
-        self.is_plain = True
 
     def update(self, record: SenmlRecord) -> None:
         """Take over what this record sets. A base name that names the station is taken off: it is known already."""
@@ -99,21 +109,24 @@ class _Base:
         if record.bu is not None:
             self.unit = record.bu
         if record.bv is not None:
-            self.value, self.is_plain = record.bv, False
+            self.value = record.bv
         if record.bs is not None:
-            self.sum, self.is_plain = record.bs, False
+            self.sum = record.bs
 
 
-def resolve(pack: list[SenmlRecord], received_at: float, left_out: LeftOut | None = None) -> list[Resolved]:
+def resolve(
+    pack: list[SenmlRecord] | list[PlainRecord], received_at: float, left_out: LeftOut | None = None
+) -> list[Resolved]:
     """Apply base values and relative times. `received_at` is the server's clock in seconds since 1970 UTC.
 
     A record that cannot be resolved raises `MessageRefused`; where `left_out` is given it is noted there, and the others
     are resolved.
     """
+    if type(pack[0]) is PlainRecord:
+        return _resolve_plain(pack, received_at, left_out)
     rows: list[Resolved] = []
-    base, known = _Base(), _known_names
-    add = rows.append
-    for record in pack:
+    base = _Base()
+    for record in cast("list[SenmlRecord]", pack):
         if (
             record.bt is not None
             or record.bn is not None
@@ -130,20 +143,36 @@ def resolve(pack: list[SenmlRecord], received_at: float, left_out: LeftOut | Non
             at += received_at
         name = base.name if record.n is None else base.name + record.n
         unit = base.unit if record.u is None else record.u
-        if (
-            (value := record.v) is not None
-            and base.is_plain
-            and name in known
-            and EARLIEST <= at <= LATEST
-            and record.s is None
-            and record.vs is None
-            and record.vb is None
-            and record.vd is None
-        ):
-            add((name, at, value, unit, None))
-            continue
         try:
             rows += _other(record, base, name, at, unit)
+        except MessageRefused as error:
+            if left_out is None:
+                raise
+            left_out.note(name or "a record without a name", str(error), reason=error.reason)
+    return rows
+
+
+def _resolve_plain(pack: list[PlainRecord], received_at: float, left_out: LeftOut | None) -> list[Resolved]:
+    """The same where records have nothing but a number: hundreds of thousands a second, so all is written out."""
+    rows: list[Resolved] = []
+    base, known, add = _Base(), _known_names, rows.append
+    first, since, of_unit = "", 0.0, ""
+    for record in pack:
+        name, value, time, unit = record.n, record.v, record.t, record.u
+        if record.bn is not None or record.bt is not None or record.bu is not None:
+            base.update(SenmlRecord(bn=record.bn, bt=record.bt, bu=record.bu))
+            first, since, of_unit = base.name, base.time, base.unit
+            if name is None and value is None and time is None and unit is None:
+                continue
+        at = since if time is None else since + time
+        if at < RELATIVE_BELOW:
+            at += received_at
+        name = first if name is None else first + name
+        if value is not None and name in known and EARLIEST <= at <= LATEST:
+            add((name, at, value, of_unit if unit is None else unit, None))
+            continue
+        try:
+            rows += _other(SenmlRecord(v=value), base, name, at, of_unit if unit is None else unit)
         except MessageRefused as error:
             if left_out is None:
                 raise
@@ -200,7 +229,7 @@ def _added(value: float | None, base: float | None) -> float:
     return total
 
 
-def stations_named(pack: list[SenmlRecord]) -> set[str]:
+def stations_named(pack: list[SenmlRecord] | list[PlainRecord]) -> set[str]:
     """The serials that base names of the form `urn:roost:<serial>:` claim."""
     return {
         record.bn[len(STATION_NAME_PREFIX) :].partition(":")[0]

@@ -30,7 +30,7 @@ class DetectionsQuery(RangeQuery):
 
     kind = serializers.ChoiceField(required=False, choices=KINDS)
     port = serializers.IntegerField(required=False, min_value=-1, max_value=999)
-    tag = serializers.CharField(required=False, max_length=64)
+    tag = serializers.CharField(required=False, max_length=64, help_text="In capitals or not: it is the same tag.")
     limit = serializers.IntegerField(required=False, min_value=1, max_value=LIMIT_MOST, default=1_000)
     cursor = serializers.CharField(required=False, help_text="From `next` of the answer before.")
 

@@ -132,11 +132,12 @@ class ReplayIn(StrictSerializer):
 
 
 class ReplayedOut(serializers.Serializer[Any]):
-    """What became of a message that was tried again: one of these is 1."""
+    """What became of a message that was tried again: one of the first three is 1."""
 
     stored = serializers.IntegerField()
     repeats = serializers.IntegerField()
     quarantined = serializers.IntegerField(help_text="It still cannot be taken, and is in quarantine anew.")
+    partial = serializers.IntegerField(help_text="It is stored but for a part, and in quarantine for that part.")
 
 
 class ReplayOut(serializers.Serializer[Any]):

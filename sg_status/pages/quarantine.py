@@ -135,6 +135,10 @@ def quarantine_replay_now(request: HttpRequest, viewer: Viewer, message_id: int)
     else:
         if outcome.quarantined:
             messages.warning(request, _("It still cannot be taken; it is back in quarantine with its reason."))
+        elif outcome.partial:
+            messages.warning(
+                request, _("A part of it still cannot be taken; the rest is stored. It is back in quarantine.")
+            )
         elif outcome.stored:
             messages.success(request, _("The message is taken now."))
         else:

@@ -247,3 +247,35 @@ def test_reports_of_many_commands_and_strangers_are_told_apart_in_one_batch(oper
     mine.refresh_from_db()
     theirs.refresh_from_db()
     assert (mine.state, theirs.state) == ("succeeded", "failed")
+
+
+def states_told():
+    rows = OutboxMessage.objects.filter(target=OutboxMessage.Target.EVENT).order_by("id")
+    return [(row.routing_key.rpartition(".")[2], row.body["state"], row.body["name"]) for row in rows]
+
+
+def test_programs_are_told_of_every_state_that_a_command_comes_into_and_of_no_other_word(operator, station):
+    command = command_issue(viewer=operator, station=station, name="ping", parameters={})
+    moment = clock.now()
+    command_sent(command_id=command.id, moment=moment)
+    for state in ("received", "running", "running", "succeeded", "failed"):
+        status = CommandStatus(command=command.id, state=state, at=moment.timestamp())
+        commands_report([Report(station.id, status)], moment)
+    wanted = ["queued", "sent", "received", "running", "succeeded"]
+    assert states_told() == [(f"command_{state}", state, "ping") for state in wanted]
+    row = OutboxMessage.objects.filter(target=OutboxMessage.Target.EVENT).first()
+    assert row.routing_key == f"{station.organization.slug}.{station.serial}.command_queued"
+    assert (row.body["command"], row.body["station"]) == (str(command.id), station.serial)
+
+
+def test_a_cancelled_and_an_expired_command_are_told_too(operator, station):
+    command = command_issue(viewer=operator, station=station, name="ping", parameters={})
+    command_cancel(viewer=operator, command=command)
+    command_issue(viewer=operator, station=station, name="ping", parameters={}, expires_in=1)
+    commands_expire(moment=clock.now() + timedelta(seconds=5))
+    assert [event for event, *_ in states_told()] == [
+        "command_queued",
+        "command_cancelled",
+        "command_queued",
+        "command_expired",
+    ]

@@ -3,6 +3,8 @@
 import pytest
 from api_asking import problem_of
 
+from fleet.telemetry.models import Detection
+
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_counters")]
 
 RANGE = {"from": "2026-11-20T12:00:00Z", "to": "2026-11-20T13:00:00Z"}
@@ -45,6 +47,12 @@ def test_filters_narrow_and_go_on_over_pages(reader, where):
     second = reader.client.get(first["next"]).json()
     assert {r["kind"] for r in first["results"] + second["results"]} == {"pulse"}
     assert len(second["results"]) == 10
+
+
+def test_a_tag_is_found_in_capitals_and_without(reader, where, station, detections):
+    Detection.objects.filter(station=station, tag="78664").update(tag="78664c3304")
+    for asked in ("78664c3304", "78664C3304"):
+        assert [r["tag"] for r in reader.get(where, **RANGE, tag=asked).json()["results"]] == ["78664c3304"]
 
 
 @pytest.mark.parametrize(

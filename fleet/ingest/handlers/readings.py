@@ -34,7 +34,7 @@ def handle(arrival: Arrival, batch: Batch, series: SeriesBook) -> None:
     rows, newest, dirty = found.rows, found.newest, found.dirty
     resolved = resolve(arrival.message.body, batch.receipt(arrival.delivery), arrival.left_out)
     last, last_unit, top, hour_from, hour_to = "", "", _NEVER, 0, 0
-    use: Use | None = None
+    uses: dict[tuple[str, str], Use] = {}
     series_id, is_plain = 0, True
     for name, seconds, value, unit, text in resolved:
         at = round(seconds * 1e6) - PG_EPOCH_US
@@ -42,17 +42,20 @@ def handle(arrival: Arrival, batch: Batch, series: SeriesBook) -> None:
         if text is not None:
             found.texts.append(event_row(station.id, at, name, 0, received, None, _json({"text": text}), flags))
             continue
-        if use is None or name != last or unit != last_unit:
+        if name != last or unit != last_unit:
             last, last_unit, hour_to = name, unit, hour_from
-            use = _use(arrival, series, name, unit)
+            use = uses.get((name, unit)) or _use(arrival, series, name, unit)
             if use is None:
+                last = ""
                 continue
+            uses[name, unit] = use
             series_id, is_plain = use.id, use.is_plain
             top = newest[series_id][0] if series_id in newest else _NEVER
         if is_plain:
             rows.append(pack(5, 8, series_id, 8, at, 8, received, 8, value, 2, flags))
         else:
             sent = value
+            use = uses[name, unit]
             value, flags = _stored(use, value, flags)  # noqa: PLW2901 - a name more would cost every row
             if not isfinite(value):
                 arrival.left_out.note(name, f"{sent!r} {unit} is more than its series' unit can hold")
