@@ -88,7 +88,12 @@ def test_the_content_comes_as_a_file(reader, station):
 
 def test_one_is_tried_again_once(writer, station):
     message = message_make(station, good_body())
-    assert writer.post(f"quarantine/{message.pk}/replay", {}).json() == {"stored": 1, "repeats": 0, "quarantined": 0, "partial": 0}
+    assert writer.post(f"quarantine/{message.pk}/replay", {}).json() == {
+        "stored": 1,
+        "repeats": 0,
+        "quarantined": 0,
+        "partial": 0,
+    }
     assert Reading.objects.get(series__station=station).value == 3.5
     problem_of(writer.post(f"quarantine/{message.pk}/replay", {}), 409)
 
