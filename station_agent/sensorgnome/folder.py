@@ -306,8 +306,6 @@ class Folder:
 
     def _watch(self, file: DataFile) -> None:
         """Look at a finished file that may go on."""
-        if self.is_followed(file) and not file.has_grown:
-            self._watched.pop(file.key)
         if _size(file.path) == file.position.size:
             return
         self._watched.pop(file.key, None)
@@ -351,16 +349,16 @@ class Folder:
         return time.monotonic() - file.changed >= self._finished_after
 
     def finish(self, file: DataFile) -> None:
-        """Stop reading a file that is done; until it is followed it is looked at, and longer if it grew here."""
+        """Stop reading a file that is done, and keep an eye on it: names and clocks may be wrong, and it goes on."""
         self._positions[file.key] = file.position
         self.active.pop(file.key, None)
-        if file.has_grown or not self.is_followed(file):
-            self._watch_add(file)
+        self._watch_add(file)
 
     def _watch_add(self, file: DataFile) -> None:
-        """Keep an eye on it; of very many the ones that came first are only looked at with their folders."""
-        while len(self._watched) >= _WATCHED_MOST:
-            self._watched.pop(next(iter(self._watched)))
+        """Look at it each time; of very many those that nobody followed stay longest, the rest with their folders."""
+        if len(self._watched) >= _WATCHED_MOST:
+            followed = (key for key, known in self._watched.items() if self.is_followed(known) and not known.has_grown)
+            self._watched.pop(next(followed, next(iter(self._watched))))
         self._watched[file.key] = file
 
     def work(self) -> list[DataFile]:

@@ -163,6 +163,20 @@ def test_a_file_that_was_read_and_vanished_is_open_no_longer(day, follow):
     assert station.vitals.file_totals().files_open == 0
 
 
+def test_a_followed_file_that_goes_on_is_read_at_once(day, follow, later):
+    path = day / LIVE
+    path.write_text(pulses(0, 4))
+    (day / AHEAD).write_text(pulse(1639670000))
+    station = follow(directory=day.parent)
+    station.poll()
+    later(45.0)
+    station.poll()
+    assert accounts_told(station.outbox)[f"{day.name}/{LIVE}"].state == "done"
+    append(path, pulses(4, 5))
+    station.poll()
+    assert numbers(station) == sorted([1, *range(1, 10)]), "one of them is the file that follows"
+
+
 def test_a_live_file_beside_one_hours_ahead_is_not_late(day, follow, later):
     path = day / LIVE
     path.write_text(pulses(0, 4))
