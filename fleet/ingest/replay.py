@@ -21,6 +21,7 @@ from fleet.ingest.outcome import Outcome
 from fleet.ingest.pipeline import Pipeline
 from fleet.ingest.quarantine import State, delivery_of, quarantine_list, quarantine_release
 from fleet.ingest.quota import FLOOD_S, OVER_QUOTA
+from fleet.ingest.reading import weight_said
 from fleet.organizations.access import Viewer
 from fleet.organizations.errors import NotAllowed
 from fleet.organizations.models import Membership
@@ -29,6 +30,8 @@ from fleet.stations.models import Station
 REPLAY_JOB = "ingest.replay_quarantine"
 #: Messages over a quota that are taken at once; the clock asks every few seconds.
 RELEASED_AT_ONCE = 1_000
+#: Bytes, unpacked, that are taken at once: reading them takes some seconds at most.
+RELEASED_BYTES = 16_000_000
 #: Stations among which these are shared; each costs one query.
 RELEASED_STATIONS = 50
 #: Streams of which what waits for room in the ledger is tried at once.
@@ -195,10 +198,21 @@ def quota_release() -> int:
     messages: list[QuarantinedMessage] = []
     for station_id in stations:
         held = waiting.filter(station_id=station_id).select_for_update(skip_locked=True)
-        messages += held.order_by("received_at", "id")[: RELEASED_AT_ONCE // len(stations)]
+        oldest = list(held.order_by("received_at", "id")[: RELEASED_AT_ONCE // len(stations)])
+        messages += _affordable(oldest, RELEASED_BYTES // len(stations))
     if messages:
         messages_retake(sorted(messages, key=lambda message: message.id), decided_by="Roost")
     return len(messages)
+
+
+def _affordable(messages: list[QuarantinedMessage], most: int) -> list[QuarantinedMessage]:
+    """The first of these that unpack to so many bytes together; always one."""
+    size = 0
+    for count, message in enumerate(messages):
+        size += weight_said(delivery_of(message))
+        if size > most and count:
+            return messages[:count]
+    return messages
 
 
 def gaps_release() -> int:

@@ -130,3 +130,15 @@ def test_a_message_is_read_once_however_often_its_batch_is_tried(pipeline, stati
     again = delivery(station.serial, "readings", body_of(1), stream="a", seq=2)
     pipeline.take([again])
     assert len(read) == 2, "the second time its row was there, and the batch was written again"
+
+
+def test_of_large_messages_that_wait_a_few_are_taken_at_a_time_and_others_get_their_share(
+    pipeline, make_station, delivery, monkeypatch
+):
+    large, small = make_station(), make_station()
+    pipeline.take_unread([packed(delivery, large, body_of(500, n * 500), stream="a", seq=n + 1) for n in range(6)])
+    pipeline.take_unread([packed(delivery, small, body_of(1, n), stream="a", seq=n + 1) for n in range(3)])
+    monkeypatch.setattr("fleet.ingest.replay.RELEASED_BYTES", 60_000)
+    assert quota_release() == 1 + 3
+    assert [quota_release() for _ in range(3)] == [2, 2, 1]
+    assert Reading.objects.count() == 3_003
