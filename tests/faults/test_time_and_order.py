@@ -140,3 +140,50 @@ def test_no_clock_loses_a_row_or_hides_a_station(rig, grants, verdicts):
         grant["serial"],
     )
     assert seen[0] < 120, "when a station was heard is told by our clock"
+
+
+def said_of_itself(rig, serial):
+    """The interval, profile and disk that are believed, and the seconds from the last contact until it is silent."""
+    return rig.query(
+        "SELECT c.announced_interval_s, c.hello->>'profile', host(c.address), (c.health->>'disk_percent')::float, "
+        "extract(epoch FROM c.silent_after - c.last_contact_at)::float FROM stations_stationcontact c "
+        "JOIN stations_station s ON s.id = c.station_id WHERE s.serial = %s",
+        serial,
+    )[0]
+
+
+def test_a_day_offline_comes_newest_first_and_nobody_is_said_to_be_silent(rig, grants, verdicts, tmp_path):
+    """In the day without a link the station went over from a report every few seconds to one an hour."""
+    rig.worker_ensure()
+    begun, grant, now, hours = time.monotonic(), grants[2], time.time(), 24
+    stream, words, book = f"offline-{rig.seed}", f"offline-words-{rig.seed}", Book(tmp_path / "book.db")
+    calm = {"next_in": 3_600.0, "profile": "satellite", "hardware": {"address": "192.0.2.7"}}
+    busy = {"next_in": 5.0, "profile": "generous", "hardware": {"address": "192.0.2.1"}}
+    with pika.BlockingConnection(connection_parameters(grant)) as connection:
+        channel = connection.channel()
+        channel.confirm_delivery()
+        for age in range(hours):
+            seq, said = hours - age, calm if age < hours // 2 else busy
+            book.note_sent(stream, seq)
+            publish(channel, grant, stream, seq, *message_of(stream, seq), hours + 1)
+            book.note_confirmed(stream, seq)
+            at, hello = now - age * 3_600.0, 2 * seq - 1
+            health = {"at": at, "next_in": said["next_in"], "disk_percent": float(seq)}
+            publish(channel, grant, words, 2 * seq, "health", json.dumps(health).encode(), 2 * hours + 1)
+            publish(channel, grant, words, hello, "hello", json.dumps({"at": at, **said}).encode(), 2 * hours + 1)
+    book.write()
+    rig.quiesce()
+    verdict = Verdict(case="offline a day, newest first, no false silence", number="87", seed=rig.seed)
+    judge(rig, Sent([Stream(grant["serial"], stream)], book), verdict)
+    interval, profile, address, disk, silent_s = said_of_itself(rig, grant["serial"])
+    verdict.note = (
+        "A day of reports, the newest first: the old ones change neither interval nor address, deadline nor profile."
+    )
+    verdict.unexpected += silent_s < calm["next_in"]
+    verdict.seconds = time.monotonic() - begun
+    verdicts.append(verdict)
+    assert verdict.is_clean, (verdict.row(), verdict.details)
+    assert (interval, profile, address, disk) == (3_600.0, "satellite", "192.0.2.7", float(hours))
+    received, following, _ = ledger(rig, grant["serial"], words)
+    assert [(part.lower, part.upper) for part in received] == [(1, 2 * hours + 1)]
+    assert following == 2 * hours + 1
