@@ -1,35 +1,19 @@
-"""What a station said of itself in its newest health message, as facts and as marks for the tables."""
+"""What a station said of itself in its newest health message, as facts and as a line about its clock."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
 from fleet.core.spoken import duration_words
+from fleet.stations.health_marks import percent_shown
 from fleet.stations.models import StationContact
 from message_queue.contracts.health import Health
 from sg_status.words import NOTHING, bytes_words, count_words, quantity_words
 
-#: From here on somebody should look.
-DISK_FULL_FROM, DISK_FILLING_FROM = 95.0, 85.0
-HOT_FROM_C = 75.0
-LEAD_BATTERY_FROM_V, LEAD_BATTERY_LOW_V = 8.0, 11.8
-CLOCK_OFF_FROM_S = 120.0
 #: A message is on its way for some seconds; less says nothing of the clock.
 _CLOCK_SAME_S = 10.0
-
-
-class Mark(NamedTuple):
-    """One thing about a station's health that somebody should know."""
-
-    word: str
-    is_bad: bool
-
-    @property
-    def sign(self) -> str:
-        """A shape beside the word."""
-        return "▲" if self.is_bad else "△"
 
 
 class Fact(NamedTuple):
@@ -47,65 +31,6 @@ def also_said_of(contact: StationContact | None) -> list[Fact]:
         for kind, fields in sorted(said.items())
         for place, value in fields.items()
     ]
-
-
-def health_of(contact: StationContact | None) -> Health | None:
-    """The newest health message, typed; None when there is none that can be read."""
-    if contact is None or not contact.health:
-        return None
-    try:
-        return msgspec.convert({"at": 0.0, **_known(contact.health)}, Health, strict=False)
-    except msgspec.ValidationError:
-        return None
-
-
-def _known(health: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in health.items() if value is not None}
-
-
-def marks_of(contact: StationContact | None) -> list[Mark]:
-    """What is wrong or soon will be, worst first; empty when all is well or nothing is known."""
-    health = health_of(contact)
-    if health is None or contact is None:
-        return []
-    found = [*_power_and_disk(health), *_radios(health), *_clock(health, contact)]
-    if health.dropped:
-        lost = sum(health.dropped.values())
-        if lost:
-            found.append(Mark(_("%(n)s messages dropped") % {"n": count_words(lost)}, is_bad=True))
-    found += [Mark(warning, is_bad=False) for warning in health.warnings[:3]]
-    return sorted(found, key=lambda mark: not mark.is_bad)
-
-
-def _power_and_disk(health: Health) -> list[Mark]:
-    found: list[Mark] = []
-    if health.battery_v is not None and LEAD_BATTERY_FROM_V < health.battery_v < LEAD_BATTERY_LOW_V:
-        found.append(Mark(_("battery %(volts).1f V") % {"volts": health.battery_v}, is_bad=True))
-    if health.disk_percent is not None and health.disk_percent >= DISK_FILLING_FROM:
-        word = _("disk %(percent).0f %% full") % {"percent": health.disk_percent}
-        found.append(Mark(word, is_bad=health.disk_percent >= DISK_FULL_FROM))
-    if health.temperature_c is not None and health.temperature_c >= HOT_FROM_C:
-        found.append(Mark(_("%(degrees).0f °C") % {"degrees": health.temperature_c}, is_bad=True))
-    return found
-
-
-def _radios(health: Health) -> list[Mark]:
-    broken = [radio for radio in health.radios if radio.state in ("error", "stopped")]
-    if not broken:
-        return []
-    ports = ", ".join(str(radio.port) for radio in broken)
-    return [Mark(ngettext("radio %(ports)s is off", "radios %(ports)s are off", len(broken)) % {"ports": ports}, True)]
-
-
-def _clock(health: Health, contact: StationContact) -> list[Mark]:
-    found: list[Mark] = []
-    if health.clock is not None and health.clock.code == "P":
-        found.append(Mark(_("clock not synchronised"), is_bad=False))
-    offset = contact.clock_offset_s
-    if offset is not None and abs(offset) >= CLOCK_OFF_FROM_S:
-        shape = _("clock %(duration)s ahead") if offset > 0 else _("clock %(duration)s behind")
-        found.append(Mark(shape % {"duration": duration_words(abs(offset))}, is_bad=True))
-    return found
 
 
 def facts_of(health: Health) -> list[Fact]:
@@ -151,7 +76,7 @@ def clock_line(health: Health | None, contact: StationContact | None, jumps: int
 def _disk(health: Health) -> str:
     if health.disk_percent is None:
         return NOTHING
-    text = quantity_words(health.disk_percent, "%")
+    text = f"{percent_shown(health.disk_percent)}\u00a0%"
     if health.disk_free_bytes is None:
         return text
     return text + " " + _("(%(free)s free)") % {"free": bytes_words(health.disk_free_bytes)}

@@ -13,11 +13,11 @@ from django.utils.translation import gettext_lazy as _
 from fleet.core import clock
 from fleet.organizations.access import Viewer
 from fleet.organizations.models import Membership
+from fleet.stations.health_marks import marks_of
 from fleet.stations.models import Station
 from fleet.stations.selectors import station_get
 from fleet.stations.sentences import station_shown
 from sg_status.contacts import contact_of
-from sg_status.health import marks_of
 
 TABS: Final[tuple[tuple[str, Promise], ...]] = (
     ("station", _("Overview")),

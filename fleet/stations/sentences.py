@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 
 from fleet.core.spoken import duration_words, interval_words, moment_words
 from fleet.stations.contact import interval_of
+from fleet.stations.health_marks import BATTERY, DISK, HEAT, SIGNAL_WEAK_DBM, percent_shown, volts_shown
 from fleet.stations.models import Station, StationContact
 
 #: Shapes that stay apart for colour-blind eyes; the word always stands with them.
@@ -19,13 +20,6 @@ SIGNS = {
     "retired": "✕",
     "never_seen": "?",
 }
-
-#: A 12 V lead battery below this is nearly empty.
-_BATTERY_LOW_V = 11.8
-_BATTERY_12V_FROM = 8.0
-_DISK_FULL_PERCENT = 95.0
-_HOT_C = 75.0
-_SIGNAL_WEAK_DBM = -105.0
 
 
 class Shown(NamedTuple):
@@ -135,13 +129,13 @@ def _cause(health: dict[str, Any]) -> str:
         return _("It has never said how it is doing: check its network and power.")
     battery, disk = _number(health, "battery_v"), _number(health, "disk_percent")
     heat, signal = _number(health, "temperature_c"), _number(health, "signal_dbm")
-    if battery is not None and _BATTERY_12V_FROM < battery < _BATTERY_LOW_V:
-        return _("The battery was at %(volt).1f V: check power first.") % {"volt": battery}
-    if disk is not None and disk >= _DISK_FULL_PERCENT:
-        return _("Its disk was %(percent).0f %% full: check that first.") % {"percent": disk}
-    if heat is not None and heat >= _HOT_C:
+    if battery is not None and BATTERY.is_bad(battery):
+        return _("The battery was at %(volt)s V: check power first.") % {"volt": volts_shown(battery)}
+    if disk is not None and DISK.is_bad(disk):
+        return _("Its disk was %(percent)s %% full: check that first.") % {"percent": percent_shown(disk)}
+    if heat is not None and HEAT.is_bad(heat):
         return _("It was at %(heat).0f °C: check its shade and ventilation first.") % {"heat": heat}
-    if signal is not None and signal <= _SIGNAL_WEAK_DBM:
+    if signal is not None and signal <= SIGNAL_WEAK_DBM:
         return _("Its signal was weak (%(dbm).0f dBm): check the network first.") % {"dbm": signal}
     return _("Its last report showed nothing wrong: check its network and power.")
 

@@ -16,13 +16,13 @@ from fleet.core import clock
 from fleet.organizations.access import Viewer
 from fleet.organizations.models import Membership
 from fleet.stations.contact import interval_of
+from fleet.stations.health_marks import Mark, marks_of
 from fleet.stations.models import Station, StationContact
 from fleet.stations.selectors import station_list, station_totals
 from fleet.stations.sentences import Shown, station_shown
 from sg_status.access import page
 from sg_status.contacts import contact_of
 from sg_status.fleet_filters import choices_read, narrowing_read
-from sg_status.health import Mark, marks_of
 from sg_status.menu import MenuEntry
 
 MENU = MenuEntry(_("Stations"), "fleet", 10)

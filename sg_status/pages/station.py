@@ -19,6 +19,7 @@ from fleet.organizations.access import Viewer
 from fleet.stations.contact import interval_of
 from fleet.stations.data_use import data_use_of
 from fleet.stations.hardware import swap_asked, swap_sentence
+from fleet.stations.health_marks import health_of
 from fleet.stations.models import Station, StationContact
 from fleet.sync.selectors import links_of
 from fleet.telemetry.coverage import detection_newest_hour
@@ -36,7 +37,7 @@ from sg_status.access import page
 from sg_status.command_words import command_shown
 from sg_status.contacts import contact_of
 from sg_status.file_words import file_sentences
-from sg_status.health import also_said_of, clock_line, facts_of, health_of
+from sg_status.health import also_said_of, clock_line, facts_of
 from sg_status.station_frame import station_of, station_render
 from sg_status.strip import strip_of
 

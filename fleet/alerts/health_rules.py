@@ -1,0 +1,90 @@
+"""What the rules about a station's health have in common: where its newest report is bad, and where it is good again."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Exists, OuterRef, Q
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
+
+from fleet.alerts.models import Incident
+from fleet.alerts.rules.base import Ending, Finding, Rule
+from fleet.stations.health_marks import health_of
+from fleet.stations.models import Station, StationContact
+from message_queue.contracts.health import Health
+
+#: A report older than this opens nothing: what was so a year ago is no news.
+FRESH = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """One thing to look at in a report. `narrowed`: the contacts that may be bad, so that the others are not read."""
+
+    name: str
+    narrowed: Q
+    is_bad: Callable[[Health, StationContact], bool]
+    is_good: Callable[[Health, StationContact], bool]
+    #: What is so, and what to do; and that it is over.
+    bad_words: Callable[[Health, StationContact], str]
+    good_words: Callable[[Health, StationContact], str]
+    subject: Callable[[], str]
+    several: Callable[[str], str]
+
+
+def health_rule(watch: Watch) -> Rule:
+    """The alert rule of it."""
+
+    def find(moment: datetime) -> list[Finding]:
+        is_open = Incident.objects.filter(station=OuterRef("station"), rule=watch.name, closed_at=None)
+        rows = StationContact.objects.filter(
+            ~Exists(is_open),
+            watch.narrowed,
+            station__retired_at=None,
+            station__is_in_maintenance=False,
+            health_received_at__gt=moment - FRESH,
+        ).order_by("station_id")
+        return [Finding(row.station_id, row.health_received_at or moment) for row in rows if _holds(watch.is_bad, row)]
+
+    def over(moment: datetime) -> list[Ending]:  # noqa: ARG001 - the signature of rules
+        endings = []
+        opened = Incident.objects.filter(rule=watch.name, closed_at=None).select_related("station__contact")
+        for incident in opened:
+            station = incident.station
+            is_set_aside = station.retired_at is not None or station.is_in_maintenance
+            if is_set_aside or _holds(watch.is_good, station.contact):
+                endings.append(Ending(incident.pk, is_told=not is_set_aside))
+        return endings
+
+    def opening(station: Station, moment: datetime) -> str:  # noqa: ARG001 - the signature of rules
+        contact = station.contact
+        health = health_of(contact)
+        return watch.bad_words(health, contact) if health else _("Its newest report cannot be read.")
+
+    def closing(incident: Incident, moment: datetime) -> str:  # noqa: ARG001 - the signature of rules
+        station = incident.station
+        if station.retired_at is not None:
+            return _("Retired: its health is no longer watched.")
+        if station.is_in_maintenance:
+            return _("In maintenance: its health raises no alarm until that ends.")
+        contact = station.contact
+        health = health_of(contact)
+        return watch.good_words(health, contact) if health else _("It says nothing of this any more.")
+
+    return Rule(
+        name=watch.name,
+        find=find,
+        over=over,
+        opening=opening,
+        closing=closing,
+        opened_subject=watch.subject,
+        closed_subject=lambda: pgettext("beginning of a mail's subject", "Over") + ": " + watch.subject(),
+        opened_several=lambda stations, _since: watch.several(stations),
+        closed_several=lambda stations: _("This is over at %(stations)s.") % {"stations": stations},
+    )
+
+
+def _holds(question: Callable[[Health, StationContact], bool], contact: StationContact) -> bool:
+    health = health_of(contact)
+    return health is not None and question(health, contact)

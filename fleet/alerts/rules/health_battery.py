@@ -1,0 +1,34 @@
+"""Battery: the lead battery of a station is nearly empty."""
+
+from django.db.models import Q
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
+
+from fleet.alerts.health_rules import Watch, health_rule
+from fleet.stations.health_marks import BATTERY, volts_shown
+
+RULE = health_rule(
+    Watch(
+        name="health_battery",
+        narrowed=Q(health__battery_v__lt=BATTERY.bad, health__battery_v__gt=BATTERY.least),
+        is_bad=lambda health, _contact: health.battery_v is not None and BATTERY.is_bad(health.battery_v),
+        is_good=lambda health, _contact: health.battery_v is None or BATTERY.is_good(health.battery_v),
+        bad_words=lambda health, _contact: (
+            _(
+                "Its battery is at %(volts)s V; below %(limit).1f V a 12 V battery is nearly empty. Check the solar panel, "
+                "the charger and the cables before the station goes off."
+            )
+            % {"volts": volts_shown(health.battery_v or 0.0), "limit": BATTERY.bad}
+        ),
+        good_words=lambda health, _contact: (
+            _("Its battery is at %(volts)s V again.") % {"volts": volts_shown(health.battery_v)}
+            if health.battery_v is not None
+            else _("It says nothing of its battery any more.")
+        ),
+        subject=lambda: pgettext("beginning of a mail's subject", "Battery low"),
+        several=lambda stations: (
+            _("The batteries of %(stations)s are nearly empty. Look first at what they share: days without sun, snow.")
+            % {"stations": stations}
+        ),
+    )
+)

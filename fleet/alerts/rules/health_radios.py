@@ -1,0 +1,35 @@
+"""Radios: a receiver of a station does not run, so what it would hear is lost."""
+
+from django.db.models import Q
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext, pgettext
+
+from fleet.alerts.health_rules import Watch, health_rule
+from fleet.stations.health_marks import radios_off
+from message_queue.contracts.health import Health
+
+
+def _bad_words(health: Health) -> str:
+    ports = radios_off(health)
+    return ngettext(
+        "Its radio on port %(ports)s does not run, so nothing is heard there. Restart the station; if that does not "
+        "help, look at the plug and the cable.",
+        "Its radios on ports %(ports)s do not run, so nothing is heard there. Restart the station; if that does not "
+        "help, look at the plugs, the cables and the USB hub.",
+        len(ports),
+    ) % {"ports": ", ".join(str(port) for port in ports)}
+
+
+RULE = health_rule(
+    Watch(
+        name="health_radios",
+        narrowed=Q(health__contains={"radios": [{"state": "error"}]})
+        | Q(health__contains={"radios": [{"state": "stopped"}]}),
+        is_bad=lambda health, _contact: bool(radios_off(health)),
+        is_good=lambda health, _contact: not radios_off(health),
+        bad_words=lambda health, _contact: _bad_words(health),
+        good_words=lambda _health, _contact: _("None of its radios is off any more."),
+        subject=lambda: pgettext("beginning of a mail's subject", "Radio off"),
+        several=lambda stations: _("Radios of %(stations)s do not run.") % {"stations": stations},
+    )
+)

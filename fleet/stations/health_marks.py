@@ -1,0 +1,141 @@
+"""What is wrong with a station by its newest health message, or soon will be. The only place of the limits.
+
+Each mark has a limit at which it begins and one at which it is over, so that a value that trembles around one of them
+does not begin and end all the time.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import msgspec
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from fleet.core.spoken import duration_words
+from fleet.stations.models import StationContact
+from message_queue.contracts.health import Health
+
+#: A 12 V lead battery; below the first figure it is none, or of another kind.
+LEAD_BATTERY_FROM_V, LEAD_BATTERY_LOW_V, LEAD_BATTERY_GOOD_V = 8.0, 11.8, 12.2
+DISK_FILLING_FROM, DISK_FULL_FROM, DISK_GOOD_BELOW = 85.0, 95.0, 92.0
+HOT_FROM_C, HOT_OVER_BELOW_C = 75.0, 70.0
+CLOCK_OFF_FROM_S, CLOCK_GOOD_BELOW_S = 120.0, 60.0
+#: A message that waited for us looks like one from a clock that is behind, so people are told of a day, not of minutes.
+CLOCK_BEHIND_TOLD_S, CLOCK_BEHIND_GOOD_S = 86_400.0, 43_200.0
+SIGNAL_WEAK_DBM = -105.0
+RADIO_OFF = ("error", "stopped")
+_THIN = "\u202f"
+
+
+class Mark(NamedTuple):
+    """One thing about a station's health that somebody should know."""
+
+    word: str
+    is_bad: bool
+
+    @property
+    def sign(self) -> str:
+        """A shape beside the word."""
+        return "▲" if self.is_bad else "△"
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A figure of the health message and its limits: bad from `bad` on, good again from `good` on, in that direction.
+
+    `least`: below it the figure says nothing. `is_low`: bad is below, not above.
+    """
+
+    field: str
+    bad: float
+    good: float
+    is_low: bool = False
+    least: float = -math.inf
+
+    def is_bad(self, value: float) -> bool:
+        """Whether somebody should look."""
+        return self.least < value < self.bad if self.is_low else value >= self.bad
+
+    def is_good(self, value: float) -> bool:
+        """Whether it is over, once it was bad."""
+        if self.is_low:
+            return value >= self.good or value <= self.least
+        return value < self.good
+
+
+BATTERY = Measure("battery_v", LEAD_BATTERY_LOW_V, LEAD_BATTERY_GOOD_V, is_low=True, least=LEAD_BATTERY_FROM_V)
+DISK = Measure("disk_percent", DISK_FULL_FROM, DISK_GOOD_BELOW)
+HEAT = Measure("temperature_c", HOT_FROM_C, HOT_OVER_BELOW_C)
+
+
+def health_of(contact: StationContact | None) -> Health | None:
+    """The newest health message, typed; None when there is none that can be read."""
+    if contact is None or not contact.health:
+        return None
+    try:
+        return msgspec.convert({"at": 0.0, **_known(contact.health)}, Health, strict=False)
+    except msgspec.ValidationError:
+        return None
+
+
+def _known(health: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in health.items() if value is not None}
+
+
+def marks_of(contact: StationContact | None) -> list[Mark]:
+    """What is wrong or soon will be, worst first; empty when all is well or nothing is known."""
+    health = health_of(contact)
+    if health is None or contact is None:
+        return []
+    found = [*_power_and_disk(health), *_radios(health), *_clock(health, contact)]
+    if lost := sum(health.dropped.values()):
+        found.append(Mark(_("%(n)s messages dropped") % {"n": f"{lost:,}".replace(",", _THIN)}, is_bad=True))
+    found += [Mark(warning, is_bad=False) for warning in health.warnings[:3]]
+    return sorted(found, key=lambda mark: not mark.is_bad)
+
+
+def radios_off(health: Health) -> list[int]:
+    """The ports whose radio does not run."""
+    return [radio.port for radio in health.radios if radio.state in RADIO_OFF]
+
+
+def percent_shown(percent: float) -> str:
+    """A share in whole percent, never more than there is: 99.5 is not 100, and 94.9 not yet 95."""
+    return f"{math.floor(percent * 10) / 10:.1f}" if 99 <= percent < 100 else f"{math.floor(percent):d}"
+
+
+def volts_shown(volts: float) -> str:
+    """Volts with one decimal, never more than there are: a battery that is low never reads as one that is not."""
+    return f"{math.floor(round(volts * 10, 6)) / 10:.1f}"
+
+
+def _power_and_disk(health: Health) -> list[Mark]:
+    found: list[Mark] = []
+    if health.battery_v is not None and BATTERY.is_bad(health.battery_v):
+        found.append(Mark(_("battery %(volts)s V") % {"volts": volts_shown(health.battery_v)}, is_bad=True))
+    if health.disk_percent is not None and health.disk_percent >= DISK_FILLING_FROM:
+        word = _("disk %(percent)s %% full") % {"percent": percent_shown(health.disk_percent)}
+        found.append(Mark(word, is_bad=DISK.is_bad(health.disk_percent)))
+    if health.temperature_c is not None and HEAT.is_bad(health.temperature_c):
+        found.append(Mark(_("%(degrees).0f °C") % {"degrees": health.temperature_c}, is_bad=True))
+    return found
+
+
+def _radios(health: Health) -> list[Mark]:
+    broken = radios_off(health)
+    if not broken:
+        return []
+    ports = ", ".join(str(port) for port in broken)
+    return [Mark(ngettext("radio %(ports)s is off", "radios %(ports)s are off", len(broken)) % {"ports": ports}, True)]
+
+
+def _clock(health: Health, contact: StationContact) -> list[Mark]:
+    found: list[Mark] = []
+    if health.clock is not None and health.clock.code == "P":
+        found.append(Mark(_("clock not synchronised"), is_bad=False))
+    offset = contact.clock_offset_s
+    if offset is not None and abs(offset) >= CLOCK_OFF_FROM_S:
+        shape = _("clock %(duration)s ahead") if offset > 0 else _("clock %(duration)s behind")
+        found.append(Mark(shape % {"duration": duration_words(abs(offset))}, is_bad=True))
+    return found
