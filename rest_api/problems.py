@@ -24,6 +24,7 @@ from fleet.ingest.branches import BranchDecided
 from fleet.ingest.file_moves import MoveUndone
 from fleet.ingest.quarantine import NotHeld
 from fleet.ingest.replay import NothingToReplay
+from fleet.ingest.time_shifts import ShiftUndone
 from fleet.organizations.errors import InvitationNotOpen, LastOwner, NotAllowed, TooMany
 from fleet.stations.errors import (
     BrokerRefused,
@@ -60,6 +61,7 @@ _STATUS: tuple[tuple[type[DomainError], HTTPStatus], ...] = (
     (PicturesBusy, HTTPStatus.TOO_MANY_REQUESTS),
     (SiteInUse, HTTPStatus.CONFLICT),
     (MoveUndone, HTTPStatus.CONFLICT),
+    (ShiftUndone, HTTPStatus.CONFLICT),
     (NotSuspended, HTTPStatus.CONFLICT),
     (CommandNotOpen, HTTPStatus.CONFLICT),
     (StationRetired, HTTPStatus.CONFLICT),

@@ -51,6 +51,7 @@ from rest_api.v1.station_life import (
     Transfers,
 )
 from rest_api.v1.stations import StationDetail, Stations
+from rest_api.v1.time_shifts import TimeShifts, TimeShiftUndo
 
 
 class Anything(PathConverter):
@@ -101,6 +102,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("stations/<str:serial>/files", Files.as_view(), name="files"),
     path("stations/<str:serial>/files/moves", FileMoves.as_view(), name="file-moves"),
     path("stations/<str:serial>/files/moves/<int:move_id>/undo", FileMoveUndo.as_view(), name="file-move-undo"),
+    path("stations/<str:serial>/time-shifts", TimeShifts.as_view(), name="time-shifts"),
+    path("stations/<str:serial>/time-shifts/<int:shift_id>/undo", TimeShiftUndo.as_view(), name="time-shift-undo"),
     path("stations/<str:serial>/events", Events.as_view(), name="events"),
     path("stations/<str:serial>/ledger", Ledger.as_view(), name="ledger"),
     path("stations/<str:serial>/commands", Commands.as_view(), name="commands"),

@@ -79,6 +79,8 @@ ACTIONS: Final[dict[str, Promise]] = {
     "station.delete": _("deleted a station for good"),
     "station.enrol": _("enrolled the station"),
     "station.enrolment_token": _("made an enrolment token"),
+    "station.time_shifted": _("moved data in time of a station"),
+    "station.time_shifted_back": _("moved data back in time of a station"),
     "station.files_moved": _("moved files of a station"),
     "station.files_moved_back": _("moved files of a station back"),
     "station.hardware_another": _("said that it is another station"),

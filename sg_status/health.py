@@ -55,8 +55,11 @@ def facts_of(health: Health) -> list[Fact]:
     return [fact for fact in found if fact.value != NOTHING]
 
 
-def clock_line(health: Health | None, contact: StationContact | None, jumps: int) -> str:
-    """The station's clock in one line: how it is set, how far it is from ours, how often it jumped; empty if unknown."""
+def clock_line(health: Health | None, contact: StationContact | None, jumps: int, *, is_wrong: bool = False) -> str:
+    """The station's clock in one line: how it is set, how far it is from ours, how often it jumped; empty if unknown.
+
+    `is_wrong`: its data are filed under a wrong time, whatever its messages say of its clock.
+    """
     if contact is None or (health is None and contact.clock_offset_s is None):
         return ""
     told = [_clock_words(health)] if health and health.clock else []
@@ -64,7 +67,7 @@ def clock_line(health: Health | None, contact: StationContact | None, jumps: int
         told.append(_("code %(code)s") % {"code": health.clock.code})
     offset = contact.clock_offset_s
     if offset is not None and abs(offset) < _CLOCK_SAME_S:
-        told.append(_("as ours"))
+        told.append(_("its messages as ours, but its data have a wrong time") if is_wrong else _("as ours"))
     elif offset is not None:
         shape = _("%(duration)s ahead of ours") if offset > 0 else _("%(duration)s behind ours")
         told.append(shape % {"duration": duration_words(abs(offset))})

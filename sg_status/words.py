@@ -104,6 +104,7 @@ def suspicion_words(flags: int) -> str:
         8: _("before 2010"),
         32: _("outside its limits"),
         64: _("another value has the same moment"),
+        128: _("moved to the right time"),
         16: _("from a damaged file"),
     }
     return ", ".join(sentence for bit, sentence in reasons.items() if flags & bit) or _("not believed")

@@ -26,6 +26,7 @@ class Suspicion(models.IntegerChoices):
     DAMAGED_FILE = 16, "from a damaged file"
     OUTSIDE = 32, "outside the limits of its quantity"
     SAME_MOMENT = 64, "another value has the same moment; moved by microseconds"
+    SHIFTED = 128, "moved to the right time by a person"
 
 
 class Series(models.Model):
@@ -76,6 +77,9 @@ class Reading(models.Model):
     #: As it was sent, where it was converted to the unit of its series.
     sent_value = models.FloatField(null=True)
     sent_unit = models.CharField(max_length=32, null=True)  # noqa: DJ001 - not converted is not converted from no unit
+    #: Of a row that a person moved to the right time: the move, and its flags before; see `TimeShift`.
+    shift_id = models.BigIntegerField(null=True)
+    flags_before = models.SmallIntegerField(null=True)
 
     def __str__(self) -> str:
         return f"{self.series_id} {self.occurred_at} {self.value}"
@@ -111,6 +115,9 @@ class Detection(models.Model):
     flags = models.SmallIntegerField(default=0)
     #: The id of the station's file that it stood in (`fleet.files.models.StationFile`), where that was said.
     file_id = models.BigIntegerField(null=True)
+    #: Of a row that a person moved to the right time: the move, and its flags before; see `TimeShift`.
+    shift_id = models.BigIntegerField(null=True)
+    flags_before = models.SmallIntegerField(null=True)
 
     def __str__(self) -> str:
         return f"{self.station_id} {self.occurred_at} port {self.port}"
@@ -132,6 +139,9 @@ class Position(models.Model):
     flags = models.SmallIntegerField(default=0)
     #: As a detection's.
     file_id = models.BigIntegerField(null=True)
+    #: Of a row that a person moved to the right time: the move, and its flags before; see `TimeShift`.
+    shift_id = models.BigIntegerField(null=True)
+    flags_before = models.SmallIntegerField(null=True)
 
     def __str__(self) -> str:
         return f"{self.station_id} {self.occurred_at}"
@@ -151,6 +161,9 @@ class StationEvent(models.Model):
     port = models.SmallIntegerField(null=True)
     data = models.JSONField(default=dict)
     flags = models.SmallIntegerField(default=0)
+    #: Of a row that a person moved to the right time: the move, and its flags before; see `TimeShift`.
+    shift_id = models.BigIntegerField(null=True)
+    flags_before = models.SmallIntegerField(null=True)
 
     class Meta:
         """Listed by their time, those from the future by when they came: a wrong clock hides nobody's news."""
@@ -164,6 +177,56 @@ class StationEvent(models.Model):
     def placed_at(self) -> datetime:
         """Its place among others: when it happened, or when it came if that was before."""
         return min(self.occurred_at, self.received_at)
+
+
+class TimeShift(models.Model):
+    """Rows of a station whose clock was not set, moved to the time at which they were taken, by one offset.
+
+        made ──a person takes it back──▶ undone: every row is at its old moment, with its old flags
+
+    The rows carry its number. Their times before are those of now less the offset, to the microsecond.
+    """
+
+    class Side(models.TextChoices):
+        """Which rows: from before 2010, or from a time that has not come yet."""
+
+        BEHIND = "behind"
+        AHEAD = "ahead"
+
+    id = models.BigAutoField(primary_key=True)
+    station = models.ForeignKey(Station, on_delete=models.CASCADE, related_name="time_shifts")
+    side = models.CharField(max_length=8, choices=Side.choices)
+    #: Microseconds that were added.
+    offset_us = models.BigIntegerField()
+    #: Only rows received from then on, and before then; None is without bound.
+    received_from = models.DateTimeField(null=True)
+    received_until = models.DateTimeField(null=True)
+    #: The first and the last moment of the rows where they are now.
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+    readings = models.BigIntegerField(default=0)
+    detections = models.BigIntegerField(default=0)
+    positions = models.BigIntegerField(default=0)
+    events = models.BigIntegerField(default=0)
+    #: Rows that stayed, since the station has one like them at the right time already.
+    left = models.BigIntegerField(default=0)
+    made_at = models.DateTimeField()
+    made_by_name = models.CharField(max_length=150, blank=True)
+    undone_at = models.DateTimeField(null=True)
+    undone_by_name = models.CharField(max_length=150, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.station_id} by {self.offset_us} µs"
+
+    @property
+    def offset_s(self) -> float:
+        """Seconds that were added."""
+        return self.offset_us / 1e6
+
+    @property
+    def rows(self) -> int:
+        """All that were moved."""
+        return self.readings + self.detections + self.positions + self.events
 
 
 class StreamLedger(models.Model):

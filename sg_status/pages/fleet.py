@@ -1,6 +1,6 @@
 """The fleet: totals by state, the stations that need somebody, and the table of all."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
@@ -12,6 +12,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
+from fleet.alerts.rules.silence import NAME as SILENCE
+from fleet.alerts.selectors import incident_list
 from fleet.core import clock
 from fleet.organizations.access import Viewer
 from fleet.organizations.models import Membership
@@ -30,6 +32,8 @@ MENU = MenuEntry(_("Stations"), "fleet", 10)
 PAGE_SIZE = 50
 #: How many silent stations are told with their sentence above the table; the rest is one filter away.
 ATTENTION_MOST = 12
+#: So many open incidents are looked at for it.
+INCIDENTS_READ = 100
 
 #: Key for the address, heading, whether figures stand in it.
 COLUMNS: Final[tuple[tuple[str, Promise, bool], ...]] = (
@@ -53,6 +57,8 @@ class Row:
     interval_s: float | None
     detections: int
     site: str | None
+    #: What is wrong besides, as people were told.
+    told: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +129,22 @@ def _row(station: Station, moment: datetime) -> Row:
 
 
 def _attention(viewer: Viewer, totals: dict[str, int], moment: datetime) -> list[Row]:
-    """The silent ones, longest first."""
-    if not totals["silent"]:
-        return []
-    silent = station_list(viewer=viewer, state="silent", sort="last_contact")[:ATTENTION_MOST]
-    return [_row(station, moment) for station in silent]
+    """The silent ones, longest first; then those at which something else is wrong that people were told of."""
+    silent = (
+        list(station_list(viewer=viewer, state="silent", sort="last_contact")[:ATTENTION_MOST])
+        if totals["silent"]
+        else []
+    )
+    rows = [_row(station, moment) for station in silent]
+    told: dict[int, list[str]] = {}
+    for incident in incident_list(viewer=viewer, is_open=True).exclude(rule=SILENCE)[:INCIDENTS_READ]:
+        told.setdefault(incident.station_id, []).append(incident.said(is_over=False))
+    known = {row.station.pk for row in rows}
+    others = [number for number in told if number not in known][: ATTENTION_MOST - len(rows)]
+    if others:
+        stations = station_list(viewer=viewer, sort="serial").in_bulk(others)
+        rows += [_row(stations[number], moment) for number in others if number in stations]
+    return [replace(row, told=told.get(row.station.pk, [])) for row in rows]
 
 
 def _column(sort: str, key: str, label: str | Promise, is_number: bool) -> Column:  # noqa: FBT001 - a row of COLUMNS

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 from django.views.decorators.http import require_safe
 
-from fleet.alerts.rules import hardware_swap, silence
+from fleet.alerts.rules import hardware_swap, silence, wrong_time
 from fleet.alerts.selectors import incident_list, incident_shown
 from fleet.commands.selectors import command_list
 from fleet.core import clock
@@ -73,9 +73,11 @@ def station(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
     incidents = list(
         incident_list(viewer=viewer, station=found).order_by(F("closed_at").desc(nulls_first=True))[:INCIDENTS_SHOWN]
     )
+    is_wrong = any(one.rule == wrong_time.NAME and one.closed_at is None for one in incidents)
     opened = [one for one in incidents if one.closed_at is None and one.rule not in _SAID]
     ledger = ledger_summary(station=found)
     context = {
+        "is_wrong": is_wrong,
         "opened": [incident_shown(one) for one in opened],
         "swap": swap_sentence(pair=swap, moment=moment) if swap else "",
         "interval_s": interval_of(found, contact) if contact else found.operator_interval_s,
@@ -83,7 +85,9 @@ def station(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
         "position": latest_position(station=found),
         "software": _software(contact),
         "profile": _profile(contact),
-        "clock": clock_line(health, contact, clock_jump_count(station=found, since=moment - CLOCK_BACK)),
+        "clock": clock_line(
+            health, contact, clock_jump_count(station=found, since=moment - CLOCK_BACK), is_wrong=is_wrong
+        ),
         "data_use": data_use_of(station=found, moment=moment),
         "facts": facts_of(health) if health else [],
         "also_said": also_said_of(contact),

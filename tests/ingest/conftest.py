@@ -5,12 +5,14 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+from people import elsewhere, institute, operator, stranger, viewer
 
 from fleet.ingest.delivery import Delivery
 from fleet.ingest.pipeline import Pipeline
 from fleet.organizations.models import Organization
 from fleet.stations.models import Station
 
+__all__ = ["elsewhere", "institute", "operator", "stranger", "viewer"]
 _numbers = itertools.count(1)
 
 

@@ -176,6 +176,10 @@ TABLE: dict[str, Row] = {
     "station-positions": SEEN,
     "station-positions-csv": SEEN,
     "station-events": SEEN,
+    "station-clock": SEEN,
+    # Nothing of the tenants' is filed under a wrong time: asked to move it, the page says so and leads back.
+    "station-clock-move": row(POST=OPERATOR, body={"side": "behind"}),
+    "station-clock-undo": row(POST=OPERATOR, may_be_absent=True),
     "station-hardware": SEEN,
     "station-hardware-decide": row(POST=OPERATOR, body={"decision": "same"}),
     "sites": row(
@@ -241,6 +245,8 @@ TABLE: dict[str, Row] = {
         body={"organization": "$slug", "serial": "SG-ADDED2"},
         queries=({"search": "$serial"}, {"organization": "$slug"}, {"group": "$group_id"}, {"model": "$model_id"}),
     ),
+    "api:time-shifts": row(GET=VIEWER, POST=OPERATOR, body={"side": "behind", "dry_run": True}, may_be_absent=True),
+    "api:time-shift-undo": row(POST=OPERATOR, may_be_absent=True),
     "api:hardware": SEEN,
     "api:hardware-pair": row(POST=OPERATOR, body={"decision": "same"}),
     "api:arrivals": row(GET=PERSON, POST=ANYONE, body={"code": "guessed", "serial": "$serial"}),

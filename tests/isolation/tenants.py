@@ -33,7 +33,7 @@ from fleet.stations.enrolment import enrolment_token_create
 from fleet.stations.groups import group_create, group_member_set
 from fleet.stations.models import HardwarePair, Newcomer, Station, StationContact, StationNote
 from fleet.stations.tags import station_tags_set
-from fleet.telemetry.models import DetectionCount, Reading, Series, StationEvent, StreamLedger
+from fleet.telemetry.models import DetectionCount, Reading, Series, StationEvent, StreamLedger, TimeShift
 
 #: A word of each tenant. It stands in everything that people or stations wrote, and in no address and no id.
 WORDS = {"own": "Alabaster", "foreign": "Zinnober"}
@@ -81,6 +81,7 @@ NUMBERS = (
     "invitation_id",
     "file_id",
     "move_id",
+    "shift_id",
 )
 
 
@@ -176,7 +177,10 @@ def _data_make(word: str, station: Station) -> Mapping[str, str]:
     move = FileMove.objects.create(
         station=station, target=station, moved_at=moment, moved_by_name=word, files=1, rows=1, twins=0, file_ids=[1]
     )
-    ids = {"branch_id": branch, "message_id": message, "file_id": file, "move_id": move}
+    shift = TimeShift.objects.create(
+        station=station, side="behind", offset_us=1, first_at=moment, last_at=moment, made_at=moment, made_by_name=word
+    )
+    ids = {"branch_id": branch, "message_id": message, "file_id": file, "move_id": move, "shift_id": shift}
     return {"series": series.name, **{name: str(row.pk) for name, row in ids.items()}}
 
 

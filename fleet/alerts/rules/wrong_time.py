@@ -1,0 +1,121 @@
+"""Wrong time: what a station takes is filed under the year 2000, or in the future, so nobody finds it where they look."""
+
+from datetime import UTC, datetime, timedelta
+
+from django.db import connection
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
+
+from fleet.alerts.models import Incident
+from fleet.alerts.rules.base import Ending, Finding, Rule
+from fleet.core.spoken import duration_words
+from fleet.stations.models import Station
+
+NAME = "wrong_time"
+#: Data from before this moment, and from so far ahead of ours, have a wrong time.
+PAST = datetime(2010, 1, 1, tzinfo=UTC)
+AHEAD = timedelta(hours=1)
+#: Over when no such data came for so long, or none are left: they were moved, or their time has come.
+QUIET = timedelta(hours=6)
+
+# Hours of readings are noted as they come, and for about forty minutes; hours of detections are counted for good.
+_LATELY = """
+SELECT s.station_id FROM telemetry_dirtyhour d JOIN telemetry_series s ON s.id = d.series_id
+WHERE d.hour < %(past)s OR d.hour > %(ahead)s
+UNION
+SELECT c.station_id FROM stations_stationcontact c WHERE c.last_contact_at > %(recent)s AND EXISTS (
+    SELECT 1 FROM telemetry_detectioncount n WHERE n.station_id = c.station_id AND (n.hour < %(past)s OR n.hour > %(ahead)s))
+"""
+
+_NEWEST = """
+SELECT max(received_at), min(occurred_at) FROM (
+    SELECT r.received_at, r.occurred_at FROM telemetry_series s JOIN telemetry_reading r ON r.series_id = s.id
+    WHERE s.station_id = %(station)s AND (r.occurred_at < %(past)s OR r.occurred_at > %(ahead)s)
+    UNION ALL
+    SELECT received_at, occurred_at FROM telemetry_detection
+    WHERE station_id = %(station)s AND (occurred_at < %(past)s OR occurred_at > %(ahead)s)
+) AS wrong
+"""
+
+
+def find(moment: datetime) -> list[Finding]:
+    """Stations of which such data came lately, without an open incident."""
+    told = set(Incident.objects.filter(rule=NAME, closed_at=None).values_list("station_id", flat=True))
+    with connection.cursor() as cursor:
+        cursor.execute(_LATELY, _arguments(moment) | {"recent": moment - QUIET})
+        lately = {row[0] for row in cursor.fetchall()} - told
+    watched = Station.objects.filter(pk__in=lately, retired_at=None, deleted_at=None, is_in_maintenance=False)
+    found = []
+    for station_id in watched.order_by("pk").values_list("pk", flat=True):
+        newest, _first = _newest(station_id, moment)
+        if newest is not None and newest > moment - QUIET:
+            found.append(Finding(station_id, newest))
+    return found
+
+
+def over(moment: datetime) -> list[Ending]:
+    """Incidents of stations whose data are where they belong, or of which no more such data come."""
+    endings = []
+    for incident in Incident.objects.filter(rule=NAME, closed_at=None).select_related("station"):
+        station = incident.station
+        is_set_aside = station.retired_at is not None or station.is_in_maintenance
+        newest, _first = _newest(station.pk, moment)
+        if is_set_aside or newest is None or newest <= moment - QUIET:
+            endings.append(Ending(incident.pk, is_told=not is_set_aside))
+    return endings
+
+
+def opening(station: Station, moment: datetime) -> str:
+    """Under which time, why, and what to do."""
+    _newest_at, first = _newest(station.pk, moment)
+    if first is None:
+        return _("Its data are at the right time again.")
+    where = f"{first:%Y-%m-%d}"
+    what = _(
+        "They are kept. See that its GPS has a fix or that it reaches a time server, then move them to the right time: "
+        "“Data with a wrong time” on the page “Settings”."
+    )
+    if first < PAST:
+        return _("Its data are filed under %(day)s, as its clock is not set.") % {"day": where} + " " + what
+    ahead = duration_words((first - moment).total_seconds())
+    return _("Its data are filed %(duration)s ahead, as its clock is wrong.") % {"duration": ahead} + " " + what
+
+
+def closing(incident: Incident, moment: datetime) -> str:
+    """All is well, or what is left to do."""
+    _newest_at, first = _newest(incident.station_id, moment)
+    if first is None:
+        return _("None of its data are filed under a wrong time any more.")
+    return _(
+        "No more data with a wrong time come from it. Those that came are still there until somebody moves them: "
+        "“Data with a wrong time” on the page “Settings”."
+    )
+
+
+def _newest(station_id: int, moment: datetime) -> tuple[datetime | None, datetime | None]:
+    """When the newest data with a wrong time came, and what time the earliest have; None where there are none."""
+    with connection.cursor() as cursor:
+        cursor.execute(_NEWEST, _arguments(moment) | {"station": station_id})
+        newest, first = cursor.fetchone() or (None, None)
+        return newest, first
+
+
+def _arguments(moment: datetime) -> dict[str, datetime | int]:
+    return {"past": PAST, "ahead": moment + AHEAD}
+
+
+RULE = Rule(
+    name=NAME,
+    find=find,
+    over=over,
+    opening=opening,
+    closing=closing,
+    opened_subject=lambda: pgettext("beginning of a mail's subject", "Data with a wrong time"),
+    closed_subject=lambda: pgettext("beginning of a mail's subject", "Time right again"),
+    opened_several=lambda stations, _since: (
+        _("Data of %(stations)s are filed under a wrong time, as their clocks are not set.") % {"stations": stations}
+    ),
+    closed_several=lambda stations: (
+        _("No more data with a wrong time come from %(stations)s.") % {"stations": stations}
+    ),
+)

@@ -1,0 +1,432 @@
+"""Rows of a clock that was not set: finding them, moving them to the right time by one offset, and moving them back.
+
+The offset comes from our own receipt: a row cannot have been taken after it came, so the least of *received - taken* is
+how far the clock was off, and the delay of the link at its best.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any, Final
+
+from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from fleet.core import clock
+from fleet.core.audit import audit_write
+from fleet.core.errors import DomainError, InvalidInput, NotFound
+from fleet.core.live import live_announce
+from fleet.core.spoken import duration_words
+from fleet.ingest.batch import AHEAD_S, NOT_NEWEST
+from fleet.organizations.access import Role, Viewer
+from fleet.organizations.errors import NotAllowed
+from fleet.stations.models import Station
+from fleet.telemetry.models import Series, Suspicion, TimeShift
+
+Side = TimeShift.Side
+#: What one move takes: ingest of this station waits meanwhile.
+ROWS_MOST = 300_000
+#: Nothing was taken before this moment.
+PAST = datetime(2010, 1, 1, tzinfo=UTC)
+_AHEAD = timedelta(seconds=AHEAD_S)
+_OFFSET_MOST = timedelta(days=200 * 366)
+_MICROSECOND = timedelta(microseconds=1)
+#: The flags that a wrong time has, and that go with it.
+_OF_TIME = int(Suspicion.EPOCH | Suspicion.FUTURE | Suspicion.ANCIENT)
+#: The tables by the name of their count in `TimeShift`, with what makes a row itself besides its moment.
+_TABLES: Final = {
+    "readings": ("telemetry_reading", ("series_id",)),
+    "detections": ("telemetry_detection", ("station_id", "port", "kind", "line")),
+    "positions": ("telemetry_position", ("station_id", "line", "source")),
+    "events": ("telemetry_stationevent", ("station_id", "name", "line", "source")),
+}
+_MOVED: Final = {"occurred_at": "{at}", "flags": "{flags}", "flags_before": "{before}", "shift_id": "{shift}"}
+
+
+class ShiftUndone(DomainError):
+    """The move was undone already."""
+
+
+@dataclass(frozen=True, slots=True)
+class WrongRows:
+    """Rows of one side: how many by table, their times by the station and by us, and how far these are apart."""
+
+    side: str
+    counts: dict[str, int]
+    first_at: datetime
+    last_at: datetime
+    first_received_at: datetime
+    last_received_at: datetime
+    least: timedelta
+    most: timedelta
+
+    @property
+    def rows(self) -> int:
+        """All of them."""
+        return sum(self.counts.values())
+
+    @property
+    def is_of_several_starts(self) -> bool:
+        """Whether one offset may not fit all: the distance from our receipt differs by more than a day."""
+        return self.most - self.least > timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class ShiftPreview:
+    """What a move would do: from where to where, how many rows, and how many stay as there is one like them already."""
+
+    wrong: WrongRows
+    offset: timedelta
+    left: int
+
+    @property
+    def first_at(self) -> datetime:
+        """Where the first row comes to be."""
+        return self.wrong.first_at + self.offset
+
+    @property
+    def last_at(self) -> datetime:
+        """Where the last row comes to be."""
+        return self.wrong.last_at + self.offset
+
+
+def wrong_rows(
+    *, station: Station, side: str, received_from: datetime | None = None, received_until: datetime | None = None
+) -> WrongRows | None:
+    """The rows of one side that came in a span of our clock; None when there are none."""
+    arguments = _arguments(station, side, received_from, received_until)
+    counts: dict[str, int] = {}
+    found: list[tuple[Any, ...]] = []
+    with connection.cursor() as cursor:
+        for name in _TABLES:
+            cursor.execute(
+                f"SELECT count(*), min(d.occurred_at), max(d.occurred_at), min(d.received_at), max(d.received_at), "  # noqa: S608 - our own names
+                f"min({_APART}), max({_APART}) FROM {_TABLES[name][0]} d WHERE {_of(name, side)}",
+                arguments,
+            )
+            row = cursor.fetchone()
+            counts[name] = row[0]
+            if row[0]:
+                found.append(row[1:])
+    if not found:
+        return None
+    columns = list(zip(*found, strict=True))
+    return WrongRows(
+        side=side,
+        counts=counts,
+        first_at=min(columns[0]),
+        last_at=max(columns[1]),
+        first_received_at=min(columns[2]),
+        last_received_at=max(columns[3]),
+        least=int(min(columns[4])) * _MICROSECOND,
+        most=int(max(columns[5])) * _MICROSECOND,
+    )
+
+
+def time_shift_preview(
+    *,
+    actor: Viewer,
+    station: Station,
+    side: str,
+    offset: timedelta | None = None,
+    received_from: datetime | None = None,
+    received_until: datetime | None = None,
+) -> ShiftPreview:
+    """Count without changing anything; without an offset, the one from our receipt. Raises `InvalidInput`."""
+    time_operator_require(actor=actor, station=station)
+    wrong = wrong_rows(station=station, side=side, received_from=received_from, received_until=received_until)
+    if wrong is None:
+        raise InvalidInput(_("No data of this station are filed under a wrong time there."), field="side")
+    if wrong.rows > ROWS_MOST:
+        raise InvalidInput(
+            _("These are %(rows)d rows; %(most)d can be moved at a time. Choose a shorter span of receipt.")
+            % {"rows": wrong.rows, "most": ROWS_MOST},
+            field="received_from",
+        )
+    offset = wrong.least if offset is None else offset
+    _offset_check(station, wrong, offset)
+    arguments = _arguments(station, side, received_from, received_until) | {"offset": offset // _MICROSECOND}
+    left = 0
+    with connection.cursor() as cursor:
+        for name, (table, _key) in _TABLES.items():
+            cursor.execute(
+                f"SELECT count(*) FROM {table} d WHERE {_of(name, side)} AND {_has_twin(name)}",  # noqa: S608 - our own names
+                arguments,
+            )
+            left += cursor.fetchone()[0]
+    return ShiftPreview(wrong, offset, left)
+
+
+@transaction.atomic
+def time_shift(
+    *,
+    actor: Viewer,
+    station: Station,
+    side: str,
+    offset: timedelta | None = None,
+    received_from: datetime | None = None,
+    received_until: datetime | None = None,
+) -> TimeShift:
+    """Move the rows of one side by an offset. Raises `NotAllowed`, `InvalidInput`.
+
+    1. Let ingest of this station wait.  2. Look as a preview does.  3. Take the rows out, and put them in at the right
+    time; what has a twin there stays.  4. Set counts, roll-ups and newest values right.
+    """
+    _contact_hold(station)
+    preview = time_shift_preview(
+        actor=actor, station=station, side=side, offset=offset, received_from=received_from,
+        received_until=received_until,
+    )  # fmt: skip
+    shift = TimeShift.objects.create(
+        station=station,
+        side=side,
+        offset_us=preview.offset // _MICROSECOND,
+        received_from=received_from,
+        received_until=received_until,
+        first_at=preview.first_at,
+        last_at=preview.last_at,
+        made_at=clock.now(),
+        made_by_name=actor.name[:150],
+    )
+    arguments = _arguments(station, side, received_from, received_until) | {
+        "offset": shift.offset_us,
+        "shift": shift.pk,
+    }
+    fields = {
+        "at": "g.occurred_at + %(offset)s * interval '1 microsecond'",
+        "flags": f"(g.flags & ~{_OF_TIME}) | {int(Suspicion.SHIFTED)}",
+        "before": "g.flags",
+        "shift": "%(shift)s",
+    }
+    for name in _TABLES:
+        where = f"{_of(name, side)} AND NOT {_has_twin(name)}"
+        setattr(shift, name, _move(name, where, fields, arguments))
+    shift.left = preview.wrong.rows - shift.rows
+    shift.save(update_fields=[*_TABLES, "left"])
+    _tell(actor, shift, "station.time_shifted")
+    return shift
+
+
+@transaction.atomic
+def time_shift_undo(*, actor: Viewer, shift: TimeShift) -> TimeShift:
+    """Move the rows back, with the flags that they had. Raises `ShiftUndone`.
+
+    A row that came again meanwhile is the same row: the one that was moved takes its place.
+    """
+    station = shift.station
+    time_operator_require(actor=actor, station=station)
+    _contact_hold(station)
+    if not TimeShift.objects.filter(pk=shift.pk, undone_at=None).update(
+        undone_at=clock.now(), undone_by_name=actor.name[:150]
+    ):
+        raise ShiftUndone(_("This move is undone already."))
+    arguments = _arguments(station, shift.side, None, None) | {
+        "offset": -shift.offset_us, "shift": shift.pk, "first": shift.first_at, "last": shift.last_at,
+    }  # fmt: skip
+    fields = {
+        "at": "g.occurred_at + %(offset)s * interval '1 microsecond'",
+        "flags": "g.flags_before",
+        "before": "NULL::smallint",
+        "shift": "NULL::bigint",
+    }
+    for name in _TABLES:
+        owner = _owner(name)
+        where = f"{owner} AND d.occurred_at BETWEEN %(first)s AND %(last)s AND d.shift_id = %(shift)s"
+        _repeats_remove(name, where, arguments)
+        _move(name, where, fields, arguments)
+    shift.refresh_from_db()
+    _tell(actor, shift, "station.time_shifted_back")
+    return shift
+
+
+def time_shift_list(*, station: Station) -> QuerySet[TimeShift]:
+    """The moves of a station, newest first."""
+    return TimeShift.objects.filter(station=station).select_related("station__organization").order_by("-pk")
+
+
+def time_shift_get(*, station: Station, shift_id: int) -> TimeShift:
+    """One move. Raises `NotFound`."""
+    found = time_shift_list(station=station).filter(pk=shift_id).first()
+    if found is None:
+        raise NotFound(_("%(serial)s has no such move in time.") % {"serial": station.serial})
+    return found
+
+
+def time_operator_require(*, actor: Viewer, station: Station) -> None:
+    """Raise `NotAllowed` for who may not move data of a station."""
+    if not actor.may_station(Role.OPERATOR, station):
+        raise NotAllowed(_("Moving data of %(serial)s takes the role operator.") % {"serial": station.serial})
+
+
+_APART = "((extract(epoch FROM d.received_at) - extract(epoch FROM d.occurred_at)) * 1000000)::bigint"
+
+
+def _offset_check(station: Station, wrong: WrongRows, offset: timedelta) -> None:
+    """Nothing may come to lie later than it came, nor before there was anything, nor where retention has been."""
+    if abs(offset) > _OFFSET_MOST:
+        raise InvalidInput(_("No clock is off by so much."), field="offset_s")
+    if offset > wrong.least + _AHEAD:
+        raise InvalidInput(
+            _("With this offset some data would be from later than they came: at most %(most)d seconds.")
+            % {"most": wrong.least.total_seconds()},
+            field="offset_s",
+        )
+    first = wrong.first_at + offset
+    if first < PAST:
+        raise InvalidInput(_("With this offset the data would be from before 2010 still."), field="offset_s")
+    if Series.objects.filter(station=station, raw_from__gt=first).exists():
+        raise InvalidInput(
+            _("Readings from that time are not kept any more, so the data cannot be moved there."), field="offset_s"
+        )
+
+
+def _arguments(
+    station: Station, side: str, received_from: datetime | None, received_until: datetime | None
+) -> dict[str, Any]:
+    if side not in Side.values:
+        raise InvalidInput(_("A clock is behind or ahead."), field="side")
+    return {
+        "station": station.pk,
+        "series": list(Series.objects.filter(station=station).values_list("pk", flat=True)),
+        "past": PAST,
+        "ahead": clock.now() + _AHEAD,
+        "from": received_from or datetime(1970, 1, 1, tzinfo=UTC),
+        "until": received_until or datetime(9000, 1, 1, tzinfo=UTC),
+    }
+
+
+def _owner(name: str, row: str = "d") -> str:
+    return f"{row}.series_id = ANY(%(series)s)" if name == "readings" else f"{row}.station_id = %(station)s"
+
+
+def _of(name: str, side: str) -> str:
+    """The rows that a move is about."""
+    moment = "d.occurred_at < %(past)s" if side == Side.BEHIND else "d.occurred_at > %(ahead)s"
+    return f"{_owner(name)} AND {moment} AND d.received_at >= %(from)s AND d.received_at < %(until)s AND d.shift_id IS NULL"
+
+
+def _has_twin(name: str) -> str:
+    table, key = _TABLES[name]
+    same = " AND ".join(f"t.{column} = d.{column}" for column in key)
+    return (
+        f"EXISTS (SELECT 1 FROM {table} t WHERE {same} "  # noqa: S608 - our own names
+        "AND t.occurred_at = d.occurred_at + %(offset)s * interval '1 microsecond')"
+    )
+
+
+def _move(name: str, where: str, fields: dict[str, str], arguments: dict[str, Any]) -> int:
+    """Take rows out and put them in elsewhere; return how many. All are out before the first goes in."""
+    table = _TABLES[name][0]
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE TEMP TABLE going (LIKE {table}) ON COMMIT DROP")
+        cursor.execute(
+            f"WITH gone AS (DELETE FROM {table} d WHERE {where} RETURNING d.*) INSERT INTO going SELECT * FROM gone",  # noqa: S608
+            arguments,
+        )
+        moved = cursor.rowcount
+        if moved:
+            cursor.execute("SELECT attname FROM pg_attribute WHERE attrelid = 'going'::regclass AND attnum > 0")
+            columns = [row[0] for row in cursor.fetchall()]
+            taken = ", ".join(_MOVED[c].format(**fields) if c in _MOVED else f"g.{c}" for c in columns)
+            cursor.execute(f"INSERT INTO {table} ({', '.join(columns)}) SELECT {taken} FROM going g", arguments)  # noqa: S608
+            _follow(cursor, name, arguments)
+        cursor.execute("DROP TABLE going")
+    return int(moved)
+
+
+def _repeats_remove(name: str, where: str, arguments: dict[str, Any]) -> None:
+    """Take away what stands where rows will be put back: the same rows, sent again."""
+    table, key = _TABLES[name]
+    same = " AND ".join(f"t.{column} = d.{column}" for column in key)
+    again = (
+        f"DELETE FROM {table} t USING {table} d WHERE {where} AND {same} AND {_owner(name, 't')} "  # noqa: S608
+        "AND t.occurred_at = d.occurred_at + %(offset)s * interval '1 microsecond' AND t.shift_id IS NULL"
+    )
+    with connection.cursor() as cursor:
+        if name == "detections":
+            again = (
+                f"WITH again AS ({again} RETURNING t.station_id, t.occurred_at, t.port, t.kind) "
+                f"{_hours('again', 'occurred_at', '-')}"
+            )
+        cursor.execute(again, arguments)
+
+
+def _follow(cursor: CursorWrapper, name: str, arguments: dict[str, Any]) -> None:
+    """What was worked out from the rows in `going`, at their old moments and at their new ones."""
+    new = "occurred_at + %(offset)s * interval '1 microsecond'"
+    if name == "readings":
+        cursor.execute(
+            "INSERT INTO telemetry_dirtyhour (series_id, hour, noted_at) "  # noqa: S608 - our own names
+            "SELECT DISTINCT series_id, date_trunc('hour', at, 'UTC'), statement_timestamp() FROM ("
+            f"SELECT series_id, occurred_at AS at FROM going UNION ALL SELECT series_id, {new} FROM going) AS both_ends "
+            "ORDER BY 1, 2 ON CONFLICT DO NOTHING",
+            arguments,
+        )
+        _newest_renew(cursor)
+    if name == "detections":
+        for at, sign in (("occurred_at", "-"), (new, "")):
+            cursor.execute(_hours("going", at, sign), arguments)
+        cursor.execute("DELETE FROM telemetry_detectioncount WHERE station_id = %(station)s AND count <= 0", arguments)
+    if name in ("detections", "positions"):
+        cursor.execute(
+            "UPDATE files_stationfile f SET rows_from = least(f.rows_from, n.low), rows_to = greatest(f.rows_to, n.high) "  # noqa: S608
+            f"FROM (SELECT file_id, min({new}) AS low, max({new}) AS high FROM going GROUP BY 1) n WHERE f.id = n.file_id",
+            arguments,
+        )
+
+
+def _hours(rows: str, at: str, sign: str) -> str:
+    return (
+        "INSERT INTO telemetry_detectioncount (station_id, hour, port, kind, count) "  # noqa: S608 - our own names
+        f"SELECT station_id, date_trunc('hour', {at}, 'UTC'), port, kind, {sign}count(*) FROM {rows} "
+        "GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4 ON CONFLICT (station_id, hour, port, kind) "
+        "DO UPDATE SET count = telemetry_detectioncount.count + excluded.count"
+    )
+
+
+def _newest_renew(cursor: CursorWrapper) -> None:
+    """The newest value that can be believed, of each series that lost or got readings."""
+    cursor.execute(
+        "UPDATE telemetry_series s SET last_at = n.occurred_at, last_value = n.value, last_received_at = n.received_at "  # noqa: S608
+        "FROM (SELECT DISTINCT series_id FROM going) g LEFT JOIN LATERAL ("
+        "SELECT occurred_at, value, received_at FROM telemetry_reading r WHERE r.series_id = g.series_id "
+        f"AND r.flags & {int(NOT_NEWEST)} = 0 ORDER BY r.occurred_at DESC LIMIT 1) n ON true "
+        "WHERE s.id = g.series_id AND (n.occurred_at IS NOT NULL OR s.raw_from IS NULL)"
+    )
+
+
+def _contact_hold(station: Station) -> None:
+    """Ingest of this station waits here."""
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE stations_stationcontact SET epoch = epoch + 1 WHERE station_id = %s", [station.pk])
+
+
+def _tell(actor: Viewer, shift: TimeShift, action: str) -> None:
+    station = shift.station
+    audit_write(
+        actor=actor.user,
+        organization_id=station.organization_id,
+        action=action,
+        subject=station.serial,
+        detail={
+            "shift": shift.pk,
+            "offset": duration_words(abs(shift.offset_us) / 1e6),
+            "offset_us": shift.offset_us,
+            "rows": shift.rows,
+            "left": shift.left,
+            "by": actor.name,
+        },
+    )
+    changed = {station.organization_id: [station.serial]}
+    transaction.on_commit(partial(live_announce, changed=changed), robust=True)
+
+
+def sides_wrong(*, station: Station) -> Iterator[WrongRows]:
+    """What there is of each side, those of old first."""
+    for side in Side.values:
+        wrong = wrong_rows(station=station, side=side)
+        if wrong is not None:
+            yield wrong

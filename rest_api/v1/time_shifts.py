@@ -1,0 +1,163 @@
+"""`/stations/<serial>/time-shifts`: data of a clock that was not set, moved to the right time, and moved back."""
+
+from datetime import timedelta
+from http import HTTPStatus
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from fleet.ingest.time_shifts import (
+    sides_wrong,
+    time_operator_require,
+    time_shift,
+    time_shift_get,
+    time_shift_list,
+    time_shift_preview,
+    time_shift_undo,
+)
+from fleet.stations.selectors import station_get
+from fleet.telemetry.models import TimeShift
+from rest_api.authentication import viewer_of
+from rest_api.v1.lists import Column, ListQuery, page_read
+from rest_api.v1.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
+
+#: A clock that is off by more is no clock.
+_OFFSET_MOST_S = 200 * 366 * 86_400.0
+
+
+class WrongOut(serializers.Serializer[Any]):
+    """Data that are filed under a wrong time."""
+
+    side = serializers.ChoiceField(
+        choices=TimeShift.Side.choices, help_text="`behind`: before 2010. `ahead`: in the future."
+    )
+    readings = serializers.IntegerField(source="counts.readings")
+    detections = serializers.IntegerField(source="counts.detections")
+    positions = serializers.IntegerField(source="counts.positions")
+    events = serializers.IntegerField(source="counts.events")
+    first_at = serializers.DateTimeField(help_text="By the station's clock.")
+    last_at = serializers.DateTimeField()
+    first_received_at = serializers.DateTimeField(help_text="By ours.")
+    last_received_at = serializers.DateTimeField()
+    offset_s = serializers.SerializerMethodField(help_text="What has to be added, by the receipt that was quickest.")
+    is_of_several_starts = serializers.BooleanField(
+        help_text="One offset may not fit all: move them by shorter spans of receipt."
+    )
+
+    def get_offset_s(self, wrong: Any) -> float:
+        """Seconds."""
+        return float(wrong.least.total_seconds())
+
+
+class TimeShiftOut(serializers.Serializer[Any]):
+    """A move in time."""
+
+    id = serializers.IntegerField()
+    side = serializers.ChoiceField(choices=TimeShift.Side.choices)
+    offset_s = serializers.SerializerMethodField()
+    first_at = serializers.DateTimeField(help_text="Where the first row is now.")
+    last_at = serializers.DateTimeField()
+    readings = serializers.IntegerField()
+    detections = serializers.IntegerField()
+    positions = serializers.IntegerField()
+    events = serializers.IntegerField()
+    left = serializers.IntegerField(help_text="Rows that stayed: one like them is at the right time already.")
+    made_at = serializers.DateTimeField()
+    made_by = serializers.CharField(source="made_by_name", allow_blank=True)
+    undone_at = serializers.DateTimeField(allow_null=True)
+    undone_by = serializers.CharField(source="undone_by_name", allow_blank=True)
+
+    def get_offset_s(self, shift: TimeShift) -> float:
+        """Seconds that were added."""
+        return shift.offset_us / 1e6
+
+
+class TimeShiftsOut(serializers.Serializer[Any]):
+    """What is filed under a wrong time, and some moves."""
+
+    wrong = WrongOut(many=True)
+    results = TimeShiftOut(many=True)
+    next = serializers.URLField(allow_null=True, help_text="Where more are; null when this was all.")
+
+
+class TimeShiftIn(StrictSerializer):
+    """Which rows, and by how much."""
+
+    side = serializers.ChoiceField(choices=TimeShift.Side.choices)
+    offset_s = serializers.FloatField(
+        required=False, min_value=-_OFFSET_MOST_S, max_value=_OFFSET_MOST_S,
+        help_text="Seconds to add; without it the one from our receipt.",
+    )  # fmt: skip
+    received_from = serializers.DateTimeField(required=False, help_text="Only what was received from then on.")
+    received_until = serializers.DateTimeField(required=False, help_text="Only what was received before then.")
+    dry_run = serializers.BooleanField(required=False, default=False, help_text="Count and change nothing.")
+
+
+class TimeShiftPreviewOut(serializers.Serializer[Any]):
+    """What a move would do."""
+
+    wrong = WrongOut()
+    offset_s = serializers.SerializerMethodField()
+    first_at = serializers.DateTimeField(help_text="Where the first row would come to be.")
+    last_at = serializers.DateTimeField()
+    left = serializers.IntegerField()
+
+    def get_offset_s(self, preview: Any) -> float:
+        """Seconds that would be added."""
+        return float(preview.offset.total_seconds())
+
+
+class TimeShifts(APIView):
+    """Moves in time of a station's data."""
+
+    @extend_schema(
+        operation_id="time_shifts_list", parameters=[ListQuery], responses=answers({200: TimeShiftsOut}, *READ_PROBLEMS)
+    )
+    def get(self, request: Request, serial: str) -> Response:
+        """What is filed under a wrong time now, and the moves, newest first."""
+        station = station_get(viewer=viewer_of(request), serial=serial)
+        query, rows = query_read(request, ListQuery), time_shift_list(station=station).order_by()
+        page = page_read(request, query, rows, columns={"id": Column("id", int, is_filled=True)}, usual="-id", last=())
+        told = {"wrong": list(sides_wrong(station=station)), "results": page.rows, "next": page.next}
+        return Response(TimeShiftsOut(told).data)
+
+    @extend_schema(
+        operation_id="time_shifts_create",
+        request=TimeShiftIn,
+        responses=answers({200: TimeShiftPreviewOut, 201: TimeShiftOut}, *WRITE_PROBLEMS),
+    )
+    def post(self, request: Request, serial: str) -> Response:
+        """Move data to the right time. With `dry_run` it answers 200 with what a move would do."""
+        viewer = viewer_of(request)
+        station = station_get(viewer=viewer, serial=serial)
+        time_operator_require(actor=viewer, station=station)
+        asked = TimeShiftIn(data=request.data)
+        asked.is_valid(raise_exception=True)
+        told = asked.validated_data
+        offset = timedelta(seconds=told["offset_s"]) if "offset_s" in told else None
+        chosen = {"side": told["side"], "offset": offset}
+        span = {name: told.get(name) for name in ("received_from", "received_until")}
+        if told["dry_run"]:
+            preview = time_shift_preview(actor=viewer, station=station, **chosen, **span)
+            return Response(TimeShiftPreviewOut(preview).data)
+        shift = time_shift(actor=viewer, station=station, **chosen, **span)
+        return Response(TimeShiftOut(shift).data, status=HTTPStatus.CREATED)
+
+
+class TimeShiftUndo(APIView):
+    """One move in time."""
+
+    @extend_schema(
+        operation_id="time_shifts_undo", request=None, responses=answers({200: TimeShiftOut}, *WRITE_PROBLEMS)
+    )
+    def post(self, request: Request, serial: str, shift_id: int) -> Response:
+        """Move the rows back to where they were, to the microsecond. 409 where that is done already."""
+        viewer = viewer_of(request)
+        station = station_get(viewer=viewer, serial=serial)
+        time_operator_require(actor=viewer, station=station)
+        shift = time_shift_undo(actor=viewer, shift=time_shift_get(station=station, shift_id=shift_id))
+        return Response(TimeShiftOut(shift).data)
