@@ -33,7 +33,7 @@ def test_it_is_listed_tried_moved_and_undone(reader, writer, foreigner, station)
     (point,) = reader.get(
         f"stations/{station.serial}/series/temp/readings", **{"from": (came - timedelta(hours=1)).isoformat()}
     ).json()["points"]
-    assert "shifted" in point["suspicion"]
+    assert "shifted" in point["suspicions"]
     undo = f"{place}/{made.json()['id']}/undo"
     assert writer.post(undo, {}).status_code == 200
     assert Reading.objects.get().occurred_at == Y2000
