@@ -4,7 +4,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from fleet.alerts.health_rules import Watch, health_rule
+from fleet.alerts.rules.health.watch import Watch, health_rule
 from fleet.stations.health_marks import BATTERY, volts_shown
 
 RULE = health_rule(
