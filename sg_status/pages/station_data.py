@@ -21,7 +21,7 @@ from fleet.core.spoken import duration_words
 from fleet.organizations.access import Viewer
 from fleet.stations.models import Station
 from fleet.telemetry.exports import READING_HEAD, reading_rows
-from fleet.telemetry.models import Series
+from fleet.telemetry.models import Series, Suspicion
 from fleet.telemetry.selectors import Point, reading_moments, readings, series_get, series_list
 from sg_status.access import page
 from sg_status.station_frame import station_of, station_render
@@ -49,6 +49,8 @@ class ReadingRow:
     greatest: float | None = None
     count: int = 0
     suspicion: str = ""
+    #: Doubted still: one that a person moved to the right time is remarked on, and believed.
+    is_doubted: bool = False
     lateness: str = ""
     #: As it was sent, where that was in another unit.
     sent: str = ""
@@ -148,6 +150,7 @@ def _rows(points: Sequence[Point], gap_from: timedelta) -> Iterator[ReadingRow]:
             greatest=point.maximum,
             count=point.count,
             suspicion=suspicion_words(point.flags),
+            is_doubted=bool(point.flags & ~Suspicion.SHIFTED),
             lateness=lateness_words(point.at, point.received_at, point.flags),
             sent=sent_words(point),
         )

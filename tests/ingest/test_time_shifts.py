@@ -36,7 +36,7 @@ from fleet.telemetry.selectors import readings
 
 pytestmark = pytest.mark.django_db
 Y2000 = datetime(2000, 1, 1, 0, 5, tzinfo=UTC)
-EPOCH, FUTURE = int(Suspicion.EPOCH), int(Suspicion.FUTURE)
+EPOCH, FUTURE, SHIFTED = int(Suspicion.EPOCH), int(Suspicion.FUTURE), int(Suspicion.SHIFTED)
 STORED = (
     "telemetry_reading", "telemetry_detection", "telemetry_position", "telemetry_stationevent",
     "telemetry_detectioncount", "telemetry_series", "telemetry_readinghour", "telemetry_readingday",
@@ -102,10 +102,10 @@ def test_it_is_previewed_moved_marked_and_undone_to_the_byte(station, series, be
     assert (shift.readings, shift.detections, shift.positions, shift.events, shift.left) == (10, 10, 10, 10, 0)
     moved = list(Reading.objects.order_by("occurred_at"))
     assert [row.occurred_at for row in moved] == [began + timedelta(minutes=n, seconds=20) for n in range(10)]
-    assert {(row.flags, row.flags_before, row.shift_id) for row in moved} == {(64, EPOCH, shift.pk)}
+    assert {(row.flags, row.flags_before, row.shift_id) for row in moved} == {(SHIFTED, EPOCH, shift.pk)}
     assert {row.received_at - row.occurred_at for row in moved} == {timedelta(seconds=n) for n in range(10)}
     # What was doubted for another reason is doubted still.
-    assert set(Detection.objects.values_list("flags", flat=True)) == {64 | 4}
+    assert set(Detection.objects.values_list("flags", flat=True)) == {SHIFTED | 4}
     assert Position.objects.filter(occurred_at__gt=began).count() == 10
     assert StationEvent.objects.filter(occurred_at__gt=began).count() == 10
     assert (

@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ("stations", "0010_a_serial_is_one_whatever_its_case"),
-        ("telemetry", "0006_accounts_of_files"),
+        ("telemetry", "0007_series_have_a_dimension"),
     ]
 
     operations = [
