@@ -139,12 +139,20 @@ class TimeShifts(APIView):
         asked.is_valid(raise_exception=True)
         told = asked.validated_data
         offset = timedelta(seconds=told["offset_s"]) if "offset_s" in told else None
-        chosen = {"side": told["side"], "offset": offset}
-        span = {name: told.get(name) for name in ("received_from", "received_until")}
+        start, end = told.get("received_from"), told.get("received_until")
         if told["dry_run"]:
-            preview = time_shift_preview(actor=viewer, station=station, **chosen, **span)
+            preview = time_shift_preview(
+                actor=viewer,
+                station=station,
+                side=told["side"],
+                offset=offset,
+                received_from=start,
+                received_until=end,
+            )
             return Response(TimeShiftPreviewOut(preview).data)
-        shift = time_shift(actor=viewer, station=station, **chosen, **span)
+        shift = time_shift(
+            actor=viewer, station=station, side=told["side"], offset=offset, received_from=start, received_until=end
+        )
         return Response(TimeShiftOut(shift).data, status=HTTPStatus.CREATED)
 
 
