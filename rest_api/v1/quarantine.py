@@ -137,7 +137,9 @@ class ReplayedOut(serializers.Serializer[Any]):
     stored = serializers.IntegerField()
     repeats = serializers.IntegerField()
     quarantined = serializers.IntegerField(help_text="It still cannot be taken, and is in quarantine anew.")
-    partial = serializers.IntegerField(help_text="It is stored but for a part, and in quarantine for that part.")
+    stored_in_part = serializers.IntegerField(
+        source="partial", help_text="It is stored but for a part, and in quarantine for that part."
+    )
 
 
 class ReplayOut(serializers.Serializer[Any]):

@@ -92,7 +92,7 @@ def test_one_is_tried_again_once(writer, station):
         "stored": 1,
         "repeats": 0,
         "quarantined": 0,
-        "partial": 0,
+        "stored_in_part": 0,
     }
     assert Reading.objects.get(series__station=station).value == 3.5
     problem_of(writer.post(f"quarantine/{message.pk}/replay", {}), 409)
