@@ -7,9 +7,10 @@ from faults.catalogue import NOT_SHOWN, SHOWN_BY
 
 from operations.paths import REPOSITORY
 
-#: Broker and network; workers, database and outside services; agent and time; commands; hostile messages; abuse.
-NUMBERS = {str(number) for number in (*range(1, 67), 68, 69, 70, 71, 72, 73, 74)}
-PLAYED = re.compile(r'(?:number=|jobs\(\s*|": |costly\("[^"]*", )"(\d+)(?:-(\d+))?"')
+#: Broker and network; workers, database and outside services; agent and time; commands; hostile messages; abuse; a
+#: station's files, desks, and what one sender costs the others.
+NUMBERS = {str(number) for number in (*range(1, 67), 68, 69, 70, *range(85, 94))}
+PLAYED = re.compile(r'(?:number=|jobs\(\s*|": |costly\("[^"]*", |told\(verdicts, "[^"]*", )"(\d+)(?:-(\d+))?"')
 
 
 def played():

@@ -169,7 +169,7 @@ def pulses(number):
 
 @pytest.mark.parametrize("times", [1, pytest.param(5, marks=pytest.mark.long)])
 def test_messages_that_unpack_to_much_cost_a_neighbour_no_time(costly, times):
-    with costly("messages that unpack to much", "71", (f"SG-71AARPI4{times:04d}", f"SG-71BBRPI4{times:04d}")) as case:
+    with costly("messages that unpack to much", "86", (f"SG-71AARPI4{times:04d}", f"SG-71BBRPI4{times:04d}")) as case:
         case.measure(bombs(times), probes=PROBES if times == 1 else 300)
         held = case.held()
         case.note(
@@ -197,7 +197,7 @@ def refuse(messages):
 @pytest.mark.parametrize("messages", [12_000, pytest.param(39_000, marks=pytest.mark.long)])
 def test_what_is_refused_costs_a_neighbour_no_time_and_the_server_no_disk(costly, messages):
     number = messages // 1_000
-    with costly("refused messages", "72", (f"SG-72AARPI4{number:04d}", f"SG-72BBRPI4{number:04d}")) as case:
+    with costly("refused messages", "87", (f"SG-72AARPI4{number:04d}", f"SG-72BBRPI4{number:04d}")) as case:
         # All at once they would be a queue that everybody stands in, as any backlog is.
         case.measure(refuse(messages), probes=PROBES, a_second=1_000)
         held = case.held()
@@ -226,7 +226,7 @@ def reports(command_id, count):
 @pytest.mark.parametrize("count", [3_000, pytest.param(20_000, marks=pytest.mark.long)])
 def test_reports_on_one_ping_cost_a_neighbour_no_time(costly, count):
     number = count // 1_000
-    with costly("reports on one command", "73", (f"SG-73AARPI4{number:04d}", f"SG-73BBRPI4{number:04d}")) as case:
+    with costly("reports on one command", "88", (f"SG-73AARPI4{number:04d}", f"SG-73BBRPI4{number:04d}")) as case:
         command_id = str(uuid.uuid4())
         (station_id,) = case.rig.query("SELECT id FROM stations_station WHERE serial = %s", case.grant["serial"])[0]
         case.rig.execute(

@@ -44,7 +44,7 @@ def replay(rig, config) -> None:
 
 
 def test_a_card_is_replayed_at_a_desk_while_its_station_sends(rig, case, grants, tmp_path):
-    one = case("desk upload beside the live station", number="71")
+    one = case("desk upload beside the live station", number="85")
     (away,) = rig.stations("SG-7100RPI40001")
     cards = {}
     for number, grant in enumerate((grants[0], away)):
