@@ -67,4 +67,4 @@ def live_announce(*, changed: Mapping[int, Iterable[str]]) -> None:
         pipe.execute()
     except redis.RedisError as error:
         _pause.begin()
-        _log.warning("Open pages are told of no change for %.0f s, as Redis does not answer: %s", PAUSE_S, error)
+        _log.warning("Open pages get no live updates for %.0f s, as Redis does not answer: %s", PAUSE_S, error)

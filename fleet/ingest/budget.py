@@ -38,7 +38,7 @@ FULL = "quarantine-full"
 WAITING = frozenset({OVER_QUOTA, FORKED, TOO_MANY_GAPS, TOO_MANY_STREAMS})
 #: Bytes of a body that is not kept.
 _START_BYTES = 120
-#: A tally this full is counted anew: people decide about messages, and jobs take them.
+#: A tally this full is counted again: people decide about messages, and jobs take them.
 _RECOUNT_FROM = 4
 
 
@@ -88,7 +88,7 @@ def tallies_cut(*, viewer: Viewer, station: str = "") -> QuerySet[QuarantineTall
 
 
 def tallies_recount() -> int:
-    """Count anew what is held where much seems to be; return how many tallies changed."""
+    """Recount what is held for the fullest tallies; return how many tallies changed."""
     full = Q(kept__gte=KEPT_MOST // _RECOUNT_FROM) | Q(kept_bytes__gte=KEPT_BYTES_MOST // _RECOUNT_FROM)
     changed = 0
     for number in list(QuarantineTally.objects.filter(full).values_list("id", flat=True)):

@@ -258,7 +258,7 @@ def time_shift_get(*, station: Station, shift_id: int) -> TimeShift:
 def time_operator_require(*, actor: Viewer, station: Station) -> None:
     """Raise `NotAllowed` for who may not move data of a station."""
     if not actor.may_station(Role.OPERATOR, station):
-        raise NotAllowed(_("Moving data of %(serial)s takes the role operator.") % {"serial": station.serial})
+        raise NotAllowed(_("You need the operator role to move data of %(serial)s.") % {"serial": station.serial})
 
 
 _APART = "((extract(epoch FROM d.received_at) - extract(epoch FROM d.occurred_at)) * 1000000)::bigint"

@@ -21,7 +21,7 @@ LEAD_BATTERY_FROM_V, LEAD_BATTERY_LOW_V, LEAD_BATTERY_GOOD_V = 8.0, 11.8, 12.2
 DISK_FILLING_FROM, DISK_FULL_FROM, DISK_GOOD_BELOW = 85.0, 95.0, 92.0
 HOT_FROM_C, HOT_OVER_BELOW_C = 75.0, 70.0
 CLOCK_OFF_FROM_S, CLOCK_GOOD_BELOW_S = 120.0, 60.0
-#: A message that waited for us looks like one from a clock that is behind, so people are told of a day, not of minutes.
+#: A message that waited for us looks like one from a clock that is behind, so people hear of a day, not of minutes.
 CLOCK_BEHIND_TOLD_S, CLOCK_BEHIND_GOOD_S = 86_400.0, 43_200.0
 SIGNAL_WEAK_DBM = -105.0
 RADIO_OFF = ("error", "stopped")

@@ -65,7 +65,7 @@ def test_the_api_answers_and_its_limit_holds(broken, institute, settings):
     client = Client(headers={"Authorization": f"Bearer {key_of(institute)}"})
     client.get("/api/v1/stations")
     took = [seconds(lambda: client.get("/api/v1/stations")) for _ in range(15)]
-    # A probe of a quarter of a second falls among them at the most.
+    # A probe of a quarter of a second falls among them at most.
     assert sorted(took)[-2] < 0.25, took
     statuses = [client.get("/api/v1/stations").status_code for _ in range(10)]
     assert statuses[0] == 200
@@ -114,7 +114,7 @@ def test_ingest_is_held_up_once_and_not_at_each_batch(broken, settings, services
     try:
         took = [seconds(lambda: live.live_announce(changed={1: ["SG-A"]})) for _ in range(20)]
         assert sum(took) < 2.5, took
-        assert caplog.text.count("Open pages are told of no change") == 1
+        assert caplog.text.count("Open pages get no live updates") == 1
     finally:
         live._redis.cache_clear()
         live._pause._until = 0.0

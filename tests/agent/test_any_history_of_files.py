@@ -1,7 +1,7 @@
 """Whatever happens to files in whatever order, in the end every line is sent once and the accounts sum up.
 
 The histories are drawn at random from a fixed seed: files grow in the middle of a line, rest for hours, are compressed in
-three ways, are copied into another folder, while the agent is started anew now and then.
+three ways, are copied into another folder, while the agent restarts now and then.
 """
 
 import bz2

@@ -31,7 +31,6 @@ MAGIC = (
     r":\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff:" + QEMU + ":F"
 )
 PACKAGES = "python3,python3-venv,ca-certificates"
-MIRROR = "http://deb.debian.org/debian"
 SURROUNDINGS = {
     "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
     "HOME": "/root",
@@ -59,7 +58,7 @@ def root(tmp_path_factory):
     folder = Path(kept) if kept else tmp_path_factory.mktemp("armhf")
     if not (folder / "usr/bin/python3").exists():
         first = ("debootstrap", "--arch=armhf", "--foreign", "--variant=minbase", f"--include={PACKAGES}")
-        run(*first, "bookworm", str(folder), MIRROR)
+        run(*first, "bookworm", str(folder))
         run("chroot", str(folder), "/debootstrap/debootstrap", "--second-stage", env=SURROUNDINGS)
     for kind, at in (("proc", "proc"), ("devtmpfs", "dev")):
         if not os.path.ismount(folder / at):
@@ -79,11 +78,11 @@ def inside(root, *command):
 def installed(root, wheel):
     """The agent in a virtual environment of its own in that root; the folder as seen from inside."""
     shutil.rmtree(root / "opt/station-agent", ignore_errors=True)
-    shutil.copy(wheel, root / "root")
+    shutil.copy(wheel, root / "opt")
     inside(root, "python3", "-m", "venv", "/opt/station-agent")
     before = size_mb(root / "opt/station-agent")
     options = ("--no-cache-dir", "--disable-pip-version-check", "--only-binary=:all:")
-    inside(root, "/opt/station-agent/bin/pip", "install", *options, f"/root/{wheel.name}")
+    inside(root, "/opt/station-agent/bin/pip", "install", *options, f"/opt/{wheel.name}")
     print(f"{size_mb(root / 'opt/station-agent') - before:.1f} MB installed")
     return "/opt/station-agent"
 

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.faults
 #: As in the settings.
 QUOTA = {"ROOST_QUOTA_MESSAGES_PER_S": "20", "ROOST_QUOTA_BYTES_PER_HOUR": "50000000"}
 RECORD = b'{"n":"a","v":1},'
-#: Seconds that a neighbour may wait at the most in an ordinary run, on a machine that does other work. It was 47 and more.
+#: Seconds that a neighbour may wait at most in an ordinary run, on a machine that does other work. It was 47 and more.
 WAIT_MOST_S = 10.0
 #: In a long run: how many times its p99 without, and seconds within which two runs of nothing differ.
 P99_MOST, P99_SLACK_S = 2.0, 0.05

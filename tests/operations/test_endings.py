@@ -1,4 +1,4 @@
-"""A program that cannot start is told of within seconds, in its own words."""
+"""Roost says within seconds why a program cannot start, in that program's own words."""
 
 import os
 import sys

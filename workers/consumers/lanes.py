@@ -93,7 +93,7 @@ class Lane:
         return not self.is_wide and bool(self.waiting or self.late)
 
     def hand_over(self, most: int, *, late: bool = False) -> tuple[list[int], list[Delivery]]:
-        """The oldest messages, `most` at the most, and their delivery tags; they stay unacknowledged."""
+        """At most `most` messages, the oldest, and their delivery tags; they stay unacknowledged."""
         waiting = self.late if late else self.waiting
         if len(waiting) <= most:
             taken = list(waiting)

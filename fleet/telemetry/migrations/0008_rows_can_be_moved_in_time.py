@@ -7,7 +7,7 @@ _ROWS = ("reading", "detection", "position", "stationevent")
 
 
 class Migration(migrations.Migration):
-    """New columns are empty, so that no row is written anew."""
+    """New columns are empty, so no row has to be rewritten."""
 
     dependencies = [
         ("stations", "0010_a_serial_is_one_whatever_its_case"),

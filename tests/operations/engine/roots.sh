@@ -22,10 +22,10 @@ for release in bookworm trixie; do
     tar -C "$plain" -cf "$bases/$release.part" . && mv "$bases/$release.part" "$bases/$release.tar"
     rm -rf --one-file-system "$plain"
 done
-if [[ ! -e $folder/root/.made ]]; then
+if [[ ! -e $folder/made ]]; then
     debootstrap --variant=minbase \
         --include=ca-certificates,docker.io,docker-cli,docker-compose,docker-buildx,iptables,iproute2,procps trixie "$folder/root"
-    touch "$folder/root/.made"
+    touch "$folder/made"
 fi
 if [[ ! -e $bases/node/lib/node_modules ]]; then
     wheel=$(mktemp -d "$folder/node.XXXX")
