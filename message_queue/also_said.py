@@ -22,7 +22,7 @@ _LOOKED_THROUGH_MOST = 1_048_576
 def also_said(kind: Any, raw: bytes) -> dict[str, Any]:
     """The unknown fields of a body of this type that was taken, by where they stood: `radios[0].gain`."""
     if len(raw) > _LOOKED_THROUGH_MOST:
-        return {}
+        return {MORE: "too long to be looked through"}
     found: dict[str, Any] = {}
     try:
         value = msgspec.json.decode(raw)
@@ -43,8 +43,14 @@ def _walk(kind: Any, value: Any, where: str, found: dict[str, Any], depth: int) 
     if isinstance(value, list) and get_origin(inner) is list:
         item = get_args(inner)[0]
         if _is_struct(container_of(item)):
+            called: set[str] = set()
             for i, each in enumerate(value):
-                _walk(item, each, f"{where}[{_name(each, i)}]", found, depth + 1)
+                name = _name(each, i)
+                if name in called:
+                    # Ten records of one name say ten things.
+                    name = f"{name}#{i}"
+                called.add(name)
+                _walk(item, each, f"{where}[{name}]", found, depth + 1)
     elif isinstance(value, dict) and _is_struct(inner):
         known = {field.encode_name: field.type for field in msgspec.structs.fields(inner)}
         for name, each in value.items():

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from struct import Struct
 
 from fleet.ingest.database import cursor
+from fleet.ingest.same_key import different_note
 from fleet.ingest.same_moment import moments_part
 
 #: 2000-01-01 UTC in seconds since 1970.
@@ -190,5 +191,8 @@ class Sink:
             f"WITH new AS (INSERT INTO {table} ({columns}) SELECT {columns} FROM {stage} "  # noqa: S608 - names of our own tables
             f"ON CONFLICT DO NOTHING RETURNING {columns}) INSERT INTO {stage}_new ({columns}) SELECT {columns} FROM new"
         )
-        if "series_id" in self.table.columns and act.rowcount < len(self.rows):
-            moments_part(stage)
+        if act.rowcount < len(self.rows):
+            if "series_id" in self.table.columns:
+                moments_part(stage)
+            else:
+                different_note(table, stage)

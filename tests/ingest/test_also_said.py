@@ -1,5 +1,8 @@
 """Fields that our contracts do not know are kept as sent, within bounds, and shown."""
 
+import gzip
+import json
+import random
 import time
 
 import pytest
@@ -13,12 +16,17 @@ pytestmark = pytest.mark.django_db
 NOW = time.time()
 
 
+def _noise(length):
+    """Text that no compression shortens much, as the ratio of what is sent is bounded."""
+    return random.Random(7).randbytes(length).hex()
+
+
 @pytest.fixture
 def send(pipeline, station, delivery):
     numbers = iter(range(1, 100))
 
-    def sent(kind, body):
-        outcome = pipeline.take([delivery(station.serial, kind, body, stream="a", seq=next(numbers))])
+    def sent(kind, body, **properties):
+        outcome = pipeline.take([delivery(station.serial, kind, body, stream="a", seq=next(numbers), **properties)])
         assert (outcome.stored, outcome.partial) == (1, 0)
         return StationContact.objects.get().also_said
 
@@ -47,6 +55,19 @@ def test_unknown_fields_of_readings_are_kept_beside_the_readings(send):
     said = send("readings", [{"n": "co2", "v": 400, "quality": "good"}, {"n": "t", "v": 1}])
     assert said == {"readings": {"[co2].quality": "good"}}
     assert Reading.objects.count() == 2
+
+
+def test_records_of_one_name_say_each_what_they_say(send):
+    said = send("readings", [{"n": "t", "v": 1, "t": NOW, "by": "cat"}, {"n": "t", "v": 2, "t": NOW + 1, "by": "dog"}])
+    assert said == {"readings": {"[t].by": "cat", "[t#1].by": "dog"}}
+
+
+def test_a_body_too_long_to_be_looked_through_says_so(send):
+    body = {"at": NOW, "warnings": ["w"] * 32, "novel": "x" * 1_100_000}
+    said = send(
+        "health", gzip.compress(json.dumps({**body, "noise": _noise(20_000)}).encode()), content_encoding="gzip"
+    )
+    assert said == {"health": {MORE: "too long to be looked through"}}
 
 
 def test_they_are_bounded_in_number_and_length(send):

@@ -1,0 +1,60 @@
+"""Rows that cannot be told apart: the first is kept, and what is not is said by an event of the station."""
+
+import time
+
+import pytest
+
+from fleet.telemetry.models import Detection, Position, StationEvent
+
+pytestmark = pytest.mark.django_db
+NOW = int(time.time()) - 60
+
+
+@pytest.fixture
+def send(pipeline, station, delivery):
+    """Send a body without a number, as a plain client does."""
+    return lambda kind, body: pipeline.take([delivery(station.serial, kind, body)])
+
+
+def left_out():
+    """What events say of rows that were left out: (rows, count)."""
+    events = StationEvent.objects.filter(name="rows_left_out").order_by("received_at")
+    return [(event.data["rows"], event.data["count"]) for event in events]
+
+
+def tags(*heard):
+    return {"what": "tag", "port": 1, "t": [NOW] * len(heard), "tag": list(heard)}
+
+
+def test_two_tags_of_one_second_without_lines_are_one_row_and_a_word(send):
+    send("detections", tags("AABBCCDD", "11223344"))
+    assert list(Detection.objects.values_list("tag", flat=True)) == ["AABBCCDD"]
+    assert left_out() == [("detections", 1)]
+
+
+def test_a_second_message_with_another_tag_of_that_second_is_told_too(send):
+    send("detections", tags("AABBCCDD"))
+    assert left_out() == []
+    send("detections", tags("11223344"))
+    assert left_out() == [("detections", 1)]
+
+
+def test_repeats_are_no_loss(send):
+    for _ in range(3):
+        send("detections", tags("AABBCCDD", "AABBCCDD"))
+    assert (Detection.objects.count(), left_out()) == (1, [])
+
+
+def test_with_lines_both_are_kept(send):
+    send("detections", {**tags("AABBCCDD", "11223344"), "line": [7]})
+    assert (Detection.objects.count(), left_out()) == (2, [])
+
+
+def test_two_places_of_one_second_are_one_row_and_a_word(send):
+    send("gps", {"t": [NOW, NOW], "lat": [42.0, 43.0], "lon": [-80.0, -80.0]})
+    assert (Position.objects.count(), left_out()) == (1, [("positions", 1)])
+
+
+def test_two_texts_of_one_moment_are_one_event_and_a_word(send):
+    send("readings", [{"n": "door", "vs": "open", "t": NOW}, {"n": "door", "vs": "closed", "t": NOW}])
+    assert (StationEvent.objects.filter(name="door").count(), left_out()) == (1, [("events", 1)])
