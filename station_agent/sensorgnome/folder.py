@@ -38,6 +38,8 @@ AHEAD = 86_400.0
 _WATCHED_MOST = 64
 #: Folders within folders: V1 writes SGdata/<boot count>/<day>.
 _DEPTH_MOST = 6
+#: Why what lies deeper is not read.
+_DEEP = f"It lies more than {_DEPTH_MOST} folders deep and is not looked into: move it up, or replay it."
 #: Why something that is neither file nor folder is left, and that it holds no data.
 NO_FILE = ("It is no regular file.", False)
 
@@ -146,6 +148,8 @@ def entries(folder: Path, unreadable: list[tuple[Path, OSError]]) -> Iterator[En
 
     for base, folders, names in os.walk(folder, onerror=note):
         folders.sort()
+        # A link to a folder is not followed: what it leads to may lie elsewhere, or around itself.
+        names += [name for name in folders if (Path(base) / name).is_symlink()]
         there = set(names)
         for entry in names:
             path, name, cut = Path(base) / entry, file_name_parse(entry), packed_end_cut(entry)
@@ -196,6 +200,8 @@ class Folder:
         self._serials = serials
         self._scanned: dict[Path, tuple[float, float]] = {}
         self._others = {other.key: other for other in others}
+        #: Compressed files beside their plain form, by the monotonic moment at which they were seen first.
+        self._pairs: dict[Path, float] = {}
         #: Latest start of each source and boot.
         self._latest: dict[tuple[str, str, str], int] = {}
         self.active: dict[str, DataFile] = {}
@@ -230,30 +236,42 @@ class Folder:
                 if (status.st_dev, status.st_ino) in met:
                     continue
                 met.add((status.st_dev, status.st_ino))
+                with os.scandir(folder) as found:
+                    inner = sorted(entry.name for entry in found if entry.is_dir())
                 if depth < _DEPTH_MOST:
-                    with os.scandir(folder) as found:
-                        inner = sorted(entry.name for entry in found if entry.is_dir())
                     waiting += [(folder / name, depth + 1) for name in inner]
+                else:
+                    for name in inner:
+                        self._other(seen, folder / name, _DEEP)
             except OSError as error:
                 self._other(seen, folder, f"The folder cannot be read: {error.strerror or error}.")
                 continue
+            self._other_end(seen, key_of(folder, self.root), "It can be read now.")
             yield folder, status.st_mtime
 
     def _scan(self, folder: Path, seen: Seen) -> None:
         try:
             with os.scandir(folder) as found:
-                regular = {entry.name: entry.is_file() for entry in found if not entry.is_dir()}
+                here = {entry.name: None if entry.is_dir() else entry.is_file() for entry in found}
         except OSError as error:
             self._other(seen, folder, f"The folder cannot be read: {error.strerror or error}.")
             return
+        regular = {name: is_file for name, is_file in here.items() if is_file is not None}
         place = name_show(str(folder.relative_to(self.root)))
         before = {key for key in self._others if (key.rpartition("/")[0] or ".") == place}
+        # A folder that cannot be looked into is still there.
+        before -= {key_of(folder / name, self.root) for name in here.keys() - regular.keys()}
         for entry in sorted(regular):
             self._sort(folder / entry, regular, seen)
             before.discard(key_of(folder / entry, self.root))
         for key in before:
-            other = self._others.pop(key)
-            seen.others.append(OtherFile(key, 0, "gone", f"It was removed. {other.reason}", other.start, counts=False))
+            self._other_end(seen, key, "It was removed.")
+
+    def _other_end(self, seen: Seen, key: str, why: str) -> None:
+        """What was no file to read is none any more."""
+        other = self._others.pop(key, None)
+        if other is not None:
+            seen.others.append(OtherFile(key, 0, "gone", f"{why} {other.reason}", other.start, counts=False))
 
     def _sort(self, path: Path, regular: dict[str, bool], seen: Seen) -> None:
         """Find out what a file is: a data file of ours, one of another station's, or something else."""
@@ -269,6 +287,13 @@ class Folder:
         plain = packed_end_cut(path.name)
         if plain == path.name or plain not in regular:
             self._consider(key_of(path, self.root), path, name, seen)
+        elif self._is_pair(path):
+            self._consider(name_show(str(path.relative_to(self.root))), path, name, seen)
+
+    def _is_pair(self, path: Path) -> bool:
+        """Whether a compressed file has lain beside its plain form for longer than compressing takes."""
+        now = time.monotonic()
+        return now - self._pairs.setdefault(path, now) > LOOK_AGAIN / 2
 
     def _other(
         self, seen: Seen, path: Path, reason: str, *, state: FileState = "refused", start: int = 0, counts: bool = True

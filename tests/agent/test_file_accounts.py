@@ -260,6 +260,19 @@ def test_pipes_and_broken_links_are_named_and_block_nothing(tmp_path, follow):
     assert [report.skipped for report in feed.reports] == ["It is no regular file."] * 2 + [""]
 
 
+def test_a_link_to_a_folder_is_named_by_replay(tmp_path):
+    root, elsewhere = tmp_path / "SGdata", tmp_path / "elsewhere"
+    root.mkdir()
+    elsewhere.mkdir()
+    (root / name_of(2)).write_bytes(text_of(2))
+    (root / "old").symlink_to(elsewhere)
+    feed, _ = drained(root)
+    assert {report.file: report.skipped for report in feed.reports} == {
+        "old": "It is no regular file.",
+        name_of(2): "",
+    }
+
+
 def test_what_is_taken_away_again_is_counted_no_longer(tmp_path, follow):
     root = tmp_path / "SGdata"
     root.mkdir()

@@ -281,3 +281,47 @@ def test_the_marks_of_a_writer_that_never_marks_noise_are_not_believed(day, foll
     assert rows_counted(outbox_messages(station.outbox)) == {"p": 4}
     account = accounts_told(station.outbox)[f"{day.name}/{LIVE}"]
     assert (account.lines_taken, account.lines_kept_back) == (4, 1_000)
+
+
+def test_a_gzip_that_stays_beside_a_shorter_plain_file_is_read_too(day, follow, later):
+    path = day / LIVE
+    packed = path.with_name(path.name + ".gz")
+    path.write_text(pulses(0, 4))
+    packed.write_bytes(gzip.compress(pulses(0, 9).encode()))
+    old(path)
+    old(packed)
+    station = follow(directory=day.parent)
+    station.poll()
+    assert numbers(station) == [1, 2, 3, 4], "while it may be in the making, it is left"
+    later(700.0)
+    station.poll()
+    account = accounts_told(station.outbox)[f"{day.name}/{LIVE}.gz"]
+    assert numbers(station) == [1, 2, 3, 4, 5, 6, 7, 8, 9]
+    assert (account.state, account.lines_known, account.lines_taken) == ("done", 4, 5)
+
+
+def test_the_gzip_of_a_plain_file_that_stays_is_known(day, follow, later):
+    path = day / LIVE
+    path.write_text(pulses(0, 9))
+    path.with_name(path.name + ".gz").write_bytes(gzip.compress(path.read_bytes()))
+    station = follow(directory=day.parent)
+    station.poll()
+    later(7_300.0)
+    station.poll()
+    account = accounts_told(station.outbox)[f"{day.name}/{LIVE}.gz"]
+    assert numbers(station) == [1, 2, 3, 4, 5, 6, 7, 8, 9]
+    assert (account.state, account.lines_known, account.lines_taken) == ("done", 9, 0)
+
+
+def test_what_lies_too_deep_is_named_and_not_home(tmp_path, follow, later):
+    root = tmp_path / "SGdata"
+    deep = root / "a/b/c/d/e/f/g"
+    deep.mkdir(parents=True)
+    (deep / LIVE).write_text(pulses(0, 4))
+    station = follow(directory=root)
+    for _ in range(3):
+        station.poll()
+        later(700.0)
+        account = accounts_told(station.outbox)["a/b/c/d/e/f/g"]
+        assert (account.state, account.bytes_refused > 0) == ("refused", True)
+        assert account.reason.startswith("It lies more than 6 folders deep")
