@@ -36,6 +36,7 @@ ACTIONS: Final[dict[str, Promise]] = {
     "invitation.revoke": _("revoked the invitation of"),
     "key.create": _("made a key"),
     "key.revoke": _("revoked a key"),
+    "mail.given_up": _("gave up a mail that could not be delivered:"),
     "member.add": _("added a member"),
     "member.leave": _("left the organization"),
     "member.remove": _("removed a member"),

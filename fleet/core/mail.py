@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import F
 
 from fleet.core import clock
+from fleet.core.audit import audit_write
 from fleet.core.mail_headers import RoostMail
 from fleet.core.models import Mail
 from fleet.core.outbox import job_ask
@@ -27,6 +28,8 @@ _FIRST_S, _LONGEST_S = 30, 3_600
 KEPT = timedelta(days=3)
 #: Mails of one sweep.
 _ROUND_MOST = 100
+#: Mails of one sweep that the audit log names when they are given up; the log has the count of all.
+_NAMED_MOST = 100
 #: SMTP codes from here on are final, but for login and encryption refused: those are ours to repair.
 _PERMANENT_FROM = 500
 _CONFIGURATION_CODES = frozenset({530, 534, 535, 538})
@@ -81,6 +84,7 @@ def mail_send(*, mail_id: int) -> bool:
             _log.warning("Mail %s was not sent and is tried again in %s s: %s", mail_id, wait, _words(error))
             return False
         _log.warning("Mail %s was refused for good: %s", mail_id, _words(error))
+        _given_up(mail, _words(error))
     Mail.objects.filter(id=mail_id).delete()
     return True
 
@@ -88,7 +92,10 @@ def mail_send(*, mail_id: int) -> bool:
 def mails_sweep() -> int:
     """Send what is due, delete what is too old to be of use; return how many were sent. The net under the jobs."""
     moment = clock.now()
-    stale, _ = Mail.objects.filter(created_at__lt=moment - KEPT).delete()
+    old = Mail.objects.filter(created_at__lt=moment - KEPT)
+    for mail in old.order_by("id")[:_NAMED_MOST]:
+        _given_up(mail, f"not sent in {KEPT.days} days")
+    stale, _ = old.delete()
     if stale:
         _log.error("%s mails could not be sent for three days and were dropped: check ROOST_SMTP_HOST.", stale)
     due = Mail.objects.filter(due_at__lte=moment).order_by("due_at").values_list("id", flat=True)
@@ -113,6 +120,12 @@ def _hand_over(mail: Mail) -> None:
         # What was accepted is accepted, however the connection ends.
         with suppress(OSError):
             connection.close()
+
+
+def _given_up(mail: Mail, why: str) -> None:
+    """Somebody waits for it: administrators read in the audit log that it will not come."""
+    detail = {"to": mail.recipients, "why": why}
+    audit_write(actor=None, organization_id=None, action="mail.given_up", subject=mail.subject, detail=detail)
 
 
 def _is_permanent(error: Exception) -> bool:

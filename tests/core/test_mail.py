@@ -13,7 +13,7 @@ from django.db import transaction
 
 from fleet.core import clock
 from fleet.core.mail import KEPT, mail_send, mails_sweep
-from fleet.core.models import Mail, OutboxMessage
+from fleet.core.models import AuditEntry, Mail, OutboxMessage
 
 pytestmark = pytest.mark.django_db
 
@@ -110,6 +110,22 @@ def test_what_is_refused_for_now_stays_and_what_is_refused_for_good_goes(postbox
     postbox.answer = "554 no such person"
     assert mails_sweep() == 1
     assert not Mail.objects.exists()
+
+
+def test_what_is_given_up_stands_in_the_audit_log(postbox, settings):
+    write("Join Long Point", "https://roost.example/secret")
+    postbox.answer = "554 no such person"
+    mails_sweep()
+    settings.EMAIL_PORT = 9
+    write("Confirm")
+    Mail.objects.update(created_at=clock.now() - KEPT - timedelta(minutes=1))
+    mails_sweep()
+    told = AuditEntry.objects.filter(action="mail.given_up").order_by("id")
+    assert [entry.subject for entry in told] == ["Join Long Point", "Confirm"]
+    assert [entry.detail["to"] for entry in told] == [["plover@example.org"]] * 2
+    assert "554" in told[0].detail["why"]
+    assert told[1].detail["why"] == "not sent in 3 days"
+    assert "secret" not in str(told.values())
 
 
 def test_a_link_is_not_kept_longer_than_it_works(postbox, settings):
