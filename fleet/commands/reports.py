@@ -1,7 +1,7 @@
 """What stations say of their commands: a batch of reports in a few statements, however many there are.
 
 The first closing word wins. What comes later or out of order changes nothing: it is kept as a step up to `STEPS_MOST`, and
-only counted beyond that, as is what was said before.
+only counted beyond that, as is what was said before. A command that expired keeps what the station found too late.
 """
 
 from collections.abc import Sequence
@@ -91,6 +91,10 @@ class _Reported:
         elif command.state == State.CANCELLED:
             first, _latest = self._cancelled.get((command.id, status.state), (status, status))
             self._cancelled[command.id, status.state] = (min(first, status, key=lambda said: said.at), status)
+        elif command.state == State.EXPIRED and status.state in _CLOSING and not (command.result or command.output):
+            # Too late to close it, but what the station found is of use all the same.
+            command.result, command.output = status.result, status.output
+            self._moved[command.id] = command
         word = (command.id, status.state, occurred_at)
         if not is_applied and (word in self._said or self._idle.get(command.id, 0) >= STEPS_MOST):
             command.reports_left_out += 1

@@ -149,6 +149,16 @@ def test_what_waits_too_long_expires_and_a_late_result_is_no_resurrection(operat
     assert states(command)[-1] == ("succeeded", False)
 
 
+def test_what_an_expired_command_found_is_kept_all_the_same(operator, station):
+    command = issue(operator, station, expires_in=10)
+    commands_expire(moment=clock.now() + timedelta(seconds=11))
+    for figure in (3, 4):
+        late = word(command, "succeeded", result={"files": figure}, output="all of it")
+        command_report(station_id=station.id, status=late, moment=clock.now())
+    command.refresh_from_db()
+    assert (command.state, command.result, command.output) == ("expired", {"files": 3}, "all of it")
+
+
 def test_a_command_that_has_begun_is_not_expired_at_once(operator, station):
     command = issue(operator, station, expires_in=10)
     command_report(station_id=station.id, status=word(command, "running"), moment=clock.now())
