@@ -14,6 +14,7 @@ from agent.test_sensorgnome_source import own_files
 from fleet.ingest.delivery import Delivery
 from fleet.ingest.models import QuarantinedMessage
 from fleet.ingest.pipeline import Pipeline
+from fleet.ingest.same_key import LEFT_OUT
 from fleet.organizations.models import Organization
 from fleet.stations.models import Station
 from fleet.telemetry.models import Detection, FileSummary, Position, StationEvent
@@ -89,6 +90,7 @@ def test_replayed_twice_and_sent_live_it_is_there_once(row, data, make_station):
     assert (second.stored, second.repeats) == (0, len(again))
     assert send_live(make_station(), pipeline).quarantined == 0
     assert rows_in_database() == expected
+    assert not StationEvent.objects.filter(name=LEFT_OUT).exists(), "the same rows from two sides are no loss"
     assert not QuarantinedMessage.objects.exists()
 
 
@@ -114,6 +116,7 @@ def test_a_card_of_all_kinds_is_in_the_database_once_however_often_it_is_sent(ro
     assert (second.stored, second.repeats) == (0, len(again) + len(feed.told))
     assert send_live(make_station(), pipeline).quarantined == 0
     assert rows_of_files() == there
+    assert not StationEvent.objects.filter(name=LEFT_OUT).exists()
     assert not QuarantinedMessage.objects.exists()
 
 
@@ -130,3 +133,4 @@ def test_a_card_that_was_replayed_by_the_rule_before_doubles_no_row(row, data):
     there = rows_in_database()
     assert pipeline.take(deliveries(replayed)).quarantined == 0
     assert rows_in_database() == there == grep_counted(data)
+    assert not StationEvent.objects.filter(name=LEFT_OUT).exists()
