@@ -236,7 +236,8 @@ def test_integrations_hear_of_both_ends(smtp, member, make_station, hear, organi
     hear(station)
     events = OutboxMessage.objects.filter(target="event").order_by("id").values_list("routing_key", flat=True)
     address = f"{organization.slug}.{station.serial}"
-    assert list(events) == [f"{address}.incident_opened", f"{address}.incident_closed"]
+    heard = [event.removeprefix(f"{address}.") for event in events]
+    assert heard == ["contact_late", "contact_silent", "incident_opened", "incident_closed"]
 
 
 def test_the_sweep_wakes_the_sender_once(smtp, member, make_station):

@@ -93,7 +93,7 @@ def test_a_live_page_of_another_case_hears_what_is_said_of_the_station(small, op
     monkeypatch.setattr(live_access, "close_old_connections", lambda: None)
     client = Client()
     client.force_login(operator.user)
-    grant = live_access.grant_of(f"sessionid={client.cookies['sessionid'].value}", small.serial.upper())
+    grant = live_access.grant_of(client.cookies["sessionid"].value, small.serial.upper())
     assert grant.serial == small.serial
 
 

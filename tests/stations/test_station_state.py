@@ -82,7 +82,7 @@ def test_a_silent_station_says_since_when_how_often_and_what_to_check(institute)
 @pytest.mark.parametrize(
     ("health", "words"),
     [
-        ({"battery_v": 12.9, "disk_percent": 99.2}, "disk was 99 % full"),
+        ({"battery_v": 12.9, "disk_percent": 99.2}, "disk was 99.2 % full"),
         ({"temperature_c": 81}, "81 °C"),
         ({"signal_dbm": -113}, "signal was weak"),
         ({"battery_v": True, "disk_percent": "x", "signal_dbm": None}, "nothing wrong"),
