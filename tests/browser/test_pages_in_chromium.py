@@ -177,7 +177,7 @@ def test_a_plot_shows_the_figures_of_its_table(browser, processes, person, stati
         assert drawn > 500
         assert page.locator(f"#{table} tbody tr").count() >= 6
     page.goto(f"{processes.site}/stations/{station.serial}/data/")
-    expect(page.locator(".u-legend")).to_contain_text("time not believed")
+    expect(page.locator(".u-legend")).to_contain_text("not believed")
     expect(page.locator("#readings tr.gap")).to_have_count(1)
     assert watched.complaints == []
 
