@@ -58,14 +58,16 @@ def test_a_command_is_published_with_its_expiry_and_marked_as_sent(operator, ins
     station = station_of(institute)
     queue = bound(topology.COMMANDS, station.serial)
     command = command_issue(viewer=operator, station=station, name="ping", parameters={}, expires_in=60)
-    assert Relay().publish_round() == 1
+    assert Relay().publish_round() == 2, "the command, and an event for programs that it waits"
     (message,) = got(channel, queue)
     assert json.loads(message.body)["id"] == str(command.id)
     assert message.properties["delivery_mode"] == 2
     assert 50_000 < int(message.properties["expiration"]) <= 60_000
     command.refresh_from_db()
     assert command.state == Command.State.SENT
+    assert Relay().publish_round() == 1, "an event that it was sent"
     assert Relay().publish_round() == 0
+    assert got(channel, queue) == []
 
 
 def test_a_command_without_a_queue_is_kept_and_stops_nobody_else(operator, institute, channel, bound):
@@ -75,7 +77,7 @@ def test_a_command_without_a_queue_is_kept_and_stops_nobody_else(operator, insti
         command_issue(viewer=operator, station=station, name="ping", parameters={})
     Relay().publish_round()
     assert len(got(channel, queue)) == 1
-    kept = OutboxMessage.objects.get(published_at=None)
+    kept = OutboxMessage.objects.get(published_at=None, target="command")
     assert (kept.routing_key, kept.attempts) == (lost.serial, 1)
     assert "No queue takes" in kept.last_error
     assert kept.due_at > clock.now()
@@ -88,7 +90,7 @@ def test_a_full_command_queue_refuses_and_the_row_waits(operator, institute, cha
         command_issue(viewer=operator, station=station, name="ping", parameters={})
     Relay().publish_round()
     assert len(got(channel, queue)) == 1
-    assert "full" in OutboxMessage.objects.get(published_at=None).last_error
+    assert "full" in OutboxMessage.objects.get(published_at=None, target="command").last_error
 
 
 def test_an_event_goes_out_under_its_key_and_nobody_listening_is_no_error(channel, bound):
