@@ -108,7 +108,7 @@ def _judge(rig, serial, folder, verdict):
     # Figures that are kept by adding would show a line that was sent under two numbers.
     lines = dict(
         rig.query(
-            "SELECT f.name, f.rows FROM files_stationfile f JOIN stations_station s ON s.id = f.station_id "
+            "SELECT f.base, f.rows FROM files_stationfile f JOIN stations_station s ON s.id = f.station_id "
             "WHERE s.serial = %s",
             serial,
         )
