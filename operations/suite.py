@@ -26,8 +26,11 @@ from operations.trial import VARIABLE
 PYTEST_FAILED, PYTEST_WRONG_USE, WRONG_USE = 1, 4, 2
 #: More than these are no unsteady tests: something is broken.
 RERUN_AT_MOST = 10
-#: What a person says around the tests; nothing else of the caller's environment reaches them.
+#: What a person says around the tests.
 KEPT = ("TERM", "COLUMNS", "CI", "ROOST_FAULT_SEED", "ROOST_FAULT_MESSAGES", "ROOST_FAULT_REPORT", "ROOST_ACCESS_PAGE")
+#: Where packages come from and whose certificates are trusted, for tests that install what a user would; nothing else
+#: of the caller's environment reaches the tests.
+PACKAGES_FROM = ("PIP_", "UV_", "SSL_CERT_", "REQUESTS_CA_", "CURL_CA_")
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,7 @@ def pytest_run(words: list[str], report: Path, environment: Mapping[str, str]) -
 
 def tests_environment(stack: Stack, environment: Mapping[str, str]) -> dict[str, str]:
     """What the tests' process gets: services, tools, and what a person may say around them."""
-    said = {name: os.environ[name] for name in KEPT if name in os.environ}
+    said = {name: value for name, value in os.environ.items() if name in KEPT or name.startswith(PACKAGES_FROM)}
     path = environment["PATH"]
     if shutil.which("npm") is None:
         path = os.pathsep.join((str(preparation.npm_folder()), path))

@@ -34,6 +34,7 @@ NO_PAGES = {
     "mfa_download_recovery_codes": "a file",
     "completeness-csv": "a file",
     "station-positions-csv": "a file",
+    "agent-file": "a file",
     "station-data-csv": "a file",
     "station-detections-csv": "a file",
     "organization-audit-csv": "a file",
