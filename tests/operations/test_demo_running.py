@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
@@ -30,7 +31,14 @@ def demo(tmp_path):
     def run(*words: str):
         return subprocess.run(
             [REPOSITORY / "roost", "demo", *words],
-            env={"PATH": os.environ["PATH"], "ROOST_VAR": str(paths.var), "ROOST_VENV": sys.prefix},
+            # A socket whose path is too long lies in the temporary folder: both must mean the same one.
+            env={
+                "PATH": os.environ["PATH"],
+                "ROOST_VAR": str(paths.var),
+                "ROOST_VENV": sys.prefix,
+                "TMPDIR": tempfile.gettempdir(),
+            },
+            timeout=120,
             capture_output=True,
             text=True,
             check=False,
