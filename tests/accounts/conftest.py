@@ -3,13 +3,13 @@
 import re
 
 import pytest
+from accounts.plovers import PASSWORD
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.test import Client
 from people import SERVER, elsewhere, english, institute, operator, owner, stranger, viewer
-from plovers import PASSWORD
 
 from fleet.organizations.people import person_add
 

@@ -1,9 +1,9 @@
 """Guessing is braked by account and by source, an invented source is not believed, and an owner always gets in."""
 
 import pytest
+from accounts.plovers import PASSWORD, is_logged_in
 from django.core.cache import cache
 from django.test import Client
-from plovers import PASSWORD, is_logged_in
 
 pytestmark = pytest.mark.django_db
 BRAKED = "Too many wrong passwords"

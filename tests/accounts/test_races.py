@@ -4,11 +4,11 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import pytest
+from accounts.plovers import PASSWORD
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from people import Role, person
-from plovers import PASSWORD
 
 from fleet.core.errors import InvalidInput
 from fleet.organizations.models import Membership

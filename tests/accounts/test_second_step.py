@@ -3,11 +3,11 @@
 import re
 
 import pytest
+from accounts.plovers import PASSWORD, is_logged_in
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import hotp_value, yield_hotp_counters_from_time
 from django.contrib.auth.models import User
 from django.test import Client
-from plovers import PASSWORD, is_logged_in
 
 pytestmark = pytest.mark.django_db
 STEP = "/accounts/second-factor/login/"

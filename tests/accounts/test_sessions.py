@@ -1,11 +1,11 @@
 """Sessions: none is carried into a login, a password change ends the others, and no redirect leaves the site."""
 
 import pytest
+from accounts.plovers import PASSWORD, is_logged_in
 from allauth.account.models import EmailAddress
 from django.contrib.auth.models import User
 from django.test import Client
 from people import SERVER, Role, member_add
-from plovers import PASSWORD, is_logged_in
 
 from fleet.core.models import AuditEntry
 from fleet.organizations.models import Membership

@@ -4,13 +4,13 @@ import re
 from datetime import timedelta
 
 import pytest
+from accounts.plovers import PASSWORD, is_logged_in
 from allauth.account.models import EmailAddress
 from allauth.usersessions.models import UserSession
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.test import Client
 from people import Role, member_add
-from plovers import PASSWORD, is_logged_in
 
 from fleet.core import clock
 from fleet.organizations.people import people_prune, sessions_prune

@@ -4,12 +4,12 @@ import io
 import json
 
 import pytest
+from accounts.plovers import PASSWORD, is_logged_in
 from allauth.account.models import EmailAddress
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.test import Client
 from people import Role, member_add
-from plovers import PASSWORD, is_logged_in
 
 from fleet.core.models import AuditEntry
 

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from doc_pages import DOCS, ROOT
+from docs.doc_pages import DOCS, ROOT
 
 PAGE = (DOCS / "reference" / "accounted.md").read_text("utf-8")
 NAMED = sorted(set(re.findall(r"`([\w/]+\.py)::(\w+)`", PAGE)))

@@ -10,7 +10,7 @@ import typer.main
 import yaml
 from django.contrib.auth.models import User
 from django.core.management import call_command
-from doc_pages import DOCS, ROOT, name
+from docs.doc_pages import DOCS, ROOT, name
 
 from fleet.organizations.services import organization_create
 from operations import cli

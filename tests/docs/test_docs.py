@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 import typer.main
 from django.core.management import get_commands, load_command_class
-from doc_pages import DOCS, PAGES, ROOT, anchors, code_of, commands, links, name
+from docs.doc_pages import DOCS, PAGES, ROOT, anchors, code_of, commands, links, name
 
 from message_queue.contracts import contracts
 from message_queue.contracts.commands import command_contracts

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from attacker import Attacker
+from isolation.attacker import Attacker
 
 SENT = b'[{"n":"attempt","t":1700000000,"v":1}]'
 

@@ -7,7 +7,7 @@ HERE = Path(__file__).parent
 
 def table() -> str:
     """The attempts as a Markdown table."""
-    from attempts import ATTEMPTS
+    from isolation.attempts import ATTEMPTS
 
     lines = ["| # | Station A tries to | RabbitMQ 3.10.8 | Why it is harmless |", "| ---: | --- | --- | --- |"]
     lines += [f"| {each.number} | {each.what} | {each.outcome} | {each.why} |" for each in ATTEMPTS]

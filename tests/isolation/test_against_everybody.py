@@ -10,9 +10,9 @@ import time
 import amqp
 import pika
 import pytest
-from attacker import Attacker
 from faults.publisher import connection_parameters
 from faults.rig import Rig, until
+from isolation.attacker import Attacker
 
 from operations.stack import Stack
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from attacker import Attacker
-from attempts import ATTEMPTS
-from isolation_page import page, table
+from isolation.attacker import Attacker
+from isolation.attempts import ATTEMPTS
+from isolation.isolation_page import page, table
 
 from operations.paths import REPOSITORY
 

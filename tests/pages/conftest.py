@@ -1,10 +1,10 @@
 """The people of these tests, clients logged in as them, and a station that has sent something of everything."""
 
 import pytest
-from busy_stations import busy_make
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
+from pages.busy_stations import busy_make
 from people import elsewhere, institute, no_counters, operator, owner, stranger, viewer
 
 from fleet.organizations.models import Organization

@@ -1,7 +1,7 @@
 """Commands from the page: who may, what a dangerous one asks first, and what becomes of them."""
 
 import pytest
-from busy_stations import command_make
+from pages.busy_stations import command_make
 from people import station_of
 
 from fleet.commands.models import Command

@@ -4,7 +4,7 @@ import csv
 import io
 
 import pytest
-from busy_stations import EVIL
+from pages.busy_stations import EVIL
 from people import station_of
 from psycopg.types.multirange import Multirange
 from psycopg.types.range import Range

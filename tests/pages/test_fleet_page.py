@@ -1,7 +1,7 @@
 """The fleet page: what needs somebody comes first, nobody sees what is not theirs, and it costs the same for any fleet."""
 
 import pytest
-from busy_stations import EVIL
+from pages.busy_stations import EVIL
 from people import station_of
 
 from fleet.core import clock

@@ -4,8 +4,8 @@ import io
 import re
 
 import pytest
-from busy_stations import EVIL
 from django.core.files.uploadedfile import SimpleUploadedFile
+from pages.busy_stations import EVIL
 from people import Role, person, station_of
 from PIL import Image
 

@@ -5,7 +5,7 @@ import json
 from datetime import timedelta
 
 import pytest
-from busy_stations import EVIL, message_make
+from pages.busy_stations import EVIL, message_make
 from people import station_of
 
 from fleet.core import clock

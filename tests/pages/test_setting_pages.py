@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime
 
 import pytest
-from busy_stations import EVIL
+from pages.busy_stations import EVIL
 from people import serial_new, station_of
 
 from fleet.core import clock

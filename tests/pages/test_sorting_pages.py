@@ -1,7 +1,7 @@
 """Groups, models, tags and kept views on the site."""
 
 import pytest
-from busy_stations import EVIL
+from pages.busy_stations import EVIL
 from people import station_of
 
 from fleet.stations.models import ModelQuantity, SavedFilter, StationGroup, StationModel, Tag

@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from busy_stations import EVIL, busy_make, series_make
+from pages.busy_stations import EVIL, busy_make, series_make
 from people import station_of
 from psycopg.types.multirange import Multirange
 from psycopg.types.range import Range

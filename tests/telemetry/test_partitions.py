@@ -7,7 +7,7 @@ import pytest
 from django.core import mail
 from django.core.cache import cache
 from django.db import OperationalError, connection, connections, transaction
-from stored_readings import series_make
+from telemetry.stored_readings import series_make
 
 from fleet.core import clock
 from fleet.telemetry import partitions

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 from people import station_of
-from stored_readings import NOON, rows_fill
+from telemetry.stored_readings import NOON, rows_fill
 
 from fleet.telemetry import coverage, selectors
 from fleet.telemetry.models import Series

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.core.management import call_command
 from people import station_of
-from stored_readings import NOON, readings_store, series_make
+from telemetry.stored_readings import NOON, readings_store, series_make
 
 from fleet.core.errors import InvalidInput
 from fleet.core.models import AuditEntry

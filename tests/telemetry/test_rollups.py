@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 from django.db import connection, connections, transaction
-from stored_readings import NOON, readings_store, series_make
+from telemetry.stored_readings import NOON, readings_store, series_make
 
 from fleet.ingest.delivery import Delivery
 from fleet.ingest.noted import NotedHours

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from stored_readings import series_make
+from telemetry.stored_readings import series_make
 
 from fleet.core import clock
 from fleet.telemetry.coverage import detection_newest_hour
