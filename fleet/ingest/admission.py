@@ -11,6 +11,7 @@ from fleet.ingest.gaps import TOO_MANY_GAPS_SENTENCE, TOO_MANY_STREAMS_SENTENCE
 from fleet.ingest.ledger import Streams, Taken, number_of, number_of_refusal, streams_lock, streams_read
 from fleet.ingest.outcome import Outcome
 from fleet.ingest.quota import OVER_QUOTA, OVER_QUOTA_SENTENCE, payer_of, quota_apply, quota_default
+from fleet.ingest.reused_numbers import may_be_reused
 from message_queue.routing import is_upload, station_exchange, upload_exchange
 
 _FORKED_SENTENCE = (
@@ -22,10 +23,14 @@ _FORKED_SENTENCE = (
 def numbers_take(
     arrivals: list[Arrival], streams: Streams, batch: Batch, refusals: list[Refusal], outcome: Outcome
 ) -> list[Arrival]:
-    """Note the numbers; return what is new. What has no number is told apart by its rows."""
+    """Note the numbers; return what is new. What has no number is told apart by its rows.
+
+    So is what comes under a known number from a client that names no run: its counter may have begun again.
+    """
     fresh: list[Arrival] = []
     for arrival in arrivals:
         number, station_id = number_of(arrival), arrival.station.id
+        arrival.delivery.is_reused = False
         if number is None:
             if arrival.message.body is not None:
                 # Of one that nobody has read, the body may have a number.
@@ -33,11 +38,16 @@ def numbers_take(
             batch.stage()
             fresh.append(arrival)
             continue
+        arrival.delivery.number = number.stream, number.seq
         taken = streams.take(station_id, number)
         if taken is Taken.NEW:
             fresh.append(arrival)
         elif taken is Taken.REPEAT:
             outcome.repeats += 1
+            if may_be_reused(number):
+                arrival.delivery.is_reused = True
+                batch.stage()
+                fresh.append(arrival)
         elif taken is Taken.GAPPED:
             sentence = TOO_MANY_GAPS_SENTENCE
             refusals.append(Refusal(arrival.delivery, arrival.station, TOO_MANY_GAPS, sentence, is_counted=True))
@@ -138,12 +148,21 @@ def weight_note(station: StationRef, exchange: str, weight: int, moment: datetim
     buckets_write(station.id, buckets[station.id])
 
 
-def is_first(refusal: Refusal, streams: Streams) -> bool:
-    """Whether this message is new to the ledger; a repeat in quarantine would be no news."""
+def refusals_first(refusals: list[Refusal], streams: Streams, outcome: Outcome) -> list[Refusal]:
+    """Note the numbers of refused messages; return those new to the ledger, or perhaps new under a known number."""
+    return [refusal for refusal in refusals if _is_first(refusal, streams, outcome)]
+
+
+def _is_first(refusal: Refusal, streams: Streams, outcome: Outcome) -> bool:
     number = number_of_refusal(refusal)
     if number is None or refusal.station is None:
         return True
+    refusal.delivery.number, refusal.delivery.is_reused = (number.stream, number.seq), False
     taken = streams.take(refusal.station.id, number)
     if taken is Taken.GAPPED:
         refusal.reason, refusal.sentence = TOO_MANY_GAPS, TOO_MANY_GAPS_SENTENCE
-    return taken is not Taken.REPEAT
+    if taken is not Taken.REPEAT:
+        return True
+    outcome.repeats += 1
+    refusal.delivery.is_reused = may_be_reused(number)
+    return refusal.delivery.is_reused

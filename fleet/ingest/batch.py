@@ -109,7 +109,7 @@ class Batch:
     def place_of(self, arrival: Arrival, at: float) -> Place:
         """Where a word of a station stands in the station's own sequence."""
         envelope, is_doubtful = arrival.message.envelope, bool(self.suspicion(at))
-        if envelope.stream is None or envelope.seq is None:
+        if envelope.stream is None or envelope.seq is None or arrival.delivery.is_reused:
             return Place(None, None, at, is_doubtful)
         rank = (
             self.ranks.get((arrival.station.id, branch_name(envelope.stream, envelope.run))) if envelope.run else None
@@ -127,12 +127,15 @@ class Batch:
         for sink in self.sinks():
             sink.is_staged = True
 
-    def receipt(self, delivery: Delivery) -> float:
+    def receipt(self, delivery: Delivery) -> float | None:
         """The moment of receipt of the next message, for times relative to it: each a microsecond after the last.
 
         Readings without a time of their own would else be one row, however many messages of a backlog bring them. One
         that is taken again has a microsecond of its own too, behind those of the batch with which it first came.
+        One under a known number has no such moment: as a repeat it would be a second reading.
         """
+        if delivery.is_reused:
+            return None
         if delivery.number_held is not None:
             return self.received_at + (_HELD_FROM + delivery.number_held % _HELD_MOST) * 1e-6
         self._receipts += 1

@@ -19,7 +19,10 @@ TOO_MANY_STREAMS = "too-many-streams"
 
 
 class Delivery(msgspec.Struct, gc=False):
-    """One raw delivery. `properties` are AMQP's by name, headers under `application_headers`; nothing is trusted."""
+    """One raw delivery. `properties` are AMQP's by name, headers under `application_headers`; nothing is trusted.
+
+    The last two are set once its number was looked up in the ledger, see `fleet.ingest.admission`.
+    """
 
     exchange: str
     routing_key: str
@@ -31,6 +34,10 @@ class Delivery(msgspec.Struct, gc=False):
     number_held: int | None = None
     #: It waited unread: what its body says of its number is in no ledger.
     is_unread: bool = False
+    #: Its stream and number, from its headers or its body.
+    number: tuple[str, int] | None = None
+    #: Its number is known, from a client that names no run: see `fleet.ingest.reused_numbers`.
+    is_reused: bool = False
 
 
 class StationRef(msgspec.Struct, frozen=True, gc=False):

@@ -57,6 +57,9 @@ def arrivals_hand_over(arrivals: list[Arrival], batch: Batch, refusals: list[Ref
             # A time that nobody believes says nothing.
             offset = batch.clocks_before.get(arrival.station.id) or 0.0
             made_at = None if batch.suspicion(made_at) else made_at - offset
+        if arrival.delivery.is_reused and made_at is not None:
+            # The number was given to another message, perhaps; the time is this one's own.
+            known = None
         owner = _owner(arrival.station, arrival.delivery, known, made_at)
         if owner is None:
             refusals.append(Refusal(arrival.delivery, None, GONE, _GONE_SENTENCE, is_counted=True))

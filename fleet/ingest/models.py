@@ -54,11 +54,9 @@ class QuarantinedMessage(models.Model):
             models.Index(
                 fields=["station", "reason", "received_at"], name="quarantine_held", condition=Q(state="held")
             ),
-            # What is in no ledger is told from its repeats here.
+            # What the ledger cannot tell from its repeats is told from them here.
             models.Index(
-                fields=["station", "stream", "seq"],
-                name="quarantine_gapped",
-                condition=Q(reason__in=("too-many-gaps", "too-many-streams")),
+                fields=["station", "stream", "seq"], name="quarantine_numbers", condition=Q(seq__isnull=False)
             ),
         ]
 

@@ -23,7 +23,14 @@ from fleet.commands.reports import Report, commands_report
 from fleet.core import clock
 from fleet.ingest import database
 from fleet.ingest.accounts import accounts_write
-from fleet.ingest.admission import is_first, numbers_take, numbers_take_unread, quota_keep, traffic_count, weight_note
+from fleet.ingest.admission import (
+    numbers_take,
+    numbers_take_unread,
+    quota_keep,
+    refusals_first,
+    traffic_count,
+    weight_note,
+)
 from fleet.ingest.batch import Batch
 from fleet.ingest.book import StationBook
 from fleet.ingest.contact import ContactRow, contacts_lock, contacts_read, contacts_write
@@ -50,6 +57,7 @@ from fleet.ingest.outcome import Outcome
 from fleet.ingest.quarantine import quarantine_write
 from fleet.ingest.quota import OVER_QUOTA, UNREAD_SENTENCE
 from fleet.ingest.reading import Portion, Reader, unread, weight_said
+from fleet.ingest.reused_numbers import may_be_reused, refusals_settle
 from fleet.ingest.said import contacts_peek, said_write
 from fleet.ingest.series import SeriesBook
 from fleet.ingest.station_files import FileBook, files_write
@@ -245,7 +253,7 @@ class Pipeline:
         """Quarantine one message that could be read but not written."""
         _log.error("One message was refused by the database or its handler and goes to quarantine", exc_info=error)
         sentence = f"The message was read but could not be stored: {type(error).__name__}: {error}"
-        moment = again_from or clock.now()
+        moment, outcome = again_from or clock.now(), Outcome()
         with transaction.atomic():
             arrivals, refusals = self._read([delivery])
             station = arrivals[0].station if arrivals else refusals[0].station if refusals else None
@@ -254,12 +262,14 @@ class Pipeline:
             if arrivals and again_from is None and (number := number_of(arrivals[0])) is not None:
                 key = (arrivals[0].station.id, number.stream)
                 streams = Streams(streams_read(streams_lock([key]), [key], moment), moment)
-                is_repeat = streams.take(key[0], number) is Taken.REPEAT
+                outcome.repeats += streams.take(key[0], number) is Taken.REPEAT
                 streams_write(streams.states(), moment)
-                if is_repeat:
-                    return Outcome(repeats=1)
-            quarantine_write(refusals_hand_over([Refusal(delivery, station, "not-stored", sentence)]), moment)
-        return Outcome(quarantined=1)
+                delivery.is_reused = bool(outcome.repeats) and may_be_reused(number)
+                if outcome.repeats and not delivery.is_reused:
+                    return outcome
+            kept = refusals_hand_over([Refusal(delivery, station, "not-stored", sentence)])
+            outcome.quarantined = quarantine_write(refusals_settle(kept, outcome), moment)
+        return outcome
 
     def _read(self, deliveries: Sequence[Delivery]) -> tuple[list[Arrival], list[Refusal]]:
         """Identify each sender by its exchange and decode; what cannot be read becomes a refusal."""
@@ -300,8 +310,9 @@ class Pipeline:
             taken = quota_keep(arrivals, fresh, contacts, batch, refusals, outcome)
             fresh = self._unread_wait(taken, refusals)
             traffic_count(arrivals, refusals, batch)
-            kept = gaps_first([r for r in refusals if is_first(r, streams)])
-            outcome.repeats += len(refusals) - len(kept)
+            first = refusals_first(refusals, streams, outcome)
+            kept = gaps_first(first)
+            outcome.repeats += len(first) - len(kept)
         else:
             contacts = {}
             fresh, streams = numbers_take_unread(arrivals, batch, refusals, outcome)
@@ -330,6 +341,8 @@ class Pipeline:
                 batch, {i: Counter(r.data_counter, r.data_sent, r.data_received) for i, r in contacts.items()}
             )
         kept += _commands_report(batch)
+        if again_from is None:
+            kept = refusals_settle(kept, outcome)
         _contacts_tell(before, moment)
         # What was stored but for a part is in quarantine as well; here each message counts once.
         outcome.quarantined = (quarantine_write(kept, moment) if kept else 0) - outcome.partial
@@ -357,7 +370,8 @@ class Pipeline:
                 # Its number is noted already: the message is here, only not as rows.
                 refusals.append(Refusal(arrival.delivery, arrival.station, error.reason, str(error), is_counted=True))
             else:
-                outcome.stored += 1
+                # One under a known number is counted as a repeat; in quarantine it was that no longer.
+                outcome.stored += not arrival.delivery.is_reused or arrival.delivery.number_held is not None
                 if arrival.left_out:
                     outcome.partial += 1
                     sentence = arrival.left_out.sentence()

@@ -27,6 +27,8 @@ State = QuarantinedMessage.State
 _VALUE_MOST, _VALUES_MOST = 300, 64
 #: Tables within tables are kept so deep; the broker's own `x-death` needs four.
 _DEPTH_MOST = 5
+#: Beside the properties of a message in quarantine: `Delivery.is_reused`. AMQP has no property of this name.
+_REUSED = "roost_is_reused"
 #: Characters of a note.
 NOTE_MOST = 2_000
 _COLUMNS = (
@@ -144,9 +146,11 @@ def quarantine_release(*, viewer: Viewer, message: QuarantinedMessage) -> Delive
 def delivery_of(message: QuarantinedMessage) -> Delivery:
     """The delivery that a message was."""
     properties = dict(message.properties)
+    is_reused = bool(properties.pop(_REUSED, False))
     return Delivery(
         *(message.exchange, message.routing_key, properties, bytes(message.body)),
         *(message.received_at, message.id, message.is_unread),
+        is_reused=is_reused,
     )
 
 
@@ -171,9 +175,11 @@ def _line(refusal: Refusal, moment: datetime) -> str:
     """A message as a line of PostgreSQL's COPY, in the order of `_COLUMNS`."""
     delivery = refusal.delivery
     fields = delivery.properties.get("application_headers") or {}
-    stream, seq = fields.get("stream"), fields.get("seq")
+    stream, seq = delivery.number or (fields.get("stream"), fields.get("seq"))
     is_sequenced = isinstance(stream, str) and type(seq) is int and 0 < seq < 2**63
-    properties = msgspec.json.encode(_readable(delivery.properties)).decode()
+    properties = msgspec.json.encode(
+        {**_readable(delivery.properties), **({_REUSED: True} if delivery.is_reused else {})}
+    ).decode()
     values = (
         str(refusal.station.id) if refusal.station else _NULL,
         _cell(_text(delivery.exchange)[:128]),

@@ -115,10 +115,11 @@ class _Base:
 
 
 def resolve(
-    pack: list[SenmlRecord] | list[PlainRecord], received_at: float, left_out: LeftOut | None = None
+    pack: list[SenmlRecord] | list[PlainRecord], received_at: float | None, left_out: LeftOut | None = None
 ) -> list[Resolved]:
     """Apply base values and relative times. `received_at` is the server's clock in seconds since 1970 UTC.
 
+    Without it records whose time is relative to it are passed over.
     A record that cannot be resolved raises `MessageRefused`; where `left_out` is given it is noted there, and the others
     are resolved.
     """
@@ -140,6 +141,8 @@ def resolve(
                 continue
         at = base.time if record.t is None else base.time + record.t
         if at < RELATIVE_BELOW:
+            if received_at is None:
+                continue
             at += received_at
         name = base.name if record.n is None else base.name + record.n
         unit = base.unit if record.u is None else record.u
@@ -152,7 +155,7 @@ def resolve(
     return rows
 
 
-def _resolve_plain(pack: list[PlainRecord], received_at: float, left_out: LeftOut | None) -> list[Resolved]:
+def _resolve_plain(pack: list[PlainRecord], received_at: float | None, left_out: LeftOut | None) -> list[Resolved]:
     """The same where records have nothing but a number: hundreds of thousands a second, so all is written out."""
     rows: list[Resolved] = []
     base, known, add = _Base(), _known_names, rows.append
@@ -166,6 +169,8 @@ def _resolve_plain(pack: list[PlainRecord], received_at: float, left_out: LeftOu
                 continue
         at = since if time is None else since + time
         if at < RELATIVE_BELOW:
+            if received_at is None:
+                continue
             at += received_at
         name = first if name is None else first + name
         if value is not None and name in known and EARLIEST <= at <= LATEST:

@@ -220,13 +220,14 @@ class TestWhoseItIs:
 
     def test_late_ones_go_to_the_old_side_by_number_and_by_time(self, station, giving, taking, both):
         pipeline, serial = Pipeline(), station.serial
-        pipeline.take([message(serial, 1), message(serial, 5)])
+        fifth = message(serial, 5)
+        pipeline.take([message(serial, 1), fifth])
         moved = station_move(actor=both, station=station, organization=taking, history=STAYS)
         hour_ago = time.time() - 3_600
         outcome = pipeline.take(
             [
                 message(serial, 3),  # its number was given out before the move, whatever its clock says
-                message(serial, 5),  # was taken before
+                fifth,  # was taken before
                 message(serial, 6, hour_ago),  # its number was not known yet, but its time is
                 message(serial, 7),
                 message(serial, 8, 86_400.0),  # a clock that is not set says nothing
@@ -245,11 +246,13 @@ class TestWhoseItIs:
 
     def test_moved_twice_each_side_gets_its_own(self, station, giving, taking, both):
         pipeline, serial = Pipeline(), station.serial
-        pipeline.take([message(serial, 1), message(serial, 4)])
+        fourth = message(serial, 4)
+        pipeline.take([message(serial, 1), fourth])
         second = station_move(actor=both, station=station, organization=taking, history=STAYS)
-        pipeline.take([message(serial, 5), message(serial, 8)])
+        eighth = message(serial, 8)
+        pipeline.take([message(serial, 5), eighth])
         third = station_move(actor=both, station=second, organization=giving, history=STAYS)
-        outcome = pipeline.take([message(serial, seq) for seq in (2, 4, 6, 8, 9)])
+        outcome = pipeline.take([message(serial, 2), fourth, message(serial, 6), eighth, message(serial, 9)])
         assert (outcome.stored, outcome.repeats) == (3, 2)
         assert [values(row.pk) for row in (station, second, third)] == [[1.0, 2.0, 4.0], [5.0, 6.0, 8.0], [9.0]]
         names = Station.objects.order_by("pk").values_list("serial", flat=True)
@@ -290,10 +293,11 @@ class TestWhoseItIs:
 
     def test_a_retired_station_s_backlog_stays_with_whom_it_was(self, station, giver, taking, taker):
         serial = station.serial
-        Pipeline().take([message(serial, 5)])
+        fifth = message(serial, 5)
+        Pipeline().take([fifth])
         station_retire(station=station, actor=giver)
         again = station_register(actor=taker, organization=taking, serial=serial)
-        Pipeline().take([message(serial, 2), message(serial, 5), message(serial, 6)])
+        Pipeline().take([message(serial, 2), fifth, message(serial, 6)])
         assert (values(station.pk), values(again.pk)) == ([2.0, 5.0], [6.0])
         assert again.organization_id == taking.pk
 

@@ -64,10 +64,21 @@ def test_a_flood_of_garbage_is_a_flood(tight, pipeline, station, garbage):
 def test_repeats_cost_their_station_too(tight, pipeline, station, readings, time_machine):
     # Time pays the quota back, so it stands still.
     time_machine.move_to(clock.now(), tick=False)
-    pipeline.take(readings(5))
+    pipeline.take(readings(5, run="r1", since=1))
     for _ in range(100):
-        assert pipeline.take(readings(5)).repeats == 5
+        assert pipeline.take(readings(5, run="r1", since=1)).repeats == 5
     assert contact(station).quota_excess > 400
+
+
+def test_repeats_of_a_client_without_runs_wait_once_each_when_they_are_over_the_quota(
+    tight, pipeline, station, readings, time_machine
+):
+    time_machine.move_to(clock.now(), tick=False)
+    for _ in range(100):
+        pipeline.take(readings(5))
+    assert contact(station).quota_excess > 400
+    assert held(reason="over-quota").count() == 5
+    assert Reading.objects.count() == 5
 
 
 def test_of_garbage_so_much_is_kept_whole_and_the_rest_is_counted_with_how_it_begins(
