@@ -24,6 +24,8 @@ from operations.trial import VARIABLE
 
 #: What pytest ends with when tests failed, when it does not understand its arguments, and what our commands end with then.
 PYTEST_FAILED, PYTEST_WRONG_USE, WRONG_USE = 1, 4, 2
+#: One more than cores: the fault tests spend most of their time waiting for what they killed to come back.
+WORKERS = (os.cpu_count() or 2) + 1
 #: More than these are no unsteady tests: something is broken.
 RERUN_AT_MOST = 10
 #: What a person says around the tests.
@@ -52,7 +54,7 @@ def tests_run(stack: Stack, environment: Mapping[str, str], *, long: bool, argum
     if not any(word.startswith(("-n", "--pdb")) for word in arguments):
         # By file, as fixtures of a module are dear. By group is not to be had: pytest 9.2 keeps an item's id where
         # pytest-xdist 3.8 does not write the group.
-        words += ["-n", "2", "--dist=loadfile"]
+        words += ["-n", str(WORKERS), "--dist=loadfile"]
     if not long and not any(word == "-m" for word in arguments):
         words += ["-m", "not long"]
     environment = tests_environment(stack, environment)

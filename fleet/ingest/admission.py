@@ -7,7 +7,7 @@ from fleet.ingest.batch import Batch
 from fleet.ingest.contact import ContactRow, buckets_write, contacts_lock, contacts_read
 from fleet.ingest.delivery import FORKED, TOO_MANY_GAPS, TOO_MANY_STREAMS, Arrival, Delivery, Refusal, StationRef
 from fleet.ingest.desk_quota import desk_quota, desks_read, desks_write
-from fleet.ingest.gaps import TOO_MANY_GAPS_SENTENCE, TOO_MANY_STREAMS_SENTENCE
+from fleet.ingest.gaps import TOO_MANY_GAPS_SENTENCE, TOO_MANY_STREAMS_SENTENCE, gaps_first
 from fleet.ingest.ledger import Streams, Taken, number_of, number_of_refusal, streams_lock, streams_read
 from fleet.ingest.outcome import Outcome
 from fleet.ingest.quota import OVER_QUOTA, OVER_QUOTA_SENTENCE, payer_of, quota_apply, quota_default
@@ -150,7 +150,10 @@ def weight_note(station: StationRef, exchange: str, weight: int, moment: datetim
 
 def refusals_first(refusals: list[Refusal], streams: Streams, outcome: Outcome) -> list[Refusal]:
     """Note the numbers of refused messages; return those new to the ledger, or perhaps new under a known number."""
-    return [refusal for refusal in refusals if _is_first(refusal, streams, outcome)]
+    first = [refusal for refusal in refusals if _is_first(refusal, streams, outcome)]
+    kept = gaps_first(first)
+    outcome.repeats += len(first) - len(kept)
+    return kept
 
 
 def _is_first(refusal: Refusal, streams: Streams, outcome: Outcome) -> bool:

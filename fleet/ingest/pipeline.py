@@ -36,7 +36,6 @@ from fleet.ingest.book import StationBook
 from fleet.ingest.contact import ContactRow, contacts_lock, contacts_read, contacts_write
 from fleet.ingest.delivery import LEFT_OUT, Arrival, Delivery, Refusal, StationRef
 from fleet.ingest.derived import hours_write, newest_write
-from fleet.ingest.gaps import gaps_first
 from fleet.ingest.handlers import handlers
 from fleet.ingest.handover import StationMoved, arrivals_hand_over, line_of, moved_only, refusals_hand_over
 from fleet.ingest.ledger import (
@@ -310,9 +309,7 @@ class Pipeline:
             taken = quota_keep(arrivals, fresh, contacts, batch, refusals, outcome)
             fresh = self._unread_wait(taken, refusals)
             traffic_count(arrivals, refusals, batch)
-            first = refusals_first(refusals, streams, outcome)
-            kept = gaps_first(first)
-            outcome.repeats += len(first) - len(kept)
+            kept = refusals_first(refusals, streams, outcome)
         else:
             contacts = {}
             fresh, streams = numbers_take_unread(arrivals, batch, refusals, outcome)
@@ -341,8 +338,7 @@ class Pipeline:
                 batch, {i: Counter(r.data_counter, r.data_sent, r.data_received) for i, r in contacts.items()}
             )
         kept += _commands_report(batch)
-        if again_from is None:
-            kept = refusals_settle(kept, outcome)
+        kept = refusals_settle(kept, outcome) if again_from is None else kept
         _contacts_tell(before, moment)
         # What was stored but for a part is in quarantine as well; here each message counts once.
         outcome.quarantined = (quarantine_write(kept, moment) if kept else 0) - outcome.partial

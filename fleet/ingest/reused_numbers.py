@@ -1,8 +1,8 @@
 """Numbers that a client without runs uses again: a repeat of the message, or its counter began again after a restart.
 
-    known number, no run ─▶ taken: its rows, each once, tell which it is. Readings timed by their receipt tell nothing
-                            and are a repeat
-                         ─▶ refused: kept, unless quarantine has the same body under the number
+known number, no run ─▶ taken: its rows, each once, tell which it is. Readings timed by their receipt tell nothing
+                        and are a repeat
+                     ─▶ refused: kept, unless quarantine has the same body under the number
 """
 
 import hashlib

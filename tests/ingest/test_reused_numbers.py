@@ -80,11 +80,7 @@ def test_of_a_repeat_with_both_kinds_of_time_only_the_absolute_is_looked_at(send
 def test_numbers_in_the_body_are_as_good(pipeline, station, delivery):
     for at in (NOW - 10, NOW):
         pipeline.take(
-            [
-                delivery(
-                    station.serial, "health", {"at": at, "battery_v": 12.0 + at - NOW, "stream": "mqtt", "seq": 1}
-                )
-            ]
+            [delivery(station.serial, "health", {"at": at, "battery_v": 12.0 + at - NOW, "stream": "mqtt", "seq": 1})]
         )
     assert set(values()) == {2.0, 12.0}
     assert StationContact.objects.get().health["battery_v"] == 12.0, "the later one is the newest word"
