@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from faults.fixtures import (  # noqa: F401 - fixtures of the tests of faults and of isolation
     cluster_grants,
     cluster_rig,
@@ -23,6 +24,9 @@ from operations.trial import VARIABLE
 # Machines are shared and slow at times; how fast an example is made is not what these tests are about.
 settings.register_profile("roost", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("roost")
+
+# Passwords that nobody attacks: at their real cost they took a tenth of the run.
+PBKDF2PasswordHasher.iterations = 1_000
 
 
 @pytest.fixture(scope="session")

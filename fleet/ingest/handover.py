@@ -62,7 +62,9 @@ def arrivals_hand_over(arrivals: list[Arrival], batch: Batch, refusals: list[Ref
             known = None
         owner = _owner(arrival.station, arrival.delivery, known, made_at)
         if owner is None:
-            refusals.append(Refusal(arrival.delivery, None, GONE, _GONE_SENTENCE, is_counted=True))
+            # A known number is counted as a repeat; what was deleted for good does not come back by it.
+            if not arrival.delivery.is_reused:
+                refusals.append(Refusal(arrival.delivery, None, GONE, _GONE_SENTENCE, is_counted=True))
             continue
         arrival.station = owner
         kept.append(arrival)
