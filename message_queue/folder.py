@@ -13,11 +13,17 @@ Thing = TypeVar("Thing")
 BASE = "base"
 
 
-def folder_modules(package: str) -> list[ModuleType]:
-    """Every file of a package's own folder but `base.py`, imported, in the order of their names."""
-    found = iter_modules(import_module(package).__path__)
+def folder_modules(package: str, *, with_folders: bool = False) -> list[ModuleType]:
+    """Every file of a package's own folder but `base.py`, imported, in the order of their names.
+
+    `with_folders`: those of the folders within, too.
+    """
+    found = list(iter_modules(import_module(package).__path__))
     names = sorted(info.name for info in found if not info.ispkg and info.name != BASE)
-    return [import_module(f"{package}.{name}") for name in names]
+    modules = [import_module(f"{package}.{name}") for name in names]
+    for folder in sorted(info.name for info in found if info.ispkg and with_folders):
+        modules += folder_modules(f"{package}.{folder}", with_folders=True)
+    return modules
 
 
 def folder_read(

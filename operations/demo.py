@@ -15,7 +15,7 @@ from fleet.organizations.access import Viewer, viewer_of_server
 from fleet.organizations.models import Organization
 from fleet.organizations.selectors import organization_get
 from fleet.organizations.services import organization_create
-from fleet.stations.enrolment import enrolment_token_create, station_enrol
+from fleet.stations.logins.enrolment import enrolment_token_create, station_enrol
 from fleet.stations.models import Station
 from fleet.stations.services import station_register
 from operations.demo_plan import BEHAVIOURS, PLACES, demo_serial

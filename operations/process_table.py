@@ -65,7 +65,7 @@ PROCESSES = (
     ),
     Process(
         "live",
-        (*UVICORN, "--port={live}", "--timeout-graceful-shutdown=1", "sg_status.live:application"),
+        (*UVICORN, "--port={live}", "--timeout-graceful-shutdown=1", "sg_status.live.main:application"),
         login="site",
     ),
     *(_ingest(number) for number in range(INGEST_WORKERS)),

@@ -20,11 +20,11 @@ from fleet.commands.errors import CommandNotAllowed, CommandNotOpen, CommandUnkn
 from fleet.core.errors import DomainError, InvalidInput, NotFound
 from fleet.deployments.errors import SiteInUse
 from fleet.files.pictures import PicturesBusy
-from fleet.ingest.branches import BranchDecided
-from fleet.ingest.file_moves import MoveUndone
+from fleet.ingest.corrections.branches import BranchDecided
+from fleet.ingest.corrections.file_moves import MoveUndone
+from fleet.ingest.corrections.time_shifts import ShiftUndone
 from fleet.ingest.quarantine import NotHeld
 from fleet.ingest.replay import NothingToReplay
-from fleet.ingest.time_shifts import ShiftUndone
 from fleet.organizations.errors import InvitationNotOpen, LastOwner, NotAllowed, TooMany
 from fleet.stations.errors import (
     BrokerRefused,
@@ -37,7 +37,7 @@ from fleet.stations.errors import (
     StationIsRetired,
     TooManyTries,
 )
-from fleet.stations.suspension import NotSuspended
+from fleet.stations.logins.suspension import NotSuspended
 from fleet.sync.errors import SyncNotAllowed, SyncNothingDoubted, SyncRunning, SyncTooSoon, SystemUnknown
 
 CONTENT_TYPE = "application/problem+json"

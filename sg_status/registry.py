@@ -1,4 +1,4 @@
-"""The pages folder as a registry: each file gives its `urlpatterns`, and a `MENU` entry if it has one."""
+"""The pages folders as a registry: each page gives its `urlpatterns`, and a `MENU` entry if it has one."""
 
 from functools import cache
 from types import ModuleType
@@ -12,8 +12,8 @@ from sg_status.menu import MenuEntry
 
 @cache
 def page_modules() -> tuple[ModuleType, ...]:
-    """Every file of the folder, in the order of their names."""
-    return tuple(folder_modules(pages.__name__))
+    """Every file of the folders; those that are no pages have neither."""
+    return tuple(folder_modules(pages.__name__, with_folders=True))
 
 
 @cache

@@ -12,24 +12,25 @@ from typing import IO
 
 from pika.channel import Channel
 
-from station_agent import __version__, journal, outbox, sources, status, systemd
+from station_agent import __version__, outbox, sources, status, systemd
 from station_agent.clock_bound import ClockBound
 from station_agent.clock_watch import ClockWatch
 from station_agent.config import AmqpSettings, Config
 from station_agent.data_use import data_use_store
 from station_agent.database import Database
 from station_agent.errors import AgentError
-from station_agent.executor import Executor
 from station_agent.greeting import address_is_news, hello_put
-from station_agent.journal import Journal
+from station_agent.identity.rotation import Rotation
 from station_agent.link.company import Company
 from station_agent.link.consume import CommandLink
 from station_agent.link.publish import PublishLink
-from station_agent.manners import StationManner
+from station_agent.link.station_manner import StationManner
 from station_agent.network import Network
 from station_agent.outbox import Outbox
 from station_agent.pace import PacedFeed
-from station_agent.rotation import Rotation
+from station_agent.running import journal
+from station_agent.running.executor import Executor
+from station_agent.running.journal import Journal
 from station_agent.sources.base import Source
 from station_agent.station import Station
 

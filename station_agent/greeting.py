@@ -5,7 +5,7 @@ import time
 from message_queue.contracts.commands.base import WITHDRAW
 from message_queue.contracts.hello import Hello
 from station_agent import __version__, commands
-from station_agent.hardware import address_read, hardware_read, machine_read
+from station_agent.identity.hardware import address_read, hardware_read, machine_read
 from station_agent.outbox import REPORT
 from station_agent.station import Station, card_key_read
 

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from message_queue.routing import is_upload
-from station_agent import __version__, enrolment, sources, waiting
+from station_agent import __version__, sources
 from station_agent.config import (
     AmqpSettings,
     Config,
@@ -26,6 +26,7 @@ from station_agent.config import (
 )
 from station_agent.daemon import Daemon
 from station_agent.errors import AgentError, WrongUse, misuse_say
+from station_agent.identity import enrolment, waiting
 from station_agent.replay import ReplayFeed, replay_run
 from station_agent.replay_words import is_anything_left, replay_show
 from station_agent.station import LinkView

@@ -40,7 +40,7 @@ class Running:
         return f"http://127.0.0.1:{self.live_port}"
 
     def start(self, name: str) -> None:
-        application = {"site": "web.asgi:application", "live": "sg_status.live:application"}[name]
+        application = {"site": "web.asgi:application", "live": "sg_status.live.main:application"}[name]
         port = {"site": self.site_port, "live": self.live_port}[name]
         flags = [flag.format(bind="127.0.0.1") for flag in UVICORN]
         command = [sys.executable, *flags, application, "--port", str(port), "--timeout-graceful-shutdown", "20"]

@@ -233,7 +233,7 @@ SPECTACULAR_SETTINGS = {
     ],
     "ENUM_NAME_OVERRIDES": {
         "DetectionKind": "rest_api.v1.detections.KINDS",
-        "Suspicion": "rest_api.v1.questions.SUSPICIONS",
+        "Suspicion": "rest_api.questions.SUSPICIONS",
         "ModelKind": "fleet.stations.models.StationModel.Kind",
         "KeyState": "fleet.organizations.keys.STATES",
         "StationState": "fleet.stations.selectors.SHOWN_STATES",

@@ -6,7 +6,7 @@ from fleet.alerts.administrators import administrators_mail
 from fleet.alerts.models import Trouble
 from fleet.core import clock
 from fleet.core.dead_jobs import dead_job_list
-from fleet.stations.broker_access import BrokerAccess
+from fleet.stations.logins.broker import BrokerAccess
 
 ALARM, PARTITION, DEAD_JOBS = "the broker's resources", "the broker's cluster", "jobs"
 

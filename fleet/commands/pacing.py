@@ -25,8 +25,8 @@ from fleet.core.locks import session_lock
 from fleet.organizations.access import Role, Viewer, viewer_of_server
 from fleet.organizations.errors import NotAllowed
 from fleet.organizations.models import Organization
-from fleet.stations.broker_access import BrokerAccess, BrokerLoad
 from fleet.stations.data_use import month_of
+from fleet.stations.logins.broker import BrokerAccess, BrokerLoad
 from fleet.stations.models import Station, StationDataUse
 from message_queue.contracts.commands.pace import COMMAND
 from message_queue.topology import COMMANDS_WAITING_MOST

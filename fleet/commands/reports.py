@@ -16,7 +16,7 @@ from fleet.commands.models import Command, CommandStep
 from fleet.commands.withdrawal import withdrawal_settle
 from fleet.core import clock
 from fleet.core.outbox import job_ask
-from fleet.stations import rotation
+from fleet.stations.logins import rotation
 from message_queue.contracts.command_status import CommandStatus
 
 State = Command.State

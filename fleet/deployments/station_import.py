@@ -11,8 +11,8 @@ from fleet.deployments.models import Deployment, Site
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.errors import NotAllowed
 from fleet.organizations.models import Organization
-from fleet.stations.import_file import Problem, Sheet, sheet_read
-from fleet.stations.import_stations import ImportedToken, sheet_check, sheet_write
+from fleet.stations.joining.import_file import Problem, Sheet, sheet_read
+from fleet.stations.joining.import_list import ImportedToken, sheet_check, sheet_write
 from fleet.stations.models import Station
 
 

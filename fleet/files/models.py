@@ -14,7 +14,7 @@ class StationFile(models.Model):
 
         (rows came, nothing said yet) ──account──▶ open ──▶ done | refused | foreign | gone
 
-    The account moves only forward, see `fleet.ingest.accounts`. Detections and positions name their file by its id.
+    The account moves only forward, see `fleet.ingest.stages.file_accounts`. Detections and positions name their file by its id.
     """
 
     class State(models.TextChoices):
@@ -38,7 +38,7 @@ class StationFile(models.Model):
     rows_to = models.DateTimeField(null=True)
     first_received_at = models.DateTimeField()
     last_received_at = models.DateTimeField()
-    #: The station that it came from, where a person moved it here; see `fleet.ingest.file_moves`.
+    #: The station that it came from, where a person moved it here; see `fleet.ingest.corrections.file_moves`.
     moved_from = models.ForeignKey(Station, null=True, on_delete=models.SET_NULL, related_name="files_moved_away")
     is_moved_here = models.BooleanField(default=False, db_default=False)
 

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 from fleet.core import clock
 from fleet.ingest.delivery import Arrival, Delivery, StationRef
 from fleet.ingest.ledger import branch_name
-from fleet.ingest.quota import Buckets
+from fleet.ingest.limits.quota import Buckets
+from fleet.ingest.rows.tables import CONVERTED, DETECTIONS, EVENTS, POSITIONS, READINGS, Sink, pg_time
 from fleet.ingest.sequence import Place, is_newer
-from fleet.ingest.tables import CONVERTED, DETECTIONS, EVENTS, POSITIONS, READINGS, Sink, pg_time
 from fleet.telemetry.models import Suspicion
 from message_queue.contracts.file import FileAccount
 from message_queue.contracts.health import DataUse, Health

@@ -21,7 +21,7 @@ TOO_MANY_STREAMS = "too-many-streams"
 class Delivery(msgspec.Struct, gc=False):
     """One raw delivery. `properties` are AMQP's by name, headers under `application_headers`; nothing is trusted.
 
-    The last two are set once its number was looked up in the ledger, see `fleet.ingest.admission`.
+    The last two are set once its number was looked up in the ledger, see `fleet.ingest.stages.admission`.
     """
 
     exchange: str
@@ -36,7 +36,7 @@ class Delivery(msgspec.Struct, gc=False):
     is_unread: bool = False
     #: Its stream and number, from its headers or its body.
     number: tuple[str, int] | None = None
-    #: Its number is known, from a client that names no run: see `fleet.ingest.reused_numbers`.
+    #: Its number is known, from a client that names no run: see `fleet.ingest.stages.reused_numbers`.
     is_reused: bool = False
 
 
@@ -48,7 +48,7 @@ class StationRef(msgspec.Struct, frozen=True, gc=False):
     serial: str
     #: As the contact row had it when this was read: another one there says that this no longer holds.
     epoch: int = 0
-    #: Who bore the serial before, and until when (seconds since 1970); see `fleet.ingest.handover`.
+    #: Who bore the serial before, and until when (seconds since 1970); see `fleet.ingest.stages.predecessors`.
     before: "StationRef | None" = None
     moved_at: float | None = None
     #: By stream the first number that was not given out when the one before was last heard.

@@ -24,7 +24,7 @@ import psycopg
 
 from fleet.ingest.database import cursor, names, numbers
 from fleet.ingest.delivery import Arrival, Refusal
-from fleet.ingest.stream_bounds import branches_left, streams_allowed
+from fleet.ingest.limits.stream_bounds import branches_left, streams_allowed
 from fleet.telemetry.ledger import FILE_STREAM_PREFIXES
 from fleet.telemetry.models import StreamLedger
 from message_queue.codec import stream_is_valid

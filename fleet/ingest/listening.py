@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db import transaction
 
 from fleet.core.pulses import INGEST, pulse_beat
-from fleet.stations.contact import contacts_forgive
+from fleet.stations.contact.deadlines import contacts_forgive
 
 _log = logging.getLogger(__name__)
 

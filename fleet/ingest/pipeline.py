@@ -22,22 +22,9 @@ from fleet.alerts.services import station_heard_again
 from fleet.commands.reports import Report, commands_report
 from fleet.core import clock
 from fleet.ingest import database
-from fleet.ingest.accounts import accounts_write
-from fleet.ingest.admission import (
-    numbers_take,
-    numbers_take_unread,
-    quota_keep,
-    refusals_first,
-    traffic_count,
-    weight_note,
-)
 from fleet.ingest.batch import Batch
-from fleet.ingest.book import StationBook
-from fleet.ingest.contact import ContactRow, contacts_lock, contacts_read, contacts_write
 from fleet.ingest.delivery import LEFT_OUT, Arrival, Delivery, Refusal, StationRef
-from fleet.ingest.derived import hours_write, newest_write
 from fleet.ingest.handlers import handlers
-from fleet.ingest.handover import StationMoved, arrivals_hand_over, line_of, moved_only, refusals_hand_over
 from fleet.ingest.ledger import (
     Key,
     Streams,
@@ -50,18 +37,31 @@ from fleet.ingest.ledger import (
     streams_write,
     unsequenced_write,
 )
-from fleet.ingest.metering import Counter, metering_write
-from fleet.ingest.noted import NotedHours
+from fleet.ingest.limits.quota import OVER_QUOTA, UNREAD_SENTENCE
 from fleet.ingest.outcome import Outcome
 from fleet.ingest.quarantine import quarantine_write
-from fleet.ingest.quota import OVER_QUOTA, UNREAD_SENTENCE
 from fleet.ingest.reading import Portion, Reader, unread, weight_said
-from fleet.ingest.reused_numbers import may_be_reused, refusals_settle
-from fleet.ingest.said import contacts_peek, said_write
-from fleet.ingest.series import SeriesBook
-from fleet.ingest.station_files import FileBook, files_write
+from fleet.ingest.stages.admission import (
+    numbers_take,
+    numbers_take_unread,
+    quota_keep,
+    refusals_first,
+    traffic_count,
+    weight_note,
+)
+from fleet.ingest.stages.contact import ContactRow, contacts_lock, contacts_read, contacts_write
+from fleet.ingest.stages.dirty_hours import NotedHours
+from fleet.ingest.stages.file_accounts import accounts_write
+from fleet.ingest.stages.files import FileBook, files_write
+from fleet.ingest.stages.latest_words import contacts_peek, said_write
+from fleet.ingest.stages.metering import Counter, metering_write
+from fleet.ingest.stages.newest import hours_write, newest_write
+from fleet.ingest.stages.predecessors import StationMoved, arrivals_hand_over, line_of, moved_only, refusals_hand_over
+from fleet.ingest.stages.reused_numbers import may_be_reused, refusals_settle
+from fleet.ingest.stages.series import SeriesBook
+from fleet.ingest.stages.stations import StationBook
 from fleet.ingest.uploads import present_stations
-from fleet.stations.announcing import contacts_announce
+from fleet.stations.contact.announcing import contacts_announce
 from message_queue.errors import MessageRefused
 from message_queue.routing import serial_of_exchange
 

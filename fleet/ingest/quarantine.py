@@ -14,9 +14,9 @@ from django.utils.translation import gettext as _
 from fleet.core import clock
 from fleet.core.audit import audit_write
 from fleet.core.errors import DomainError, NotFound
-from fleet.ingest.budget import budget_apply
 from fleet.ingest.database import cursor
 from fleet.ingest.delivery import FORKED, Delivery, Refusal
+from fleet.ingest.limits.quarantine_budget import budget_apply
 from fleet.ingest.models import QuarantinedMessage
 from fleet.organizations.access import Viewer
 from fleet.organizations.errors import NotAllowed

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from fleet.ingest.delivery import Arrival, Delivery, Refusal, StationRef
-from fleet.ingest.quota import ROW_WEIGHT
+from fleet.ingest.limits.quota import ROW_WEIGHT
 from fleet.ingest.uploads import upload_check
 from message_queue.codec import Decoded, envelope_read
 from message_queue.errors import MessageRefused

@@ -15,13 +15,13 @@ from fleet.core.errors import DomainError
 from fleet.core.locks import session_lock
 from fleet.core.outbox import job_ask
 from fleet.ingest.delivery import FORKED, TOO_MANY_GAPS, Delivery
-from fleet.ingest.gaps import UNNOTED, Admission, gaps_admit
+from fleet.ingest.limits.quota import FLOOD_S, OVER_QUOTA
 from fleet.ingest.models import QuarantinedMessage, QuarantineReplay
 from fleet.ingest.outcome import Outcome
 from fleet.ingest.pipeline import Pipeline
 from fleet.ingest.quarantine import State, delivery_of, quarantine_list, quarantine_release
-from fleet.ingest.quota import FLOOD_S, OVER_QUOTA
 from fleet.ingest.reading import weight_said
+from fleet.ingest.stages.gaps import UNNOTED, Admission, gaps_admit
 from fleet.organizations.access import Viewer
 from fleet.organizations.errors import NotAllowed
 from fleet.organizations.models import Membership

@@ -1,4 +1,7 @@
-"""Deleting an organization: hidden at once, brought back by whoever owned it within 30 days, purged afterwards."""
+"""Deleting an organization: hidden at once, brought back by whoever owned it within 30 days.
+
+Afterwards `fleet.lifecycle.purge_organization` removes it.
+"""
 
 from datetime import datetime, timedelta
 
@@ -6,14 +9,12 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.mail import send_mail
 from django.db import transaction
-from django.db.models import ProtectedError
 from django.utils import translation
 from django.utils.translation import gettext as _
 
 from fleet.core import clock
 from fleet.core.audit import audit_write
 from fleet.core.errors import InvalidInput
-from fleet.core.models import AuditEntry
 from fleet.core.spoken import one_line
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.members import organization_lock, organization_missing, owner_require
@@ -22,8 +23,6 @@ from fleet.organizations.people import address_language
 
 #: So long it can be undone.
 GRACE = timedelta(days=30)
-#: Lines of the audit log that one transaction removes.
-_STEP = 5_000
 
 
 @transaction.atomic
@@ -68,40 +67,6 @@ def purge_at(organization: Organization) -> datetime:
     """When a deleted organization can no longer be brought back."""
     assert organization.deleted_at is not None  # noqa: S101 - asked of deleted ones only
     return organization.deleted_at + GRACE
-
-
-def organizations_to_purge() -> list[Organization]:
-    """Those whose 30 days are over, the oldest first."""
-    return list(Organization.objects.filter(deleted_at__lte=clock.now() - GRACE).order_by("deleted_at", "id"))
-
-
-def organization_purge(*, organization: Organization) -> bool:
-    """Remove the row and what hangs on it, after its stations went. False while some are left: ask again."""
-    due = Organization.objects.filter(pk=organization.pk, deleted_at__lte=clock.now() - GRACE)
-    if not due.exists():
-        return False
-    while _audit_step(organization):
-        pass
-    try:
-        with transaction.atomic():
-            gone, _rows = due.delete()
-            if gone:
-                audit_write(
-                    actor=None,
-                    organization_id=None,
-                    action="organization.purge",
-                    subject=organization.name,
-                    detail={"slug": organization.slug},
-                )
-    except ProtectedError:
-        return False
-    return bool(gone)
-
-
-def _audit_step(organization: Organization) -> int:
-    some = AuditEntry.objects.filter(organization_id=organization.pk).values_list("id", flat=True)[:_STEP]
-    gone, _rows = AuditEntry.objects.filter(id__in=list(some)).delete()
-    return gone
 
 
 def _tell_owners(organization: Organization, who: str) -> None:

@@ -1,6 +1,6 @@
 """A station's own quota, where the server's is not right for it. Set by who looks after the server: it protects the others.
 
-What the numbers do is told in `fleet.ingest.quota`.
+What the numbers do is told in `fleet.ingest.limits.quota`.
 """
 
 import math

@@ -25,8 +25,8 @@ from django.utils.translation import gettext as _
 from fleet.core import clock
 from fleet.core.errors import InvalidInput, NotFound
 from fleet.organizations.access import Viewer
-from fleet.stations.groups import group_condition, group_get
 from fleet.stations.models import Credential, Station, StationContact
+from fleet.stations.sorting.groups import group_condition, group_get
 
 #: Every state a station can be shown in, those that want somebody first.
 SHOWN_STATES: Final = ("silent", "late", "never_seen", "on_time", "asleep", "maintenance", "retired")
@@ -123,7 +123,7 @@ def station_visible(viewer: Viewer) -> QuerySet[Station]:
 
 
 def _state_conditions(moment: datetime) -> tuple[tuple[str, Q], ...]:
-    """Each state with its condition; the first that is met counts, as in `fleet.stations.sentences.state_shown`."""
+    """Each state with its condition; the first that is met counts, as in `fleet.stations.contact.sentences.state_shown`."""
     never_seen = Q(contact__isnull=True) | Q(contact__state=StationContact.State.NEVER_SEEN)
     silent = Q(contact__state=StationContact.State.SILENT) | Q(contact__silent_after__lte=moment)
     late = Q(contact__state=StationContact.State.LATE) | Q(contact__late_after__lte=moment)

@@ -15,10 +15,10 @@ from fleet.organizations.access import Role, Viewer
 from fleet.organizations.errors import NotAllowed
 from fleet.organizations.models import Organization
 from fleet.organizations.services import paragraphs_check, text_check
-from fleet.stations.enrolment import RECONCILE_JOB, enrolment_token_create, station_enrol, station_revoke
-from fleet.stations.grammars import serial_warning
+from fleet.stations.life.succession import generation_last, station_succeed
+from fleet.stations.logins.enrolment import RECONCILE_JOB, enrolment_token_create, station_enrol, station_revoke
 from fleet.stations.models import Station, StationContact
-from fleet.stations.succession import generation_last, station_succeed
+from fleet.stations.serials import serial_warning
 from message_queue import routing
 from message_queue.errors import SerialNotAllowed
 

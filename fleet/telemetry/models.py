@@ -327,7 +327,7 @@ class FileSummary(models.Model):
     bytes_refused = models.BigIntegerField(default=0)
     lines_refused = models.BigIntegerField(default=0)
     received_at = models.DateTimeField()
-    #: When a file more than Roost lists of one station was last named; see `fleet.ingest.station_files`.
+    #: When a file more than Roost lists of one station was last named; see `fleet.ingest.stages.files`.
     overfull_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:

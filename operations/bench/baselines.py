@@ -22,7 +22,7 @@ django.setup(set_prefix=False)
 from django.db import connection  # noqa: E402 - Django first
 
 from fleet.core import clock  # noqa: E402
-from fleet.ingest.tables import READINGS, pg_time, reading_row  # noqa: E402
+from fleet.ingest.rows.tables import READINGS, pg_time, reading_row  # noqa: E402
 from fleet.stations.models import Station, StationContact  # noqa: E402
 from fleet.telemetry.models import Reading, Series  # noqa: E402
 from message_queue.contracts.base import Lane  # noqa: E402

@@ -5,6 +5,7 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
+from django.urls import path
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.authentication import BaseAuthentication
@@ -15,7 +16,7 @@ from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
 from fleet.organizations.selectors import organization_find
-from fleet.stations.arrivals import (
+from fleet.stations.joining.registration_queue import (
     DECISIONS,
     arrival_get,
     arrival_list,
@@ -28,10 +29,10 @@ from fleet.stations.arrivals import (
 )
 from fleet.stations.models import Newcomer
 from rest_api.authentication import viewer_of
+from rest_api.lists import Column, ListQuery, page_read
+from rest_api.questions import DEVICE_PROBLEMS, READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 from rest_api.throttles import EnrolmentSerialThrottle, EnrolmentSourceThrottle
 from rest_api.v1.claims import ClaimIn, DeviceOut, WaitingOut, device_row, waiting_row
-from rest_api.v1.lists import Column, ListQuery, page_read
-from rest_api.v1.questions import DEVICE_PROBLEMS, READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
 _COLUMNS = {"arrived_at": Column("arrived_at", datetime, is_filled=True), "serial": Column("serial", is_filled=True)}
 _MANY = 200
@@ -223,3 +224,11 @@ def _row(arrival: Newcomer) -> dict[str, Any]:
         "is_ours": getattr(arrival, "is_ours", False),
         "is_taken": getattr(arrival, "is_taken", False),
     }
+
+
+urlpatterns = [
+    path("stations/arrivals", Arrivals.as_view(), name="arrivals"),
+    path("stations/arrivals/decisions", ArrivalDecisions.as_view(), name="arrival-decisions"),
+    path("stations/arrivals/<int:arrival_id>/unblock", ArrivalUnblock.as_view(), name="arrival-unblock"),
+    path("organizations/<slug:slug>/registration", Registration.as_view(), name="registration"),
+]

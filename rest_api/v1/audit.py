@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from django.urls import path
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -13,8 +14,8 @@ from fleet.organizations.audit import AuditFilter, audit_list
 from fleet.organizations.members import owner_require
 from fleet.organizations.selectors import organization_find
 from rest_api.authentication import viewer_of
-from rest_api.v1.lists import Column, ListQuery, page_read
-from rest_api.v1.questions import OWNER_READ_PROBLEMS, answers, query_read
+from rest_api.lists import Column, ListQuery, page_read
+from rest_api.questions import OWNER_READ_PROBLEMS, answers, query_read
 
 _COLUMNS = {
     "at": Column("at", datetime, is_filled=True),
@@ -78,3 +79,8 @@ class Audit(APIView):
         last = Column("id", int, is_filled=True)
         page = page_read(request, query, found, columns=_COLUMNS, usual="-at", last=last)
         return Response(AuditOut({"results": page.rows, "next": page.next}).data)
+
+
+urlpatterns = [
+    path("organizations/<slug:slug>/audit", Audit.as_view(), name="audit"),
+]

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.urls import reverse
+from django.urls import path, reverse
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.permissions import AllowAny
@@ -16,13 +16,13 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from fleet.organizations.selectors import organization_find
-from fleet.stations.claims import claim_look, claim_open, claim_take
+from fleet.stations.joining.claims import claim_look, claim_open, claim_take
+from fleet.stations.joining.newcomers import ASK_AGAIN_S, newcomer_fetch
 from fleet.stations.models import Newcomer
-from fleet.stations.waiting import ASK_AGAIN_S, newcomer_fetch
 from rest_api.authentication import viewer_of
+from rest_api.questions import DEVICE_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers
 from rest_api.throttles import EnrolmentSourceThrottle, WaitingSourceThrottle
 from rest_api.v1.enrolments import AmqpOut, hardware_check
-from rest_api.v1.questions import DEVICE_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers
 
 _NOT_KEPT = {"Cache-Control": "no-store"}
 
@@ -177,3 +177,10 @@ class Waiting(APIView):
             return Response(WaitingOut(waiting_row(newcomer)).data, status=status.HTTP_202_ACCEPTED, headers=_NOT_KEPT)
         told = LoginOut({"serial": newcomer.station.serial, "amqp": asdict(grant)})
         return Response(told.data, status=status.HTTP_201_CREATED, headers=_NOT_KEPT)
+
+
+urlpatterns = [
+    path("stations/claims", Claims.as_view(), name="claims"),
+    path("stations/claims/<str:code>", ClaimDetail.as_view(), name="claim"),
+    path("stations/waiting", Waiting.as_view(), name="waiting"),
+]

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
-from django.urls import reverse
+from django.urls import path, reverse
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
@@ -21,8 +21,8 @@ from fleet.organizations.errors import NotAllowed
 from fleet.stations.models import Station
 from fleet.stations.selectors import station_get
 from rest_api.authentication import viewer_of
-from rest_api.v1.lists import LIMIT_MOST, Column, ListQuery, page_read
-from rest_api.v1.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, json_check, query_read
+from rest_api.lists import LIMIT_MOST, Column, ListQuery, page_read
+from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, json_check, query_read
 
 _PARAMETERS_MOST = 16_384
 _COLUMNS = {
@@ -187,3 +187,10 @@ def _operator_check(viewer: Viewer, station: Station) -> None:
     """Before the body is looked at: who may not send is told that, not what is wrong with the command."""
     if not viewer.may_station(Role.OPERATOR, station):
         raise NotAllowed("This key or person may only read: sending commands takes the role operator.")
+
+
+urlpatterns = [
+    path("stations/<str:serial>/commands", Commands.as_view(), name="commands"),
+    path("stations/<str:serial>/commands/<uuid:command_id>", CommandDetail.as_view(), name="command"),
+    path("stations/<str:serial>/commands/<uuid:command_id>/cancel", CommandCancel.as_view(), name="command-cancel"),
+]

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.urls import path
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -11,7 +12,7 @@ from rest_framework.views import APIView
 from fleet.telemetry.completeness import LIMIT_MOST, CompletenessReport
 from rest_api.authentication import viewer_of
 from rest_api.paging import cursor_address, cursor_encode, number_cursor
-from rest_api.v1.questions import READ_PROBLEMS, StrictSerializer, answers, query_read
+from rest_api.questions import READ_PROBLEMS, StrictSerializer, answers, query_read
 
 
 class CompletenessQuery(StrictSerializer):
@@ -74,3 +75,8 @@ class CompletenessView(APIView):
         more = len(rows) > limit
         following = cursor_address(request, cursor_encode(rows[limit - 1].station_id)) if more else None
         return Response(CompletenessOut({"results": rows[:limit], "next": following}).data)
+
+
+urlpatterns = [
+    path("completeness", CompletenessView.as_view(), name="completeness"),
+]

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.http import FileResponse
 from django.http.response import HttpResponseBase
+from django.urls import path
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -22,9 +23,9 @@ from fleet.deployments.selectors import deployment_get, deployment_public_get
 from fleet.files.photos import photo_add, photo_change_check, photo_file, photo_list
 from fleet.files.photos_public import photo_public_find, photos_public
 from rest_api.authentication import viewer_of
-from rest_api.v1.lists import Column, ListQuery, page_read
-from rest_api.v1.notes import PhotoIn, PhotoOut, PhotosOut, photo_row
-from rest_api.v1.questions import READ_PROBLEMS, WRITE_PROBLEMS, answers, query_read
+from rest_api.lists import Column, ListQuery, page_read
+from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, answers, query_read
+from rest_api.v1.photos import PhotoIn, PhotoOut, PhotosOut, photo_row
 
 _ID = Column("id", int)
 _PUBLIC_PROBLEMS = (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.TOO_MANY_REQUESTS)
@@ -119,3 +120,10 @@ class PublicPhotoDetail(APIView):
         except FileNotFoundError as error:
             raise NotFound("The file of this photo is gone.") from error
         return FileResponse(opened, content_type="image/jpeg", headers={"X-Content-Type-Options": "nosniff"})
+
+
+urlpatterns = [
+    path("deployments/<int:deployment_id>/photos", DeploymentPhotos.as_view(), name="deployment-photos"),
+    path("public/deployments/<uuid:public_id>/photos", PublicPhotos.as_view(), name="public-photos"),
+    path("public/deployments/<uuid:public_id>/photos/<str:name>", PublicPhotoDetail.as_view(), name="public-photo"),
+]

@@ -4,6 +4,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.db import transaction
+from django.urls import path
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -20,8 +21,8 @@ from fleet.deployments.services import deployment_begin, deployment_delete, depl
 from fleet.organizations.access import Viewer
 from fleet.stations.selectors import station_get
 from rest_api.authentication import viewer_of
-from rest_api.v1.lists import ID_MOST, Column, ListQuery, page_read
-from rest_api.v1.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
+from rest_api.lists import ID_MOST, Column, ListQuery, page_read
+from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
 _ID = Column("id", int)
 PUBLICATION_FIELDS = ("is_public", "location", "blur_radius_m", "withheld_until", "is_serial_public")
@@ -233,3 +234,10 @@ class DeploymentPublication(APIView):
         asked.is_valid(raise_exception=True)
         deployment_publish(deployment=found, actor=viewer, **asked.validated_data)
         return Response(DeploymentOut(deployment_row(found, viewer)).data)
+
+
+urlpatterns = [
+    path("deployments", Deployments.as_view(), name="deployments"),
+    path("deployments/<int:deployment_id>", DeploymentDetail.as_view(), name="deployment"),
+    path("deployments/<int:deployment_id>/publication", DeploymentPublication.as_view(), name="deployment-publication"),
+]

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.http.response import HttpResponseBase
+from django.urls import path
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
@@ -18,7 +19,7 @@ from fleet.telemetry.models import Detection
 from fleet.telemetry.selectors import LIMIT_MOST, detection_list
 from rest_api.authentication import viewer_of
 from rest_api.paging import cursor_encode, detection_cursor, next_address
-from rest_api.v1.questions import READ_PROBLEMS, RangeQuery, SuspicionsField, answers, query_read, range_of
+from rest_api.questions import READ_PROBLEMS, RangeQuery, SuspicionsField, answers, query_read, range_of
 
 #: What a detection is.
 KINDS = ("pulse", "tag")
@@ -133,3 +134,9 @@ class DetectionsFile(APIView):
         )
         plain = request._request  # noqa: SLF001 - the library has no other name for it
         return csv_response(plain, name=f"{station.serial}-detections.csv", head=DETECTION_HEAD, rows=rows)
+
+
+urlpatterns = [
+    path("stations/<str:serial>/detections.csv", DetectionsFile.as_view(), name="detections-file"),
+    path("stations/<str:serial>/detections", Detections.as_view(), name="detections"),
+]

@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
+from django.urls import path
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.permissions import AllowAny
@@ -10,10 +11,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from fleet.stations.enrolment import station_enrol
+from fleet.stations.logins.enrolment import station_enrol
 from fleet.stations.models import LoginPurpose
+from rest_api.questions import DEVICE_PROBLEMS, answers, json_check
 from rest_api.throttles import EnrolmentSerialThrottle, EnrolmentSourceThrottle
-from rest_api.v1.questions import DEVICE_PROBLEMS, answers, json_check
 
 _HARDWARE_MOST = 16_384
 
@@ -87,3 +88,8 @@ class Enrolments(APIView):
         )
         answer = {"amqp": AmqpOut(asdict(grant)).data}
         return Response(answer, status=status.HTTP_201_CREATED, headers={"Cache-Control": "no-store"})
+
+
+urlpatterns = [
+    path("enrolments", Enrolments.as_view(), name="enrolments"),
+]

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from django.urls import path
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -14,8 +15,8 @@ from fleet.telemetry.lateness import is_late
 from fleet.telemetry.models import StationEvent
 from fleet.telemetry.selectors import event_list
 from rest_api.authentication import viewer_of
-from rest_api.v1.lists import Column, ListQuery, page_read
-from rest_api.v1.questions import READ_PROBLEMS, SuspicionsField, answers, query_read
+from rest_api.lists import Column, ListQuery, page_read
+from rest_api.questions import READ_PROBLEMS, SuspicionsField, answers, query_read
 
 #: `at` is an event's place among others: when it happened, or when it came if that was before.
 _COLUMNS = {
@@ -79,3 +80,8 @@ class Events(APIView):
         )
         page = page_read(request, query, found, columns=_COLUMNS, usual="-at", last=_LAST)
         return Response(EventsOut({"results": page.rows, "next": page.next}).data)
+
+
+urlpatterns = [
+    path("stations/<str:serial>/events", Events.as_view(), name="events"),
+]

@@ -4,6 +4,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from django.db.models import Q
+from django.urls import path
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -13,8 +14,8 @@ from rest_framework.views import APIView
 from fleet.stations.models import Station
 from fleet.stations.selectors import SHOWN_STATES, station_list
 from rest_api.authentication import viewer_of
-from rest_api.v1.lists import Column, ListQuery, page_read
-from rest_api.v1.questions import READ_PROBLEMS, answers, query_read
+from rest_api.lists import Column, ListQuery, page_read
+from rest_api.questions import READ_PROBLEMS, answers, query_read
 
 #: The grade of each state in which a station is shown; what sleeps or is worked on by plan is as it should be.
 GRADES: Final = {
@@ -84,3 +85,8 @@ class Fidelity(APIView):
         serial = Column("serial")
         page = page_read(request, query, rows, columns={"serial": serial}, usual="serial", last=Column("id", int))
         return Response(FidelitiesOut({"results": [fidelity_row(s) for s in page.rows], "next": page.next}).data)
+
+
+urlpatterns = [
+    path("fidelity", Fidelity.as_view(), name="fidelity"),
+]

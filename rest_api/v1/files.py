@@ -5,6 +5,7 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
+from django.urls import path
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -13,7 +14,7 @@ from rest_framework.views import APIView
 
 from fleet.files.models import FileMove, StationFile
 from fleet.files.selectors import file_list, files_get
-from fleet.ingest.file_moves import (
+from fleet.ingest.corrections.file_moves import (
     FILES_MOST,
     file_move,
     file_move_get,
@@ -24,8 +25,8 @@ from fleet.ingest.file_moves import (
 )
 from fleet.stations.selectors import station_get
 from rest_api.authentication import viewer_of
-from rest_api.v1.lists import ID_MOST, Column, ListQuery, page_read
-from rest_api.v1.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
+from rest_api.lists import ID_MOST, Column, ListQuery, page_read
+from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
 _COLUMNS = {
     "last_received_at": Column("last_received_at", datetime, is_filled=True),
@@ -199,3 +200,10 @@ class FileMoveUndo(APIView):
         file_operator_require(actor=viewer, station=station)
         move: FileMove = file_move_get(station=station, move_id=move_id)
         return Response(FileMoveOut(file_move_undo(actor=viewer, move=move)).data)
+
+
+urlpatterns = [
+    path("stations/<str:serial>/files", Files.as_view(), name="files"),
+    path("stations/<str:serial>/files/moves", FileMoves.as_view(), name="file-moves"),
+    path("stations/<str:serial>/files/moves/<int:move_id>/undo", FileMoveUndo.as_view(), name="file-move-undo"),
+]

@@ -2,18 +2,19 @@
 
 from typing import Any
 
+from django.urls import path
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from fleet.deployments.station_swap import swap_another
-from fleet.stations.hardware import pair_get, pair_list, pair_same
+from fleet.lifecycle.swap_hardware import swap_another
+from fleet.stations.life.hardware import pair_get, pair_list, pair_same
 from fleet.stations.models import HardwarePair
 from fleet.stations.selectors import station_get
 from rest_api.authentication import viewer_of
-from rest_api.v1.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers
+from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers
 
 
 class HardwareOut(serializers.Serializer[Any]):
@@ -75,3 +76,9 @@ class HardwareDecision(APIView):
         else:
             pair_same(actor=viewer, pair=pair)
         return Response(SwapOut({"serial": station.serial}).data)
+
+
+urlpatterns = [
+    path("stations/<str:serial>/hardware", Hardware.as_view(), name="hardware"),
+    path("stations/<str:serial>/hardware/<int:pair_id>", HardwareDecision.as_view(), name="hardware-pair"),
+]

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.urls import path
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
@@ -11,7 +12,7 @@ from rest_framework.views import APIView
 from fleet.deployments.station_import import station_import
 from fleet.organizations.selectors import organization_find
 from rest_api.authentication import viewer_of
-from rest_api.v1.questions import WRITE_PROBLEMS, StrictSerializer, answers
+from rest_api.questions import WRITE_PROBLEMS, StrictSerializer, answers
 
 _TEXT_MOST = 1_000_000
 
@@ -79,3 +80,8 @@ class Imports(APIView):
             with_tokens=told["tokens"],
         )
         return Response(ImportOut(report).data, status=status.HTTP_200_OK, headers={"Cache-Control": "no-store"})
+
+
+urlpatterns = [
+    path("stations/imports", Imports.as_view(), name="imports"),
+]

@@ -4,6 +4,7 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
+from django.urls import path
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
@@ -26,9 +27,9 @@ from fleet.organizations.members import owner_require
 from fleet.organizations.models import Invitation
 from fleet.organizations.selectors import organization_find
 from rest_api.authentication import viewer_of
-from rest_api.v1.lists import Column, ListQuery, page_read
+from rest_api.lists import Column, ListQuery, page_read
+from rest_api.questions import OWNER_READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 from rest_api.v1.organizations import OrganizationOut, organization_row
-from rest_api.v1.questions import OWNER_READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
 _COLUMNS = {
     "created_at": Column("created_at", datetime, is_filled=True),
@@ -177,3 +178,15 @@ class InvitationAccept(APIView):
         viewer = viewer_of(request)
         member = invitation_accept(code=asked.validated_data["code"], user=viewer.user)
         return Response(OrganizationOut({**organization_row(member.organization, viewer), "role": member.role}).data)
+
+
+urlpatterns = [
+    path("organizations/<slug:slug>/invitations", Invitations.as_view(), name="invitations"),
+    path("organizations/<slug:slug>/invitations/<int:invitation_id>", InvitationDetail.as_view(), name="invitation"),
+    path(
+        "organizations/<slug:slug>/invitations/<int:invitation_id>/resend",
+        InvitationResend.as_view(),
+        name="invitation-resend",
+    ),
+    path("invitations/accept", InvitationAccept.as_view(), name="invitation-accept"),
+]

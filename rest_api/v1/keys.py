@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from django.urls import path
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
@@ -25,8 +26,8 @@ from fleet.organizations.members import owner_require
 from fleet.organizations.models import ApiKey
 from fleet.organizations.selectors import organization_find
 from rest_api.authentication import viewer_of
-from rest_api.v1.lists import Column, ListQuery, page_read
-from rest_api.v1.questions import (
+from rest_api.lists import Column, ListQuery, page_read
+from rest_api.questions import (
     OWNER_READ_PROBLEMS,
     READ_PROBLEMS,
     WRITE_PROBLEMS,
@@ -180,3 +181,9 @@ class KeyDetail(APIView):
         organization = organization_find(viewer=viewer, slug=slug)
         api_key_revoke(api_key=api_key_get(organization=organization, prefix=prefix, viewer=viewer), actor=viewer)
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+urlpatterns = [
+    path("organizations/<slug:slug>/keys", Keys.as_view(), name="keys"),
+    path("organizations/<slug:slug>/keys/<str:prefix>", KeyDetail.as_view(), name="key"),
+]

@@ -4,6 +4,7 @@ from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any
 
+from django.urls import path
 from django.utils import translation
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -12,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from fleet.core import clock
-from fleet.ingest.branches import branch_settle
+from fleet.ingest.corrections.branches import branch_settle
 from fleet.organizations.access import Role
 from fleet.organizations.errors import NotAllowed
 from fleet.stations.selectors import station_get
@@ -21,7 +22,7 @@ from fleet.telemetry.ledger import ledger_summary
 from fleet.telemetry.models import StreamLedger
 from fleet.telemetry.streams import branch_get, branch_list, stream_change
 from rest_api.authentication import viewer_of
-from rest_api.v1.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers
+from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers
 
 Branch = StreamLedger.Branch
 
@@ -145,3 +146,9 @@ class Ledger(APIView):
                 "branches": branch_list(station=station, moment=moment),
             }
             return Response(LedgerOut({**asdict(ledger), **beside}).data)
+
+
+urlpatterns = [
+    path("stations/<str:serial>/branches/<int:branch_id>", BranchDecision.as_view(), name="branch"),
+    path("stations/<str:serial>/ledger", Ledger.as_view(), name="ledger"),
+]

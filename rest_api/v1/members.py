@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from django.urls import path
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
@@ -14,8 +15,8 @@ from fleet.organizations.members import member_get, member_remove, member_role_s
 from fleet.organizations.models import Membership
 from fleet.organizations.selectors import member_list, organization_find
 from rest_api.authentication import viewer_of
-from rest_api.v1.lists import Column, ListQuery, page_read
-from rest_api.v1.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
+from rest_api.lists import Column, ListQuery, page_read
+from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
 _COLUMNS = {"created_at": Column("created_at", datetime, is_filled=True), "username": Column("user__username")}
 
@@ -122,3 +123,10 @@ class MemberTransfer(APIView):
         organization = organization_find(viewer=viewer, slug=slug)
         member = ownership_transfer(organization=organization, username=username, actor=viewer)
         return Response(MemberOut({**_row(member, viewer), "email": member.user.email}).data)
+
+
+urlpatterns = [
+    path("organizations/<slug:slug>/members", Members.as_view(), name="members"),
+    path("organizations/<slug:slug>/members/<str:username>", MemberDetail.as_view(), name="member"),
+    path("organizations/<slug:slug>/members/<str:username>/transfer", MemberTransfer.as_view(), name="member-transfer"),
+]

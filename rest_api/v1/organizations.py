@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.urls import reverse
+from django.urls import path, reverse
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
@@ -18,8 +18,8 @@ from fleet.organizations.models import Organization
 from fleet.organizations.selectors import organization_find, organization_list
 from fleet.organizations.services import organization_found, organization_update
 from rest_api.authentication import viewer_of
-from rest_api.v1.lists import Column, ListQuery, page_read
-from rest_api.v1.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
+from rest_api.lists import Column, ListQuery, page_read
+from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
 _COLUMNS = {"created_at": Column("created_at", datetime, is_filled=True), "name": Column("name", is_filled=True)}
 
@@ -165,3 +165,10 @@ class OrganizationRestore(APIView):
         back = organization_restore(slug=slug, actor=viewer)
         role = None if viewer.sees_all else Role.OWNER
         return Response(OrganizationOut({**organization_row(back, viewer), "role": role}).data)
+
+
+urlpatterns = [
+    path("organizations", Organizations.as_view(), name="organizations"),
+    path("organizations/<slug:slug>", OrganizationDetail.as_view(), name="organization"),
+    path("organizations/<slug:slug>/restore", OrganizationRestore.as_view(), name="organization-restore"),
+]

@@ -3,6 +3,7 @@
 from http import HTTPStatus
 from typing import Any
 
+from django.urls import path
 from django.utils import translation
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -16,7 +17,7 @@ from fleet.sync.models import SyncRun
 from fleet.sync.selectors import LinkView, SystemView, links_of, systems
 from fleet.sync.services import sync_ask
 from rest_api.authentication import viewer_of
-from rest_api.v1.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers
+from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers
 
 
 class CheckOut(serializers.Serializer[Any]):
@@ -128,3 +129,10 @@ class StationOutside(APIView):
         station = station_get(viewer=viewer_of(request), serial=serial)
         with translation.override("en"):
             return Response(OutsidesOut({"results": links_of(station=station)}).data)
+
+
+urlpatterns = [
+    path("stations/<str:serial>/outside", StationOutside.as_view(), name="station-outside"),
+    path("outside", Outside.as_view(), name="outside"),
+    path("outside/<slug:system>/check", OutsideCheck.as_view(), name="outside-check"),
+]

@@ -3,6 +3,7 @@
 from http import HTTPStatus
 from typing import Any
 
+from django.urls import path
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -12,7 +13,7 @@ from rest_framework.views import APIView
 from fleet.commands.pacing import ASKED_MOST, organization_pace_ask, pace_operator_require
 from fleet.organizations.selectors import organization_find
 from rest_api.authentication import viewer_of
-from rest_api.v1.questions import WRITE_PROBLEMS, StrictSerializer, answers
+from rest_api.questions import WRITE_PROBLEMS, StrictSerializer, answers
 
 _DAY_S, _WEEK_S = 86_400, 604_800
 
@@ -61,3 +62,8 @@ class OrganizationPace(APIView):
         asked.is_valid(raise_exception=True)
         done = organization_pace_ask(viewer=viewer, organization=organization, parameters=dict(asked.validated_data))
         return Response(PaceOut(done).data)
+
+
+urlpatterns = [
+    path("organizations/<slug:slug>/pace", OrganizationPace.as_view(), name="organization-pace"),
+]

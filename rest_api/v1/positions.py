@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.urls import path
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -14,7 +15,7 @@ from fleet.telemetry.positions import position_list
 from fleet.telemetry.selectors import LIMIT_MOST, suspicion_codes
 from rest_api.authentication import viewer_of
 from rest_api.paging import cursor_encode, next_address, position_cursor
-from rest_api.v1.questions import READ_PROBLEMS, RangeQuery, answers, query_read, range_of
+from rest_api.questions import READ_PROBLEMS, RangeQuery, answers, query_read, range_of
 
 
 class PositionsQuery(RangeQuery):
@@ -84,3 +85,8 @@ class Positions(APIView):
             cursor = cursor_encode(last.occurred_at, last.line, last.source)
             following = next_address(request, cursor, start=start, end=end)
         return Response({"results": GpsFixOut(found[:limit], many=True).data, "next": following})
+
+
+urlpatterns = [
+    path("stations/<str:serial>/positions", Positions.as_view(), name="positions"),
+]

@@ -4,6 +4,7 @@ from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
+from django.urls import path
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.permissions import AllowAny
@@ -16,9 +17,9 @@ from fleet.deployments.models import Deployment
 from fleet.deployments.places import place_shown
 from fleet.deployments.selectors import deployment_public_get, deployments_public
 from fleet.organizations.access import Viewer
+from rest_api.lists import Column, ListQuery, page_read
+from rest_api.questions import answers, query_read
 from rest_api.v1.deployments import AntennaData, antenna_rows
-from rest_api.v1.lists import Column, ListQuery, page_read
-from rest_api.v1.questions import answers, query_read
 
 _ID = Column("id", int)
 #: Whoever asks, a member too, gets what everybody gets.
@@ -105,3 +106,9 @@ class PublicDeploymentDetail(APIView):
     def get(self, request: Request, public_id: UUID) -> Response:  # noqa: ARG002 - the library's signature
         """Where it is told to be."""
         return Response(PublicDeploymentOut(public_row(deployment_public_get(public_id=public_id))).data)
+
+
+urlpatterns = [
+    path("public/deployments", PublicDeployments.as_view(), name="public-deployments"),
+    path("public/deployments/<uuid:public_id>", PublicDeploymentDetail.as_view(), name="public-deployment"),
+]

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 from django.http import HttpResponse
+from django.urls import path
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
@@ -12,14 +13,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from fleet.ingest.budget import tallies_cut
+from fleet.ingest.limits.quarantine_budget import tallies_cut
 from fleet.ingest.models import QuarantinedMessage
 from fleet.ingest.quarantine import NOTE_MOST, quarantine_counts, quarantine_discard, quarantine_get, quarantine_list
 from fleet.ingest.raw_view import raw_view
 from fleet.ingest.replay import quarantine_replay, quarantine_replay_ask, quarantine_replay_list
 from rest_api.authentication import viewer_of
-from rest_api.v1.lists import Column, ListQuery, page_read
-from rest_api.v1.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
+from rest_api.lists import Column, ListQuery, page_read
+from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
 State = QuarantinedMessage.State
 _COLUMNS = {
@@ -294,3 +295,13 @@ class QuarantineReplays(APIView):
         told = asked.validated_data
         replay = quarantine_replay_ask(viewer=viewer_of(request), reason=told["reason"], station=told["station"])
         return Response(ReplayOut(replay).data, status=status.HTTP_202_ACCEPTED)
+
+
+urlpatterns = [
+    path("quarantine", Quarantine.as_view(), name="quarantine"),
+    path("quarantine/replays", QuarantineReplays.as_view(), name="quarantine-replays"),
+    path("quarantine/<int:message_id>", QuarantineDetail.as_view(), name="quarantine-message"),
+    path("quarantine/<int:message_id>/body", QuarantineBody.as_view(), name="quarantine-body"),
+    path("quarantine/<int:message_id>/replay", QuarantineReplayOne.as_view(), name="quarantine-replay"),
+    path("quarantine/<int:message_id>/discard", QuarantineDiscard.as_view(), name="quarantine-discard"),
+]

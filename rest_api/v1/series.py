@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.http.response import HttpResponseBase
+from django.urls import path
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -16,7 +17,7 @@ from fleet.telemetry.exports import READING_HEAD, reading_rows
 from fleet.telemetry.selectors import LIMIT_MOST, readings, series_get, series_list
 from rest_api.authentication import viewer_of
 from rest_api.paging import cursor_encode, moment_cursor, next_address
-from rest_api.v1.questions import READ_PROBLEMS, RangeQuery, SuspicionsField, WidthField, answers, query_read, range_of
+from rest_api.questions import READ_PROBLEMS, RangeQuery, SuspicionsField, WidthField, answers, query_read, range_of
 
 
 class SeriesOut(serializers.Serializer[Any]):
@@ -133,3 +134,10 @@ class ReadingsFile(APIView):
         rows = reading_rows(series=series, start=start, end=end)
         plain = request._request  # noqa: SLF001 - the library has no other name for it
         return csv_response(plain, name=f"{station.serial}-readings.csv", head=READING_HEAD, rows=rows)
+
+
+urlpatterns = [
+    path("stations/<str:serial>/series", SeriesList.as_view(), name="series"),
+    path("stations/<str:serial>/series/<path:name>/readings", Readings.as_view(), name="readings"),
+    path("stations/<str:serial>/series/<path:name>/readings.csv", ReadingsFile.as_view(), name="readings-file"),
+]

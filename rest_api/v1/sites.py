@@ -3,6 +3,7 @@
 from http import HTTPStatus
 from typing import Any
 
+from django.urls import path
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -14,8 +15,8 @@ from fleet.deployments.selectors import room_get, room_list, site_get, site_list
 from fleet.deployments.sites import room_create, room_delete, room_update, site_create, site_delete, site_update
 from fleet.organizations.selectors import organization_find
 from rest_api.authentication import viewer_of
-from rest_api.v1.lists import ID_MOST, Column, ListQuery, page_read
-from rest_api.v1.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
+from rest_api.lists import ID_MOST, Column, ListQuery, page_read
+from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
 _NAME, _ID = Column("name"), Column("id", int)
 #: What of a site and of a room is shown as it lies in the database.
@@ -218,3 +219,11 @@ class RoomDetail(APIView):
         viewer = viewer_of(request)
         room_delete(room=room_get(viewer=viewer, room_id=room_id), actor=viewer)
         return Response(status=HTTPStatus.NO_CONTENT)
+
+
+urlpatterns = [
+    path("sites", Sites.as_view(), name="sites"),
+    path("sites/<int:site_id>", SiteDetail.as_view(), name="site"),
+    path("rooms", Rooms.as_view(), name="rooms"),
+    path("rooms/<int:room_id>", RoomDetail.as_view(), name="room"),
+]

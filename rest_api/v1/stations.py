@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Any, Final, cast
 
 from django.db import transaction
+from django.urls import path
 from django.utils import translation
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
 from rest_framework import serializers
@@ -15,19 +16,19 @@ from rest_framework.views import APIView
 from fleet.core import clock
 from fleet.organizations.access import Viewer
 from fleet.organizations.selectors import organization_find
-from fleet.stations.catalogue import model_get, station_model_set
-from fleet.stations.contact import interval_of
+from fleet.stations.contact.deadlines import interval_of
+from fleet.stations.contact.sentences import station_shown
 from fleet.stations.models import Station
 from fleet.stations.quotas import StationQuota, station_quota_set
 from fleet.stations.selectors import SHOWN_STATES, station_get, station_list
-from fleet.stations.sentences import station_shown
 from fleet.stations.services import StationChanges, station_register, station_update
-from fleet.stations.tags import station_tags_set
+from fleet.stations.sorting.device_models import model_get, station_model_set
+from fleet.stations.sorting.tags import station_tags_set
 from fleet.telemetry.selectors import latest_position
 from rest_api.authentication import viewer_of
-from rest_api.v1.bulk import BulkOut, bulk_answer
-from rest_api.v1.lists import ID_MOST, Column, ListQuery, page_read
-from rest_api.v1.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
+from rest_api.bulk import BulkOut, bulk_answer
+from rest_api.lists import ID_MOST, Column, ListQuery, page_read
+from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
 #: What the list is sorted by.
 COLUMNS: Final = {
@@ -283,3 +284,9 @@ class StationDetail(APIView):
                 _quota_set(viewer, station, told)
             station_update(station=station, actor=viewer, **cast("StationChanges", told))
         return Response(station_detail(station_get(viewer=viewer, serial=serial)))
+
+
+urlpatterns = [
+    path("stations", Stations.as_view(), name="stations"),
+    path("stations/<str:serial>", StationDetail.as_view(), name="station"),
+]

@@ -4,13 +4,14 @@ from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
+from django.urls import path
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from fleet.ingest.time_shifts import (
+from fleet.ingest.corrections.time_shifts import (
     sides_wrong,
     time_operator_require,
     time_shift,
@@ -22,8 +23,8 @@ from fleet.ingest.time_shifts import (
 from fleet.stations.selectors import station_get
 from fleet.telemetry.models import TimeShift
 from rest_api.authentication import viewer_of
-from rest_api.v1.lists import Column, ListQuery, page_read
-from rest_api.v1.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
+from rest_api.lists import Column, ListQuery, page_read
+from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
 #: A clock that is off by more is no clock.
 _OFFSET_MOST_S = 200 * 366 * 86_400.0
@@ -169,3 +170,9 @@ class TimeShiftUndo(APIView):
         time_operator_require(actor=viewer, station=station)
         shift = time_shift_undo(actor=viewer, shift=time_shift_get(station=station, shift_id=shift_id))
         return Response(TimeShiftOut(shift).data)
+
+
+urlpatterns = [
+    path("stations/<str:serial>/time-shifts", TimeShifts.as_view(), name="time-shifts"),
+    path("stations/<str:serial>/time-shifts/<int:shift_id>/undo", TimeShiftUndo.as_view(), name="time-shift-undo"),
+]

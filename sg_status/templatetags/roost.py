@@ -13,8 +13,9 @@ from psycopg.types.range import Range
 
 from fleet.core import clock
 from fleet.core.spoken import duration_words, interval_words
-from fleet.stations.sentences import SIGNS, state_word
-from sg_status import file_words, words
+from fleet.stations.contact.sentences import SIGNS, state_word
+from sg_status import words
+from sg_status.pages.station import file_words
 
 register = template.Library()
 

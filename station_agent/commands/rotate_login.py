@@ -1,8 +1,8 @@
-"""`rotate_login`: make a secret, tell the server its hash, and fetch the new login with it; see `station_agent.rotation`."""
+"""`rotate_login`: make a secret, tell the server its hash, and fetch the new login with it; see `station_agent.identity.rotation`."""
 
 from message_queue.contracts.commands.base import NoParameters
 from station_agent.commands.base import Handler, Outcome
-from station_agent.rotation import secret_make, secret_refusal
+from station_agent.identity.rotation import secret_make, secret_refusal
 from station_agent.station import Station
 
 

@@ -12,7 +12,7 @@ from site_processes import running
 
 from fleet.organizations.access import Role
 from fleet.organizations.invitations import invitation_create
-from fleet.stations.enrolment import enrolment_token_create
+from fleet.stations.logins.enrolment import enrolment_token_create
 from operations.paths import Paths
 from operations.programs import Program
 from operations.stack import program_launch

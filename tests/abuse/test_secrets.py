@@ -12,7 +12,7 @@ from django.test import Client
 from people import SERVER, key_of, station_of
 
 from fleet.organizations.access import viewer_of_user
-from fleet.stations.enrolment import enrolment_token_create
+from fleet.stations.logins.enrolment import enrolment_token_create
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_counters")]
 
@@ -93,7 +93,7 @@ def test_an_error_of_ours_shows_none_of_what_was_sent(institute, owner, caplog, 
     def broken(*args, **kwargs):
         raise RuntimeError("A fault of ours.")
 
-    monkeypatch.setattr("sg_status.pages.station_add.station_register", broken)
+    monkeypatch.setattr("sg_status.pages.joining.add.station_register", broken)
     body = {"organization": institute.pk, "serial": "SG-BROKEN1", "name": "canary in the form", "password": PASSWORD}
     answer = client.post("/stations/add/", body)
     assert answer.status_code == 500

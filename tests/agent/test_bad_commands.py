@@ -10,7 +10,7 @@ from agent.messages_of import outbox_messages
 from agent.test_commands import consent, last, make_executor, message, runs, states
 
 from message_queue.contracts.commands.base import Withdrawal, command_encode, withdrawal_encode
-from station_agent import executor as executor_module
+from station_agent.running import executor as executor_module
 
 __all__ = ["consent", "make_executor", "runs"]
 

@@ -10,10 +10,10 @@ from agent.messages_of import outbox_messages
 
 from message_queue.contracts.commands import command_contracts
 from message_queue.contracts.commands.base import CommandMessage, command_encode
-from station_agent import executor as executor_module
 from station_agent.commands import base, handlers
 from station_agent.commands.base import Handler, Outcome
-from station_agent.executor import Executor
+from station_agent.running import executor as executor_module
+from station_agent.running.executor import Executor
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from station_agent.clock_watch import ClockWatch
 from station_agent.commands import handlers
 from station_agent.data_use import data_use_store
 from station_agent.greeting import hello_put
-from station_agent.hardware import machine_read
+from station_agent.identity.hardware import machine_read
 from station_agent.link.meter import Meter
 from station_agent.profiles import PROFILES
 from station_agent.sensorgnome.lines import Fix

@@ -14,7 +14,7 @@ from agent.test_sensorgnome_source import own_files
 from fleet.ingest.delivery import Delivery
 from fleet.ingest.models import QuarantinedMessage
 from fleet.ingest.pipeline import Pipeline
-from fleet.ingest.same_key import LEFT_OUT
+from fleet.ingest.rows.same_key import LEFT_OUT
 from fleet.organizations.models import Organization
 from fleet.stations.models import Station
 from fleet.telemetry.models import Detection, FileSummary, Position, StationEvent

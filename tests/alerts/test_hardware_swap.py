@@ -10,8 +10,8 @@ from fleet.alerts.notifications import notifications_send
 from fleet.alerts.rules.hardware_swap import find, over
 from fleet.alerts.services import rules_sweep
 from fleet.core import clock
-from fleet.deployments.station_swap import swap_another
-from fleet.stations.hardware import SaidHardware, pair_same, pairs_note, swap_asked
+from fleet.lifecycle.swap_hardware import swap_another
+from fleet.stations.life.hardware import SaidHardware, pair_same, pairs_note, swap_asked
 from fleet.stations.models import Station
 
 pytestmark = pytest.mark.django_db

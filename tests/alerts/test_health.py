@@ -8,7 +8,7 @@ from fleet.alerts.models import Incident
 from fleet.alerts.notifications import notifications_send
 from fleet.alerts.services import rules_sweep
 from fleet.core import clock
-from fleet.stations.health_marks import marks_of
+from fleet.stations.contact.health_marks import marks_of
 from fleet.stations.models import Station, StationContact
 
 pytestmark = pytest.mark.django_db

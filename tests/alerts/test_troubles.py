@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from fleet.alerts.models import Trouble
 from fleet.alerts.troubles import ALARM, broker_watch, trouble_judge
 from fleet.core import clock
-from fleet.stations.broker_access import BrokerAccess
+from fleet.stations.logins.broker import BrokerAccess
 
 pytestmark = pytest.mark.django_db
 

@@ -8,7 +8,7 @@ from fleet.alerts.models import Incident
 from fleet.alerts.notifications import notifications_send
 from fleet.alerts.services import rules_sweep
 from fleet.core import clock
-from fleet.ingest.time_shifts import time_shift
+from fleet.ingest.corrections.time_shifts import time_shift
 from fleet.organizations.access import viewer_of_server
 from fleet.stations.models import Station, StationContact
 from fleet.telemetry.models import Detection, DetectionCount, DirtyHour, Reading, Series

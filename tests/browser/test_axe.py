@@ -9,7 +9,7 @@ from isolation.tenants import tenant_make
 from playwright.sync_api import expect
 from site_processes import ROOT
 
-from fleet.stations.claims import claim_open
+from fleet.stations.joining.claims import claim_open
 
 pytestmark = pytest.mark.browser
 

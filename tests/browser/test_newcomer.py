@@ -8,7 +8,7 @@ from site_processes import ROOT
 
 from fleet.core.models import Mail
 from fleet.deployments.models import Deployment
-from fleet.stations.claims import claim_open
+from fleet.stations.joining.claims import claim_open
 
 pytestmark = pytest.mark.browser
 TUTORIAL = ROOT / "docs" / "tutorials" / "from-sign-up-to-a-public-place.md"

@@ -14,8 +14,8 @@ from fleet.commands.services import command_issue
 from fleet.core import clock
 from fleet.core.errors import InvalidInput
 from fleet.core.locks import session_lock
-from fleet.stations.broker_access import BrokerAccess, BrokerLoad
 from fleet.stations.data_use import month_of
+from fleet.stations.logins.broker import BrokerAccess, BrokerLoad
 from fleet.stations.models import StationContact, StationDataUse
 from message_queue.topology import COMMANDS_WAITING_MOST
 

@@ -9,7 +9,7 @@ from fleet.core import clock
 from fleet.core.models import Outage
 from fleet.core.pulses import INGEST, is_listening, outage_list, pulse_age, pulse_beat
 from fleet.ingest.listening import ingest_beat
-from fleet.stations.contact import contact_sweep_late, contact_sweep_silent, interval_learned
+from fleet.stations.contact.deadlines import contact_sweep_late, contact_sweep_silent, interval_learned
 from fleet.stations.models import StationContact
 
 pytestmark = pytest.mark.django_db

@@ -13,13 +13,13 @@ from fleet.deployments.publishing import deployment_publish
 from fleet.deployments.services import deployment_begin, deployment_end
 from fleet.deployments.sites import room_create, site_create
 from fleet.files.models import Photo
-from fleet.ingest.moving import station_move
+from fleet.lifecycle.move_station import station_move
 from fleet.organizations.errors import NotAllowed
 from fleet.organizations.keys import api_key_find
-from fleet.stations.catalogue import model_create, station_model_set
-from fleet.stations.groups import group_create, group_member_set
 from fleet.stations.models import Station
-from fleet.stations.tags import station_tags_set
+from fleet.stations.sorting.device_models import model_create, station_model_set
+from fleet.stations.sorting.groups import group_create, group_member_set
+from fleet.stations.sorting.tags import station_tags_set
 
 pytestmark = pytest.mark.django_db
 

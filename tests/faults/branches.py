@@ -8,7 +8,7 @@ django.setup(set_prefix=False)
 
 from fleet.alerts.services import rules_sweep  # noqa: E402 - Django first
 from fleet.core import clock  # noqa: E402
-from fleet.ingest.branches import branch_settle, branches_judge, branches_work_off  # noqa: E402
+from fleet.ingest.corrections.branches import branch_settle, branches_judge, branches_work_off  # noqa: E402
 from fleet.telemetry.models import StreamLedger  # noqa: E402
 
 Branch = StreamLedger.Branch

@@ -11,7 +11,7 @@ django.setup(set_prefix=False)
 from fleet.organizations.access import viewer_of_server  # noqa: E402 - Django first
 from fleet.organizations.selectors import organization_list  # noqa: E402
 from fleet.organizations.services import organization_create  # noqa: E402
-from fleet.stations.enrolment import enrolment_token_create, station_enrol  # noqa: E402
+from fleet.stations.logins.enrolment import enrolment_token_create, station_enrol  # noqa: E402
 from fleet.stations.models import LoginPurpose, Station  # noqa: E402
 from fleet.stations.services import station_register  # noqa: E402
 

@@ -6,7 +6,7 @@ import django
 
 django.setup(set_prefix=False)
 
-from fleet.stations.suspension import floods_suspend  # noqa: E402 - Django first
+from fleet.stations.logins.suspension import floods_suspend  # noqa: E402 - Django first
 
 
 def main() -> None:

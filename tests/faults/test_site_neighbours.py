@@ -15,7 +15,7 @@ from people import key_of, station_of
 from PIL import Image
 from site_processes import Running, running
 
-from sg_status.live_door import PERSONS_MOST
+from sg_status.live.door import PERSONS_MOST
 
 #: Long, as waits are measured here; what the bounds do is tested in tests/abuse, tests/files and tests/pages.
 pytestmark = [

@@ -18,7 +18,7 @@ from fleet.deployments.sites import site_create
 from fleet.files.models import Photo
 from fleet.files.photos import photo_add, photo_publish
 from fleet.files.photos_public import photo_public_find, photos_public
-from fleet.ingest.moving import station_move
+from fleet.lifecycle.move_station import station_move
 from fleet.organizations.errors import NotAllowed
 
 pytestmark = pytest.mark.django_db

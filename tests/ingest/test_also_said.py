@@ -10,7 +10,7 @@ import pytest
 from fleet.stations.models import StationContact
 from fleet.telemetry.models import Reading, StationEvent
 from message_queue.also_said import FIELDS_MOST, MORE
-from sg_status.health import also_said_of
+from sg_status.pages.station.health import also_said_of
 
 pytestmark = pytest.mark.django_db
 NOW = time.time()

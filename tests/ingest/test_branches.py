@@ -8,7 +8,7 @@ import pytest
 from fleet.alerts.models import Incident
 from fleet.alerts.services import rules_sweep
 from fleet.core import clock
-from fleet.ingest.branches import BranchDecided, branch_settle, branches_judge, branches_work_off
+from fleet.ingest.corrections.branches import BranchDecided, branch_settle, branches_judge, branches_work_off
 from fleet.ingest.models import QuarantinedMessage
 from fleet.organizations.access import viewer_of_server
 from fleet.telemetry.completeness import CompletenessReport

@@ -7,8 +7,8 @@ import time
 import pytest
 
 from fleet.ingest import pipeline as pipelines
+from fleet.ingest.limits.quota import ROW_WEIGHT
 from fleet.ingest.models import QuarantinedMessage
-from fleet.ingest.quota import ROW_WEIGHT
 from fleet.ingest.reading import Portion
 from fleet.ingest.replay import quota_release
 from fleet.stations.models import StationContact

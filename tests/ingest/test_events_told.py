@@ -7,7 +7,7 @@ import pytest
 
 from fleet.core import clock
 from fleet.core.models import OutboxMessage
-from fleet.stations.contact import contact_sweep_late, contact_sweep_silent
+from fleet.stations.contact.deadlines import contact_sweep_late, contact_sweep_silent
 from fleet.stations.models import StationContact
 
 pytestmark = pytest.mark.django_db

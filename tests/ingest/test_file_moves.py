@@ -6,10 +6,10 @@ from people import elsewhere, institute, operator, station_of, stranger, viewer
 from fleet.core.errors import InvalidInput
 from fleet.core.models import AuditEntry
 from fleet.files.models import FileMove, FileMoveTwin, StationFile
-from fleet.ingest import file_moves
-from fleet.ingest.accounts import sums_rebuild
-from fleet.ingest.file_moves import MoveUndone, file_move, file_move_list, file_move_preview, file_move_undo
+from fleet.ingest.corrections import file_moves
+from fleet.ingest.corrections.file_moves import MoveUndone, file_move, file_move_list, file_move_preview, file_move_undo
 from fleet.ingest.pipeline import Pipeline
+from fleet.ingest.stages.file_accounts import sums_rebuild
 from fleet.organizations.errors import NotAllowed
 from fleet.telemetry.models import Detection, DetectionCount, FileSummary, Position, StationEvent
 

@@ -6,10 +6,10 @@ import time
 import pytest
 
 from fleet.ingest import ledger
-from fleet.ingest.gaps import TOO_MANY_GAPS
 from fleet.ingest.models import QuarantinedMessage
 from fleet.ingest.quarantine import quarantine_discard
 from fleet.ingest.replay import NoRoom, gaps_release, quarantine_replay, quarantine_replay_ask, quarantine_replays_run
+from fleet.ingest.stages.gaps import TOO_MANY_GAPS
 from fleet.organizations.access import viewer_of_server
 from fleet.stations.models import StationContact
 from fleet.telemetry.models import Reading, StreamLedger

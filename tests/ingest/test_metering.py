@@ -8,7 +8,7 @@ import pytest
 from fleet.alerts.models import Incident
 from fleet.alerts.services import rules_sweep
 from fleet.core import clock
-from fleet.ingest.metering import Counter, growth_of
+from fleet.ingest.stages.metering import Counter, growth_of
 from fleet.stations.data_use import data_use_of, data_use_shown
 from fleet.stations.models import Station, StationDataUse
 from message_queue.contracts.health import DataUse

@@ -27,18 +27,18 @@ from fleet.deployments.services import deployment_begin
 from fleet.deployments.sites import site_create
 from fleet.ingest.delivery import Delivery
 from fleet.ingest.models import QuarantinedMessage
-from fleet.ingest.moving import station_move, station_take
 from fleet.ingest.pipeline import Pipeline
 from fleet.ingest.replay import messages_retake
+from fleet.lifecycle.move_station import station_move, station_take
 from fleet.organizations.access import Role, Viewer, viewer_of_user
 from fleet.organizations.errors import NotAllowed
 from fleet.organizations.services import organization_create
-from fleet.stations.enrolment import enrolment_token_create, station_enrol
 from fleet.stations.errors import StationIsRetired
+from fleet.stations.life.transfers import transfer_offer, transfer_withdraw
+from fleet.stations.logins.enrolment import enrolment_token_create, station_enrol
 from fleet.stations.models import Credential, History, Station, StationContact, StationTransfer
 from fleet.stations.selectors import station_get
 from fleet.stations.services import station_register, station_retire
-from fleet.stations.transfers import transfer_offer, transfer_withdraw
 from fleet.telemetry.models import Reading, Series, StationEvent, StreamLedger
 from message_queue import topology
 from workers.consumers.inbound import InboundConsumer

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from fleet.ingest.sequence import Place, is_newer
-from fleet.stations.hardware import pair_list
+from fleet.stations.life.hardware import pair_list
 from fleet.stations.models import StationContact, StationDataUse
 
 pytestmark = pytest.mark.django_db

@@ -8,11 +8,11 @@ import pytest
 from django.conf import settings as django_settings
 from people import person, serial_new
 
+from fleet.ingest.limits.quota import OVER_QUOTA
 from fleet.ingest.models import QuarantinedMessage
-from fleet.ingest.quota import OVER_QUOTA
 from fleet.organizations.access import Role, viewer_of_user
 from fleet.organizations.services import organization_create
-from fleet.stations.enrolment import enrolment_token_create, station_enrol
+from fleet.stations.logins.enrolment import enrolment_token_create, station_enrol
 from fleet.stations.services import station_register
 from fleet.telemetry.models import Reading, StreamLedger
 from message_queue import topology

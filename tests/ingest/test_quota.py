@@ -7,8 +7,8 @@ import pytest
 
 from fleet.commands.models import Congestion
 from fleet.core import clock
+from fleet.ingest.limits.quota import Buckets, Quota, quota_fill, quota_take
 from fleet.ingest.models import QuarantinedMessage
-from fleet.ingest.quota import Buckets, Quota, quota_fill, quota_take
 from fleet.ingest.replay import quota_release
 from fleet.stations.models import StationContact
 from fleet.telemetry.models import Reading, StreamLedger

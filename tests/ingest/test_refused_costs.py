@@ -3,8 +3,9 @@
 import pytest
 
 from fleet.core import clock
-from fleet.ingest import budget, stream_bounds
-from fleet.ingest.budget import full_suspend, tallies_cut, tallies_recount
+from fleet.ingest.limits import quarantine_budget as budget
+from fleet.ingest.limits import stream_bounds
+from fleet.ingest.limits.quarantine_budget import full_suspend, tallies_cut, tallies_recount
 from fleet.ingest.models import QuarantinedMessage, QuarantineTally
 from fleet.ingest.quarantine import quarantine_discard
 from fleet.ingest.replay import quarantine_replay

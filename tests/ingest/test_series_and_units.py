@@ -8,7 +8,7 @@ import pytest
 
 from fleet.ingest.models import QuarantinedMessage
 from fleet.ingest.pipeline import Pipeline
-from fleet.ingest.series import SERIES_MOST
+from fleet.ingest.stages.series import SERIES_MOST
 from fleet.stations.models import ModelQuantity, StationModel
 from fleet.telemetry.models import Reading, Series
 from fleet.telemetry.rollups import rollups_rebuild

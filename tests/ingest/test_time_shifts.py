@@ -9,7 +9,7 @@ from people import station_of
 from fleet.core import clock
 from fleet.core.errors import InvalidInput
 from fleet.core.models import AuditEntry
-from fleet.ingest.time_shifts import (
+from fleet.ingest.corrections.time_shifts import (
     PAST,
     ShiftUndone,
     sides_wrong,
@@ -260,6 +260,6 @@ def test_another_stations_rows_stay(station, series, filed, operator, institute,
 
 
 def test_more_rows_than_a_move_takes_are_refused_with_the_way(station, series, filed, operator, monkeypatch):
-    monkeypatch.setattr("fleet.ingest.time_shifts.ROWS_MOST", 39)
+    monkeypatch.setattr("fleet.ingest.corrections.time_shifts.ROWS_MOST", 39)
     with pytest.raises(InvalidInput, match="Choose a shorter span of receipt"):
         time_shift(actor=operator, station=station, side="behind")

@@ -8,8 +8,8 @@ import pytest
 from fleet.core.models import AuditEntry
 from fleet.ingest.delivery import Delivery
 from fleet.ingest.models import QuarantinedMessage
+from fleet.stations.logins.suspension import floods_suspend
 from fleet.stations.models import Credential, DeskQuota, StationContact
-from fleet.stations.suspension import floods_suspend
 from fleet.telemetry.models import Detection, StreamLedger
 
 pytestmark = pytest.mark.django_db

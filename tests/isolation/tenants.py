@@ -28,11 +28,11 @@ from fleet.organizations.invitations import invitation_create
 from fleet.organizations.keys import api_key_find, api_key_revoke
 from fleet.organizations.models import Organization
 from fleet.organizations.services import organization_create
-from fleet.stations.catalogue import model_create, station_model_set
-from fleet.stations.enrolment import enrolment_token_create
-from fleet.stations.groups import group_create, group_member_set
+from fleet.stations.logins.enrolment import enrolment_token_create
 from fleet.stations.models import HardwarePair, Newcomer, Station, StationContact, StationNote
-from fleet.stations.tags import station_tags_set
+from fleet.stations.sorting.device_models import model_create, station_model_set
+from fleet.stations.sorting.groups import group_create, group_member_set
+from fleet.stations.sorting.tags import station_tags_set
 from fleet.telemetry.models import DetectionCount, Reading, Series, StationEvent, StreamLedger, TimeShift
 
 #: A word of each tenant. It stands in everything that people or stations wrote, and in no address and no id.

@@ -13,7 +13,7 @@ from fleet.core.admin import ReadOnlyAdmin
 from fleet.core.models import AuditEntry
 from fleet.deployments.models import Site
 from fleet.organizations.models import ApiKey, Membership, Organization
-from fleet.stations.enrolment import enrolment_token_create, token_hash
+from fleet.stations.logins.enrolment import enrolment_token_create, token_hash
 from fleet.stations.models import Station
 
 pytestmark = pytest.mark.django_db

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import fleet
-from sg_status.audit_words import ACTIONS, action_words, detail_words
+from sg_status.pages.organization.audit_words import ACTIONS, action_words, detail_words
 
 _ACTION = re.compile(r"[a-z]+\.[a-z_]*\Z")
 

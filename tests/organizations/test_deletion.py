@@ -18,6 +18,8 @@ from fleet.core.errors import InvalidInput, NotFound
 from fleet.core.models import AuditEntry, OutboxMessage
 from fleet.deployments.models import Deployment, Site
 from fleet.deployments.selectors import deployments_visible, site_list
+from fleet.lifecycle.erase_station import stations_erase
+from fleet.lifecycle.purge_organization import organizations_end
 from fleet.organizations import deletion
 from fleet.organizations.access import viewer_of_user
 from fleet.organizations.deletion import (
@@ -32,14 +34,12 @@ from fleet.organizations.models import Organization
 from fleet.organizations.people import person_language_set
 from fleet.organizations.selectors import organization_find, organization_list, organizations_deleted
 from fleet.organizations.services import FOUNDED_MOST, organization_found, organization_update
-from fleet.stations.deletion import stations_erase
-from fleet.stations.groups import group_create, group_list
 from fleet.stations.models import Credential, Station
 from fleet.stations.selectors import station_list, station_totals
-from fleet.stations.tags import station_tags_set, tag_list
-from fleet.telemetry.belongings import organizations_end
+from fleet.stations.sorting.groups import group_create, group_list
+from fleet.stations.sorting.tags import station_tags_set, tag_list
 from fleet.telemetry.completeness import CompletenessReport
-from sg_status.live_access import grant_of
+from sg_status.live.access import grant_of
 from web.assets import catalogues_compile
 
 pytestmark = pytest.mark.django_db

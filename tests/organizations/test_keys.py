@@ -10,7 +10,7 @@ from fleet.commands.services import command_issue
 from fleet.core import clock
 from fleet.core.errors import InvalidInput, NotFound
 from fleet.core.models import AuditEntry
-from fleet.ingest.moving import station_move
+from fleet.lifecycle.move_station import station_move
 from fleet.organizations.access import viewer_of_key, viewer_of_user
 from fleet.organizations.deletion import organization_delete
 from fleet.organizations.errors import NotAllowed

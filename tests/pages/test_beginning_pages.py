@@ -11,9 +11,9 @@ from people import serial_new, station_of
 from fleet.core import clock
 from fleet.deployments.models import Deployment, Site
 from fleet.deployments.services import deployment_begin
-from fleet.stations.arrivals import arrival_take, registration_turn_on
-from fleet.stations.claims import claim_open
-from fleet.stations.hardware import SaidHardware, pairs_note
+from fleet.stations.joining.claims import claim_open
+from fleet.stations.joining.registration_queue import arrival_take, registration_turn_on
+from fleet.stations.life.hardware import SaidHardware, pairs_note
 from fleet.stations.models import HardwarePair, Newcomer, RegistrationCode, Station
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_counters")]

@@ -8,7 +8,7 @@ from django.test import Client
 from people import key_of, station_of
 
 from fleet.core import clock
-from fleet.stations.enrolment import token_hash
+from fleet.stations.logins.enrolment import token_hash
 from fleet.stations.models import Credential, EnrolmentToken, LoginPurpose
 
 pytestmark = pytest.mark.django_db

@@ -9,7 +9,7 @@ from people import station_of
 from fleet.core import clock
 from fleet.stations.models import StationContact
 from fleet.telemetry.models import DetectionCount
-from sg_status.strip import strip_of
+from sg_status.pages.station.strip import strip_of
 from sg_status.templatetags.roost import bar
 
 

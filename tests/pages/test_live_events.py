@@ -16,7 +16,7 @@ from site_processes import running
 
 from fleet.core.live import channel_of, live_announce
 from fleet.organizations.models import Membership
-from sg_status.live_door import PERSONS_MOST
+from sg_status.live.door import PERSONS_MOST
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -192,7 +192,7 @@ def test_pages_are_told_when_redis_is_away_and_when_it_is_back(private_stack, tm
 
 
 def test_who_is_put_out_of_the_organization_hears_nothing_more(viewer, institute):
-    from sg_status.live_access import grant_of
+    from sg_status.live.access import grant_of
 
     cookie = cookies_of(viewer)["sessionid"]
     assert grant_of(cookie, None).organization_ids == frozenset({institute.id})

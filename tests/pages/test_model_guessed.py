@@ -6,9 +6,9 @@ import pytest
 from django.apps import apps
 from people import SERVER, station_of
 
-from fleet.stations.catalogue import model_create, model_guessed, station_model_set
-from fleet.stations.labels import StationModel
 from fleet.stations.models import Station
+from fleet.stations.models.sorting import StationModel
+from fleet.stations.sorting.device_models import model_create, model_guessed, station_model_set
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("known")]
 

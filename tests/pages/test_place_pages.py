@@ -192,7 +192,7 @@ def test_cables_are_written_as_people_write_them(browse, operator, deployed):
 
 
 def test_the_list_of_public_places_costs_the_same_however_long_it_is(institute, site, queries_of, monkeypatch):
-    monkeypatch.setattr("sg_status.pages.public.PAGE_SIZE", 3)
+    monkeypatch.setattr("sg_status.pages.places.public.PAGE_SIZE", 3)
 
     def more(count):
         for _ in range(count):

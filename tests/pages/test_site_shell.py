@@ -102,7 +102,7 @@ def test_a_fault_of_ours_is_said_to_be_ours(browse, viewer, monkeypatch):
     def fail(**_):
         raise RuntimeError("inside")
 
-    monkeypatch.setattr("sg_status.pages.fleet.station_totals", fail)
+    monkeypatch.setattr("sg_status.pages.fleet.list.station_totals", fail)
     client = browse(viewer, raise_request_exception=False)
     answer = client.get("/")
     assert answer.status_code == 500

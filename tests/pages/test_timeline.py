@@ -10,7 +10,7 @@ from psycopg.types.range import Range
 
 from fleet.core import clock
 from fleet.deployments.models import Deployment, Site
-from sg_status.timeline import timeline_of
+from sg_status.pages.station.timeline import timeline_of
 
 pytestmark = pytest.mark.django_db
 

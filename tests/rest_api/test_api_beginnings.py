@@ -6,8 +6,8 @@ from django.test import Client
 from people import key_of, serial_new, station_of
 
 from fleet.core import clock
-from fleet.stations import claims
-from fleet.stations.arrivals import registration_turn_on
+from fleet.stations.joining import claims
+from fleet.stations.joining.registration_queue import registration_turn_on
 from fleet.stations.models import Newcomer, Station
 from rest_api.throttles import WaitingSourceThrottle
 

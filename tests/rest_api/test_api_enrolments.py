@@ -13,7 +13,7 @@ from people import SERVER, station_of
 from rest_framework.throttling import SimpleRateThrottle
 
 from fleet.core import clock
-from fleet.stations.enrolment import enrolment_token_create
+from fleet.stations.logins.enrolment import enrolment_token_create
 from fleet.stations.models import Credential, EnrolmentToken
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_counters")]

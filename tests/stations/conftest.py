@@ -11,8 +11,8 @@ from django.conf import settings as django_settings
 from people import elsewhere, english, institute, no_counters, operator, owner, stranger, viewer
 from pika.exceptions import AMQPConnectionError
 
-from fleet.stations.enrolment import Grant
-from fleet.stations.reconcile import broker_reconcile
+from fleet.stations.life.reconcile import broker_reconcile
+from fleet.stations.logins.enrolment import Grant
 from message_queue import topology
 
 __all__ = ["elsewhere", "english", "institute", "no_counters", "operator", "owner", "stranger", "viewer"]

@@ -15,7 +15,7 @@ from people import serial_new
 
 from fleet.ingest.delivery import Delivery
 from fleet.ingest.pipeline import Pipeline
-from fleet.stations.arrivals import arrival_accept, arrival_list, registration_turn_on
+from fleet.stations.joining.registration_queue import arrival_accept, arrival_list, registration_turn_on
 from fleet.stations.models import HardwarePair, Newcomer, Station, StationContact
 from message_queue.topology import INBOUND_QUEUES
 from station_agent.config import config_load, config_read, config_write

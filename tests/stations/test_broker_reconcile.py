@@ -4,11 +4,11 @@ import pytest
 from django.db import connection
 from people import SERVER, serial_new, station_of
 
-from fleet.stations.broker_access import BrokerAccess
-from fleet.stations.enrolment import enrolment_token_create, station_enrol
 from fleet.stations.errors import BrokerUnreachable
+from fleet.stations.life.reconcile import broker_reconcile
+from fleet.stations.logins.broker import BrokerAccess
+from fleet.stations.logins.enrolment import enrolment_token_create, station_enrol
 from fleet.stations.models import Credential
-from fleet.stations.reconcile import broker_reconcile
 from fleet.stations.services import station_retire
 from message_queue import routing, topology
 

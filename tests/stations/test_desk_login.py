@@ -7,16 +7,16 @@ from people import serial_new, station_of
 from pika.exceptions import AMQPError, ChannelClosedByBroker
 
 from fleet.core import clock
-from fleet.ingest.moving import station_move
+from fleet.lifecycle.move_station import station_move
 from fleet.organizations.access import Role, Viewer
-from fleet.stations.enrolment import enrolment_token_create, station_enrol, station_revoke
 from fleet.stations.errors import EnrolmentRefused
-from fleet.stations.live_login import login_at_stake
+from fleet.stations.life.reconcile import broker_reconcile
+from fleet.stations.logins.enrolment import enrolment_token_create, station_enrol, station_revoke
+from fleet.stations.logins.live import login_at_stake
+from fleet.stations.logins.rotation import rotations_end
+from fleet.stations.logins.suspension import station_suspend, station_suspension_lift
 from fleet.stations.models import Credential, EnrolmentToken, History, LoginPurpose, StationContact
-from fleet.stations.reconcile import broker_reconcile
-from fleet.stations.rotation import rotations_end
 from fleet.stations.services import station_retire
-from fleet.stations.suspension import station_suspend, station_suspension_lift
 from message_queue import routing
 
 pytestmark = pytest.mark.django_db(transaction=True)

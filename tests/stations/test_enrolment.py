@@ -15,8 +15,14 @@ from pika.exceptions import AMQPError, ChannelClosedByBroker, ConnectionClosedBy
 from fleet.core import clock
 from fleet.core.models import AuditEntry, OutboxMessage
 from fleet.organizations.errors import NotAllowed
-from fleet.stations.enrolment import RECONCILE_JOB, enrolment_token_create, station_enrol, station_revoke, token_hash
 from fleet.stations.errors import BrokerUnreachable, EnrolmentRefused, StationIsRetired
+from fleet.stations.logins.enrolment import (
+    RECONCILE_JOB,
+    enrolment_token_create,
+    station_enrol,
+    station_revoke,
+    token_hash,
+)
 from fleet.stations.models import Credential, EnrolmentToken, Station
 from fleet.stations.services import station_retire
 from message_queue import topology

@@ -8,10 +8,9 @@ from people import station_of
 from fleet.core import clock
 from fleet.core.errors import NotFound
 from fleet.organizations.errors import NotAllowed
-from fleet.stations import hardware
-from fleet.stations.enrolment import enrolment_token_create, station_enrol
 from fleet.stations.errors import PairDecided
-from fleet.stations.hardware import (
+from fleet.stations.life import hardware
+from fleet.stations.life.hardware import (
     SaidHardware,
     pair_another,
     pair_get,
@@ -21,6 +20,7 @@ from fleet.stations.hardware import (
     swap_asked,
     swap_sentence,
 )
+from fleet.stations.logins.enrolment import enrolment_token_create, station_enrol
 from fleet.stations.models import Credential, HardwarePair, Station, StationContact
 
 pytestmark = pytest.mark.django_db

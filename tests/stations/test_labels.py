@@ -5,9 +5,17 @@ from people import SERVER, person, station_of
 
 from fleet.core.errors import InvalidInput, NotFound
 from fleet.organizations.errors import NotAllowed
-from fleet.stations.catalogue import Quantity, model_create, model_delete, model_list, models_counted, station_model_set
-from fleet.stations.filters import FILTERS_MOST, filter_delete, filter_list, filter_save
-from fleet.stations.groups import (
+from fleet.stations.models import StationContact, StationModel, Tag
+from fleet.stations.selectors import station_list
+from fleet.stations.sorting.device_models import (
+    Quantity,
+    model_create,
+    model_delete,
+    model_list,
+    models_counted,
+    station_model_set,
+)
+from fleet.stations.sorting.groups import (
     group_create,
     group_delete,
     group_get,
@@ -15,9 +23,8 @@ from fleet.stations.groups import (
     group_member_set,
     group_update,
 )
-from fleet.stations.models import StationContact, StationModel, Tag
-from fleet.stations.selectors import station_list
-from fleet.stations.tags import station_tags_set, tag_list, tags_read
+from fleet.stations.sorting.saved_filters import FILTERS_MOST, filter_delete, filter_list, filter_save
+from fleet.stations.sorting.tags import station_tags_set, tag_list, tags_read
 
 pytestmark = pytest.mark.django_db
 

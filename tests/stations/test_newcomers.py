@@ -16,8 +16,19 @@ from fleet.core.origin import origin_begin
 from fleet.organizations.access import viewer_of_user
 from fleet.organizations.errors import NotAllowed
 from fleet.organizations.models import Organization
-from fleet.stations import arrivals, claims
-from fleet.stations.arrivals import (
+from fleet.stations.errors import (
+    CodeUnknown,
+    EnrolmentRefused,
+    NewcomerDecided,
+    QueueFull,
+    RegistrationRefused,
+    TooManyTries,
+)
+from fleet.stations.joining import claims
+from fleet.stations.joining import registration_queue as arrivals
+from fleet.stations.joining.claims import ALPHABET, claim_look, claim_open, claim_take
+from fleet.stations.joining.newcomers import newcomer_fetch, newcomers_prune
+from fleet.stations.joining.registration_queue import (
     arrival_accept,
     arrival_get,
     arrival_list,
@@ -29,17 +40,7 @@ from fleet.stations.arrivals import (
     registration_turn_off,
     registration_turn_on,
 )
-from fleet.stations.claims import ALPHABET, claim_look, claim_open, claim_take
-from fleet.stations.errors import (
-    CodeUnknown,
-    EnrolmentRefused,
-    NewcomerDecided,
-    QueueFull,
-    RegistrationRefused,
-    TooManyTries,
-)
 from fleet.stations.models import Credential, EnrolmentToken, Newcomer, RegistrationCode, Station
-from fleet.stations.waiting import newcomer_fetch, newcomers_prune
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_counters")]
 

@@ -16,15 +16,15 @@ from fleet.commands.reports import command_report
 from fleet.commands.services import command_issue
 from fleet.core import clock
 from fleet.core.models import AuditEntry, OutboxMessage
-from fleet.stations.enrolment import enrolment_token_create, station_enrol, station_revoke
 from fleet.stations.errors import EnrolmentRefused
+from fleet.stations.logins.enrolment import enrolment_token_create, station_enrol, station_revoke
+from fleet.stations.logins.rotation import ACCEPT_JOB, rotation_accept, rotations_end
 from fleet.stations.models import Credential, EnrolmentToken
-from fleet.stations.rotation import ACCEPT_JOB, rotation_accept, rotations_end
 from fleet.stations.services import station_retire
 from message_queue.contracts.command_status import CommandStatus
 from station_agent.config import AmqpSettings, Config, config_load, config_write
 from station_agent.daemon import Daemon, station_open
-from station_agent.rotation import Rotation, secret_make, secret_refusal
+from station_agent.identity.rotation import Rotation, secret_make, secret_refusal
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -183,7 +183,7 @@ def test_before_the_server_has_heard_it_waits(agent, station, grant, config_path
 def test_a_power_cut_after_fetching_costs_nothing(agent, station, config_path, plain_port, monkeypatch):
     accept(agent, station)
     with monkeypatch.context() as cut:
-        cut.setattr("station_agent.rotation.connection_test", lambda _login: "There is no network.")
+        cut.setattr("station_agent.identity.rotation.connection_test", lambda _login: "There is no network.")
         Rotation(agent, lambda _login: None).step()
     assert EnrolmentToken.objects.get(is_rotation=True).used_at is not None
     used: list[AmqpSettings] = []
@@ -194,7 +194,7 @@ def test_a_power_cut_after_fetching_costs_nothing(agent, station, config_path, p
 def test_a_login_that_is_refused_leaves_the_old_one(agent, station, grant, config_path, plain_port, operator, works):
     accept(agent, station)
     with pytest.MonkeyPatch.context() as slow:
-        slow.setattr("station_agent.rotation.connection_test", lambda _login: "There is no network.")
+        slow.setattr("station_agent.identity.rotation.connection_test", lambda _login: "There is no network.")
         Rotation(agent, lambda _login: None).step()
     new = Credential.objects.get(generation=2)
     Credential.objects.filter(pk=new.pk).update(ends_at=clock.now() - timedelta(seconds=1))

@@ -19,16 +19,16 @@ from fleet.deployments.sites import site_create
 from fleet.ingest.delivery import Delivery
 from fleet.ingest.models import QuarantinedMessage
 from fleet.ingest.pipeline import Pipeline
+from fleet.lifecycle import erase_station as deletion
+from fleet.lifecycle.erase_station import station_belongings, station_delete, stations_erase
+from fleet.lifecycle.purge_organization import organizations_end
 from fleet.organizations.errors import NotAllowed
 from fleet.organizations.models import Organization
-from fleet.stations import deletion
-from fleet.stations.deletion import station_belongings, station_delete, stations_erase
-from fleet.stations.enrolment import enrolment_token_create, station_enrol
+from fleet.stations.life.reconcile import broker_reconcile
+from fleet.stations.logins.enrolment import enrolment_token_create, station_enrol
 from fleet.stations.models import Credential, Station
-from fleet.stations.reconcile import broker_reconcile
 from fleet.stations.selectors import station_get, station_list
 from fleet.stations.services import station_register, station_retire
-from fleet.telemetry.belongings import organizations_end
 from fleet.telemetry.models import Reading, StreamLedger
 
 pytestmark = pytest.mark.django_db(transaction=True)

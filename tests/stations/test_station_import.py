@@ -13,11 +13,11 @@ from fleet.core.models import AuditEntry
 from fleet.deployments.models import Deployment, Site
 from fleet.deployments.station_import import station_import
 from fleet.organizations.errors import NotAllowed
-from fleet.stations import import_file
-from fleet.stations.catalogue import model_create
-from fleet.stations.claims import claim_open
-from fleet.stations.enrolment import token_hash
+from fleet.stations.joining import import_file
+from fleet.stations.joining.claims import claim_open
+from fleet.stations.logins.enrolment import token_hash
 from fleet.stations.models import EnrolmentToken, Station, StationContact
+from fleet.stations.sorting.device_models import model_create
 
 pytestmark = pytest.mark.django_db
 

@@ -12,9 +12,9 @@ from people import SERVER, station_of
 from fleet.core import clock
 from fleet.core.errors import InvalidInput, NotFound
 from fleet.deployments.models import Deployment, Site
+from fleet.stations.contact.sentences import state_shown, station_shown
 from fleet.stations.models import Station, StationContact
 from fleet.stations.selectors import SHOWN_STATES, station_get, station_list, station_totals
-from fleet.stations.sentences import state_shown, station_shown
 from fleet.telemetry.models import Detection, DetectionCount
 
 pytestmark = pytest.mark.django_db

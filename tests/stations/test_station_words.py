@@ -9,7 +9,7 @@ from people import person, serial_new
 
 from fleet.organizations.keys import api_key_find
 from fleet.organizations.models import Membership, Organization
-from fleet.stations.enrolment import station_enrol
+from fleet.stations.logins.enrolment import station_enrol
 from fleet.stations.models import Station
 
 pytestmark = pytest.mark.django_db

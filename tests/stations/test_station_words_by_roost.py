@@ -90,7 +90,7 @@ def test_people_read_sentences(roost):
 
 
 def test_a_device_is_claimed_by_its_code_once(roost):
-    made = "from fleet.stations.claims import claim_open;print('CODE',claim_open(serial='SG-WORDS3',hardware={})[2])"
+    made = "from fleet.stations.joining.claims import claim_open;print('CODE',claim_open(serial='SG-WORDS3',hardware={})[2])"
     shown = roost("manage", "shell", "-c", made)
     code = next(line.split()[1] for line in shown.stdout.splitlines() if line.startswith("CODE"))
     told = data(roost("station", "claim", code, "--organization", "Institute", "--json"))

@@ -9,10 +9,10 @@ from people import SERVER, station_of
 from fleet.alerts.models import Incident
 from fleet.alerts.services import rules_sweep
 from fleet.core import clock
-from fleet.stations.enrolment import enrolment_token_create, station_enrol
+from fleet.stations.life.reconcile import broker_reconcile
+from fleet.stations.logins.enrolment import enrolment_token_create, station_enrol
+from fleet.stations.logins.suspension import NotSuspended, floods_suspend, station_suspension_lift
 from fleet.stations.models import StationContact
-from fleet.stations.reconcile import broker_reconcile
-from fleet.stations.suspension import NotSuspended, floods_suspend, station_suspension_lift
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

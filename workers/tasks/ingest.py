@@ -5,8 +5,8 @@ from typing import Any
 from celery import shared_task
 
 from fleet.core import clock
-from fleet.ingest.branches import branches_judge, branches_work_off
-from fleet.ingest.budget import full_suspend, tallies_recount
+from fleet.ingest.corrections.branches import branches_judge, branches_work_off
+from fleet.ingest.limits.quarantine_budget import full_suspend, tallies_recount
 from fleet.ingest.replay import gaps_release, quarantine_replays_run, quota_release
 
 

@@ -4,8 +4,8 @@ from typing import Any
 
 from celery import shared_task
 
+from fleet.lifecycle.purge_organization import organizations_end
 from fleet.organizations.people import people_prune, sessions_prune
-from fleet.telemetry.belongings import organizations_end
 
 
 @shared_task(name="organizations.purge_deleted")

@@ -6,12 +6,12 @@ from typing import Any
 from celery import shared_task
 
 from fleet.core import clock
-from fleet.stations.deletion import stations_erase
+from fleet.lifecycle.erase_station import stations_erase
 from fleet.stations.errors import BrokerUnreachable
-from fleet.stations.reconcile import broker_reconcile
-from fleet.stations.rotation import rotation_accept, rotations_end
-from fleet.stations.suspension import floods_suspend
-from fleet.stations.waiting import newcomers_prune
+from fleet.stations.joining.newcomers import newcomers_prune
+from fleet.stations.life.reconcile import broker_reconcile
+from fleet.stations.logins.rotation import rotation_accept, rotations_end
+from fleet.stations.logins.suspension import floods_suspend
 
 _log = logging.getLogger(__name__)
 

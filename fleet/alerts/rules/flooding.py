@@ -8,8 +8,8 @@ from django.utils.translation import pgettext
 
 from fleet.alerts.models import Incident
 from fleet.alerts.rules.base import Ending, Finding, Rule
+from fleet.stations.contact.sentences import station_shown
 from fleet.stations.models import Station
-from fleet.stations.sentences import station_shown
 
 NAME = "flooding"
 

@@ -8,7 +8,7 @@ from django.utils.translation import pgettext
 
 from fleet.alerts.models import Incident
 from fleet.alerts.rules.base import Ending, Finding, Rule
-from fleet.stations.hardware import swap_asked, swap_sentence
+from fleet.stations.life.hardware import swap_asked, swap_sentence
 from fleet.stations.models import HardwarePair, Station
 
 NAME = "hardware_swap"

@@ -6,7 +6,7 @@ from django.utils.translation import pgettext
 
 from fleet.alerts.rules.health.watch import Watch, health_rule
 from fleet.core.spoken import duration_words
-from fleet.stations.health_marks import (
+from fleet.stations.contact.health_marks import (
     CLOCK_BEHIND_GOOD_S,
     CLOCK_BEHIND_TOLD_S,
     CLOCK_GOOD_BELOW_S,

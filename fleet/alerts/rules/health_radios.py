@@ -5,7 +5,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
 from fleet.alerts.rules.health.watch import Watch, health_rule
-from fleet.stations.health_marks import radios_off
+from fleet.stations.contact.health_marks import radios_off
 from message_queue.contracts.health import Health
 
 

@@ -9,9 +9,9 @@ from django.utils.translation import pgettext
 from fleet.alerts.models import Incident
 from fleet.alerts.rules.base import Ending, Finding, Rule
 from fleet.core.spoken import duration_words, moment_words
-from fleet.stations.contact import contact_sweep_late, contact_sweep_silent
+from fleet.stations.contact.deadlines import contact_sweep_late, contact_sweep_silent
+from fleet.stations.contact.sentences import station_shown
 from fleet.stations.models import Station, StationContact
-from fleet.stations.sentences import station_shown
 
 NAME = "silence"
 SILENT = StationContact.State.SILENT

@@ -1,9 +1,9 @@
 """Accounts of a station's own files: the newest of each is kept until the batch is written."""
 
-from fleet.ingest.accounts import follows
 from fleet.ingest.batch import Batch, Said
 from fleet.ingest.delivery import Arrival
-from fleet.ingest.series import SeriesBook
+from fleet.ingest.stages.file_accounts import follows
+from fleet.ingest.stages.series import SeriesBook
 from fleet.telemetry.ledger import FILE_STREAM_PREFIXES
 from message_queue.contracts.file import File
 from message_queue.routing import is_upload

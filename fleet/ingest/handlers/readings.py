@@ -6,9 +6,9 @@ import msgspec
 
 from fleet.ingest.batch import NOT_NEWEST, Batch
 from fleet.ingest.delivery import Arrival
-from fleet.ingest.noted import HOUR
-from fleet.ingest.series import SeriesBook, Use
-from fleet.ingest.tables import PG_EPOCH_US, READING_ROW, converted_row, event_row
+from fleet.ingest.rows.tables import PG_EPOCH_US, READING_ROW, converted_row, event_row
+from fleet.ingest.stages.dirty_hours import HOUR
+from fleet.ingest.stages.series import SeriesBook, Use
 from fleet.telemetry.models import Suspicion
 from message_queue.contracts.readings import resolve
 from message_queue.errors import MessageRefused

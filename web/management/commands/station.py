@@ -24,21 +24,21 @@ from fleet.core.command_line import REFUSED, WordCommand
 from fleet.core.csv_file import cell_guarded
 from fleet.core.errors import InvalidInput, NotFound
 from fleet.deployments.station_import import ImportReport, station_import
-from fleet.ingest.moving import station_move
+from fleet.lifecycle.erase_station import station_delete
+from fleet.lifecycle.move_station import station_move
 from fleet.organizations.access import viewer_of_server
 from fleet.organizations.models import Organization
 from fleet.organizations.selectors import organization_get
 from fleet.organizations.services import organization_create
-from fleet.stations.claims import claim_take
-from fleet.stations.deletion import station_delete
-from fleet.stations.enrolment import enrolment_token_create, station_revoke
-from fleet.stations.live_login import login_at_stake
+from fleet.stations.contact.sentences import station_shown
+from fleet.stations.joining.claims import claim_take
+from fleet.stations.logins.enrolment import enrolment_token_create, station_revoke
+from fleet.stations.logins.live import login_at_stake
+from fleet.stations.logins.rotation import COMMAND as ROTATE
 from fleet.stations.models import EnrolmentToken, History, LoginPurpose, Station
-from fleet.stations.rotation import COMMAND as ROTATE
 from fleet.stations.selectors import SHOWN_STATES, credential_list, station_get, station_list
-from fleet.stations.sentences import station_shown
 from fleet.stations.services import serial_warning, station_register, station_retire
-from sg_status.enrolment import enrolment_line
+from sg_status.pages.station.token_shown import enrolment_line
 
 Options = dict[str, Any]
 

@@ -10,7 +10,7 @@ from django.utils.translation import pgettext
 
 from fleet.alerts.models import Incident
 from fleet.alerts.rules.base import Ending, Finding, Rule
-from fleet.stations.health_marks import health_of
+from fleet.stations.contact.health_marks import health_of
 from fleet.stations.models import Station, StationContact
 from message_queue.contracts.health import Health
 

@@ -1,0 +1,270 @@
+"""Moving files with their rows from one station to another of the same organization, and undoing it.
+
+A card that was read as another station's leaves its detections and positions with the wrong one. They know their file, so
+they can go where they belong. A row that the other station has already is one row afterwards: what leaves is kept, and
+comes back when the move is undone. Events name no file and stay.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from fleet.core import clock
+from fleet.core.audit import audit_write
+from fleet.core.errors import DomainError, InvalidInput, NotFound
+from fleet.core.live import live_announce
+from fleet.files.models import FileMove, StationFile
+from fleet.ingest.stages.file_accounts import sums_rebuild
+from fleet.organizations.access import Role, Viewer
+from fleet.organizations.errors import NotAllowed
+from fleet.stations.models import Station
+
+#: What one move takes: a season's card, within the time that a person waits.
+FILES_MOST, ROWS_MOST = 500, 1_000_000
+#: The tables whose rows know their file, with what makes a row itself besides its station.
+_TABLES: Final = {
+    "telemetry_detection": ("occurred_at", "port", "kind", "line"),
+    "telemetry_position": ("occurred_at", "line", "source"),
+}
+_COUNTED = "telemetry_detection"
+_OF_FILES = "d.station_id = %(source)s AND d.file_id = ANY(%(files)s) AND d.occurred_at BETWEEN %(low)s AND %(high)s"
+
+
+class MoveUndone(DomainError):
+    """The move was undone already, or its files have gone on since."""
+
+
+@dataclass(frozen=True, slots=True)
+class MovePreview:
+    """What a move would do: how many files and rows go, and how many of these rows the other station has already."""
+
+    files: int
+    detections: int
+    positions: int
+    twins: int
+
+    @property
+    def rows(self) -> int:
+        """All that leaves the station."""
+        return self.detections + self.positions
+
+
+def file_move_preview(*, actor: Viewer, station: Station, target: Station, files: Sequence[StationFile]) -> MovePreview:
+    """Count without changing anything. Raises `NotAllowed`, `InvalidInput`."""
+    _move_check(actor, station, target, files)
+    counted = {table: _count(table, _arguments(station, target, files)) for table in _TABLES}
+    preview = MovePreview(
+        files=len(files),
+        detections=counted["telemetry_detection"][0],
+        positions=counted["telemetry_position"][0],
+        twins=sum(twins for _rows, twins in counted.values()),
+    )
+    if preview.rows > ROWS_MOST:
+        raise InvalidInput(
+            _("These files have %(rows)d rows; %(most)d can be moved at a time. Choose fewer files.")
+            % {"rows": preview.rows, "most": ROWS_MOST},
+            field="files",
+        )
+    return preview
+
+
+@transaction.atomic
+def file_move(*, actor: Viewer, station: Station, target: Station, files: Sequence[StationFile]) -> FileMove:
+    """Move files with their rows. Raises `NotAllowed`, `InvalidInput`."""
+    moment = clock.now()
+    _contacts_hold(station, target)
+    # As they are now that nobody else can move them.
+    files = list(StationFile.objects.select_for_update().filter(pk__in=[file.pk for file in files], station=station))
+    preview = file_move_preview(actor=actor, station=station, target=target, files=files)
+    move = FileMove.objects.create(
+        station=station,
+        target=target,
+        moved_at=moment,
+        moved_by_name=actor.name[:150],
+        files=preview.files,
+        rows=preview.rows - preview.twins,
+        twins=preview.twins,
+        file_ids=[file.pk for file in files],
+    )
+    _rows_go(_arguments(station, target, files), move)
+    _files_go(files, target)
+    sums_rebuild([station.pk, target.pk], moment)
+    _tell(actor, move, "station.files_moved")
+    return move
+
+
+@transaction.atomic
+def file_move_undo(*, actor: Viewer, move: FileMove) -> FileMove:
+    """Bring the files back with all their rows, those too that the other station had already. Raises `MoveUndone`."""
+    moment, station, target = clock.now(), move.station, move.target
+    _contacts_hold(station, target)
+    files = list(StationFile.objects.select_for_update().filter(pk__in=move.file_ids, station=target))
+    if len(files) != len(move.file_ids):
+        raise MoveUndone(_("Some of these files have gone on since, or are deleted: move them one by one."))
+    _move_check(actor, target, station, files)
+    if not FileMove.objects.filter(pk=move.pk, undone_at=None).update(
+        undone_at=moment, undone_by_name=actor.name[:150]
+    ):
+        raise MoveUndone(_("This move is undone already."))
+    _rows_go(_arguments(target, station, files), None)
+    _twins_restore(move)
+    _files_go(files, station)
+    sums_rebuild([station.pk, target.pk], moment)
+    move.refresh_from_db()
+    _tell(actor, move, "station.files_moved_back")
+    return move
+
+
+def file_move_list(*, station: Station) -> QuerySet[FileMove]:
+    """The moves from and to a station, newest first."""
+    both = FileMove.objects.filter(station=station) | FileMove.objects.filter(target=station)
+    return both.select_related("station__organization", "target__organization").order_by("-pk")
+
+
+def file_move_get(*, station: Station, move_id: int) -> FileMove:
+    """One move from or to a station. Raises `NotFound`."""
+    found = file_move_list(station=station).filter(pk=move_id).first()
+    if found is None:
+        raise NotFound(_("%(serial)s has no such move of files.") % {"serial": station.serial})
+    return found
+
+
+def file_operator_require(*, actor: Viewer, station: Station) -> None:
+    """Raise `NotAllowed` for who may not move files of a station."""
+    if not actor.may_station(Role.OPERATOR, station):
+        raise NotAllowed(_("Moving files of %(serial)s is for an operator.") % {"serial": station.serial})
+
+
+def _move_check(actor: Viewer, station: Station, target: Station, files: Sequence[StationFile]) -> None:
+    file_operator_require(actor=actor, station=station)
+    file_operator_require(actor=actor, station=target)
+    if station.organization_id != target.organization_id:
+        raise InvalidInput(_("Files go to a station of the same organization only."), field="to")
+    if station.pk == target.pk:
+        raise InvalidInput(_("The files are this station's already."), field="to")
+    if not files:
+        raise InvalidInput(_("Choose at least one file."), field="files")
+    if len(files) > FILES_MOST:
+        raise InvalidInput(_("At most %(most)d files can be moved at a time.") % {"most": FILES_MOST}, field="files")
+
+
+def _contacts_hold(station: Station, target: Station) -> None:
+    """Ingest waits here, and reads the files' ids again afterwards."""
+    with connection.cursor() as cursor:
+        for station_id in sorted((station.pk, target.pk)):
+            cursor.execute("UPDATE stations_stationcontact SET epoch = epoch + 1 WHERE station_id = %s", [station_id])
+
+
+def _arguments(station: Station, target: Station, files: Sequence[StationFile]) -> dict[str, Any]:
+    """Parameters of the statements. Files without rows have no moments."""
+    lows = [file.rows_from for file in files if file.rows_from is not None]
+    highs = [file.rows_to for file in files if file.rows_to is not None]
+    nothing = clock.from_seconds(0.0)
+    return {
+        "source": station.pk,
+        "target": target.pk,
+        "files": [file.pk for file in files],
+        "low": min(lows, default=nothing),
+        "high": max(highs, default=nothing),
+    }
+
+
+def _is_twin(table: str) -> str:
+    same = " AND ".join(f"t.{column} = d.{column}" for column in _TABLES[table])
+    return f"EXISTS (SELECT 1 FROM {table} t WHERE t.station_id = %(target)s AND {same})"  # noqa: S608 - our own names
+
+
+def _count(table: str, arguments: dict[str, Any]) -> tuple[int, int]:
+    """Rows of the files, and how many of them the other station has."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT count(*), count(*) FILTER (WHERE {_is_twin(table)}) FROM {table} d WHERE {_OF_FILES}",  # noqa: S608 - our own names
+            arguments,
+        )
+        rows, twins = cursor.fetchone()
+        return int(rows), int(twins)
+
+
+def _rows_go(arguments: dict[str, Any], move: FileMove | None) -> None:
+    """1. Take the twins away, and keep them with the move. 2. Let the other rows change hands. 3. Put the counts right."""
+    with connection.cursor() as cursor:
+        for table in _TABLES:
+            arguments = {**arguments, "move": move.pk if move else None, "table": table}
+            if table == _COUNTED:
+                _hours_add(cursor, arguments, station="source", sign="-", where=_OF_FILES)
+                _hours_add(cursor, arguments, station="target", sign="", where=f"{_OF_FILES} AND NOT {_is_twin(table)}")
+            away = f"DELETE FROM {table} d WHERE {_OF_FILES} AND {_is_twin(table)}"  # noqa: S608 - our own names
+            if move is not None:
+                away = (
+                    f'WITH away AS ({away} RETURNING d.*) INSERT INTO files_filemovetwin (move_id, "table", row) '  # noqa: S608
+                    "SELECT %(move)s, %(table)s, to_jsonb(away) FROM away"
+                )
+            cursor.execute(away, arguments)
+            cursor.execute(f"UPDATE {table} d SET station_id = %(target)s WHERE {_OF_FILES}", arguments)  # noqa: S608
+        cursor.execute("DELETE FROM telemetry_detectioncount WHERE station_id = %(source)s AND count <= 0", arguments)
+
+
+def _hours_add(cursor: CursorWrapper, arguments: dict[str, Any], *, station: str, sign: str, where: str) -> None:
+    cursor.execute(
+        "INSERT INTO telemetry_detectioncount (station_id, hour, port, kind, count) "  # noqa: S608 - our own names
+        f"SELECT %({station})s, date_trunc('hour', d.occurred_at, 'UTC'), d.port, d.kind, {sign}count(*) "
+        f"FROM {_COUNTED} d WHERE {where} GROUP BY 2, 3, 4 ON CONFLICT (station_id, hour, port, kind) "
+        "DO UPDATE SET count = telemetry_detectioncount.count + excluded.count",
+        arguments,
+    )
+
+
+def _twins_restore(move: FileMove) -> None:
+    """Put back what the other station had as well; what came again meanwhile is there already."""
+    with connection.cursor() as cursor:
+        for table in _TABLES:
+            back = (
+                f"INSERT INTO {table} SELECT (jsonb_populate_record(NULL::{table}, w.row)).* FROM files_filemovetwin w "  # noqa: S608
+                'WHERE w.move_id = %(move)s AND w."table" = %(table)s ON CONFLICT DO NOTHING'
+            )
+            if table == _COUNTED:
+                back = (
+                    f"WITH back AS ({back} RETURNING station_id, occurred_at, port, kind) "  # noqa: S608
+                    "INSERT INTO telemetry_detectioncount (station_id, hour, port, kind, count) "
+                    "SELECT station_id, date_trunc('hour', occurred_at, 'UTC'), port, kind, count(*) FROM back "
+                    "GROUP BY 1, 2, 3, 4 ON CONFLICT (station_id, hour, port, kind) "
+                    "DO UPDATE SET count = telemetry_detectioncount.count + excluded.count"
+                )
+            cursor.execute(back, {"move": move.pk, "table": table})
+        cursor.execute("DELETE FROM files_filemovetwin WHERE move_id = %s", [move.pk])
+
+
+def _files_go(files: Sequence[StationFile], target: Station) -> None:
+    """The files change hands; one that comes home is its station's own again, unless that has a new one of the name."""
+    for file in files:
+        is_home = file.is_moved_here and file.moved_from_id == target.pk
+        own = StationFile.objects.filter(station=target, name=file.name, is_moved_here=False)
+        is_own = is_home and not own.exists()
+        origin = None if is_own else (file.moved_from_id if file.is_moved_here else file.station_id)
+        StationFile.objects.filter(pk=file.pk).update(station=target, moved_from=origin, is_moved_here=not is_own)
+
+
+def _tell(actor: Viewer, move: FileMove, action: str) -> None:
+    organization_id = move.station.organization_id
+    audit_write(
+        actor=actor.user,
+        organization_id=organization_id,
+        action=action,
+        subject=move.station.serial,
+        detail={
+            "to": move.target.serial,
+            "move": move.pk,
+            "files": move.files,
+            "rows": move.rows,
+            "twins": move.twins,
+            "by": actor.name,
+        },
+    )
+    changed = {organization_id: [move.station.serial, move.target.serial]}
+    transaction.on_commit(partial(live_announce, changed=changed), robust=True)

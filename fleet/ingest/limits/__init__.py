@@ -1,0 +1,1 @@
+"""What a station may cost: quotas, streams, room in quarantine."""

@@ -1,0 +1,216 @@
+"""Deleting a station for good with all that it sent: hidden and shut out at once, then erased step by step.
+
+A step is one short transaction; whatever ends the job, the next one goes on. What hangs on a station is asked of the
+models themselves, so that a table that is added later is erased too. The audit log stays.
+"""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import connection, models, transaction
+from django.db.models import F, QuerySet, Sum
+from django.utils.translation import gettext as _
+
+from fleet.core import clock
+from fleet.core.audit import audit_write
+from fleet.core.errors import InvalidInput
+from fleet.core.locks import session_lock
+from fleet.core.outbox import job_ask
+from fleet.organizations.access import Role, Viewer
+from fleet.organizations.errors import NotAllowed
+from fleet.stations.errors import BrokerUnreachable
+from fleet.stations.life.succession import ARCHIVE_MARK, station_archive_name
+from fleet.stations.logins.broker import BrokerAccess
+from fleet.stations.logins.enrolment import station_logins_end, tokens_end
+from fleet.stations.models import Station, StationContact
+
+ERASE_JOB = "stations.erase"
+#: Rows of one step, and how long one job goes on.
+STEP = 5_000
+JOB_MOST = timedelta(minutes=4)
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class StationBelongings:
+    """What goes with a station, in figures that cost little. `messages`: each with its readings or detections."""
+
+    messages: int
+    series: int
+    detections: int
+    commands: int
+    deployments: int
+    photos: int
+    notes: int
+    quarantined: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Rows that hang on a station: of which table, by which column, and which values of it (`%s` is the station)."""
+
+    model: type[models.Model]
+    column: str
+    among: str
+    is_kept: bool = False
+
+
+def station_belongings(*, station: Station) -> StationBelongings:
+    """What deleting would remove."""
+    return StationBelongings(
+        messages=_sum(station, "streams", "messages"),
+        series=_hanging(station, "series").count(),
+        detections=_sum(station, "detectioncount", "count"),
+        commands=_hanging(station, "commands").count(),
+        deployments=_hanging(station, "deployments").count(),
+        photos=_hanging(station, "photos").count(),
+        notes=_hanging(station, "note_entries").count(),
+        quarantined=_hanging(station, "quarantined").count(),
+    )
+
+
+def station_delete(*, actor: Viewer, station: Station, typed: str) -> None:
+    """Delete a station and its data for good. `typed`: its serial, as a person wrote it down to be sure."""
+    if not actor.may(Role.OWNER, station.organization_id):
+        raise NotAllowed(_("Deleting %(serial)s with its data takes the role owner.") % {"serial": station.serial})
+    if typed.strip().lower() != station.serial.lower():
+        raise InvalidInput(
+            _("This is not the serial: type %(serial)s exactly to delete the station.") % {"serial": station.serial},
+            field="serial",
+        )
+    belongings = station_belongings(station=station)
+    with transaction.atomic():
+        if not station_hide(station_id=station.pk, moment=clock.now()):
+            return
+        audit_write(
+            actor=actor.user,
+            organization_id=station.organization_id,
+            action="station.delete",
+            subject=station.serial,
+            detail={"by": actor.name, "messages": belongings.messages, "series": belongings.series},
+        )
+        job_ask(ERASE_JOB)
+    # The broker may be away: then a job ends the logins, and nothing that comes is taken meanwhile.
+    station_logins_end(station)
+
+
+def stations_erase() -> int:
+    """Erase what is deleted, for a few minutes; return how many rows went. One job at a time does it."""
+    erased, end = 0, clock.now() + JOB_MOST
+    with session_lock("roost.stations.erase") as is_ours:
+        if not is_ours:
+            return 0
+        for station in Station.objects.exclude(deleted_at=None).order_by("deleted_at", "pk"):
+            for count in _steps(station):
+                erased += count
+                if count and clock.now() >= end:
+                    return erased
+            erased += _finish(station)
+    return erased
+
+
+@transaction.atomic
+def station_hide(*, station_id: int, moment: datetime) -> bool:
+    """Nobody sees it, nothing opens it, nothing is taken from it, and its serial is free. False when that is so."""
+    # In the order of an enrolment and of ingest: tokens, station, contact.
+    tokens_end(station_id)
+    station = Station.objects.select_for_update(no_key=True).get(pk=station_id)
+    if station.deleted_at is not None:
+        return False
+    StationContact.objects.select_for_update().filter(station=station).first()
+    StationContact.objects.filter(station=station).update(epoch=F("epoch") + 1)
+    if ARCHIVE_MARK not in station.serial:
+        station_archive_name(station=station)
+    station.credentials.filter(revoked_at=None).update(revoked_at=moment)
+    station.transfers.filter(accepted_at=None, withdrawn_at=None).update(withdrawn_at=moment)
+    _ledger_hand_on(station)
+    Station.objects.filter(pk=station.pk).update(deleted_at=moment, retired_at=station.retired_at or moment)
+    return True
+
+
+def _ledger_hand_on(station: Station) -> None:
+    """Who bears the serial now goes on dropping what this one took."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO telemetry_streamledger (station_id, stream, received, oldest_seq, next_seq, messages, repeats, "
+            "first_at, last_at, runs, run_sinces, newest_run_at, branch, is_contested) "
+            "SELECT s.id, l.stream, l.received, l.oldest_seq, l.next_seq, 0, 0, s.registered_at, s.registered_at, "
+            "l.runs, l.run_sinces, l.newest_run_at, l.branch, l.is_contested "
+            "FROM telemetry_streamledger l JOIN stations_station s ON s.predecessor_id = l.station_id "
+            "WHERE l.station_id = %s ON CONFLICT DO NOTHING",
+            [station.pk],
+        )
+
+
+def _steps(station: Station) -> Iterator[int]:
+    """Erase what hangs on the station, children first; each turn is a transaction of its own."""
+    for rows in _rows_of(Station, "%s", ()):
+        for table in _leaves(rows.model._meta.db_table):  # noqa: SLF001
+            while True:
+                with transaction.atomic(), connection.cursor() as cursor:
+                    some = (
+                        f'SELECT ctid FROM "{table}" WHERE {rows.column} IN ({rows.among}) '  # noqa: S608 - names of our own tables
+                        f"{f'AND {rows.column} IS NOT NULL' if rows.is_kept else ''} LIMIT {STEP}"
+                    )
+                    act = f'UPDATE "{table}" SET {rows.column} = NULL' if rows.is_kept else f'DELETE FROM "{table}"'  # noqa: S608
+                    cursor.execute(f"{act} WHERE ctid = ANY(ARRAY({some}))", [station.pk])
+                    count = cursor.rowcount
+                yield count
+                if count < STEP:
+                    break
+
+
+def _rows_of(model: type[models.Model], among: str, path: tuple[type[models.Model], ...]) -> Iterator[_Rows]:
+    """What points at rows of a model, the farthest first."""
+    for relation in model._meta.get_fields(include_hidden=True):  # noqa: SLF001
+        if not (relation.auto_created and (relation.one_to_many or relation.one_to_one)):
+            continue
+        child = relation.related_model
+        assert isinstance(child, type)  # noqa: S101 - for the type checker
+        if child in path or child is model:
+            continue
+        column = f'"{getattr(relation.remote_field, "column", "")}"'
+        if getattr(relation, "on_delete", None) is models.SET_NULL:
+            yield _Rows(child, column, among, is_kept=True)
+            continue
+        meta = child._meta  # noqa: SLF001
+        if not isinstance(meta.pk, models.CompositePrimaryKey):
+            key = f'SELECT "{meta.pk.column}" FROM "{meta.db_table}" WHERE {column} IN ({among})'  # noqa: S608
+            yield from _rows_of(child, key, (*path, model))
+        yield _Rows(child, column, among)
+
+
+def _leaves(table: str) -> list[str]:
+    """A table, or the partitions of which it is made."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT relid::regclass::text FROM pg_partition_tree(%s::regclass) WHERE isleaf", [table])
+        found = [row[0].strip('"') for row in cursor.fetchall()]
+    return found or [table]
+
+
+def _finish(station: Station) -> int:
+    """Nothing hangs on it any more: its place on the broker goes, and its own row. Again later when the broker is away."""
+    serial = station.serial.partition(ARCHIVE_MARK)[0]
+    try:
+        if not Station.objects.filter(serial=serial).exclude(pk=station.pk).exists():
+            with BrokerAccess.open() as broker:
+                broker.station_delete(serial)
+    except BrokerUnreachable as error:
+        _log.warning("The last of %s goes when the broker is back: %s", station.serial, error)
+        return 0
+    with transaction.atomic():
+        Station.objects.filter(predecessor=station).update(predecessor=None)
+        return Station.objects.filter(pk=station.pk).delete()[0]
+
+
+def _hanging(station: Station, name: str) -> QuerySet[models.Model]:
+    # Their models live on floors above this one.
+    found: QuerySet[models.Model] = Station._meta.get_field(name).related_model._base_manager.filter(station=station)  # type: ignore[union-attr] # noqa: SLF001
+    return found
+
+
+def _sum(station: Station, name: str, column: str) -> int:
+    return int(_hanging(station, name).aggregate(total=Sum(column))["total"] or 0)

@@ -1,0 +1,170 @@
+"""Moving a station to another organization, while it goes on publishing.
+
+The device notices nothing: serial, login, exchange and queue stay. `history` says what becomes of what it sent so far:
+
+- `stays`: the old row keeps it under an archived name, retired. A new row in the new organization bears the serial and
+  takes over login, contact and ledger; what was made before the move and comes later goes to the old row.
+- `goes`: the row itself changes hands with all that belongs to it. Its sites are copied by name.
+
+Either way open commands are cancelled, open incidents close without a word, and ingest finds out under the lock of the
+contact row, so that not one message is written to a side that was.
+"""
+
+from contextlib import nullcontext
+from datetime import datetime
+from functools import partial
+from typing import NamedTuple
+
+from django.db import transaction
+from django.db.models import F
+from django.utils.translation import gettext as _
+
+from fleet.alerts.models import Incident
+from fleet.alerts.services import incident_close
+from fleet.commands.models import Command
+from fleet.commands.services import commands_withdraw
+from fleet.core import clock
+from fleet.core.audit import audit_write
+from fleet.core.errors import InvalidInput
+from fleet.core.live import live_announce
+from fleet.core.origin import origin_begin
+from fleet.core.outbox import event_announce
+from fleet.deployments.handover import deployments_end, deployments_go_along
+from fleet.files.photos import photos_hide
+from fleet.organizations.access import Role, Viewer
+from fleet.organizations.errors import NotAllowed
+from fleet.organizations.models import ApiKey, Organization
+from fleet.stations.errors import StationIsRetired
+from fleet.stations.life.succession import station_succeed
+from fleet.stations.life.transfers import transfer_find
+from fleet.stations.logins.broker import BrokerAccess
+from fleet.stations.logins.enrolment import tokens_end, upload_logins_end
+from fleet.stations.models import History, Station, StationContact, StationTransfer
+
+
+class _Side(NamedTuple):
+    """One organization of a move, and who speaks for it."""
+
+    organization: Organization
+    actor: Viewer
+    #: What its audit log says of the one who moved it, where that is somebody of the other side.
+    name: str
+
+
+def move_away_check(*, actor: Viewer, station: Station) -> None:
+    """Raise `NotAllowed` for who may not give a station away."""
+    if not actor.may(Role.OPERATOR, station.organization_id):
+        raise NotAllowed(_("Moving %(serial)s takes the role operator.") % {"serial": station.serial})
+
+
+def station_move(*, actor: Viewer, station: Station, organization: Organization, history: History) -> Station:
+    """Move a station between two organizations in both of which one may act. Returns the row that bears the serial."""
+    move_away_check(actor=actor, station=station)
+    if not actor.may(Role.OPERATOR, organization.pk):
+        raise NotAllowed(_("Adding a station to %(name)s takes the role operator.") % {"name": organization.name})
+    sides = _Side(station.organization, actor, actor.name), _Side(organization, actor, actor.name)
+    return _move(station, *sides, history)
+
+
+@transaction.atomic
+def station_take(*, actor: Viewer, code: str, organization: Organization) -> Station:
+    """Take a station that was offered, with its code. Raises `NotFound`, `NotAllowed`, `InvalidInput`."""
+    if not actor.may(Role.OPERATOR, organization.pk):
+        raise NotAllowed(_("Adding a station to %(name)s takes the role operator.") % {"name": organization.name})
+    offer = transfer_find(code=code)
+    station, moment = offer.station, clock.now()
+    if station.organization_id == organization.pk:
+        raise InvalidInput(_("%(name)s has this station already.") % {"name": organization.name}, field="organization")
+    taken = StationTransfer.objects.filter(pk=offer.pk, accepted_at=None, withdrawn_at=None)
+    if not taken.update(accepted_at=moment, accepted_by_name=actor.name[:150], organization=organization):
+        # Somebody was faster.
+        transfer_find(code="")
+    giver = _Side(station.organization, Viewer(user=offer.offered_by, name=offer.offered_by_name, roles={}), "")
+    return _move(station, giver, _Side(organization, actor, actor.name), History(offer.history))
+
+
+@transaction.atomic
+def _move(station: Station, giver: _Side, taker: _Side, history: History) -> Station:
+    moment = clock.now()
+    # In the order of an enrolment and of ingest: tokens, station, contact.
+    tokens_end(station.pk)
+    station = Station.objects.select_for_update(of=("self",), no_key=True).select_related("model").get(pk=station.pk)
+    _movable_check(station, giver, taker)
+    StationTransfer.objects.filter(station=station, accepted_at=None, withdrawn_at=None).update(withdrawn_at=moment)
+    serial = station.serial
+    waits = commands_withdraw(station=station, moment=moment, note=_("The station went to another organization."))
+    _incidents_end(station, moment)
+    deployments_end(station=station, moment=moment)
+    if history == History.STAYS:
+        moved = station_succeed(station=station, organization=taker.organization, moment=moment, keeps_login=True)
+        station.refresh_from_db(fields=["serial"])
+    else:
+        moved = _hand_all_over(station, taker.organization)
+    # The device goes on with its login; a desk that reads its cards stays with who gave it away.
+    upload_logins_end(moved.pk, moment)
+    _tell(giver, "moved_away", serial, history)
+    _tell(taker, "moved_here", serial, history)
+    changed = {giver.organization.pk: [serial, station.serial], taker.organization.pk: [serial]}
+    transaction.on_commit(partial(live_announce, changed=changed), robust=True)
+    if waits:
+        # Last, as it cannot be undone: what waits on the broker was meant by whoever had the station.
+        with BrokerAccess.open() as broker:
+            broker.commands_purge(serial)
+    return moved
+
+
+def _movable_check(station: Station, giver: _Side, taker: _Side) -> None:
+    if station.retired_at is not None:
+        raise StationIsRetired(_("%(serial)s is retired and cannot be moved.") % {"serial": station.serial})
+    if station.organization_id != giver.organization.pk:
+        raise InvalidInput(_("Somebody has moved this station meanwhile."), field="organization")
+    if station.organization_id == taker.organization.pk:
+        raise InvalidInput(
+            _("%(name)s has this station already.") % {"name": taker.organization.name}, field="organization"
+        )
+    if Organization.objects.filter(pk=taker.organization.pk).exclude(deleted_at=None).exists():
+        raise InvalidInput(_("This organization is deleted."), field="organization")
+
+
+def _hand_all_over(station: Station, organization: Organization) -> Station:
+    """The row changes hands; what the old organization sorted it by stays behind."""
+    # Ingest waits here, or has written before.
+    StationContact.objects.select_for_update().filter(station=station).first()
+    StationContact.objects.filter(station=station).update(epoch=F("epoch") + 1)
+    station.tags.clear()
+    station.groups_by_hand.clear()
+    ApiKey.stations.through.objects.filter(station_id=station.pk).delete()
+    station.organization = organization
+    if station.model is not None and station.model.organization_id is not None:
+        station.model = None
+    station.save(update_fields=["organization", "model"])
+    Incident.objects.filter(station=station).update(organization=organization)
+    deployments_go_along(station=station, organization=organization)
+    photos_hide(station=station)
+    return station
+
+
+def _incidents_end(station: Station, moment: datetime) -> None:
+    """Nobody is told: for the old organization it is over, and the new one never knew."""
+    for rule in list(Incident.objects.filter(station=station, closed_at=None).values_list("rule", flat=True)):
+        incident_close(station_id=station.pk, rule=rule, moment=moment, is_told=False)
+
+
+def _tell(side: _Side, action: str, serial: str, history: History) -> None:
+    """Audit log and integrations of one side. Where the request came from is no business of the other's."""
+    with nullcontext() if side.name else origin_begin():
+        audit_write(
+            actor=side.actor.user,
+            organization_id=side.organization.pk,
+            action=f"station.{action}",
+            subject=serial,
+            detail={"history": history, **({"by": side.name} if side.name else {})},
+        )
+    event_announce(
+        organization=side.organization.slug, serial=serial, event=f"station_{action}", detail={"history": history}
+    )
+
+
+def commands_waiting(*, station: Station) -> int:
+    """How many commands would be cancelled."""
+    return Command.objects.filter(station=station, state__in=Command.OPEN).count()

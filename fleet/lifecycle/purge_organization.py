@@ -1,0 +1,120 @@
+"""Purging a deleted organization after its 30 days, and in figures beforehand what goes with it."""
+
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.db.models import ProtectedError, Sum
+
+from fleet.core import clock
+from fleet.core.audit import audit_write
+from fleet.core.models import AuditEntry
+from fleet.core.outbox import job_ask
+from fleet.deployments.models import Deployment, Site
+from fleet.lifecycle.erase_station import ERASE_JOB, station_hide
+from fleet.organizations.access import Viewer
+from fleet.organizations.deletion import GRACE
+from fleet.organizations.invitations import invitations_prune
+from fleet.organizations.members import owner_require
+from fleet.organizations.models import ApiKey, Membership, Organization
+from fleet.stations.logins.enrolment import RECONCILE_JOB
+from fleet.stations.models import Station
+from fleet.telemetry.models import Series, StreamLedger, UnsequencedCount
+
+#: Lines of the audit log that one transaction removes.
+_STEP = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Belongings:
+    """Numbers of rows. `messages`: what stations sent, each with its readings or detections."""
+
+    stations: int
+    sites: int
+    deployments: int
+    series: int
+    messages: int
+    keys: int
+    members: int
+
+
+def organization_belongings(*, viewer: Viewer, organization: Organization) -> Belongings:
+    """For its owners. Messages are counted by the ledger: readings themselves may be a billion."""
+    owner_require(viewer, organization)
+    numbered = StreamLedger.objects.filter(station__organization=organization).aggregate(n=Sum("messages"))["n"]
+    plain = UnsequencedCount.objects.filter(station__organization=organization).aggregate(n=Sum("messages"))["n"]
+    return Belongings(
+        stations=Station.objects.filter(organization=organization).count(),
+        sites=Site.objects.filter(organization=organization).count(),
+        deployments=Deployment.objects.filter(site__organization=organization).count(),
+        series=Series.objects.filter(station__organization=organization).count(),
+        messages=(numbered or 0) + (plain or 0),
+        keys=ApiKey.objects.filter(organization=organization, revoked=False).count(),
+        members=Membership.objects.filter(organization=organization).count(),
+    )
+
+
+def organizations_end() -> int:
+    """Purge the organizations whose 30 days are over; return how many are gone. May be called as often as one likes.
+
+    1. their stations are marked as deleted and lose their logins; a job of their own removes them with all they sent
+    2. once none is left, the organization goes with everything else
+    """
+    invitations_prune()
+    gone = 0
+    for organization in organizations_to_purge():
+        if _stations_end(organization):
+            continue
+        gone += organization_purge(organization=organization)
+    return gone
+
+
+@transaction.atomic
+def _stations_end(organization: Organization) -> bool:
+    """Whether there are any, all of them marked now."""
+    stations = Station.objects.filter(organization=organization)
+    moment = clock.now()
+    marked = list(stations.filter(deleted_at=None).order_by("pk").values_list("pk", flat=True))
+    for station_id in marked:
+        station_hide(station_id=station_id, moment=moment)
+    if marked:
+        job_ask(RECONCILE_JOB)
+        job_ask(ERASE_JOB)
+    if stations.exists():
+        return True
+    # Of stations that moved on and left their history here.
+    Deployment.objects.filter(site__organization=organization).delete()
+    return False
+
+
+def organizations_to_purge() -> list[Organization]:
+    """Those whose 30 days are over, the oldest first."""
+    return list(Organization.objects.filter(deleted_at__lte=clock.now() - GRACE).order_by("deleted_at", "id"))
+
+
+def organization_purge(*, organization: Organization) -> bool:
+    """Remove the row and what hangs on it, after its stations went. False while some are left: ask again."""
+    due = Organization.objects.filter(pk=organization.pk, deleted_at__lte=clock.now() - GRACE)
+    if not due.exists():
+        return False
+    while _audit_step(organization):
+        pass
+    try:
+        with transaction.atomic():
+            gone, _rows = due.delete()
+            if gone:
+                audit_write(
+                    actor=None,
+                    organization_id=None,
+                    action="organization.purge",
+                    subject=organization.name,
+                    detail={"slug": organization.slug},
+                )
+    except ProtectedError:
+        return False
+    return bool(gone)
+
+
+def _audit_step(organization: Organization) -> int:
+    some = AuditEntry.objects.filter(organization_id=organization.pk).values_list("id", flat=True)[:_STEP]
+    gone, _rows = AuditEntry.objects.filter(id__in=list(some)).delete()
+    return gone

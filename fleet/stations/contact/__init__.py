@@ -1,0 +1,1 @@
+"""When a station must be heard next, what is said of it, and who is told."""

@@ -1,0 +1,1 @@
+"""How a station comes to an organization: by a list, a code, a claim, or by asking."""

@@ -1,0 +1,131 @@
+"""Devices that wait to be let in: what they ask with, how they become stations, and how they fetch their login."""
+
+import secrets
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from fleet.core import clock
+from fleet.core.audit import audit_write
+from fleet.core.errors import InvalidInput
+from fleet.core.origin import origin_now
+from fleet.organizations.access import Viewer
+from fleet.organizations.models import Organization
+from fleet.stations.errors import EnrolmentRefused, NewcomerDecided
+from fleet.stations.logins.enrolment import Grant, enrolment_token_adopt, station_enrol, token_hash
+from fleet.stations.models import Newcomer, Station
+from fleet.stations.services import station_register
+from message_queue import routing
+from message_queue.errors import SerialNotAllowed
+
+#: Seconds between two questions of a device that waits, by the way it came.
+ASK_AGAIN_S = {Newcomer.Way.ARRIVAL: 300, Newcomer.Way.CLAIM: 5}
+#: An accepted device has so long to fetch its login: it may sleep until then.
+FETCH_WITHIN = timedelta(days=30)
+#: What was decided stays to be looked at for so long.
+_KEPT = timedelta(days=30)
+_TEXT_MOST, _FACTS_MOST = 120, 24
+
+
+def newcomer_make(
+    *, way: Newcomer.Way, organization: Organization | None, serial: str, hardware: dict[str, Any], life: timedelta
+) -> tuple[Newcomer, str]:
+    """A device that is not saved yet, and its secret, which only it knows. Raises `InvalidInput` for the serial."""
+    try:
+        routing.serial_check(serial)
+    except SerialNotAllowed as error:
+        raise InvalidInput(str(error), field="serial") from error
+    moment, secret = clock.now(), secrets.token_hex(32)
+    made = Newcomer(
+        way=way,
+        organization=organization,
+        serial=serial,
+        hardware=_facts(hardware),
+        address=origin_now().address,
+        secret_hash=token_hash(secret),
+        arrived_at=moment,
+        asked_at=moment,
+        expires_at=moment + life,
+    )
+    return made, secret
+
+
+def newcomer_fetch(*, secret: str) -> tuple[Newcomer, Grant | None]:
+    """What a waiting device gets for its secret: None while nobody has decided, then its login, once.
+
+    Raises `EnrolmentRefused` in the same words when the secret is wrong, used, expired or was refused.
+    """
+    moment, hashed = clock.now(), token_hash(secret)
+    newcomer = Newcomer.objects.select_related("station").filter(secret_hash=hashed, expires_at__gt=moment).first()
+    if newcomer is None or newcomer.state not in (Newcomer.State.WAITING, Newcomer.State.ACCEPTED):
+        raise EnrolmentRefused(_("This device is not let in. Ask again with a new code."))
+    if newcomer.state == Newcomer.State.WAITING:
+        Newcomer.objects.filter(pk=newcomer.pk).update(asked_at=moment)
+        return newcomer, None
+    if newcomer.station is None:
+        raise EnrolmentRefused(_("This device is not let in. Ask again with a new code."))
+    try:
+        grant = station_enrol(serial=newcomer.station.serial, token=secret, hardware=newcomer.hardware)
+    except EnrolmentRefused as error:
+        raise EnrolmentRefused(_("This device is not let in. Ask again with a new code.")) from error
+    return newcomer, grant
+
+
+@transaction.atomic
+def newcomer_accept(*, newcomer: Newcomer, actor: Viewer, organization: Organization, name: str) -> Station:
+    """Make the device a station, or give the station of that serial a new login; its secret fetches it.
+
+    Raises `NewcomerDecided` for the loser of a race, `InvalidInput` for a serial that is another's or a wrong name.
+    """
+    moment = clock.now()
+    # First the row, so that of two people at once one registers.
+    taken = Newcomer.objects.filter(pk=newcomer.pk, state=Newcomer.State.WAITING, expires_at__gt=moment).update(
+        state=Newcomer.State.ACCEPTED,
+        organization=organization,
+        decided_at=moment,
+        decided_by=actor.user,
+        expires_at=moment + FETCH_WITHIN,
+    )
+    if not taken:
+        raise NewcomerDecided(
+            _("Somebody has decided about %(serial)s already, or it waited too long.") % {"serial": newcomer.serial}
+        )
+    station = station_known(organization=organization, serial=newcomer.serial)
+    if station is None:
+        station = station_register(actor=actor, organization=organization, serial=newcomer.serial, name=name)
+    enrolment_token_adopt(station=station, actor=actor, secret_hash=newcomer.secret_hash, life=FETCH_WITHIN)
+    Newcomer.objects.filter(pk=newcomer.pk).update(station=station)
+    audit_write(
+        actor=actor.user,
+        organization_id=organization.id,
+        action=f"station.{newcomer.way}_accept",
+        subject=station.serial,
+        detail={"address": newcomer.address, "by": actor.name},
+    )
+    return station
+
+
+def station_known(*, organization: Organization, serial: str) -> Station | None:
+    """The organization's own station of this serial, if it has one in service: it would get a new login."""
+    return Station.objects.filter(organization=organization, serial__iexact=serial, retired_at=None).first()
+
+
+def newcomers_prune(*, moment: datetime) -> int:
+    """Delete devices that waited too long, and what was decided long ago; blocked ones stay. Returns how many went."""
+    gone = Q(state=Newcomer.State.WAITING, expires_at__lte=moment)
+    old = Q(state__in=(Newcomer.State.ACCEPTED, Newcomer.State.REFUSED), decided_at__lte=moment - _KEPT)
+    deleted, _rows = Newcomer.objects.filter(gone | old).delete()
+    return deleted
+
+
+def _facts(hardware: dict[str, Any]) -> dict[str, str]:
+    """What a device says of itself, as short lines of text; it is nobody we know."""
+    short = {
+        str(name)[:_TEXT_MOST]: "".join(char for char in str(value)[:_TEXT_MOST] if char.isprintable())
+        for name, value in list(hardware.items())[:_FACTS_MOST]
+        if isinstance(value, str | int | float) and str(name).isprintable()
+    }
+    return {name: value for name, value in short.items() if value}

@@ -1,0 +1,211 @@
+"""Self-registration: devices that hold an organization's code wait in a queue, which people empty."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Value, When
+from django.utils.translation import gettext as _
+
+from fleet.core import clock
+from fleet.core.audit import audit_write
+from fleet.core.errors import DomainError, InvalidInput, NotFound
+from fleet.organizations.access import Role, Viewer
+from fleet.organizations.errors import NotAllowed
+from fleet.organizations.models import Organization
+from fleet.stations.errors import NewcomerDecided, QueueFull, RegistrationRefused
+from fleet.stations.joining.newcomers import newcomer_accept, newcomer_make
+from fleet.stations.logins.enrolment import token_hash
+from fleet.stations.models import Newcomer, RegistrationCode, Station
+
+#: An organization's queue holds so many devices, and so many that give the same serial.
+QUEUE_MOST, SERIAL_MOST = 500, 3
+LIFE = timedelta(days=30)
+DECISIONS = ("accept", "refuse", "block")
+State = Newcomer.State
+
+
+@transaction.atomic
+def registration_turn_on(*, organization: Organization, actor: Viewer) -> str:
+    """Let devices with a new code into the queue; the code is told this once, and an earlier one ends."""
+    _owner_check(organization, actor)
+    code = secrets.token_hex(16)
+    RegistrationCode.objects.update_or_create(
+        organization=organization,
+        defaults={"code_hash": token_hash(code), "created_at": clock.now(), "created_by": actor.user},
+    )
+    _audit(actor, organization.id, "registration.on", organization.name)
+    return code
+
+
+@transaction.atomic
+def registration_turn_off(*, organization: Organization, actor: Viewer) -> None:
+    """Let no more devices into the queue; those in it wait on."""
+    _owner_check(organization, actor)
+    if RegistrationCode.objects.filter(organization=organization).delete()[0]:
+        _audit(actor, organization.id, "registration.off", organization.name)
+
+
+def registration_of(*, organization: Organization) -> RegistrationCode | None:
+    """Since when devices may ask to join; None while they may not."""
+    return RegistrationCode.objects.filter(organization=organization).first()
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Whether devices may ask to join an organization, and since when."""
+
+    organization: Organization
+    since: datetime | None
+    may_own: bool
+
+
+def door_list(*, viewer: Viewer) -> list[Door]:
+    """The doors of the organizations in which the viewer is an operator, by name."""
+    found = Organization.objects.filter(id__in=viewer.organization_ids(Role.OPERATOR)).order_by("name")
+    return [
+        Door(one, _open_since(one), viewer.may(Role.OWNER, one.id)) for one in found.select_related("registration_code")
+    ]
+
+
+@transaction.atomic
+def arrival_take(*, code: str, serial: str, hardware: dict[str, Any]) -> tuple[Newcomer, str]:
+    """Put a device into the queue; return it with the secret by which it asks again.
+
+    Raises `RegistrationRefused`, in the same words whatever the reason, and `QueueFull`.
+    """
+    newcomer, secret = newcomer_make(
+        way=Newcomer.Way.ARRIVAL, organization=None, serial=serial, hardware=hardware, life=LIFE
+    )
+    # The lock makes the queue's bound hold when many arrive at once.
+    known = (
+        RegistrationCode.objects.select_for_update()
+        .filter(code_hash=token_hash(code), organization__deleted_at=None)
+        .first()
+    )
+    if known is None or _in_state(known.organization_id, State.BLOCKED).filter(serial__iexact=serial).exists():
+        raise RegistrationRefused(_("No device joins with this code. Ask the people whose station it shall be."))
+    waiting = _in_state(known.organization_id, State.WAITING).filter(expires_at__gt=newcomer.arrived_at)
+    if waiting.filter(serial__iexact=serial).count() >= SERIAL_MOST or waiting.count() >= QUEUE_MOST:
+        raise QueueFull(
+            _("Too many devices wait to be let in. Somebody has to empty the queue first; ask again later.")
+        )
+    newcomer.organization_id = known.organization_id
+    newcomer.save(force_insert=True)
+    return newcomer, secret
+
+
+def arrival_list(*, viewer: Viewer, state: str = State.WAITING) -> QuerySet[Newcomer]:
+    """The queues of the organizations in which the viewer is an operator, newest first.
+
+    Annotated with `is_ours` (a station of this serial is in service there) and `is_taken` (the serial is somebody's).
+    """
+    same = Station.objects.filter(serial__iexact=OuterRef("serial"), retired_at=None)
+    ours = same.filter(organization=OuterRef("organization"))
+    arrivals = Newcomer.objects.filter(way=Newcomer.Way.ARRIVAL, state=state).filter(
+        Q(expires_at__gt=clock.now()) | ~Q(state=State.WAITING)
+    )
+    arrivals = arrivals.filter(organization__in=viewer.organization_ids(Role.OPERATOR))
+    return (
+        arrivals.annotate(is_ours=Exists(ours))
+        .annotate(is_taken=Case(When(is_ours=True, then=Value(False)), default=Exists(same)))
+        .select_related("organization")
+        .order_by("-id")
+    )
+
+
+def arrival_get(*, viewer: Viewer, arrival_id: int) -> Newcomer:
+    """One device of a queue; `NotFound` also when it is another organization's."""
+    organizations = viewer.organization_ids(Role.VIEWER)
+    found = (
+        Newcomer.objects.select_related("organization")
+        .filter(way=Newcomer.Way.ARRIVAL, organization__in=organizations, pk=arrival_id)
+        .first()
+    )
+    if found is None or found.organization is None:
+        raise NotFound(_("There is no such device in a queue that you may see."))
+    if not viewer.may(Role.OPERATOR, found.organization.id):
+        raise NotAllowed(_("Letting devices into %(name)s takes the role operator.") % {"name": found.organization})
+    return found
+
+
+def arrival_accept(*, arrival: Newcomer, actor: Viewer, name: str = "") -> Station:
+    """Make the device a station of the organization whose code it had."""
+    if arrival.organization is None:
+        raise NotFound(_("There is no such device in a queue that you may see."))
+    return newcomer_accept(newcomer=arrival, actor=actor, organization=arrival.organization, name=name)
+
+
+@transaction.atomic
+def arrival_refuse(*, arrival: Newcomer, actor: Viewer, is_for_good: bool) -> None:
+    """Take a device out of the queue; for good: the serial cannot ask again until it is let ask again."""
+    organization_id = arrival.organization_id or 0
+    if not actor.may(Role.OPERATOR, organization_id):
+        raise NotAllowed(_("Refusing %(serial)s takes the role operator.") % {"serial": arrival.serial})
+    state = State.BLOCKED if is_for_good else State.REFUSED
+    waiting = Newcomer.objects.filter(pk=arrival.pk, state=State.WAITING)
+    if not waiting.update(state=state, decided_at=clock.now(), decided_by=actor.user):
+        raise NewcomerDecided(
+            _("Somebody has decided about %(serial)s already, or it waited too long.") % {"serial": arrival.serial}
+        )
+    _audit(actor, organization_id, "station.arrival_block" if is_for_good else "station.arrival_refuse", arrival.serial)
+
+
+@transaction.atomic
+def arrival_unblock(*, arrival: Newcomer, actor: Viewer) -> None:
+    """Let a blocked serial ask again."""
+    organization_id = arrival.organization_id or 0
+    if not actor.may(Role.OPERATOR, organization_id):
+        raise NotAllowed(_("Letting %(serial)s ask again takes the role operator.") % {"serial": arrival.serial})
+    same = _in_state(organization_id, State.BLOCKED).filter(serial__iexact=arrival.serial)
+    if same.update(state=State.REFUSED):
+        _audit(actor, organization_id, "station.arrival_unblock", arrival.serial)
+
+
+def arrivals_decide(
+    *, viewer: Viewer, decision: str, names: dict[int, str]
+) -> tuple[list[Newcomer], list[tuple[int, str]]]:
+    """Accept, refuse or block many by id, each for itself: returns those that are done, and (id, sentence) of the rest."""
+    if decision not in DECISIONS:
+        raise InvalidInput(_("Say %(words)s.") % {"words": ", ".join(DECISIONS)}, field="decision")
+    if not viewer.organization_ids(Role.OPERATOR):
+        raise NotAllowed(_("Letting devices in takes the role operator in an organization. Ask one of its owners."))
+    done: list[Newcomer] = []
+    left: list[tuple[int, str]] = []
+    for arrival_id, name in names.items():
+        try:
+            with transaction.atomic():
+                arrival = arrival_get(viewer=viewer, arrival_id=arrival_id)
+                if decision == "accept":
+                    arrival_accept(arrival=arrival, actor=viewer, name=name)
+                else:
+                    arrival_refuse(arrival=arrival, actor=viewer, is_for_good=decision == "block")
+        except DomainError as error:
+            left.append((arrival_id, str(error)))
+        else:
+            done.append(arrival)
+    return done, left
+
+
+def _open_since(organization: Organization) -> datetime | None:
+    code: RegistrationCode | None = getattr(organization, "registration_code", None)
+    return code.created_at if code else None
+
+
+def _in_state(organization_id: int, state: Newcomer.State) -> QuerySet[Newcomer]:
+    return Newcomer.objects.filter(organization=organization_id, way=Newcomer.Way.ARRIVAL, state=state)
+
+
+def _owner_check(organization: Organization, actor: Viewer) -> None:
+    if not actor.may(Role.OWNER, organization.id):
+        raise NotAllowed(
+            _("Only an owner of %(name)s may decide whether devices ask to join.") % {"name": organization}
+        )
+
+
+def _audit(actor: Viewer, organization_id: int, action: str, subject: str) -> None:
+    audit_write(
+        actor=actor.user, organization_id=organization_id, action=action, subject=subject, detail={"by": actor.name}
+    )

@@ -1,0 +1,94 @@
+"""Offering a station to another organization: a code, shown once, that whoever takes the station types in."""
+
+import secrets
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from fleet.core import clock
+from fleet.core.audit import audit_write
+from fleet.core.errors import NotFound
+from fleet.organizations.access import Role, Viewer
+from fleet.organizations.errors import NotAllowed
+from fleet.stations.errors import StationIsRetired
+from fleet.stations.logins.enrolment import token_hash
+from fleet.stations.models import History, Station, StationTransfer
+
+#: So long an offer is open.
+LIFE = timedelta(days=7)
+
+
+@transaction.atomic
+def transfer_offer(*, actor: Viewer, station: Station, history: History) -> str:
+    """Offer a station to whoever has the code that is returned. An earlier offer of it ends."""
+    _operator_check(actor, station)
+    station = Station.objects.select_for_update(no_key=True).get(pk=station.pk)
+    if station.retired_at is not None:
+        raise StationIsRetired(_("%(serial)s is retired and cannot be moved.") % {"serial": station.serial})
+    moment = clock.now()
+    _open(station).update(withdrawn_at=moment)
+    code = secrets.token_hex(16)
+    StationTransfer.objects.create(
+        station=station,
+        code_hash=token_hash(code),
+        history=history,
+        offered_by=actor.user,
+        offered_by_name=actor.name[:150],
+        offered_at=moment,
+        expires_at=moment + LIFE,
+    )
+    _audit(actor, station, "station.offer", history=history)
+    return code
+
+
+@transaction.atomic
+def transfer_withdraw(*, actor: Viewer, station: Station) -> None:
+    """End the open offer of a station. Raises `NotFound` without one."""
+    _operator_check(actor, station)
+    if not _open(station).update(withdrawn_at=clock.now()):
+        raise NotFound(_("%(serial)s is not offered to anybody.") % {"serial": station.serial})
+    _audit(actor, station, "station.offer_withdraw")
+
+
+def transfer_open(*, station: Station) -> StationTransfer | None:
+    """The open offer of a station."""
+    return _open(station).filter(expires_at__gt=clock.now()).first()
+
+
+def transfer_find(*, code: str) -> StationTransfer:
+    """The open offer that this code belongs to. Raises `NotFound` in the same words for any other code."""
+    found = (
+        StationTransfer.objects.select_related("station__organization")
+        .filter(
+            code_hash=token_hash(code.strip().lower()),
+            accepted_at=None,
+            withdrawn_at=None,
+            expires_at__gt=clock.now(),
+            station__organization__deleted_at=None,
+        )
+        .first()
+    )
+    if found is None:
+        raise NotFound(_("This code opens no station: it is wrong, was used or withdrawn, or is older than 7 days."))
+    return found
+
+
+def _open(station: Station) -> QuerySet[StationTransfer]:
+    return StationTransfer.objects.filter(station=station, accepted_at=None, withdrawn_at=None)
+
+
+def _operator_check(actor: Viewer, station: Station) -> None:
+    if not actor.may(Role.OPERATOR, station.organization_id):
+        raise NotAllowed(_("Moving %(serial)s takes the role operator.") % {"serial": station.serial})
+
+
+def _audit(actor: Viewer, station: Station, action: str, **detail: str) -> None:
+    audit_write(
+        actor=actor.user,
+        organization_id=station.organization_id,
+        action=action,
+        subject=station.serial,
+        detail={**detail, "by": actor.name},
+    )

@@ -1,0 +1,47 @@
+"""What a new token for a station would end: the login with which the device in the field sends now."""
+
+import logging
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+
+from fleet.core.errors import DomainError
+from fleet.core.spoken import duration_words
+from fleet.stations.logins.broker import BrokerAccess
+from fleet.stations.models import Credential, LoginPurpose, Station, StationContact
+
+_log = logging.getLogger(__name__)
+
+
+def login_at_stake(*, station: Station, moment: datetime) -> str:
+    """A sentence for whoever makes a token for the station itself; empty when no login would end.
+
+    Asks the broker whether the station is connected; one that does not answer leaves what we heard ourselves.
+    """
+    logins = Credential.objects.filter(station=station, purpose=LoginPurpose.STATION, revoked_at=None)
+    usernames = list(logins.values_list("username", flat=True))
+    if not usernames:
+        return ""
+    if _is_connected(usernames):
+        return _(
+            "%(serial)s is connected now. The new token ends its login when it is used: the device in the field then "
+            "sends nothing more until somebody enrols it there."
+        ) % {"serial": station.serial}
+    heard_at = StationContact.objects.filter(station=station).values_list("last_contact_at", flat=True).first()
+    if heard_at is None:
+        return _(
+            "%(serial)s has a login with which it has not been heard yet. The new token ends that login when it is used."
+        ) % {"serial": station.serial}
+    return _(
+        "%(serial)s was heard %(ago)s ago. The new token ends its login when it is used: the device in the field then "
+        "sends nothing more until somebody enrols it there."
+    ) % {"serial": station.serial, "ago": duration_words(max((moment - heard_at).total_seconds(), 0.0))}
+
+
+def _is_connected(usernames: list[str]) -> bool:
+    try:
+        with BrokerAccess.open() as broker:
+            return any(broker.is_connected(username) for username in usernames)
+    except DomainError as error:
+        _log.warning("The broker could not say whether %s is connected: %s", ", ".join(usernames), error)
+        return False

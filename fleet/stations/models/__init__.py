@@ -1,0 +1,37 @@
+"""Tables of stations, and of what hangs on them below telemetry."""
+
+from fleet.stations.models.hardware import HardwarePair
+from fleet.stations.models.joining import Newcomer, RegistrationCode
+from fleet.stations.models.note import StationNote
+from fleet.stations.models.sorting import ModelQuantity, SavedFilter, StationGroup, StationModel, Tag
+from fleet.stations.models.station import (
+    Credential,
+    DeskQuota,
+    EnrolmentToken,
+    LoginPurpose,
+    Station,
+    StationContact,
+    StationDataUse,
+)
+from fleet.stations.models.transfer import History, StationTransfer
+
+__all__ = [
+    "Credential",
+    "DeskQuota",
+    "EnrolmentToken",
+    "HardwarePair",
+    "History",
+    "LoginPurpose",
+    "ModelQuantity",
+    "Newcomer",
+    "RegistrationCode",
+    "SavedFilter",
+    "Station",
+    "StationContact",
+    "StationDataUse",
+    "StationGroup",
+    "StationModel",
+    "StationNote",
+    "StationTransfer",
+    "Tag",
+]

@@ -1,0 +1,26 @@
+"""What people note about a station."""
+
+from django.conf import settings
+from django.db import models
+
+
+class StationNote(models.Model):
+    """What somebody saw or did at a station: plain text, dated, never edited; its author or an owner may remove it."""
+
+    id = models.BigAutoField(primary_key=True)
+    station = models.ForeignKey("stations.Station", on_delete=models.CASCADE, related_name="note_entries")
+    #: When it was so, which may be earlier than when it was written.
+    at = models.DateTimeField()
+    text = models.TextField()
+    written_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    #: Person or key, as it was called then.
+    written_by_name = models.CharField(max_length=150, blank=True)
+    written_at = models.DateTimeField()
+
+    class Meta:
+        """Read by station, newest first."""
+
+        indexes = [models.Index(fields=["station", "-at", "-id"], name="note_of_station")]
+
+    def __str__(self) -> str:
+        return self.text[:80]

@@ -1,0 +1,1 @@
+"""How people sort their stations: device models, groups, tags, saved filters."""

@@ -1,0 +1,167 @@
+"""The catalogue of devices: what models there are and what they measure."""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from django.db import IntegrityError, transaction
+from django.db.models import Count, Q, QuerySet
+from django.utils.translation import gettext as _
+
+from fleet.core.audit import audit_write
+from fleet.core.errors import InvalidInput, NotFound
+from fleet.organizations.access import Role, Viewer
+from fleet.organizations.errors import NotAllowed
+from fleet.organizations.models import Organization
+from fleet.organizations.services import text_check
+from fleet.stations.models import Station
+from fleet.stations.models.sorting import ModelQuantity, StationModel
+from fleet.stations.serials import serial_grammar
+from message_queue.contracts.readings import name_check
+from message_queue.errors import MessageRefused
+
+_NAME_MOST, _UNIT_MOST, QUANTITIES_MOST = 80, 32, 100
+
+
+class Quantity(NamedTuple):
+    """What a device measures: the name of its series, its unit as SenML writes it, and what it can be at all."""
+
+    name: str
+    unit: str = ""
+    least: float | None = None
+    most: float | None = None
+
+
+def model_list(*, viewer: Viewer) -> QuerySet[StationModel]:
+    """Everybody's models and those of the viewer's organizations, with their quantities."""
+    models = StationModel.objects.select_related("organization").prefetch_related("quantities")
+    models = models.filter(Q(organization=None) | viewer.organizations("organization__"))
+    return models.order_by("manufacturer", "name", "id")
+
+
+def model_get(*, viewer: Viewer, model_id: int) -> StationModel:
+    """One of them."""
+    found = model_list(viewer=viewer).filter(pk=model_id).first()
+    if found is None:
+        raise NotFound(_("There is no model %(number)s that you may see.") % {"number": model_id})
+    return found
+
+
+@transaction.atomic
+def model_create(
+    *,
+    actor: Viewer,
+    organization: Organization,
+    name: str,
+    manufacturer: str = "",
+    kind: str = StationModel.Kind.OTHER,
+    quantities: Sequence[Quantity] = (),
+) -> StationModel:
+    """Add a model of an organization's own. Raises `InvalidInput` naming the field."""
+    if not actor.may(Role.OPERATOR, organization.id):
+        raise NotAllowed(_("Adding a model to %(name)s takes the role operator.") % {"name": organization.name})
+    name = text_check(name, field="name", most=_NAME_MOST)
+    manufacturer = text_check(manufacturer, field="manufacturer", most=_NAME_MOST, may_be_empty=True)
+    if kind not in StationModel.Kind.values:
+        raise InvalidInput(
+            _("There is no kind %(kind)s: use one of %(kinds)s.")
+            % {"kind": repr(kind[:40]), "kinds": ", ".join(StationModel.Kind.values)},
+            field="kind",
+        )
+    measured = [_quantity_check(quantity) for quantity in quantities]
+    if len(measured) > QUANTITIES_MOST or len({quantity.name for quantity in measured}) < len(measured):
+        raise InvalidInput(
+            _("A model measures at most %(most)d quantities, each named once.") % {"most": QUANTITIES_MOST},
+            field="quantities",
+        )
+    try:
+        with transaction.atomic():
+            model = StationModel.objects.create(
+                organization=organization, name=name, manufacturer=manufacturer, kind=kind
+            )
+    except IntegrityError as error:
+        raise InvalidInput(
+            _("There is a model %(name)s already: choose another name.") % {"name": repr(name)}, field="name"
+        ) from error
+    ModelQuantity.objects.bulk_create([ModelQuantity(model=model, **quantity._asdict()) for quantity in measured])
+    _audit(actor, model, "model.create")
+    return model
+
+
+@transaction.atomic
+def model_delete(*, actor: Viewer, model: StationModel) -> None:
+    """Take a model of an organization's own away; stations of it then have none."""
+    if model.organization_id is None:
+        raise NotAllowed(_("This model is everybody's and stays."))
+    if not actor.may(Role.OPERATOR, model.organization_id):
+        raise NotAllowed(_("Deleting a model takes the role operator."))
+    _audit(actor, model, "model.delete")
+    model.delete()
+
+
+def model_guessed(*, station: Station) -> StationModel | None:
+    """The model that the serial speaks for, while nobody has said one: the organization's own before everybody's.
+
+    Nothing is written: a guess is one until a person says it. None when no model, or more than one, is of that kind.
+    """
+    grammar = serial_grammar(station.serial)
+    if station.model_id is not None or grammar is None:
+        return None
+    known = StationModel.objects.filter(Q(organization=None) | Q(organization=station.organization_id))
+    of_kind = [model for model in known.order_by("id") if _is_named(model, grammar.name)]
+    own = [model for model in of_kind if model.organization_id is not None]
+    likely = own or of_kind
+    return likely[0] if len(likely) == 1 else None
+
+
+def _is_named(model: StationModel, name: str) -> bool:
+    """Whether each word of the name begins one of the model's: `Lotek SRX` is a Lotek SRX800."""
+    words = re.findall(r"\w+", str(model).casefold())
+    return all(any(word.startswith(part) for word in words) for part in name.casefold().split())
+
+
+@transaction.atomic
+def station_model_set(*, actor: Viewer, station: Station, model: StationModel | None) -> None:
+    """Say of what model a station is."""
+    if not actor.may_station(Role.OPERATOR, station):
+        raise NotAllowed(_("Changing %(serial)s takes the role operator.") % {"serial": station.serial})
+    if model is not None and model.organization_id not in (None, station.organization_id):
+        raise InvalidInput(_("This model belongs to another organization than the station."), field="model")
+    if station.model_id == (model.pk if model else None):
+        return
+    station.model = model
+    station.save(update_fields=["model"])
+    audit_write(
+        actor=actor.user,
+        organization_id=station.organization_id,
+        action="station.model",
+        subject=station.serial,
+        detail={"model": str(model) if model else None, "by": actor.name},
+    )
+
+
+def models_counted(*, viewer: Viewer) -> QuerySet[StationModel]:
+    """The models as in `model_list`, with `stations_here`: how many of the viewer's stations in service are of each."""
+    in_service = Q(stations__retired_at=None) & viewer.organizations("stations__organization__")
+    return model_list(viewer=viewer).annotate(stations_here=Count("stations", filter=in_service))
+
+
+def _quantity_check(quantity: Quantity) -> Quantity:
+    try:
+        name = name_check(quantity.name.strip())
+    except MessageRefused as error:
+        raise InvalidInput(str(error), field="quantities") from error
+    unit = text_check(quantity.unit, field="quantities", most=_UNIT_MOST, may_be_empty=True)
+    if quantity.least is not None and quantity.most is not None and quantity.least >= quantity.most:
+        raise InvalidInput(_("The least value of %(name)s is not below the most.") % {"name": name}, field="quantities")
+    return Quantity(name, unit, quantity.least, quantity.most)
+
+
+def _audit(actor: Viewer, model: StationModel, action: str) -> None:
+    audit_write(
+        actor=actor.user,
+        organization_id=model.organization_id,
+        action=action,
+        subject=str(model),
+        detail={"by": actor.name},
+    )

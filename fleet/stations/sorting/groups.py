@@ -1,0 +1,158 @@
+"""Groups of stations: put together by hand, by a rule, or both; who belongs to one is worked out in the database."""
+
+import ipaddress
+
+from django.db import IntegrityError, transaction
+from django.db.models import BooleanField, F, Func, GenericIPAddressField, Q, QuerySet, Value
+from django.db.models.functions import Cast
+from django.utils.translation import gettext as _
+
+from fleet.core.audit import audit_write
+from fleet.core.errors import InvalidInput, NotFound
+from fleet.organizations.access import Role, Viewer
+from fleet.organizations.errors import NotAllowed
+from fleet.organizations.models import Organization
+from fleet.organizations.services import text_check
+from fleet.stations.models import Station
+from fleet.stations.models.sorting import StationGroup
+
+_NAME_MOST, _VALUE_MOST, GROUPS_MOST = 80, 120, 200
+
+Rule = StationGroup.Rule
+
+
+class _InNetwork(Func):
+    """Whether an address lies in a network (PostgreSQL's `<<=`)."""
+
+    template = "(%(expressions)s)"
+    arg_joiner = " <<= "
+    output_field = BooleanField()
+
+
+def group_list(*, viewer: Viewer) -> QuerySet[StationGroup]:
+    """The groups of the viewer's organizations by name."""
+    groups = StationGroup.objects.select_related("organization").order_by("name", "id")
+    return groups.filter(viewer.organizations("organization__"))
+
+
+def group_get(*, viewer: Viewer, group_id: int) -> StationGroup:
+    """One of them."""
+    found = group_list(viewer=viewer).filter(pk=group_id).first()
+    if found is None:
+        raise NotFound(_("There is no group %(number)s that you may see.") % {"number": group_id})
+    return found
+
+
+def group_condition(group: StationGroup) -> Q:
+    """What a station meets that belongs to the group. Never a station of another organization."""
+    by_hand = Q(pk__in=StationGroup.members.through.objects.filter(stationgroup=group).values("station_id"))
+    return Q(organization=group.organization_id) & (by_hand | _rule_condition(group))
+
+
+@transaction.atomic
+def group_create(
+    *, actor: Viewer, organization: Organization, name: str, rule: str = Rule.NONE, value: str = ""
+) -> StationGroup:
+    """Make a group. Raises `InvalidInput` naming the field."""
+    _operator_check(actor, organization.id)
+    name, rule, value = _checked(name, rule, value)
+    if StationGroup.objects.filter(organization=organization).count() >= GROUPS_MOST:
+        raise InvalidInput(_("An organization has at most %(most)d groups.") % {"most": GROUPS_MOST})
+    try:
+        with transaction.atomic():
+            group = StationGroup.objects.create(organization=organization, name=name, rule=rule, value=value)
+    except IntegrityError as error:
+        raise _taken(name) from error
+    _audit(actor, group, "group.create")
+    return group
+
+
+@transaction.atomic
+def group_update(*, actor: Viewer, group: StationGroup, name: str, rule: str, value: str) -> StationGroup:
+    """Give a group another name or rule. Raises `InvalidInput` naming the field."""
+    _operator_check(actor, group.organization_id)
+    group.name, group.rule, group.value = _checked(name, rule, value)
+    try:
+        with transaction.atomic():
+            group.save(update_fields=["name", "rule", "value"])
+    except IntegrityError as error:
+        raise _taken(name) from error
+    _audit(actor, group, "group.update")
+    return group
+
+
+@transaction.atomic
+def group_delete(*, actor: Viewer, group: StationGroup) -> None:
+    """Take a group away; its stations stay."""
+    _operator_check(actor, group.organization_id)
+    _audit(actor, group, "group.delete")
+    group.delete()
+
+
+@transaction.atomic
+def group_member_set(*, actor: Viewer, group: StationGroup, station: Station, is_member: bool) -> None:
+    """Put a station into a group by hand, or take it out. What the rule says of it stays."""
+    _operator_check(actor, group.organization_id)
+    if station.organization_id != group.organization_id:
+        raise InvalidInput(_("This station belongs to another organization than the group."), field="station")
+    if is_member:
+        group.members.add(station)
+    else:
+        group.members.remove(station)
+    _audit(actor, group, "group.add" if is_member else "group.remove", station=station.serial)
+
+
+def _rule_condition(group: StationGroup) -> Q:
+    match group.rule:
+        case Rule.SERIAL:
+            return Q(serial__istartswith=group.value)
+        case Rule.ADDRESS:
+            network = Cast(Value(group.value), GenericIPAddressField())
+            inside = Station.objects.filter(_InNetwork(F("contact__address"), network))
+            return Q(pk__in=inside.order_by().values("pk"))
+        case Rule.TAG:
+            return Q(pk__in=Station.tags.through.objects.filter(tag__name__iexact=group.value).values("station_id"))
+        case Rule.MODEL:
+            return Q(model__name__iexact=group.value)
+    return Q(pk__in=[])
+
+
+def _checked(name: str, rule: str, value: str) -> tuple[str, str, str]:
+    name = text_check(name, field="name", most=_NAME_MOST)
+    if rule not in Rule.values:
+        raise InvalidInput(
+            _("There is no rule %(rule)s: use one of %(rules)s, or none.")
+            % {"rule": repr(rule[:40]), "rules": ", ".join(filter(None, Rule.values))},
+            field="rule",
+        )
+    value = text_check(value, field="value", most=_VALUE_MOST, may_be_empty=rule == Rule.NONE)
+    if rule == Rule.ADDRESS:
+        try:
+            value = str(ipaddress.ip_network(value, strict=False))
+        except ValueError as error:
+            raise InvalidInput(
+                _("%(value)s is no network: write it as 10.1.0.0/16 or 2001:db8::/32.") % {"value": repr(value)},
+                field="value",
+            ) from error
+    return name, rule, "" if rule == Rule.NONE else value
+
+
+def _operator_check(actor: Viewer, organization_id: int) -> None:
+    if not actor.may(Role.OPERATOR, organization_id):
+        raise NotAllowed(_("Changing groups takes the role operator."))
+
+
+def _taken(name: str) -> InvalidInput:
+    return InvalidInput(
+        _("There is a group %(name)s already: choose another name.") % {"name": repr(name)}, field="name"
+    )
+
+
+def _audit(actor: Viewer, group: StationGroup, action: str, **detail: str) -> None:
+    audit_write(
+        actor=actor.user,
+        organization_id=group.organization_id,
+        action=action,
+        subject=group.name,
+        detail={"rule": group.rule, "value": group.value, **detail, "by": actor.name},
+    )

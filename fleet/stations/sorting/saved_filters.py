@@ -1,0 +1,50 @@
+"""Filters that a person keeps: views of the fleet page, as the query of its address."""
+
+from urllib.parse import parse_qsl, urlencode
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from fleet.core.errors import InvalidInput, NotFound
+from fleet.organizations.services import text_check
+from fleet.stations.models.sorting import SavedFilter
+
+_NAME_MOST, _QUERY_MOST, FILTERS_MOST = 60, 500, 50
+#: What of the fleet page's address makes a view.
+KEPT = ("q", "state", "sort", "organization", "tag", "group", "model")
+
+
+def filter_list(*, user: User) -> QuerySet[SavedFilter]:
+    """A person's filters by name."""
+    return SavedFilter.objects.filter(user=user).order_by("name", "id")
+
+
+@transaction.atomic
+def filter_save(*, user: User, name: str, query: str) -> SavedFilter:
+    """Keep a view under a name; a view that had the name is replaced. Raises `InvalidInput`."""
+    name = text_check(name, field="name", most=_NAME_MOST)
+    kept = urlencode(
+        [(key, value) for key, value in parse_qsl(query.removeprefix("?")[: 4 * _QUERY_MOST]) if key in KEPT]
+    )
+    if not kept:
+        raise InvalidInput(_("There is nothing to keep: search or filter first."), field="query")
+    if len(kept) > _QUERY_MOST:
+        raise InvalidInput(_("This view is longer than %(most)d characters.") % {"most": _QUERY_MOST}, field="query")
+    User.objects.select_for_update().get(pk=user.pk)
+    mine = filter_list(user=user)
+    found = mine.filter(name__iexact=name).first()
+    if found is None and mine.count() >= FILTERS_MOST:
+        raise InvalidInput(_("You keep %(most)d filters already: delete one first.") % {"most": FILTERS_MOST})
+    if found is None:
+        return SavedFilter.objects.create(user=user, name=name, query=kept)
+    found.name, found.query = name, kept
+    found.save(update_fields=["name", "query"])
+    return found
+
+
+def filter_delete(*, user: User, filter_id: int) -> None:
+    """Forget one of a person's filters."""
+    if not SavedFilter.objects.filter(user=user, pk=filter_id).delete()[0]:
+        raise NotFound(_("You have no filter %(number)s.") % {"number": filter_id})

@@ -1,0 +1,72 @@
+"""Tags: words that an organization puts on its stations."""
+
+from collections.abc import Iterable
+
+from django.db import transaction
+from django.db.models import Count, Q, QuerySet
+from django.utils.translation import gettext as _
+
+from fleet.core.audit import audit_write
+from fleet.core.errors import InvalidInput
+from fleet.organizations.access import Role, Viewer
+from fleet.organizations.errors import NotAllowed
+from fleet.organizations.models import Organization
+from fleet.organizations.services import text_check
+from fleet.stations.models import Station
+from fleet.stations.models.sorting import Tag
+
+_NAME_MOST, TAGS_MOST = 40, 20
+
+
+def tag_list(*, viewer: Viewer) -> QuerySet[Tag]:
+    """The tags of the viewer's organizations by name, with `stations_here`: how many stations in service have each."""
+    tags = Tag.objects.filter(viewer.organizations("organization__"))
+    counted = tags.annotate(stations_here=Count("stations", filter=Q(stations__retired_at=None)))
+    return counted.select_related("organization").order_by("name", "id")
+
+
+def tags_read(text: str) -> list[str]:
+    """The tags in a line such as `north coast, solar`: each once, however it is capitalised. Raises `InvalidInput`."""
+    return tags_check(part for part in text.split(",") if part.strip())
+
+
+def tags_check(names: Iterable[str]) -> list[str]:
+    """Names as they can be tags. Raises `InvalidInput`."""
+    found: dict[str, str] = {}
+    for name in names:
+        clean = " ".join(text_check(name, field="tags", most=_NAME_MOST).split())
+        if "," in clean:
+            raise InvalidInput(_("A tag has no comma: commas stand between tags."), field="tags")
+        found.setdefault(clean.casefold(), clean)
+    if len(found) > TAGS_MOST:
+        raise InvalidInput(_("A station has at most %(most)d tags.") % {"most": TAGS_MOST}, field="tags")
+    return list(found.values())
+
+
+@transaction.atomic
+def station_tags_set(*, actor: Viewer, station: Station, names: Iterable[str]) -> list[str]:
+    """Give a station exactly these tags; a word that no station has any more is gone. Raises `InvalidInput`."""
+    if not actor.may_station(Role.OPERATOR, station):
+        raise NotAllowed(_("Changing %(serial)s takes the role operator.") % {"serial": station.serial})
+    wanted = tags_check(names)
+    # One organization's tags change once at a time: two people must not make one word twice, or drop one in use.
+    Organization.objects.select_for_update(of=("self",)).get(pk=station.organization_id)
+    known = {tag.name.casefold(): tag for tag in Tag.objects.filter(organization=station.organization_id)}
+    tags = [
+        known.get(name.casefold()) or Tag.objects.create(organization_id=station.organization_id, name=name)
+        for name in wanted
+    ]
+    before = {tag.name for tag in station.tags.all()}
+    after = {tag.name for tag in tags}
+    if before == after:
+        return sorted(after)
+    station.tags.set(tags)
+    Tag.objects.filter(organization=station.organization_id, stations=None).delete()
+    audit_write(
+        actor=actor.user,
+        organization_id=station.organization_id,
+        action="station.tags",
+        subject=station.serial,
+        detail={"tags": sorted(after), "by": actor.name},
+    )
+    return sorted(after)

@@ -1,0 +1,47 @@
+"""Many things in one POST: a list in, an outcome for each in its order; one that is refused holds up no other."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.db import transaction
+from rest_framework import serializers
+from rest_framework.response import Response
+
+from fleet.core.errors import DomainError, InvalidInput
+from rest_api.problems import problem_body
+from rest_api.questions import Problem
+
+#: Items of one request.
+ITEMS_MOST = 500
+
+
+class BulkItemOut(serializers.Serializer[Any]):
+    """What became of one item."""
+
+    status = serializers.IntegerField(help_text="As if it had been sent alone.")
+    result = serializers.DictField(required=False, help_text="What was made.")
+    problem = Problem(required=False)
+
+
+class BulkOut(serializers.Serializer[Any]):
+    """The outcomes, in the order of the items."""
+
+    results = BulkItemOut(many=True)
+
+
+def bulk_answer(items: list[Any], kind: type[serializers.Serializer[Any]], make: Callable[[Any], Any]) -> Response:
+    """Check each item as `kind` and make it; 200 with an outcome for each. Raises `InvalidInput` for too many."""
+    if not 1 <= len(items) <= ITEMS_MOST:
+        raise InvalidInput(f"A list has 1 to {ITEMS_MOST} items; this one has {len(items)}.")
+    return Response({"results": [_one(item, kind, make) for item in items]})
+
+
+def _one(item: Any, kind: type[serializers.Serializer[Any]], make: Callable[[Any], Any]) -> dict[str, Any]:
+    try:
+        with transaction.atomic():
+            checked = kind(data=item)
+            checked.is_valid(raise_exception=True)
+            return {"status": 201, "result": make(checked.validated_data)}
+    except (DomainError, serializers.ValidationError) as error:
+        body = problem_body(error)
+        return {"status": body["status"], "problem": body}

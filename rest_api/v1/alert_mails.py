@@ -1,0 +1,53 @@
+"""`/organizations/<slug>/alerts`: whether a person gets its mails."""
+
+from django.urls import path
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from fleet.alerts.selectors import alert_choices
+from fleet.alerts.services import alerts_choose
+from fleet.organizations.errors import NotAllowed
+from fleet.organizations.selectors import organization_find
+from rest_api.authentication import viewer_of
+from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers
+
+
+class MailsData(StrictSerializer):
+    """Whether the alerts of an organization reach the asker by mail."""
+
+    mails = serializers.BooleanField(allow_null=True, help_text="Null for who is no member: keys, administrators.")
+
+
+class AlertMails(APIView):
+    """The asker's own choice."""
+
+    @extend_schema(operation_id="alerts_retrieve", responses=answers({200: MailsData}, *READ_PROBLEMS))
+    def get(self, request: Request, slug: str) -> Response:
+        """As it is."""
+        viewer = viewer_of(request)
+        organization = organization_find(viewer=viewer, slug=slug)
+        held = alert_choices(user=viewer.user).filter(organization=organization).first() if viewer.user else None
+        return Response(MailsData({"mails": held.is_alerted if held else None}).data)
+
+    @extend_schema(
+        operation_id="alerts_choose", request=MailsData, responses=answers({200: MailsData}, *WRITE_PROBLEMS)
+    )
+    def put(self, request: Request, slug: str) -> Response:
+        """Another; for members. A key has no mailbox."""
+        viewer = viewer_of(request)
+        organization = organization_find(viewer=viewer, slug=slug)
+        if viewer.user is None:
+            raise NotAllowed("A key gets no mails: log in.")
+        asked = MailsData(data=request.data)
+        asked.is_valid(raise_exception=True)
+        is_alerted = bool(asked.validated_data["mails"])
+        alerts_choose(user=viewer.user, organization_id=organization.pk, is_alerted=is_alerted)
+        return Response(MailsData({"mails": is_alerted}).data)
+
+
+urlpatterns = [
+    path("organizations/<slug:slug>/alerts", AlertMails.as_view(), name="alerts"),
+]

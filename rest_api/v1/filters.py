@@ -1,0 +1,85 @@
+"""`/filters`: the views of the fleet page that a person keeps."""
+
+from http import HTTPStatus
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.urls import path
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from fleet.core.errors import NotFound
+from fleet.stations.models import SavedFilter
+from fleet.stations.sorting.saved_filters import filter_delete, filter_list, filter_save
+from rest_api.authentication import viewer_of
+from rest_api.lists import Column, ListQuery, page_read
+from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
+
+_NAME, _ID = Column("name"), Column("id", int)
+
+
+class FilterIn(StrictSerializer):
+    """A view of the fleet page to be kept."""
+
+    name = serializers.CharField(max_length=60)
+    query = serializers.CharField(max_length=500, help_text="As in the page's address: `state=silent&tag=north`.")
+
+
+class FilterOut(FilterIn):
+    """A kept view."""
+
+    id = serializers.IntegerField()
+
+
+class FiltersOut(serializers.Serializer[Any]):
+    """A page of kept views."""
+
+    results = FilterOut(many=True)
+    next = serializers.URLField(allow_null=True)
+
+
+class Filters(APIView):
+    """The views that a person keeps; keys keep none."""
+
+    @extend_schema(
+        operation_id="filters_list", parameters=[ListQuery], responses=answers({200: FiltersOut}, *READ_PROBLEMS)
+    )
+    def get(self, request: Request) -> Response:
+        """By name."""
+        user = viewer_of(request).user
+        rows = filter_list(user=user) if user else SavedFilter.objects.none()
+        page = page_read(request, query_read(request, ListQuery), rows, columns={"name": _NAME}, usual="name", last=_ID)
+        return Response(FiltersOut({"results": page.rows, "next": page.next}).data)
+
+    @extend_schema(operation_id="filters_keep", request=FilterIn, responses=answers({201: FilterOut}, *WRITE_PROBLEMS))
+    def post(self, request: Request) -> Response:
+        """Keep one; a view that had the name is replaced."""
+        user, asked = _person(request), FilterIn(data=request.data)
+        asked.is_valid(raise_exception=True)
+        return Response(FilterOut(filter_save(user=user, **asked.validated_data)).data, status=HTTPStatus.CREATED)
+
+
+class FilterDetail(APIView):
+    """One kept view."""
+
+    @extend_schema(operation_id="filters_forget", responses=answers({204: None}, *WRITE_PROBLEMS))
+    def delete(self, request: Request, filter_id: int) -> Response:
+        """Forget it."""
+        filter_delete(user=_person(request), filter_id=filter_id)
+        return Response(status=HTTPStatus.NO_CONTENT)
+
+
+def _person(request: Request) -> User:
+    user = viewer_of(request).user
+    if user is None:
+        raise NotFound("Views are kept by people, and this key is none.")
+    return user
+
+
+urlpatterns = [
+    path("filters", Filters.as_view(), name="filters"),
+    path("filters/<int:filter_id>", FilterDetail.as_view(), name="filter"),
+]

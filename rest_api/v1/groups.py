@@ -1,0 +1,151 @@
+"""`/groups`: stations under one name, by hand or by a rule."""
+
+from http import HTTPStatus
+from typing import Any
+
+from django.urls import path
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from fleet.organizations.selectors import organization_find
+from fleet.stations.models import StationGroup
+from fleet.stations.selectors import station_get
+from fleet.stations.sorting.groups import (
+    group_create,
+    group_delete,
+    group_get,
+    group_list,
+    group_member_set,
+    group_update,
+)
+from rest_api.authentication import viewer_of
+from rest_api.lists import Column, ListQuery, page_read
+from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
+
+_NAME, _ID = Column("name"), Column("id", int)
+
+
+class GroupIn(StrictSerializer):
+    """A group's name and rule."""
+
+    name = serializers.CharField(max_length=80)
+    rule = serializers.ChoiceField(
+        choices=StationGroup.Rule.choices, allow_blank=True, default="", help_text="Empty: only by hand."
+    )
+    value = serializers.CharField(
+        max_length=120,
+        allow_blank=True,
+        default="",
+        help_text="Beginning of serials, a network such as 10.4.0.0/16, a tag, or the name of a model.",
+    )
+
+
+class GroupNewIn(GroupIn):
+    """A new group."""
+
+    organization = serializers.SlugField()
+
+
+class GroupOut(GroupIn):
+    """A group; its stations are `GET /stations?group=<id>`."""
+
+    id = serializers.IntegerField()
+    organization = serializers.CharField()
+
+
+class GroupsOut(serializers.Serializer[Any]):
+    """A page of groups."""
+
+    results = GroupOut(many=True)
+    next = serializers.URLField(allow_null=True)
+
+
+def group_row(group: StationGroup) -> dict[str, Any]:
+    """A group as the API shows it."""
+    return {
+        "id": group.pk,
+        "organization": group.organization.slug,
+        "name": group.name,
+        "rule": group.rule,
+        "value": group.value,
+    }
+
+
+class Groups(APIView):
+    """The groups of your organizations."""
+
+    @extend_schema(
+        operation_id="groups_list", parameters=[ListQuery], responses=answers({200: GroupsOut}, *READ_PROBLEMS)
+    )
+    def get(self, request: Request) -> Response:
+        """By name."""
+        query = query_read(request, ListQuery)
+        rows = group_list(viewer=viewer_of(request))
+        page = page_read(request, query, rows, columns={"name": _NAME}, usual="name", last=_ID)
+        return Response(GroupsOut({"results": [group_row(row) for row in page.rows], "next": page.next}).data)
+
+    @extend_schema(
+        operation_id="groups_create", request=GroupNewIn, responses=answers({201: GroupOut}, *WRITE_PROBLEMS)
+    )
+    def post(self, request: Request) -> Response:
+        """Make one."""
+        viewer, asked = viewer_of(request), GroupNewIn(data=request.data)
+        asked.is_valid(raise_exception=True)
+        told = asked.validated_data
+        organization = organization_find(viewer=viewer, slug=told.pop("organization"))
+        made = group_create(actor=viewer, organization=organization, **told)
+        return Response(GroupOut(group_row(made)).data, status=HTTPStatus.CREATED)
+
+
+class GroupDetail(APIView):
+    """One group."""
+
+    @extend_schema(operation_id="groups_retrieve", responses=answers({200: GroupOut}, *READ_PROBLEMS))
+    def get(self, request: Request, group_id: int) -> Response:
+        """Its name and rule."""
+        return Response(GroupOut(group_row(group_get(viewer=viewer_of(request), group_id=group_id))).data)
+
+    @extend_schema(operation_id="groups_replace", request=GroupIn, responses=answers({200: GroupOut}, *WRITE_PROBLEMS))
+    def put(self, request: Request, group_id: int) -> Response:
+        """Give it this name and rule."""
+        viewer, asked = viewer_of(request), GroupIn(data=request.data)
+        group = group_get(viewer=viewer, group_id=group_id)
+        asked.is_valid(raise_exception=True)
+        return Response(GroupOut(group_row(group_update(actor=viewer, group=group, **asked.validated_data))).data)
+
+    @extend_schema(operation_id="groups_delete", responses=answers({204: None}, *WRITE_PROBLEMS))
+    def delete(self, request: Request, group_id: int) -> Response:
+        """Take it away; its stations stay."""
+        viewer = viewer_of(request)
+        group_delete(actor=viewer, group=group_get(viewer=viewer, group_id=group_id))
+        return Response(status=HTTPStatus.NO_CONTENT)
+
+
+class GroupMember(APIView):
+    """A station in a group by hand."""
+
+    @extend_schema(operation_id="groups_add", request=None, responses=answers({204: None}, *WRITE_PROBLEMS))
+    def put(self, request: Request, group_id: int, serial: str) -> Response:
+        """Put it in."""
+        return self._set(request, group_id, serial, is_member=True)
+
+    @extend_schema(operation_id="groups_remove", responses=answers({204: None}, *WRITE_PROBLEMS))
+    def delete(self, request: Request, group_id: int, serial: str) -> Response:
+        """Take it out."""
+        return self._set(request, group_id, serial, is_member=False)
+
+    def _set(self, request: Request, group_id: int, serial: str, *, is_member: bool) -> Response:
+        viewer = viewer_of(request)
+        group, station = group_get(viewer=viewer, group_id=group_id), station_get(viewer=viewer, serial=serial)
+        group_member_set(actor=viewer, group=group, station=station, is_member=is_member)
+        return Response(status=HTTPStatus.NO_CONTENT)
+
+
+urlpatterns = [
+    path("groups", Groups.as_view(), name="groups"),
+    path("groups/<int:group_id>", GroupDetail.as_view(), name="group"),
+    path("groups/<int:group_id>/stations/<str:serial>", GroupMember.as_view(), name="group-member"),
+]

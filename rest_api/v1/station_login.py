@@ -1,0 +1,97 @@
+"""The login of a station: a new one, a token for one, its end."""
+
+from http import HTTPStatus
+from typing import Any
+
+from django.urls import path
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from fleet.commands.services import command_issue
+from fleet.core import clock
+from fleet.stations.logins.live import login_at_stake
+from fleet.stations.logins.rotation import COMMAND
+from fleet.stations.models import LoginPurpose
+from fleet.stations.selectors import station_get
+from fleet.stations.services import enrolment_token_create, station_revoke
+from rest_api.authentication import viewer_of
+from rest_api.questions import WRITE_PROBLEMS, StrictSerializer, answers
+
+_PROBLEMS = (*WRITE_PROBLEMS, HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+class RotationOut(serializers.Serializer[Any]):
+    """The command that asks the station to fetch a new login."""
+
+    command = serializers.UUIDField()
+
+
+class PurposeIn(StrictSerializer):
+    """What a token is for."""
+
+    purpose = serializers.ChoiceField(
+        choices=LoginPurpose.choices,
+        default=LoginPurpose.STATION,
+        help_text="`station`: the device in the field. `upload`: a desk that reads its cards, beside the station's login.",
+    )
+
+
+class TokenOut(serializers.Serializer[Any]):
+    """A token, told this once."""
+
+    token = serializers.CharField()
+    purpose = serializers.ChoiceField(choices=LoginPurpose.choices)
+    warning = serializers.CharField(
+        allow_blank=True, help_text="Which login ends when the token is used; empty where none does."
+    )
+
+
+class StationRotate(APIView):
+    """A new login for a station that runs."""
+
+    @extend_schema(operation_id="stations_rotate", request=None, responses=answers({202: RotationOut}, *_PROBLEMS))
+    def post(self, request: Request, serial: str) -> Response:
+        """Send the command that makes the station fetch one; the old one works until the new one is in use."""
+        viewer = viewer_of(request)
+        station = station_get(viewer=viewer, serial=serial)
+        command = command_issue(viewer=viewer, station=station, name=COMMAND, parameters={})
+        return Response(RotationOut({"command": command.id}).data, status=HTTPStatus.ACCEPTED)
+
+
+class StationRevoke(APIView):
+    """The login of a station."""
+
+    @extend_schema(operation_id="stations_revoke", request=None, responses=answers({204: None}, *_PROBLEMS))
+    def post(self, request: Request, serial: str) -> Response:
+        """End it, with every token that was not used, and close its connection. May be asked again."""
+        viewer = viewer_of(request)
+        station_revoke(station=station_get(viewer=viewer, serial=serial), actor=viewer)
+        return Response(status=HTTPStatus.NO_CONTENT)
+
+
+class StationToken(APIView):
+    """A token with which a device fetches the login of a station."""
+
+    @extend_schema(operation_id="stations_token", request=PurposeIn, responses=answers({201: TokenOut}, *_PROBLEMS))
+    def post(self, request: Request, serial: str) -> Response:
+        """Make one; an earlier one of its purpose ends. The login in use goes on until the token is used."""
+        viewer = viewer_of(request)
+        station = station_get(viewer=viewer, serial=serial)
+        asked = PurposeIn(data=request.data)
+        asked.is_valid(raise_exception=True)
+        purpose = LoginPurpose(asked.validated_data["purpose"])
+        token = enrolment_token_create(station=station, actor=viewer, purpose=purpose)
+        is_own = purpose == LoginPurpose.STATION
+        warning = login_at_stake(station=station, moment=clock.now()) if is_own else ""
+        told = TokenOut({"token": token, "purpose": purpose, "warning": warning}).data
+        return Response(told, status=HTTPStatus.CREATED, headers={"Cache-Control": "no-store"})
+
+
+urlpatterns = [
+    path("stations/<str:serial>/rotate", StationRotate.as_view(), name="station-rotate"),
+    path("stations/<str:serial>/revoke", StationRevoke.as_view(), name="station-revoke"),
+    path("stations/<str:serial>/token", StationToken.as_view(), name="station-token"),
+]

@@ -1,0 +1,112 @@
+"""Moving a station to another organization, offering it with a code, and taking one over."""
+
+from http import HTTPStatus
+from typing import Any
+
+from django.urls import path
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from fleet.lifecycle.move_station import move_away_check, station_move, station_take
+from fleet.organizations.selectors import organization_find
+from fleet.stations.life.transfers import transfer_offer, transfer_open, transfer_withdraw
+from fleet.stations.models import History
+from fleet.stations.selectors import station_get
+from rest_api.authentication import viewer_of
+from rest_api.questions import WRITE_PROBLEMS, StrictSerializer, answers
+from rest_api.v1.stations import StationDetailOut, station_detail
+
+_PROBLEMS = (*WRITE_PROBLEMS, HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+class HistoryIn(StrictSerializer):
+    """What becomes of what the station sent so far."""
+
+    history = serializers.ChoiceField(choices=History.choices, default=History.STAYS)
+
+
+class MoveIn(HistoryIn):
+    """Where it goes."""
+
+    organization = serializers.SlugField(help_text="In which you may act as well.")
+
+
+class OfferOut(serializers.Serializer[Any]):
+    """An offer. The code is told this once."""
+
+    code = serializers.CharField()
+    expires_at = serializers.DateTimeField()
+
+
+class TakeIn(StrictSerializer):
+    """The code of an offer, and whose the station shall be."""
+
+    code = serializers.CharField(max_length=64)
+    organization = serializers.SlugField()
+
+
+class StationMove(APIView):
+    """Moving a station between two organizations of one's own."""
+
+    @extend_schema(operation_id="stations_move", request=MoveIn, responses=answers({200: StationDetailOut}, *_PROBLEMS))
+    def post(self, request: Request, serial: str) -> Response:
+        """The device notices nothing. Answers with the station as it is in the new organization."""
+        viewer = viewer_of(request)
+        station = station_get(viewer=viewer, serial=serial)
+        asked = MoveIn(data=request.data)
+        asked.is_valid(raise_exception=True)
+        told = asked.validated_data
+        move_away_check(actor=viewer, station=station)
+        organization = organization_find(viewer=viewer, slug=told["organization"])
+        moved = station_move(actor=viewer, station=station, organization=organization, history=History(told["history"]))
+        return Response(station_detail(station_get(viewer=viewer, serial=moved.serial)))
+
+
+class StationOffer(APIView):
+    """Offering a station to whoever gets the code."""
+
+    @extend_schema(operation_id="stations_offer", request=HistoryIn, responses=answers({201: OfferOut}, *_PROBLEMS))
+    def post(self, request: Request, serial: str) -> Response:
+        """Make a code; an earlier one ends."""
+        viewer = viewer_of(request)
+        station = station_get(viewer=viewer, serial=serial)
+        asked = HistoryIn(data=request.data)
+        asked.is_valid(raise_exception=True)
+        code = transfer_offer(actor=viewer, station=station, history=History(asked.validated_data["history"]))
+        offer = transfer_open(station=station)
+        told = {"code": code, "expires_at": offer.expires_at if offer else None}
+        return Response(OfferOut(told).data, status=HTTPStatus.CREATED, headers={"Cache-Control": "no-store"})
+
+    @extend_schema(operation_id="stations_offer_withdraw", responses=answers({204: None}, *_PROBLEMS))
+    def delete(self, request: Request, serial: str) -> Response:
+        """Withdraw it."""
+        viewer = viewer_of(request)
+        transfer_withdraw(actor=viewer, station=station_get(viewer=viewer, serial=serial))
+        return Response(status=HTTPStatus.NO_CONTENT)
+
+
+class Transfers(APIView):
+    """Taking an offered station over."""
+
+    @extend_schema(
+        operation_id="transfers_create", request=TakeIn, responses=answers({200: StationDetailOut}, *_PROBLEMS)
+    )
+    def post(self, request: Request) -> Response:
+        """With the code of the offer. A wrong, used or old code is 404."""
+        viewer = viewer_of(request)
+        asked = TakeIn(data=request.data)
+        asked.is_valid(raise_exception=True)
+        told = asked.validated_data
+        organization = organization_find(viewer=viewer, slug=told["organization"])
+        taken = station_take(actor=viewer, code=told["code"], organization=organization)
+        return Response(station_detail(station_get(viewer=viewer, serial=taken.serial)))
+
+
+urlpatterns = [
+    path("stations/<str:serial>/move", StationMove.as_view(), name="station-move"),
+    path("stations/<str:serial>/offer", StationOffer.as_view(), name="station-offer"),
+    path("transfers", Transfers.as_view(), name="transfers"),
+]

@@ -1,0 +1,33 @@
+"""`/stations/<serial>/suspension`: letting a suspended station in again."""
+
+from http import HTTPStatus
+
+from django.urls import path
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from fleet.stations.logins.suspension import station_suspension_lift
+from fleet.stations.selectors import station_get
+from rest_api.authentication import viewer_of
+from rest_api.questions import WRITE_PROBLEMS, answers
+
+
+class Suspension(APIView):
+    """What keeps a station from sending."""
+
+    @extend_schema(
+        operation_id="stations_let_in",
+        responses=answers({HTTPStatus.NO_CONTENT.value: None}, *WRITE_PROBLEMS, HTTPStatus.SERVICE_UNAVAILABLE),
+    )
+    def delete(self, request: Request, serial: str) -> Response:
+        """Let it send again, with the login that it has and a full quota."""
+        viewer = viewer_of(request)
+        station_suspension_lift(viewer=viewer, station=station_get(viewer=viewer, serial=serial))
+        return Response(status=HTTPStatus.NO_CONTENT)
+
+
+urlpatterns = [
+    path("stations/<str:serial>/suspension", Suspension.as_view(), name="suspension"),
+]

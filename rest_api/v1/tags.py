@@ -1,0 +1,55 @@
+"""`/tags`: the words that people put on stations."""
+
+from typing import Any
+
+from django.urls import path
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from fleet.stations.models import Tag
+from fleet.stations.sorting.tags import tag_list
+from rest_api.authentication import viewer_of
+from rest_api.lists import Column, ListQuery, page_read
+from rest_api.questions import READ_PROBLEMS, answers, query_read
+
+_NAME, _ID = Column("name"), Column("id", int)
+
+
+class TagOut(serializers.Serializer[Any]):
+    """A word on stations."""
+
+    name = serializers.CharField()
+    organization = serializers.CharField()
+    stations = serializers.IntegerField(help_text="In service.")
+
+
+class TagsOut(serializers.Serializer[Any]):
+    """A page of tags."""
+
+    results = TagOut(many=True)
+    next = serializers.URLField(allow_null=True)
+
+
+def tag_row(tag: Tag) -> dict[str, Any]:
+    """A tag of `tag_list` as the API shows it."""
+    return {"name": tag.name, "organization": tag.organization.slug, "stations": getattr(tag, "stations_here", 0)}
+
+
+class Tags(APIView):
+    """The tags of your organizations; they are put on stations by `PATCH /stations/<serial>`."""
+
+    @extend_schema(operation_id="tags_list", parameters=[ListQuery], responses=answers({200: TagsOut}, *READ_PROBLEMS))
+    def get(self, request: Request) -> Response:
+        """By name."""
+        query = query_read(request, ListQuery)
+        rows = tag_list(viewer=viewer_of(request))
+        page = page_read(request, query, rows, columns={"name": _NAME}, usual="name", last=_ID)
+        return Response(TagsOut({"results": [tag_row(row) for row in page.rows], "next": page.next}).data)
+
+
+urlpatterns = [
+    path("tags", Tags.as_view(), name="tags"),
+]

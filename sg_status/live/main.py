@@ -1,0 +1,15 @@
+"""The live process, run by uvicorn on its own: server-sent events that tell open pages which stations changed."""
+
+import os
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "web.settings")
+django.setup()
+
+from django.conf import settings  # noqa: E402 - as below
+
+from fleet.core.door import BARE_MOST, Door  # noqa: E402 - models can be imported only after the set-up
+from sg_status.live.door import LiveDoor  # noqa: E402 - as above
+
+application = Door(LiveDoor(), proxies=settings.ROOST_PROXIES, most=lambda _scope: BARE_MOST)

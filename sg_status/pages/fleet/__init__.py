@@ -1,0 +1,1 @@
+"""The fleet page, and what narrows and sorts it."""

@@ -1,0 +1,91 @@
+"""Forms of the pages on which people sort their stations: groups and models."""
+
+import re
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from fleet.stations.models import StationGroup, StationModel
+from fleet.stations.sorting.device_models import Quantity
+from sg_status.forms import OrganizationField
+
+_NUMBER = r"-?\d+(?:\.\d+)?"
+#: Limits at the end of a line: `0..10000`, `-40..`, `..85`.
+_LIMITS = re.compile(rf"\s(?=\S*\d)({_NUMBER})?\.\.({_NUMBER})?\s*\Z")
+RULES = (
+    (StationGroup.Rule.NONE, gettext_lazy("only stations put into it by hand")),
+    (StationGroup.Rule.SERIAL, gettext_lazy("serials that begin with …")),
+    (StationGroup.Rule.ADDRESS, gettext_lazy("addresses in the network …")),
+    (StationGroup.Rule.TAG, gettext_lazy("stations with the tag …")),
+    (StationGroup.Rule.MODEL, gettext_lazy("stations of the model …")),
+)
+KINDS = (
+    (StationModel.Kind.RECEIVER, gettext_lazy("receiver")),
+    (StationModel.Kind.AIR_QUALITY, gettext_lazy("air quality")),
+    (StationModel.Kind.CONTROLLER, gettext_lazy("controller")),
+    (StationModel.Kind.BOARD, gettext_lazy("board")),
+    (StationModel.Kind.OTHER, gettext_lazy("other")),
+)
+
+
+class _OfOrganization(forms.Form):
+    """A form for something that belongs to one of the viewer's organizations."""
+
+    organization = OrganizationField()
+
+    def __init__(self, organizations: frozenset[int], data: Any = None) -> None:
+        super().__init__(data)
+        refusal = _("You may not change anything in this organization.")
+        self.fields["organization"] = OrganizationField(organizations, refusal=refusal)
+
+
+class GroupForm(forms.Form):
+    """A group's name and rule."""
+
+    name = forms.CharField(label=gettext_lazy("Name"), max_length=80)
+    rule = forms.ChoiceField(label=gettext_lazy("Belongs to it"), choices=RULES, required=False)
+    value = forms.CharField(
+        label=gettext_lazy("… what the rule asks for"),
+        max_length=120,
+        required=False,
+        help_text=gettext_lazy("For example SG-7F5E, 10.4.0.0/16, solar, or the name of a model."),
+    )
+
+
+class GroupAddForm(GroupForm, _OfOrganization):
+    """A new group."""
+
+
+class ModelAddForm(_OfOrganization):
+    """A new model: what it is called and what it measures."""
+
+    manufacturer = forms.CharField(label=gettext_lazy("Manufacturer"), max_length=80, required=False)
+    name = forms.CharField(label=gettext_lazy("Model"), max_length=80)
+    kind = forms.ChoiceField(label=gettext_lazy("Kind"), choices=KINDS, initial=StationModel.Kind.OTHER)
+    quantities = forms.CharField(
+        label=gettext_lazy("What it measures"),
+        required=False,
+        max_length=10_000,
+        widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false"}),
+        help_text=gettext_lazy(
+            "One a line: the name of the series, its unit, and from where to where it can be at all, with spaces between. "
+            "For example: co2 ppm 0..10000"
+        ),
+    )
+
+    def measured(self) -> list[Quantity]:
+        """The lines as quantities."""
+        return [_quantity(line) for line in self.cleaned_data["quantities"].splitlines() if line.strip()]
+
+
+def _quantity(line: str) -> Quantity:
+    """A line as a quantity; what does not look like limits belongs to the unit."""
+    found = _LIMITS.search(line)
+    named = (line[: found.start()] if found else line).split(maxsplit=1)
+    if found is None or not named:
+        name, _space, unit = line.strip().partition(" ")
+        return Quantity(name, unit.strip())
+    least, most = (float(text) if text else None for text in found.groups())
+    return Quantity(named[0], named[1].strip() if len(named) > 1 else "", least, most)

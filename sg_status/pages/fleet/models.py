@@ -1,0 +1,74 @@
+"""The catalogue of devices: what models there are, what each measures, and adding one."""
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import path
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
+
+from fleet.core.errors import InvalidInput
+from fleet.organizations.access import Viewer
+from fleet.organizations.models import Membership
+from fleet.stations.models import StationModel
+from fleet.stations.sorting.device_models import model_create, model_delete, model_get, models_counted
+from sg_status.access import act, page, role_require
+from sg_status.pages.fleet.forms import KINDS, ModelAddForm
+
+_OPERATOR = Membership.Role.OPERATOR
+
+
+@page
+@require_http_methods(["GET", "HEAD", "POST"])
+def models(request: HttpRequest, viewer: Viewer) -> HttpResponse:
+    """Everybody's models and the viewer's own; POST adds one."""
+    mine = viewer.organization_ids(_OPERATOR)
+    form = ModelAddForm(mine, request.POST if request.method == "POST" else None)
+    if request.method == "POST":
+        if not mine:
+            raise PermissionDenied(_("Models are added by operators. An owner can make you one."))
+        if form.is_valid() and (made := _create(viewer, form)):
+            messages.success(request, _("The model %(name)s is added.") % {"name": made})
+            return redirect("models")
+    words = dict(KINDS)
+    rows = [
+        (model, words[StationModel.Kind(model.kind)], model.organization_id in mine)
+        for model in models_counted(viewer=viewer)
+    ]
+    return render(request, "sg_status/fleet/models.html", {"rows": rows, "form": form if mine else None})
+
+
+@page
+@require_POST
+def model_gone(request: HttpRequest, viewer: Viewer, model_id: int) -> HttpResponse:
+    """Delete a model of one's own; its stations then have none."""
+    found = model_get(viewer=viewer, model_id=model_id)
+    if found.organization_id is None:
+        raise PermissionDenied(_("This model is everybody's and stays."))
+    role_require(viewer, _OPERATOR, found.organization_id)
+    done = _("The model %(name)s is deleted.") % {"name": found}
+    act(request, lambda: model_delete(actor=viewer, model=found), done=done)
+    return redirect("models")
+
+
+def _create(viewer: Viewer, form: ModelAddForm) -> StationModel | None:
+    filled = form.cleaned_data
+    try:
+        return model_create(
+            actor=viewer,
+            organization=filled["organization"],
+            name=filled["name"],
+            manufacturer=filled["manufacturer"],
+            kind=filled["kind"],
+            quantities=form.measured(),
+        )
+    except InvalidInput as error:
+        form.add_error(error.field if error.field in form.fields else None, str(error))
+    return None
+
+
+urlpatterns = [
+    path("models/", models, name="models"),
+    path("models/<int:model_id>/delete/", model_gone, name="model-delete"),
+]

@@ -1,0 +1,45 @@
+"""What the pages on which a station joins share: their row of links, and who may use them."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from django.core.exceptions import PermissionDenied
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from fleet.organizations.access import Viewer
+from fleet.organizations.models import Membership
+
+_LINKS: Final[tuple[tuple[str, Promise], ...]] = (
+    ("station-add", gettext_lazy("Add one")),
+    ("station-claim", gettext_lazy("Claim by code")),
+    ("station-import", gettext_lazy("Import a list")),
+    ("station-accept", gettext_lazy("Accept")),
+    ("transfers", gettext_lazy("Take a station over")),
+)
+#: What is said of an organization in which the viewer may not add stations.
+NOT_HERE = gettext_lazy("You may not add stations to this organization.")
+
+
+@dataclass(frozen=True, slots=True)
+class JoiningLink:
+    """One way to get a station."""
+
+    label: str | Promise
+    address: str
+    is_current: bool
+
+
+def joining_links(current: str) -> list[JoiningLink]:
+    """The ways to get a station, the page itself among them."""
+    return [JoiningLink(label, reverse(name), name == current) for name, label in _LINKS]
+
+
+def operator_organizations(viewer: Viewer) -> frozenset[int]:
+    """Where the viewer may add stations; answers 403 with a sentence when that is nowhere."""
+    organizations = viewer.organization_ids(Membership.Role.OPERATOR)
+    if not organizations:
+        raise PermissionDenied(_("Adding stations takes the role operator in an organization. Ask one of its owners."))
+    return organizations

@@ -1,0 +1,55 @@
+"""Making an organization: whoever makes it owns it."""
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import path
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from fleet.core.errors import DomainError, InvalidInput
+from fleet.organizations.access import Viewer
+from fleet.organizations.models import Organization
+from fleet.organizations.services import may_found, organization_found
+from sg_status.access import page
+from sg_status.pages.organization.forms import OrganizationForm
+
+
+@page
+@require_http_methods(["GET", "HEAD", "POST"])
+def organization_add(request: HttpRequest, viewer: Viewer) -> HttpResponse:
+    """GET: the form. POST: it is there."""
+    if not may_found(viewer):
+        raise PermissionDenied(_("Whoever looks after this server makes its organizations: ask there."))
+    language = get_language() or "en"
+    contact = viewer.user.email if viewer.user else ""
+    usual = Organization(name="", timezone="UTC", language=language, contact_email=contact)
+    form = OrganizationForm.of(usual, request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        made = _found(viewer, form)
+        if made is not None:
+            messages.success(request, _("%(name)s is there, and you own it. Invite others next.") % {"name": made.name})
+            return redirect("organization-members", made.slug)
+    return render(request, "sg_status/organization/add.html", {"form": form})
+
+
+def _found(viewer: Viewer, form: OrganizationForm) -> Organization | None:
+    filled = form.cleaned_data
+    try:
+        return organization_found(
+            actor=viewer,
+            name=filled["name"],
+            timezone=filled["timezone"],
+            language=filled["language"],
+            contact_email=filled["contact_email"],
+        )
+    except InvalidInput as error:
+        form.add_error(error.field if error.field in form.fields else None, str(error))
+    except DomainError as error:
+        form.add_error(None, str(error))
+    return None
+
+
+urlpatterns = [path("organizations/add/", organization_add, name="organization-add")]

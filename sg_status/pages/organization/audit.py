@@ -1,0 +1,121 @@
+"""The audit log of an organization: who did what and when, filtered, page by page, and as CSV."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.urls import path
+from django.utils.functional import Promise
+from django.views.decorators.http import require_safe
+
+from fleet.core.csv_file import Cell, csv_response
+from fleet.core.models import AuditEntry
+from fleet.organizations.access import Role, Viewer
+from fleet.organizations.audit import AuditFilter, AuditPlace, audit_export, audit_list
+from fleet.organizations.selectors import organization_find
+from sg_status.access import page, role_require
+from sg_status.pages.organization.audit_words import action_words, detail_words
+from sg_status.pages.organization.forms import AuditForm
+from sg_status.pages.organization.frame import organization_render
+
+PAGE_SIZE = 50
+_HEAD = ("at", "who", "key", "address", "action", "subject", "detail")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One entry as the table shows it."""
+
+    entry: AuditEntry
+    action: str | Promise
+    detail: str
+
+
+@page
+@require_safe
+def audit(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse:
+    """Newest first; filters and place are in the address."""
+    found = organization_find(viewer=viewer, slug=slug)
+    role_require(viewer, Role.OWNER, found.id)
+    form = AuditForm(request.GET)
+    chosen = _chosen(form)
+    entries = list(
+        audit_list(viewer=viewer, organization=found, chosen=chosen, after=_place(request.GET.get("after", "")))[
+            : PAGE_SIZE + 1
+        ]
+    )
+    shown = entries[:PAGE_SIZE]
+    kept = {name: value for name in form.fields if (value := request.GET.get(name))}
+    older = urlencode({**kept, "after": _word(shown[-1])}) if len(entries) > PAGE_SIZE else ""
+    context = {
+        "form": form,
+        "lines": [Line(entry, action_words(entry.action), detail_words(entry.detail)) for entry in shown],
+        "older": older,
+        "kept": urlencode(kept),
+        "is_older": bool(request.GET.get("after")),
+    }
+    return organization_render(
+        request, viewer, found, "sg_status/organization/audit.html", context, tab="organization-audit"
+    )
+
+
+@page
+@require_safe
+def audit_csv(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponseBase:
+    """All lines of the choice as a file."""
+    found = organization_find(viewer=viewer, slug=slug)
+    role_require(viewer, Role.OWNER, found.id)
+    entries = audit_export(viewer=viewer, organization=found, chosen=_chosen(AuditForm(request.GET)))
+    return csv_response(request, name=f"audit-{found.slug}.csv", head=_HEAD, rows=_rows(entries))
+
+
+def _rows(entries: Iterator[AuditEntry]) -> Iterator[tuple[Cell, ...]]:
+    for entry in entries:
+        yield (
+            entry.at.isoformat(),
+            entry.actor_name,
+            entry.key_prefix,
+            entry.address,
+            entry.action,
+            entry.subject,
+            json.dumps(entry.detail, ensure_ascii=False) if entry.detail else "",
+        )
+
+
+def _chosen(form: AuditForm) -> AuditFilter:
+    """What the form asks for; a field that cannot be read filters nothing and says so beside it."""
+    form.is_valid()
+    filled = form.cleaned_data
+    first, last = filled.get("start"), filled.get("end")
+    return AuditFilter(
+        who=filled.get("who", ""),
+        action=filled.get("action", ""),
+        subject=filled.get("subject", ""),
+        start=datetime.combine(first, time(), UTC) if first else None,
+        # The last day is in.
+        end=datetime.combine(last, time(), UTC) + timedelta(days=1) if last and last.year < 9999 else None,
+    )
+
+
+def _word(entry: AuditEntry) -> str:
+    return f"{entry.at.isoformat()}~{entry.id}"
+
+
+def _place(word: str) -> AuditPlace | None:
+    at, _, number = word.partition("~")
+    try:
+        moment = datetime.fromisoformat(at[:40])
+    except ValueError:
+        return None
+    if moment.tzinfo is None or not number.isdecimal() or len(number) > 18:
+        return None
+    return AuditPlace(moment, int(number))
+
+
+urlpatterns = [
+    path("organizations/<organization:slug>/audit/", audit, name="organization-audit"),
+    path("organizations/<organization:slug>/audit.csv", audit_csv, name="organization-audit-csv"),
+]

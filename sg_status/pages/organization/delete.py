@@ -1,0 +1,49 @@
+"""Deleting an organization: what goes with it, and its name typed to be sure."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import path
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from fleet.core.errors import InvalidInput
+from fleet.lifecycle.purge_organization import organization_belongings
+from fleet.organizations.access import Role, Viewer
+from fleet.organizations.deletion import GRACE, organization_delete
+from fleet.organizations.selectors import organization_find
+from sg_status.access import page, role_require
+from sg_status.pages.organization.forms import DeleteForm
+from sg_status.pages.organization.frame import organization_render
+
+
+@page
+@require_http_methods(["GET", "HEAD", "POST"])
+def delete(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse:
+    """GET: what goes. POST: with the name typed, it is hidden at once and purged after 30 days."""
+    found = organization_find(viewer=viewer, slug=slug)
+    role_require(viewer, Role.OWNER, found.id)
+    form = DeleteForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        try:
+            organization_delete(organization=found, typed=form.cleaned_data["name"], actor=viewer)
+        except InvalidInput as error:
+            form.add_error("name", str(error))
+        else:
+            messages.success(
+                request,
+                _("%(name)s is deleted. It can be brought back here for %(days)d days.")
+                % {"name": found.name, "days": GRACE.days},
+            )
+            return redirect("organizations")
+    context = {
+        "form": form,
+        "belongings": organization_belongings(viewer=viewer, organization=found),
+        "days": GRACE.days,
+    }
+    return organization_render(
+        request, viewer, found, "sg_status/organization/delete.html", context, tab="organization"
+    )
+
+
+urlpatterns = [path("organizations/<organization:slug>/delete/", delete, name="organization-delete")]

@@ -1,0 +1,68 @@
+"""What all pages of one organization share: its head, and the tabs, which are addresses."""
+
+from typing import Any, Final
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import register_converter, reverse
+from django.urls.converters import SlugConverter
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from fleet.organizations.access import Role, Viewer
+from fleet.organizations.models import Membership, Organization
+from sg_status.pages.station.frame import Tab
+
+#: Name of the address, word, and the role that it takes at least.
+TABS: Final[tuple[tuple[str, Promise, Membership.Role], ...]] = (
+    ("organization", _("Settings"), Role.VIEWER),
+    ("organization-members", _("Members"), Role.VIEWER),
+    ("organization-keys", _("Keys"), Role.VIEWER),
+    ("organization-audit", _("Audit log"), Role.OWNER),
+)
+
+
+class OrganizationConverter(SlugConverter):
+    """A slug in an address; `add` is the page that makes one."""
+
+    regex = r"(?!add/)[-a-zA-Z0-9_]{1,60}"
+
+
+register_converter(OrganizationConverter, "organization")
+
+
+def organization_render(
+    request: HttpRequest,
+    viewer: Viewer,
+    organization: Organization,
+    template: str,
+    context: dict[str, Any],
+    *,
+    tab: str,
+    status: int = 200,
+) -> HttpResponse:
+    """Render a page of an organization."""
+    frame = {
+        "organization": organization,
+        "timezone": organization.timezone,
+        "tabs": [
+            Tab(label, reverse(name, args=[organization.slug]), name == tab)
+            for name, label, role in TABS
+            if viewer.may(role, organization.id)
+        ],
+        "may_own": viewer.may(Role.OWNER, organization.id),
+        "role": role_word(viewer.roles.get(organization.id)),
+    }
+    return render(request, template, {**frame, **context}, status=status)
+
+
+def role_word(role: str | None) -> str | Promise:
+    """A role as people say it; whoever has none looks after the whole server."""
+    return _ROLES[Role(role)] if role else _("administrator of the server")
+
+
+_ROLES: Final[dict[Membership.Role, Promise]] = {
+    Role.OWNER: _("owner"),
+    Role.OPERATOR: _("operator"),
+    Role.VIEWER: _("viewer"),
+}

@@ -1,0 +1,161 @@
+"""Sites: a table and a map of them, and one site with its rooms and what stands there."""
+
+from typing import Final
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods, require_POST
+
+from fleet.core.errors import InvalidInput
+from fleet.deployments.models import Site
+from fleet.deployments.places import PlaceShown
+from fleet.deployments.selectors import deployments_visible, room_get, site_get, site_list
+from fleet.deployments.sites import room_create, room_delete, site_create, site_delete, site_update
+from fleet.organizations.access import Viewer
+from fleet.organizations.models import Membership
+from sg_status.access import act, page, role_require
+from sg_status.menu import MenuEntry
+from sg_status.pages.places.forms import RoomForm, SiteAddForm, SiteForm
+from sg_status.pages.places.map import Point, points_drawn
+
+MENU = MenuEntry(gettext_lazy("Sites"), "sites", 20)
+
+PAGE_SIZE: Final = 100
+#: Points of one map.
+POINTS_MOST: Final = 1_000
+DEPLOYMENTS_SHOWN: Final = 50
+_OPERATOR = Membership.Role.OPERATOR
+#: The site's own form has fields of the same names on the same page.
+_ROOM_IDS: Final = "room_%s"
+
+
+@page
+@require_http_methods(["GET", "HEAD", "POST"])
+def sites(request: HttpRequest, viewer: Viewer) -> HttpResponse:
+    """The sites of the viewer's organizations; POST adds one."""
+    mine = viewer.organization_ids(_OPERATOR)
+    form = SiteAddForm(mine, request.POST if request.method == "POST" else None)
+    if request.method == "POST":
+        if not mine:
+            raise PermissionDenied(_("Sites are added by operators. An owner can make you one."))
+        if form.is_valid() and (made := _create(viewer, form)):
+            messages.success(request, _("The site %(name)s is added.") % {"name": made.name})
+            return redirect("site", site_id=made.pk)
+    search = request.GET.get("q", "")[:100]
+    found = site_list(viewer=viewer, search=search)
+    drawn = found.exclude(latitude=None).values_list("pk", "name", "latitude", "longitude")[:POINTS_MOST]
+    base = reverse("sites")
+    points = [Point(PlaceShown(latitude, longitude), name, f"{base}{pk}/") for pk, name, latitude, longitude in drawn]
+    shown = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
+    context = {"pages": shown, "form": form if mine else None, "search": search, "points": points_drawn(points)}
+    return render(request, "sg_status/places/sites.html", context)
+
+
+@page
+@require_http_methods(["GET", "HEAD", "POST"])
+def site(request: HttpRequest, viewer: Viewer, site_id: int) -> HttpResponse:
+    """One site; POST changes it."""
+    found = site_get(viewer=viewer, site_id=site_id)
+    form = SiteForm.of(found, request.POST if request.method == "POST" else None)
+    if request.method == "POST":
+        role_require(viewer, _OPERATOR, found.organization_id)
+        if form.is_valid() and _update(viewer, found, form):
+            messages.success(request, _("The site is saved."))
+            return redirect("site", site_id=site_id)
+        found = site_get(viewer=viewer, site_id=site_id)
+    return _site_render(request, viewer, found, form, RoomForm(auto_id=_ROOM_IDS))
+
+
+def _site_render(
+    request: HttpRequest, viewer: Viewer, found: Site, form: SiteForm, room_form: RoomForm
+) -> HttpResponse:
+    may_operate = viewer.may(_OPERATOR, found.organization_id)
+    deployments = deployments_visible(viewer=viewer).filter(site=found).order_by("-period")
+    point = Point(PlaceShown(found.latitude, found.longitude), found.name, "")
+    context = {
+        "site": found,
+        "form": form if may_operate else None,
+        "room_form": room_form if may_operate else None,
+        "rooms": found.rooms.order_by("name"),
+        "deployments": deployments[:DEPLOYMENTS_SHOWN],
+        "number": deployments.count(),
+        "may_operate": may_operate,
+        "points": points_drawn([point]),
+    }
+    return render(request, "sg_status/places/site.html", context)
+
+
+@page
+@require_POST
+def site_gone(request: HttpRequest, viewer: Viewer, site_id: int) -> HttpResponse:
+    """Delete a site at which nothing ever stood."""
+    found = site_get(viewer=viewer, site_id=site_id)
+    role_require(viewer, _OPERATOR, found.organization_id)
+    done = _("The site %(name)s is deleted.") % {"name": found.name}
+    is_gone = act(request, lambda: site_delete(site=found, actor=viewer), done=done)
+    return redirect("sites") if is_gone else redirect("site", site_id=site_id)
+
+
+@page
+@require_POST
+def room_add(request: HttpRequest, viewer: Viewer, site_id: int) -> HttpResponse:
+    """Add a room."""
+    found = site_get(viewer=viewer, site_id=site_id)
+    role_require(viewer, _OPERATOR, found.organization_id)
+    form = RoomForm(request.POST, auto_id=_ROOM_IDS)
+    if not form.is_valid() or not _room_create(viewer, found, form):
+        return _site_render(request, viewer, found, SiteForm.of(found), form)
+    messages.success(request, _("The room %(name)s is added.") % {"name": form.cleaned_data["name"]})
+    return redirect("site", site_id=site_id)
+
+
+@page
+@require_POST
+def room_gone(request: HttpRequest, viewer: Viewer, room_id: int) -> HttpResponse:
+    """Delete a room; what stood in it stood at its site."""
+    found = room_get(viewer=viewer, room_id=room_id)
+    role_require(viewer, _OPERATOR, found.site.organization_id)
+    done = _("The room %(name)s is deleted.") % {"name": found.name}
+    act(request, lambda: room_delete(room=found, actor=viewer), done=done)
+    return redirect("site", site_id=found.site_id)
+
+
+def _create(viewer: Viewer, form: SiteAddForm) -> Site | None:
+    try:
+        return site_create(actor=viewer, **form.cleaned_data)
+    except InvalidInput as error:
+        form.add_error(error.field if error.field in form.fields else None, str(error))
+    return None
+
+
+def _room_create(viewer: Viewer, found: Site, form: RoomForm) -> bool:
+    try:
+        room_create(site=found, actor=viewer, **form.cleaned_data)
+    except InvalidInput as error:
+        form.add_error(error.field if error.field in form.fields else None, str(error))
+        return False
+    return True
+
+
+def _update(viewer: Viewer, found: Site, form: SiteForm) -> bool:
+    try:
+        site_update(site=found, actor=viewer, **form.cleaned_data)
+    except InvalidInput as error:
+        form.add_error(error.field if error.field in form.fields else None, str(error))
+        return False
+    return True
+
+
+urlpatterns = [
+    path("sites/", sites, name="sites"),
+    path("sites/<int:site_id>/", site, name="site"),
+    path("sites/<int:site_id>/delete/", site_gone, name="site-delete"),
+    path("sites/<int:site_id>/rooms/", room_add, name="room-add"),
+    path("rooms/<int:room_id>/delete/", room_gone, name="room-delete"),
+]

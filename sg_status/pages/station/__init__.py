@@ -1,0 +1,1 @@
+"""The pages of one station, with their frame, forms and words."""

@@ -1,0 +1,201 @@
+"""Where a station has been: a timeline, a table, and putting it somewhere, taking it away, setting that right."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import path
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
+
+from fleet.core import clock
+from fleet.core.errors import DomainError, InvalidInput
+from fleet.deployments.antennas import antennas_set
+from fleet.deployments.models import Deployment
+from fleet.deployments.places import place_shown
+from fleet.deployments.publishing import deployment_publish
+from fleet.deployments.selectors import deployment_get, deployment_list
+from fleet.deployments.services import deployment_begin, deployment_delete, deployment_end, deployment_update
+from fleet.files.photos import photo_add, photo_list
+from fleet.organizations.access import Viewer
+from fleet.organizations.models import Membership
+from fleet.stations.models import Station
+from sg_status.access import act, page, role_require
+from sg_status.pages.places.forms import AntennasForm, DeployForm, DeploymentForm, EndForm, PublishForm
+from sg_status.pages.places.map import Point, points_drawn
+from sg_status.pages.station.frame import station_of, station_render
+from sg_status.pages.station.notes import PhotoForm
+from sg_status.pages.station.timeline import timeline_of
+
+PAGE_SIZE = 50
+_OPERATOR = Membership.Role.OPERATOR
+#: The form that puts it somewhere has a field of the same name on the same page.
+_END_IDS = "end_%s"
+#: The forms of a deployment's page by the part they are about.
+_KINDS: dict[str, Any] = {"times": DeploymentForm, "antennas": AntennasForm, "public": PublishForm}
+
+
+@page
+@require_http_methods(["GET", "HEAD", "POST"])
+def station_deployments(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
+    """The timeline; POST puts the station at a site."""
+    station = station_of(viewer, serial)
+    form = DeployForm(station.organization_id, request.POST if request.method == "POST" else None)
+    if request.method == "POST":
+        role_require(viewer, _OPERATOR, station.organization_id)
+        if form.is_valid() and _done(
+            form, lambda: deployment_begin(station=station, actor=viewer, **form.cleaned_data)
+        ):
+            messages.success(request, _("%(station)s is put there.") % {"station": station})
+            return redirect("station-deployments", serial=serial)
+    return _places_render(request, viewer, station, form, EndForm(auto_id=_END_IDS))
+
+
+def _places_render(
+    request: HttpRequest, viewer: Viewer, station: Station, form: DeployForm, end_form: EndForm
+) -> HttpResponse:
+    shown = Paginator(deployment_list(station=station), PAGE_SIZE).get_page(request.GET.get("page"))
+    rows = list(shown.object_list)
+    moment = clock.now()
+    current = next((row for row in rows if row.period.upper is None and row.period.lower <= moment), None)
+    context = {
+        "pages": shown,
+        "rows": rows,
+        "timeline": timeline_of(rows, moment=moment, timezone=current.site.timezone if current else ""),
+        "form": form,
+        "end_form": end_form,
+        "current": current,
+    }
+    return station_render(
+        request, viewer, station, "sg_status/station/deployments.html", context, tab="station-deployments"
+    )
+
+
+@page
+@require_http_methods(["GET", "HEAD", "POST"])
+def deployment(request: HttpRequest, viewer: Viewer, deployment_id: int) -> HttpResponse:
+    """One deployment: when, where exactly, its antennas, and what everybody may know; POST changes one of these."""
+    found = deployment_get(viewer=viewer, deployment_id=deployment_id)
+    part = request.POST.get("part", "") if request.method == "POST" else ""
+    form_of = {name: kind.of(found, request.POST if part == name else None) for name, kind in _KINDS.items()}
+    if request.method == "POST":
+        role_require(viewer, _OPERATOR, found.station.organization_id)
+        if part in form_of and form_of[part].is_valid() and _changed(viewer, found, part, form_of[part]):
+            messages.success(request, _("It is saved."))
+            return redirect("deployment", deployment_id=deployment_id)
+        found = deployment_get(viewer=viewer, deployment_id=deployment_id)
+    return _deployment_render(request, viewer, found, form_of, PhotoForm())
+
+
+@page
+@require_POST
+def deployment_photo_add(request: HttpRequest, viewer: Viewer, deployment_id: int) -> HttpResponse:
+    """Keep a photo of how it stands there."""
+    found = deployment_get(viewer=viewer, deployment_id=deployment_id)
+    role_require(viewer, _OPERATOR, found.station.organization_id)
+    form = PhotoForm(request.POST, request.FILES)
+    if form.is_valid():
+        upload, caption = form.cleaned_data["photo"], form.cleaned_data["caption"]
+        if _done(
+            form,
+            lambda: photo_add(actor=viewer, station=found.station, upload=upload, caption=caption, deployment=found),
+        ):
+            messages.success(request, _("The photo is kept."))
+            return redirect("deployment", deployment_id=deployment_id)
+    return _deployment_render(request, viewer, found, {name: kind.of(found) for name, kind in _KINDS.items()}, form)
+
+
+def _deployment_render(
+    request: HttpRequest, viewer: Viewer, found: Deployment, form_of: dict[str, Any], photo_form: PhotoForm
+) -> HttpResponse:
+    place = place_shown(viewer=viewer, deployment=found, moment=clock.now())
+    may_operate = viewer.may(_OPERATOR, found.station.organization_id)
+    context = {
+        "photos": photo_list(station=found.station, deployment=found),
+        "photo_form": photo_form,
+        "deployment": found,
+        "place": place,
+        "antennas": found.antennas.order_by("port"),
+        "may_operate": may_operate,
+        "forms": form_of if may_operate else None,
+        "timezone": found.site.timezone,
+        "points": points_drawn([Point(place, found.site.name, "")]),
+    }
+    return render(request, "sg_status/places/deployment.html", context)
+
+
+@page
+@require_POST
+def deployment_over(request: HttpRequest, viewer: Viewer, deployment_id: int) -> HttpResponse:
+    """Take the station away from there."""
+    found = deployment_get(viewer=viewer, deployment_id=deployment_id)
+    role_require(viewer, _OPERATOR, found.station.organization_id)
+    form = EndForm(request.POST, auto_id=_END_IDS)
+    if not form.is_valid() or not _done(
+        form, lambda: deployment_end(deployment=found, actor=viewer, at=form.cleaned_data["at"])
+    ):
+        station = station_of(viewer, found.station.serial)
+        return _places_render(request, viewer, station, DeployForm(station.organization_id), form)
+    told = {"station": found.station, "site": found.site.name}
+    messages.success(request, _("%(station)s is taken away from %(site)s.") % told)
+    return redirect("station-deployments", serial=found.station.serial)
+
+
+@page
+@require_POST
+def deployment_gone(request: HttpRequest, viewer: Viewer, deployment_id: int) -> HttpResponse:
+    """Take a deployment that never was out of the record."""
+    found = deployment_get(viewer=viewer, deployment_id=deployment_id)
+    role_require(viewer, _OPERATOR, found.station.organization_id)
+    act(
+        request,
+        lambda: deployment_delete(deployment=found, actor=viewer),
+        done=_("The deployment is out of the record."),
+    )
+    return redirect("station-deployments", serial=found.station.serial)
+
+
+def _changed(viewer: Viewer, found: Deployment, part: str, form: Any) -> bool:
+    filled = form.cleaned_data
+    if part == "times":
+        return _done(form, lambda: deployment_update(deployment=found, actor=viewer, **filled))
+    if part == "antennas":
+        return _done(form, lambda: antennas_set(deployment=found, actor=viewer, antennas=filled["antennas"]))
+    return _done(
+        form,
+        lambda: deployment_publish(
+            deployment=found,
+            actor=viewer,
+            is_public=filled["is_public"],
+            location=filled["location"],
+            blur_radius_m=form.radius_m,
+            withheld_until=form.until,
+            is_serial_public=filled["is_serial_public"],
+        ),
+    )
+
+
+def _done(form: forms.Form, call: Any) -> bool:
+    """Do it; a refusal goes to the field it is about."""
+    try:
+        call()
+    except InvalidInput as error:
+        field = {"blur_radius_m": "blur_radius_km"}.get(error.field, error.field)
+        form.add_error(field if field in form.fields else None, str(error))
+        return False
+    except DomainError as error:
+        form.add_error(None, str(error))
+        return False
+    return True
+
+
+urlpatterns = [
+    path("stations/<serial:serial>/deployments/", station_deployments, name="station-deployments"),
+    path("deployments/<int:deployment_id>/", deployment, name="deployment"),
+    path("deployments/<int:deployment_id>/end/", deployment_over, name="deployment-end"),
+    path("deployments/<int:deployment_id>/photos/", deployment_photo_add, name="deployment-photo-add"),
+    path("deployments/<int:deployment_id>/delete/", deployment_gone, name="deployment-delete"),
+]

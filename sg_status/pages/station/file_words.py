@@ -1,0 +1,86 @@
+"""A station's own files as people read them: states as words, and what of all files is home as sentences."""
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext, pgettext
+
+from fleet.files.models import StationFile
+from fleet.ingest.stages.files import FILES_MOST
+from fleet.telemetry.models import FileSummary
+from sg_status.words import bytes_words, count_words
+
+
+def state_words() -> dict[str, str]:
+    """The states in the order in which people ask for them."""
+    return {
+        "refused": pgettext("file", "refused"),
+        "foreign": pgettext("file", "of another station"),
+        "gone": pgettext("file", "gone"),
+        "open": pgettext("file", "open"),
+        "done": pgettext("file", "read to its end"),
+        "": pgettext("file", "no account"),
+    }
+
+
+def file_state(file: StationFile) -> str:
+    """A file's state."""
+    return state_words()[file.state]
+
+
+def figure_headings() -> list[str]:
+    """What stands over the figures of a file."""
+    return [
+        pgettext("of a file", "Read"),
+        _("Not read yet"),
+        pgettext("of a file", "Taken"),
+        _("Known already"),
+        _("Kept back"),
+        pgettext("of a file", "Refused"),
+    ]
+
+
+def file_figures(file: StationFile) -> list[tuple[str, int | None, int]]:
+    """Heading, bytes and lines of each figure; no bytes where the station has said nothing of the file."""
+    told: list[tuple[int, int]] = [
+        (file.bytes_read, file.lines_read),
+        (file.bytes_unread, 0),
+        (file.bytes_taken, file.lines_taken),
+        (file.bytes_known, file.lines_known),
+        (file.bytes_kept_back, file.lines_kept_back),
+        (file.bytes_refused, file.lines_refused),
+    ]
+    is_said = file.said_at is not None
+    return [
+        (heading, octets if is_said else None, lines)
+        for heading, (octets, lines) in zip(figure_headings(), told, strict=True)
+    ]
+
+
+def file_sentences(summary: FileSummary | None) -> list[str]:
+    """What is not home of the files, or that all is; nothing where the station has said nothing of files."""
+    if summary is None:
+        return []
+    told = []
+    if summary.bytes_unread:
+        size = bytes_words(summary.bytes_unread)
+        told.append(_("%(size)s of its files are on the station and not read yet.") % {"size": size})
+    if summary.bytes_refused:
+        told.append(_("%(size)s of its files could not be read.") % {"size": bytes_words(summary.bytes_refused)})
+    if summary.files and not told:
+        words = ngettext("Its one file is read.", "All of its %(n)s files are read.", summary.files)
+        told.append(words % {"n": count_words(summary.files)})
+    if summary.files_foreign:
+        words = ngettext(
+            "One file on it is named for another station and was left alone.",
+            "%(n)s files on it are named for another station and were left alone.",
+            summary.files_foreign,
+        )
+        told.append(words % {"n": count_words(summary.files_foreign)})
+    if summary.overfull_at is not None:
+        told.append(
+            _(
+                "It named more than the %(most)s files that are listed. Rows of the others are stored, without the name "
+                "of their file."
+            )
+            % {"most": count_words(FILES_MOST)}
+        )
+    return told

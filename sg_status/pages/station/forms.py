@@ -1,0 +1,179 @@
+"""Forms of the pages that change a station."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django import forms
+from django.db.models import Q
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from fleet.organizations.access import Viewer
+from fleet.organizations.models import Organization
+from fleet.stations.models import Station, StationModel
+from fleet.stations.quotas import BYTES_MOST, MESSAGES_MOST, StationQuota, station_quota
+from fleet.stations.services import StationChanges
+from fleet.stations.sorting.device_models import model_guessed, model_list
+
+_HOUR_S = 3_600.0
+_MB = 1_000_000
+
+
+class QuotaForm(forms.Form):
+    """How much of what a station sends is taken at once; for who looks after the server."""
+
+    messages_per_s = forms.FloatField(
+        label=gettext_lazy("Messages a second"),
+        required=False,
+        min_value=0,
+        max_value=MESSAGES_MOST,
+        widget=forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"}),
+    )
+    mb_per_hour = forms.FloatField(
+        label=gettext_lazy("MB an hour"),
+        required=False,
+        min_value=0,
+        max_value=BYTES_MOST / _MB,
+        widget=forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"}),
+        help_text=gettext_lazy(
+            "Left empty, the server's own holds; 0 is no limit. What is beyond it waits, and is taken later."
+        ),
+    )
+
+    @classmethod
+    def of(cls, station: Station, data: Any = None) -> "QuotaForm":
+        """The form with what is set now."""
+        own = station_quota(station)
+        octets = None if own.bytes_per_hour is None else own.bytes_per_hour / _MB
+        return cls(data, initial={"messages_per_s": own.messages_per_s, "mb_per_hour": octets})
+
+    def quota(self) -> StationQuota:
+        """What was filled in."""
+        octets = self.cleaned_data["mb_per_hour"]
+        return StationQuota(self.cleaned_data["messages_per_s"], None if octets is None else octets * _MB)
+
+
+class StationForm(forms.Form):
+    """What an operator may change of a station."""
+
+    name = forms.CharField(
+        label=gettext_lazy("Name"), max_length=120, required=False, help_text=gettext_lazy("As your people call it.")
+    )
+    interval_hours = forms.FloatField(
+        label=gettext_lazy("Expected contact, every … hours"),
+        required=False,
+        min_value=1 / 60,
+        max_value=31 * 24,
+        widget=forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"}),
+        help_text=gettext_lazy(
+            "Used when the station does not announce its own rhythm. Left empty, it is learned. "
+            "After one and a half of these the station is late, after three it is silent."
+        ),
+    )
+    is_in_maintenance = forms.BooleanField(
+        label=gettext_lazy("In maintenance: silence raises no alarm"), required=False
+    )
+    asleep_until = forms.DateField(
+        label=gettext_lazy("Asleep by plan until (UTC)"),
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        help_text=gettext_lazy("Silence is expected until then, for example over the winter."),
+    )
+    data_plan_mb = forms.FloatField(
+        label=gettext_lazy("Data plan, MB a month"),
+        required=False,
+        min_value=0.1,
+        max_value=1_000_000,
+        widget=forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"}),
+        help_text=gettext_lazy("Both directions. Somebody is told when most of it is used or it will not last."),
+    )
+    model = forms.ModelChoiceField(
+        label=gettext_lazy("Model"),
+        queryset=StationModel.objects.none(),
+        required=False,
+        empty_label=gettext_lazy("not said"),
+    )
+    tags = forms.CharField(
+        label=gettext_lazy("Tags"),
+        max_length=900,
+        required=False,
+        help_text=gettext_lazy("Words with commas between them, for example: north coast, solar"),
+    )
+    notes = forms.CharField(
+        label=gettext_lazy("Notes"), required=False, max_length=10_000, widget=forms.Textarea(attrs={"rows": 5})
+    )
+
+    @classmethod
+    def of(cls, viewer: Viewer, station: Station, data: Any = None) -> "StationForm":
+        """The form with what is set now."""
+        interval = station.operator_interval_s
+        form = cls(
+            data,
+            initial={
+                "name": station.name,
+                "interval_hours": None if interval is None else round(interval / _HOUR_S, 4),
+                "is_in_maintenance": station.is_in_maintenance,
+                "asleep_until": station.asleep_until.date() if station.asleep_until else None,
+                "data_plan_mb": None if station.data_plan_bytes is None else station.data_plan_bytes / _MB,
+                "model": station.model_id,
+                "tags": ", ".join(station.tags.order_by("name").values_list("name", flat=True)),
+                "notes": station.notes,
+            },
+        )
+        choice = form.fields["model"]
+        assert isinstance(choice, forms.ModelChoiceField)  # noqa: S101 - for the type checker
+        choice.queryset = model_list(viewer=viewer).filter(
+            Q(organization=None) | Q(organization=station.organization_id)
+        )
+        if guess := model_guessed(station=station):
+            choice.help_text = _("Guessed from the serial: %(model)s. Choose it, if it is right, or another.") % {
+                "model": guess
+            }
+        return form
+
+    def changes(self) -> StationChanges:
+        """Only what was changed, so that two people at once do not undo each other."""
+        filled, made = self.cleaned_data, StationChanges()
+        if "name" in self.changed_data:
+            made["name"] = filled["name"]
+        if "notes" in self.changed_data:
+            made["notes"] = filled["notes"]
+        if "interval_hours" in self.changed_data:
+            hours = filled["interval_hours"]
+            made["operator_interval_s"] = None if hours is None else hours * _HOUR_S
+        if "data_plan_mb" in self.changed_data:
+            plan = filled["data_plan_mb"]
+            made["data_plan_bytes"] = None if plan is None else round(plan * _MB)
+        if "is_in_maintenance" in self.changed_data:
+            made["is_in_maintenance"] = filled["is_in_maintenance"]
+        if "asleep_until" in self.changed_data:
+            day = filled["asleep_until"]
+            made["asleep_until"] = None if day is None else datetime(day.year, day.month, day.day, tzinfo=UTC)
+        return made
+
+
+class StationAddForm(forms.Form):
+    """A new station: its serial, whose it is, and what it is called."""
+
+    serial = forms.CharField(
+        label=gettext_lazy("Serial"),
+        max_length=64,
+        help_text=gettext_lazy("As it stands on the device, for example SG-7F5ERPI46977."),
+        widget=forms.TextInput(attrs={"autocapitalize": "characters", "autocomplete": "off", "spellcheck": "false"}),
+    )
+    organization = forms.ModelChoiceField(
+        label=gettext_lazy("Organization"), queryset=Organization.objects.none(), empty_label=None
+    )
+    name = forms.CharField(
+        label=gettext_lazy("Name"),
+        max_length=120,
+        required=False,
+        help_text=gettext_lazy("As your people call it; can be changed later."),
+    )
+
+    def __init__(self, organizations: frozenset[int], data: Any = None) -> None:
+        super().__init__(data)
+        choice = self.fields["organization"]
+        assert isinstance(choice, forms.ModelChoiceField)  # noqa: S101 - for the type checker
+        choice.queryset = Organization.objects.filter(id__in=organizations).order_by("name")
+        choice.error_messages["invalid_choice"] = _("You may not add stations to this organization.")

@@ -1,0 +1,82 @@
+"""What all pages of one station share: its head with the sentence, and the tabs, which are addresses."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import register_converter, reverse
+from django.urls.converters import StringConverter
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from fleet.core import clock
+from fleet.organizations.access import Viewer
+from fleet.organizations.models import Membership
+from fleet.stations.contact.health_marks import marks_of
+from fleet.stations.contact.sentences import station_shown
+from fleet.stations.models import Station
+from fleet.stations.selectors import station_get
+from sg_status.pages.station.contact import contact_of
+
+TABS: Final[tuple[tuple[str, Promise], ...]] = (
+    ("station", _("Overview")),
+    ("station-data", _("Data")),
+    ("station-detections", _("Detections")),
+    ("station-positions", _("Positions")),
+    ("station-deliveries", _("Deliveries")),
+    ("station-files", _("Files")),
+    ("station-commands", _("Commands")),
+    ("station-events", _("Events")),
+    ("station-deployments", _("Places")),
+    ("station-notes", _("Notes")),
+    ("station-settings", _("Settings")),
+)
+
+
+class SerialConverter(StringConverter):
+    """A serial in an address; `add` and the like are pages of their own."""
+
+    regex = r"(?!(?:add|import|accept|claim)/)[^/]{1,64}"
+
+
+register_converter(SerialConverter, "serial")
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """One tab of the station pages."""
+
+    label: str | Promise
+    address: str
+    is_current: bool
+
+
+def station_of(viewer: Viewer, serial: str) -> Station:
+    """The station of an address, or 404 by way of `NotFound`."""
+    return station_get(viewer=viewer, serial=serial)
+
+
+def station_render(
+    request: HttpRequest, viewer: Viewer, station: Station, template: str, context: dict[str, Any], *, tab: str
+) -> HttpResponse:
+    """Render a page of a station, or only its living part when the page's script asks for that."""
+    moment = clock.now()
+    contact = contact_of(station)
+    shown = station_shown(station, contact, moment)
+    is_part = bool(request.headers.get("HX-Request"))
+    frame = {
+        "frame": "sg_status/station/part.html" if is_part else "sg_status/station/page.html",
+        "station": station,
+        "contact": contact,
+        "shown": shown,
+        "state_class": shown.state.replace("_", "-"),
+        "marks": marks_of(contact),
+        "has_chart": False,
+        "timezone": station.organization.timezone,
+        "tabs": [Tab(label, reverse(name, args=[station.serial]), name == tab) for name, label in TABS],
+        "may_operate": viewer.may(Membership.Role.OPERATOR, station.organization_id),
+        "may_own": viewer.may(Membership.Role.OWNER, station.organization_id),
+        "moment": moment,
+    }
+    return render(request, template, {**frame, **context})

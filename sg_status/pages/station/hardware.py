@@ -1,0 +1,63 @@
+"""The hardware behind a station: boards and cards that spoke as it, and what a human says of a swap."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import path
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from fleet.core import clock
+from fleet.core.errors import DomainError
+from fleet.lifecycle.swap_hardware import swap_another
+from fleet.organizations.access import Viewer
+from fleet.organizations.models import Membership
+from fleet.stations.life.hardware import pair_get, pair_list, pair_same, swap_asked, swap_sentence
+from fleet.telemetry.streams import branch_list
+from sg_status.access import act, page, role_require
+from sg_status.pages.station.frame import station_of, station_render
+
+
+@page
+@require_safe
+def station_hardware(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
+    """Every pair with its first and last word, and the question when there is one."""
+    station = station_of(viewer, serial)
+    moment = clock.now()
+    asked = swap_asked(station=station)
+    pairs = list(pair_list(station=station))
+    context = {
+        "pairs": pairs,
+        "asked": asked,
+        "sentence": swap_sentence(pair=asked, moment=moment) if asked else "",
+        "is_newest": bool(asked and pairs and pairs[0].pk == asked.pk),
+        "branches": [one for one in branch_list(station=station, moment=moment) if one.is_undecided],
+    }
+    return station_render(request, viewer, station, "sg_status/station/hardware.html", context, tab="station-settings")
+
+
+@page
+@require_POST
+def station_hardware_decide(request: HttpRequest, viewer: Viewer, serial: str, pair_id: int) -> HttpResponse:
+    """The same station, or a new one."""
+    station = station_of(viewer, serial)
+    role_require(viewer, Membership.Role.OPERATOR, station.organization_id)
+    pair = pair_get(station=station, pair_id=pair_id)
+    if request.POST.get("decision") == "another":
+        try:
+            successor = swap_another(actor=viewer, pair=pair)
+        except DomainError as error:
+            messages.error(request, str(error))
+            return redirect("station-hardware", serial=serial)
+        told = _("%(serial)s is a new station now. Give it a name and put it at its site.")
+        messages.success(request, told % {"serial": successor.serial})
+        return redirect("station-settings", serial=successor.serial)
+    done = _("%(station)s goes on with this hardware.") % {"station": station}
+    act(request, lambda: pair_same(actor=viewer, pair=pair), done=done)
+    return redirect("station-hardware", serial=serial)
+
+
+urlpatterns = [
+    path("stations/<serial:serial>/hardware/", station_hardware, name="station-hardware"),
+    path("stations/<serial:serial>/hardware/<int:pair_id>/", station_hardware_decide, name="station-hardware-decide"),
+]

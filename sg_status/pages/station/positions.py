@@ -1,0 +1,116 @@
+"""Where a station was: its GPS track on a map, its fixes as a table, and both as CSV."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import path
+from django.views.decorators.http import require_safe
+
+from fleet.core import clock
+from fleet.core.csv_file import Cell, csv_response
+from fleet.organizations.access import Viewer
+from fleet.stations.models import Station
+from fleet.telemetry.models import Position
+from fleet.telemetry.positions import (
+    TRACK_MAXIMUM,
+    PositionCursor,
+    position_export,
+    position_list,
+    position_newest_at,
+    position_track,
+)
+from fleet.telemetry.selectors import suspicion_codes
+from sg_status.access import page
+from sg_status.pages.station.frame import station_of, station_render
+from sg_status.window import SPANS, Window, window_of
+
+LIST_SIZE = 50
+_CSV_HEAD = ("occurred_at", "received_at", "latitude", "longitude", "altitude_m", "source", "line", "suspicions")
+
+
+@page
+@require_safe
+def station_positions(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
+    """The track over a span of time, and a page of its fixes, newest first."""
+    station = station_of(viewer, serial)
+    window = _window(request, station)
+    track = position_track(station=station, start=window.start, end=window.end)
+    fixes, cursor = _fixes(station, window, request.GET.get("after", ""))
+    context = {
+        "window": window,
+        "spans": SPANS,
+        "newest": position_newest_at(station=station, until=window.end),
+        "track": [(point.latitude, point.longitude) for point in track],
+        "is_thinned": len(track) >= TRACK_MAXIMUM // 2,
+        "points": track[:1],
+        "fixes": fixes,
+        "cursor": cursor,
+    }
+    return station_render(
+        request, viewer, station, "sg_status/station/positions.html", context, tab="station-positions"
+    )
+
+
+@page
+@require_safe
+def station_positions_csv(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponseBase:
+    """Every fix of the span that the page shows, oldest first."""
+    station = station_of(viewer, serial)
+    window = _window(request, station)
+    rows = _csv_rows(position_export(station=station, start=window.start, end=window.end))
+    return csv_response(request, name=f"{station.serial}-positions.csv", head=_CSV_HEAD, rows=rows)
+
+
+def _window(request: HttpRequest, station: Station) -> Window:
+    moment = clock.now()
+    return window_of(request.GET, newest=position_newest_at(station=station, until=moment), moment=moment)
+
+
+def _fixes(station: Station, window: Window, after: str) -> tuple[list[Position], str]:
+    """A page of fixes, newest first, and the mark after which the next one begins."""
+    found = position_list(
+        station=station,
+        start=window.start,
+        end=window.end,
+        after=_cursor_of(after),
+        limit=LIST_SIZE + 1,
+        newest_first=True,
+    )
+    shown = found[:LIST_SIZE]
+    if len(found) <= LIST_SIZE:
+        return shown, ""
+    last = shown[-1]
+    return shown, f"{last.occurred_at.isoformat()},{last.line},{last.source}"
+
+
+def _cursor_of(text: str) -> PositionCursor | None:
+    """The mark in an address; anything else begins at the beginning."""
+    try:
+        at, line, source = text[:80].split(",")
+        moment, number = datetime.fromisoformat(at), int(line)
+    except ValueError:
+        return None
+    is_usable = moment.tzinfo is not None and abs(number) < 2**31 and "\x00" not in source
+    return PositionCursor(moment, number, source) if is_usable else None
+
+
+def _csv_rows(positions: Iterator[Position]) -> Iterator[tuple[Cell, ...]]:
+    for one in positions:
+        yield (
+            one.occurred_at.isoformat(),
+            one.received_at.isoformat(),
+            one.latitude,
+            one.longitude,
+            one.altitude_m,
+            one.source,
+            one.line,
+            " ".join(suspicion_codes(one.flags)),
+        )
+
+
+urlpatterns = [
+    path("stations/<serial:serial>/positions/", station_positions, name="station-positions"),
+    path("stations/<serial:serial>/positions.csv", station_positions_csv, name="station-positions-csv"),
+]

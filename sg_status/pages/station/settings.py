@@ -1,0 +1,190 @@
+"""Settings of a station: its name and rhythm, its enrolment token and logins, and taking it out of service."""
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import path
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
+
+from fleet.core import clock
+from fleet.core.errors import DomainError, InvalidInput
+from fleet.organizations.access import Viewer
+from fleet.organizations.models import Membership
+from fleet.stations.logins.live import login_at_stake
+from fleet.stations.logins.suspension import station_suspension_lift
+from fleet.stations.models import LoginPurpose, Station
+from fleet.stations.quotas import station_quota, station_quota_set
+from fleet.stations.selectors import credential_list
+from fleet.stations.services import enrolment_token_create, station_retire, station_revoke, station_update
+from fleet.stations.sorting.device_models import station_model_set
+from fleet.stations.sorting.tags import station_tags_set, tags_read
+from sg_status.access import act, page, role_require
+from sg_status.pages.station.forms import QuotaForm, StationForm
+from sg_status.pages.station.frame import station_of, station_render
+from sg_status.pages.station.token_shown import enrolment_render
+
+CREDENTIALS_SHOWN = 10
+
+
+@page
+@require_http_methods(["GET", "HEAD", "POST"])
+def station_settings(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
+    """Look at the settings; change them."""
+    station = station_of(viewer, serial)
+    form = StationForm.of(viewer, station, request.POST if request.method == "POST" else None)
+    if request.method == "POST":
+        role_require(viewer, Membership.Role.OPERATOR, station.organization_id)
+        if form.is_valid() and _save(viewer, station, form):
+            messages.success(request, _("The settings are saved."))
+            return redirect("station-settings", serial=station.serial)
+    return _shown(request, viewer, station, form, QuotaForm.of(station))
+
+
+@page
+@require_POST
+def station_quota_save(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
+    """Give a station a quota of its own; for who looks after the server."""
+    station = station_of(viewer, serial)
+    if not viewer.sees_all:
+        raise PermissionDenied(
+            _("Quotas are set by who looks after the server: ask there, and say what the station sends.")
+        )
+    form = QuotaForm.of(station, request.POST)
+    if not form.is_valid():
+        return _shown(request, viewer, station, StationForm.of(viewer, station), form)
+    done = _("The quota is saved. It holds from the next message on.")
+    act(request, lambda: station_quota_set(actor=viewer, station=station, quota=form.quota()), done=done)
+    return redirect("station-settings", serial=station.serial)
+
+
+def _shown(
+    request: HttpRequest, viewer: Viewer, station: Station, form: StationForm, quota_form: QuotaForm
+) -> HttpResponse:
+    context = {
+        "form": form,
+        "quota_form": quota_form if viewer.sees_all else None,
+        "quota": station_quota(station),
+        "credentials": credential_list(station=station)[:CREDENTIALS_SHOWN],
+        "has_login": credential_list(station=station).filter(revoked_at=None, purpose=LoginPurpose.STATION).exists(),
+        "has_desk": credential_list(station=station).filter(revoked_at=None, purpose=LoginPurpose.UPLOAD).exists(),
+    }
+    return station_render(request, viewer, station, "sg_status/station/settings.html", context, tab="station-settings")
+
+
+@page
+@require_POST
+def station_token(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
+    """Make an enrolment token for the station or for a desk, and show it, this once."""
+    station = station_of(viewer, serial)
+    role_require(viewer, Membership.Role.OPERATOR, station.organization_id)
+    is_upload = request.POST.get("purpose") == LoginPurpose.UPLOAD
+    purpose = LoginPurpose.UPLOAD if is_upload else LoginPurpose.STATION
+    try:
+        token = enrolment_token_create(station=station, actor=viewer, purpose=purpose)
+    except DomainError as error:
+        messages.error(request, str(error))
+        return redirect("station-settings", serial=station.serial)
+    warning = "" if is_upload else login_at_stake(station=station, moment=clock.now())
+    return enrolment_render(request, viewer, station, token, purpose=purpose, warning=warning)
+
+
+@page
+@require_POST
+def station_desk_revoke(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
+    """End the login of a desk; the station's own goes on."""
+    station = station_of(viewer, serial)
+    role_require(viewer, Membership.Role.OPERATOR, station.organization_id)
+    done = _("The desk's login is revoked. The station's own login goes on.")
+    act(request, lambda: station_revoke(station=station, actor=viewer, purpose=LoginPurpose.UPLOAD), done=done)
+    return redirect("station-settings", serial=station.serial)
+
+
+@page
+@require_POST
+def station_let_in(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
+    """Lift a suspension."""
+    station = station_of(viewer, serial)
+    role_require(viewer, Membership.Role.OPERATOR, station.organization_id)
+    done = _("%(station)s may send again.") % {"station": station}
+    act(request, lambda: station_suspension_lift(viewer=viewer, station=station), done=done)
+    return redirect("station-settings", serial=station.serial)
+
+
+@page
+@require_http_methods(["GET", "HEAD", "POST"])
+def station_revoke_confirm(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
+    """Say what revoking does; do it."""
+    station = station_of(viewer, serial)
+    role_require(viewer, Membership.Role.OPERATOR, station.organization_id)
+    if request.method == "POST":
+        done = _("The login of %(serial)s is revoked and its connection closed.") % {"serial": station.serial}
+        act(request, lambda: station_revoke(station=station, actor=viewer), done=done)
+        return redirect("station-settings", serial=station.serial)
+    context = {
+        "title": _("Revoke the login of this station"),
+        "text": _(
+            "Its connection is closed at once and it can no longer send or receive. What it has already sent stays. "
+            "What it takes from now on waits on the station until it is enrolled again with a new token."
+        ),
+        "button": _("Revoke the login of %(station)s") % {"station": station},
+        "keep": _("Keep the login"),
+    }
+    return station_render(request, viewer, station, "sg_status/station/confirm.html", context, tab="station-settings")
+
+
+@page
+@require_http_methods(["GET", "HEAD", "POST"])
+def station_retire_confirm(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
+    """Say what retiring does; do it."""
+    station = station_of(viewer, serial)
+    role_require(viewer, Membership.Role.OPERATOR, station.organization_id)
+    if request.method == "POST":
+        done = _("%(station)s is retired. Its data stay here.") % {"station": station}
+        act(request, lambda: station_retire(station=station, actor=viewer), done=done)
+        return redirect("station", serial=station.serial)
+    context = {
+        "title": _("Retire this station"),
+        "text": _(
+            "Its login ends for good, its waiting commands are not run, and it no longer appears among the stations "
+            "in service. Everything it sent is kept. A retired station stays retired."
+        ),
+        "button": _("Retire %(station)s for good") % {"station": station},
+        "keep": _("Keep it in service"),
+    }
+    return station_render(request, viewer, station, "sg_status/station/confirm.html", context, tab="station-settings")
+
+
+def _save(viewer: Viewer, station: Station, form: StationForm) -> bool:
+    filled = form.cleaned_data
+    try:
+        with transaction.atomic():
+            station_update(station=station, actor=viewer, **form.changes())
+            station_model_set(actor=viewer, station=station, model=filled["model"])
+            if "tags" in form.changed_data:
+                station_tags_set(actor=viewer, station=station, names=tags_read(filled["tags"]))
+    except InvalidInput as error:
+        field = {"operator_interval_s": "interval_hours", "data_plan_bytes": "data_plan_mb"}.get(
+            error.field, error.field
+        )
+        form.add_error(field if field in form.fields else None, str(error))
+        return False
+    except DomainError as error:
+        form.add_error(None, str(error))
+        return False
+    return True
+
+
+_BASE = "stations/<serial:serial>/settings/"
+
+urlpatterns = [
+    path(_BASE, station_settings, name="station-settings"),
+    path(f"{_BASE}token/", station_token, name="station-token"),
+    path(f"{_BASE}desk/revoke/", station_desk_revoke, name="station-desk-revoke"),
+    path(f"{_BASE}quota/", station_quota_save, name="station-quota"),
+    path(f"{_BASE}let-in/", station_let_in, name="station-let-in"),
+    path(f"{_BASE}revoke/", station_revoke_confirm, name="station-revoke"),
+    path(f"{_BASE}retire/", station_retire_confirm, name="station-retire"),
+]

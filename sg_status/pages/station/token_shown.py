@@ -1,0 +1,45 @@
+"""The page that shows an enrolment token once, with the exact line to type at the station."""
+
+import shlex
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+from fleet.core.spoken import duration_words
+from fleet.organizations.access import Viewer
+from fleet.stations.models import LoginPurpose, Station
+from sg_status.pages.station.frame import station_render
+
+
+def enrolment_line(station: Station, token: str, purpose: LoginPurpose) -> str:
+    """What to type at the station, or at the desk."""
+    words = ["station-agent", "enrol", "--server", settings.SITE_URL, "--serial", station.serial, "--token", token]
+    if purpose == LoginPurpose.UPLOAD:
+        # A file of its own: the desk may read the cards of many stations.
+        words += ["--for-upload", "--config", f"{station.serial}.toml"]
+    return shlex.join(words)
+
+
+def enrolment_render(
+    request: HttpRequest,
+    viewer: Viewer,
+    station: Station,
+    token: str,
+    *,
+    purpose: LoginPurpose = LoginPurpose.STATION,
+    warning: str = "",
+) -> HttpResponse:
+    """Token and command line; nothing between here and the browser may keep them."""
+    context = {
+        "token": token,
+        "line": enrolment_line(station, token, purpose),
+        "is_upload": purpose == LoginPurpose.UPLOAD,
+        "warning": warning,
+        "replay": f"station-agent replay SGdata --config {shlex.quote(station.serial + '.toml')}",
+        "life": duration_words(settings.ROOST_ENROLMENT_TOKEN_LIFE.total_seconds()),
+    }
+    response = station_render(
+        request, viewer, station, "sg_status/station/token_shown.html", context, tab="station-settings"
+    )
+    response.headers["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,1 @@
+"""The pages that say what needs somebody: incidents, quarantine, sync, completeness."""

@@ -1,0 +1,88 @@
+"""Incidents: what is wrong now, what was and how it ended, and whether this person is told by mail."""
+
+from dataclasses import dataclass
+
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import path
+from django.utils.functional import Promise
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST, require_safe
+
+from fleet.alerts.models import Incident
+from fleet.alerts.selectors import IncidentView, alert_choices, incident_list, incident_shown, notification_troubles
+from fleet.alerts.services import alerts_choose
+from fleet.organizations.access import Viewer
+from sg_status.access import act, page
+from sg_status.menu import MenuEntry
+
+MENU = MenuEntry(_("Incidents"), "incidents", 20)
+
+PAGE_SIZE = 50
+#: Open incidents told with their sentence; a storm over a whole fleet is told by its number.
+OPEN_MOST = 100
+TROUBLES_MOST = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """One closed incident as the table shows it."""
+
+    incident: Incident
+    sentence: str
+    lasted_s: float
+
+
+@page
+@require_safe
+def incidents(request: HttpRequest, viewer: Viewer) -> HttpResponse:
+    """Open ones first, then the closed, newest first."""
+    opened = incident_list(viewer=viewer, is_open=True)
+    shown_page = Paginator(incident_list(viewer=viewer, is_open=False), PAGE_SIZE).get_page(request.GET.get("page"))
+    number = opened.count()
+    context = {
+        "opened": [incident_shown(incident) for incident in opened[:OPEN_MOST]],
+        "opened_number": number,
+        "opened_more": max(number - OPEN_MOST, 0),
+        "ended": [_ended(incident_shown(incident)) for incident in shown_page.object_list],
+        "pages": shown_page,
+        "choices": alert_choices(user=viewer.user) if viewer.user else [],
+        "address": viewer.user.email if viewer.user else "",
+        "troubles": notification_troubles(viewer=viewer)[:TROUBLES_MOST],
+    }
+    return render(request, "sg_status/watching/incidents.html", context)
+
+
+@page
+@require_POST
+def incidents_choose(request: HttpRequest, viewer: Viewer) -> HttpResponse:
+    """Be told by mail of an organization's alerts, or not."""
+    user, wanted = viewer.user, request.POST.get("organization", "")
+    is_alerted = request.POST.get("mails") == "on"
+    done: str | Promise = (
+        gettext("Alerts of this organization reach you by mail from now on.")
+        if is_alerted
+        else gettext("Alerts of this organization no longer reach you by mail. They stay on this page.")
+    )
+    if user is not None and wanted.isdecimal():
+        organization_id = int(wanted[:18])
+        act(
+            request,
+            lambda: alerts_choose(user=user, organization_id=organization_id, is_alerted=is_alerted),
+            done=str(done),
+        )
+    return redirect("incidents")
+
+
+def _ended(shown: IncidentView) -> Ended:
+    incident = shown.incident
+    ended = incident.closed_at or incident.opened_at
+    return Ended(incident, shown.sentence, (ended - incident.began_at).total_seconds())
+
+
+urlpatterns = [
+    path("incidents/", incidents, name="incidents"),
+    path("incidents/mails/", incidents_choose, name="incidents-choose"),
+]

@@ -1,0 +1,218 @@
+"""Quarantine: messages that could not be taken, why, and what to do with each, or with all of one reason."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import path, reverse
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
+from django.views.decorators.http import require_POST, require_safe
+
+from fleet.core.errors import DomainError
+from fleet.ingest.delivery import FORKED
+from fleet.ingest.limits.quarantine_budget import tallies_cut
+from fleet.ingest.models import QuarantinedMessage
+from fleet.ingest.quarantine import (
+    NOTE_MOST,
+    quarantine_counts,
+    quarantine_discard,
+    quarantine_get,
+    quarantine_list,
+    quarantine_may_decide,
+)
+from fleet.ingest.raw_view import raw_view
+from fleet.ingest.replay import quarantine_replay, quarantine_replay_ask, quarantine_replay_list
+from fleet.organizations.access import Viewer
+from fleet.organizations.models import Membership
+from sg_status.access import act, page, role_require
+from sg_status.menu import MenuEntry
+
+MENU = MenuEntry(gettext_lazy("Quarantine"), "quarantine", 30)
+
+PAGE_SIZE = 50
+REPLAYS_SHOWN = 5
+#: Reasons told with their number; there are about thirty kinds.
+REASONS_SHOWN = 40
+#: Stations and reasons of which more came than is kept whole.
+CUT_SHOWN = 50
+_STATES = {
+    QuarantinedMessage.State.HELD.value: pgettext_lazy("messages", "held"),
+    QuarantinedMessage.State.REPLAYED.value: pgettext_lazy("messages", "replayed"),
+    QuarantinedMessage.State.DISCARDED.value: pgettext_lazy("messages", "discarded"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the address asks for; `since` and `until` as they stand in the form, in UTC."""
+
+    station: str
+    reason: str
+    state: str
+    since: str
+    until: str
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether anything but the state is asked for."""
+        return bool(self.station or self.reason or self.since or self.until)
+
+
+@page
+@require_safe
+def quarantine(request: HttpRequest, viewer: Viewer) -> HttpResponse:
+    """Newest first; station, reason, time and state are in the address."""
+    asked = _asked(request)
+    listed = partial(
+        quarantine_list,
+        viewer=viewer,
+        station=asked.station,
+        state=asked.state,
+        since=_moment_of(asked.since),
+        until=_moment_of(asked.until),
+    )
+    is_held = asked.state == QuarantinedMessage.State.HELD
+    context = {
+        "pages": Paginator(listed(reason=asked.reason), PAGE_SIZE).get_page(request.GET.get("page")),
+        "asked": asked,
+        "states": _STATES,
+        "reasons": quarantine_counts(messages=listed())[:REASONS_SHOWN],
+        "cut": tallies_cut(viewer=viewer, station=asked.station)[:CUT_SHOWN],
+        "replays": quarantine_replay_list(viewer=viewer)[:REPLAYS_SHOWN],
+        "may_replay_all": is_held and asked.reason not in ("", FORKED) and _may_operate(viewer),
+    }
+    return render(request, "sg_status/watching/quarantine.html", context)
+
+
+@page
+@require_safe
+def quarantine_message(request: HttpRequest, viewer: Viewer, message_id: int) -> HttpResponse:
+    """One message: who sent it, why it was not taken, and its content as far as it can be shown."""
+    message = quarantine_get(viewer=viewer, message_id=message_id)
+    properties = {name: value for name, value in message.properties.items() if name != "application_headers"}
+    is_held = message.state == QuarantinedMessage.State.HELD
+    context = {
+        "one": message,
+        "properties": properties,
+        "headers": message.properties.get("application_headers") or {},
+        "view": raw_view(bytes(message.body)),
+        "state": _STATES.get(message.state, message.state),
+        "may_decide": is_held and quarantine_may_decide(viewer=viewer, message=message),
+        "is_forked": message.reason == FORKED,
+        "note_most": NOTE_MOST,
+    }
+    return render(request, "sg_status/watching/quarantine_message.html", context)
+
+
+@page
+@require_safe
+def quarantine_body(request: HttpRequest, viewer: Viewer, message_id: int) -> HttpResponse:  # noqa: ARG001 - Django's
+    """The content byte by byte, as a file that no browser opens."""
+    message = quarantine_get(viewer=viewer, message_id=message_id)
+    headers = {
+        "Content-Disposition": f'attachment; filename="message-{message.pk}.bin"',
+        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": "default-src 'none'; sandbox",
+    }
+    return HttpResponse(bytes(message.body), content_type="application/octet-stream", headers=headers)
+
+
+@page
+@require_POST
+def quarantine_replay_now(request: HttpRequest, viewer: Viewer, message_id: int) -> HttpResponse:
+    """Try it again."""
+    message = _decidable(viewer, message_id)
+    try:
+        outcome = quarantine_replay(viewer=viewer, message=message)
+    except DomainError as error:
+        messages.error(request, str(error))
+    else:
+        if outcome.quarantined:
+            messages.warning(request, _("It still cannot be taken; it is back in quarantine with its reason."))
+        elif outcome.partial:
+            messages.warning(
+                request, _("A part of it still cannot be taken; the rest is stored. It is back in quarantine.")
+            )
+        elif outcome.stored:
+            messages.success(request, _("The message is taken now."))
+        else:
+            messages.success(request, _("The message had been taken before; nothing was added."))
+    return redirect("quarantine")
+
+
+@page
+@require_POST
+def quarantine_replay_reason(request: HttpRequest, viewer: Viewer) -> HttpResponse:
+    """Ask for a replay of all of a reason, of one station or of all that this person may decide about."""
+    station, reason = (_word(request.POST.get(name, "")) for name in ("station", "reason"))
+    act(
+        request,
+        lambda: quarantine_replay_ask(viewer=viewer, reason=reason, station=station),
+        done=_("They are tried again now, oldest first. How far it is stands on this page."),
+    )
+    query = {name: value for name, value in (("reason", reason), ("station", station)) if value}
+    return redirect(f"{reverse('quarantine')}?{urlencode(query)}")
+
+
+@page
+@require_POST
+def quarantine_discard_now(request: HttpRequest, viewer: Viewer, message_id: int) -> HttpResponse:
+    """Give it up, with a note on why."""
+    message = _decidable(viewer, message_id)
+    note = request.POST.get("note", "")
+    done = pgettext("quarantine", "The message is discarded. It stays readable under “discarded”.")
+    act(request, lambda: quarantine_discard(viewer=viewer, message=message, note=note), done=done)
+    return redirect("quarantine")
+
+
+def _asked(request: HttpRequest) -> Asked:
+    state = request.GET.get("state", "")
+    since, until = (_word(request.GET.get(name, "")) for name in ("from", "to"))
+    return Asked(
+        station=_word(request.GET.get("station", "")),
+        reason=_word(request.GET.get("reason", "")),
+        state=state if state in _STATES else QuarantinedMessage.State.HELD.value,
+        since=since if _moment_of(since) else "",
+        until=until if _moment_of(until) else "",
+    )
+
+
+def _word(text: str) -> str:
+    return text.replace("\x00", "").strip()[:64]
+
+
+def _moment_of(text: str) -> datetime | None:
+    """A moment as the form writes it, which is UTC where it does not say otherwise."""
+    try:
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _may_operate(viewer: Viewer) -> bool:
+    return viewer.sees_all or bool(viewer.organization_ids(Membership.Role.OPERATOR))
+
+
+def _decidable(viewer: Viewer, message_id: int) -> QuarantinedMessage:
+    """The message, when this viewer may see it (else 404) and decide about it (else 403)."""
+    message = quarantine_get(viewer=viewer, message_id=message_id)
+    if message.station is not None:
+        role_require(viewer, Membership.Role.OPERATOR, message.station.organization_id)
+    return message
+
+
+urlpatterns = [
+    path("quarantine/", quarantine, name="quarantine"),
+    path("quarantine/replay/", quarantine_replay_reason, name="quarantine-replay-reason"),
+    path("quarantine/<int:message_id>/", quarantine_message, name="quarantine-message"),
+    path("quarantine/<int:message_id>/body/", quarantine_body, name="quarantine-body"),
+    path("quarantine/<int:message_id>/replay/", quarantine_replay_now, name="quarantine-replay"),
+    path("quarantine/<int:message_id>/discard/", quarantine_discard_now, name="quarantine-discard"),
+]
