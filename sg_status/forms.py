@@ -17,9 +17,7 @@ else:
 class OrganizationField(_ModelChoiceField):
     """One of the organizations in which the viewer may act. `refusal`: what is said of any other."""
 
-    def __init__(
-        self, organizations: frozenset[int] = frozenset(), *, refusal: Any = "", **options: Any
-    ) -> None:
+    def __init__(self, organizations: frozenset[int] = frozenset(), *, refusal: Any = "", **options: Any) -> None:
         choices = Organization.objects.filter(id__in=organizations, deleted_at=None).order_by("name")
         super().__init__(choices, label=gettext_lazy("Organization"), empty_label=None, **options)
         if refusal:

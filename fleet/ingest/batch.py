@@ -59,6 +59,8 @@ class Batch:
         self.file_ids: dict[tuple[int, str], int] = {}
         #: By a file's id: rows, and the first and last moment in them as `pg_time`.
         self.file_rows: dict[int, tuple[int, int | None, int | None]] = {}
+        #: By a file's id: lines that became events, whose rows do not name it.
+        self.file_events: dict[int, int] = {}
         #: Stations that named more files than are listed.
         self.overfull: set[int] = set()
         #: The newest account of each file by (station id, path).
@@ -160,7 +162,7 @@ class Batch:
         return self.file_ids.get((station.id, name)) if name else None
 
     def file_lines(self, file_id: int | None, lines: int, low: float | None = None, high: float | None = None) -> None:
-        """Count lines that came from one file, between two moments in seconds since 1970."""
+        """Count rows that name a file, between two moments in seconds since 1970."""
         if file_id is None:
             return
         count, first, last = self.file_rows.get(file_id, (0, None, None))
@@ -168,6 +170,11 @@ class Batch:
             first = pg_time(low) if first is None else min(first, pg_time(low))
             last = pg_time(high) if last is None else max(last, pg_time(high))
         self.file_rows[file_id] = count + lines, first, last
+
+    def file_words(self, arrival: Arrival, file_id: int | None, lines: int) -> None:
+        """Count lines of a file that became events. Those under a known number count as the repeat that they look like."""
+        if file_id is not None and not arrival.delivery.is_reused:
+            self.file_events[file_id] = self.file_events.get(file_id, 0) + lines
 
 
 def moment_of(seconds: float) -> datetime:

@@ -8,23 +8,29 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection, models, transaction
 from django.db.models import F, QuerySet, Sum
 from django.utils.translation import gettext as _
 
+from fleet.commands.models import Command
 from fleet.core import clock
 from fleet.core.audit import audit_write
 from fleet.core.errors import InvalidInput
 from fleet.core.locks import session_lock
 from fleet.core.outbox import job_ask
+from fleet.deployments.models import Deployment
+from fleet.files.models import Photo
+from fleet.ingest.models import QuarantinedMessage
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.errors import NotAllowed
 from fleet.stations.errors import BrokerUnreachable
 from fleet.stations.life.succession import ARCHIVE_MARK, station_archive_name
 from fleet.stations.logins.broker import BrokerAccess
 from fleet.stations.logins.enrolment import station_logins_end, tokens_end
-from fleet.stations.models import Station, StationContact
+from fleet.stations.models import Station, StationContact, StationNote
+from fleet.telemetry.models import DetectionCount, Series, StreamLedger
 
 ERASE_JOB = "stations.erase"
 #: Rows of one step, and how long one job goes on.
@@ -61,14 +67,14 @@ class _Rows:
 def station_belongings(*, station: Station) -> StationBelongings:
     """What deleting would remove."""
     return StationBelongings(
-        messages=_sum(station, "streams", "messages"),
-        series=_hanging(station, "series").count(),
-        detections=_sum(station, "detectioncount", "count"),
-        commands=_hanging(station, "commands").count(),
-        deployments=_hanging(station, "deployments").count(),
-        photos=_hanging(station, "photos").count(),
-        notes=_hanging(station, "note_entries").count(),
-        quarantined=_hanging(station, "quarantined").count(),
+        messages=_sum(StreamLedger.objects.filter(station=station), "messages"),
+        series=Series.objects.filter(station=station).count(),
+        detections=_sum(DetectionCount.objects.filter(station=station), "count"),
+        commands=Command.objects.filter(station=station).count(),
+        deployments=Deployment.objects.filter(station=station).count(),
+        photos=Photo.objects.filter(station=station).count(),
+        notes=StationNote.objects.filter(station=station).count(),
+        quarantined=QuarantinedMessage.objects.filter(station=station).count(),
     )
 
 
@@ -206,11 +212,5 @@ def _finish(station: Station) -> int:
         return Station.objects.filter(pk=station.pk).delete()[0]
 
 
-def _hanging(station: Station, name: str) -> QuerySet[models.Model]:
-    # Their models live on floors above this one.
-    found: QuerySet[models.Model] = Station._meta.get_field(name).related_model._base_manager.filter(station=station)  # type: ignore[union-attr] # noqa: SLF001
-    return found
-
-
-def _sum(station: Station, name: str, column: str) -> int:
-    return int(_hanging(station, name).aggregate(total=Sum(column))["total"] or 0)
+def _sum(rows: QuerySet[Any], column: str) -> int:
+    return int(rows.aggregate(total=Sum(column))["total"] or 0)

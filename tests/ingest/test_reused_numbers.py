@@ -5,6 +5,7 @@ import time
 import pytest
 
 from fleet.core import clock
+from fleet.files.models import StationFile
 from fleet.ingest.models import QuarantinedMessage
 from fleet.ingest.replay import quota_release
 from fleet.stations.models import StationContact
@@ -97,6 +98,20 @@ def test_detections_under_old_numbers(send):
     for at in (NOW - 10, NOW):
         send("detections", {"what": "pulse", "port": 3, "bt": at, "t": [0.5266, 0.5486], "freq": [1.0, 2.0]}, 1)
     assert Detection.objects.count() == 4
+
+
+def test_a_file_counts_the_rows_that_are_there_once(send):
+    pulses = {"what": "pulse", "port": 3, "bt": NOW, "t": [0.5, 0.6], "freq": [1.0, 2.0], "file": "x-all.txt"}
+    for _ in range(3):
+        send("detections", pulses, 1)
+    assert StationFile.objects.get().rows == 2
+    send("detections", pulses | {"t": [0.6, 0.7]}, 1)
+    file = StationFile.objects.get()
+    assert (file.rows, Detection.objects.count()) == (3, 3)
+    assert file.rows_to.timestamp() == pytest.approx(NOW + 0.7)
+    for _ in range(2):
+        send("event", {"events": [{"t": NOW, "name": "door_opened"}], "file": "x-all.txt"}, 2)
+    assert StationFile.objects.get().rows == 4
 
 
 def test_a_refused_message_under_a_used_number_is_kept_once(send):

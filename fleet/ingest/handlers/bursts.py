@@ -29,4 +29,4 @@ def handle(arrival: Arrival, batch: Batch, series: SeriesBook) -> None:  # noqa:
         at, flags = pg_time(seconds), batch.suspicion(seconds, body.clock, damaged=body.damaged)
         row = event_row(arrival.station.id, at, BURST_EVENT, line, batch.received, port, _json(data), flags, source)
         batch.events.rows.append(row)
-    batch.file_lines(batch.file_of(arrival.station, body.file), rows)
+    batch.file_words(arrival, batch.file_of(arrival.station, body.file), rows)

@@ -40,7 +40,7 @@ def handle(arrival: Arrival, batch: Batch, series: SeriesBook) -> None:  # noqa:
         batch.events.rows.append(row)
     if arrival.message.also_said:
         batch.also_said[arrival.station.id, KIND] = arrival.message.also_said
-    batch.file_lines(batch.file_of(arrival.station, body.file), len(body.events))
+    batch.file_words(arrival, batch.file_of(arrival.station, body.file), len(body.events))
 
 
 def _by_event(said: dict[str, Any]) -> dict[int, dict[str, Any]]:

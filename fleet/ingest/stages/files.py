@@ -108,9 +108,33 @@ def files_write(batch: Batch) -> None:
             "ON CONFLICT (station_id) DO UPDATE SET overfull_at = excluded.overfull_at",
             [batch.moment, batch.moment, numbers(sorted(batch.overfull))],
         )
-    if not batch.file_rows:
+    if batch.detections.is_staged:
+        _of_rows_write(batch)
+    else:
+        _counts_write(batch, batch.file_rows)
+    _counts_write(batch, {file_id: (lines, None, None) for file_id, lines in batch.file_events.items()})
+
+
+def _of_rows_write(batch: Batch) -> None:
+    """Count what the staged way inserted: a row that was here is counted already."""
+    stages = [sink.table.stage for sink in (batch.detections, batch.positions) if sink.rows]
+    if not batch.file_rows or not stages:
         return
-    ids = sorted(batch.file_rows)
+    rows = " UNION ALL ".join(f"SELECT file_id, occurred_at FROM {stage}_new" for stage in stages)  # noqa: S608 - names of our own tables
+    cursor().execute(
+        "UPDATE files_stationfile f SET rows = f.rows + n.rows, rows_from = least(f.rows_from, n.low), "  # noqa: S608 - as above
+        "rows_to = greatest(f.rows_to, n.high), last_received_at = %s "
+        "FROM (SELECT file_id, count(*) AS rows, min(occurred_at) AS low, max(occurred_at) AS high "
+        f"FROM ({rows}) AS r GROUP BY file_id) AS n WHERE f.id = n.file_id",
+        [batch.moment],
+    )
+
+
+def _counts_write(batch: Batch, counts: dict[int, tuple[int, int | None, int | None]]) -> None:
+    """Add to each file's rows, as (rows, first and last moment as `pg_time`)."""
+    if not counts:
+        return
+    ids = sorted(counts)
     moment = "timestamptz '2000-01-01 00:00:00+00' + {} * interval '1 microsecond'"
     cursor().execute(
         "UPDATE files_stationfile f SET rows = f.rows + n.rows, "  # noqa: S608 - constants
@@ -118,5 +142,5 @@ def files_write(batch: Batch) -> None:
         f"rows_to = greatest(f.rows_to, {moment.format('n.high')}), last_received_at = %s "
         "FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[]) AS n(id, rows, low, high) "
         "WHERE f.id = n.id",
-        [batch.moment, numbers(ids), *(numbers([batch.file_rows[i][place] for i in ids]) for place in range(3))],
+        [batch.moment, numbers(ids), *(numbers([counts[i][place] for i in ids]) for place in range(3))],
     )
