@@ -24,7 +24,7 @@ import psycopg
 
 from fleet.ingest.database import cursor, names, numbers
 from fleet.ingest.delivery import Arrival, Refusal
-from fleet.ingest.limits.stream_bounds import branches_left, streams_allowed
+from fleet.ingest.limits.stream_bounds import branches_of, streams_allowed
 from fleet.telemetry.ledger import FILE_STREAM_PREFIXES
 from fleet.telemetry.models import StreamLedger
 from message_queue.codec import stream_is_valid
@@ -199,8 +199,8 @@ class Streams:
     def __init__(self, states: dict[Key, StreamState], moment: datetime) -> None:
         self._states = states
         self._moment = moment
-        #: How many branches more a station may have, by its id.
-        self._room: dict[int, int] = {}
+        #: The branches of a station and how many more it may have, by its id: read once, as each message may claim one.
+        self._branches: dict[int, tuple[set[str], int]] = {}
 
     def take(self, station_id: int, number: Number) -> Taken:
         """Note one number; its stream's row must be locked."""
@@ -238,13 +238,17 @@ class Streams:
         found = self._states.get(key)
         if found is not None:
             return found
-        if station_id not in self._room:
-            self._room[station_id] = branches_left(station_id)
-        known = _states(streams_lock([key]))
-        if not known and self._room[station_id] <= 0:
+        if station_id not in self._branches:
+            self._branches[station_id] = branches_of(station_id)
+        known, room = self._branches[station_id]
+        if key[1] in known:
+            locked = _states(streams_lock([key]))[key]
+        elif room > 0:
+            known.add(key[1])
+            self._branches[station_id] = known, room - 1
+            locked = _made([key], self._moment)[key]
+        else:
             return None
-        self._room[station_id] -= not known
-        locked = known.get(key) or _made([key], self._moment)[key]
         if not locked.branch:
             locked.branch = StreamLedger.Branch.HELD
             trunk.is_contested = True

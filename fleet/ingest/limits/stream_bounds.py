@@ -28,16 +28,16 @@ def streams_allowed(missing: list[tuple[int, str]]) -> list[tuple[int, str]]:
     return allowed
 
 
-def branches_left(station_id: int) -> int:
-    """How many branches more this station may have."""
-    row = (
+def branches_of(station_id: int) -> tuple[set[str], int]:
+    """The names of this station's branches, and how many more it may have."""
+    rows = (
         cursor()
         .execute(
-            "SELECT count(*), count(*) FILTER (WHERE branch IN ('held', 'cloned')) FROM telemetry_streamledger "
+            "SELECT stream, branch IN ('held', 'cloned') FROM telemetry_streamledger "
             "WHERE station_id = %s AND branch <> ''",
             [station_id],
         )
-        .fetchone()
+        .fetchall()
     )
-    total, undecided = (int(row[0]), int(row[1])) if row else (0, 0)
-    return min(BRANCHES_MOST - total, UNDECIDED_MOST - undecided)
+    undecided = sum(is_undecided for _stream, is_undecided in rows)
+    return {stream for stream, _ in rows}, min(BRANCHES_MOST - len(rows), UNDECIDED_MOST - undecided)
