@@ -83,14 +83,6 @@ SHOWN_BY: dict[str, tuple[str, tuple[str, ...]]] = {
         "A dangerous command in a loop: three in an hour for one station, then it is refused in a sentence.",
         ("tests/commands/test_command_services.py::test_a_dangerous_command_in_a_loop_is_refused",),
     ),
-    "90": (
-        "A file rests, grows again and is gzipped beside one hours ahead, one of 2043, a copy, and a time of change to come.",
-        (
-            "tests/agent/test_growing_files.py::test_four_pulses_a_pause_five_pulses_and_gzip_are_nine",
-            "tests/agent/test_growing_files.py::test_a_pause_in_the_middle_of_a_line_splits_nothing",
-            "tests/agent/test_any_history_of_files.py::test_any_history_comes_to_each_line_once",
-        ),
-    ),
 }
 
 #: Number -> why it is not shown.
