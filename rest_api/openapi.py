@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 from rest_api import fields
-from rest_api.problems import CONTENT_TYPE
+from rest_api.problems import CONTENT_TYPE, phrase_of
 from rest_api.repeats import HEADER, KEY_MOST
 
 _JSON = "application/json"
@@ -46,7 +46,7 @@ def _complete(operation: dict[str, Any], method: str, *, has_tag: bool) -> None:
     _problem(answers, HTTPStatus.TOO_MANY_REQUESTS)
     answers["429"].setdefault("headers", {})["Retry-After"] = _told("Seconds until the next try.")
     for status, answer in answers.items():
-        answer["description"] = answer["description"] or HTTPStatus(int(status)).phrase
+        answer["description"] = answer["description"] or phrase_of(HTTPStatus(int(status)))
     operation["responses"] = dict(sorted(answers.items()))
 
 

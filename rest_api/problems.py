@@ -83,6 +83,17 @@ _STATUS: tuple[tuple[type[DomainError], HTTPStatus], ...] = (
 _RETRY_AFTER = "30"
 
 _log = logging.getLogger(__name__)
+#: As RFC 9110 names them, and Python from 3.13 on.
+_PHRASES = {
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Content Too Large",
+    HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE: "Range Not Satisfiable",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "Unprocessable Content",
+}
+
+
+def phrase_of(status: HTTPStatus) -> str:
+    """The name of a status, the same on every Python: 3.13 renamed three of them."""
+    return _PHRASES.get(status, status.phrase)
 
 
 def problem_response(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -159,7 +170,7 @@ def _of_database(cause: QueryCanceled | LockNotAvailable) -> Response:
 
 
 def _problem(status: HTTPStatus, detail: str, errors: list[dict[str, str]] | None = None) -> Response:
-    body: dict[str, Any] = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": detail}
+    body: dict[str, Any] = {"type": "about:blank", "title": phrase_of(status), "status": status.value, "detail": detail}
     if errors:
         body["errors"] = errors
     return Response(body, status=status.value, content_type=CONTENT_TYPE)

@@ -18,7 +18,7 @@ HOUR = 3_600
 class Card:
     """The data folder of a receiver, and what each line must become."""
 
-    def __init__(self, root, serial):
+    def __init__(self, root, serial) -> None:
         self.day, self.serial, self.heard = root / "2021-12-16", serial, set()
         self.day.mkdir(parents=True)
 

@@ -18,16 +18,11 @@ from fleet.core.errors import InvalidInput, NotFound
 from fleet.core.models import AuditEntry, OutboxMessage
 from fleet.deployments.models import Deployment, Site
 from fleet.deployments.selectors import deployments_visible, site_list
+from fleet.lifecycle import purge_organization
 from fleet.lifecycle.erase_station import stations_erase
-from fleet.lifecycle.purge_organization import organizations_end
-from fleet.organizations import deletion
+from fleet.lifecycle.purge_organization import organization_purge, organizations_end, organizations_to_purge
 from fleet.organizations.access import viewer_of_user
-from fleet.organizations.deletion import (
-    organization_delete,
-    organization_purge,
-    organization_restore,
-    organizations_to_purge,
-)
+from fleet.organizations.deletion import organization_delete, organization_restore
 from fleet.organizations.errors import NotAllowed, TooMany
 from fleet.organizations.keys import api_key_find
 from fleet.organizations.models import Organization
@@ -268,7 +263,7 @@ def test_after_thirty_days_it_is_too_late(institute, owner):
 
 
 def test_purging_waits_for_the_stations_and_then_takes_all(institute, elsewhere, owner, stranger, monkeypatch):
-    monkeypatch.setattr(deletion, "_STEP", 2)
+    monkeypatch.setattr(purge_organization, "_STEP", 2)
     station = station_of(institute)
     key_of(institute)
     deleted(institute, owner, days=31)

@@ -14,7 +14,7 @@ GAP = re.compile(r"%\(\w+\)[\d.]*[a-z]")
 
 def sentences(package: str) -> set[str]:
     found = set()
-    for source in (ROOT / package).glob("*.py"):
+    for source in (ROOT / package).rglob("*.py"):
         for node in ast.walk(ast.parse(source.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("_", "ngettext"):
                 found.add(ast.literal_eval(node.args[0]))
