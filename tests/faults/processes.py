@@ -25,7 +25,7 @@ class Supervised:
         self.starts = 0
         self._command, self._environment = command, environment
         self._process: subprocess.Popen[bytes] | None = None
-        self._stopping = threading.Event()
+        self._stopping, self._begun = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._keep, name=name, daemon=True)
 
     @property
@@ -36,8 +36,9 @@ class Supervised:
         return process.pid
 
     def start(self) -> "Supervised":
-        """Start it and go on starting it."""
+        """Start it and go on starting it; it is counted as started when this returns."""
         self._thread.start()
+        self._begun.wait()
         return self
 
     def kill(self) -> int:
@@ -76,6 +77,7 @@ class Supervised:
                     start_new_session=True,
                 )
             self.starts += 1
+            self._begun.set()
             self._process.wait()
             self._stopping.wait(RESTART_AFTER_S)
 
