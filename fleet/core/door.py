@@ -149,7 +149,7 @@ def _is_port(text: str) -> bool:
 
 
 async def _refuse(scope: Scope, send: Send, status: HTTPStatus, words: str) -> None:
-    """Answer and close the connection, so that the rest is never read: problem JSON for the API, a sentence otherwise."""
+    """Answer and close the connection, so that the rest is never read: problem JSON for the API, else a sentence."""
     body, kind = words.encode(), b"text/plain; charset=utf-8"
     if scope["path"].startswith("/api/"):
         problem = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": words}

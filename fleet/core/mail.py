@@ -47,7 +47,7 @@ class OutboxBackend(BaseEmailBackend):
 
 @transaction.atomic
 def mail_add(message: EmailMessage) -> Mail:
-    """Queue one mail. Raises `BadHeaderError` for a line break in a header, `ValueError` for anything but plain text."""
+    """Queue one mail. Raises `BadHeaderError` for a line break in a header, `ValueError` if it is not plain text."""
     if message.attachments or getattr(message, "alternatives", None):
         raise ValueError("Mails must be plain text: leave out attachments and HTML.")
     # Build it now, so that a mail that cannot be sent fails in the caller, not in the job.
@@ -90,7 +90,7 @@ def mail_send(*, mail_id: int) -> bool:
 
 
 def mails_sweep() -> int:
-    """Send what is due and delete what is too old to be useful; return how many were sent. The safety net for the jobs."""
+    """Send what is due and delete what is too old to be useful; return how many were sent. The jobs' safety net."""
     moment = clock.now()
     old = Mail.objects.filter(created_at__lt=moment - KEPT)
     for mail in old.order_by("id")[:_NAMED_MOST]:

@@ -1,4 +1,4 @@
-"""Sign files: a process touches its file when it has done its work, and the container's health check only reads that."""
+"""Sign files: a process touches its file when it has done its work, and the container's health check reads it."""
 
 import os
 from pathlib import Path
