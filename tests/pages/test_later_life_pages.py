@@ -123,7 +123,7 @@ def test_an_offered_station_is_taken_with_its_code(browse, operator, viewer, str
     assert code not in str(StationTransfer.objects.values())
     client = browse(stranger)
     wrong = client.post("/transfers/", {"code": "0" * 32}).content.decode()
-    assert "opens no station" in wrong
+    assert "does not work" in wrong
     assert station.serial in client.post("/transfers/", {"code": code}).content.decode()
     client.post("/transfers/", {"code": code, "organization": elsewhere.pk})
     assert Station.objects.get(serial=station.serial).organization == elsewhere
