@@ -31,9 +31,9 @@ def csv_response(
     pieces: Iterator[bytes] = chain([CSV_MARK], _pieces(head, rows))
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "X-Content-Type-Options": "nosniff"}
     if _GZIP.search(request.headers.get("Accept-Encoding", "")):
-        pieces = _gzipped(pieces)
+        pieces = _gzip(pieces)
         headers["Content-Encoding"] = "gzip"
-    content = _later(pieces) if isinstance(request, ASGIRequest) else pieces
+    content = _iterate_async(pieces) if isinstance(request, ASGIRequest) else pieces
     response = StreamingHttpResponse(content, content_type="text/csv; charset=utf-8", headers=headers)
     patch_vary_headers(response, ["Accept-Encoding"])
     return response
@@ -57,7 +57,7 @@ def _lines(rows: Iterable[Sequence[Cell]]) -> bytes:
     return text.getvalue().encode()
 
 
-def _gzipped(pieces: Iterator[bytes]) -> Iterator[bytes]:
+def _gzip(pieces: Iterator[bytes]) -> Iterator[bytes]:
     """The chunks as one gzip stream. Django's own makes one stream per chunk, and some clients read only the first."""
     packer = zlib.compressobj(wbits=_GZIP_WBITS)
     for piece in pieces:
@@ -66,7 +66,7 @@ def _gzipped(pieces: Iterator[bytes]) -> Iterator[bytes]:
     yield packer.flush()
 
 
-async def _later(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+async def _iterate_async(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
     """The same chunks as an async iterator that does not block the server."""
     while (piece := await sync_to_async(lambda: next(pieces, None))()) is not None:
         yield piece

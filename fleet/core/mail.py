@@ -84,7 +84,7 @@ def mail_send(*, mail_id: int) -> bool:
             _log.warning("Mail %s was not sent; the next attempt is in %s s: %s", mail_id, wait, _words(error))
             return False
         _log.warning("Mail %s was permanently refused: %s", mail_id, _words(error))
-        _given_up(mail, _words(error))
+        _audit_given_up(mail, _words(error))
     Mail.objects.filter(id=mail_id).delete()
     return True
 
@@ -94,7 +94,7 @@ def mails_sweep() -> int:
     moment = clock.now()
     old = Mail.objects.filter(created_at__lt=moment - KEPT)
     for mail in old.order_by("id")[:_NAMED_MOST]:
-        _given_up(mail, f"not sent in {KEPT.days} days")
+        _audit_given_up(mail, f"not sent in {KEPT.days} days")
     stale, _ = old.delete()
     if stale:
         _log.error("%s mails could not be sent for three days and were dropped: check ROOST_SMTP_HOST.", stale)
@@ -122,7 +122,7 @@ def _hand_over(mail: Mail) -> None:
             connection.close()
 
 
-def _given_up(mail: Mail, why: str) -> None:
+def _audit_given_up(mail: Mail, why: str) -> None:
     """Write to the audit log that this mail will not arrive: somebody is waiting for it."""
     detail = {"to": mail.recipients, "why": why}
     audit_write(actor=None, organization_id=None, action="mail.given_up", subject=mail.subject, detail=detail)

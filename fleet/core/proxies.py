@@ -31,8 +31,8 @@ class Proxies:
         near = _address_of(scope["client"][0]) if scope.get("client") else None
         if near is None or not self._is_ours(near):
             return scope
-        told = {**scope, "client": (str(self._caller(near, _told(scope, b"x-forwarded-for"))), 0)}
-        scheme = ",".join(_told(scope, b"x-forwarded-proto")).rpartition(",")[2].strip().lower()
+        told = {**scope, "client": (str(self._caller(near, _header_values(scope, b"x-forwarded-for"))), 0)}
+        scheme = ",".join(_header_values(scope, b"x-forwarded-proto")).rpartition(",")[2].strip().lower()
         return {**told, "scheme": scheme} if scheme in _SCHEMES else told
 
     def _caller(self, near: Address, said: Sequence[str]) -> Address:
@@ -65,7 +65,7 @@ def proxies_read(text: str) -> Proxies:
         ) from error
 
 
-def _told(scope: MutableMapping[str, Any], name: bytes) -> list[str]:
+def _header_values(scope: MutableMapping[str, Any], name: bytes) -> list[str]:
     return [value.decode("latin-1") for key, value in scope["headers"] if key == name]
 
 

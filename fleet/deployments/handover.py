@@ -25,7 +25,7 @@ def deployments_end(*, station: Station, moment: datetime) -> None:
 def deployments_go_along(*, station: Station, organization: Organization) -> None:
     """Move its deployments to sites of the same names in another organization, creating missing sites."""
     for site in Site.objects.filter(deployments__station=station).exclude(organization=organization).distinct():
-        there = Site.objects.filter(organization=organization, name=site.name).first() or _copied(site, organization)
+        there = Site.objects.filter(organization=organization, name=site.name).first() or _copy_site(site, organization)
         moved = Deployment.objects.filter(station=station, site=site)
         if (there.latitude, there.longitude) != (site.latitude, site.longitude):
             # A site of the same name may be elsewhere: keep the station's real position.
@@ -34,7 +34,7 @@ def deployments_go_along(*, station: Station, organization: Organization) -> Non
         moved.update(site=there, room=None, is_public=False)
 
 
-def _copied(site: Site, organization: Organization) -> Site:
+def _copy_site(site: Site, organization: Organization) -> Site:
     """Copy a site's name and position; address and notes stay with the organization that wrote them."""
     return Site.objects.create(
         organization=organization,

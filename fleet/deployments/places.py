@@ -49,23 +49,23 @@ def place_shown(*, viewer: Viewer, deployment: Deployment, moment: datetime) -> 
     latitude, longitude = _place(deployment)
     if viewer.may(Role.VIEWER, deployment.site.organization_id):
         return PlaceShown(latitude, longitude)
-    if (kept := _kept(deployment, moment)) is not None:
+    if (kept := _hidden_reason(deployment, moment)) is not None:
         return PlaceShown(sentence=kept)
     if latitude is None or longitude is None:
         return PlaceShown(sentence=_("Nobody has entered where it is."))
     radius = deployment.blur_radius_m
     if deployment.location != Deployment.Location.BLURRED or radius is None:
         return PlaceShown(latitude, longitude)
-    blurred = _blurred(latitude, longitude, radius, deployment.site.organization_id)
+    blurred = _blur(latitude, longitude, radius, deployment.site.organization_id)
     return PlaceShown(*blurred, radius, _("It is somewhere in this circle."))
 
 
 def place_is_open(*, deployment: Deployment, moment: datetime) -> bool:
     """Whether everybody may know the exact place, so that things that reveal it (photos) can be shown."""
-    return deployment.location != Deployment.Location.BLURRED and _kept(deployment, moment) is None
+    return deployment.location != Deployment.Location.BLURRED and _hidden_reason(deployment, moment) is None
 
 
-def _kept(deployment: Deployment, moment: datetime) -> str | None:
+def _hidden_reason(deployment: Deployment, moment: datetime) -> str | None:
     """Why nothing at all is shown; None if something is."""
     if not deployment.is_public:
         return _("This place is not public.")
@@ -83,7 +83,7 @@ def _place(deployment: Deployment) -> tuple[float | None, float | None]:
     return deployment.site.latitude, deployment.site.longitude
 
 
-def _blurred(latitude: float, longitude: float, radius_m: float, organization_id: int) -> tuple[float, float]:
+def _blur(latitude: float, longitude: float, radius_m: float, organization_id: int) -> tuple[float, float]:
     """The middle of the place's cell. The cell's corners are `radius_m` from it, so the circle contains all of it."""
     # A little less, so that rounding puts no place outside its circle.
     side_m = 0.99 * radius_m * math.sqrt(2.0)

@@ -57,7 +57,7 @@ def deployment_begin(
     Station.objects.select_for_update().get(pk=station.pk)
     before = deployment_current(station=station, moment=at)
     if before is not None and before.period.upper is not None:
-        raise _went_on()
+        raise _moved_later_refusal()
     if before is not None:
         _end(before, at)
     made = Deployment(
@@ -65,7 +65,7 @@ def deployment_begin(
         site=site,
         room=room,
         period=TimestamptzRange(at, None),
-        description=_described(description),
+        description=_check_description(description),
         placed_by=actor.user,
         placed_by_name=actor.name[:150],
         created_at=clock.now(),
@@ -74,7 +74,7 @@ def deployment_begin(
         with transaction.atomic():
             made.save()
     except IntegrityError as error:
-        raise _went_on() from error
+        raise _moved_later_refusal() from error
     made.refresh_from_db(fields=["public_id"])
     antennas_copy(of=before, to=made)
     _audit(actor, made, "deployment.begin")
@@ -108,7 +108,7 @@ def deployment_update(*, deployment: Deployment, actor: Viewer, **changes: Unpac
             raise InvalidInput(_("This room is at another site."), field="room")
         deployment.room = room
     if "description" in changes:
-        deployment.description = _described(changes["description"])
+        deployment.description = _check_description(changes["description"])
     if "latitude" in changes or "longitude" in changes:
         deployment.latitude = changes.get("latitude", deployment.latitude)
         deployment.longitude = changes.get("longitude", deployment.longitude)
@@ -117,7 +117,7 @@ def deployment_update(*, deployment: Deployment, actor: Viewer, **changes: Unpac
         with transaction.atomic():
             deployment.save(update_fields=["period", "room", "description", "latitude", "longitude"])
     except IntegrityError as error:
-        raise InvalidInput(_in_the_way(deployment), field="start") from error
+        raise InvalidInput(_overlap_sentence(deployment), field="start") from error
     _audit(actor, deployment, "deployment.update")
     return deployment
 
@@ -138,11 +138,11 @@ def _end(deployment: Deployment, at: datetime) -> None:
     deployment.save(update_fields=["period"])
 
 
-def _went_on() -> InvalidInput:
+def _moved_later_refusal() -> InvalidInput:
     return InvalidInput(_("The station was moved after that moment: end that deployment first."), field="at")
 
 
-def _in_the_way(deployment: Deployment) -> str:
+def _overlap_sentence(deployment: Deployment) -> str:
     others = Deployment.objects.filter(station=deployment.station_id, period__overlap=deployment.period)
     other = others.exclude(pk=deployment.pk).select_related("site").first()
     if other is None:
@@ -155,7 +155,7 @@ def _in_the_way(deployment: Deployment) -> str:
     }
 
 
-def _described(text: str) -> str:
+def _check_description(text: str) -> str:
     return paragraphs_check(text, field="description", most=_DESCRIPTION_MOST)
 
 

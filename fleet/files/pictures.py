@@ -37,11 +37,11 @@ class Made(NamedTuple):
 
 def picture_make(*, upload: IO[bytes], whole: Path, small: Path) -> Made:
     """Write both sizes of a picture. Raises `InvalidInput` if it is not one or too large, and `PicturesBusy`."""
-    octets = _octets(upload)
+    octets = _read_upload(upload)
     if not _one.acquire(timeout=WAIT_S):
         raise PicturesBusy(_("Other photos are being processed right now: send this one again in a minute."))
     try:
-        answer = _asked(octets, whole, small)
+        answer = _run_picture_process(octets, whole, small)
     finally:
         _one.release()
     if answer.get("refused") == "pixels":
@@ -55,7 +55,7 @@ def picture_make(*, upload: IO[bytes], whole: Path, small: Path) -> Made:
     return Made(int(answer["width"]), int(answer["height"]))
 
 
-def _octets(upload: IO[bytes]) -> bytes:
+def _read_upload(upload: IO[bytes]) -> bytes:
     upload.seek(0, 2)
     if upload.tell() > OCTETS_MOST:
         raise InvalidInput(
@@ -66,7 +66,7 @@ def _octets(upload: IO[bytes]) -> bytes:
     return upload.read()
 
 
-def _asked(octets: bytes, whole: Path, small: Path) -> dict[str, str | int]:
+def _run_picture_process(octets: bytes, whole: Path, small: Path) -> dict[str, str | int]:
     """The process's answer; if it died, the file counts as refused."""
     command = [sys.executable, "-I", str(_PROCESS), str(whole), str(small), str(WHOLE_SIDE), str(SMALL_SIDE)]
     try:

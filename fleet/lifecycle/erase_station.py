@@ -110,7 +110,7 @@ def stations_erase() -> int:
         if not is_ours:
             return 0
         for station in Station.objects.exclude(deleted_at=None).order_by("deleted_at", "pk"):
-            for count in _steps(station):
+            for count in _erase_steps(station):
                 erased += count
                 if count and clock.now() >= end:
                     return erased
@@ -132,12 +132,12 @@ def station_hide(*, station_id: int, moment: datetime) -> bool:
         station_archive_name(station=station)
     station.credentials.filter(revoked_at=None).update(revoked_at=moment)
     station.transfers.filter(accepted_at=None, withdrawn_at=None).update(withdrawn_at=moment)
-    _ledger_hand_on(station)
+    _copy_ledger(station)
     Station.objects.filter(pk=station.pk).update(deleted_at=moment, retired_at=station.retired_at or moment)
     return True
 
 
-def _ledger_hand_on(station: Station) -> None:
+def _copy_ledger(station: Station) -> None:
     """Copy the ledger to the successors, so that they still drop messages that this station already sent."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -151,7 +151,7 @@ def _ledger_hand_on(station: Station) -> None:
         )
 
 
-def _steps(station: Station) -> Iterator[int]:
+def _erase_steps(station: Station) -> Iterator[int]:
     """Erase everything that belongs to the station, children first; each iteration is its own transaction."""
     for rows in _rows_of(Station, "%s", ()):
         for table in _leaves(rows.model._meta.db_table):  # noqa: SLF001

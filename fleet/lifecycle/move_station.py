@@ -99,11 +99,11 @@ def _move(station: Station, giver: _Side, taker: _Side, history: History) -> Sta
         moved = station_succeed(station=station, organization=taker.organization, moment=moment, keeps_login=True)
         station.refresh_from_db(fields=["serial"])
     else:
-        moved = _hand_all_over(station, taker.organization)
+        moved = _hand_over_row(station, taker.organization)
     # The device keeps its login; a desk that reads its cards stays with the old organization.
     upload_logins_end(moved.pk, moment)
-    _tell(giver, "moved_away", serial, history)
-    _tell(taker, "moved_here", serial, history)
+    _record_move(giver, "moved_away", serial, history)
+    _record_move(taker, "moved_here", serial, history)
     changed = {giver.organization.pk: [serial, station.serial], taker.organization.pk: [serial]}
     transaction.on_commit(partial(live_announce, changed=changed), robust=True)
     if waits:
@@ -126,7 +126,7 @@ def _movable_check(station: Station, giver: _Side, taker: _Side) -> None:
         raise InvalidInput(_("This organization has been deleted."), field="organization")
 
 
-def _hand_all_over(station: Station, organization: Organization) -> Station:
+def _hand_over_row(station: Station, organization: Organization) -> Station:
     """Hand over the row itself; the old organization's tags, groups, keys and model do not go along."""
     # Ingest either waits here or has already written.
     StationContact.objects.select_for_update().filter(station=station).first()
@@ -150,7 +150,7 @@ def _incidents_end(station: Station, moment: datetime) -> None:
         incident_close(station_id=station.pk, rule=rule, moment=moment, is_told=False)
 
 
-def _tell(side: _Side, action: str, serial: str, history: History) -> None:
+def _record_move(side: _Side, action: str, serial: str, history: History) -> None:
     """Write one side's audit entry and announce the event. The other side does not see the request's address."""
     with nullcontext() if side.name else origin_begin():
         audit_write(

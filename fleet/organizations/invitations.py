@@ -54,7 +54,7 @@ def invitation_create(*, organization: Organization, email: str, role: Membershi
             _("%(email)s has already been invited: send that invitation again, or revoke it.") % {"email": email},
             field="email",
         )
-    return _send(organization, email, role, actor, moment, "invitation.create")
+    return _create_and_send(organization, email, role, actor, moment, "invitation.create")
 
 
 @transaction.atomic
@@ -64,8 +64,8 @@ def invitation_resend(*, organization: Organization, invitation_id: int, actor: 
     organization_lock(organization)
     held = _get(organization, invitation_id)
     if held.accepted_at is not None or held.revoked_at is not None:
-        raise _not_open()
-    return _send(organization, held.email, Role(held.role), actor, clock.now(), "invitation.resend")
+        raise _not_open_refusal()
+    return _create_and_send(organization, held.email, Role(held.role), actor, clock.now(), "invitation.resend")
 
 
 @transaction.atomic
@@ -76,7 +76,7 @@ def invitation_revoke(*, organization: Organization, invitation_id: int, actor: 
     if held.revoked_at is not None:
         return
     if not Invitation.objects.filter(pk=held.pk, accepted_at=None, revoked_at=None).update(revoked_at=clock.now()):
-        raise _not_open()
+        raise _not_open_refusal()
     audit_write(actor=actor.user, organization_id=organization.id, action="invitation.revoke", subject=held.email)
 
 
@@ -84,7 +84,7 @@ def invitation_find(*, code: str) -> Invitation:
     """The open invitation with this code. Raises `NotFound`, which does not say why."""
     found = Invitation.objects.select_related("organization").filter(code_hash=_hash(code)).first()
     if found is None or not is_open(found, clock.now()) or found.organization.deleted_at is not None:
-        raise _ended()
+        raise _ended_refusal()
     return found
 
 
@@ -98,7 +98,7 @@ def invitation_accept(*, code: str, user: User | None) -> Membership:
         raise NotAllowed(_("Only a person can accept an invitation: log in first."))
     held = Invitation.objects.select_related("organization").filter(code_hash=_hash(code)).first()
     if held is None:
-        raise _ended()
+        raise _ended_refusal()
     organization = organization_lock(held.organization)
     if not EmailAddress.objects.filter(user=user, verified=True, email__iexact=held.email).exists():
         raise InvitedElsewhere(
@@ -107,7 +107,7 @@ def invitation_accept(*, code: str, user: User | None) -> Membership:
                 "%(username)s. Log in with the account that has this address, or add and confirm it in your "
                 "settings."
             )
-            % {"email": _masked(held.email), "username": user.get_username()}
+            % {"email": _mask(held.email), "username": user.get_username()}
         )
     moment = clock.now()
     is_ours = Invitation.objects.filter(pk=held.pk, accepted_at=None, revoked_at=None, expires_at__gt=moment).update(
@@ -118,7 +118,7 @@ def invitation_accept(*, code: str, user: User | None) -> Membership:
         held.refresh_from_db()
         if held.accepted_by_id == user.pk and present is not None:
             return present
-        raise _ended()
+        raise _ended_refusal()
     role = Role(held.role)
     if present is None or not viewer_of_user(user).may(role, organization.id):
         present = member_write(organization, user, role, user)
@@ -167,7 +167,7 @@ def state_of(invitation: Invitation, moment: datetime) -> str:
     return "open" if invitation.expires_at > moment else "expired"
 
 
-def _send(
+def _create_and_send(
     organization: Organization, email: str, role: Membership.Role, actor: Viewer, moment: datetime, action: str
 ) -> Invitation:
     """Create the row and send its mail; earlier open invitations to this address are revoked."""
@@ -194,11 +194,11 @@ def _send(
         detail={"role": role.value},
     )
     with translation.override(address_language(email=email) or organization.language):
-        _mail(invitation, code)
+        _send_mail(invitation, code)
     return invitation
 
 
-def _mail(invitation: Invitation, code: str) -> None:
+def _send_mail(invitation: Invitation, code: str) -> None:
     told = {
         "who": invitation.invited_by_name,
         "name": invitation.organization.name,
@@ -255,7 +255,7 @@ def _get(organization: Organization, invitation_id: int) -> Invitation:
     return found
 
 
-def _masked(email: str) -> str:
+def _mask(email: str) -> str:
     """The address shortened so that only its owner recognizes it."""
     name, _at, domain = email.partition("@")
     return f"{name[:1]}…@{domain}"
@@ -265,11 +265,11 @@ def _hash(code: str) -> str:
     return hashlib.sha256(code.encode(errors="replace")).hexdigest()
 
 
-def _not_open() -> InvitationNotOpen:
+def _not_open_refusal() -> InvitationNotOpen:
     return InvitationNotOpen(_("This invitation is no longer open: it was accepted, revoked or sent again."))
 
 
-def _ended() -> NotFound:
+def _ended_refusal() -> NotFound:
     return NotFound(
         _(
             "This invitation does not work: it was used, revoked, sent again, or is older than seven days. Ask "

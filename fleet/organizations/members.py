@@ -43,7 +43,7 @@ def member_remove(*, organization: Organization, username: str, actor: Viewer) -
         owner_require(actor, organization)
     organization_lock(organization)
     member = member_get(organization=organization, username=username)
-    _owner_stays(member)
+    _check_owner_stays(member)
     member.delete()
     audit_write(
         actor=actor.user,
@@ -112,7 +112,7 @@ def member_write(organization: Organization, user: User, role: Membership.Role, 
         member = Membership.objects.create(organization=organization, user=user, role=role, created_at=clock.now())
         action, detail = "member.add", {"role": role.value}
     else:
-        _owner_stays(held)
+        _check_owner_stays(held)
         Membership.objects.filter(pk=held.pk).update(role=role)
         action, detail = "member.role", {"role": role.value, "before": held.role}
         held.role = role
@@ -121,7 +121,7 @@ def member_write(organization: Organization, user: User, role: Membership.Role, 
     return member
 
 
-def _owner_stays(member: Membership) -> None:
+def _check_owner_stays(member: Membership) -> None:
     """Raise `LastOwner` if this member is the only owner who can log in."""
     if member.role != Role.OWNER:
         return

@@ -55,15 +55,15 @@ def organization_create(*, name: str, owner: User | None, actor: Viewer | None =
 
     `actor` None: the server itself. A person creates one with `organization_found`.
     """
-    name = _name_free(name)
+    name = _check_name(name)
     by = actor.user if actor else None
     try:
         with transaction.atomic():
             organization = Organization.objects.create(
-                name=name, slug=_slug_free(name), created_at=clock.now(), created_by=by
+                name=name, slug=_free_slug(name), created_at=clock.now(), created_by=by
             )
     except IntegrityError as error:
-        raise _taken(name) from error
+        raise _taken_refusal(name) from error
     audit_write(actor=by, organization_id=organization.id, action="organization.create", subject=name)
     if owner is not None:
         member_write(organization, owner, Role.OWNER, by)
@@ -112,7 +112,7 @@ def organization_update(
 
 
 def _change(organization: Organization, by: User | None, changes: OrganizationChanges) -> None:
-    made = _checked(organization, changes)
+    made = _check_changes(organization, changes)
     made = {field: value for field, value in made.items() if getattr(organization, field) != value}
     if not made:
         return
@@ -120,16 +120,16 @@ def _change(organization: Organization, by: User | None, changes: OrganizationCh
         with transaction.atomic():
             Organization.objects.filter(pk=organization.pk).update(**made)
     except IntegrityError as error:
-        raise _taken(made["name"]) from error
+        raise _taken_refusal(made["name"]) from error
     audit_write(
         actor=by, organization_id=organization.id, action="organization.update", subject=organization.name, detail=made
     )
 
 
-def _checked(organization: Organization, changes: OrganizationChanges) -> dict[str, str]:
+def _check_changes(organization: Organization, changes: OrganizationChanges) -> dict[str, str]:
     made: dict[str, str] = {}
     if "name" in changes:
-        made["name"] = _name_free(changes["name"], own=organization)
+        made["name"] = _check_name(changes["name"], own=organization)
     if "timezone" in changes:
         if changes["timezone"] not in available_timezones():
             raise InvalidInput(_("There is no such timezone: enter one like Europe/Berlin or UTC."), field="timezone")
@@ -181,7 +181,7 @@ def paragraphs_check(text: str, *, field: str, most: int) -> str:
     return text
 
 
-def _name_free(name: str, *, own: Organization | None = None) -> str:
+def _check_name(name: str, *, own: Organization | None = None) -> str:
     """A name that neither equals nor resembles another organization's. An unchanged name is not checked."""
     name = text_check(name, field="name", most=_NAME_MOST)
     if own is not None and own.name == name:
@@ -189,7 +189,7 @@ def _name_free(name: str, *, own: Organization | None = None) -> str:
     scripts_check(name, field="name")
     others = Organization.objects.exclude(pk=own.pk) if own else Organization.objects.all()
     if others.filter(name__iexact=name).exists():
-        raise _taken(name)
+        raise _taken_refusal(name)
     look = look_of(name)
     like = next((other for other in others.values_list("name", flat=True) if look_of(other) == look), None)
     if like is not None:
@@ -201,13 +201,13 @@ def _name_free(name: str, *, own: Organization | None = None) -> str:
     return name
 
 
-def _taken(name: str) -> InvalidInput:
+def _taken_refusal(name: str) -> InvalidInput:
     return InvalidInput(
         _("There is already an organization %(name)s: choose another name.") % {"name": repr(name)}, field="name"
     )
 
 
-def _slug_free(name: str) -> str:
+def _free_slug(name: str) -> str:
     stem = slugify(name)[: _SLUG_MOST - 6].strip("-_") or "organization"
     # /organizations/add/ is the page that creates one.
     stem = f"{stem}-1" if stem == "add" else stem

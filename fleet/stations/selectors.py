@@ -62,7 +62,7 @@ def station_list(
     default the most urgent stations come first.
     """
     moment = clock.now()
-    stations = _annotated(station_visible(viewer), moment)
+    stations = _annotate(station_visible(viewer), moment)
     if search := search.strip().replace("\x00", ""):
         place = Q(deployments__period__contains=moment, deployments__site__name__icontains=search)
         at_place = Station.objects.filter(place).values("pk")
@@ -88,7 +88,7 @@ def station_list(
 def station_totals(*, viewer: Viewer) -> dict[str, int]:
     """The number of the viewer's stations in each shown state, including states with 0."""
     counted = (
-        _shown(station_visible(viewer), clock.now())
+        _annotate_state(station_visible(viewer), clock.now())
         .order_by()
         .values(state=F("shown_state"))
         .annotate(stations=Count("pk"))
@@ -104,7 +104,7 @@ def station_get(*, viewer: Viewer, serial: str) -> Station:
     Raises `NotFound`, also for another organization's station.
     """
     station = (
-        _annotated(station_visible(viewer), clock.now()).filter(serial__iexact=serial).first()
+        _annotate(station_visible(viewer), clock.now()).filter(serial__iexact=serial).first()
         if "\x00" not in serial
         else None
     )
@@ -138,7 +138,7 @@ def _state_conditions(moment: datetime) -> tuple[tuple[str, Q], ...]:
     )
 
 
-def _shown(stations: QuerySet[Station], moment: datetime) -> QuerySet[Station]:
+def _annotate_state(stations: QuerySet[Station], moment: datetime) -> QuerySet[Station]:
     conditions = _state_conditions(moment)
     states = [When(condition, then=Value(state)) for state, condition in conditions]
     ranks = [When(condition, then=Value(SHOWN_STATES.index(state))) for state, condition in conditions]
@@ -149,7 +149,7 @@ def _shown(stations: QuerySet[Station], moment: datetime) -> QuerySet[Station]:
     )
 
 
-def _annotated(stations: QuerySet[Station], moment: datetime) -> QuerySet[Station]:
+def _annotate(stations: QuerySet[Station], moment: datetime) -> QuerySet[Station]:
     # Subqueries instead of joins: they run only for the rows of one page and never multiply rows.
     itself = Station.objects.filter(pk=OuterRef("pk")).order_by()
     today = moment.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -157,7 +157,7 @@ def _annotated(stations: QuerySet[Station], moment: datetime) -> QuerySet[Statio
     counted = heard_today.values("pk").annotate(heard=Sum("detectioncount__count")).values("heard")
     sites = itself.filter(deployments__period__contains=moment).values("deployments__site__name")
     return (
-        _shown(stations, moment)
+        _annotate_state(stations, moment)
         .select_related("organization", "contact")
         .annotate(
             site_name=Subquery(sites[:1], output_field=CharField()),

@@ -77,17 +77,17 @@ def station_register(*, actor: Viewer, organization: Organization, serial: str, 
     # Serials that differ only in case mean the same receiver everywhere else, including Motus.
     holder = Station.objects.select_for_update(no_key=True).filter(serial__iexact=serial).first()
     if holder is not None and holder.retired_at is None:
-        raise _taken(serial)
+        raise _taken_refusal(serial)
     try:
         with transaction.atomic():
-            station = _bearer_make(organization, serial, name, holder)
+            station = _make_station(organization, serial, name, holder)
     except IntegrityError as error:
-        raise _taken(serial) from error
+        raise _taken_refusal(serial) from error
     _audit(actor, station, "station.register", {})
     return station
 
 
-def _bearer_make(organization: Organization, serial: str, name: str, holder: Station | None) -> Station:
+def _make_station(organization: Organization, serial: str, name: str, holder: Station | None) -> Station:
     """Make the station that has the serial from now on; a retired one that had it is kept under another name."""
     moment = clock.now()
     if holder is not None and holder.retired_at is not None:
@@ -155,7 +155,7 @@ def _operator_check(station: Station, actor: Viewer) -> None:
         raise NotAllowed(_("You need the operator role to change %(serial)s.") % {"serial": station.serial})
 
 
-def _taken(serial: str) -> InvalidInput:
+def _taken_refusal(serial: str) -> InvalidInput:
     # The message does not say whose it is: that may be another organization.
     return InvalidInput(
         _("The serial %(serial)s is already registered. If it is your device, ask an administrator of this server.")

@@ -88,7 +88,7 @@ def test_they_are_read_one_at_a_time_and_who_waits_too_long_is_told(tmp_path, mo
         running -= 1
         return {"width": 1, "height": 1}
 
-    monkeypatch.setattr(pictures, "_asked", slow)
+    monkeypatch.setattr(pictures, "_run_picture_process", slow)
     first = threading.Thread(target=made, args=(io.BytesIO(b"1"), tmp_path))
     first.start()
     assert began.wait(20)
@@ -122,5 +122,5 @@ def test_the_reader_knows_no_secret_of_ours(tmp_path, monkeypatch):
     shows = tmp_path / "shows.py"
     shows.write_text("import json, os; print(json.dumps({'refused': 'unread', 'env': sorted(os.environ)}))")
     monkeypatch.setattr(pictures, "_PROCESS", shows)
-    answer = pictures._asked(b"", tmp_path / "a", tmp_path / "b")
+    answer = pictures._run_picture_process(b"", tmp_path / "a", tmp_path / "b")
     assert [name for name in answer["env"] if name.startswith(("ROOST", "PG", "DJANGO"))] == []

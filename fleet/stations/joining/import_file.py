@@ -75,7 +75,7 @@ class Sheet:
 
 def problem_of(line: Line, column: str, sentence: str) -> Problem:
     """A problem with its place."""
-    return Problem(line.number, column, _shown(line.cell(column)), sentence)
+    return Problem(line.number, column, _excerpt(line.cell(column)), sentence)
 
 
 def sheet_read(content: bytes) -> Sheet:
@@ -85,16 +85,16 @@ def sheet_read(content: bytes) -> Sheet:
     declares or as the heading shows. Lines above the heading are left out, each with a warning.
     """
     if len(content) > BYTES_MOST:
-        raise _refused(_("The file is larger than 1 MB: split it."))
+        raise _file_refusal(_("The file is larger than 1 MB: split it."))
     text = _text(content)
     rows = _rows(text, _separator(text))
     titles, columns = _heading(rows)
     twice = sorted({column for column in columns if column in COLUMNS and columns.count(column) > 1})
     if twice:
-        raise _refused(_("The column `%(column)s` appears twice: keep one.") % {"column": twice[0]})
-    sheet = Sheet(unknown_columns=[_shown(column) for column in columns if column and column not in COLUMNS][:20])
+        raise _file_refusal(_("The column `%(column)s` appears twice: keep one.") % {"column": twice[0]})
+    sheet = Sheet(unknown_columns=[_excerpt(column) for column in columns if column and column not in COLUMNS][:20])
     sheet.warnings = [
-        Problem(number, "", _shown(" ".join(title)), _("This line is above the heading and was left out."))
+        Problem(number, "", _excerpt(" ".join(title)), _("This line is above the heading and was left out."))
         for number, title in titles
     ]
     for number, row in rows:
@@ -106,8 +106,10 @@ def sheet_read(content: bytes) -> Sheet:
 def _line_take(sheet: Sheet, number: int, columns: list[str], row: list[str]) -> None:
     sheet.line_count += 1
     if sheet.line_count > LINES_MOST:
-        raise _refused(_("The list has more than %(most)d stations: split it.") % {"most": LINES_MOST})
-    cells = {column: _plain(cell, column) for column, cell in zip(columns, row, strict=False) if column in COLUMNS}
+        raise _file_refusal(_("The list has more than %(most)d stations: split it.") % {"most": LINES_MOST})
+    cells = {
+        column: _unify_blanks(cell, column) for column, cell in zip(columns, row, strict=False) if column in COLUMNS
+    }
     line = Line(number, cells)
     for column, cell in cells.items():
         if _UNREAD in cell:
@@ -149,7 +151,7 @@ def _heading(rows: Iterator[tuple[int, list[str]]]) -> tuple[list[tuple[int, lis
             return titles, columns
         if any(cell.strip() for cell in row) and not (number == 1 and columns[0].startswith("sep=")):
             titles.append((number, row))
-    raise _refused(
+    raise _file_refusal(
         _("None of the first %(lines)d lines has a column `serial`. Possible columns: %(columns)s.")
         % {"lines": _HEADING_WITHIN, "columns": ", ".join(COLUMNS)}
     )
@@ -168,19 +170,19 @@ def _rows(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
                 yield begun, row
             begun = reader.line_num + 1
     except csv.Error as error:
-        raise _refused(
+        raise _file_refusal(
             _("Line %(line)d cannot be read: a quote is not closed, or a cell is too long.") % {"line": begun}
         ) from error
 
 
 def _text(content: bytes) -> str:
-    text = _decoded(content)
+    text = _decode(content)
     if text is None or "\x00" in text:
-        raise _refused(_("This is not a text file: save the list as CSV."))
+        raise _file_refusal(_("This is not a text file: save the list as CSV."))
     return text
 
 
-def _decoded(content: bytes) -> str | None:
+def _decode(content: bytes) -> str | None:
     """The text, with `_UNREAD` for invalid bytes; None for invalid UTF-16."""
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\x00" in content[:200]:
         return _utf16(content)
@@ -206,15 +208,15 @@ def _utf16(content: bytes) -> str | None:
         return None
 
 
-def _plain(cell: str, column: str) -> str:
+def _unify_blanks(cell: str, column: str) -> str:
     """The cell with special spaces replaced by plain ones, so that a name is the same however it was typed."""
     return cell if column == "notes" else _BLANKS.sub(" ", cell)
 
 
-def _shown(text: str) -> str:
+def _excerpt(text: str) -> str:
     clean = "".join(char if char.isprintable() else "·" for char in text)
     return clean if len(clean) <= _SHOWN_MOST else clean[: _SHOWN_MOST - 1] + "…"
 
 
-def _refused(sentence: str) -> InvalidInput:
+def _file_refusal(sentence: str) -> InvalidInput:
     return InvalidInput(sentence, field="file")

@@ -122,9 +122,9 @@ def pair_same(*, actor: Viewer, pair: HardwarePair) -> None:
     """Decide that it is the same station with other hardware: its history continues. Raises `PairDecided`."""
     station = pair.station
     if not actor.may_station(Role.OPERATOR, station):
-        raise _too_low(station)
-    if not _asked(pair).update(state=State.SAME, decided_at=clock.now(), decided_by=actor.user):
-        raise _decided(station)
+        raise _role_refusal(station)
+    if not _open_pair(pair).update(state=State.SAME, decided_at=clock.now(), decided_by=actor.user):
+        raise _decided_refusal(station)
     _audit(actor, station, "station.hardware_same", pair)
 
 
@@ -136,14 +136,14 @@ def pair_another(*, actor: Viewer, pair: HardwarePair) -> Station:
     """
     # A key limited to this station would not reach its successor.
     if not actor.may(Role.OPERATOR, pair.station.organization_id):
-        raise _too_low(pair.station)
+        raise _role_refusal(pair.station)
     station = Station.objects.select_for_update(of=("self",)).get(pk=pair.station_id)
     newest = pair_list(station=station).values_list("pk", flat=True).first()
     moment = clock.now()
     if newest != pair.pk or station.retired_at is not None:
-        raise _decided(station)
-    if not _asked(pair).update(state=State.ANOTHER, decided_at=moment, decided_by=actor.user):
-        raise _decided(station)
+        raise _decided_refusal(station)
+    if not _open_pair(pair).update(state=State.ANOTHER, decided_at=moment, decided_by=actor.user):
+        raise _decided_refusal(station)
     successor = station_succeed(
         station=station, organization=station.organization, moment=moment, since=moment, keeps_login=True
     )
@@ -159,15 +159,15 @@ def pair_another(*, actor: Viewer, pair: HardwarePair) -> Station:
     return successor
 
 
-def _asked(pair: HardwarePair) -> QuerySet[HardwarePair]:
+def _open_pair(pair: HardwarePair) -> QuerySet[HardwarePair]:
     return HardwarePair.objects.filter(pk=pair.pk, state=State.ASKED)
 
 
-def _too_low(station: Station) -> NotAllowed:
+def _role_refusal(station: Station) -> NotAllowed:
     return NotAllowed(_("You need the operator role to change %(serial)s.") % {"serial": station.serial})
 
 
-def _decided(station: Station) -> PairDecided:
+def _decided_refusal(station: Station) -> PairDecided:
     return PairDecided(
         _("Somebody has already said what the hardware of %(serial)s is, or it has changed again. Reload and check.")
         % {"serial": station.serial}

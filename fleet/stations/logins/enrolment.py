@@ -95,7 +95,7 @@ def enrolment_token_adopt(
         expires_at=moment + life,
         purpose=purpose,
     )
-    _audit(actor, station, "station.enrolment_token", **_purpose_told(purpose))
+    _audit(actor, station, "station.enrolment_token", **_purpose_detail(purpose))
 
 
 def station_enrol(
@@ -155,7 +155,7 @@ def station_revoke(*, station: Station, actor: Viewer, purpose: LoginPurpose | N
         Station.objects.select_for_update().get(pk=station.pk)
         ended = _logins(station, purpose).filter(revoked_at=None).update(revoked_at=moment)
         if ended:
-            _audit(actor, station, "station.revoke", logins=ended, **_purpose_told(purpose))
+            _audit(actor, station, "station.revoke", logins=ended, **_purpose_detail(purpose))
     if not station_logins_end(station, purpose):
         raise BrokerUnreachable(
             _(
@@ -177,10 +177,10 @@ def _claim(serial: str, token: str, hardware: dict[str, Any], purpose: LoginPurp
     )
     if not open_tokens.filter(purpose=purpose).update(used_at=moment):
         # Somebody who has the token may know what it is for; it stays usable.
-        raise _made_for_another(purpose) if open_tokens.exists() else _refused()
+        raise _purpose_refusal(purpose) if open_tokens.exists() else _token_refusal()
     station = Station.objects.select_for_update().get(pk=station_id)
     if station.retired_at is not None:
-        raise _refused()
+        raise _token_refusal()
     station.generation += 1
     station.save(update_fields=["generation"])
     username = routing.upload_user if purpose == LoginPurpose.UPLOAD else routing.station_user
@@ -220,11 +220,11 @@ def _adopt(credential: Credential, *, is_rotation: bool) -> list[str]:
         elif is_valid:
             older.filter(revoked_at=None).update(revoked_at=moment)
         if is_valid:
-            told = _purpose_told(credential.purpose)
+            told = _purpose_detail(credential.purpose)
             _audit(None, station, "station.enrol", generation=credential.generation, **told)
     if not is_valid:
         _users_delete([credential.username])
-        raise _refused()
+        raise _token_refusal()
     return replaced
 
 
@@ -269,11 +269,11 @@ def tokens_end(station_id: int, purpose: LoginPurpose | None = None) -> None:
     (tokens if purpose is None else tokens.filter(purpose=purpose)).update(expires_at=F("created_at"))
 
 
-def _refused() -> EnrolmentRefused:
+def _token_refusal() -> EnrolmentRefused:
     return EnrolmentRefused(_("This serial and token do not match an open enrolment. Ask for a new token."))
 
 
-def _made_for_another(asked: LoginPurpose) -> EnrolmentRefused:
+def _purpose_refusal(asked: LoginPurpose) -> EnrolmentRefused:
     if asked == LoginPurpose.UPLOAD:
         return EnrolmentRefused(
             _("This token is for the station itself. Make one for a desk: it does not affect the station's login.")
@@ -281,7 +281,7 @@ def _made_for_another(asked: LoginPurpose) -> EnrolmentRefused:
     return EnrolmentRefused(_("This token is for a desk that uploads files: enrol with --for-upload."))
 
 
-def _purpose_told(purpose: str | None) -> dict[str, str]:
+def _purpose_detail(purpose: str | None) -> dict[str, str]:
     """The audit log detail for a login that is not the station's own."""
     return {"purpose": LoginPurpose.UPLOAD.value} if purpose == LoginPurpose.UPLOAD else {}
 

@@ -55,14 +55,14 @@ def group_create(
 ) -> StationGroup:
     """Create a group. Raises `InvalidInput` naming the field."""
     _operator_check(actor, organization.id)
-    name, rule, value = _checked(name, rule, value)
+    name, rule, value = _check_fields(name, rule, value)
     if StationGroup.objects.filter(organization=organization).count() >= GROUPS_MOST:
         raise InvalidInput(_("An organization can have at most %(most)d groups.") % {"most": GROUPS_MOST})
     try:
         with transaction.atomic():
             group = StationGroup.objects.create(organization=organization, name=name, rule=rule, value=value)
     except IntegrityError as error:
-        raise _taken(name) from error
+        raise _taken_refusal(name) from error
     _audit(actor, group, "group.create")
     return group
 
@@ -71,12 +71,12 @@ def group_create(
 def group_update(*, actor: Viewer, group: StationGroup, name: str, rule: str, value: str) -> StationGroup:
     """Change a group's name or rule. Raises `InvalidInput` naming the field."""
     _operator_check(actor, group.organization_id)
-    group.name, group.rule, group.value = _checked(name, rule, value)
+    group.name, group.rule, group.value = _check_fields(name, rule, value)
     try:
         with transaction.atomic():
             group.save(update_fields=["name", "rule", "value"])
     except IntegrityError as error:
-        raise _taken(name) from error
+        raise _taken_refusal(name) from error
     _audit(actor, group, "group.update")
     return group
 
@@ -117,7 +117,7 @@ def _rule_condition(group: StationGroup) -> Q:
     return Q(pk__in=[])
 
 
-def _checked(name: str, rule: str, value: str) -> tuple[str, str, str]:
+def _check_fields(name: str, rule: str, value: str) -> tuple[str, str, str]:
     name = text_check(name, field="name", most=_NAME_MOST)
     if rule not in Rule.values:
         raise InvalidInput(
@@ -142,7 +142,7 @@ def _operator_check(actor: Viewer, organization_id: int) -> None:
         raise NotAllowed(_("You need the operator role to change groups."))
 
 
-def _taken(name: str) -> InvalidInput:
+def _taken_refusal(name: str) -> InvalidInput:
     return InvalidInput(
         _("There is already a group %(name)s: choose another name.") % {"name": repr(name)}, field="name"
     )
