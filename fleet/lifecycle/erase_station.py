@@ -42,7 +42,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class StationBelongings:
-    """What is deleted with a station, in cheap numbers. `messages`: each with its readings or detections."""
+    """Numbers of what is deleted with a station, cheap to count. `messages`: each with readings or detections."""
 
     messages: int
     series: int

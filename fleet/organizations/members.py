@@ -37,7 +37,7 @@ def member_role_set(*, organization: Organization, username: str, role: Membersh
 
 @transaction.atomic
 def member_remove(*, organization: Organization, username: str, actor: Viewer) -> None:
-    """Remove a member: owners anybody, everybody themselves. Raises `NotFound` and `LastOwner`."""
+    """Remove a member: owners can remove anybody, members can leave. Raises `NotFound` and `LastOwner`."""
     is_self = actor.user is not None and actor.user.get_username() == username
     if not is_self:
         owner_require(actor, organization)

@@ -40,7 +40,7 @@ class ImportedToken:
 
 
 def sheet_check(*, sheet: Sheet, organization: Organization) -> None:
-    """Find the problems of each line, with four queries for any number of lines."""
+    """Find the problems of each line, with at most two queries for any number of lines."""
     for line in sheet.lines:
         _line_check(sheet, line)
     sheet.settle()

@@ -95,8 +95,7 @@ class StationContact(models.Model):
     learned_interval_s = models.FloatField(null=True)
     late_after = models.DateTimeField(null=True)
     silent_after = models.DateTimeField(null=True)
-    #: The station's backlog in messages and bytes, as its health reports; cleared once everything it numbered has
-    #: arrived.
+    #: The station's backlog in messages and bytes, as its health reports; 0 once everything it numbered has arrived.
     backlog_messages = models.BigIntegerField(null=True)
     backlog_bytes = models.BigIntegerField(null=True)
     #: The newest health message by the station's clock, as sent; when it was measured and when it was received.
