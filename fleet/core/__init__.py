@@ -1,1 +1,1 @@
-"""What every domain package stands on: errors, the clock, the outbox, pulses and outages, the audit log."""
+"""Shared foundations of every domain package: errors, the clock, the outbox, pulses and outages, the audit log."""

@@ -1,4 +1,4 @@
-"""Admin pages of `fleet.core`, and the base of all pages that only show."""
+"""Admin pages of `fleet.core`, and base classes for editable and read-only pages."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -12,51 +12,51 @@ from fleet.core.models import AuditEntry, DeadJob, Outage, OutboxMessage, Pulse
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[Any]
 else:
-    # Generic for the type checker only.
+    # Generic only for the type checker.
     _ModelAdmin = admin.ModelAdmin
 
 
 class EditableAdmin(_ModelAdmin):
-    """The base of pages on which rows may be changed; what is changed stands in the organization's audit log too."""
+    """Base of admin pages with editable rows. Every change is also written to the organization's audit log."""
 
     def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> Any:
-        """A row was added."""
+        """Record that a row was added."""
         _audit(request, "admin.add", obj, message)
         return super().log_addition(request, obj, message)
 
     def log_change(self, request: HttpRequest, obj: Model, message: Any) -> Any:
-        """A row was changed; `message` names its fields."""
+        """Record that a row was changed; `message` names the fields."""
         _audit(request, "admin.change", obj, message)
         return super().log_change(request, obj, message)
 
     def log_deletions(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
-        """Rows are about to be deleted."""
+        """Record that rows are about to be deleted."""
         for row in queryset:
             _audit(request, "admin.delete", row, [])
         return super().log_deletions(request, queryset)
 
 
 class ReadOnlyAdmin(_ModelAdmin):
-    """Shows rows that only services may write."""
+    """Read-only pages for rows that only services write."""
 
-    #: Counting a big table costs more than the page.
+    #: Counting a big table costs more than showing the page.
     show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 - Django's signature
-        """Nothing is added here."""
+        """Forbid adding rows."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002
-        """Nothing is changed here."""
+        """Forbid changing rows."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002
-        """Nothing is deleted here."""
+        """Forbid deleting rows."""
         return False
 
 
 def _organization_of(row: Any) -> int | None:
-    """Whose it is: its own organization's, or its station's."""
+    """Id of the row's own organization, or of its station's."""
     found: int | None = row.organization_id if hasattr(row, "organization_id") else row.station.organization_id
     return found
 
@@ -75,7 +75,7 @@ def _audit(request: HttpRequest, action: str, row: Model, message: Any) -> None:
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(ReadOnlyAdmin):
-    """Who changed what."""
+    """The audit log."""
 
     list_display = ("at", "actor_name", "action", "subject")
     list_filter = ("action",)
@@ -85,7 +85,7 @@ class AuditEntryAdmin(ReadOnlyAdmin):
 
 @admin.register(OutboxMessage)
 class OutboxMessageAdmin(ReadOnlyAdmin):
-    """What waits to be published."""
+    """Outbox messages."""
 
     list_display = ("created_at", "target", "routing_key", "attempts", "published_at")
     list_filter = ("target",)
@@ -94,14 +94,14 @@ class OutboxMessageAdmin(ReadOnlyAdmin):
 
 @admin.register(Pulse)
 class PulseAdmin(ReadOnlyAdmin):
-    """What worked when."""
+    """When each part of Roost last worked."""
 
     list_display = ("name", "beat_at")
 
 
 @admin.register(Outage)
 class OutageAdmin(ReadOnlyAdmin):
-    """When Roost itself was not listening."""
+    """Times when Roost itself was not listening."""
 
     list_display = ("name", "started_at", "ended_at")
     ordering = ("-ended_at",)
@@ -109,7 +109,7 @@ class OutageAdmin(ReadOnlyAdmin):
 
 @admin.register(DeadJob)
 class DeadJobAdmin(ReadOnlyAdmin):
-    """Jobs that killed their workers; they are decided about with `./roost manage jobs`."""
+    """Jobs that killed their workers. To retry or discard them, use `./roost manage jobs`."""
 
     list_display = ("found_at", "task", "state", "decided_at")
     list_filter = ("state", "task")

@@ -1,4 +1,4 @@
-"""Django's entry for `fleet.core`."""
+"""Django app config of `fleet.core`."""
 
 from django.apps import AppConfig
 

@@ -1,4 +1,4 @@
-"""Writing down who changed what."""
+"""Writing the audit log."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ def audit_write(
     subject: str,
     detail: dict[str, Any] | None = None,
 ) -> AuditEntry:
-    """One line in the audit log, in the transaction of the change. `actor` None: a key, the command line, or Roost."""
+    """Write one audit entry in the transaction of the change. `actor` None: a key, the command line, or Roost."""
     known = actor if isinstance(actor, User) else None
     origin = origin_now()
     return AuditEntry.objects.create(

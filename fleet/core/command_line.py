@@ -1,4 +1,4 @@
-"""The base of our words on Django's command line: wrong use is one sentence and exit code 2, `--json` prints data."""
+"""Base class of Roost's Django commands: wrong use gives one sentence and exit code 2; `--json` prints data."""
 
 import argparse
 import json
@@ -15,27 +15,29 @@ from fleet.core.origin import origin_begin
 WRONG_USE = 2
 REFUSED = 1
 
-#: One thing to print, as JSON knows it.
+#: One JSON object to print.
 Row = Mapping[str, Any]
 
 
 class OneSentenceParser(CommandParser):
-    """A parser that says what was wrong and where help is, and nothing else."""
+    """A parser whose error message is one sentence and a pointer to the help."""
 
     def error(self, message: str) -> NoReturn:
-        """End with the sentence."""
+        """Print the sentence and exit."""
         self.exit(WRONG_USE, _sentence(self, message))
 
 
 class WordCommand(BaseCommand, ABC):
-    """A command with words of its own (`station add`). A subclass adds them in `words`, each with a function.
+    """A command with subcommands (`station add`). A subclass declares them in `words`, each with a function.
 
-    The functions return what to print, or raise `DomainError`: what the caller got wrong ends with 2, else with 1.
+    The functions print their result or raise `DomainError`. Exit code 2 means the caller's input was wrong; every other
+    refusal gives 1.
     """
 
-    # The site's own checks load every page; a word here needs none of them.
+    # The site's system checks load every page; these commands need none of them.
     requires_system_checks: list[str] = []
-    #: Django's own options go on working, and are no help to a person who looks after stations.
+    #: Django's own options still work, but are hidden from the help: they are of no use to people who look after
+    #: stations.
     suppressed_base_arguments = {
         "--version",
         "--verbosity",
@@ -48,10 +50,10 @@ class WordCommand(BaseCommand, ABC):
 
     @abstractmethod
     def words(self, add: Callable[..., argparse.ArgumentParser]) -> None:
-        """Declare the words: `add(name, function, help=…)` returns the parser of one."""
+        """Declare the subcommands: `add(name, function, help=…)` returns the parser of one."""
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """One parser a word, each with `--json`."""
+        """Add one parser per subcommand, each with `--json`."""
         parser.error = lambda message: parser.exit(WRONG_USE, _sentence(parser, message))  # type: ignore[method-assign]
         chosen = parser.add_subparsers(dest="word", required=True, metavar="WORD", parser_class=OneSentenceParser)
 
@@ -64,7 +66,7 @@ class WordCommand(BaseCommand, ABC):
         self.words(add)
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Call the word's function; a refusal is its sentence."""
+        """Call the subcommand's function and print a refusal as its sentence."""
         try:
             with origin_begin(name="command line"):
                 options["function"](options)
@@ -73,11 +75,11 @@ class WordCommand(BaseCommand, ABC):
             sys.exit(WRONG_USE if isinstance(error, InvalidInput | NotFound) else REFUSED)
 
     def data_print(self, data: Row | Sequence[Row]) -> None:
-        """Print data for programs."""
+        """Print JSON for programs."""
         self.stdout.write(json.dumps(data, indent=2, default=str, ensure_ascii=False))
 
     def table_print(self, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """Print rows for people, each column as wide as its widest entry."""
+        """Print a table for people, each column as wide as its widest cell."""
         lines = [headings, *rows]
         widths = [max(len(line[column]) for line in lines) for column in range(len(headings))]
         for line in lines:

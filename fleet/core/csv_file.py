@@ -1,4 +1,4 @@
-"""CSV as a download that is made while it is sent, and that no spreadsheet takes for formulas."""
+"""CSV downloads that are streamed and protected against formula injection."""
 
 import codecs
 import csv
@@ -14,11 +14,11 @@ from django.http import HttpRequest, StreamingHttpResponse
 from django.utils.cache import patch_vary_headers
 
 Cell = str | int | float | None
-#: What a spreadsheet takes for the beginning of a formula: it looks past blanks, and full-width signs count too.
+#: How a cell starts that spreadsheets read as a formula: they skip leading blanks, and full-width signs count too.
 _FORMULA = re.compile(r"[\t\r\n]|[\s\ufeff\u200b]*[=+\-@\uff1d\uff0b\uff0d\uff20]")
-#: Without this mark spreadsheets read UTF-8 as the encoding of the machine: ZÃ¼rich.
+#: Without this mark, spreadsheets decode UTF-8 in the machine's own encoding: ZÃ¼rich.
 CSV_MARK = codecs.BOM_UTF8
-#: Rows of one piece.
+#: Rows per chunk.
 _PIECE = 200
 _GZIP = re.compile(r"\bgzip\b")
 _GZIP_WBITS = 31
@@ -27,20 +27,20 @@ _GZIP_WBITS = 31
 def csv_response(
     request: HttpRequest, *, name: str, head: Sequence[str], rows: Iterable[Sequence[Cell]]
 ) -> StreamingHttpResponse:
-    """The rows as a file of that name; they are asked for piece by piece as they are sent."""
+    """The rows as a download called `name`; they are read chunk by chunk while the response is sent."""
     pieces: Iterator[bytes] = chain([CSV_MARK], _pieces(head, rows))
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "X-Content-Type-Options": "nosniff"}
     if _GZIP.search(request.headers.get("Accept-Encoding", "")):
-        pieces = _gzipped(pieces)
+        pieces = _gzip(pieces)
         headers["Content-Encoding"] = "gzip"
-    content = _later(pieces) if isinstance(request, ASGIRequest) else pieces
+    content = _iterate_async(pieces) if isinstance(request, ASGIRequest) else pieces
     response = StreamingHttpResponse(content, content_type="text/csv; charset=utf-8", headers=headers)
     patch_vary_headers(response, ["Accept-Encoding"])
     return response
 
 
 def cell_guarded(cell: Cell) -> Cell:
-    """Text that would be a formula gets an apostrophe before it; figures stay figures."""
+    """The cell, with an apostrophe in front if its text would be read as a formula; numbers are unchanged."""
     return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
 
 
@@ -57,8 +57,8 @@ def _lines(rows: Iterable[Sequence[Cell]]) -> bytes:
     return text.getvalue().encode()
 
 
-def _gzipped(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """The pieces as one gzip stream. Django's own makes a stream of each piece, of which some clients read the first."""
+def _gzip(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The chunks as one gzip stream. Django's own makes one stream per chunk, and some clients read only the first."""
     packer = zlib.compressobj(wbits=_GZIP_WBITS)
     for piece in pieces:
         if packed := packer.compress(piece):
@@ -66,7 +66,7 @@ def _gzipped(pieces: Iterator[bytes]) -> Iterator[bytes]:
     yield packer.flush()
 
 
-async def _later(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """The same pieces for a server that waits for none of them."""
+async def _iterate_async(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """The same chunks as an async iterator that does not block the server."""
     while (piece := await sync_to_async(lambda: next(pieces, None))()) is not None:
         yield piece

@@ -1,4 +1,4 @@
-"""Jobs that killed their workers: kept with what they were to do, until somebody retries or discards them."""
+"""Dead jobs: jobs that killed their workers, kept with their arguments until somebody retries or discards them."""
 
 from typing import Any
 
@@ -17,11 +17,11 @@ _ID_END = 2**63
 
 
 class JobNotHeld(DomainError):
-    """The job was decided about already, or cannot be done again."""
+    """The job has already been retried or discarded, or cannot be run again."""
 
 
 def dead_job_keep(*, job_id: str, task: str, arguments: dict[str, Any]) -> bool:
-    """Keep a job; False when it is here already."""
+    """Keep a job; return False if it is already here."""
     _job, is_new = DeadJob.objects.get_or_create(
         job_id=job_id[:64], defaults={"task": task[:128], "arguments": arguments, "found_at": clock.now()}
     )
@@ -29,18 +29,16 @@ def dead_job_keep(*, job_id: str, task: str, arguments: dict[str, Any]) -> bool:
 
 
 def dead_job_list(*, state: str = State.HELD) -> QuerySet[DeadJob]:
-    """Those that wait for a decision, or of another state; the oldest first."""
+    """Jobs in this state, by default those waiting for a decision, oldest first."""
     return DeadJob.objects.filter(state=state).order_by("id")
 
 
 @transaction.atomic
 def dead_job_retry(*, number: int) -> DeadJob:
-    """Ask for the job once more, through the outbox."""
+    """Queue the job again, through the outbox."""
     job = _get(number)
     if not job.task:
-        raise JobNotHeld(
-            _("The job %(id)s could not be read, so it cannot be done again. Discard it.") % {"id": number}
-        )
+        raise JobNotHeld(_("Job %(id)s could not be read, so it cannot be run again. Discard it.") % {"id": number})
     _decide(job, State.RETRIED)
     job_ask(job.task, **job.arguments)
     return job
@@ -48,7 +46,7 @@ def dead_job_retry(*, number: int) -> DeadJob:
 
 @transaction.atomic
 def dead_job_discard(*, number: int) -> DeadJob:
-    """Give the job up. The row stays."""
+    """Give up on the job. Its row stays."""
     job = _get(number)
     _decide(job, State.DISCARDED)
     return job
@@ -63,7 +61,7 @@ def _get(number: int) -> DeadJob:
 
 def _decide(job: DeadJob, state: str) -> None:
     if not DeadJob.objects.filter(pk=job.pk, state=State.HELD).update(state=state, decided_at=clock.now()):
-        raise JobNotHeld(_("Somebody has retried or discarded the job %(id)s already.") % {"id": job.pk})
+        raise JobNotHeld(_("Job %(id)s has already been retried or discarded.") % {"id": job.pk})
     audit_write(
         actor=None, organization_id=None, action=f"job.{state}", subject=f"{job.task or 'unreadable job'} {job.pk}"
     )

@@ -1,7 +1,7 @@
-"""The door of both web processes: what no request may be is refused here, before anything reads it.
+"""The front door of both web processes: it refuses malformed and oversized requests before anything reads them.
 
-Bodies are bounded whoever sends them and wherever they lead, a host or an origin that is none is answered 400, and what
-proxies say of the caller is believed only from those that ROOST_PROXIES names.
+It limits the size of every body, whoever sends it and wherever it goes. It answers 400 to a malformed Host or Origin
+header, and believes what proxies say about the caller only if ROOST_PROXIES names them.
 """
 
 import json
@@ -19,10 +19,10 @@ Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-#: Octets of a body that nobody expects: of a question, or to the live process.
+#: Maximum size in bytes of a body that nobody expects: with GET and the like, or sent to the live process.
 BARE_MOST = 65_536
-#: So many octets beyond a bound are still read and thrown away: whoever is told to stop while sending sees only that the
-#: connection broke.
+#: How many bytes beyond the limit are still read and thrown away: a client that is refused while it is still sending
+#: would only see a broken connection.
 _DRAIN_MOST = 4_000_000
 _NAME = re.compile(r"[A-Za-z0-9.-]{1,253}\Z")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]{0,30}\Z", re.IGNORECASE)
@@ -31,7 +31,7 @@ _NO_BODY = frozenset({"GET", "HEAD", "OPTIONS", "DELETE", "TRACE"})
 
 
 class Door:
-    """An ASGI application around another one. `most`: octets that the body of this request may have."""
+    """ASGI middleware. `most` returns the maximum body size in bytes for a request."""
 
     def __init__(self, application: Application, *, proxies: Proxies, most: Callable[[Scope], int]) -> None:
         self._application = application
@@ -54,7 +54,7 @@ class Door:
 
 
 class _Body:
-    """Counts what comes; beyond the bound it answers 413 itself, and to the application the caller is gone."""
+    """Counts the bytes of a body. Beyond the limit it answers 413; to the application, the caller has disconnected."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, most: int) -> None:
         self._scope, self._receive, self._send, self._most = scope, receive, send, most
@@ -63,7 +63,7 @@ class _Body:
         self._is_answered = self._is_refused = False
 
     async def receive(self) -> Message:
-        """The next part of the body."""
+        """Return the next part of the body."""
         message = await self._take()
         if self._taken > self._most:
             if message.get("more_body"):
@@ -73,24 +73,24 @@ class _Body:
         return message
 
     async def send(self, message: Message) -> None:
-        """Hand an answer on, unless ours was given already."""
+        """Pass the application's answer on, unless the request was already refused."""
         if self._is_refused:
             return
         self._is_answered = True
         if message["type"] == "http.response.start" and not self._is_read:
-            # Kept open, the connection would take the rest of the body, however long it is.
+            # If the connection stayed open, the server would have to read the rest of the body, however long it is.
             message = {**message, "headers": [*message.get("headers", ()), _CLOSE]}
         await self._send(message)
 
     async def drain(self) -> None:
-        """Throw away what still comes, within a bound."""
+        """Read and throw away the rest of the body, up to a limit."""
         while self._taken <= self._most + _DRAIN_MOST:
             message = await self._take()
             if message["type"] != "http.request" or not message.get("more_body"):
                 return
 
     async def refuse(self) -> None:
-        """Say that it is too long."""
+        """Answer that the body is too long."""
         if self._is_answered or self._is_refused:
             return
         self._is_refused = True
@@ -105,7 +105,7 @@ class _Body:
 
 
 def host_is_written_well(host: str) -> bool:
-    """Whether this is a name or an address, with a port or without."""
+    """Whether this is a valid host name or address, with or without a port."""
     if host.startswith("["):
         address, bracket, port = host[1:].partition("]")
         return bool(bracket) and _is_v6(address) and (not port or (port[0] == ":" and _is_port(port[1:])))
@@ -114,13 +114,13 @@ def host_is_written_well(host: str) -> bool:
 
 
 def origin_is_written_well(origin: str) -> bool:
-    """Whether this is a scheme with a host, or `null`."""
+    """Whether this is a scheme and a host, or `null`."""
     scheme, mark, host = origin.partition("://")
     return origin == "null" or bool(mark and _SCHEME.match(scheme) and host_is_written_well(host))
 
 
 def _headers_wrong(scope: Scope) -> str:
-    """What is wrong with the two headers that say where a request goes and which page sent it; empty for nothing."""
+    """What is wrong with the Host and Origin headers; empty if nothing is."""
     for name, is_well in ((b"host", host_is_written_well), (b"origin", origin_is_written_well)):
         told = [value.decode("latin-1") for key, value in scope["headers"] if key == name]
         if len(told) > 1 or not all(map(is_well, told)):
@@ -149,7 +149,7 @@ def _is_port(text: str) -> bool:
 
 
 async def _refuse(scope: Scope, send: Send, status: HTTPStatus, words: str) -> None:
-    """Answer and hang up, so that nobody has to read the rest: a problem to programs, a sentence to people."""
+    """Answer and close the connection, so that the rest is never read: problem JSON for the API, else a sentence."""
     body, kind = words.encode(), b"text/plain; charset=utf-8"
     if scope["path"].startswith("/api/"):
         problem = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": words}

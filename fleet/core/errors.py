@@ -1,16 +1,16 @@
-"""Refusals of the domain: exceptions named for what is refused, with a sentence for people."""
+"""Refusals of the domain: exceptions named after what is refused, with a sentence for people."""
 
 
 class DomainError(Exception):
-    """Something that the domain does not do. Its text says what was wrong and what to do."""
+    """Something the domain refuses to do. Its text says what was wrong and what to do about it."""
 
 
 class NotFound(DomainError):
-    """There is no such thing, or none that this person may see."""
+    """No such thing exists, or this person may not see it."""
 
 
 class InvalidInput(DomainError):
-    """A value that cannot be taken. `field` names where it stood."""
+    """An unacceptable value. `field` names the field it came from."""
 
     def __init__(self, sentence: str, *, field: str = "") -> None:
         super().__init__(sentence)

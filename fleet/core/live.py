@@ -1,4 +1,4 @@
-"""Telling open pages that something changed: Redis pub/sub, after commit, best effort."""
+"""Telling open pages that something changed: through Redis pub/sub, after commit, best effort."""
 
 import json
 import logging
@@ -15,24 +15,24 @@ from fleet.core import clock
 
 CHANNEL_PREFIX = "roost:live:"
 
-#: Seconds for which nobody tells anything after Redis did not answer.
+#: How many seconds to leave Redis alone after it did not answer.
 PAUSE_S = 5.0
 
 _log = logging.getLogger(__name__)
 
 
 class _Pause:
-    """The time in which Redis is not asked."""
+    """A period in which Redis is not contacted."""
 
     def __init__(self) -> None:
         self._until = 0.0
 
     def begin(self) -> None:
-        """From now on."""
+        """Start the pause now."""
         self._until = time.monotonic() + PAUSE_S
 
     def is_over(self) -> bool:
-        """Whether it may be asked."""
+        """Whether Redis may be contacted again."""
         return time.monotonic() >= self._until
 
 
@@ -46,15 +46,15 @@ def channel_of(organization_id: int) -> str:
 
 @cache
 def _redis() -> "redis.Redis":
-    # Once: the library would try three times more, and wait in between.
+    # No retries: by default the library tries three more times and waits in between.
     once = Retry(NoBackoff(), 0)
     return redis.Redis.from_url(settings.ROOST_REDIS_URL, socket_timeout=1.0, socket_connect_timeout=1.0, retry=once)
 
 
 def live_announce(*, changed: Mapping[int, Iterable[str]]) -> None:
-    """Say which stations (serials) of which organizations (ids) changed. Pages poll when this fails.
+    """Announce which stations (serials) of which organizations (ids) changed. If this fails, pages poll instead.
 
-    A Redis that hangs holds the caller, ingest, up once in a while and not at each batch.
+    A hanging Redis delays the caller (ingest) once in a while, not with every batch.
     """
     if not _pause.is_over():
         return
@@ -67,4 +67,4 @@ def live_announce(*, changed: Mapping[int, Iterable[str]]) -> None:
         pipe.execute()
     except redis.RedisError as error:
         _pause.begin()
-        _log.warning("Open pages get no live updates for %.0f s, as Redis does not answer: %s", PAUSE_S, error)
+        _log.warning("Open pages get no live updates for %.0f s because Redis does not answer: %s", PAUSE_S, error)

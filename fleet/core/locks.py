@@ -1,4 +1,4 @@
-"""One at a time across all processes: a lock in PostgreSQL that ends with the connection that holds it."""
+"""Locks across all processes: PostgreSQL advisory locks, which end with the connection that holds them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -8,7 +8,7 @@ from django.db import Error, connection
 
 @contextmanager
 def session_lock(name: str) -> Iterator[bool]:
-    """Try to hold the lock of that name; yields whether we do. It may be held over several transactions."""
+    """Try to take the lock of that name; yield whether we hold it. It can be held across several transactions."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [name])
         row = cursor.fetchone()
@@ -17,13 +17,13 @@ def session_lock(name: str) -> Iterator[bool]:
         yield is_ours
     finally:
         if is_ours:
-            # With the connection gone the lock is gone too.
+            # If the connection is gone, so is the lock.
             with suppress(Error), connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [name])
 
 
 def transaction_lock(name: str) -> bool:
-    """Try to take the lock of that name until the end of the present transaction; False when somebody else has it."""
+    """Try to take the lock until the end of the current transaction; return False if somebody else holds it."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))", [name])
         row = cursor.fetchone()

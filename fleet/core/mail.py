@@ -1,4 +1,4 @@
-"""Mail leaves through a table: a request only writes a row, and a job hands it to the mail server until it takes it."""
+"""The mail queue: a request only writes a row, and a job hands it to the mail server until it is accepted."""
 
 import logging
 import smtplib
@@ -20,26 +20,26 @@ from fleet.core.outbox import job_ask
 
 _log = logging.getLogger("roost.mail")
 
-#: Whoever takes a mail has so long to send it; longer than the mail server may think.
+#: How long a process may take to send a mail it has claimed; longer than the mail server's timeout.
 LEASE = timedelta(minutes=5)
-#: Seconds between attempts double from the first to the second.
+#: The wait between attempts doubles from the first value to the second, in seconds.
 _FIRST_S, _LONGEST_S = 30, 3_600
-#: Links in mails live no longer; neither do the mails.
+#: Links in mails do not live longer than this, so neither do the mails.
 KEPT = timedelta(days=3)
-#: Mails of one sweep.
+#: Maximum mails per sweep.
 _ROUND_MOST = 100
-#: Mails of one sweep that the audit log names when they are given up; the log has the count of all.
+#: How many abandoned mails per sweep the audit log names; the server log has the total count.
 _NAMED_MOST = 100
-#: SMTP codes from here on are final, but for login and encryption refused: those are ours to repair.
+#: SMTP codes from here on are final, except refused login or encryption: those are ours to fix.
 _PERMANENT_FROM = 500
 _CONFIGURATION_CODES = frozenset({530, 534, 535, 538})
 
 
 class OutboxBackend(BaseEmailBackend):
-    """Django's mail backend of the whole site: one row and one job a mail, in the caller's transaction."""
+    """The site's Django mail backend: one row and one job per mail, in the caller's transaction."""
 
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
-        """Write them down; return how many."""
+        """Queue the mails; return how many."""
         for message in email_messages:
             mail_add(message)
         return len(email_messages)
@@ -47,10 +47,10 @@ class OutboxBackend(BaseEmailBackend):
 
 @transaction.atomic
 def mail_add(message: EmailMessage) -> Mail:
-    """Write one mail down. Raises `BadHeaderError` for a line break in a header, `ValueError` for what is not text."""
+    """Queue one mail. Raises `BadHeaderError` for a line break in a header, `ValueError` if it is not plain text."""
     if message.attachments or getattr(message, "alternatives", None):
-        raise ValueError("Only plain text goes by mail: leave attachments and HTML out.")
-    # Whatever cannot be sent is said to the caller, not to the job.
+        raise ValueError("Mails must be plain text: leave out attachments and HTML.")
+    # Build it now, so that a mail that cannot be sent fails in the caller, not in the job.
     message.message()
     moment = clock.now()
     mail = Mail.objects.create(
@@ -67,7 +67,7 @@ def mail_add(message: EmailMessage) -> Mail:
 
 
 def mail_send(*, mail_id: int) -> bool:
-    """Hand one mail to the mail server, if it is due and nobody else does; True when it is gone from here."""
+    """Hand one mail to the mail server if it is due and unclaimed; return True once it is sent or given up."""
     moment = clock.now()
     taken = Mail.objects.filter(id=mail_id, due_at__lte=moment).update(
         due_at=moment + LEASE, attempts=F("attempts") + 1
@@ -81,20 +81,20 @@ def mail_send(*, mail_id: int) -> bool:
         if not _is_permanent(error):
             wait = min(_FIRST_S * 2 ** min(mail.attempts - 1, 12), _LONGEST_S)
             Mail.objects.filter(id=mail_id).update(due_at=moment + timedelta(seconds=wait))
-            _log.warning("Mail %s was not sent and is tried again in %s s: %s", mail_id, wait, _words(error))
+            _log.warning("Mail %s was not sent; the next attempt is in %s s: %s", mail_id, wait, _words(error))
             return False
-        _log.warning("Mail %s was refused for good: %s", mail_id, _words(error))
-        _given_up(mail, _words(error))
+        _log.warning("Mail %s was permanently refused: %s", mail_id, _words(error))
+        _audit_given_up(mail, _words(error))
     Mail.objects.filter(id=mail_id).delete()
     return True
 
 
 def mails_sweep() -> int:
-    """Send what is due, delete what is too old to be of use; return how many were sent. The net under the jobs."""
+    """Send what is due and delete what is too old to be useful; return how many were sent. The jobs' safety net."""
     moment = clock.now()
     old = Mail.objects.filter(created_at__lt=moment - KEPT)
     for mail in old.order_by("id")[:_NAMED_MOST]:
-        _given_up(mail, f"not sent in {KEPT.days} days")
+        _audit_given_up(mail, f"not sent in {KEPT.days} days")
     stale, _ = old.delete()
     if stale:
         _log.error("%s mails could not be sent for three days and were dropped: check ROOST_SMTP_HOST.", stale)
@@ -102,7 +102,7 @@ def mails_sweep() -> int:
     sent = 0
     for mail_id in list(due[:_ROUND_MOST]):
         if not mail_send(mail_id=mail_id):
-            # A server that is away is away for the others too.
+            # If the server is down for one mail, it is down for the others too.
             break
         sent += 1
     return sent
@@ -117,13 +117,13 @@ def _hand_over(mail: Mail) -> None:
         connection.open()
         connection.send_messages([message])
     finally:
-        # What was accepted is accepted, however the connection ends.
+        # An accepted mail stays accepted, however the connection ends.
         with suppress(OSError):
             connection.close()
 
 
-def _given_up(mail: Mail, why: str) -> None:
-    """Somebody waits for it: administrators read in the audit log that it will not come."""
+def _audit_given_up(mail: Mail, why: str) -> None:
+    """Write to the audit log that this mail will not arrive: somebody is waiting for it."""
     detail = {"to": mail.recipients, "why": why}
     audit_write(actor=None, organization_id=None, action="mail.given_up", subject=mail.subject, detail=detail)
 
@@ -140,6 +140,6 @@ def _is_permanent(error: Exception) -> bool:
 
 
 def _words(error: Exception) -> str:
-    """The error without the addresses that smtplib puts into it."""
+    """The error without the addresses that smtplib includes."""
     code = getattr(error, "smtp_code", None)
     return f"{type(error).__name__}{f' {code}' if code else ''}"

@@ -1,4 +1,4 @@
-"""Mails whose headers begin on their own line: text beyond ASCII goes as encoded words that are short enough for it."""
+"""Mails whose headers start on the header's own line: non-ASCII text becomes encoded words short enough to fit."""
 
 from email.header import Header, decode_header, make_header
 from email.message import Message
@@ -7,17 +7,17 @@ from typing import Any
 
 from django.core.mail import EmailMessage
 
-#: An encoded word may have 75 characters, a line 78 with the header's name. A first word as long as it may be does not fit
-#: behind the name, so that the line would be folded before it, and mail programs would show an empty subject.
+#: An encoded word may have 75 characters, and a line 78 including the header's name. A first word of full length does
+#: not fit behind the name, so the line would be folded before it, and mail programs would show an empty subject.
 _WORD_MOST = 60
 _WITH_NAMES = ("From", "To", "Cc", "Reply-To")
 
 
 class RoostMail(EmailMessage):
-    """A plain mail as Django makes it, but for its encoded words."""
+    """A plain Django mail with shorter encoded words."""
 
     def message(self, **options: Any) -> Any:
-        """The mail as it goes out."""
+        """The mail as it is sent."""
         made = super().message(**options)
         _replace(made, "Subject", _short(str(self.subject), "Subject"))
         for name in _WITH_NAMES:
@@ -34,7 +34,7 @@ def _replace(made: Message, name: str, value: str) -> None:
 
 
 def _short(text: str, name: str) -> str:
-    """The text in encoded words of at most `_WORD_MOST` characters; ASCII stays as it is."""
+    """The text in encoded words of at most `_WORD_MOST` characters; ASCII is unchanged."""
     if text.isascii():
         return text
     return Header(text, "utf-8", maxlinelen=_WORD_MOST, header_name=name).encode().replace("\n ", " ")

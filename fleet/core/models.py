@@ -1,4 +1,4 @@
-"""The outbox, mails on their way, the pulses by which we know our own downtime, and the audit log."""
+"""The outbox, the mail queue, the pulses that show our own downtime, the audit log, answered requests and dead jobs."""
 
 from django.conf import settings
 from django.db import models
@@ -6,7 +6,7 @@ from django.db.models import Q
 
 
 class OutboxMessage(models.Model):
-    """Something to be published, written in the transaction of the change that caused it.
+    """A message to be published, written in the transaction of the change that caused it.
 
         waiting ──relay publishes, broker confirms──▶ published ──a day later──▶ deleted
 
@@ -30,13 +30,13 @@ class OutboxMessage(models.Model):
     expires_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
     attempts = models.IntegerField(default=0)
-    #: Not before this moment, after a failed attempt.
+    #: Earliest time of the next attempt.
     due_at = models.DateTimeField()
     published_at = models.DateTimeField(null=True)
     last_error = models.TextField(blank=True)
 
     class Meta:
-        """Only the waiting rows are indexed: they are few."""
+        """The waiting rows have an index of their own because they are few."""
 
         indexes = [
             models.Index(fields=["id"], name="outbox_waiting", condition=Q(published_at=None)),
@@ -48,13 +48,13 @@ class OutboxMessage(models.Model):
 
 
 class Mail(models.Model):
-    """A mail that no mail server has taken yet. It may hold a link that opens an account, so it is gone once sent.
+    """A mail no mail server has accepted yet. It may hold a link that opens an account, so it is deleted once sent.
 
-        due ──taken, for five minutes──▶ accepted, or refused for good ──▶ deleted
-        due ◀── later, and later still ── refused for now, or nobody there
+        due ──claimed, for five minutes──▶ accepted, or permanently refused ──▶ deleted
+        due ◀── with growing delay ── refused for now, or server unreachable
         three days old ──▶ deleted
 
-    Links in mails live no longer than that.
+    Links in mails do not live longer than that.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -65,7 +65,7 @@ class Mail(models.Model):
     headers = models.JSONField(default=dict)
     created_at = models.DateTimeField()
     attempts = models.IntegerField(default=0)
-    #: Not before this moment: somebody else is sending it, or the last attempt failed.
+    #: Earliest time of the next attempt: until then somebody is sending it, or the last attempt failed.
     due_at = models.DateTimeField(db_index=True)
 
     def __str__(self) -> str:
@@ -73,7 +73,7 @@ class Mail(models.Model):
 
 
 class Pulse(models.Model):
-    """The last moment at which a part of Roost was known to work, by name (`ingest`, `canary.tasks` …)."""
+    """When a part of Roost was last known to work, by name (`ingest`, `canary.tasks` …)."""
 
     name = models.CharField(max_length=64, primary_key=True)
     beat_at = models.DateTimeField()
@@ -83,7 +83,7 @@ class Pulse(models.Model):
 
 
 class Outage(models.Model):
-    """A time in which Roost itself was not listening. Silence of stations in it is not counted."""
+    """A period in which Roost itself was not listening. Stations' silence during it does not count."""
 
     id = models.BigAutoField(primary_key=True)
     name = models.CharField(max_length=64)
@@ -91,7 +91,7 @@ class Outage(models.Model):
     ended_at = models.DateTimeField()
 
     class Meta:
-        """Asked for by time."""
+        """Queried by time."""
 
         indexes = [models.Index(fields=["-ended_at"])]
 
@@ -104,12 +104,12 @@ class AuditEntry(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     at = models.DateTimeField()
-    #: None: done by Roost itself.
+    #: None: Roost itself, the command line, a key, or a deleted person.
     actor = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
     actor_name = models.CharField(max_length=150, blank=True)
-    #: First letters of the API key that was used; empty without one.
+    #: First letters of the API key that was used; empty without a key.
     key_prefix = models.CharField(max_length=16, blank=True, db_default="")
-    #: Network address that asked; empty for what no request asked for.
+    #: Network address of the request; empty if there was none.
     address = models.CharField(max_length=45, blank=True, db_default="")
     organization_id = models.BigIntegerField(null=True)
     action = models.CharField(max_length=64)
@@ -117,7 +117,7 @@ class AuditEntry(models.Model):
     detail = models.JSONField(default=dict)
 
     class Meta:
-        """Read newest first within an organization, also those of one person, kind or subject alone."""
+        """Read newest first within an organization, optionally for one person, action or subject."""
 
         indexes = [
             models.Index(fields=["organization_id", "-at", "-id"], name="audit_newest"),
@@ -131,9 +131,9 @@ class AuditEntry(models.Model):
 
 
 class RequestDone(models.Model):
-    """A request that was done under a key of its sender's, and its answer, so that a repeat is not done again."""
+    """A request that came with an idempotency key, and its answer, so that a repeat is not executed again."""
 
-    #: SHA-256 of asker, address and key.
+    #: SHA-256 of sender, path and idempotency key.
     where = models.CharField(max_length=64, primary_key=True)
     #: SHA-256 of the body.
     body = models.CharField(max_length=64)
@@ -141,7 +141,7 @@ class RequestDone(models.Model):
     status = models.IntegerField(default=0)
     content_type = models.CharField(max_length=120, blank=True)
     answer = models.TextField(blank=True)
-    #: The answer held what is shown once, and is not kept.
+    #: The answer held a secret that is shown only once, so its body was not kept.
     is_secret = models.BooleanField(default=False)
 
     def __str__(self) -> str:
@@ -149,20 +149,20 @@ class RequestDone(models.Model):
 
 
 class DeadJob(models.Model):
-    """A job that killed its worker time and again, taken out of the broker's queue of the dead for somebody to look at.
+    """A job that repeatedly killed its worker, moved from the broker's dead letter queue here for somebody to look at.
 
     held ──▶ retried | discarded
     """
 
     class State(models.TextChoices):
-        """What became of it."""
+        """What happened to it."""
 
         HELD = "held"
         RETRIED = "retried"
         DISCARDED = "discarded"
 
     id = models.BigAutoField(primary_key=True)
-    #: Its id on the broker: taken twice, it is one row.
+    #: Its id on the broker, so that a job moved twice is still one row.
     job_id = models.CharField(max_length=64, unique=True)
     #: Empty when the message could not be read.
     task = models.CharField(max_length=128)
@@ -172,7 +172,7 @@ class DeadJob(models.Model):
     decided_at = models.DateTimeField(null=True)
 
     class Meta:
-        """Those that wait are few."""
+        """Only the held rows are indexed: they are few."""
 
         indexes = [models.Index(fields=["id"], name="deadjob_held", condition=Q(state="held"))]
 

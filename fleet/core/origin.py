@@ -1,4 +1,4 @@
-"""Where a change comes from: the network address, and what acts when it is no person. Doors say it, the audit log asks."""
+"""Origin of a change: the network address, and the actor if it is not a person. Read by the audit log."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Origin:
-    """Of one request or one word of the command line. `name`: `key NAME`, `command line`; empty for Roost itself."""
+    """Origin of one request or one command. `name`: `key NAME`, `command line`; empty for Roost itself."""
 
     address: str = ""
     name: str = ""
@@ -20,7 +20,7 @@ _origin: ContextVar[Origin | None] = ContextVar("origin", default=None)
 
 @contextmanager
 def origin_begin(*, address: str = "", name: str = "") -> Iterator[Origin]:
-    """From here to the end of the block; what is learned of it on the way (a key) is written into it."""
+    """Set the origin for the block. Details learned on the way (a key) are written into it."""
     origin = Origin(address=address, name=name)
     token = _origin.set(origin)
     try:
@@ -30,5 +30,5 @@ def origin_begin(*, address: str = "", name: str = "") -> Iterator[Origin]:
 
 
 def origin_now() -> Origin:
-    """Where we are called from. Outside of any block a new one, which nobody else sees."""
+    """The current origin; outside any block, a new empty one."""
     return _origin.get() or Origin()

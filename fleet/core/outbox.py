@@ -1,4 +1,4 @@
-"""Asking for something to be published: a row in the caller's own transaction, never a publish from a request."""
+"""The outbox: messages to publish are rows in the caller's own transaction, never published from a request."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from django.db import connection
 from fleet.core import clock
 from fleet.core.models import OutboxMessage
 
-#: PostgreSQL channel on which the relay hears that a row was committed.
+#: PostgreSQL channel that tells the relay that a row was committed.
 CHANNEL = "roost_outbox"
 
 
@@ -22,7 +22,7 @@ def outbox_add(
     message_id: str = "",
     expires_at: datetime | None = None,
 ) -> OutboxMessage:
-    """Write one message; the relay hears of it when the transaction commits."""
+    """Write one message; the relay is notified when the transaction commits."""
     moment = clock.now()
     row = OutboxMessage.objects.create(
         target=target,
@@ -39,13 +39,13 @@ def outbox_add(
 
 
 def job_ask(name: str, /, **arguments: Any) -> OutboxMessage:
-    """Ask for a background job by its name (`<domain>.<verb>_<noun>`), with ids as arguments."""
+    """Queue a background job by its name (`<domain>.<verb>_<noun>`), with ids as arguments."""
     return outbox_add(target=OutboxMessage.Target.JOB, routing_key=name, body=arguments)
 
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """Something that became so, for programs on `fleet.events`."""
+    """An event for programs on `fleet.events`."""
 
     organization: str
     serial: str
@@ -54,7 +54,7 @@ class Announcement:
 
 
 def events_announce(announcements: Sequence[Announcement]) -> None:
-    """Tell programs of several things at once: `<organization>.<serial>.<event>`."""
+    """Announce several events to programs at once: `<organization>.<serial>.<event>`."""
     if not announcements:
         return
     moment = clock.now()
@@ -73,7 +73,7 @@ def events_announce(announcements: Sequence[Announcement]) -> None:
 
 
 def event_announce(*, organization: str, serial: str, event: str, detail: dict[str, Any]) -> OutboxMessage:
-    """Tell integrations on `fleet.events` that something became so: `<organization>.<serial>.<event>`."""
+    """Announce one event to programs on `fleet.events`: `<organization>.<serial>.<event>`."""
     return outbox_add(
         target=OutboxMessage.Target.EVENT,
         routing_key=f"{organization}.{serial}.{event}",
@@ -82,6 +82,6 @@ def event_announce(*, organization: str, serial: str, event: str, detail: dict[s
 
 
 def outbox_prune(*, older_than: timedelta = timedelta(days=1)) -> int:
-    """Delete what was published longer ago than that; return how many rows went."""
+    """Delete messages published longer ago than `older_than`; return how many."""
     deleted, _ = OutboxMessage.objects.filter(published_at__lt=clock.now() - older_than).delete()
     return deleted

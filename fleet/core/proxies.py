@@ -1,4 +1,4 @@
-"""Which proxies stand before us, and who the caller behind them is."""
+"""The proxies in front of Roost, and the real caller behind them."""
 
 from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass
@@ -8,35 +8,35 @@ from typing import Any, TypeAlias
 Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
 
-#: Where a proxy stands of which only is said that it is there: on this machine, or in a network of our own.
+#: Where proxies are assumed to be if only their number is configured: on this machine or in a private network.
 _NEAR = tuple(
     map(
         ip_network, ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "fe80::/10")
     )
 )
 _SCHEMES = ("http", "https")
-#: Nobody chains more.
+#: Nobody chains more than this.
 _HOPS_MOST = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Proxies:
-    """The networks in which ours stand, and how many of them a request goes through at most."""
+    """The networks of our proxies, and how many of them a request passes through at most."""
 
     networks: tuple[Network, ...] = ()
     hops: int = 0
 
     def caller_put(self, scope: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        """The request with its caller's own address and scheme, where a proxy of ours told them."""
+        """The request with the caller's own address and scheme, if one of our proxies reported them."""
         near = _address_of(scope["client"][0]) if scope.get("client") else None
         if near is None or not self._is_ours(near):
             return scope
-        told = {**scope, "client": (str(self._caller(near, _told(scope, b"x-forwarded-for"))), 0)}
-        scheme = ",".join(_told(scope, b"x-forwarded-proto")).rpartition(",")[2].strip().lower()
+        told = {**scope, "client": (str(self._caller(near, _header_values(scope, b"x-forwarded-for"))), 0)}
+        scheme = ",".join(_header_values(scope, b"x-forwarded-proto")).rpartition(",")[2].strip().lower()
         return {**told, "scheme": scheme} if scheme in _SCHEMES else told
 
     def _caller(self, near: Address, said: Sequence[str]) -> Address:
-        """From the near end: each proxy of ours is believed about the one before it."""
+        """The caller's address: starting at the near end, each of our proxies is believed about the one before it."""
         chain = [part for line in said for part in line.split(",")]
         for _ in range(self.hops):
             before = _address_of(chain.pop()) if chain and self._is_ours(near) else None
@@ -50,7 +50,7 @@ class Proxies:
 
 
 def proxies_read(text: str) -> Proxies:
-    """What ROOST_PROXIES says: addresses and networks, or just how many there are. Raises `ValueError` with a sentence."""
+    """Parse ROOST_PROXIES: addresses and networks, or just a number. Raises `ValueError` with a sentence."""
     text = text.strip()
     if not text or text == "0":
         return Proxies()
@@ -65,12 +65,12 @@ def proxies_read(text: str) -> Proxies:
         ) from error
 
 
-def _told(scope: MutableMapping[str, Any], name: bytes) -> list[str]:
+def _header_values(scope: MutableMapping[str, Any], name: bytes) -> list[str]:
     return [value.decode("latin-1") for key, value in scope["headers"] if key == name]
 
 
 def _address_of(text: str) -> Address | None:
-    """An address as proxies write it, with a port or without."""
+    """Parse an address as proxies write it, with or without a port."""
     text = text.strip()
     if text.startswith("["):
         text = text[1:].partition("]")[0]

@@ -1,4 +1,4 @@
-"""Pulses: by their gaps Roost knows when it was itself not listening."""
+"""Pulses: their gaps show when Roost itself was not listening."""
 
 from datetime import datetime, timedelta
 
@@ -9,13 +9,13 @@ from fleet.core.models import Outage, Pulse
 from fleet.core.signs import sign_leave
 
 INGEST = "ingest"
-#: A gap longer than this between two ingest pulses is an outage of ours.
+#: A longer gap between two ingest pulses counts as an outage of Roost.
 OUTAGE_FROM = timedelta(seconds=30)
 
 
 @transaction.atomic
 def pulse_beat(*, name: str, moment: datetime | None = None) -> Outage | None:
-    """Say that this part works now. Returns the outage that this pulse ended, if the last one was long ago."""
+    """Record that this part works now. Returns the outage that this pulse ended, if the gap was long enough."""
     moment = moment or clock.now()
     with connection.cursor() as cursor:
         cursor.execute("SELECT beat_at FROM core_pulse WHERE name = %s FOR UPDATE", [name])
@@ -32,18 +32,18 @@ def pulse_beat(*, name: str, moment: datetime | None = None) -> Outage | None:
 
 
 def pulse_age(*, name: str) -> timedelta | None:
-    """How long ago this part last said that it works; None when it never did."""
+    """How long ago this part last reported that it works; None if it never did."""
     beat_at = Pulse.objects.filter(name=name).values_list("beat_at", flat=True).first()
     return None if beat_at is None else clock.now() - beat_at
 
 
 def is_listening() -> bool:
-    """Whether ingest is taking messages now; while it is not, silence of stations means nothing."""
+    """Whether ingest is receiving messages now; while it is not, stations' silence means nothing."""
     age = pulse_age(name=INGEST)
     return age is not None and age <= OUTAGE_FROM
 
 
 def outage_list(*, start: datetime, end: datetime) -> list[Outage]:
-    """The times between two moments in which Roost itself was not listening, oldest first."""
+    """Periods between two moments in which Roost itself was not listening, oldest first, at most 500."""
     ours = Outage.objects.filter(name=INGEST, ended_at__gt=start, started_at__lt=end)
     return list(ours.order_by("started_at")[:500])

@@ -1,4 +1,4 @@
-"""Durations and moments the way people say them, for the sentences of the domain."""
+"""Durations and moments in spoken form, for the domain's sentences."""
 
 from datetime import UTC, datetime
 
@@ -6,17 +6,17 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
-#: From here on minutes no longer matter to anybody.
+#: From this many days on, hours are left out.
 _DAYS_ONLY_FROM = 14
 
 
 def one_line(text: str) -> str:
-    """Without control characters, line breaks and encoded words: what goes into a header must not become two."""
+    """The text without control characters, line breaks and encoded words, so that it stays one line in a header."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split()).replace("=?", "= ?")
 
 
 def duration_words(seconds: float) -> str:
-    """A length of time with its two largest units: `45 s`, `3 h 12 min`, `2 d 4 h`, `30 days`."""
+    """A duration in its two largest units: `45 s`, `3 h 12 min`, `2 d 4 h`, `30 days`."""
     whole = max(round(seconds), 0)
     if whole < _MINUTE:
         return _("%(n)d s") % {"n": whole}
@@ -33,7 +33,7 @@ def duration_words(seconds: float) -> str:
 
 
 def interval_words(seconds: float) -> str:
-    """A rhythm: `every hour`, `every 6 h`, `every 5 min`."""
+    """An interval: `every hour`, `every 6 h`, `every 5 min`."""
     if round(seconds) == _HOUR:
         return _("every hour")
     if round(seconds) == _DAY:
@@ -44,7 +44,7 @@ def interval_words(seconds: float) -> str:
 
 
 def moment_words(moment: datetime, now: datetime) -> str:
-    """A moment in UTC, with its date unless that is today's: `14:02 UTC`, `2026-11-20 14:02 UTC`."""
+    """A moment in UTC, with its date unless it is today: `14:02 UTC`, `2026-11-20 14:02 UTC`."""
     moment = moment.astimezone(UTC)
     shape = "%H:%M UTC" if moment.date() == now.astimezone(UTC).date() else "%Y-%m-%d %H:%M UTC"
     return moment.strftime(shape)

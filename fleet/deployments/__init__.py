@@ -1,1 +1,1 @@
-"""Places: sites, and which station stood where from when to when."""
+"""Sites, and deployments: which station was at which site, and when."""

@@ -8,7 +8,7 @@ from fleet.deployments.models import Deployment, Site
 
 @admin.register(Site)
 class SiteAdmin(EditableAdmin):
-    """Places."""
+    """Sites."""
 
     list_display = ("name", "organization", "latitude", "longitude", "timezone")
     list_filter = ("organization",)
@@ -17,7 +17,7 @@ class SiteAdmin(EditableAdmin):
 
 @admin.register(Deployment)
 class DeploymentAdmin(EditableAdmin):
-    """Which station was where, when."""
+    """Deployments."""
 
     list_display = ("station", "site", "period")
     list_select_related = ("station", "site")

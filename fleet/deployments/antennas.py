@@ -1,4 +1,4 @@
-"""The antennas of a deployment: which port, where they point, and taking them along when a station moves."""
+"""The antennas of a deployment: their ports and directions, and copying them when a station moves."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -30,17 +30,20 @@ class AntennaSaid(NamedTuple):
 
 @transaction.atomic
 def antennas_set(*, deployment: Deployment, actor: Viewer, antennas: Sequence[AntennaSaid]) -> list[Antenna]:
-    """Give a deployment exactly these antennas. Raises `InvalidInput` naming the field, as `antennas.2.port`."""
+    """Give a deployment exactly these antennas. Raises `InvalidInput` naming the field, such as `antennas.2.port`."""
     if not actor.may(Role.OPERATOR, deployment.station.organization_id):
-        raise NotAllowed(_("Changing antennas takes the role operator."))
+        raise NotAllowed(_("You need the operator role to change antennas."))
     if len(antennas) > ANTENNAS_MOST:
-        raise InvalidInput(_("A station has at most %(most)d antennas.") % {"most": ANTENNAS_MOST}, field="antennas")
+        raise InvalidInput(
+            _("A station can have at most %(most)d antennas.") % {"most": ANTENNAS_MOST}, field="antennas"
+        )
     checked = [_check(number, said) for number, said in enumerate(antennas)]
     ports = [said.port for said in checked]
     for number, port in enumerate(ports):
         if port in ports[:number]:
             raise InvalidInput(
-                _("Port %(port)d is named twice: it has one antenna.") % {"port": port}, field=f"antennas.{number}.port"
+                _("Port %(port)d appears twice, but each port has one antenna.") % {"port": port},
+                field=f"antennas.{number}.port",
             )
     Antenna.objects.filter(deployment=deployment).delete()
     made = Antenna.objects.bulk_create([Antenna(deployment=deployment, **said._asdict()) for said in checked])
@@ -55,7 +58,7 @@ def antennas_set(*, deployment: Deployment, actor: Viewer, antennas: Sequence[An
 
 
 def antennas_copy(*, of: Deployment | None, to: Deployment) -> None:
-    """The same antennas as at another deployment."""
+    """Copy the antennas of another deployment, if there is one."""
     if of is None:
         return
     antennas = Antenna.objects.filter(deployment=of).order_by("port")
@@ -68,14 +71,17 @@ def antennas_copy(*, of: Deployment | None, to: Deployment) -> None:
 def _check(number: int, said: AntennaSaid) -> AntennaSaid:
     where = f"antennas.{number}"
     if not 0 <= said.port <= _PORT_MOST:
-        raise InvalidInput(_("A port is 0 to %(most)d.") % {"most": _PORT_MOST}, field=f"{where}.port")
+        raise InvalidInput(_("A port must be from 0 to %(most)d.") % {"most": _PORT_MOST}, field=f"{where}.port")
     if said.bearing_deg is not None and not 0 <= said.bearing_deg < 360:
-        raise InvalidInput(_("A bearing is 0 up to 360 degrees."), field=f"{where}.bearing_deg")
+        raise InvalidInput(_("A bearing must be from 0 to less than 360 degrees."), field=f"{where}.bearing_deg")
     if said.height_m is not None and not 0 <= said.height_m <= _HEIGHT_MOST_M:
-        raise InvalidInput(_("A height is 0 to %(most)d metres.") % {"most": _HEIGHT_MOST_M}, field=f"{where}.height_m")
+        raise InvalidInput(
+            _("A height must be from 0 to %(most)d metres.") % {"most": _HEIGHT_MOST_M}, field=f"{where}.height_m"
+        )
     if said.frequency_mhz is not None and not 0 < said.frequency_mhz <= _FREQUENCY_MOST_MHZ:
         raise InvalidInput(
-            _("A frequency is at most %(most)d MHz.") % {"most": _FREQUENCY_MOST_MHZ}, field=f"{where}.frequency_mhz"
+            _("A frequency must be above 0 and at most %(most)d MHz.") % {"most": _FREQUENCY_MOST_MHZ},
+            field=f"{where}.frequency_mhz",
         )
     return said._replace(
         type=text_check(said.type, field=f"{where}.type", most=_TYPE_MOST, may_be_empty=True),

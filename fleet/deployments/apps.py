@@ -1,4 +1,4 @@
-"""Django's entry for `fleet.deployments`."""
+"""Django app config of `fleet.deployments`."""
 
 from django.apps import AppConfig
 

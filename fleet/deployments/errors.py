@@ -1,7 +1,7 @@
-"""What the domain refuses about places."""
+"""Refusals about sites."""
 
 from fleet.core.errors import DomainError
 
 
 class SiteInUse(DomainError):
-    """Stations stand or stood at the site."""
+    """Stations are or were at the site."""

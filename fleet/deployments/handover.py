@@ -1,4 +1,4 @@
-"""What becomes of a station's deployments when another organization gets the station."""
+"""What happens to a station's deployments when it moves to another organization."""
 
 from datetime import datetime
 
@@ -13,7 +13,7 @@ from fleet.stations.models import Station
 
 @transaction.atomic
 def deployments_end(*, station: Station, moment: datetime) -> None:
-    """It leaves where it is; what was planned for later is not to be."""
+    """End the current deployment and delete planned ones."""
     planned: QuerySet[Deployment] = Deployment.objects.filter(station=station, period__startswith__gte=moment)
     planned.delete()
     for deployment in Deployment.objects.filter(station=station, period__contains=moment):
@@ -23,19 +23,19 @@ def deployments_end(*, station: Station, moment: datetime) -> None:
 
 @transaction.atomic
 def deployments_go_along(*, station: Station, organization: Organization) -> None:
-    """Its deployments go on at places of the same names in another organization, which are made where they lack."""
+    """Move its deployments to sites of the same names in another organization, creating missing sites."""
     for site in Site.objects.filter(deployments__station=station).exclude(organization=organization).distinct():
-        there = Site.objects.filter(organization=organization, name=site.name).first() or _copied(site, organization)
+        there = Site.objects.filter(organization=organization, name=site.name).first() or _copy_site(site, organization)
         moved = Deployment.objects.filter(station=station, site=site)
         if (there.latitude, there.longitude) != (site.latitude, site.longitude):
-            # A site of the same name may lie elsewhere: where the station was stays true.
+            # A site of the same name may be elsewhere: keep the station's real position.
             moved.filter(latitude=None).update(latitude=site.latitude, longitude=site.longitude)
-        # Rooms stay with the site they are in, and what one organization published is not another's to show.
+        # Rooms stay with their site, and the new organization must not show what the old one published.
         moved.update(site=there, room=None, is_public=False)
 
 
-def _copied(site: Site, organization: Organization) -> Site:
-    """A site at the same place; what people wrote of it stays with those who wrote it."""
+def _copy_site(site: Site, organization: Organization) -> Site:
+    """Copy a site's name and position; address and notes stay with the organization that wrote them."""
     return Site.objects.create(
         organization=organization,
         name=site.name,

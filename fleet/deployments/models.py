@@ -1,4 +1,4 @@
-"""Sites with their rooms, and deployments: a station at a site for a time, with its antennas, shown or kept to members."""
+"""Sites with their rooms, and deployments: a station at a site for a time, with its antennas, public or not."""
 
 from django.conf import settings
 from django.contrib.postgres.constraints import ExclusionConstraint
@@ -13,7 +13,7 @@ from fleet.stations.models import Station
 
 
 class Site(models.Model):
-    """A named place of an organization. Coordinates are degrees WGS 84, elevation metres."""
+    """A named place of an organization. Coordinates are degrees WGS 84, elevation is in metres."""
 
     id = models.BigAutoField(primary_key=True)
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="sites")
@@ -22,7 +22,7 @@ class Site(models.Model):
     longitude = models.FloatField(null=True, blank=True)
     elevation_m = models.FloatField(null=True, blank=True)
     timezone = models.CharField(max_length=64, default="UTC")
-    #: As people write it where it is; no country's rules are asked of it.
+    #: As people write it locally; not checked against any country's rules.
     street = models.CharField(max_length=200, blank=True, default="", db_default="")
     postal_code = models.CharField(max_length=20, blank=True, default="", db_default="")
     city = models.CharField(max_length=120, blank=True, default="", db_default="")
@@ -30,7 +30,7 @@ class Site(models.Model):
     notes = models.TextField(blank=True, default="", db_default="")
 
     class Meta:
-        """A name is given once in an organization."""
+        """Names are unique within an organization."""
 
         constraints = [models.UniqueConstraint(fields=["organization", "name"], name="site_name_once")]
 
@@ -49,7 +49,7 @@ class Room(models.Model):
     occupancy = models.IntegerField(null=True, blank=True)
 
     class Meta:
-        """A name is given once at a site."""
+        """Names are unique within a site."""
 
         constraints = [models.UniqueConstraint("site", Lower("name"), name="room_name_once")]
 
@@ -58,14 +58,14 @@ class Room(models.Model):
 
 
 class Deployment(models.Model):
-    """A station at a site from a moment to a moment; an open end means that it is still there.
+    """A station at a site for a period; without an end it is still there.
 
-    A public one makes its place readable for everybody, and nothing else of the station. Where that is told, how exactly
-    and from when is decided in one place: `fleet.deployments.places.place_shown`.
+    A public deployment lets everybody read its place, and nothing else about the station. How exactly and from when is
+    decided only in `fleet.deployments.places.place_shown`.
     """
 
     class Location(models.TextChoices):
-        """How exactly a public place is told."""
+        """How exactly a public place is shown."""
 
         EXACT = "exact"
         BLURRED = "blurred"
@@ -77,25 +77,25 @@ class Deployment(models.Model):
     room = models.ForeignKey(Room, null=True, blank=True, on_delete=models.SET_NULL, related_name="deployments")
     period = DateTimeRangeField()
     description = models.TextField(blank=True, default="", db_default="")
-    #: Where it stood exactly, if that is not where its site is; moving the site does not move it then.
+    #: The station's exact position if it differs from the site's; it then stays the same when the site moves.
     latitude = models.FloatField(null=True, blank=True)
     longitude = models.FloatField(null=True, blank=True)
-    #: Who put it there, as they were called then.
+    #: The person or key that created the deployment, with the name at that time.
     placed_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     placed_by_name = models.CharField(max_length=150, blank=True, default="", db_default="")
     created_at = models.DateTimeField(db_default=Now())
     is_public = models.BooleanField(default=False, db_default=False)
-    #: Its name in public addresses; says nothing of the station.
+    #: Its id in public URLs; reveals nothing about the station.
     public_id = models.UUIDField(db_default=RandomUUID(), unique=True, editable=False)
     location = models.CharField(max_length=16, choices=Location.choices, default=Location.EXACT, db_default="exact")
     blur_radius_m = models.FloatField(null=True, blank=True)
-    #: Until then a withheld place is told to nobody else; without a date, never.
+    #: A withheld place is hidden from everybody else until then; without a date, forever.
     withheld_until = models.DateTimeField(null=True, blank=True)
-    #: Whether everybody may read the station's serial too, as Motus shows it.
+    #: Whether everybody can also read the station's serial, as Motus shows it.
     is_serial_public = models.BooleanField(default=False, db_default=False)
 
     class Meta:
-        """No station is at two places at once; the database holds that."""
+        """A station cannot be at two places at once; the database enforces that."""
 
         constraints = [
             ExclusionConstraint(
@@ -114,7 +114,7 @@ class Deployment(models.Model):
 
 
 class Antenna(models.Model):
-    """An antenna of a deployment. Bearing is degrees from true north, height metres, frequency megahertz."""
+    """An antenna of a deployment. Bearing in degrees from true north, height in metres, frequency in megahertz."""
 
     id = models.BigAutoField(primary_key=True)
     deployment = models.ForeignKey(Deployment, on_delete=models.CASCADE, related_name="antennas")
@@ -123,11 +123,11 @@ class Antenna(models.Model):
     bearing_deg = models.FloatField(null=True, blank=True)
     height_m = models.FloatField(null=True, blank=True)
     frequency_mhz = models.FloatField(null=True, blank=True)
-    #: What leads to it, as people in the field write it: "LMR-400 8 m".
+    #: Its cable, as people in the field write it: "LMR-400 8 m".
     cable = models.CharField(max_length=60, blank=True, default="", db_default="")
 
     class Meta:
-        """One antenna a port."""
+        """One antenna per port."""
 
         constraints = [models.UniqueConstraint(fields=["deployment", "port"], name="antenna_port_once")]
 

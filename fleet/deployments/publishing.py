@@ -1,4 +1,4 @@
-"""Making a deployment's place public, and saying how exactly and from when it is told."""
+"""Publishing a deployment's place: whether, how exactly and from when it is shown."""
 
 from datetime import datetime
 
@@ -12,9 +12,9 @@ from fleet.organizations.access import Role, Viewer
 from fleet.organizations.errors import NotAllowed
 from fleet.stations.models import Station
 
-#: A circle of less hides nothing, one of more tells nothing, in metres.
+#: In metres: a smaller circle hides nothing, a larger one shows nothing.
 BLUR_LEAST_M, BLUR_MOST_M = 100.0, 200_000.0
-#: What everybody may know, as the deployment holds it.
+#: The fields of a deployment that control what everybody can know.
 PUBLICATION = ("is_public", "location", "blur_radius_m", "withheld_until", "is_serial_public")
 
 
@@ -29,7 +29,7 @@ def deployment_publish(
     withheld_until: datetime | None = None,
     is_serial_public: bool = False,
 ) -> Deployment:
-    """Show a place to everybody, or to members only again. Raises `InvalidInput` naming the field."""
+    """Make a place public, or visible only to members again. Raises `InvalidInput` naming the field."""
     _operator_check(deployment.station, actor)
     if location not in Deployment.Location.values:
         raise InvalidInput(
@@ -41,11 +41,11 @@ def deployment_publish(
         blur_radius_m is not None and BLUR_LEAST_M <= blur_radius_m <= BLUR_MOST_M
     ):
         raise InvalidInput(
-            _("A blurred place has a radius of %(least)d to %(most)d metres.")
+            _("A blurred place needs a radius of %(least)d to %(most)d metres.")
             % {"least": BLUR_LEAST_M, "most": BLUR_MOST_M},
             field="blur_radius_m",
         )
-    # The station first, as whatever moves it does; whose it is may have changed until now.
+    # Lock the station first, as every move does; it may have changed hands in the meantime.
     station = Station.objects.select_for_update().get(pk=deployment.station_id)
     _operator_check(station, actor)
     changed = Deployment.objects.filter(pk=deployment.pk).update(
@@ -56,7 +56,7 @@ def deployment_publish(
         is_serial_public=is_serial_public,
     )
     if not changed:
-        raise NotFound(_("This deployment is no longer on record."))
+        raise NotFound(_("This deployment no longer exists."))
     deployment.refresh_from_db(fields=["station", "site", "period", *PUBLICATION])
     audit_write(
         actor=actor.user,
@@ -70,4 +70,4 @@ def deployment_publish(
 
 def _operator_check(station: Station, actor: Viewer) -> None:
     if not actor.may(Role.OPERATOR, station.organization_id):
-        raise NotAllowed(_("Publishing a place takes the role operator."))
+        raise NotAllowed(_("You need the operator role to publish a place."))

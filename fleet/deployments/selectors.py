@@ -1,4 +1,4 @@
-"""Asking for sites, rooms and deployments; what is public is asked for without a viewer."""
+"""Queries for sites, rooms and deployments; those for public deployments need no viewer."""
 
 from datetime import datetime
 from uuid import UUID
@@ -15,21 +15,21 @@ from fleet.stations.models import Station
 
 
 def site_list(*, viewer: Viewer, search: str = "", organization: str = "") -> QuerySet[Site]:
-    """The sites of the viewer's organizations by name, with `stations_now`: how many stations stand there."""
+    """The sites of the viewer's organizations by name, with `stations_now`: the number of stations there."""
     sites = Site.objects.select_related("organization").order_by("name", "id")
     sites = sites.filter(viewer.organizations("organization__"))
     if search := search.strip().replace("\x00", ""):
         sites = sites.filter(Q(name__icontains=search) | Q(city__icontains=search))
     if organization:
         sites = sites.filter(organization__slug=organization)
-    # A subquery, not a join: it is worked out for the rows of one page only.
+    # A subquery instead of a join: it runs only for the rows of one page.
     here = Deployment.objects.filter(site=OuterRef("pk"), period__contains=clock.now()).order_by()
     counted = here.values("site").annotate(number=Count("pk")).values("number")
     return sites.annotate(stations_now=Coalesce(Subquery(counted), 0))
 
 
 def site_get(*, viewer: Viewer, site_id: int) -> Site:
-    """One of them."""
+    """One site. Raises `NotFound`."""
     found = site_list(viewer=viewer).filter(pk=site_id).first()
     if found is None:
         raise NotFound(_("There is no site %(number)s that you may see.") % {"number": site_id})
@@ -44,7 +44,7 @@ def room_list(*, viewer: Viewer, site_id: int | None = None) -> QuerySet[Room]:
 
 
 def room_get(*, viewer: Viewer, room_id: int) -> Room:
-    """One of them."""
+    """One room. Raises `NotFound`."""
     found = room_list(viewer=viewer).filter(pk=room_id).first()
     if found is None:
         raise NotFound(_("There is no room %(number)s that you may see.") % {"number": room_id})
@@ -52,18 +52,18 @@ def room_get(*, viewer: Viewer, room_id: int) -> Room:
 
 
 def deployment_list(*, station: Station) -> QuerySet[Deployment]:
-    """Where a station has been, newest first."""
+    """A station's deployments, newest first."""
     return _joined().filter(station=station).order_by("-period")
 
 
 def deployments_visible(*, viewer: Viewer) -> QuerySet[Deployment]:
-    """All deployments of stations of the viewer's organizations, newest first."""
+    """All deployments of stations in the viewer's organizations, newest first."""
     found = _joined().order_by(F("id").desc())
     return found.filter(viewer.organizations("station__organization__"))
 
 
 def deployment_get(*, viewer: Viewer, deployment_id: int) -> Deployment:
-    """One of them."""
+    """One deployment. Raises `NotFound`."""
     found = deployments_visible(viewer=viewer).filter(pk=deployment_id).first()
     if found is None:
         raise NotFound(_("There is no deployment %(number)s that you may see.") % {"number": deployment_id})
@@ -71,12 +71,12 @@ def deployment_get(*, viewer: Viewer, deployment_id: int) -> Deployment:
 
 
 def deployment_current(*, station: Station, moment: datetime | None = None) -> Deployment | None:
-    """Where a station is now, or was at a moment."""
+    """A station's deployment now or at a moment; None if it had none."""
     return _joined().filter(station=station, period__contains=moment or clock.now()).first()
 
 
 def deployments_public() -> QuerySet[Deployment]:
-    """What everybody may know of, newest first; where each is says `fleet.deployments.places.place_shown` only."""
+    """All public deployments, newest first; only `fleet.deployments.places.place_shown` says where each one is."""
     return (
         _joined()
         .filter(is_public=True, station__organization__deleted_at=None, site__organization__deleted_at=None)
@@ -86,7 +86,7 @@ def deployments_public() -> QuerySet[Deployment]:
 
 
 def deployments_public_after(*, public_id: str) -> QuerySet[Deployment]:
-    """Those that come after one of them, which may be public no longer; all of them after a name that is none."""
+    """The public deployments after this one, even if it is no longer public; all of them if the id is unknown."""
     try:
         last = Deployment.objects.filter(public_id=UUID(public_id)).values_list("pk", flat=True).first()
     except ValueError:
@@ -95,14 +95,14 @@ def deployments_public_after(*, public_id: str) -> QuerySet[Deployment]:
 
 
 def deployment_public_get(*, public_id: UUID) -> Deployment:
-    """One of them."""
+    """One public deployment. Raises `NotFound`."""
     found = deployments_public().filter(public_id=public_id).first()
     if found is None:
-        raise NotFound(_("There is no public place of this name."))
+        raise NotFound(_("There is no public place with this id."))
     return found
 
 
 def _joined() -> QuerySet[Deployment]:
-    # Of a station that is being deleted nothing is seen any more.
+    # A deleted station's deployments are hidden at once.
     found = Deployment.objects.filter(station__deleted_at=None)
     return found.select_related("site__organization", "room", "station__organization")

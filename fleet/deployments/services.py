@@ -1,4 +1,4 @@
-"""Putting stations at sites for a time, moving them, and setting right when that was."""
+"""Deploying stations to sites, moving them, and correcting the records."""
 
 from datetime import datetime
 from typing import TypedDict, Unpack
@@ -23,7 +23,7 @@ _DESCRIPTION_MOST = 10_000
 
 
 class DeploymentChanges(TypedDict, total=False):
-    """What may be set right afterwards; what is absent stays. Coordinates are degrees, None where the site's count."""
+    """What can be corrected afterwards; absent fields stay. Coordinates in degrees, None to use the site's."""
 
     start: datetime
     end: datetime | None
@@ -43,21 +43,21 @@ def deployment_begin(
     room: Room | None = None,
     description: str = "",
 ) -> Deployment:
-    """Put a station at a site from a moment on; where it was until then ends there. Raises `InvalidInput`.
+    """Put a station at a site from a moment on; its deployment until then ends there. Raises `InvalidInput`.
 
-    Its antennas are taken along from where it stood before.
+    Its antennas are copied from the deployment before.
     """
     _operator_check(station, actor)
     if site.organization_id != station.organization_id:
-        raise InvalidInput(_("This site belongs to another organization than the station."), field="site")
+        raise InvalidInput(_("This site belongs to a different organization than the station."), field="site")
     if room is not None and room.site_id != site.pk:
         raise InvalidInput(_("This room is at another site."), field="room")
     at = at or clock.now()
-    # One station moves once at a time; the exclusion constraint is the net under this lock.
+    # One move of a station at a time; the exclusion constraint backs up this lock.
     Station.objects.select_for_update().get(pk=station.pk)
     before = deployment_current(station=station, moment=at)
     if before is not None and before.period.upper is not None:
-        raise _went_on()
+        raise _moved_later_refusal()
     if before is not None:
         _end(before, at)
     made = Deployment(
@@ -65,7 +65,7 @@ def deployment_begin(
         site=site,
         room=room,
         period=TimestamptzRange(at, None),
-        description=_described(description),
+        description=_check_description(description),
         placed_by=actor.user,
         placed_by_name=actor.name[:150],
         created_at=clock.now(),
@@ -74,7 +74,7 @@ def deployment_begin(
         with transaction.atomic():
             made.save()
     except IntegrityError as error:
-        raise _went_on() from error
+        raise _moved_later_refusal() from error
     made.refresh_from_db(fields=["public_id"])
     antennas_copy(of=before, to=made)
     _audit(actor, made, "deployment.begin")
@@ -83,7 +83,7 @@ def deployment_begin(
 
 @transaction.atomic
 def deployment_end(*, deployment: Deployment, actor: Viewer, at: datetime | None = None) -> Deployment:
-    """Take a station away from its site at a moment. Raises `InvalidInput` when it was not there then."""
+    """End a deployment at a moment. Raises `InvalidInput` if the station was not there then."""
     _operator_check(deployment.station, actor)
     Station.objects.select_for_update().get(pk=deployment.station_id)
     deployment.refresh_from_db(fields=["period"])
@@ -94,7 +94,7 @@ def deployment_end(*, deployment: Deployment, actor: Viewer, at: datetime | None
 
 @transaction.atomic
 def deployment_update(*, deployment: Deployment, actor: Viewer, **changes: Unpack[DeploymentChanges]) -> Deployment:
-    """Set right when, in which room and where exactly it was. Raises `InvalidInput` naming the field."""
+    """Correct when, in which room and where exactly it was. Raises `InvalidInput` naming the field."""
     _operator_check(deployment.station, actor)
     Station.objects.select_for_update().get(pk=deployment.station_id)
     start = changes.get("start", deployment.period.lower)
@@ -108,7 +108,7 @@ def deployment_update(*, deployment: Deployment, actor: Viewer, **changes: Unpac
             raise InvalidInput(_("This room is at another site."), field="room")
         deployment.room = room
     if "description" in changes:
-        deployment.description = _described(changes["description"])
+        deployment.description = _check_description(changes["description"])
     if "latitude" in changes or "longitude" in changes:
         deployment.latitude = changes.get("latitude", deployment.latitude)
         deployment.longitude = changes.get("longitude", deployment.longitude)
@@ -117,14 +117,14 @@ def deployment_update(*, deployment: Deployment, actor: Viewer, **changes: Unpac
         with transaction.atomic():
             deployment.save(update_fields=["period", "room", "description", "latitude", "longitude"])
     except IntegrityError as error:
-        raise InvalidInput(_in_the_way(deployment), field="start") from error
+        raise InvalidInput(_overlap_sentence(deployment), field="start") from error
     _audit(actor, deployment, "deployment.update")
     return deployment
 
 
 @transaction.atomic
 def deployment_delete(*, deployment: Deployment, actor: Viewer) -> None:
-    """Take a deployment out of the record that never was."""
+    """Delete a deployment that never happened."""
     _operator_check(deployment.station, actor)
     _audit(actor, deployment, "deployment.delete")
     deployment.delete()
@@ -133,35 +133,35 @@ def deployment_delete(*, deployment: Deployment, actor: Viewer) -> None:
 def _end(deployment: Deployment, at: datetime) -> None:
     begin = deployment.period.lower
     if deployment.period.upper is not None or (begin is not None and at <= begin):
-        raise InvalidInput(_("The station was not put there before that moment, or has left already."), field="at")
+        raise InvalidInput(_("The station was not yet there at that moment, or has already left."), field="at")
     deployment.period = TimestamptzRange(begin, at)
     deployment.save(update_fields=["period"])
 
 
-def _went_on() -> InvalidInput:
-    return InvalidInput(_("The station was put somewhere else later than that: end that first."), field="at")
+def _moved_later_refusal() -> InvalidInput:
+    return InvalidInput(_("The station was moved after that moment: end that deployment first."), field="at")
 
 
-def _in_the_way(deployment: Deployment) -> str:
+def _overlap_sentence(deployment: Deployment) -> str:
     others = Deployment.objects.filter(station=deployment.station_id, period__overlap=deployment.period)
     other = others.exclude(pk=deployment.pk).select_related("site").first()
     if other is None:
         return _("The station was somewhere else at that time.")
     lower, upper = other.period.lower, other.period.upper
-    return _("From %(start)s to %(end)s the station was at %(site)s: set that right first.") % {
+    return _("From %(start)s to %(end)s the station was at %(site)s: correct that first.") % {
         "start": f"{lower:%Y-%m-%d %H:%M}" if lower else "…",
         "end": f"{upper:%Y-%m-%d %H:%M}" if upper else _("now"),
         "site": other.site.name,
     }
 
 
-def _described(text: str) -> str:
+def _check_description(text: str) -> str:
     return paragraphs_check(text, field="description", most=_DESCRIPTION_MOST)
 
 
 def _operator_check(station: Station, actor: Viewer) -> None:
     if not actor.may(Role.OPERATOR, station.organization_id):
-        raise NotAllowed(_("Moving %(serial)s takes the role operator.") % {"serial": station.serial})
+        raise NotAllowed(_("You need the operator role to move %(serial)s.") % {"serial": station.serial})
 
 
 def _audit(actor: Viewer, deployment: Deployment, action: str) -> None:

@@ -1,4 +1,4 @@
-"""Making and changing sites and their rooms."""
+"""Creating and changing sites and their rooms."""
 
 from typing import TypedDict, Unpack
 from zoneinfo import available_timezones
@@ -20,14 +20,14 @@ from message_queue.contracts.gps import is_no_fix
 _MOST = {"name": 120, "street": 200, "postal_code": 20, "city": 120, "country": 80}
 _NOTES_MOST = 10_000
 LATITUDE_MOST, LONGITUDE_MOST = 90.0, 180.0
-#: From the Dead Sea's bottom to the highest mountain, in metres.
+#: From the bottom of the Dead Sea to the highest mountain, in metres.
 _ELEVATION_LEAST_M, _ELEVATION_MOST_M = -500.0, 9_000.0
 _ROOM_MOST = {"size_sqm": 1_000_000.0, "height_m": 1_000.0}
 _OCCUPANCY_MOST = 1_000_000
 
 
 class SiteFields(TypedDict, total=False):
-    """What may be said of a site. Coordinates are degrees WGS 84, elevation metres."""
+    """The details of a site. Coordinates are degrees WGS 84, elevation is in metres."""
 
     latitude: float | None
     longitude: float | None
@@ -41,13 +41,13 @@ class SiteFields(TypedDict, total=False):
 
 
 class SiteChanges(SiteFields, total=False):
-    """What may be changed of a site; what is absent stays."""
+    """What can change about a site; absent fields stay as they are."""
 
     name: str
 
 
 class RoomFields(TypedDict, total=False):
-    """What may be said of a room: square metres, metres, people."""
+    """The details of a room: square metres, metres, people."""
 
     size_sqm: float | None
     height_m: float | None
@@ -55,16 +55,16 @@ class RoomFields(TypedDict, total=False):
 
 
 class RoomChanges(RoomFields, total=False):
-    """What may be changed of a room; what is absent stays."""
+    """What can change about a room; absent fields stay as they are."""
 
     name: str
 
 
 @transaction.atomic
 def site_create(*, organization: Organization, actor: Viewer, name: str, **fields: Unpack[SiteFields]) -> Site:
-    """Name a place. Coordinates both or neither. Raises `InvalidInput` naming the field."""
+    """Create a site. Coordinates must be both given or both absent. Raises `InvalidInput` naming the field."""
     if not actor.may(Role.OPERATOR, organization.id):
-        raise NotAllowed(_("Adding a site to %(name)s takes the role operator.") % {"name": organization.name})
+        raise NotAllowed(_("You need the operator role to add a site to %(name)s.") % {"name": organization.name})
     site = Site(organization=organization, timezone=organization.timezone)
     _fill(site, {**fields, "name": name})
     _save(site)
@@ -74,7 +74,7 @@ def site_create(*, organization: Organization, actor: Viewer, name: str, **field
 
 @transaction.atomic
 def site_update(*, site: Site, actor: Viewer, **fields: Unpack[SiteChanges]) -> Site:
-    """Change what is named; deployments with coordinates of their own stay where they are. Raises `InvalidInput`."""
+    """Change the given fields; deployments with their own coordinates do not move. Raises `InvalidInput`."""
     _operator_check(actor, site)
     _fill(site, fields)
     _save(site)
@@ -84,7 +84,7 @@ def site_update(*, site: Site, actor: Viewer, **fields: Unpack[SiteChanges]) -> 
 
 @transaction.atomic
 def site_delete(*, site: Site, actor: Viewer) -> None:
-    """Delete a site at which no station ever stood. Raises `SiteInUse`."""
+    """Delete a site that never had a station. Raises `SiteInUse`."""
     _operator_check(actor, site)
     try:
         with transaction.atomic():
@@ -92,7 +92,7 @@ def site_delete(*, site: Site, actor: Viewer) -> None:
             site.delete()
     except ProtectedError as error:
         raise SiteInUse(
-            _("Stations stood at %(name)s: their history would be lost with it. It stays.") % {"name": site.name}
+            _("%(name)s cannot be deleted: stations were there, and their history would be lost.") % {"name": site.name}
         ) from error
 
 
@@ -109,7 +109,7 @@ def room_create(*, site: Site, actor: Viewer, name: str, **fields: Unpack[RoomFi
 
 @transaction.atomic
 def room_update(*, room: Room, actor: Viewer, **fields: Unpack[RoomChanges]) -> Room:
-    """Change what is named. Raises `InvalidInput` naming the field."""
+    """Change the given fields. Raises `InvalidInput` naming the field."""
     _operator_check(actor, room.site)
     _room_fill(room, fields)
     _room_save(room)
@@ -119,25 +119,25 @@ def room_update(*, room: Room, actor: Viewer, **fields: Unpack[RoomChanges]) -> 
 
 @transaction.atomic
 def room_delete(*, room: Room, actor: Viewer) -> None:
-    """Delete a room; what stood in it stood at its site."""
+    """Delete a room; its deployments stay at the site."""
     _operator_check(actor, room.site)
     _audit(actor, room.site, "room.delete", room=room.name)
     room.delete()
 
 
 def coordinates_check(latitude: float | None, longitude: float | None) -> None:
-    """Degrees, both or neither. Raises `InvalidInput`."""
+    """Check degrees, both or neither. Raises `InvalidInput`."""
     if (latitude is None) != (longitude is None):
-        raise InvalidInput(_("Give latitude and longitude, or neither."), field="latitude")
+        raise InvalidInput(_("Enter both latitude and longitude, or neither."), field="latitude")
     if is_no_fix(latitude, longitude):
         raise InvalidInput(
-            _("0° N 0° E is what a receiver says that has no position: leave both empty until you know the place."),
+            _("0° N 0° E is what a receiver without a position reports: leave both empty until you know the place."),
             field="latitude",
         )
     if latitude is not None and not -LATITUDE_MOST <= latitude <= LATITUDE_MOST:
-        raise InvalidInput(_("The latitude is -90 to 90 degrees."), field="latitude")
+        raise InvalidInput(_("The latitude must be from -90 to 90 degrees."), field="latitude")
     if longitude is not None and not -LONGITUDE_MOST <= longitude <= LONGITUDE_MOST:
-        raise InvalidInput(_("The longitude is -180 to 180 degrees."), field="longitude")
+        raise InvalidInput(_("The longitude must be from -180 to 180 degrees."), field="longitude")
 
 
 def _fill(site: Site, fields: SiteChanges) -> None:
@@ -146,9 +146,9 @@ def _fill(site: Site, fields: SiteChanges) -> None:
         setattr(site, field, _line(value, field) if is_line else value)
     coordinates_check(site.latitude, site.longitude)
     if site.elevation_m is not None and not _ELEVATION_LEAST_M <= site.elevation_m <= _ELEVATION_MOST_M:
-        raise InvalidInput(_("The elevation is -500 to 9000 metres."), field="elevation_m")
+        raise InvalidInput(_("The elevation must be from -500 to 9000 metres."), field="elevation_m")
     if site.timezone not in available_timezones():
-        raise InvalidInput(_("There is no such timezone: give one like Europe/Berlin or UTC."), field="timezone")
+        raise InvalidInput(_("There is no such timezone: enter one like Europe/Berlin or UTC."), field="timezone")
     site.notes = paragraphs_check(site.notes, field="notes", most=_NOTES_MOST)
 
 
@@ -162,7 +162,7 @@ def _save(site: Site) -> None:
             site.save()
     except IntegrityError as error:
         raise InvalidInput(
-            _("There is a site %(name)s already: choose another name.") % {"name": repr(site.name)}, field="name"
+            _("There is already a site %(name)s: choose another name.") % {"name": repr(site.name)}, field="name"
         ) from error
 
 
@@ -172,9 +172,9 @@ def _room_fill(room: Room, fields: RoomChanges) -> None:
     for field, most in _ROOM_MOST.items():
         value = getattr(room, field)
         if value is not None and not 0 < value <= most:
-            raise InvalidInput(_("This is more than 0 and at most %(most)d.") % {"most": most}, field=field)
+            raise InvalidInput(_("This must be more than 0 and at most %(most)d.") % {"most": most}, field=field)
     if room.occupancy is not None and not 0 <= room.occupancy <= _OCCUPANCY_MOST:
-        raise InvalidInput(_("A room holds 0 to %(most)d people.") % {"most": _OCCUPANCY_MOST}, field="occupancy")
+        raise InvalidInput(_("A room can hold 0 to %(most)d people.") % {"most": _OCCUPANCY_MOST}, field="occupancy")
 
 
 def _room_save(room: Room) -> None:
@@ -183,13 +183,13 @@ def _room_save(room: Room) -> None:
             room.save()
     except IntegrityError as error:
         raise InvalidInput(
-            _("There is a room %(name)s already: choose another name.") % {"name": repr(room.name)}, field="name"
+            _("There is already a room %(name)s: choose another name.") % {"name": repr(room.name)}, field="name"
         ) from error
 
 
 def _operator_check(actor: Viewer, site: Site) -> None:
     if not actor.may(Role.OPERATOR, site.organization_id):
-        raise NotAllowed(_("Changing %(name)s takes the role operator.") % {"name": site.name})
+        raise NotAllowed(_("You need the operator role to change %(name)s.") % {"name": site.name})
 
 
 def _audit(actor: Viewer, site: Site, action: str, **detail: str) -> None:

@@ -1,4 +1,4 @@
-"""Importing a list of stations: checked line by line, made, and put at their sites, in one step."""
+"""Importing a list of stations: checking each line, creating the stations and deploying them, in one step."""
 
 from dataclasses import dataclass, field
 
@@ -18,7 +18,7 @@ from fleet.stations.models import Station
 
 @dataclass(slots=True)
 class ImportReport:
-    """What became of a list: `good` lines could be imported, `imported` were."""
+    """The result of an import: `good` lines could be imported, `imported` ones were."""
 
     line_count: int
     good: int
@@ -38,12 +38,13 @@ def station_import(
     all_or_nothing: bool = False,
     with_tokens: bool = False,
 ) -> ImportReport:
-    """Import a list; lines with a problem are left out, or nothing is imported when all or nothing was asked.
+    """Import a list. Lines with a problem are left out; with `all_or_nothing`, one problem stops the whole import.
 
-    A dry run writes nothing and tells the same. Raises `InvalidInput` for a file that is no list, and `NotAllowed`.
+    A dry run reports the same and writes nothing. Raises `InvalidInput` if the file is not a station list, and
+    `NotAllowed`.
     """
     if not actor.may(Role.OPERATOR, organization.id):
-        raise NotAllowed(_("Adding a station to %(name)s takes the role operator.") % {"name": organization.name})
+        raise NotAllowed(_("You need the operator role to add a station to %(name)s.") % {"name": organization.name})
     sheet = sheet_read(content)
     sheet_check(sheet=sheet, organization=organization)
     _sites_find(sheet, organization)
@@ -74,7 +75,7 @@ def _sites_find(sheet: Sheet, organization: Organization) -> None:
         name = line.cell("site")
         line.site_id = known.get(name.casefold())
         if name and line.site_id is None:
-            sheet.drop(line, "site", _("There is no site of this name: make it first, or leave the cell empty."))
+            sheet.drop(line, "site", _("There is no site with this name: create it first, or leave the cell empty."))
     sheet.settle()
 
 

@@ -1,1 +1,1 @@
-"""The stations' own data files, as far as their lines have come home."""
+"""Stations' own data files and how much of them has arrived, and photos."""

@@ -8,7 +8,7 @@ from fleet.files.models import StationFile
 
 @admin.register(StationFile)
 class StationFileAdmin(ReadOnlyAdmin):
-    """Files of which lines came home."""
+    """Data files of which rows have arrived."""
 
     list_display = ("station", "name", "rows", "first_received_at", "last_received_at")
     list_select_related = ("station",)

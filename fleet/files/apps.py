@@ -1,4 +1,4 @@
-"""Django's entry for `fleet.files`."""
+"""Django app config of `fleet.files`."""
 
 from django.apps import AppConfig
 

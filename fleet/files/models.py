@@ -1,4 +1,4 @@
-"""The stations' own data files, known by name from the rows that name them, and photos."""
+"""Stations' own data files, known by the names in their rows, and photos."""
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -10,15 +10,16 @@ from fleet.stations.models import Station
 
 
 class StationFile(models.Model):
-    """One file on a station: what came home of it, and what its station says has become of the rest.
+    """One file on a station: which rows arrived, and what its station reports about the rest.
 
-        (rows came, nothing said yet) ──account──▶ open ──▶ done | refused | foreign | gone
+        (rows arrived, nothing reported yet) ──account──▶ open ──▶ done | refused | foreign | gone
 
-    The account moves only forward, see `fleet.ingest.stages.file_accounts`. Detections and positions name their file by its id.
+    The account only moves forward, see `fleet.ingest.stages.file_accounts`. Detections and positions refer to their
+    file by id.
     """
 
     class State(models.TextChoices):
-        """By the station's word; empty while it has said none."""
+        """As the station reports; empty before its first report."""
 
         UNSAID = "", "no account"
         OPEN = "open", "open"
@@ -29,16 +30,17 @@ class StationFile(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     station = models.ForeignKey(Station, on_delete=models.CASCADE, related_name="files")
-    #: Its path below the data folder, or as its rows name it while there is no account: `base`, the path's last part.
+    #: Its path below the data folder, or the name in its rows while there is no account; `base` is the last part of the
+    #: path.
     name = models.CharField(max_length=256)
     base = models.CharField(max_length=256, default="", db_default="")
     rows = models.BigIntegerField(default=0)
-    #: The first and the last moment in its rows, by the station's clock: they are looked for between the two.
+    #: The first and last moment in its rows, by the station's clock: searches for its rows stay within these.
     rows_from = models.DateTimeField(null=True)
     rows_to = models.DateTimeField(null=True)
     first_received_at = models.DateTimeField()
     last_received_at = models.DateTimeField()
-    #: The station that it came from, where a person moved it here; see `fleet.ingest.corrections.file_moves`.
+    #: The station it came from, if a person moved it here; see `fleet.ingest.corrections.file_moves`.
     moved_from = models.ForeignKey(Station, null=True, on_delete=models.SET_NULL, related_name="files_moved_away")
     is_moved_here = models.BooleanField(default=False, db_default=False)
 
@@ -58,16 +60,16 @@ class StationFile(models.Model):
     lines_refused = models.BigIntegerField(default=0, db_default=0)
     is_damaged = models.BooleanField(default=False, db_default=False)
     reason = models.CharField(max_length=256, default="", db_default="", blank=True)
-    #: Lines refused, by a word for the reason.
+    #: Number of refused lines per reason.
     refusals = models.JSONField(default=dict, db_default={})
-    #: Where in the word of its station this account stands, and whether a desk gave it.
+    #: Position of this account in its station's sequence, and whether a desk reported it.
     said_at = models.DateTimeField(null=True)
     said_stream = models.CharField(max_length=64, default="", db_default="", blank=True)
     said_seq = models.BigIntegerField(default=0, db_default=0)
     is_by_desk = models.BooleanField(default=False, db_default=False)
 
     class Meta:
-        """A name is one file of its station, besides those that were moved here."""
+        """A name is one file of its station, apart from files that were moved here."""
 
         constraints = [
             models.UniqueConstraint(fields=["station", "name"], condition=Q(is_moved_here=False), name="file_name_once")
@@ -84,7 +86,7 @@ class StationFile(models.Model):
 class FileMove(models.Model):
     """A move of files with their rows from one station to another of the same organization.
 
-    done ──undo──▶ undone     (once, with the rows that the other station had already put back)
+    done ──undo──▶ undone     (once, including the rows that the other station already had)
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -95,7 +97,7 @@ class FileMove(models.Model):
     undone_at = models.DateTimeField(null=True)
     undone_by_name = models.CharField(max_length=150, blank=True)
     files = models.IntegerField()
-    #: Rows that went over, and rows that the other station had already: those are kept in `FileMoveTwin`.
+    #: Rows that were moved, and rows that the other station already had: those are kept in `FileMoveTwin`.
     rows = models.BigIntegerField()
     twins = models.BigIntegerField()
     file_ids = ArrayField(models.BigIntegerField())
@@ -105,7 +107,7 @@ class FileMove(models.Model):
 
 
 class FileMoveTwin(models.Model):
-    """A row of a moved file that the other station had already: kept as it was, so that a move can be undone."""
+    """A row of a moved file that the other station already had: kept as it was, so that the move can be undone."""
 
     id = models.BigAutoField(primary_key=True)
     move = models.ForeignKey(FileMove, on_delete=models.CASCADE, related_name="twin_rows")
@@ -117,11 +119,11 @@ class FileMoveTwin(models.Model):
 
 
 class Photo(models.Model):
-    """A picture of a station, or of how it was put up. Its files lie under `name`, which nobody can guess."""
+    """A picture of a station or of its installation. Its files are stored under `name`, which nobody can guess."""
 
     id = models.BigAutoField(primary_key=True)
     station = models.ForeignKey(Station, on_delete=models.CASCADE, related_name="photos")
-    #: How it stood there; None for a picture of the device.
+    #: The deployment it shows; None for a picture of the device itself.
     deployment = models.ForeignKey(Deployment, null=True, on_delete=models.SET_NULL, related_name="photos")
     name = models.CharField(max_length=32, unique=True)
     width = models.IntegerField()
@@ -129,10 +131,10 @@ class Photo(models.Model):
     octets = models.IntegerField()
     caption = models.CharField(max_length=200, blank=True)
     added_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
-    #: Person or key, as it was called then.
+    #: Name of the person or key at that time.
     added_by_name = models.CharField(max_length=150, blank=True)
     added_at = models.DateTimeField()
-    #: Whether everybody may see it where its deployment is public and told exactly; see `fleet.files.photos_public`.
+    #: Whether everybody may see it while its deployment's exact place is public; see `fleet.files.photos_public`.
     is_public = models.BooleanField(default=False, db_default=False)
 
     class Meta:

@@ -1,7 +1,8 @@
-"""Photos of stations: made anew from whatever was uploaded, so that nothing but the picture is kept.
+"""Photos of stations: every upload is re-encoded, so that only the picture itself is kept.
 
-What a camera writes beside the picture (place, time, owner) stays out of the new file, and so does anything that only
-looks like a picture. Rows are the truth: files come first and go last, and a sweep removes those without a row.
+Metadata from the camera (place, time, owner) does not reach the new file, nor does anything that only looks like a
+picture. The rows decide: files are written before their row and deleted after it, and a sweep removes files without a
+row.
 """
 
 import secrets
@@ -30,31 +31,31 @@ from fleet.stations.selectors import station_visible
 
 Size = Literal["whole", "small"]
 
-#: Photos of one station.
+#: Maximum photos per station.
 PHOTOS_MOST = 100
-#: A file without a row is left alone for so long: its row may be under way.
+#: How long a file without a row is left alone: its row may still be coming.
 ORPHAN_AFTER = timedelta(days=1)
 _CAPTION_MOST = 200
 
 
 class TooManyPhotos(DomainError):
-    """The station has as many as it may have."""
+    """The station already has the maximum number of photos."""
 
 
 def photo_add(
     *, actor: Viewer, station: Station, upload: IO[bytes], caption: str = "", deployment: Deployment | None = None
 ) -> Photo:
-    """Keep a picture of a station. Raises `InvalidInput` for what is none, `TooManyPhotos`, `NotAllowed`."""
+    """Store a picture of a station. Raises `InvalidInput`, `TooManyPhotos`, `PicturesBusy`, `NotAllowed`."""
     photo_change_check(actor=actor, station=station)
     caption = text_check(caption, field="caption", most=_CAPTION_MOST, may_be_empty=True)
     if deployment is not None and deployment.station_id != station.pk:
-        raise InvalidInput(_("This deployment is of another station."), field="deployment")
+        raise InvalidInput(_("This deployment is another station's."), field="deployment")
     _room_check(station)
     name = secrets.token_hex(16)
     try:
         picture = _files_write(upload, name)
         with transaction.atomic():
-            # One after the other, so that the bound holds.
+            # One upload at a time, so that the limit holds.
             Station.objects.select_for_update(no_key=True).get(pk=station.pk)
             _room_check(station)
             photo = Photo.objects.create(
@@ -78,7 +79,7 @@ def photo_add(
 
 @transaction.atomic
 def photo_remove(*, actor: Viewer, photo: Photo) -> None:
-    """Remove a photo for good."""
+    """Permanently remove a photo."""
     station = photo.station
     photo_change_check(actor=actor, station=station)
     if Photo.objects.filter(pk=photo.pk).delete()[0]:
@@ -88,10 +89,10 @@ def photo_remove(*, actor: Viewer, photo: Photo) -> None:
 
 @transaction.atomic
 def photo_publish(*, actor: Viewer, photo: Photo, is_public: bool) -> Photo:
-    """Show a photo of a deployment to everybody, or to members only again. Raises `InvalidInput` for one of a device."""
+    """Make a photo of a deployment public, or for members only. Raises `InvalidInput` for one of a device."""
     photo_change_check(actor=actor, station=photo.station)
     if is_public and photo.deployment_id is None:
-        raise InvalidInput(_("Only a photo of a deployment can be shown to everybody."), field="is_public")
+        raise InvalidInput(_("Only photos of a deployment can be public."), field="is_public")
     if Photo.objects.filter(pk=photo.pk).exclude(is_public=is_public).update(is_public=is_public):
         photo.is_public = is_public
         _audit(actor, photo.station, "photo.publish" if is_public else "photo.hide", photo)
@@ -99,7 +100,7 @@ def photo_publish(*, actor: Viewer, photo: Photo, is_public: bool) -> Photo:
 
 
 def photos_hide(*, station: Station) -> None:
-    """None of a station is for everybody any more: what one organization showed is not another's to show."""
+    """Make all photos of a station non-public: the new organization must not show what the old one published."""
     Photo.objects.filter(station=station, is_public=True).update(is_public=False)
 
 
@@ -118,12 +119,12 @@ def photo_find(*, viewer: Viewer, name: str) -> Photo:
 
 
 def photo_file(photo: Photo, size: Size) -> Path:
-    """Where its JPEG lies."""
+    """The path of its JPEG."""
     return _path(photo.name, size)
 
 
 def photos_sweep(*, moment: datetime) -> int:
-    """Remove the files of photos that are gone; return how many."""
+    """Delete files of photos without a row; return how many photos."""
     oldest = (moment - ORPHAN_AFTER).timestamp()
     removed = 0
     for folder in sorted(_root().glob("??")):
@@ -137,12 +138,13 @@ def photos_sweep(*, moment: datetime) -> int:
 def _room_check(station: Station) -> None:
     if Photo.objects.filter(station=station).count() >= PHOTOS_MOST:
         raise TooManyPhotos(
-            _("%(serial)s has %(most)d photos: remove one first.") % {"serial": station.serial, "most": PHOTOS_MOST}
+            _("%(serial)s already has %(most)d photos: remove one first.")
+            % {"serial": station.serial, "most": PHOTOS_MOST}
         )
 
 
 def _files_write(upload: IO[bytes], name: str) -> Made:
-    """Write both sizes."""
+    """Write both sizes, or raise what `picture_make` raises."""
     whole, small = _path(name, "whole"), _path(name, "small")
     whole.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     return picture_make(upload=upload, whole=whole, small=small)
@@ -164,9 +166,9 @@ def _path(name: str, size: Size) -> Path:
 
 
 def photo_change_check(*, actor: Viewer, station: Station) -> None:
-    """Raise `NotAllowed` for who may not add or remove photos of a station."""
+    """Raise `NotAllowed` if the actor may not add or remove photos of the station."""
     if not actor.may_station(Role.OPERATOR, station):
-        raise NotAllowed(_("Changing %(serial)s takes the role operator.") % {"serial": station.serial})
+        raise NotAllowed(_("You need the operator role to change %(serial)s.") % {"serial": station.serial})
 
 
 def _audit(actor: Viewer, station: Station, action: str, photo: Photo) -> None:

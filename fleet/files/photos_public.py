@@ -1,6 +1,7 @@
-"""Photos that everybody may see: marked so one by one, of a public deployment whose place is told exactly.
+"""Public photos: published one by one, and only of public deployments whose exact place is shown.
 
-A picture can show where it was taken, whatever its file says. So while a place is blurred or withheld its photos are too.
+A picture can reveal where it was taken, even without metadata. So while a place is blurred or withheld, its photos are
+hidden too.
 """
 
 from collections import defaultdict
@@ -16,12 +17,12 @@ from fleet.deployments.places import place_is_open
 from fleet.deployments.selectors import deployment_public_get
 from fleet.files.models import Photo
 
-#: So many of one deployment, the newest.
+#: At most this many per deployment, the newest.
 SHOWN_MOST = 24
 
 
 def photos_public(*, deployments: Sequence[Deployment], moment: datetime) -> dict[int, list[Photo]]:
-    """The photos of deployments of `deployments_public` that everybody may see, newest first, by deployment."""
+    """The public photos of these public deployments, newest first, by deployment id."""
     told = [each.pk for each in deployments if place_is_open(deployment=each, moment=moment)]
     found: dict[int, list[Photo]] = defaultdict(list)
     if told:
@@ -33,7 +34,7 @@ def photos_public(*, deployments: Sequence[Deployment], moment: datetime) -> dic
 
 
 def photo_public_find(*, public_id: UUID, name: str, moment: datetime) -> Photo:
-    """One of them. Raises `NotFound` in the same words for any other."""
+    """One public photo. Raises `NotFound` with the same sentence for every other name."""
     deployment = deployment_public_get(public_id=public_id)
     photo = None
     if place_is_open(deployment=deployment, moment=moment):

@@ -1,7 +1,7 @@
-"""Turns an upload into the two pictures that are kept. Run as a process of its own, which may take only so much memory.
+"""Turn an upload into the two pictures that are kept. Runs as a separate process with limited memory.
 
-Reads the upload from standard input, writes two JPEGs to the paths it is called with, and says on standard output what
-it made or why it refused. It imports nothing of ours: it has no settings, no secrets and no database.
+Reads the upload from standard input, writes two JPEGs to the paths in its arguments, and prints what it made or why it
+refused. It imports none of our code: it has no settings, no secrets and no database.
 """
 
 import io
@@ -13,35 +13,35 @@ import warnings
 from contextlib import suppress
 from typing import Any
 
-#: Octets of memory and seconds of computing: a file that wants more is refused, and costs nobody else anything.
+#: Bytes of memory and seconds of CPU time: a file that needs more is refused and cannot harm anything else.
 MEMORY_MOST, SECONDS_MOST = 450_000_000, 20
-#: Pixels by format. A JPEG is decoded at about the size that is kept, but for a progressive one, of which all is kept in
-#: memory until its end; the others are decoded whole.
+#: Maximum pixels by format. A JPEG is decoded at about the size that is kept, but a progressive one is held in memory
+#: whole until its end; the other formats are always decoded whole.
 PIXELS_MOST = {"JPEG": 50_000_000, "progressive": 25_000_000, "PNG": 25_000_000, "WEBP": 16_000_000}
 QUALITY = 85
 
 
 def main(whole: str, small: str, whole_side: int, small_side: int) -> dict[str, Any]:
-    """Do it within the bounds. The answer has `width` and `height`, or `refused` with one of `pixels` and `unread`."""
+    """Convert within the limits. Returns `width` and `height`, or `refused` with one of `pixels` and `unread`."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_MOST, MEMORY_MOST))
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS_MOST, SECONDS_MOST))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    # Pages and the API come first.
+    # Pages and the API have priority.
     os.nice(10)
     octets = sys.stdin.buffer.read()
-    # Loaded under the bound, as everything that it unpacks.
+    # Imported after the limits are set, so that they apply to everything it decodes.
     from PIL import Image, ImageOps  # noqa: PLC0415 - as above
 
     try:
         with warnings.catch_warnings():
-            # The bounds are ours; Pillow's own would only warn.
+            # The limits above apply; Pillow's own would only warn.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             opened = Image.open(io.BytesIO(octets), formats=("JPEG", "PNG", "WEBP"))
         most = PIXELS_MOST["progressive" if "progressive" in opened.info else str(opened.format)]
         if opened.width * opened.height > most:
             return {"refused": "pixels", "most": most}
         opened.draft("RGB", (whole_side, whole_side))
-        # Made small before anything else is done with it: each further step would copy it whole.
+        # Shrink it before anything else: each further step would copy it at full size.
         opened.thumbnail((whole_side, whole_side))
         upright = ImageOps.exif_transpose(opened)
         layer = upright.convert("RGBA")
@@ -54,7 +54,7 @@ def main(whole: str, small: str, whole_side: int, small_side: int) -> dict[str, 
     except (MemoryError, Image.DecompressionBombError):
         return {"refused": "pixels", "most": PIXELS_MOST["WEBP"]}
     except (OSError, ValueError, SyntaxError, TypeError, OverflowError, ArithmeticError, LookupError):
-        # What Pillow raises for a file that is none differs from format to format.
+        # Which exception Pillow raises for an invalid file differs between formats.
         return {"refused": "unread"}
     return {"width": plain.width, "height": plain.height}
 

@@ -1,4 +1,4 @@
-"""Asking for a station's own data files."""
+"""Queries for a station's own data files."""
 
 from collections.abc import Iterable
 
@@ -11,7 +11,7 @@ from fleet.stations.models import Station
 
 
 def file_list(*, station: Station, state: str | None = None, search: str = "") -> QuerySet[StationFile]:
-    """The station's files, the one heard of last first; `state` as in the accounts, empty for those without one."""
+    """The station's files, most recently heard of first; `state` as in the accounts, empty for files without one."""
     rows = StationFile.objects.filter(station=station).select_related("moved_from")
     if state is not None:
         rows = rows.filter(state=state)
@@ -21,13 +21,13 @@ def file_list(*, station: Station, state: str | None = None, search: str = "") -
 
 
 def files_get(*, station: Station, file_ids: Iterable[int]) -> list[StationFile]:
-    """Files of a station by their ids. Raises `InvalidInput` when it has not all of them."""
+    """Files of a station by id. Raises `InvalidInput` if some do not exist."""
     asked = sorted(set(file_ids))
     found = list(StationFile.objects.filter(station=station, pk__in=asked).order_by("pk"))
     if len(found) != len(asked):
         missing = ", ".join(str(each) for each in sorted(set(asked) - {file.pk for file in found})[:10])
         raise InvalidInput(
-            _("%(serial)s has no files of these numbers: %(ids)s.") % {"serial": station.serial, "ids": missing},
+            _("%(serial)s has no files with these ids: %(ids)s.") % {"serial": station.serial, "ids": missing},
             field="files",
         )
     return found

@@ -1,1 +1,1 @@
-"""What spans all floors of the domain: moving a station, erasing one, replacing its hardware."""
+"""Operations across all domain packages: moving a station, erasing one, replacing its hardware."""

@@ -1,7 +1,7 @@
-"""Deleting a station for good with all that it sent: hidden and shut out at once, then erased step by step.
+"""Permanently deleting a station with all that it sent: hidden and locked out at once, then erased step by step.
 
-A step is one short transaction; whatever ends the job, the next one goes on. What hangs on a station is asked of the
-models themselves, so that a table that is added later is erased too. The audit log stays.
+Each step is one short transaction; if the job ends early, the next one continues. The tables to erase are found through
+the models' relations, so that tables added later are erased too. The audit log stays.
 """
 
 import logging
@@ -33,7 +33,7 @@ from fleet.stations.models import Station, StationContact, StationNote
 from fleet.telemetry.models import DetectionCount, Series, StreamLedger
 
 ERASE_JOB = "stations.erase"
-#: Rows of one step, and how long one job goes on.
+#: Rows per step, and how long one job runs.
 STEP = 5_000
 JOB_MOST = timedelta(minutes=4)
 
@@ -42,7 +42,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class StationBelongings:
-    """What goes with a station, in figures that cost little. `messages`: each with its readings or detections."""
+    """Numbers of what is deleted with a station, cheap to count. `messages`: each with readings or detections."""
 
     messages: int
     series: int
@@ -56,7 +56,7 @@ class StationBelongings:
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """Rows that hang on a station: of which table, by which column, and which values of it (`%s` is the station)."""
+    """Rows that belong to a station: their table, the column, and a query for its values (`%s` is the station)."""
 
     model: type[models.Model]
     column: str
@@ -65,7 +65,7 @@ class _Rows:
 
 
 def station_belongings(*, station: Station) -> StationBelongings:
-    """What deleting would remove."""
+    """Count what deleting the station would remove."""
     return StationBelongings(
         messages=_sum(StreamLedger.objects.filter(station=station), "messages"),
         series=Series.objects.filter(station=station).count(),
@@ -79,12 +79,12 @@ def station_belongings(*, station: Station) -> StationBelongings:
 
 
 def station_delete(*, actor: Viewer, station: Station, typed: str) -> None:
-    """Delete a station and its data for good. `typed`: its serial, as a person wrote it down to be sure."""
+    """Permanently delete a station and its data. `typed`: its serial, typed by a person as confirmation."""
     if not actor.may(Role.OWNER, station.organization_id):
-        raise NotAllowed(_("Deleting %(serial)s with its data takes the role owner.") % {"serial": station.serial})
+        raise NotAllowed(_("You need the owner role to delete %(serial)s with its data.") % {"serial": station.serial})
     if typed.strip().lower() != station.serial.lower():
         raise InvalidInput(
-            _("This is not the serial: type %(serial)s exactly to delete the station.") % {"serial": station.serial},
+            _("The serial does not match: type %(serial)s exactly to delete the station.") % {"serial": station.serial},
             field="serial",
         )
     belongings = station_belongings(station=station)
@@ -99,18 +99,18 @@ def station_delete(*, actor: Viewer, station: Station, typed: str) -> None:
             detail={"by": actor.name, "messages": belongings.messages, "series": belongings.series},
         )
         job_ask(ERASE_JOB)
-    # The broker may be away: then a job ends the logins, and nothing that comes is taken meanwhile.
+    # If the broker is down, a job ends the logins later; until then, messages from the station are not accepted.
     station_logins_end(station)
 
 
 def stations_erase() -> int:
-    """Erase what is deleted, for a few minutes; return how many rows went. One job at a time does it."""
+    """Erase deleted stations for a few minutes; return how many rows were erased. Only one job at a time does this."""
     erased, end = 0, clock.now() + JOB_MOST
     with session_lock("roost.stations.erase") as is_ours:
         if not is_ours:
             return 0
         for station in Station.objects.exclude(deleted_at=None).order_by("deleted_at", "pk"):
-            for count in _steps(station):
+            for count in _erase_steps(station):
                 erased += count
                 if count and clock.now() >= end:
                     return erased
@@ -120,8 +120,8 @@ def stations_erase() -> int:
 
 @transaction.atomic
 def station_hide(*, station_id: int, moment: datetime) -> bool:
-    """Nobody sees it, nothing opens it, nothing is taken from it, and its serial is free. False when that is so."""
-    # In the order of an enrolment and of ingest: tokens, station, contact.
+    """Hide the station, end its access, ignore its messages and free its serial; False if that was already done."""
+    # Lock in the same order as enrolment and ingest: tokens, station, contact.
     tokens_end(station_id)
     station = Station.objects.select_for_update(no_key=True).get(pk=station_id)
     if station.deleted_at is not None:
@@ -132,13 +132,13 @@ def station_hide(*, station_id: int, moment: datetime) -> bool:
         station_archive_name(station=station)
     station.credentials.filter(revoked_at=None).update(revoked_at=moment)
     station.transfers.filter(accepted_at=None, withdrawn_at=None).update(withdrawn_at=moment)
-    _ledger_hand_on(station)
+    _copy_ledger(station)
     Station.objects.filter(pk=station.pk).update(deleted_at=moment, retired_at=station.retired_at or moment)
     return True
 
 
-def _ledger_hand_on(station: Station) -> None:
-    """Who bears the serial now goes on dropping what this one took."""
+def _copy_ledger(station: Station) -> None:
+    """Copy the ledger to the successors, so that they still drop messages that this station already sent."""
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO telemetry_streamledger (station_id, stream, received, oldest_seq, next_seq, messages, repeats, "
@@ -151,8 +151,8 @@ def _ledger_hand_on(station: Station) -> None:
         )
 
 
-def _steps(station: Station) -> Iterator[int]:
-    """Erase what hangs on the station, children first; each turn is a transaction of its own."""
+def _erase_steps(station: Station) -> Iterator[int]:
+    """Erase everything that belongs to the station, children first; each iteration is its own transaction."""
     for rows in _rows_of(Station, "%s", ()):
         for table in _leaves(rows.model._meta.db_table):  # noqa: SLF001
             while True:
@@ -170,7 +170,7 @@ def _steps(station: Station) -> Iterator[int]:
 
 
 def _rows_of(model: type[models.Model], among: str, path: tuple[type[models.Model], ...]) -> Iterator[_Rows]:
-    """What points at rows of a model, the farthest first."""
+    """The rows that refer to rows of a model, most distant first."""
     for relation in model._meta.get_fields(include_hidden=True):  # noqa: SLF001
         if not (relation.auto_created and (relation.one_to_many or relation.one_to_one)):
             continue
@@ -190,7 +190,7 @@ def _rows_of(model: type[models.Model], among: str, path: tuple[type[models.Mode
 
 
 def _leaves(table: str) -> list[str]:
-    """A table, or the partitions of which it is made."""
+    """A table, or its partitions."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT relid::regclass::text FROM pg_partition_tree(%s::regclass) WHERE isleaf", [table])
         found = [row[0].strip('"') for row in cursor.fetchall()]
@@ -198,14 +198,14 @@ def _leaves(table: str) -> list[str]:
 
 
 def _finish(station: Station) -> int:
-    """Nothing hangs on it any more: its place on the broker goes, and its own row. Again later when the broker is away."""
+    """Delete the station's broker objects and its own row, once all else is gone. Tried again if the broker is down."""
     serial = station.serial.partition(ARCHIVE_MARK)[0]
     try:
         if not Station.objects.filter(serial=serial).exclude(pk=station.pk).exists():
             with BrokerAccess.open() as broker:
                 broker.station_delete(serial)
     except BrokerUnreachable as error:
-        _log.warning("The last of %s goes when the broker is back: %s", station.serial, error)
+        _log.warning("The rest of %s will be deleted when the broker is back: %s", station.serial, error)
         return 0
     with transaction.atomic():
         Station.objects.filter(predecessor=station).update(predecessor=None)

@@ -1,13 +1,13 @@
-"""Moving a station to another organization, while it goes on publishing.
+"""Moving a station to another organization while it keeps publishing.
 
-The device notices nothing: serial, login, exchange and queue stay. `history` says what becomes of what it sent so far:
+The device notices nothing: serial, login, exchange and queue stay. `history` decides about the data sent so far:
 
-- `stays`: the old row keeps it under an archived name, retired. A new row in the new organization bears the serial and
-  takes over login, contact and ledger; what was made before the move and comes later goes to the old row.
+- `stays`: the old row keeps it under an archived name, retired. A new row in the new organization gets the serial and
+  takes over login, contact and ledger; data from before the move that arrives later goes to the old row.
 - `goes`: the row itself changes hands with all that belongs to it. Its sites are copied by name.
 
-Either way open commands are cancelled, open incidents close without a word, and ingest finds out under the lock of the
-contact row, so that not one message is written to a side that was.
+Either way open commands are cancelled and open incidents close without notification. Ingest notices under the lock of
+the contact row, so that no message is written to the wrong side.
 """
 
 from contextlib import nullcontext
@@ -43,41 +43,41 @@ from fleet.stations.models import History, Station, StationContact, StationTrans
 
 
 class _Side(NamedTuple):
-    """One organization of a move, and who speaks for it."""
+    """One organization involved in a move, and who acts for it."""
 
     organization: Organization
     actor: Viewer
-    #: What its audit log says of the one who moved it, where that is somebody of the other side.
+    #: Who moved it, for this side's audit log; empty if it was somebody of the other side.
     name: str
 
 
 def move_away_check(*, actor: Viewer, station: Station) -> None:
-    """Raise `NotAllowed` for who may not give a station away."""
+    """Raise `NotAllowed` if the actor may not give the station away."""
     if not actor.may(Role.OPERATOR, station.organization_id):
-        raise NotAllowed(_("Moving %(serial)s takes the role operator.") % {"serial": station.serial})
+        raise NotAllowed(_("You need the operator role to move %(serial)s.") % {"serial": station.serial})
 
 
 def station_move(*, actor: Viewer, station: Station, organization: Organization, history: History) -> Station:
-    """Move a station between two organizations in both of which one may act. Returns the row that bears the serial."""
+    """Move a station between two organizations in which the actor is an operator. Returns the row with the serial."""
     move_away_check(actor=actor, station=station)
     if not actor.may(Role.OPERATOR, organization.pk):
-        raise NotAllowed(_("Adding a station to %(name)s takes the role operator.") % {"name": organization.name})
+        raise NotAllowed(_("You need the operator role to add a station to %(name)s.") % {"name": organization.name})
     sides = _Side(station.organization, actor, actor.name), _Side(organization, actor, actor.name)
     return _move(station, *sides, history)
 
 
 @transaction.atomic
 def station_take(*, actor: Viewer, code: str, organization: Organization) -> Station:
-    """Take a station that was offered, with its code. Raises `NotFound`, `NotAllowed`, `InvalidInput`."""
+    """Accept an offered station by its code. Raises `NotFound`, `NotAllowed`, `InvalidInput`."""
     if not actor.may(Role.OPERATOR, organization.pk):
-        raise NotAllowed(_("Adding a station to %(name)s takes the role operator.") % {"name": organization.name})
+        raise NotAllowed(_("You need the operator role to add a station to %(name)s.") % {"name": organization.name})
     offer = transfer_find(code=code)
     station, moment = offer.station, clock.now()
     if station.organization_id == organization.pk:
-        raise InvalidInput(_("%(name)s has this station already.") % {"name": organization.name}, field="organization")
+        raise InvalidInput(_("%(name)s already has this station.") % {"name": organization.name}, field="organization")
     taken = StationTransfer.objects.filter(pk=offer.pk, accepted_at=None, withdrawn_at=None)
     if not taken.update(accepted_at=moment, accepted_by_name=actor.name[:150], organization=organization):
-        # Somebody was faster.
+        # Somebody was faster: raise `NotFound`.
         transfer_find(code="")
     giver = _Side(station.organization, Viewer(user=offer.offered_by, name=offer.offered_by_name, roles={}), "")
     return _move(station, giver, _Side(organization, actor, actor.name), History(offer.history))
@@ -86,28 +86,28 @@ def station_take(*, actor: Viewer, code: str, organization: Organization) -> Sta
 @transaction.atomic
 def _move(station: Station, giver: _Side, taker: _Side, history: History) -> Station:
     moment = clock.now()
-    # In the order of an enrolment and of ingest: tokens, station, contact.
+    # Lock in the same order as enrolment and ingest: tokens, station, contact.
     tokens_end(station.pk)
     station = Station.objects.select_for_update(of=("self",), no_key=True).select_related("model").get(pk=station.pk)
     _movable_check(station, giver, taker)
     StationTransfer.objects.filter(station=station, accepted_at=None, withdrawn_at=None).update(withdrawn_at=moment)
     serial = station.serial
-    waits = commands_withdraw(station=station, moment=moment, note=_("The station went to another organization."))
+    waits = commands_withdraw(station=station, moment=moment, note=_("The station was moved to another organization."))
     _incidents_end(station, moment)
     deployments_end(station=station, moment=moment)
     if history == History.STAYS:
         moved = station_succeed(station=station, organization=taker.organization, moment=moment, keeps_login=True)
         station.refresh_from_db(fields=["serial"])
     else:
-        moved = _hand_all_over(station, taker.organization)
-    # The device goes on with its login; a desk that reads its cards stays with who gave it away.
+        moved = _hand_over_row(station, taker.organization)
+    # The device keeps its login; a desk that reads its cards stays with the old organization.
     upload_logins_end(moved.pk, moment)
-    _tell(giver, "moved_away", serial, history)
-    _tell(taker, "moved_here", serial, history)
+    _record_move(giver, "moved_away", serial, history)
+    _record_move(taker, "moved_here", serial, history)
     changed = {giver.organization.pk: [serial, station.serial], taker.organization.pk: [serial]}
     transaction.on_commit(partial(live_announce, changed=changed), robust=True)
     if waits:
-        # Last, as it cannot be undone: what waits on the broker was meant by whoever had the station.
+        # Last, as it cannot be undone: the commands waiting on the broker are the old organization's.
         with BrokerAccess.open() as broker:
             broker.commands_purge(serial)
     return moved
@@ -117,18 +117,18 @@ def _movable_check(station: Station, giver: _Side, taker: _Side) -> None:
     if station.retired_at is not None:
         raise StationIsRetired(_("%(serial)s is retired and cannot be moved.") % {"serial": station.serial})
     if station.organization_id != giver.organization.pk:
-        raise InvalidInput(_("Somebody has moved this station meanwhile."), field="organization")
+        raise InvalidInput(_("Somebody has just moved this station."), field="organization")
     if station.organization_id == taker.organization.pk:
         raise InvalidInput(
-            _("%(name)s has this station already.") % {"name": taker.organization.name}, field="organization"
+            _("%(name)s already has this station.") % {"name": taker.organization.name}, field="organization"
         )
     if Organization.objects.filter(pk=taker.organization.pk).exclude(deleted_at=None).exists():
-        raise InvalidInput(_("This organization is deleted."), field="organization")
+        raise InvalidInput(_("This organization has been deleted."), field="organization")
 
 
-def _hand_all_over(station: Station, organization: Organization) -> Station:
-    """The row changes hands; what the old organization sorted it by stays behind."""
-    # Ingest waits here, or has written before.
+def _hand_over_row(station: Station, organization: Organization) -> Station:
+    """Hand over the row itself; the old organization's tags, groups, keys and model do not go along."""
+    # Ingest either waits here or has already written.
     StationContact.objects.select_for_update().filter(station=station).first()
     StationContact.objects.filter(station=station).update(epoch=F("epoch") + 1)
     station.tags.clear()
@@ -145,13 +145,13 @@ def _hand_all_over(station: Station, organization: Organization) -> Station:
 
 
 def _incidents_end(station: Station, moment: datetime) -> None:
-    """Nobody is told: for the old organization it is over, and the new one never knew."""
+    """Close open incidents silently: they are over for the old organization, and the new one never knew of them."""
     for rule in list(Incident.objects.filter(station=station, closed_at=None).values_list("rule", flat=True)):
         incident_close(station_id=station.pk, rule=rule, moment=moment, is_told=False)
 
 
-def _tell(side: _Side, action: str, serial: str, history: History) -> None:
-    """Audit log and integrations of one side. Where the request came from is no business of the other's."""
+def _record_move(side: _Side, action: str, serial: str, history: History) -> None:
+    """Write one side's audit entry and announce the event. The other side does not see the request's address."""
     with nullcontext() if side.name else origin_begin():
         audit_write(
             actor=side.actor.user,
@@ -166,5 +166,5 @@ def _tell(side: _Side, action: str, serial: str, history: History) -> None:
 
 
 def commands_waiting(*, station: Station) -> int:
-    """How many commands would be cancelled."""
+    """Number of commands a move would cancel."""
     return Command.objects.filter(station=station, state__in=Command.OPEN).count()

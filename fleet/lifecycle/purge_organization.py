@@ -1,4 +1,4 @@
-"""Purging a deleted organization after its 30 days, and in figures beforehand what goes with it."""
+"""Purging a deleted organization after 30 days, and counting beforehand what goes with it."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ from fleet.stations.logins.enrolment import RECONCILE_JOB
 from fleet.stations.models import Station
 from fleet.telemetry.models import Series, StreamLedger, UnsequencedCount
 
-#: Lines of the audit log that one transaction removes.
+#: Audit log entries deleted per transaction.
 _STEP = 5_000
 
 
@@ -38,7 +38,7 @@ class Belongings:
 
 
 def organization_belongings(*, viewer: Viewer, organization: Organization) -> Belongings:
-    """For its owners. Messages are counted by the ledger: readings themselves may be a billion."""
+    """Count what belongs to it, for owners. The ledger counts messages, as there may be a billion readings."""
     owner_require(viewer, organization)
     numbered = StreamLedger.objects.filter(station__organization=organization).aggregate(n=Sum("messages"))["n"]
     plain = UnsequencedCount.objects.filter(station__organization=organization).aggregate(n=Sum("messages"))["n"]
@@ -54,10 +54,10 @@ def organization_belongings(*, viewer: Viewer, organization: Organization) -> Be
 
 
 def organizations_end() -> int:
-    """Purge the organizations whose 30 days are over; return how many are gone. May be called as often as one likes.
+    """Purge organizations whose 30 days are over; return how many are gone. Can be called repeatedly.
 
-    1. their stations are marked as deleted and lose their logins; a job of their own removes them with all they sent
-    2. once none is left, the organization goes with everything else
+    1. Their stations are marked as deleted and lose their logins; a separate job erases them with all they sent.
+    2. Once none is left, the organization is deleted with everything else.
     """
     invitations_prune()
     gone = 0
@@ -70,7 +70,7 @@ def organizations_end() -> int:
 
 @transaction.atomic
 def _stations_end(organization: Organization) -> bool:
-    """Whether there are any, all of them marked now."""
+    """Mark all stations as deleted; return whether any are left."""
     stations = Station.objects.filter(organization=organization)
     moment = clock.now()
     marked = list(stations.filter(deleted_at=None).order_by("pk").values_list("pk", flat=True))
@@ -81,18 +81,18 @@ def _stations_end(organization: Organization) -> bool:
         job_ask(ERASE_JOB)
     if stations.exists():
         return True
-    # Of stations that moved on and left their history here.
+    # Deployments of stations that moved away and left their history here.
     Deployment.objects.filter(site__organization=organization).delete()
     return False
 
 
 def organizations_to_purge() -> list[Organization]:
-    """Those whose 30 days are over, the oldest first."""
+    """Organizations whose 30 days are over, oldest first."""
     return list(Organization.objects.filter(deleted_at__lte=clock.now() - GRACE).order_by("deleted_at", "id"))
 
 
 def organization_purge(*, organization: Organization) -> bool:
-    """Remove the row and what hangs on it, after its stations went. False while some are left: ask again."""
+    """Delete the row and everything attached once its stations are gone. False while some are left: try again later."""
     due = Organization.objects.filter(pk=organization.pk, deleted_at__lte=clock.now() - GRACE)
     if not due.exists():
         return False

@@ -1,4 +1,4 @@
-"""A new station in place of an old one: the old one's history and its deployment end together."""
+"""Declaring new hardware a new station: the old one's history and its deployment end together."""
 
 from django.db import transaction
 
@@ -11,7 +11,7 @@ from fleet.stations.models import HardwarePair, Station
 
 @transaction.atomic
 def swap_another(*, actor: Viewer, pair: HardwarePair) -> Station:
-    """The hardware that speaks now is a new station under the serial; raises what `pair_another` does."""
+    """Make the current hardware a new station with the serial; raises what `pair_another` raises."""
     before = pair.station
     successor = pair_another(actor=actor, pair=pair)
     deployments_end(station=before, moment=clock.now())

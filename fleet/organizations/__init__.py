@@ -1,1 +1,1 @@
-"""Tenants: organizations, who belongs to them in which role, and their API keys."""
+"""Organizations (the tenants), their members with roles, and their API keys."""

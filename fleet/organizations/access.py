@@ -1,4 +1,4 @@
-"""Who is looking, and what this viewer may see and do in which organization."""
+"""Access rules: what a viewer may see and do in which organization."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,12 +11,12 @@ from fleet.organizations.models import ApiKey, Membership, Organization
 
 Role = Membership.Role
 
-#: What each role is at least: an owner may what an operator may, an operator what a viewer may.
+#: Each role includes the ones below it: owners may do what operators may, operators what viewers may.
 _RANK = {Role.VIEWER: 1, Role.OPERATOR: 2, Role.OWNER: 3}
 
 
 class OfOrganization(Protocol):
-    """A station, as far as it matters here."""
+    """The part of a station that matters here."""
 
     pk: int
     organization_id: int
@@ -24,10 +24,10 @@ class OfOrganization(Protocol):
 
 @dataclass(frozen=True)
 class Viewer:
-    """A person or a key, with its role in each organization. `sees_all`: looks after the whole server.
+    """A person or a key, with its role in each organization. `sees_all`: an administrator of the whole server.
 
-    `station_roles`: of a key for some stations, which has no role in their organization. Who asks only for
-    organizations therefore shows it nothing; who asks for a station says `may_station` and `stations`.
+    `station_roles`: the roles of a key that is limited to some stations. Such a key has no role in their organization,
+    so code that asks only about organizations shows it nothing; code about a station asks `may_station` and `stations`.
     """
 
     user: User | None
@@ -37,13 +37,13 @@ class Viewer:
     station_roles: Mapping[int, Membership.Role] = field(default_factory=dict)
 
     def organization_ids(self, minimum: Membership.Role = Role.VIEWER) -> frozenset[int]:
-        """The organizations in which the viewer has at least this role."""
+        """Ids of the organizations in which the viewer has at least this role."""
         if self.sees_all:
             return frozenset(Organization.objects.filter(deleted_at=None).values_list("id", flat=True))
         return frozenset(number for number, role in self.roles.items() if _RANK[role] >= _RANK[minimum])
 
     def may(self, role: Membership.Role, organization_id: int) -> bool:
-        """Whether the viewer has at least this role there."""
+        """Whether the viewer has at least this role in the organization."""
         held = self.roles.get(organization_id)
         return self.sees_all or (held is not None and _RANK[held] >= _RANK[role])
 
@@ -53,20 +53,20 @@ class Viewer:
         return self.may(role, station.organization_id) or (held is not None and _RANK[held] >= _RANK[role])
 
     def organizations(self, path: str = "") -> Q:
-        """The organizations that the viewer sees, as a condition; `path` leads to them: `organization__`.
+        """A condition for the organizations the viewer sees; `path` leads to them, such as `organization__`.
 
-        Nobody sees a deleted one: roles there are none, and whoever sees all asks for what is not deleted.
+        Nobody sees a deleted organization: `roles` leaves it out, and for `sees_all` the condition excludes it.
         """
         return Q(**{f"{path}deleted_at": None}) if self.sees_all else Q(**{f"{path}pk__in": list(self.roles)})
 
     def stations(self, path: str = "") -> Q:
-        """The stations that the viewer sees, as a condition; `path` leads to the station: `station__`."""
+        """A condition for the stations the viewer sees; `path` leads to the station, such as `station__`."""
         seen = self.organizations(f"{path}organization__")
         return seen | Q(**{f"{path}pk__in": list(self.station_roles)}) if self.station_roles else seen
 
 
 def viewer_of_user(user: User | AnonymousUser) -> Viewer:
-    """The viewer that a logged-in person is; nobody sees nothing."""
+    """The viewer for a logged-in person; anonymous and inactive users see nothing."""
     if not isinstance(user, User) or not user.is_active:
         return Viewer(user=None, name="", roles={})
     held = Membership.objects.filter(user=user, organization__deleted_at=None).values_list("organization_id", "role")
@@ -75,9 +75,9 @@ def viewer_of_user(user: User | AnonymousUser) -> Viewer:
 
 
 def viewer_of_key(api_key: ApiKey) -> Viewer:
-    """The viewer that a key of `api_key_find` is. None owns: a read-only key looks, any other also acts.
+    """The viewer for a key from `api_key_find`. Keys are never owners: read-only ones are viewers, others operators.
 
-    A person's key may no more than the person may at this moment. Stations that moved away are out of reach.
+    A person's key never has more rights than the person has now. Stations that have moved away are out of reach.
     """
     role = Role.VIEWER if api_key.is_read_only else Role.OPERATOR
     name = f"key {api_key.name}"
@@ -94,5 +94,5 @@ def viewer_of_key(api_key: ApiKey) -> Viewer:
 
 
 def viewer_of_server(name: str) -> Viewer:
-    """Whoever may run programs on the server itself: sees and may all. `name` stands in the audit log."""
+    """The viewer for programs on the server itself, with every right. `name` appears in the audit log."""
     return Viewer(user=None, name=name, roles={}, sees_all=True)

@@ -1,4 +1,4 @@
-"""Admin pages of people, organizations, members and keys: they show; changes are made where the rules are asked."""
+"""Read-only admin pages for people, organizations, members and keys; changes go through the services."""
 
 from typing import TYPE_CHECKING
 
@@ -14,9 +14,10 @@ from rest_framework_api_key.models import APIKey
 from fleet.core.admin import ReadOnlyAdmin
 from fleet.organizations.models import ApiKey, Invitation, Membership, Organization
 
-# The library's own keys open nothing here; two pages of keys would only mislead.
+# The library's own keys are not used here; a second page of keys would only mislead.
 admin.site.unregister(APIKey)
-# Rights come from roles; a form for people would skip the last owner, the last administrator and the audit log.
+# Rights come from roles. Django's form for people would bypass the audit log and the rules on last owners and
+# administrators.
 admin.site.unregister(Group)
 admin.site.unregister(User)
 
@@ -24,33 +25,33 @@ admin.site.unregister(User)
 if TYPE_CHECKING:
     _TabularInline = admin.TabularInline[Membership, Organization | User]
 else:
-    # Generic for the type checker only.
+    # Generic only for the type checker.
     _TabularInline = admin.TabularInline
 
 
 class MembershipInline(_TabularInline):
-    """Who belongs to what."""
+    """Members with their organizations."""
 
     model = Membership
     extra = 0
     fields = ("user", "organization", "role", "is_alerted")
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002 - Django's signature
-        """Nobody is added here."""
+        """Forbid adding members."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002
-        """No role is changed here."""
+        """Forbid changing roles."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002
-        """Nobody is taken out here."""
+        """Forbid removing members."""
         return False
 
 
 @admin.register(User)
 class PersonAdmin(ReadOnlyAdmin):
-    """Who has a login; `./roost user` changes them."""
+    """People with a login; `./roost user` changes them."""
 
     list_display = ("username", "email", "is_active", "is_superuser", "last_login", "date_joined")
     list_filter = ("is_superuser", "is_active")
@@ -62,7 +63,7 @@ class PersonAdmin(ReadOnlyAdmin):
 
 @admin.register(Organization)
 class OrganizationAdmin(ReadOnlyAdmin):
-    """Organizations with their people, and the way to the pages that change them."""
+    """Organizations with their members, and links to the pages that change them."""
 
     list_display = ("name", "slug", "timezone", "language", "deleted_at")
     search_fields = ("name", "slug")
@@ -70,11 +71,11 @@ class OrganizationAdmin(ReadOnlyAdmin):
     readonly_fields = ("change_it",)
     inlines = (MembershipInline,)
 
-    @admin.display(description="Change it")
+    @admin.display(description="Change")
     def change_it(self, organization: Organization) -> SafeString:
-        """Links to its pages; of a deleted one, to where it is brought back."""
+        """Links to the organization's pages; for a deleted one, to the page that restores it."""
         if organization.deleted_at is not None:
-            return format_html('<a href="{}">Bring it back</a>', reverse("organizations"))
+            return format_html('<a href="{}">Restore it</a>', reverse("organizations"))
         return format_html(
             '<a href="{}">Settings</a> · <a href="{}">Members</a> · <a href="{}">Keys</a>',
             reverse("organization", args=[organization.slug]),
@@ -85,7 +86,7 @@ class OrganizationAdmin(ReadOnlyAdmin):
 
 @admin.register(Invitation)
 class InvitationAdmin(ReadOnlyAdmin):
-    """Who was asked to join what; the code is in the mail only."""
+    """Invitations; the code itself is only in the mail."""
 
     list_display = ("email", "organization", "role", "created_at", "expires_at", "accepted_at", "revoked_at")
     search_fields = ("email", "organization__name")
@@ -95,7 +96,7 @@ class InvitationAdmin(ReadOnlyAdmin):
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(ReadOnlyAdmin):
-    """Keys; they are made and revoked on the page of their organization."""
+    """API keys; they are made and revoked on their organization's page."""
 
     list_display = ("prefix", "name", "organization", "is_read_only", "created", "last_used_at", "revoked")
     list_filter = ("is_read_only", "revoked")

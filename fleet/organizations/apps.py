@@ -1,4 +1,4 @@
-"""Django's entry for `fleet.organizations`."""
+"""Django app config of `fleet.organizations`."""
 
 from django.apps import AppConfig
 

@@ -1,4 +1,4 @@
-"""Reading the audit log of an organization, newest first. Only its owners may."""
+"""Queries of an organization's audit log, newest first. For owners only."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from fleet.organizations.access import Viewer
 from fleet.organizations.members import owner_require
 from fleet.organizations.models import Organization
 
-#: Lines of an export that are asked for at once.
+#: Entries that an export fetches at once.
 _PIECE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
-    """Which lines; empty is all. `who`: a login name, or `key NAME`. `start` is in, `end` is not."""
+    """Criteria for entries; empty means all. `who`: a login name, or `key NAME`. `start` is included, `end` is not."""
 
     who: str = ""
     action: str = ""
@@ -28,7 +28,7 @@ class AuditFilter:
 
 @dataclass(frozen=True, slots=True)
 class AuditPlace:
-    """The place of a line in the log."""
+    """A position in the log."""
 
     at: datetime
     entry_id: int
@@ -41,7 +41,7 @@ def audit_list(
     chosen: AuditFilter | None = None,
     after: AuditPlace | None = None,
 ) -> QuerySet[AuditEntry]:
-    """Lines newest first, those below a place in the list. Raises `NotAllowed` for whoever does not own it."""
+    """Entries newest first, starting below `after`. Raises `NotAllowed` for viewers who are not owners."""
     owner_require(viewer, organization)
     chosen = chosen or AuditFilter()
     entries = AuditEntry.objects.filter(organization_id=organization.pk)
@@ -56,13 +56,13 @@ def audit_list(
     if chosen.end:
         entries = entries.filter(at__lt=chosen.end)
     if after:
-        # The first condition alone is what the index is entered by.
+        # The first condition alone is what lets PostgreSQL use the index.
         entries = entries.filter(at__lte=after.at).filter(Q(at__lt=after.at) | Q(id__lt=after.entry_id))
     return entries.order_by("-at", "-id")
 
 
 def audit_export(*, viewer: Viewer, organization: Organization, chosen: AuditFilter) -> Iterator[AuditEntry]:
-    """All lines of a choice, asked for piece by piece as they are read, so that a long log is never held whole."""
+    """All matching entries, fetched in chunks while they are read, so that a long log never fills the memory."""
     owner_require(viewer, organization)
     return _pieces(viewer, organization, chosen)
 

@@ -1,6 +1,6 @@
-"""Deleting an organization: hidden at once, brought back by whoever owned it within 30 days.
+"""Deleting an organization: it is hidden at once, and its owners can restore it within 30 days.
 
-Afterwards `fleet.lifecycle.purge_organization` removes it.
+After that, `fleet.lifecycle.purge_organization` removes it.
 """
 
 from datetime import datetime, timedelta
@@ -21,18 +21,18 @@ from fleet.organizations.members import organization_lock, organization_missing,
 from fleet.organizations.models import Organization
 from fleet.organizations.people import address_language
 
-#: So long it can be undone.
+#: How long a deletion can be undone.
 GRACE = timedelta(days=30)
 
 
 @transaction.atomic
 def organization_delete(*, organization: Organization, typed: str, actor: Viewer) -> Organization:
-    """Hide it from everybody, with all that belongs to it. `typed`: its name, as a person wrote it down to be sure."""
+    """Hide the organization and all that belongs to it. `typed`: its name, typed by a person as confirmation."""
     owner_require(actor, organization)
     organization = organization_lock(organization)
     if typed.strip() != organization.name:
         raise InvalidInput(
-            _("This is not the name: type %(name)s exactly to delete it.") % {"name": repr(organization.name)},
+            _("The name does not match: type %(name)s exactly to delete it.") % {"name": repr(organization.name)},
             field="name",
         )
     moment = clock.now()
@@ -47,7 +47,7 @@ def organization_delete(*, organization: Organization, typed: str, actor: Viewer
 
 @transaction.atomic
 def organization_restore(*, slug: str, actor: Viewer) -> Organization:
-    """Undo the deletion. Raises `NotFound` unless the viewer owned it, or once it is purged."""
+    """Undo a deletion. Raises `NotFound` if the viewer was not an owner or the 30 days are over."""
     gone = Organization.objects.select_for_update(no_key=True).filter(slug=slug).exclude(deleted_at=None)
     if not actor.sees_all:
         owned = gone.filter(memberships__user=actor.user, memberships__role=Role.OWNER)
@@ -64,13 +64,13 @@ def organization_restore(*, slug: str, actor: Viewer) -> Organization:
 
 
 def purge_at(organization: Organization) -> datetime:
-    """When a deleted organization can no longer be brought back."""
+    """When a deleted organization can no longer be restored."""
     assert organization.deleted_at is not None  # noqa: S101 - asked of deleted ones only
     return organization.deleted_at + GRACE
 
 
 def _tell_owners(organization: Organization, who: str) -> None:
-    """All of them: one owner alone may have been a mistake, or a thief."""
+    """Mail all owners: the one who deleted it may have made a mistake, or may be a thief."""
     owners = User.objects.filter(
         memberships__organization=organization, memberships__role=Role.OWNER, is_active=True
     ).exclude(email="")
@@ -83,8 +83,10 @@ def _tell_owners(organization: Organization, who: str) -> None:
     for owner in owners.order_by("id"):
         with translation.override(address_language(email=owner.email) or organization.language):
             body = _(
-                "%(who)s deleted %(name)s. Nobody sees it any more, and its keys open nothing.\n\n"
-                "Until %(day)s any of its owners can bring it back with all its stations and data:\n%(address)s\n\n"
-                "What its stations send until then is taken in. Afterwards all of it is gone for good.\n"
+                "%(who)s deleted %(name)s. Nobody can see it any longer, and its API keys no longer work.\n\n"
+                "Until %(day)s any of its owners can restore it with all its stations and data:\n"
+                "%(address)s\n\n"
+                "Until then, Roost still stores what its stations send. After that, everything is permanently "
+                "deleted.\n"
             )
             send_mail(one_line(_("Deleted: %(name)s") % told), body % told, None, [owner.email])

@@ -1,4 +1,4 @@
-"""Refusals about who may do what in an organization."""
+"""Refusals about rights, members and invitations of an organization."""
 
 from fleet.core.errors import DomainError
 
@@ -8,11 +8,11 @@ class NotAllowed(DomainError):
 
 
 class LastOwner(DomainError):
-    """An organization keeps at least one owner who can log in."""
+    """An organization needs at least one owner who can log in."""
 
 
 class InvitationNotOpen(DomainError):
-    """It was revoked, has expired, or somebody accepted it."""
+    """The invitation was revoked, has expired, or was already accepted."""
 
 
 class InvitedElsewhere(NotAllowed):
@@ -20,4 +20,4 @@ class InvitedElsewhere(NotAllowed):
 
 
 class TooMany(DomainError):
-    """More invitations or organizations than one may make."""
+    """The limit on invitations, organizations or keys is reached."""

@@ -1,4 +1,4 @@
-"""Invitations by mail: made by owners, for one address and one role, for seven days, and accepted once."""
+"""Invitations by mail: owners send them to one address with one role; they last seven days and can be accepted once."""
 
 import hashlib
 import secrets
@@ -24,10 +24,10 @@ from fleet.organizations.members import member_write, organization_lock, owner_r
 from fleet.organizations.models import Invitation, Membership, Organization
 from fleet.organizations.people import address_language
 
-#: An invitation works for so long; its row is kept longer, so that owners see what became of it.
+#: How long an invitation is valid, and how long after that its row is kept so that owners can see what happened to it.
 LIFE = timedelta(days=7)
 KEPT = timedelta(days=30)
-#: In 24 hours: mails of one organization, to one address by one organization, and to one address by all.
+#: Limits in 24 hours: mails from one organization, from one organization to one address, and from all to one address.
 _A_DAY = timedelta(days=1)
 _OF_ORGANIZATION, _TO_ADDRESS, _TO_ADDRESS_BY_ALL = 50, 3, 10
 _CODE_BYTES = 32
@@ -45,68 +45,69 @@ def invitation_create(*, organization: Organization, email: str, role: Membershi
         email__iexact=email, verified=True, user__memberships__organization=organization
     ).exists():
         raise InvalidInput(
-            _("%(email)s belongs to a member of %(name)s already.") % {"email": email, "name": organization.name},
+            _("%(email)s already belongs to a member of %(name)s.") % {"email": email, "name": organization.name},
             field="email",
         )
     waiting = _open_of(organization, moment).filter(email__iexact=email).first()
     if waiting is not None:
         raise InvalidInput(
-            _("%(email)s has been invited already: send that invitation again, or revoke it.") % {"email": email},
+            _("%(email)s has already been invited: send that invitation again, or revoke it.") % {"email": email},
             field="email",
         )
-    return _send(organization, email, role, actor, moment, "invitation.create")
+    return _create_and_send(organization, email, role, actor, moment, "invitation.create")
 
 
 @transaction.atomic
 def invitation_resend(*, organization: Organization, invitation_id: int, actor: Viewer) -> Invitation:
-    """Send it again as a new one with a new code and seven more days; the code sent before ends."""
+    """Send it again as a new invitation with a new code and seven more days; the old code stops working."""
     owner_require(actor, organization)
     organization_lock(organization)
     held = _get(organization, invitation_id)
     if held.accepted_at is not None or held.revoked_at is not None:
-        raise _not_open()
-    return _send(organization, held.email, Role(held.role), actor, clock.now(), "invitation.resend")
+        raise _not_open_refusal()
+    return _create_and_send(organization, held.email, Role(held.role), actor, clock.now(), "invitation.resend")
 
 
 @transaction.atomic
 def invitation_revoke(*, organization: Organization, invitation_id: int, actor: Viewer) -> None:
-    """End an invitation. One that is revoked stays so; one that was accepted is refused."""
+    """Revoke an invitation. Revoking it twice is no error; an accepted one is refused."""
     owner_require(actor, organization)
     held = _get(organization, invitation_id)
     if held.revoked_at is not None:
         return
     if not Invitation.objects.filter(pk=held.pk, accepted_at=None, revoked_at=None).update(revoked_at=clock.now()):
-        raise _not_open()
+        raise _not_open_refusal()
     audit_write(actor=actor.user, organization_id=organization.id, action="invitation.revoke", subject=held.email)
 
 
 def invitation_find(*, code: str) -> Invitation:
-    """The open invitation behind a code. Raises `NotFound`, which does not say why."""
+    """The open invitation with this code. Raises `NotFound`, which does not say why."""
     found = Invitation.objects.select_related("organization").filter(code_hash=_hash(code)).first()
     if found is None or not is_open(found, clock.now()) or found.organization.deleted_at is not None:
-        raise _ended()
+        raise _ended_refusal()
     return found
 
 
 @transaction.atomic
 def invitation_accept(*, code: str, user: User | None) -> Membership:
-    """Join, in the role that was offered or a higher one already held. A person's second try finds the first one's.
+    """Join with the role offered, or keep a higher role. Accepting twice returns the first result.
 
-    Raises `NotFound` for what is no open invitation, `InvitedElsewhere` unless the person confirmed its address.
+    Raises `NotFound` if the invitation is not open, `InvitedElsewhere` unless the person has confirmed its address.
     """
     if user is None:
-        raise NotAllowed(_("An invitation is accepted by a person: log in first."))
+        raise NotAllowed(_("Only a person can accept an invitation: log in first."))
     held = Invitation.objects.select_related("organization").filter(code_hash=_hash(code)).first()
     if held is None:
-        raise _ended()
+        raise _ended_refusal()
     organization = organization_lock(held.organization)
     if not EmailAddress.objects.filter(user=user, verified=True, email__iexact=held.email).exists():
         raise InvitedElsewhere(
             _(
-                "This invitation went to %(email)s, which is no confirmed address of the account %(username)s. "
-                "Log in with the account of that address, or add and confirm it in your settings."
+                "This invitation went to %(email)s, which is not a confirmed address of the account "
+                "%(username)s. Log in with the account that has this address, or add and confirm it in your "
+                "settings."
             )
-            % {"email": _masked(held.email), "username": user.get_username()}
+            % {"email": _mask(held.email), "username": user.get_username()}
         )
     moment = clock.now()
     is_ours = Invitation.objects.filter(pk=held.pk, accepted_at=None, revoked_at=None, expires_at__gt=moment).update(
@@ -117,7 +118,7 @@ def invitation_accept(*, code: str, user: User | None) -> Membership:
         held.refresh_from_db()
         if held.accepted_by_id == user.pk and present is not None:
             return present
-        raise _ended()
+        raise _ended_refusal()
     role = Role(held.role)
     if present is None or not viewer_of_user(user).may(role, organization.id):
         present = member_write(organization, user, role, user)
@@ -126,7 +127,7 @@ def invitation_accept(*, code: str, user: User | None) -> Membership:
 
 
 def invitation_list(*, organization: Organization, actor: Viewer, state: str = "") -> QuerySet[Invitation]:
-    """Those in this one of `STATES`, newest first; without it those that may be accepted or sent again. For owners."""
+    """Invitations in this one of `STATES`, newest first; else all that can be accepted or sent again. For owners."""
     owner_require(actor, organization)
     found = Invitation.objects.filter(organization=organization).order_by("-created_at", "-id")
     if state == "accepted":
@@ -141,19 +142,19 @@ def invitation_list(*, organization: Organization, actor: Viewer, state: str = "
 
 
 def invitation_get(*, organization: Organization, invitation_id: int, actor: Viewer) -> Invitation:
-    """One of this organization, whatever became of it. For owners. Raises `NotFound`."""
+    """One invitation of this organization, in any state. For owners. Raises `NotFound`."""
     owner_require(actor, organization)
     return _get(organization, invitation_id)
 
 
 def invitations_prune() -> int:
-    """Remove what ended long ago; return how many rows went."""
+    """Delete invitations that expired long ago; return how many."""
     gone, _rows = Invitation.objects.filter(expires_at__lt=clock.now() - KEPT).delete()
     return gone
 
 
 def is_open(invitation: Invitation, moment: datetime) -> bool:
-    """Whether it may still be accepted."""
+    """Whether it can still be accepted."""
     return invitation.accepted_at is None and invitation.revoked_at is None and invitation.expires_at > moment
 
 
@@ -166,10 +167,10 @@ def state_of(invitation: Invitation, moment: datetime) -> str:
     return "open" if invitation.expires_at > moment else "expired"
 
 
-def _send(
+def _create_and_send(
     organization: Organization, email: str, role: Membership.Role, actor: Viewer, moment: datetime, action: str
 ) -> Invitation:
-    """The row and its mail; what waited for this address before ends."""
+    """Create the row and send its mail; earlier open invitations to this address are revoked."""
     _throttle(organization, email, moment)
     Invitation.objects.filter(organization=organization, email__iexact=email, accepted_at=None, revoked_at=None).update(
         revoked_at=moment
@@ -193,11 +194,11 @@ def _send(
         detail={"role": role.value},
     )
     with translation.override(address_language(email=email) or organization.language):
-        _mail(invitation, code)
+        _send_mail(invitation, code)
     return invitation
 
 
-def _mail(invitation: Invitation, code: str) -> None:
+def _send_mail(invitation: Invitation, code: str) -> None:
     told = {
         "who": invitation.invited_by_name,
         "name": invitation.organization.name,
@@ -208,9 +209,10 @@ def _mail(invitation: Invitation, code: str) -> None:
     }
     body = _(
         "%(who)s invites you to %(name)s on Roost, which looks after field stations. %(role)s\n\n"
-        "Accept here, until %(day)s:\n%(address)s\n\n"
-        "You log in there, or make an account with this address.\n\n"
-        "If you do not know %(who)s or %(name)s, do nothing: without you nothing happens. Sent by %(site)s.\n"
+        "Accept here, until %(day)s:\n"
+        "%(address)s\n\n"
+        "You can log in there, or create an account with this address.\n\n"
+        "If you do not know %(who)s or %(name)s, ignore this mail and nothing will happen. Sent by %(site)s.\n"
     )
     subject = one_line(_("Invitation: %(name)s on Roost") % told)
     send_mail(subject, body % told, None, [invitation.email])
@@ -218,24 +220,25 @@ def _mail(invitation: Invitation, code: str) -> None:
 
 def _role_words(role: Membership.Role) -> str:
     return {
-        Role.OWNER: _("You would be an owner, who may do everything in it."),
+        Role.OWNER: _("You would be an owner, who can do everything in it."),
         Role.OPERATOR: _("You would be an operator, who looks after its stations."),
-        Role.VIEWER: _("You would be a viewer, who sees its stations and their data."),
+        Role.VIEWER: _("You would be a viewer, who can see its stations and their data."),
     }[role]
 
 
 def _throttle(organization: Organization, email: str, moment: datetime) -> None:
-    """So that nobody's letter box is filled by way of us."""
+    """Limit the mails, so that nobody can flood a mailbox through us."""
     recent = Invitation.objects.filter(created_at__gt=moment - _A_DAY)
     to_address = recent.filter(email__iexact=email)
     if recent.filter(organization=organization).count() >= _OF_ORGANIZATION:
         raise TooMany(
-            _("%(name)s has sent %(most)d invitations in 24 hours: send more tomorrow.")
+            _("%(name)s has sent %(most)d invitations in 24 hours: try again tomorrow.")
             % {"name": organization.name, "most": _OF_ORGANIZATION}
         )
     if to_address.filter(organization=organization).count() >= _TO_ADDRESS or to_address.count() >= _TO_ADDRESS_BY_ALL:
         raise TooMany(
-            _("%(email)s has got enough invitations for today: ask them whether the mails arrive.") % {"email": email}
+            _("%(email)s has been sent enough invitations for today: ask them whether the mails arrive.")
+            % {"email": email}
         )
 
 
@@ -252,8 +255,8 @@ def _get(organization: Organization, invitation_id: int) -> Invitation:
     return found
 
 
-def _masked(email: str) -> str:
-    """Enough for whom it belongs to."""
+def _mask(email: str) -> str:
+    """The address shortened so that only its owner recognizes it."""
     name, _at, domain = email.partition("@")
     return f"{name[:1]}…@{domain}"
 
@@ -262,13 +265,14 @@ def _hash(code: str) -> str:
     return hashlib.sha256(code.encode(errors="replace")).hexdigest()
 
 
-def _not_open() -> InvitationNotOpen:
-    return InvitationNotOpen(_("This invitation is not open any more: it was accepted, revoked or sent again."))
+def _not_open_refusal() -> InvitationNotOpen:
+    return InvitationNotOpen(_("This invitation is no longer open: it was accepted, revoked or sent again."))
 
 
-def _ended() -> NotFound:
+def _ended_refusal() -> NotFound:
     return NotFound(
         _(
-            "This invitation does not work: it was used, revoked, sent again, or is older than seven days. Ask for a new one."
+            "This invitation does not work: it was used, revoked, sent again, or is older than seven days. Ask "
+            "for a new one."
         )
     )

@@ -1,4 +1,4 @@
-"""API keys: of a machine or of a person, for an organization or for some of its stations; shown once, kept hashed."""
+"""API keys of machines and persons, for an organization or for some of its stations; shown once, stored hashed."""
 
 import re
 from collections.abc import Collection
@@ -22,11 +22,11 @@ from fleet.organizations.services import text_check
 
 _SECRET = re.compile(r"[A-Za-z0-9]{1,16}\.[A-Za-z0-9]{1,80}\Z")
 _NAME_MOST = 50
-#: What a key can be in.
+#: The states of a key.
 STATES = ("works", "expired", "revoked")
-#: Working keys of one organization, and stations of one key.
+#: Maximum keys that are not revoked per organization, and maximum stations per key.
 KEYS_MOST, STATIONS_MOST = 200, 500
-#: A key's last use is written down no more often than this.
+#: A key's last use is recorded at most this often.
 _USE_NOTED_EVERY = timedelta(minutes=1)
 
 
@@ -41,19 +41,19 @@ def api_key_create(
     serials: Collection[str] | None = None,
     expires_at: datetime | None = None,
 ) -> tuple[ApiKey, str]:
-    """Make a key and return it with its secret, which is shown this once and stored hashed.
+    """Make a key and return it with its secret, which is shown only this once and stored hashed.
 
-    `is_personal`: it acts as the actor, with whatever role that person has at the moment. `serials`: it reaches these
-    stations and nothing else. Raises `NotAllowed` and `InvalidInput`. `actor` None: from the command line.
+    `is_personal`: the key acts as the actor, with the role that person has at the time of use. `serials`: the key
+    reaches only these stations. Raises `NotAllowed`, `TooMany` and `InvalidInput`. `actor` None: the command line.
     """
     user = actor.user if actor else None
     _create_check(organization, actor, is_personal=is_personal, is_read_only=is_read_only)
     name = text_check(name, field="name", most=_NAME_MOST)
     if expires_at is not None and expires_at <= clock.now():
-        raise InvalidInput(_("That moment has passed: give one to come."), field="expires_at")
+        raise InvalidInput(_("That moment has passed: choose one in the future."), field="expires_at")
     organization = organization_lock(organization)
     if ApiKey.objects.filter(organization=organization, revoked=False).count() >= KEYS_MOST:
-        raise TooMany(_("There are %(most)d keys already: revoke one first.") % {"most": KEYS_MOST})
+        raise TooMany(_("There are already %(most)d keys: revoke one first.") % {"most": KEYS_MOST})
     stations = None if serials is None else _stations(organization, serials)
     key = ApiKey(
         name=name,
@@ -75,11 +75,11 @@ def api_key_create(
 
 @transaction.atomic
 def api_key_revoke(*, api_key: ApiKey, actor: Viewer | None = None) -> None:
-    """End a key: owners any of the organization, a person their own. A key that has ended stays ended."""
+    """Revoke a key: owners any of their organization's, a person their own. Revoking it twice is no error."""
     user = actor.user if actor else None
     is_own = user is not None and api_key.person_id == user.pk
     if actor is not None and not is_own and not actor.may(Role.OWNER, api_key.organization_id):
-        raise NotAllowed(_("Only an owner of the organization may revoke its keys."))
+        raise NotAllowed(_("Only an owner of the organization can revoke its keys."))
     by = actor.name if actor else origin_now().name
     working = ApiKey.objects.filter(pk=api_key.pk, revoked=False)
     if working.update(revoked=True, revoked_at=clock.now(), revoked_by_name=by[:150]):
@@ -93,7 +93,7 @@ def api_key_revoke(*, api_key: ApiKey, actor: Viewer | None = None) -> None:
 
 
 def api_key_list(*, organization: Organization, viewer: Viewer | None = None) -> QuerySet[ApiKey]:
-    """Keys that still work or once did, newest first: owners see all, other members their own. `viewer` None: all."""
+    """Keys in any state, newest first: owners see all, other members their own. `viewer` None: all."""
     keys = ApiKey.objects.filter(organization=organization).select_related("organization", "person", "created_by")
     keys = keys.prefetch_related("stations").order_by("-created", "-id")
     if viewer is None or viewer.may(Role.OWNER, organization.id):
@@ -104,18 +104,18 @@ def api_key_list(*, organization: Organization, viewer: Viewer | None = None) ->
 
 
 def api_key_get(*, organization: Organization, prefix: str, viewer: Viewer) -> ApiKey:
-    """One key by its prefix. Who owns nothing here is refused alike for others' keys and for none."""
+    """One key by its prefix. Viewers who are not owners get one refusal for unknown keys and other people's."""
     prefix = prefix.replace("\x00", "")
     key = api_key_list(organization=organization, viewer=viewer).filter(prefix=prefix).first()
     if key is None and not viewer.may(Role.OWNER, organization.id):
-        raise NotAllowed(_("Only an owner of %(name)s sees keys that are not theirs.") % {"name": organization.name})
+        raise NotAllowed(_("Only an owner of %(name)s can see other people's keys.") % {"name": organization.name})
     if key is None:
         raise NotFound(_("There is no key %(prefix)s that you may see.") % {"prefix": repr(prefix[:16])})
     return key
 
 
 def keys_in_state(keys: QuerySet[ApiKey], state: str) -> QuerySet[ApiKey]:
-    """Those in one of `STATES`; what `key_state` says of a row, as a condition."""
+    """Keys in one of `STATES`; the same rule as `key_state`, as a condition."""
     if state == "revoked":
         return keys.filter(revoked=True)
     expired = Q(expiry_date__lte=clock.now())
@@ -130,9 +130,10 @@ def key_state(key: ApiKey, moment: datetime) -> str:
 
 
 def api_key_find(*, secret: str) -> ApiKey | None:
-    """The key that this secret opens, in one query; None when it does not work, for whatever reason.
+    """The key with this secret, in one query; None if it does not work, for whatever reason.
 
-    Not when it is unknown, revoked or expired, its organization deleted, or its person no longer a member.
+    It does not work if it is unknown, revoked or expired, its organization is deleted, or its person is no longer a
+    member.
     """
     if not _SECRET.match(secret):
         return None
@@ -165,19 +166,21 @@ def _create_check(organization: Organization, actor: Viewer | None, *, is_person
         raise organization_missing()
     if not is_personal:
         if not actor.may(Role.OWNER, organization.id):
-            raise NotAllowed(_("Only an owner of %(name)s may make keys for it.") % {"name": organization.name})
+            raise NotAllowed(_("Only an owner of %(name)s can make keys for it.") % {"name": organization.name})
         return
     if actor.user is None or organization.id not in actor.roles:
-        raise NotAllowed(_("A key of a person is made by that person, in an organization they belong to."))
+        raise NotAllowed(_("A personal key must be made by that person, in an organization they belong to."))
     if not is_read_only and not actor.may(Role.OPERATOR, organization.id):
-        raise NotAllowed(_("You may only look at %(name)s, and so may your keys.") % {"name": organization.name})
+        raise NotAllowed(
+            _("You are a viewer in %(name)s, so your keys must be read-only.") % {"name": organization.name}
+        )
 
 
 def _stations(organization: Organization, serials: Collection[str]) -> list[int]:
     wanted = {serial.upper(): serial for serial in serials}
     if not 1 <= len(wanted) <= STATIONS_MOST:
-        raise InvalidInput(_("Name 1 to %(most)d stations.") % {"most": STATIONS_MOST}, field="stations")
-    # Stations are a floor above; their table is known by name.
+        raise InvalidInput(_("Choose 1 to %(most)d stations.") % {"most": STATIONS_MOST}, field="stations")
+    # The stations package is a layer above this one, so its table is looked up by name.
     rows = apps.get_model("stations", "Station").objects.filter(organization=organization)
     named = rows.annotate(capitals=Upper("serial")).filter(capitals__in=list(wanted))
     found = dict(named.values_list("capitals", "pk"))

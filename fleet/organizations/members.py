@@ -1,6 +1,6 @@
-"""Who belongs to an organization: adding, roles, leaving, and handing over. One owner who can log in always stays.
+"""Members of an organization: adding, roles, leaving and handing over. At least one owner who can log in remains.
 
-Every change locks the organization's row first, so that two owners who leave at once do not leave nobody.
+Every change locks the organization's row first, so that it keeps an owner even if two leave at the same moment.
 """
 
 from django.contrib.auth.models import User
@@ -19,7 +19,7 @@ from fleet.organizations.models import Membership, Organization
 def member_add(
     *, organization: Organization, user: User, role: Membership.Role, actor: Viewer | None = None
 ) -> Membership:
-    """Put a person into an organization, or give them another role there. `actor` None: from the command line."""
+    """Add a person to an organization, or change their role there. `actor` None: the command line."""
     if actor is not None:
         owner_require(actor, organization)
     organization_lock(organization)
@@ -28,7 +28,7 @@ def member_add(
 
 @transaction.atomic
 def member_role_set(*, organization: Organization, username: str, role: Membership.Role, actor: Viewer) -> Membership:
-    """Give a member another role. Raises `NotFound`, and `LastOwner` when nobody would own it."""
+    """Change a member's role. Raises `NotFound`, and `LastOwner` if no owner would be left."""
     owner_require(actor, organization)
     organization_lock(organization)
     member = member_get(organization=organization, username=username)
@@ -37,13 +37,13 @@ def member_role_set(*, organization: Organization, username: str, role: Membersh
 
 @transaction.atomic
 def member_remove(*, organization: Organization, username: str, actor: Viewer) -> None:
-    """Take a member out: an owner anybody, anybody themselves. Raises `NotFound` and `LastOwner`."""
+    """Remove a member: owners can remove anybody, members can leave. Raises `NotFound` and `LastOwner`."""
     is_self = actor.user is not None and actor.user.get_username() == username
     if not is_self:
         owner_require(actor, organization)
     organization_lock(organization)
     member = member_get(organization=organization, username=username)
-    _owner_stays(member)
+    _check_owner_stays(member)
     member.delete()
     audit_write(
         actor=actor.user,
@@ -56,14 +56,16 @@ def member_remove(*, organization: Organization, username: str, actor: Viewer) -
 
 @transaction.atomic
 def ownership_transfer(*, organization: Organization, username: str, actor: Viewer) -> Membership:
-    """Make another member an owner and step down to operator, in one. Raises `NotFound` and `InvalidInput`."""
+    """Make another member an owner and step down to operator, in one step. Raises `NotFound` and `InvalidInput`."""
     owner_require(actor, organization)
     organization_lock(organization)
     member = member_get(organization=organization, username=username)
     if actor.user is not None and member.user_id == actor.user.pk:
-        raise InvalidInput(_("You cannot hand it over to yourself: name another member."), field="username")
+        raise InvalidInput(_("You cannot hand it over to yourself: choose another member."), field="username")
     if not member.user.is_active:
-        raise InvalidInput(_("%(name)s cannot log in, so cannot own it.") % {"name": username}, field="username")
+        raise InvalidInput(
+            _("%(name)s cannot log in and so cannot be the owner.") % {"name": username}, field="username"
+        )
     member_write(organization, member.user, Role.OWNER, actor.user)
     if actor.user is not None and actor.user.memberships.filter(organization=organization).exists():
         member_write(organization, actor.user, Role.OPERATOR, actor.user)
@@ -76,22 +78,20 @@ def member_get(*, organization: Organization, username: str) -> Membership:
     """One member by login name. Raises `NotFound`."""
     found = Membership.objects.select_related("user").filter(organization=organization, user__username=username).first()
     if found is None:
-        raise NotFound(
-            _("Nobody called %(username)s belongs to %(name)s.") % {"username": username, "name": organization.name}
-        )
+        raise NotFound(_("%(name)s has no member %(username)s.") % {"username": username, "name": organization.name})
     return found
 
 
 def owner_require(actor: Viewer, organization: Organization) -> None:
-    """Raise `NotFound` for whoever does not see the organization, `NotAllowed` for whoever does not own it."""
+    """Raise `NotFound` for viewers who do not see the organization, `NotAllowed` for those who are not owners."""
     if not actor.may(Role.VIEWER, organization.id):
         raise organization_missing()
     if not actor.may(Role.OWNER, organization.id):
-        raise NotAllowed(_("Only an owner of %(name)s may do that. Ask one of them.") % {"name": organization.name})
+        raise NotAllowed(_("Only an owner of %(name)s can do that. Ask one of them.") % {"name": organization.name})
 
 
 def organization_lock(organization: Organization) -> Organization:
-    """Hold the row to the end of the transaction; what stations send is not held up. Raises `NotFound` once deleted."""
+    """Lock the row until the transaction ends, without delaying station messages. Raises `NotFound` once deleted."""
     locked = Organization.objects.select_for_update(no_key=True).filter(pk=organization.pk, deleted_at=None).first()
     if locked is None:
         raise organization_missing()
@@ -99,12 +99,12 @@ def organization_lock(organization: Organization) -> Organization:
 
 
 def organization_missing() -> NotFound:
-    """The answer about an organization that is not there, or not for this viewer."""
+    """The error for an organization that does not exist, or not for this viewer."""
     return NotFound(_("There is no such organization, or you do not belong to it."))
 
 
 def member_write(organization: Organization, user: User, role: Membership.Role, by: User | None) -> Membership:
-    """The row itself, under the lock of the organization, with its line in the audit log."""
+    """Write the row and its audit entry; the caller holds the organization's lock."""
     held = Membership.objects.filter(organization=organization, user=user).select_related("user").first()
     if held is not None and held.role == role:
         return held
@@ -112,7 +112,7 @@ def member_write(organization: Organization, user: User, role: Membership.Role, 
         member = Membership.objects.create(organization=organization, user=user, role=role, created_at=clock.now())
         action, detail = "member.add", {"role": role.value}
     else:
-        _owner_stays(held)
+        _check_owner_stays(held)
         Membership.objects.filter(pk=held.pk).update(role=role)
         action, detail = "member.role", {"role": role.value, "before": held.role}
         held.role = role
@@ -121,8 +121,8 @@ def member_write(organization: Organization, user: User, role: Membership.Role, 
     return member
 
 
-def _owner_stays(member: Membership) -> None:
-    """Refuse when this member is the only owner who can log in."""
+def _check_owner_stays(member: Membership) -> None:
+    """Raise `LastOwner` if this member is the only owner who can log in."""
     if member.role != Role.OWNER:
         return
     owners = Membership.objects.filter(organization=member.organization_id, role=Role.OWNER, user__is_active=True)

@@ -1,4 +1,4 @@
-"""Organizations, memberships with their roles, invitations, people and API keys."""
+"""Organizations, people, memberships with roles, invitations and API keys."""
 
 from django.conf import settings
 from django.db import models
@@ -12,25 +12,25 @@ class Organization(models.Model):
 
         in use ──an owner deletes it──▶ deleted ──30 days──▶ purged: the row and all that belonged to it are gone
           ▲                                │
-          └──── an owner of it undoes it ──┘
+          └─────── an owner undoes it ─────┘
 
-    Nobody sees a deleted one, but what its stations send is taken in, so that undoing loses nothing.
+    Nobody sees a deleted one, but what its stations send is still stored, so that undoing loses nothing.
     """
 
     id = models.BigAutoField(primary_key=True)
     name = models.CharField(max_length=120, unique=True)
-    #: Part of routing keys and addresses.
+    #: Part of routing keys and URLs.
     slug = models.SlugField(max_length=60, unique=True)
     timezone = models.CharField(max_length=64, default="UTC")
     language = models.CharField(max_length=8, default="en")
-    #: Where others reach its people; seen by its members only.
+    #: Contact address for outsiders; visible only to members.
     contact_email = models.EmailField(blank=True, db_default="")
     created_at = models.DateTimeField()
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     deleted_at = models.DateTimeField(null=True)
 
     class Meta:
-        """The few that wait to be purged are found at once."""
+        """An index for the few rows that wait to be purged."""
 
         indexes = [models.Index(fields=["deleted_at"], name="organization_deleted", condition=~Q(deleted_at=None))]
 
@@ -39,7 +39,7 @@ class Organization(models.Model):
 
 
 class Person(models.Model):
-    """What we know of a person beside the login: the language of pages and mails, empty until one was chosen."""
+    """What Roost stores about a person besides the login: the chosen language of pages and mails, empty for none."""
 
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL, primary_key=True, on_delete=models.CASCADE, related_name="person"
@@ -51,7 +51,7 @@ class Person(models.Model):
 
 
 class Membership(models.Model):
-    """One person in one organization, in one role. Owners may all, operators act, viewers look."""
+    """One person in one organization, in one role. Owners can do everything, operators act, viewers look."""
 
     class Role(models.TextChoices):
         """What a member may do."""
@@ -64,7 +64,7 @@ class Membership(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=16, choices=Role.choices, default=Role.VIEWER)
-    #: Whether alerts of this organization reach this person by mail.
+    #: Whether this person gets the organization's alerts by mail.
     is_alerted = models.BooleanField(default=True)
     created_at = models.DateTimeField()
 
@@ -78,13 +78,13 @@ class Membership(models.Model):
 
 
 class Invitation(models.Model):
-    """An address that was asked to join, and as what.
+    """An address that was invited to join with a role.
 
-        open ──accepted by whoever owns the address──▶ accepted
+        open ──accepted by the address's owner──▶ accepted
           ├──revoked, or sent again──▶ revoked
           └──seven days──▶ expired
 
-    The code in the mail is stored hashed. An invitation that is sent again is a new row with a new code.
+    The code in the mail is stored hashed. Sending an invitation again makes a new row with a new code.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -101,7 +101,7 @@ class Invitation(models.Model):
     revoked_at = models.DateTimeField(null=True)
 
     class Meta:
-        """One that is open per organization and address; those of a day are counted."""
+        """At most one open invitation per organization and address; an index for counting those of a day."""
 
         constraints = [
             models.UniqueConstraint(
@@ -118,9 +118,9 @@ class Invitation(models.Model):
 
 
 class ApiKey(AbstractAPIKey):
-    """A key for the API: of a machine, or of a person and then with that person's role. Stored hashed, shown once.
+    """An API key of a machine, or of a person and then with that person's role. Stored hashed, shown once.
 
-    works ──revoked, expired, its person left, or its organization was deleted──▶ opens nothing
+    works ──revoked, expired, its person left, or its organization was deleted──▶ no longer works
     """
 
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="api_keys")
@@ -128,9 +128,9 @@ class ApiKey(AbstractAPIKey):
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="keys_made"
     )
-    #: Whose key it is; None for a machine's. Goes with the person.
+    #: The key's person; None for a machine's key. The key is deleted with the person.
     person = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="api_keys")
-    #: It reaches its stations only: none, once they are all gone.
+    #: The key reaches only `stations`; once they are all gone, it reaches none.
     is_limited = models.BooleanField(default=False, db_default=False)
     stations = models.ManyToManyField("stations.Station", related_name="+")
     last_used_at = models.DateTimeField(null=True)

@@ -1,4 +1,4 @@
-"""People: making them, their language, their password, and their leave."""
+"""People: creating them, their language, password and rights, and deleting them."""
 
 from datetime import timedelta
 
@@ -20,14 +20,14 @@ from fleet.organizations.access import Role, Viewer
 from fleet.organizations.errors import NotAllowed
 from fleet.organizations.models import Membership, Organization, Person
 
-#: So long somebody who signed up may take to confirm the address.
+#: How long somebody who signed up may take to confirm the address.
 UNCONFIRMED_KEPT = timedelta(days=7)
 _STEP = 1_000
 
 
 @transaction.atomic
 def person_add(*, actor: Viewer, username: str, email: str, password: str, is_admin: bool = False) -> User:
-    """Make a login whose address needs no confirmation, as an administrator vouches for it. Raises `InvalidInput`."""
+    """Create a login whose address needs no confirmation, as an administrator vouches for it. Raises `InvalidInput`."""
     _server_require(actor)
     user = User(username=username.strip(), email=email.strip().lower(), is_staff=is_admin, is_superuser=is_admin)
     try:
@@ -38,7 +38,7 @@ def person_add(*, actor: Viewer, username: str, email: str, password: str, is_ad
         raise InvalidInput(" ".join(error.messages)) from error
     if User.objects.filter(username__iexact=user.username).exists():
         raise InvalidInput(
-            _("There is a person named %(name)s already: choose another name.") % {"name": repr(user.username)},
+            _("There is already a person named %(name)s: choose another name.") % {"name": repr(user.username)},
             field="username",
         )
     user.set_password(password)
@@ -48,7 +48,7 @@ def person_add(*, actor: Viewer, username: str, email: str, password: str, is_ad
             EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
     except IntegrityError as error:
         raise InvalidInput(
-            _("The address %(email)s belongs to somebody already: choose another.") % {"email": user.email},
+            _("The address %(email)s already belongs to somebody: choose another.") % {"email": user.email},
             field="email",
         ) from error
     audit_write(actor=actor.user, organization_id=None, action="person.add", subject=user.username)
@@ -56,24 +56,24 @@ def person_add(*, actor: Viewer, username: str, email: str, password: str, is_ad
 
 
 def person_list(*, actor: Viewer) -> QuerySet[User]:
-    """Everybody with a login, by name; for who looks after the server."""
+    """Everybody with a login, by name; for administrators of the server."""
     _server_require(actor)
     return User.objects.order_by("username").prefetch_related("memberships__organization", "emailaddress_set")
 
 
 def person_get(*, actor: Viewer, username: str) -> User:
-    """One of them. Raises `NotFound`."""
+    """One person by login name, in any case. Raises `NotFound`."""
     found = person_list(actor=actor).filter(username__iexact=username).first()
     if found is None:
         raise NotFound(
-            _("There is no person %(name)s. Names are listed by: ./roost user list") % {"name": repr(username)}
+            _("There is no person %(name)s. List the names with: ./roost user list") % {"name": repr(username)}
         )
     return found
 
 
 @transaction.atomic
 def person_password_set(*, actor: Viewer, user: User, password: str) -> None:
-    """Give a new password; every session of the person ends with the old one. Raises `InvalidInput`."""
+    """Set a new password; this ends every session of the person. Raises `InvalidInput`."""
     _server_require(actor)
     try:
         validate_password(password, user)
@@ -86,9 +86,9 @@ def person_password_set(*, actor: Viewer, user: User, password: str) -> None:
 
 @transaction.atomic
 def person_admin_set(*, actor: Viewer, user: User, is_admin: bool) -> None:
-    """Make a person look after the whole server, or no longer. The last one stays. Raises `InvalidInput`."""
+    """Make a person a server administrator, or no longer. The last administrator keeps them. Raises `InvalidInput`."""
     _server_require(actor)
-    # Two who take each other's rights away at once would leave nobody: the rows are locked in one order.
+    # Two administrators who demote each other at the same moment would leave none, so the rows are locked in one order.
     admins = list(User.objects.select_for_update().filter(is_superuser=True, is_active=True).order_by("id"))
     if not is_admin and [admin.pk for admin in admins] == [user.pk]:
         raise InvalidInput(_("This is the last administrator: make another one first."))
@@ -103,17 +103,17 @@ def person_admin_set(*, actor: Viewer, user: User, is_admin: bool) -> None:
 
 
 def person_language(*, user: User) -> str:
-    """The language that the person chose; empty when none was."""
+    """The language the person chose; empty for none."""
     return Person.objects.filter(user=user).values_list("language", flat=True).first() or ""
 
 
 def person_language_set(*, user: User, language: str) -> None:
-    """Remember a language that the person chose."""
+    """Store the language the person chose."""
     Person.objects.update_or_create(user=user, defaults={"language": language})
 
 
 def address_language(*, email: str) -> str:
-    """The language of whoever an address belongs to; empty when nobody's is known."""
+    """The language of the person with this address; empty if unknown."""
     return (
         Person.objects.filter(Q(user__emailaddress__email=email.lower()) | Q(user__email__iexact=email))
         .exclude(language="")
@@ -125,7 +125,7 @@ def address_language(*, email: str) -> str:
 
 
 def organizations_alone(*, user: User) -> list[Organization]:
-    """The organizations that would have no owner without this person."""
+    """Organizations that would have no owner without this person."""
     others = Membership.objects.filter(organization=OuterRef("pk"), role=Role.OWNER, user__is_active=True)
     return list(
         Organization.objects.filter(memberships__user=user, memberships__role=Role.OWNER, deleted_at=None)
@@ -136,12 +136,12 @@ def organizations_alone(*, user: User) -> list[Organization]:
 
 @transaction.atomic
 def person_delete(*, user: User) -> None:
-    """Delete a person's own account: login, addresses, keys of the account, memberships. What was done stays done.
+    """Delete a person's own account: login, addresses, personal keys, memberships. What the person did is not undone.
 
-    Raises `InvalidInput` while an organization would be left without an owner, or the server without administrator.
+    Raises `InvalidInput` if an organization would be left without an owner, or the server without an administrator.
     """
     held = Membership.objects.filter(user=user).values_list("organization_id", flat=True)
-    # Two owners who leave at once would leave nobody: the rows are locked in one order.
+    # Two owners who leave at the same moment would leave none, so the rows are locked in one order.
     list(Organization.objects.select_for_update(no_key=True).filter(id__in=list(held)).order_by("id"))
     alone = organizations_alone(user=user)
     if alone:
@@ -160,7 +160,7 @@ def person_delete(*, user: User) -> None:
 
 
 def people_prune() -> int:
-    """Delete who signed up a week ago and never confirmed an address, so that names come free; return how many."""
+    """Delete sign-ups that were never confirmed within a week, so that their names are free again; return how many."""
     confirmed = EmailAddress.objects.filter(user=OuterRef("pk"), verified=True)
     given = EmailAddress.objects.filter(user=OuterRef("pk"))
     never = User.objects.filter(
@@ -173,13 +173,13 @@ def people_prune() -> int:
         is_superuser=False,
     )
     numbers = list(never.values_list("pk", flat=True)[:_STEP])
-    # Whoever confirms right now stays: the conditions are asked once more with the deletion.
+    # Somebody may confirm right now, so the deletion checks the conditions again.
     User.objects.filter(pk__in=numbers).filter(~Exists(confirmed), last_login=None).delete()
     return len(numbers)
 
 
 def sessions_prune() -> None:
-    """Delete the sessions that have run out, and what was noted of devices whose session is gone."""
+    """Delete expired sessions, and the device records of sessions that no longer exist."""
     Session.objects.filter(expire_date__lt=clock.now()).delete()
     alive = Session.objects.filter(session_key=OuterRef("session_key"))
     UserSession.objects.filter(~Exists(alive)).delete()
@@ -187,4 +187,4 @@ def sessions_prune() -> None:
 
 def _server_require(actor: Viewer) -> None:
     if not actor.sees_all:
-        raise NotAllowed(_("Only administrators of the server may do that."))
+        raise NotAllowed(_("Only administrators of the server can do that."))

@@ -1,4 +1,4 @@
-"""Asking for organizations and their members."""
+"""Queries for organizations and their members."""
 
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
@@ -10,7 +10,7 @@ from fleet.organizations.models import Membership, Organization
 
 
 def organization_list(*, viewer: Viewer) -> QuerySet[Organization]:
-    """The viewer's organizations by name; deleted ones are not among them."""
+    """The viewer's organizations by name, without deleted ones."""
     return Organization.objects.filter(viewer.organizations(), deleted_at=None).order_by("name")
 
 
@@ -19,7 +19,8 @@ def organization_get(*, name: str) -> Organization:
     found = Organization.objects.filter(Q(name__iexact=name) | Q(slug=name), deleted_at=None).first()
     if found is None:
         raise NotFound(
-            _("There is no organization %(name)s. Make it with: ./roost organization add NAME.") % {"name": repr(name)}
+            _("There is no organization %(name)s. Create it with: ./roost organization add NAME.")
+            % {"name": repr(name)}
         )
     return found
 
@@ -33,7 +34,7 @@ def organization_find(*, viewer: Viewer, slug: str) -> Organization:
 
 
 def organizations_deleted(*, viewer: Viewer) -> list[Organization]:
-    """The deleted ones that this viewer can bring back, by name: those it owned."""
+    """Deleted organizations that this viewer can restore, by name: those it owned."""
     gone = Organization.objects.exclude(deleted_at=None).order_by("name")
     if viewer.sees_all:
         return list(gone)
@@ -43,7 +44,7 @@ def organizations_deleted(*, viewer: Viewer) -> list[Organization]:
 def member_list(
     *, organization: Organization, role: Membership.Role | None = None, search: str = ""
 ) -> QuerySet[Membership]:
-    """The people of an organization with their roles, by login name. `search`: part of that name."""
+    """The members of an organization with their roles, by login name. `search`: part of that name."""
     found = Membership.objects.filter(organization=organization).select_related("user").order_by("user__username")
     if role is not None:
         found = found.filter(role=role)

@@ -1,4 +1,4 @@
-"""Making and changing organizations."""
+"""Creating and changing organizations."""
 
 import unicodedata
 from typing import TypedDict, Unpack
@@ -32,16 +32,16 @@ __all__ = [
 
 _NAME_MOST = 120
 _SLUG_MOST = 60
-#: Unicode categories of what nobody sees, and what belongs to text in spite of that: line breaks, and marks that join or
-#: part letters.
+#: Unicode categories of invisible characters, and the invisible characters that are allowed all the same: line breaks,
+#: and marks that join or separate letters.
 _NOT_SHOWN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 _SHOWN_ALL_THE_SAME = "\n\t\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
-#: Organizations that one person may have made, deleted ones that can be undone among them.
+#: Maximum organizations that one person may have created, including deleted ones that can still be restored.
 FOUNDED_MOST = 10
 
 
 class OrganizationChanges(TypedDict, total=False):
-    """What an owner may change of an organization; what is absent stays. Its slug stays in any case."""
+    """What an owner can change about an organization; absent fields stay as they are. The slug never changes."""
 
     name: str
     timezone: str
@@ -51,19 +51,19 @@ class OrganizationChanges(TypedDict, total=False):
 
 @transaction.atomic
 def organization_create(*, name: str, owner: User | None, actor: Viewer | None = None) -> Organization:
-    """Make an organization; its owner, when given, may do everything in it. Raises `InvalidInput`.
+    """Create an organization; `owner`, if given, becomes its owner. Raises `InvalidInput`.
 
-    `actor` None: the server itself. A person makes it by `organization_found`.
+    `actor` None: the server itself. A person creates one with `organization_found`.
     """
-    name = _name_free(name)
+    name = _check_name(name)
     by = actor.user if actor else None
     try:
         with transaction.atomic():
             organization = Organization.objects.create(
-                name=name, slug=_slug_free(name), created_at=clock.now(), created_by=by
+                name=name, slug=_free_slug(name), created_at=clock.now(), created_by=by
             )
     except IntegrityError as error:
-        raise _taken(name) from error
+        raise _taken_refusal(name) from error
     audit_write(actor=by, organization_id=organization.id, action="organization.create", subject=name)
     if owner is not None:
         member_write(organization, owner, Role.OWNER, by)
@@ -74,18 +74,18 @@ def organization_create(*, name: str, owner: User | None, actor: Viewer | None =
 def organization_found(
     *, name: str, actor: Viewer, timezone: str = "UTC", language: str = "en", contact_email: str = ""
 ) -> Organization:
-    """A person makes an organization and owns it. Raises `NotAllowed`, `TooMany` and `InvalidInput`."""
+    """Create an organization that the actor owns. Raises `NotAllowed`, `TooMany` and `InvalidInput`."""
     if not may_found(actor) or actor.user is None:
-        raise NotAllowed(_("Whoever looks after this server makes its organizations: ask there."))
-    # One after the other, so that the bound holds.
+        raise NotAllowed(_("Only an administrator of this server can create organizations: ask one."))
+    # Lock the person's row, so that two requests at once cannot exceed the limit.
     User.objects.select_for_update(no_key=True).get(pk=actor.user.pk)
     if not actor.sees_all and Organization.objects.filter(created_by=actor.user).count() >= FOUNDED_MOST:
         raise TooMany(
-            _("You have made %(most)d organizations: ask whoever looks after this server for more.")
+            _("You have created %(most)d organizations, the maximum: ask an administrator of this server for more.")
             % {"most": FOUNDED_MOST}
         )
     organization = organization_create(name=name, owner=actor.user, actor=actor)
-    # Not by way of the viewer, who was made before there was anything to own.
+    # `organization_update` would refuse: the viewer was made before there was an organization to own.
     _change(
         organization,
         actor.user,
@@ -96,7 +96,7 @@ def organization_found(
 
 
 def may_found(viewer: Viewer) -> bool:
-    """Whether this person may make organizations: anybody, or administrators only (ROOST_ORGANIZATIONS_BY)."""
+    """Whether this person may create organizations: anybody, or only administrators (ROOST_ORGANIZATIONS_BY)."""
     return viewer.user is not None and (viewer.sees_all or settings.ROOST_ORGANIZATIONS_BY == "anybody")
 
 
@@ -104,7 +104,7 @@ def may_found(viewer: Viewer) -> bool:
 def organization_update(
     *, organization: Organization, actor: Viewer, **changes: Unpack[OrganizationChanges]
 ) -> Organization:
-    """Change what an owner sets. Raises `InvalidInput` naming the field."""
+    """Change an organization's settings. Raises `InvalidInput` naming the field."""
     owner_require(actor, organization)
     _change(organization_lock(organization), actor.user, changes)
     organization.refresh_from_db()
@@ -112,7 +112,7 @@ def organization_update(
 
 
 def _change(organization: Organization, by: User | None, changes: OrganizationChanges) -> None:
-    made = _checked(organization, changes)
+    made = _check_changes(organization, changes)
     made = {field: value for field, value in made.items() if getattr(organization, field) != value}
     if not made:
         return
@@ -120,25 +120,26 @@ def _change(organization: Organization, by: User | None, changes: OrganizationCh
         with transaction.atomic():
             Organization.objects.filter(pk=organization.pk).update(**made)
     except IntegrityError as error:
-        raise _taken(made["name"]) from error
+        raise _taken_refusal(made["name"]) from error
     audit_write(
         actor=by, organization_id=organization.id, action="organization.update", subject=organization.name, detail=made
     )
 
 
-def _checked(organization: Organization, changes: OrganizationChanges) -> dict[str, str]:
+def _check_changes(organization: Organization, changes: OrganizationChanges) -> dict[str, str]:
     made: dict[str, str] = {}
     if "name" in changes:
-        made["name"] = _name_free(changes["name"], own=organization)
+        made["name"] = _check_name(changes["name"], own=organization)
     if "timezone" in changes:
         if changes["timezone"] not in available_timezones():
-            raise InvalidInput(_("There is no such timezone: give one like Europe/Berlin or UTC."), field="timezone")
+            raise InvalidInput(_("There is no such timezone: enter one like Europe/Berlin or UTC."), field="timezone")
         made["timezone"] = changes["timezone"]
     if "language" in changes:
         known = [code for code, _name in settings.LANGUAGES]
         if changes["language"] not in known:
             raise InvalidInput(
-                _("Roost does not speak this language; it speaks: %(known)s.") % {"known": ", ".join(known)},
+                _("Roost is not available in this language. It is available in: %(known)s.")
+                % {"known": ", ".join(known)},
                 field="language",
             )
         made["language"] = changes["language"]
@@ -148,10 +149,10 @@ def _checked(organization: Organization, changes: OrganizationChanges) -> dict[s
 
 
 def text_check(text: str, *, field: str, most: int, may_be_empty: bool = False) -> str:
-    """A line of text as a person types it: trimmed, printable, not too long."""
+    """Validate and trim a line of text: printable and at most `most` characters. Raises `InvalidInput`."""
     text = text.strip()
     if not text and not may_be_empty:
-        raise InvalidInput(_("`%(field)s` is empty: give it at least one character.") % {"field": field}, field=field)
+        raise InvalidInput(_("`%(field)s` is empty: enter at least one character.") % {"field": field}, field=field)
     if len(text) > most:
         raise InvalidInput(
             _("`%(field)s` has %(length)d characters: use at most %(most)d.")
@@ -159,14 +160,14 @@ def text_check(text: str, *, field: str, most: int, may_be_empty: bool = False) 
             field=field,
         )
     if not text.isprintable():
-        raise InvalidInput(_("`%(field)s` has characters that cannot be shown.") % {"field": field}, field=field)
+        raise InvalidInput(_("`%(field)s` contains characters that cannot be shown.") % {"field": field}, field=field)
     return text
 
 
 def paragraphs_check(text: str, *, field: str, most: int) -> str:
-    """Text of several lines as a person types it: trimmed, its line breaks alike, nothing in it that cannot be shown.
+    """Validate and trim text of several lines; line breaks are unified. Raises `InvalidInput`.
 
-    What joins or parts letters is shown with them; what turns the direction of text round is not.
+    Marks that join or separate letters are allowed; those that reverse the direction of text are not.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n").strip()
     if len(text) > most:
@@ -176,39 +177,39 @@ def paragraphs_check(text: str, *, field: str, most: int) -> str:
             field=field,
         )
     if any(unicodedata.category(char) in _NOT_SHOWN and char not in _SHOWN_ALL_THE_SAME for char in text):
-        raise InvalidInput(_("`%(field)s` has characters that cannot be shown.") % {"field": field}, field=field)
+        raise InvalidInput(_("`%(field)s` contains characters that cannot be shown.") % {"field": field}, field=field)
     return text
 
 
-def _name_free(name: str, *, own: Organization | None = None) -> str:
-    """A name that no other organization has or looks to have. One that stays as it is, is not asked."""
+def _check_name(name: str, *, own: Organization | None = None) -> str:
+    """A name that neither equals nor resembles another organization's. An unchanged name is not checked."""
     name = text_check(name, field="name", most=_NAME_MOST)
     if own is not None and own.name == name:
         return name
     scripts_check(name, field="name")
     others = Organization.objects.exclude(pk=own.pk) if own else Organization.objects.all()
     if others.filter(name__iexact=name).exists():
-        raise _taken(name)
+        raise _taken_refusal(name)
     look = look_of(name)
     like = next((other for other in others.values_list("name", flat=True) if look_of(other) == look), None)
     if like is not None:
         raise InvalidInput(
-            _("%(name)s looks like %(other)s, which is there already: choose another name.")
+            _("%(name)s looks like %(other)s, which already exists: choose another name.")
             % {"name": repr(name), "other": repr(like)},
             field="name",
         )
     return name
 
 
-def _taken(name: str) -> InvalidInput:
+def _taken_refusal(name: str) -> InvalidInput:
     return InvalidInput(
-        _("There is an organization %(name)s already: choose another name.") % {"name": repr(name)}, field="name"
+        _("There is already an organization %(name)s: choose another name.") % {"name": repr(name)}, field="name"
     )
 
 
-def _slug_free(name: str) -> str:
+def _free_slug(name: str) -> str:
     stem = slugify(name)[: _SLUG_MOST - 6].strip("-_") or "organization"
-    # That address is the page that makes one.
+    # /organizations/add/ is the page that creates one.
     stem = f"{stem}-1" if stem == "add" else stem
     slug, number = stem, 2
     while Organization.objects.filter(slug=slug).exists():

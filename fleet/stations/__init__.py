@@ -1,1 +1,1 @@
-"""Stations: registration, enrolment, broker credentials and the contact model."""
+"""Stations: registration, enrolment, broker credentials and contact state."""

@@ -1,6 +1,6 @@
 """Admin pages of stations and their logins.
 
-Registering and retiring go through the site's own pages.
+Stations are registered and retired on the site's own pages.
 """
 
 from django.contrib import admin
@@ -12,7 +12,7 @@ from fleet.stations.models import Credential, EnrolmentToken, Station, StationCo
 
 @admin.register(Station)
 class StationAdmin(EditableAdmin):
-    """What may be changed of a station without touching the broker."""
+    """The fields of a station that can change without touching the broker."""
 
     list_display = ("serial", "name", "organization", "generation", "retired_at")
     list_filter = ("organization", "is_in_maintenance")
@@ -25,17 +25,17 @@ class StationAdmin(EditableAdmin):
     readonly_fields = ("serial", "organization")
 
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 - Django's signature
-        """A station is registered on its page or the command line."""
+        """Forbid adding: a station is registered on the site or the command line."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Station | None = None) -> bool:  # noqa: ARG002
-        """A station is retired, never deleted: its data stay."""
+        """Forbid deleting: the admin pages never delete a station or its data."""
         return False
 
 
 @admin.register(StationContact)
 class StationContactAdmin(ReadOnlyAdmin):
-    """How we stand with each station."""
+    """Contact state of each station."""
 
     list_display = ("station", "state", "last_contact_at", "late_after", "silent_after")
     list_filter = ("state",)
@@ -53,7 +53,7 @@ class CredentialAdmin(ReadOnlyAdmin):
 
 @admin.register(EnrolmentToken)
 class EnrolmentTokenAdmin(ReadOnlyAdmin):
-    """Tokens, without what opens anything."""
+    """Enrolment tokens without their hashes."""
 
     list_display = ("station", "created_by", "created_at", "expires_at", "used_at")
     list_select_related = ("station", "created_by")

@@ -1,4 +1,4 @@
-"""Django's entry for `fleet.stations`."""
+"""Django app config of `fleet.stations`."""
 
 from django.apps import AppConfig
 

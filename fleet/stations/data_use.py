@@ -1,4 +1,4 @@
-"""What a station costs on its link this month, by the agent's own count, and how the month will end."""
+"""A station's data use this month, as its agent counts it, with a forecast for the end of the month."""
 
 import calendar
 from datetime import UTC, datetime, timedelta
@@ -9,47 +9,47 @@ from django.utils.translation import ngettext
 
 from fleet.stations.models import Station, StationDataUse
 
-#: A forecast needs so much of the month; an hour of it would tell of the hour.
+#: How much of the month a forecast requires; one based on an hour would only reflect that hour.
 FORECAST_FROM = timedelta(days=1)
-#: Share of the plan from which on somebody should know.
+#: Share of the plan from which somebody should be warned.
 WARN_FROM = 0.8
 
 
 class DataUse(NamedTuple):
-    """Bytes of a month. `total` is what the link carried both ways, None when the agent does not count."""
+    """Bytes in a month. `total` is what the link carried both ways, None if the agent does not count it."""
 
     total: int | None
     sent: int
     received: int
-    #: Bodies and messages that reached us, counted here.
+    #: Message bodies and messages that reached the server, counted by the server.
     payload_bytes: int
     messages: int
-    #: Bytes by the month's end at this rate; None while it is too early to say.
+    #: Expected bytes by the end of the month; None while it is too early to say.
     forecast: int | None
     plan: int | None
     sentence: str
 
     @property
     def is_over(self) -> bool:
-        """Whether somebody should know: most of the plan is used, or it will not last the month."""
+        """Whether to warn somebody: most of the plan is used, or it will not last the month."""
         if not self.plan or self.total is None:
             return False
         return self.total >= WARN_FROM * self.plan or (self.forecast is not None and self.forecast > self.plan)
 
 
 def month_of(moment: datetime) -> datetime:
-    """The beginning of the moment's month, UTC."""
+    """The first moment of the moment's month, UTC."""
     return moment.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
 def data_use_of(*, station: Station, moment: datetime) -> DataUse | None:
-    """This month's use; None when nothing has come this month."""
+    """This month's use; None if no message has arrived this month."""
     row = StationDataUse.objects.filter(station=station, month=month_of(moment).date()).first()
     return None if row is None else data_use_shown(row, station.data_plan_bytes, moment)
 
 
 def data_use_shown(row: StationDataUse, plan: int | None, moment: datetime) -> DataUse:
-    """A month's row with its forecast and its sentence."""
+    """One month's row with its forecast and sentence."""
     total = None if row.sent is None or row.received is None else row.sent + row.received
     forecast = None if total is None else _forecast(row, total, moment)
     return DataUse(
@@ -65,7 +65,7 @@ def data_use_shown(row: StationDataUse, plan: int | None, moment: datetime) -> D
 
 
 def megabytes(count: float) -> str:
-    """Bytes as people say them."""
+    """Bytes in MB or kB, for people."""
     return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"
 
 
@@ -85,8 +85,10 @@ def _month_end(moment: datetime) -> datetime:
 def _sentence(row: StationDataUse, total: int | None, forecast: int | None, plan: int | None, moment: datetime) -> str:
     if total is None:
         text = ngettext(
-            "%(messages)s message with %(bytes)s of content this month; its agent does not count its link.",
-            "%(messages)s messages with %(bytes)s of content this month; its agent does not count its link.",
+            "%(messages)s message with %(bytes)s of content this month; the agent does not count the traffic "
+            "on its link.",
+            "%(messages)s messages with %(bytes)s of content this month; the agent does not count the traffic "
+            "on its link.",
             row.messages,
         )
         return text % {"messages": f"{row.messages:,}", "bytes": megabytes(row.payload_bytes)}

@@ -4,40 +4,40 @@ from fleet.core.errors import DomainError, NotFound
 
 
 class StationIsRetired(DomainError):
-    """A retired station is not changed and gets no credentials."""
+    """A retired station cannot be changed and gets no credentials."""
 
 
 class EnrolmentRefused(DomainError):
-    """The token does not open this station. Nothing tells whether it is wrong, used, expired or for another."""
+    """The token does not open this station. It does not say whether it is wrong, used, expired or another's."""
 
 
 class BrokerUnreachable(DomainError):
-    """The broker's management API did not answer; the same may be asked again."""
+    """The broker's management API did not answer; the caller can try again."""
 
 
 class BrokerRefused(DomainError):
-    """The broker's management API answered that it does not do that."""
+    """The broker's management API rejected the request."""
 
 
 class RegistrationRefused(DomainError):
-    """No device joins with this code. Nothing tells whether the code is wrong, off, or the serial is blocked."""
+    """No device can join with this code. It does not say if the code is wrong or off, or the serial blocked."""
 
 
 class QueueFull(DomainError):
-    """More devices wait, or try, than may; it passes with time."""
+    """Too many devices are waiting or trying to join; this passes with time."""
 
 
 class CodeUnknown(NotFound):
-    """No device shows this code now. Nothing tells whether it is wrong, has expired or was used."""
+    """No device shows this code now. The error does not say whether it is wrong, expired or used."""
 
 
 class TooManyTries(DomainError):
-    """Wrong codes from this account or address have used up the hour's tries."""
+    """Wrong codes from this account or address have used up the tries for this hour."""
 
 
 class NewcomerDecided(DomainError):
-    """Somebody has accepted or refused this device already, or it has waited too long."""
+    """Somebody has already accepted or refused this device, or it has waited too long."""
 
 
 class PairDecided(DomainError):
-    """Somebody has said what the hardware is already, or other hardware speaks now."""
+    """Somebody has already said what the hardware is, or other hardware is in use now."""

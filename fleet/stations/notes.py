@@ -1,4 +1,4 @@
-"""Notes about a station: what people saw and did there, with a date and a name, newest first."""
+"""Notes about a station: what people saw and did there, dated and signed, newest first."""
 
 from datetime import datetime, timedelta
 
@@ -15,7 +15,7 @@ from fleet.organizations.services import paragraphs_check
 from fleet.stations.models import Station, StationNote
 
 TEXT_MOST = 10_000
-#: A clock may be ahead of ours by this much.
+#: How far a person's clock may be ahead of the server's.
 _AHEAD = timedelta(minutes=10)
 
 
@@ -25,24 +25,24 @@ def note_list(*, station: Station) -> QuerySet[StationNote]:
 
 
 def note_get(*, station: Station, note_id: int) -> StationNote:
-    """One of them."""
+    """One note of a station. Raises `NotFound`."""
     found = StationNote.objects.filter(station=station, pk=note_id).first()
     if found is None:
-        raise NotFound(_("There is no such note of this station."))
+        raise NotFound(_("This station has no such note."))
     return found
 
 
 @transaction.atomic
 def note_add(*, actor: Viewer, station: Station, text: str, at: datetime | None = None) -> StationNote:
-    """Write a note; `at` is when it was so, now without it. Raises `InvalidInput` naming the field."""
+    """Write a note; `at` is the time it is about, by default now. Raises `InvalidInput` naming the field."""
     if not actor.may_station(Role.OPERATOR, station):
-        raise NotAllowed(_("Writing notes about %(serial)s takes the role operator.") % {"serial": station.serial})
+        raise NotAllowed(_("You need the operator role to write notes about %(serial)s.") % {"serial": station.serial})
     moment = clock.now()
     text = paragraphs_check(text, field="text", most=TEXT_MOST)
     if not text:
         raise InvalidInput(_("The note is empty."), field="text")
     if at is not None and at > moment + _AHEAD:
-        raise InvalidInput(_("A note is of something that has been: choose no moment in the future."), field="at")
+        raise InvalidInput(_("A note cannot be about the future: choose a moment that has passed."), field="at")
     note = StationNote.objects.create(
         station=station,
         at=at or moment,
@@ -57,15 +57,15 @@ def note_add(*, actor: Viewer, station: Station, text: str, at: datetime | None 
 
 @transaction.atomic
 def note_remove(*, actor: Viewer, station: Station, note: StationNote) -> None:
-    """Remove a note: whoever wrote it, or an owner."""
+    """Remove a note: its author or an owner may."""
     if not note_may_remove(actor=actor, station=station, note=note):
-        raise NotAllowed(_("Only its author, or an owner of the organization, may remove a note."))
+        raise NotAllowed(_("Only its author or an owner of the organization can remove a note."))
     if StationNote.objects.filter(pk=note.pk, station=station).delete()[0]:
         _audit(actor, station, "note.remove", note)
 
 
 def note_may_remove(*, actor: Viewer, station: Station, note: StationNote) -> bool:
-    """Whether this viewer may."""
+    """Whether this viewer may remove the note."""
     is_author = actor.user is not None and note.written_by_id == actor.user.pk
     return actor.may(Role.OWNER, station.organization_id) or (
         is_author and actor.may(Role.OPERATOR, station.organization_id)

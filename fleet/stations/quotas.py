@@ -1,6 +1,6 @@
-"""A station's own quota, where the server's is not right for it. Set by who looks after the server: it protects the others.
+"""A station's own quota, if the server's does not suit it. Only administrators set it, as it protects other stations.
 
-What the numbers do is told in `fleet.ingest.limits.quota`.
+The effect of the numbers is described in `fleet.ingest.limits.quota`.
 """
 
 import math
@@ -20,22 +20,24 @@ MESSAGES_MOST, BYTES_MOST = 10_000.0, 1e12
 
 @dataclass(frozen=True, slots=True)
 class StationQuota:
-    """Messages a second and bytes an hour, both for long; 0 is no limit, None is the server's."""
+    """Sustained messages per second and bytes per hour; 0 is no limit, None the server's default."""
 
     messages_per_s: float | None
     bytes_per_hour: float | None
 
 
 def station_quota(station: Station) -> StationQuota:
-    """What is set of its own."""
+    """The station's own quota."""
     return StationQuota(station.quota_messages_per_s, station.quota_bytes_per_hour)
 
 
 @transaction.atomic
 def station_quota_set(*, actor: Viewer, station: Station, quota: StationQuota) -> Station:
-    """Give a station a quota of its own, or the server's back. Raises `NotAllowed` and `InvalidInput`."""
+    """Give a station its own quota, or the server's default again. Raises `NotAllowed` and `InvalidInput`."""
     if not actor.sees_all:
-        raise NotAllowed(_("Quotas are set by who looks after the server: ask there, and say what the station sends."))
+        raise NotAllowed(
+            _("Only administrators of this server can set quotas: ask one, and say what the station sends.")
+        )
     _check(quota.messages_per_s, MESSAGES_MOST, "quota_messages_per_s")
     _check(quota.bytes_per_hour, BYTES_MOST, "quota_bytes_per_hour")
     rows = Station.objects.filter(pk=station.pk)
@@ -54,5 +56,5 @@ def station_quota_set(*, actor: Viewer, station: Station, quota: StationQuota) -
 def _check(value: float | None, most: float, field: str) -> None:
     if value is not None and not (math.isfinite(value) and 0 <= value <= most):
         raise InvalidInput(
-            _("A quota is a number from 0, which is no limit, to %(most)d.") % {"most": int(most)}, field=field
+            _("A quota must be a number from 0 (no limit) to %(most)d.") % {"most": int(most)}, field=field
         )

@@ -1,4 +1,4 @@
-"""Asking for stations: lists with state, contact and place, totals by state, and one station by its serial."""
+"""Queries for stations: lists with state, contact and site, totals by state, and one station by its serial."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -28,7 +28,7 @@ from fleet.organizations.access import Viewer
 from fleet.stations.models import Credential, Station, StationContact
 from fleet.stations.sorting.groups import group_condition, group_get
 
-#: Every state a station can be shown in, those that want somebody first.
+#: Every state a station can be shown in, most urgent first.
 SHOWN_STATES: Final = ("silent", "late", "never_seen", "on_time", "asleep", "maintenance", "retired")
 
 _SORTS: Final = {
@@ -57,11 +57,12 @@ def station_list(
     """The viewer's stations with contact and organization joined, and annotated.
 
     Annotations: `shown_state`, `state_rank`, `site_name` (of the current deployment, or None) and `detections_today`
-    (since midnight UTC). `state` is one of `SHOWN_STATES`; retired stations come only when asked for. `organization`
-    is a slug; `group` and `model` are numbers. `sort` is a key of the fleet table, with `-` in front for descending; those in need first without it.
+    (since midnight UTC). `state` is one of `SHOWN_STATES`; without it, retired stations are left out. `organization` is
+    a slug; `group` and `model` are numbers. `sort` is a column of the fleet table, with `-` in front for descending; by
+    default the most urgent stations come first.
     """
     moment = clock.now()
-    stations = _annotated(station_visible(viewer), moment)
+    stations = _annotate(station_visible(viewer), moment)
     if search := search.strip().replace("\x00", ""):
         place = Q(deployments__period__contains=moment, deployments__site__name__icontains=search)
         at_place = Station.objects.filter(place).values("pk")
@@ -85,9 +86,9 @@ def station_list(
 
 
 def station_totals(*, viewer: Viewer) -> dict[str, int]:
-    """How many of the viewer's stations are in each shown state; every state is there, also with 0."""
+    """The number of the viewer's stations in each shown state, including states with 0."""
     counted = (
-        _shown(station_visible(viewer), clock.now())
+        _annotate_state(station_visible(viewer), clock.now())
         .order_by()
         .values(state=F("shown_state"))
         .annotate(stations=Count("pk"))
@@ -98,12 +99,12 @@ def station_totals(*, viewer: Viewer) -> dict[str, int]:
 
 
 def station_get(*, viewer: Viewer, serial: str) -> Station:
-    """One station by its serial, whatever its case, annotated as in the list.
+    """One station by its serial in any case, annotated as in the list.
 
-    `NotFound` also when it is another organization's.
+    Raises `NotFound`, also for another organization's station.
     """
     station = (
-        _annotated(station_visible(viewer), clock.now()).filter(serial__iexact=serial).first()
+        _annotate(station_visible(viewer), clock.now()).filter(serial__iexact=serial).first()
         if "\x00" not in serial
         else None
     )
@@ -113,17 +114,17 @@ def station_get(*, viewer: Viewer, serial: str) -> Station:
 
 
 def credential_list(*, station: Station) -> QuerySet[Credential]:
-    """The generations of a station's broker login, newest first."""
+    """The generations of a station's broker logins, newest first."""
     return Credential.objects.filter(station=station).order_by("-generation")
 
 
 def station_visible(viewer: Viewer) -> QuerySet[Station]:
-    """The stations that the viewer may see, as a set to ask within."""
+    """The stations the viewer may see, as a queryset to narrow down."""
     return Station.objects.filter(viewer.stations(), deleted_at=None)
 
 
 def _state_conditions(moment: datetime) -> tuple[tuple[str, Q], ...]:
-    """Each state with its condition; the first that is met counts, as in `fleet.stations.contact.sentences.state_shown`."""
+    """Each state with its condition; the first match wins, as in `fleet.stations.contact.sentences.state_shown`."""
     never_seen = Q(contact__isnull=True) | Q(contact__state=StationContact.State.NEVER_SEEN)
     silent = Q(contact__state=StationContact.State.SILENT) | Q(contact__silent_after__lte=moment)
     late = Q(contact__state=StationContact.State.LATE) | Q(contact__late_after__lte=moment)
@@ -137,7 +138,7 @@ def _state_conditions(moment: datetime) -> tuple[tuple[str, Q], ...]:
     )
 
 
-def _shown(stations: QuerySet[Station], moment: datetime) -> QuerySet[Station]:
+def _annotate_state(stations: QuerySet[Station], moment: datetime) -> QuerySet[Station]:
     conditions = _state_conditions(moment)
     states = [When(condition, then=Value(state)) for state, condition in conditions]
     ranks = [When(condition, then=Value(SHOWN_STATES.index(state))) for state, condition in conditions]
@@ -148,15 +149,15 @@ def _shown(stations: QuerySet[Station], moment: datetime) -> QuerySet[Station]:
     )
 
 
-def _annotated(stations: QuerySet[Station], moment: datetime) -> QuerySet[Station]:
-    # Subqueries, not joins: they are worked out for the rows of one page only, and rows are never multiplied.
+def _annotate(stations: QuerySet[Station], moment: datetime) -> QuerySet[Station]:
+    # Subqueries instead of joins: they run only for the rows of one page and never multiply rows.
     itself = Station.objects.filter(pk=OuterRef("pk")).order_by()
     today = moment.replace(hour=0, minute=0, second=0, microsecond=0)
     heard_today = itself.filter(detectioncount__hour__gte=today, detectioncount__hour__lt=today + timedelta(days=1))
     counted = heard_today.values("pk").annotate(heard=Sum("detectioncount__count")).values("heard")
     sites = itself.filter(deployments__period__contains=moment).values("deployments__site__name")
     return (
-        _shown(stations, moment)
+        _annotate_state(stations, moment)
         .select_related("organization", "contact")
         .annotate(
             site_name=Subquery(sites[:1], output_field=CharField()),

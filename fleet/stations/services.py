@@ -35,14 +35,14 @@ __all__ = [
 
 _NAME_MOST = 120
 _NOTES_MOST = 10_000
-#: Words that stand where a serial does in an address.
+#: Page names that would collide with a serial in a URL.
 _RESERVED = frozenset({"accept", "add", "arrivals", "claim", "claims", "import", "imports", "waiting"})
-#: Bounds of the rhythm that an operator may expect, in seconds: one minute to a month.
+#: Bounds of the interval an operator may expect, in seconds: one minute to 31 days.
 _INTERVAL_LEAST_S, _INTERVAL_MOST_S = 60.0, 31 * 86_400.0
 
 
 class StationChanges(TypedDict, total=False):
-    """What an operator may change of a station; what is absent stays."""
+    """What an operator can change about a station; absent fields stay as they are."""
 
     name: str
     notes: str
@@ -53,7 +53,7 @@ class StationChanges(TypedDict, total=False):
 
 
 def serial_read(serial: str) -> str:
-    """A serial as it may be registered: the broker takes it, and no page has its name. Raises `InvalidInput`."""
+    """Validate a serial for registration: the broker accepts it and no page has its name. Raises `InvalidInput`."""
     serial = serial.strip()
     try:
         routing.serial_check(serial)
@@ -61,33 +61,34 @@ def serial_read(serial: str) -> str:
         raise InvalidInput(str(error), field="serial") from error
     if serial.lower() in _RESERVED:
         raise InvalidInput(
-            _("%(serial)s is the name of a page here: no station can have it.") % {"serial": serial}, field="serial"
+            _("%(serial)s is the name of a page here, so no station can have it as its serial.") % {"serial": serial},
+            field="serial",
         )
     return serial
 
 
 @transaction.atomic
 def station_register(*, actor: Viewer, organization: Organization, serial: str, name: str = "") -> Station:
-    """Make a station known. Raises `InvalidInput` for a serial the broker may not see or that is taken."""
+    """Register a station. Raises `InvalidInput` if the broker does not allow the serial or it is taken."""
     if not actor.may(Role.OPERATOR, organization.id):
-        raise NotAllowed(_("Adding a station to %(name)s takes the role operator.") % {"name": organization.name})
+        raise NotAllowed(_("You need the operator role to add a station to %(name)s.") % {"name": organization.name})
     serial = serial_read(serial)
     name = text_check(name, field="name", most=_NAME_MOST, may_be_empty=True)
-    # Serials that differ in case only are the same receiver to everybody else, Motus among them.
+    # Serials that differ only in case mean the same receiver everywhere else, including Motus.
     holder = Station.objects.select_for_update(no_key=True).filter(serial__iexact=serial).first()
     if holder is not None and holder.retired_at is None:
-        raise _taken(serial)
+        raise _taken_refusal(serial)
     try:
         with transaction.atomic():
-            station = _bearer_make(organization, serial, name, holder)
+            station = _make_station(organization, serial, name, holder)
     except IntegrityError as error:
-        raise _taken(serial) from error
+        raise _taken_refusal(serial) from error
     _audit(actor, station, "station.register", {})
     return station
 
 
-def _bearer_make(organization: Organization, serial: str, name: str, holder: Station | None) -> Station:
-    """The station that bears the serial from now on; a retired one that bore it keeps its rows under another name."""
+def _make_station(organization: Organization, serial: str, name: str, holder: Station | None) -> Station:
+    """Make the station that has the serial from now on; a retired one that had it is kept under another name."""
     moment = clock.now()
     if holder is not None and holder.retired_at is not None:
         station = station_succeed(
@@ -109,7 +110,7 @@ def _bearer_make(organization: Organization, serial: str, name: str, holder: Sta
 
 @transaction.atomic
 def station_update(*, station: Station, actor: Viewer, **changes: Unpack[StationChanges]) -> Station:
-    """Change what an operator sets of a station. Raises `InvalidInput` naming the field."""
+    """Change what an operator can set. Raises `InvalidInput` naming the field."""
     _operator_check(station, actor)
     if "name" in changes:
         changes["name"] = text_check(changes["name"], field="name", most=_NAME_MOST, may_be_empty=True)
@@ -117,10 +118,12 @@ def station_update(*, station: Station, actor: Viewer, **changes: Unpack[Station
         changes["notes"] = paragraphs_check(changes["notes"], field="notes", most=_NOTES_MOST)
     interval = changes.get("operator_interval_s")
     if interval is not None and not _INTERVAL_LEAST_S <= interval <= _INTERVAL_MOST_S:
-        raise InvalidInput(_("The expected interval must be 60 seconds to 31 days."), field="operator_interval_s")
+        raise InvalidInput(
+            _("The expected interval must be between 60 seconds and 31 days."), field="operator_interval_s"
+        )
     plan = changes.get("data_plan_bytes")
     if plan is not None and plan < 1:
-        raise InvalidInput(_("A data plan has at least one byte a month."), field="data_plan_bytes")
+        raise InvalidInput(_("A data plan must be at least one byte per month."), field="data_plan_bytes")
     for field, value in changes.items():
         setattr(station, field, value)
     if changes:
@@ -134,14 +137,14 @@ def station_update(*, station: Station, actor: Viewer, **changes: Unpack[Station
 
 
 def station_retire(*, station: Station, actor: Viewer) -> Station:
-    """Take a station out of service: its logins end, its data stay. A retired station stays retired."""
+    """Take a station out of service: its logins end, its data stay. Retiring it twice is no error."""
     _operator_check(station, actor)
     moment = clock.now()
     with transaction.atomic():
         if Station.objects.filter(pk=station.pk, retired_at=None).update(retired_at=moment):
             _audit(actor, station, "station.retire", {})
     station.refresh_from_db(fields=["retired_at"])
-    # Its exchange and queue go in the background; what has been confirmed to it is in the inbound queues already.
+    # A job removes its exchange and queue; whatever the broker has confirmed to it is already in the inbound queues.
     job_ask(RECONCILE_JOB)
     station_revoke(station=station, actor=actor)
     return station
@@ -149,13 +152,13 @@ def station_retire(*, station: Station, actor: Viewer) -> Station:
 
 def _operator_check(station: Station, actor: Viewer) -> None:
     if not actor.may_station(Role.OPERATOR, station):
-        raise NotAllowed(_("Changing %(serial)s takes the role operator.") % {"serial": station.serial})
+        raise NotAllowed(_("You need the operator role to change %(serial)s.") % {"serial": station.serial})
 
 
-def _taken(serial: str) -> InvalidInput:
-    # Not whose it is: that is nobody's business in another organization.
+def _taken_refusal(serial: str) -> InvalidInput:
+    # The message does not say whose it is: that may be another organization.
     return InvalidInput(
-        _("The serial %(serial)s is registered already. If it is your device, ask whoever runs this server.")
+        _("The serial %(serial)s is already registered. If it is your device, ask an administrator of this server.")
         % {"serial": serial},
         field="serial",
     )

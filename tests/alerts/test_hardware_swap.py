@@ -47,7 +47,7 @@ def test_a_swap_is_told_once_and_ends_with_the_answer_same(smtp, member, make_st
     assert sweep_and_send(3) == [(1, 0), (0, 0), (0, 0)]
     incident = Incident.objects.get()
     assert smtp.subjects == ["Other hardware: Old Cut (SG-5113BBBK2972)"]
-    assert "another board with the same card. Is it the same station?" in incident.sentence
+    assert "different board with the same card. Is it the same station?" in incident.sentence
     assert "under “Hardware”" in smtp.taken[0].get_content()
     assert incident.opened_at - incident.began_at > timedelta(minutes=59)
     spoke(station, "m3", "c3", ago=timedelta(minutes=1))

@@ -140,7 +140,7 @@ def test_the_log_names_no_address(postbox, caplog):
     write()
     postbox.answer = "554 plover@example.org is unknown"
     mails_sweep()
-    assert "refused for good" in caplog.text
+    assert "permanently refused" in caplog.text
     assert "plover" not in "".join(said.message for said in caplog.records if said.name.startswith("roost"))
 
 

@@ -40,7 +40,7 @@ def test_a_station_that_was_taken_away_is_nowhere(institute, operator, point):
 def test_a_station_cannot_be_put_before_a_place_it_went_to_later(institute, operator, point, cut):
     station, moment = station_of(institute), clock.now()
     deployment_begin(station=station, site=point, actor=operator, at=moment)
-    with pytest.raises(InvalidInput, match="later than that"):
+    with pytest.raises(InvalidInput, match="after that moment"):
         deployment_begin(station=station, site=cut, actor=operator, at=moment - timedelta(days=1))
     assert deployment_current(station=station).site == point
 

@@ -71,7 +71,7 @@ def test_a_head_that_lies_about_its_size_is_refused(tmp_path):
 
     head = struct.pack(">IIBBBBB", 4_000, 4_000, 8, 2, 0, 0, 0)
     octets = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0" * 100))
-    with pytest.raises(InvalidInput, match="no photo that can be read"):
+    with pytest.raises(InvalidInput, match="photo cannot be read"):
         made(io.BytesIO(octets + chunk(b"IEND", b"")), tmp_path)
 
 
@@ -88,7 +88,7 @@ def test_they_are_read_one_at_a_time_and_who_waits_too_long_is_told(tmp_path, mo
         running -= 1
         return {"width": 1, "height": 1}
 
-    monkeypatch.setattr(pictures, "_asked", slow)
+    monkeypatch.setattr(pictures, "_run_picture_process", slow)
     first = threading.Thread(target=made, args=(io.BytesIO(b"1"), tmp_path))
     first.start()
     assert began.wait(20)
@@ -106,13 +106,13 @@ def test_they_are_read_one_at_a_time_and_who_waits_too_long_is_told(tmp_path, mo
 
 def test_one_that_takes_too_long_or_kills_its_reader_is_refused_and_the_next_is_read(tmp_path, monkeypatch):
     monkeypatch.setattr(pictures, "TAKE_S", 0.001)
-    with pytest.raises(InvalidInput, match="no photo"):
+    with pytest.raises(InvalidInput, match="cannot be read"):
         made(encoded("RGB", (40, 30), "JPEG"), tmp_path)
     monkeypatch.undo()
     broken = tmp_path / "broken.py"
     broken.write_text("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
     monkeypatch.setattr(pictures, "_PROCESS", broken)
-    with pytest.raises(InvalidInput, match="no photo"):
+    with pytest.raises(InvalidInput, match="cannot be read"):
         made(encoded("RGB", (40, 30), "JPEG"), tmp_path)
     monkeypatch.undo()
     assert made(encoded("RGB", (40, 30), "JPEG"), tmp_path) == (40, 30)
@@ -122,5 +122,5 @@ def test_the_reader_knows_no_secret_of_ours(tmp_path, monkeypatch):
     shows = tmp_path / "shows.py"
     shows.write_text("import json, os; print(json.dumps({'refused': 'unread', 'env': sorted(os.environ)}))")
     monkeypatch.setattr(pictures, "_PROCESS", shows)
-    answer = pictures._asked(b"", tmp_path / "a", tmp_path / "b")
+    answer = pictures._run_picture_process(b"", tmp_path / "a", tmp_path / "b")
     assert [name for name in answer["env"] if name.startswith(("ROOST", "PG", "DJANGO"))] == []

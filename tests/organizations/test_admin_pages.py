@@ -122,7 +122,7 @@ def test_the_pages_that_ask_the_rules_are_linked(root, institute, owner):
     Organization.objects.update(deleted_at=clock.now())
     shown = root.get(page(Organization, "change", institute.pk)).content.decode()
     assert members not in shown
-    assert "Bring it back" in shown
+    assert "Restore it" in shown
 
 
 def test_people_who_are_no_staff_see_none_of_it(institute, owner):

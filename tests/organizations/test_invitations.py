@@ -173,7 +173,7 @@ def test_what_is_no_address_is_refused_by_its_field(institute, owner, email):
 def test_members_and_those_who_are_invited_are_not_invited(institute, owner):
     confirmed("new", ADDRESS)
     invite(institute, owner)
-    with pytest.raises(InvalidInput, match="invited already"):
+    with pytest.raises(InvalidInput, match="already been invited"):
         invite(institute, owner, email="NEW@example.org")
     invitation_accept(code=code_mailed(), user=User.objects.get(username="new"))
     with pytest.raises(InvalidInput, match="member"):

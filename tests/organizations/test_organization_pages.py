@@ -191,7 +191,7 @@ def test_deleting_says_what_goes_takes_the_name_and_is_undone(browse, institute,
     shown = body(client.get("/organizations/institute/delete/"))
     assert re.search(r"Stations</dt><dd>1<", shown)
     assert re.search(r"Keys</dt><dd>1<", shown)
-    assert "This is not the name" in body(client.post("/organizations/institute/delete/", {"name": "institut"}))
+    assert "The name does not match" in body(client.post("/organizations/institute/delete/", {"name": "institut"}))
     answer = client.post("/organizations/institute/delete/", {"name": "Institute"}, follow=True)
     assert "Bring Institute back" in body(answer)
     assert client.get("/organizations/institute/").status_code == 404

@@ -54,7 +54,7 @@ def test_members_from_the_command_line_and_the_owner_who_stays(say, institute, o
     assert "only owner" in say("member", "Institute", "owner", "--remove", code=1)
     assert "only owner" in say("member", "Institute", "owner", "--role", "viewer", code=1)
     assert json.loads(say("member", "Institute", "new", "--remove", "--json"))["role"] is None
-    assert "Nobody called" in say("member", "Institute", "new", "--remove", code=2)
+    assert "has no member" in say("member", "Institute", "new", "--remove", code=2)
     assert "./roost user add" in say("member", "Institute", "nobody", code=2)
     assert list(Membership.objects.values_list("user__username", "role")) == [("owner", Role.OWNER)]
 

@@ -49,8 +49,8 @@ def test_a_station_is_claimed_in_two_steps(browse, operator, institute):
     done = client.post("/stations/claim/", filled, follow=True)
     assert "It fetches its login now" in body(done)
     assert Station.objects.get().name == "Kent"
-    assert "No device shows this code now" in body(client.post("/stations/claim/", {"code": code}))
-    assert "No device shows this code now" in body(client.post("/stations/claim/", filled))
+    assert "No device is showing this code now" in body(client.post("/stations/claim/", {"code": code}))
+    assert "No device is showing this code now" in body(client.post("/stations/claim/", filled))
 
 
 def test_a_claim_goes_to_one_s_own_organization_only(browse, stranger, viewer, institute):
@@ -140,7 +140,7 @@ def test_a_list_is_looked_at_then_imported_with_tokens(browse, operator, institu
 
 def test_a_file_that_is_no_list_is_told(browse, operator, stranger, viewer, institute):
     client = browse(operator)
-    assert "names a column `serial`" in body(upload(client, institute, "name\nx\n", do="import"))
+    assert "has a column `serial`" in body(upload(client, institute, "name\nx\n", do="import"))
     assert "This field is required" in body(client.post("/stations/import/", {"organization": institute.id}))
     page = body(upload(browse(stranger), institute, "serial\nSG-1\n", do="import"))
     assert "You may not add stations" in page
@@ -160,7 +160,7 @@ def swapped(institute):
 
 def test_a_swap_is_told_on_the_station_and_answered(browse, operator, viewer, stranger, swapped):
     client, address = browse(operator), f"/stations/{swapped.serial}/hardware/"
-    assert "another board with the same card" in body(client.get(f"/stations/{swapped.serial}/"))
+    assert "different board with the same card" in body(client.get(f"/stations/{swapped.serial}/"))
     page = body(client.get(address))
     assert "It is the same station" in page
     assert EVIL not in page
@@ -169,9 +169,9 @@ def test_a_swap_is_told_on_the_station_and_answered(browse, operator, viewer, st
     assert browse(viewer).post(f"{address}{pair.pk}/", {"decision": "same"}).status_code == 403
     assert browse(stranger).post(f"{address}{pair.pk}/", {"decision": "same"}).status_code == 404
     assert "goes on with this hardware" in body(client.post(f"{address}{pair.pk}/", {"decision": "same"}, follow=True))
-    assert "another board" not in body(client.get(f"/stations/{swapped.serial}/"))
+    assert "different board" not in body(client.get(f"/stations/{swapped.serial}/"))
     again = client.post(f"{address}{pair.pk}/", {"decision": "another"}, follow=True)
-    assert "Somebody has said" in body(again)
+    assert "Somebody has already said" in body(again)
 
 
 def test_a_new_station_takes_over_and_the_old_one_leaves_its_site(browse, operator, institute, swapped):

@@ -41,11 +41,11 @@ def test_the_page_makes_both_kinds_and_warns_of_one(browse, operator, station):
     assert "To read a card at a desk, use the next button." in page
     assert '<span class="serial">desk</span>' in page
     plain = client.post(f"{address}token/").content.decode()
-    assert f"{station.serial} was heard" in plain
-    assert "ends its login when it is used" in plain
+    assert f"The last contact of {station.serial} was" in plain
+    assert "ends its current login" in plain
     assert newest(station).purpose == "station"
     desk = client.post(f"{address}token/", {"purpose": "upload"}).content.decode()
-    assert "ends its login" not in desk
+    assert "ends its current login" not in desk
     assert f"--for-upload --config {station.serial}.toml" in desk
     assert newest(station).purpose == "upload"
     client.post(f"{address}desk/revoke/")
@@ -59,7 +59,7 @@ def test_the_api_answers_with_purpose_and_warning(institute, station):
     address = f"/api/v1/stations/{station.serial}/token"
     plain = Client().post(address, content_type="application/json", headers=headers)
     assert (plain.status_code, plain.json()["purpose"]) == (201, "station")
-    assert "ends its login" in plain.json()["warning"]
+    assert "ends its current login" in plain.json()["warning"]
     desk = Client().post(address, {"purpose": "upload"}, "application/json", headers=headers)
     assert (desk.json()["purpose"], desk.json()["warning"]) == ("upload", "")
     assert newest(station).token_hash == token_hash(desk.json()["token"])
@@ -71,10 +71,10 @@ def test_the_command_line_warns_before_the_line_to_type(station, capsys):
     from django.core.management import call_command
 
     call_command("station", "token", station.serial)
-    assert "ends its login when it is used" in capsys.readouterr().out
+    assert "ends its current login" in capsys.readouterr().out
     call_command("station", "token", station.serial, "--for-upload")
     told = capsys.readouterr().out
-    assert "ends its login" not in told
+    assert "ends its current login" not in told
     assert "Type at the desk" in told
     call_command("station", "token", station.serial, "--json")
-    assert "ends its login" in json.loads(capsys.readouterr().out)["notes"][0]
+    assert "ends its current login" in json.loads(capsys.readouterr().out)["notes"][0]

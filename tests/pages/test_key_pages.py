@@ -36,7 +36,7 @@ def test_the_page_of_a_viewer_makes_only_their_own(viewer, institute):
     client = logged_in(viewer)
     page = f"/organizations/{institute.slug}/keys/"
     form = {"name": "mine", "whose": "mine", "may": "write"}
-    assert "so may your keys" in client.post(page, form).content.decode()
+    assert "so your keys must be read-only" in client.post(page, form).content.decode()
     assert client.post(page, {**form, "whose": "machine"}).status_code == 403
     assert client.post(page, {**form, "may": "read"}).context["made"]
     assert ApiKey.objects.get().person == viewer.user

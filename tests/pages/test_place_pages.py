@@ -47,7 +47,7 @@ def deployed(station, site):
 def test_a_site_is_added_changed_and_gets_a_room(browse, operator, institute):
     client = browse(operator)
     refused = client.post("/sites/", {"organization": institute.pk, "name": "Hut", "latitude": "91", "longitude": "1"})
-    assert "The latitude is -90 to 90 degrees." in body(refused)
+    assert "The latitude must be from -90 to 90 degrees." in body(refused)
     client.post("/sites/", {"organization": institute.pk, "name": "Hut", "latitude": "54.1", "longitude": "7.9"})
     site = Site.objects.get()
     page = body(client.get("/sites/"))
@@ -73,7 +73,7 @@ def test_a_station_is_put_somewhere_moved_and_taken_away(browse, operator, insti
     assert shown.count('<rect class="s') == 2
     assert "Move it" in shown
     refused = client.post(page, {"site": site.pk, "at": "2026-05-20T06:00"})
-    assert "The station was put somewhere else later than that" in body(refused)
+    assert "The station was moved after that moment" in body(refused)
     current = Deployment.objects.get(period__endswith=None)
     client.post(f"/deployments/{current.pk}/end/", {"at": "2026-07-01T06:00"})
     assert "Put it somewhere" in body(client.get(page))
@@ -85,7 +85,7 @@ def test_antennas_and_times_are_set_right_and_what_cannot_be_read_is_named(brows
     refused = client.post(page, {"part": "antennas", "antennas": "one; Yagi"})
     assert "“one; Yagi” cannot be read" in body(refused)
     refused = client.post(page, {"part": "antennas", "antennas": "1; a; 400"})
-    assert "A bearing is 0 up to 360 degrees." in body(refused)
+    assert "A bearing must be from 0 to less than 360 degrees." in body(refused)
     assert Antenna.objects.get().type == "Yagi 9"
     client.post(page, {"part": "antennas", "antennas": "2; omni\n3;;;4,5"})
     assert list(Antenna.objects.order_by("port").values_list("port", "type", "height_m")) == [
@@ -160,7 +160,7 @@ def test_photos_of_a_deployment_are_added_shown_to_everybody_and_removed(browse,
     assert browse(viewer).post(f"{page}photos/", told()).status_code == 403
     assert browse(stranger).post(f"{page}photos/", told()).status_code == 404
     wrong = {"photo": SimpleUploadedFile("mast.png", b"<svg/>")}
-    assert "no photo that can be read" in body(client.post(f"{page}photos/", wrong))
+    assert "photo cannot be read" in body(client.post(f"{page}photos/", wrong))
     assert client.post(f"{page}photos/", told()).headers["Location"] == page
     photo = Photo.objects.get()
     assert "The &lt;mast&gt;" in body(client.get(page))

@@ -44,7 +44,7 @@ def test_a_serial_that_cannot_be_is_refused_with_a_sentence(browse, operator, in
 def test_a_taken_serial_says_so_but_not_whose_it_is(browse, stranger, elsewhere, station):
     answer = browse(stranger).post("/stations/add/", {"serial": station.serial, "organization": elsewhere.id})
     page = answer.content.decode()
-    assert "is registered already" in page
+    assert "is already registered" in page
     assert "Institute" not in page
 
 

@@ -183,7 +183,7 @@ def test_whoever_makes_a_token_for_the_station_is_told_which_login_it_would_end(
     desk(station, operator)
     assert login_at_stake(station=station, moment=clock.now()) == "", "a desk's login does not end"
     live = field(station, operator)
-    assert "has not been heard yet" in login_at_stake(station=station, moment=clock.now())
+    assert "has never made contact" in login_at_stake(station=station, moment=clock.now())
     heard = clock.now() - timedelta(minutes=3)
     StationContact.objects.filter(station=station).update(last_contact_at=heard, state="on_time")
     assert "was heard 3 min" in login_at_stake(station=station, moment=clock.now())

@@ -55,9 +55,9 @@ def test_the_first_pair_is_known_and_every_hello_moves_its_last_moment(station, 
 @pytest.mark.parametrize(
     ("machine", "card", "words"),
     [
-        ("m2", "c1", "another board with the same card"),
-        ("m1", "c2", "another card in the same board"),
-        ("m2", "c2", "another board with another card"),
+        ("m2", "c1", "different board with the same card"),
+        ("m1", "c2", "different card in the same board"),
+        ("m2", "c2", "different board with a different card"),
     ],
 )
 def test_a_swap_is_asked_about_in_its_own_words(station, spoke, machine, card, words):

@@ -144,7 +144,7 @@ def test_a_serial_of_another_organization_is_not_had_and_one_s_own_is_renewed(in
     done, left = arrivals_decide(viewer=operator, decision="accept", names=names)
     assert [one.pk for one in done] == [second.pk]
     assert [number for number, _ in left] == [first.pk, 2**62]
-    assert "registered already" in left[0][1]
+    assert "already registered" in left[0][1]
     assert "Elsewhere" not in left[0][1]
     own.refresh_from_db()
     assert (own.name, own.enrolment_tokens.count()) == ("Old Cut", 1)
@@ -239,7 +239,7 @@ def test_only_operators_claim_and_only_for_their_own_organization(institute, els
         claim_take(viewer=operator, code=code, organization=elsewhere)
     foreign = station_of(elsewhere)
     _, _, other = claimed(foreign.serial)
-    with pytest.raises(InvalidInput, match="registered already"):
+    with pytest.raises(InvalidInput, match="already registered"):
         claim_take(viewer=operator, code=other, organization=institute)
     assert claim_take(viewer=stranger, code=other, organization=elsewhere).pk == foreign.pk
 

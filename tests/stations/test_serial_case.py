@@ -55,7 +55,7 @@ def test_imported_in_small_letters_it_enrols_in_capitals_under_its_own_name(inst
 
 def test_registering_and_importing_it_in_another_case_is_refused(institute, elsewhere, small, operator):
     for organization in (institute, elsewhere):
-        with pytest.raises(InvalidInput, match="registered already"):
+        with pytest.raises(InvalidInput, match="already registered"):
             station_register(actor=SERVER, organization=organization, serial=small.serial.upper())
     content = f"serial\n{small.serial.upper()}\n".encode()
     report = station_import(actor=operator, organization=institute, content=content, is_dry_run=False)

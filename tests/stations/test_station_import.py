@@ -68,13 +68,13 @@ def test_a_list_may_be_written_as_spreadsheets_do(do, content):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "names a column `serial`"),
-        (b"name\nKent\n", "names a column `serial`"),
-        (b"serial,serial\na,b\n", "is there twice"),
-        (b"serial\n\x00\n", "no text file"),
-        (b"\x89PNG\r\n\x1a\n\x00", "no text file"),
-        (b"PK\x03\x04\x00\x00", "no text file"),
-        (b"\xff\xfea", "no text file"),
+        (b"", "has a column `serial`"),
+        (b"name\nKent\n", "has a column `serial`"),
+        (b"serial,serial\na,b\n", "appears twice"),
+        (b"serial\n\x00\n", "not a text file"),
+        (b"\x89PNG\r\n\x1a\n\x00", "not a text file"),
+        (b"PK\x03\x04\x00\x00", "not a text file"),
+        (b"\xff\xfea", "not a text file"),
         (b"serial,name\nSG-1," + b'"' + b"x" * 200_000, "Line 2 cannot be read"),
         (b"serial\n" + b"x" * 1_000_001, "larger than 1 MB"),
     ],
@@ -221,7 +221,7 @@ def test_a_device_is_claimed_from_the_command_line(institute, no_counters, capsy
     with pytest.raises(SystemExit) as used:
         say("claim", code, "--organization", "Institute")
     assert used.value.code == 2
-    assert "No device shows this code now" in capsys.readouterr().err
+    assert "No device is showing this code now" in capsys.readouterr().err
 
 
 def test_a_retired_station_s_serial_is_free_for_the_list(do, institute, elsewhere, operator):

@@ -86,7 +86,7 @@ def test_a_silent_station_says_since_when_how_often_and_what_to_check(institute)
         ({"temperature_c": 81}, "81 °C"),
         ({"signal_dbm": -113}, "signal was weak"),
         ({"battery_v": True, "disk_percent": "x", "signal_dbm": None}, "nothing wrong"),
-        ({}, "never said how it is doing"),
+        ({}, "never reported its health"),
     ],
 )
 def test_the_likeliest_cause_is_named(institute, health, words):

@@ -1,1 +1,1 @@
-"""When a station must be heard next, what is said of it, and who is told."""
+"""Contact: when a station is expected next, how its state is described, and how changes are announced."""

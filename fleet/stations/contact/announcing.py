@@ -1,4 +1,4 @@
-"""Contact changes for programs that listen on `fleet.events`: `contact_on_time`, `contact_late`, `contact_silent`."""
+"""Events on `fleet.events` when contact changes: `contact_on_time`, `contact_late`, `contact_silent`."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -27,7 +27,7 @@ SELECT pg_notify('{CHANNEL}', '') FROM told LIMIT 1
 
 
 def contacts_announce(*, before: Mapping[int, str], moment: datetime) -> None:
-    """Tell of these stations, whose contact has just moved, from which state it did; in the caller's transaction."""
+    """Announce the stations whose contact state just changed, with the state before; in the caller's transaction."""
     if not before:
         return
     with connection.cursor() as cursor:

@@ -1,7 +1,7 @@
-"""The contact model: from a station's rhythm to the moments at which it is late and silent.
+"""The contact model: from a station's reporting interval to the moments when it is late and silent.
 
-How long is too long is per station: what it announces, else what the operator set, else what was learned.
-All SQL here is conditional, so that ingest, the sweeps and a second worker never undo each other.
+The interval is per station: what it announces, else what the operator set, else what was learned. All SQL here is
+conditional, so that ingest, the sweeps and a second worker never undo each other's changes.
 """
 
 import math
@@ -13,11 +13,11 @@ from django.db import connection
 from fleet.stations.contact.announcing import contacts_announce
 from fleet.stations.models import Station, StationContact
 
-#: Expected seconds between contacts where nothing is known: a Sensorgnome V2 speaks once an hour.
+#: Expected seconds between contacts if nothing is known: a Sensorgnome V2 reports once an hour.
 UNKNOWN_INTERVAL_S = 3_600.0
-#: A learned rhythm stays within these bounds, in seconds.
+#: Bounds of a learned interval, in seconds.
 LEARNED_LEAST_S, LEARNED_MOST_S = 60.0, 604_800.0
-#: Seconds that a bad link may add to any rhythm before it counts as late, and as silent.
+#: Seconds a bad link may add to any interval before the station counts as late, and as silent.
 LATE_SLACK_S, SILENT_SLACK_S = 5.0, 10.0
 
 
@@ -29,10 +29,10 @@ def interval_of(station: Station, contact: StationContact) -> float:
 
 
 def interval_learned(before: float | None, gap_s: float) -> float:
-    """The rhythm after one more gap: a maximum that fades over about ten of its own lengths.
+    """The interval after one more gap: a maximum that decays over about ten times its own length.
 
-    A maximum, because a burst of messages must not make a station look busier than it is between bursts. For the
-    same reason it begins at what is expected of an unknown station.
+    It is a maximum because a burst of messages must not make a station seem more frequent than it is between bursts.
+    For the same reason it starts at the value for an unknown station.
     """
     before = UNKNOWN_INTERVAL_S if before is None else before
     faded = before * math.exp(-gap_s / (10.0 * before))
@@ -55,7 +55,7 @@ def contact_sweep_late(moment: datetime) -> int:
 def contact_sweep_silent(moment: datetime) -> list[tuple[int, int]]:
     """Move stations whose `silent_after` has passed to silent; return their (station id, organization id).
 
-    Stations that are retired, in maintenance or asleep by plan are left: their silence is expected.
+    Stations that are retired, in maintenance or in planned sleep are skipped: their silence is expected.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -72,7 +72,7 @@ def contact_sweep_silent(moment: datetime) -> list[tuple[int, int]]:
 
 
 def contacts_forgive(moment: datetime) -> int:
-    """After an outage of ours: give every station that is not silent its full time again, and time to rejoin.
+    """After an outage of Roost: give every station that is not silent its full time again, plus time to reconnect.
 
     Returns how many deadlines moved. A station that was silent before stays silent.
     """

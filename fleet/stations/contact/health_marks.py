@@ -1,7 +1,7 @@
-"""What is wrong with a station by its newest health message, or soon will be. The only place of the limits.
+"""Health marks: what is wrong with a station by its newest health message, or soon will be. All limits are here.
 
-Each mark has a limit at which it begins and one at which it is over, so that a value that trembles around one of them
-does not begin and end all the time.
+Each mark has one limit where it begins and another where it ends, so that a value that fluctuates around one of them
+does not switch the mark on and off.
 """
 
 import math
@@ -16,12 +16,12 @@ from fleet.core.spoken import duration_words
 from fleet.stations.models import StationContact
 from message_queue.contracts.health import Health
 
-#: A 12 V lead battery; below the first figure it is none, or of another kind.
+#: For a 12 V lead battery; below the first value it is missing or of another kind.
 LEAD_BATTERY_FROM_V, LEAD_BATTERY_LOW_V, LEAD_BATTERY_GOOD_V = 8.0, 11.8, 12.2
 DISK_FILLING_FROM, DISK_FULL_FROM, DISK_GOOD_BELOW = 85.0, 95.0, 92.0
 HOT_FROM_C, HOT_OVER_BELOW_C = 75.0, 70.0
 CLOCK_OFF_FROM_S, CLOCK_GOOD_BELOW_S = 120.0, 60.0
-#: A message that waited for us looks like one from a clock that is behind, so people hear of a day, not of minutes.
+#: A message that was delayed looks like one from a clock that is behind, so people are told about a day, not minutes.
 CLOCK_BEHIND_TOLD_S, CLOCK_BEHIND_GOOD_S = 86_400.0, 43_200.0
 SIGNAL_WEAK_DBM = -105.0
 RADIO_OFF = ("error", "stopped")
@@ -29,22 +29,22 @@ _THIN = "\u202f"
 
 
 class Mark(NamedTuple):
-    """One thing about a station's health that somebody should know."""
+    """One fact about a station's health that somebody should know."""
 
     word: str
     is_bad: bool
 
     @property
     def sign(self) -> str:
-        """A shape beside the word."""
+        """The symbol next to the word."""
         return "▲" if self.is_bad else "△"
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A figure of the health message and its limits: bad from `bad` on, good again from `good` on, in that direction.
+    """A value of the health message with its limits: bad from `bad` on, good again from `good` on.
 
-    `least`: below it the figure says nothing. `is_low`: bad is below, not above.
+    `least`: at or below it the value means nothing. `is_low`: low values are bad instead of high ones.
     """
 
     field: str
@@ -54,11 +54,11 @@ class Measure:
     least: float = -math.inf
 
     def is_bad(self, value: float) -> bool:
-        """Whether somebody should look."""
+        """Whether somebody should look at it."""
         return self.least < value < self.bad if self.is_low else value >= self.bad
 
     def is_good(self, value: float) -> bool:
-        """Whether it is over, once it was bad."""
+        """Whether it is good again after it was bad."""
         if self.is_low:
             return value >= self.good or value <= self.least
         return value < self.good
@@ -70,7 +70,7 @@ HEAT = Measure("temperature_c", HOT_FROM_C, HOT_OVER_BELOW_C)
 
 
 def health_of(contact: StationContact | None) -> Health | None:
-    """The newest health message, typed; None when there is none that can be read."""
+    """The newest health message, typed; None if there is none or it cannot be read."""
     if contact is None or not contact.health:
         return None
     try:
@@ -84,7 +84,7 @@ def _known(health: dict[str, Any]) -> dict[str, Any]:
 
 
 def marks_of(contact: StationContact | None) -> list[Mark]:
-    """What is wrong or soon will be, worst first; empty when all is well or nothing is known."""
+    """What is wrong or soon will be, worst first; empty if all is well or nothing is known."""
     health = health_of(contact)
     if health is None or contact is None:
         return []
@@ -96,17 +96,17 @@ def marks_of(contact: StationContact | None) -> list[Mark]:
 
 
 def radios_off(health: Health) -> list[int]:
-    """The ports whose radio does not run."""
+    """The ports whose radio is not running."""
     return [radio.port for radio in health.radios if radio.state in RADIO_OFF]
 
 
 def percent_shown(percent: float) -> str:
-    """A share in whole percent, never more than there is: 99.5 is not 100, and 94.9 not yet 95."""
+    """A percentage rounded down, so that it never shows too much: 99.5 is not 100, and 94.9 is not 95."""
     return f"{math.floor(percent * 10) / 10:.1f}" if 99 <= percent < 100 else f"{math.floor(percent):d}"
 
 
 def volts_shown(volts: float) -> str:
-    """Volts with one decimal, never more than there are: a battery that is low never reads as one that is not."""
+    """Volts rounded down to one decimal, so that a low battery never looks like a good one."""
     return f"{math.floor(round(volts * 10, 6)) / 10:.1f}"
 
 

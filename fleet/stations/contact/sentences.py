@@ -1,4 +1,4 @@
-"""How a station stands, as a state, a word, a sign, and one sentence of why and what to do."""
+"""How a station's state is shown: the state, a word, a sign, and one sentence with the reason and what to do."""
 
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ from fleet.stations.contact.deadlines import interval_of
 from fleet.stations.contact.health_marks import BATTERY, DISK, HEAT, SIGNAL_WEAK_DBM, percent_shown, volts_shown
 from fleet.stations.models import Station, StationContact
 
-#: Shapes that stay apart for colour-blind eyes; the word always stands with them.
+#: Shapes that colour-blind people can tell apart; the word is always shown with them.
 SIGNS = {
     "on_time": "●",
     "late": "◐",
@@ -32,7 +32,7 @@ class Shown(NamedTuple):
 
 
 def state_word(state: str) -> str:
-    """The state as people call it."""
+    """The state as shown to people."""
     words = {
         "on_time": _("on time"),
         "late": _("late"),
@@ -46,9 +46,9 @@ def state_word(state: str) -> str:
 
 
 def state_shown(station: Station, contact: StationContact | None, moment: datetime) -> str:
-    """The state on top: retired over maintenance over asleep over the contact.
+    """The state that takes precedence: retired, maintenance, asleep, then contact.
 
-    Deadlines are compared with the moment: a row whose deadline has passed is late although no sweep has seen it.
+    Deadlines are compared with the moment: a station whose deadline has passed is late even before the sweep sees it.
     """
     if station.retired_at is not None:
         return "retired"
@@ -82,7 +82,7 @@ def _sentence(state: str, station: Station, contact: StationContact | None, mome
         }
     if station.suspended_at is not None:
         return _(
-            "Suspended since %(since)s: it sent far more than its quota, and its neighbours come first. It keeps its "
+            "Suspended since %(since)s: it sent more than this server accepts from one station. It keeps its "
             "data. Find out why, then let it in again on the page “Settings”."
         ) % {"since": moment_words(station.suspended_at, moment)}
     if state == "maintenance":
@@ -100,8 +100,8 @@ def _never_seen(station: Station) -> str:
     if station.generation == 0:
         return _("Never seen: it is not enrolled yet. Make an enrolment token and type it at the station.")
     return _(
-        "Never seen: it was enrolled, but nothing has come from it. "
-        "Check at the station that its agent runs and reaches the broker: station-agent status."
+        "Never seen: it was enrolled, but has not sent anything yet. Check at the station that its agent runs "
+        "and reaches the broker: station-agent status."
     )
 
 
@@ -117,16 +117,16 @@ def _heard(state: str, station: Station, contact: StationContact, last: datetime
         text = _("Late: last contact at %(last)s (%(ago)s ago). It reports %(rhythm)s.") % words
         if contact.silent_after is None:
             return text
-        until = _("Nothing to do yet; without a contact until %(end)s it counts as silent.")
+        until = _("Nothing to do yet; without contact until %(end)s it counts as silent.")
         return text + " " + until % {"end": moment_words(contact.silent_after, moment)}
     text = _("Silent since %(last)s (%(ago)s). It reports %(rhythm)s.") % words
     return text + " " + _cause(contact.health)
 
 
 def _cause(health: dict[str, Any]) -> str:
-    """The likeliest cause by the last health message, and what to look at first."""
+    """The likeliest cause according to the last health message, and what to check first."""
     if not health:
-        return _("It has never said how it is doing: check its network and power.")
+        return _("It has never reported its health: check its network and power.")
     battery, disk = _number(health, "battery_v"), _number(health, "disk_percent")
     heat, signal = _number(health, "temperature_c"), _number(health, "signal_dbm")
     if battery is not None and BATTERY.is_bad(battery):

@@ -1,1 +1,1 @@
-"""How a station comes to an organization: by a list, a code, a claim, or by asking."""
+"""How stations join an organization: by import, registration code, claim, or from the queue."""

@@ -1,7 +1,7 @@
-"""Claiming a device by the short code that it shows: few guesses, half an hour, once.
+"""Claiming a device by the short code it shows: few guesses, valid for half an hour, works once.
 
-A code has 8 of 32 characters, so one guess at 10,000 open codes hits one of them with a chance of 1 to 100 million. Ten
-wrong codes an hour for an account and thirty for an address keep it there; a right one costs nobody anything.
+A code has 8 of 32 characters, so with 10,000 open codes one guess hits with a chance of 1 in 100 million. The limits of
+ten wrong codes per hour and account and thirty per hour and address keep it that low; a right code does not count.
 """
 
 import secrets
@@ -22,20 +22,20 @@ from fleet.stations.errors import CodeUnknown, QueueFull, TooManyTries
 from fleet.stations.joining.newcomers import newcomer_accept, newcomer_make
 from fleet.stations.models import Newcomer, Station
 
-#: Neither 0 nor O, neither 1 nor I: people read it from a small screen and type it on a phone.
+#: Without 0, O, 1 and I: people read it from a small screen and type it on a phone.
 ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 _LENGTH, _HALF = 8, 4
 LIFE = timedelta(minutes=30)
-#: Open codes on this server, and of one network address.
+#: Maximum open codes on this server, and from one network address.
 OPEN_MOST, OPEN_OF_ADDRESS_MOST = 10_000, 100
-#: Wrong codes in an hour, by account (or key) and by network address.
+#: Maximum wrong codes per hour, by account (or key) and by network address.
 WRONG_OF_ACCOUNT_MOST, WRONG_OF_ADDRESS_MOST = 10, 30
 WRONG_WITHIN_S = 3_600
 _MADE_TRIES = 5
 
 
 def claim_open(*, serial: str, hardware: dict[str, Any]) -> tuple[Newcomer, str, str]:
-    """A device asks for a code: returns it with its secret and the code. Raises `QueueFull`."""
+    """Give a device a code: return the device with its secret and the code. Raises `QueueFull`."""
     newcomer, secret = newcomer_make(
         way=Newcomer.Way.CLAIM, organization=None, serial=serial, hardware=hardware, life=LIFE
     )
@@ -45,7 +45,7 @@ def claim_open(*, serial: str, hardware: dict[str, Any]) -> tuple[Newcomer, str,
         shown.filter(address=newcomer.address).count() >= OPEN_OF_ADDRESS_MOST
         or shown.count() >= OPEN_MOST  # each open code makes guessing easier
     ):
-        raise QueueFull(_("Too many devices show a code at the moment. Ask again in half an hour."))
+        raise QueueFull(_("Too many devices are showing a code right now. Try again in half an hour."))
     for _try in range(_MADE_TRIES):
         code = "".join(secrets.choice(ALPHABET) for _place in range(_LENGTH))
         newcomer.code_hash = _code_hash(code)
@@ -55,18 +55,20 @@ def claim_open(*, serial: str, hardware: dict[str, Any]) -> tuple[Newcomer, str,
         except IntegrityError:
             continue
         return newcomer, secret, f"{code[:_HALF]}-{code[_HALF:]}"
-    raise QueueFull(_("Too many devices show a code at the moment. Ask again in half an hour."))
+    raise QueueFull(_("Too many devices are showing a code right now. Try again in half an hour."))
 
 
 def claim_look(*, viewer: Viewer, code: str) -> Newcomer:
     """The device that shows this code. Raises `CodeUnknown`, or `TooManyTries` after too many wrong ones."""
     if not viewer.organization_ids(Role.OPERATOR):
-        raise NotAllowed(_("Claiming a station takes the role operator in an organization. Ask one of its owners."))
+        raise NotAllowed(_("You need the operator role in an organization to claim a station. Ask one of its owners."))
     counters = _counters(viewer)
     for key, most in counters:
         if int(cache.get(key, 0)) >= most:
-            raise TooManyTries(_("Too many wrong codes. Wait an hour, then look at the device and type its code."))
-    # Counted before the look, so that many at once do not all slip through.
+            raise TooManyTries(
+                _("Too many wrong codes. Wait an hour, then check the code on the device and type it again.")
+            )
+    # Count before looking, so that many tries at once cannot all slip through.
     for key, _most in counters:
         cache.add(key, 0, WRONG_WITHIN_S)
         cache.incr(key)
@@ -78,7 +80,7 @@ def claim_look(*, viewer: Viewer, code: str) -> Newcomer:
     ).first()
     if found is None:
         raise CodeUnknown(
-            _("No device shows this code now. A code works once and for 30 minutes: look at the device again.")
+            _("No device is showing this code now. A code works once and for 30 minutes: check the code on the device.")
         )
     for key, _most in counters:
         cache.decr(key)
@@ -88,16 +90,16 @@ def claim_look(*, viewer: Viewer, code: str) -> Newcomer:
 def claim_take(*, viewer: Viewer, code: str, organization: Organization, name: str = "") -> Station:
     """Make the device that shows this code a station of the organization; it fetches its login by itself.
 
-    Raises what `claim_look` does, `NotAllowed`, `NewcomerDecided`, and `InvalidInput` for a serial that is another's.
+    Raises what `claim_look` raises, `NotAllowed`, `NewcomerDecided`, and `InvalidInput` if the serial is taken.
     """
     if not viewer.may(Role.OPERATOR, organization.id):
-        raise NotAllowed(_("Adding a station to %(name)s takes the role operator.") % {"name": organization.name})
+        raise NotAllowed(_("You need the operator role to add a station to %(name)s.") % {"name": organization.name})
     newcomer = claim_look(viewer=viewer, code=code)
     return newcomer_accept(newcomer=newcomer, actor=viewer, organization=organization, name=name)
 
 
 def code_plain(code: str) -> str:
-    """The code as it was made: capitals, without what people put between."""
+    """The code as generated: in capitals, without separators."""
     return "".join(char for char in code.upper()[:40] if char in ALPHABET)
 
 
@@ -111,5 +113,5 @@ def _counters(viewer: Viewer) -> tuple[tuple[str, int], ...]:
 
 
 def _code_hash(code: str) -> str:
-    """Keyed: 40 bits could be searched by whoever has read the table."""
+    """A keyed hash: somebody who has read the table could find the 40 bits of a plain one."""
     return salted_hmac("fleet.stations.joining.claims", code, algorithm="sha256").hexdigest()

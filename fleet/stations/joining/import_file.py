@@ -1,4 +1,4 @@
-"""Reading a list of stations as spreadsheets write it: any usual encoding, separator and line end, each cell with its place."""
+"""Reading a station list as spreadsheets save it: any common encoding, separator and line ending."""
 
 import codecs
 import csv
@@ -15,11 +15,11 @@ from fleet.core.errors import InvalidInput
 BYTES_MOST, LINES_MOST = 1_000_000, 5_000
 COLUMNS = ("serial", "name", "model", "site", "notes", "tags")
 _SEPARATORS = (",", ";", "\t", "|")
-#: What spreadsheets write first, so that others know their separator.
+#: The line with which some spreadsheets declare their separator.
 _SAID_SEPARATOR = re.compile(r"[\ufeff\s]*\"?sep=([^\"\w\r\n])", re.IGNORECASE)
-#: The heading is looked for in so many lines: above it people put a title, a date, an empty line.
+#: The heading must be within this many lines: people put a title, a date or an empty line above it.
 _HEADING_WITHIN = 20
-#: Stands where bytes mean no character.
+#: Replaces bytes that are not valid characters.
 _UNREAD = "\ufffd"
 _BLANKS = re.compile("[\u00a0\u2000-\u200a\u202f\u205f\u3000]")
 _SHOWN_MOST = 60
@@ -27,7 +27,7 @@ _SHOWN_MOST = 60
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong with a line: where it stands, and what to do."""
+    """One problem in a line: where it is, and what to do about it."""
 
     line: int
     column: str
@@ -37,24 +37,24 @@ class Problem:
 
 @dataclass(slots=True)
 class Line:
-    """One station of the list as it was typed."""
+    """One station of the list, as typed."""
 
     number: int
     cells: dict[str, str]
     tags: list[str] = field(default_factory=list)
     model_id: int | None = None
     site_id: int | None = None
-    #: A station that is retired bore the serial before.
+    #: A retired station had this serial before.
     has_past: bool = False
 
     def cell(self, column: str) -> str:
-        """What stands there, trimmed."""
+        """The content of one cell, trimmed."""
         return self.cells.get(column, "").strip()
 
 
 @dataclass(slots=True)
 class Sheet:
-    """The lines that are good so far, what is wrong with the others, and columns that were not read."""
+    """The valid lines so far, the problems of the others, and the columns that were ignored."""
 
     lines: list[Line] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
@@ -63,38 +63,38 @@ class Sheet:
     line_count: int = 0
 
     def drop(self, line: Line, column: str, sentence: str) -> None:
-        """Say what is wrong with a line; `settle` takes it out."""
+        """Record a problem with a line; `settle` removes the line."""
         self.problems.append(problem_of(line, column, sentence))
 
     def settle(self) -> None:
-        """Take out the lines with a problem, and put the problems into the order of the file."""
+        """Remove the lines with a problem, and sort the problems by line."""
         wrong = {problem.line for problem in self.problems}
         self.lines = [line for line in self.lines if line.number not in wrong]
         self.problems.sort(key=lambda problem: problem.line)
 
 
 def problem_of(line: Line, column: str, sentence: str) -> Problem:
-    """A sentence with its place."""
-    return Problem(line.number, column, _shown(line.cell(column)), sentence)
+    """A problem with its place."""
+    return Problem(line.number, column, _excerpt(line.cell(column)), sentence)
 
 
 def sheet_read(content: bytes) -> Sheet:
-    """The lines of a file. Raises `InvalidInput` when it is no list of stations at all.
+    """Read the lines of a file. Raises `InvalidInput` if it is not a list of stations at all.
 
-    UTF-8 or UTF-16, else Windows-1252. Comma, semicolon, tab or bar between the cells, as a line `sep=;` says or as the
-    heading has it. Lines above the heading are left out, with a warning for each.
+    The encoding is UTF-8 or UTF-16, else Windows-1252. The separator is comma, semicolon, tab or bar, as a line `sep=;`
+    declares or as the heading shows. Lines above the heading are left out, each with a warning.
     """
     if len(content) > BYTES_MOST:
-        raise _refused(_("The file is larger than 1 MB: divide it."))
+        raise _file_refusal(_("The file is larger than 1 MB: split it."))
     text = _text(content)
     rows = _rows(text, _separator(text))
     titles, columns = _heading(rows)
     twice = sorted({column for column in columns if column in COLUMNS and columns.count(column) > 1})
     if twice:
-        raise _refused(_("The column `%(column)s` is there twice: keep one.") % {"column": twice[0]})
-    sheet = Sheet(unknown_columns=[_shown(column) for column in columns if column and column not in COLUMNS][:20])
+        raise _file_refusal(_("The column `%(column)s` appears twice: keep one.") % {"column": twice[0]})
+    sheet = Sheet(unknown_columns=[_excerpt(column) for column in columns if column and column not in COLUMNS][:20])
     sheet.warnings = [
-        Problem(number, "", _shown(" ".join(title)), _("This line stands above the heading and was left out."))
+        Problem(number, "", _excerpt(" ".join(title)), _("This line is above the heading and was left out."))
         for number, title in titles
     ]
     for number, row in rows:
@@ -106,15 +106,18 @@ def sheet_read(content: bytes) -> Sheet:
 def _line_take(sheet: Sheet, number: int, columns: list[str], row: list[str]) -> None:
     sheet.line_count += 1
     if sheet.line_count > LINES_MOST:
-        raise _refused(_("The list has more than %(most)d stations: divide it.") % {"most": LINES_MOST})
-    cells = {column: _plain(cell, column) for column, cell in zip(columns, row, strict=False) if column in COLUMNS}
+        raise _file_refusal(_("The list has more than %(most)d stations: split it.") % {"most": LINES_MOST})
+    cells = {
+        column: _unify_blanks(cell, column) for column, cell in zip(columns, row, strict=False) if column in COLUMNS
+    }
     line = Line(number, cells)
     for column, cell in cells.items():
         if _UNREAD in cell:
-            sheet.drop(line, column, _("A character here could not be read: save the list as CSV in UTF-8."))
+            sheet.drop(line, column, _("A character in this cell could not be read: save the list as CSV in UTF-8."))
     if len(row) > len(columns) and any(cell.strip() for cell in row[len(columns) :]):
         sentence = _(
-            "The line has %(cells)d cells, the heading names %(columns)d: put text that holds the separator in quotes."
+            "The line has %(cells)d cells, but the heading has %(columns)d: put text that contains the "
+            "separator in quotes."
         )
         sheet.drop(line, "serial", sentence % {"cells": len(row), "columns": len(columns)})
     else:
@@ -122,7 +125,7 @@ def _line_take(sheet: Sheet, number: int, columns: list[str], row: list[str]) ->
 
 
 def _separator(text: str) -> str:
-    """What stands between the cells: as a first line `sep=;` says, else where the heading is found first."""
+    """The separator: as a first line `sep=;` declares, else the one with which the heading is found first."""
     said = _SAID_SEPARATOR.match(text)
     if said:
         return said[1]
@@ -140,7 +143,7 @@ def _separator(text: str) -> str:
 
 
 def _heading(rows: Iterator[tuple[int, list[str]]]) -> tuple[list[tuple[int, list[str]]], list[str]]:
-    """The lines above the heading, and the names of the columns; the rows are read up to there."""
+    """The lines above the heading, and the column names; consumes the rows up to and including the heading."""
     titles: list[tuple[int, list[str]]] = []
     for number, row in islice(rows, _HEADING_WITHIN):
         columns = _columns(row)
@@ -148,8 +151,8 @@ def _heading(rows: Iterator[tuple[int, list[str]]]) -> tuple[list[tuple[int, lis
             return titles, columns
         if any(cell.strip() for cell in row) and not (number == 1 and columns[0].startswith("sep=")):
             titles.append((number, row))
-    raise _refused(
-        _("None of the first %(lines)d lines names a column `serial`. Columns: %(columns)s.")
+    raise _file_refusal(
+        _("None of the first %(lines)d lines has a column `serial`. Possible columns: %(columns)s.")
         % {"lines": _HEADING_WITHIN, "columns": ", ".join(COLUMNS)}
     )
 
@@ -167,27 +170,27 @@ def _rows(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
                 yield begun, row
             begun = reader.line_num + 1
     except csv.Error as error:
-        raise _refused(
-            _("Line %(line)d cannot be read: a quote is open, or a cell is too long.") % {"line": begun}
+        raise _file_refusal(
+            _("Line %(line)d cannot be read: a quote is not closed, or a cell is too long.") % {"line": begun}
         ) from error
 
 
 def _text(content: bytes) -> str:
-    text = _decoded(content)
+    text = _decode(content)
     if text is None or "\x00" in text:
-        raise _refused(_("This is no text file: save the list as CSV."))
+        raise _file_refusal(_("This is not a text file: save the list as CSV."))
     return text
 
 
-def _decoded(content: bytes) -> str | None:
-    """The text, with `_UNREAD` where a byte means nothing; None for UTF-16 that is none."""
+def _decode(content: bytes) -> str | None:
+    """The text, with `_UNREAD` for invalid bytes; None for invalid UTF-16."""
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\x00" in content[:200]:
         return _utf16(content)
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = content.decode("utf-8-sig", "replace")
-    # One damaged byte in a list that is UTF-8 otherwise costs its own line, not the umlauts of all the others.
+    # One damaged byte in an otherwise valid UTF-8 list only affects its own line, not the umlauts in all the others.
     unread = text.count(_UNREAD)
     read = sum(1 for char in text if char > "\x7f") - unread
     if content.startswith(codecs.BOM_UTF8) or read > unread:
@@ -196,7 +199,7 @@ def _decoded(content: bytes) -> str | None:
 
 
 def _utf16(content: bytes) -> str | None:
-    """Some programs leave the mark out; the zeros of plain letters show which half comes first."""
+    """Decode UTF-16. Some programs leave out the byte order mark; the zero bytes of ASCII letters show the order."""
     has_mark = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     is_little = content[1:200:2].count(0) >= content[0:200:2].count(0)
     try:
@@ -205,15 +208,15 @@ def _utf16(content: bytes) -> str | None:
         return None
 
 
-def _plain(cell: str, column: str) -> str:
-    """Blanks that only a typesetter tells apart become blanks, so that a name is the same however it was typed."""
+def _unify_blanks(cell: str, column: str) -> str:
+    """The cell with special spaces replaced by plain ones, so that a name is the same however it was typed."""
     return cell if column == "notes" else _BLANKS.sub(" ", cell)
 
 
-def _shown(text: str) -> str:
+def _excerpt(text: str) -> str:
     clean = "".join(char if char.isprintable() else "·" for char in text)
     return clean if len(clean) <= _SHOWN_MOST else clean[: _SHOWN_MOST - 1] + "…"
 
 
-def _refused(sentence: str) -> InvalidInput:
+def _file_refusal(sentence: str) -> InvalidInput:
     return InvalidInput(sentence, field="file")

@@ -1,4 +1,4 @@
-"""From the lines of a list to stations: every line is checked for itself, and what is good is written in chunks."""
+"""Turning the lines of a list into stations: every line is checked on its own, and valid ones are written in chunks."""
 
 import secrets
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ _NAME_MOST, _NOTES_MOST = 120, 10_000
 
 @dataclass(frozen=True, slots=True)
 class ImportedToken:
-    """An enrolment token of an imported station; it is told this once."""
+    """An enrolment token of an imported station; it is shown only once."""
 
     serial: str
     name: str
@@ -40,7 +40,7 @@ class ImportedToken:
 
 
 def sheet_check(*, sheet: Sheet, organization: Organization) -> None:
-    """Find what is wrong with each line; four queries, however many lines there are."""
+    """Find the problems of each line, with at most two queries for any number of lines."""
     for line in sheet.lines:
         _line_check(sheet, line)
     sheet.settle()
@@ -55,11 +55,11 @@ def sheet_check(*, sheet: Sheet, organization: Organization) -> None:
 def sheet_write(
     *, sheet: Sheet, organization: Organization, actor: Viewer, with_tokens: bool
 ) -> tuple[list[Station], list[ImportedToken]]:
-    """Make the stations of the good lines, all or none. In the transaction of the caller.
+    """Create the stations of the valid lines, all or none, in the caller's transaction.
 
-    Raises `InvalidInput` when somebody registered one of the serials meanwhile.
+    Raises `InvalidInput` if somebody registered one of the serials in the meantime.
     """
-    # One organization's tags change once at a time, as in `fleet.stations.sorting.tags`.
+    # Tags of one organization change one at a time, as in `fleet.stations.sorting.tags`.
     Organization.objects.select_for_update(of=("self",)).get(pk=organization.pk)
     tags = _tags_make(sheet.lines, organization)
     made: list[Station] = []
@@ -82,7 +82,7 @@ def sheet_write(
 
 
 def _line_check(sheet: Sheet, line: Line) -> None:
-    """What can be said of a line by itself; each cell that is wrong is a problem."""
+    """Check a line on its own; each wrong cell is a problem."""
     try:
         line.cells["serial"] = serial_read(line.cell("serial"))
     except InvalidInput as error:
@@ -102,7 +102,7 @@ def _line_check(sheet: Sheet, line: Line) -> None:
 
 
 def _serials_check(sheet: Sheet) -> None:
-    """A serial stands once in the list, and is nobody's; whose it is stays with whom it is."""
+    """Check that each serial appears only once and is not taken; never say by whom."""
     wanted = {line.cell("serial").lower() for line in sheet.lines}
     base = Func(F("serial"), Value(ARCHIVE_MARK), Value(1), function="split_part", output_field=CharField())
     bearers = Station.objects.annotate(base=Lower(base)).filter(base__in=wanted)
@@ -113,9 +113,9 @@ def _serials_check(sheet: Sheet) -> None:
     for line in sheet.lines:
         serial = line.cell("serial").lower()
         if serial in taken:
-            sheet.drop(line, "serial", _("This serial is registered already: take the line out."))
+            sheet.drop(line, "serial", _("This serial is already registered: remove the line."))
         elif serial in first:
-            sentence = _("This serial stands in line %(line)d already: take one of them out.")
+            sentence = _("This serial is already in line %(line)d: remove one of the two lines.")
             sheet.drop(line, "serial", sentence % {"line": first[serial]})
         else:
             first[serial] = line.number
@@ -128,7 +128,7 @@ def _models_find(sheet: Sheet, organization: Organization) -> None:
         return
     ours = StationModel.objects.filter(Q(organization=organization) | Q(organization=None))
     known: dict[str, int] = {}
-    # The organization's own comes last, so that its name counts where everybody's is the same.
+    # The organization's own models come last, so that they win over shared models of the same name.
     for model in ours.order_by("organization_id").only("id", "name", "manufacturer", "organization_id"):
         for name in (model.name, str(model)):
             if model.organization_id is not None or name.lower() not in known:
@@ -137,11 +137,11 @@ def _models_find(sheet: Sheet, organization: Organization) -> None:
         name = line.cell("model")
         line.model_id = known.get(name.lower())
         if name and line.model_id is None:
-            sheet.drop(line, "model", _("There is no model of this name: make it first, or leave the cell empty."))
+            sheet.drop(line, "model", _("There is no model with this name: create it first, or leave the cell empty."))
 
 
 def _stations_make(lines: Sequence[Line], organization: Organization, actor: Viewer) -> list[Station]:
-    """One station a line, in their order."""
+    """Create one station per line, in order."""
     moment = clock.now()
     rows = [
         Station(
@@ -160,7 +160,7 @@ def _stations_make(lines: Sequence[Line], organization: Organization, actor: Vie
             made = {station.serial: station for station in Station.objects.bulk_create(rows)}
     except IntegrityError as error:
         raise InvalidInput(
-            _("Somebody registered one of these serials meanwhile. Nothing was imported: import the list again."),
+            _("Somebody has just registered one of these serials. Nothing was imported: import the list again."),
             field="file",
         ) from error
     StationContact.objects.bulk_create([StationContact(station=station) for station in made.values()])
@@ -168,7 +168,7 @@ def _stations_make(lines: Sequence[Line], organization: Organization, actor: Vie
 
 
 def _successor_make(line: Line, organization: Organization, actor: Viewer) -> Station:
-    """A station whose serial a retired one bore: few are."""
+    """Create a station whose serial a retired one had. These are few, so each is registered on its own."""
     station = station_register(
         actor=actor, organization=organization, serial=line.cell("serial"), name=line.cell("name")
     )

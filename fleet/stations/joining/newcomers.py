@@ -1,4 +1,4 @@
-"""Devices that wait to be let in: what they ask with, how they become stations, and how they fetch their login."""
+"""Devices waiting to join: what they send, how they become stations, and how they fetch their login."""
 
 import secrets
 from datetime import datetime, timedelta
@@ -21,11 +21,11 @@ from fleet.stations.services import station_register
 from message_queue import routing
 from message_queue.errors import SerialNotAllowed
 
-#: Seconds between two questions of a device that waits, by the way it came.
+#: Seconds a waiting device pauses between two requests, by the way it came.
 ASK_AGAIN_S = {Newcomer.Way.ARRIVAL: 300, Newcomer.Way.CLAIM: 5}
-#: An accepted device has so long to fetch its login: it may sleep until then.
+#: How long an accepted device has to fetch its login: it may be asleep.
 FETCH_WITHIN = timedelta(days=30)
-#: What was decided stays to be looked at for so long.
+#: How long decided devices are kept for people to look at.
 _KEPT = timedelta(days=30)
 _TEXT_MOST, _FACTS_MOST = 120, 24
 
@@ -33,7 +33,7 @@ _TEXT_MOST, _FACTS_MOST = 120, 24
 def newcomer_make(
     *, way: Newcomer.Way, organization: Organization | None, serial: str, hardware: dict[str, Any], life: timedelta
 ) -> tuple[Newcomer, str]:
-    """A device that is not saved yet, and its secret, which only it knows. Raises `InvalidInput` for the serial."""
+    """Build an unsaved device and its secret, which only it knows. Raises `InvalidInput` for the serial."""
     try:
         routing.serial_check(serial)
     except SerialNotAllowed as error:
@@ -54,34 +54,35 @@ def newcomer_make(
 
 
 def newcomer_fetch(*, secret: str) -> tuple[Newcomer, Grant | None]:
-    """What a waiting device gets for its secret: None while nobody has decided, then its login, once.
+    """What a device gets for its secret: None while nobody has decided, then its login, once.
 
-    Raises `EnrolmentRefused` in the same words when the secret is wrong, used, expired or was refused.
+    Raises `EnrolmentRefused` with the same sentence whether the secret is wrong, used or expired, or the device was
+    refused.
     """
     moment, hashed = clock.now(), token_hash(secret)
     newcomer = Newcomer.objects.select_related("station").filter(secret_hash=hashed, expires_at__gt=moment).first()
     if newcomer is None or newcomer.state not in (Newcomer.State.WAITING, Newcomer.State.ACCEPTED):
-        raise EnrolmentRefused(_("This device is not let in. Ask again with a new code."))
+        raise EnrolmentRefused(_("This device has not been accepted. Ask again with a new code."))
     if newcomer.state == Newcomer.State.WAITING:
         Newcomer.objects.filter(pk=newcomer.pk).update(asked_at=moment)
         return newcomer, None
     if newcomer.station is None:
-        raise EnrolmentRefused(_("This device is not let in. Ask again with a new code."))
+        raise EnrolmentRefused(_("This device has not been accepted. Ask again with a new code."))
     try:
         grant = station_enrol(serial=newcomer.station.serial, token=secret, hardware=newcomer.hardware)
     except EnrolmentRefused as error:
-        raise EnrolmentRefused(_("This device is not let in. Ask again with a new code.")) from error
+        raise EnrolmentRefused(_("This device has not been accepted. Ask again with a new code.")) from error
     return newcomer, grant
 
 
 @transaction.atomic
 def newcomer_accept(*, newcomer: Newcomer, actor: Viewer, organization: Organization, name: str) -> Station:
-    """Make the device a station, or give the station of that serial a new login; its secret fetches it.
+    """Make the device a station, or give the station with this serial a new login; its secret fetches it.
 
-    Raises `NewcomerDecided` for the loser of a race, `InvalidInput` for a serial that is another's or a wrong name.
+    Raises `NewcomerDecided` for the loser of a race, `InvalidInput` if the serial is taken or the name is invalid.
     """
     moment = clock.now()
-    # First the row, so that of two people at once one registers.
+    # Update the row first, so that only one of two people at once registers the station.
     taken = Newcomer.objects.filter(pk=newcomer.pk, state=Newcomer.State.WAITING, expires_at__gt=moment).update(
         state=Newcomer.State.ACCEPTED,
         organization=organization,
@@ -91,7 +92,7 @@ def newcomer_accept(*, newcomer: Newcomer, actor: Viewer, organization: Organiza
     )
     if not taken:
         raise NewcomerDecided(
-            _("Somebody has decided about %(serial)s already, or it waited too long.") % {"serial": newcomer.serial}
+            _("%(serial)s has already been accepted or refused, or it waited too long.") % {"serial": newcomer.serial}
         )
     station = station_known(organization=organization, serial=newcomer.serial)
     if station is None:
@@ -109,12 +110,12 @@ def newcomer_accept(*, newcomer: Newcomer, actor: Viewer, organization: Organiza
 
 
 def station_known(*, organization: Organization, serial: str) -> Station | None:
-    """The organization's own station of this serial, if it has one in service: it would get a new login."""
+    """The organization's own station with this serial, if one is in service: it would get a new login."""
     return Station.objects.filter(organization=organization, serial__iexact=serial, retired_at=None).first()
 
 
 def newcomers_prune(*, moment: datetime) -> int:
-    """Delete devices that waited too long, and what was decided long ago; blocked ones stay. Returns how many went."""
+    """Delete devices that waited too long or were decided long ago; blocked ones stay. Returns how many."""
     gone = Q(state=Newcomer.State.WAITING, expires_at__lte=moment)
     old = Q(state__in=(Newcomer.State.ACCEPTED, Newcomer.State.REFUSED), decided_at__lte=moment - _KEPT)
     deleted, _rows = Newcomer.objects.filter(gone | old).delete()
@@ -122,7 +123,7 @@ def newcomers_prune(*, moment: datetime) -> int:
 
 
 def _facts(hardware: dict[str, Any]) -> dict[str, str]:
-    """What a device says of itself, as short lines of text; it is nobody we know."""
+    """What a device says about itself, cut to short lines of text: nobody has verified the device."""
     short = {
         str(name)[:_TEXT_MOST]: "".join(char for char in str(value)[:_TEXT_MOST] if char.isprintable())
         for name, value in list(hardware.items())[:_FACTS_MOST]

@@ -1,4 +1,4 @@
-"""Self-registration: devices that hold an organization's code wait in a queue, which people empty."""
+"""Self-registration: devices that have an organization's code wait in a queue until people accept or refuse them."""
 
 import secrets
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from fleet.stations.joining.newcomers import newcomer_accept, newcomer_make
 from fleet.stations.logins.enrolment import token_hash
 from fleet.stations.models import Newcomer, RegistrationCode, Station
 
-#: An organization's queue holds so many devices, and so many that give the same serial.
+#: Maximum devices in an organization's queue, in total and per serial.
 QUEUE_MOST, SERIAL_MOST = 500, 3
 LIFE = timedelta(days=30)
 DECISIONS = ("accept", "refuse", "block")
@@ -29,7 +29,7 @@ State = Newcomer.State
 
 @transaction.atomic
 def registration_turn_on(*, organization: Organization, actor: Viewer) -> str:
-    """Let devices with a new code into the queue; the code is told this once, and an earlier one ends."""
+    """Let devices with a new code join the queue. Returns the code, shown only once; an earlier one stops working."""
     _owner_check(organization, actor)
     code = secrets.token_hex(16)
     RegistrationCode.objects.update_or_create(
@@ -42,20 +42,20 @@ def registration_turn_on(*, organization: Organization, actor: Viewer) -> str:
 
 @transaction.atomic
 def registration_turn_off(*, organization: Organization, actor: Viewer) -> None:
-    """Let no more devices into the queue; those in it wait on."""
+    """Let no more devices join the queue; those already in it stay."""
     _owner_check(organization, actor)
     if RegistrationCode.objects.filter(organization=organization).delete()[0]:
         _audit(actor, organization.id, "registration.off", organization.name)
 
 
 def registration_of(*, organization: Organization) -> RegistrationCode | None:
-    """Since when devices may ask to join; None while they may not."""
+    """The organization's code, with the time it was made; None if devices cannot ask to join."""
     return RegistrationCode.objects.filter(organization=organization).first()
 
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """Whether devices may ask to join an organization, and since when."""
+    """Whether and since when devices can ask to join an organization."""
 
     organization: Organization
     since: datetime | None
@@ -72,25 +72,25 @@ def door_list(*, viewer: Viewer) -> list[Door]:
 
 @transaction.atomic
 def arrival_take(*, code: str, serial: str, hardware: dict[str, Any]) -> tuple[Newcomer, str]:
-    """Put a device into the queue; return it with the secret by which it asks again.
+    """Put a device into the queue; return it with the secret it uses to ask again.
 
-    Raises `RegistrationRefused`, in the same words whatever the reason, and `QueueFull`.
+    Raises `RegistrationRefused`, with the same sentence whatever the reason, and `QueueFull`.
     """
     newcomer, secret = newcomer_make(
         way=Newcomer.Way.ARRIVAL, organization=None, serial=serial, hardware=hardware, life=LIFE
     )
-    # The lock makes the queue's bound hold when many arrive at once.
+    # The lock enforces the limits when many devices arrive at once.
     known = (
         RegistrationCode.objects.select_for_update()
         .filter(code_hash=token_hash(code), organization__deleted_at=None)
         .first()
     )
     if known is None or _in_state(known.organization_id, State.BLOCKED).filter(serial__iexact=serial).exists():
-        raise RegistrationRefused(_("No device joins with this code. Ask the people whose station it shall be."))
+        raise RegistrationRefused(_("No device can join with this code. Ask the people who will own the station."))
     waiting = _in_state(known.organization_id, State.WAITING).filter(expires_at__gt=newcomer.arrived_at)
     if waiting.filter(serial__iexact=serial).count() >= SERIAL_MOST or waiting.count() >= QUEUE_MOST:
         raise QueueFull(
-            _("Too many devices wait to be let in. Somebody has to empty the queue first; ask again later.")
+            _("Too many devices are waiting to be accepted. Somebody has to clear the queue first; try again later.")
         )
     newcomer.organization_id = known.organization_id
     newcomer.save(force_insert=True)
@@ -100,7 +100,8 @@ def arrival_take(*, code: str, serial: str, hardware: dict[str, Any]) -> tuple[N
 def arrival_list(*, viewer: Viewer, state: str = State.WAITING) -> QuerySet[Newcomer]:
     """The queues of the organizations in which the viewer is an operator, newest first.
 
-    Annotated with `is_ours` (a station of this serial is in service there) and `is_taken` (the serial is somebody's).
+    Annotated with `is_ours` (the organization has a station with this serial in service) and `is_taken` (another
+    organization has one).
     """
     same = Station.objects.filter(serial__iexact=OuterRef("serial"), retired_at=None)
     ours = same.filter(organization=OuterRef("organization"))
@@ -117,7 +118,7 @@ def arrival_list(*, viewer: Viewer, state: str = State.WAITING) -> QuerySet[Newc
 
 
 def arrival_get(*, viewer: Viewer, arrival_id: int) -> Newcomer:
-    """One device of a queue; `NotFound` also when it is another organization's."""
+    """One device of a queue. Raises `NotFound`, also for another organization's device."""
     organizations = viewer.organization_ids(Role.VIEWER)
     found = (
         Newcomer.objects.select_related("organization")
@@ -127,7 +128,9 @@ def arrival_get(*, viewer: Viewer, arrival_id: int) -> Newcomer:
     if found is None or found.organization is None:
         raise NotFound(_("There is no such device in a queue that you may see."))
     if not viewer.may(Role.OPERATOR, found.organization.id):
-        raise NotAllowed(_("Letting devices into %(name)s takes the role operator.") % {"name": found.organization})
+        raise NotAllowed(
+            _("You need the operator role to accept devices into %(name)s.") % {"name": found.organization}
+        )
     return found
 
 
@@ -140,25 +143,25 @@ def arrival_accept(*, arrival: Newcomer, actor: Viewer, name: str = "") -> Stati
 
 @transaction.atomic
 def arrival_refuse(*, arrival: Newcomer, actor: Viewer, is_for_good: bool) -> None:
-    """Take a device out of the queue; for good: the serial cannot ask again until it is let ask again."""
+    """Reject a device. With `is_for_good`, its serial is blocked until somebody unblocks it."""
     organization_id = arrival.organization_id or 0
     if not actor.may(Role.OPERATOR, organization_id):
-        raise NotAllowed(_("Refusing %(serial)s takes the role operator.") % {"serial": arrival.serial})
+        raise NotAllowed(_("You need the operator role to refuse %(serial)s.") % {"serial": arrival.serial})
     state = State.BLOCKED if is_for_good else State.REFUSED
     waiting = Newcomer.objects.filter(pk=arrival.pk, state=State.WAITING)
     if not waiting.update(state=state, decided_at=clock.now(), decided_by=actor.user):
         raise NewcomerDecided(
-            _("Somebody has decided about %(serial)s already, or it waited too long.") % {"serial": arrival.serial}
+            _("%(serial)s has already been accepted or refused, or it waited too long.") % {"serial": arrival.serial}
         )
     _audit(actor, organization_id, "station.arrival_block" if is_for_good else "station.arrival_refuse", arrival.serial)
 
 
 @transaction.atomic
 def arrival_unblock(*, arrival: Newcomer, actor: Viewer) -> None:
-    """Let a blocked serial ask again."""
+    """Unblock a serial, so that it can ask again."""
     organization_id = arrival.organization_id or 0
     if not actor.may(Role.OPERATOR, organization_id):
-        raise NotAllowed(_("Letting %(serial)s ask again takes the role operator.") % {"serial": arrival.serial})
+        raise NotAllowed(_("You need the operator role to unblock %(serial)s.") % {"serial": arrival.serial})
     same = _in_state(organization_id, State.BLOCKED).filter(serial__iexact=arrival.serial)
     if same.update(state=State.REFUSED):
         _audit(actor, organization_id, "station.arrival_unblock", arrival.serial)
@@ -167,11 +170,13 @@ def arrival_unblock(*, arrival: Newcomer, actor: Viewer) -> None:
 def arrivals_decide(
     *, viewer: Viewer, decision: str, names: dict[int, str]
 ) -> tuple[list[Newcomer], list[tuple[int, str]]]:
-    """Accept, refuse or block many by id, each for itself: returns those that are done, and (id, sentence) of the rest."""
+    """Accept, refuse or block devices by id, each on its own: return those done, and (id, sentence) for the rest."""
     if decision not in DECISIONS:
-        raise InvalidInput(_("Say %(words)s.") % {"words": ", ".join(DECISIONS)}, field="decision")
+        raise InvalidInput(_("Choose one of: %(words)s.") % {"words": ", ".join(DECISIONS)}, field="decision")
     if not viewer.organization_ids(Role.OPERATOR):
-        raise NotAllowed(_("Letting devices in takes the role operator in an organization. Ask one of its owners."))
+        raise NotAllowed(
+            _("You need the operator role in an organization to accept or refuse devices. Ask one of its owners.")
+        )
     done: list[Newcomer] = []
     left: list[tuple[int, str]] = []
     for arrival_id, name in names.items():
@@ -201,7 +206,7 @@ def _in_state(organization_id: int, state: Newcomer.State) -> QuerySet[Newcomer]
 def _owner_check(organization: Organization, actor: Viewer) -> None:
     if not actor.may(Role.OWNER, organization.id):
         raise NotAllowed(
-            _("Only an owner of %(name)s may decide whether devices ask to join.") % {"name": organization}
+            _("Only an owner of %(name)s can decide whether devices may ask to join.") % {"name": organization}
         )
 
 

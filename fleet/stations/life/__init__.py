@@ -1,1 +1,1 @@
-"""What happens to a station after it joined: retirement, transfer, other hardware, repair of its place on the broker."""
+"""A station's life after joining: hardware swaps, transfer, succession, and repair of its objects on the broker."""

@@ -1,7 +1,7 @@
-"""The hardware behind a station's identity: pairs of board and card, and what a human says of a new one.
+"""The hardware behind a station's identity: pairs of board and card, and people's decisions about new pairs.
 
-The serial follows the board or stands in a file on the card, so either can be swapped under it. Ingest writes each pair
-down with the hello that names it; a pair that does not fit those known is asked about.
+The serial belongs to the board or is in a file on the card, so either can be swapped. Ingest records each pair from the
+hello that names it; a pair that does not fit the known ones needs a person's decision.
 """
 
 from collections.abc import Sequence
@@ -22,12 +22,12 @@ from fleet.stations.errors import PairDecided
 from fleet.stations.life.succession import station_succeed
 from fleet.stations.models import HardwarePair, Station
 
-#: A station that says another card each time it starts fills no more than this.
+#: Maximum pairs per station, for one that reports a different card after every start.
 PAIRS_MOST = 100
 _TEXT_MOST = 128
 State = HardwarePair.State
 
-# Where one of two words is empty nobody can say that they differ.
+# If one of two values is empty, nobody can say that they differ.
 _NOTE = """
 INSERT INTO stations_hardwarepair (station_id, machine, card_key, model, state, first_seen_at, last_seen_at)
 SELECT n.station_id, n.machine, n.card_key, n.model,
@@ -52,7 +52,7 @@ DO UPDATE SET last_seen_at = excluded.last_seen_at, model = excluded.model
 
 @dataclass(frozen=True, slots=True)
 class SaidHardware:
-    """What a hello says of the machine that sent it."""
+    """The hardware that a hello reports."""
 
     station_id: int
     machine: str
@@ -61,7 +61,7 @@ class SaidHardware:
 
 
 def pairs_note(*, said: Sequence[SaidHardware], moment: datetime) -> None:
-    """Write down which boards and cards spoke, in one statement; those that said neither are left out."""
+    """Record boards and cards as reported, in one statement; reports with neither are skipped."""
     known = [one for one in said if one.machine or one.card_key]
     if not known:
         return
@@ -80,62 +80,70 @@ def pairs_note(*, said: Sequence[SaidHardware], moment: datetime) -> None:
 
 
 def pair_list(*, station: Station) -> QuerySet[HardwarePair]:
-    """The pairs that spoke as this station, the newest word first."""
+    """The station's pairs, most recently seen first."""
     return HardwarePair.objects.filter(station=station).select_related("decided_by").order_by("-last_seen_at", "-id")
 
 
 def swap_asked(*, station: Station) -> HardwarePair | None:
-    """The newest pair that a human has to say something about."""
+    """The newest pair that needs a person's decision; None if there is none."""
     return HardwarePair.objects.filter(station=station, state=State.ASKED).order_by("-last_seen_at", "-id").first()
 
 
 def pair_get(*, station: Station, pair_id: int) -> HardwarePair:
-    """One pair of this station."""
+    """One pair of this station. Raises `NotFound`."""
     found = HardwarePair.objects.filter(station=station, pk=pair_id).first()
     if found is None:
-        raise NotFound(_("No such hardware has spoken as %(serial)s.") % {"serial": station.serial})
+        raise NotFound(_("%(serial)s has never reported such hardware.") % {"serial": station.serial})
     return found
 
 
 def swap_sentence(*, pair: HardwarePair, moment: datetime) -> str:
-    """What is another since when, in comparison with the pair before, and what to say."""
+    """What has changed since when, compared with the pair before, and the question to answer."""
     earlier = HardwarePair.objects.filter(station=pair.station_id, first_seen_at__lt=pair.first_seen_at)
     before = earlier.exclude(pk=pair.pk).order_by("-last_seen_at").first()
     told = {"since": moment_words(pair.first_seen_at, moment)}
     if before is not None and before.machine == pair.machine:
-        return _("Since %(since)s it speaks from another card in the same board. Is it the same station?") % told
+        return _("Since %(since)s it has been using a different card in the same board. Is it the same station?") % told
     if before is not None and before.card_key == pair.card_key:
-        return _("Since %(since)s it speaks from another board with the same card. Is it the same station?") % told
-    return _("Since %(since)s another board with another card speaks as this station. Is it the same station?") % told
+        return (
+            _("Since %(since)s it has been using a different board with the same card. Is it the same station?") % told
+        )
+    return (
+        _(
+            "Since %(since)s a different board with a different card has been sending as this station. Is it the same "
+            "station?"
+        )
+        % told
+    )
 
 
 @transaction.atomic
 def pair_same(*, actor: Viewer, pair: HardwarePair) -> None:
-    """It is the same station with other hardware: history goes on. Raises `PairDecided`."""
+    """Decide that it is the same station with other hardware: its history continues. Raises `PairDecided`."""
     station = pair.station
     if not actor.may_station(Role.OPERATOR, station):
-        raise _too_low(station)
-    if not _asked(pair).update(state=State.SAME, decided_at=clock.now(), decided_by=actor.user):
-        raise _decided(station)
+        raise _role_refusal(station)
+    if not _open_pair(pair).update(state=State.SAME, decided_at=clock.now(), decided_by=actor.user):
+        raise _decided_refusal(station)
     _audit(actor, station, "station.hardware_same", pair)
 
 
 @transaction.atomic
 def pair_another(*, actor: Viewer, pair: HardwarePair) -> Station:
-    """It is a new station: it goes on under the serial and its login, the history up to now under an archived name.
+    """Decide that it is a new station: it keeps serial and login; the history so far goes to an archived name.
 
-    Raises `PairDecided`, also when another pair has spoken since: nobody knows then whose the login is.
+    Raises `PairDecided`, also if another pair has been seen since: then nobody knows whose login it is.
     """
-    # A key for this station alone would not reach the one that goes on.
+    # A key limited to this station would not reach its successor.
     if not actor.may(Role.OPERATOR, pair.station.organization_id):
-        raise _too_low(pair.station)
+        raise _role_refusal(pair.station)
     station = Station.objects.select_for_update(of=("self",)).get(pk=pair.station_id)
     newest = pair_list(station=station).values_list("pk", flat=True).first()
     moment = clock.now()
     if newest != pair.pk or station.retired_at is not None:
-        raise _decided(station)
-    if not _asked(pair).update(state=State.ANOTHER, decided_at=moment, decided_by=actor.user):
-        raise _decided(station)
+        raise _decided_refusal(station)
+    if not _open_pair(pair).update(state=State.ANOTHER, decided_at=moment, decided_by=actor.user):
+        raise _decided_refusal(station)
     successor = station_succeed(
         station=station, organization=station.organization, moment=moment, since=moment, keeps_login=True
     )
@@ -151,17 +159,17 @@ def pair_another(*, actor: Viewer, pair: HardwarePair) -> Station:
     return successor
 
 
-def _asked(pair: HardwarePair) -> QuerySet[HardwarePair]:
+def _open_pair(pair: HardwarePair) -> QuerySet[HardwarePair]:
     return HardwarePair.objects.filter(pk=pair.pk, state=State.ASKED)
 
 
-def _too_low(station: Station) -> NotAllowed:
-    return NotAllowed(_("Changing %(serial)s takes the role operator.") % {"serial": station.serial})
+def _role_refusal(station: Station) -> NotAllowed:
+    return NotAllowed(_("You need the operator role to change %(serial)s.") % {"serial": station.serial})
 
 
-def _decided(station: Station) -> PairDecided:
+def _decided_refusal(station: Station) -> PairDecided:
     return PairDecided(
-        _("Somebody has said what the hardware of %(serial)s is already, or other hardware speaks now. Look again.")
+        _("Somebody has already said what the hardware of %(serial)s is, or it has changed again. Reload and check.")
         % {"serial": station.serial}
     )
 

@@ -1,4 +1,4 @@
-"""Repairing what differs between the stations we know and what the broker has for them."""
+"""Repairing differences between the stations in the database and their objects on the broker."""
 
 import logging
 from collections.abc import Callable
@@ -32,13 +32,13 @@ class Repairs:
 
 
 def broker_reconcile() -> Repairs:
-    """Bring the broker in line with the database. Raises `BrokerUnreachable` when it cannot be asked.
+    """Bring the broker in line with the database. Raises `BrokerUnreachable` if the broker does not answer.
 
-    1. Ask what the broker has, and only then what it should have: what is made meanwhile is expected, never deleted.
-    2. Delete logins that are not a station's present one.
+    1. Ask what the broker has, and only then what it should have: whatever is created in between is expected, not deleted.
+    2. Delete logins that are not a station's current one.
     3. Rebuild exchanges, queues, bindings, rights and limits of stations that have a login.
-    4. Remove exchange and queue of retired stations.
-    A login that the broker has lost cannot be made again: its password is known to the station only.
+    4. Remove exchanges and queue of retired stations.
+    A login that the broker has lost cannot be recreated: only the station knows its password.
     """
     repairs = Repairs()
     with BrokerAccess.open() as broker:
@@ -50,7 +50,7 @@ def broker_reconcile() -> Repairs:
         )
         suspended = set(Credential.objects.exclude(station__suspended_at=None).values_list("username", flat=True))
         revoked = set(Credential.objects.exclude(revoked_at=None).values_list("username", flat=True))
-        # An archived name is none on the broker: what stands there under the serial is its successor's.
+        # Archived names do not exist on the broker: the objects of that serial belong to the successor.
         retired = (
             Station.objects.exclude(retired_at=None)
             .exclude(serial__contains=ARCHIVE_MARK)
@@ -74,7 +74,7 @@ def broker_reconcile() -> Repairs:
 def _logins_delete(
     broker: BrokerAccess, state: BrokerState, present: dict[str, str], revoked: set[str], repairs: Repairs
 ) -> None:
-    # Only what has rights in our vhost or is known as ours: another server may share the broker.
+    # Only logins that have rights in our vhost or are known as ours: another server may share the broker.
     ours = {name for name in state.permissions if routing.serial_of_user(name)} | (revoked & state.users)
     for username in sorted(ours - present.keys()):
         _try(broker.user_delete, (username,), repairs.deleted, repairs)
@@ -97,7 +97,7 @@ def _station_repair(broker: BrokerAccess, state: BrokerState, username: str, ser
 
 
 def _is_whole(state: BrokerState, serial: str) -> bool:
-    """Whether a station has its exchange, its queue, and both bound."""
+    """Whether a station has its exchange, its queue, and both bindings."""
     exchange, queue = routing.station_exchange(serial), routing.command_queue(serial)
     return (
         exchange in state.exchanges
@@ -108,7 +108,7 @@ def _is_whole(state: BrokerState, serial: str) -> bool:
 
 
 def _silence(broker: BrokerAccess, state: BrokerState, username: str, repairs: Repairs) -> None:
-    """A suspended station has no rights; the broker may have been away when it was suspended."""
+    """Remove the rights of a suspended station; the broker may have been down when it was suspended."""
     if state.permissions.get(username) != ("^$", "^$", "^$") and username in state.users:
         _try(broker.user_silence, (username,), repairs.silenced, repairs)
 

@@ -1,4 +1,4 @@
-"""A serial that goes from one station to the next: the older keeps its rows under an archived name, the newer goes on."""
+"""Succession: a serial passes to a new station, and the old one keeps its data under an archived name."""
 
 from datetime import datetime
 
@@ -10,9 +10,9 @@ from fleet.organizations.models import Organization
 from fleet.stations.logins.enrolment import tokens_end
 from fleet.stations.models import Credential, Station, StationContact
 
-#: Between a serial and the number of one that bore it before. No name on the broker has it.
+#: Separates a serial from the number of a station that had it before. Never part of a name on the broker.
 ARCHIVE_MARK = "~"
-#: What the successor takes over of the contact: how it keeps time, not how it was.
+#: What the successor inherits of the contact: its timing, hello, backlog and counters, but not its health.
 _CONTACT = (
     *("state", "first_contact_at", "last_contact_at", "announced_interval_s", "learned_interval_s"),
     *("late_after", "silent_after", "backlog_messages", "backlog_bytes", "hello", "hello_received_at", "address"),
@@ -23,13 +23,13 @@ _CONTACT = (
 
 @transaction.atomic
 def station_archive_name(*, station: Station) -> str:
-    """Set a station's serial free; its own is `<serial>~<n>` from now on. The caller has locked its row."""
+    """Free a station's serial by renaming the station to `<serial>~<n>`. The caller has locked its row."""
     base = station.serial.partition(ARCHIVE_MARK)[0]
     taken = Station.objects.filter(serial__istartswith=base + ARCHIVE_MARK).values_list("serial", flat=True)
     numbers = [int(last) for name in taken if (last := name.rpartition(ARCHIVE_MARK)[2]).isdecimal()]
     station.serial = f"{base}{ARCHIVE_MARK}{max(numbers, default=0) + 1}"
     Station.objects.filter(pk=station.pk).update(serial=station.serial)
-    # Whoever remembers the serial as this station's finds out when it locks the contact.
+    # Caches that map the serial to this station notice when they lock the contact.
     StationContact.objects.filter(station=station).update(epoch=F("epoch") + 1)
     return station.serial
 
@@ -44,11 +44,12 @@ def station_succeed(
     serial: str = "",
     keeps_login: bool = False,
 ) -> Station:
-    """A new station bears the serial; what was made before `since` goes on belonging to the older one, now retired.
+    """Make a new station with the serial; data from before `since` stays with the old one, which is retired.
 
-    `since` None: the moment at which ingest was held up, so that what it took before is older. `serial`: when it is written another way now. `keeps_login`: the device goes on with the login that it has.
+    `since` None: the time after ingest was locked out, so that everything stored before is older. `serial`: set if it
+    is written differently now. `keeps_login`: the device continues with its current login.
     """
-    # In the order of an enrolment and of ingest: tokens, station, contact.
+    # Lock in the same order as enrolment and ingest: tokens, station, contact.
     tokens_end(station.pk)
     station = Station.objects.select_for_update(of=("self",), no_key=True).select_related("model").get(pk=station.pk)
     contact = StationContact.objects.select_for_update().filter(station=station).first()
@@ -77,6 +78,6 @@ def station_succeed(
 
 
 def generation_last(serial: str) -> int:
-    """The newest generation of logins that any station of this serial had: the next one is new to the broker."""
+    """The newest login generation of any archived station with this serial: the next one is then new to the broker."""
     bearers = Station.objects.filter(serial__istartswith=serial + ARCHIVE_MARK)
     return bearers.aggregate(newest=Max("generation"))["newest"] or 0

@@ -1,4 +1,4 @@
-"""Offering a station to another organization: a code, shown once, that whoever takes the station types in."""
+"""Offering a station to another organization: with a code, shown once, that the other side types in."""
 
 import secrets
 from datetime import timedelta
@@ -16,13 +16,13 @@ from fleet.stations.errors import StationIsRetired
 from fleet.stations.logins.enrolment import token_hash
 from fleet.stations.models import History, Station, StationTransfer
 
-#: So long an offer is open.
+#: How long an offer is open.
 LIFE = timedelta(days=7)
 
 
 @transaction.atomic
 def transfer_offer(*, actor: Viewer, station: Station, history: History) -> str:
-    """Offer a station to whoever has the code that is returned. An earlier offer of it ends."""
+    """Offer a station to whoever has the returned code. An earlier offer of it ends."""
     _operator_check(actor, station)
     station = Station.objects.select_for_update(no_key=True).get(pk=station.pk)
     if station.retired_at is not None:
@@ -45,7 +45,7 @@ def transfer_offer(*, actor: Viewer, station: Station, history: History) -> str:
 
 @transaction.atomic
 def transfer_withdraw(*, actor: Viewer, station: Station) -> None:
-    """End the open offer of a station. Raises `NotFound` without one."""
+    """Withdraw a station's open offer. Raises `NotFound` if there is none."""
     _operator_check(actor, station)
     if not _open(station).update(withdrawn_at=clock.now()):
         raise NotFound(_("%(serial)s is not offered to anybody.") % {"serial": station.serial})
@@ -53,12 +53,12 @@ def transfer_withdraw(*, actor: Viewer, station: Station) -> None:
 
 
 def transfer_open(*, station: Station) -> StationTransfer | None:
-    """The open offer of a station."""
+    """A station's open offer, if any."""
     return _open(station).filter(expires_at__gt=clock.now()).first()
 
 
 def transfer_find(*, code: str) -> StationTransfer:
-    """The open offer that this code belongs to. Raises `NotFound` in the same words for any other code."""
+    """The open offer with this code. Raises `NotFound` with the same sentence for every other code."""
     found = (
         StationTransfer.objects.select_related("station__organization")
         .filter(
@@ -71,7 +71,7 @@ def transfer_find(*, code: str) -> StationTransfer:
         .first()
     )
     if found is None:
-        raise NotFound(_("This code opens no station: it is wrong, was used or withdrawn, or is older than 7 days."))
+        raise NotFound(_("This code does not work: it is wrong, was used or withdrawn, or is older than 7 days."))
     return found
 
 
@@ -81,7 +81,7 @@ def _open(station: Station) -> QuerySet[StationTransfer]:
 
 def _operator_check(actor: Viewer, station: Station) -> None:
     if not actor.may(Role.OPERATOR, station.organization_id):
-        raise NotAllowed(_("Moving %(serial)s takes the role operator.") % {"serial": station.serial})
+        raise NotAllowed(_("You need the operator role to move %(serial)s.") % {"serial": station.serial})
 
 
 def _audit(actor: Viewer, station: Station, action: str, **detail: str) -> None:

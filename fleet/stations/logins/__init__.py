@@ -1,1 +1,1 @@
-"""How a station proves who it is: enrolment, logins on the broker, their rotation, suspension."""
+"""How stations authenticate: enrolment, broker logins, their rotation, and suspension."""

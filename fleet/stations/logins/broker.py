@@ -1,4 +1,4 @@
-"""What a station has on the broker (exchange, queue, bindings, login), made and removed through the management API."""
+"""A station's objects on the broker (exchange, queue, bindings, login), managed through the management API."""
 
 import ssl
 from collections.abc import Iterator, Mapping
@@ -15,9 +15,9 @@ from django.utils.translation import gettext as _
 from fleet.stations.errors import BrokerRefused, BrokerUnreachable
 from message_queue import routing, topology
 
-#: Seconds for one call: the API answers in milliseconds, and a person waits at the other end.
+#: Timeout of one call, in seconds: the API answers in milliseconds, and a person is waiting.
 _TIMEOUT = httpx.Timeout(5.0, connect=3.0)
-#: Seconds for lists of a whole fleet.
+#: Timeout of lists of a whole fleet, in seconds.
 _LIST_TIMEOUT = httpx.Timeout(60.0, connect=3.0)
 _NOT_FOUND = 404
 
@@ -32,7 +32,7 @@ class BrokerState:
     queues: frozenset[str]
     #: (source, destination, routing key)
     bindings: frozenset[tuple[str, str, str]]
-    #: Login to (configure, write, read).
+    #: Login -> (configure, write, read).
     permissions: Mapping[str, tuple[str, str, str]]
     users: frozenset[str]
     limits: Mapping[str, Mapping[str, int]]
@@ -40,13 +40,13 @@ class BrokerState:
 
 @cache
 def _certificates() -> ssl.SSLContext:
-    """The authorities that are trusted, read once: it takes 30 ms."""
+    """The trusted certificate authorities, loaded once because it takes 30 ms."""
     return httpx.create_ssl_context(trust_env=False)
 
 
 @dataclass(frozen=True, slots=True)
 class BrokerLoad:
-    """What the broker has to carry now."""
+    """The broker's current load."""
 
     waiting: int
     has_alarm: bool
@@ -54,12 +54,12 @@ class BrokerLoad:
 
 @dataclass(frozen=True, slots=True)
 class BrokerNode:
-    """How one node of the broker is."""
+    """The condition of one broker node."""
 
     name: str
-    #: `memory`, `disk`: while one stands, no node takes messages.
+    #: `memory`, `disk`: while any alarm is on, no node accepts messages.
     alarms: tuple[str, ...]
-    #: Nodes that this one does not see although they run.
+    #: Running nodes that this one cannot see.
     partitions: tuple[str, ...]
 
 
@@ -74,19 +74,19 @@ class BrokerAccess:
     @classmethod
     @contextmanager
     def open(cls) -> Iterator[Self]:
-        """A client with the server's own settings; raises `BrokerUnreachable` from its calls."""
+        """A client with the server's settings; its calls raise `BrokerUnreachable` and `BrokerRefused`."""
         with httpx.Client(
             base_url=settings.ROOST_MANAGEMENT_URL,
             auth=(settings.ROOST_MANAGEMENT_USER, settings.ROOST_MANAGEMENT_PASSWORD),
             timeout=_TIMEOUT,
-            # A proxy of the surroundings must never see the broker's administrator.
+            # A proxy from the environment must never see the password of the broker's administrator.
             trust_env=False,
             verify=_certificates(),
         ) as client:
             yield cls(client, settings.ROOST_FLEET_VHOST)
 
     def station_ensure(self, serial: str) -> None:
-        """Exchange, queue and bindings of a station; what is there already stays."""
+        """Create a station's exchange, queue and bindings; existing ones stay."""
         exchange, queue = routing.station_exchange(serial), routing.command_queue(serial)
         self._call("PUT", f"/api/exchanges/{self._v}/{exchange}", {"type": "fanout", "durable": True})
         self._call(
@@ -98,14 +98,14 @@ class BrokerAccess:
         self._call("POST", f"/api/bindings/{self._v}/e/{topology.COMMANDS}/q/{queue}", {"routing_key": serial})
 
     def upload_ensure(self, serial: str) -> None:
-        """The exchange through which a desk uploads a station's files, into the bulk lane whatever its keys say."""
+        """Create the exchange for a desk's uploads of station files; every routing key leads to the bulk lane."""
         exchange = routing.upload_exchange(serial)
         self._call("PUT", f"/api/exchanges/{self._v}/{exchange}", {"type": "fanout", "durable": True})
         self._call("POST", f"/api/bindings/{self._v}/e/{exchange}/e/{topology.INBOUND_OTHER}", {"routing_key": ""})
 
     def user_make(self, username: str, password: str) -> None:
-        """A login in the safe order: no rights first, its rights, its limits, and its password last."""
-        # An empty hash is a login that no password opens.
+        """Create a login in a safe order: without rights, then its rights and limits, and its password last."""
+        # No password matches an empty hash.
         self._call("PUT", f"/api/users/{username}", {"password_hash": "", "tags": ""})
         nothing = {"configure": "^$", "write": "^$", "read": "^$"}
         self._call("PUT", f"/api/permissions/{self._v}/{username}", nothing)
@@ -113,37 +113,37 @@ class BrokerAccess:
         self._call("PUT", f"/api/users/{username}", {"password": password, "tags": ""})
 
     def user_allow(self, username: str) -> None:
-        """Give a login exactly the rights and limits that its name stands for."""
+        """Give a login exactly the rights and limits that belong to its name."""
         self._call("PUT", f"/api/permissions/{self._v}/{username}", routing.login_permissions(username))
         for limit, value in topology.STATION_LIMITS.items():
             self._call("PUT", f"/api/user-limits/{username}/{limit}", {"value": value})
 
     def user_silence(self, username: str) -> None:
-        """Take a login's rights and close its connections: an open channel would keep the rights that it had."""
+        """Remove a login's rights and close its connections: an open channel would keep its old rights."""
         nothing = {"configure": "^$", "write": "^$", "read": "^$"}
         self._call("PUT", f"/api/permissions/{self._v}/{username}", nothing)
         self._call("DELETE", f"/api/connections/username/{username}")
 
     def user_delete(self, username: str) -> None:
-        """Delete a login, which closes its live connections at once. One that is gone already is no error."""
+        """Delete a login, which closes its connections at once. Deleting a missing one is no error."""
         self._call("DELETE", f"/api/users/{username}")
 
     def station_delete(self, serial: str) -> None:
-        """Remove a station's exchanges and command queue, with what waits in it."""
+        """Delete a station's exchanges and its command queue, including the commands in it."""
         self._call("DELETE", f"/api/exchanges/{self._v}/{routing.station_exchange(serial)}")
         self._call("DELETE", f"/api/exchanges/{self._v}/{routing.upload_exchange(serial)}")
         self._call("DELETE", f"/api/queues/{self._v}/{routing.command_queue(serial)}")
 
     def commands_purge(self, serial: str) -> None:
-        """Remove the commands that wait in a station's queue; one that it has in hand stays."""
+        """Delete the commands waiting in a station's queue; one already delivered to it stays."""
         self._call("DELETE", f"/api/queues/{self._v}/{routing.command_queue(serial)}/contents")
 
     def is_connected(self, username: str) -> bool:
-        """Whether a login has a connection open."""
+        """Whether a login has an open connection."""
         return bool(self._list(f"/api/connections/username/{username}"))
 
     def state(self) -> BrokerState:
-        """Everything that the broker has for stations; five lists, however many stations there are."""
+        """Everything the broker has for stations: always six lists, however many stations there are."""
         exchanges = self._list(f"/api/exchanges/{self._v}?columns=name")
         queues = self._list(f"/api/queues/{self._v}?columns=name&disable_stats=true")
         bindings = self._list(f"/api/bindings/{self._v}")
@@ -160,7 +160,7 @@ class BrokerAccess:
         )
 
     def load(self) -> BrokerLoad:
-        """How many messages wait for ingest, and whether an alarm blocks publishers."""
+        """The number of messages waiting for ingest, and whether an alarm blocks publishers."""
         queues = self._list(f"/api/queues/{self._v}?columns=name,messages")
         waiting = {row["name"]: int(row.get("messages") or 0) for row in queues}
         return BrokerLoad(
@@ -169,7 +169,7 @@ class BrokerAccess:
         )
 
     def nodes(self) -> list[BrokerNode]:
-        """The nodes with what is wrong with them."""
+        """The nodes with their problems."""
         return [
             BrokerNode(
                 row["name"],
@@ -184,7 +184,7 @@ class BrokerAccess:
         try:
             rows: list[dict[str, Any]] = answer.json()
         except ValueError as error:
-            raise BrokerUnreachable(_("The broker's management API did not answer in JSON.")) from error
+            raise BrokerUnreachable(_("The broker's management API did not answer with JSON.")) from error
         return rows
 
     def _call(self, method: str, path: str, body: Arguments | None = None) -> None:
@@ -195,7 +195,7 @@ class BrokerAccess:
             answer = self._client.request(method, path, json=body, timeout=timeout)
         except httpx.HTTPError as error:
             raise BrokerUnreachable(
-                _("The broker's management API does not answer (%(why)s). Try again when it is back.")
+                _("The broker's management API does not answer (%(why)s). Try again when it does.")
                 % {"why": type(error).__name__}
             ) from error
         if answer.status_code == _NOT_FOUND and method == "DELETE":

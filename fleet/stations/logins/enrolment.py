@@ -1,7 +1,7 @@
-"""Enrolment: a single-use token becomes a station's broker login, and revoking ends every login it has.
+"""Enrolment and revocation: a single-use token becomes a station's broker login; revoking ends all its logins.
 
-A login is a generation: its user name is used once and never again, so a revoked one cannot come back. A desk that
-reads the station's cards has a login of its own beside the station's: neither ends the other.
+Each login is a generation: its user name is never used again, so a revoked login cannot come back. A desk that reads
+the station's cards has a login of its own beside the station's: neither ends the other.
 """
 
 import hashlib
@@ -35,7 +35,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a station, or a desk with its cards, needs to speak with the broker. The password is shown this once and stored nowhere."""
+    """What a station or a desk needs to connect to the broker. The password is shown once and stored nowhere."""
 
     host: str
     port: int
@@ -44,20 +44,20 @@ class Grant:
     username: str
     password: str
     exchange: str
-    #: Empty for a desk: commands are for the station.
+    #: Empty for a desk: only the station gets commands.
     command_queue: str
     ca_pem: str
 
 
 def token_hash(token: str) -> str:
-    """What is stored of a token. It is 160 random bits, so a plain hash cannot be searched."""
+    """The stored form of a token. It is 160 random bits, so a plain hash cannot be searched."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 @transaction.atomic
 def enrolment_token_create(*, station: Station, actor: Viewer, purpose: LoginPurpose = LoginPurpose.STATION) -> str:
-    """Make a token that fetches a login once. Earlier tokens of the same purpose that were not used end."""
-    # Hexadecimal: people type it, and it never looks like an option of a command.
+    """Make a token that fetches a login once. Earlier unused tokens of the same purpose stop working."""
+    # Hexadecimal, because people type it and it never looks like a command line option.
     token = secrets.token_hex(20)
     enrolment_token_adopt(
         station=station,
@@ -78,11 +78,13 @@ def enrolment_token_adopt(
     life: timedelta,
     purpose: LoginPurpose = LoginPurpose.STATION,
 ) -> None:
-    """Let a secret that the device made known as a hash be its token. Earlier ones of the same purpose, not used, end."""
+    """Accept a secret, known only by its hash, as a token. Earlier unused ones of its purpose stop working."""
     if not actor.may(Role.OPERATOR, station.organization_id):
-        raise NotAllowed(_("Enrolling %(serial)s takes the role operator.") % {"serial": station.serial})
+        raise NotAllowed(_("You need the operator role to enrol %(serial)s.") % {"serial": station.serial})
     if station.retired_at is not None:
-        raise StationIsRetired(_("%(serial)s is retired and gets no enrolment token.") % {"serial": station.serial})
+        raise StationIsRetired(
+            _("%(serial)s is retired and cannot get an enrolment token.") % {"serial": station.serial}
+        )
     moment = clock.now()
     tokens_end(station.pk, purpose)
     EnrolmentToken.objects.create(
@@ -93,22 +95,22 @@ def enrolment_token_adopt(
         expires_at=moment + life,
         purpose=purpose,
     )
-    _audit(actor, station, "station.enrolment_token", **_purpose_told(purpose))
+    _audit(actor, station, "station.enrolment_token", **_purpose_detail(purpose))
 
 
 def station_enrol(
     *, serial: str, token: str, hardware: dict[str, Any], purpose: LoginPurpose = LoginPurpose.STATION
 ) -> Grant:
-    """Turn a token into a login of the purpose that it was made for. Raises `EnrolmentRefused` or `BrokerUnreachable`.
+    """Turn a token into a login of its purpose. Raises `EnrolmentRefused`, `BrokerUnreachable` or `BrokerRefused`.
 
-    1. Claim the token and the next generation, by conditional UPDATE: of many at once, one wins.
-    2. Make the login on the broker, its password last.
-    3. Make it the login of its purpose, unless somebody revoked it meanwhile; the older ones of that purpose end now, or
+    1. Claim the token and the next generation by conditional UPDATE: of several attempts at once, one wins.
+    2. Create the login on the broker, its password last.
+    3. Make it the login of its purpose, unless it was revoked in the meantime; older logins of that purpose end now, or
        soon in a rotation.
-    A failure at 2 leaves a login that nobody can use and the token usable again.
+    If step 2 fails, nobody can use the login, and the token is usable again.
     """
     credential, used_at = _claim(serial, token, hardware, purpose)
-    # On the broker everything has the name as it was registered, whatever case somebody typed.
+    # Broker names use the serial as registered, whatever case somebody typed.
     serial = credential.station.serial
     is_rotation = EnrolmentToken.objects.filter(token_hash=token_hash(token), is_rotation=True).exists()
     password = secrets.token_urlsafe(32)
@@ -139,13 +141,13 @@ def station_enrol(
 
 
 def station_revoke(*, station: Station, actor: Viewer, purpose: LoginPurpose | None = None) -> int:
-    """End every login and unused token of a station, or those of one purpose; return how many logins ended. May be called again.
+    """End a station's logins and unused tokens, all or those of one purpose; return how many logins ended. Repeatable.
 
-    The broker closes a deleted login's live connection at once. When the broker does not answer, the logins are
-    marked revoked, a job goes on trying, and `BrokerUnreachable` says so.
+    The broker closes a deleted login's connections at once. If the broker does not answer, the logins are marked
+    revoked, a job keeps trying, and `BrokerUnreachable` is raised.
     """
     if not actor.may(Role.OPERATOR, station.organization_id):
-        raise NotAllowed(_("Revoking %(serial)s takes the role operator.") % {"serial": station.serial})
+        raise NotAllowed(_("You need the operator role to revoke %(serial)s.") % {"serial": station.serial})
     moment = clock.now()
     with transaction.atomic():
         # Tokens before the station: an enrolment locks them in the same order.
@@ -153,12 +155,12 @@ def station_revoke(*, station: Station, actor: Viewer, purpose: LoginPurpose | N
         Station.objects.select_for_update().get(pk=station.pk)
         ended = _logins(station, purpose).filter(revoked_at=None).update(revoked_at=moment)
         if ended:
-            _audit(actor, station, "station.revoke", logins=ended, **_purpose_told(purpose))
+            _audit(actor, station, "station.revoke", logins=ended, **_purpose_detail(purpose))
     if not station_logins_end(station, purpose):
         raise BrokerUnreachable(
             _(
-                "%(serial)s is revoked here, but the broker does not answer: a live connection of it stays open "
-                "until the broker is back, then it is closed without further ado."
+                "%(serial)s is revoked here, but the broker does not answer: an open connection of the station "
+                "stays open until the broker is back. Roost then closes it by itself."
             )
             % {"serial": station.serial}
         )
@@ -169,16 +171,16 @@ def station_revoke(*, station: Station, actor: Viewer, purpose: LoginPurpose | N
 def _claim(serial: str, token: str, hardware: dict[str, Any], purpose: LoginPurpose) -> tuple[Credential, datetime]:
     moment = clock.now()
     station_id = Station.objects.filter(serial__iexact=serial).values_list("pk", flat=True).first() or 0
-    # Plain columns only: with a join, a racing UPDATE would look at the token as it was before it waited.
+    # Only columns of the table itself: with a join, a racing UPDATE would see the token as it was before waiting.
     open_tokens = EnrolmentToken.objects.filter(
         token_hash=token_hash(token), station_id=station_id, used_at=None, expires_at__gt=moment
     )
     if not open_tokens.filter(purpose=purpose).update(used_at=moment):
-        # Whoever has the token may know what it is for; it stays good.
-        raise _made_for_another(purpose) if open_tokens.exists() else _refused()
+        # Somebody who has the token may know what it is for; it stays usable.
+        raise _purpose_refusal(purpose) if open_tokens.exists() else _token_refusal()
     station = Station.objects.select_for_update().get(pk=station_id)
     if station.retired_at is not None:
-        raise _refused()
+        raise _token_refusal()
     station.generation += 1
     station.save(update_fields=["generation"])
     username = routing.upload_user if purpose == LoginPurpose.UPLOAD else routing.station_user
@@ -194,7 +196,7 @@ def _claim(serial: str, token: str, hardware: dict[str, Any], purpose: LoginPurp
 
 
 def _unclaim(credential: Credential, token: str, used_at: datetime) -> None:
-    """Leave nothing usable, and the token as it was; a login that cannot be deleted now has no rights or no password."""
+    """Undo the claim: revoke the login and make the token usable again. Until deleted, it has no rights or password."""
     with transaction.atomic():
         Credential.objects.filter(pk=credential.pk).update(revoked_at=clock.now())
         EnrolmentToken.objects.filter(token_hash=token_hash(token), used_at=used_at).update(used_at=None)
@@ -202,9 +204,9 @@ def _unclaim(credential: Credential, token: str, used_at: datetime) -> None:
 
 
 def _adopt(credential: Credential, *, is_rotation: bool) -> list[str]:
-    """Make the new login the only one of its purpose; return the user names that it replaces. Refused when it was revoked meanwhile.
+    """Make the new login the only one of its purpose; return the user names it replaces. Refused if revoked meanwhile.
 
-    In a rotation the older ones work on for a while: see `fleet.stations.logins.rotation`.
+    In a rotation the older ones keep working for a while: see `fleet.stations.logins.rotation`.
     """
     moment = clock.now()
     with transaction.atomic():
@@ -218,21 +220,21 @@ def _adopt(credential: Credential, *, is_rotation: bool) -> list[str]:
         elif is_valid:
             older.filter(revoked_at=None).update(revoked_at=moment)
         if is_valid:
-            told = _purpose_told(credential.purpose)
+            told = _purpose_detail(credential.purpose)
             _audit(None, station, "station.enrol", generation=credential.generation, **told)
     if not is_valid:
         _users_delete([credential.username])
-        raise _refused()
+        raise _token_refusal()
     return replaced
 
 
 def station_logins_end(station: Station, purpose: LoginPurpose | None = None) -> bool:
-    """Delete every login that a station ever had on the broker, which closes its connections; False: a job will."""
+    """Delete all broker logins a station ever had, closing their connections; False if that is left to a job."""
     return _users_delete(list(_logins(station, purpose).values_list("username", flat=True)))
 
 
 def upload_logins_end(station_id: int, moment: datetime) -> int:
-    """End the logins of desks, as when the station goes to another organization; the broker is told by a job."""
+    """End the desks' logins, as when the station moves to another organization; a job deletes them on the broker."""
     logins = Credential.objects.filter(station_id=station_id, purpose=LoginPurpose.UPLOAD, revoked_at=None)
     ended = logins.update(revoked_at=moment)
     if ended:
@@ -241,13 +243,13 @@ def upload_logins_end(station_id: int, moment: datetime) -> int:
 
 
 def _logins(station: Station, purpose: str | None) -> QuerySet[Credential]:
-    """The station's logins, past ones too: all of them, or those of one purpose."""
+    """The station's logins including past ones, all or those of one purpose."""
     logins = Credential.objects.filter(station=station)
     return logins if purpose is None else logins.filter(purpose=purpose)
 
 
 def _users_delete(usernames: list[str]) -> bool:
-    """Delete logins on the broker; what does not work now is asked for as a job. Whether all are gone."""
+    """Delete logins on the broker and return whether all are gone; if not, queue a job for the rest."""
     if not usernames:
         return True
     try:
@@ -262,25 +264,25 @@ def _users_delete(usernames: list[str]) -> bool:
 
 
 def tokens_end(station_id: int, purpose: LoginPurpose | None = None) -> None:
-    """No token made so far (of one purpose) opens anything any more, not even one that an enrolment under way gives back."""
+    """Expire all tokens made so far (of one purpose), even one that a failing enrolment is about to release."""
     tokens = EnrolmentToken.objects.filter(station_id=station_id)
     (tokens if purpose is None else tokens.filter(purpose=purpose)).update(expires_at=F("created_at"))
 
 
-def _refused() -> EnrolmentRefused:
-    return EnrolmentRefused(_("This serial and token do not open an enrolment. Ask for a new token."))
+def _token_refusal() -> EnrolmentRefused:
+    return EnrolmentRefused(_("This serial and token do not match an open enrolment. Ask for a new token."))
 
 
-def _made_for_another(asked: LoginPurpose) -> EnrolmentRefused:
+def _purpose_refusal(asked: LoginPurpose) -> EnrolmentRefused:
     if asked == LoginPurpose.UPLOAD:
         return EnrolmentRefused(
-            _("This token is for the station itself. Make one for a desk: it leaves the station's login alone.")
+            _("This token is for the station itself. Make one for a desk: it does not affect the station's login.")
         )
     return EnrolmentRefused(_("This token is for a desk that uploads files: enrol with --for-upload."))
 
 
-def _purpose_told(purpose: str | None) -> dict[str, str]:
-    """What the audit log says of a login that is not the station's own."""
+def _purpose_detail(purpose: str | None) -> dict[str, str]:
+    """The audit log detail for a login that is not the station's own."""
     return {"purpose": LoginPurpose.UPLOAD.value} if purpose == LoginPurpose.UPLOAD else {}
 
 

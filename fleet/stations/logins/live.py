@@ -1,4 +1,4 @@
-"""What a new token for a station would end: the login with which the device in the field sends now."""
+"""Warnings before making a new token for a station: using it ends the login of the device in the field."""
 
 import logging
 from datetime import datetime
@@ -14,9 +14,9 @@ _log = logging.getLogger(__name__)
 
 
 def login_at_stake(*, station: Station, moment: datetime) -> str:
-    """A sentence for whoever makes a token for the station itself; empty when no login would end.
+    """A warning for the person making a token for the station itself; empty if no login would end.
 
-    Asks the broker whether the station is connected; one that does not answer leaves what we heard ourselves.
+    Asks the broker whether the station is connected; if it does not answer, the last contact counts.
     """
     logins = Credential.objects.filter(station=station, purpose=LoginPurpose.STATION, revoked_at=None)
     usernames = list(logins.values_list("username", flat=True))
@@ -24,17 +24,17 @@ def login_at_stake(*, station: Station, moment: datetime) -> str:
         return ""
     if _is_connected(usernames):
         return _(
-            "%(serial)s is connected now. The new token ends its login when it is used: the device in the field then "
-            "sends nothing more until somebody enrols it there."
+            "%(serial)s is connected now. Using the new token ends its current login: the device in the field "
+            "then cannot send until somebody enrols it there."
         ) % {"serial": station.serial}
     heard_at = StationContact.objects.filter(station=station).values_list("last_contact_at", flat=True).first()
     if heard_at is None:
-        return _(
-            "%(serial)s has a login with which it has not been heard yet. The new token ends that login when it is used."
-        ) % {"serial": station.serial}
+        return _("%(serial)s has a login but has never made contact. Using the new token ends that login.") % {
+            "serial": station.serial
+        }
     return _(
-        "%(serial)s was heard %(ago)s ago. The new token ends its login when it is used: the device in the field then "
-        "sends nothing more until somebody enrols it there."
+        "The last contact of %(serial)s was %(ago)s ago. Using the new token ends its current login: the "
+        "device in the field then cannot send until somebody enrols it there."
     ) % {"serial": station.serial, "ago": duration_words(max((moment - heard_at).total_seconds(), 0.0))}
 
 

@@ -1,10 +1,10 @@
-"""A new login for a station that runs: the old one works on until the new one is in use, or for a day.
+"""Login rotation for a running station: the old login works until the new one is in use, or for a day.
 
-    command `rotate_login` ─▶ the agent makes a secret and sends its hash ─▶ the hash becomes an enrolment token
-    ─▶ the agent enrols with the secret ─▶ both logins work ─▶ the new one is seen on the broker ─▶ the old one ends
+command `rotate_login` ─▶ the agent makes a secret and sends its hash ─▶ the hash becomes an enrolment token ─▶ the
+agent enrols with the secret ─▶ both logins work ─▶ the new one is seen on the broker ─▶ the old one ends
 
-No secret lies anywhere on its way: the command has no parameters, the hash opens nothing, and the password is told once
-over HTTPS to whoever has the secret.
+No secret is stored on the way: the command has no parameters, the hash opens nothing, and the password is sent once
+over HTTPS to the holder of the secret.
 """
 
 import logging
@@ -19,10 +19,10 @@ from fleet.stations.logins.broker import BrokerAccess
 from fleet.stations.logins.enrolment import tokens_end
 from fleet.stations.models import Credential, EnrolmentToken, LoginPurpose, Station
 
-#: The command, and where in its result the hash stands.
+#: The command, and the field of its result that holds the hash.
 COMMAND, HASH = "rotate_login", "secret_hash"
 ACCEPT_JOB = "stations.accept_rotation"
-#: A station that sleeps fetches its new login within this time.
+#: How long a station, which may be asleep, has to fetch its new login.
 FETCH_WITHIN = timedelta(days=7)
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 
@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 @transaction.atomic
 def rotation_accept(*, station_id: int, secret_hash: object, moment: datetime) -> bool:
-    """Let a running station fetch a new login with the secret behind this hash. False when that is none or it may not."""
+    """Let a running station fetch a new login with the secret behind this hash; False if invalid, used or retired."""
     if not isinstance(secret_hash, str) or not _SHA256.match(secret_hash):
         return False
     tokens_end(station_id, LoginPurpose.STATION)
@@ -50,7 +50,7 @@ def rotation_accept(*, station_id: int, secret_hash: object, moment: datetime) -
 
 
 def rotations_end(*, moment: datetime) -> int:
-    """End the old logins whose time is over, or whose successor is in use; return how many."""
+    """End old logins whose time is over or whose successor is in use; return how many."""
     ended = 0
     ending = Credential.objects.filter(revoked_at=None).exclude(ends_at=None).select_related("station").order_by("pk")
     for credential in ending:
@@ -61,7 +61,7 @@ def rotations_end(*, moment: datetime) -> int:
                     broker.user_delete(credential.username)
                     ended += _end(credential, moment)
         except DomainError as error:
-            _log.warning("The old login %s could not be ended and will be tried again: %s", credential.username, error)
+            _log.warning("The old login %s could not be ended; Roost will try again: %s", credential.username, error)
     return ended
 
 

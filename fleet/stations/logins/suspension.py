@@ -1,9 +1,9 @@
-"""Suspending a station that floods, and letting it in again with the credentials that it has.
+"""Suspending stations that flood, and letting them in again with their existing credentials.
 
-    in service ──floods for `PATIENCE`, or an operator says so──▶ suspended ──an operator lifts it──▶ in service
+    in service ──floods for `PATIENCE`, or fills its quarantine──▶ suspended ──an operator lifts it──▶ in service
 
-Its login keeps its password and loses its rights; its connections are closed, as a channel that is open keeps the rights
-it had. What it keeps meanwhile comes when it is let in again.
+The login keeps its password and loses its rights; its connections are closed, as an open channel keeps its old rights.
+What the station stores meanwhile arrives when it is let in again.
 """
 
 import logging
@@ -24,9 +24,9 @@ from fleet.stations.models import Credential, DeskQuota, LoginPurpose, Station, 
 
 _log = logging.getLogger(__name__)
 
-#: So long a station floods before it is suspended; the backlog of a long absence is over by then.
+#: How long a station must flood before it is suspended; sending the backlog of a long absence takes less.
 PATIENCE = timedelta(seconds=30)
-#: It must have sent so lately: one that has stopped needs no suspension.
+#: It must have sent this recently: a station that has stopped needs no suspension.
 LATELY = timedelta(seconds=15)
 FLOODING = "flooding"
 
@@ -36,7 +36,7 @@ class NotSuspended(DomainError):
 
 
 def station_suspend(*, station: Station, reason: str, moment: datetime) -> bool:
-    """Take a station's rights and close its connections; False when it was suspended already."""
+    """Remove a station's rights and close its connections; False if it was already suspended or is retired."""
     with transaction.atomic():
         rows = Station.objects.filter(pk=station.pk, suspended_at=None, retired_at=None)
         if not rows.update(suspended_at=moment, suspended_reason=reason):
@@ -55,9 +55,9 @@ def station_suspend(*, station: Station, reason: str, moment: datetime) -> bool:
 
 
 def station_suspension_lift(*, viewer: Viewer, station: Station) -> None:
-    """Give a suspended station its rights again, with a full quota. Raises `NotSuspended`."""
+    """Give a suspended station its rights back, with a full quota. Raises `NotSuspended`."""
     if not viewer.may_station(Role.OPERATOR, station):
-        raise NotAllowed(_("Letting %(serial)s in again takes the role operator.") % {"serial": station.serial})
+        raise NotAllowed(_("You need the operator role to let %(serial)s in again.") % {"serial": station.serial})
     with transaction.atomic():
         if (
             not Station.objects.filter(pk=station.pk)
@@ -81,7 +81,7 @@ def station_suspension_lift(*, viewer: Viewer, station: Station) -> None:
 
 
 def floods_suspend() -> int:
-    """Suspend every station that floods; return how many. A broker that does not answer is asked again next time."""
+    """Suspend flooding stations and end the logins of flooding desks; return how many. Failures are retried later."""
     moment = clock.now()
     flooding = Station.objects.filter(
         contact__flooding_since__lt=moment - PATIENCE,
@@ -95,12 +95,12 @@ def floods_suspend() -> int:
             suspended += station_suspend(station=station, reason=FLOODING, moment=moment)
         except BrokerUnreachable as error:
             Station.objects.filter(pk=station.pk).update(suspended_at=None, suspended_reason="")
-            _log.warning("%s could not be suspended on the broker and will be tried again: %s", station.serial, error)
+            _log.warning("%s could not be suspended on the broker; Roost will try again: %s", station.serial, error)
     return suspended + _desks_end(moment)
 
 
 def _desks_end(moment: datetime) -> int:
-    """End the logins of desks that flood; their stations go on. Returns how many stations they are of."""
+    """End the logins of desks that flood, leaving their stations in service. Returns the number of those stations."""
     flooding = DeskQuota.objects.filter(flooding_since__lt=moment - PATIENCE, at__gt=moment - LATELY)
     ended = 0
     for desk in flooding.select_related("station").order_by("pk"):

@@ -1,4 +1,4 @@
-"""Tables of stations, and of what hangs on them below telemetry."""
+"""Tables of stations and of everything attached to them, except telemetry."""
 
 from fleet.stations.models.hardware import HardwarePair
 from fleet.stations.models.joining import Newcomer, RegistrationCode

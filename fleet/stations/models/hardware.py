@@ -6,16 +6,16 @@ from django.db.models import Q
 
 
 class HardwarePair(models.Model):
-    """A board and a card that spoke together with a station's identity; written by ingest from its hello.
+    """A board and a card seen together under a station's identity; written by ingest from its hello.
 
         known                                  the station's first, or one that fits what is known
-        asked ──a human──▶ same | another      a swap: the same station, or from here on a new one
+        asked ──a person──▶ same | another     a swap: the same station, or a new one from here on
 
-    Moved only by conditional UPDATE.
+    Changed only by conditional UPDATE.
     """
 
     class State(models.TextChoices):
-        """Whether a human still has to say what it is."""
+        """Whether a person still has to say what it is."""
 
         KNOWN = "known"
         ASKED = "asked"
@@ -24,7 +24,7 @@ class HardwarePair(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     station = models.ForeignKey("stations.Station", on_delete=models.CASCADE, related_name="hardware_pairs")
-    #: Short hash of the board's serial, and the key that lives on the card; empty where the agent could not say.
+    #: Short hash of the board's serial, and the key stored on the card; empty if the agent could not read it.
     machine = models.CharField(max_length=128, blank=True)
     card_key = models.CharField(max_length=128, blank=True)
     model = models.CharField(max_length=128, blank=True)
@@ -35,7 +35,7 @@ class HardwarePair(models.Model):
     decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
 
     class Meta:
-        """One row per station and pair; the few that wait for a human are found at once."""
+        """One row per station and pair; an index for the few that wait for a person."""
 
         constraints = [models.UniqueConstraint(fields=["station", "machine", "card_key"], name="hardware_pair_once")]
         indexes = [models.Index(fields=["station"], name="hardware_asked", condition=Q(state="asked"))]

@@ -1,4 +1,4 @@
-"""Devices that are no stations yet: the codes with which they may ask, and those that ask."""
+"""Devices that are not stations yet: registration codes, and the devices asking to join."""
 
 from django.conf import settings
 from django.db import models
@@ -8,9 +8,9 @@ from fleet.organizations.models import Organization
 
 
 class RegistrationCode(models.Model):
-    """With this code devices may ask to join an organization; without a row nobody may. Stored as SHA-256.
+    """The code with which devices may ask to join an organization; without a row none may. Stored as SHA-256.
 
-    off ──an owner turns it on──▶ on ──another code, the old one ends──▶ on ──an owner turns it off──▶ off
+    off ──an owner turns it on──▶ on ──a new code replaces the old one──▶ on ──an owner turns it off──▶ off
     """
 
     organization = models.OneToOneField(
@@ -25,14 +25,14 @@ class RegistrationCode(models.Model):
 
 
 class Newcomer(models.Model):
-    """A device that is no station yet. It came with a registration code (`arrival`), or shows a short code (`claim`).
+    """A device that is not a station yet. It came with a registration code (`arrival`) or shows a short code (`claim`).
 
         waiting ──accepted, or claimed──▶ accepted      (its secret is an enrolment token from now on)
           ├──refused──▶ refused
-          ├──refused for good──▶ blocked                (the serial cannot ask this organization again)
+          ├──permanently refused──▶ blocked             (the serial cannot ask this organization again)
           └──30 days, or 30 minutes──▶ deleted
 
-    Moved only by conditional UPDATE. The device alone knows its secret; what it says of itself is a claim of its own.
+    Changed only by conditional UPDATE. Only the device knows its secret; what it says about itself is unverified.
     """
 
     class Way(models.TextChoices):
@@ -42,7 +42,7 @@ class Newcomer(models.Model):
         CLAIM = "claim"
 
     class State(models.TextChoices):
-        """What a human said."""
+        """What a person decided."""
 
         WAITING = "waiting"
         ACCEPTED = "accepted"
@@ -56,12 +56,12 @@ class Newcomer(models.Model):
     organization = models.ForeignKey(Organization, null=True, on_delete=models.CASCADE, related_name="newcomers")
     station = models.ForeignKey("stations.Station", null=True, on_delete=models.CASCADE, related_name="newcomers")
     serial = models.CharField(max_length=64)
-    #: Model, system, agent: as it says.
+    #: Model, system and agent, as reported by the device.
     hardware = models.JSONField(default=dict)
-    #: The network address that asked.
+    #: The network address of the request.
     address = models.CharField(max_length=45, blank=True)
     secret_hash = models.CharField(max_length=64, unique=True)
-    #: Of the short code that people type; empty for an arrival.
+    #: Hash of the short code that people type; empty for an arrival.
     code_hash = models.CharField(max_length=64, blank=True, default="")
     arrived_at = models.DateTimeField()
     asked_at = models.DateTimeField()
@@ -70,7 +70,7 @@ class Newcomer(models.Model):
     decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
 
     class Meta:
-        """Found by its code, and listed per organization with the newest first."""
+        """Found by its code, and listed per organization, newest first."""
 
         constraints = [
             models.UniqueConstraint(fields=["code_hash"], name="newcomer_code_once", condition=~Q(code_hash=""))

@@ -1,4 +1,4 @@
-"""What people note about a station."""
+"""Notes about a station."""
 
 from django.conf import settings
 from django.db import models
@@ -9,11 +9,11 @@ class StationNote(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     station = models.ForeignKey("stations.Station", on_delete=models.CASCADE, related_name="note_entries")
-    #: When it was so, which may be earlier than when it was written.
+    #: The time the note is about, which may be before it was written.
     at = models.DateTimeField()
     text = models.TextField()
     written_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
-    #: Person or key, as it was called then.
+    #: Name of the person or key at that time.
     written_by_name = models.CharField(max_length=150, blank=True)
     written_at = models.DateTimeField()
 

@@ -1,4 +1,4 @@
-"""How people sort their stations: models of devices, tags, groups, and filters that a person keeps."""
+"""How people organize their stations: device models, tags, groups and saved filters."""
 
 from django.conf import settings
 from django.db import models
@@ -8,7 +8,7 @@ from fleet.organizations.models import Organization
 
 
 class StationModel(models.Model):
-    """A kind of device: who makes it and what it measures. Without an organization it is for everybody."""
+    """A kind of device: its maker and what it measures. Without an organization it is for everybody."""
 
     class Kind(models.TextChoices):
         """What a device is for."""
@@ -29,7 +29,7 @@ class StationModel(models.Model):
     notes = models.TextField(blank=True)
 
     class Meta:
-        """A name is given once by an organization, and once for everybody."""
+        """Names are unique within an organization, and among the models for everybody."""
 
         constraints = [
             models.UniqueConstraint("organization", Lower("name"), name="station_model_name_once", nulls_distinct=False)
@@ -40,18 +40,18 @@ class StationModel(models.Model):
 
 
 class ModelQuantity(models.Model):
-    """Something that devices of a model measure: the name of its series, and its unit as SenML writes it."""
+    """A quantity that devices of a model measure: the name of its series, and its unit in SenML notation."""
 
     id = models.BigAutoField(primary_key=True)
     model = models.ForeignKey(StationModel, on_delete=models.CASCADE, related_name="quantities")
     name = models.CharField(max_length=128)
     unit = models.CharField(max_length=32, blank=True)
-    #: What lies outside is no measurement: it is kept, marked, and left out of means. In its unit.
+    #: Values outside are stored and marked, but left out of means. In the quantity's unit.
     least = models.FloatField(null=True, blank=True)
     most = models.FloatField(null=True, blank=True)
 
     class Meta:
-        """A model measures a quantity once."""
+        """A model has each quantity once."""
 
         constraints = [models.UniqueConstraint(fields=["model", "name"], name="model_quantity_once")]
 
@@ -65,7 +65,7 @@ class ModelQuantity(models.Model):
 
 
 class Tag(models.Model):
-    """A word that an organization puts on stations; it exists as long as some station has it."""
+    """A word an organization attaches to stations; it exists as long as at least one station has it."""
 
     id = models.BigAutoField(primary_key=True)
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="tags")
@@ -73,7 +73,7 @@ class Tag(models.Model):
     stations = models.ManyToManyField("stations.Station", related_name="tags")
 
     class Meta:
-        """A word is one tag, however it is capitalised."""
+        """Tags that differ only in case are the same tag."""
 
         constraints = [models.UniqueConstraint("organization", Lower("name"), name="tag_name_once")]
 
@@ -82,15 +82,15 @@ class Tag(models.Model):
 
 
 class StationGroup(models.Model):
-    """Stations that belong together: those put into it by hand, and those that meet its rule."""
+    """Stations that belong together: those added by hand, and those that match the group's rule."""
 
     class Rule(models.TextChoices):
-        """What decides who belongs to a group besides those put into it."""
+        """Which stations belong to a group besides those added by hand."""
 
         NONE = ""
         #: Serials that begin with the value.
         SERIAL = "serial"
-        #: The address that the station reports lies in the network that the value names.
+        #: The address the station reports is in the network given by the value.
         ADDRESS = "address"
         TAG = "tag"
         MODEL = "model"
@@ -103,7 +103,7 @@ class StationGroup(models.Model):
     members = models.ManyToManyField("stations.Station", related_name="groups_by_hand")
 
     class Meta:
-        """A name is given once in an organization."""
+        """Names are unique within an organization."""
 
         constraints = [models.UniqueConstraint("organization", Lower("name"), name="station_group_name_once")]
 
@@ -112,7 +112,7 @@ class StationGroup(models.Model):
 
 
 class SavedFilter(models.Model):
-    """A view of the fleet that a person keeps: the query of the fleet page's address."""
+    """A person's saved view of the fleet page: the query of its URL."""
 
     id = models.BigAutoField(primary_key=True)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="saved_filters")
@@ -120,7 +120,7 @@ class SavedFilter(models.Model):
     query = models.CharField(max_length=500)
 
     class Meta:
-        """A name is given once by a person."""
+        """Names are unique per person."""
 
         constraints = [models.UniqueConstraint("user", Lower("name"), name="saved_filter_name_once")]
 

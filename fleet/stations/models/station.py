@@ -1,4 +1,4 @@
-"""Stations, their enrolment tokens and credentials, and how we stand with each: the contact."""
+"""Stations, their enrolment tokens and credentials, and the contact with each of them."""
 
 from django.conf import settings
 from django.db import models
@@ -13,43 +13,43 @@ from fleet.stations.models.sorting import StationModel
 class Station(models.Model):
     """A device in the field. Its serial is its name on the broker; it belongs to one organization.
 
-    in service ──retire──▶ retired ──its serial is wanted again──▶ archived as `<serial>~<n>`, with a successor
+    in service ──retire──▶ retired ──its serial is registered again──▶ archived as `<serial>~<n>`, with a successor
         └──move to another organization, the history stays──▶ archived, with a successor there
-    any of them ──delete for good──▶ deleted: nobody sees it, its rows go step by step, and at last its own
+    any of them ──delete permanently──▶ deleted: invisible; its rows are removed step by step, its own last
     """
 
     id = models.BigAutoField(primary_key=True)
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="stations")
-    #: As the broker knows it, up to 64 characters, in the case in which it was registered; it is found in any. `~` and a
-    #: number behind it are no part of a name on the broker.
+    #: As the broker knows it, up to 64 characters, in the case it was registered in; lookups ignore case. `~` and a
+    #: number at the end are not part of any name on the broker.
     serial = models.CharField(max_length=80, unique=True)
     name = models.CharField(max_length=120, blank=True)
     notes = models.TextField(blank=True)
     model = models.ForeignKey(StationModel, null=True, blank=True, on_delete=models.SET_NULL, related_name="stations")
-    #: What the operator expects between two contacts, in seconds; used when the station announces nothing.
+    #: The interval between two contacts that the operator expects, in seconds; used if the station announces none.
     operator_interval_s = models.FloatField(null=True, blank=True)
-    #: Generation of the broker credentials; 0 before the first enrolment.
+    #: Generation of the newest broker login; 0 before the first enrolment.
     generation = models.IntegerField(default=0)
     is_in_maintenance = models.BooleanField(default=False)
-    #: Until then the station is known to sleep, and silence is expected.
+    #: The station is known to sleep until then, and its silence is expected.
     asleep_until = models.DateTimeField(null=True, blank=True)
     registered_at = models.DateTimeField()
     retired_at = models.DateTimeField(null=True, blank=True)
     deleted_at = models.DateTimeField(null=True, blank=True)
-    #: Which station bore the serial before, and until when: what was made before that moment is the other's.
+    #: The station that had this serial before, and until when: data from before that moment belongs to it.
     predecessor = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="successors")
     moved_at = models.DateTimeField(null=True, blank=True)
-    #: Since when it may not send, and why (one word); see `fleet.stations.logins.suspension`.
+    #: Since when it is suspended, and why (one word); see `fleet.stations.logins.suspension`.
     suspended_at = models.DateTimeField(null=True, blank=True)
     suspended_reason = models.CharField(max_length=32, blank=True, default="", db_default="")
-    #: What its link may carry in a month, both ways.
+    #: Bytes its link may carry per month, both ways together.
     data_plan_bytes = models.BigIntegerField(null=True, blank=True)
-    #: Its own quota where the server's is not right for it; see `fleet.ingest.limits.quota`.
+    #: Its own quota, if the server's does not suit it; see `fleet.ingest.limits.quota`.
     quota_messages_per_s = models.FloatField(null=True, blank=True)
     quota_bytes_per_hour = models.FloatField(null=True, blank=True)
 
     class Meta:
-        """The fleet page lists an organization's stations by name."""
+        """The fleet page lists an organization's stations; serials that differ only in case count as the same."""
 
         indexes = [models.Index(fields=["organization", "serial"])]
         constraints = [models.UniqueConstraint(Upper("serial"), name="station_serial_once_whatever_its_case")]
@@ -59,7 +59,7 @@ class Station(models.Model):
 
     @property
     def spoken_serial(self) -> str:
-        """The serial as people read it: of one whose serial went to another device, with the day when it did."""
+        """The serial for people; if another device has it now, with the day this station gave it up."""
         serial, mark, _number = self.serial.partition("~")
         if not mark or self.retired_at is None:
             return self.serial
@@ -67,18 +67,18 @@ class Station(models.Model):
 
 
 class StationContact(models.Model):
-    """When we heard from a station and what it said of itself; one row per station, written by ingest.
+    """The last contact with a station and what it reported; one row per station, written by ingest.
 
         never_seen ──contact──▶ on_time ──late_after──▶ late ──silent_after──▶ silent
                                    ▲                      │                      │
                                    └───────contact────────┴───────contact────────┘
 
-    Moved only by conditional UPDATE: contact by ingest, the deadlines by the sweep. Maintenance, sleep by plan
-    and retirement lie over it (on the station) and are not states of the contact.
+    Changed only by conditional UPDATE: contact by ingest, the deadlines by the sweep. Maintenance, planned sleep and
+    retirement belong to the station, override the shown state, and are not states of the contact.
     """
 
     class State(models.TextChoices):
-        """How we stand with the station."""
+        """The state of contact with the station."""
 
         NEVER_SEEN = "never_seen"
         ON_TIME = "on_time"
@@ -87,23 +87,22 @@ class StationContact(models.Model):
 
     station = models.OneToOneField(Station, on_delete=models.CASCADE, primary_key=True, related_name="contact")
     state = models.CharField(max_length=16, choices=State.choices, default=State.NEVER_SEEN)
-    #: Server's clock.
+    #: By the server's clock.
     first_contact_at = models.DateTimeField(null=True)
     last_contact_at = models.DateTimeField(null=True)
-    #: Seconds until the next contact as the station itself announced, and as learned from its rhythm.
+    #: Seconds until the next contact, as announced by the station and as learned from its past contacts.
     announced_interval_s = models.FloatField(null=True)
     learned_interval_s = models.FloatField(null=True)
     late_after = models.DateTimeField(null=True)
     silent_after = models.DateTimeField(null=True)
-    #: What still waits on the station: by its own word (health), in messages and bytes; nothing once all is here that it
-    #: had numbered.
+    #: The station's backlog in messages and bytes, as its health reports; 0 once everything it numbered has arrived.
     backlog_messages = models.BigIntegerField(null=True)
     backlog_bytes = models.BigIntegerField(null=True)
-    #: The newest health message by the station's clock, as sent; and when it was taken and received.
+    #: The newest health message by the station's clock, as sent; when it was measured and when it was received.
     health = models.JSONField(default=dict)
     health_occurred_at = models.DateTimeField(null=True)
     health_received_at = models.DateTimeField(null=True)
-    #: Where it stands in the station's own sequence, see `fleet.ingest.sequence`; so for hello and announcement.
+    #: Its position in the station's own sequence, see `fleet.ingest.sequence`; likewise for hello and announcement.
     health_stream = models.BigIntegerField(null=True)
     health_seq = models.BigIntegerField(null=True)
     hello_stream = models.BigIntegerField(null=True)
@@ -115,29 +114,29 @@ class StationContact(models.Model):
     #: The newest hello, as sent.
     hello = models.JSONField(default=dict)
     hello_received_at = models.DateTimeField(null=True)
-    #: Fields of its newest messages that our contracts do not know, as sent, by kind and place.
+    #: Fields of its newest messages that our contracts do not define, as sent, by kind and place.
     also_said = models.JSONField(default=dict, db_default={})
-    #: Its address in its own network, as its hello says.
+    #: Its address in its local network, from its hello.
     address = models.GenericIPAddressField(null=True)
-    #: Station's clock minus ours at the last health or hello, in seconds (transit time included).
+    #: Station's clock minus the server's at the last health or hello, in seconds (transit time included).
     clock_offset_s = models.FloatField(null=True)
-    #: Buckets of its quota as of `quota_at`, see `fleet.ingest.limits.quota`; and since when it sends far more than that.
+    #: Levels of its quota buckets at `quota_at`, see `fleet.ingest.limits.quota`; and since when it has been flooding.
     quota_messages = models.FloatField(null=True)
     quota_bytes = models.FloatField(null=True)
     quota_excess = models.FloatField(default=0.0, db_default=0.0)
     quota_reports = models.FloatField(null=True)
     quota_at = models.DateTimeField(null=True)
     flooding_since = models.DateTimeField(null=True)
-    #: The agent's count of bytes on its link when it was last heard of.
+    #: The agent's byte counter of its link, as last reported.
     data_counter = models.CharField(max_length=64, default="", db_default="", blank=True)
     data_sent = models.BigIntegerField(null=True)
     data_received = models.BigIntegerField(null=True)
-    #: Counts how often serial or organization of the station changed: ingest remembers stations, and looks here whether
-    #: what it remembers still holds.
+    #: Counts changes of the station's serial or organization: ingest caches stations and compares this to see whether
+    #: its cache is still valid.
     epoch = models.IntegerField(default=0, db_default=0)
 
     class Meta:
-        """The sweeps ask only for rows whose deadline has passed."""
+        """The sweeps query only rows whose deadline has passed."""
 
         indexes = [
             models.Index(fields=["late_after"], name="contact_late_after", condition=Q(state="on_time")),
@@ -151,7 +150,7 @@ class StationContact(models.Model):
 
 
 class DeskQuota(models.Model):
-    """What is left of the quota of the desks that upload a station's files; see `fleet.ingest.limits.desk_quota`."""
+    """What is left of the quota for desks that upload a station's files; see `fleet.ingest.limits.desk_quota`."""
 
     station = models.OneToOneField(Station, on_delete=models.CASCADE, primary_key=True, related_name="desk_quota")
     messages = models.FloatField(null=True)
@@ -169,13 +168,13 @@ class StationDataUse(models.Model):
 
     pk = models.CompositePrimaryKey("station", "month")
     station = models.ForeignKey(Station, on_delete=models.CASCADE, related_name="data_use")
-    #: The month's first day, UTC.
+    #: The first day of the month, UTC.
     month = models.DateField()
     first_at = models.DateTimeField()
-    #: Messages and bytes of their bodies as they came, repeats among them.
+    #: Messages received and the bytes of their bodies, including repeats.
     messages = models.BigIntegerField()
     payload_bytes = models.BigIntegerField()
-    #: Bytes on the link by the agent's count; None when it does not count.
+    #: Bytes on the link as the agent counted them; None if it does not count.
     sent = models.BigIntegerField(null=True)
     received = models.BigIntegerField(null=True)
 
@@ -186,14 +185,14 @@ class StationDataUse(models.Model):
 class LoginPurpose(models.TextChoices):
     """What a login on the broker is for."""
 
-    #: The device in the field: sends, and takes its commands.
+    #: The device in the field: sends, and gets its commands.
     STATION = "station"
-    #: A desk that reads the station's cards: writes to an exchange of its own, reads nothing, and is no contact.
+    #: A desk that reads the station's cards: writes to its own exchange, reads nothing, and does not count as contact.
     UPLOAD = "upload"
 
 
 class EnrolmentToken(models.Model):
-    """A token with which a station fetches its credentials, once, before it expires. Stored as SHA-256."""
+    """A token with which a station or desk fetches its credentials once, before it expires. Stored as SHA-256."""
 
     id = models.BigAutoField(primary_key=True)
     station = models.ForeignKey(Station, on_delete=models.CASCADE, related_name="enrolment_tokens")
@@ -205,7 +204,7 @@ class EnrolmentToken(models.Model):
     purpose = models.CharField(
         max_length=8, choices=LoginPurpose.choices, default=LoginPurpose.STATION, db_default=LoginPurpose.STATION.value
     )
-    #: The older logins go on for a while when this one is used; see `fleet.stations.logins.rotation`.
+    #: Using this token lets the older logins work for a while; see `fleet.stations.logins.rotation`.
     is_rotation = models.BooleanField(default=False, db_default=False)
 
     def __str__(self) -> str:
@@ -213,10 +212,10 @@ class EnrolmentToken(models.Model):
 
 
 class Credential(models.Model):
-    """One generation of a station's broker login. The password is known to the station only.
+    """One generation of a station's broker login. Only the station knows the password.
 
-    issued ──▶ revoked     (never back: the next one is a new generation with a new user name)
-      └──rotated: works on until `ends_at`, or until the next one is in use──▶ revoked
+    issued ──▶ revoked     (permanently: the next one is a new generation with a new user name)
+      └──rotated: works until `ends_at`, or until the next one is in use──▶ revoked
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -232,7 +231,7 @@ class Credential(models.Model):
     revoked_at = models.DateTimeField(null=True)
 
     class Meta:
-        """A generation is given out once. The few that are about to end are found at once."""
+        """Each generation is issued once; an index for the few logins that are about to end."""
 
         constraints = [models.UniqueConstraint(fields=["station", "generation"], name="credential_generation_once")]
         indexes = [

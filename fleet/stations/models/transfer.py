@@ -1,4 +1,4 @@
-"""Offers to hand a station over to another organization."""
+"""Offers to transfer a station to another organization."""
 
 from django.conf import settings
 from django.db import models
@@ -8,14 +8,14 @@ from fleet.organizations.models import Organization
 
 
 class History(models.TextChoices):
-    """Whether what a station sent so far stays with the organization that it leaves, or goes along."""
+    """Whether the station's history stays with the organization it leaves, or goes with the station."""
 
     STAYS = "stays"
     GOES = "goes"
 
 
 class StationTransfer(models.Model):
-    """A station that an organization offers to whoever has the code. The code is shown once and stored hashed.
+    """A station offered to whichever organization has the code. The code is shown once and stored hashed.
 
     open ──an operator of another organization takes it──▶ accepted
       ├──withdrawn, or offered again──▶ withdrawn
@@ -36,7 +36,7 @@ class StationTransfer(models.Model):
     organization = models.ForeignKey(Organization, null=True, on_delete=models.SET_NULL, related_name="+")
 
     class Meta:
-        """One that is open per station."""
+        """At most one open offer per station."""
 
         constraints = [
             models.UniqueConstraint(

@@ -1,1 +1,1 @@
-"""How people sort their stations: device models, groups, tags, saved filters."""
+"""How people organize their stations: device models, groups, tags, saved filters."""

@@ -1,4 +1,4 @@
-"""The catalogue of devices: what models there are and what they measure."""
+"""The catalogue of device models and what they measure."""
 
 import re
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ _NAME_MOST, _UNIT_MOST, QUANTITIES_MOST = 80, 32, 100
 
 
 class Quantity(NamedTuple):
-    """What a device measures: the name of its series, its unit as SenML writes it, and what it can be at all."""
+    """A quantity that a device measures: the name of its series, its SenML unit, and the range of possible values."""
 
     name: str
     unit: str = ""
@@ -33,14 +33,14 @@ class Quantity(NamedTuple):
 
 
 def model_list(*, viewer: Viewer) -> QuerySet[StationModel]:
-    """Everybody's models and those of the viewer's organizations, with their quantities."""
+    """Models for everybody and those of the viewer's organizations, with their quantities."""
     models = StationModel.objects.select_related("organization").prefetch_related("quantities")
     models = models.filter(Q(organization=None) | viewer.organizations("organization__"))
     return models.order_by("manufacturer", "name", "id")
 
 
 def model_get(*, viewer: Viewer, model_id: int) -> StationModel:
-    """One of them."""
+    """One model. Raises `NotFound`."""
     found = model_list(viewer=viewer).filter(pk=model_id).first()
     if found is None:
         raise NotFound(_("There is no model %(number)s that you may see.") % {"number": model_id})
@@ -57,9 +57,9 @@ def model_create(
     kind: str = StationModel.Kind.OTHER,
     quantities: Sequence[Quantity] = (),
 ) -> StationModel:
-    """Add a model of an organization's own. Raises `InvalidInput` naming the field."""
+    """Add a model to an organization. Raises `InvalidInput` naming the field."""
     if not actor.may(Role.OPERATOR, organization.id):
-        raise NotAllowed(_("Adding a model to %(name)s takes the role operator.") % {"name": organization.name})
+        raise NotAllowed(_("You need the operator role to add a model to %(name)s.") % {"name": organization.name})
     name = text_check(name, field="name", most=_NAME_MOST)
     manufacturer = text_check(manufacturer, field="manufacturer", most=_NAME_MOST, may_be_empty=True)
     if kind not in StationModel.Kind.values:
@@ -71,7 +71,7 @@ def model_create(
     measured = [_quantity_check(quantity) for quantity in quantities]
     if len(measured) > QUANTITIES_MOST or len({quantity.name for quantity in measured}) < len(measured):
         raise InvalidInput(
-            _("A model measures at most %(most)d quantities, each named once.") % {"most": QUANTITIES_MOST},
+            _("A model can have at most %(most)d quantities, each with its own name.") % {"most": QUANTITIES_MOST},
             field="quantities",
         )
     try:
@@ -81,7 +81,7 @@ def model_create(
             )
     except IntegrityError as error:
         raise InvalidInput(
-            _("There is a model %(name)s already: choose another name.") % {"name": repr(name)}, field="name"
+            _("There is already a model %(name)s: choose another name.") % {"name": repr(name)}, field="name"
         ) from error
     ModelQuantity.objects.bulk_create([ModelQuantity(model=model, **quantity._asdict()) for quantity in measured])
     _audit(actor, model, "model.create")
@@ -90,19 +90,19 @@ def model_create(
 
 @transaction.atomic
 def model_delete(*, actor: Viewer, model: StationModel) -> None:
-    """Take a model of an organization's own away; stations of it then have none."""
+    """Delete an organization's own model; its stations then have no model."""
     if model.organization_id is None:
-        raise NotAllowed(_("This model is everybody's and stays."))
+        raise NotAllowed(_("This model is shared by all organizations and cannot be deleted."))
     if not actor.may(Role.OPERATOR, model.organization_id):
-        raise NotAllowed(_("Deleting a model takes the role operator."))
+        raise NotAllowed(_("You need the operator role to delete a model."))
     _audit(actor, model, "model.delete")
     model.delete()
 
 
 def model_guessed(*, station: Station) -> StationModel | None:
-    """The model that the serial speaks for, while nobody has said one: the organization's own before everybody's.
+    """The model that the serial suggests while nobody has set one; the organization's own come before the shared ones.
 
-    Nothing is written: a guess is one until a person says it. None when no model, or more than one, is of that kind.
+    Nothing is stored: it remains a guess until a person confirms it. None if no model, or more than one, fits.
     """
     grammar = serial_grammar(station.serial)
     if station.model_id is not None or grammar is None:
@@ -115,18 +115,18 @@ def model_guessed(*, station: Station) -> StationModel | None:
 
 
 def _is_named(model: StationModel, name: str) -> bool:
-    """Whether each word of the name begins one of the model's: `Lotek SRX` is a Lotek SRX800."""
+    """Whether each word of the name is the beginning of a word of the model's: `Lotek SRX` matches a Lotek SRX800."""
     words = re.findall(r"\w+", str(model).casefold())
     return all(any(word.startswith(part) for word in words) for part in name.casefold().split())
 
 
 @transaction.atomic
 def station_model_set(*, actor: Viewer, station: Station, model: StationModel | None) -> None:
-    """Say of what model a station is."""
+    """Set a station's model."""
     if not actor.may_station(Role.OPERATOR, station):
-        raise NotAllowed(_("Changing %(serial)s takes the role operator.") % {"serial": station.serial})
+        raise NotAllowed(_("You need the operator role to change %(serial)s.") % {"serial": station.serial})
     if model is not None and model.organization_id not in (None, station.organization_id):
-        raise InvalidInput(_("This model belongs to another organization than the station."), field="model")
+        raise InvalidInput(_("This model belongs to a different organization than the station."), field="model")
     if station.model_id == (model.pk if model else None):
         return
     station.model = model
@@ -141,7 +141,7 @@ def station_model_set(*, actor: Viewer, station: Station, model: StationModel | 
 
 
 def models_counted(*, viewer: Viewer) -> QuerySet[StationModel]:
-    """The models as in `model_list`, with `stations_here`: how many of the viewer's stations in service are of each."""
+    """The models of `model_list`, with `stations_here`: how many of the viewer's stations in service have each."""
     in_service = Q(stations__retired_at=None) & viewer.organizations("stations__organization__")
     return model_list(viewer=viewer).annotate(stations_here=Count("stations", filter=in_service))
 
@@ -153,7 +153,9 @@ def _quantity_check(quantity: Quantity) -> Quantity:
         raise InvalidInput(str(error), field="quantities") from error
     unit = text_check(quantity.unit, field="quantities", most=_UNIT_MOST, may_be_empty=True)
     if quantity.least is not None and quantity.most is not None and quantity.least >= quantity.most:
-        raise InvalidInput(_("The least value of %(name)s is not below the most.") % {"name": name}, field="quantities")
+        raise InvalidInput(
+            _("The smallest value of %(name)s must be below the largest.") % {"name": name}, field="quantities"
+        )
     return Quantity(name, unit, quantity.least, quantity.most)
 
 

@@ -1,4 +1,4 @@
-"""Groups of stations: put together by hand, by a rule, or both; who belongs to one is worked out in the database."""
+"""Groups of stations, made by hand, by a rule, or both; the database works out which stations belong to one."""
 
 import ipaddress
 
@@ -22,7 +22,7 @@ Rule = StationGroup.Rule
 
 
 class _InNetwork(Func):
-    """Whether an address lies in a network (PostgreSQL's `<<=`)."""
+    """Whether an address is in a network (PostgreSQL's `<<=`)."""
 
     template = "(%(expressions)s)"
     arg_joiner = " <<= "
@@ -36,7 +36,7 @@ def group_list(*, viewer: Viewer) -> QuerySet[StationGroup]:
 
 
 def group_get(*, viewer: Viewer, group_id: int) -> StationGroup:
-    """One of them."""
+    """One group. Raises `NotFound`."""
     found = group_list(viewer=viewer).filter(pk=group_id).first()
     if found is None:
         raise NotFound(_("There is no group %(number)s that you may see.") % {"number": group_id})
@@ -44,7 +44,7 @@ def group_get(*, viewer: Viewer, group_id: int) -> StationGroup:
 
 
 def group_condition(group: StationGroup) -> Q:
-    """What a station meets that belongs to the group. Never a station of another organization."""
+    """The condition for stations of the group. Never matches a station of another organization."""
     by_hand = Q(pk__in=StationGroup.members.through.objects.filter(stationgroup=group).values("station_id"))
     return Q(organization=group.organization_id) & (by_hand | _rule_condition(group))
 
@@ -53,37 +53,37 @@ def group_condition(group: StationGroup) -> Q:
 def group_create(
     *, actor: Viewer, organization: Organization, name: str, rule: str = Rule.NONE, value: str = ""
 ) -> StationGroup:
-    """Make a group. Raises `InvalidInput` naming the field."""
+    """Create a group. Raises `InvalidInput` naming the field."""
     _operator_check(actor, organization.id)
-    name, rule, value = _checked(name, rule, value)
+    name, rule, value = _check_fields(name, rule, value)
     if StationGroup.objects.filter(organization=organization).count() >= GROUPS_MOST:
-        raise InvalidInput(_("An organization has at most %(most)d groups.") % {"most": GROUPS_MOST})
+        raise InvalidInput(_("An organization can have at most %(most)d groups.") % {"most": GROUPS_MOST})
     try:
         with transaction.atomic():
             group = StationGroup.objects.create(organization=organization, name=name, rule=rule, value=value)
     except IntegrityError as error:
-        raise _taken(name) from error
+        raise _taken_refusal(name) from error
     _audit(actor, group, "group.create")
     return group
 
 
 @transaction.atomic
 def group_update(*, actor: Viewer, group: StationGroup, name: str, rule: str, value: str) -> StationGroup:
-    """Give a group another name or rule. Raises `InvalidInput` naming the field."""
+    """Change a group's name or rule. Raises `InvalidInput` naming the field."""
     _operator_check(actor, group.organization_id)
-    group.name, group.rule, group.value = _checked(name, rule, value)
+    group.name, group.rule, group.value = _check_fields(name, rule, value)
     try:
         with transaction.atomic():
             group.save(update_fields=["name", "rule", "value"])
     except IntegrityError as error:
-        raise _taken(name) from error
+        raise _taken_refusal(name) from error
     _audit(actor, group, "group.update")
     return group
 
 
 @transaction.atomic
 def group_delete(*, actor: Viewer, group: StationGroup) -> None:
-    """Take a group away; its stations stay."""
+    """Delete a group; its stations stay."""
     _operator_check(actor, group.organization_id)
     _audit(actor, group, "group.delete")
     group.delete()
@@ -91,10 +91,10 @@ def group_delete(*, actor: Viewer, group: StationGroup) -> None:
 
 @transaction.atomic
 def group_member_set(*, actor: Viewer, group: StationGroup, station: Station, is_member: bool) -> None:
-    """Put a station into a group by hand, or take it out. What the rule says of it stays."""
+    """Add a station to a group by hand, or remove it. Stations that match the rule belong to it in any case."""
     _operator_check(actor, group.organization_id)
     if station.organization_id != group.organization_id:
-        raise InvalidInput(_("This station belongs to another organization than the group."), field="station")
+        raise InvalidInput(_("This station belongs to a different organization than the group."), field="station")
     if is_member:
         group.members.add(station)
     else:
@@ -117,7 +117,7 @@ def _rule_condition(group: StationGroup) -> Q:
     return Q(pk__in=[])
 
 
-def _checked(name: str, rule: str, value: str) -> tuple[str, str, str]:
+def _check_fields(name: str, rule: str, value: str) -> tuple[str, str, str]:
     name = text_check(name, field="name", most=_NAME_MOST)
     if rule not in Rule.values:
         raise InvalidInput(
@@ -131,7 +131,7 @@ def _checked(name: str, rule: str, value: str) -> tuple[str, str, str]:
             value = str(ipaddress.ip_network(value, strict=False))
         except ValueError as error:
             raise InvalidInput(
-                _("%(value)s is no network: write it as 10.1.0.0/16 or 2001:db8::/32.") % {"value": repr(value)},
+                _("%(value)s is not a network: write it like 10.1.0.0/16 or 2001:db8::/32.") % {"value": repr(value)},
                 field="value",
             ) from error
     return name, rule, "" if rule == Rule.NONE else value
@@ -139,12 +139,12 @@ def _checked(name: str, rule: str, value: str) -> tuple[str, str, str]:
 
 def _operator_check(actor: Viewer, organization_id: int) -> None:
     if not actor.may(Role.OPERATOR, organization_id):
-        raise NotAllowed(_("Changing groups takes the role operator."))
+        raise NotAllowed(_("You need the operator role to change groups."))
 
 
-def _taken(name: str) -> InvalidInput:
+def _taken_refusal(name: str) -> InvalidInput:
     return InvalidInput(
-        _("There is a group %(name)s already: choose another name.") % {"name": repr(name)}, field="name"
+        _("There is already a group %(name)s: choose another name.") % {"name": repr(name)}, field="name"
     )
 
 

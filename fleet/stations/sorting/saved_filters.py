@@ -1,4 +1,4 @@
-"""Filters that a person keeps: views of the fleet page, as the query of its address."""
+"""A person's saved filters: views of the fleet page, stored as the query of its URL."""
 
 from urllib.parse import parse_qsl, urlencode
 
@@ -12,7 +12,7 @@ from fleet.organizations.services import text_check
 from fleet.stations.models.sorting import SavedFilter
 
 _NAME_MOST, _QUERY_MOST, FILTERS_MOST = 60, 500, 50
-#: What of the fleet page's address makes a view.
+#: The query parameters of the fleet page that make up a view.
 KEPT = ("q", "state", "sort", "organization", "tag", "group", "model")
 
 
@@ -23,20 +23,22 @@ def filter_list(*, user: User) -> QuerySet[SavedFilter]:
 
 @transaction.atomic
 def filter_save(*, user: User, name: str, query: str) -> SavedFilter:
-    """Keep a view under a name; a view that had the name is replaced. Raises `InvalidInput`."""
+    """Save a view under a name, replacing one with the same name. Raises `InvalidInput`."""
     name = text_check(name, field="name", most=_NAME_MOST)
     kept = urlencode(
         [(key, value) for key, value in parse_qsl(query.removeprefix("?")[: 4 * _QUERY_MOST]) if key in KEPT]
     )
     if not kept:
-        raise InvalidInput(_("There is nothing to keep: search or filter first."), field="query")
+        raise InvalidInput(_("There is nothing to save: search or filter first."), field="query")
     if len(kept) > _QUERY_MOST:
-        raise InvalidInput(_("This view is longer than %(most)d characters.") % {"most": _QUERY_MOST}, field="query")
+        raise InvalidInput(
+            _("This view is longer than %(most)d characters: use fewer filters.") % {"most": _QUERY_MOST}, field="query"
+        )
     User.objects.select_for_update().get(pk=user.pk)
     mine = filter_list(user=user)
     found = mine.filter(name__iexact=name).first()
     if found is None and mine.count() >= FILTERS_MOST:
-        raise InvalidInput(_("You keep %(most)d filters already: delete one first.") % {"most": FILTERS_MOST})
+        raise InvalidInput(_("You already have %(most)d saved filters: delete one first.") % {"most": FILTERS_MOST})
     if found is None:
         return SavedFilter.objects.create(user=user, name=name, query=kept)
     found.name, found.query = name, kept
@@ -45,6 +47,6 @@ def filter_save(*, user: User, name: str, query: str) -> SavedFilter:
 
 
 def filter_delete(*, user: User, filter_id: int) -> None:
-    """Forget one of a person's filters."""
+    """Delete one of a person's filters. Raises `NotFound`."""
     if not SavedFilter.objects.filter(user=user, pk=filter_id).delete()[0]:
         raise NotFound(_("You have no filter %(number)s.") % {"number": filter_id})

@@ -1,4 +1,4 @@
-"""Tags: words that an organization puts on its stations."""
+"""Tags: words that an organization attaches to its stations."""
 
 from collections.abc import Iterable
 
@@ -19,37 +19,37 @@ _NAME_MOST, TAGS_MOST = 40, 20
 
 
 def tag_list(*, viewer: Viewer) -> QuerySet[Tag]:
-    """The tags of the viewer's organizations by name, with `stations_here`: how many stations in service have each."""
+    """The tags of the viewer's organizations by name, with `stations_here`: how many stations in service have it."""
     tags = Tag.objects.filter(viewer.organizations("organization__"))
     counted = tags.annotate(stations_here=Count("stations", filter=Q(stations__retired_at=None)))
     return counted.select_related("organization").order_by("name", "id")
 
 
 def tags_read(text: str) -> list[str]:
-    """The tags in a line such as `north coast, solar`: each once, however it is capitalised. Raises `InvalidInput`."""
+    """Parse a line of tags such as `north coast, solar`, without duplicates in another case. Raises `InvalidInput`."""
     return tags_check(part for part in text.split(",") if part.strip())
 
 
 def tags_check(names: Iterable[str]) -> list[str]:
-    """Names as they can be tags. Raises `InvalidInput`."""
+    """Validate tag names. Raises `InvalidInput`."""
     found: dict[str, str] = {}
     for name in names:
         clean = " ".join(text_check(name, field="tags", most=_NAME_MOST).split())
         if "," in clean:
-            raise InvalidInput(_("A tag has no comma: commas stand between tags."), field="tags")
+            raise InvalidInput(_("A tag cannot contain a comma: commas separate tags."), field="tags")
         found.setdefault(clean.casefold(), clean)
     if len(found) > TAGS_MOST:
-        raise InvalidInput(_("A station has at most %(most)d tags.") % {"most": TAGS_MOST}, field="tags")
+        raise InvalidInput(_("A station can have at most %(most)d tags.") % {"most": TAGS_MOST}, field="tags")
     return list(found.values())
 
 
 @transaction.atomic
 def station_tags_set(*, actor: Viewer, station: Station, names: Iterable[str]) -> list[str]:
-    """Give a station exactly these tags; a word that no station has any more is gone. Raises `InvalidInput`."""
+    """Give a station exactly these tags, and delete tags that no station has any longer. Raises `InvalidInput`."""
     if not actor.may_station(Role.OPERATOR, station):
-        raise NotAllowed(_("Changing %(serial)s takes the role operator.") % {"serial": station.serial})
+        raise NotAllowed(_("You need the operator role to change %(serial)s.") % {"serial": station.serial})
     wanted = tags_check(names)
-    # One organization's tags change once at a time: two people must not make one word twice, or drop one in use.
+    # Tags of one organization change one at a time, so that two people do not create a tag twice or delete one in use.
     Organization.objects.select_for_update(of=("self",)).get(pk=station.organization_id)
     known = {tag.name.casefold(): tag for tag in Tag.objects.filter(organization=station.organization_id)}
     tags = [

@@ -1,1 +1,1 @@
-"""Words of the command line for `fleet.organizations`."""
+"""Commands for `fleet.organizations`."""

@@ -15,7 +15,7 @@ from fleet.organizations.models import ApiKey
 from fleet.organizations.selectors import organization_get
 
 Options = dict[str, Any]
-#: Longer than that, a key is one that never ends.
+#: The longest life of a key that expires, in days.
 _DAYS_MOST = 3_650
 
 
@@ -25,21 +25,27 @@ class Command(WordCommand):
     help = "Make, list and revoke keys for the API."
 
     def words(self, add: Callable[..., argparse.ArgumentParser]) -> None:
-        """The words after `key`."""
-        word = add("add", self.key_add, help="make a key; its secret is shown once")
+        """Declare the subcommands of `key`."""
+        word = add("add", self.key_add, help="make a key; its secret is shown only once")
         word.add_argument("--organization", required=True, metavar="NAME")
         word.add_argument("--name", required=True, help="what the key is for")
-        word.add_argument("--write", action="store_true", help="it may also send commands; without, it only reads")
-        word.add_argument("--station", action="append", metavar="SERIAL", help="only this one; may be said again")
-        word.add_argument("--person", metavar="LOGIN", help="it acts as this member, with their role at that moment")
-        word.add_argument("--days", type=int, metavar="N", help="it ends after so many days")
+        word.add_argument(
+            "--write", action="store_true", help="allow sending commands; without this, the key only reads"
+        )
+        word.add_argument(
+            "--station", action="append", metavar="SERIAL", help="limit the key to this station; can be repeated"
+        )
+        word.add_argument(
+            "--person", metavar="LOGIN", help="act as this member, with the role they have at the time of use"
+        )
+        word.add_argument("--days", type=int, metavar="N", help="expire after N days")
         word = add("list", self.key_list, help="list the keys of an organization")
         word.add_argument("--organization", required=True, metavar="NAME")
-        word = add("revoke", self.key_revoke, help="end a key")
+        word = add("revoke", self.key_revoke, help="revoke a key")
         word.add_argument("prefix", metavar="PREFIX", help="the part of the secret before the dot")
 
     def key_add(self, options: Options) -> None:
-        """Make one."""
+        """Make a key."""
         organization = organization_get(name=options["organization"])
         person = options["person"]
         key, secret = api_key_create(
@@ -68,7 +74,7 @@ class Command(WordCommand):
         self.stdout.write(f"Key {key.name} of {organization.name}. It is not shown again:\n\n  {secret}\n")
 
     def key_list(self, options: Options) -> None:
-        """The keys of an organization."""
+        """List an organization's keys."""
         keys = api_key_list(organization=organization_get(name=options["organization"]))
         moment = clock.now()
         rows = [_row(key, moment) for key in keys]
@@ -91,7 +97,7 @@ class Command(WordCommand):
         )
 
     def key_revoke(self, options: Options) -> None:
-        """End one."""
+        """Revoke a key."""
         key = ApiKey.objects.filter(prefix=options["prefix"]).first()
         if key is None:
             raise NotFound(f"There is no key with the prefix {options['prefix']!r}.")
@@ -123,5 +129,5 @@ def _end_after(days: int | None) -> datetime | None:
     if days is None:
         return None
     if not 1 <= days <= _DAYS_MOST:
-        raise InvalidInput(f"--days {days}: give 1 to {_DAYS_MOST}.", field="days")
+        raise InvalidInput(f"--days {days}: use 1 to {_DAYS_MOST}.", field="days")
     return clock.now() + timedelta(days=days)

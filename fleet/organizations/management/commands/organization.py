@@ -1,4 +1,4 @@
-"""`manage organization`: make, show, delete and bring back organizations, and say who belongs to them."""
+"""`manage organization`: create, show, delete and restore organizations, and manage their members."""
 
 import argparse
 from collections.abc import Callable
@@ -30,44 +30,48 @@ _ROLES = [role.value for role in Role]
 class Command(WordCommand):
     """Organizations from the command line."""
 
-    help = "Make, show, delete and bring back organizations, and say who belongs to them."
+    help = "Create, show, delete and restore organizations, and manage their members."
 
     def words(self, add: Callable[..., argparse.ArgumentParser]) -> None:
-        """The words after `organization`."""
-        word = add("add", self.organization_add, help="make an organization")
+        """Declare the subcommands of `organization`."""
+        word = add("add", self.organization_add, help="create an organization")
         word.add_argument("name", metavar="NAME")
-        word.add_argument("--owner", default="", metavar="USERNAME", help="who may do everything in it")
-        word = add("member", self.organization_member, help="put a person into an organization, or take one out")
+        word.add_argument("--owner", default="", metavar="USERNAME", help="who becomes its owner")
+        word = add(
+            "member",
+            self.organization_member,
+            help="add a person to an organization, change a role, or remove a member",
+        )
         word.add_argument("name", metavar="NAME")
         word.add_argument("username", metavar="USERNAME")
         word.add_argument("--role", default=Role.VIEWER.value, choices=_ROLES)
-        word.add_argument("--remove", action="store_true", help="take the person out")
-        word = add("invite", self.organization_invite, help="mail an invitation that works for seven days")
+        word.add_argument("--remove", action="store_true", help="remove the person")
+        word = add("invite", self.organization_invite, help="mail an invitation that is valid for seven days")
         word.add_argument("name", metavar="NAME")
         word.add_argument("email", metavar="ADDRESS")
         word.add_argument("--role", default=Role.VIEWER.value, choices=_ROLES)
         word = add("list", self.organization_list, help="list organizations")
-        word.add_argument("--deleted", action="store_true", help="those that can still be brought back")
-        word = add("show", self.organization_show, help="show one with its people and open invitations")
+        word.add_argument("--deleted", action="store_true", help="only deleted ones that can still be restored")
+        word = add("show", self.organization_show, help="show one with its members and open invitations")
         word.add_argument("name", metavar="NAME")
-        word = add("delete", self.organization_delete, help="hide one from everybody; purged after 30 days")
-        word.add_argument("name", metavar="NAME", help="exactly, as it is written")
-        word.add_argument("--yes", action="store_true", help="without this nothing is deleted")
-        word = add("restore", self.organization_restore, help="bring a deleted one back")
+        word = add("delete", self.organization_delete, help="hide one from everybody; it is purged after 30 days")
+        word.add_argument("name", metavar="NAME", help="the name exactly as it is written")
+        word.add_argument("--yes", action="store_true", help="confirm; without this nothing is deleted")
+        word = add("restore", self.organization_restore, help="restore a deleted one")
         word.add_argument("slug", metavar="SLUG", help="see: organization list --deleted")
 
     def organization_add(self, options: Options) -> None:
-        """Make one."""
+        """Create an organization."""
         owner = _user(options["owner"]) if options["owner"] else None
         made = organization_create(name=options["name"], owner=owner)
         self._tell(
             {"name": made.name, "slug": made.slug},
-            f"The organization {made.name} is there; in addresses it is called {made.slug}.",
+            f"Created the organization {made.name}; in URLs it is called {made.slug}.",
             options,
         )
 
     def organization_member(self, options: Options) -> None:
-        """Add a member, change a role, or take one out."""
+        """Add a member, change a role, or remove a member."""
         organization = organization_get(name=options["name"])
         told = {"organization": organization.name, "username": options["username"]}
         if options["remove"]:
@@ -92,16 +96,16 @@ class Command(WordCommand):
         )
 
     def organization_list(self, options: Options) -> None:
-        """All of them."""
+        """List organizations."""
         if options["deleted"]:
             gone = [{**_row(found), "purged_at": purge_at(found)} for found in organizations_deleted(viewer=_ACTOR)]
-            self._table(["NAME", "SLUG", "GONE FOR GOOD"], ["name", "slug", "purged_at"], gone, options)
+            self._table(["NAME", "SLUG", "PURGED"], ["name", "slug", "purged_at"], gone, options)
             return
         rows = [_row(found) for found in organization_list(viewer=_ACTOR)]
         self._table(["NAME", "SLUG"], ["name", "slug"], rows, options)
 
     def organization_show(self, options: Options) -> None:
-        """One of them."""
+        """Show one organization."""
         organization = organization_get(name=options["name"])
         moment = clock.now()
         members = [
@@ -126,21 +130,21 @@ class Command(WordCommand):
         self.table_print(["USERNAME", "ADDRESS", "ROLE"], [*people, *invited])
 
     def organization_delete(self, options: Options) -> None:
-        """Hide one from everybody."""
+        """Hide an organization from everybody."""
         organization = organization_get(name=options["name"])
         if not options["yes"]:
-            raise InvalidInput(f"Deleting hides {organization.name} from everybody at once: say --yes to do it.")
+            raise InvalidInput(f"Deleting hides {organization.name} from everybody at once: add --yes to do it.")
         gone = organization_delete(organization=organization, typed=options["name"], actor=_ACTOR)
         self._tell(
             {**_row(gone), "purged_at": purge_at(gone)},
-            f"{gone.name} is deleted. Until {purge_at(gone):%Y-%m-%d} it comes back with: organization restore {gone.slug}",
+            f"{gone.name} is deleted. Until {purge_at(gone):%Y-%m-%d} restore it with: organization restore {gone.slug}",
             options,
         )
 
     def organization_restore(self, options: Options) -> None:
-        """Bring one back."""
+        """Restore a deleted organization."""
         back = organization_restore(slug=options["slug"], actor=_ACTOR)
-        self._tell(_row(back), f"{back.name} is back with everything that belonged to it.", options)
+        self._tell(_row(back), f"{back.name} is restored with everything that belonged to it.", options)
 
     def _tell(self, data: Row, sentence: str, options: Options) -> None:
         if options["json"]:

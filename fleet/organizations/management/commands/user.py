@@ -1,4 +1,4 @@
-"""`manage user`: make and list people, give a new password, and say who looks after the server."""
+"""`manage user`: create and list people, set passwords, and choose who administers the server."""
 
 import argparse
 import getpass
@@ -20,25 +20,27 @@ _ACTOR = viewer_of_server("command line")
 class Command(WordCommand):
     """People from the command line."""
 
-    help = "Make and list people, give a new password, and say who looks after the server."
+    help = "Create and list people, set passwords, and choose who administers the server."
 
     def words(self, add: Callable[..., argparse.ArgumentParser]) -> None:
-        """The words after `user`."""
-        word = add("add", self.user_add, help="make a login; the password is asked for, or read from standard input")
+        """Declare the subcommands of `user`."""
+        word = add("add", self.user_add, help="create a login; the password is asked for, or read from standard input")
         word.add_argument("username", metavar="USERNAME")
-        word.add_argument("--email", required=True, metavar="ADDRESS", help="needs no confirmation")
-        word.add_argument("--admin", action="store_true", help="looks after the whole server")
+        word.add_argument("--email", required=True, metavar="ADDRESS", help="address; it needs no confirmation")
+        word.add_argument("--admin", action="store_true", help="make the person an administrator of the whole server")
         add("list", self.user_list, help="list everybody with a login")
         word = add("show", self.user_show, help="show one of them")
         word.add_argument("username", metavar="USERNAME")
-        word = add("password", self.user_password, help="give a new password; it is asked for, or read from input")
+        word = add(
+            "password", self.user_password, help="set a new password; it is asked for, or read from standard input"
+        )
         word.add_argument("username", metavar="USERNAME")
-        word = add("admin", self.user_admin, help="let somebody look after the whole server")
+        word = add("admin", self.user_admin, help="make somebody an administrator of the whole server")
         word.add_argument("username", metavar="USERNAME")
-        word.add_argument("--end", action="store_true", help="no longer")
+        word.add_argument("--end", action="store_true", help="take the rights away again")
 
     def user_add(self, options: Options) -> None:
-        """Make one."""
+        """Create a login."""
         user = person_add(
             actor=_ACTOR,
             username=options["username"],
@@ -49,7 +51,7 @@ class Command(WordCommand):
         self._tell(user, f"{user.username} can log in.", as_json=options["json"])
 
     def user_list(self, options: Options) -> None:
-        """Everybody."""
+        """List everybody."""
         rows = [_row(user) for user in person_list(actor=_ACTOR)]
         if options["json"]:
             self.data_print(rows)
@@ -60,7 +62,7 @@ class Command(WordCommand):
         )
 
     def user_show(self, options: Options) -> None:
-        """One of them, with organizations."""
+        """Show one person, with organizations."""
         row = _row(person_get(actor=_ACTOR, username=options["username"]))
         if options["json"]:
             self.data_print(row)
@@ -69,16 +71,16 @@ class Command(WordCommand):
             self.stdout.write(f"{name}: {value if not isinstance(value, list) else '; '.join(map(str, value))}")
 
     def user_password(self, options: Options) -> None:
-        """A new password."""
+        """Set a new password."""
         user = person_get(actor=_ACTOR, username=options["username"])
         person_password_set(actor=_ACTOR, user=user, password=_password_read())
         self._tell(user, f"{user.username} has a new password and is logged out everywhere.", as_json=options["json"])
 
     def user_admin(self, options: Options) -> None:
-        """An administrator, or one no longer."""
+        """Give or take an administrator's rights."""
         user = person_get(actor=_ACTOR, username=options["username"])
         person_admin_set(actor=_ACTOR, user=user, is_admin=not options["end"])
-        what = "looks after this server no longer" if options["end"] else "looks after this server now"
+        what = "no longer administers this server" if options["end"] else "now administers this server"
         self._tell(
             person_get(actor=_ACTOR, username=user.username), f"{user.username} {what}.", as_json=options["json"]
         )
@@ -106,10 +108,10 @@ def _role(row: Row) -> str:
 
 
 def _password_read() -> str:
-    """Asked for twice at a terminal, one line of standard input otherwise: a command line shows it to everybody."""
+    """Ask twice at a terminal, else read one line of standard input. An argument would be visible to everybody."""
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")
     typed = getpass.getpass("Password: ")
-    if getpass.getpass("Once more: ") != typed:
-        raise InvalidInput("The two passwords differ: type the same one twice.", field="password")
+    if getpass.getpass("Repeat it: ") != typed:
+        raise InvalidInput("The two passwords differ: enter the same one twice.", field="password")
     return typed
