@@ -83,7 +83,7 @@ def test_meanwhile_the_station_is_not_healthy(browse, operator, station):
     rules_sweep()
     page = text_of(client.get(f"/stations/{station.serial}/"))
     assert "its messages as ours, but its data have a wrong time" in page
-    assert "Its data are filed under 2000-01-01, as its clock is not set." in page
+    assert "Its data are filed under 2000-01-01 because its clock is not set." in page
     fleet = text_of(client.get("/"))
     assert "Need somebody" in fleet
     assert "Its data are filed under 2000-01-01" in fleet

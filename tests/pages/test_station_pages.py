@@ -225,8 +225,8 @@ def test_what_is_wrong_is_said_on_the_first_page_until_it_is_over(browse, viewer
         incident_open(station=station, rule=rule, sentence="As it was.", moment=clock.now())
     first = browse(viewer).get(address_of(station)).content.decode()
     assert first.count('<p class="message warning">') == 1
-    assert "two machines send with this identity" in first
-    assert "two machines" not in browse(viewer).get(address_of(neighbour)).content.decode()
+    assert "Two machines have been sending with this identity" in first
+    assert "Two machines have been" not in browse(viewer).get(address_of(neighbour)).content.decode()
     incident_close(station_id=station.pk, rule="cloned_card", moment=clock.now())
     assert '<p class="message warning">' not in browse(viewer).get(address_of(station)).content.decode()
 
