@@ -125,7 +125,7 @@ def test_a_list_in_doubt_is_taken_only_when_an_owner_says_that_it_is_right(motus
     motus.rows_set([make_row(1, "SG-1")])
     sync_run(system="motus", started_by="owner")
     text = client.get("/outside/").content.decode()
-    assert "Motus listed only 1 row where it listed 30 before, so nothing was changed" in text
+    assert "Motus listed only 1 row instead of 30 as before, so nothing was changed" in text
     assert "The list with 1 row is right: take it" in text
     (told,) = client.get("/api/v1/outside").json()["results"]
     assert told["last"]["doubted_rows"] == 1
