@@ -73,7 +73,7 @@ def test_the_script_gets_only_the_living_part(browse, viewer, busy, tab):
 def test_missing_messages_are_told_by_number(browse, viewer, institute):
     station = busy_make(institute, rows=1)
     page = browse(viewer).get(address_of(station, "deliveries/")).content.decode()
-    assert "3 messages missing (5-7); they are still on the station" in page
+    assert "3 messages are missing (5-7); they are still on the station" in page
 
 
 def test_readings_are_plotted_and_stand_in_a_table_newest_first(browse, viewer, institute):
@@ -236,7 +236,7 @@ def test_a_branch_is_shown_and_decided_about_once(browse, operator, institute):
     branch = branch_make(station)
     client = browse(operator)
     page = client.get(address_of(station, "deliveries/")).content.decode()
-    assert "a second machine sends" in page
+    assert "A second machine has been sending" in page
     assert "Take its data as this station" in page
     address = address_of(station, f"deliveries/branches/{branch.pk}/")
     assert "being discarded" in client.post(address, {"decision": "discard"}, follow=True).content.decode()

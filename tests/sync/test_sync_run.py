@@ -138,7 +138,7 @@ def test_a_row_that_goes_is_said_to_be_absent_and_comes_back_as_itself(motus, ma
     motus.faults_set(missing_active="SG-1")
     check()
     assert linked_to(station) is None
-    assert "no longer lists this serial" in links_of(station=station)[0].sentence
+    assert "has not listed this serial since" in links_of(station=station)[0].sentence
     motus.faults_set()
     check()
     assert linked_to(station) == 1
