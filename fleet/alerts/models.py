@@ -55,7 +55,7 @@ class Notification(models.Model):
         pending ──lease──▶ sending ──▶ sent
          │ ▲                  │
          │ └──transient error─┴──permanent error──▶ failed
-          └──merged into another message that waited with it──▶ merged
+         └──merged into another message that waited with it──▶ merged
 
     `message_id` is stable: a mail sent twice after a crash is the same mail in the same thread. The state changes only
     by conditional UPDATE; `attempts` identifies the lease.

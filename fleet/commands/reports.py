@@ -1,8 +1,7 @@
 """Reports from stations about their commands, stored in a few statements per batch.
 
 The first closing report wins. Later, repeated or out-of-order reports change nothing: up to `STEPS_MOST` are kept as
-steps,
-repeats and any beyond that are only counted. An expired command still keeps a result that arrives too late.
+steps, repeats and any beyond that are only counted. An expired command still keeps a result that arrives too late.
 """
 
 from collections.abc import Sequence

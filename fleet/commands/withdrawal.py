@@ -2,8 +2,7 @@
 
 1. A copy that has not left is deleted. One that the relay is working on counts as sent.
 2. A withdrawal is queued for the station behind the command. The station's journal refuses a command that it knows to
-be
-   withdrawn, whichever of the two arrives first.
+   be withdrawn, whichever of the two arrives first.
 3. Copies on the broker are taken back: at once, and then repeatedly, because a copy held by a half-open connection
    returns to the queue only when the broker notices that the connection is dead.
 4. The search ends when the station reports on the command, or when the command expires.

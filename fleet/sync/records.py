@@ -75,8 +75,7 @@ def rows_named(adapter: Adapter, rows: Iterable[Row]) -> dict[str, dict[str, obj
     """Rows by a key that stays the same from list to list.
 
     That is the adapter's key, or a digest of the row if it has none. Rows with the same key are numbered in the order
-    of
-    their contents, so that none is dropped and the order of the list does not matter.
+    of their contents, so that none is dropped and the order of the list does not matter.
     """
     cleaned = [_cleaned(row) for row in rows]
     texts = [msgspec.json.encode(row, order="deterministic") for row in cleaned]

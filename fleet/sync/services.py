@@ -52,8 +52,7 @@ def sync_ask(*, viewer: Viewer, system: str, is_short_list_taken: bool = False) 
     """Queue a check to run now in the background, for the button. Also raises `SystemUnknown` or `SyncNothingDoubted`.
 
     Raises `SyncNotAllowed` or `SyncTooSoon`. `is_short_list_taken`: the last check found a suspiciously short list, and
-    the
-    person confirms that it is right.
+    the person confirms that it is right.
     """
     adapter = adapter_get(system)
     if not sync_may_be_asked(viewer=viewer):

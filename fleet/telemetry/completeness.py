@@ -20,9 +20,8 @@ from fleet.telemetry.ledger import MISSING
 LIMIT_MOST = 500
 
 # Sums stay numeric until they are output, because a station may claim numbers near the end of the bigint range.
-# Computed per station, so that a page in the order of ids costs no more than its own stations. Branches hold nothing
-# that
-# has been accepted; see `fleet.telemetry.ledger` for what counts as missing or lost.
+# Computed per station, so that a page in the order of ids costs no more than its own stations. Of the branches,
+# only believed ones count as received; see `fleet.telemetry.ledger` for what counts as missing or lost.
 _ROWS = """
 FROM stations_station s
 JOIN organizations_organization o ON o.id = s.organization_id

@@ -9,8 +9,7 @@ from fleet.stations.models import Station
 from fleet.telemetry.models import DetectionCount
 
 #: Series examined, most recently heard first. An hour with data costs an index probe or two, however many rows it has;
-#: one
-#: without data costs a probe per series.
+#: one without data costs a probe per series.
 _SERIES_ASKED = 100
 
 _HOURS = """

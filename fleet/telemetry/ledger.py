@@ -14,8 +14,7 @@ from fleet.stations.models import Station
 from fleet.telemetry.models import FileSummary, UnsequencedCount
 
 #: Prefixes of the streams of replayed files, by the version of the rule that cuts them. A station has thousands, so
-#: they are
-#: summarized in one line.
+#: they are summarized in one line.
 FILE_STREAM_PREFIXES = ("f1-", "f2-")
 _FILE_STREAMS = "f*"
 _RANGES_SHOWN = 20
@@ -78,10 +77,8 @@ MISSING = """int8multirange(int8range(1, greatest(t.next_seq, upper(t.received),
         WHERE b.station_id = t.station_id AND b.branch = 'believed' AND starts_with(b.stream, left(t.stream, 47) || '~')
     ) END, '{}')"""
 # Branches are excluded: what they hold has not been accepted, and the numbers in between belong to their trunk. Only
-# what a
-# believed branch brought counts as received by its trunk. Numbers begin at 1.
-# Numbers below `oldest_seq` are no longer on the station and cannot arrive; until the station has said what it holds,
-# nothing is counted as lost.
+# what a believed branch brought counts as received by its trunk. Numbers begin at 1. Numbers below `oldest_seq` are no
+# longer on the station and cannot arrive; until the station has said what it holds, nothing is counted as lost.
 _STREAMS = """
 WITH holes AS (
     SELECT stream, received, repeats, first_at, last_at, coalesce(oldest_seq, 1) AS oldest,
