@@ -56,7 +56,7 @@ def test_it_is_moved_after_a_preview_and_moved_back(browse, operator, viewer, st
     assert "back where they were" in text_of(client.post(f"{place}moves/{shift.pk}/undo/", follow=True))
     assert Reading.objects.filter(occurred_at__lt=PAST, flags=1, shift_id=None).count() == 3
     again = text_of(client.post(f"{place}moves/{shift.pk}/undo/", follow=True))
-    assert "undone already" in again
+    assert "already been undone" in again
 
 
 @pytest.mark.parametrize(
