@@ -43,9 +43,9 @@ def notifications_plan_opened(*, incidents: Sequence[Incident], moment: datetime
     recipients = _recipients({incident.organization_id for incident in incidents})
     for (organization_id, rule), group in _grouped(incidents).items():
         for address in recipients[organization_id]:
-            notification = _notification(organization_id, rule, Phase.OPENED, address, moment)
+            notification = _create_notification(organization_id, rule, Phase.OPENED, address, moment)
             planned.append(notification)
-            _plan(notification, group)
+            _link_incidents(notification, group)
     return planned
 
 
@@ -55,16 +55,16 @@ def notifications_plan_closed(*, incidents: Sequence[Incident], moment: datetime
     Anyone whose message about the beginning still waits gets one message with both. The caller holds locks on the
     incidents.
     """
-    told = _told(incidents)
+    told = _lock_told(incidents)
     planned: list[Notification] = []
     recipients = _recipients({incident.organization_id for incident in incidents})
     for (organization_id, rule), group in _grouped(incidents).items():
         for address in recipients[organization_id]:
             concerned = [incident for incident in group if address in told[incident.pk]]
             if concerned:
-                notification = _notification(organization_id, rule, Phase.CLOSED, address, moment)
+                notification = _create_notification(organization_id, rule, Phase.CLOSED, address, moment)
                 planned.append(notification)
-                _plan(notification, concerned)
+                _link_incidents(notification, concerned)
     return planned
 
 
@@ -86,7 +86,7 @@ def notifications_send() -> int:
 def _send_all() -> int:
     sent, until = 0, time.monotonic() + RUN_S
     while time.monotonic() < until:
-        notification = _lease(clock.now())
+        notification = _lease_next(clock.now())
         if notification is None:
             break
         error = _send(notification)
@@ -110,11 +110,11 @@ def _send(notification: Notification) -> ChannelError | None:
         except Exception:  # noqa: BLE001  one broken message must not hold up the others
             _log.exception("Notification %s broke its channel or its message.", notification.pk)
             error = ChannelError("A fault in Roost; the log of the task worker has the details.")
-    _settle(notification, error, clock.now())
+    _record_outcome(notification, error, clock.now())
     return error
 
 
-def _lease(moment: datetime) -> Notification | None:
+def _lease_next(moment: datetime) -> Notification | None:
     """Lease the next due notification, and merge others waiting for the same person and rule into it."""
     with transaction.atomic():
         notification = _due(moment).select_for_update(skip_locked=True, of=("self",)).order_by("due_at", "id").first()
@@ -167,7 +167,7 @@ def _due(moment: datetime) -> QuerySet[Notification]:
     )
 
 
-def _settle(notification: Notification, error: ChannelError | None, moment: datetime) -> None:
+def _record_outcome(notification: Notification, error: ChannelError | None, moment: datetime) -> None:
     """Record the outcome, if the lease is still ours."""
     ours = Notification.objects.filter(pk=notification.pk, state=State.SENDING, attempts=notification.attempts)
     if error is None:
@@ -193,7 +193,7 @@ def _pause_s(attempts: int) -> float:
     return longest * random.uniform(0.75, 1.0)
 
 
-def _told(incidents: Iterable[Incident]) -> dict[int, set[str]]:
+def _lock_told(incidents: Iterable[Incident]) -> dict[int, set[str]]:
     """Addresses that were or are being told that each incident opened. Locks the notifications to settle that now.
 
     Those whose message still waits are not included: that message will report the state at the time it is sent.
@@ -260,7 +260,7 @@ def _with_members(organization_ids: Collection[int]) -> set[int]:
     return set(members.exclude(user__email="").values_list("organization_id", flat=True))
 
 
-def _notification(organization_id: int, rule: str, phase: Phase, address: str, moment: datetime) -> Notification:
+def _create_notification(organization_id: int, rule: str, phase: Phase, address: str, moment: datetime) -> Notification:
     domain = urlsplit(settings.SITE_URL).hostname or "localhost"
     return Notification.objects.create(
         organization_id=organization_id,
@@ -274,7 +274,7 @@ def _notification(organization_id: int, rule: str, phase: Phase, address: str, m
     )
 
 
-def _plan(notification: Notification, incidents: Sequence[Incident]) -> None:
+def _link_incidents(notification: Notification, incidents: Sequence[Incident]) -> None:
     through = Notification.incidents.through
     through.objects.bulk_create(
         [through(notification_id=notification.pk, incident_id=incident.pk) for incident in incidents], batch_size=1_000

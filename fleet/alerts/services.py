@@ -108,7 +108,7 @@ def silence_sweep() -> tuple[int, int]:
     """
     moment = _moment_known()
     moved = (0, 0) if moment is None else rule_sweep(rule=rules()[SILENCE], moment=moment)
-    _sender_wake()
+    _wake_sender()
     return moved
 
 
@@ -119,7 +119,7 @@ def rules_sweep() -> tuple[int, int]:
         if rule.name != SILENCE:
             moved = rule_sweep(rule=rule, moment=clock.now())
             opened, closed = opened + moved[0], closed + moved[1]
-    _sender_wake()
+    _wake_sender()
     return opened, closed
 
 
@@ -204,7 +204,7 @@ def _moment_known() -> datetime | None:
     return min(now - age, now)
 
 
-def _sender_wake() -> None:
+def _wake_sender() -> None:
     """Queue the sender's job if a notification is due and no such job is queued yet."""
     if not notifications_are_due(moment=clock.now()):
         return

@@ -115,7 +115,7 @@ def congestion_watch(*, moment: datetime, load: BrokerLoad | None = None) -> Con
     if load is None:
         with BrokerAccess.open() as broker:
             load = broker.load()
-    opened = Congestion.objects.filter(ended_at=None).first() or _congestion_begin(moment, load)
+    opened = Congestion.objects.filter(ended_at=None).first() or _begin_congestion(moment, load)
     if opened is None:
         return None
     if not load.has_alarm and load.waiting < CALM * settings.ROOST_PACE_BACKLOG:
@@ -124,7 +124,7 @@ def congestion_watch(*, moment: datetime, load: BrokerLoad | None = None) -> Con
         return None
     with session_lock("commands.relief") as is_ours:
         # Asking a thousand stations may take longer than the interval between runs; the next run then skips this.
-        asked = _relief_ask(moment) if is_ours else 0
+        asked = _ask_for_relief(moment) if is_ours else 0
     if asked:
         Congestion.objects.filter(id=opened.id).update(asked=F("asked") + asked)
         opened.asked += asked
@@ -134,12 +134,12 @@ def congestion_watch(*, moment: datetime, load: BrokerLoad | None = None) -> Con
     return opened
 
 
-def _relief_ask(moment: datetime) -> int:
+def _ask_for_relief(moment: datetime) -> int:
     stations = stations_unasked(moment)[:ASKED_MOST]
     return pace_ask(viewer=viewer_of_server("Roost"), stations=stations, parameters=RELIEF, expires_in=LIFE_S)
 
 
-def _congestion_begin(moment: datetime, load: BrokerLoad) -> Congestion | None:
+def _begin_congestion(moment: datetime, load: BrokerLoad) -> Congestion | None:
     if load.waiting < settings.ROOST_PACE_BACKLOG and not load.has_alarm:
         return None
     try:

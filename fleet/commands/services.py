@@ -83,8 +83,8 @@ def command_issue(
         issued_at=moment,
         expires_at=moment + timedelta(seconds=life),
     )
-    _step(command.id, State.QUEUED, moment, moment)
-    _publish(command, station.serial)
+    _record_step(command.id, State.QUEUED, moment, moment)
+    _queue_for_relay(command, station.serial)
     audit_write(
         actor=viewer.user,
         organization_id=station.organization_id,
@@ -106,7 +106,7 @@ def command_cancel(*, viewer: Viewer, command: Command) -> Command:
     if not viewer.may_station(role, command.station):
         raise CommandNotAllowed(f"You need the {role.value} role to cancel this command.")
     moment = clock.now()
-    if not _close(command.id, State.CANCELLED, moment, f"Cancelled by {viewer.name}."):
+    if not _close_command(command.id, State.CANCELLED, moment, f"Cancelled by {viewer.name}."):
         command.refresh_from_db()
         raise CommandNotOpen(f"This command is already closed ({command.state}); there is nothing to cancel.")
     withdrawal_ask(command_id=command.id, serial=command.station.serial)
@@ -132,7 +132,7 @@ def commands_withdraw(*, station: Station, moment: datetime, note: str) -> int:
         Command.objects.filter(station=station, state__in=Command.OPEN).order_by("id").values_list("id", "state")
     ):
         sent += state != State.QUEUED
-        if _close(number, State.CANCELLED, moment, note[:256]):
+        if _close_command(number, State.CANCELLED, moment, note[:256]):
             withdrawal_ask(command_id=number, serial=station.serial)
     return sent
 
@@ -143,7 +143,7 @@ def command_sent(*, command_id: UUID, moment: datetime) -> None:
         # Also if it was cancelled just now: its withdrawal counts the copies.
         Command.objects.filter(id=command_id).update(sent_at=moment, copies=F("copies") + 1)
         if Command.objects.filter(id=command_id, state=State.QUEUED).update(state=State.SENT):
-            _step(command_id, State.SENT, moment, moment)
+            _record_step(command_id, State.SENT, moment, moment)
 
 
 def command_is_wanted(*, command_id: UUID) -> bool:
@@ -161,7 +161,9 @@ def commands_expire(*, moment: datetime) -> int:
     closed = 0
     for command_id in [*waiting.values_list("id", flat=True)[:1000], *begun.values_list("id", flat=True)[:1000]]:
         with transaction.atomic():
-            closed += _close(command_id, State.EXPIRED, moment, "It expired before the station reported a result.")
+            closed += _close_command(
+                command_id, State.EXPIRED, moment, "It expired before the station reported a result."
+            )
     return closed
 
 
@@ -177,7 +179,7 @@ def commands_resend(*, moment: datetime) -> int:
                 sent_at=moment
             )
             if claimed:
-                _publish(command, command.station.serial)
+                _queue_for_relay(command, command.station.serial)
                 count += 1
     return count
 
@@ -195,7 +197,7 @@ def _danger_check(station: Station, name: str, moment: datetime) -> None:
         )
 
 
-def _publish(command: Command, serial: str) -> None:
+def _queue_for_relay(command: Command, serial: str) -> None:
     outbox_add(
         target=OutboxMessage.Target.COMMAND,
         routing_key=serial,
@@ -212,16 +214,16 @@ def _publish(command: Command, serial: str) -> None:
     )
 
 
-def _close(command_id: UUID, state: str, moment: datetime, note: str) -> int:
+def _close_command(command_id: UUID, state: str, moment: datetime, note: str) -> int:
     moved = Command.objects.filter(id=command_id, state__in=Command.OPEN).update(
         state=state, closed_at=moment, note=note
     )
     if moved:
-        _step(command_id, state, moment, moment, note=note)
+        _record_step(command_id, state, moment, moment, note=note)
     return moved
 
 
-def _step(
+def _record_step(
     command_id: UUID,
     state: str,
     occurred_at: datetime,

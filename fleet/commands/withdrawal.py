@@ -51,7 +51,7 @@ def withdrawal_ask(*, command_id: UUID, serial: str) -> None:
     Command.objects.filter(id=command_id).update(withdrawal=state)
     if never_left:
         return
-    if _is_understood(command.station_id):
+    if _knows_withdrawals(command.station_id):
         outbox_add(
             target=OutboxMessage.Target.WITHDRAWAL,
             routing_key=serial,
@@ -95,13 +95,13 @@ def withdrawals_seek(*, moment: datetime, station_id: int | None = None) -> int:
             except SerialNotAllowed:
                 # A station that handed on its serial has no queue.
                 taken = Counter()
-            _settle_taken(wanted, taken, moment)
+            _record_taken_back(wanted, taken, moment)
             count += sum(taken.values())
     return count
 
 
 @transaction.atomic
-def _settle_taken(wanted: set[str], taken: Counter[str], moment: datetime) -> None:
+def _record_taken_back(wanted: set[str], taken: Counter[str], moment: datetime) -> None:
     Command.objects.filter(id__in=wanted).update(sought_at=moment)
     for command_id, copies in taken.items():
         of_it = Command.objects.filter(id=command_id)
@@ -110,7 +110,7 @@ def _settle_taken(wanted: set[str], taken: Counter[str], moment: datetime) -> No
         _log.info("Command %s was cancelled and taken back from its station's queue.", command_id)
 
 
-def _is_understood(station_id: int) -> bool:
+def _knows_withdrawals(station_id: int) -> bool:
     """Whether the agent knows withdrawals or has not listed its commands. To older agents they are unreadable."""
     hello = StationContact.objects.filter(station_id=station_id).values_list("hello", flat=True).first() or {}
     named = hello.get("commands")

@@ -129,9 +129,9 @@ class StreamState:
             return True
         if run in self.runs:
             return seq < self.sinces[self.runs.index(run) + 1]
-        return not self.is_contested and self._admits(run, since, seq)
+        return not self.is_contested and self._admit_run(run, since, seq)
 
-    def _admits(self, run: str, since: int, seq: int) -> bool:
+    def _admit_run(self, run: str, since: int, seq: int) -> bool:
         """Put a new run on the line, unless its numbers are taken."""
         place = bisect_right(self.sinces, since)
         if place == 0 and len(self.runs) == RUNS_KEPT:
@@ -209,7 +209,7 @@ class Streams:
         if state is None:
             return Taken.CROWDED
         if not state.claims(number.run, number.since, number.seq):
-            branch = self._branch(station_id, number, state)
+            branch = self._lock_branch(station_id, number, state)
             if branch is None:
                 return Taken.CROWDED
             taken = branch.take(number.seq, number.oldest, number.next)
@@ -233,8 +233,8 @@ class Streams:
                 home[station_id] = home.get(station_id, True) and state.holds_all()
         return {station_id for station_id, is_all in home.items() if is_all}
 
-    def _branch(self, station_id: int, number: Number, trunk: StreamState) -> StreamState | None:
-        """Lock or create the branch's row; None if there is no room. Comes after its trunk's lock, so nothing deadlocks."""
+    def _lock_branch(self, station_id: int, number: Number, trunk: StreamState) -> StreamState | None:
+        """Lock or create the branch's row; None if there is no room. Its trunk is locked before, so nothing deadlocks."""
         key = (station_id, branch_name(number.stream, number.run))
         found = self._states.get(key)
         if found is not None:
@@ -243,11 +243,11 @@ class Streams:
             self._branches[station_id] = branches_of(station_id)
         known, room = self._branches[station_id]
         if key[1] in known:
-            locked = _states(streams_lock([key]))[key]
+            locked = _read_states(streams_lock([key]))[key]
         elif room > 0:
             known.add(key[1])
             self._branches[station_id] = known, room - 1
-            locked = _made([key], self._moment)[key]
+            locked = _make_and_lock([key], self._moment)[key]
         else:
             return None
         if not locked.branch:
@@ -292,19 +292,19 @@ _MAKE_SQL = (
 
 def streams_read(asked: psycopg.Cursor, keys: list[Key], moment: datetime) -> dict[Key, StreamState]:
     """The locked streams and what they received; missing ones are created, as far as their stations may have more."""
-    found = _states(asked)
+    found = _read_states(asked)
     if len(found) == len(keys):
         return found
     missing = streams_allowed(sorted(key for key in keys if key not in found))
-    return _made([*found, *missing], moment) if missing else found
+    return _make_and_lock([*found, *missing], moment) if missing else found
 
 
-def _made(keys: list[Key], moment: datetime) -> dict[Key, StreamState]:
+def _make_and_lock(keys: list[Key], moment: datetime) -> dict[Key, StreamState]:
     """Create missing rows for these keys, and lock all of them."""
     # In a fixed order, because two workers may create the same ones.
     ordered = sorted(keys)
     cursor().execute(_MAKE_SQL, [moment, moment, [k[0] for k in ordered], [k[1] for k in ordered]])
-    return _states(streams_lock(keys))
+    return _read_states(streams_lock(keys))
 
 
 def ranks_read(arrivals: Iterable[Arrival]) -> dict[Key, int]:
@@ -323,7 +323,7 @@ def ranks_read(arrivals: Iterable[Arrival]) -> dict[Key, int]:
     return {(station_id, stream): row_id for station_id, stream, row_id in asked.fetchall()}
 
 
-def _states(asked: psycopg.Cursor) -> dict[Key, StreamState]:
+def _read_states(asked: psycopg.Cursor) -> dict[Key, StreamState]:
     return {
         (station_id, stream): StreamState(
             row_id,

@@ -168,7 +168,7 @@ class Pipeline:
     def take_dead(self, deliveries: Sequence[Delivery]) -> Outcome:
         """Quarantine messages that the broker set aside. Raises `DatabaseAway`."""
         sentence = (
-            "The broker set the message aside: either its reader died each time it was delivered, too many times, "
+            "The broker set the message aside: it was delivered too often because its reader died each time, "
             "or it expired before it was read."
         )
         serials = [serial_of_exchange(d.exchange) for d in deliveries]
@@ -211,7 +211,7 @@ class Pipeline:
                 elif len(part) > 1:
                     suspects += [part[len(part) // 2 :], part[: len(part) // 2]]
                 else:
-                    outcome.add(self._set_aside(part[0], refused.error, again_from))
+                    outcome.add(self._quarantine_one(part[0], refused.error, again_from))
                     if again_from is None and time.monotonic() > end:
                         outcome.left = [delivery for rest in (*parts, *suspects) for delivery in rest]
                         outcome.costly = {part[0].exchange}
@@ -248,7 +248,7 @@ class Pipeline:
                 self._noted.keep()
                 return outcome
 
-    def _set_aside(self, delivery: Delivery, error: Exception, again_from: datetime | None) -> Outcome:
+    def _quarantine_one(self, delivery: Delivery, error: Exception, again_from: datetime | None) -> Outcome:
         """Quarantine one message that was readable but could not be written."""
         _log.error("One message was refused by the database or its handler and goes to quarantine", exc_info=error)
         sentence = f"The message is readable but could not be stored: {type(error).__name__}: {error}"
@@ -301,13 +301,13 @@ class Pipeline:
         outcome = Outcome()
         if again_from is None:
             contacts, streams = _lock(sorted(heard), arrivals, refusals, moment)
-            _still_theirs(heard, contacts)
+            _check_unmoved(heard, contacts)
             batch.present = present_stations(arrivals, refusals)
             batch.clocks_before = {station_id: row.clock_offset_s for station_id, row in contacts.items()}
             fresh = numbers_take(arrivals, streams, batch, refusals, outcome)
             batch.ranks = streams.ranks()
             taken = quota_keep(arrivals, fresh, contacts, batch, refusals, outcome)
-            fresh = self._unread_wait(taken, refusals)
+            fresh = self._hold_unread(taken, refusals)
             traffic_count(arrivals, refusals, batch)
             kept = refusals_first(refusals, streams, outcome)
         else:
@@ -337,16 +337,16 @@ class Pipeline:
             metering_write(
                 batch, {i: Counter(r.data_counter, r.data_sent, r.data_received) for i, r in contacts.items()}
             )
-        kept += _commands_report(batch)
+        kept += _apply_command_reports(batch)
         kept = refusals_settle(kept, outcome) if again_from is None else kept
-        _contacts_tell(before, moment)
+        _announce_contacts(before, moment)
         # Messages stored in part are in quarantine as well; here each message counts once.
         outcome.quarantined = (quarantine_write(kept, moment) if kept else 0) - outcome.partial
         for station in heard.values():
             outcome.changed.setdefault(station.organization_id, set()).add(station.serial)
         return outcome
 
-    def _unread_wait(self, arrivals: list[Arrival], refusals: list[Refusal]) -> list[Arrival]:
+    def _hold_unread(self, arrivals: list[Arrival], refusals: list[Refusal]) -> list[Arrival]:
         """Let messages that nobody has read wait like those over quota."""
         if not self._is_unread:
             return arrivals
@@ -374,14 +374,14 @@ class Pipeline:
                     refusals.append(Refusal(arrival.delivery, arrival.station, LEFT_OUT, sentence, is_counted=True))
 
 
-def _contacts_tell(before: dict[int, str], moment: datetime) -> None:
+def _announce_contacts(before: dict[int, str], moment: datetime) -> None:
     """Announce contacts whose state changed, and close silence incidents of stations that were silent."""
     contacts_announce(before=before, moment=moment)
     silent = [station_id for station_id, state in before.items() if state == "silent"]
     station_heard_again(station_ids=silent, moment=moment)
 
 
-def _still_theirs(heard: dict[int, StationRef], contacts: dict[int, ContactRow]) -> None:
+def _check_unmoved(heard: dict[int, StationRef], contacts: dict[int, ContactRow]) -> None:
     """Raise `StationMoved` if a station, now that its contact is locked, differs from what was remembered."""
     for station_id, station in heard.items():
         row = contacts.get(station_id)
@@ -409,7 +409,7 @@ def _lock(
     return contacts_read(asked[0], station_ids), Streams(streams_read(asked[1], keys, moment), moment)
 
 
-def _commands_report(batch: Batch) -> list[Refusal]:
+def _apply_command_reports(batch: Batch) -> list[Refusal]:
     """Apply reports about commands; return refusals for those that are about another station's command."""
     reports = [Report(arrival.station.id, arrival.message.body) for arrival in batch.command_statuses]
     refused: list[Refusal] = []

@@ -126,7 +126,7 @@ def quarantine_may_decide(*, viewer: Viewer, message: QuarantinedMessage) -> boo
 @transaction.atomic
 def quarantine_discard(*, viewer: Viewer, message: QuarantinedMessage, note: str = "") -> None:
     """Discard a message, with a note on why. It stays readable, marked as discarded."""
-    _claim(viewer, message, State.DISCARDED, "quarantine.discard", note.replace("\x00", "").strip()[:NOTE_MOST])
+    _decide(viewer, message, State.DISCARDED, "quarantine.discard", note.replace("\x00", "").strip()[:NOTE_MOST])
 
 
 @transaction.atomic
@@ -139,7 +139,7 @@ def quarantine_release(*, viewer: Viewer, message: QuarantinedMessage) -> Delive
                 "“Deliveries” page."
             )
         )
-    _claim(viewer, message, State.REPLAYED, "quarantine.replay", "")
+    _decide(viewer, message, State.REPLAYED, "quarantine.replay", "")
     return delivery_of(message)
 
 
@@ -154,7 +154,7 @@ def delivery_of(message: QuarantinedMessage) -> Delivery:
     )
 
 
-def _claim(viewer: Viewer, message: QuarantinedMessage, state: str, action: str, note: str) -> None:
+def _decide(viewer: Viewer, message: QuarantinedMessage, state: str, action: str, note: str) -> None:
     if not quarantine_may_decide(viewer=viewer, message=message):
         raise NotAllowed(_("You need the operator role to decide about messages in quarantine."))
     moved = QuarantinedMessage.objects.filter(id=message.id, state=State.HELD).update(

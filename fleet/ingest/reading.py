@@ -55,7 +55,7 @@ class Reader:
         for number, delivery in enumerate(deliveries):
             if number and (seconds >= portion.seconds or rows >= portion.rows or size >= portion.size):
                 return number, max(costs, key=lambda exchange: costs[exchange])
-            read = self._of(delivery)
+            read = self._read_once(delivery)
             seconds += read.seconds
             rows += read.rows
             size += read.weight
@@ -64,7 +64,7 @@ class Reader:
 
     def message(self, delivery: Delivery, station: StationRef) -> Arrival | Refusal:
         """The decoded message for this station, or its refusal."""
-        read = self._of(delivery)
+        read = self._read_once(delivery)
         if read.message is None:
             return Refusal(delivery, station, read.reason, read.sentence, weight=read.weight)
         left_out = read.message.left_out
@@ -74,10 +74,10 @@ class Reader:
         """Drop what was read, at the end of a take."""
         self._read.clear()
 
-    def _of(self, delivery: Delivery) -> _Read:
+    def _read_once(self, delivery: Delivery) -> _Read:
         found = self._read.get(id(delivery))
         if found is None:
-            found = self._read[id(delivery)] = _priced(delivery)
+            found = self._read[id(delivery)] = _read_and_price(delivery)
         return found
 
 
@@ -109,7 +109,7 @@ def rows_of(body: Any) -> int:
     return len(rows) if isinstance(rows, list | tuple) else 1
 
 
-def _priced(delivery: Delivery) -> _Read:
+def _read_and_price(delivery: Delivery) -> _Read:
     begun = time.thread_time()
     message: Decoded | None = None
     reason, sentence, rows = "", "", 0

@@ -53,7 +53,7 @@ def records_take(*, adapter: Adapter, rows: Sequence[Row], run: SyncRun, moment:
             continue
         differing = _differences(record, data, run, moment)
         if record.absent_since is not None:
-            differing.append(_listed(record, run, moment, before=False, after=True))
+            differing.append(_listing_change(record, run, moment, before=False, after=True))
             back += 1
         if differing:
             changes += differing
@@ -63,10 +63,10 @@ def records_take(*, adapter: Adapter, rows: Sequence[Row], run: SyncRun, moment:
     new = [record for record in written if record.key not in known]
     gone = [record for key, record in known.items() if key not in named and record.absent_since is None]
     fields = sum(1 for change in changes if change.field != LISTED)
-    _write(adapter, new, [record for record in written if record.key in known], gone, moment)
-    changes += [_listed(record, run, moment, before=True, after=False) for record in gone]
+    _write_records(adapter, new, [record for record in written if record.key in known], gone, moment)
+    changes += [_listing_change(record, run, moment, before=True, after=False) for record in gone]
     if known:
-        changes += [_listed(record, run, moment, before=None, after=True) for record in new]
+        changes += [_listing_change(record, run, moment, before=None, after=True) for record in new]
     ExternalChange.objects.bulk_create(changes, batch_size=_BATCH)
     return Taken(records=len(named), new=len(new), changed_fields=fields, gone=len(gone), back=back)
 
@@ -132,13 +132,13 @@ def _differences(
     ]
 
 
-def _listed(
+def _listing_change(
     record: ExternalRecord, run: SyncRun, moment: datetime, *, before: bool | None, after: bool
 ) -> ExternalChange:
     return ExternalChange(run=run, record=record, field=LISTED, before=before, after=after, at=moment)
 
 
-def _write(
+def _write_records(
     adapter: Adapter,
     new: Sequence[ExternalRecord],
     changed: Sequence[ExternalRecord],

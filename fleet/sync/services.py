@@ -109,8 +109,8 @@ def sync_run(*, system: str, started_by: str = "", believed_rows: int | None = N
         run = SyncRun.objects.create(system=system, started_by_name=started_by, started_at=moment)
         try:
             fetched = adapter.fetch()
-            _believe(adapter, fetched, believed_rows)
-            taken, links = _take(adapter, fetched, run)
+            _require_plausible(adapter, fetched, believed_rows)
+            taken, links = _store(adapter, fetched, run)
         except SyncError as error:
             return _run_failed(run, str(error), retry_after_s=error.retry_after_s, doubted_rows=error.doubted_rows)
         except BaseException:
@@ -140,14 +140,14 @@ def _link_new_stations(adapter: Adapter) -> None:
             links_renew(adapter=adapter, moment=known.finished_at, only_new=True)
 
 
-def _take(adapter: Adapter, fetched: Fetched, run: SyncRun) -> tuple[Taken, int]:
+def _store(adapter: Adapter, fetched: Fetched, run: SyncRun) -> tuple[Taken, int]:
     moment = clock.now()
     with transaction.atomic():
         taken = records_take(adapter=adapter, rows=fetched.rows, run=run, moment=moment)
         return taken, links_renew(adapter=adapter, moment=moment, run=run)
 
 
-def _believe(adapter: Adapter, fetched: Fetched, believed_rows: int | None) -> None:
+def _require_plausible(adapter: Adapter, fetched: Fetched, believed_rows: int | None) -> None:
     """Reject a list that is empty or shrank by half: a fault outside would make all stations look absent.
 
     A person who saw its length may confirm it; a list that comes out even shorter needs another confirmation.

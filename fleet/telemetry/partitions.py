@@ -45,7 +45,7 @@ def partitions_ensure(*, moment: datetime | None = None) -> list[str]:
         known = partition_list(table=table)
         if not known or known[-1].end is not None or _missing(known, moment) or default_is_used(table=table):
             with transaction.atomic():
-                made += _extend(table, moment)
+                made += _create_missing(table, moment)
     return made
 
 
@@ -119,7 +119,7 @@ def _pieces(start: datetime, end: datetime, moment: datetime) -> list[Partition]
     return pieces
 
 
-def _extend(table: str, moment: datetime) -> list[str]:
+def _create_missing(table: str, moment: datetime) -> list[str]:
     """Create missing partitions with the rows of `future` and DEFAULT that belong there; return their names.
 
     1. wait briefly for the lock, so that nobody writes meanwhile
@@ -143,14 +143,14 @@ def _extend(table: str, moment: datetime) -> list[str]:
         for part in missing:
             cursor.execute(f"CREATE TABLE {table}_{part.name} PARTITION OF {table} FOR VALUES {_bounds(part)}")
         last = max(part.end for part in [*known, *missing] if part.end is not None)
-        _move(cursor, future, table, last)
+        _move_rows(cursor, future, table, last)
         cursor.execute(f"ALTER TABLE {table} ATTACH PARTITION {future} FOR VALUES FROM ('{last}') TO (MAXVALUE)")
-        _move(cursor, default, table, None)
+        _move_rows(cursor, default, table, None)
         cursor.execute(f"ALTER TABLE {table} ATTACH PARTITION {default} DEFAULT")
     return [f"{table}_{part.name}" for part in missing]
 
 
-def _move(cursor: CursorWrapper, source: str, table: str, end: datetime | None) -> None:
+def _move_rows(cursor: CursorWrapper, source: str, table: str, end: datetime | None) -> None:
     """Move rows up to `end` from a detached table into the partitions. Rows that already exist there stay."""
     cursor.execute(
         f"WITH moved AS (DELETE FROM {source} WHERE %(end)s::timestamptz IS NULL OR occurred_at < %(end)s RETURNING *) "  # noqa: S608 - our own tables

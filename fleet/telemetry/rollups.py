@@ -57,7 +57,7 @@ _REPLACE = (
 )
 
 
-def _added(column: str, both: str) -> str:
+def _merge_sql(column: str, both: str) -> str:
     """SQL that merges a figure of two roll-ups: of both, unless only one has values within their limits."""
     return (
         f"{column} = CASE WHEN (t.count > t.outside) = (excluded.count > excluded.outside) THEN {both} "
@@ -67,8 +67,8 @@ def _added(column: str, both: str) -> str:
 
 _ADD = (
     "ON CONFLICT (series_id, start) DO UPDATE SET count = t.count + excluded.count, "
-    f"{_added('sum', 't.sum + excluded.sum')}, {_added('minimum', 'least(t.minimum, excluded.minimum)')}, "
-    f"{_added('maximum', 'greatest(t.maximum, excluded.maximum)')}, flags = t.flags | excluded.flags, "
+    f"{_merge_sql('sum', 't.sum + excluded.sum')}, {_merge_sql('minimum', 'least(t.minimum, excluded.minimum)')}, "
+    f"{_merge_sql('maximum', 'greatest(t.maximum, excluded.maximum)')}, flags = t.flags | excluded.flags, "
     "suspicious = t.suspicious + excluded.suspicious, outside = t.outside + excluded.outside"
 )
 
@@ -175,13 +175,13 @@ def _rebuild_some(moment: datetime, most: int) -> int:
             cursor.execute("ANALYZE claimed")
             cursor.execute(_LATE)
             cursor.execute(_HOURS)
-            _empty_remove(cursor)
+            _remove_empty(cursor)
             cursor.execute(_DAYS)
         cursor.execute("DROP TABLE claimed")
     return int(rebuilt)
 
 
-def _empty_remove(cursor: CursorWrapper) -> None:
+def _remove_empty(cursor: CursorWrapper) -> None:
     """Delete roll-ups of noted hours that have no rows, and of days without hours."""
     cursor.execute(
         "DELETE FROM telemetry_readinghour h USING claimed c WHERE h.series_id = c.series_id AND h.start = c.hour "

@@ -46,9 +46,9 @@ def _hand_over(connection: BaseEmailBackend, mail: EmailMessage) -> None:
         connection.send_messages([mail])
     except smtplib.SMTPRecipientsRefused as error:
         code, reason = next(iter(error.recipients.values()), (0, b""))
-        raise _refused(code, reason) from error
+        raise _refusal_error(code, reason) from error
     except smtplib.SMTPResponseException as error:
-        raise _refused(error.smtp_code, error.smtp_error) from error
+        raise _refusal_error(error.smtp_code, error.smtp_error) from error
     except (smtplib.SMTPNotSupportedError, UnicodeError, ValueError) as error:
         raise ChannelError(f"The mail cannot be sent: {_words(error)}", is_permanent=True) from error
     except OSError as error:
@@ -60,7 +60,7 @@ def _hand_over(connection: BaseEmailBackend, mail: EmailMessage) -> None:
         ) from error
 
 
-def _refused(code: int, reason: bytes | str) -> ChannelError:
+def _refusal_error(code: int, reason: bytes | str) -> ChannelError:
     text = reason.decode(errors="replace") if isinstance(reason, bytes) else reason
     is_permanent = code >= _PERMANENT_FROM and code not in _CONFIGURATION_CODES
     return ChannelError(f"The mail server said {code} {' '.join(text.split())[:200]}", is_permanent=is_permanent)

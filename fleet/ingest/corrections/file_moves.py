@@ -78,7 +78,7 @@ def file_move_preview(*, actor: Viewer, station: Station, target: Station, files
 def file_move(*, actor: Viewer, station: Station, target: Station, files: Sequence[StationFile]) -> FileMove:
     """Move files with their rows. Raises `NotAllowed` or `InvalidInput`."""
     moment = clock.now()
-    _contacts_hold(station, target)
+    _lock_contacts(station, target)
     # Read again under the lock, so that nobody else can move them now.
     files = list(StationFile.objects.select_for_update().filter(pk__in=[file.pk for file in files], station=station))
     preview = file_move_preview(actor=actor, station=station, target=target, files=files)
@@ -92,10 +92,10 @@ def file_move(*, actor: Viewer, station: Station, target: Station, files: Sequen
         twins=preview.twins,
         file_ids=[file.pk for file in files],
     )
-    _rows_go(_arguments(station, target, files), move)
-    _files_go(files, target)
+    _move_rows(_arguments(station, target, files), move)
+    _move_files(files, target)
     sums_rebuild([station.pk, target.pk], moment)
-    _tell(actor, move, "station.files_moved")
+    _audit_and_announce(actor, move, "station.files_moved")
     return move
 
 
@@ -103,7 +103,7 @@ def file_move(*, actor: Viewer, station: Station, target: Station, files: Sequen
 def file_move_undo(*, actor: Viewer, move: FileMove) -> FileMove:
     """Move the files back with all their rows, including those that the target already had. Raises `MoveUndone`."""
     moment, station, target = clock.now(), move.station, move.target
-    _contacts_hold(station, target)
+    _lock_contacts(station, target)
     files = list(StationFile.objects.select_for_update().filter(pk__in=move.file_ids, station=target))
     if len(files) != len(move.file_ids):
         raise MoveUndone(_("Some of these files were moved again or deleted since. Move the others one by one."))
@@ -112,12 +112,12 @@ def file_move_undo(*, actor: Viewer, move: FileMove) -> FileMove:
         undone_at=moment, undone_by_name=actor.name[:150]
     ):
         raise MoveUndone(_("This move has already been undone."))
-    _rows_go(_arguments(target, station, files), None)
-    _twins_restore(move)
-    _files_go(files, station)
+    _move_rows(_arguments(target, station, files), None)
+    _restore_twins(move)
+    _move_files(files, station)
     sums_rebuild([station.pk, target.pk], moment)
     move.refresh_from_db()
-    _tell(actor, move, "station.files_moved_back")
+    _audit_and_announce(actor, move, "station.files_moved_back")
     return move
 
 
@@ -154,7 +154,7 @@ def _move_check(actor: Viewer, station: Station, target: Station, files: Sequenc
         raise InvalidInput(_("At most %(most)d files can be moved at a time.") % {"most": FILES_MOST}, field="files")
 
 
-def _contacts_hold(station: Station, target: Station) -> None:
+def _lock_contacts(station: Station, target: Station) -> None:
     """Lock the contacts, so that ingest of both stations waits, and change their epoch, so that it rereads file ids."""
     with connection.cursor() as cursor:
         for station_id in sorted((station.pk, target.pk)):
@@ -191,14 +191,16 @@ def _count(table: str, arguments: dict[str, Any]) -> tuple[int, int]:
         return int(rows), int(twins)
 
 
-def _rows_go(arguments: dict[str, Any], move: FileMove | None) -> None:
+def _move_rows(arguments: dict[str, Any], move: FileMove | None) -> None:
     """Remove the twins and keep them with the move; then give the other rows to the target, and correct the counts."""
     with connection.cursor() as cursor:
         for table in _TABLES:
             arguments = {**arguments, "move": move.pk if move else None, "table": table}
             if table == _COUNTED:
-                _hours_add(cursor, arguments, station="source", sign="-", where=_OF_FILES)
-                _hours_add(cursor, arguments, station="target", sign="", where=f"{_OF_FILES} AND NOT {_is_twin(table)}")
+                _add_to_hours(cursor, arguments, station="source", sign="-", where=_OF_FILES)
+                _add_to_hours(
+                    cursor, arguments, station="target", sign="", where=f"{_OF_FILES} AND NOT {_is_twin(table)}"
+                )
             away = f"DELETE FROM {table} d WHERE {_OF_FILES} AND {_is_twin(table)}"  # noqa: S608 - our own names
             if move is not None:
                 away = (
@@ -210,7 +212,7 @@ def _rows_go(arguments: dict[str, Any], move: FileMove | None) -> None:
         cursor.execute("DELETE FROM telemetry_detectioncount WHERE station_id = %(source)s AND count <= 0", arguments)
 
 
-def _hours_add(cursor: CursorWrapper, arguments: dict[str, Any], *, station: str, sign: str, where: str) -> None:
+def _add_to_hours(cursor: CursorWrapper, arguments: dict[str, Any], *, station: str, sign: str, where: str) -> None:
     cursor.execute(
         "INSERT INTO telemetry_detectioncount (station_id, hour, port, kind, count) "  # noqa: S608 - our own names
         f"SELECT %({station})s, date_trunc('hour', d.occurred_at, 'UTC'), d.port, d.kind, {sign}count(*) "
@@ -220,7 +222,7 @@ def _hours_add(cursor: CursorWrapper, arguments: dict[str, Any], *, station: str
     )
 
 
-def _twins_restore(move: FileMove) -> None:
+def _restore_twins(move: FileMove) -> None:
     """Put back the rows that the target also had, except those that arrived again meanwhile."""
     with connection.cursor() as cursor:
         for table in _TABLES:
@@ -240,7 +242,7 @@ def _twins_restore(move: FileMove) -> None:
         cursor.execute("DELETE FROM files_filemovetwin WHERE move_id = %s", [move.pk])
 
 
-def _files_go(files: Sequence[StationFile], target: Station) -> None:
+def _move_files(files: Sequence[StationFile], target: Station) -> None:
     """Give the files to the target. A returning file is its own again, unless it has a new file of that name."""
     for file in files:
         is_home = file.is_moved_here and file.moved_from_id == target.pk
@@ -250,7 +252,7 @@ def _files_go(files: Sequence[StationFile], target: Station) -> None:
         StationFile.objects.filter(pk=file.pk).update(station=target, moved_from=origin, is_moved_here=not is_own)
 
 
-def _tell(actor: Viewer, move: FileMove, action: str) -> None:
+def _audit_and_announce(actor: Viewer, move: FileMove, action: str) -> None:
     organization_id = move.station.organization_id
     audit_write(
         actor=actor.user,

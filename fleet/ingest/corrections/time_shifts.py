@@ -104,7 +104,7 @@ def wrong_rows(
         for name in _TABLES:
             cursor.execute(
                 f"SELECT count(*), min(d.occurred_at), max(d.occurred_at), min(d.received_at), max(d.received_at), "  # noqa: S608 - our own names
-                f"min({_APART}), max({_APART}) FROM {_TABLES[name][0]} d WHERE {_of(name, side)}",
+                f"min({_APART}), max({_APART}) FROM {_TABLES[name][0]} d WHERE {_rows_sql(name, side)}",
                 arguments,
             )
             row = cursor.fetchone()
@@ -153,7 +153,7 @@ def time_shift_preview(
     with connection.cursor() as cursor:
         for name, (table, _key) in _TABLES.items():
             cursor.execute(
-                f"SELECT count(*) FROM {table} d WHERE {_of(name, side)} AND {_has_twin(name)}",  # noqa: S608 - our own names
+                f"SELECT count(*) FROM {table} d WHERE {_rows_sql(name, side)} AND {_has_twin_sql(name)}",  # noqa: S608 - our own names
                 arguments,
             )
             left += cursor.fetchone()[0]
@@ -175,7 +175,7 @@ def time_shift(
     1. Make ingest of this station wait.  2. Check as a preview does.  3. Take the rows out and insert them at the right
     time; rows with an equal one there stay.  4. Correct counts, roll-ups and newest values.
     """
-    _contact_hold(station)
+    _lock_contact(station)
     preview = time_shift_preview(
         actor=actor, station=station, side=side, offset=offset, received_from=received_from,
         received_until=received_until,
@@ -202,11 +202,11 @@ def time_shift(
         "shift": "%(shift)s",
     }
     for name in _TABLES:
-        where = f"{_of(name, side)} AND NOT {_has_twin(name)}"
-        setattr(shift, name, _move(name, where, fields, arguments))
+        where = f"{_rows_sql(name, side)} AND NOT {_has_twin_sql(name)}"
+        setattr(shift, name, _move_rows(name, where, fields, arguments))
     shift.left = preview.wrong.rows - shift.rows
     shift.save(update_fields=[*_TABLES, "left"])
-    _tell(actor, shift, "station.time_shifted")
+    _audit_and_announce(actor, shift, "station.time_shifted")
     return shift
 
 
@@ -218,7 +218,7 @@ def time_shift_undo(*, actor: Viewer, shift: TimeShift) -> TimeShift:
     """
     station = shift.station
     time_operator_require(actor=actor, station=station)
-    _contact_hold(station)
+    _lock_contact(station)
     if not TimeShift.objects.filter(pk=shift.pk, undone_at=None).update(
         undone_at=clock.now(), undone_by_name=actor.name[:150]
     ):
@@ -233,12 +233,12 @@ def time_shift_undo(*, actor: Viewer, shift: TimeShift) -> TimeShift:
         "shift": "NULL::bigint",
     }
     for name in _TABLES:
-        owner = _owner(name)
+        owner = _owner_sql(name)
         where = f"{owner} AND d.occurred_at BETWEEN %(first)s AND %(last)s AND d.shift_id = %(shift)s"
-        _repeats_remove(name, where, arguments)
-        _move(name, where, fields, arguments)
+        _remove_repeats(name, where, arguments)
+        _move_rows(name, where, fields, arguments)
     shift.refresh_from_db()
-    _tell(actor, shift, "station.time_shifted_back")
+    _audit_and_announce(actor, shift, "station.time_shifted_back")
     return shift
 
 
@@ -298,17 +298,17 @@ def _arguments(
     }
 
 
-def _owner(name: str, row: str = "d") -> str:
+def _owner_sql(name: str, row: str = "d") -> str:
     return f"{row}.series_id = ANY(%(series)s)" if name == "readings" else f"{row}.station_id = %(station)s"
 
 
-def _of(name: str, side: str) -> str:
+def _rows_sql(name: str, side: str) -> str:
     """SQL condition for the rows that a move is about."""
     moment = "d.occurred_at < %(past)s" if side == Side.BEHIND else "d.occurred_at > %(ahead)s"
-    return f"{_owner(name)} AND {moment} AND d.received_at >= %(from)s AND d.received_at < %(until)s AND d.shift_id IS NULL"
+    return f"{_owner_sql(name)} AND {moment} AND d.received_at >= %(from)s AND d.received_at < %(until)s AND d.shift_id IS NULL"
 
 
-def _has_twin(name: str) -> str:
+def _has_twin_sql(name: str) -> str:
     table, key = _TABLES[name]
     same = " AND ".join(f"t.{column} = d.{column}" for column in key)
     return (
@@ -317,7 +317,7 @@ def _has_twin(name: str) -> str:
     )
 
 
-def _move(name: str, where: str, fields: dict[str, str], arguments: dict[str, Any]) -> int:
+def _move_rows(name: str, where: str, fields: dict[str, str], arguments: dict[str, Any]) -> int:
     """Take rows out and insert them elsewhere; return how many. All are out before the first is inserted."""
     table = _TABLES[name][0]
     with connection.cursor() as cursor:
@@ -332,29 +332,29 @@ def _move(name: str, where: str, fields: dict[str, str], arguments: dict[str, An
             columns = [row[0] for row in cursor.fetchall()]
             taken = ", ".join(_MOVED[c].format(**fields) if c in _MOVED else f"g.{c}" for c in columns)
             cursor.execute(f"INSERT INTO {table} ({', '.join(columns)}) SELECT {taken} FROM going g", arguments)  # noqa: S608
-            _follow(cursor, name, arguments)
+            _update_derived(cursor, name, arguments)
         cursor.execute("DROP TABLE going")
     return int(moved)
 
 
-def _repeats_remove(name: str, where: str, arguments: dict[str, Any]) -> None:
+def _remove_repeats(name: str, where: str, arguments: dict[str, Any]) -> None:
     """Delete rows at the places where moved rows will be put back: they are the same rows, sent again."""
     table, key = _TABLES[name]
     same = " AND ".join(f"t.{column} = d.{column}" for column in key)
     again = (
-        f"DELETE FROM {table} t USING {table} d WHERE {where} AND {same} AND {_owner(name, 't')} "  # noqa: S608
+        f"DELETE FROM {table} t USING {table} d WHERE {where} AND {same} AND {_owner_sql(name, 't')} "  # noqa: S608
         "AND t.occurred_at = d.occurred_at + %(offset)s * interval '1 microsecond' AND t.shift_id IS NULL"
     )
     with connection.cursor() as cursor:
         if name == "detections":
             again = (
                 f"WITH again AS ({again} RETURNING t.station_id, t.occurred_at, t.port, t.kind) "
-                f"{_hours('again', 'occurred_at', '-')}"
+                f"{_hours_sql('again', 'occurred_at', '-')}"
             )
         cursor.execute(again, arguments)
 
 
-def _follow(cursor: CursorWrapper, name: str, arguments: dict[str, Any]) -> None:
+def _update_derived(cursor: CursorWrapper, name: str, arguments: dict[str, Any]) -> None:
     """Update everything derived from the rows in `going`, at their old moments and at their new ones."""
     new = "occurred_at + %(offset)s * interval '1 microsecond'"
     if name == "readings":
@@ -365,10 +365,10 @@ def _follow(cursor: CursorWrapper, name: str, arguments: dict[str, Any]) -> None
             "ORDER BY 1, 2 ON CONFLICT DO NOTHING",
             arguments,
         )
-        _newest_renew(cursor)
+        _recompute_newest(cursor)
     if name == "detections":
         for at, sign in (("occurred_at", "-"), (new, "")):
-            cursor.execute(_hours("going", at, sign), arguments)
+            cursor.execute(_hours_sql("going", at, sign), arguments)
         cursor.execute("DELETE FROM telemetry_detectioncount WHERE station_id = %(station)s AND count <= 0", arguments)
     if name in ("detections", "positions"):
         cursor.execute(
@@ -378,7 +378,7 @@ def _follow(cursor: CursorWrapper, name: str, arguments: dict[str, Any]) -> None
         )
 
 
-def _hours(rows: str, at: str, sign: str) -> str:
+def _hours_sql(rows: str, at: str, sign: str) -> str:
     return (
         "INSERT INTO telemetry_detectioncount (station_id, hour, port, kind, count) "  # noqa: S608 - our own names
         f"SELECT station_id, date_trunc('hour', {at}, 'UTC'), port, kind, {sign}count(*) FROM {rows} "
@@ -387,7 +387,7 @@ def _hours(rows: str, at: str, sign: str) -> str:
     )
 
 
-def _newest_renew(cursor: CursorWrapper) -> None:
+def _recompute_newest(cursor: CursorWrapper) -> None:
     """Recompute the newest believable value of each series that lost or got readings."""
     cursor.execute(
         "UPDATE telemetry_series s SET last_at = n.occurred_at, last_value = n.value, last_received_at = n.received_at "  # noqa: S608
@@ -398,13 +398,13 @@ def _newest_renew(cursor: CursorWrapper) -> None:
     )
 
 
-def _contact_hold(station: Station) -> None:
+def _lock_contact(station: Station) -> None:
     """Lock the contact, so that ingest of this station waits, and change its epoch."""
     with connection.cursor() as cursor:
         cursor.execute("UPDATE stations_stationcontact SET epoch = epoch + 1 WHERE station_id = %s", [station.pk])
 
 
-def _tell(actor: Viewer, shift: TimeShift, action: str) -> None:
+def _audit_and_announce(actor: Viewer, shift: TimeShift, action: str) -> None:
     station = shift.station
     audit_write(
         actor=actor.user,

@@ -23,7 +23,7 @@ def handle(arrival: Arrival, batch: Batch, series: SeriesBook) -> None:  # noqa:
     body: Detections = arrival.message.body
     file_id = batch.file_of(arrival.station, body.file)
     file = file_field(file_id)
-    # Calling `suspicion` for each row would take a tenth of the time, so only doubtful times are passed to it.
+    # Calling `suspicion` for each row would add a tenth to its cost, so only doubtful times are passed to it.
     earliest, latest = batch.believable
     usual = batch.suspicion(earliest, body.clock, damaged=body.damaged)
     station_id, received, rows, hours = arrival.station.id, batch.received, len(body.t), batch.hours

@@ -55,7 +55,7 @@ class Addition(NamedTuple):
 def budget_apply(refusals: list[Refusal], moment: datetime) -> list[Refusal]:
     """Count all refusals in the caller's transaction, and return those to keep whole."""
     stations = {refusal.station.id if refusal.station else None for refusal in refusals}
-    used = _used(stations)
+    used = _lock_and_sum_used(stations)
     added: dict[tuple[int | None, str], Addition] = defaultdict(Addition)
     kept: list[Refusal] = []
     for refusal in refusals:
@@ -76,7 +76,7 @@ def budget_apply(refusals: list[Refusal], moment: datetime) -> list[Refusal]:
             added[station_id, reason] = before._replace(
                 cut=before.cut + 1, cut_bytes=before.cut_bytes + size, newest=refusal
             )
-    _write(added, moment)
+    _write_tallies(added, moment)
     return kept
 
 
@@ -124,7 +124,7 @@ def full_suspend() -> int:
     return suspended
 
 
-def _used(stations: set[int | None]) -> dict[int | None, tuple[int, int]]:
+def _lock_and_sum_used(stations: set[int | None]) -> dict[int | None, tuple[int, int]]:
     """Lock these stations' tallies; return messages and bytes that are kept whole, without those that only wait."""
     rows = cursor().execute(
         "SELECT station_id, reason, kept, kept_bytes FROM ingest_quarantinetally "
@@ -139,7 +139,7 @@ def _used(stations: set[int | None]) -> dict[int | None, tuple[int, int]]:
     return used
 
 
-def _write(added: dict[tuple[int | None, str], Addition], moment: datetime) -> None:
+def _write_tallies(added: dict[tuple[int | None, str], Addition], moment: datetime) -> None:
     # In a fixed order, because two workers may create the same rows.
     keys = sorted(added, key=lambda key: (key[0] or 0, key[1]))
     columns: tuple[Iterable[object], ...] = (

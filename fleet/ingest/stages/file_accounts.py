@@ -86,14 +86,14 @@ def accounts_write(batch: Batch) -> None:
     if not batch.accounts:
         return
     station_ids = sorted({station_id for station_id, _name in batch.accounts})
-    _summaries_lock(station_ids, batch.moment)
-    known = _known_read(batch.accounts)
+    _lock_sums(station_ids, batch.moment)
+    known = _read_known(batch.accounts)
     room: dict[int, int] | None = None
     written: list[tuple[int, str, Said]] = []
     sums = {station_id: [0] * len(_SUMS) for station_id in station_ids}
     for (station_id, name), said in sorted(batch.accounts.items()):
         row = known.get((station_id, name))
-        if row is None and (row := _adopted(known, station_id, name)) is None:
+        if row is None and (row := _adopt(known, station_id, name)) is None:
             room = files_room(station_ids) if room is None else room
             room[station_id] -= 1
             if room[station_id] < 0:
@@ -103,14 +103,14 @@ def accounts_write(batch: Batch) -> None:
             before = _said_before(row)
             if not follows(said, before, batch.received_at):
                 continue
-            _add(sums[station_id], before.account, -1)
-        _add(sums[station_id], said.account, 1)
+            _add_account(sums[station_id], before.account, -1)
+        _add_account(sums[station_id], said.account, 1)
         written.append((station_id, name, said))
     _accounts_insert(written, batch)
     _sums_write(sums, batch)
 
 
-def _summaries_lock(station_ids: list[int], moment: datetime) -> None:
+def _lock_sums(station_ids: list[int], moment: datetime) -> None:
     """Lock the sums of these stations, creating missing ones, so that no two workers add the same change."""
     zeros = ", ".join("0" for _name in _SUMS)
     cursor().execute(
@@ -124,7 +124,7 @@ def _summaries_lock(station_ids: list[int], moment: datetime) -> None:
     )
 
 
-def _known_read(accounts: Iterable[tuple[int, str]]) -> dict[tuple[int, str], _Row]:
+def _read_known(accounts: Iterable[tuple[int, str]]) -> dict[tuple[int, str], _Row]:
     """Stored files with these names, or with the names that their rows would have."""
     keys = {(station_id, each) for station_id, name in accounts for each in (name, base_of(name))}
     ordered = sorted(keys)
@@ -139,7 +139,7 @@ def _known_read(accounts: Iterable[tuple[int, str]]) -> dict[tuple[int, str], _R
     return {(row[1], row[2]): _Row(*row) for row in rows.fetchall()}
 
 
-def _adopted(known: dict[tuple[int, str], _Row], station_id: int, name: str) -> _Row | None:
+def _adopt(known: dict[tuple[int, str], _Row], station_id: int, name: str) -> _Row | None:
     """Give a file known only from its rows the path from its account; None if there is no such file."""
     row = known.get((station_id, base_of(name)))
     if row is None or row.said_at is not None or row.name == name:
@@ -164,7 +164,7 @@ def _said_before(row: _Row) -> Said:
 _FIGURE_MOST = 2**40
 
 
-def _add(sums: list[int], account: FileAccount, sign: int) -> None:
+def _add_account(sums: list[int], account: FileAccount, sign: int) -> None:
     for place, figure in enumerate(figures_of(account)):
         sums[place] += sign * min(figure, _FIGURE_MOST)
 
@@ -243,7 +243,7 @@ def _sums_write(sums: dict[int, list[int]], batch: Batch) -> None:
 
 def sums_rebuild(station_ids: list[int], moment: datetime) -> None:
     """Recompute these stations' sums from their files, as after files were moved."""
-    _summaries_lock(sorted(station_ids), moment)
+    _lock_sums(sorted(station_ids), moment)
     for station_id in sorted(station_ids):
         rows = cursor().execute(
             "SELECT name, state, octets, is_damaged, bytes_read, bytes_unread, bytes_taken, bytes_known, "
@@ -254,7 +254,7 @@ def sums_rebuild(station_ids: list[int], moment: datetime) -> None:
         total = [0] * len(_SUMS)
         for name, state, size, damaged, *figures in rows:
             said = dict(zip(_SUMMED, figures, strict=True))
-            _add(total, FileAccount(name=name, state=state, size=size, damaged=damaged, **said), 1)
+            _add_account(total, FileAccount(name=name, state=state, size=size, damaged=damaged, **said), 1)
         steps = ", ".join(f"{name} = %s" for name in _SUMS)
         cursor().execute(
             f"UPDATE telemetry_filesummary SET {steps} WHERE station_id = %s",  # noqa: S608 - our own names

@@ -28,13 +28,13 @@ class FileBook:
             return
         unknown = sorted(named - self._known.keys())
         if unknown:
-            self._fresh = _ids_read(unknown)
+            self._fresh = _read_ids(unknown)
             unknown = [key for key in unknown if key not in self._fresh]
         if unknown:
             room = files_room({station_id for station_id, _name in unknown})
-            made = [key for key in unknown if _room_take(room, key[0])]
+            made = [key for key in unknown if _take_room(room, key[0])]
             batch.overfull |= {key[0] for key in unknown} - {key[0] for key in made}
-            self._fresh |= _ids_make(made, batch)
+            self._fresh |= _create_ids(made, batch)
         batch.file_ids = {
             key: found for key in named if (found := self._known.get(key) or self._fresh.get(key)) is not None
         }
@@ -67,12 +67,12 @@ def files_room(station_ids: Iterable[int]) -> dict[int, int]:
     return {station_id: FILES_MOST - int(counted.get(station_id, 0)) for station_id in asked}
 
 
-def _room_take(room: dict[int, int], station_id: int) -> bool:
+def _take_room(room: dict[int, int], station_id: int) -> bool:
     room[station_id] -= 1
     return room[station_id] >= 0
 
 
-def _ids_read(keys: list[Named]) -> dict[Named, int]:
+def _read_ids(keys: list[Named]) -> dict[Named, int]:
     # If a name exists in two folders, rows are counted for the older file.
     rows = cursor().execute(
         "SELECT DISTINCT ON (f.station_id, f.base) f.station_id, f.base, f.id FROM files_stationfile f JOIN "
@@ -83,7 +83,7 @@ def _ids_read(keys: list[Named]) -> dict[Named, int]:
     return {(station_id, base): file_id for station_id, base, file_id in rows.fetchall()}
 
 
-def _ids_make(keys: list[Named], batch: Batch) -> dict[Named, int]:
+def _create_ids(keys: list[Named], batch: Batch) -> dict[Named, int]:
     if not keys:
         return {}
     # DO UPDATE, so that the id is returned even if another worker was faster.

@@ -75,10 +75,10 @@ def arrivals_hand_over(arrivals: list[Arrival], batch: Batch, refusals: list[Ref
 
 def refusals_hand_over(refusals: list[Refusal]) -> list[Refusal]:
     """Give messages that go to quarantine to their owners."""
-    return [_handed_over(r) if r.station is not None and r.station.moved_at is not None else r for r in refusals]
+    return [_hand_over(r) if r.station is not None and r.station.moved_at is not None else r for r in refusals]
 
 
-def _handed_over(refusal: Refusal) -> Refusal:
+def _hand_over(refusal: Refusal) -> Refusal:
     station, delivery = refusal.station, refusal.delivery
     assert station is not None  # noqa: S101 - asked of those only
     # It does not matter here whether its number is already recorded.

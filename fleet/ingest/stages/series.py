@@ -96,7 +96,7 @@ class SeriesBook:
         known = self._uses.get(key)
         if known is not None:
             return known
-        row = self._find(station.id, name, unit)
+        row = self._find_or_create(station.id, name, unit)
         change = conversion(unit, row.unit) if unit else None
         least, most = self._limits_of(station.id, name, row.unit)
         use = Use(row.id, change, least, most, change is None and least == -inf and most == inf)
@@ -128,24 +128,24 @@ class SeriesBook:
         self._limits.clear()
         self._touched = set()
 
-    def _find(self, station_id: int, name: str, unit: str) -> _Row:
+    def _find_or_create(self, station_id: int, name: str, unit: str) -> _Row:
         rows = self._rows.get((station_id, name), [])
-        if found := _fitting(rows, unit):
+        if found := _matching(rows, unit):
             return found
         if rows:
             # Another worker may have set a unit meanwhile, or created the missing series.
-            rows = self._read_again(station_id, name)
-            if found := _fitting(rows, unit):
+            rows = self._reload(station_id, name)
+            if found := _matching(rows, unit):
                 return found
         row = next((each for each in rows if not each.unit), None)
-        found = self._make(station_id, name, unit, is_other=bool(rows)) if row is None else self._fill(row, unit)
+        found = self._create(station_id, name, unit, is_other=bool(rows)) if row is None else self._set_unit(row, unit)
         self._touched.add(station_id)
         self._rows[station_id, name] = [found if each.id == found.id else each for each in rows]
         if row is None:
             self._rows[station_id, name].append(found)
         return found
 
-    def _read_again(self, station_id: int, name: str) -> list[_Row]:
+    def _reload(self, station_id: int, name: str) -> list[_Row]:
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT id, unit, dimension FROM telemetry_series WHERE station_id = %s AND name = %s ORDER BY id",
@@ -155,7 +155,7 @@ class SeriesBook:
         self._rows[station_id, name] = rows
         return rows
 
-    def _make(self, station_id: int, name: str, unit: str, *, is_other: bool) -> _Row:
+    def _create(self, station_id: int, name: str, unit: str, *, is_other: bool) -> _Row:
         count = self._counts.get(station_id, 0)
         if count >= SERIES_MOST:
             raise MessageRefused(
@@ -173,7 +173,7 @@ class SeriesBook:
         self._counts[station_id] = count + 1
         return _Row(*made)
 
-    def _fill(self, row: _Row, unit: str) -> _Row:
+    def _set_unit(self, row: _Row, unit: str) -> _Row:
         """Give a series without a unit this one."""
         filled = _Row(row.id, unit, scale_of(unit).dimension)
         with connection.cursor() as cursor:
@@ -208,7 +208,7 @@ class SeriesBook:
         return (least, most) if change is None else (_converted(least, change), _converted(most, change))
 
 
-def _fitting(rows: list[_Row], unit: str) -> _Row | None:
+def _matching(rows: list[_Row], unit: str) -> _Row | None:
     """The existing series that a value of this unit belongs to, or None."""
     if not unit:
         return rows[0] if rows else None
