@@ -43,7 +43,7 @@ class Incident(models.Model):
         return f"{self.rule} at station {self.station_id}"
 
     def said(self, *, is_over: bool) -> str:
-        """How it began or ended, in the active language if available, otherwise in the organization's."""
+        """Sentence on how it began or ended, in the active language if available, otherwise in the organization's."""
         if is_over:
             return str(self.closing_sentences.get(get_language(), self.closing_sentence))
         return str(self.sentences.get(get_language(), self.sentence))

@@ -41,7 +41,7 @@ class Command(models.Model):
         CANCELLED = "cancelled"
 
     class Withdrawal(models.TextChoices):
-        """What happened to a cancelled command outside of Roost."""
+        """State of a cancelled command outside of Roost."""
 
         UNSENT = "unsent"
         SOUGHT = "sought"

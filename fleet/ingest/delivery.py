@@ -41,7 +41,7 @@ class Delivery(msgspec.Struct, gc=False):
 
 
 class StationRef(msgspec.Struct, frozen=True, gc=False):
-    """What ingest needs to know about a station."""
+    """The facts about a station that ingest needs."""
 
     id: int
     organization_id: int

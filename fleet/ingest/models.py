@@ -65,7 +65,7 @@ class QuarantinedMessage(models.Model):
 
 
 class QuarantineTally(models.Model):
-    """What quarantine holds from one station for one reason, and what it only counts because it is over budget."""
+    """Numbers of a station's messages in quarantine for one reason: held ones, and those over budget, only counted."""
 
     id = models.BigAutoField(primary_key=True)
     #: None for all exchanges that belong to no known station.

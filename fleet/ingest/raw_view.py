@@ -11,7 +11,7 @@ _GZIP_WINDOW = 31
 
 
 class RawView(NamedTuple):
-    """What to show: whether it is hexadecimal, whether it was unpacked, and whether it was cut."""
+    """Text to show, and whether it is hexadecimal, was unpacked, and was cut."""
 
     content: str
     is_hex: bool

@@ -24,7 +24,7 @@ _ROW_S = 0.00001
 
 
 class Portion(NamedTuple):
-    """How much is read before it is written: processor time in seconds, rows, and bytes according to the messages."""
+    """Limits on reading before writing: processor time in seconds, rows, and bytes according to the messages."""
 
     seconds: float
     rows: int

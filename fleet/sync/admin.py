@@ -26,7 +26,7 @@ class ExternalRecordAdmin(ReadOnlyAdmin):
 
 @admin.register(ExternalLink)
 class ExternalLinkAdmin(ReadOnlyAdmin):
-    """Which record belongs to which station."""
+    """Links between records and stations."""
 
     list_display = ("station", "system", "record", "checked_at")
     list_filter = ("system",)

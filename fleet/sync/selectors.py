@@ -71,12 +71,12 @@ def runs(*, system: str = "", limit: int = 20) -> QuerySet[SyncRun]:
 
 
 def links_of(*, station: Station) -> list[LinkView]:
-    """How each outside system lists this station, with a sentence; one entry per system, even if unlisted."""
+    """This station as each outside system lists it, with a sentence; one entry per system, even if unlisted."""
     return [links_of_many(stations=[station], system=adapter.name)[station.pk] for adapter in adapters().values()]
 
 
 def links_of_many(*, stations: Sequence[Station], system: str) -> dict[int, LinkView]:
-    """How one outside system lists each of these stations, by station id, in two queries."""
+    """These stations as one outside system lists them, by station id, in two queries."""
     adapter, moment = adapters()[system], clock.now()
     links = {
         link.station_id: link

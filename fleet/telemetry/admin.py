@@ -27,7 +27,7 @@ class StreamLedgerAdmin(ReadOnlyAdmin):
 
 @admin.register(RetentionRule)
 class RetentionRuleAdmin(EditableAdmin):
-    """How long readings are kept."""
+    """Rules on how long readings are kept."""
 
     list_display = ("organization", "pattern", "raw_days", "hour_days", "day_days")
     list_select_related = ("organization",)

@@ -1,4 +1,4 @@
-"""How complete the data that arrived is, per station across whole organizations.
+"""Completeness of received data, per station across whole organizations.
 
 Counts the numbers of the ledger, and what stations report of their own files: what a station has not read, or could not
 read, was never numbered and has not arrived either. The percentage is the product of both shares.

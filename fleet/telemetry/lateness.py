@@ -1,4 +1,4 @@
-"""How far a station's times can be trusted: late rows, which are good data but marked, and jumps of its clock."""
+"""Signs of how far a station's times can be trusted: late rows, which are good data but marked, and clock jumps."""
 
 from datetime import datetime, timedelta
 
@@ -14,7 +14,7 @@ _NOT_COMPARED = Suspicion.EPOCH | Suspicion.FUTURE | Suspicion.ANCIENT
 
 
 def is_late(*, occurred_at: datetime, received_at: datetime | None, flags: int) -> bool:
-    """Whether a row arrived much later than it was recorded; False if its time is not believed or its receipt unknown."""
+    """Whether a row arrived much later than it was recorded; False if its time is doubted or its receipt unknown."""
     return received_at is not None and not flags & _NOT_COMPARED and received_at - occurred_at > LATE_FROM
 
 

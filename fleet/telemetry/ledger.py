@@ -114,7 +114,7 @@ FROM counted GROUP BY is_file
 
 
 def ledger_summary(*, station: Station) -> LedgerSummary:
-    """What arrived from a station, with its gaps. Three queries, however many streams there are."""
+    """Received and missing messages of a station. Three queries, however many streams there are."""
     arguments: dict[str, int | str | list[str]] = {
         "station": station.pk,
         "files": list(FILE_STREAM_PREFIXES),

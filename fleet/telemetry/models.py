@@ -188,7 +188,7 @@ class TimeShift(models.Model):
     """
 
     class Side(models.TextChoices):
-        """Which rows: from before 2010, or from the future."""
+        """Side of the moved rows: from before 2010, or from the future."""
 
         BEHIND = "behind"
         AHEAD = "ahead"
@@ -395,7 +395,7 @@ class DirtyHour(models.Model):
 
 
 class RetentionRule(models.Model):
-    """How many days an organization keeps readings, by the station's clock; None, or no rule, means forever.
+    """Days for which an organization keeps readings, by the station's clock; None, or no rule, means forever.
 
     Only the rule with the longest pattern that matches a series' name applies to it.
     """

@@ -27,7 +27,7 @@ _READINGS = "telemetry_reading"
 
 @dataclass(slots=True)
 class Removed:
-    """What a run removed, or would remove."""
+    """Counts of what a run removed, or would remove."""
 
     readings: int = 0
     hours: int = 0
@@ -38,7 +38,7 @@ class Removed:
 
 @dataclass(frozen=True, slots=True)
 class Cutoffs:
-    """What is due in one series: everything before these moments."""
+    """Cutoffs of one series: everything before these moments is due."""
 
     series_id: int
     raw: datetime | None
@@ -121,7 +121,7 @@ def _organizations() -> list[Organization]:
 
 
 def _cutoffs(organization: Organization, today: datetime) -> list[Cutoffs]:
-    """What is due in each series of an organization to which a rule applies."""
+    """Cutoffs of each series of an organization to which a rule applies."""
     rules = sorted(organization.retention_rules.all(), key=lambda rule: (-len(rule.pattern), rule.pattern))
     cuts = []
     named = Series.objects.filter(station__organization=organization).order_by("id").values_list("id", "name")

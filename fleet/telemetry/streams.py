@@ -1,4 +1,4 @@
-"""What happened to a station's streams: a new one after a swapped card, and branches that reuse message numbers."""
+"""Unusual streams of a station: a new one after a swapped card, and branches that reuse message numbers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -75,7 +75,7 @@ def branch_get(*, station: Station, branch_id: int) -> StreamLedger:
 def stream_change(
     *, station: Station, streams: Sequence[tuple[str, datetime]], moment: datetime
 ) -> StreamChange | None:
-    """What changed with the newest of these (stream, first message); None if there is only one, or it is old news."""
+    """The change that began the newest of these (stream, first message); None if it is the only one, or old news."""
     stream, since = max(streams, key=lambda entry: entry[1], default=("", moment - _NEWS))
     if len(streams) < 2 or moment - since >= _NEWS:
         return None

@@ -38,7 +38,7 @@ def over(moment: datetime) -> list[Ending]:  # noqa: ARG001 - the signature of r
 
 
 def opening(station: Station, moment: datetime) -> str:
-    """Since when, what it means, and what to do."""
+    """Sentence on when it began, what it means, and what to do."""
     branch = station.streams.filter(branch__in=_UNDECIDED).order_by(F("branch"), "first_at").first()
     since = moment_words(branch.first_at if branch else moment, moment)
     if branch is not None and branch.branch == Branch.CLONED:
@@ -54,7 +54,7 @@ def opening(station: Station, moment: datetime) -> str:
 
 
 def closing(incident: Incident, moment: datetime) -> str:  # noqa: ARG001 - the signature of rules
-    """How the branch was decided."""
+    """Sentence on how the branch was decided."""
     decided = incident.station.streams.filter(branch__in=(Branch.BELIEVED, Branch.DISCARDED))
     newest = decided.order_by("-first_at").first()
     if newest is not None and newest.branch == Branch.BELIEVED:

@@ -26,14 +26,14 @@ def over(moment: datetime) -> list[Ending]:
 
 
 def opening(station: Station, moment: datetime) -> str:
-    """How much of the plan is used, how the month will end, and what to do."""
+    """Sentence on how much of the plan is used, how the month will end, and what to do."""
     use = data_use_of(station=station, moment=moment)
     told = "" if use is None else use.sentence + " "
     return told + _("Send it the command “set profile” with a profile that uses less data, or book more data.")
 
 
 def closing(incident: Incident, moment: datetime) -> str:  # noqa: ARG001 - the signature of rules
-    """That the station fits its data plan again."""
+    """Sentence that the station fits its data plan again."""
     return _("It is within its data plan again.")
 
 

@@ -35,7 +35,7 @@ def opening(station: Station, moment: datetime) -> str:
 
 
 def closing(incident: Incident, moment: datetime) -> str:  # noqa: ARG001 - the signature of rules
-    """That the station may send again."""
+    """Sentence that the station may send again."""
     return _("Readmitted: messages it stored in the meantime arrive with its next ones.")
 
 

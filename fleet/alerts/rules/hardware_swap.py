@@ -33,7 +33,7 @@ def over(moment: datetime) -> list[Ending]:  # noqa: ARG001 - the signature of r
 
 
 def opening(station: Station, moment: datetime) -> str:
-    """What changed and when, and where to answer."""
+    """Sentence on what changed and when, and where to answer."""
     pair = swap_asked(station=station)
     if pair is None:
         return _("The question about its hardware has already been answered.")
@@ -44,7 +44,7 @@ def opening(station: Station, moment: datetime) -> str:
 
 
 def closing(incident: Incident, moment: datetime) -> str:  # noqa: ARG001 - the signature of rules
-    """How the question was answered."""
+    """Sentence on how the question was answered."""
     decided = HardwarePair.objects.filter(station=incident.station_id).exclude(decided_at=None)
     newest = decided.order_by("-decided_at").first()
     if newest is not None and newest.state == State.ANOTHER:

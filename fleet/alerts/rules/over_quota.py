@@ -50,7 +50,7 @@ def over(moment: datetime) -> list[Ending]:  # noqa: ARG001 - the signature of r
 
 
 def opening(station: Station, moment: datetime) -> str:
-    """Since when, how many messages wait, what happens to them, and what to do."""
+    """Sentence on when it began, how many messages wait, what happens to them, and what to do."""
     waiting = _waiting(Station.objects.filter(pk=station.pk))
     if waiting is None:
         return _("None of its messages are waiting any more.")
@@ -67,14 +67,14 @@ def opening(station: Station, moment: datetime) -> str:
 
 
 def closing(incident: Incident, moment: datetime) -> str:  # noqa: ARG001 - the signature of rules
-    """Whether all waiting messages were accepted."""
+    """Sentence on whether all waiting messages were accepted."""
     if _waiting(Station.objects.filter(pk=incident.station_id)) is None:
         return _("Within its quota again: none of its messages are waiting any more.")
     return _("It is now suspended or retired; the waiting messages stay in quarantine.")
 
 
 def _waiting(stations: QuerySet[Station]) -> tuple[datetime, int] | None:
-    """Since when messages of this one station wait, and how many; None if none do."""
+    """Earliest receipt and number of waiting messages of this one station; None if none wait."""
     return (
         stations.filter(_WAITING)
         .order_by("pk")

@@ -57,7 +57,7 @@ def over(moment: datetime) -> list[Ending]:
 
 
 def opening(station: Station, moment: datetime) -> str:
-    """How many messages, the commonest reason, and what to do."""
+    """Sentence with the number of messages, the commonest reason, and what to do."""
     several = _held_of(station.pk)
     if not several:
         return _("None of its messages are held in quarantine any more.")
@@ -83,7 +83,7 @@ def opening(station: Station, moment: datetime) -> str:
 
 
 def closing(incident: Incident, moment: datetime) -> str:  # noqa: ARG001 - the signature of rules
-    """That no more arrive, and what is left to decide."""
+    """Sentence that no more arrive, and what is left to decide."""
     left = sum(held.messages for held in _held_of(incident.station_id))
     if not left:
         return _("Its messages no longer go to quarantine, and none are left there.")

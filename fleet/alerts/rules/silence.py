@@ -44,12 +44,12 @@ def over(moment: datetime) -> list[Ending]:
 
 
 def opening(station: Station, moment: datetime) -> str:
-    """Since when, against which rhythm, and what to check first: the same sentence as on the station's page."""
+    """The same sentence as on the station's page: since when, against which rhythm, and what to check first."""
     return station_shown(station, getattr(station, "contact", None), moment).sentence
 
 
 def closing(incident: Incident, moment: datetime) -> str:
-    """That it is back and after how long, or that silence is expected now."""
+    """Sentence that it is back and after how long, or that silence is expected now."""
     station = incident.station
     if station.retired_at is not None:
         return _("Retired: its silence is no longer watched.")

@@ -67,7 +67,7 @@ def over(moment: datetime) -> list[Ending]:
 
 
 def opening(station: Station, moment: datetime) -> str:
-    """Which time the data are filed under, why, and what to do."""
+    """Sentence on the time that the data are filed under, why, and what to do."""
     _newest_at, first = _newest(station.pk, moment)
     if first is None:
         return _("Its data are at the right time again.")
@@ -83,7 +83,7 @@ def opening(station: Station, moment: datetime) -> str:
 
 
 def closing(incident: Incident, moment: datetime) -> str:
-    """That all is well, or what is left to do."""
+    """Sentence that all is well, or on what is left to do."""
     _newest_at, first = _newest(incident.station_id, moment)
     if first is None:
         return _("None of its data are filed under a wrong time any more.")
@@ -94,7 +94,7 @@ def closing(incident: Incident, moment: datetime) -> str:
 
 
 def _newest(station_id: int, moment: datetime) -> tuple[datetime | None, datetime | None]:
-    """When the newest data with a wrong time arrived, and the earliest time among it; both None if there is none."""
+    """Receipt of the newest data with a wrong time, and the earliest time in such data; both None if there are none."""
     with connection.cursor() as cursor:
         cursor.execute(_NEWEST, _arguments(moment) | {"station": station_id})
         newest, first = cursor.fetchone() or (None, None)

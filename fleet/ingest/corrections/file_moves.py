@@ -42,7 +42,7 @@ class MoveUndone(DomainError):
 
 @dataclass(frozen=True, slots=True)
 class MovePreview:
-    """What a move would do: files, rows, and `twins`, the rows that the target already has."""
+    """Effect of a move: files, rows, and `twins`, the rows that the target already has."""
 
     files: int
     detections: int

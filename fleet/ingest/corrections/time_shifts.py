@@ -76,7 +76,7 @@ class WrongRows:
 
 @dataclass(frozen=True, slots=True)
 class ShiftPreview:
-    """What a move would do: the rows, the offset, and how many rows stay because an equal one is already there."""
+    """Effect of a move: the rows, the offset, and how many rows stay because an equal one is already there."""
 
     wrong: WrongRows
     offset: timedelta

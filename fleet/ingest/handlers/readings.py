@@ -114,7 +114,7 @@ class _Found:
 
 
 def _use(arrival: Arrival, series: SeriesBook, name: str, unit: str) -> Use | None:
-    """How to store a name and unit; None if the station may have no further series, which is noted in `left_out`."""
+    """Storage of a name and unit; None if the station may have no further series, which is noted in `left_out`."""
     try:
         return series.use_of(arrival.station, name, unit)
     except MessageRefused as error:

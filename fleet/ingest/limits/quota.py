@@ -50,7 +50,7 @@ class Quota(NamedTuple):
 
 
 class Buckets(NamedTuple):
-    """What is left of a station's quota at a moment; None if nothing was ever taken."""
+    """Remaining quota of a station at a moment; None if nothing was ever taken."""
 
     messages: float | None = None
     bytes: float | None = None
@@ -88,7 +88,7 @@ def quota_fill(buckets: Buckets, quota: Quota, moment: datetime) -> Buckets:
 
 
 def quota_take(filled: Buckets, quota: Quota, weights: Iterable[int], moment: datetime) -> tuple[list[bool], Buckets]:
-    """Which of these messages (weights, in order) are within the quota, and the buckets after that."""
+    """For each of these messages (weights, in order) whether it is within the quota, and the buckets after that."""
     messages, octets, excess = filled.messages or 0.0, filled.bytes or 0.0, filled.excess
     # A large message counts as many messages as the quota allows for its bytes.
     usual = quota.bytes_per_hour / 3_600.0 / quota.messages_per_s if quota.messages_per_s else 0.0

@@ -170,7 +170,7 @@ def _add_account(sums: list[int], account: FileAccount, sign: int) -> None:
 
 
 def figures_of(account: FileAccount) -> tuple[int, ...]:
-    """What one account adds to the sums, in the order of `_SUMS`. Another station's file counts only as foreign."""
+    """Contribution of one account to the sums, in the order of `_SUMS`. Another station's file is only foreign."""
     if account.state == "foreign":
         return (0, 0, 0, 1, *([0] * (len(_SUMS) - 4)))
     read, unread, refused = account.bytes_read, account.bytes_unread, account.bytes_refused

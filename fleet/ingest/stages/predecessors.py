@@ -108,7 +108,7 @@ def _owner(
 
 
 def _made_at(message: Decoded, delivery: Delivery) -> float | None:
-    """When a message was made, in seconds since 1970: the first time in it, otherwise when it was sent."""
+    """The time a message was made, in seconds since 1970: the first time in it, otherwise when it was sent."""
     at = _first_time(message.body)
     return _sent_at(delivery) if at is None else at
 

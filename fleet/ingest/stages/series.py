@@ -25,7 +25,7 @@ _LIMITS_S = 60.0
 
 
 class Use(NamedTuple):
-    """How values of a name and unit are stored: in which series, with what conversion, and within which limits."""
+    """Storage of values of a name and unit: the series, the conversion, and the limits."""
 
     id: int
     conversion: Conversion | None = None
@@ -88,7 +88,7 @@ class SeriesBook:
         self._limits_read([station_id for station_id in heard if station_id not in self._limits])
 
     def use_of(self, station: StationRef, name: str, unit: str) -> Use:
-        """How values of this name and unit are stored. Creates the series if it is new.
+        """Get the storage of values of this name and unit. Creates the series if it is new.
 
         Raises `MessageRefused` if the station has too many.
         """
