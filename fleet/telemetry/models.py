@@ -130,7 +130,7 @@ class Position(models.Model):
     station = models.ForeignKey(Station, on_delete=models.CASCADE, db_constraint=False, db_index=False)
     occurred_at = models.DateTimeField()
     line = models.IntegerField()
-    #: Which of the station's files (`all`, `ctt`) it came from, because both begin with the same lines.
+    #: Which of the station's files (`all`, `ctt`) it came from; part of the key because both begin with the same lines.
     source = models.CharField(max_length=16, default="", blank=True)
     received_at = models.DateTimeField()
     latitude = models.FloatField(null=True)
@@ -155,7 +155,7 @@ class StationEvent(models.Model):
     occurred_at = models.DateTimeField()
     name = models.CharField(max_length=128)
     line = models.IntegerField()
-    #: Which of the station's files (`all`, `ctt`) it came from, because both begin with the same lines.
+    #: Which of the station's files (`all`, `ctt`) it came from; part of the key because both begin with the same lines.
     source = models.CharField(max_length=16, default="", blank=True)
     received_at = models.DateTimeField()
     port = models.SmallIntegerField(null=True)

@@ -135,7 +135,10 @@ def time_shift_preview(
     received_from: datetime | None = None,
     received_until: datetime | None = None,
 ) -> ShiftPreview:
-    """Count without changing anything; without an offset, use the one from our receipt. Raises `InvalidInput`."""
+    """Count without changing anything; the offset defaults to the one from our receipt.
+
+    Raises `NotAllowed` or `InvalidInput`.
+    """
     time_operator_require(actor=actor, station=station)
     wrong = wrong_rows(station=station, side=side, received_from=received_from, received_until=received_until)
     if wrong is None:

@@ -99,7 +99,7 @@ def contacts_lock(station_ids: list[int], *, lock: str = "FOR UPDATE OF c") -> p
         "stations_stationcontact c JOIN stations_station s ON s.id = c.station_id "
         f"WHERE c.station_id = ANY(%s::bigint[]) ORDER BY c.station_id {lock}",
         [numbers(station_ids)],
-        # As text, Django would parse the moments in Python.
+        # Binary, because Django would parse moments sent as text in Python.
         binary=True,
     )
 
