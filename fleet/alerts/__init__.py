@@ -1,1 +1,1 @@
-"""Incidents and who is told of them, once."""
+"""Incidents, and the notifications that tell people about them once."""

@@ -8,7 +8,7 @@ from fleet.core.admin import ReadOnlyAdmin
 
 @admin.register(Incident)
 class IncidentAdmin(ReadOnlyAdmin):
-    """What was wrong, from when to when."""
+    """Incidents, with when they opened and closed."""
 
     list_display = ("opened_at", "closed_at", "station", "rule", "sentence")
     list_filter = ("rule",)
@@ -19,7 +19,7 @@ class IncidentAdmin(ReadOnlyAdmin):
 
 @admin.register(Notification)
 class NotificationAdmin(ReadOnlyAdmin):
-    """Who was told of it."""
+    """Notifications about incidents."""
 
     list_display = ("created_at", "phase", "channel", "recipient", "state", "attempts", "last_error")
     list_filter = ("state", "channel")
@@ -28,7 +28,7 @@ class NotificationAdmin(ReadOnlyAdmin):
 
 @admin.register(Trouble)
 class TroubleAdmin(ReadOnlyAdmin):
-    """What was wrong with the server itself."""
+    """Problems of the server itself."""
 
     list_display = ("began_at", "ended_at", "about", "sentence", "told_at")
     list_filter = ("about",)

@@ -1,4 +1,4 @@
-"""Telling those who look after the server of what no station and no organization is about."""
+"""Mails to the server's administrators about problems that belong to no station or organization."""
 
 import logging
 import secrets
@@ -11,20 +11,20 @@ from django.core.cache import cache
 from fleet.alerts.channels.base import ChannelError, Message
 from fleet.alerts.channels.mail import send
 
-#: Seconds in which the same trouble is told once.
+#: The same trouble is mailed once within this many seconds.
 _ONCE_S = 86_400
 
 _log = logging.getLogger(__name__)
 
 
 def administrator_addresses() -> list[str]:
-    """The addresses of those who look after the server."""
+    """Mail addresses of the server's administrators."""
     rows = User.objects.filter(is_superuser=True, is_active=True).exclude(email="").order_by("id")
     return list(rows.values_list("email", flat=True))
 
 
 def administrators_tell(*, about: str, trouble: str) -> bool:
-    """Mail a sentence about a part of the server to its administrators, once a day; whether it was sent now."""
+    """Mail a sentence about a part of the server to its administrators, at most once a day. True if it was sent now."""
     _log.error("Trouble with %s: %s", about, trouble)
     key = f"administrators.told.{about}"
     if not cache.add(key, 1, _ONCE_S):
@@ -36,7 +36,7 @@ def administrators_tell(*, about: str, trouble: str) -> bool:
 
 
 def administrators_mail(*, subject: str, sentence: str) -> bool:
-    """Mail a sentence to each of them; whether anybody was reached."""
+    """Mail a sentence to each administrator. True if anybody was reached."""
     domain = urlsplit(settings.SITE_URL).hostname or "localhost"
     is_sent = False
     for address in administrator_addresses():
@@ -45,7 +45,7 @@ def administrators_mail(*, subject: str, sentence: str) -> bool:
             answers=(),
             recipient=address,
             subject=subject,
-            text=f"{sentence}\n\nThis is about the server {settings.SITE_URL}; `./roost status` says how it is now.\n",
+            text=f"{sentence}\n\nThis is about the server {settings.SITE_URL}; see `./roost status` for its current state.\n",
         )
         try:
             send(message)

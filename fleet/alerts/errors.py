@@ -1,7 +1,7 @@
-"""Refusals about alerts."""
+"""Errors of alerts."""
 
 from fleet.core.errors import DomainError
 
 
 class NotAMember(DomainError):
-    """Only members of an organization get its alerts."""
+    """The user is not a member, and only members get an organization's alerts."""

@@ -1,4 +1,4 @@
-"""What a notification says: subject, sentences and links, in its reader's language, as plain text."""
+"""Text of a notification: subject, sentences and links as plain text, in the recipient's language."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -25,7 +25,10 @@ _ANSWERS_MOST = 20
 
 
 def message_of(*, notification: Notification, moment: datetime) -> Message:
-    """The message as it is true now: who came back before anybody was told is told of as back."""
+    """Render the message from the current state.
+
+    A station that recovered before anyone was notified is reported as recovered.
+    """
     organization = notification.organization
     incidents = list(notification.incidents.select_related("station").order_by("station__name", "station__serial"))
     rule = rules()[notification.rule]
@@ -43,12 +46,12 @@ def message_of(*, notification: Notification, moment: datetime) -> Message:
 
 
 def station_words(station: Station) -> str:
-    """Name and serial on one line, whatever somebody typed as a name."""
+    """Name and serial on one line, even if the name contains line breaks."""
     return one_line(f"{station.name} ({station.serial})" if station.name else station.serial)
 
 
 class _Text:
-    """The words of one message about some incidents of one rule."""
+    """Text of one message about some incidents of one rule."""
 
     def __init__(
         self,
@@ -63,7 +66,7 @@ class _Text:
         self._is_all_over = all(incident.pk in over for incident in incidents)
 
     def subject(self) -> str:
-        """`Silent: Old Cut (SG-5113BBBK2972)`, or how many there are."""
+        """`Silent: Old Cut (SG-5113BBBK2972)`, or the number of stations."""
         word = self._rule.closed_subject() if self._is_all_over else self._rule.opened_subject()
         is_one = len(self._incidents) == 1
         what = station_words(self._incidents[0].station) if is_one else self._count_words()
@@ -71,7 +74,7 @@ class _Text:
         return subject if len(subject) <= _SUBJECT_MOST else subject[: _SUBJECT_MOST - 1] + "…"
 
     def body(self) -> str:
-        """The sentence first; how to be told less last."""
+        """The sentence first; how to get fewer mails last."""
         parts = self._one() if len(self._incidents) == 1 else self._several()
         parts += ["--\n" + self._less()]
         return "\n\n".join(parts) + "\n"
@@ -105,13 +108,11 @@ class _Text:
 
     def _less(self) -> str:
         words = {"organization": one_line(self._organization.name), "url": _incidents_url()}
-        return (
-            _("You get this because you are told of the alerts of %(organization)s. To be told less: %(url)s") % words
-        )
+        return _("You get this because you receive the alerts of %(organization)s. To receive fewer: %(url)s") % words
 
 
 def _is_over(notification: Notification, incidents: Sequence[Incident]) -> frozenset[int]:
-    """Of which incidents this message tells the end: those of an end, and those that ended before it went out."""
+    """Incidents whose end this message reports: all of a closing one, and those that ended before it was sent."""
     if notification.phase == Notification.Phase.CLOSED:
         return frozenset(incident.pk for incident in incidents)
     closed = [incident.pk for incident in incidents if incident.closed_at is not None]
@@ -127,7 +128,7 @@ def _is_over(notification: Notification, incidents: Sequence[Incident]) -> froze
 
 
 def _answers(notification: Notification, incidents: Sequence[Incident]) -> tuple[str, ...]:
-    """An end belongs to the thread of its beginnings."""
+    """Message ids of the beginnings: a message about an end belongs to their thread."""
     if notification.phase == Notification.Phase.OPENED:
         return ()
     beginnings = (

@@ -1,4 +1,4 @@
-"""Incidents, the notifications that tell people of them, and troubles of the server itself."""
+"""Incidents, the notifications about them, and problems of the server itself."""
 
 from django.db import models
 from django.db.models import Q
@@ -9,7 +9,7 @@ from fleet.stations.models import Station
 
 
 class Incident(models.Model):
-    """Something that is wrong with a station, from when it was noticed until it is over.
+    """A problem with a station, from when it was noticed until it is over.
 
         open ──the rule's condition is over──▶ closed
 
@@ -20,13 +20,13 @@ class Incident(models.Model):
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="incidents")
     station = models.ForeignKey(Station, on_delete=models.CASCADE, related_name="incidents")
     rule = models.CharField(max_length=64)
-    #: The state as a sentence with its reason and a next step, as it was when opened, and when closed.
+    #: The state with its reason and a next step, as of the opening; and as of the closing.
     sentence = models.TextField()
     closing_sentence = models.TextField(blank=True)
-    #: Both in each language of the site, for people; the two above are in the organization's.
+    #: Both in each language of the site, for people; the two above are in the organization's language.
     sentences = models.JSONField(default=dict, db_default={})
     closing_sentences = models.JSONField(default=dict, db_default={})
-    #: Since when it is so (silence: the last contact), which is earlier than when we noticed.
+    #: When it began (silence: the last contact), which is earlier than when we noticed.
     began_at = models.DateTimeField()
     opened_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
@@ -43,32 +43,32 @@ class Incident(models.Model):
         return f"{self.rule} at station {self.station_id}"
 
     def said(self, *, is_over: bool) -> str:
-        """How it began, or how it ended, in the language that is active where it is known in it."""
+        """Sentence on how it began or ended, in the active language if available, otherwise in the organization's."""
         if is_over:
             return str(self.closing_sentences.get(get_language(), self.closing_sentence))
         return str(self.sentences.get(get_language(), self.sentence))
 
 
 class Notification(models.Model):
-    """One message to one person about the opening or the end of one incident.
+    """One message to one person about the opening or the end of one or several incidents.
 
         pending ──lease──▶ sending ──▶ sent
          │ ▲                  │
          │ └──transient error─┴──permanent error──▶ failed
-         └──told in another message that waited with it──▶ merged
+         └──merged into another message that waited with it──▶ merged
 
-    `message_id` is stable: a mail sent twice after a crash is the same mail in the same thread. Moved only by
-    conditional UPDATE; the lease is known by its number (`attempts`).
+    `message_id` is stable: a mail sent twice after a crash is the same mail in the same thread. The state changes only
+    by conditional UPDATE; `attempts` identifies the lease.
     """
 
     class Phase(models.TextChoices):
-        """What it tells."""
+        """Whether it reports a beginning or an end."""
 
         OPENED = "opened"
         CLOSED = "closed"
 
     class State(models.TextChoices):
-        """Where it stands."""
+        """Delivery state."""
 
         PENDING = "pending"
         SENDING = "sending"
@@ -77,7 +77,7 @@ class Notification(models.Model):
         MERGED = "merged"
 
     id = models.BigAutoField(primary_key=True)
-    #: Several incidents that began together are told in one message.
+    #: Incidents that began together share one message.
     incidents = models.ManyToManyField(Incident, related_name="notifications")
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE)
     rule = models.CharField(max_length=64)
@@ -92,11 +92,11 @@ class Notification(models.Model):
     sent_at = models.DateTimeField(null=True)
     attempts = models.IntegerField(default=0)
     last_error = models.TextField(blank=True)
-    #: The line broke after the message was handed over: it may have arrived, so what it says is fixed.
+    #: The connection broke after the message was handed over: it may have arrived, so its content must not change.
     is_maybe_delivered = models.BooleanField(default=False)
 
     class Meta:
-        """The sender asks for what is due."""
+        """The index serves the sender, which asks for what is due."""
 
         indexes = [
             models.Index(fields=["due_at"], name="notification_due", condition=Q(state__in=["pending", "sending"]))
@@ -107,15 +107,15 @@ class Notification(models.Model):
 
 
 class Trouble(models.Model):
-    """Something that is wrong with the server itself; its administrators are told once, and once when it is over.
+    """A problem with the server itself; its administrators are told once when it begins and once when it ends.
 
         open ──it is over──▶ over
 
-    `told_at` and `end_told_at` are set by conditional UPDATE before the mail and taken back when nobody could be told.
+    `told_at` and `end_told_at` are set by conditional UPDATE before the mail, and reset if nobody could be reached.
     """
 
     id = models.BigAutoField(primary_key=True)
-    #: What part it is about, in a word.
+    #: The affected part, in a few words.
     about = models.CharField(max_length=64)
     sentence = models.TextField()
     began_at = models.DateTimeField()
@@ -124,7 +124,7 @@ class Trouble(models.Model):
     end_told_at = models.DateTimeField(null=True)
 
     class Meta:
-        """One open trouble about each part."""
+        """One open trouble per part."""
 
         constraints = [models.UniqueConstraint(fields=["about"], name="trouble_open_once", condition=Q(ended_at=None))]
 

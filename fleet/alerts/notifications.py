@@ -1,4 +1,4 @@
-"""Notifications: who is told of what, what waits together goes out as one message, and each is sent at least once."""
+"""Notifications: choosing recipients, merging what waits together, and sending each message at least once."""
 
 import logging
 import random
@@ -25,12 +25,12 @@ from fleet.organizations.models import Membership
 
 State = Notification.State
 Phase = Notification.Phase
-#: Longer than the longest that a channel takes for one message, and than a task may run.
+#: Longer than a channel can take for one message, and longer than a task may run.
 LEASE = timedelta(minutes=10)
-#: A run of the sender ends after so many seconds; the next one goes on.
+#: A run of the sender ends after this many seconds; the next one continues.
 RUN_S = 150.0
 BACKOFF_FIRST_S, BACKOFF_MOST_S = 30.0, 900.0
-#: After so long without success somebody must look at the reason instead.
+#: After this long without success, stop trying: somebody has to look at the reason.
 GIVE_UP_AFTER = timedelta(days=3)
 _ERROR_MOST = 500
 
@@ -38,45 +38,46 @@ _log = logging.getLogger(__name__)
 
 
 def notifications_plan_opened(*, incidents: Sequence[Incident], moment: datetime) -> list[Notification]:
-    """One notification to each person of an organization about all its incidents that opened at once."""
+    """Plan one notification per person and organization about all its incidents of one rule that opened at once."""
     planned: list[Notification] = []
     recipients = _recipients({incident.organization_id for incident in incidents})
     for (organization_id, rule), group in _grouped(incidents).items():
         for address in recipients[organization_id]:
-            notification = _notification(organization_id, rule, Phase.OPENED, address, moment)
+            notification = _create_notification(organization_id, rule, Phase.OPENED, address, moment)
             planned.append(notification)
-            _plan(notification, group)
+            _link_incidents(notification, group)
     return planned
 
 
 def notifications_plan_closed(*, incidents: Sequence[Incident], moment: datetime) -> list[Notification]:
-    """Tell of the end whom the beginning was told; who has not been told yet gets one message with both.
+    """Plan the messages about ends, for those who were told of the beginning.
 
-    The caller holds the incidents locked.
+    Anyone whose message about the beginning still waits gets one message with both. The caller holds locks on the
+    incidents.
     """
-    told = _told(incidents)
+    told = _lock_told(incidents)
     planned: list[Notification] = []
     recipients = _recipients({incident.organization_id for incident in incidents})
     for (organization_id, rule), group in _grouped(incidents).items():
         for address in recipients[organization_id]:
             concerned = [incident for incident in group if address in told[incident.pk]]
             if concerned:
-                notification = _notification(organization_id, rule, Phase.CLOSED, address, moment)
+                notification = _create_notification(organization_id, rule, Phase.CLOSED, address, moment)
                 planned.append(notification)
-                _plan(notification, concerned)
+                _link_incidents(notification, concerned)
     return planned
 
 
 def notifications_are_due(*, moment: datetime) -> bool:
-    """Whether the sender has something to do."""
+    """Whether the sender has work."""
     return _due(moment).exists()
 
 
 def notifications_send() -> int:
-    """Send what is due, one by one; return how many went out.
+    """Send what is due, one by one; return how many were sent.
 
-    Stops when a channel is down: the others would meet the same trouble. One sender at a time: a slow mail server
-    must not hold every task worker. Leases keep it right even if there were two.
+    Stops when a channel is down, as the others would fail the same way. Only one sender runs at a time, so that a
+    slow mail server does not block every task worker; leases would keep two senders correct.
     """
     with session_lock("roost.alerts.send") as is_ours:
         return _send_all() if is_ours else 0
@@ -85,7 +86,7 @@ def notifications_send() -> int:
 def _send_all() -> int:
     sent, until = 0, time.monotonic() + RUN_S
     while time.monotonic() < until:
-        notification = _lease(clock.now())
+        notification = _lease_next(clock.now())
         if notification is None:
             break
         error = _send(notification)
@@ -109,18 +110,18 @@ def _send(notification: Notification) -> ChannelError | None:
         except Exception:  # noqa: BLE001  one broken message must not hold up the others
             _log.exception("Notification %s broke its channel or its message.", notification.pk)
             error = ChannelError("A fault in Roost; the log of the task worker has the details.")
-    _settle(notification, error, clock.now())
+    _record_outcome(notification, error, clock.now())
     return error
 
 
-def _lease(moment: datetime) -> Notification | None:
-    """Take the next one that is due, together with what waits for the same person about the same rule."""
+def _lease_next(moment: datetime) -> Notification | None:
+    """Lease the next due notification, and merge others waiting for the same person and rule into it."""
     with transaction.atomic():
         notification = _due(moment).select_for_update(skip_locked=True, of=("self",)).order_by("due_at", "id").first()
         if notification is None:
             return None
         if notification.state == State.SENDING:
-            # Its sender died, and nobody knows how far it came.
+            # Its sender died, and nobody knows how far it got.
             notification.is_maybe_delivered = True
         elif not notification.is_maybe_delivered:
             _merge_waiting(notification)
@@ -131,7 +132,7 @@ def _lease(moment: datetime) -> Notification | None:
 
 
 def _merge_waiting(into: Notification) -> None:
-    """What waits for the same person about the same rule goes out in the same message."""
+    """Merge other waiting notifications for the same person and rule into this one."""
     waiting = list(
         Notification.objects.select_for_update(skip_locked=True)
         .filter(
@@ -147,13 +148,13 @@ def _merge_waiting(into: Notification) -> None:
         .values_list("pk", flat=True)
     )
     if waiting:
-        # The links of the merged ones stay: an incident that closes now still finds who was told of it.
+        # The merged ones keep their links: an incident that closes now still finds who was told of it.
         into.incidents.add(*Incident.objects.filter(notifications__in=waiting))
         Notification.objects.filter(pk__in=waiting).update(state=State.MERGED)
 
 
 def _due(moment: datetime) -> QuerySet[Notification]:
-    """Pending and due, or with a lease that ran out; an end only after its beginning has gone out or failed."""
+    """Pending and due, or with an expired lease; an end only after its beginning was sent or has failed."""
     beginning = Notification.objects.filter(
         phase=Phase.OPENED,
         channel=OuterRef("channel"),
@@ -166,8 +167,8 @@ def _due(moment: datetime) -> QuerySet[Notification]:
     )
 
 
-def _settle(notification: Notification, error: ChannelError | None, moment: datetime) -> None:
-    """Write down how it went, if the lease is still ours."""
+def _record_outcome(notification: Notification, error: ChannelError | None, moment: datetime) -> None:
+    """Record the outcome, if the lease is still ours."""
     ours = Notification.objects.filter(pk=notification.pk, state=State.SENDING, attempts=notification.attempts)
     if error is None:
         ours.update(state=State.SENT, sent_at=moment, last_error="")
@@ -192,10 +193,10 @@ def _pause_s(attempts: int) -> float:
     return longest * random.uniform(0.75, 1.0)
 
 
-def _told(incidents: Iterable[Incident]) -> dict[int, set[str]]:
-    """Who was told, or is being told, that these incidents opened. Locks what waits, so that it is decided here.
+def _lock_told(incidents: Iterable[Incident]) -> dict[int, set[str]]:
+    """Addresses that were or are being told that each incident opened. Locks the notifications to settle that now.
 
-    Whose message still waits is not among them: it will be written with the truth of its moment.
+    Those whose message still waits are not included: that message will report the state at the time it is sent.
     """
     numbers = [incident.pk for incident in incidents]
     links = Notification.incidents.through.objects.filter(incident_id__in=numbers)
@@ -229,9 +230,9 @@ def _grouped(incidents: Iterable[Incident]) -> dict[tuple[int, str], list[Incide
 
 
 def _recipients(organization_ids: Collection[int]) -> dict[int, list[str]]:
-    """The addresses of the members of each organization who want alerts.
+    """Addresses of the members of each organization who want alerts.
 
-    An organization of which nobody can be told has the server's administrators: somebody is told.
+    If an organization has no member who can be reached by mail, the server's administrators are told instead.
     """
     found: dict[int, list[str]] = defaultdict(list)
     rows = (
@@ -254,12 +255,12 @@ def _recipients(organization_ids: Collection[int]) -> dict[int, list[str]]:
 
 
 def _with_members(organization_ids: Collection[int]) -> set[int]:
-    """Those organizations that have people with an address, who then decide for themselves whether to be told."""
+    """Organizations with active members who have an address; those members decide for themselves whether to be told."""
     members = Membership.objects.filter(organization__in=list(organization_ids), user__is_active=True)
     return set(members.exclude(user__email="").values_list("organization_id", flat=True))
 
 
-def _notification(organization_id: int, rule: str, phase: Phase, address: str, moment: datetime) -> Notification:
+def _create_notification(organization_id: int, rule: str, phase: Phase, address: str, moment: datetime) -> Notification:
     domain = urlsplit(settings.SITE_URL).hostname or "localhost"
     return Notification.objects.create(
         organization_id=organization_id,
@@ -273,7 +274,7 @@ def _notification(organization_id: int, rule: str, phase: Phase, address: str, m
     )
 
 
-def _plan(notification: Notification, incidents: Sequence[Incident]) -> None:
+def _link_incidents(notification: Notification, incidents: Sequence[Incident]) -> None:
     through = Notification.incidents.through
     through.objects.bulk_create(
         [through(notification_id=notification.pk, incident_id=incident.pk) for incident in incidents], batch_size=1_000

@@ -1,4 +1,4 @@
-"""Asking for incidents, for messages that did not get out, and for who is told."""
+"""Queries for incidents, for messages that could not be sent, and for a person's alert settings."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from fleet.stations.models import Station
 
 @dataclass(frozen=True, slots=True)
 class IncidentView:
-    """An incident with what can be said of it now."""
+    """An incident and the sentence to show for it now."""
 
     incident: Incident
     sentence: str
@@ -33,7 +33,7 @@ def incident_list(*, viewer: Viewer, is_open: bool | None = None, station: Stati
 
 
 def incident_shown(incident: Incident) -> IncidentView:
-    """What is true now of an open incident; of a closed one, how it ended."""
+    """An incident with its current sentence if it is open, or the sentence of its end if it is closed."""
     rule = rules().get(incident.rule)
     if incident.closed_at is not None or rule is None:
         return IncidentView(incident, incident.said(is_over=True) or incident.said(is_over=False))
@@ -41,7 +41,7 @@ def incident_shown(incident: Incident) -> IncidentView:
 
 
 def notification_troubles(*, viewer: Viewer) -> QuerySet[Notification]:
-    """Messages of the viewer's organizations that wait after a failed try, or were given up, newest first."""
+    """Messages of the viewer's organizations that failed at least once and wait, or were given up; newest first."""
     stuck = Q(state=Notification.State.PENDING, attempts__gt=0) | Q(state=Notification.State.FAILED)
     found = Notification.objects.filter(stuck).select_related("organization")
     found = found.filter(viewer.organizations("organization__"))
@@ -49,6 +49,6 @@ def notification_troubles(*, viewer: Viewer) -> QuerySet[Notification]:
 
 
 def alert_choices(*, user: User) -> QuerySet[Membership]:
-    """The memberships of a person, each with whether its alerts reach this person by mail."""
+    """A person's memberships, each with `is_alerted`: whether its alerts reach this person by mail."""
     held = Membership.objects.filter(user=user, organization__deleted_at=None)
     return held.select_related("organization").order_by("organization__name")

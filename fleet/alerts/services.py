@@ -1,4 +1,4 @@
-"""Incidents open once and close once; the sweep finds them by stored deadlines; people choose what they are told."""
+"""Opening and closing incidents, each exactly once; the sweeps that find them; and who wants mails about them."""
 
 import json
 from collections import defaultdict
@@ -31,13 +31,13 @@ from fleet.organizations.models import Membership
 from fleet.stations.models import Station
 
 SEND_JOB = "alerts.send_notifications"
-#: After an outage of ours the stations' deadlines are set anew; the sweep stays away until that is surely done.
+#: After an outage of ours the stations' deadlines are reset; the sweep waits this long so that it sees the new ones.
 AFTER_OUTAGE = timedelta(seconds=15)
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What is to be opened: where, since when, and in which words: the organization's, and each language's."""
+    """An incident to open: station, start, and the sentence in the organization's language and in each language."""
 
     station: Station
     began_at: datetime
@@ -48,14 +48,17 @@ class Opening:
 def incident_open(
     *, station: Station, rule: str, sentence: str, moment: datetime, began_at: datetime | None = None
 ) -> Incident | None:
-    """Open an incident and plan its messages; None when one of this station and rule is open already."""
+    """Open an incident and plan its messages; None if one for this station and rule is already open."""
     opened = incidents_open(openings=[Opening(station, began_at or moment, sentence)], rule=rule, moment=moment)
     return opened[0] if opened else None
 
 
 @transaction.atomic
 def incidents_open(*, openings: Sequence[Opening], rule: str, moment: datetime) -> list[Incident]:
-    """Open several at once, told of together. Those that are open already are left: one statement settles the race."""
+    """Open several incidents at once, announced together. Stations with an open one are skipped.
+
+    A single statement with ON CONFLICT settles races.
+    """
     if not openings:
         return []
     with connection.cursor() as cursor:
@@ -84,14 +87,14 @@ def incidents_open(*, openings: Sequence[Opening], rule: str, moment: datetime) 
 
 
 def incident_close(*, station_id: int, rule: str, moment: datetime, is_told: bool = True) -> Incident | None:
-    """Close the open incident of a station and rule, and tell whom its beginning was told; None without one."""
+    """Close the open incident of a station and rule and notify those who heard of its start; None if there is none."""
     opened = Incident.objects.filter(station=station_id, rule=rule, closed_at=None)
     closed = _incidents_close(list(opened.values_list("pk", flat=True)), moment=moment, is_told=is_told)
     return closed[0] if closed else None
 
 
 def station_heard_again(*, station_ids: Collection[int], moment: datetime) -> list[Incident]:
-    """Stations that were silent have spoken: close their incidents. Called in the transaction of the contact."""
+    """Close the silence incidents of stations that have spoken again. Call it in the transaction of the contact."""
     if not station_ids:
         return []
     opened = Incident.objects.filter(station__in=list(station_ids), rule=SILENCE, closed_at=None)
@@ -99,30 +102,30 @@ def station_heard_again(*, station_ids: Collection[int], moment: datetime) -> li
 
 
 def silence_sweep() -> tuple[int, int]:
-    """Open incidents of silence and close those that are over; return how many of each. Also wakes the sender.
+    """Open silence incidents and close those that are over; return the count of each. Also wakes the sender.
 
     Judged as of the last moment at which ingest was known to listen: silence after that is ours, not the stations'.
     """
     moment = _moment_known()
     moved = (0, 0) if moment is None else rule_sweep(rule=rules()[SILENCE], moment=moment)
-    _sender_wake()
+    _wake_sender()
     return moved
 
 
 def rules_sweep() -> tuple[int, int]:
-    """Open and close the incidents of all rules but silence, which has its own pace; return how many of each."""
+    """Open and close the incidents of all rules except silence, which runs on its own; return the count of each."""
     opened = closed = 0
     for rule in rules().values():
         if rule.name != SILENCE:
             moved = rule_sweep(rule=rule, moment=clock.now())
             opened, closed = opened + moved[0], closed + moved[1]
-    _sender_wake()
+    _wake_sender()
     return opened, closed
 
 
 @transaction.atomic
 def rule_sweep(*, rule: Rule, moment: datetime) -> tuple[int, int]:
-    """Open and close the incidents of one rule; return how many of each. Two sweeps at once: one leaves quietly."""
+    """Open and close the incidents of one rule; return the count of each. (0, 0) while another sweep of it runs."""
     if not transaction_lock(f"roost.alerts.sweep.{rule.name}"):
         return 0, 0
     findings = {finding.station_id: finding.began_at for finding in rule.find(moment)}
@@ -145,10 +148,10 @@ def rule_sweep(*, rule: Rule, moment: datetime) -> tuple[int, int]:
 
 
 def alerts_choose(*, user: User, organization_id: int, is_alerted: bool) -> None:
-    """A member decides whether the alerts of an organization reach this member by mail."""
+    """Set whether this member gets an organization's alerts by mail. Raises `NotAMember`."""
     membership = Membership.objects.filter(user=user, organization=organization_id)
     if not membership.update(is_alerted=is_alerted):
-        raise NotAMember(_("You are not a member of this organization, so none of its alerts reach you."))
+        raise NotAMember(_("You are not a member of this organization, so you get none of its alerts."))
     audit_write(
         actor=user,
         organization_id=organization_id,
@@ -160,7 +163,7 @@ def alerts_choose(*, user: User, organization_id: int, is_alerted: bool) -> None
 
 @transaction.atomic
 def _incidents_close(numbers: Collection[int], *, moment: datetime, is_told: bool) -> list[Incident]:
-    """Close those that are still open, in the order of their numbers; the loser of a race finds none."""
+    """Close those that are still open, in order of their ids; the loser of a race finds none."""
     if not numbers:
         return []
     still_open = _with_station().filter(pk__in=list(numbers), closed_at=None).order_by("pk")
@@ -178,7 +181,7 @@ def _incidents_close(numbers: Collection[int], *, moment: datetime, is_told: boo
 
 
 def _in_each_language(say: Callable[[], str]) -> dict[str, str]:
-    """The same in every language of the site: who will read it is known only when it is sent or shown."""
+    """The sentence in every language of the site, because its reader is known only when it is sent or shown."""
     said = {}
     for language, _name in settings.LANGUAGES:
         with translation.override(language):
@@ -191,7 +194,7 @@ def _with_station() -> QuerySet[Incident]:
 
 
 def _moment_known() -> datetime | None:
-    """The last moment at which we surely listened; None while we do not, or have just begun to again."""
+    """The last moment at which ingest surely listened; None while it does not, or has only just resumed."""
     now = clock.now()
     age = pulse_age(name=INGEST)
     if age is None or not is_listening():
@@ -201,8 +204,8 @@ def _moment_known() -> datetime | None:
     return min(now - age, now)
 
 
-def _sender_wake() -> None:
-    """Ask for the sender when something is due, unless that is asked for already."""
+def _wake_sender() -> None:
+    """Queue the sender's job if a notification is due and no such job is queued yet."""
     if not notifications_are_due(moment=clock.now()):
         return
     if not OutboxMessage.objects.filter(routing_key=SEND_JOB, published_at=None).exists():
@@ -210,7 +213,7 @@ def _sender_wake() -> None:
 
 
 def _announce(incidents: Iterable[Incident], event: str) -> None:
-    """Tell integrations through the outbox, and open pages after commit."""
+    """Announce an event to integrations through the outbox, and to open pages after commit."""
     changed: dict[int, set[str]] = defaultdict(set)
     for incident in incidents:
         changed[incident.organization_id].add(incident.station.serial)

@@ -1,4 +1,4 @@
-"""Troubles of the server itself: each is told to its administrators once, and once when it is over."""
+"""Problems of the server itself: its administrators are told once when one begins and once when it ends."""
 
 from datetime import datetime
 
@@ -12,7 +12,7 @@ ALARM, PARTITION, DEAD_JOBS = "the broker's resources", "the broker's cluster", 
 
 
 def broker_watch() -> None:
-    """Ask the broker for alarms and partitions. Raises `BrokerUnreachable`, which says nothing about either."""
+    """Check the broker for alarms and partitions. Raises `BrokerUnreachable`; then both are left as they were."""
     with BrokerAccess.open() as broker:
         nodes = broker.nodes()
     moment = clock.now()
@@ -20,20 +20,20 @@ def broker_watch() -> None:
     trouble_judge(
         about=ALARM,
         sentence=(
-            f"The broker has raised an alarm: {', '.join(short)}. It takes no messages until there is room again; stations "
-            "keep their data and send it then. Make room: look at what fills the disk or the memory of that machine."
+            f"The broker has raised an alarm: {', '.join(short)}. It accepts no messages until there is room again; stations "
+            "keep their data until then. Find out what fills the disk or memory of that machine, and free some."
         )
         if short
         else "",
-        end="The broker's alarm is over: it takes messages again, and the stations send what they kept.",
+        end="The broker's alarm is over: it accepts messages again, and the stations send what they stored.",
         moment=moment,
     )
     parted = [f"{node.name} does not see {', '.join(node.partitions)}" for node in nodes if node.partitions]
     trouble_judge(
         about=PARTITION,
         sentence=(
-            f"The broker's cluster is split: {'; '.join(parted)}. Mend the network between the nodes, then restart those "
-            "on the smaller side; until then messages may wait."
+            f"The broker's cluster is split: {'; '.join(parted)}. Repair the network between the nodes, then restart those "
+            "on the smaller side; until then messages may be delayed."
         )
         if parted
         else "",
@@ -43,25 +43,25 @@ def broker_watch() -> None:
 
 
 def dead_jobs_judge() -> None:
-    """Whether jobs that killed their workers wait for somebody to look at them."""
+    """Report jobs that were set aside because they killed their workers."""
     names = sorted(set(dead_job_list().values_list("task", flat=True)))
     trouble_judge(
         about=DEAD_JOBS,
         sentence=(
-            f"Jobs killed their worker time and again and were set aside: {', '.join(name or 'unreadable' for name in names)}. "
-            "Look at them with `./roost manage jobs list` and at the worker's log; then retry or discard each."
+            f"Jobs kept killing their workers and were set aside: {', '.join(name or 'unreadable' for name in names)}. "
+            "Check `./roost manage jobs list` and the worker's log, then retry or discard each job."
         )
         if names
         else "",
-        end="No job is set aside any more.",
+        end="No jobs are set aside any more.",
         moment=clock.now(),
     )
 
 
 def trouble_judge(*, about: str, sentence: str, end: str, moment: datetime) -> None:
-    """Open or end the trouble about a part, and tell the administrators what they were not told yet.
+    """Open or end the trouble with a part of the server, and send the administrators the mail that is due.
 
-    An empty sentence says that nothing is wrong. Whoever cannot be reached by mail is tried again at the next look.
+    An empty sentence means nothing is wrong. If no administrator could be reached, the next call tries again.
     """
     opened = Trouble.objects.filter(about=about, ended_at=None)
     if sentence:
@@ -74,7 +74,7 @@ def trouble_judge(*, about: str, sentence: str, end: str, moment: datetime) -> N
             Trouble.objects.filter(pk=trouble.pk).update(told_at=None)
         return
     opened.update(ended_at=moment)
-    # One of which nobody was told needs no end told.
+    # A trouble that nobody was told about needs no mail about its end.
     untold = Trouble.objects.filter(about=about, end_told_at=None).exclude(told_at=None).exclude(ended_at=None)
     for pk in list(untold.values_list("pk", flat=True)):
         if untold.filter(pk=pk).update(end_told_at=moment) and not administrators_mail(

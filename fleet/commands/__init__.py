@@ -1,1 +1,1 @@
-"""Commands to stations: issued, sent, run once or expired, and what became of them."""
+"""Commands to stations: issuing, sending, running once, expiring, and reporting their outcome."""

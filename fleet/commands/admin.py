@@ -8,7 +8,7 @@ from fleet.core.admin import ReadOnlyAdmin
 
 @admin.register(Command)
 class CommandAdmin(ReadOnlyAdmin):
-    """What was sent to whom, and what became of it."""
+    """Commands, their recipients and states."""
 
     list_display = ("issued_at", "station", "name", "state", "issued_by_name", "expires_at")
     list_filter = ("state", "name")

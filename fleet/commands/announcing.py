@@ -1,4 +1,4 @@
-"""Command states for programs that listen on `fleet.events`: `command_queued` … `command_succeeded`."""
+"""Events about command states for programs that listen on `fleet.events`: `command_queued` … `command_succeeded`."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from fleet.core.outbox import Announcement, events_announce
 
 
 def steps_announce(*, steps: Sequence[CommandStep]) -> None:
-    """Tell of the steps that moved a command, in the transaction of the moves."""
+    """Announce the steps that changed a command's state, in the transaction of the change."""
     told = [step for step in steps if step.is_applied]
     if not told:
         return

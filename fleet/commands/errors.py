@@ -1,27 +1,27 @@
-"""Refusals about commands."""
+"""Errors of commands."""
 
 from fleet.core.errors import DomainError
 
 
 class CommandUnknown(DomainError):
-    """There is no command of that name."""
+    """No command has that name."""
 
 
 class CommandNotOpen(DomainError):
-    """The command is closed already."""
+    """The command is already closed."""
 
 
 class CommandNotAllowed(DomainError):
-    """This person may not send this command."""
+    """The caller lacks the role that this command requires."""
 
 
 class StationRetired(DomainError):
-    """A retired station takes no commands."""
+    """A retired station receives no commands."""
 
 
 class TooDangerous(DomainError):
-    """So many dangerous commands went to this station lately that no more are taken."""
+    """The station received too many dangerous commands recently."""
 
 
 class TooManyWaiting(DomainError):
-    """So many commands wait for this station that no more are taken."""
+    """Too many commands wait for the station already."""

@@ -1,4 +1,4 @@
-"""Commands to stations and the steps each has gone through."""
+"""Commands to stations and their steps."""
 
 import uuid
 
@@ -10,25 +10,25 @@ from fleet.stations.models import Station
 
 
 class Command(models.Model):
-    """One command for one station. The row is the truth; what lies on the broker is a copy.
+    """One command for one station. The row is authoritative; the broker only has a copy.
 
         queued ──relay──▶ sent ──station──▶ received ──▶ running ──▶ succeeded | failed
           │                │                   │            │
           └────────────────┴──── expired | cancelled | refused (from any open state)
 
-    Moved only by conditional UPDATE on an open state; what comes after a closed state is kept as a step.
+    The state changes only by conditional UPDATE on an open state; anything reported after closing is kept as a step.
 
-    A cancelled command also has a `withdrawal`, which says what became of its copies outside of Roost:
+    A cancelled command also has a `withdrawal`, which says what happened to its copies outside of Roost:
 
         unsent                                                     (it had not left Roost)
-        sought ──the broker gives back every copy──▶ taken_back    (the station never had it)
-        sought ──the station: it will not run───────▶ stopped      (the station had it, or will know it)
-        sought ──its time is over───────────────────▶ lapsed       (a station that has it runs it no more)
-        any of these ──the station: it runs, it ran──▶ ran         (`ran_at` says when)
+        sought ──the broker returns every copy──────▶ taken_back   (the station never had it)
+        sought ──the station: it will not run───────▶ stopped      (the station had it, or will recognize it)
+        sought ──it expires─────────────────────────▶ lapsed       (a station that has it no longer runs it)
+        any of these ──the station: it runs, it ran─▶ ran          (`ran_at` says when)
     """
 
     class State(models.TextChoices):
-        """Where a command stands."""
+        """State of a command."""
 
         QUEUED = "queued"
         SENT = "sent"
@@ -41,7 +41,7 @@ class Command(models.Model):
         CANCELLED = "cancelled"
 
     class Withdrawal(models.TextChoices):
-        """What became of a cancelled command outside of Roost."""
+        """State of a cancelled command outside of Roost."""
 
         UNSENT = "unsent"
         SOUGHT = "sought"
@@ -58,29 +58,29 @@ class Command(models.Model):
     parameters = models.JSONField(default=dict)
     state = models.CharField(max_length=16, choices=State.choices, default=State.QUEUED)
     issued_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
-    #: Person or key, as it was called then.
+    #: Name of the person or key at that time.
     issued_by_name = models.CharField(max_length=150, blank=True)
     issued_at = models.DateTimeField()
     expires_at = models.DateTimeField()
-    #: When the copy on the broker was last made; the sweep makes another when a broker forgot.
+    #: When the latest copy went to the broker; the sweep sends another if the broker may have lost it.
     sent_at = models.DateTimeField(null=True)
     closed_at = models.DateTimeField(null=True)
     note = models.CharField(max_length=256, blank=True)
     result = models.JSONField(default=dict)
     output = models.TextField(blank=True)
-    #: Empty while it is not cancelled.
+    #: Empty unless the command is cancelled.
     withdrawal = models.CharField(max_length=16, choices=Withdrawal.choices, blank=True, db_default="")
-    #: How many copies went to the broker and were not taken back.
+    #: Copies that went to the broker and were not taken back.
     copies = models.SmallIntegerField(default=0, db_default=0)
     #: When the broker was last asked for the copies of this cancelled command.
     sought_at = models.DateTimeField(null=True)
     #: When a cancelled command began to run, by the station's clock.
     ran_at = models.DateTimeField(null=True)
-    #: Reports that changed nothing and are no steps: said before, or too many.
+    #: Reports that changed nothing and were not kept as steps: repeats, or too many.
     reports_left_out = models.BigIntegerField(default=0, db_default=0)
 
     class Meta:
-        """Lists are per station newest first; sweeps ask for open ones."""
+        """Lists show a station's commands newest first; sweeps look for open ones."""
 
         indexes = [
             models.Index(fields=["station", "-issued_at"]),
@@ -97,7 +97,7 @@ class Command(models.Model):
 
 
 class Congestion(models.Model):
-    """A time in which Roost itself could not keep up and asked its stations to slow down.
+    """A period in which Roost could not keep up and asked its stations to slow down.
 
     open ──backlog drained and no alarm──▶ ended      (at most one is open)
     """
@@ -105,15 +105,15 @@ class Congestion(models.Model):
     id = models.BigAutoField(primary_key=True)
     #: `backlog` or `alarm`.
     cause = models.CharField(max_length=16)
-    #: Messages that waited when it was noticed.
+    #: Waiting messages when it was noticed.
     waiting = models.BigIntegerField()
-    #: How often a station was asked.
+    #: Number of requests sent to stations.
     asked = models.IntegerField(default=0)
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
 
     class Meta:
-        """One at a time."""
+        """At most one open congestion."""
 
         constraints = [
             models.UniqueConstraint(Value(1), name="congestion_open_once", condition=Q(ended_at=None)),
@@ -124,12 +124,12 @@ class Congestion(models.Model):
 
 
 class CommandStep(models.Model):
-    """One thing that became of a command, in order of arrival. Late words stay here and change nothing."""
+    """One step in the life of a command, in order of arrival. Late reports are kept here but change nothing."""
 
     id = models.BigAutoField(primary_key=True)
     command = models.ForeignKey(Command, on_delete=models.CASCADE, related_name="steps")
     state = models.CharField(max_length=16, choices=Command.State.choices)
-    #: Station's clock for its own steps, else ours.
+    #: By the station's clock for its own steps, otherwise ours.
     occurred_at = models.DateTimeField()
     received_at = models.DateTimeField()
     #: False: it came after the command was closed, or out of order.
@@ -137,7 +137,7 @@ class CommandStep(models.Model):
     note = models.CharField(max_length=256, blank=True)
 
     class Meta:
-        """Oldest first."""
+        """Steps are read oldest first."""
 
         ordering = ["id"]
 

@@ -1,9 +1,9 @@
-"""Asking stations for another pace: by a person, or by Roost itself when it cannot keep up.
+"""Asking stations to change their pace: on a person's request, or by Roost itself when it cannot keep up.
 
 calm ──backlog over ROOST_PACE_BACKLOG, or a broker's alarm──▶ congested: connected stations are asked
 ▲                                                                │   ▲
-└──────────── a tenth of the backlog left, and no alarm ◀────────┤   │ each again when what was asked of it has ended,
-                                                                 └───┘ and those that had no turn yet
+└──────── backlog below a tenth of the limit, and no alarm ◀─────┤   │ again when its last request has ended;
+                                                                 └───┘ stations not asked yet get their turn
 """
 
 import logging
@@ -33,23 +33,24 @@ from message_queue.topology import COMMANDS_WAITING_MOST
 
 _log = logging.getLogger(__name__)
 
-#: What Roost asks for by itself: a quarter of the traffic, reconnects over five minutes, for a quarter of an hour.
+#: What Roost requests by itself: a quarter of the traffic, reconnects spread over five minutes, for a quarter of an
+#: hour.
 RELIEF: dict[str, Any] = {"slowdown": 4, "spread": 300, "for_s": 900}
-#: A station that is not there now needs no slowing down, and must not find the wish when it comes back.
+#: A station that is offline needs no slowing down, and must not find the request when it comes back.
 HEARD_WITHIN = timedelta(minutes=15)
 LIFE_S = 300
-#: A rate is taken over at least so long; the first messages of a month are no rate.
+#: A rate is computed over at least this long, because the first messages of a month are no rate.
 RATE_OVER_S = 3_600.0
-#: Stations that one look asks; the next look asks the next ones.
+#: Stations asked in one run; the next run asks the next ones.
 ASKED_MOST = 1_000
-#: Share of the limit under which it is over.
+#: A congestion ends when the backlog falls below this share of the limit.
 CALM = 0.1
 
 
 def pace_ask(
     *, viewer: Viewer, stations: Iterable[Station], parameters: dict[str, Any], expires_in: int | None = None
 ) -> int:
-    """Send `pace` to these stations; return how many were asked. Those that cannot take it are left out."""
+    """Send `pace` to these stations, skipping those that cannot take it; return how many were asked."""
     asked = 0
     for station in stations:
         try:
@@ -65,14 +66,14 @@ def pace_ask(
 
 @dataclass(frozen=True, slots=True)
 class PaceAsked:
-    """How many connected stations were asked, and how many were not: beyond `ASKED_MOST`, or they cannot take it."""
+    """Counts of connected stations: those asked, and those left out (beyond `ASKED_MOST`, or unable to take `pace`)."""
 
     asked: int
     left: int
 
 
 def organization_pace_ask(*, viewer: Viewer, organization: Organization, parameters: dict[str, Any]) -> PaceAsked:
-    """Send `pace` to the connected stations of an organization, those first that send most. Raises `NotAllowed`."""
+    """Send `pace` to an organization's connected stations, busiest first. Raises `NotAllowed`."""
     pace_operator_require(viewer, organization)
     connected = stations_connected(clock.now()).filter(organization=organization)
     asked = pace_ask(viewer=viewer, stations=connected[:ASKED_MOST], parameters=parameters)
@@ -80,15 +81,15 @@ def organization_pace_ask(*, viewer: Viewer, organization: Organization, paramet
 
 
 def pace_operator_require(viewer: Viewer, organization: Organization) -> None:
-    """Raises `NotAllowed` for whoever may not act on the stations of this organization."""
+    """Raise `NotAllowed` unless the viewer may operate this organization's stations."""
     if not viewer.may(Role.OPERATOR, organization.pk):
-        raise NotAllowed("Asking stations for another pace takes the role operator.")
+        raise NotAllowed("You need the operator role to change the pace of stations.")
 
 
 def stations_connected(moment: datetime) -> QuerySet[Station]:
-    """Stations heard from lately whose agent knows `pace`, those first that send most messages a second this month.
+    """Recently heard stations whose agent knows `pace`, ordered by messages per second this month, highest first.
 
-    Where none of this month is counted yet, those with the shortest rhythm come first.
+    Stations without a count for this month come last, those with the shortest interval first.
     """
     seconds = Greatest(Extract(Value(moment) - F("first_at"), "epoch"), Value(RATE_OVER_S), output_field=FloatField())
     metered = StationDataUse.objects.filter(station=OuterRef("pk"), month=month_of(moment).date())
@@ -101,7 +102,7 @@ def stations_connected(moment: datetime) -> QuerySet[Station]:
 
 
 def stations_unasked(moment: datetime) -> QuerySet[Station]:
-    """Connected stations that nobody has asked for a pace within the time for which Roost asks, and that have room."""
+    """Connected stations with room for a command that got no `pace` within the duration that Roost requests."""
     since = moment - timedelta(seconds=RELIEF["for_s"])
     asked = Command.objects.filter(station=OuterRef("pk"), name=COMMAND.name, issued_at__gt=since)
     waiting = Command.objects.filter(state__in=Command.OPEN).values("station").annotate(waiting=Count("pk"))
@@ -110,11 +111,11 @@ def stations_unasked(moment: datetime) -> QuerySet[Station]:
 
 
 def congestion_watch(*, moment: datetime, load: BrokerLoad | None = None) -> Congestion | None:
-    """Notice a congestion or its end, and ask for relief; return the one that is open. Raises `BrokerUnreachable`."""
+    """Open or end a congestion and ask for relief; return the open one. Raises `BrokerUnreachable`."""
     if load is None:
         with BrokerAccess.open() as broker:
             load = broker.load()
-    opened = Congestion.objects.filter(ended_at=None).first() or _congestion_begin(moment, load)
+    opened = Congestion.objects.filter(ended_at=None).first() or _begin_congestion(moment, load)
     if opened is None:
         return None
     if not load.has_alarm and load.waiting < CALM * settings.ROOST_PACE_BACKLOG:
@@ -122,8 +123,8 @@ def congestion_watch(*, moment: datetime, load: BrokerLoad | None = None) -> Con
         _log.info("Ingest keeps up again: %s messages wait.", load.waiting)
         return None
     with session_lock("commands.relief") as is_ours:
-        # Asking a thousand stations may outlast the time to the next look, which leaves it to this one.
-        asked = _relief_ask(moment) if is_ours else 0
+        # Asking a thousand stations may take longer than the interval between runs; the next run then skips this.
+        asked = _ask_for_relief(moment) if is_ours else 0
     if asked:
         Congestion.objects.filter(id=opened.id).update(asked=F("asked") + asked)
         opened.asked += asked
@@ -133,12 +134,12 @@ def congestion_watch(*, moment: datetime, load: BrokerLoad | None = None) -> Con
     return opened
 
 
-def _relief_ask(moment: datetime) -> int:
+def _ask_for_relief(moment: datetime) -> int:
     stations = stations_unasked(moment)[:ASKED_MOST]
     return pace_ask(viewer=viewer_of_server("Roost"), stations=stations, parameters=RELIEF, expires_in=LIFE_S)
 
 
-def _congestion_begin(moment: datetime, load: BrokerLoad) -> Congestion | None:
+def _begin_congestion(moment: datetime, load: BrokerLoad) -> Congestion | None:
     if load.waiting < settings.ROOST_PACE_BACKLOG and not load.has_alarm:
         return None
     try:
@@ -147,5 +148,5 @@ def _congestion_begin(moment: datetime, load: BrokerLoad) -> Congestion | None:
                 cause="alarm" if load.has_alarm else "backlog", waiting=load.waiting, started_at=moment
             )
     except IntegrityError:
-        # Another look was faster, and asks.
+        # Another run was faster and does the asking.
         return None

@@ -1,7 +1,7 @@
-"""What stations say of their commands: a batch of reports in a few statements, however many there are.
+"""Reports from stations about their commands, stored in a few statements per batch.
 
-The first closing word wins. What comes later or out of order changes nothing: it is kept as a step up to `STEPS_MOST`, and
-only counted beyond that, as is what was said before. A command that expired keeps what the station found too late.
+The first closing report wins. Later, repeated or out-of-order reports change nothing: up to `STEPS_MOST` are kept as
+steps, repeats and any beyond that are only counted. An expired command still keeps a result that arrives too late.
 """
 
 from collections.abc import Sequence
@@ -20,9 +20,9 @@ from fleet.stations.logins import rotation
 from message_queue.contracts.command_status import CommandStatus
 
 State = Command.State
-#: Steps of one command that changed nothing and are kept all the same.
+#: How many steps that changed nothing are kept for one command.
 STEPS_MOST = 20
-#: From which states a report of a station moves a command.
+#: For each reported state, the states from which it moves a command.
 _MOVES: dict[str, tuple[str, ...]] = {
     State.RECEIVED: (State.QUEUED, State.SENT),
     State.RUNNING: (State.QUEUED, State.SENT, State.RECEIVED),
@@ -35,23 +35,23 @@ _CLOSING = frozenset({State.SUCCEEDED, State.FAILED, State.REFUSED, State.EXPIRE
 
 
 class Report(NamedTuple):
-    """A station's word about one command."""
+    """One station's report about one command."""
 
     station_id: int
     status: CommandStatus
 
 
 def command_report(*, station_id: int, status: CommandStatus, moment: datetime) -> bool:
-    """Take one report; False when it is about no command of this station."""
+    """Apply one report; False if the command does not belong to this station."""
     return not commands_report([Report(station_id, status)], moment)
 
 
 @transaction.atomic
 def commands_report(reports: Sequence[Report], moment: datetime) -> list[int]:
-    """Take reports in their order; return the places in it of those that are about no command of their station."""
+    """Apply reports in order; return the indexes of those whose command does not belong to their station."""
     if not reports:
         return []
-    # Locked in one order: two workers with reports on the same commands never wait for each other in a circle.
+    # Locked in one order, so that two workers with reports on the same commands cannot deadlock.
     asked = Command.objects.select_for_update().filter(id__in={report.status.command for report in reports})
     ledger = _Reported({command.id: command for command in asked.order_by("id")}, moment)
     strays = [place for place, report in enumerate(reports) if not ledger.take(report)]
@@ -60,7 +60,7 @@ def commands_report(reports: Sequence[Report], moment: datetime) -> list[int]:
 
 
 class _Reported:
-    """The commands of a batch while they are locked, and what the reports make of them."""
+    """Locked commands of a batch, and the changes that its reports make."""
 
     def __init__(self, commands: dict[UUID, Command], moment: datetime) -> None:
         self._commands = commands
@@ -68,7 +68,7 @@ class _Reported:
         self._steps: list[CommandStep] = []
         self._moved: dict[UUID, Command] = {}
         self._counted: dict[UUID, Command] = {}
-        #: Reports on cancelled commands, by command and state: the earliest and the latest say all that matters.
+        #: Reports on cancelled commands by command and state: only the earliest and the latest matter.
         self._cancelled: dict[tuple[UUID, str], tuple[CommandStatus, CommandStatus]] = {}
         said = CommandStep.objects.filter(command__in=list(commands)).values_list(
             "command", "state", "occurred_at", "is_applied"
@@ -80,7 +80,7 @@ class _Reported:
             self._idle[command_id] = self._idle.get(command_id, 0) + (not is_applied)
 
     def take(self, report: Report) -> bool:
-        """Take one report; False when it is about no command of this station."""
+        """Apply one report; False if the command does not belong to this station."""
         status, command = report.status, self._commands.get(report.status.command)
         if command is None or command.station_id != report.station_id:
             return False
@@ -92,7 +92,7 @@ class _Reported:
             first, _latest = self._cancelled.get((command.id, status.state), (status, status))
             self._cancelled[command.id, status.state] = (min(first, status, key=lambda said: said.at), status)
         elif command.state == State.EXPIRED and status.state in _CLOSING and not (command.result or command.output):
-            # Too late to close it, but what the station found is of use all the same.
+            # Too late to close it, but the result is still useful.
             command.result, command.output = status.result, status.output
             self._moved[command.id] = command
         word = (command.id, status.state, occurred_at)
@@ -121,12 +121,12 @@ class _Reported:
             command.result, command.output = status.result, status.output
         self._moved[command.id] = command
         if command.state == State.SUCCEEDED and command.name == rotation.COMMAND:
-            # A job, as the caller holds locks that an enrolment takes in another order.
+            # As a job, because the caller holds locks that an enrolment takes in another order.
             secret_hash = status.result.get(rotation.HASH)
             job_ask(rotation.ACCEPT_JOB, station_id=command.station_id, secret_hash=secret_hash)
 
     def write(self) -> None:
-        """Write all of it."""
+        """Write all changes."""
         if self._moved:
             fields = ["state", "closed_at", "note", "result", "output"]
             Command.objects.bulk_update(self._moved.values(), fields)

@@ -1,6 +1,6 @@
-"""Issuing, cancelling and expiring commands; what stations say of them is in `fleet.commands.reports`.
+"""Issuing, cancelling and expiring commands; `fleet.commands.reports` handles what stations report about them.
 
-Every move is a conditional UPDATE on an open state.
+Every state change is a conditional UPDATE on an open state.
 """
 
 from datetime import datetime, timedelta
@@ -34,11 +34,11 @@ from message_queue.errors import CommandRefused
 from message_queue.topology import COMMANDS_WAITING_MOST
 
 State = Command.State
-#: Longest life of a command in seconds: beyond a month nobody remembers why it was sent.
+#: Longest lifetime of a command in seconds: after a month nobody remembers why it was sent.
 EXPIRY_MOST_S = 31 * 86_400
-#: Dangerous commands of one name that one station gets within a time.
+#: How many dangerous commands of one name a station accepts, and within which time.
 DANGER_MOST, DANGER_WITHIN = 3, timedelta(hours=1)
-#: A sent command that the station has not answered for so long is published again; its journal runs it once.
+#: A sent command without an answer for this long is published again; the station's journal runs it only once.
 RESEND_AFTER = timedelta(minutes=15)
 
 
@@ -46,29 +46,30 @@ RESEND_AFTER = timedelta(minutes=15)
 def command_issue(
     *, viewer: Viewer, station: Station, name: str, parameters: dict[str, Any], expires_in: int | None = None
 ) -> Command:
-    """Write a command and ask the relay to publish it. `expires_in` in seconds; None: the command's own default.
+    """Create a command and queue it for the relay. `expires_in` in seconds; None: the command's default.
 
     Raises `CommandUnknown`, `CommandNotAllowed`, `StationRetired`, `TooManyWaiting`, `TooDangerous` or `InvalidInput`.
     """
     contract = command_contracts().get(name)
     if contract is None:
         known = ", ".join(sorted(command_contracts()))
-        raise CommandUnknown(f"There is no command {name!r}. The commands are: {known}.")
+        raise CommandUnknown(f"There is no command {name!r}. Available commands: {known}.")
     if not viewer.may_station(Membership.Role(contract.role), station):
-        raise CommandNotAllowed(f"Sending {name} to {station.serial} takes the role {contract.role} or a higher one.")
+        raise CommandNotAllowed(f"You need the {contract.role} role to send {name} to {station.serial}.")
     if station.retired_at is not None:
-        raise StationRetired(f"{station.serial} is retired and takes no commands.")
+        raise StationRetired(f"{station.serial} is retired and receives no commands.")
     try:
         contract.parameters_check(parameters)
     except CommandRefused as error:
         raise InvalidInput(str(error), field="parameters") from error
     life = contract.default_expiry if expires_in is None else expires_in
     if not 1 <= life <= EXPIRY_MOST_S:
-        raise InvalidInput(f"A command lives 1 to {EXPIRY_MOST_S} seconds, not {life}.", field="expires_in")
+        raise InvalidInput(f"A command lives for 1 to {EXPIRY_MOST_S} seconds, not {life}.", field="expires_in")
     waiting = Q(state__in=Command.OPEN) | Q(withdrawal=Command.Withdrawal.SOUGHT)
     if Command.objects.filter(waiting, station=station).count() >= COMMANDS_WAITING_MOST:
         raise TooManyWaiting(
-            f"{COMMANDS_WAITING_MOST} commands already wait for {station.serial}; cancel some or wait for its contact."
+            f"{COMMANDS_WAITING_MOST} commands are already waiting for {station.serial}. "
+            "Cancel some, or wait for its next contact."
         )
     moment = clock.now()
     if contract.danger:
@@ -82,8 +83,8 @@ def command_issue(
         issued_at=moment,
         expires_at=moment + timedelta(seconds=life),
     )
-    _step(command.id, State.QUEUED, moment, moment)
-    _publish(command, station.serial)
+    _record_step(command.id, State.QUEUED, moment, moment)
+    _queue_for_relay(command, station.serial)
     audit_write(
         actor=viewer.user,
         organization_id=station.organization_id,
@@ -96,18 +97,18 @@ def command_issue(
 
 @transaction.atomic
 def command_cancel(*, viewer: Viewer, command: Command) -> Command:
-    """Close an open command and withdraw it, from Roost's own outbox, from the broker and from the station.
+    """Close an open command and withdraw it from Roost's outbox, from the broker and from the station.
 
-    Where the station was faster, the command says that it ran anyway.
+    If the station was faster, the command is later marked as run anyway.
     """
     contract = command_contracts().get(command.name)
     role = Membership.Role(contract.role) if contract else Membership.Role.OPERATOR
     if not viewer.may_station(role, command.station):
-        raise CommandNotAllowed(f"Cancelling this command takes the role {role.value} or a higher one.")
+        raise CommandNotAllowed(f"You need the {role.value} role to cancel this command.")
     moment = clock.now()
-    if not _close(command.id, State.CANCELLED, moment, f"Cancelled by {viewer.name}."):
+    if not _close_command(command.id, State.CANCELLED, moment, f"Cancelled by {viewer.name}."):
         command.refresh_from_db()
-        raise CommandNotOpen(f"This command has {command.state} already; there is nothing to cancel.")
+        raise CommandNotOpen(f"This command is already closed ({command.state}); there is nothing to cancel.")
     withdrawal_ask(command_id=command.id, serial=command.station.serial)
     audit_write(
         actor=viewer.user,
@@ -122,52 +123,52 @@ def command_cancel(*, viewer: Viewer, command: Command) -> Command:
 
 @transaction.atomic
 def commands_withdraw(*, station: Station, moment: datetime, note: str) -> int:
-    """Cancel all open commands of a station; return how many lay on the broker. What it runs already, it runs.
+    """Cancel all open commands of a station; return how many had left for the broker. Running commands keep running.
 
-    The withdrawals go to the queue of the serial that the station has now.
+    The withdrawals go to the queue of the station's current serial.
     """
     sent = 0
     for number, state in list(
         Command.objects.filter(station=station, state__in=Command.OPEN).order_by("id").values_list("id", "state")
     ):
         sent += state != State.QUEUED
-        if _close(number, State.CANCELLED, moment, note[:256]):
+        if _close_command(number, State.CANCELLED, moment, note[:256]):
             withdrawal_ask(command_id=number, serial=station.serial)
     return sent
 
 
 def command_sent(*, command_id: UUID, moment: datetime) -> None:
-    """The broker has confirmed the command into the station's queue."""
+    """Record that the broker confirmed the command into the station's queue."""
     with transaction.atomic():
-        # Also of one that was cancelled in this moment: its withdrawal counts the copies.
+        # Also if it was cancelled just now: its withdrawal counts the copies.
         Command.objects.filter(id=command_id).update(sent_at=moment, copies=F("copies") + 1)
         if Command.objects.filter(id=command_id, state=State.QUEUED).update(state=State.SENT):
-            _step(command_id, State.SENT, moment, moment)
+            _record_step(command_id, State.SENT, moment, moment)
 
 
 def command_is_wanted(*, command_id: UUID) -> bool:
-    """Whether the command is still open: what was cancelled while the broker was away must not go out afterwards."""
+    """Whether the command is still open. One cancelled while the broker was away must not be sent afterwards."""
     return Command.objects.filter(id=command_id, state__in=Command.OPEN).exists()
 
 
 def commands_expire(*, moment: datetime) -> int:
-    """Close the open commands whose time is over; return how many.
+    """Close open commands that have expired; return how many.
 
-    One that the station has begun is left a while longer: its result may be on the way.
+    Commands that the station has received get one more day, as their result may be on the way.
     """
     waiting = Command.objects.filter(state__in=(State.QUEUED, State.SENT), expires_at__lt=moment)
     begun = Command.objects.filter(state__in=(State.RECEIVED, State.RUNNING), expires_at__lt=moment - timedelta(days=1))
     closed = 0
     for command_id in [*waiting.values_list("id", flat=True)[:1000], *begun.values_list("id", flat=True)[:1000]]:
         with transaction.atomic():
-            closed += _close(
-                command_id, State.EXPIRED, moment, "Its time ran out before the station reported a result."
+            closed += _close_command(
+                command_id, State.EXPIRED, moment, "It expired before the station reported a result."
             )
     return closed
 
 
 def commands_resend(*, moment: datetime) -> int:
-    """Publish again what a broker may have lost; the station's journal makes that harmless. Returns how many."""
+    """Publish commands again that a broker may have lost, which the station's journal makes safe; return how many."""
     forgotten = Command.objects.filter(
         state=State.SENT, sent_at__lt=moment - RESEND_AFTER, expires_at__gt=moment
     ).select_related("station")[:500]
@@ -178,25 +179,25 @@ def commands_resend(*, moment: datetime) -> int:
                 sent_at=moment
             )
             if claimed:
-                _publish(command, command.station.serial)
+                _queue_for_relay(command, command.station.serial)
                 count += 1
     return count
 
 
 def _danger_check(station: Station, name: str, moment: datetime) -> None:
-    """Refuse a dangerous command that was sent to the station too often lately: a script that loops, most likely."""
-    # Two at once count one after the other.
+    """Refuse a dangerous command that the station was sent too often lately, most likely by a script in a loop."""
+    # The lock makes concurrent requests count one after the other.
     Station.objects.select_for_update().get(pk=station.pk)
     sent = Command.objects.filter(station=station, name=name, issued_at__gt=moment - DANGER_WITHIN)
     harmless = Q(state=State.CANCELLED) & ~Q(withdrawal=Command.Withdrawal.RAN)
     if sent.exclude(harmless).count() >= DANGER_MOST:
         raise TooDangerous(
             f"{station.serial} was sent {name} {DANGER_MOST} times within {DANGER_WITHIN.total_seconds() / 60:.0f} minutes. "
-            "Look first what became of those; a later one is taken again."
+            "Check how those ended, then try again later."
         )
 
 
-def _publish(command: Command, serial: str) -> None:
+def _queue_for_relay(command: Command, serial: str) -> None:
     outbox_add(
         target=OutboxMessage.Target.COMMAND,
         routing_key=serial,
@@ -213,16 +214,16 @@ def _publish(command: Command, serial: str) -> None:
     )
 
 
-def _close(command_id: UUID, state: str, moment: datetime, note: str) -> int:
+def _close_command(command_id: UUID, state: str, moment: datetime, note: str) -> int:
     moved = Command.objects.filter(id=command_id, state__in=Command.OPEN).update(
         state=state, closed_at=moment, note=note
     )
     if moved:
-        _step(command_id, state, moment, moment, note=note)
+        _record_step(command_id, state, moment, moment, note=note)
     return moved
 
 
-def _step(
+def _record_step(
     command_id: UUID,
     state: str,
     occurred_at: datetime,

@@ -1,11 +1,11 @@
-"""Withdrawing cancelled commands: from Roost's outbox, from the station's queue, and by a word to the station itself.
+"""Withdrawing cancelled commands from Roost's outbox, from the station's queue, and by a message to the station.
 
-1. A copy that has not left is deleted. One that the relay has in hand counts as gone out.
-2. The withdrawal goes into the station's queue, behind the command: the station's journal refuses a command that it knows
-   to be withdrawn, whichever of the two comes first.
-3. The copies on the broker are taken back: at once, and again and again, as one that a half-open connection holds comes
-   back into the queue only when the broker notices its end.
-4. What the station says ends the search; so does the command's own time.
+1. A copy that has not left is deleted. One that the relay is working on counts as sent.
+2. A withdrawal is queued for the station behind the command. The station's journal refuses a command that it knows to
+   be withdrawn, whichever of the two arrives first.
+3. Copies on the broker are taken back: at once, and then repeatedly, because a copy held by a half-open connection
+   returns to the queue only when the broker notices that the connection is dead.
+4. The search ends when the station reports on the command, or when the command expires.
 """
 
 import logging
@@ -31,18 +31,18 @@ _log = logging.getLogger(__name__)
 
 Withdrawal = Command.Withdrawal
 SEEK_JOB = "commands.seek_withdrawn"
-#: Commands that one look asks the broker for, those first that were not asked for longest.
+#: Commands that one run looks for on the broker, longest unsearched first.
 SEEK_MOST = 500
 _RAN = frozenset({"running", "succeeded", "failed"})
 _NOT_RUN = frozenset({"refused", "expired"})
 
 
 def withdrawal_ask(*, command_id: UUID, serial: str) -> None:
-    """Withdraw a command that was cancelled in this transaction. `serial` names the queue in which it lies."""
+    """Withdraw a command that was cancelled in this transaction. `serial` names the queue that holds it."""
     waiting = OutboxMessage.objects.filter(
         target=OutboxMessage.Target.COMMAND, message_id=str(command_id), published_at=None
     )
-    # Not waited for: the relay that holds the row waits for our lock on the command when it has published.
+    # Not waited for: the relay that holds the row waits for our lock on the command after publishing.
     unlocked = waiting.select_for_update(skip_locked=True).values_list("id", flat=True)
     kept, _ = OutboxMessage.objects.filter(id__in=list(unlocked)).delete()
     command = Command.objects.get(id=command_id)
@@ -51,7 +51,7 @@ def withdrawal_ask(*, command_id: UUID, serial: str) -> None:
     Command.objects.filter(id=command_id).update(withdrawal=state)
     if never_left:
         return
-    if _is_understood(command.station_id):
+    if _knows_withdrawals(command.station_id):
         outbox_add(
             target=OutboxMessage.Target.WITHDRAWAL,
             routing_key=serial,
@@ -63,11 +63,11 @@ def withdrawal_ask(*, command_id: UUID, serial: str) -> None:
 
 
 def withdrawal_settle(*, command: Command, status: CommandStatus, occurred_at: datetime) -> None:
-    """Take a station's word about a cancelled command: it ran anyway, or it will not."""
+    """Apply a station's report on a cancelled command: it ran anyway, or it will not run."""
     found = Command.objects.filter(id=command.id)
     if status.state in _RAN:
         found.exclude(withdrawal=Withdrawal.RAN).update(withdrawal=Withdrawal.RAN, ran_at=occurred_at)
-        # Reports may come in another order than they were made: the earliest says when it began.
+        # Reports may arrive out of order: the earliest says when the command began.
         found.filter(ran_at__gt=occurred_at).update(ran_at=occurred_at)
         if status.state != "running":
             found.update(result=status.result, output=status.output)
@@ -76,7 +76,7 @@ def withdrawal_settle(*, command: Command, status: CommandStatus, occurred_at: d
 
 
 def withdrawals_seek(*, moment: datetime, station_id: int | None = None) -> int:
-    """Ask the broker for the copies of cancelled commands and remove them; return how many. Raises `BrokerAway`."""
+    """Remove copies of cancelled commands from the broker; return how many. Raises `BrokerAway`."""
     sought = Command.objects.filter(withdrawal=Withdrawal.SOUGHT)
     sought.filter(expires_at__lt=moment).update(withdrawal=Withdrawal.LAPSED)
     if station_id is not None:
@@ -93,15 +93,15 @@ def withdrawals_seek(*, moment: datetime, station_id: int | None = None) -> int:
             try:
                 taken = broker.take(command_queue(serial), wanted)
             except SerialNotAllowed:
-                # A station that handed its serial on has no queue.
+                # A station that handed on its serial has no queue.
                 taken = Counter()
-            _settle_taken(wanted, taken, moment)
+            _record_taken_back(wanted, taken, moment)
             count += sum(taken.values())
     return count
 
 
 @transaction.atomic
-def _settle_taken(wanted: set[str], taken: Counter[str], moment: datetime) -> None:
+def _record_taken_back(wanted: set[str], taken: Counter[str], moment: datetime) -> None:
     Command.objects.filter(id__in=wanted).update(sought_at=moment)
     for command_id, copies in taken.items():
         of_it = Command.objects.filter(id=command_id)
@@ -110,8 +110,8 @@ def _settle_taken(wanted: set[str], taken: Counter[str], moment: datetime) -> No
         _log.info("Command %s was cancelled and taken back from its station's queue.", command_id)
 
 
-def _is_understood(station_id: int) -> bool:
-    """Whether the station's agent knows withdrawals, or has not said what it knows: an older one would call it unreadable."""
+def _knows_withdrawals(station_id: int) -> bool:
+    """Whether the agent knows withdrawals or has not listed its commands. To older agents they are unreadable."""
     hello = StationContact.objects.filter(station_id=station_id).values_list("hello", flat=True).first() or {}
     named = hello.get("commands")
     return not isinstance(named, list) or not named or WITHDRAW in named

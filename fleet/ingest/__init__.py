@@ -1,1 +1,1 @@
-"""From raw deliveries to committed rows: the pipeline, a handler for each message kind, quarantine."""
+"""The way from raw deliveries to committed rows: the pipeline, a handler for each message kind, and quarantine."""

@@ -1,4 +1,4 @@
-"""Admin page of the quarantine; replaying and discarding are on the site's own page."""
+"""Admin page of quarantine; replaying and discarding happen on the site's own page."""
 
 from django.contrib import admin
 
@@ -8,7 +8,7 @@ from fleet.ingest.models import QuarantinedMessage
 
 @admin.register(QuarantinedMessage)
 class QuarantinedMessageAdmin(ReadOnlyAdmin):
-    """What could not be taken, and why."""
+    """Messages that could not be accepted, and why."""
 
     list_display = ("received_at", "station", "reason", "sentence", "state")
     list_filter = ("state", "reason")

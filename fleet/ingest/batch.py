@@ -1,4 +1,4 @@
-"""What one batch of messages amounts to, before it is written."""
+"""Everything that one batch of messages will write, and what is known about it."""
 
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -17,19 +17,19 @@ from message_queue.contracts.hello import Hello
 _YEAR_S = 366 * 86_400
 _Y2000_S = 946_684_800.0
 _Y2010_S = 1_262_304_000.0
-#: Microseconds after the moment of a batch at which what it left in quarantine counts as received.
+#: A quarantined message counts as received this many microseconds after its batch, plus at most this many by its id.
 _HELD_FROM, _HELD_MOST = 100_000, 800_000
-#: A station's clock may run ahead of ours by this many seconds before its rows are marked.
+#: A station's clock may be this many seconds ahead of ours before its rows are marked.
 AHEAD_S = 300.0
-#: Bits of `flags` with which a row may not become a series' newest value.
+#: Flags that keep a row from becoming a series' newest value.
 NOT_NEWEST = Suspicion.EPOCH | Suspicion.FUTURE
 
 
 class Said(NamedTuple):
-    """An account of one file, and its place in what the station or a desk said."""
+    """An account of one file, and its position in the sequence of its sender."""
 
     account: FileAccount
-    #: Seconds since 1970 by the clock of who said it.
+    #: Seconds since 1970 by the sender's clock.
     at: float
     stream: str
     seq: int
@@ -37,7 +37,7 @@ class Said(NamedTuple):
 
 
 class Batch:
-    """Rows and facts of the messages taken together, in order of arrival. Handlers add; the pipeline writes."""
+    """Rows and facts of messages taken together, in order of arrival. Handlers add; the pipeline writes."""
 
     def __init__(self, moment: datetime, *, is_staged: bool = False) -> None:
         self.moment = moment
@@ -53,43 +53,43 @@ class Batch:
         self.newest: dict[int, tuple[int, float, int]] = {}
         #: Detections by (station id, start of hour as `pg_time`, port, kind).
         self.hours: dict[tuple[int, int, int, int], int] = {}
-        #: Hours for which readings came, as (series id, hours since 2000).
+        #: Hours that got readings, as (series id, hours since 2000).
         self.dirty: set[tuple[int, int]] = set()
-        #: Ids of the stations' files by (station id, name in the rows); a file beyond the bound has none.
+        #: Ids of the stations' files by (station id, name in the rows); a file beyond the limit has none.
         self.file_ids: dict[tuple[int, str], int] = {}
-        #: By a file's id: rows, and the first and last moment in them as `pg_time`.
+        #: By file id: number of rows, and their first and last moment as `pg_time`.
         self.file_rows: dict[int, tuple[int, int | None, int | None]] = {}
-        #: By a file's id: lines that became events, whose rows do not name it.
+        #: By file id: lines that became events, whose rows do not name the file.
         self.file_events: dict[int, int] = {}
-        #: Stations that named more files than are listed.
+        #: Stations that named more files than Roost lists.
         self.overfull: set[int] = set()
         #: The newest account of each file by (station id, path).
         self.accounts: dict[tuple[int, str], Said] = {}
-        #: Stations that spoke themselves, not a desk with their cards.
+        #: Stations that sent something themselves, not only a desk with their card.
         self.present: set[int] = set()
-        #: The newest word of each station in this batch, and its place in the station's own sequence.
+        #: The newest report of each station in this batch, and its position in the station's own sequence.
         self.health: dict[int, tuple[Place, Health]] = {}
         self.hello: dict[int, tuple[Place, Hello]] = {}
         #: Unknown fields, by station id and kind.
         self.also_said: dict[tuple[int, str], dict[str, Any]] = {}
-        #: Ledger rows by station id and stream, whose ids tell which of two streams began later.
+        #: Ids of ledger rows by station id and stream; they tell which of two streams began later.
         self.ranks: dict[tuple[int, str], int] = {}
         self.command_statuses: list[Arrival] = []
-        #: Seconds until the next contact, as announced last in this batch, by station id.
+        #: By station id: seconds until the next contact, as last announced in this batch.
         self.announced: dict[int, tuple[Place, float]] = {}
-        #: Times of a station's clock that raise no suspicion, in seconds since 1970: from, to.
+        #: Range of station times that raise no suspicion, in seconds since 1970.
         self.believable = (_Y2010_S, self.received_at + AHEAD_S)
-        #: Seconds by which a station's clock is ahead of ours, by station id: as it was known, and as it is now.
+        #: By station id: seconds by which its clock is ahead of ours, before the batch and now.
         self.clocks_before: dict[int, float | None] = {}
         self.clocks: dict[int, float] = {}
-        #: Messages and bytes of bodies, and the agents' newest word on their link, by station id.
+        #: By station id: messages and bytes of bodies; and the agents' latest report on their link.
         self.traffic: dict[int, tuple[int, int]] = {}
         self.data_use: dict[int, DataUse] = {}
-        #: What is left of the stations' quotas, by station id.
+        #: Remaining quotas by payer, see `fleet.ingest.limits.quota`.
         self.buckets: dict[int, Buckets] = {}
         #: Messages without stream and number, by station id.
         self.unsequenced: dict[int, int] = {}
-        #: Stations on whose outboxes nothing waits, by the numbers that are here.
+        #: Stations whose outboxes have nothing left to send, by the received numbers.
         self.all_home: set[int] = set()
         self._receipts = 0
 
@@ -105,11 +105,11 @@ class Batch:
 
     @property
     def future(self) -> float:
-        """From here on a station's time is ahead of ours, in seconds since 1970."""
+        """Station times after this are ahead of ours, in seconds since 1970."""
         return self.believable[1]
 
     def place_of(self, arrival: Arrival, at: float) -> Place:
-        """Where a word of a station stands in the station's own sequence."""
+        """Position of a station's report in its own sequence."""
         envelope, is_doubtful = arrival.message.envelope, bool(self.suspicion(at))
         if envelope.stream is None or envelope.seq is None or arrival.delivery.is_reused:
             return Place(None, None, at, is_doubtful)
@@ -121,20 +121,20 @@ class Batch:
         return Place(rank, None if rank is None else envelope.seq, at, is_doubtful)
 
     def is_news(self, place: Place, known: tuple[Place, object] | None) -> bool:
-        """Whether a word is newer than what this batch has so far."""
+        """Whether a report is newer than the one that this batch has so far."""
         return known is None or is_newer(place, known[0], self.future)
 
     def stage(self) -> None:
-        """Some row may be here already, and nothing but the row itself can tell."""
+        """Switch to the staged way: some row may already be stored, and only the row itself can tell."""
         for sink in self.sinks():
             sink.is_staged = True
 
     def receipt(self, delivery: Delivery) -> float | None:
-        """The moment of receipt of the next message, for times relative to it: each a microsecond after the last.
+        """The time of receipt of the next message, for times relative to it: each a microsecond after the previous one.
 
-        Readings without a time of their own would else be one row, however many messages of a backlog bring them. One
-        that is taken again has a microsecond of its own too, behind those of the batch with which it first came.
-        One under a known number has no such moment: as a repeat it would be a second reading.
+        Otherwise readings without a time of their own would be one row, however many messages of a backlog bring them.
+        A message that is taken again also has its own microsecond, after those of the batch in which it first arrived.
+        None for a message under a known number: if it is a repeat, it would make a second reading.
         """
         if delivery.is_reused:
             return None
@@ -144,7 +144,7 @@ class Batch:
         return self.received_at + self._receipts * 1e-6
 
     def suspicion(self, at: float, clock_code: str = "", *, damaged: bool = False) -> int:
-        """Bits that say why a row is not believed as it stands; 0 when it is. `damaged`: it is of a damaged file."""
+        """Flags that say why a row is doubted; 0 if it is not. `damaged`: it comes from a damaged file."""
         flags = Suspicion.UNSYNCHRONISED.value if clock_code == "P" else 0
         if damaged:
             flags |= Suspicion.DAMAGED_FILE.value
@@ -158,11 +158,11 @@ class Batch:
         return flags | Suspicion.ANCIENT.value
 
     def file_of(self, station: StationRef, name: str) -> int | None:
-        """The id of one of the station's own files; None without a name, or where there are too many."""
+        """The id of one of the station's own files; None without a name, or if there are too many."""
         return self.file_ids.get((station.id, name)) if name else None
 
     def file_lines(self, file_id: int | None, lines: int, low: float | None = None, high: float | None = None) -> None:
-        """Count rows that name a file, between two moments in seconds since 1970."""
+        """Count rows of a file, and extend its span; `low` and `high` in seconds since 1970."""
         if file_id is None:
             return
         count, first, last = self.file_rows.get(file_id, (0, None, None))
@@ -172,11 +172,11 @@ class Batch:
         self.file_rows[file_id] = count + lines, first, last
 
     def file_words(self, arrival: Arrival, file_id: int | None, lines: int) -> None:
-        """Count lines of a file that became events. Those under a known number count as the repeat that they look like."""
+        """Count lines of a file that became events; not those under a known number, which look like a repeat."""
         if file_id is not None and not arrival.delivery.is_reused:
             self.file_events[file_id] = self.file_events.get(file_id, 0) + lines
 
 
 def moment_of(seconds: float) -> datetime:
-    """A station's time as a moment; kept inside what Python and PostgreSQL both can hold."""
+    """A station's time as a datetime, clamped to what both Python and PostgreSQL can store."""
     return clock.from_seconds(min(max(seconds, -2_208_988_800.0), 99_999_999_999.0))

@@ -1,7 +1,7 @@
-"""Ingest's own way to the database: Django's connection and transaction, but server-side parameters and pipelines.
+"""Ingest's access to the database: Django's connection and transaction, but server-side parameters and pipelines.
 
-Django's cursor writes parameters into the statement, which costs more than the statement for long arrays; psycopg's
-own cursor sends them apart and prepares what is repeated.
+Django's cursor writes parameters into the statement, which for long arrays costs more than executing it; psycopg's own
+cursor sends them separately and prepares repeated statements.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,21 +13,21 @@ from django.db import connection
 
 
 def cursor() -> psycopg.Cursor:
-    """A psycopg cursor on Django's connection, inside Django's transaction. Its errors are psycopg's own."""
+    """A psycopg cursor on Django's connection, inside Django's transaction. It raises psycopg's own errors."""
     connection.ensure_connection()
     return psycopg.Cursor(connection.connection)
 
 
 @contextmanager
 def pipeline() -> Iterator[None]:
-    """Statements in here go out together, for one wait instead of one each."""
+    """Send the statements inside together, waiting once instead of once per statement."""
     connection.ensure_connection()
     with connection.connection.pipeline():
         yield
 
 
 def numbers(values: Iterable[float | bool | None]) -> str:
-    """Numbers as the text of a PostgreSQL array: a tenth of what psycopg's own writing of a list costs."""
+    """Numbers as the text of a PostgreSQL array, at a tenth of the cost of psycopg's own conversion of a list."""
     return "{" + ",".join(["NULL" if value is None else repr(value) for value in values]) + "}"
 
 
@@ -37,5 +37,5 @@ def moments(values: Iterable[datetime | None]) -> str:
 
 
 def names(values: Iterable[str]) -> str:
-    """Names without quotes and backslashes, as those of streams are, as the text of a PostgreSQL array."""
+    """Names without quotes and backslashes, such as streams, as the text of a PostgreSQL array."""
     return '{"' + '","'.join(values) + '"}'

@@ -1,16 +1,16 @@
-"""The delivery ledger in a batch: lock the streams' rows, drop what they hold already, write what is new.
+"""The delivery ledger in a batch: locking the streams' rows, detecting repeats, and recording new numbers.
 
-Rows are locked in the order of their ids, so that several workers never wait for each other in a circle.
+Rows are locked in the order of their ids, so that workers cannot deadlock.
 
     number ─▶ on the trunk's line of runs? ─no─▶ the run's own branch ─▶ HELD, until the branch is believed
                         │yes
                         ▼
-               here already? ─yes─▶ REPEAT
+               received already? ─yes─▶ REPEAT
                         │no
                         ▼
-               would it be one range more than a row may have? ─yes─▶ GAPPED   else NEW
+               would it exceed the row's number of ranges? ─yes─▶ GAPPED   otherwise NEW
 
-    A stream or a branch beyond those that a station may have gets no row ─▶ CROWDED
+    A stream or branch beyond the station's limit gets no row ─▶ CROWDED
 """
 
 import re
@@ -29,19 +29,20 @@ from fleet.telemetry.ledger import FILE_STREAM_PREFIXES
 from fleet.telemetry.models import StreamLedger
 from message_queue.codec import stream_is_valid
 
-#: Between a stream and a run in the name of a branch; no station can name a stream so.
+#: Separates stream and run in the name of a branch; no station can use it in a stream's name.
 RUN_SEPARATOR = "~"
-#: What stands in a multirange's text besides brackets and commas.
+#: Numbers in a multirange's text, between brackets and commas.
 _NUMBER = re.compile(r"\d+")
-#: Runs of a stream that are remembered.
+#: Most runs of a stream that are remembered.
 RUNS_KEPT = 32
-#: Ranges of a row. Every batch reads and writes it whole; the newest of a season before its backlog needs thousands.
+#: Most ranges of a row. Every batch reads and writes it whole; the newest of a season before its backlog needs
+#: thousands.
 RANGES_MOST = 20_000
 STREAM_MOST, RUN_MOST, SEQUENCE_MOST = 64, 16, 9_000_000_000_000_000_000
 
 
 class Number(NamedTuple):
-    """A message's place in its stream, see `message_queue.codec.Envelope`."""
+    """A message's position in its stream; see `message_queue.codec.Envelope`."""
 
     stream: str
     seq: int
@@ -52,15 +53,15 @@ class Number(NamedTuple):
 
 
 class Taken(Enum):
-    """What the ledger says to a number."""
+    """The ledger's answer about a number."""
 
     NEW = auto()
     REPEAT = auto()
-    #: Another life of the agent has claimed the number: a second machine, or an outbox that went back in time.
+    #: Another run of the agent has claimed the number: a second machine, or an outbox that went back in time.
     HELD = auto()
-    #: The row is full of gaps, and the number would make one more. It is not noted.
+    #: The row has the maximum number of ranges, and the number would add one. It is not recorded.
     GAPPED = auto()
-    #: The station has as many streams, or branches, as it may have, and this would be one more. It is not noted.
+    #: The station has the maximum number of streams or branches, and this would add one. It is not recorded.
     CROWDED = auto()
 
 
@@ -85,7 +86,7 @@ class StreamState:
         next_seq: int | None = None,
     ) -> None:
         self.id = row_id
-        #: `bounds` are those of the ranges that are here, in order: from, up to, from, up to …
+        #: `bounds` are those of the received ranges, in order: from, up to, from, up to …
         self._lowers = bounds[::2]
         self._uppers = bounds[1::2]
         self._fresh: set[int] = set()
@@ -98,11 +99,11 @@ class StreamState:
         self.branch = branch
         self.is_contested = is_contested
         self.has_new_run = False
-        #: A new number of the newest run came.
+        #: A new number of the newest run arrived.
         self.is_newest = False
 
     def take(self, seq: int, oldest: int | None, next_seq: int | None, run: str = "") -> Taken:
-        """Note one message, unless it is here already or there is no room for it."""
+        """Record one number, unless it was received already or there is no room for it."""
         if oldest is not None and (self.oldest_seq is None or oldest > self.oldest_seq):
             self.oldest_seq = oldest
         highest = seq + 1 if next_seq is None else max(next_seq, seq + 1)
@@ -111,7 +112,7 @@ class StreamState:
         if self._is_here(seq):
             self.repeats += 1
             return Taken.REPEAT
-        # At most as many ranges as numbers were added; what touches one that is there makes none.
+        # Ranges grow at most by the numbers added; a number next to a known one adds none.
         if len(self._fresh) >= self._room and not (self._is_here(seq - 1) or self._is_here(seq + 1)):
             return Taken.GAPPED
         self._fresh.add(seq)
@@ -120,7 +121,7 @@ class StreamState:
         return Taken.NEW
 
     def claims(self, run: str, since: int, seq: int) -> bool:
-        """Whether this number, written in this run, lies on the stream's one line of runs; a new run is put on it.
+        """Whether this number of this run belongs to the stream's single line of runs. Puts a new run on the line.
 
         Each run owns the numbers from its `since` up to the next run's. Nobody else can have written them.
         """
@@ -128,13 +129,13 @@ class StreamState:
             return True
         if run in self.runs:
             return seq < self.sinces[self.runs.index(run) + 1]
-        return not self.is_contested and self._admits(run, since, seq)
+        return not self.is_contested and self._admit_run(run, since, seq)
 
-    def _admits(self, run: str, since: int, seq: int) -> bool:
+    def _admit_run(self, run: str, since: int, seq: int) -> bool:
         """Put a new run on the line, unless its numbers are taken."""
         place = bisect_right(self.sinces, since)
         if place == 0 and len(self.runs) == RUNS_KEPT:
-            # So old that its neighbours are forgotten.
+            # So old that its neighbours were forgotten.
             return True
         end = self.sinces[place] if place < len(self.sinces) else SEQUENCE_MOST
         if (place and self.sinces[place - 1] == since) or seq >= end or self._holds_between(since, end):
@@ -146,7 +147,7 @@ class StreamState:
         return True
 
     def holds_all(self) -> bool:
-        """Whether every number that the station had given out and still kept, by its newest word, is here."""
+        """Whether everything that the station had used and still stored, by its latest report, was received."""
         if self.oldest_seq is None or self.next_seq is None:
             return False
         seq = self.oldest_seq
@@ -165,17 +166,17 @@ class StreamState:
         return (at >= 0 and seq < self._uppers[at]) or seq in self._fresh
 
     def _holds_between(self, first: int, end: int) -> bool:
-        """Whether a number from `first` up to `end` is here."""
+        """Whether a number from `first` up to but excluding `end` was received."""
         kept = zip(self._lowers, self._uppers, strict=True)
         return any(upper > first and lower < end for lower, upper in kept) or any(first <= n < end for n in self._fresh)
 
     @property
     def taken(self) -> int:
-        """How many messages of this batch are new."""
+        """Number of new messages in this batch."""
         return len(self._fresh)
 
     def fresh_ranges(self) -> str:
-        """The new numbers as PostgreSQL's int8multirange text."""
+        """The new numbers as text of a PostgreSQL int8multirange."""
         parts: list[str] = []
         start = end = None
         for seq in sorted(self._fresh):
@@ -194,21 +195,21 @@ Key = tuple[int, str]
 
 
 class Streams:
-    """The locked streams of a batch, and the branches that come to light in it."""
+    """The locked streams of a batch, and the branches found in it."""
 
     def __init__(self, states: dict[Key, StreamState], moment: datetime) -> None:
         self._states = states
         self._moment = moment
-        #: The branches of a station and how many more it may have, by its id: read once, as each message may claim one.
+        #: By station id, its branches and how many more it may have: read once, because each message may claim one.
         self._branches: dict[int, tuple[set[str], int]] = {}
 
     def take(self, station_id: int, number: Number) -> Taken:
-        """Note one number; its stream's row must be locked."""
+        """Record one number; its stream's row must be locked."""
         state = self._states.get((station_id, number.stream))
         if state is None:
             return Taken.CROWDED
         if not state.claims(number.run, number.since, number.seq):
-            branch = self._branch(station_id, number, state)
+            branch = self._lock_branch(station_id, number, state)
             if branch is None:
                 return Taken.CROWDED
             taken = branch.take(number.seq, number.oldest, number.next)
@@ -217,23 +218,23 @@ class Streams:
         return state.take(number.seq, number.oldest, number.next, number.run)
 
     def states(self) -> Iterable[StreamState]:
-        """All that a batch may have changed."""
+        """All streams that the batch may have changed."""
         return self._states.values()
 
     def ranks(self) -> dict[Key, int]:
-        """The ids of the rows: a stream that began later has a greater one."""
+        """Ids of the rows: a stream that began later has a greater one."""
         return {key: state.id for key, state in self._states.items()}
 
     def all_home(self) -> set[int]:
-        """The stations of this batch on whose outboxes nothing waits. Files sent whole are no outbox."""
+        """Stations of this batch whose outboxes have nothing left to send. Files sent whole are no outbox."""
         home: dict[int, bool] = {}
         for (station_id, stream), state in self._states.items():
             if not state.branch and not stream.startswith(FILE_STREAM_PREFIXES):
                 home[station_id] = home.get(station_id, True) and state.holds_all()
         return {station_id for station_id, is_all in home.items() if is_all}
 
-    def _branch(self, station_id: int, number: Number, trunk: StreamState) -> StreamState | None:
-        """The branch's own row, if there may be one. It is locked after its trunk, which makes a circle of waits impossible."""
+    def _lock_branch(self, station_id: int, number: Number, trunk: StreamState) -> StreamState | None:
+        """Lock or create the branch's row; None if there is no room. Its trunk is locked before, so nothing deadlocks."""
         key = (station_id, branch_name(number.stream, number.run))
         found = self._states.get(key)
         if found is not None:
@@ -242,11 +243,11 @@ class Streams:
             self._branches[station_id] = branches_of(station_id)
         known, room = self._branches[station_id]
         if key[1] in known:
-            locked = _states(streams_lock([key]))[key]
+            locked = _read_states(streams_lock([key]))[key]
         elif room > 0:
             known.add(key[1])
             self._branches[station_id] = known, room - 1
-            locked = _made([key], self._moment)[key]
+            locked = _make_and_lock([key], self._moment)[key]
         else:
             return None
         if not locked.branch:
@@ -259,7 +260,7 @@ class Streams:
 
 
 def branch_name(stream: str, run: str) -> str:
-    """The name of a branch's row."""
+    """Name of a branch's row."""
     return f"{stream[: STREAM_MOST - RUN_MOST - 1]}{RUN_SEPARATOR}{run}"
 
 
@@ -275,7 +276,7 @@ def streams_lock(keys: list[Key]) -> psycopg.Cursor:
     )
 
 
-#: A station that took a serial over goes on where the one before it stopped, so that repeats are still dropped.
+#: A station that took over a serial continues where the previous one stopped, so that repeats are still dropped.
 _MAKE_SQL = (
     "INSERT INTO telemetry_streamledger (station_id, stream, received, oldest_seq, next_seq, messages, repeats, "
     "first_at, last_at, runs, run_sinces, newest_run_at, branch, is_contested) "
@@ -290,24 +291,24 @@ _MAKE_SQL = (
 
 
 def streams_read(asked: psycopg.Cursor, keys: list[Key], moment: datetime) -> dict[Key, StreamState]:
-    """The locked streams and what they hold; those that were missing are made, as far as their stations may have more."""
-    found = _states(asked)
+    """The locked streams and what they received; missing ones are created, as far as their stations may have more."""
+    found = _read_states(asked)
     if len(found) == len(keys):
         return found
     missing = streams_allowed(sorted(key for key in keys if key not in found))
-    return _made([*found, *missing], moment) if missing else found
+    return _make_and_lock([*found, *missing], moment) if missing else found
 
 
-def _made(keys: list[Key], moment: datetime) -> dict[Key, StreamState]:
-    """Make the rows of these that have none, and lock all of them."""
-    # In one order, as two workers may make the same ones.
+def _make_and_lock(keys: list[Key], moment: datetime) -> dict[Key, StreamState]:
+    """Create missing rows for these keys, and lock all of them."""
+    # In a fixed order, because two workers may create the same ones.
     ordered = sorted(keys)
     cursor().execute(_MAKE_SQL, [moment, moment, [k[0] for k in ordered], [k[1] for k in ordered]])
-    return _states(streams_lock(keys))
+    return _read_states(streams_lock(keys))
 
 
 def ranks_read(arrivals: Iterable[Arrival]) -> dict[Key, int]:
-    """The ids of the rows of these messages' streams and branches, without a lock."""
+    """Ids of the rows of these messages' streams and branches, without locking them."""
     found = [(arrival.station.id, number) for arrival in arrivals if (number := number_of(arrival)) is not None]
     keys = {(station_id, number.stream) for station_id, number in found}
     keys |= {(station_id, branch_name(number.stream, number.run)) for station_id, number in found if number.run}
@@ -322,7 +323,7 @@ def ranks_read(arrivals: Iterable[Arrival]) -> dict[Key, int]:
     return {(station_id, stream): row_id for station_id, stream, row_id in asked.fetchall()}
 
 
-def _states(asked: psycopg.Cursor) -> dict[Key, StreamState]:
+def _read_states(asked: psycopg.Cursor) -> dict[Key, StreamState]:
     return {
         (station_id, stream): StreamState(
             row_id,
@@ -339,7 +340,7 @@ def _states(asked: psycopg.Cursor) -> dict[Key, StreamState]:
 
 
 def number_of(arrival: Arrival) -> Number | None:
-    """The number of a message, or None when it has none."""
+    """The number of a message, or None."""
     envelope = arrival.message.envelope
     if envelope.stream is None or envelope.seq is None:
         return None
@@ -347,7 +348,7 @@ def number_of(arrival: Arrival) -> Number | None:
 
 
 def number_of_refusal(refusal: Refusal) -> Number | None:
-    """The number of a message that could not be read, where its headers still say it."""
+    """The number of an unreadable message, if its headers contain it."""
     if refusal.station is None or refusal.is_counted:
         return None
     fields = refusal.delivery.properties.get("application_headers") or {}
@@ -360,7 +361,7 @@ def number_of_refusal(refusal: Refusal) -> Number | None:
 
 
 def streams_write(states: Iterable[StreamState], moment: datetime) -> None:
-    """Write what the batch added to each stream."""
+    """Store what the batch added to each stream."""
     rows = sorted(states, key=lambda s: s.id)
     if not rows:
         return
@@ -392,7 +393,7 @@ def streams_write(states: Iterable[StreamState], moment: datetime) -> None:
 
 
 def unsequenced_write(counts: dict[int, int], moment: datetime) -> None:
-    """Count the messages without stream and number, by station id."""
+    """Count messages without stream and number, by station id."""
     if not counts:
         return
     ordered = sorted(counts)

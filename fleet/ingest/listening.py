@@ -1,4 +1,4 @@
-"""Ingest's own pulse, and what happens after a time in which we were not listening."""
+"""Ingest's own pulse, and making up for outages in which we were not listening."""
 
 import logging
 from datetime import datetime
@@ -13,7 +13,7 @@ _log = logging.getLogger(__name__)
 
 @transaction.atomic
 def ingest_beat(*, moment: datetime) -> None:
-    """Say that messages are being taken. When this ends an outage of ours, no station is blamed for it."""
+    """Record that ingest is running. If this ends an outage of ours, stations get new deadlines."""
     outage = pulse_beat(name=INGEST, moment=moment)
     if outage is not None:
         forgiven = contacts_forgive(moment)

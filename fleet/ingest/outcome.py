@@ -1,4 +1,4 @@
-"""What a batch came to."""
+"""The outcome of a batch."""
 
 from dataclasses import dataclass, field
 
@@ -7,23 +7,23 @@ from fleet.ingest.delivery import Delivery
 
 @dataclass(slots=True)
 class Outcome:
-    """What a batch came to."""
+    """Counts and consequences of a batch."""
 
     stored: int = 0
     repeats: int = 0
     quarantined: int = 0
-    #: Of those stored, how many of which a part was left out: they are in quarantine as well.
+    #: Stored messages with parts left out: they are also in quarantine.
     partial: int = 0
-    #: Serials that changed, by organization id.
+    #: Serials of stations that changed, by organization id.
     changed: dict[int, set[str]] = field(default_factory=dict)
-    #: Exchanges, of stations and of desks, of which something is over its quota.
+    #: Exchanges of stations and desks with messages over quota.
     over_quota: set[str] = field(default_factory=set)
-    #: What was not looked at, as the rest had cost enough, and the exchanges of whoever cost most.
+    #: Messages not read because the others had cost enough, and the exchanges that cost most.
     left: list[Delivery] = field(default_factory=list)
     costly: set[str] = field(default_factory=set)
 
     def add(self, other: "Outcome") -> None:
-        """Count another outcome in."""
+        """Add another outcome to this one."""
         self.stored += other.stored
         self.repeats += other.repeats
         self.quarantined += other.quarantined

@@ -4,9 +4,9 @@
              ─▶ newest values, counts, files ─▶ ledger ─▶ contact ─▶ quarantine ─▶ commit
 
 Acknowledged means committed: the caller acknowledges only after `take` returned. One bad message never costs its
-neighbours: what cannot be read goes to quarantine, and when the database refuses a batch it is halved until the
-one message is found. No batch takes long: it ends where reading it has cost enough, and what is left of it is handed
-back with the name of whoever cost most. A database that is away raises `DatabaseAway`; nothing was taken and the caller tries again.
+neighbours: an unreadable one goes to quarantine, and if the database refuses a batch, it is split until the message is
+found. No batch takes long: it ends when reading it has cost enough, and the rest is handed back with the exchange that
+cost most. If the database is away, `DatabaseAway` is raised; nothing was stored and the caller tries again.
 """
 
 import logging
@@ -67,22 +67,22 @@ from message_queue.routing import serial_of_exchange
 
 _log = logging.getLogger(__name__)
 
-#: A database that only reads now (a standby, a full disk in its operator's hands) is as good as away.
+#: A read-only database (a standby, or a full disk that an operator is working on) counts as away.
 _AWAY = (
     *(OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError),
     psycopg.errors.ReadOnlySqlTransaction,
 )
-#: Some row of the batch is in its table already: the batch is written again, the staged way.
+#: Some row of the batch already exists in its table: the batch is written again, the staged way.
 _REPEATED = psycopg.errors.UniqueViolation
-#: Waits for others that a second try settles: deadlock and serialization failure.
+#: Conflicts with other transactions that another try resolves: deadlock, serialization failure, lock timeout.
 _CONTENTION = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure, psycopg.errors.LockNotAvailable)
 _TRIES = 3
-#: How much is read at once, and of messages that are late.
+#: How much is read at once; the second for late messages.
 PORTION = Portion(seconds=0.15, rows=100_000, size=16_000_000)
 LATE_PORTION = Portion(seconds=0.04, rows=10_000, size=16_000_000)
-#: What the search for a message that the database refuses weighs: some transactions.
+#: Weight of searching for a message that the database refuses: it takes some transactions.
 NOT_STORED_WEIGHT = 500_000
-#: Seconds after which no further part of a batch is looked at that the database refused.
+#: Once the database has refused a batch, no further part of it is examined after this many seconds.
 PARTS_S = 0.5
 
 
@@ -95,11 +95,11 @@ class _NotWritten(Exception):
 
 
 class DatabaseAway(Exception):
-    """PostgreSQL cannot be reached or takes no writes now. Nothing of the batch was taken."""
+    """PostgreSQL cannot be reached or accepts no writes now. Nothing of the batch was stored."""
 
 
 class Pipeline:
-    """Takes batches for one worker, and remembers stations and series between them. Not for several threads."""
+    """Takes batches for one worker, and remembers stations and series between them. Not thread-safe."""
 
     def __init__(self, *, progress: Callable[[], None] = lambda: None) -> None:
         self._stations = StationBook()
@@ -112,15 +112,15 @@ class Pipeline:
         self._progress = progress
 
     def take(self, deliveries: Sequence[Delivery]) -> Outcome:
-        """Commit these messages, each as rows, as a repeat, or in quarantine; some may be left. Raises `DatabaseAway`."""
+        """Commit these messages as rows, as repeats, or in quarantine; some may be left over. Raises `DatabaseAway`."""
         return self._take_portion(deliveries, PORTION)
 
     def take_late(self, deliveries: Sequence[Delivery]) -> Outcome:
-        """The same, but of messages that can wait: a smaller portion, so that nobody waits for them."""
+        """Like `take`, for messages that can wait: a smaller portion, so that nobody waits for them."""
         return self._take_portion(deliveries, LATE_PORTION)
 
     def take_unread(self, deliveries: Sequence[Delivery]) -> Outcome:
-        """Commit these to quarantine, as if they were over their quota, without what reading them would cost."""
+        """Quarantine these as if they were over quota, without the cost of reading them. Raises `DatabaseAway`."""
         self._is_unread = True
         try:
             return self._take_or_away(deliveries)
@@ -149,8 +149,8 @@ class Pipeline:
     def retake(self, deliveries: Sequence[Delivery]) -> Outcome:
         """Take messages out of quarantine again. Raises `DatabaseAway`.
 
-        The ledger has their numbers and nobody is heard from: only their rows are written, each once, with the moment
-        at which they first came. What still cannot be taken is in quarantine anew.
+        The ledger has their numbers, and they are no contact: only their rows are written, each once, with the moment
+        at which they first arrived. Messages that still cannot be stored are quarantined as new ones.
         """
         by_moment: dict[datetime, list[Delivery]] = {}
         for delivery in deliveries:
@@ -168,11 +168,11 @@ class Pipeline:
     def take_dead(self, deliveries: Sequence[Delivery]) -> Outcome:
         """Quarantine messages that the broker set aside. Raises `DatabaseAway`."""
         sentence = (
-            "The broker set the message aside: it was delivered too often and its reader died each time, "
-            "or the time that its sender gave it ran out before it was read."
+            "The broker set the message aside: it was delivered too often because its reader died each time, "
+            "or it expired before it was read."
         )
         serials = [serial_of_exchange(d.exchange) for d in deliveries]
-        # They are few, and nothing is locked here that would tell of a station that was moved.
+        # They are few, and nothing is locked here that would reveal a moved station.
         self._stations.forget()
         try:
             with transaction.atomic():
@@ -188,17 +188,17 @@ class Pipeline:
             raise DatabaseAway(str(error)) from error
 
     def forget(self) -> None:
-        """Trust nothing that is remembered."""
+        """Forget everything remembered between batches."""
         self._stations.forget()
         self._series.forget()
         self._files.forget()
         self._noted.forget()
 
     def _take(self, deliveries: Sequence[Delivery], *, again_from: datetime | None = None) -> Outcome:
-        """Commit a batch; where the database refuses it, station by station, and only then in smaller and smaller parts."""
+        """Commit a batch; if the database refuses it, split it by station first, then into ever smaller parts."""
         outcome, end = Outcome(), time.monotonic() + PARTS_S
         parts: deque[Sequence[Delivery]] = deque([deliveries])
-        # Of one station, with something that cannot be written in it: looked into last, and to the bottom.
+        # Parts of one station that contain something that cannot be written: examined last, down to single messages.
         suspects: list[Sequence[Delivery]] = []
         while parts or suspects:
             part = parts.popleft() if parts else suspects.pop()
@@ -211,7 +211,7 @@ class Pipeline:
                 elif len(part) > 1:
                     suspects += [part[len(part) // 2 :], part[: len(part) // 2]]
                 else:
-                    outcome.add(self._set_aside(part[0], refused.error, again_from))
+                    outcome.add(self._quarantine_one(part[0], refused.error, again_from))
                     if again_from is None and time.monotonic() > end:
                         outcome.left = [delivery for rest in (*parts, *suspects) for delivery in rest]
                         outcome.costly = {part[0].exchange}
@@ -220,7 +220,7 @@ class Pipeline:
         return outcome
 
     def _take_whole(self, deliveries: Sequence[Delivery], again_from: datetime | None) -> Outcome:
-        """Commit a batch in one transaction. Raises `_NotWritten` when something in it cannot be written."""
+        """Commit a batch in one transaction. Raises `_NotWritten` if something in it cannot be written."""
         is_staged, tries = again_from is not None, 0
         while True:
             try:
@@ -248,10 +248,10 @@ class Pipeline:
                 self._noted.keep()
                 return outcome
 
-    def _set_aside(self, delivery: Delivery, error: Exception, again_from: datetime | None) -> Outcome:
-        """Quarantine one message that could be read but not written."""
+    def _quarantine_one(self, delivery: Delivery, error: Exception, again_from: datetime | None) -> Outcome:
+        """Quarantine one message that was readable but could not be written."""
         _log.error("One message was refused by the database or its handler and goes to quarantine", exc_info=error)
-        sentence = f"The message was read but could not be stored: {type(error).__name__}: {error}"
+        sentence = f"The message is readable but could not be stored: {type(error).__name__}: {error}"
         moment, outcome = again_from or clock.now(), Outcome()
         with transaction.atomic():
             arrivals, refusals = self._read([delivery])
@@ -271,7 +271,7 @@ class Pipeline:
         return outcome
 
     def _read(self, deliveries: Sequence[Delivery]) -> tuple[list[Arrival], list[Refusal]]:
-        """Identify each sender by its exchange and decode; what cannot be read becomes a refusal."""
+        """Identify each sender by its exchange and decode; unreadable messages become refusals."""
         serials = [serial_of_exchange(d.exchange) for d in deliveries]
         known = self._stations.look_up({s for s in serials if s is not None})
         arrivals: list[Arrival] = []
@@ -279,7 +279,7 @@ class Pipeline:
         for delivery, serial in zip(deliveries, serials, strict=True):
             station = known.get(serial) if serial is not None else None
             if station is None:
-                sentence = f"No station is registered that sends through {delivery.exchange[:80]!r}."
+                sentence = f"No registered station sends through {delivery.exchange[:80]!r}."
                 refusals.append(Refusal(delivery, None, "unknown-station", sentence))
                 continue
             read = unread(delivery, station) if self._is_unread else self._reader.message(delivery, station)
@@ -290,7 +290,7 @@ class Pipeline:
         return arrivals, refusals
 
     def _write(self, deliveries: Sequence[Delivery], *, is_staged: bool, again_from: datetime | None) -> Outcome:
-        """One transaction's work. `again_from` is the moment at which messages came that are taken again."""
+        """Do the work of one transaction. `again_from`: when messages that are taken again first arrived."""
         moment = again_from or clock.now()
         arrivals, refusals = self._read(deliveries)
         heard: dict[int, StationRef] = {a.station.id: a.station for a in arrivals}
@@ -301,13 +301,13 @@ class Pipeline:
         outcome = Outcome()
         if again_from is None:
             contacts, streams = _lock(sorted(heard), arrivals, refusals, moment)
-            _still_theirs(heard, contacts)
+            _check_unmoved(heard, contacts)
             batch.present = present_stations(arrivals, refusals)
             batch.clocks_before = {station_id: row.clock_offset_s for station_id, row in contacts.items()}
             fresh = numbers_take(arrivals, streams, batch, refusals, outcome)
             batch.ranks = streams.ranks()
             taken = quota_keep(arrivals, fresh, contacts, batch, refusals, outcome)
-            fresh = self._unread_wait(taken, refusals)
+            fresh = self._hold_unread(taken, refusals)
             traffic_count(arrivals, refusals, batch)
             kept = refusals_first(refusals, streams, outcome)
         else:
@@ -337,17 +337,17 @@ class Pipeline:
             metering_write(
                 batch, {i: Counter(r.data_counter, r.data_sent, r.data_received) for i, r in contacts.items()}
             )
-        kept += _commands_report(batch)
+        kept += _apply_command_reports(batch)
         kept = refusals_settle(kept, outcome) if again_from is None else kept
-        _contacts_tell(before, moment)
-        # What was stored but for a part is in quarantine as well; here each message counts once.
+        _announce_contacts(before, moment)
+        # Messages stored in part are in quarantine as well; here each message counts once.
         outcome.quarantined = (quarantine_write(kept, moment) if kept else 0) - outcome.partial
         for station in heard.values():
             outcome.changed.setdefault(station.organization_id, set()).add(station.serial)
         return outcome
 
-    def _unread_wait(self, arrivals: list[Arrival], refusals: list[Refusal]) -> list[Arrival]:
-        """What nobody has read waits like what is over a quota."""
+    def _hold_unread(self, arrivals: list[Arrival], refusals: list[Refusal]) -> list[Arrival]:
+        """Let messages that nobody has read wait like those over quota."""
         if not self._is_unread:
             return arrivals
         refusals += [
@@ -363,10 +363,10 @@ class Pipeline:
             try:
                 by_kind[arrival.message.envelope.kind](arrival, batch, series)
             except MessageRefused as error:
-                # Its number is noted already: the message is here, only not as rows.
+                # Its number is already recorded: the message has arrived, only not as rows.
                 refusals.append(Refusal(arrival.delivery, arrival.station, error.reason, str(error), is_counted=True))
             else:
-                # One under a known number is counted as a repeat; in quarantine it was that no longer.
+                # One under a known number counts as a repeat, but no longer if it comes from quarantine.
                 outcome.stored += not arrival.delivery.is_reused or arrival.delivery.number_held is not None
                 if arrival.left_out:
                     outcome.partial += 1
@@ -374,15 +374,15 @@ class Pipeline:
                     refusals.append(Refusal(arrival.delivery, arrival.station, LEFT_OUT, sentence, is_counted=True))
 
 
-def _contacts_tell(before: dict[int, str], moment: datetime) -> None:
-    """Tell programs of the contacts that moved, and those who were told of a silence that it is over."""
+def _announce_contacts(before: dict[int, str], moment: datetime) -> None:
+    """Announce contacts whose state changed, and close silence incidents of stations that were silent."""
     contacts_announce(before=before, moment=moment)
     silent = [station_id for station_id, state in before.items() if state == "silent"]
     station_heard_again(station_ids=silent, moment=moment)
 
 
-def _still_theirs(heard: dict[int, StationRef], contacts: dict[int, ContactRow]) -> None:
-    """Raise `StationMoved` when a station, now that its contact is locked, is not what was remembered of it."""
+def _check_unmoved(heard: dict[int, StationRef], contacts: dict[int, ContactRow]) -> None:
+    """Raise `StationMoved` if a station, now that its contact is locked, differs from what was remembered."""
     for station_id, station in heard.items():
         row = contacts.get(station_id)
         if row is None or row.epoch != station.epoch:
@@ -392,7 +392,7 @@ def _still_theirs(heard: dict[int, StationRef], contacts: dict[int, ContactRow])
 def _lock(
     station_ids: list[int], arrivals: list[Arrival], refusals: list[Refusal], moment: datetime
 ) -> tuple[dict[int, ContactRow], Streams]:
-    """Lock contacts, then streams, each in the order of ids: no two workers wait for each other in a circle."""
+    """Lock contacts, then streams, each in the order of ids, so that no two workers deadlock."""
     if not station_ids:
         return {}, Streams({}, moment)
     numbered: set[Key] = {
@@ -409,8 +409,8 @@ def _lock(
     return contacts_read(asked[0], station_ids), Streams(streams_read(asked[1], keys, moment), moment)
 
 
-def _commands_report(batch: Batch) -> list[Refusal]:
-    """Take what the stations say of their commands; what is about none of theirs is refused."""
+def _apply_command_reports(batch: Batch) -> list[Refusal]:
+    """Apply reports about commands; return refusals for those that are about another station's command."""
     reports = [Report(arrival.station.id, arrival.message.body) for arrival in batch.command_statuses]
     refused: list[Refusal] = []
     for stray in commands_report(reports, batch.moment):

@@ -1,4 +1,4 @@
-"""Quarantine: keeping what cannot be taken, and what people do with it."""
+"""Quarantine: storing messages that cannot be accepted, and what people do with them."""
 
 import re
 from collections.abc import Sequence
@@ -23,13 +23,13 @@ from fleet.organizations.errors import NotAllowed
 from fleet.organizations.models import Membership
 
 State = QuarantinedMessage.State
-#: A header or property is kept to this length, and so many of them.
+#: Headers and properties are cut to this length and this number.
 _VALUE_MOST, _VALUES_MOST = 300, 64
-#: Tables within tables are kept so deep; the broker's own `x-death` needs four.
+#: Nested tables are kept to this depth; the broker's own `x-death` needs four.
 _DEPTH_MOST = 5
-#: Beside the properties of a message in quarantine: `Delivery.is_reused`. AMQP has no property of this name.
+#: Stored with the properties of a quarantined message: `Delivery.is_reused`. AMQP has no property of this name.
 _REUSED = "roost_is_reused"
-#: Characters of a note.
+#: Longest note in characters.
 NOTE_MOST = 2_000
 _COLUMNS = (
     *("station_id", "exchange", "routing_key", "reason", "sentence", "properties", "body", "body_bytes"),
@@ -39,7 +39,7 @@ _COPY = f"COPY ingest_quarantinedmessage ({', '.join(_COLUMNS)}) FROM STDIN"
 _NULL = "\\N"
 _SPECIAL = re.compile(r"[\\\t\n\r]")
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
-#: Beyond what the database counts.
+#: Ids from here on exceed the database's range.
 _ID_END = 2**63
 
 
@@ -48,9 +48,9 @@ class NotHeld(DomainError):
 
 
 def quarantine_write(refusals: Sequence[Refusal], moment: datetime) -> int:
-    """Keep these messages with their reasons, whole as far as budgets go, in the caller's transaction; return how many.
+    """Store refused messages, whole as far as budgets allow, in the caller's transaction; return how many there are.
 
-    By COPY: a station that floods sends thousands a second here, and its neighbours wait behind them.
+    Uses COPY: a flooding station sends thousands a second here, and its neighbours wait behind them.
     """
     if not refusals:
         return 0
@@ -63,7 +63,7 @@ def quarantine_write(refusals: Sequence[Refusal], moment: datetime) -> int:
 
 @dataclass(frozen=True, slots=True)
 class ReasonCount:
-    """How many messages are there for one reason."""
+    """Number of messages with one reason."""
 
     reason: str
     count: int
@@ -79,10 +79,10 @@ def quarantine_list(
     until: datetime | None = None,
     after: tuple[datetime, int] | None = None,
 ) -> QuerySet[QuarantinedMessage]:
-    """Messages of the viewer's stations, newest first; those of no known station only for system administrators.
+    """Messages of the viewer's stations, newest first; those of unknown stations only for system administrators.
 
-    `since` is in the span, `until` is not; both by the server's clock. An empty state is all states. `after` is the
-    moment and id of a message: those that follow it in this order.
+    `since` is inclusive, `until` exclusive; both by the server's clock. An empty state means all states. `after`:
+    moment and id of a message; only those that follow it in this order are returned.
     """
     rows = QuarantinedMessage.objects.select_related("station").defer("body").order_by("-received_at", "-id")
     rows = rows.filter(viewer.stations("station__"))
@@ -101,13 +101,13 @@ def quarantine_list(
 
 
 def quarantine_counts(*, messages: QuerySet[QuarantinedMessage]) -> list[ReasonCount]:
-    """How many of these messages there are for each reason, the commonest first."""
+    """Number of these messages per reason, the commonest first."""
     counted = messages.order_by().values("reason").annotate(number=Count("id")).order_by("-number", "reason")
     return [ReasonCount(row["reason"], row["number"]) for row in counted]
 
 
 def quarantine_get(*, viewer: Viewer, message_id: int) -> QuarantinedMessage:
-    """One message that this viewer may see, with its body, or `NotFound`."""
+    """One message that this viewer may see, with its body. Raises `NotFound`."""
     rows = QuarantinedMessage.objects.select_related("station").filter(id=message_id)
     rows = rows.filter(viewer.stations("station__"))
     message = rows.first() if message_id < _ID_END else None
@@ -125,26 +125,26 @@ def quarantine_may_decide(*, viewer: Viewer, message: QuarantinedMessage) -> boo
 
 @transaction.atomic
 def quarantine_discard(*, viewer: Viewer, message: QuarantinedMessage, note: str = "") -> None:
-    """Give a message up, with a word on why. It stays readable, marked as discarded."""
-    _claim(viewer, message, State.DISCARDED, "quarantine.discard", note.replace("\x00", "").strip()[:NOTE_MOST])
+    """Discard a message, with a note on why. It stays readable, marked as discarded."""
+    _decide(viewer, message, State.DISCARDED, "quarantine.discard", note.replace("\x00", "").strip()[:NOTE_MOST])
 
 
 @transaction.atomic
 def quarantine_release(*, viewer: Viewer, message: QuarantinedMessage) -> Delivery:
-    """Mark a message as replayed and return the delivery that it was, for the pipeline to try again."""
+    """Mark a message as replayed and return its delivery, for the pipeline to try again."""
     if message.reason == FORKED:
         raise NotHeld(
             _(
-                "This message belongs to a branch of its stream: decide about the whole branch "
-                "on the station's page “Deliveries”."
+                "This message belongs to a branch of its stream: decide about the whole branch on the station's "
+                "“Deliveries” page."
             )
         )
-    _claim(viewer, message, State.REPLAYED, "quarantine.replay", "")
+    _decide(viewer, message, State.REPLAYED, "quarantine.replay", "")
     return delivery_of(message)
 
 
 def delivery_of(message: QuarantinedMessage) -> Delivery:
-    """The delivery that a message was."""
+    """The delivery from which a message was stored."""
     properties = dict(message.properties)
     is_reused = bool(properties.pop(_REUSED, False))
     return Delivery(
@@ -154,14 +154,14 @@ def delivery_of(message: QuarantinedMessage) -> Delivery:
     )
 
 
-def _claim(viewer: Viewer, message: QuarantinedMessage, state: str, action: str, note: str) -> None:
+def _decide(viewer: Viewer, message: QuarantinedMessage, state: str, action: str, note: str) -> None:
     if not quarantine_may_decide(viewer=viewer, message=message):
-        raise NotAllowed(_("Deciding about a message in quarantine takes the role operator or a higher one."))
+        raise NotAllowed(_("You need the operator role to decide about messages in quarantine."))
     moved = QuarantinedMessage.objects.filter(id=message.id, state=State.HELD).update(
         state=state, note=note, decided_by=viewer.name[:150], decided_at=clock.now()
     )
     if not moved:
-        raise NotHeld(_("Somebody else has replayed or discarded this message already."))
+        raise NotHeld(_("Somebody else has already replayed or discarded this message."))
     audit_write(
         actor=viewer.user,
         organization_id=message.station.organization_id if message.station else None,
@@ -172,7 +172,7 @@ def _claim(viewer: Viewer, message: QuarantinedMessage, state: str, action: str,
 
 
 def _line(refusal: Refusal, moment: datetime) -> str:
-    """A message as a line of PostgreSQL's COPY, in the order of `_COLUMNS`."""
+    """A message as a line for PostgreSQL's COPY, in the order of `_COLUMNS`."""
     delivery = refusal.delivery
     fields = delivery.properties.get("application_headers") or {}
     stream, seq = delivery.number or (fields.get("stream"), fields.get("seq"))
@@ -187,7 +187,7 @@ def _line(refusal: Refusal, moment: datetime) -> str:
         _cell(refusal.reason[:32]),
         _cell(_text(refusal.sentence)[:2000]),
         _cell(properties),
-        # The backslash of a bytea's text, itself escaped.
+        # A bytea begins with a backslash, which is itself escaped here.
         f"\\\\x{delivery.body.hex()}",
         str(len(delivery.body)),
         _cell(_text(stream)[:64]) if is_sequenced else "",
@@ -200,18 +200,18 @@ def _line(refusal: Refusal, moment: datetime) -> str:
 
 
 def _cell(text: str) -> str:
-    """Text as COPY wants it."""
+    """Text escaped for COPY."""
     return text.translate(_ESCAPES) if _SPECIAL.search(text) else text
 
 
 def _readable(value: Any, depth: int = 0) -> Any:
-    """AMQP properties as JSON that PostgreSQL holds: no NUL, no depth, no length without end."""
+    """AMQP properties as JSON that PostgreSQL can store: without NUL, with limited depth and length."""
     if isinstance(value, dict) and depth < _DEPTH_MOST:
         return {_text(k)[:_VALUE_MOST]: _readable(v, depth + 1) for k, v in list(value.items())[:_VALUES_MOST]}
     if isinstance(value, list) and depth < _DEPTH_MOST:
         return [_readable(v, depth + 1) for v in value[:_VALUES_MOST]]
     if isinstance(value, dict | list):
-        # Not as text: writing out what is nested hundreds deep ends in a RecursionError.
+        # Not as text: formatting something nested hundreds deep ends in a RecursionError.
         return "(nested too deeply to be shown)"
     if value is None or isinstance(value, bool) or (isinstance(value, int) and abs(value) < 2**63):
         return value

@@ -1,4 +1,4 @@
-"""Showing bytes of unknown origin: as text when they are text, else as hexadecimal lines, never more than a page of it."""
+"""Display of bytes of unknown origin: as text if they are text, otherwise as hexadecimal, cut to about a page."""
 
 import zlib
 from typing import NamedTuple
@@ -6,12 +6,12 @@ from typing import NamedTuple
 TEXT_MOST, HEX_MOST = 16_384, 2_048
 _LINE = 16
 _GZIP = b"\x1f\x8b"
-#: zlib's word for "a gzip header is expected".
+#: zlib's parameter for "expect a gzip header".
 _GZIP_WINDOW = 31
 
 
 class RawView(NamedTuple):
-    """What is shown, whether as hexadecimal, whether it was unpacked, and whether it goes on."""
+    """Text to show, and whether it is hexadecimal, was unpacked, and was cut."""
 
     content: str
     is_hex: bool
@@ -20,7 +20,7 @@ class RawView(NamedTuple):
 
 
 def raw_view(raw: bytes) -> RawView:
-    """The beginning of these bytes as something a page can show."""
+    """The beginning of these bytes in a form that a page can show."""
     unpacked = _unpacked(raw) if raw.startswith(_GZIP) else None
     shown = raw if unpacked is None else unpacked
     text = _text(shown[:TEXT_MOST])
@@ -30,7 +30,7 @@ def raw_view(raw: bytes) -> RawView:
 
 
 def _unpacked(raw: bytes) -> bytes | None:
-    """No more than one byte over what is shown: a bomb stays small."""
+    """Unpack at most one byte more than is shown, so that a zip bomb stays small."""
     try:
         return zlib.decompressobj(_GZIP_WINDOW).decompress(raw, TEXT_MOST + 1)
     except zlib.error:
@@ -38,7 +38,7 @@ def _unpacked(raw: bytes) -> bytes | None:
 
 
 def _text(raw: bytes) -> str | None:
-    # Up to three bytes may be the beginning of a character that was cut.
+    # Up to three bytes at the end may belong to a character that was cut off.
     for cut in range(4):
         try:
             text = raw[: len(raw) - cut].decode("utf-8")

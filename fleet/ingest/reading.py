@@ -1,6 +1,6 @@
-"""Reading what stations sent, at a price that is known: each message once, and no more at a time than others can wait for.
+"""Reading messages at a measured price: each is read once, and at most as many at a time as others can wait for.
 
-What reading costs is measured and is part of the message's weight, so that it comes out of its station's quota.
+The cost of reading is part of the message's weight, so that its station's quota pays for it.
 """
 
 import time
@@ -17,14 +17,14 @@ from message_queue.left_out import LeftOut
 from message_queue.routing import serial_of_exchange
 from message_queue.unpacking import size_said
 
-#: Processor time in seconds that any message may take, and the bytes that each second beyond it weighs.
+#: Processor seconds that any message may take, and the bytes that each further second weighs.
 USUAL_S, SECOND_WEIGHT = 0.001, 100_000_000
-#: Seconds of writing that a row stands for, to compare stations by.
+#: Seconds of writing assumed per row, for comparing stations.
 _ROW_S = 0.00001
 
 
 class Portion(NamedTuple):
-    """How much is read before it is written: processor time in seconds, rows, and bytes as they say they unpack to."""
+    """Limits on reading before writing: processor time in seconds, rows, and bytes according to the messages."""
 
     seconds: float
     rows: int
@@ -32,7 +32,7 @@ class Portion(NamedTuple):
 
 
 class _Read(NamedTuple):
-    """What a message turned out to be: itself, or the reason and sentence of its refusal."""
+    """Result of reading a message: the message, or reason and sentence of its refusal."""
 
     message: Decoded | None
     reason: str
@@ -43,19 +43,19 @@ class _Read(NamedTuple):
 
 
 class Reader:
-    """Reads the messages of one take; however often their batch is tried, each is read once."""
+    """Reads the messages of one take; each is read once, however often their batch is tried."""
 
     def __init__(self) -> None:
         self._read: dict[int, _Read] = {}
 
     def ahead(self, deliveries: Sequence[Delivery], portion: Portion) -> tuple[int, str | None]:
-        """Read until the portion is used up; return how many were, and whose reading cost most where some are left."""
+        """Read until the portion is used up; return how many were read, and the costliest exchange if some are left."""
         seconds, rows, size = 0.0, 0, 0
         costs: dict[str, float] = {}
         for number, delivery in enumerate(deliveries):
             if number and (seconds >= portion.seconds or rows >= portion.rows or size >= portion.size):
                 return number, max(costs, key=lambda exchange: costs[exchange])
-            read = self._of(delivery)
+            read = self._read_once(delivery)
             seconds += read.seconds
             rows += read.rows
             size += read.weight
@@ -63,26 +63,26 @@ class Reader:
         return len(deliveries), None
 
     def message(self, delivery: Delivery, station: StationRef) -> Arrival | Refusal:
-        """The message of this station, or why it is none."""
-        read = self._of(delivery)
+        """The decoded message for this station, or its refusal."""
+        read = self._read_once(delivery)
         if read.message is None:
             return Refusal(delivery, station, read.reason, read.sentence, weight=read.weight)
         left_out = read.message.left_out
         return Arrival(delivery, station, read.message, read.weight, left_out.copy() if left_out else LeftOut())
 
     def forget(self) -> None:
-        """The take is over."""
+        """Drop what was read, at the end of a take."""
         self._read.clear()
 
-    def _of(self, delivery: Delivery) -> _Read:
+    def _read_once(self, delivery: Delivery) -> _Read:
         found = self._read.get(id(delivery))
         if found is None:
-            found = self._read[id(delivery)] = _priced(delivery)
+            found = self._read[id(delivery)] = _read_and_price(delivery)
         return found
 
 
 def unread(delivery: Delivery, station: StationRef) -> Arrival | Refusal:
-    """A message of which only the envelope is looked at."""
+    """Build an arrival from the envelope alone, without reading the body."""
     weight = weight_said(delivery)
     try:
         envelope, contract = envelope_read(delivery.properties, delivery.routing_key, station.serial)
@@ -97,19 +97,19 @@ def unread(delivery: Delivery, station: StationRef) -> Arrival | Refusal:
 
 
 def weight_said(delivery: Delivery) -> int:
-    """The bytes to which a message unpacks by its own word."""
+    """Unpacked size of a message in bytes, according to the message itself."""
     return size_said(delivery.body, str(delivery.properties.get("content_encoding") or ""))
 
 
 def rows_of(body: Any) -> int:
-    """How many rows a body becomes."""
+    """Number of rows that a body becomes."""
     if isinstance(body, list):
         return len(body)
     rows = getattr(body, "events", None) or getattr(body, "t", None)
     return len(rows) if isinstance(rows, list | tuple) else 1
 
 
-def _priced(delivery: Delivery) -> _Read:
+def _read_and_price(delivery: Delivery) -> _Read:
     begun = time.thread_time()
     message: Decoded | None = None
     reason, sentence, rows = "", "", 0

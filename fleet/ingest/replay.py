@@ -1,4 +1,4 @@
-"""Trying messages in quarantine again, once what was wrong with them or with us has changed."""
+"""Trying quarantined messages again after their problem, or ours, was fixed; and accepting those that only wait."""
 
 import random
 from collections.abc import Sequence
@@ -28,33 +28,33 @@ from fleet.organizations.models import Membership
 from fleet.stations.models import Station
 
 REPLAY_JOB = "ingest.replay_quarantine"
-#: Messages over a quota that are taken at once; the clock asks every few seconds.
+#: Over-quota messages accepted per run; the scheduler runs this every few seconds.
 RELEASED_AT_ONCE = 1_000
-#: Bytes, unpacked, that are taken at once: reading them takes some seconds at most.
+#: Unpacked bytes accepted per run: reading them takes at most some seconds.
 RELEASED_BYTES = 16_000_000
-#: Stations among which these are shared; each costs one query.
+#: Stations that share these in one run; each costs one query.
 RELEASED_STATIONS = 50
-#: Streams of which what waits for room in the ledger is tried at once.
+#: Streams whose messages waiting for room in the ledger are tried per run.
 RELEASED_STREAMS = 10
-#: Messages of one transaction; each may be as long as a message may be.
+#: Messages per transaction; each may have the maximum size of a message.
 BATCH = 50
-#: A job ends after so long, and the clock's next one goes on: well before Celery would end it.
+#: A job ends after this long, well before Celery would end it, and the next one continues.
 _JOB_MOST = timedelta(minutes=5)
 
 
 class NothingToReplay(DomainError):
-    """No held message fits."""
+    """No held message matches."""
 
 
 class NoRoom(NothingToReplay):
-    """The ledger has no room for the message's number still."""
+    """The ledger still has no room for the message's number."""
 
 
 @transaction.atomic
 def quarantine_replay(*, viewer: Viewer, message: QuarantinedMessage) -> Outcome:
-    """Take the message again, although the ledger has its number. What still cannot be taken is in quarantine anew.
+    """Try the message again, although the ledger has its number. If it fails again, it is quarantined as a new message.
 
-    Raises `NoRoom` when it waits for room in the ledger, and there is none still.
+    Raises `NoRoom` if it waits for room in the ledger and there is still none.
     """
     delivery = quarantine_release(viewer=viewer, message=message)
     if message.reason in UNNOTED:
@@ -62,8 +62,8 @@ def quarantine_replay(*, viewer: Viewer, message: QuarantinedMessage) -> Outcome
         if admission.waits:
             raise NoRoom(
                 _(
-                    "There are as many gaps, or streams, as before. The message stays here; what waits for gaps is taken by "
-                    "itself when some have closed."
+                    "There are still as many gaps, or streams, as before. The message stays here; messages that wait "
+                    "for gaps are accepted automatically once some have closed."
                 )
             )
         if admission.repeats:
@@ -73,20 +73,20 @@ def quarantine_replay(*, viewer: Viewer, message: QuarantinedMessage) -> Outcome
 
 @transaction.atomic
 def quarantine_replay_ask(*, viewer: Viewer, reason: str, station: str = "") -> QuarantineReplay:
-    """Ask for a replay of all held messages of a reason that this viewer may decide about; a job works it off."""
+    """Ask for a replay of all held messages of a reason that this viewer may decide about. A job does the work."""
     if reason == FORKED:
         raise NothingToReplay(
-            _("Messages of a branched stream are decided about by branch, on the station's page “Deliveries”.")
+            _("Messages of a branched stream are decided together as a branch, on the station's “Deliveries” page.")
         )
     may_decide = viewer.organization_ids(Membership.Role.OPERATOR)
     if not may_decide and not viewer.sees_all:
-        raise NotAllowed(_("Deciding about a message in quarantine takes the role operator or a higher one."))
+        raise NotAllowed(_("You need the operator role to decide about messages in quarantine."))
     held = quarantine_list(viewer=viewer, station=station, reason=reason)
     if not viewer.sees_all:
         held = held.filter(station__organization_id__in=may_decide)
     up_to_id = held.aggregate(most=Max("id"))["most"]
     if not reason or up_to_id is None:
-        raise NothingToReplay(_("No held message of this reason is there that you may decide about."))
+        raise NothingToReplay(_("There are no held messages with this reason that you may decide about."))
     one = held.first()
     replay = QuarantineReplay.objects.create(
         reason=reason,
@@ -110,13 +110,13 @@ def quarantine_replay_ask(*, viewer: Viewer, reason: str, station: str = "") -> 
 
 
 def quarantine_replay_list(*, viewer: Viewer) -> QuerySet[QuarantineReplay]:
-    """Replays of many that concern this viewer's organizations, newest first."""
+    """Bulk replays that concern this viewer's organizations, newest first."""
     rows = QuarantineReplay.objects.select_related("station").order_by("-id")
     return rows if viewer.sees_all else rows.filter(organization_ids__contained_by=sorted(viewer.organization_ids()))
 
 
 def quarantine_replays_run() -> int:
-    """Work off what was asked for, oldest first; returns how many messages were tried. One job at a time does it."""
+    """Work off requested replays, oldest first; return how many messages were tried. Only one job runs at a time."""
     tried, end = 0, clock.now() + _JOB_MOST
     with session_lock("roost.ingest.replay") as is_ours:
         if not is_ours:
@@ -131,7 +131,7 @@ def quarantine_replays_run() -> int:
 
 @transaction.atomic
 def _replay_batch(number: int) -> int:
-    """Try the next few of a replay and note how far it came, in one transaction; 0 when it is finished."""
+    """Try the next messages of a replay and record its progress, in one transaction; 0 when it is finished."""
     replay = QuarantineReplay.objects.select_for_update().get(id=number)
     held = QuarantinedMessage.objects.filter(
         state=State.HELD, reason=replay.reason, id__gt=replay.last_id, id__lte=replay.up_to_id
@@ -155,9 +155,9 @@ def _replay_batch(number: int) -> int:
 
 
 def messages_retake(messages: Sequence[QuarantinedMessage], *, decided_by: str) -> Outcome:
-    """Mark messages that the caller has locked as replayed and take them, in the caller's transaction.
+    """Mark messages that the caller has locked as replayed and store them, in the caller's transaction.
 
-    Those for which the ledger has no room stay.
+    Messages for which the ledger has no room stay in quarantine.
     """
     gapped = [message for message in messages if message.reason in UNNOTED]
     admission = gaps_admit(gapped) if gapped else Admission()
@@ -173,24 +173,24 @@ def messages_retake(messages: Sequence[QuarantinedMessage], *, decided_by: str) 
 
 
 def deliveries_retake(deliveries: Sequence[Delivery]) -> Outcome:
-    """Take messages whose numbers the ledger may hold already: not as repeats."""
+    """Store messages whose numbers may already be in the ledger, without treating them as repeats."""
     return Pipeline().retake(deliveries)
 
 
 @transaction.atomic
 def quota_release() -> int:
-    """Take what waits because of a quota, oldest first, of stations that do not flood; return how many messages.
+    """Accept messages that wait because of a quota, oldest first, of stations that are not flooding; return how many.
 
-    A few at a time and by the clock, none while Roost cannot keep up: what is within its quota comes first. Each station
-    gets the same share, so that what one has piled up does not keep another's from its turn.
+    A few at a time, and none while Roost cannot keep up, because messages within their quota come first. Each station
+    gets the same share, so that one station's backlog does not delay another's.
     """
     if Congestion.objects.filter(ended_at=None).exists():
         return 0
     waiting = QuarantinedMessage.objects.filter(state=State.HELD, reason=OVER_QUOTA)
-    # At random: where more stations wait than fit, each comes to its turn.
+    # In random order: if more stations wait than fit, each gets its turn.
     stations = list(
         Station.objects.filter(Exists(waiting.filter(station=OuterRef("pk"))), suspended_at=None)
-        # Of one that has stopped, no batch comes that would note the end of the flood.
+        # If a flooding station has stopped sending, no batch comes that would record the end of the flood.
         .filter(Q(contact__flooding_since=None) | Q(contact__quota_at__lt=clock.now() - timedelta(seconds=FLOOD_S)))
         .order_by("?")
         .values_list("pk", flat=True)[:RELEASED_STATIONS]
@@ -206,7 +206,7 @@ def quota_release() -> int:
 
 
 def _affordable(messages: list[QuarantinedMessage], most: int) -> list[QuarantinedMessage]:
-    """The first of these that unpack to so many bytes together; always one."""
+    """The first of these that together unpack to at most `most` bytes; always at least one."""
     size = 0
     for count, message in enumerate(messages):
         size += weight_said(delivery_of(message))
@@ -216,7 +216,7 @@ def _affordable(messages: list[QuarantinedMessage], most: int) -> list[Quarantin
 
 
 def gaps_release() -> int:
-    """Take what waits for room in the ledger, of some streams, as far as there is room by now; return how many."""
+    """Accept messages that wait for room in the ledger, of some streams, as far as there is room; return how many."""
     if Congestion.objects.filter(ended_at=None).exists():
         return 0
     waiting = QuarantinedMessage.objects.filter(state=State.HELD, reason=TOO_MANY_GAPS)

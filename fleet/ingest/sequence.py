@@ -1,9 +1,9 @@
-"""Which of two words of a station is the newer one: by when they were said, not by when they came.
+"""Order of a station's reports: which of two is newer, by when they were made, not by when they arrived.
 
-1. In one stream of numbers the higher number is newer, whatever the station's clock said.
+1. In one stream the higher number is newer, whatever the station's clock said.
 2. Of two streams the one that began later is newer: a station begins another when it lost the first.
-3. A client without numbers has only its clock. Its later time is newer; a known time that lies ahead of ours, and a new
-   one that cannot be right, hold nothing back: a clock that once said 2043 must not keep the station's word out for ever.
+3. A client without numbers has only its clock, so the later time is newer. A known time ahead of ours, and a new one
+   that cannot be right, block nothing: a clock that once said 2043 must not shut out later reports forever.
 """
 
 from datetime import datetime
@@ -11,17 +11,17 @@ from typing import NamedTuple
 
 
 class Place(NamedTuple):
-    """Where a word stands: its stream (the ledger row's id, which grows), its number there, its time in seconds."""
+    """Position of a report: its stream (the ledger row's id, which grows), its number there, its time in seconds."""
 
     stream: int | None
     seq: int | None
     at: float
-    #: The time is none that we believe.
+    #: The time is not believable.
     is_doubtful: bool = False
 
 
 def is_newer(word: Place, known: Place | None, future: float) -> bool:
-    """Whether a word is as new as the one that is known, or newer. `future` is the time from which ours is passed."""
+    """Whether a report is at least as new as the known one. `future`: times after this are ahead of ours."""
     if known is None:
         return True
     if word.stream is not None and known.stream is not None:
@@ -30,7 +30,7 @@ def is_newer(word: Place, known: Place | None, future: float) -> bool:
 
 
 def newer_sql(column: str) -> str:
-    """The same as a condition on a contact row `c`; its parameters are those of `newer_values`."""
+    """The same comparison as SQL on a contact row `c`; its parameters come from `newer_values`."""
     return (
         f"(c.{column}_at IS NULL OR CASE WHEN c.{column}_stream IS NOT NULL AND %s::bigint IS NOT NULL "
         f"THEN (c.{column}_stream, c.{column}_seq) <= (%s::bigint, %s::bigint) "
@@ -39,5 +39,5 @@ def newer_sql(column: str) -> str:
 
 
 def newer_values(place: Place, at: datetime, future: datetime) -> list[object]:
-    """What `newer_sql` asks for. `at` is the place's time as a moment that can be stored."""
+    """Parameters for `newer_sql`. `at` is the place's time as a datetime that can be stored."""
     return [place.stream, place.stream, place.seq, at, future, place.is_doubtful]

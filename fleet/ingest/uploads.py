@@ -1,7 +1,7 @@
-"""What comes from a desk that read a station's card, and what comes from the station: only the latter is contact.
+"""Telling desk uploads of a station's card from the station itself: only the latter counts as contact.
 
-A desk has a login of its own, which may write to `up.<serial>` and nowhere else, as the station may write to
-`in.<serial>` only. So the exchange says who spoke, and neither can leave it out or write another one.
+A desk has a login of its own, which may write only to `up.<serial>`, as the station may write only to `in.<serial>`. So
+the exchange tells who sent a message, and neither can omit or fake it.
 """
 
 from collections.abc import Iterable
@@ -12,22 +12,22 @@ from message_queue.codec import Decoded
 from message_queue.errors import MessageRefused
 from message_queue.routing import is_upload
 
-#: What only the device in the field can say: who it is, how it does, what became of its commands.
+#: Kinds that only the device in the field can send: identity, health, results of its commands.
 _STATION_ONLY = frozenset({"hello", "health", "command_status"})
 
 
 def upload_check(exchange: str, message: Decoded) -> None:
-    """Raise `MessageRefused` when a desk says what only the station can say."""
+    """Raise `MessageRefused` if a desk sends a kind that only the station may send."""
     kind = message.envelope.kind
     if kind in _STATION_ONLY and is_upload(exchange):
         raise MessageRefused(
             "not-by-upload",
-            f"A desk's login brings what a station's files hold; {kind!r} is for the station itself to say.",
+            f"A desk may only upload what a station's files contain; {kind!r} can only come from the station itself.",
         )
 
 
 def present_stations(arrivals: Iterable[Arrival], refusals: Iterable[Refusal]) -> set[int]:
-    """The stations that spoke themselves. A file sent whole may come from a card, whatever login it came with."""
+    """Ids of stations that spoke themselves. A file sent whole may come from a card, whatever login it came with."""
     present = {a.station.id for a in arrivals if not _is_from_files(a) and not is_upload(a.delivery.exchange)}
     present |= {r.station.id for r in refusals if r.station is not None and not is_upload(r.delivery.exchange)}
     return present

@@ -8,7 +8,7 @@ from fleet.sync.models import ExternalLink, ExternalRecord, SyncRun
 
 @admin.register(SyncRun)
 class SyncRunAdmin(ReadOnlyAdmin):
-    """Attempts to come into step."""
+    """Checks of outside systems."""
 
     list_display = ("started_at", "system", "state", "records", "changes", "sentence")
     list_filter = ("system", "state")
@@ -17,7 +17,7 @@ class SyncRunAdmin(ReadOnlyAdmin):
 
 @admin.register(ExternalRecord)
 class ExternalRecordAdmin(ReadOnlyAdmin):
-    """What outside systems say."""
+    """Rows as outside systems list them."""
 
     list_display = ("system", "key", "match_name", "last_seen_at", "absent_since")
     list_filter = ("system",)
@@ -26,7 +26,7 @@ class ExternalRecordAdmin(ReadOnlyAdmin):
 
 @admin.register(ExternalLink)
 class ExternalLinkAdmin(ReadOnlyAdmin):
-    """Which record is which station."""
+    """Links between records and stations."""
 
     list_display = ("station", "system", "record", "checked_at")
     list_filter = ("system",)

@@ -1,23 +1,23 @@
-"""Refusals of synchronisation, named for what is refused."""
+"""Errors of synchronisation with outside systems."""
 
 from fleet.core.errors import DomainError
 
 
 class SystemUnknown(DomainError):
-    """There is no adapter of that name."""
+    """No adapter has that name."""
 
 
 class SyncRunning(DomainError):
-    """One check of a system is enough at a time."""
+    """A check of the system is already running."""
 
 
 class SyncTooSoon(DomainError):
-    """The outside system was asked a short time ago, or asked us to wait."""
+    """The outside system was asked recently, or asked us to wait."""
 
 
 class SyncNotAllowed(DomainError):
-    """Only owners, and who looks after the server, start a check."""
+    """Only owners and the server's administrators may start a check."""
 
 
 class SyncNothingDoubted(DomainError):
-    """No list waits for a person to say that it is right."""
+    """No list is waiting for a person to confirm it."""

@@ -1,4 +1,4 @@
-"""Which record of an outside system is which station: by serial, active first, then newest; nothing is overwritten."""
+"""Links from stations to their current record in an outside system: matched by serial, active first, then newest."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -13,10 +13,10 @@ _BATCH = 1_000
 
 
 def links_renew(*, adapter: Adapter, moment: datetime, run: SyncRun | None = None, only_new: bool = False) -> int:
-    """Link every station to its current record, or say that there is none; return how many links changed.
+    """Link every station to its current record, or record that it has none; return how many links changed.
 
-    `run`: the check that this belongs to; its changes are written down. `only_new`: stations without any link,
-    by the list as it was stored at `moment`, without asking the outside system.
+    `run`: the check that this belongs to; link changes are stored under it. `only_new`: only stations without any link,
+    using the list as stored at `moment`, without asking the outside system.
     """
     stations = Station.objects.order_by("id")
     if only_new:
@@ -48,12 +48,12 @@ def links_renew(*, adapter: Adapter, moment: datetime, run: SyncRun | None = Non
 
 
 def records_ranked(adapter: Adapter, records: Sequence[ExternalRecord]) -> list[ExternalRecord]:
-    """Several rows of one serial, the current one first."""
+    """Records of one serial, the current one first."""
     return sorted(records, key=lambda record: (adapter.rank(record.data), record.pk), reverse=True)
 
 
 def _current_records(adapter: Adapter, serials: dict[int, str]) -> dict[int, ExternalRecord]:
-    """The current record of each station that is listed, by station id."""
+    """The current record of each listed station, by station id."""
     wanted = {station_id: serial_matched(serial) for station_id, serial in serials.items()}
     rows = ExternalRecord.objects.filter(
         system=adapter.name, absent_since=None, match_name__in=set(wanted.values()) - {""}

@@ -1,4 +1,4 @@
-"""Runs of synchronisation with outside systems, what those said, and how stations are linked to it."""
+"""Checks of outside systems, the rows they listed, how those changed, and links from stations to rows."""
 
 from django.db import models
 
@@ -6,13 +6,13 @@ from fleet.stations.models import Station
 
 
 class SyncRun(models.Model):
-    """One attempt to bring one outside system into step.
+    """One check of one outside system.
 
     running ──▶ succeeded | failed
     """
 
     class State(models.TextChoices):
-        """How the run went."""
+        """State of the check."""
 
         RUNNING = "running"
         SUCCEEDED = "succeeded"
@@ -21,21 +21,21 @@ class SyncRun(models.Model):
     id = models.BigAutoField(primary_key=True)
     system = models.CharField(max_length=32)
     state = models.CharField(max_length=16, choices=State.choices, default=State.RUNNING)
-    #: Person who pressed the button, or empty for the clock.
+    #: Who pressed the button; empty for scheduled checks.
     started_by_name = models.CharField(max_length=150, blank=True)
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
     records = models.IntegerField(default=0)
     changes = models.IntegerField(default=0)
-    #: How it went, or what went wrong, as a sentence.
+    #: The outcome or the error as a sentence.
     sentence = models.TextField(blank=True)
-    #: After a failure: the clock asks again not before this moment.
+    #: After a failure, scheduled checks wait until this moment.
     not_before = models.DateTimeField(null=True)
-    #: Rows of a list that was not believed because it is so much shorter than the one before; a person may take it.
+    #: Number of rows in a list that was rejected as suspiciously short; a person may accept it.
     doubted_rows = models.IntegerField(null=True)
 
     class Meta:
-        """Read newest first."""
+        """Runs are read newest first."""
 
         indexes = [models.Index(fields=["system", "-started_at"])]
 
@@ -44,11 +44,11 @@ class SyncRun(models.Model):
 
 
 class ExternalRecord(models.Model):
-    """One thing as an outside system describes it, kept as it came (Motus: one receiver deployment)."""
+    """One row of an outside system, stored as received (Motus: one receiver deployment)."""
 
     id = models.BigAutoField(primary_key=True)
     system = models.CharField(max_length=32)
-    #: The outside system's key for this row, and the name by which we match, in capitals (Motus: the serial).
+    #: The outside system's key of this row, and the name to match, in capitals (Motus: the serial).
     key = models.CharField(max_length=200)
     match_name = models.CharField(max_length=200, db_index=True)
     data = models.JSONField()
@@ -58,7 +58,7 @@ class ExternalRecord(models.Model):
     absent_since = models.DateTimeField(null=True)
 
     class Meta:
-        """A key is one record of its system."""
+        """A key is unique within its system."""
 
         constraints = [models.UniqueConstraint(fields=["system", "key"], name="external_key_once")]
 
@@ -67,7 +67,7 @@ class ExternalRecord(models.Model):
 
 
 class ExternalLink(models.Model):
-    """A station and the record that is it in an outside system; None when that system does not know it."""
+    """A station and its record in an outside system; None if that system does not list it."""
 
     id = models.BigAutoField(primary_key=True)
     station = models.ForeignKey(Station, on_delete=models.CASCADE, related_name="external_links")
@@ -86,10 +86,11 @@ class ExternalLink(models.Model):
 
 
 class ExternalChange(models.Model):
-    """One field of one record that an outside system changed: shown, never taken over in silence.
+    """One change that an outside system made to one field of a record. It is shown to people, never applied silently.
 
-    `field` is the outside system's name of it, or `listed` (it came, went or came back), or `link` (which record
-    is the station's now; `station` is set, and `record` is the new one, or the last one when none is left).
+    `field` is the outside system's name of the field, or `listed` (the record appeared, disappeared or came back), or
+    `link` (the station's current record changed; `station` is set, and `record` is the new one, or the last one if none
+    is left).
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -102,7 +103,7 @@ class ExternalChange(models.Model):
     at = models.DateTimeField()
 
     class Meta:
-        """Read newest first."""
+        """Changes are read newest first."""
 
         indexes = [models.Index(fields=["-at"])]
 

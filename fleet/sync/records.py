@@ -1,4 +1,4 @@
-"""Taking a whole list of an outside system: what is new, changed, gone or back, in a handful of queries."""
+"""Storing a whole list from an outside system: finding new, changed, gone and returned rows in a handful of queries."""
 
 import hashlib
 from collections import Counter
@@ -21,7 +21,7 @@ LINK = "link"
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What taking a list did."""
+    """Counts of what storing a list changed."""
 
     records: int
     new: int
@@ -31,15 +31,15 @@ class Taken:
 
 
 def serial_matched(serial: str) -> str:
-    """A serial as it is compared: capitals, without blanks around it."""
+    """The serial in the form used for comparison: upper case, without surrounding blanks."""
     return serial.strip().upper()[:_KEY_MOST]
 
 
 def records_take(*, adapter: Adapter, rows: Sequence[Row], run: SyncRun, moment: datetime) -> Taken:
-    """Make the stored records equal to the list and write down every difference. Runs in the caller's transaction.
+    """Make the stored records equal to the list and record every difference. Runs in the caller's transaction.
 
-    1. Name each row for good.  2. Compare it with what is stored.  3. Write new and changed records at once.
-    4. Mark what is no longer listed.  5. Write the differences down (not for the very first list).
+    1. Give each row a stable key.  2. Compare it with the stored record.  3. Write new and changed records in bulk.
+    4. Mark records no longer listed.  5. Record the differences (new rows not for the very first list).
     """
     named = rows_named(adapter, rows)
     known = {record.key: record for record in ExternalRecord.objects.filter(system=adapter.name)}
@@ -53,7 +53,7 @@ def records_take(*, adapter: Adapter, rows: Sequence[Row], run: SyncRun, moment:
             continue
         differing = _differences(record, data, run, moment)
         if record.absent_since is not None:
-            differing.append(_listed(record, run, moment, before=False, after=True))
+            differing.append(_listing_change(record, run, moment, before=False, after=True))
             back += 1
         if differing:
             changes += differing
@@ -63,19 +63,19 @@ def records_take(*, adapter: Adapter, rows: Sequence[Row], run: SyncRun, moment:
     new = [record for record in written if record.key not in known]
     gone = [record for key, record in known.items() if key not in named and record.absent_since is None]
     fields = sum(1 for change in changes if change.field != LISTED)
-    _write(adapter, new, [record for record in written if record.key in known], gone, moment)
-    changes += [_listed(record, run, moment, before=True, after=False) for record in gone]
+    _write_records(adapter, new, [record for record in written if record.key in known], gone, moment)
+    changes += [_listing_change(record, run, moment, before=True, after=False) for record in gone]
     if known:
-        changes += [_listed(record, run, moment, before=None, after=True) for record in new]
+        changes += [_listing_change(record, run, moment, before=None, after=True) for record in new]
     ExternalChange.objects.bulk_create(changes, batch_size=_BATCH)
     return Taken(records=len(named), new=len(new), changed_fields=fields, gone=len(gone), back=back)
 
 
 def rows_named(adapter: Adapter, rows: Iterable[Row]) -> dict[str, dict[str, object]]:
-    """Every row under a key that stays the same from list to list.
+    """Rows by a key that stays the same from list to list.
 
-    The adapter's own key where there is one, else a digest of the row; rows that share a key are numbered in the
-    order of their contents, so that none is dropped and the order of the list does not matter.
+    That is the adapter's key, or a digest of the row if it has none. Rows with the same key are numbered in the order
+    of their contents, so that none is dropped and the order of the list does not matter.
     """
     cleaned = [_cleaned(row) for row in rows]
     texts = [msgspec.json.encode(row, order="deterministic") for row in cleaned]
@@ -89,7 +89,7 @@ def rows_named(adapter: Adapter, rows: Iterable[Row]) -> dict[str, dict[str, obj
 
 
 def _cleaned(row: Row) -> dict[str, object]:
-    """The row as it came, but for NUL characters, which PostgreSQL does not store."""
+    """The row without NUL characters, which PostgreSQL does not store."""
     return {str(name).replace("\x00", ""): _cleaned_value(value) for name, value in row.items()}
 
 
@@ -132,20 +132,20 @@ def _differences(
     ]
 
 
-def _listed(
+def _listing_change(
     record: ExternalRecord, run: SyncRun, moment: datetime, *, before: bool | None, after: bool
 ) -> ExternalChange:
     return ExternalChange(run=run, record=record, field=LISTED, before=before, after=after, at=moment)
 
 
-def _write(
+def _write_records(
     adapter: Adapter,
     new: Sequence[ExternalRecord],
     changed: Sequence[ExternalRecord],
     gone: Sequence[ExternalRecord],
     moment: datetime,
 ) -> None:
-    """New and changed records in one statement a batch each; then who was seen, and who was not."""
+    """Write new and changed records, one statement per batch; then mark which are still listed and which are not."""
     ExternalRecord.objects.bulk_create(new, batch_size=_BATCH)
     if changed:
         ExternalRecord.objects.bulk_update(

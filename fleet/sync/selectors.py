@@ -1,4 +1,4 @@
-"""What outside systems say of our stations, in sentences; how the checks went; what changed outside."""
+"""Queries for outside systems: how they list our stations, in sentences, what changed there, and how checks went."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -22,7 +22,7 @@ from fleet.sync.records import LINK, LISTED, serial_matched
 
 @dataclass(frozen=True, slots=True)
 class LinkView:
-    """How one outside system sees a station. `listing` is the current row, `others` the further ones, newest first."""
+    """A station as one outside system sees it. `listing` is the current row, `others` the rest, newest first."""
 
     system: str
     label: str
@@ -35,7 +35,7 @@ class LinkView:
 
 @dataclass(frozen=True, slots=True)
 class ChangeView:
-    """One change outside, in words. `station` is None when it concerns none that this viewer has."""
+    """One change in an outside system, as a sentence. `station` is None if the viewer has no station it concerns."""
 
     at: datetime
     label: str
@@ -46,7 +46,7 @@ class ChangeView:
 
 @dataclass(frozen=True, slots=True)
 class SystemView:
-    """One outside system: its last check, the last one that succeeded, and when the clock may ask again."""
+    """One outside system with its last check and its last successful check."""
 
     system: str
     label: str
@@ -55,7 +55,7 @@ class SystemView:
 
 
 def systems() -> list[SystemView]:
-    """Every outside system with the state of its checks."""
+    """All outside systems with the state of their checks."""
     views = []
     for adapter in adapters().values():
         runs_of = SyncRun.objects.filter(system=adapter.name).order_by("-started_at")
@@ -65,18 +65,18 @@ def systems() -> list[SystemView]:
 
 
 def runs(*, system: str = "", limit: int = 20) -> QuerySet[SyncRun]:
-    """The last checks, newest first."""
+    """The latest checks, newest first."""
     found = SyncRun.objects.order_by("-started_at", "-id")
     return (found.filter(system=system) if system else found)[:limit]
 
 
 def links_of(*, station: Station) -> list[LinkView]:
-    """What each outside system says of this station, with a sentence; one entry a system, also when it says nothing."""
+    """This station as each outside system lists it, with a sentence; one entry per system, even if unlisted."""
     return [links_of_many(stations=[station], system=adapter.name)[station.pk] for adapter in adapters().values()]
 
 
 def links_of_many(*, stations: Sequence[Station], system: str) -> dict[int, LinkView]:
-    """What one outside system says of each of these stations, by station id, in two queries."""
+    """These stations as one outside system lists them, by station id, in two queries."""
     adapter, moment = adapters()[system], clock.now()
     links = {
         link.station_id: link
@@ -95,7 +95,7 @@ def links_of_many(*, stations: Sequence[Station], system: str) -> dict[int, Link
 
 
 def changes(*, viewer: Viewer, system: str = "", limit: int = 100) -> list[ChangeView]:
-    """The newest changes outside: all of them for who looks after the server, else those of the viewer's stations."""
+    """The newest changes: all of them for the server's administrators, otherwise those of the viewer's stations."""
     found = ExternalChange.objects.select_related("record", "station").order_by("-at", "-id")
     if system:
         found = found.filter(record__system=system)
@@ -110,7 +110,7 @@ def changes(*, viewer: Viewer, system: str = "", limit: int = 100) -> list[Chang
 
 def _stations_by_name(stations: QuerySet[Station], names: Iterable[str]) -> dict[str, Station]:
     wanted = set(names) - {""}
-    # A station's serial may be written in any case; few stations, so they are compared here.
+    # A serial may be written in any case. There are few stations, so they are compared here.
     found = {pk for pk, serial in stations.values_list("pk", "serial") if serial_matched(serial) in wanted}
     return {serial_matched(station.serial): station for station in stations.filter(pk__in=found)}
 
@@ -139,13 +139,13 @@ def _listed_sentence(adapter: Adapter, station: Station, current: Listing, other
         "label": adapter.label,
         "serial": station.serial,
         "status": current.status or _("without a status"),
-        "place": current.name or _("a place without a name"),
+        "place": current.name or _("an unnamed place"),
         "since": current.since.strftime("%Y-%m-%d") if current.since else "",
     }
     if current.since:
         text = _("%(label)s lists %(serial)s as %(status)s at %(place)s, since %(since)s") % words
     else:
-        text = _("%(label)s lists %(serial)s as %(status)s at %(place)s, without a start") % words
+        text = _("%(label)s lists %(serial)s as %(status)s at %(place)s, without a start date") % words
     if others:
         text += "; " + ngettext("%(n)d other deployment", "%(n)d other deployments", others) % {"n": others}
     return f"{text} ({checked})."
@@ -157,12 +157,13 @@ def _absent_sentence(adapter: Adapter, gone: list[ExternalRecord], checked: str,
         return _("%(label)s does not list this serial (%(checked)s).") % words
     last = adapter.listing(gone[0].data)
     return _(
-        "%(label)s no longer lists this serial since %(since)s; last it was %(status)s at %(place)s (%(checked)s)."
+        "%(label)s has not listed this serial since %(since)s; before that it was %(status)s at %(place)s "
+        "(%(checked)s)."
     ) % {
         **words,
         "since": moment_words(gone[0].absent_since, moment),
         "status": last.status or _("without a status"),
-        "place": last.name or _("a place without a name"),
+        "place": last.name or _("an unnamed place"),
     }
 
 
@@ -176,18 +177,18 @@ def _change_view(change: ExternalChange, by_name: dict[str, Station]) -> ChangeV
 
 
 def _change_sentence(change: ExternalChange, label: str, listing: Listing | None) -> str:
-    place = (listing.name if listing else "") or _("a place without a name")
+    place = (listing.name if listing else "") or _("an unnamed place")
     if change.field == LISTED:
         if not change.after:
             return _("%(label)s no longer lists it at %(place)s.") % {"label": label, "place": place}
         if change.before is None:
-            return _("%(label)s lists it at %(place)s now.") % {"label": label, "place": place}
+            return _("%(label)s now lists it at %(place)s.") % {"label": label, "place": place}
         return _("%(label)s lists it at %(place)s again.") % {"label": label, "place": place}
     if change.field == LINK:
         if change.after is None:
-            return _("The station is not listed by %(label)s any more.") % {"label": label}
-        return _("The station's current deployment is the one at %(place)s now.") % {"place": place}
-    return _("%(field)s was %(before)s and is %(after)s now (at %(place)s).") % {
+            return _("%(label)s no longer lists the station.") % {"label": label}
+        return _("The station's current deployment is now the one at %(place)s.") % {"place": place}
+    return _("%(field)s changed from %(before)s to %(after)s (at %(place)s).") % {
         "field": change.field,
         "before": _value_words(change.before),
         "after": _value_words(change.after),

@@ -1,4 +1,4 @@
-"""Checks of outside systems: one at a time, not too often, each written down with how it went."""
+"""Checks of outside systems: one at a time, not too often, each recorded with its outcome."""
 
 import logging
 from collections.abc import Iterator
@@ -24,13 +24,13 @@ from fleet.sync.models import ExternalRecord, SyncRun
 from fleet.sync.records import Taken, records_take
 
 State = SyncRun.State
-#: The clock asks no outside system more often than this; Motus' own server has kept to it for years.
+#: Scheduled checks of a system are at least this far apart; Motus' own server has kept to it for years.
 LEAST_INTERVAL = timedelta(minutes=10)
-#: After failures the pause doubles up to here.
+#: After repeated failures the pause doubles up to this.
 LONGEST_PAUSE = timedelta(hours=6)
-#: A person may press the button this long after the last check.
+#: A person must wait this long after the last check.
 BUTTON_PAUSE = timedelta(seconds=20)
-#: A list shorter than this share of the one before is not believed without a person.
+#: A list shorter than this share of the previous one is rejected until a person confirms it.
 BELIEVED_SHARE = 0.5
 _BELIEVED_WITHOUT_QUESTION = 20
 
@@ -38,20 +38,21 @@ _log = logging.getLogger(__name__)
 
 
 def adapter_get(system: str) -> Adapter:
-    """The adapter of that name; `SystemUnknown` names those that there are."""
+    """The adapter of that name. Raises `SystemUnknown`, whose text lists the known ones."""
     adapter = adapters().get(system)
     if adapter is None:
         known = ", ".join(sorted(adapters()))
         raise SystemUnknown(
-            _("There is no outside system %(name)s. There are: %(known)s.") % {"name": system[:40], "known": known}
+            _("There is no outside system %(name)s. Available: %(known)s.") % {"name": system[:40], "known": known}
         )
     return adapter
 
 
 def sync_ask(*, viewer: Viewer, system: str, is_short_list_taken: bool = False) -> None:
-    """Ask for a check now, in the background: the button. Raises `SyncNotAllowed`, `SyncRunning` or `SyncTooSoon`.
+    """Queue a check to run now in the background, for the button. Also raises `SystemUnknown` or `SyncNothingDoubted`.
 
-    `is_short_list_taken`: the last check found a list too short to be believed, and the person says that it is right.
+    Raises `SyncNotAllowed` or `SyncTooSoon`. `is_short_list_taken`: the last check found a suspiciously short list, and
+    the person confirms that it is right.
     """
     adapter = adapter_get(system)
     if not sync_may_be_asked(viewer=viewer):
@@ -62,13 +63,16 @@ def sync_ask(*, viewer: Viewer, system: str, is_short_list_taken: bool = False) 
     last = _last_run(adapter)
     if is_short_list_taken and (last is None or last.doubted_rows is None):
         raise SyncNothingDoubted(
-            _("The last check of %(label)s found no list that is in doubt: there is nothing to decide.")
+            _("The last check of %(label)s found no doubtful list, so there is nothing to confirm.")
             % {"label": adapter.label}
         )
-    # The answer to a question need not wait as another question must.
+    # Confirming a list need not wait, unlike another check.
     if not is_short_list_taken and last is not None and moment - last.started_at < BUTTON_PAUSE:
         raise SyncTooSoon(
-            _("%(label)s was asked at %(moment)s, a few seconds ago. Its answer is shown below as soon as it is there.")
+            _(
+                "%(label)s was last checked at %(moment)s, a few seconds ago. The result will appear below when it is "
+                "ready."
+            )
             % {"label": adapter.label, "moment": moment_words(last.started_at, moment)}
         )
     with transaction.atomic():
@@ -79,17 +83,18 @@ def sync_ask(*, viewer: Viewer, system: str, is_short_list_taken: bool = False) 
 
 
 def sync_may_be_asked(*, viewer: Viewer) -> bool:
-    """Whether the viewer may start a check: who owns an organization, or looks after the server."""
+    """Whether the viewer may start a check: owners of any organization, and the server's administrators."""
     return viewer.sees_all or Role.OWNER in viewer.roles.values()
 
 
 def sync_run(*, system: str, started_by: str = "", believed_rows: int | None = None) -> SyncRun:
-    """Fetch the whole list of a system, take it, link the stations; return the run, succeeded or failed.
+    """Fetch a system's whole list, store it and link the stations; return the run, succeeded or failed.
 
-    `started_by` is empty for the clock, which keeps `LEAST_INTERVAL` and the pauses after failures (`SyncTooSoon`).
-    `believed_rows`: a person saw a list with only so many rows and said that it is right.
-    1. One run at a time, by a lock that ends with our connection.  2. Ask, outside of any transaction.
-    3. Take list and links in one transaction.  4. Write down how it went.
+    `started_by` is empty for scheduled checks, which respect `LEAST_INTERVAL` and the pauses after failures
+    (`SyncTooSoon`). `believed_rows`: a person saw a list of this many rows and confirmed it.
+
+    1. One run at a time, by a lock that ends with our connection.  2. Fetch, outside of any transaction.
+    3. Store list and links in one transaction.  4. Record the outcome.
     """
     adapter = adapter_get(system)
     with _only_one(adapter):
@@ -99,23 +104,23 @@ def sync_run(*, system: str, started_by: str = "", believed_rows: int | None = N
         SyncRun.objects.filter(system=system, state=State.RUNNING).update(
             state=State.FAILED,
             finished_at=moment,
-            sentence=_("The check was interrupted: Roost was stopped meanwhile."),
+            sentence=_("The check was interrupted because Roost was stopped."),
         )
         run = SyncRun.objects.create(system=system, started_by_name=started_by, started_at=moment)
         try:
             fetched = adapter.fetch()
-            _believe(adapter, fetched, believed_rows)
-            taken, links = _take(adapter, fetched, run)
+            _require_plausible(adapter, fetched, believed_rows)
+            taken, links = _store(adapter, fetched, run)
         except SyncError as error:
             return _run_failed(run, str(error), retry_after_s=error.retry_after_s, doubted_rows=error.doubted_rows)
         except BaseException:
-            _run_failed(run, _("The check broke off by a fault in Roost. The log of the task worker has the details."))
+            _run_failed(run, _("The check failed because of an error in Roost. See the task worker's log for details."))
             raise
         return _run_succeeded(run, _taken_sentence(taken, fetched.left_out), taken, links)
 
 
 def sync_run_due() -> list[SyncRun]:
-    """The clock's part: check each system whose time has come, and link stations that are new since."""
+    """Check each system that is due, and link new stations of the others. For the scheduler."""
     runs = []
     for adapter in adapters().values():
         try:
@@ -135,17 +140,17 @@ def _link_new_stations(adapter: Adapter) -> None:
             links_renew(adapter=adapter, moment=known.finished_at, only_new=True)
 
 
-def _take(adapter: Adapter, fetched: Fetched, run: SyncRun) -> tuple[Taken, int]:
+def _store(adapter: Adapter, fetched: Fetched, run: SyncRun) -> tuple[Taken, int]:
     moment = clock.now()
     with transaction.atomic():
         taken = records_take(adapter=adapter, rows=fetched.rows, run=run, moment=moment)
         return taken, links_renew(adapter=adapter, moment=moment, run=run)
 
 
-def _believe(adapter: Adapter, fetched: Fetched, believed_rows: int | None) -> None:
-    """Refuse a list that is empty or has shrunk by half: a fault outside would make all stations absent.
+def _require_plausible(adapter: Adapter, fetched: Fetched, believed_rows: int | None) -> None:
+    """Reject a list that is empty or shrank by half: a fault outside would make all stations look absent.
 
-    A person who saw how short it is may say that it is right; one that came out shorter still is asked about again.
+    A person who saw its length may confirm it; a list that comes out even shorter needs another confirmation.
     """
     now, before = len(fetched.rows), ExternalRecord.objects.filter(system=adapter.name, absent_since=None).count()
     is_short = before >= _BELIEVED_WITHOUT_QUESTION and now < before * BELIEVED_SHARE
@@ -153,10 +158,10 @@ def _believe(adapter: Adapter, fetched: Fetched, believed_rows: int | None) -> N
         return
     raise SyncError(
         ngettext(
-            "%(label)s listed only %(now)d row where it listed %(before)d before, so nothing was changed. "
-            "If that is right, say so by the button below; otherwise wait, it is asked again by itself.",
-            "%(label)s listed only %(now)d rows where it listed %(before)d before, so nothing was changed. "
-            "If that is right, say so by the button below; otherwise wait, it is asked again by itself.",
+            "%(label)s listed only %(now)d row instead of %(before)d as before, so nothing was changed. If that is "
+            "right, confirm it with the button below; otherwise wait for the next automatic check.",
+            "%(label)s listed only %(now)d rows instead of %(before)d as before, so nothing was changed. If that is "
+            "right, confirm it with the button below; otherwise wait for the next automatic check.",
             now,
         )
         % {"label": adapter.label, "now": now, "before": before},
@@ -167,7 +172,7 @@ def _believe(adapter: Adapter, fetched: Fetched, believed_rows: int | None) -> N
 def _run_failed(
     run: SyncRun, sentence: str, *, retry_after_s: float | None = None, doubted_rows: int | None = None
 ) -> SyncRun:
-    """Close the run with its reason; the clock then waits twice as long as after the failure before."""
+    """Close the run with its reason. Each further failure doubles the pause before the next scheduled check."""
     moment = clock.now()
     recent = SyncRun.objects.filter(system=run.system).order_by("-started_at").values_list("state", flat=True)[1:9]
     failures = 1
@@ -195,7 +200,7 @@ def _run_succeeded(run: SyncRun, sentence: str, taken: Taken, links: int) -> Syn
 
 def _taken_sentence(taken: Taken, left_out: int) -> str:
     text = _(
-        "%(records)d rows taken: %(new)d new, %(gone)d no longer listed, %(back)d listed again, "
+        "%(records)d rows stored: %(new)d new, %(gone)d no longer listed, %(back)d listed again, "
         "%(fields)d fields changed."
     ) % {
         "records": taken.records,
@@ -205,7 +210,7 @@ def _taken_sentence(taken: Taken, left_out: int) -> str:
         "fields": taken.changed_fields,
     }
     if left_out:
-        text += " " + _("%(n)d entries of the list were no rows and were left out.") % {"n": left_out}
+        text += " " + _("%(n)d entries of the list were not rows and were skipped.") % {"n": left_out}
     return text
 
 
@@ -232,8 +237,8 @@ def _is_due(adapter: Adapter, moment: datetime) -> bool:
 
 @contextmanager
 def _only_one(adapter: Adapter) -> Iterator[None]:
-    """Hold the system's lock. It belongs to our connection: a run that dies leaves nothing locked."""
+    """Hold the system's lock. It belongs to our connection, so a run that dies leaves nothing locked."""
     with session_lock(f"roost.sync.{adapter.name}") as is_ours:
         if not is_ours:
-            raise SyncRunning(_("A check of %(label)s is running already.") % {"label": adapter.label})
+            raise SyncRunning(_("A check of %(label)s is already running.") % {"label": adapter.label})
         yield

@@ -1,1 +1,1 @@
-"""What stations took: series, readings, detections, positions, events, and the delivery ledger."""
+"""Data recorded by stations: series, readings, detections, positions, events, and the delivery ledger."""

@@ -1,4 +1,4 @@
-"""Admin pages of series and the delivery ledger; rows of measurements are too many for a page here."""
+"""Admin pages of series and the delivery ledger; measurements have too many rows for a page here."""
 
 from django.contrib import admin
 
@@ -17,7 +17,7 @@ class SeriesAdmin(ReadOnlyAdmin):
 
 @admin.register(StreamLedger)
 class StreamLedgerAdmin(ReadOnlyAdmin):
-    """What came home. The ranges themselves are on the station's page."""
+    """Received messages per stream. The ranges themselves are on the station's page."""
 
     list_display = ("station", "stream", "messages", "repeats", "oldest_seq", "next_seq", "last_at")
     list_select_related = ("station",)
@@ -27,7 +27,7 @@ class StreamLedgerAdmin(ReadOnlyAdmin):
 
 @admin.register(RetentionRule)
 class RetentionRuleAdmin(EditableAdmin):
-    """How long readings are kept."""
+    """Rules on how long readings are kept."""
 
     list_display = ("organization", "pattern", "raw_days", "hour_days", "day_days")
     list_select_related = ("organization",)

@@ -1,4 +1,4 @@
-"""What still waits on a station, by its own word, and when it will be home at the pace at which it becomes less."""
+"""Backlog of a station: what it reports as waiting, and when that will have arrived at the current pace."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,16 +11,16 @@ from fleet.stations.models import Station, StationContact
 from fleet.telemetry.models import Reading, Suspicion
 
 SERIES = "health/backlog_messages"
-#: The pace is taken over so long before the newest word, or over the last two words where they lie further apart.
+#: The pace is measured over this span before the newest report, or over the last two reports if they are further apart.
 _SPAN = timedelta(minutes=30)
-#: Words older than this before the newest say nothing of the pace.
+#: Reports older than this before the newest one do not count for the pace.
 _SPAN_MOST = timedelta(days=2)
 _WORDS_MOST = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """`per_minute`: by so many it becomes less (negative: more), None when unknown; `left_s`: seconds until it is home."""
+    """`per_minute`: decrease of the backlog (negative: growth), None if unknown; `left_s`: seconds until it is empty."""
 
     messages: int
     said_at: datetime
@@ -30,7 +30,7 @@ class Backlog:
 
 
 def backlog_of(*, station: Station, contact: StationContact | None, moment: datetime) -> Backlog | None:
-    """The backlog of a station; None when it never said. One query."""
+    """The backlog of a station; None if it never reported one. One query."""
     if contact is None or contact.backlog_messages is None or contact.health_received_at is None:
         return None
     messages, said_at = contact.backlog_messages, contact.health_received_at
@@ -40,7 +40,7 @@ def backlog_of(*, station: Station, contact: StationContact | None, moment: date
 
 
 def _pace(station: Station, newest_at: datetime | None) -> float | None:
-    """By how many messages a minute the backlog became less before the newest word; None with fewer than two."""
+    """Messages per minute by which the backlog shrank before the newest report; None with fewer than two reports."""
     if newest_at is None:
         return None
     rows = (
@@ -67,19 +67,21 @@ def _pace(station: Station, newest_at: datetime | None) -> float | None:
 
 def _sentence(messages: int, said_at: datetime, pace: float | None, left_s: float | None, moment: datetime) -> str:
     if not messages:
-        return _("Nothing waits on the station, as it said at %(said)s.") % {"said": moment_words(said_at, moment)}
+        return _("No messages were waiting on the station at %(said)s.") % {"said": moment_words(said_at, moment)}
     waiting = ngettext(
-        "%(n)s message waits on the station, as it said at %(said)s.",
-        "%(n)s messages wait on the station, as it said at %(said)s.",
+        "%(n)s message was waiting on the station at %(said)s.",
+        "%(n)s messages were waiting on the station at %(said)s.",
         messages,
     ) % {"n": f"{messages:,}", "said": moment_words(said_at, moment)}
     if pace is None:
         return waiting
     if left_s is None:
-        return waiting + " " + _("They do not become fewer: as many are made as come home, or more.")
+        return (
+            waiting + " " + _("The backlog is not shrinking: new messages arise at least as fast as they arrive here.")
+        )
     return (
         waiting
         + " "
-        + _("They become fewer by %(pace)s a minute: at that pace all are home in %(left)s.")
+        + _("The backlog shrinks by %(pace)s a minute; at that pace it will have arrived in %(left)s.")
         % {"pace": f"{pace:,.0f}" if pace >= 10 else f"{pace:,.1f}", "left": duration_words(left_s)}
     )

@@ -1,4 +1,4 @@
-"""Readings in buckets: whole days and hours from the roll-ups where these are true, everything else from the rows."""
+"""Readings in buckets: whole days and hours from the roll-ups where these are valid, everything else from the rows."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -7,16 +7,16 @@ from django.db import connection
 from fleet.telemetry.models import Series
 from fleet.telemetry.rollups import COLUMNS, FROM_ROLLUPS, FROM_ROWS, MEAN
 
-#: Buckets are counted from here, so that the same width always cuts at the same moments.
+#: Buckets are counted from here, so that equal widths always have the same boundaries.
 _ORIGIN = datetime(2000, 1, 1, tzinfo=UTC)
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 
 #: One bucket: start, mean, least, greatest, count, flags.
 Bucket = tuple[datetime, float, float, float, int, int]
 
-# Clean days first; in what they leave, clean hours; what is left then comes from the rows. A roll-up that is dirty is
-# used as well where retention removed what it was made of: rows that came since are added to it.
-# One statement sees one state of notes, roll-ups and rows.
+# Takes clean days first, then clean hours in the gaps, then rows for the rest. A dirty roll-up is also used where
+# retention removed the rows it was made of: rows that came since are added to it. A single statement sees one
+# consistent state of notes, roll-ups and rows.
 _ROLLED = f"""
 WITH kept AS MATERIALIZED (
     SELECT coalesce(raw_from, '-infinity') AS raw_from, coalesce(hours_from, '-infinity') AS hours_from
@@ -70,7 +70,7 @@ SELECT at, {MEAN}, minimum, maximum, count, flags FROM (
 
 
 def buckets(*, series: Series, start: datetime, end: datetime, every: timedelta) -> list[Bucket]:
-    """The buckets of that width in which there are readings, oldest first; those at the ends only as far as asked."""
+    """Buckets of that width that contain readings, oldest first; the outer two are cut off at `start` and `end`."""
     parameters: dict[str, bool | int | float | datetime] = {
         "series": series.pk,
         "start": start,

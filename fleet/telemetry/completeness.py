@@ -1,7 +1,7 @@
-"""How complete what came home is, station by station over whole organizations.
+"""Completeness of received data, per station across whole organizations.
 
-By the numbers of the ledger, and by what the stations say of their own files: what a station has not read, or could not
-read, was never numbered, and is not home either. The percentage is the product of both shares.
+Counts the numbers of the ledger, and what stations report of their own files: what a station has not read, or could not
+read, was never numbered and has not arrived either. The percentage is the product of both shares.
 """
 
 from collections.abc import Iterator
@@ -16,12 +16,12 @@ from fleet.core.errors import InvalidInput
 from fleet.organizations.access import Viewer
 from fleet.telemetry.ledger import MISSING
 
-#: Rows that one question is answered with.
+#: Most rows in one answer.
 LIMIT_MOST = 500
 
-# Sums stay numeric until they are told, as a station may claim numbers near the end of what a bigint holds.
-# Per station only, so that a page in the order of ids costs no more than its own stations. Branches hold nothing that
-# is home; see `fleet.telemetry.ledger` for what is missing and what is lost.
+# Sums stay numeric until they are output, because a station may claim numbers near the end of the bigint range.
+# Computed per station, so that a page in the order of ids costs no more than its own stations. Of the branches,
+# only believed ones count as received; see `fleet.telemetry.ledger` for what counts as missing or lost.
 _ROWS = """
 FROM stations_station s
 JOIN organizations_organization o ON o.id = s.organization_id
@@ -90,7 +90,7 @@ SORTS = tuple(_SORTS)
 
 @dataclass(frozen=True, slots=True)
 class Completeness:
-    """One station: of the numbers that it gave out, how many are here, still there, and lost."""
+    """One station: how many of the numbers it issued have arrived, are still on it, or are lost."""
 
     station_id: int
     serial: str
@@ -106,7 +106,7 @@ class Completeness:
     backlog: int | None
     streams: int
     branches_open: int
-    #: Of its own files, by its word: bytes in all, not read yet, and not readable; lines not readable.
+    #: The station's own account of its files: bytes in total, not read yet, and unreadable; unreadable lines.
     file_bytes: int
     file_bytes_unread: int
     file_bytes_refused: int
@@ -114,25 +114,25 @@ class Completeness:
 
     @property
     def expected(self) -> int:
-        """All numbers that it gave out, as far as they are known."""
+        """All numbers it issued, as far as they are known."""
         return self.received + self.on_station + self.lost
 
     @property
     def percent(self) -> float | None:
-        """Of 100, cut to a hundredth, so that only what is complete is 100; None when nothing is known."""
+        """0 to 100, rounded down to hundredths, so that only complete data gives 100; None when nothing is known."""
         return percent_of(
             self.received, self.expected, self.file_bytes, self.file_bytes_unread + self.file_bytes_refused
         )
 
     @property
     def file_bytes_missing(self) -> int:
-        """What is not home of its files."""
+        """Bytes of its files that have not arrived."""
         return self.file_bytes_unread + self.file_bytes_refused
 
 
 @dataclass(frozen=True, slots=True)
 class CompletenessTotals:
-    """The sums over all stations asked for. `complete`: stations of which no number is missing."""
+    """Sums over all selected stations. `complete`: stations with no missing number and no missing file bytes."""
 
     stations: int
     complete: int
@@ -147,13 +147,13 @@ class CompletenessTotals:
 
     @property
     def percent(self) -> float | None:
-        """As that of one station."""
+        """Computed like that of one station."""
         expected = self.received + self.on_station + self.lost
         return percent_of(self.received, expected, self.file_bytes, self.file_bytes_unread + self.file_bytes_refused)
 
 
 def percent_of(received: int, expected: int, file_bytes: int, file_bytes_missing: int) -> float | None:
-    """The share of the messages times that of the files, of 100, cut to a hundredth; None where neither is known."""
+    """Share of messages times share of file bytes, 0 to 100, rounded down to hundredths; None if neither is known."""
     if not expected and not file_bytes:
         return None
     received, expected = (received, expected) if expected else (1, 1)
@@ -162,7 +162,7 @@ def percent_of(received: int, expected: int, file_bytes: int, file_bytes_missing
 
 
 class CompletenessReport:
-    """The stations of a viewer with their completeness, least complete first; sliced as a list is, a query a slice."""
+    """A viewer's stations with their completeness, least complete first by default. Each slice is one query."""
 
     def __init__(self, *, viewer: Viewer, search: str = "", organization: str = "", sort: str = "") -> None:
         if sort.removeprefix("-") not in {"", *_SORTS}:
@@ -181,23 +181,23 @@ class CompletenessReport:
         }
 
     def totals(self) -> CompletenessTotals:
-        """The sums."""
+        """Sums over all stations of the report."""
         with connection.cursor() as cursor:
             cursor.execute(_TOTALS + _ROWS, self._arguments)
             return CompletenessTotals(*cursor.fetchone())
 
     def part(self, *, offset: int, limit: int) -> list[Completeness]:
-        """Some of the stations in this report's order."""
+        """A slice of the stations in this report's order."""
         direction = "DESC" if self._sort.startswith("-") else "ASC"
         order = f" ORDER BY {_SORTS[self._sort.removeprefix('-')]} {direction} NULLS LAST, s.serial"
         return self._read(f"{order} LIMIT %(limit)s OFFSET %(offset)s", limit=limit, offset=offset)
 
     def after(self, *, station_id: int, limit: int) -> list[Completeness]:
-        """The stations that follow one in the order of their ids."""
+        """Up to `limit` stations with ids above `station_id`, in order of id."""
         return self._read(" AND s.id > %(after)s ORDER BY s.id LIMIT %(limit)s", limit=limit, after=station_id)
 
     def every(self) -> Iterator[Completeness]:
-        """All stations in the order of their ids, some hundred a query."""
+        """All stations in order of id, `LIMIT_MOST` per query."""
         last = 0
         while rows := self.after(station_id=last, limit=LIMIT_MOST):
             yield from rows

@@ -1,4 +1,4 @@
-"""From which hours data of a station has come home, and how far the newest reaches."""
+"""Coverage: which hours of a station's data have arrived, and how recent the newest is."""
 
 from datetime import datetime
 
@@ -8,8 +8,8 @@ from fleet.core import clock
 from fleet.stations.models import Station
 from fleet.telemetry.models import DetectionCount
 
-#: Series that are asked, those first that were heard of last. An hour with data costs an index probe or two, however many
-#: rows it has; one without costs a probe a series.
+#: Series examined, most recently heard first. An hour with data costs an index probe or two, however many rows it has;
+#: one without data costs a probe per series.
 _SERIES_ASKED = 100
 
 _HOURS = """
@@ -26,7 +26,7 @@ ORDER BY h
 
 
 def hours_with_data(*, station: Station, start: datetime, end: datetime) -> list[datetime]:
-    """The beginnings of the hours (station's clock, UTC) from which readings or detections are here."""
+    """Start times of the hours (station's clock, UTC) with readings or detections."""
     heard = station.series.filter(last_at__gte=start).order_by("-last_received_at")
     series = list(heard.values_list("id", flat=True)[:_SERIES_ASKED])
     with connection.cursor() as cursor:
@@ -35,6 +35,6 @@ def hours_with_data(*, station: Station, start: datetime, end: datetime) -> list
 
 
 def detection_newest_hour(*, station: Station) -> datetime | None:
-    """The newest hour by the station's clock from which detections are here; one that has not come yet is no hour."""
+    """The newest hour by the station's clock with detections; hours in the future do not count."""
     rows = DetectionCount.objects.filter(station=station, hour__lte=clock.now())
     return rows.order_by("-hour").values_list("hour", flat=True).first()

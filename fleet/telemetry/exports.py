@@ -1,4 +1,4 @@
-"""Readings and detections of a span as rows for a file: all of them, piece by piece, or a refusal that says how many may be."""
+"""Rows for export files: readings or detections of a time span, streamed, or refused if there are too many."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -19,7 +19,7 @@ from fleet.telemetry.selectors import (
     suspicion_codes,
 )
 
-#: Rows of one file: about what a spreadsheet opens.
+#: Most rows in one file: about what a spreadsheet opens.
 ROWS_MOST = 1_000_000
 
 READING_HEAD = ("at", "received_at", "series", "value", "unit", "sent_value", "sent_unit", "suspicions")
@@ -30,7 +30,7 @@ DETECTION_HEAD = (
 
 
 def reading_rows(*, series: Series, start: datetime, end: datetime) -> Iterator[tuple[Cell, ...]]:
-    """Each reading from `start` up to `end`, oldest first. Raises `InvalidInput` at once where there are too many."""
+    """Readings from `start` up to `end`, oldest first. Raises `InvalidInput` right away if there are too many."""
     range_check(start=start, end=end)
     _count_check(Reading.objects.filter(series=series, occurred_at__gte=start, occurred_at__lt=end))
     return _reading_rows(series, start, end)
@@ -39,7 +39,7 @@ def reading_rows(*, series: Series, start: datetime, end: datetime) -> Iterator[
 def detection_rows(
     *, station: Station, start: datetime, end: datetime, kind: int | None = None, port: int | None = None, tag: str = ""
 ) -> Iterator[tuple[Cell, ...]]:
-    """Each detection from `start` up to `end`, oldest first. Raises `InvalidInput` at once where there are too many."""
+    """Detections from `start` up to `end`, oldest first. Raises `InvalidInput` right away if there are too many."""
     range_check(start=start, end=end)
     _count_check(Detection.objects.filter(station=station, occurred_at__gte=start, occurred_at__lt=end))
     return _detection_rows(station, start, end, kind, port, tag)
@@ -48,7 +48,7 @@ def detection_rows(
 def _count_check(rows: QuerySet[Model]) -> None:
     if rows.order_by()[: ROWS_MOST + 1].count() > ROWS_MOST:
         raise InvalidInput(
-            _("There are more than %(most)s rows in this span: choose a shorter one.") % {"most": f"{ROWS_MOST:,}"},
+            _("There are more than %(most)s rows in this period; choose a shorter one.") % {"most": f"{ROWS_MOST:,}"},
             field="from",
         )
 

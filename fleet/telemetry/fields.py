@@ -12,8 +12,8 @@ else:
 
 
 class Int8MultirangeField(_Field):
-    """Ranges of whole numbers as psycopg's `Multirange`; lower bound in, upper bound out."""
+    """Ranges of whole numbers as psycopg's `Multirange`; the lower bound is included, the upper is not."""
 
     def db_type(self, connection: BaseDatabaseWrapper) -> str:  # noqa: ARG002 - Django's signature
-        """Type of the column."""
+        """The column type."""
         return "int8multirange"

@@ -1,4 +1,4 @@
-"""The delivery ledger in numbers and sentences: what came home, what is still on the station, what is lost."""
+"""The delivery ledger in numbers and sentences: which messages arrived, are still on the station, or are lost."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from psycopg.types.range import Range
 from fleet.stations.models import Station
 from fleet.telemetry.models import FileSummary, UnsequencedCount
 
-#: Streams of replayed files begin so, by the version of the rule that cuts them; a station has thousands, and they are
-#: told as one line.
+#: Prefixes of the streams of replayed files, by the version of the rule that cuts them. A station has thousands, so
+#: they are summarized in one line.
 FILE_STREAM_PREFIXES = ("f1-", "f2-")
 _FILE_STREAMS = "f*"
 _RANGES_SHOWN = 20
@@ -24,7 +24,7 @@ _RANGES_SPOKEN = 5
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Consecutive sequence numbers that are missing: first and last, both among them."""
+    """Consecutive missing sequence numbers, from first to last inclusive."""
 
     first: int
     last: int
@@ -32,7 +32,7 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """Missing messages: how many, in how many gaps, and the first of those gaps."""
+    """Missing messages: how many, in how many gaps, and the first of these gaps."""
 
     messages: int
     gaps: int
@@ -41,7 +41,7 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class StreamSummary:
-    """One stream, or all file streams in one line (`streams` says how many; the gaps are not listed then)."""
+    """One stream, or all file streams in one line (`streams` is their number; their gaps are not listed)."""
 
     stream: str
     streams: int
@@ -55,7 +55,7 @@ class StreamSummary:
 
 @dataclass(frozen=True, slots=True)
 class LedgerSummary:
-    """Everything the ledger knows of one station. `streams` holds the newest; the totals hold all."""
+    """The ledger of one station. `streams` holds the newest ones; the totals cover all."""
 
     streams: Sequence[StreamSummary]
     files: StreamSummary | None
@@ -66,20 +66,19 @@ class LedgerSummary:
     lost: int
     unsequenced: int
     sentences: Sequence[str]
-    #: What the station says of its own files, if anything.
+    #: The station's own account of its files, if any.
     file_summary: FileSummary | None = None
 
 
-#: Numbers of a stream's row `t` that are neither in it nor in a branch that is believed.
+#: SQL for the numbers of a stream's row `t` that are neither received nor in a branch that is believed.
 MISSING = """int8multirange(int8range(1, greatest(t.next_seq, upper(t.received), 1))) - t.received - coalesce(
     CASE WHEN cardinality(t.runs) > 0 THEN (
         SELECT range_agg(b.received) FROM telemetry_streamledger b
         WHERE b.station_id = t.station_id AND b.branch = 'believed' AND starts_with(b.stream, left(t.stream, 47) || '~')
     ) END, '{}')"""
-# Branches are left out: what they hold is not home, and the numbers between are their trunk's; only what a believed
-# branch brought is no hole of its trunk. Numbers begin at 1.
-# What the station itself no longer holds (below `oldest_seq`) cannot come any more; while it has not said what it
-# holds, nothing is called lost.
+# Branches are excluded: what they hold has not been accepted, and the numbers in between belong to their trunk. Only
+# what a believed branch brought counts as received by its trunk. Numbers begin at 1. Numbers below `oldest_seq` are no
+# longer on the station and cannot arrive; until the station has said what it holds, nothing is counted as lost.
 _STREAMS = """
 WITH holes AS (
     SELECT stream, received, repeats, first_at, last_at, coalesce(oldest_seq, 1) AS oldest,
@@ -115,7 +114,7 @@ FROM counted GROUP BY is_file
 
 
 def ledger_summary(*, station: Station) -> LedgerSummary:
-    """What came home of a station, with its holes. Two queries, however many streams there are, and one more."""
+    """Received and missing messages of a station. Three queries, however many streams there are."""
     arguments: dict[str, int | str | list[str]] = {
         "station": station.pk,
         "files": list(FILE_STREAM_PREFIXES),
@@ -184,7 +183,7 @@ def _files(row: tuple[Any, ...]) -> StreamSummary:
 
 
 def _gaps(ranges: Iterable[Range[int]]) -> tuple[Gap, ...]:
-    # Both ends are there: a gap lies between 1 and the next number.
+    # Both bounds are set: a gap lies between 1 and the next number.
     return tuple(Gap(r.lower, r.upper - 1) for r in ranges if r.lower is not None and r.upper is not None)
 
 
@@ -195,8 +194,8 @@ def _sentences(
     if received and not on_station and not lost:
         told.append(
             ngettext(
-                "The one numbered message that it sent has come home.",
-                "All %(n)s numbered messages that it sent have come home.",
+                "The one numbered message it sent has arrived.",
+                "All %(n)s numbered messages it sent have arrived.",
                 received,
             )
             % {"n": f"{received:,}"}
@@ -204,8 +203,9 @@ def _sentences(
     if on_station:
         told.append(
             ngettext(
-                "%(n)s message missing%(which)s; it is still on the station and will come with its next contact.",
-                "%(n)s messages missing%(which)s; they are still on the station and will come with its next contact.",
+                "%(n)s message is missing%(which)s; it is still on the station and will arrive with its next contact.",
+                "%(n)s messages are missing%(which)s; they are still on the station and will arrive with its next "
+                "contact.",
                 on_station,
             )
             % {"n": f"{on_station:,}", "which": _spoken([s.on_station for s in streams])}
@@ -213,31 +213,33 @@ def _sentences(
     if lost:
         told.append(
             ngettext(
-                "%(n)s message lost for good%(which)s: the station no longer has it.",
-                "%(n)s messages lost for good%(which)s: the station no longer has them.",
+                "%(n)s message is permanently lost%(which)s: the station no longer has it.",
+                "%(n)s messages are permanently lost%(which)s: the station no longer has them.",
                 lost,
             )
             % {"n": f"{lost:,}", "which": _spoken([s.lost for s in streams])}
         )
     if repeats:
         told.append(
-            ngettext("%(n)s message came twice and was dropped.", "%(n)s repeats came and were dropped.", repeats)
+            ngettext(
+                "%(n)s message arrived twice; the repeat was dropped.", "%(n)s repeated messages were dropped.", repeats
+            )
             % {"n": f"{repeats:,}"}
         )
     if unsequenced:
         told.append(
             ngettext(
-                "%(n)s message came without a number: it is kept, but a gap could not be noticed.",
-                "%(n)s messages came without a number: they are kept, but a gap could not be noticed.",
+                "%(n)s message arrived without a number: it is kept, but a gap would go unnoticed.",
+                "%(n)s messages arrived without a number: they are kept, but a gap would go unnoticed.",
                 unsequenced,
             )
             % {"n": f"{unsequenced:,}"}
         )
-    return tuple(told) or (_("Nothing has come from this station yet."),)
+    return tuple(told) or (_("Nothing has arrived from this station yet."),)
 
 
 def _spoken(missing: Sequence[Missing]) -> str:
-    """The gaps in brackets, when they are few and of one stream; numbers of different streams would mislead."""
+    """The gaps in brackets, if they are few and all in one stream; numbers of different streams would mislead."""
     holed = [entry for entry in missing if entry.messages]
     if len(holed) != 1 or not holed[0].first_gaps or holed[0].gaps > _RANGES_SPOKEN:
         return ""

@@ -1,6 +1,6 @@
 """Series, readings, detections, positions, station events, and the delivery ledger.
 
-Row tables have composite keys made of what the station itself said, so that a row sent twice is one row. They are
+Row tables have composite keys made of what the station itself sent, so that a row sent twice is one row. They are
 written by COPY in `fleet.ingest`, not through the ORM.
 """
 
@@ -17,7 +17,7 @@ from fleet.telemetry.fields import Int8MultirangeField
 
 
 class Suspicion(models.IntegerChoices):
-    """Why a row is not believed as it stands, as bits of `flags`. The row is kept and marked."""
+    """Reasons for doubting a row, as bits of `flags`. The row is kept and marked."""
 
     EPOCH = 1, "clock not set (1970 or 2000-01-01)"
     FUTURE = 2, "ahead of the server's clock"
@@ -35,23 +35,23 @@ class Series(models.Model):
     id = models.BigAutoField(primary_key=True)
     station = models.ForeignKey(Station, on_delete=models.CASCADE, related_name="series")
     name = models.CharField(max_length=128)
-    #: Of all its values: what comes in another unit of the dimension is converted. Empty until some value brings one.
+    #: Unit of all its values: values in another unit of the dimension are converted. Empty until a value brings one.
     unit = models.CharField(max_length=32, blank=True)
-    #: What it measures, as the SI unit of that; see `message_queue.units`.
+    #: What it measures, given as an SI unit; see `message_queue.units`.
     dimension = models.CharField(max_length=32, blank=True, default="", db_default="")
-    #: Another series had its name already: it is told from that one by its unit.
+    #: Another series already had its name, so the unit distinguishes this one.
     is_other = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField()
     last_at = models.DateTimeField(null=True)
     last_value = models.FloatField(null=True)
     last_flags = models.SmallIntegerField(default=0, db_default=0)
     last_received_at = models.DateTimeField(null=True)
-    #: Retention removed the readings, and the roll-ups by hour, from before these moments.
+    #: Retention removed the readings and the hourly roll-ups from before these moments.
     raw_from = models.DateTimeField(null=True)
     hours_from = models.DateTimeField(null=True)
 
     class Meta:
-        """A name and a dimension are one series of their station."""
+        """Name and dimension identify a series of a station."""
 
         constraints = [models.UniqueConstraint(fields=["station", "name", "dimension"], name="series_once")]
 
@@ -60,7 +60,7 @@ class Series(models.Model):
 
     @property
     def reference(self) -> str:
-        """What tells it from the station's other series, in addresses and for people: `level`, or `level[%RH]`."""
+        """Its name among the station's series, in URLs and for people: `level`, or `level[%RH]`."""
         return f"{self.name}[{self.unit}]" if self.is_other else self.name
 
 
@@ -74,10 +74,10 @@ class Reading(models.Model):
     received_at = models.DateTimeField()
     value = models.FloatField()
     flags = models.SmallIntegerField(default=0)
-    #: As it was sent, where it was converted to the unit of its series.
+    #: As sent, if it was converted to the unit of its series.
     sent_value = models.FloatField(null=True)
     sent_unit = models.CharField(max_length=32, null=True)  # noqa: DJ001 - not converted is not converted from no unit
-    #: Of a row that a person moved to the right time: the move, and its flags before; see `TimeShift`.
+    #: If a person moved the row to the right time: the move, and its flags before; see `TimeShift`.
     shift_id = models.BigIntegerField(null=True)
     flags_before = models.SmallIntegerField(null=True)
 
@@ -86,13 +86,13 @@ class Reading(models.Model):
 
 
 class Detection(models.Model):
-    """One pulse (`kind` 1) or coded tag (`kind` 2) heard on one port.
+    """One pulse (`kind` 1) or coded tag (`kind` 2) detected on one port.
 
-    `line` is the line in the station's own file: with time, port and kind it is the row's identity.
+    `line` is the line in the station's own file; together with time, port and kind it identifies the row.
     """
 
     class Kind(models.IntegerChoices):
-        """What was heard."""
+        """Kind of detection."""
 
         PULSE = 1
         TAG = 2
@@ -113,9 +113,9 @@ class Detection(models.Model):
     rssi = models.FloatField(null=True)
     is_used = models.BooleanField(default=True)
     flags = models.SmallIntegerField(default=0)
-    #: The id of the station's file that it stood in (`fleet.files.models.StationFile`), where that was said.
+    #: Id of the station's file that contained it (`fleet.files.models.StationFile`), if known.
     file_id = models.BigIntegerField(null=True)
-    #: Of a row that a person moved to the right time: the move, and its flags before; see `TimeShift`.
+    #: If a person moved the row to the right time: the move, and its flags before; see `TimeShift`.
     shift_id = models.BigIntegerField(null=True)
     flags_before = models.SmallIntegerField(null=True)
 
@@ -124,22 +124,22 @@ class Detection(models.Model):
 
 
 class Position(models.Model):
-    """One GPS fix, or one that was tried and not had (no coordinates)."""
+    """One GPS fix, or a failed attempt at one (no coordinates)."""
 
     pk = models.CompositePrimaryKey("station", "occurred_at", "line", "source")
     station = models.ForeignKey(Station, on_delete=models.CASCADE, db_constraint=False, db_index=False)
     occurred_at = models.DateTimeField()
     line = models.IntegerField()
-    #: Which of the station's files (`all`, `ctt`): both begin with the same lines.
+    #: Which of the station's files (`all`, `ctt`) it came from; part of the key because both begin with the same lines.
     source = models.CharField(max_length=16, default="", blank=True)
     received_at = models.DateTimeField()
     latitude = models.FloatField(null=True)
     longitude = models.FloatField(null=True)
     altitude_m = models.FloatField(null=True)
     flags = models.SmallIntegerField(default=0)
-    #: As a detection's.
+    #: As in `Detection`.
     file_id = models.BigIntegerField(null=True)
-    #: Of a row that a person moved to the right time: the move, and its flags before; see `TimeShift`.
+    #: If a person moved the row to the right time: the move, and its flags before; see `TimeShift`.
     shift_id = models.BigIntegerField(null=True)
     flags_before = models.SmallIntegerField(null=True)
 
@@ -155,18 +155,18 @@ class StationEvent(models.Model):
     occurred_at = models.DateTimeField()
     name = models.CharField(max_length=128)
     line = models.IntegerField()
-    #: Which of the station's files (`all`, `ctt`): both begin with the same lines.
+    #: Which of the station's files (`all`, `ctt`) it came from; part of the key because both begin with the same lines.
     source = models.CharField(max_length=16, default="", blank=True)
     received_at = models.DateTimeField()
     port = models.SmallIntegerField(null=True)
     data = models.JSONField(default=dict)
     flags = models.SmallIntegerField(default=0)
-    #: Of a row that a person moved to the right time: the move, and its flags before; see `TimeShift`.
+    #: If a person moved the row to the right time: the move, and its flags before; see `TimeShift`.
     shift_id = models.BigIntegerField(null=True)
     flags_before = models.SmallIntegerField(null=True)
 
     class Meta:
-        """Listed by their time, those from the future by when they came: a wrong clock hides nobody's news."""
+        """Ordered by time, or by receipt if earlier: events from a clock that ran ahead must not hide newer ones."""
 
         indexes = [models.Index(F("station"), Least(F("occurred_at"), F("received_at")).desc(), name="event_placed")]
 
@@ -175,20 +175,20 @@ class StationEvent(models.Model):
 
     @property
     def placed_at(self) -> datetime:
-        """Its place among others: when it happened, or when it came if that was before."""
+        """Its place among others: when it happened, or when it was received if that was earlier."""
         return min(self.occurred_at, self.received_at)
 
 
 class TimeShift(models.Model):
-    """Rows of a station whose clock was not set, moved to the time at which they were taken, by one offset.
+    """A move of a station's rows by one offset, from the times of a clock that was not set to the right times.
 
-        made ──a person takes it back──▶ undone: every row is at its old moment, with its old flags
+        made ──a person undoes it──▶ undone: every row is at its old moment, with its old flags
 
-    The rows carry its number. Their times before are those of now less the offset, to the microsecond.
+    The moved rows carry its id. Their original time is the present one minus the offset, to the microsecond.
     """
 
     class Side(models.TextChoices):
-        """Which rows: from before 2010, or from a time that has not come yet."""
+        """Side of the moved rows: from before 2010, or from the future."""
 
         BEHIND = "behind"
         AHEAD = "ahead"
@@ -196,19 +196,19 @@ class TimeShift(models.Model):
     id = models.BigAutoField(primary_key=True)
     station = models.ForeignKey(Station, on_delete=models.CASCADE, related_name="time_shifts")
     side = models.CharField(max_length=8, choices=Side.choices)
-    #: Microseconds that were added.
+    #: Microseconds added.
     offset_us = models.BigIntegerField()
-    #: Only rows received from then on, and before then; None is without bound.
+    #: Only rows received from and before these moments; None is unbounded.
     received_from = models.DateTimeField(null=True)
     received_until = models.DateTimeField(null=True)
-    #: The first and the last moment of the rows where they are now.
+    #: First and last moment of the rows at their new times.
     first_at = models.DateTimeField()
     last_at = models.DateTimeField()
     readings = models.BigIntegerField(default=0)
     detections = models.BigIntegerField(default=0)
     positions = models.BigIntegerField(default=0)
     events = models.BigIntegerField(default=0)
-    #: Rows that stayed, since the station has one like them at the right time already.
+    #: Rows that were not moved because the station already has an equal one at the right time.
     left = models.BigIntegerField(default=0)
     made_at = models.DateTimeField()
     made_by_name = models.CharField(max_length=150, blank=True)
@@ -220,31 +220,31 @@ class TimeShift(models.Model):
 
     @property
     def offset_s(self) -> float:
-        """Seconds that were added."""
+        """Seconds added."""
         return self.offset_us / 1e6
 
     @property
     def rows(self) -> int:
-        """All that were moved."""
+        """Number of all moved rows."""
         return self.readings + self.detections + self.positions + self.events
 
 
 class StreamLedger(models.Model):
-    """What has come home of one stream of one station: the proof of delivery.
+    """The received messages of one stream of one station: the proof of delivery.
 
-    A number is in `received` exactly when the rows of its message are committed. Holes below `next_seq` are
-    missing: those from `oldest_seq` up are still on the station, those below it are lost for good.
+    A number is in `received` exactly when the rows of its message are committed. Numbers missing below `next_seq`: from
+    `oldest_seq` up they are still on the station, below it they are permanently lost.
 
-    Numbers follow one line through the lives ("runs") of an agent. Two runs that claim the same numbers are two
-    machines, or an outbox that went back in time: the later one becomes a branch, a row of its own called
-    `<stream>~<run>`, and its messages wait in quarantine.
+    Numbers continue through the lives ("runs") of an agent. If two runs claim the same numbers, there are two machines,
+    or the outbox went back in time: the later run becomes a branch, a row of its own called `<stream>~<run>`, and its
+    messages wait in quarantine.
 
-        held ──the trunk spoke again: two machines──▶ cloned ──a person──▶ believed | discarded
-         └──it did not: the outbox went back in time──▶ believed (its messages are taken)
+        held ──the trunk sends again: two machines──▶ cloned ──a person decides──▶ believed | discarded
+         └──it does not: the outbox went back in time──▶ believed (its messages are accepted)
     """
 
     class Branch(models.TextChoices):
-        """What is known of a branch; empty for a trunk."""
+        """State of a branch; empty for a trunk."""
 
         TRUNK = ""
         HELD = "held"
@@ -256,25 +256,25 @@ class StreamLedger(models.Model):
     station = models.ForeignKey(Station, on_delete=models.CASCADE, related_name="streams")
     stream = models.CharField(max_length=64)
     received = Int8MultirangeField()
-    #: By the station's newest word; None until it has said so.
+    #: According to the station's latest report; None until there is one.
     oldest_seq = models.BigIntegerField(null=True)
     next_seq = models.BigIntegerField(null=True)
     messages = models.BigIntegerField(default=0)
-    #: Messages that came again and were dropped.
+    #: Messages that arrived again and were dropped.
     repeats = models.BigIntegerField(default=0)
     first_at = models.DateTimeField()
     last_at = models.DateTimeField()
-    #: Lives of the agent in this stream, oldest first, and the first number of each. Only the newest are kept.
+    #: Runs of the agent in this stream, oldest first, and the first number of each. Only the newest are kept.
     runs = ArrayField(models.CharField(max_length=16), default=list)
     run_sinces = ArrayField(models.BigIntegerField(), default=list)
-    #: When a new number of the newest run last came.
+    #: When a new number of the newest run last arrived.
     newest_run_at = models.DateTimeField(null=True)
     branch = models.CharField(max_length=16, choices=Branch.choices, default=Branch.TRUNK, blank=True)
-    #: A branch of this trunk is undecided: a run that is not known yet is held as well.
+    #: A branch of this trunk is undecided: messages of a run that is not known yet are held too.
     is_contested = models.BooleanField(default=False)
 
     class Meta:
-        """One row per stream."""
+        """One row per stream of a station."""
 
         constraints = [models.UniqueConstraint(fields=["station", "stream"], name="stream_once")]
 
@@ -283,7 +283,7 @@ class StreamLedger(models.Model):
 
 
 class DetectionCount(models.Model):
-    """Detections per station, hour, port and kind: what plots and the fleet page read instead of the rows."""
+    """Detections per station, hour, port and kind: plots and the fleet page read this instead of the rows."""
 
     pk = models.CompositePrimaryKey("station", "hour", "port", "kind")
     station = models.ForeignKey(Station, on_delete=models.CASCADE, db_constraint=False, db_index=False)
@@ -298,7 +298,7 @@ class DetectionCount(models.Model):
 
 
 class UnsequencedCount(models.Model):
-    """Messages without stream and number, per station: taken, but not provable."""
+    """Number of messages without stream and number, per station: accepted, but their delivery cannot be proven."""
 
     station = models.OneToOneField(Station, on_delete=models.CASCADE, primary_key=True, related_name="unsequenced")
     messages = models.BigIntegerField(default=0)
@@ -309,7 +309,7 @@ class UnsequencedCount(models.Model):
 
 
 class FileSummary(models.Model):
-    """The sums over the accounts of a station's own files, kept with them by ingest; without files of other stations."""
+    """Sums over the accounts of a station's own files, kept current by ingest; excludes files of other stations."""
 
     station = models.OneToOneField(Station, on_delete=models.CASCADE, primary_key=True, related_name="file_summary")
     files = models.BigIntegerField(default=0)
@@ -322,12 +322,12 @@ class FileSummary(models.Model):
     bytes_taken = models.BigIntegerField(default=0)
     bytes_known = models.BigIntegerField(default=0)
     bytes_kept_back = models.BigIntegerField(default=0)
-    #: What is not home: not read yet, and what could not be read.
+    #: What has not arrived: not read yet, and unreadable.
     bytes_unread = models.BigIntegerField(default=0)
     bytes_refused = models.BigIntegerField(default=0)
     lines_refused = models.BigIntegerField(default=0)
     received_at = models.DateTimeField()
-    #: When a file more than Roost lists of one station was last named; see `fleet.ingest.stages.files`.
+    #: When the station last named a file beyond the number that Roost lists; see `fleet.ingest.stages.files`.
     overfull_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
@@ -335,26 +335,25 @@ class FileSummary(models.Model):
 
 
 class RollUp(models.Model):
-    """The readings of one series in one hour or day (UTC, by the station's clock), summed up from the rows.
+    """The readings of one series in one hour or day (UTC, by the station's clock), aggregated from the rows.
 
-    Rebuilt by `fleet.telemetry.rollups`; true unless a `DirtyHour` lies in it.
+    Rebuilt by `fleet.telemetry.rollups`; valid unless it contains a `DirtyHour`.
     """
 
     series = models.ForeignKey(Series, on_delete=models.CASCADE, db_constraint=False, db_index=False)
     count = models.BigIntegerField()
-    #: Of values cut to ±1e290, so that no station's figures make it overflow.
-    #: Sum, least and greatest leave out the `outside` values, which lie beyond the limits of the quantity, unless there
-    #: are no others.
+    #: Of values cut to ±1e290, so that a station's figures cannot make it overflow. Sum, least and greatest leave out
+    #: the `outside` values, which exceed the limits of the quantity, unless there are no others.
     sum = models.FloatField()
     minimum = models.FloatField()
     maximum = models.FloatField()
-    #: All flags of the rows, and how many rows have any.
+    #: All flags of the rows combined, and the number of rows with any flag.
     flags = models.SmallIntegerField()
     suspicious = models.BigIntegerField()
     outside = models.BigIntegerField(default=0, db_default=0)
 
     class Meta:
-        """A base only."""
+        """Abstract base."""
 
         abstract = True
 
@@ -380,15 +379,15 @@ class ReadingDay(RollUp):
 
 
 class DirtyHour(models.Model):
-    """A note of ingest that rows came for this hour of this series: its roll-ups are not true until rebuilt.
+    """A note by ingest that this hour of this series got rows: its roll-ups are invalid until rebuilt.
 
-    rows come ──▶ noted ──settled: nobody relies on the note any more──▶ rebuilt and deleted, in one transaction
+    rows arrive ──▶ noted ──settled: nobody relies on the note any more──▶ rebuilt and deleted, in one transaction
     """
 
     pk = models.CompositePrimaryKey("series", "hour", "noted_at")
     series = models.ForeignKey(Series, on_delete=models.CASCADE, db_constraint=False, db_index=False)
     hour = models.DateTimeField()
-    #: Beginning of the transaction that wrote it, by the database's clock.
+    #: Start of the transaction that wrote it, by the database's clock.
     noted_at = models.DateTimeField(db_default=Now())
 
     def __str__(self) -> str:
@@ -396,21 +395,21 @@ class DirtyHour(models.Model):
 
 
 class RetentionRule(models.Model):
-    """How many days an organization keeps readings, by the station's clock; None is for ever, as without a rule.
+    """Days for which an organization keeps readings, by the station's clock; None, or no rule, means forever.
 
-    The rule with the longest pattern that fits a series' name holds for it, and no other.
+    Only the rule with the longest pattern that matches a series' name applies to it.
     """
 
     id = models.BigAutoField(primary_key=True)
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="retention_rules")
-    #: As in a shell: `health/*`. `*` is every series.
+    #: Shell pattern such as `health/*`; `*` matches every series.
     pattern = models.CharField(max_length=128, default="*")
     raw_days = models.PositiveIntegerField(null=True, blank=True)
     hour_days = models.PositiveIntegerField(null=True, blank=True)
     day_days = models.PositiveIntegerField(null=True, blank=True)
 
     class Meta:
-        """One rule for a pattern; what is finer goes first."""
+        """One rule per pattern; finer data is kept for at most as long as coarser."""
 
         constraints = [
             models.UniqueConstraint(fields=["organization", "pattern"], name="retention_pattern_once"),

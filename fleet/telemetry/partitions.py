@@ -1,10 +1,10 @@
-"""The partitions of readings and detections by the station's clock: their layout, making them ahead, and what is wrong.
+"""Partitions of readings and detections by the station's clock: their layout, creation ahead of time, and problems.
 
     …─2010      2010 … last year    this year and half a year ahead       then on
     ancient     one a year          one a month                           future, cut back as months are made
 
-These cover all of time, so a row always has a partition, whatever its station's clock says. DEFAULT stays empty; a
-row in it means that somebody took a partition away.
+These cover all of time, so every row has a partition whatever its station's clock says. DEFAULT stays empty; a row
+in it means that somebody removed a partition.
 """
 
 from dataclasses import dataclass
@@ -16,18 +16,18 @@ from django.db.backends.utils import CursorWrapper
 from fleet.core import clock
 
 TABLES = ("telemetry_reading", "telemetry_detection")
-#: Rows from before this year come from clocks that were not set.
+#: Rows from before this year come from clocks that were never set.
 FIRST_YEAR = 2010
-#: Months made ahead of the present one. With fewer than `MONTHS_LEAST` the job that makes them is not running.
+#: Months created ahead of the present one. Fewer than `MONTHS_LEAST` ahead means that the job is not running.
 MONTHS_AHEAD = 6
 MONTHS_LEAST = 2
-#: Waiting for long transactions holds up everybody behind us, so we rather try again later.
+#: Waiting behind long transactions would block everybody behind us, so we give up early and try again later.
 _LOCK_WAIT = "2s"
 
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """One partition: rows from `start` up to `end`; None is without bound. Its table is `<table>_<name>`."""
+    """One partition: rows from `start` up to `end`; None is unbounded. Its table is `<table>_<name>`."""
 
     name: str
     start: datetime | None
@@ -35,9 +35,9 @@ class Partition:
 
 
 def partitions_ensure(*, moment: datetime | None = None) -> list[str]:
-    """Make the partitions that are due on both tables, and empty DEFAULT; return the names of those made.
+    """Create the partitions that are due on both tables, and empty DEFAULT; return the names of the new ones.
 
-    Each table is one short transaction. Raises Django's `OperationalError` when a lock was not had in time.
+    Each table is one short transaction. Raises Django's `OperationalError` if a lock cannot be had in time.
     """
     moment = moment or clock.now()
     made = []
@@ -45,12 +45,12 @@ def partitions_ensure(*, moment: datetime | None = None) -> list[str]:
         known = partition_list(table=table)
         if not known or known[-1].end is not None or _missing(known, moment) or default_is_used(table=table):
             with transaction.atomic():
-                made += _extend(table, moment)
+                made += _create_missing(table, moment)
     return made
 
 
 def partition_list(*, table: str) -> list[Partition]:
-    """The partitions with bounds of a table, oldest first; DEFAULT is not among them."""
+    """A table's partitions with bounds, oldest first; without DEFAULT."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT c.relname, substring(b.bound from 'FROM \\(''([^'']+)''\\)')::timestamptz, "
@@ -64,7 +64,7 @@ def partition_list(*, table: str) -> list[Partition]:
 
 
 def default_is_used(*, table: str) -> bool:
-    """Whether rows lie in the DEFAULT partition."""
+    """Whether the DEFAULT partition contains rows."""
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT EXISTS (SELECT 1 FROM {table}_default)")  # noqa: S608 - our own tables
         row = cursor.fetchone()
@@ -72,25 +72,25 @@ def default_is_used(*, table: str) -> bool:
 
 
 def default_trouble() -> str | None:
-    """That rows lie in a DEFAULT partition, in one sentence; None when none do."""
+    """A sentence if a DEFAULT partition contains rows, otherwise None."""
     used = [table for table in TABLES if default_is_used(table=table)]
     if not used:
         return None
-    return f"Rows came into {used[0]}_default: a partition of {used[0]} is missing or was taken away."
+    return f"{used[0]}_default contains rows: a partition of {used[0]} is missing or was removed."
 
 
 def partitions_trouble(*, moment: datetime | None = None) -> str | None:
-    """What is wrong with the partitions, in one sentence; None when nothing is."""
+    """A sentence about what is wrong with the partitions, otherwise None."""
     moment = moment or clock.now()
     for table in TABLES:
         ends = [part.end for part in partition_list(table=table) if part.end is not None]
         if not ends or ends[-1] < _month_after(moment, MONTHS_LEAST):
-            return f"{table} has no partitions for the months ahead: the job telemetry.make_partitions does not run."
+            return f"{table} has no partitions for the coming months: the job telemetry.make_partitions is not running."
     return default_trouble()
 
 
 def _missing(known: list[Partition], moment: datetime) -> list[Partition]:
-    """What should lie before `future` and does not: holes, and what is due ahead; oldest first."""
+    """Partitions that should exist before `future` and do not, both holes and those due ahead; oldest first."""
     closed = [part for part in known if part.end is not None]
     missing: list[Partition] = []
     at = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
@@ -106,7 +106,7 @@ def _missing(known: list[Partition], moment: datetime) -> list[Partition]:
 
 
 def _pieces(start: datetime, end: datetime, moment: datetime) -> list[Partition]:
-    """Years that are over when they fit, else months, from a month's beginning to another."""
+    """Split a span from one month's start to another's into past years if they fit, otherwise months."""
     pieces = []
     while start < end:
         after = start.replace(year=start.year + 1)
@@ -119,20 +119,20 @@ def _pieces(start: datetime, end: datetime, moment: datetime) -> list[Partition]
     return pieces
 
 
-def _extend(table: str, moment: datetime) -> list[str]:
-    """Make what is missing, with the rows of `future` and DEFAULT that belong there; return the names.
+def _create_missing(table: str, moment: datetime) -> list[str]:
+    """Create missing partitions with the rows of `future` and DEFAULT that belong there; return their names.
 
-    1. wait shortly for the lock, so that nobody writes meanwhile
-    2. take `future` and DEFAULT off
-    3. make the partitions
-    4. move the rows that belong there through the table itself
-    5. put `future` back from the new end on, and DEFAULT, now empty
+    1. wait briefly for the lock, so that nobody writes meanwhile
+    2. detach `future` and DEFAULT
+    3. create the partitions
+    4. move the rows that belong there, through the table itself
+    5. attach `future` from the new end on, and DEFAULT, now empty
     """
     future, default = f"{table}_future", f"{table}_default"
     with connection.cursor() as cursor:
         cursor.execute(f"SET LOCAL lock_timeout = '{_LOCK_WAIT}'")
         cursor.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
-        # Asked again under the lock: another worker may have been here.
+        # Read again under the lock: another worker may have been faster.
         known = partition_list(table=table)
         missing = _missing(known, moment)
         cursor.execute(f"ALTER TABLE {table} DETACH PARTITION {default}")
@@ -143,15 +143,15 @@ def _extend(table: str, moment: datetime) -> list[str]:
         for part in missing:
             cursor.execute(f"CREATE TABLE {table}_{part.name} PARTITION OF {table} FOR VALUES {_bounds(part)}")
         last = max(part.end for part in [*known, *missing] if part.end is not None)
-        _move(cursor, future, table, last)
+        _move_rows(cursor, future, table, last)
         cursor.execute(f"ALTER TABLE {table} ATTACH PARTITION {future} FOR VALUES FROM ('{last}') TO (MAXVALUE)")
-        _move(cursor, default, table, None)
+        _move_rows(cursor, default, table, None)
         cursor.execute(f"ALTER TABLE {table} ATTACH PARTITION {default} DEFAULT")
     return [f"{table}_{part.name}" for part in missing]
 
 
-def _move(cursor: CursorWrapper, source: str, table: str, end: datetime | None) -> None:
-    """Rows of a table that is no partition now, up to `end`, go into the partitions. A row that is there already stays."""
+def _move_rows(cursor: CursorWrapper, source: str, table: str, end: datetime | None) -> None:
+    """Move rows up to `end` from a detached table into the partitions. Rows that already exist there stay."""
     cursor.execute(
         f"WITH moved AS (DELETE FROM {source} WHERE %(end)s::timestamptz IS NULL OR occurred_at < %(end)s RETURNING *) "  # noqa: S608 - our own tables
         f"INSERT INTO {table} SELECT * FROM moved ON CONFLICT DO NOTHING",
@@ -165,6 +165,6 @@ def _bounds(part: Partition) -> str:
 
 
 def _month_after(moment: datetime, months: int) -> datetime:
-    """The beginning of the month that lies so many months after that of a moment."""
+    """The start of the month that is this many months after the month of `moment`."""
     years, month = divmod(moment.month - 1 + months, 12)
     return datetime(moment.year + years, month + 1, 1, tzinfo=UTC)

@@ -11,15 +11,15 @@ from fleet.stations.models import Station
 from fleet.telemetry.models import Position, Suspicion
 from fleet.telemetry.selectors import range_check
 
-#: Points of a track: more than a map can show apart.
+#: Points of a track: more than a map can show separately.
 TRACK_MAXIMUM = 500
-#: Fixes read at a time by an export.
+#: Fixes that an export reads per query.
 _PIECE = 1_000
-#: A fix marked with one of these has no place in time, so none on a track.
+#: A fix with one of these flags has no reliable time, so it is left out of tracks.
 _TIMELESS = int(Suspicion.EPOCH | Suspicion.FUTURE)
 
-# One index probe for each bucket, however many fixes lie in it. Where a bucket begins with tries that got no fix,
-# the probe walks past them.
+# One index probe per bucket, however many fixes it contains. If a bucket begins with attempts that got no fix, the
+# probe walks past them.
 _TRACK = """
 SELECT found.occurred_at, found.latitude, found.longitude
 FROM generate_series(0, %(points)s - 1) AS bucket(n), LATERAL (
@@ -36,7 +36,7 @@ ORDER BY found.occurred_at
 
 @dataclass(frozen=True, slots=True)
 class PositionCursor:
-    """The place of one fix in its station's order: the next page begins after it."""
+    """Position of one fix in its station's order: the next page begins after it."""
 
     occurred_at: datetime
     line: int
@@ -62,9 +62,9 @@ def position_list(
     limit: int = 100,
     newest_first: bool = False,
 ) -> list[Position]:
-    """At most `limit` fixes from `start` up to `end` (left out), those that follow the cursor when one is given.
+    """At most `limit` fixes from `start` up to but excluding `end`; if a cursor is given, those after it.
 
-    `has_fix` True leaves out the tries that found no position, False leaves only these.
+    `has_fix` True leaves out attempts that found no position, False returns only these.
     """
     range_check(start=start, end=end)
     rows = Position.objects.filter(station=station, occurred_at__gte=start, occurred_at__lt=end)
@@ -79,7 +79,7 @@ def position_list(
 
 
 def position_export(*, station: Station, start: datetime, end: datetime) -> Iterator[Position]:
-    """Every fix and failed try from `start` up to `end`, oldest first, read piece by piece."""
+    """All fixes and failed attempts from `start` up to `end`, oldest first, read piece by piece."""
     after: PositionCursor | None = None
     while found := position_list(station=station, start=start, end=end, after=after, limit=_PIECE):
         yield from found
@@ -103,6 +103,6 @@ def position_track(*, station: Station, start: datetime, end: datetime) -> list[
 
 
 def position_newest_at(*, station: Station, until: datetime) -> datetime | None:
-    """The moment of the newest fix or try that is not later than `until`."""
+    """The moment of the newest fix or attempt up to and including `until`."""
     rows = Position.objects.filter(station=station, occurred_at__lte=until)
     return rows.order_by("-occurred_at").values_list("occurred_at", flat=True).first()

@@ -1,7 +1,7 @@
-"""Retention: what organizations keep no longer than they said. Roll-ups outlive rows; the ledger is never touched.
+"""Retention: removing readings after the time an organization has set. Roll-ups outlive rows; the ledger is untouched.
 
-How far a series has been cleared stands in its `raw_from` and `hours_from`, and moves in the transaction of the
-deletion. From there on roll-ups are not rebuilt from what is gone: rows that come late are added to them.
+`raw_from` and `hours_from` of a series record how far it has been cleared, and move in the transaction of the
+deletion. Roll-ups before them are not rebuilt, as their rows are gone: late rows are added to them.
 """
 
 import time
@@ -20,25 +20,25 @@ from fleet.telemetry.models import DirtyHour, RetentionRule, Series
 from fleet.telemetry.partitions import partition_list
 from fleet.telemetry.rollups import LOCK
 
-#: Rows that one transaction removes, about; a day of a series is the least.
+#: Approximate number of rows removed per transaction; at least one day of a series.
 ROWS_MOST = 50_000
 _READINGS = "telemetry_reading"
 
 
 @dataclass(slots=True)
 class Removed:
-    """What a run removed, or would."""
+    """Counts of what a run removed, or would remove."""
 
     readings: int = 0
     hours: int = 0
     days: int = 0
-    #: Series that waited, as some of their hours are not rolled up yet.
+    #: Series that have to wait because some of their hours are not rolled up yet.
     waiting: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Cutoffs:
-    """What of one series is due: everything before these moments."""
+    """Cutoffs of one series: everything before these moments is due."""
 
     series_id: int
     raw: datetime | None
@@ -54,13 +54,14 @@ def retention_set(
     hour_days: int | None = None,
     day_days: int | None = None,
 ) -> RetentionRule:
-    """Make or change the rule for a pattern; None keeps for ever. What is finer may not be kept for longer."""
+    """Create or change the rule for a pattern; None keeps forever. Finer data may not be kept for longer."""
     kept = [float("inf") if days is None else days for days in (raw_days, hour_days, day_days)]
     if min(kept) < 1:
         raise InvalidInput("Readings are kept for at least one day.", field="raw_days")
     if kept != sorted(kept):
         raise InvalidInput(
-            "Rows may not be kept for longer than hours, nor hours for longer than days: they are made of one another.",
+            "Rows may not be kept for longer than hours, nor hours for longer than days, because each is made from "
+            "the former.",
             field="raw_days",
         )
     with transaction.atomic():
@@ -83,11 +84,11 @@ def retention_list(*, organization: Organization | None = None) -> list[Retentio
 def retention_run(
     *, moment: datetime | None = None, is_dry: bool = False, seconds: float = 300.0
 ) -> dict[str, Removed]:
-    """Remove what is due, in bounded steps, and write it down; by the organizations' names.
+    """Remove what is due, in bounded steps, and record it; return the results by name of organization.
 
-    After that many seconds no further series is begun; the next run goes on.
+    No new series is begun once `seconds` are over; the next run continues.
 
-    1. partitions of which all is due are emptied at once
+    1. partitions whose rows are all due are truncated
     2. rows, series by series
     3. roll-ups, series by series
     """
@@ -120,7 +121,7 @@ def _organizations() -> list[Organization]:
 
 
 def _cutoffs(organization: Organization, today: datetime) -> list[Cutoffs]:
-    """What is due of each series of an organization to which a rule applies."""
+    """Cutoffs of each series of an organization to which a rule applies."""
     rules = sorted(organization.retention_rules.all(), key=lambda rule: (-len(rule.pattern), rule.pattern))
     cuts = []
     named = Series.objects.filter(station__organization=organization).order_by("id").values_list("id", "name")
@@ -136,9 +137,9 @@ def _cutoffs(organization: Organization, today: datetime) -> list[Cutoffs]:
 
 
 def _partitions_empty(cuts: list[Cutoffs]) -> dict[int, int]:
-    """Empty the partitions of which every row is due; return the rows that each series lost.
+    """Truncate partitions whose rows are all due; return the number of rows that each series lost.
 
-    They stay, empty, for what comes late.
+    The empty partitions stay, for late rows.
     """
     lost: dict[int, int] = {}
     raw = {cut.series_id: cut.raw for cut in cuts if cut.raw is not None}
@@ -152,7 +153,7 @@ def _partitions_empty(cuts: list[Cutoffs]) -> dict[int, int]:
                 for series_id, rows in _partition_empty(f"{_READINGS}_{part.name}", part.end, list(raw)).items():
                     lost[series_id] = lost.get(series_id, 0) + rows
         except OperationalError:
-            # Somebody reads or writes there; the rows go one by one, or tomorrow.
+            # Somebody reads or writes there; the rows are removed one by one, or tomorrow.
             continue
     return lost
 
@@ -162,13 +163,13 @@ def _partition_empty(name: str, end: datetime, series_ids: list[int]) -> dict[in
         cursor.execute("SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = '120s'")
         if not transaction_lock(LOCK):
             return {}
-        # Counted before anybody is kept waiting. What comes meanwhile brings a note, and then nothing is removed.
+        # Counted before the lock blocks anybody. Rows that come meanwhile bring a note, and then nothing is removed.
         cursor.execute(f"SELECT series_id, count(*) FROM {name} GROUP BY series_id")  # noqa: S608 - a name of our own
         lost = dict(cursor.fetchall())
         if not lost:
             return {}
         cursor.execute(f"LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE")
-        # What was still being written is here now, with its notes; and a new series has no rule yet.
+        # Rows that were still being written are visible now, with their notes; and a new series has no rule yet.
         cursor.execute(
             "SELECT EXISTS (SELECT 1 FROM telemetry_dirtyhour WHERE hour < %s) "
             "OR EXISTS (SELECT 1 FROM telemetry_series WHERE id <> ALL(%s))",
@@ -185,7 +186,7 @@ def _partition_empty(name: str, end: datetime, series_ids: list[int]) -> dict[in
 
 
 def _clear(cut: Cutoffs, removed: Removed, *, is_dry: bool) -> None:
-    """Remove what is due of one series, or count it."""
+    """Remove what is due in one series, or count it."""
     if is_dry:
         removed.readings += _count(_READINGS, "occurred_at", cut.series_id, cut.raw)
         removed.hours += _count("telemetry_readinghour", "start", cut.series_id, cut.hours)
@@ -204,7 +205,7 @@ def _clear(cut: Cutoffs, removed: Removed, *, is_dry: bool) -> None:
 
 
 def _rows_clear(series_id: int, before: datetime) -> tuple[int, bool]:
-    """Remove a series' rows from before a moment; how many went, and False when some must be rolled up first."""
+    """Remove a series' rows before a moment; return how many, and False if some must be rolled up first."""
     total = 0
     while True:
         with transaction.atomic():
@@ -218,7 +219,7 @@ def _rows_clear(series_id: int, before: datetime) -> tuple[int, bool]:
 
 
 def _step_end(series_id: int, before: datetime) -> datetime:
-    """The end of the day on which the oldest `ROWS_MOST` rows end."""
+    """The end of the day that contains the last of the oldest `ROWS_MOST` rows, but at most `before`."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT least(%(before)s, date_trunc('day', occurred_at, 'UTC') + interval '1 day') FROM telemetry_reading "
@@ -230,7 +231,7 @@ def _step_end(series_id: int, before: datetime) -> datetime:
 
 
 def _hours_clear(series_id: int, before: datetime) -> int:
-    """Remove a series' roll-ups by hour, of which the days were made."""
+    """Remove a series' hourly roll-ups, from which the daily ones were made; return how many."""
     with transaction.atomic():
         if not transaction_lock(LOCK) or _is_dirty(series_id, before):
             return 0

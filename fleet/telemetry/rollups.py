@@ -1,11 +1,11 @@
-"""Roll-ups of readings by hour and day: rebuilding what late data, or any data, made untrue.
+"""Hourly and daily roll-ups of readings, and rebuilding those that new or late rows made wrong.
 
-Ingest notes each hour of a series for which rows came (`DirtyHour`) in the transaction of the rows. Whoever asks
-takes the rows themselves for a noted hour, so an answer is never stale; the job only makes it cheap again.
+Ingest notes each hour of a series that got rows (`DirtyHour`) in the transaction of the rows. Queries read the rows
+themselves for a noted hour, so an answer is never stale; the job only makes it cheap again.
 
-A note serves for what the same worker stores within `RELIED_S` of it, so the job leaves younger ones alone. Those it
-takes are settled: it looks which transactions write now, and waits until the last of them has ended. All rows that
-rely on these notes are visible then, and later rows bring notes of their own.
+A worker relies on its own note for `RELIED_S` and writes no new one for the same hour, so the job leaves younger notes
+alone. Before it takes older ones, it notes which transactions are writing and waits until the last of them has ended.
+Then all rows that rely on these notes are visible, and later rows bring notes of their own.
 """
 
 import time
@@ -18,18 +18,18 @@ from django.db.backends.utils import CursorWrapper
 from fleet.core.locks import transaction_lock
 from fleet.telemetry.models import Suspicion
 
-#: One rebuilds or removes at a time: of two, the slower would write what it saw before the other.
+#: Only one process rebuilds or removes at a time: of two, the slower would write what it saw before the other.
 LOCK = "telemetry.rollups"
-#: Seconds for which a worker relies on a note of its own.
+#: Seconds for which a worker relies on its own note.
 RELIED_S = 1_800
-#: Seconds after which nobody relies on a note; the rest is for batches that came a little late.
+#: Seconds after which nobody relies on a note; the margin is for batches that came a little late.
 SETTLED_S = RELIED_S + 600
-#: Hours of a series that are rebuilt in one transaction.
+#: Hours of series that are rebuilt in one transaction.
 HOURS_MOST = 4_000
 _WAIT_S = 5.0
 
-#: The columns of a roll-up, from rows `r` of readings. A sum of the greatest floats would overflow.
-#: Figures leave out what is outside the limits of its quantity, unless nothing else is there.
+#: The columns of a roll-up, computed from rows `r` of readings. Values are cut because a sum of the greatest floats
+#: would overflow. Figures leave out values outside the limits of their quantity, unless there are no others.
 _INSIDE = f"FILTER (WHERE r.flags & {Suspicion.OUTSIDE.value} = 0)"
 _CUT = "sum(least(greatest(r.value, -1e290), 1e290))"
 FROM_ROWS = (
@@ -38,7 +38,7 @@ FROM_ROWS = (
     f"coalesce(max(r.value) {_INSIDE}, max(r.value)) AS maximum, bit_or(r.flags) AS flags, "
     f"count(*) FILTER (WHERE r.flags <> 0) AS suspicious, count(*) - count(*) {_INSIDE} AS outside"
 )
-#: The same from roll-ups `r` that are finer.
+#: The same, computed from finer roll-ups `r`.
 _SOME_INSIDE = "FILTER (WHERE r.count > r.outside)"
 FROM_ROLLUPS = (
     f"sum(r.count)::bigint AS count, coalesce(sum(r.sum) {_SOME_INSIDE}, sum(r.sum)) AS sum, "
@@ -46,7 +46,7 @@ FROM_ROLLUPS = (
     f"coalesce(max(r.maximum) {_SOME_INSIDE}, max(r.maximum)) AS maximum, "
     "bit_or(r.flags) AS flags, sum(r.suspicious)::bigint AS suspicious, sum(r.outside)::bigint AS outside"
 )
-#: The mean of a roll-up: of what its sum is of.
+#: The mean of a roll-up: its sum divided by the number of values in the sum.
 MEAN = "sum / CASE WHEN count > outside THEN count - outside ELSE count END"
 COLUMNS = "count, sum, minimum, maximum, flags, suspicious, outside"
 _COLUMNS = f"(series_id, start, {COLUMNS})"
@@ -57,8 +57,8 @@ _REPLACE = (
 )
 
 
-def _added(column: str, both: str) -> str:
-    """A figure of two roll-ups together: of both, unless only one has values within their limits."""
+def _merge_sql(column: str, both: str) -> str:
+    """SQL that merges a figure of two roll-ups: of both, unless only one has values within their limits."""
     return (
         f"{column} = CASE WHEN (t.count > t.outside) = (excluded.count > excluded.outside) THEN {both} "
         f"WHEN t.count > t.outside THEN t.{column} ELSE excluded.{column} END"
@@ -67,12 +67,12 @@ def _added(column: str, both: str) -> str:
 
 _ADD = (
     "ON CONFLICT (series_id, start) DO UPDATE SET count = t.count + excluded.count, "
-    f"{_added('sum', 't.sum + excluded.sum')}, {_added('minimum', 'least(t.minimum, excluded.minimum)')}, "
-    f"{_added('maximum', 'greatest(t.maximum, excluded.maximum)')}, flags = t.flags | excluded.flags, "
+    f"{_merge_sql('sum', 't.sum + excluded.sum')}, {_merge_sql('minimum', 'least(t.minimum, excluded.minimum)')}, "
+    f"{_merge_sql('maximum', 'greatest(t.maximum, excluded.maximum)')}, flags = t.flags | excluded.flags, "
     "suspicious = t.suspicious + excluded.suspicious, outside = t.outside + excluded.outside"
 )
 
-# A snapshot would know of them too, but also of those of other databases in the same server.
+# A snapshot would list them too, but also transactions of other databases in the same server.
 _OLDER_WRITERS = """
 SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND age(backend_xid) > age(%s::xid8::xid)
@@ -89,7 +89,7 @@ INSERT INTO claimed SELECT DISTINCT g.series_id, g.hour, date_trunc('day', g.hou
 FROM gone g JOIN telemetry_series s ON s.id = g.series_id
 """
 
-# Readings whose hour retention has emptied: what they add is added, and they go as well.
+# Readings of hours that retention has already cleared: they are added to the roll-ups and then removed as well.
 _LATE = f"""
 WITH gone AS (
     DELETE FROM telemetry_reading r USING claimed c
@@ -123,10 +123,10 @@ SELECT c.series_id, c.day, sums.* FROM (SELECT DISTINCT series_id, day, hours_fr
 
 
 def rollups_rebuild(*, seconds: float = 60.0, settled_s: float = SETTLED_S) -> int:
-    """Rebuild what is noted and settled, some thousand hours a transaction, until done or for that long.
+    """Rebuild settled notes, thousands of hours per transaction, until none is left or the time is up.
 
-    Returns how many hours were rebuilt. A transaction that is broken off leaves its notes where they were; one that
-    took too long, as a station may send a thousand readings a second, is tried again with fewer hours.
+    Returns the number of rebuilt hours. An aborted transaction leaves its notes in place; one that took too long,
+    because a station may send a thousand readings a second, is tried again with fewer hours.
     """
     until, rebuilt, most = time.monotonic() + seconds, 0, HOURS_MOST
     moment = _moment_settled(settled_s)
@@ -148,9 +148,9 @@ def rollups_rebuild(*, seconds: float = 60.0, settled_s: float = SETTLED_S) -> i
 
 
 def _moment_settled(settled_s: float) -> datetime | None:
-    """Notes up to this moment are settled; None when some transaction goes on for too long."""
+    """The moment up to which notes are settled; None if some transaction runs for too long."""
     with connection.cursor() as cursor:
-        # An id of our own is younger than that of everybody who writes now.
+        # Our own transaction id is younger than those of all present writers.
         cursor.execute("SELECT clock_timestamp() - make_interval(secs => %s), pg_current_xact_id()::text", [settled_s])
         moment, ours = cursor.fetchone() or (None, "0")
         until = time.monotonic() + _WAIT_S
@@ -163,7 +163,7 @@ def _moment_settled(settled_s: float) -> datetime | None:
 
 
 def _rebuild_some(moment: datetime, most: int) -> int:
-    """Take notes and make their hours and days true, in the present transaction."""
+    """Take notes and rebuild their hours and days, in the current transaction; return the number of hours."""
     with connection.cursor() as cursor:
         cursor.execute(
             "CREATE TEMP TABLE claimed (series_id bigint, hour timestamptz, day timestamptz, raw_from timestamptz, "
@@ -175,14 +175,14 @@ def _rebuild_some(moment: datetime, most: int) -> int:
             cursor.execute("ANALYZE claimed")
             cursor.execute(_LATE)
             cursor.execute(_HOURS)
-            _empty_remove(cursor)
+            _remove_empty(cursor)
             cursor.execute(_DAYS)
         cursor.execute("DROP TABLE claimed")
     return int(rebuilt)
 
 
-def _empty_remove(cursor: CursorWrapper) -> None:
-    """Hours that were noted but have no rows, and days without hours."""
+def _remove_empty(cursor: CursorWrapper) -> None:
+    """Delete roll-ups of noted hours that have no rows, and of days without hours."""
     cursor.execute(
         "DELETE FROM telemetry_readinghour h USING claimed c WHERE h.series_id = c.series_id AND h.start = c.hour "
         "AND (c.raw_from IS NULL OR c.hour >= c.raw_from) AND NOT EXISTS (SELECT 1 FROM telemetry_reading r "

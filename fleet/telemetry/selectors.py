@@ -1,4 +1,4 @@
-"""Asking for what came home: series and their readings, detections, positions and events."""
+"""Queries for recorded data: series and their readings, detections, positions and events."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -38,17 +38,17 @@ __all__ = [
     "suspicion_words",
 ]
 
-#: Most points or rows that one question is answered with.
+#: Most points or rows in one answer.
 LIMIT_MOST = 5_000
 _EVERY_LEAST = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One reading, or the readings of one bucket: their mean, least, greatest, count, and all their flags.
+    """One reading, or the readings of one bucket: mean, least, greatest, count, and all their flags.
 
-    Values outside the limits of their quantity are counted in a bucket and left out of its figures, unless no other is
-    there. `at` is the reading's moment by the station's clock, or the bucket's start.
+    A bucket counts values outside the limits of their quantity, but leaves them out of its figures unless there are no
+    others. `at` is the reading's moment by the station's clock, or the bucket's start.
     """
 
     at: datetime
@@ -59,19 +59,19 @@ class Point:
     flags: int
     #: By our clock; None for a bucket.
     received_at: datetime | None = None
-    #: As it was sent, where it was converted to the unit of its series.
+    #: As sent, if it was converted to the unit of its series.
     sent_value: float | None = None
     sent_unit: str | None = None
 
     @property
     def is_late(self) -> bool:
-        """Whether it came much later than it was taken; never for a bucket."""
+        """Whether it arrived much later than it was recorded; always False for a bucket."""
         return is_late(occurred_at=self.at, received_at=self.received_at, flags=self.flags)
 
 
 @dataclass(frozen=True, slots=True)
 class HourCount:
-    """Detections of one kind on one port in the hour that begins at `hour`."""
+    """Number of detections of one kind on one port in the hour that begins at `hour`."""
 
     hour: datetime
     port: int
@@ -81,7 +81,7 @@ class HourCount:
 
 @dataclass(frozen=True, slots=True)
 class DetectionCursor:
-    """The place of one detection in its station's order: the next page begins after it."""
+    """Position of one detection in its station's order: the next page begins after it."""
 
     occurred_at: datetime
     port: int
@@ -95,16 +95,14 @@ def series_list(*, station: Station) -> QuerySet[Series]:
 
 
 def series_get(*, station: Station, name: str) -> Series:
-    """One series of a station by its reference: its name, or `name[unit]`; of several of a name the oldest."""
+    """The series of a station called `name` or `name[unit]`, the oldest if there are several. Raises `NotFound`."""
     plain, _mark, unit = name.partition("[")
     named = Series.objects.filter(station=station, name=plain).order_by("id")
     if unit:
         named = named.filter(unit=unit.removesuffix("]"))
     found = named.first() if "\x00" not in name else None
     if found is None:
-        raise NotFound(
-            _("The station %(serial)s has no series %(name)s.") % {"serial": station.serial, "name": name[:80]}
-        )
+        raise NotFound(_("Station %(serial)s has no series %(name)s.") % {"serial": station.serial, "name": name[:80]})
     return found
 
 
@@ -117,11 +115,11 @@ def readings(
     limit: int = LIMIT_MOST,
     after: datetime | None = None,
 ) -> list[Point]:
-    """Points from `start` up to `end` (left out), oldest first.
+    """Points from `start` up to but excluding `end`, oldest first.
 
-    Without `every` each reading is a point and at most `limit` come, those after `after` when it is given: ask
-    again after the last one for more. With `every` one point stands for each bucket in which there were readings;
-    more buckets than `limit` are refused.
+    Without `every`, each reading is a point; at most `limit` are returned, only those later than `after` if it is
+    given. Pass the last point's moment as `after` to get more. With `every`, each bucket that has readings is a point;
+    more than `limit` buckets are refused with `InvalidInput`.
     """
     range_check(start=start, end=end)
     if every is not None:
@@ -135,7 +133,7 @@ def readings(
 
 
 def reading_moments(*, series: Series, before: datetime, limit: int) -> list[datetime]:
-    """When the newest readings before a moment were taken, by the station's clock, oldest first; at most `limit`."""
+    """Moments by the station's clock of the newest readings before a moment, oldest first; at most `limit`."""
     rows = Reading.objects.filter(series=series, occurred_at__lt=before).order_by("-occurred_at")
     return list(rows.values_list("occurred_at", flat=True)[:limit])[::-1]
 
@@ -146,7 +144,7 @@ def _readings_binned(series: Series, start: datetime, end: datetime, every: time
     if (end - start) / every > limit:
         least = (end - start).total_seconds() / limit
         raise InvalidInput(
-            _("That would be more than %(limit)d points: make `every` at least %(least)d seconds.")
+            _("That would be more than %(limit)d points; make `every` at least %(least)d seconds.")
             % {"limit": limit, "least": int(least) + 1},
             field="every",
         )
@@ -162,7 +160,7 @@ def detections_per_hour(*, station: Station, start: datetime, end: datetime) -> 
 
 
 def detection_total(*, station: Station) -> int:
-    """How many detections of the station are here, from the roll-up."""
+    """Number of the station's detections, from the roll-up."""
     return DetectionCount.objects.filter(station=station).aggregate(total=Sum("count"))["total"] or 0
 
 
@@ -178,7 +176,7 @@ def detection_list(
     limit: int = 100,
     newest_first: bool = False,
 ) -> list[Detection]:
-    """At most `limit` detections from `start` up to `end`, those that follow the cursor when it is given."""
+    """At most `limit` detections from `start` up to `end`; if a cursor is given, those after it."""
     range_check(start=start, end=end)
     rows = Detection.objects.filter(station=station, occurred_at__gte=start, occurred_at__lt=end)
     if kind is not None:
@@ -198,10 +196,10 @@ def detection_list(
 def event_list(
     *, station: Station, before: datetime | None = None, since: datetime | None = None, name: str = ""
 ) -> QuerySet[StationEvent]:
-    """The station's events, newest first. Bursts that it decoded itself only by their name: they would hide all else.
+    """The station's events, newest first. Bursts it decoded itself are listed only by name: they would hide the rest.
 
-    Each has its place in `place` and `placed_at`: its time by the station's clock, or that of its receipt if it came
-    before it happened. A clock that ran ahead once would else head the list for years.
+    Each has its place in `place` and `placed_at`: its time by the station's clock, or the time of receipt if that is
+    earlier. Otherwise events from a clock that once ran ahead would head the list for years.
     """
     rows: QuerySet[StationEvent] = StationEvent.objects.filter(station=station)
     rows = rows.annotate(place=Least("occurred_at", "received_at"))
@@ -214,7 +212,7 @@ def event_list(
 
 
 def latest_position(*, station: Station) -> Position | None:
-    """The newest fix that has coordinates and a believable time."""
+    """The newest fix with coordinates and a believable time."""
     return (
         Position.objects.filter(station=station, latitude__isnull=False, longitude__isnull=False)
         .annotate(unbelievable=F("flags").bitand(Suspicion.EPOCH | Suspicion.FUTURE | Suspicion.DAMAGED_FILE))
@@ -225,16 +223,16 @@ def latest_position(*, station: Station) -> Position | None:
 
 
 def suspicion_words(flags: int) -> list[str]:
-    """Why a row is not believed as it stands, in words; nothing when it is."""
+    """Reasons for doubting a row, in words; empty if there are none."""
     return [str(reason.label) for reason in Suspicion if flags & reason.value]
 
 
 def suspicion_codes(flags: int) -> list[str]:
-    """Why a row is not believed as it stands, one word each for programs: epoch, future, outside and the like."""
+    """Reasons for doubting a row, one word each for programs: epoch, future, outside and the like."""
     return [reason.name.lower() for reason in Suspicion if flags & reason.value]
 
 
 def range_check(*, start: datetime, end: datetime) -> None:
-    """Refuse a range that ends before it begins."""
+    """Raise `InvalidInput` if a range does not end after it begins."""
     if end <= start:
         raise InvalidInput(_("`to` must be later than `from`."), field="to")

@@ -1,4 +1,4 @@
-"""What became of a station's streams: a new one after a swapped card, and branches that claim numbers a second time."""
+"""Unusual streams of a station: a new one after a swapped card, and branches that reuse message numbers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,17 +15,17 @@ from fleet.telemetry.models import StationEvent, StreamLedger
 
 Branch = StreamLedger.Branch
 UNDECIDED = (Branch.HELD, Branch.CLONED)
-#: A hello may come some messages after the first of its stream, or in another queue.
+#: A hello may arrive some messages after the first one of its stream, or in another queue.
 _AROUND = timedelta(days=1)
 _HELLOS_MOST = 50
-#: So long a new stream is told of.
+#: How long a new stream is shown as news.
 _NEWS = timedelta(days=30)
 _BRANCHES_SHOWN = 50
 
 
 @dataclass(frozen=True, slots=True)
 class StreamBranch:
-    """One branch of a stream: whose numbers another life of the agent had claimed already."""
+    """One branch of a stream: its numbers had already been claimed by another run of the agent."""
 
     id: int
     stream: str
@@ -39,7 +39,7 @@ class StreamBranch:
 
 @dataclass(frozen=True, slots=True)
 class StreamChange:
-    """The newest stream of a station that had others before: since when, and what is another."""
+    """The newest stream of a station that had others before: when it began, and what changed."""
 
     stream: str
     since: datetime
@@ -47,7 +47,7 @@ class StreamChange:
 
 
 def branch_list(*, station: Station, moment: datetime) -> list[StreamBranch]:
-    """The newest branches of a station's streams, undecided or not."""
+    """The newest branches of a station's streams, decided or not."""
     rows = _branches(station).order_by("-last_at", "stream")[:_BRANCHES_SHOWN]
     return [
         StreamBranch(
@@ -65,17 +65,17 @@ def branch_list(*, station: Station, moment: datetime) -> list[StreamBranch]:
 
 
 def branch_get(*, station: Station, branch_id: int) -> StreamLedger:
-    """One branch of a station's streams, or `NotFound`."""
+    """One branch of a station's streams. Raises `NotFound`."""
     found = _branches(station).select_related("station").filter(pk=branch_id).first() if branch_id < 2**63 else None
     if found is None:
-        raise NotFound(_("The station %(serial)s has no branch %(id)s.") % {"serial": station.serial, "id": branch_id})
+        raise NotFound(_("Station %(serial)s has no branch %(id)s.") % {"serial": station.serial, "id": branch_id})
     return found
 
 
 def stream_change(
     *, station: Station, streams: Sequence[tuple[str, datetime]], moment: datetime
 ) -> StreamChange | None:
-    """What is another since the newest of these (stream, first message); None without one, or when it is old news."""
+    """The change that began the newest of these (stream, first message); None if it is the only one, or old news."""
     stream, since = max(streams, key=lambda entry: entry[1], default=("", moment - _NEWS))
     if len(streams) < 2 or moment - since >= _NEWS:
         return None
@@ -89,7 +89,7 @@ def _branches(station: Station) -> QuerySet[StreamLedger]:
 
 
 def _hellos(station: Station, since: datetime) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What the agent said of itself last before a moment (by our clock), and first after it."""
+    """The agent's last description of itself before a moment (by our clock), and its first after it."""
     rows = (
         StationEvent.objects.filter(station=station, name="hello", occurred_at__lt=since + _AROUND)
         .order_by("-occurred_at")
@@ -104,22 +104,22 @@ def _hellos(station: Station, since: datetime) -> tuple[dict[str, Any], dict[str
 def _difference(before: dict[str, Any], after: dict[str, Any]) -> str:
     card, board = (_is_another(before, after, name) for name in ("card_key", "machine"))
     if card is None:
-        return _("the outbox is another one. Whether the card is, the agent did not say.")
+        return _("the outbox is new. The agent did not say whether the card is, too.")
     if card and board:
-        return _("card and board are others. It is another machine with this station's identity.")
+        return _("card and board are both different. It is another machine with this station's identity.")
     if card and board is False:
-        return _("the card was swapped or written anew; the board is the same.")
+        return _("the card was replaced or rewritten; the board is the same.")
     if card:
-        return _("the card was swapped or written anew.")
+        return _("the card was replaced or rewritten.")
     if board:
-        return _("the card is the same, but in another board, and its outbox was made anew.")
+        return _("the card is the same but in another board, and its outbox was recreated.")
     return _(
-        "the card is the same; its outbox was lost or made anew. What waited in the old one does not come any more."
+        "the card is the same, but its outbox was lost or recreated. Messages waiting in the old one will not arrive."
     )
 
 
 def _is_another(before: dict[str, Any], after: dict[str, Any], name: str) -> bool | None:
-    """None where one of them did not say."""
+    """Whether the two differ; None if one of them did not say."""
     return before[name] != after[name] if before.get(name) and after.get(name) else None
 
 
@@ -127,16 +127,18 @@ def _branch_sentence(row: StreamLedger, moment: datetime) -> str:
     since = {"since": moment_words(row.first_at, moment)}
     sentences = {
         Branch.HELD: _(
-            "Since %(since)s numbers come a second time. What comes under them is kept apart until it is known whether "
-            "two machines send or the outbox went back in time."
+            "It has been reusing message numbers since %(since)s. Messages under these numbers are kept apart until "
+            "it is known whether two machines send or the outbox went back in time."
         ),
         Branch.CLONED: _(
-            "Since %(since)s a second machine sends with this station's identity: a copied card, most likely. "
-            "Nothing of it is mixed in. Find it, and decide whose data these are."
+            "A second machine has been sending with this station's identity since %(since)s, most likely because a "
+            "card was copied. Its data is kept apart. Find it, and decide whose data this is."
         ),
-        Branch.BELIEVED: _("Since %(since)s numbers came a second time. They were taken as this station's."),
+        Branch.BELIEVED: _(
+            "It reused message numbers from %(since)s on. The messages were accepted as this station's."
+        ),
         Branch.DISCARDED: _(
-            "Since %(since)s numbers came a second time. They were discarded; they stay readable in quarantine."
+            "It reused message numbers from %(since)s on. The messages were discarded, but stay readable in quarantine."
         ),
     }
     return sentences[Branch(row.branch)] % since

@@ -233,7 +233,7 @@ def test_cancelled_commands_that_are_being_withdrawn_count_as_waiting(operator, 
     with held(sleeper):
         for _ in range(50):
             cancelled(operator, sent(operator, station, "ping"))
-        with pytest.raises(Exception, match="50 commands already wait"):
+        with pytest.raises(Exception, match="50 commands are already waiting"):
             sent(operator, station, "ping")
 
 

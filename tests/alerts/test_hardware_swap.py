@@ -46,7 +46,7 @@ def test_a_swap_is_told_once_and_ends_with_the_answer_same(smtp, member, make_st
     spoke(station, "m2", "c1", ago=timedelta(hours=1))
     assert sweep_and_send(3) == [(1, 0), (0, 0), (0, 0)]
     incident = Incident.objects.get()
-    assert smtp.subjects == ["Other hardware: Old Cut (SG-5113BBBK2972)"]
+    assert smtp.subjects == ["Different hardware: Old Cut (SG-5113BBBK2972)"]
     assert "different board with the same card. Is it the same station?" in incident.sentence
     assert "under “Hardware”" in smtp.taken[0].get_content()
     assert incident.opened_at - incident.began_at > timedelta(minutes=59)
@@ -88,6 +88,6 @@ def test_many_swaps_ring_in_one_sweep_with_the_same_questions(
     with django_assert_max_num_queries(1):
         assert len(find(clock.now())) == 12
     sweep_and_send()
-    assert [subject.partition(":")[0] for subject in smtp.subjects] == ["Other hardware"]
+    assert [subject.partition(":")[0] for subject in smtp.subjects] == ["Different hardware"]
     with django_assert_max_num_queries(1):
         assert over(clock.now()) == []

@@ -42,11 +42,16 @@ def opened(station):
     ("said", "rule", "subject", "words"),
     [
         ({"battery_v": 9.1}, "health_battery", "Battery low", "Its battery is at 9.1 V"),
-        ({"temperature_c": 94.0}, "health_heat", "Too hot", "It is 94 °C hot in it."),
+        ({"temperature_c": 94.0}, "health_heat", "Too hot", "It is 94 °C inside."),
         ({"disk_percent": 99.5}, "health_disk", "Disk nearly full", "Its disk is 99.5 % full"),
         ({"disk_percent": 99.99}, "health_disk", "Disk nearly full", "Its disk is 99.9 % full"),
         ({"disk_percent": 100.0}, "health_disk", "Disk nearly full", "Its disk is 100 % full"),
-        ({"radios": [{"port": 3, "state": "error"}]}, "health_radios", "Radio off", "Its radio on port 3 does not run"),
+        (
+            {"radios": [{"port": 3, "state": "error"}]},
+            "health_radios",
+            "Radio off",
+            "Its radio on port 3 is not running",
+        ),
         ({"clock_offset_s": 300.0}, "health_clock", "Clock wrong", "Its clock is 5 min ahead of ours"),
         ({"clock_offset_s": -26 * 366 * 86_400.0}, "health_clock", "Clock wrong", "behind ours"),
     ],
@@ -67,7 +72,7 @@ def test_a_value_that_trembles_around_its_limit_tells_nobody_twice(smtp, station
     report(station, battery_v=12.3)
     assert opened(station) == []
     assert [mail["Subject"].partition(":")[0] for mail in smtp.taken] == ["Battery low", "Over"]
-    assert "Its battery is at 12.3 V again." in smtp.taken[1].get_content()
+    assert "Its battery is back at 12.3 V." in smtp.taken[1].get_content()
     for percent, is_open in ((96.0, True), (93.0, True), (91.0, False), (94.9, False)):
         report(station, disk_percent=percent)
         assert (opened(station) == ["health_disk"]) is is_open

@@ -39,7 +39,7 @@ def test_the_first_line_is_the_sentence_and_the_last_how_to_be_told_less(smtp, m
     assert lines[0].startswith("Silent since ")
     assert "(4 h 12 min). It reports every hour. The battery was at 11.4 V: check power first." in lines[0]
     assert "https://roost.example/stations/SG-1/" in lines
-    assert lines[-1].endswith("To be told less: https://roost.example/incidents/")
+    assert lines[-1].endswith("To receive fewer: https://roost.example/incidents/")
     assert "Old Cut Observatory" in lines[-1]
 
 
@@ -137,7 +137,7 @@ def test_each_person_is_told_in_their_language_and_others_in_the_organization_s(
     hear(station)
     sweep_and_send()
     for address, subjects, first, back, less in (
-        ("jo@example.org", ["Silent: SG-1", "Back: SG-1"], "Silent since ", "Back since ", "To be told less"),
+        ("jo@example.org", ["Silent: SG-1", "Back: SG-1"], "Silent since ", "Back since ", "To receive fewer"),
         ("eva@example.org", ["Stumm: SG-1", "Wieder da: SG-1"], "Stumm seit ", "Wieder da seit ", "weniger"),
         ("new@example.org", ["Stumm: SG-1", "Wieder da: SG-1"], "Stumm seit ", "Wieder da seit ", "weniger"),
     ):

@@ -29,13 +29,13 @@ def test_one_mail_when_it_grows_and_one_when_it_is_quiet(smtp, member, make_stat
     unreadable_make(station, 2, reason="too-deep")
     for _ in range(3):
         sweep_and_send()
-    assert smtp.subjects == ["Quarantine grows: Old Cut (SG-5113BBBK2972)"]
-    assert "6 messages of it are in quarantine" in Incident.objects.get().sentence
+    assert smtp.subjects == ["Many messages in quarantine: Old Cut (SG-5113BBBK2972)"]
+    assert "6 of its messages are in quarantine" in Incident.objects.get().sentence
     assert "mostly for the reason “bad-json”" in Incident.objects.get().sentence
     QuarantinedMessage.objects.update(received_at=clock.now() - timedelta(minutes=61))
     for _ in range(3):
         sweep_and_send()
-    assert smtp.subjects[1:] == ["Quarantine quiet: Old Cut (SG-5113BBBK2972)"]
+    assert smtp.subjects[1:] == ["No more messages in quarantine: Old Cut (SG-5113BBBK2972)"]
     assert "6 are still held there" in Incident.objects.get().closing_sentence
 
 
@@ -45,7 +45,7 @@ def test_deciding_about_all_ends_it(member, make_station):
     sweep_and_send()
     QuarantinedMessage.objects.update(state="discarded")
     assert sweep_and_send() == (0, 1)
-    assert "none is left there" in Incident.objects.get().closing_sentence
+    assert "none are left there" in Incident.objects.get().closing_sentence
 
 
 @pytest.mark.parametrize(

@@ -165,7 +165,7 @@ def test_a_server_that_never_answers_is_given_up_for_now(smtp, silent, monkeypat
 
 def test_a_sender_that_died_is_replaced_after_its_lease(smtp, silent):
     now = datetime.now(tz=UTC)
-    leased = notifications._lease(now)
+    leased = notifications._lease_next(now)
     assert leased is not None
     assert notifications_send() == 0
     with time_machine.travel(now + notifications.LEASE + timedelta(seconds=1)):
@@ -175,10 +175,12 @@ def test_a_sender_that_died_is_replaced_after_its_lease(smtp, silent):
 
 def test_a_sender_whose_lease_ran_out_no_longer_decides(smtp, silent):
     now = datetime.now(tz=UTC)
-    leased = notifications._lease(now)
+    leased = notifications._lease_next(now)
     with time_machine.travel(now + notifications.LEASE + timedelta(seconds=1)):
         notifications_send()
-        notifications._settle(leased, notifications.ChannelError("late word", is_permanent=True), datetime.now(tz=UTC))
+        notifications._record_outcome(
+            leased, notifications.ChannelError("late word", is_permanent=True), datetime.now(tz=UTC)
+        )
     assert state() == "sent"
 
 

@@ -69,7 +69,7 @@ def test_an_alarm_of_the_real_broker_is_told(smtp, stack):
     _until(lambda: Trouble.objects.filter(about=ALARM).exclude(ended_at=None).exists())
     told, over = smtp.taken
     assert "memory on " in told.get_content()
-    assert "takes messages again" in over.get_content()
+    assert "accepts messages again" in over.get_content()
 
 
 def control(stack, *words):

@@ -56,9 +56,9 @@ def heard(station, at, *, came=None):
 @pytest.mark.parametrize(
     ("at", "words"),
     [
-        (Y2000, "Its data are filed under 2000-01-01, as its clock is not set."),
+        (Y2000, "Its data are filed under 2000-01-01 because its clock is not set."),
         (datetime(1970, 1, 1, 3, tzinfo=UTC), "Its data are filed under 1970-01-01"),
-        (datetime(2043, 1, 1, tzinfo=UTC), "ahead, as its clock is wrong."),
+        (datetime(2043, 1, 1, tzinfo=UTC), "ahead because its clock is wrong."),
     ],
 )
 def test_it_is_told_once_and_over_when_the_data_are_moved(smtp, station, put, at, words):
@@ -70,12 +70,12 @@ def test_it_is_told_once_and_over_when_the_data_are_moved(smtp, station, put, at
     (mail,) = smtp.taken
     assert mail["Subject"].startswith("Data with a wrong time: ")
     assert words in mail.get_content()
-    assert "then move them to the right time" in mail.get_content()
+    assert "then move the data to the right time" in mail.get_content()
     side = "behind" if at.year < 2010 else "ahead"
     time_shift(actor=viewer_of_server("test"), station=Station.objects.get(pk=station.pk), side=side)
     sweep()
     assert opened() == []
-    assert smtp.taken[1]["Subject"].startswith("Time right again: ")
+    assert smtp.taken[1]["Subject"].startswith("Times correct again: ")
 
 
 def test_old_ones_open_nothing_and_end_what_is_open_with_a_word_about_them(smtp, station):
@@ -88,7 +88,7 @@ def test_old_ones_open_nothing_and_end_what_is_open_with_a_word_about_them(smtp,
     Reading.objects.update(received_at=clock.now() - timedelta(hours=7))
     sweep()
     assert opened() == []
-    assert "are still there until somebody moves them" in smtp.taken[1].get_content()
+    assert "stays there until somebody moves it" in smtp.taken[1].get_content()
 
 
 def test_a_clock_that_is_a_little_ahead_and_a_station_in_maintenance_are_not_told_of(smtp, station, make_station):

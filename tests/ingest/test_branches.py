@@ -83,7 +83,7 @@ def test_two_machines_wait_for_a_person_and_are_told_of_once(forked, send, stati
     rules_sweep()
     incident = Incident.objects.get(rule="cloned_card")
     assert (incident.station, incident.closed_at) == (station, None)
-    assert "two machines" in incident.sentence
+    assert "Two machines" in incident.sentence
     branch_settle(viewer=None, ledger=branch(), decision="discarded")
     rules_sweep()
     incident.refresh_from_db()
@@ -96,7 +96,7 @@ def test_two_machines_wait_for_a_person_and_are_told_of_once(forked, send, stati
 def test_an_undecided_branch_is_told_of_within_minutes(forked):
     began(4)
     rules_sweep()
-    assert "a second time" in Incident.objects.get(rule="cloned_card").sentence
+    assert "reusing message numbers" in Incident.objects.get(rule="cloned_card").sentence
 
 
 def test_a_branch_is_decided_once(forked):

@@ -199,5 +199,5 @@ def test_other_streams_and_stations_do_not_wait(send, pipeline, make_station, de
 def test_the_sentence_says_what_becomes_of_it(send):
     send(*range(1, 14, 2))
     waiting = QuarantinedMessage.objects.get(seq=11)
-    assert "taken by itself when gaps have closed" in waiting.sentence
+    assert "accepted automatically once gaps have closed" in waiting.sentence
     assert json.loads(bytes(waiting.body))[0]["v"] == 1.0

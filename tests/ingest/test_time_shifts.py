@@ -222,10 +222,10 @@ def test_from_1970_and_from_2043(station, series, began, operator):
 @pytest.mark.parametrize(
     ("offset", "words"),
     [
-        (timedelta(days=27 * 366), "later than they came"),
-        (timedelta(days=100), "before 2010 still"),
-        (timedelta(days=-1), "before 2010 still"),
-        (timedelta(days=300_000), "No clock is off by so much"),
+        (timedelta(days=27 * 366), "after their receipt"),
+        (timedelta(days=100), "still be from before 2010"),
+        (timedelta(days=-1), "still be from before 2010"),
+        (timedelta(days=300_000), "No clock is off by that much"),
     ],
 )
 def test_an_offset_that_cannot_be_is_refused(station, series, began, filed, operator, offset, words):

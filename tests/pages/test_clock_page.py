@@ -56,7 +56,7 @@ def test_it_is_moved_after_a_preview_and_moved_back(browse, operator, viewer, st
     assert "back where they were" in text_of(client.post(f"{place}moves/{shift.pk}/undo/", follow=True))
     assert Reading.objects.filter(occurred_at__lt=PAST, flags=1, shift_id=None).count() == 3
     again = text_of(client.post(f"{place}moves/{shift.pk}/undo/", follow=True))
-    assert "undone already" in again
+    assert "already been undone" in again
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_meanwhile_the_station_is_not_healthy(browse, operator, station):
     rules_sweep()
     page = text_of(client.get(f"/stations/{station.serial}/"))
     assert "its messages as ours, but its data have a wrong time" in page
-    assert "Its data are filed under 2000-01-01, as its clock is not set." in page
+    assert "Its data are filed under 2000-01-01 because its clock is not set." in page
     fleet = text_of(client.get("/"))
     assert "Need somebody" in fleet
     assert "Its data are filed under 2000-01-01" in fleet

@@ -186,7 +186,7 @@ def test_a_bulk_replay_reaches_no_other_organization_and_takes_the_role(browse, 
     unknown = message_make(None)
     own = message_make(station)
     page = browse(viewer).post("/quarantine/replay/", {"reason": "bad-json"}, follow=True).content.decode()
-    assert "takes the role operator" in page
+    assert "You need the operator role" in page
     browse(operator).post("/quarantine/replay/", {"reason": "bad-json"})
     assert quarantine_replays_run() == 1
     states = {}
@@ -205,7 +205,7 @@ def test_progress_of_others_is_not_seen(browse, operator, stranger, station):
 
 def test_nothing_to_replay_is_said(browse, operator, station):
     page = browse(operator).post("/quarantine/replay/", {"reason": "bad-json"}, follow=True).content.decode()
-    assert "No held message of this reason" in page
+    assert "There are no held messages with this reason" in page
 
 
 def test_a_message_of_a_branch_waits_for_the_decision_about_the_branch(browse, operator, station):

@@ -73,7 +73,7 @@ def test_the_script_gets_only_the_living_part(browse, viewer, busy, tab):
 def test_missing_messages_are_told_by_number(browse, viewer, institute):
     station = busy_make(institute, rows=1)
     page = browse(viewer).get(address_of(station, "deliveries/")).content.decode()
-    assert "3 messages missing (5-7); they are still on the station" in page
+    assert "3 messages are missing (5-7); they are still on the station" in page
 
 
 def test_readings_are_plotted_and_stand_in_a_table_newest_first(browse, viewer, institute):
@@ -225,8 +225,8 @@ def test_what_is_wrong_is_said_on_the_first_page_until_it_is_over(browse, viewer
         incident_open(station=station, rule=rule, sentence="As it was.", moment=clock.now())
     first = browse(viewer).get(address_of(station)).content.decode()
     assert first.count('<p class="message warning">') == 1
-    assert "two machines send with this identity" in first
-    assert "two machines" not in browse(viewer).get(address_of(neighbour)).content.decode()
+    assert "Two machines have been sending with this identity" in first
+    assert "Two machines have been" not in browse(viewer).get(address_of(neighbour)).content.decode()
     incident_close(station_id=station.pk, rule="cloned_card", moment=clock.now())
     assert '<p class="message warning">' not in browse(viewer).get(address_of(station)).content.decode()
 
@@ -236,7 +236,7 @@ def test_a_branch_is_shown_and_decided_about_once(browse, operator, institute):
     branch = branch_make(station)
     client = browse(operator)
     page = client.get(address_of(station, "deliveries/")).content.decode()
-    assert "a second machine sends" in page
+    assert "A second machine has been sending" in page
     assert "Take its data as this station" in page
     address = address_of(station, f"deliveries/branches/{branch.pk}/")
     assert "being discarded" in client.post(address, {"decision": "discard"}, follow=True).content.decode()

@@ -95,7 +95,7 @@ def test_the_station_does_not_write_through_the_desk_s_exchange(station, operato
 def test_a_token_is_good_for_its_purpose_only_and_stays_good_when_it_was_tried_for_the_other(station, operator):
     for made, tried, word in (
         (UPLOAD, LoginPurpose.STATION, "--for-upload"),
-        (LoginPurpose.STATION, UPLOAD, "for the station itself"),
+        (LoginPurpose.STATION, UPLOAD, "from the station itself"),
     ):
         token = enrolment_token_create(station=station, actor=operator, purpose=made)
         with pytest.raises(EnrolmentRefused, match=word):

@@ -54,7 +54,7 @@ def test_entries_that_are_no_rows_are_counted(motus, make_row, monkeypatch):
         ({"error_in_band": "token expired"}, "refused: token expired", 1),
         ({"busy_retry_after": 3600}, "busy", 1),
         ({"truncated": True}, "cut off", 3),
-        ({"cut": True}, "broke off", 3),
+        ({"cut": True}, "connection to Motus broke", 3),
     ],
 )
 def test_a_fault_is_one_sentence(motus, faults, sentence, questions):

@@ -38,7 +38,7 @@ def test_changes_are_those_of_the_own_stations(two_with_changes):
 
 def test_a_change_is_a_sentence(two_with_changes):
     ours, _ = two_with_changes
-    assert "deploymentName was Heron Point and is Weir now (at Weir)." in [
+    assert "deploymentName changed from Heron Point to Weir (at Weir)." in [
         change.sentence for change in changes(viewer=viewer(ours))
     ]
 
@@ -49,7 +49,7 @@ def test_a_change_is_a_sentence(two_with_changes):
         ({}, "Motus lists SG-1 as active at Heron Point, since 2016-11-19 (checked"),
         (
             {"deploymentStatus": None, "deploymentName": None, "dtStart": None},
-            "as without a status at a place without a name, without a start",
+            "as without a status at an unnamed place, without a start date",
         ),
         ({"deploymentStatus": "Lost at sea"}, "as Lost at sea at Heron Point"),
     ],

@@ -46,7 +46,7 @@ def test_it_says_what_motus_says_of_the_own_stations(motus, make_row, make_stati
     asking = browse(ours)
     text = asking.get("/outside/").content.decode()
     assert "Motus lists SG-1 as active at &lt;b&gt;Pier&lt;/b&gt;, since 2016-11-19" in text
-    assert "deploymentName was Heron Point and is &lt;b&gt;Pier" in text
+    assert "deploymentName changed from Heron Point to &lt;b&gt;Pier" in text
     assert "SG-THEIRS" not in text
     assert "root" not in text
     station_page = asking.get("/stations/SG-1/").content.decode()
@@ -125,7 +125,7 @@ def test_a_list_in_doubt_is_taken_only_when_an_owner_says_that_it_is_right(motus
     motus.rows_set([make_row(1, "SG-1")])
     sync_run(system="motus", started_by="owner")
     text = client.get("/outside/").content.decode()
-    assert "Motus listed only 1 row where it listed 30 before, so nothing was changed" in text
+    assert "Motus listed only 1 row instead of 30 as before, so nothing was changed" in text
     assert "The list with 1 row is right: take it" in text
     (told,) = client.get("/api/v1/outside").json()["results"]
     assert told["last"]["doubted_rows"] == 1

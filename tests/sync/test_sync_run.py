@@ -138,7 +138,7 @@ def test_a_row_that_goes_is_said_to_be_absent_and_comes_back_as_itself(motus, ma
     motus.faults_set(missing_active="SG-1")
     check()
     assert linked_to(station) is None
-    assert "no longer lists this serial" in links_of(station=station)[0].sentence
+    assert "has not listed this serial since" in links_of(station=station)[0].sentence
     motus.faults_set()
     check()
     assert linked_to(station) == 1
@@ -203,7 +203,7 @@ def test_a_list_shorter_than_the_one_that_was_seen_is_asked_about_again(motus, m
     motus.rows_set([make_row(number, f"SG-{number}") for number in range(14)])
     again = sync_run(system="motus", started_by="owner", believed_rows=15)
     assert (again.state, again.doubted_rows) == ("failed", 14)
-    assert "listed only 14 rows where it listed 40 before" in again.sentence
+    assert "listed only 14 rows instead of 40 as before" in again.sentence
     assert ExternalRecord.objects.filter(absent_since=None).count() == 40
     assert sync_run(system="motus", started_by="owner", believed_rows=14).state == "succeeded"
 
@@ -308,7 +308,7 @@ def test_a_fault_of_our_own_closes_the_run_and_is_not_hidden(motus, monkeypatch)
 
 
 def test_an_unknown_system_is_named_with_those_there_are():
-    with pytest.raises(SystemUnknown, match="There are: motus"):
+    with pytest.raises(SystemUnknown, match="Available: motus"):
         sync_run(system="nosuch")
 
 

@@ -34,13 +34,13 @@ def stream(station, name: str, received: Multirange, **fields) -> StreamLedger:
 def test_nothing_has_come(institute):
     summary = ledger_summary(station=station_of(institute))
     assert (summary.streams, summary.files, summary.received) == ([], None, 0)
-    assert summary.sentences == ("Nothing has come from this station yet.",)
+    assert summary.sentences == ("Nothing has arrived from this station yet.",)
 
 
 def test_all_that_was_sent_has_come(institute):
     station = station_of(institute)
     stream(station, "a", Multirange([Range(1, 1235)]), oldest_seq=1235, next_seq=1235)
-    assert ledger_summary(station=station).sentences == ("All 1,234 numbered messages that it sent have come home.",)
+    assert ledger_summary(station=station).sentences == ("All 1,234 numbered messages it sent have arrived.",)
 
 
 def test_holes_are_split_by_what_the_station_still_holds(institute):
@@ -53,9 +53,9 @@ def test_holes_are_split_by_what_the_station_still_holds(institute):
     assert told.on_station.first_gaps == (Gap(1041, 1046),)
     assert told.lost.first_gaps == (Gap(5, 7),)
     assert summary.sentences == (
-        "6 messages missing (1041-1046); they are still on the station and will come with its next contact.",
-        "3 messages lost for good (5-7): the station no longer has them.",
-        "3 repeats came and were dropped.",
+        "6 messages are missing (1041-1046); they are still on the station and will arrive with its next contact.",
+        "3 messages are permanently lost (5-7): the station no longer has them.",
+        "3 repeated messages were dropped.",
     )
 
 
@@ -103,7 +103,7 @@ def test_unsequenced_messages_are_told(institute):
     station = station_of(institute)
     UnsequencedCount.objects.create(station=station, messages=2, last_at=clock.now())
     assert ledger_summary(station=station).sentences == (
-        "2 messages came without a number: they are kept, but a gap could not be noticed.",
+        "2 messages arrived without a number: they are kept, but a gap would go unnoticed.",
     )
 
 

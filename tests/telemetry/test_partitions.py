@@ -102,7 +102,7 @@ def test_detections_in_default_move_with_all_their_columns(institute):
 @pytest.mark.django_db
 def test_months_that_nobody_makes_are_told():
     later = partitions.partition_list(table=READINGS)[-1].start - timedelta(days=10)
-    assert "telemetry.make_partitions does not run" in partitions.partitions_trouble(moment=later)
+    assert "telemetry.make_partitions is not running" in partitions.partitions_trouble(moment=later)
 
 
 @pytest.mark.django_db

@@ -148,7 +148,7 @@ def test_finer_rows_cannot_be_kept_for_longer(institute, kept):
 
 def test_the_command_line_sets_lists_and_runs(institute, series, capsys):
     call_command("retention", "set", "Institute", "--rows", "10", "--hours", "300")
-    assert "rows 10 days, hours 300 days, days for ever" in capsys.readouterr().out
+    assert "rows 10 days, hours 300 days, days forever" in capsys.readouterr().out
     call_command("retention", "list")
     assert capsys.readouterr().out.splitlines()[1].split() == [
         "Institute",

@@ -42,7 +42,7 @@ def test_a_station_that_never_said_has_no_backlog(station):
 def test_the_time_that_is_left_follows_the_pace_of_the_last_half_hour(station):
     backlog = told(station, (300, 9000), (20, 5000), (10, 4000), (0, 3000))
     assert (backlog.messages, round(backlog.per_minute), round(backlog.left_s)) == (3000, 100, 1800)
-    assert "They become fewer by 100 a minute: at that pace all are home in 30 min." in backlog.sentence
+    assert "The backlog shrinks by 100 a minute; at that pace it will have arrived in 30 min." in backlog.sentence
 
 
 def test_a_station_that_speaks_hourly_is_judged_by_its_last_two_words(station):
@@ -54,17 +54,17 @@ def test_a_station_that_speaks_hourly_is_judged_by_its_last_two_words(station):
 def test_what_does_not_become_less_has_no_end(station, words):
     backlog = told(station, *words)
     assert backlog.left_s is None
-    assert "They do not become fewer" in backlog.sentence
+    assert "The backlog is not shrinking" in backlog.sentence
 
 
 def test_one_word_alone_has_no_pace(station):
     backlog = told(station, (5, 70))
     assert (backlog.per_minute, backlog.left_s) == (None, None)
-    assert backlog.sentence.startswith("70 messages wait on the station")
+    assert backlog.sentence.startswith("70 messages were waiting on the station")
 
 
 def test_nothing_waits(station):
-    assert told(station, (10, 50), (0, 0)).sentence.startswith("Nothing waits on the station")
+    assert told(station, (10, 50), (0, 0)).sentence.startswith("No messages were waiting on the station")
 
 
 def stream_make(station, name, ago, numbers=(1, 5), **fields):
@@ -86,11 +86,11 @@ def changed(station):
 @pytest.mark.parametrize(
     ("before", "after", "sentence"),
     [
-        (("k1", "m1"), ("k2", "m1"), "the card was swapped or written anew; the board is the same"),
-        (("k1", "m1"), ("k2", "m2"), "card and board are others"),
-        (("k1", "m1"), ("k1", "m2"), "the card is the same, but in another board"),
-        (("k1", "m1"), ("k1", "m1"), "its outbox was lost or made anew"),
-        (("", ""), ("k2", "m2"), "the agent did not say"),
+        (("k1", "m1"), ("k2", "m1"), "the card was replaced or rewritten; the board is the same"),
+        (("k1", "m1"), ("k2", "m2"), "card and board are both different"),
+        (("k1", "m1"), ("k1", "m2"), "the card is the same but in another board"),
+        (("k1", "m1"), ("k1", "m1"), "its outbox was lost or recreated"),
+        (("", ""), ("k2", "m2"), "The agent did not say"),
     ],
 )
 def test_a_new_stream_is_told_with_what_is_another(station, before, after, sentence):
@@ -118,4 +118,4 @@ def test_a_branch_is_neither_home_nor_missing_nor_a_new_stream(station):
     assert changed(station) is None
     (branch,) = branch_list(station=station, moment=clock.now())
     assert (branch.stream, branch.state, branch.messages, branch.is_undecided) == ("a~bb", "cloned", 2, True)
-    assert "a second machine sends" in branch.sentence
+    assert "A second machine has been sending" in branch.sentence

@@ -1,6 +1,6 @@
-"""The ways to tell somebody: one file each; the folder is the registry.
+"""Notification channels: one file each; the folder is the registry.
 
-A file defines `CHANNEL`. Two files of one name are an error at start.
+A file defines `CHANNEL`. Two files with the same name are an error at start.
 """
 
 from functools import cache

@@ -1,14 +1,14 @@
-"""What a channel must bring: a name, and a way to send one message to one address."""
+"""Interface of a channel: a name, and a function that sends one message to one address."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 
 class ChannelError(Exception):
-    """A message was not sent, or nobody knows whether it was. The text says why.
+    """A message was not sent, or it is unknown whether it was. The text says why.
 
-    `is_permanent`: trying again is no use. `is_maybe_delivered`: it may have arrived all the same.
-    `is_channel_down`: others would meet the same trouble now.
+    `is_permanent`: retrying is pointless. `is_maybe_delivered`: it may have arrived anyway.
+    `is_channel_down`: other messages would fail the same way now.
     """
 
     def __init__(
@@ -27,7 +27,7 @@ class ChannelError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message to one recipient. `answers` are the ids of the messages whose thread it belongs to, oldest first."""
+    """One message to one recipient. `answers`: ids of the messages in whose thread it belongs, oldest first."""
 
     message_id: str
     answers: tuple[str, ...]
@@ -38,7 +38,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """One way to tell somebody."""
+    """One way to notify somebody."""
 
     name: str
     send: Callable[[Message], None]

@@ -1,4 +1,4 @@
-"""Mail by SMTP: plain text, a stable Message-ID, and every refusal sorted into passing and permanent."""
+"""Mail by SMTP: plain text, a stable Message-ID, and refusals sorted into temporary and permanent."""
 
 import smtplib
 from contextlib import suppress
@@ -14,18 +14,18 @@ from fleet.core import clock
 from fleet.core.mail_headers import RoostMail
 
 NAME = "mail"
-#: SMTP codes from here on are final.
+#: SMTP codes from here on are permanent.
 _PERMANENT_FROM = 500
-#: Login and encryption refused: for the operator to repair, so the mail waits.
+#: Login or encryption refused: the operator has to repair that, so the mail waits.
 _CONFIGURATION_CODES = frozenset({530, 534, 535, 538})
-#: Seconds that an accepting server may think. Giving up earlier would send the same mail again.
+#: Seconds to wait for the server to accept a mail. Giving up earlier would send the same mail again.
 _ANSWER_S = 180.0
 
 
 def send(message: Message) -> None:
     """Hand one mail to the SMTP server of the settings. Raises `ChannelError`."""
     mail = RoostMail(subject=message.subject, body=message.text, to=[message.recipient], headers=_headers(message))
-    # An alert has attempts of its own, so it does not go by the site's outbox.
+    # Alerts retry on their own, so they bypass the site's outbox.
     connection = get_connection(settings.MAIL_TRANSPORT)
     try:
         try:
@@ -36,7 +36,7 @@ def send(message: Message) -> None:
             connection.connection.sock.settimeout(_ANSWER_S)
         _hand_over(connection, mail)
     finally:
-        # What was accepted is accepted, however the connection ends.
+        # What was accepted stays accepted, however the connection ends.
         with suppress(OSError):
             connection.close()
 
@@ -46,21 +46,21 @@ def _hand_over(connection: BaseEmailBackend, mail: EmailMessage) -> None:
         connection.send_messages([mail])
     except smtplib.SMTPRecipientsRefused as error:
         code, reason = next(iter(error.recipients.values()), (0, b""))
-        raise _refused(code, reason) from error
+        raise _refusal_error(code, reason) from error
     except smtplib.SMTPResponseException as error:
-        raise _refused(error.smtp_code, error.smtp_error) from error
+        raise _refusal_error(error.smtp_code, error.smtp_error) from error
     except (smtplib.SMTPNotSupportedError, UnicodeError, ValueError) as error:
         raise ChannelError(f"The mail cannot be sent: {_words(error)}", is_permanent=True) from error
     except OSError as error:
-        # Also what smtplib calls a disconnection: its errors are errors of the operating system's kind.
+        # Includes disconnections: smtplib derives its errors from OSError.
         raise ChannelError(
-            f"The connection to the mail server broke off: {_words(error)}",
+            f"The connection to the mail server broke: {_words(error)}",
             is_maybe_delivered=True,
             is_channel_down=True,
         ) from error
 
 
-def _refused(code: int, reason: bytes | str) -> ChannelError:
+def _refusal_error(code: int, reason: bytes | str) -> ChannelError:
     text = reason.decode(errors="replace") if isinstance(reason, bytes) else reason
     is_permanent = code >= _PERMANENT_FROM and code not in _CONFIGURATION_CODES
     return ChannelError(f"The mail server said {code} {' '.join(text.split())[:200]}", is_permanent=is_permanent)

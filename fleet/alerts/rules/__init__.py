@@ -1,6 +1,6 @@
-"""The alert rules: one file each; the folder is the registry.
+"""Alert rules: one file each; the folder is the registry.
 
-A file defines `RULE`. Two files of one name are an error at start.
+A file defines `RULE`. Two files with the same name are an error at start.
 """
 
 from functools import cache

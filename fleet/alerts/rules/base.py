@@ -1,4 +1,4 @@
-"""What an alert rule must bring: where it is wrong now, where it is over, and the sentences for both."""
+"""Interface of an alert rule: where the condition holds, where it has ended, and the sentences for both."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """An open incident whose condition is over. `is_told`: whether people get a message of it."""
+    """An open incident whose condition has ended. `is_told`: whether people get a message about it."""
 
     incident_id: int
     is_told: bool
@@ -26,11 +26,11 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One alert rule. Sentences are made in the language that is active, for the people of one organization.
+    """One alert rule. Sentences are built in the active language, for the people of one organization.
 
     `find` and `over` run in the sweep's transaction. `opened_subject` and `closed_subject` begin the subject of a
-    message. `opened_several` and `closed_several` are the first line of a message about several stations; they get
-    `12 stations of <organization>`, and since when the first of them is so.
+    message. `opened_several` and `closed_several` are the first line of a message about several stations. Their
+    arguments are `12 stations of <organization>` and, for `opened_several`, since when the first has had the problem.
     """
 
     name: str

@@ -14,13 +14,13 @@ from fleet.telemetry.models import StreamLedger
 
 NAME = "cloned_card"
 Branch = StreamLedger.Branch
-#: A held branch is told of after so long even if the other machine has not spoken: somebody should know by then.
+#: A held branch is reported after this long even if the other machine has not spoken: by then somebody should know.
 TOLD_AFTER = timedelta(minutes=3)
 _UNDECIDED = (Branch.HELD, Branch.CLONED)
 
 
 def find(moment: datetime) -> list[Finding]:
-    """Stations with an undecided branch, and no incident of it."""
+    """Stations with an undecided branch and no open incident."""
     is_open = Incident.objects.filter(station=OuterRef("station"), rule=NAME, closed_at=None)
     rows = StreamLedger.objects.filter(~Exists(is_open), branch__in=_UNDECIDED).order_by("station_id", "first_at")
     found: dict[int, datetime] = {}
@@ -31,35 +31,35 @@ def find(moment: datetime) -> list[Finding]:
 
 
 def over(moment: datetime) -> list[Ending]:  # noqa: ARG001 - the signature of rules
-    """Incidents whose branches are all decided."""
+    """Open incidents whose branches have all been decided."""
     undecided = StreamLedger.objects.filter(station=OuterRef("station"), branch__in=_UNDECIDED)
     opened = Incident.objects.filter(~Exists(undecided), rule=NAME, closed_at=None)
     return [Ending(number, is_told=True) for number in opened.values_list("id", flat=True)]
 
 
 def opening(station: Station, moment: datetime) -> str:
-    """Since when, what it means, and what to do."""
+    """Sentence on when it began, what it means, and what to do."""
     branch = station.streams.filter(branch__in=_UNDECIDED).order_by(F("branch"), "first_at").first()
     since = moment_words(branch.first_at if branch else moment, moment)
     if branch is not None and branch.branch == Branch.CLONED:
         return _(
-            "Since %(since)s two machines send with this identity: a copied card, most likely. What the second one "
-            "sends is kept apart. Find it, give it an identity of its own, then decide about its data on the page "
-            "“Deliveries”."
+            "Two machines have been sending with this identity since %(since)s, most likely because a card was "
+            "copied. Messages from the second one are kept apart. Find it, give it its own identity, then decide what "
+            "happens to its data on the “Deliveries” page."
         ) % {"since": since}
     return _(
-        "Since %(since)s it gives message numbers a second time: a copied card in another machine, or an outbox that "
-        "went back in time after a power cut. What comes under these numbers is kept apart until that is known."
+        "It has been reusing message numbers since %(since)s: either a copied card runs in another machine, or a power "
+        "cut set its outbox back in time. Messages under these numbers are kept apart until that is known."
     ) % {"since": since}
 
 
 def closing(incident: Incident, moment: datetime) -> str:  # noqa: ARG001 - the signature of rules
-    """What was decided."""
+    """Sentence on how the branch was decided."""
     decided = incident.station.streams.filter(branch__in=(Branch.BELIEVED, Branch.DISCARDED))
     newest = decided.order_by("-first_at").first()
     if newest is not None and newest.branch == Branch.BELIEVED:
-        return _("Decided: what was kept apart belongs to this station, and has been taken.")
-    return _("Decided: what was kept apart was discarded. It stays readable in quarantine.")
+        return _("Decided: the messages kept apart belong to this station and have been accepted.")
+    return _("Decided: the messages kept apart were discarded. You can still read them in quarantine.")
 
 
 RULE = Rule(
@@ -68,11 +68,13 @@ RULE = Rule(
     over=over,
     opening=opening,
     closing=closing,
-    opened_subject=lambda: pgettext("beginning of a mail's subject", "Two machines"),
-    closed_subject=lambda: pgettext("beginning of a mail's subject", "One machine"),
+    opened_subject=lambda: pgettext("beginning of a mail's subject", "Duplicate identity"),
+    closed_subject=lambda: pgettext("beginning of a mail's subject", "Duplicate identity resolved"),
     opened_several=lambda stations, since: (
-        _("%(stations)s give message numbers a second time, the first since %(since)s: copied cards, most likely.")
+        _("%(stations)s are reusing message numbers, the first since %(since)s. Most likely their cards were copied.")
         % {"stations": stations, "since": since}
     ),
-    closed_several=lambda stations: _("%(stations)s are decided about.") % {"stations": stations},
+    closed_several=lambda stations: (
+        _("The duplicate identities of %(stations)s are resolved.") % {"stations": stations}
+    ),
 )

@@ -1,4 +1,4 @@
-"""Data plan: a station has used most of its month's data, or will not come through the month with it."""
+"""Data plan: a station has used most of this month's data, or will run out before the month ends."""
 
 from datetime import datetime
 
@@ -14,27 +14,27 @@ NAME = "data_plan"
 
 
 def find(moment: datetime) -> list[Finding]:
-    """Stations with a plan that this month's use does not fit into."""
+    """Stations whose use this month does not fit their data plan."""
     return [Finding(station_id, month_of(moment)) for station_id in sorted(_over_plan(moment))]
 
 
 def over(moment: datetime) -> list[Ending]:
-    """Incidents of stations that fit again: a new month, or another plan. Nobody needs a message of that."""
+    """Incidents of stations that fit their plan again (new month or new plan). Closed without a message."""
     beyond = _over_plan(moment)
     opened = Incident.objects.filter(rule=NAME, closed_at=None).values_list("id", "station_id")
     return [Ending(number, is_told=False) for number, station_id in opened if station_id not in beyond]
 
 
 def opening(station: Station, moment: datetime) -> str:
-    """How much of how much, how the month will end, and what to do."""
+    """Sentence on how much of the plan is used, how the month will end, and what to do."""
     use = data_use_of(station=station, moment=moment)
     told = "" if use is None else use.sentence + " "
-    return told + _("Send it the command “set profile” with a thriftier one, or book more data.")
+    return told + _("Send it the command “set profile” with a profile that uses less data, or book more data.")
 
 
 def closing(incident: Incident, moment: datetime) -> str:  # noqa: ARG001 - the signature of rules
-    """It fits again."""
-    return _("It fits into its data plan again.")
+    """Sentence that the station fits its data plan again."""
+    return _("It is within its data plan again.")
 
 
 def _over_plan(moment: datetime) -> set[int]:
@@ -53,8 +53,7 @@ RULE = Rule(
     opened_subject=lambda: pgettext("beginning of a mail's subject", "Data plan"),
     closed_subject=lambda: pgettext("beginning of a mail's subject", "Data plan"),
     opened_several=lambda stations, since: (
-        _("%(stations)s will not come through the month with their data plans.")
-        % {"stations": stations, "since": since}
+        _("%(stations)s will run out of data before the month ends.") % {"stations": stations, "since": since}
     ),
-    closed_several=lambda stations: _("%(stations)s fit into their data plans again.") % {"stations": stations},
+    closed_several=lambda stations: _("%(stations)s are within their data plans again.") % {"stations": stations},
 )

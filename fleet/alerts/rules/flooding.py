@@ -15,14 +15,14 @@ NAME = "flooding"
 
 
 def find(moment: datetime) -> list[Finding]:  # noqa: ARG001 - the signature of rules
-    """Suspended stations without an incident of it."""
+    """Suspended stations without an open incident."""
     is_open = Incident.objects.filter(station=OuterRef("pk"), rule=NAME, closed_at=None)
     rows = Station.objects.filter(~Exists(is_open), retired_at=None).exclude(suspended_at=None).order_by("pk")
     return [Finding(pk, since) for pk, since in rows.values_list("pk", "suspended_at") if since is not None]
 
 
 def over(moment: datetime) -> list[Ending]:  # noqa: ARG001 - the signature of rules
-    """Incidents of stations that were let in again, or are retired."""
+    """Incidents of stations that were readmitted or retired."""
     opened = Incident.objects.filter(rule=NAME, closed_at=None)
     let_in = opened.filter(station__suspended_at=None).values_list("id", flat=True)
     retired = opened.exclude(station__suspended_at=None).exclude(station__retired_at=None).values_list("id", flat=True)
@@ -30,13 +30,13 @@ def over(moment: datetime) -> list[Ending]:  # noqa: ARG001 - the signature of r
 
 
 def opening(station: Station, moment: datetime) -> str:
-    """The sentence of the station's page."""
+    """The same sentence as on the station's page."""
     return station_shown(station, getattr(station, "contact", None), moment).sentence
 
 
 def closing(incident: Incident, moment: datetime) -> str:  # noqa: ARG001 - the signature of rules
-    """It may send again."""
-    return _("Let in again: what it kept meanwhile comes with its next messages.")
+    """Sentence that the station may send again."""
+    return _("Readmitted: messages it stored in the meantime arrive with its next ones.")
 
 
 RULE = Rule(
@@ -46,13 +46,13 @@ RULE = Rule(
     opening=opening,
     closing=closing,
     opened_subject=lambda: pgettext("beginning of a mail's subject", "Suspended"),
-    closed_subject=lambda: pgettext("beginning of a mail's subject", "Let in again"),
+    closed_subject=lambda: pgettext("beginning of a mail's subject", "Readmitted"),
     opened_several=lambda stations, since: (
         _(
             "%(stations)s sent far more than their quotas and were suspended, the first at %(since)s. "
-            "A faulty update or a stolen login would look so."
+            "Possible causes are a faulty update or a stolen login."
         )
         % {"stations": stations, "since": since}
     ),
-    closed_several=lambda stations: _("%(stations)s were let in again.") % {"stations": stations},
+    closed_several=lambda stations: _("%(stations)s may send again.") % {"stations": stations},
 )

@@ -1,4 +1,4 @@
-"""Hardware swap: another board or card speaks as a station, and nobody has said yet whether it is the same one."""
+"""Hardware swap: a station reports another board or card, and nobody has confirmed yet that it is the same station."""
 
 from datetime import datetime
 
@@ -16,7 +16,7 @@ State = HardwarePair.State
 
 
 def find(moment: datetime) -> list[Finding]:  # noqa: ARG001 - the signature of rules
-    """Stations in service with a pair that is asked about, without an open incident of it."""
+    """Stations in service with an unanswered hardware pair and no open incident."""
     is_open = Incident.objects.filter(station=OuterRef("station"), rule=NAME, closed_at=None)
     asked = HardwarePair.objects.filter(
         ~Exists(is_open), state=State.ASKED, station__retired_at=None, station__deleted_at=None
@@ -26,32 +26,32 @@ def find(moment: datetime) -> list[Finding]:  # noqa: ARG001 - the signature of 
 
 
 def over(moment: datetime) -> list[Ending]:  # noqa: ARG001 - the signature of rules
-    """Incidents about which somebody has said what it is, or whose station is retired: without another message."""
+    """Incidents whose question has been answered or whose station was retired. Closed without a message."""
     asked = HardwarePair.objects.filter(station=OuterRef("station"), state=State.ASKED, station__retired_at=None)
     opened = Incident.objects.filter(~Exists(asked), rule=NAME, closed_at=None)
     return [Ending(number, is_told=False) for number in opened.values_list("id", flat=True)]
 
 
 def opening(station: Station, moment: datetime) -> str:
-    """What is another since when, and where to answer."""
+    """Sentence on what changed and when, and where to answer."""
     pair = swap_asked(station=station)
     if pair is None:
-        return _("Somebody has said already what its hardware is.")
+        return _("The question about its hardware has already been answered.")
     sentence = swap_sentence(pair=pair, moment=moment)
-    return _("%(sentence)s Answer on its page, under “Hardware”; until then its history goes on as one.") % {
+    return _("%(sentence)s Answer on its page, under “Hardware”; until then it keeps a single history.") % {
         "sentence": sentence
     }
 
 
 def closing(incident: Incident, moment: datetime) -> str:  # noqa: ARG001 - the signature of rules
-    """What was said."""
+    """Sentence on how the question was answered."""
     decided = HardwarePair.objects.filter(station=incident.station_id).exclude(decided_at=None)
     newest = decided.order_by("-decided_at").first()
     if newest is not None and newest.state == State.ANOTHER:
-        return _("Decided: it is a new station. What came before stays with the old one, which is retired.")
+        return _("Decided: it is a new station. Earlier data stays with the old one, which is retired.")
     if incident.station.retired_at is not None:
-        return _("Retired: nobody needs to say any more what its hardware is.")
-    return _("Decided: it is the same station, and goes on with its history.")
+        return _("Retired: the question about its hardware no longer needs an answer.")
+    return _("Decided: it is the same station and continues its history.")
 
 
 RULE = Rule(
@@ -60,14 +60,16 @@ RULE = Rule(
     over=over,
     opening=opening,
     closing=closing,
-    opened_subject=lambda: pgettext("beginning of a mail's subject", "Other hardware"),
-    closed_subject=lambda: pgettext("beginning of a mail's subject", "Hardware decided about"),
+    opened_subject=lambda: pgettext("beginning of a mail's subject", "Different hardware"),
+    closed_subject=lambda: pgettext("beginning of a mail's subject", "Hardware question answered"),
     opened_several=lambda stations, since: (
         _(
-            "%(stations)s speak from other hardware, the first since %(since)s. "
-            "Say of each on its page, under “Hardware”, whether it is the same station."
+            "%(stations)s report different hardware, the first since %(since)s. "
+            "For each, say on its page under “Hardware” whether it is still the same station."
         )
         % {"stations": stations, "since": since}
     ),
-    closed_several=lambda stations: _("The hardware of %(stations)s is decided about.") % {"stations": stations},
+    closed_several=lambda stations: (
+        _("The questions about the hardware of %(stations)s are answered.") % {"stations": stations}
+    ),
 )

@@ -15,19 +15,19 @@ RULE = health_rule(
         is_good=lambda health, _contact: health.battery_v is None or BATTERY.is_good(health.battery_v),
         bad_words=lambda health, _contact: (
             _(
-                "Its battery is at %(volts)s V; below %(limit).1f V a 12 V battery is nearly empty. Check the solar panel, "
-                "the charger and the cables before the station goes off."
+                "Its battery is at %(volts)s V; a 12 V battery below %(limit).1f V is nearly empty. Check the solar "
+                "panel, charger and cables before the station goes off."
             )
             % {"volts": volts_shown(health.battery_v or 0.0), "limit": BATTERY.bad}
         ),
         good_words=lambda health, _contact: (
-            _("Its battery is at %(volts)s V again.") % {"volts": volts_shown(health.battery_v)}
+            _("Its battery is back at %(volts)s V.") % {"volts": volts_shown(health.battery_v)}
             if health.battery_v is not None
-            else _("It says nothing of its battery any more.")
+            else _("It no longer reports its battery.")
         ),
         subject=lambda: pgettext("beginning of a mail's subject", "Battery low"),
         several=lambda stations: (
-            _("The batteries of %(stations)s are nearly empty. Look first at what they share: days without sun, snow.")
+            _("The batteries of %(stations)s are nearly empty. First check what they share: days without sun, snow.")
             % {"stations": stations}
         ),
     )

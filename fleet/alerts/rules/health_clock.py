@@ -1,4 +1,4 @@
-"""Clock: a station's clock is far from ours, and so are the times of its data."""
+"""Clock: a station's clock, and with it the times of its data, is far from ours."""
 
 from django.db.models import Q
 from django.utils.translation import gettext as _
@@ -18,11 +18,13 @@ from fleet.stations.models import StationContact
 def _bad_words(contact: StationContact) -> str:
     offset = contact.clock_offset_s or 0.0
     shape = (
-        _("Its clock is %(duration)s ahead of ours, and so are its data. %(what)s")
+        _("Its clock is %(duration)s ahead of ours, so the times of its data are wrong too. %(what)s")
         if offset > 0
-        else _("Its clock is %(duration)s behind ours, and so are its data. %(what)s")
+        else _("Its clock is %(duration)s behind ours, so the times of its data are wrong too. %(what)s")
     )
-    what = _("See that its GPS has a fix or that it reaches a time server; data with a wrong time can be moved later.")
+    what = _(
+        "Check that its GPS has a fix or that it reaches a time server; data with a wrong time can be moved later."
+    )
     return shape % {"duration": duration_words(abs(offset)), "what": what}
 
 
@@ -33,7 +35,7 @@ RULE = health_rule(
         is_bad=lambda _health, contact: not -CLOCK_BEHIND_TOLD_S < (contact.clock_offset_s or 0.0) < CLOCK_OFF_FROM_S,
         is_good=lambda _health, contact: -CLOCK_BEHIND_GOOD_S < (contact.clock_offset_s or 0.0) < CLOCK_GOOD_BELOW_S,
         bad_words=lambda _health, contact: _bad_words(contact),
-        good_words=lambda _health, _contact: _("Its clock goes with ours again."),
+        good_words=lambda _health, _contact: _("Its clock agrees with ours again."),
         subject=lambda: pgettext("beginning of a mail's subject", "Clock wrong"),
         several=lambda stations: _("The clocks of %(stations)s are far from ours.") % {"stations": stations},
     )

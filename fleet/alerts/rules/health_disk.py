@@ -15,15 +15,15 @@ RULE = health_rule(
         is_good=lambda health, _contact: health.disk_percent is None or DISK.is_good(health.disk_percent),
         bad_words=lambda health, _contact: (
             _(
-                "Its disk is %(percent)s %% full. On a full disk nothing new is kept: once its data are home, delete "
-                "old files from the card, or put in a larger one."
+                "Its disk is %(percent)s %% full. A full disk stores no new data: once its data has arrived here, "
+                "delete old files from the card, or put in a larger one."
             )
             % {"percent": percent_shown(health.disk_percent or 0.0)}
         ),
         good_words=lambda health, _contact: (
-            _("Its disk has room again: %(percent)s %% are used.") % {"percent": percent_shown(health.disk_percent)}
+            _("Its disk has room again: %(percent)s %% is used.") % {"percent": percent_shown(health.disk_percent)}
             if health.disk_percent is not None
-            else _("It says nothing of its disk any more.")
+            else _("It no longer reports its disk.")
         ),
         subject=lambda: pgettext("beginning of a mail's subject", "Disk nearly full"),
         several=lambda stations: _("The disks of %(stations)s are nearly full.") % {"stations": stations},

@@ -1,4 +1,4 @@
-"""Heat: it is too hot in a station."""
+"""Heat: a station is too hot inside."""
 
 from django.db.models import Q
 from django.utils.translation import gettext as _
@@ -15,17 +15,17 @@ RULE = health_rule(
         is_good=lambda health, _contact: health.temperature_c is None or HEAT.is_good(health.temperature_c),
         bad_words=lambda health, _contact: (
             _(
-                "It is %(heat).0f °C hot in it. Above about 80 °C a board slows down, and later stops: give it shade, and "
-                "look whether its fan and vents are clear."
+                "It is %(heat).0f °C inside. Above about 80 °C a board first slows down and then stops: give it "
+                "shade, and check that its fan and vents are clear."
             )
             % {"heat": health.temperature_c or 0.0}
         ),
         good_words=lambda health, _contact: (
             _("It has cooled down to %(heat).0f °C.") % {"heat": health.temperature_c}
             if health.temperature_c is not None
-            else _("It says nothing of its temperature any more.")
+            else _("It no longer reports its temperature.")
         ),
         subject=lambda: pgettext("beginning of a mail's subject", "Too hot"),
-        several=lambda stations: _("It is too hot in %(stations)s.") % {"stations": stations},
+        several=lambda stations: _("%(stations)s are too hot.") % {"stations": stations},
     )
 )

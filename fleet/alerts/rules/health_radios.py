@@ -1,4 +1,4 @@
-"""Radios: a receiver of a station does not run, so what it would hear is lost."""
+"""Radios: a station's receiver is not running, so its detections are lost."""
 
 from django.db.models import Q
 from django.utils.translation import gettext as _
@@ -12,10 +12,10 @@ from message_queue.contracts.health import Health
 def _bad_words(health: Health) -> str:
     ports = radios_off(health)
     return ngettext(
-        "Its radio on port %(ports)s does not run, so nothing is heard there. Restart the station; if that does not "
-        "help, look at the plug and the cable.",
-        "Its radios on ports %(ports)s do not run, so nothing is heard there. Restart the station; if that does not "
-        "help, look at the plugs, the cables and the USB hub.",
+        "Its radio on port %(ports)s is not running, so nothing is heard there. Restart the station; if that does not "
+        "help, check the plug and the cable.",
+        "Its radios on ports %(ports)s are not running, so nothing is heard there. Restart the station; if that does "
+        "not help, check the plugs, the cables and the USB hub.",
         len(ports),
     ) % {"ports": ", ".join(str(port) for port in ports)}
 
@@ -28,8 +28,8 @@ RULE = health_rule(
         is_bad=lambda health, _contact: bool(radios_off(health)),
         is_good=lambda health, _contact: not radios_off(health),
         bad_words=lambda health, _contact: _bad_words(health),
-        good_words=lambda _health, _contact: _("None of its radios is off any more."),
+        good_words=lambda _health, _contact: _("All its radios are running again."),
         subject=lambda: pgettext("beginning of a mail's subject", "Radio off"),
-        several=lambda stations: _("Radios of %(stations)s do not run.") % {"stations": stations},
+        several=lambda stations: _("Radios of %(stations)s are not running.") % {"stations": stations},
     )
 )

@@ -1,4 +1,4 @@
-"""Over its quota: a station's messages wait, as it sends more than it may, and the wait is no short one."""
+"""Over its quota: a station sends more than its quota allows, and its messages have been waiting for a while."""
 
 from datetime import datetime, timedelta
 
@@ -13,15 +13,15 @@ from fleet.core.spoken import moment_words
 from fleet.stations.models import Station
 
 NAME = "over_quota"
-#: A burst that is worked off within this is nobody's trouble.
+#: A burst that clears within this time is not worth an alert.
 PATIENCE = timedelta(minutes=10)
 _WAITING = Q(quarantined__state="held", quarantined__reason="over-quota")
 
 
 def find(moment: datetime) -> list[Finding]:
-    """Stations of which a message waits for longer than that, without an open incident of it."""
+    """Stations with a message that has waited longer than `PATIENCE`, without an open incident."""
     is_open = Incident.objects.filter(station=OuterRef("pk"), rule=NAME, closed_at=None)
-    # What piled up before it was let in is worked off first.
+    # A backlog that built up while the station was suspended is worked off first.
     told_as_flooding = Incident.objects.filter(station=OuterRef("pk"), rule=FLOODING).filter(
         Q(closed_at=None) | Q(closed_at__gt=moment - PATIENCE)
     )
@@ -37,7 +37,7 @@ def find(moment: datetime) -> list[Finding]:
 
 
 def over(moment: datetime) -> list[Ending]:  # noqa: ARG001 - the signature of rules
-    """Incidents of stations of which nothing waits any more; quietly those that flood now or are retired."""
+    """Incidents of stations with no waiting messages; silently those of suspended or retired stations."""
     opened = list(Incident.objects.filter(rule=NAME, closed_at=None).values_list("station_id", "id"))
     stations = Station.objects.filter(pk__in=[station_id for station_id, _id in opened])
     elsewhere = set(stations.exclude(suspended_at=None, retired_at=None).values_list("pk", flat=True))
@@ -50,29 +50,31 @@ def over(moment: datetime) -> list[Ending]:  # noqa: ARG001 - the signature of r
 
 
 def opening(station: Station, moment: datetime) -> str:
-    """Since when, how many, what becomes of them, and what to do."""
+    """Sentence on when it began, how many messages wait, what happens to them, and what to do."""
     waiting = _waiting(Station.objects.filter(pk=station.pk))
     if waiting is None:
-        return _("None of its messages waits any more.")
+        return _("None of its messages are waiting any more.")
     since, messages = waiting
     return ngettext(
-        "Over its quota since %(since)s: %(n)s message of it waits. Nothing is lost, it is taken by itself when there "
-        "is room. Find out what sends so much; if it must, ask the server's administrators for a larger quota.",
-        "Over its quota since %(since)s: %(n)s messages of it wait. Nothing is lost, they are taken by themselves when "
-        "there is room. Find out what sends so much; if it must, ask the server's administrators for a larger quota.",
+        "Over its quota since %(since)s: %(n)s of its messages is waiting. Nothing is lost; it is accepted "
+        "automatically once there is room. Find out what sends so much; if it has to, ask the server's administrators "
+        "for a larger quota.",
+        "Over its quota since %(since)s: %(n)s of its messages are waiting. Nothing is lost; they are accepted "
+        "automatically once there is room. Find out what sends so much; if it has to, ask the server's administrators "
+        "for a larger quota.",
         messages,
     ) % {"since": moment_words(since, moment), "n": f"{messages:,}"}
 
 
 def closing(incident: Incident, moment: datetime) -> str:  # noqa: ARG001 - the signature of rules
-    """Whether all was taken."""
+    """Sentence on whether all waiting messages were accepted."""
     if _waiting(Station.objects.filter(pk=incident.station_id)) is None:
-        return _("Within its quota again: none of its messages waits any more.")
-    return _("It floods or is retired by now; what waited is kept in quarantine.")
+        return _("Within its quota again: none of its messages are waiting any more.")
+    return _("It is now suspended or retired; the waiting messages stay in quarantine.")
 
 
 def _waiting(stations: QuerySet[Station]) -> tuple[datetime, int] | None:
-    """Since when messages of this one station wait, and how many; None when none does."""
+    """Earliest receipt and number of waiting messages of this one station; None if none wait."""
     return (
         stations.filter(_WAITING)
         .order_by("pk")
@@ -92,12 +94,13 @@ RULE = Rule(
     closed_subject=lambda: pgettext("beginning of a mail's subject", "Within its quota again"),
     opened_several=lambda stations, since: (
         _(
-            "%(stations)s send more than their quotas, the first since %(since)s. Nothing is lost: what waits is taken "
-            "by itself when there is room. Look first at what changed lately: a new version of the agent, or a setting."
+            "%(stations)s send more than their quotas, the first since %(since)s. Nothing is lost: waiting messages "
+            "are accepted automatically once there is room. First check what changed recently: an agent version or a "
+            "setting."
         )
         % {"stations": stations, "since": since}
     ),
     closed_several=lambda stations: (
-        _("%(stations)s are within their quotas again: none of their messages waits.") % {"stations": stations}
+        _("%(stations)s are within their quotas again: none of their messages are waiting.") % {"stations": stations}
     ),
 )

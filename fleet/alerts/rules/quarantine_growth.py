@@ -1,4 +1,4 @@
-"""Quarantine growth: many messages of a station cannot be taken, so something is wrong with its set-up or with ours."""
+"""Quarantine growth: many messages of a station cannot be accepted, so its set-up or ours is wrong."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -15,15 +15,15 @@ from fleet.core.spoken import moment_words
 from fleet.stations.models import Station
 
 NAME = "quarantine_growth"
-#: Counted over so long; over again when nothing new came for as long.
+#: Messages are counted over this span; the incident ends when nothing new arrived for as long.
 SPAN = timedelta(hours=1)
-#: These are held on purpose, and other rules tell of them.
+#: Messages held for these reasons are held on purpose, and other rules report them.
 _EXPECTED = ("over-quota", "forked-stream")
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Messages of one station that are held for one reason."""
+    """Messages of one station that are held for the same reason."""
 
     station_id: int
     reason: str
@@ -33,7 +33,7 @@ class Held:
 
 
 def find(moment: datetime) -> list[Finding]:
-    """Stations of which more messages are held from the last hour than is normal, without an open incident."""
+    """Stations with more messages held in the last hour than is normal, without an open incident."""
     is_open = Incident.objects.filter(rule=NAME, closed_at=None)
     told = set(is_open.values_list("station_id", flat=True))
     grown: dict[int, list[Held]] = defaultdict(list)
@@ -47,7 +47,7 @@ def find(moment: datetime) -> list[Finding]:
 
 
 def over(moment: datetime) -> list[Ending]:
-    """Incidents of stations of which nothing from the last hour is held: it is quiet, or all was decided about."""
+    """Incidents of stations with nothing held from the last hour: it is quiet, or everything was decided."""
     opened = dict(Incident.objects.filter(rule=NAME, closed_at=None).values_list("station_id", "id"))
     recent = Station.objects.filter(
         pk__in=list(opened), quarantined__state="held", quarantined__received_at__gt=moment - SPAN
@@ -57,18 +57,18 @@ def over(moment: datetime) -> list[Ending]:
 
 
 def opening(station: Station, moment: datetime) -> str:
-    """How many, the commonest reason, and what to do."""
+    """Sentence with the number of messages, the commonest reason, and what to do."""
     several = _held_of(station.pk)
     if not several:
-        return _("Nothing of it is held in quarantine any more.")
+        return _("None of its messages are held in quarantine any more.")
     total = sum(held.messages for held in several)
     commonest = max(several, key=lambda held: held.messages)
     only_counted = Station.objects.filter(pk=station.pk).aggregate(n=Sum("quarantine_tallies__cut"))["n"] or 0
     said = ngettext(
-        "%(n)s message of it is in quarantine, the newest from %(newest)s, mostly for the reason “%(reason)s”. "
-        "Nothing is lost: look at one on the page “Quarantine”, mend the cause, then try them again there.",
-        "%(n)s messages of it are in quarantine, the newest from %(newest)s, mostly for the reason “%(reason)s”. "
-        "Nothing is lost: look at one on the page “Quarantine”, mend the cause, then try them again there.",
+        "%(n)s of its messages is in quarantine (newest: %(newest)s), mostly for the reason “%(reason)s”. Nothing is "
+        "lost: look at one on the “Quarantine” page, fix the cause, then retry them there.",
+        "%(n)s of its messages are in quarantine (newest: %(newest)s), mostly for the reason “%(reason)s”. Nothing is "
+        "lost: look at one on the “Quarantine” page, fix the cause, then retry them there.",
         total,
     ) % {
         "n": f"{total:,}",
@@ -76,18 +76,21 @@ def opening(station: Station, moment: datetime) -> str:
         "reason": commonest.reason,
     }
     if only_counted:
-        said += " " + _("Of %(n)s more only the number is kept, as too much was refused.") % {"n": f"{only_counted:,}"}
+        said += " " + _("Another %(n)s were only counted, not kept, as too many were refused.") % {
+            "n": f"{only_counted:,}"
+        }
     return said
 
 
 def closing(incident: Incident, moment: datetime) -> str:  # noqa: ARG001 - the signature of rules
-    """No more come; what is left to do."""
+    """Sentence that no more arrive, and what is left to decide."""
     left = sum(held.messages for held in _held_of(incident.station_id))
     if not left:
-        return _("No more of its messages go to quarantine, and none is left there.")
+        return _("Its messages no longer go to quarantine, and none are left there.")
     return ngettext(
-        "No more of its messages go to quarantine. %(n)s is still held there until somebody decides about it.",
-        "No more of its messages go to quarantine. %(n)s are still held there until somebody decides about them.",
+        "Its messages no longer go to quarantine. %(n)s is still held there until somebody decides what to do with it.",
+        "Its messages no longer go to quarantine. %(n)s are still held there until somebody decides what to do with "
+        "them.",
         left,
     ) % {"n": f"{left:,}"}
 
@@ -97,7 +100,7 @@ def _held_of(station_id: int) -> list[Held]:
 
 
 def _held(stations: QuerySet[Station]) -> list[Held]:
-    """By station and reason what is held of these, joined with their messages, but for what is held on purpose."""
+    """Held messages of these stations by station and reason, without those held on purpose. Messages must be joined."""
     rows = (
         stations.order_by("pk")
         .values_list("pk", "quarantined__reason")
@@ -112,14 +115,14 @@ RULE = Rule(
     over=over,
     opening=opening,
     closing=closing,
-    opened_subject=lambda: pgettext("beginning of a mail's subject", "Quarantine grows"),
-    closed_subject=lambda: pgettext("beginning of a mail's subject", "Quarantine quiet"),
+    opened_subject=lambda: pgettext("beginning of a mail's subject", "Many messages in quarantine"),
+    closed_subject=lambda: pgettext("beginning of a mail's subject", "No more messages in quarantine"),
     opened_several=lambda stations, since: (
         _(
-            "Many messages of %(stations)s cannot be taken, the first since %(since)s. "
-            "Look first at what changed lately: a new version of the agent, or of Roost."
+            "Many messages of %(stations)s cannot be accepted, the first since %(since)s. "
+            "First check what changed recently: a new version of the agent, or of Roost."
         )
         % {"stations": stations, "since": since}
     ),
-    closed_several=lambda stations: _("No more messages of %(stations)s go to quarantine.") % {"stations": stations},
+    closed_several=lambda stations: _("Messages of %(stations)s no longer go to quarantine.") % {"stations": stations},
 )

@@ -1,4 +1,4 @@
-"""Silence: a station has not been heard from until its `silent_after`, and nobody planned that."""
+"""Silence: a station's `silent_after` has passed without contact, and nobody planned that."""
 
 from datetime import datetime
 
@@ -18,9 +18,9 @@ SILENT = StationContact.State.SILENT
 
 
 def find(moment: datetime) -> list[Finding]:
-    """Move the contacts whose deadlines have passed, then name every silent station without an open incident.
+    """Move the contacts whose deadlines have passed, then list every silent station without an open incident.
 
-    Not only those that became silent just now: one whose maintenance or sleep has ended is told of as well.
+    This includes stations that were already silent when their maintenance or sleep ended.
     """
     _lock_overdue(moment)
     contact_sweep_late(moment)
@@ -35,7 +35,7 @@ def find(moment: datetime) -> list[Finding]:
 
 
 def over(moment: datetime) -> list[Ending]:
-    """Open incidents whose station was heard again, and, without a message, those that somebody set aside."""
+    """Open incidents whose station was heard again; and, without a message, those whose silence is now expected."""
     is_silent = Q(station__contact__state=SILENT)
     opened = Incident.objects.filter(rule=NAME, closed_at=None)
     heard = opened.filter(~is_silent).values_list("id", flat=True)
@@ -44,23 +44,24 @@ def over(moment: datetime) -> list[Ending]:
 
 
 def opening(station: Station, moment: datetime) -> str:
-    """Since when, against which rhythm, and what to look at first: the sentence of the station's page."""
+    """The same sentence as on the station's page: since when, against which rhythm, and what to check first."""
     return station_shown(station, getattr(station, "contact", None), moment).sentence
 
 
 def closing(incident: Incident, moment: datetime) -> str:
-    """Back, after how long; or that silence is expected now."""
+    """Sentence that it is back and after how long, or that silence is expected now."""
     station = incident.station
     if station.retired_at is not None:
         return _("Retired: its silence is no longer watched.")
     if station.is_in_maintenance:
         return _("In maintenance: its silence is expected until that ends.")
     if station.asleep_until is not None and station.asleep_until > moment:
-        return _("Asleep by plan until %(end)s: its silence is expected until then.") % {
+        return _("In planned sleep until %(end)s: its silence is expected until then.") % {
             "end": moment_words(station.asleep_until, moment)
         }
     return _(
-        "Back since %(moment)s, after %(duration)s of silence. What it kept meanwhile comes with its next messages."
+        "Back since %(moment)s, after %(duration)s of silence. Messages it stored in the meantime arrive with its "
+        "next ones."
     ) % {
         "moment": moment_words(moment, moment),
         "duration": duration_words((moment - incident.began_at).total_seconds()),
@@ -68,20 +69,20 @@ def closing(incident: Incident, moment: datetime) -> str:
 
 
 def opened_several(stations: str, since: str) -> str:
-    """For many at once the cause is likely one."""
+    """First line for many stations at once: the cause is probably shared."""
     return _(
         "%(stations)s fell silent, the first at %(since)s. "
-        "Look first at what they share: a network, a provider, a power supply, a storm."
+        "First check what they share: a network, a provider, a power supply, a storm."
     ) % {"stations": stations, "since": since}
 
 
 def closed_several(stations: str) -> str:
-    """All of them are back."""
-    return _("%(stations)s were heard again.") % {"stations": stations}
+    """First line for several stations that are back."""
+    return _("%(stations)s are back in contact.") % {"stations": stations}
 
 
 def _lock_overdue(moment: datetime) -> None:
-    """Lock the rows that will move in the order in which ingest locks its own, so that neither ends the other."""
+    """Lock the rows about to change in the same order as ingest locks its own, so that the two cannot deadlock."""
     overdue = Q(state=StationContact.State.ON_TIME, late_after__lt=moment) | Q(
         state__in=[StationContact.State.ON_TIME, StationContact.State.LATE], silent_after__lt=moment
     )
@@ -90,7 +91,7 @@ def _lock_overdue(moment: datetime) -> None:
 
 
 def _is_watched(moment: datetime, prefix: str) -> Q:
-    """Neither retired nor in maintenance nor asleep by plan."""
+    """Filter for stations that are not retired, in maintenance or in planned sleep."""
     is_awake = Q(**{f"{prefix}asleep_until": None}) | Q(**{f"{prefix}asleep_until__lt": moment})
     return Q(**{f"{prefix}retired_at": None, f"{prefix}is_in_maintenance": False}) & is_awake
 

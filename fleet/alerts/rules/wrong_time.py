@@ -1,4 +1,4 @@
-"""Wrong time: what a station takes is filed under the year 2000, or in the future, so nobody finds it where they look."""
+"""Wrong time: a station's data is filed under the year 2000 or in the future, where nobody looks for it."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -12,13 +12,14 @@ from fleet.core.spoken import duration_words
 from fleet.stations.models import Station
 
 NAME = "wrong_time"
-#: Data from before this moment, and from so far ahead of ours, have a wrong time.
+#: Data from before `PAST`, or more than `AHEAD` in the future, has a wrong time.
 PAST = datetime(2010, 1, 1, tzinfo=UTC)
 AHEAD = timedelta(hours=1)
-#: Over when no such data came for so long, or none are left: they were moved, or their time has come.
+#: Over when no such data came for this long, or none is left: it was moved, or its time has come.
 QUIET = timedelta(hours=6)
 
-# Hours of readings are noted as they come, and for about forty minutes; hours of detections are counted for good.
+# Hours of readings are marked dirty on arrival, for about forty minutes; counts of detections per hour stay
+# permanently.
 _LATELY = """
 SELECT s.station_id FROM telemetry_dirtyhour d JOIN telemetry_series s ON s.id = d.series_id
 WHERE d.hour < %(past)s OR d.hour > %(ahead)s
@@ -39,7 +40,7 @@ SELECT max(received_at), min(occurred_at) FROM (
 
 
 def find(moment: datetime) -> list[Finding]:
-    """Stations of which such data came lately, without an open incident."""
+    """Stations that sent such data lately, without an open incident."""
     told = set(Incident.objects.filter(rule=NAME, closed_at=None).values_list("station_id", flat=True))
     with connection.cursor() as cursor:
         cursor.execute(_LATELY, _arguments(moment) | {"recent": moment - QUIET})
@@ -54,7 +55,7 @@ def find(moment: datetime) -> list[Finding]:
 
 
 def over(moment: datetime) -> list[Ending]:
-    """Incidents of stations whose data are where they belong, or of which no more such data come."""
+    """Incidents of stations whose data is in the right place, or that send no more such data."""
     endings = []
     for incident in Incident.objects.filter(rule=NAME, closed_at=None).select_related("station"):
         station = incident.station
@@ -66,34 +67,34 @@ def over(moment: datetime) -> list[Ending]:
 
 
 def opening(station: Station, moment: datetime) -> str:
-    """Under which time, why, and what to do."""
+    """Sentence on the time that the data are filed under, why, and what to do."""
     _newest_at, first = _newest(station.pk, moment)
     if first is None:
         return _("Its data are at the right time again.")
     where = f"{first:%Y-%m-%d}"
     what = _(
-        "They are kept. See that its GPS has a fix or that it reaches a time server, then move them to the right time: "
-        "“Data with a wrong time” on the page “Settings”."
+        "Nothing is lost. Check that its GPS has a fix or that it reaches a time server, then move the data to the "
+        "right time: “Data with a wrong time” on the “Settings” page."
     )
     if first < PAST:
-        return _("Its data are filed under %(day)s, as its clock is not set.") % {"day": where} + " " + what
+        return _("Its data are filed under %(day)s because its clock is not set.") % {"day": where} + " " + what
     ahead = duration_words((first - moment).total_seconds())
-    return _("Its data are filed %(duration)s ahead, as its clock is wrong.") % {"duration": ahead} + " " + what
+    return _("Its data are filed %(duration)s ahead because its clock is wrong.") % {"duration": ahead} + " " + what
 
 
 def closing(incident: Incident, moment: datetime) -> str:
-    """All is well, or what is left to do."""
+    """Sentence that all is well, or on what is left to do."""
     _newest_at, first = _newest(incident.station_id, moment)
     if first is None:
         return _("None of its data are filed under a wrong time any more.")
     return _(
-        "No more data with a wrong time come from it. Those that came are still there until somebody moves them: "
-        "“Data with a wrong time” on the page “Settings”."
+        "It no longer sends data with a wrong time. Data it already sent stays there until somebody moves it: "
+        "“Data with a wrong time” on the “Settings” page."
     )
 
 
 def _newest(station_id: int, moment: datetime) -> tuple[datetime | None, datetime | None]:
-    """When the newest data with a wrong time came, and what time the earliest have; None where there are none."""
+    """Receipt of the newest data with a wrong time, and the earliest time in such data; both None if there are none."""
     with connection.cursor() as cursor:
         cursor.execute(_NEWEST, _arguments(moment) | {"station": station_id})
         newest, first = cursor.fetchone() or (None, None)
@@ -111,11 +112,10 @@ RULE = Rule(
     opening=opening,
     closing=closing,
     opened_subject=lambda: pgettext("beginning of a mail's subject", "Data with a wrong time"),
-    closed_subject=lambda: pgettext("beginning of a mail's subject", "Time right again"),
+    closed_subject=lambda: pgettext("beginning of a mail's subject", "Times correct again"),
     opened_several=lambda stations, _since: (
-        _("Data of %(stations)s are filed under a wrong time, as their clocks are not set.") % {"stations": stations}
+        _("Data of %(stations)s are filed under a wrong time because their clocks are not set.")
+        % {"stations": stations}
     ),
-    closed_several=lambda stations: (
-        _("No more data with a wrong time come from %(stations)s.") % {"stations": stations}
-    ),
+    closed_several=lambda stations: _("%(stations)s no longer send data with a wrong time.") % {"stations": stations},
 )

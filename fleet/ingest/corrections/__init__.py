@@ -1,1 +1,1 @@
-"""What people put right afterwards: rows of the wrong station, wrong times, branches of a stream."""
+"""Corrections made by people afterwards: rows of the wrong station, wrong times, branches of a stream."""

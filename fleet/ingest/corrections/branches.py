@@ -1,10 +1,10 @@
-"""Branches of streams: what becomes of messages whose numbers another life of the agent had claimed.
+"""Branches of streams: handling messages whose numbers another run of the agent had already claimed.
 
-    held ──the trunk spoke again: two machines──▶ cloned ──a person──▶ believed | discarded
-     └──it did not within PATIENCE: the outbox went back in time──▶ believed
+    held ──the trunk sent again: two machines──▶ cloned ──a person decides──▶ believed | discarded
+     └──not within PATIENCE: the outbox went back in time──▶ believed
 
-The state is on the ledger row (`StreamLedger.branch`), the messages lie in quarantine. A decision moves the state at
-once; a job works the messages off in batches and goes on where it stopped.
+The state is in the ledger row (`StreamLedger.branch`), the messages are in quarantine. A decision changes the state
+immediately; a job works off the messages in batches and continues where it stopped.
 """
 
 from collections.abc import Iterable
@@ -30,29 +30,29 @@ from fleet.telemetry.models import StreamLedger
 
 Branch = StreamLedger.Branch
 BRANCHES_JOB = "ingest.settle_branches"
-#: So long the other machine has to speak before a branch is taken for an outbox that went back in time.
+#: How long the other machine has to send before the branch counts as an outbox that went back in time.
 PATIENCE = timedelta(minutes=10)
-#: A trunk that speaks so soon after its branch may only have been waiting in another queue.
+#: A trunk that sends this soon after its branch may just have been waiting in another queue.
 AT_ONCE = timedelta(seconds=30)
 _BATCH = 50
 _UNDECIDED = (Branch.HELD, Branch.CLONED)
 
 
 class BranchDecided(DomainError):
-    """Somebody has decided about the branch already."""
+    """The branch has already been decided about."""
 
 
 @transaction.atomic
 def branch_settle(*, viewer: Viewer | None, ledger: StreamLedger, decision: str) -> None:
-    """Believe or discard a branch; a job takes or discards its messages. Without a viewer Roost decides itself."""
+    """Believe or discard a branch; a job then accepts or discards its messages. Without a viewer, Roost decides."""
     organization_id = ledger.station.organization_id
     if viewer is not None and not viewer.may(Membership.Role.OPERATOR, organization_id):
-        raise NotAllowed(_("Deciding about a branch takes the role operator or a higher one."))
+        raise NotAllowed(_("You need the operator role to decide about a branch."))
     if decision not in (Branch.BELIEVED, Branch.DISCARDED):
-        raise DomainError(_("A branch is believed or discarded, nothing else."))
+        raise DomainError(_("A branch can only be believed or discarded."))
     rows = StreamLedger.objects.filter(id=ledger.id, branch__in=_UNDECIDED)
     if not rows.update(branch=decision):
-        raise BranchDecided(_("Somebody else has decided about this branch already."))
+        raise BranchDecided(_("Somebody else has already decided about this branch."))
     trunk = _trunk_of(ledger)
     if trunk is not None and not _branches_of(trunk).filter(branch__in=_UNDECIDED).exists():
         StreamLedger.objects.filter(id=trunk.id).update(is_contested=False)
@@ -67,7 +67,7 @@ def branch_settle(*, viewer: Viewer | None, ledger: StreamLedger, decision: str)
 
 
 def branches_judge(*, moment: datetime) -> None:
-    """Say of each held branch what is known by now: two machines, or an outbox that went back in time."""
+    """Judge each held branch by what is known now: two machines, or an outbox that went back in time."""
     for ledger in StreamLedger.objects.select_related("station__contact").filter(branch=Branch.HELD).order_by("id"):
         trunk = _trunk_of(ledger)
         spoke_at = trunk.newest_run_at if trunk else None
@@ -78,7 +78,7 @@ def branches_judge(*, moment: datetime) -> None:
 
 
 def branches_work_off() -> int:
-    """Take or discard the messages of decided branches; return how many. One job at a time does it."""
+    """Accept or discard the messages of decided branches; return how many. Only one job runs at a time."""
     done = 0
     with session_lock("roost.ingest.branches") as is_ours:
         if not is_ours:
@@ -95,7 +95,7 @@ def branches_work_off() -> int:
 
 
 def branch_messages(ledger: StreamLedger) -> QuerySet[QuarantinedMessage]:
-    """The held messages of a branch, oldest first."""
+    """Held messages of a branch, oldest first."""
     stream, _dash, run = ledger.stream.rpartition(RUN_SEPARATOR)
     return QuarantinedMessage.objects.filter(
         station=ledger.station_id,
@@ -123,7 +123,7 @@ def _discard(messages: Iterable[QuarantinedMessage]) -> int:
 
 
 def _patience(ledger: StreamLedger) -> timedelta:
-    """A station that speaks hourly needs longer than one that speaks every minute."""
+    """Time to wait for the trunk: a station that reports hourly needs longer than one that reports every minute."""
     contact = getattr(ledger.station, "contact", None)
     rhythm = (contact.announced_interval_s or contact.learned_interval_s or 0.0) if contact else 0.0
     return max(PATIENCE, timedelta(seconds=2.0 * rhythm))

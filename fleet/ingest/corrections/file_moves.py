@@ -1,8 +1,8 @@
 """Moving files with their rows from one station to another of the same organization, and undoing it.
 
-A card that was read as another station's leaves its detections and positions with the wrong one. They know their file, so
-they can go where they belong. A row that the other station has already is one row afterwards: what leaves is kept, and
-comes back when the move is undone. Events name no file and stay.
+A card that was read for the wrong station leaves its detections and positions there. These know their file, so they can
+be moved. A row that the target already has stays a single row: the moved one is set aside, and comes back when the move
+is undone. Events name no file and stay.
 """
 
 from collections.abc import Sequence
@@ -25,9 +25,9 @@ from fleet.organizations.access import Role, Viewer
 from fleet.organizations.errors import NotAllowed
 from fleet.stations.models import Station
 
-#: What one move takes: a season's card, within the time that a person waits.
+#: Limits of one move: a season's card, within the time that a person waits.
 FILES_MOST, ROWS_MOST = 500, 1_000_000
-#: The tables whose rows know their file, with what makes a row itself besides its station.
+#: Tables whose rows know their file, with the columns that identify a row besides its station.
 _TABLES: Final = {
     "telemetry_detection": ("occurred_at", "port", "kind", "line"),
     "telemetry_position": ("occurred_at", "line", "source"),
@@ -37,12 +37,12 @@ _OF_FILES = "d.station_id = %(source)s AND d.file_id = ANY(%(files)s) AND d.occu
 
 
 class MoveUndone(DomainError):
-    """The move was undone already, or its files have gone on since."""
+    """The move was already undone, or its files were moved again or deleted."""
 
 
 @dataclass(frozen=True, slots=True)
 class MovePreview:
-    """What a move would do: how many files and rows go, and how many of these rows the other station has already."""
+    """Effect of a move: files, rows, and `twins`, the rows that the target already has."""
 
     files: int
     detections: int
@@ -51,12 +51,12 @@ class MovePreview:
 
     @property
     def rows(self) -> int:
-        """All that leaves the station."""
+        """All rows that leave the station."""
         return self.detections + self.positions
 
 
 def file_move_preview(*, actor: Viewer, station: Station, target: Station, files: Sequence[StationFile]) -> MovePreview:
-    """Count without changing anything. Raises `NotAllowed`, `InvalidInput`."""
+    """Count what a move would do, without changing anything. Raises `NotAllowed` or `InvalidInput`."""
     _move_check(actor, station, target, files)
     counted = {table: _count(table, _arguments(station, target, files)) for table in _TABLES}
     preview = MovePreview(
@@ -67,7 +67,7 @@ def file_move_preview(*, actor: Viewer, station: Station, target: Station, files
     )
     if preview.rows > ROWS_MOST:
         raise InvalidInput(
-            _("These files have %(rows)d rows; %(most)d can be moved at a time. Choose fewer files.")
+            _("These files have %(rows)d rows, but only %(most)d can be moved at a time. Choose fewer files.")
             % {"rows": preview.rows, "most": ROWS_MOST},
             field="files",
         )
@@ -76,10 +76,10 @@ def file_move_preview(*, actor: Viewer, station: Station, target: Station, files
 
 @transaction.atomic
 def file_move(*, actor: Viewer, station: Station, target: Station, files: Sequence[StationFile]) -> FileMove:
-    """Move files with their rows. Raises `NotAllowed`, `InvalidInput`."""
+    """Move files with their rows. Raises `NotAllowed` or `InvalidInput`."""
     moment = clock.now()
-    _contacts_hold(station, target)
-    # As they are now that nobody else can move them.
+    _lock_contacts(station, target)
+    # Read again under the lock, so that nobody else can move them now.
     files = list(StationFile.objects.select_for_update().filter(pk__in=[file.pk for file in files], station=station))
     preview = file_move_preview(actor=actor, station=station, target=target, files=files)
     move = FileMove.objects.create(
@@ -92,37 +92,37 @@ def file_move(*, actor: Viewer, station: Station, target: Station, files: Sequen
         twins=preview.twins,
         file_ids=[file.pk for file in files],
     )
-    _rows_go(_arguments(station, target, files), move)
-    _files_go(files, target)
+    _move_rows(_arguments(station, target, files), move)
+    _move_files(files, target)
     sums_rebuild([station.pk, target.pk], moment)
-    _tell(actor, move, "station.files_moved")
+    _audit_and_announce(actor, move, "station.files_moved")
     return move
 
 
 @transaction.atomic
 def file_move_undo(*, actor: Viewer, move: FileMove) -> FileMove:
-    """Bring the files back with all their rows, those too that the other station had already. Raises `MoveUndone`."""
+    """Move the files back with all their rows, including those that the target already had. Raises `MoveUndone`."""
     moment, station, target = clock.now(), move.station, move.target
-    _contacts_hold(station, target)
+    _lock_contacts(station, target)
     files = list(StationFile.objects.select_for_update().filter(pk__in=move.file_ids, station=target))
     if len(files) != len(move.file_ids):
-        raise MoveUndone(_("Some of these files have gone on since, or are deleted: move them one by one."))
+        raise MoveUndone(_("Some of these files were moved again or deleted since. Move the others one by one."))
     _move_check(actor, target, station, files)
     if not FileMove.objects.filter(pk=move.pk, undone_at=None).update(
         undone_at=moment, undone_by_name=actor.name[:150]
     ):
-        raise MoveUndone(_("This move is undone already."))
-    _rows_go(_arguments(target, station, files), None)
-    _twins_restore(move)
-    _files_go(files, station)
+        raise MoveUndone(_("This move has already been undone."))
+    _move_rows(_arguments(target, station, files), None)
+    _restore_twins(move)
+    _move_files(files, station)
     sums_rebuild([station.pk, target.pk], moment)
     move.refresh_from_db()
-    _tell(actor, move, "station.files_moved_back")
+    _audit_and_announce(actor, move, "station.files_moved_back")
     return move
 
 
 def file_move_list(*, station: Station) -> QuerySet[FileMove]:
-    """The moves from and to a station, newest first."""
+    """Moves from and to a station, newest first."""
     both = FileMove.objects.filter(station=station) | FileMove.objects.filter(target=station)
     return both.select_related("station__organization", "target__organization").order_by("-pk")
 
@@ -136,26 +136,26 @@ def file_move_get(*, station: Station, move_id: int) -> FileMove:
 
 
 def file_operator_require(*, actor: Viewer, station: Station) -> None:
-    """Raise `NotAllowed` for who may not move files of a station."""
+    """Raise `NotAllowed` unless the actor may move files of a station."""
     if not actor.may_station(Role.OPERATOR, station):
-        raise NotAllowed(_("Moving files of %(serial)s is for an operator.") % {"serial": station.serial})
+        raise NotAllowed(_("You need the operator role to move files of %(serial)s.") % {"serial": station.serial})
 
 
 def _move_check(actor: Viewer, station: Station, target: Station, files: Sequence[StationFile]) -> None:
     file_operator_require(actor=actor, station=station)
     file_operator_require(actor=actor, station=target)
     if station.organization_id != target.organization_id:
-        raise InvalidInput(_("Files go to a station of the same organization only."), field="to")
+        raise InvalidInput(_("Files can only move to a station of the same organization."), field="to")
     if station.pk == target.pk:
-        raise InvalidInput(_("The files are this station's already."), field="to")
+        raise InvalidInput(_("The files already belong to this station."), field="to")
     if not files:
         raise InvalidInput(_("Choose at least one file."), field="files")
     if len(files) > FILES_MOST:
         raise InvalidInput(_("At most %(most)d files can be moved at a time.") % {"most": FILES_MOST}, field="files")
 
 
-def _contacts_hold(station: Station, target: Station) -> None:
-    """Ingest waits here, and reads the files' ids again afterwards."""
+def _lock_contacts(station: Station, target: Station) -> None:
+    """Lock the contacts, so that ingest of both stations waits, and change their epoch, so that it rereads file ids."""
     with connection.cursor() as cursor:
         for station_id in sorted((station.pk, target.pk)):
             cursor.execute("UPDATE stations_stationcontact SET epoch = epoch + 1 WHERE station_id = %s", [station_id])
@@ -181,7 +181,7 @@ def _is_twin(table: str) -> str:
 
 
 def _count(table: str, arguments: dict[str, Any]) -> tuple[int, int]:
-    """Rows of the files, and how many of them the other station has."""
+    """Number of the files' rows, and how many of these the target already has."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT count(*), count(*) FILTER (WHERE {_is_twin(table)}) FROM {table} d WHERE {_OF_FILES}",  # noqa: S608 - our own names
@@ -191,14 +191,16 @@ def _count(table: str, arguments: dict[str, Any]) -> tuple[int, int]:
         return int(rows), int(twins)
 
 
-def _rows_go(arguments: dict[str, Any], move: FileMove | None) -> None:
-    """1. Take the twins away, and keep them with the move. 2. Let the other rows change hands. 3. Put the counts right."""
+def _move_rows(arguments: dict[str, Any], move: FileMove | None) -> None:
+    """Remove the twins and keep them with the move; then give the other rows to the target, and correct the counts."""
     with connection.cursor() as cursor:
         for table in _TABLES:
             arguments = {**arguments, "move": move.pk if move else None, "table": table}
             if table == _COUNTED:
-                _hours_add(cursor, arguments, station="source", sign="-", where=_OF_FILES)
-                _hours_add(cursor, arguments, station="target", sign="", where=f"{_OF_FILES} AND NOT {_is_twin(table)}")
+                _add_to_hours(cursor, arguments, station="source", sign="-", where=_OF_FILES)
+                _add_to_hours(
+                    cursor, arguments, station="target", sign="", where=f"{_OF_FILES} AND NOT {_is_twin(table)}"
+                )
             away = f"DELETE FROM {table} d WHERE {_OF_FILES} AND {_is_twin(table)}"  # noqa: S608 - our own names
             if move is not None:
                 away = (
@@ -210,7 +212,7 @@ def _rows_go(arguments: dict[str, Any], move: FileMove | None) -> None:
         cursor.execute("DELETE FROM telemetry_detectioncount WHERE station_id = %(source)s AND count <= 0", arguments)
 
 
-def _hours_add(cursor: CursorWrapper, arguments: dict[str, Any], *, station: str, sign: str, where: str) -> None:
+def _add_to_hours(cursor: CursorWrapper, arguments: dict[str, Any], *, station: str, sign: str, where: str) -> None:
     cursor.execute(
         "INSERT INTO telemetry_detectioncount (station_id, hour, port, kind, count) "  # noqa: S608 - our own names
         f"SELECT %({station})s, date_trunc('hour', d.occurred_at, 'UTC'), d.port, d.kind, {sign}count(*) "
@@ -220,8 +222,8 @@ def _hours_add(cursor: CursorWrapper, arguments: dict[str, Any], *, station: str
     )
 
 
-def _twins_restore(move: FileMove) -> None:
-    """Put back what the other station had as well; what came again meanwhile is there already."""
+def _restore_twins(move: FileMove) -> None:
+    """Put back the rows that the target also had, except those that arrived again meanwhile."""
     with connection.cursor() as cursor:
         for table in _TABLES:
             back = (
@@ -240,8 +242,8 @@ def _twins_restore(move: FileMove) -> None:
         cursor.execute("DELETE FROM files_filemovetwin WHERE move_id = %s", [move.pk])
 
 
-def _files_go(files: Sequence[StationFile], target: Station) -> None:
-    """The files change hands; one that comes home is its station's own again, unless that has a new one of the name."""
+def _move_files(files: Sequence[StationFile], target: Station) -> None:
+    """Give the files to the target. A returning file is its own again, unless it has a new file of that name."""
     for file in files:
         is_home = file.is_moved_here and file.moved_from_id == target.pk
         own = StationFile.objects.filter(station=target, name=file.name, is_moved_here=False)
@@ -250,7 +252,7 @@ def _files_go(files: Sequence[StationFile], target: Station) -> None:
         StationFile.objects.filter(pk=file.pk).update(station=target, moved_from=origin, is_moved_here=not is_own)
 
 
-def _tell(actor: Viewer, move: FileMove, action: str) -> None:
+def _audit_and_announce(actor: Viewer, move: FileMove, action: str) -> None:
     organization_id = move.station.organization_id
     audit_write(
         actor=actor.user,

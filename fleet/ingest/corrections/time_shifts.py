@@ -1,7 +1,7 @@
-"""Rows of a clock that was not set: finding them, moving them to the right time by one offset, and moving them back.
+"""Rows from a clock that was not set: finding them, moving them to the right time by one offset, and undoing that.
 
-The offset comes from our own receipt: a row cannot have been taken after it came, so the least of *received - taken* is
-how far the clock was off, and the delay of the link at its best.
+The offset comes from our time of receipt: a row cannot have been recorded after it arrived, so the smallest
+*received - recorded* is the clock's error plus the shortest delay of the link.
 """
 
 from collections.abc import Iterator
@@ -27,16 +27,16 @@ from fleet.stations.models import Station
 from fleet.telemetry.models import Series, Suspicion, TimeShift
 
 Side = TimeShift.Side
-#: What one move takes: ingest of this station waits meanwhile.
+#: Most rows of one move: ingest of this station waits meanwhile.
 ROWS_MOST = 300_000
-#: Nothing was taken before this moment.
+#: No row is from before this moment.
 PAST = datetime(2010, 1, 1, tzinfo=UTC)
 _AHEAD = timedelta(seconds=AHEAD_S)
 _OFFSET_MOST = timedelta(days=200 * 366)
 _MICROSECOND = timedelta(microseconds=1)
-#: The flags that a wrong time has, and that go with it.
+#: Flags of a wrong time, which are removed with it.
 _OF_TIME = int(Suspicion.EPOCH | Suspicion.FUTURE | Suspicion.ANCIENT)
-#: The tables by the name of their count in `TimeShift`, with what makes a row itself besides its moment.
+#: Tables by the name of their count in `TimeShift`, with the columns that identify a row besides its moment.
 _TABLES: Final = {
     "readings": ("telemetry_reading", ("series_id",)),
     "detections": ("telemetry_detection", ("station_id", "port", "kind", "line")),
@@ -47,12 +47,12 @@ _MOVED: Final = {"occurred_at": "{at}", "flags": "{flags}", "flags_before": "{be
 
 
 class ShiftUndone(DomainError):
-    """The move was undone already."""
+    """The move was already undone."""
 
 
 @dataclass(frozen=True, slots=True)
 class WrongRows:
-    """Rows of one side: how many by table, their times by the station and by us, and how far these are apart."""
+    """Rows of one side: counts by table, times by the station's clock and by ours, and the distance between them."""
 
     side: str
     counts: dict[str, int]
@@ -65,18 +65,18 @@ class WrongRows:
 
     @property
     def rows(self) -> int:
-        """All of them."""
+        """Number of all these rows."""
         return sum(self.counts.values())
 
     @property
     def is_of_several_starts(self) -> bool:
-        """Whether one offset may not fit all: the distance from our receipt differs by more than a day."""
+        """Whether one offset may not fit all rows: their distances from receipt differ by more than a day."""
         return self.most - self.least > timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class ShiftPreview:
-    """What a move would do: from where to where, how many rows, and how many stay as there is one like them already."""
+    """Effect of a move: the rows, the offset, and how many rows stay because an equal one is already there."""
 
     wrong: WrongRows
     offset: timedelta
@@ -84,19 +84,19 @@ class ShiftPreview:
 
     @property
     def first_at(self) -> datetime:
-        """Where the first row comes to be."""
+        """New time of the first row."""
         return self.wrong.first_at + self.offset
 
     @property
     def last_at(self) -> datetime:
-        """Where the last row comes to be."""
+        """New time of the last row."""
         return self.wrong.last_at + self.offset
 
 
 def wrong_rows(
     *, station: Station, side: str, received_from: datetime | None = None, received_until: datetime | None = None
 ) -> WrongRows | None:
-    """The rows of one side that came in a span of our clock; None when there are none."""
+    """Rows of one side that we received in a span; None if there are none."""
     arguments = _arguments(station, side, received_from, received_until)
     counts: dict[str, int] = {}
     found: list[tuple[Any, ...]] = []
@@ -104,7 +104,7 @@ def wrong_rows(
         for name in _TABLES:
             cursor.execute(
                 f"SELECT count(*), min(d.occurred_at), max(d.occurred_at), min(d.received_at), max(d.received_at), "  # noqa: S608 - our own names
-                f"min({_APART}), max({_APART}) FROM {_TABLES[name][0]} d WHERE {_of(name, side)}",
+                f"min({_APART}), max({_APART}) FROM {_TABLES[name][0]} d WHERE {_rows_sql(name, side)}",
                 arguments,
             )
             row = cursor.fetchone()
@@ -135,14 +135,17 @@ def time_shift_preview(
     received_from: datetime | None = None,
     received_until: datetime | None = None,
 ) -> ShiftPreview:
-    """Count without changing anything; without an offset, the one from our receipt. Raises `InvalidInput`."""
+    """Count without changing anything; the offset defaults to the one from our receipt.
+
+    Raises `NotAllowed` or `InvalidInput`.
+    """
     time_operator_require(actor=actor, station=station)
     wrong = wrong_rows(station=station, side=side, received_from=received_from, received_until=received_until)
     if wrong is None:
         raise InvalidInput(_("No data of this station are filed under a wrong time there."), field="side")
     if wrong.rows > ROWS_MOST:
         raise InvalidInput(
-            _("These are %(rows)d rows; %(most)d can be moved at a time. Choose a shorter span of receipt.")
+            _("These are %(rows)d rows, but only %(most)d can be moved at a time. Choose a shorter span of receipt.")
             % {"rows": wrong.rows, "most": ROWS_MOST},
             field="received_from",
         )
@@ -153,7 +156,7 @@ def time_shift_preview(
     with connection.cursor() as cursor:
         for name, (table, _key) in _TABLES.items():
             cursor.execute(
-                f"SELECT count(*) FROM {table} d WHERE {_of(name, side)} AND {_has_twin(name)}",  # noqa: S608 - our own names
+                f"SELECT count(*) FROM {table} d WHERE {_rows_sql(name, side)} AND {_has_twin_sql(name)}",  # noqa: S608 - our own names
                 arguments,
             )
             left += cursor.fetchone()[0]
@@ -170,12 +173,12 @@ def time_shift(
     received_from: datetime | None = None,
     received_until: datetime | None = None,
 ) -> TimeShift:
-    """Move the rows of one side by an offset. Raises `NotAllowed`, `InvalidInput`.
+    """Move the rows of one side by an offset. Raises `NotAllowed` or `InvalidInput`.
 
-    1. Let ingest of this station wait.  2. Look as a preview does.  3. Take the rows out, and put them in at the right
-    time; what has a twin there stays.  4. Set counts, roll-ups and newest values right.
+    1. Make ingest of this station wait.  2. Check as a preview does.  3. Take the rows out and insert them at the right
+    time; rows with an equal one there stay.  4. Correct counts, roll-ups and newest values.
     """
-    _contact_hold(station)
+    _lock_contact(station)
     preview = time_shift_preview(
         actor=actor, station=station, side=side, offset=offset, received_from=received_from,
         received_until=received_until,
@@ -202,11 +205,11 @@ def time_shift(
         "shift": "%(shift)s",
     }
     for name in _TABLES:
-        where = f"{_of(name, side)} AND NOT {_has_twin(name)}"
-        setattr(shift, name, _move(name, where, fields, arguments))
+        where = f"{_rows_sql(name, side)} AND NOT {_has_twin_sql(name)}"
+        setattr(shift, name, _move_rows(name, where, fields, arguments))
     shift.left = preview.wrong.rows - shift.rows
     shift.save(update_fields=[*_TABLES, "left"])
-    _tell(actor, shift, "station.time_shifted")
+    _audit_and_announce(actor, shift, "station.time_shifted")
     return shift
 
 
@@ -214,15 +217,15 @@ def time_shift(
 def time_shift_undo(*, actor: Viewer, shift: TimeShift) -> TimeShift:
     """Move the rows back, with the flags that they had. Raises `ShiftUndone`.
 
-    A row that came again meanwhile is the same row: the one that was moved takes its place.
+    A row that arrived again meanwhile is the same row: the moved one replaces it.
     """
     station = shift.station
     time_operator_require(actor=actor, station=station)
-    _contact_hold(station)
+    _lock_contact(station)
     if not TimeShift.objects.filter(pk=shift.pk, undone_at=None).update(
         undone_at=clock.now(), undone_by_name=actor.name[:150]
     ):
-        raise ShiftUndone(_("This move is undone already."))
+        raise ShiftUndone(_("This move has already been undone."))
     arguments = _arguments(station, shift.side, None, None) | {
         "offset": -shift.offset_us, "shift": shift.pk, "first": shift.first_at, "last": shift.last_at,
     }  # fmt: skip
@@ -233,17 +236,17 @@ def time_shift_undo(*, actor: Viewer, shift: TimeShift) -> TimeShift:
         "shift": "NULL::bigint",
     }
     for name in _TABLES:
-        owner = _owner(name)
+        owner = _owner_sql(name)
         where = f"{owner} AND d.occurred_at BETWEEN %(first)s AND %(last)s AND d.shift_id = %(shift)s"
-        _repeats_remove(name, where, arguments)
-        _move(name, where, fields, arguments)
+        _remove_repeats(name, where, arguments)
+        _move_rows(name, where, fields, arguments)
     shift.refresh_from_db()
-    _tell(actor, shift, "station.time_shifted_back")
+    _audit_and_announce(actor, shift, "station.time_shifted_back")
     return shift
 
 
 def time_shift_list(*, station: Station) -> QuerySet[TimeShift]:
-    """The moves of a station, newest first."""
+    """Moves of a station's rows in time, newest first."""
     return TimeShift.objects.filter(station=station).select_related("station__organization").order_by("-pk")
 
 
@@ -256,7 +259,7 @@ def time_shift_get(*, station: Station, shift_id: int) -> TimeShift:
 
 
 def time_operator_require(*, actor: Viewer, station: Station) -> None:
-    """Raise `NotAllowed` for who may not move data of a station."""
+    """Raise `NotAllowed` unless the actor may move data of a station."""
     if not actor.may_station(Role.OPERATOR, station):
         raise NotAllowed(_("You need the operator role to move data of %(serial)s.") % {"serial": station.serial})
 
@@ -265,21 +268,21 @@ _APART = "((extract(epoch FROM d.received_at) - extract(epoch FROM d.occurred_at
 
 
 def _offset_check(station: Station, wrong: WrongRows, offset: timedelta) -> None:
-    """Nothing may come to lie later than it came, nor before there was anything, nor where retention has been."""
+    """Refuse offsets that put rows after their receipt, before 2010, or where retention has removed readings."""
     if abs(offset) > _OFFSET_MOST:
-        raise InvalidInput(_("No clock is off by so much."), field="offset_s")
+        raise InvalidInput(_("No clock is off by that much."), field="offset_s")
     if offset > wrong.least + _AHEAD:
         raise InvalidInput(
-            _("With this offset some data would be from later than they came: at most %(most)d seconds.")
+            _("With this offset some data would be from after their receipt; the maximum is %(most)d seconds.")
             % {"most": wrong.least.total_seconds()},
             field="offset_s",
         )
     first = wrong.first_at + offset
     if first < PAST:
-        raise InvalidInput(_("With this offset the data would be from before 2010 still."), field="offset_s")
+        raise InvalidInput(_("With this offset the data would still be from before 2010."), field="offset_s")
     if Series.objects.filter(station=station, raw_from__gt=first).exists():
         raise InvalidInput(
-            _("Readings from that time are not kept any more, so the data cannot be moved there."), field="offset_s"
+            _("Readings from that time are no longer kept, so the data cannot be moved there."), field="offset_s"
         )
 
 
@@ -287,7 +290,7 @@ def _arguments(
     station: Station, side: str, received_from: datetime | None, received_until: datetime | None
 ) -> dict[str, Any]:
     if side not in Side.values:
-        raise InvalidInput(_("A clock is behind or ahead."), field="side")
+        raise InvalidInput(_("A clock can only be behind or ahead."), field="side")
     return {
         "station": station.pk,
         "series": list(Series.objects.filter(station=station).values_list("pk", flat=True)),
@@ -298,17 +301,17 @@ def _arguments(
     }
 
 
-def _owner(name: str, row: str = "d") -> str:
+def _owner_sql(name: str, row: str = "d") -> str:
     return f"{row}.series_id = ANY(%(series)s)" if name == "readings" else f"{row}.station_id = %(station)s"
 
 
-def _of(name: str, side: str) -> str:
-    """The rows that a move is about."""
+def _rows_sql(name: str, side: str) -> str:
+    """SQL condition for the rows that a move is about."""
     moment = "d.occurred_at < %(past)s" if side == Side.BEHIND else "d.occurred_at > %(ahead)s"
-    return f"{_owner(name)} AND {moment} AND d.received_at >= %(from)s AND d.received_at < %(until)s AND d.shift_id IS NULL"
+    return f"{_owner_sql(name)} AND {moment} AND d.received_at >= %(from)s AND d.received_at < %(until)s AND d.shift_id IS NULL"
 
 
-def _has_twin(name: str) -> str:
+def _has_twin_sql(name: str) -> str:
     table, key = _TABLES[name]
     same = " AND ".join(f"t.{column} = d.{column}" for column in key)
     return (
@@ -317,8 +320,8 @@ def _has_twin(name: str) -> str:
     )
 
 
-def _move(name: str, where: str, fields: dict[str, str], arguments: dict[str, Any]) -> int:
-    """Take rows out and put them in elsewhere; return how many. All are out before the first goes in."""
+def _move_rows(name: str, where: str, fields: dict[str, str], arguments: dict[str, Any]) -> int:
+    """Take rows out and insert them elsewhere; return how many. All are out before the first is inserted."""
     table = _TABLES[name][0]
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE TEMP TABLE going (LIKE {table}) ON COMMIT DROP")
@@ -332,30 +335,30 @@ def _move(name: str, where: str, fields: dict[str, str], arguments: dict[str, An
             columns = [row[0] for row in cursor.fetchall()]
             taken = ", ".join(_MOVED[c].format(**fields) if c in _MOVED else f"g.{c}" for c in columns)
             cursor.execute(f"INSERT INTO {table} ({', '.join(columns)}) SELECT {taken} FROM going g", arguments)  # noqa: S608
-            _follow(cursor, name, arguments)
+            _update_derived(cursor, name, arguments)
         cursor.execute("DROP TABLE going")
     return int(moved)
 
 
-def _repeats_remove(name: str, where: str, arguments: dict[str, Any]) -> None:
-    """Take away what stands where rows will be put back: the same rows, sent again."""
+def _remove_repeats(name: str, where: str, arguments: dict[str, Any]) -> None:
+    """Delete rows at the places where moved rows will be put back: they are the same rows, sent again."""
     table, key = _TABLES[name]
     same = " AND ".join(f"t.{column} = d.{column}" for column in key)
     again = (
-        f"DELETE FROM {table} t USING {table} d WHERE {where} AND {same} AND {_owner(name, 't')} "  # noqa: S608
+        f"DELETE FROM {table} t USING {table} d WHERE {where} AND {same} AND {_owner_sql(name, 't')} "  # noqa: S608
         "AND t.occurred_at = d.occurred_at + %(offset)s * interval '1 microsecond' AND t.shift_id IS NULL"
     )
     with connection.cursor() as cursor:
         if name == "detections":
             again = (
                 f"WITH again AS ({again} RETURNING t.station_id, t.occurred_at, t.port, t.kind) "
-                f"{_hours('again', 'occurred_at', '-')}"
+                f"{_hours_sql('again', 'occurred_at', '-')}"
             )
         cursor.execute(again, arguments)
 
 
-def _follow(cursor: CursorWrapper, name: str, arguments: dict[str, Any]) -> None:
-    """What was worked out from the rows in `going`, at their old moments and at their new ones."""
+def _update_derived(cursor: CursorWrapper, name: str, arguments: dict[str, Any]) -> None:
+    """Update everything derived from the rows in `going`, at their old moments and at their new ones."""
     new = "occurred_at + %(offset)s * interval '1 microsecond'"
     if name == "readings":
         cursor.execute(
@@ -365,10 +368,10 @@ def _follow(cursor: CursorWrapper, name: str, arguments: dict[str, Any]) -> None
             "ORDER BY 1, 2 ON CONFLICT DO NOTHING",
             arguments,
         )
-        _newest_renew(cursor)
+        _recompute_newest(cursor)
     if name == "detections":
         for at, sign in (("occurred_at", "-"), (new, "")):
-            cursor.execute(_hours("going", at, sign), arguments)
+            cursor.execute(_hours_sql("going", at, sign), arguments)
         cursor.execute("DELETE FROM telemetry_detectioncount WHERE station_id = %(station)s AND count <= 0", arguments)
     if name in ("detections", "positions"):
         cursor.execute(
@@ -378,7 +381,7 @@ def _follow(cursor: CursorWrapper, name: str, arguments: dict[str, Any]) -> None
         )
 
 
-def _hours(rows: str, at: str, sign: str) -> str:
+def _hours_sql(rows: str, at: str, sign: str) -> str:
     return (
         "INSERT INTO telemetry_detectioncount (station_id, hour, port, kind, count) "  # noqa: S608 - our own names
         f"SELECT station_id, date_trunc('hour', {at}, 'UTC'), port, kind, {sign}count(*) FROM {rows} "
@@ -387,8 +390,8 @@ def _hours(rows: str, at: str, sign: str) -> str:
     )
 
 
-def _newest_renew(cursor: CursorWrapper) -> None:
-    """The newest value that can be believed, of each series that lost or got readings."""
+def _recompute_newest(cursor: CursorWrapper) -> None:
+    """Recompute the newest believable value of each series that lost or got readings."""
     cursor.execute(
         "UPDATE telemetry_series s SET last_at = n.occurred_at, last_value = n.value, last_received_at = n.received_at "  # noqa: S608
         "FROM (SELECT DISTINCT series_id FROM going) g LEFT JOIN LATERAL ("
@@ -398,13 +401,13 @@ def _newest_renew(cursor: CursorWrapper) -> None:
     )
 
 
-def _contact_hold(station: Station) -> None:
-    """Ingest of this station waits here."""
+def _lock_contact(station: Station) -> None:
+    """Lock the contact, so that ingest of this station waits, and change its epoch."""
     with connection.cursor() as cursor:
         cursor.execute("UPDATE stations_stationcontact SET epoch = epoch + 1 WHERE station_id = %s", [station.pk])
 
 
-def _tell(actor: Viewer, shift: TimeShift, action: str) -> None:
+def _audit_and_announce(actor: Viewer, shift: TimeShift, action: str) -> None:
     station = shift.station
     audit_write(
         actor=actor.user,
@@ -425,7 +428,7 @@ def _tell(actor: Viewer, shift: TimeShift, action: str) -> None:
 
 
 def sides_wrong(*, station: Station) -> Iterator[WrongRows]:
-    """What there is of each side, those of old first."""
+    """Rows with a wrong time for each side that has any, those in the past first."""
     for side in Side.values:
         wrong = wrong_rows(station=station, side=side)
         if wrong is not None:

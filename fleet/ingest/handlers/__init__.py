@@ -1,9 +1,9 @@
-"""What becomes of each message kind.
+"""Handlers of message kinds.
 
-One kind is one file in this folder; the folder is the registry.
+Each kind is one file in this folder; the folder is the registry.
 
-A file defines `KIND` and `handle(arrival, batch, series)`, which adds rows and facts to the batch and touches
-nothing else. It may raise `MessageRefused`, as long as it has added nothing yet.
+A file defines `KIND` and `handle(arrival, batch, series)`, which adds rows and facts to the batch and touches nothing
+else. It may raise `MessageRefused` before it has added anything.
 """
 
 from collections.abc import Callable
@@ -23,6 +23,6 @@ def handlers() -> dict[str, Handle]:
     found: dict[str, Handle] = {}
     for module in folder_modules(__name__):
         if module.KIND in found:
-            raise RuntimeError(f"Two handlers are for {module.KIND!r}: rename one in fleet/ingest/handlers.")
+            raise RuntimeError(f"Two handlers handle {module.KIND!r}: rename one in fleet/ingest/handlers.")
         found[module.KIND] = module.handle
     return found

@@ -1,4 +1,4 @@
-"""Bursts that stations decode themselves: one event each, with all its figures."""
+"""Handler of bursts that stations decoded themselves: one event each, with all its figures."""
 
 from itertools import repeat
 
@@ -17,7 +17,7 @@ _json = msgspec.json.Encoder().encode
 
 
 def handle(arrival: Arrival, batch: Batch, series: SeriesBook) -> None:  # noqa: ARG001 - the signature of handlers
-    """Add one row per position of the columns."""
+    """Add one event per entry of the columns."""
     body: Bursts = arrival.message.body
     rows, source = len(body.t), source_of(body.file)
     ports = body.port if isinstance(body.port, list) else repeat(body.port, rows)

@@ -1,4 +1,4 @@
-"""What became of a command: handed to the commands' own state machine when the batch is written."""
+"""Handler of reports about commands: passed to `fleet.commands.reports` when the batch is written."""
 
 from fleet.ingest.batch import Batch
 from fleet.ingest.delivery import Arrival
@@ -8,5 +8,5 @@ KIND = "command_status"
 
 
 def handle(arrival: Arrival, batch: Batch, series: SeriesBook) -> None:  # noqa: ARG001 - the signature of handlers
-    """Keep it in order of arrival."""
+    """Collect the report, in order of arrival."""
     batch.command_statuses.append(arrival)

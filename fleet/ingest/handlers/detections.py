@@ -1,4 +1,4 @@
-"""Pulses and tags: one row each, and a count per hour and port."""
+"""Handler of pulses and tags: one row each, and a count per hour and port."""
 
 from collections.abc import Sequence
 from itertools import repeat
@@ -13,17 +13,17 @@ from message_queue.errors import MessageRefused
 
 KIND = "detections"
 
-#: PostgreSQL keeps a line in four octets; the contract bounds those that are sent.
+#: PostgreSQL stores a line in four bytes; the contract limits the lines that are sent.
 _LINE_MOST = 2**31 - 1
 _HOUR = 3_600 * 1_000_000
 
 
 def handle(arrival: Arrival, batch: Batch, series: SeriesBook) -> None:  # noqa: ARG001 - the signature of handlers
-    """Add one row per position of the columns."""
+    """Add one row per entry of the columns."""
     body: Detections = arrival.message.body
     file_id = batch.file_of(arrival.station, body.file)
     file = file_field(file_id)
-    # A call for each row would cost a tenth of it: only a time that is in doubt is looked at closely.
+    # Calling `suspicion` for each row would add a tenth to its cost, so only doubtful times are passed to it.
     earliest, latest = batch.believable
     usual = batch.suspicion(earliest, body.clock, damaged=body.damaged)
     station_id, received, rows, hours = arrival.station.id, batch.received, len(body.t), batch.hours
@@ -46,16 +46,14 @@ def handle(arrival: Arrival, batch: Batch, series: SeriesBook) -> None:  # noqa:
 
 
 def lines_of(line: list[int], rows: int) -> Sequence[int]:
-    """The line of each row: as given, or following on from the only one given, or 0 for all.
+    """The line of each row: as given, counting up from the only one given, or 0 for all.
 
-    Raises `MessageRefused` where those that follow on are greater than a line can be.
+    Raises `MessageRefused` if counting up exceeds the greatest possible line.
     """
     if len(line) == rows:
         return line
     if line and line[0] > _LINE_MOST - rows + 1:
-        raise MessageRefused(
-            "bad-fields", f"`line` is {line[0]} for {rows} rows: the last would be beyond {_LINE_MOST}."
-        )
+        raise MessageRefused("bad-fields", f"`line` is {line[0]} for {rows} rows: the last would exceed {_LINE_MOST}.")
     return range(line[0], line[0] + rows) if line else [0] * rows
 
 

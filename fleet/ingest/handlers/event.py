@@ -1,4 +1,4 @@
-"""Station events: one row each."""
+"""Handler of station events: one row each."""
 
 import re
 from typing import Any
@@ -13,7 +13,7 @@ from message_queue.contracts.event import Event
 
 KIND = "event"
 
-#: Under this word an event's data have the fields that the contract does not know.
+#: Key in an event's data for fields that the contract does not know.
 ALSO = "also"
 _OF_EVENT = re.compile(r"events\[(\d+)\]\.(.+)\Z", re.DOTALL)
 _json = msgspec.json.Encoder().encode
@@ -44,7 +44,7 @@ def handle(arrival: Arrival, batch: Batch, series: SeriesBook) -> None:  # noqa:
 
 
 def _by_event(said: dict[str, Any]) -> dict[int, dict[str, Any]]:
-    """The unknown fields of single events, by the event's place in the message."""
+    """Unknown fields of single events, by the event's index in the message."""
     found: dict[int, dict[str, Any]] = {}
     for place, value in said.items():
         if named := _OF_EVENT.match(place):

@@ -1,4 +1,4 @@
-"""Accounts of a station's own files: the newest of each is kept until the batch is written."""
+"""Handler of accounts of a station's own files: the newest of each is kept until the batch is written."""
 
 from fleet.ingest.batch import Batch, Said
 from fleet.ingest.delivery import Arrival
@@ -16,7 +16,7 @@ def handle(arrival: Arrival, batch: Batch, series: SeriesBook) -> None:  # noqa:
     body: File = arrival.message.body
     envelope, from_desk = arrival.message.envelope, is_upload(arrival.delivery.exchange)
     for account in body.files:
-        # A whole folder that was replayed may be a card, with whatever login it came.
+        # A replayed folder may be from a card, whatever login it came with.
         is_by_desk = from_desk or account.stream.startswith(FILE_STREAM_PREFIXES)
         said = Said(account, body.at, envelope.stream or "", envelope.seq or 0, is_by_desk)
         key = (arrival.station.id, account.name)

@@ -1,4 +1,4 @@
-"""Positions: one row each, also for a fix that was tried and not had."""
+"""Handler of positions: one row each, also for a failed attempt at a fix."""
 
 from fleet.ingest.batch import Batch
 from fleet.ingest.delivery import Arrival
@@ -11,7 +11,7 @@ KIND = "gps"
 
 
 def handle(arrival: Arrival, batch: Batch, series: SeriesBook) -> None:  # noqa: ARG001 - the signature of handlers
-    """Add one row per position of the columns."""
+    """Add one row per entry of the columns."""
     body: Gps = arrival.message.body
     rows, source = len(body.t), source_of(body.file)
     file_id = batch.file_of(arrival.station, body.file)

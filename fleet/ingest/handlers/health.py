@@ -1,4 +1,4 @@
-"""Health: the newest goes to the contact row, its figures become series of their own."""
+"""Handler of health reports: the newest goes to the contact row, and its figures become series of their own."""
 
 from datetime import UTC, datetime
 
@@ -13,14 +13,14 @@ from fleet.telemetry.models import Suspicion
 from message_queue.contracts.health import Health
 
 KIND = "health"
-#: Name of the event of a station's clock that moved against ours by more than this many seconds between two reports.
-#: Times of sending have whole seconds, and a message may wait a moment in its queue.
+#: Event for a station's clock that moved against ours by more than `JUMP_S` seconds between two reports. Times of
+#: sending have whole seconds, and a message may wait a moment in its queue.
 CLOCK_JUMP = "clock_jump"
 JUMP_S = 5.0
 _LATEST_S = 99_999_999_999.0
 _json = msgspec.json.Encoder().encode
 
-#: Figures of a health message that are plotted, with their SenML units.
+#: Plotted figures of a health report, with their SenML units.
 FIGURES = {
     "cpu_percent": "%",
     "load1": "/",
@@ -37,7 +37,7 @@ FIGURES = {
 
 
 def handle(arrival: Arrival, batch: Batch, series: SeriesBook) -> None:
-    """Keep the newest in the station's sequence, and add a reading for each figure that it has."""
+    """Keep the newest report in the station's sequence, and add a reading for each of its figures."""
     body: Health = arrival.message.body
     station = arrival.station
     figures = [
@@ -68,9 +68,9 @@ def handle(arrival: Arrival, batch: Batch, series: SeriesBook) -> None:
 
 
 def _clock_compare(arrival: Arrival, batch: Batch, at: int, flags: int) -> None:
-    """Note how far the station's clock is from ours, and as an event when it has jumped.
+    """Record how far the station's clock is from ours, and add an event if it jumped.
 
-    By the time of sending, not the time of the report: a report may have waited on the station for a week.
+    Uses the time of sending, not that of the report: a report may have waited on the station for a week.
     """
     sent = arrival.delivery.properties.get("timestamp")
     if isinstance(sent, datetime):

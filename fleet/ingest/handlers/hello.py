@@ -1,4 +1,4 @@
-"""Hello: who the station says it is, kept on its contact row and as an event."""
+"""Handler of hellos: how the station describes itself, kept on its contact row and as an event."""
 
 import msgspec
 
@@ -14,7 +14,7 @@ _json = msgspec.json.Encoder().encode
 
 
 def handle(arrival: Arrival, batch: Batch, series: SeriesBook) -> None:  # noqa: ARG001 - the signature of handlers
-    """Keep the newest, and note the start as an event."""
+    """Keep the newest hello, and record the start as an event."""
     body: Hello = arrival.message.body
     station_id, place = arrival.station.id, batch.place_of(arrival, body.at)
     if batch.is_news(place, batch.hello.get(station_id)):

@@ -1,4 +1,4 @@
-"""SenML packs: numbers become readings, texts become events of the series' name."""
+"""Handler of SenML packs: numbers become readings, texts become events with the series' name."""
 
 from math import isfinite
 
@@ -15,18 +15,18 @@ from message_queue.errors import MessageRefused
 
 KIND = "readings"
 
-#: As plain numbers: an enum's `&` costs more than the row.
+#: Plain numbers, because an enum's `&` costs more than the row.
 _NOT_NEWEST, _OUTSIDE = int(NOT_NEWEST), Suspicion.OUTSIDE.value
 _json = msgspec.json.Encoder().encode
-#: Before every moment that can be stored.
+#: Earlier than any moment that can be stored.
 _NEVER = -(2**63)
 
 
 def handle(arrival: Arrival, batch: Batch, series: SeriesBook) -> None:
-    """One reading per record; the newest believable one of each series becomes its newest value.
+    """Add one reading per record; the newest believable one of each series becomes its newest value.
 
-    The loop runs hundreds of thousands of times a second: what would be calls elsewhere is written out here. Nothing
-    reaches the batch before its end, as a message of which nothing can be taken is refused whole.
+    The loop runs hundreds of thousands of times a second, so calls are inlined. Nothing reaches the batch before the
+    end, because a message without anything usable is refused whole.
     """
     station, received, pack = arrival.station, batch.received, READING_ROW
     earliest, latest = batch.believable
@@ -58,7 +58,7 @@ def handle(arrival: Arrival, batch: Batch, series: SeriesBook) -> None:
             use = uses[name, unit]
             value, flags = _stored(use, value, flags)  # noqa: PLW2901 - a name more would cost every row
             if not isfinite(value):
-                arrival.left_out.note(name, f"{sent!r} {unit} is more than its series' unit can hold")
+                arrival.left_out.note(name, f"{sent!r} {unit} is too large for the unit of its series")
                 continue
             found.add(use, at, received, (value, flags), (sent, unit))
         if at >= top and not flags & _NOT_NEWEST:
@@ -77,7 +77,7 @@ def handle(arrival: Arrival, batch: Batch, series: SeriesBook) -> None:
 
 
 class _Found:
-    """What one message comes to, before it reaches the batch."""
+    """Results of one message, before they reach the batch."""
 
     __slots__ = ("converted", "dirty", "newest", "rows", "texts")
 
@@ -90,11 +90,11 @@ class _Found:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing could be taken."""
+        """Whether nothing was usable."""
         return not (self.rows or self.converted or self.texts)
 
     def add(self, use: Use, at: int, received: int, stored: tuple[float, int], sent: tuple[float, str]) -> None:
-        """A reading of a series with limits, or in another unit than its series."""
+        """Add a reading of a series with limits, or in another unit than that of its series."""
         value, flags = stored
         if use.conversion is None:
             self.rows.append(READING_ROW(5, 8, use.id, 8, at, 8, received, 8, value, 2, flags))
@@ -102,7 +102,7 @@ class _Found:
             self.converted.append(converted_row(use.id, at, received, value, flags, *sent))
 
     def hand_in(self, batch: Batch) -> None:
-        """Add all to the batch."""
+        """Add everything to the batch."""
         batch.readings.rows += self.rows
         batch.converted.rows += self.converted
         batch.events.rows += self.texts
@@ -114,7 +114,7 @@ class _Found:
 
 
 def _use(arrival: Arrival, series: SeriesBook, name: str, unit: str) -> Use | None:
-    """The series of a name and unit, or None where the station may have no further one, which is noted."""
+    """Storage of a name and unit; None if the station may have no further series, which is noted in `left_out`."""
     try:
         return series.use_of(arrival.station, name, unit)
     except MessageRefused as error:
@@ -123,7 +123,7 @@ def _use(arrival: Arrival, series: SeriesBook, name: str, unit: str) -> Use | No
 
 
 def _stored(use: Use, value: float, flags: int) -> tuple[float, int]:
-    """A value in the unit of its series, and its flags: marked where it lies outside the limits."""
+    """A value in the unit of its series, and its flags, including one for values outside the limits."""
     if use.conversion is not None:
         value = value * use.conversion.factor + use.conversion.offset
     return value, flags if use.least <= value <= use.most else flags | _OUTSIDE

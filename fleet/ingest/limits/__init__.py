@@ -1,1 +1,1 @@
-"""What a station may cost: quotas, streams, room in quarantine."""
+"""Limits on what a station may cost: quotas, streams, and room in quarantine."""

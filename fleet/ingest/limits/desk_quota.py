@@ -1,7 +1,7 @@
-"""The quotas of desks: buckets of their own beside the station's, so that a card never costs the station in the field.
+"""Quotas of desks. Each has its own buckets beside the station's, so that reading a card never costs the station.
 
-They lie in a table of their own, which only a batch with uploads reads; the lock of the station's contact guards them.
-In `fleet.ingest.limits.quota` a desk pays under its station's id with a minus before it.
+The buckets are in a table of their own, which only batches with uploads read; the lock on the station's contact
+protects them. In `fleet.ingest.limits.quota` a desk's payer is its station's id, negated.
 """
 
 from collections.abc import Iterable
@@ -9,17 +9,17 @@ from collections.abc import Iterable
 from fleet.ingest.database import cursor, moments, numbers
 from fleet.ingest.limits.quota import Buckets, Quota
 
-#: A card holds a season, and a person waits beside it: so many times the quota of a station.
+#: A card holds a season, and a person waits for it, so a desk gets this many times the quota of its station.
 DESK_FACTOR = 10.0
 
 
 def desk_quota(quota: Quota) -> Quota:
-    """What a desk may send for a station of this quota."""
+    """The desk's quota for a station with this quota."""
     return Quota(*(limit * DESK_FACTOR for limit in quota))
 
 
 def desks_read(station_ids: Iterable[int]) -> dict[int, Buckets]:
-    """What is left of the desks' quotas, by payer."""
+    """Remaining quotas of the desks, by payer."""
     asked = sorted(station_ids)
     rows = cursor().execute(
         "SELECT station_id, messages, bytes, excess, at, flooding_since FROM stations_deskquota "
@@ -32,7 +32,7 @@ def desks_read(station_ids: Iterable[int]) -> dict[int, Buckets]:
 
 
 def desks_write(left: dict[int, Buckets]) -> None:
-    """Write what is left, by payer."""
+    """Store the remaining quotas of desks, by payer."""
     if not left:
         return
     payers = sorted(left)

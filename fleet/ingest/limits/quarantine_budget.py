@@ -1,10 +1,10 @@
-"""The budget of quarantine: how much of a station's refused messages is kept whole, and what is said of the rest.
+"""Budget of quarantine: how many of a station's refused messages are kept whole; the rest is only counted.
 
     refused ──within the budget──▶ kept whole ──replayed or discarded──▶ room for another
-       └──beyond it──▶ counted, with the reason, the sentence and the first bytes of the newest
+       └──over budget──▶ counted, with the reason, sentence and first bytes of the newest
 
-What waits and will be taken by itself is never cut: a station that piles up too much of that is suspended, so that it keeps
-its data itself.
+Messages that wait to be accepted automatically are always kept. A station with too many of those is suspended, so that
+it stores its data itself.
 """
 
 import logging
@@ -28,22 +28,22 @@ from fleet.stations.models import Station
 
 _log = logging.getLogger(__name__)
 
-#: Refused messages of one station that are kept whole, and their bytes.
+#: Most refused messages of one station that are kept whole, and most bytes of these.
 KEPT_MOST, KEPT_BYTES_MOST = 10_000, 50_000_000
-#: Waiting messages of one station, and their bytes, with which it is suspended.
+#: A station with more waiting messages, or more bytes of them, is suspended.
 WAITING_MOST, WAITING_BYTES_MOST = 500_000, 1_000_000_000
-#: Why such a station is suspended, in one word.
+#: The reason word for such a suspension.
 FULL = "quarantine-full"
-#: These wait: they are whole and right, and taken later.
+#: Reasons of messages that wait: they are complete and valid, and accepted later.
 WAITING = frozenset({OVER_QUOTA, FORKED, TOO_MANY_GAPS, TOO_MANY_STREAMS})
-#: Bytes of a body that is not kept.
+#: Bytes kept of a body that is only counted.
 _START_BYTES = 120
-#: A tally this full is counted again: people decide about messages, and jobs take them.
+#: Tallies that are at least 1/4 full are recounted, because people and jobs decide about messages meanwhile.
 _RECOUNT_FROM = 4
 
 
 class Addition(NamedTuple):
-    """What a batch adds to one tally."""
+    """Amounts that a batch adds to one tally."""
 
     kept: int = 0
     kept_bytes: int = 0
@@ -53,9 +53,9 @@ class Addition(NamedTuple):
 
 
 def budget_apply(refusals: list[Refusal], moment: datetime) -> list[Refusal]:
-    """Return what is kept whole, and count all of it, in the caller's transaction."""
+    """Count all refusals in the caller's transaction, and return those to keep whole."""
     stations = {refusal.station.id if refusal.station else None for refusal in refusals}
-    used = _used(stations)
+    used = _lock_and_sum_used(stations)
     added: dict[tuple[int | None, str], Addition] = defaultdict(Addition)
     kept: list[Refusal] = []
     for refusal in refusals:
@@ -76,24 +76,24 @@ def budget_apply(refusals: list[Refusal], moment: datetime) -> list[Refusal]:
             added[station_id, reason] = before._replace(
                 cut=before.cut + 1, cut_bytes=before.cut_bytes + size, newest=refusal
             )
-    _write(added, moment)
+    _write_tallies(added, moment)
     return kept
 
 
 def tallies_cut(*, viewer: Viewer, station: str = "") -> QuerySet[QuarantineTally]:
-    """Of the viewer's stations: what quarantine only counts, the newest first."""
+    """Tallies of the viewer's stations with messages that were only counted, newest first."""
     rows = QuarantineTally.objects.select_related("station").filter(cut__gt=0).order_by("-last_cut_at", "id")
     rows = rows.filter(viewer.stations("station__"))
     return rows.filter(station__serial=station) if station else rows
 
 
 def tallies_recount() -> int:
-    """Recount what is held for the fullest tallies; return how many tallies changed."""
+    """Recount the held messages of the fullest tallies; return how many tallies changed."""
     full = Q(kept__gte=KEPT_MOST // _RECOUNT_FROM) | Q(kept_bytes__gte=KEPT_BYTES_MOST // _RECOUNT_FROM)
     changed = 0
     for number in list(QuarantineTally.objects.filter(full).values_list("id", flat=True)):
         with transaction.atomic():
-            # Locked first: what ingest adds meanwhile is counted, or waits for us.
+            # Locked first: what ingest adds meanwhile is either counted here or waits for us.
             tally = QuarantineTally.objects.select_for_update().get(id=number)
             held = QuarantinedMessage.objects.filter(
                 station=tally.station_id, reason=tally.reason, state=QuarantinedMessage.State.HELD
@@ -105,7 +105,7 @@ def tallies_recount() -> int:
 
 
 def stations_full() -> set[int]:
-    """The stations of which so much waits that they must keep the rest themselves."""
+    """Stations with so many waiting messages that they must store the rest themselves."""
     waiting = QuarantineTally.objects.filter(reason__in=WAITING).exclude(station=None).order_by()
     sums = waiting.values("station").annotate(messages=Sum("kept"), octets=Sum("kept_bytes"))
     full = sums.filter(Q(messages__gt=WAITING_MOST) | Q(octets__gt=WAITING_BYTES_MOST))
@@ -113,7 +113,7 @@ def stations_full() -> set[int]:
 
 
 def full_suspend() -> int:
-    """Suspend the stations of which too much waits; return how many."""
+    """Suspend stations with too many waiting messages; return how many."""
     moment, suspended = clock.now(), 0
     for station in Station.objects.filter(pk__in=stations_full(), suspended_at=None, retired_at=None):
         try:
@@ -124,8 +124,8 @@ def full_suspend() -> int:
     return suspended
 
 
-def _used(stations: set[int | None]) -> dict[int | None, tuple[int, int]]:
-    """Messages and bytes of these stations that are kept whole and do not wait; their tallies are locked."""
+def _lock_and_sum_used(stations: set[int | None]) -> dict[int | None, tuple[int, int]]:
+    """Lock these stations' tallies; return messages and bytes that are kept whole, without those that only wait."""
     rows = cursor().execute(
         "SELECT station_id, reason, kept, kept_bytes FROM ingest_quarantinetally "
         "WHERE station_id = ANY(%s::bigint[]) OR (%s AND station_id IS NULL) ORDER BY id FOR UPDATE",
@@ -139,8 +139,8 @@ def _used(stations: set[int | None]) -> dict[int | None, tuple[int, int]]:
     return used
 
 
-def _write(added: dict[tuple[int | None, str], Addition], moment: datetime) -> None:
-    # In one order, as two workers may make the same ones.
+def _write_tallies(added: dict[tuple[int | None, str], Addition], moment: datetime) -> None:
+    # In a fixed order, because two workers may create the same rows.
     keys = sorted(added, key=lambda key: (key[0] or 0, key[1]))
     columns: tuple[Iterable[object], ...] = (
         [station_id for station_id, _ in keys],

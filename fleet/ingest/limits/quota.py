@@ -1,15 +1,15 @@
-"""Quotas: how much of a station's messages is taken at once, so that one station never costs the others.
+"""Quotas: how much of a station's messages is accepted at once, so that no station costs the others.
 
 Each station has a bucket of messages and one of bytes. They fill at the quota's rate up to the burst, which lets the
-backlog of a week pass; what finds them empty waits in quarantine, counted in the ledger, and is taken later by a job.
-A third bucket only leaks: it fills with what was over the quota and empties at `FLOOD` times the quota's rate. A station
-that fills it is flooding.
+backlog of a week pass. Messages that find them empty wait in quarantine, counted in the ledger, and are accepted later
+by a job. A third bucket only leaks: it fills with what exceeded the quota and empties at `FLOOD` times the quota's
+rate. A station that fills it is flooding.
 
-A message weighs the bytes that it unpacks to, at least `ROW_WEIGHT` for each row that it leaves, and what reading it took
-beyond the usual; one that is refused, repeated or kept apart weighs as much as one that is taken.
+A message weighs the bytes that it unpacks to, at least `ROW_WEIGHT` for each row that it leaves, plus what reading it
+cost beyond the usual. Refused and repeated messages, and those kept apart, weigh as much as accepted ones.
 
-The buckets lie on the contact row, which every batch locks and writes anyway: they are exact over any number of
-workers and cost no statement of their own.
+The buckets are in the contact row, which every batch locks and writes anyway: they are exact with any number of workers
+and need no statements of their own.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,24 +24,24 @@ from message_queue.routing import is_upload
 #: The reason of messages that wait because their station sends too much.
 OVER_QUOTA = "over-quota"
 OVER_QUOTA_SENTENCE = (
-    "The station sends more than its quota. The message is kept here and taken by itself when there is room."
+    "The station sends more than its quota. The message is kept here and accepted automatically once there is room."
 )
 UNREAD_SENTENCE = (
-    "Reading this station's messages costs so much that others would wait for them. The message is kept here unread, and "
-    "read and taken by itself when there is room."
+    "Reading this station's messages is so expensive that others would have to wait. The message is kept here unread, "
+    "and is read and accepted automatically once there is room."
 )
-#: Times the quota beyond which a station floods, and seconds of that which fill its bucket.
+#: A station floods beyond this multiple of its quota; its bucket holds this many seconds of it.
 FLOOD, FLOOD_S = 20.0, 20.0
-#: Bytes that a row weighs which the message leaves in the database.
+#: Bytes that each row weighs which the message leaves in the database.
 ROW_WEIGHT = 64
-#: A station's word about a command has a bucket of its own, whatever else the station sends: a person waits for it, and
-#: one command brings three. So many at once, and a second; what is more waits as everything else does.
+#: Reports about commands have a bucket of their own, whatever else the station sends, because a person waits for them
+#: and one command brings three. Burst, and rate per second; reports beyond these wait like everything else.
 REPORT = "command_status"
 REPORTS_BURST, REPORTS_PER_S = 300.0, 2.0
 
 
 class Quota(NamedTuple):
-    """Messages a second and how many at once, bytes an hour and how many at once; 0 is no limit."""
+    """Messages per second and burst, bytes per hour and burst; 0 is unlimited."""
 
     messages_per_s: float
     burst: float
@@ -50,7 +50,7 @@ class Quota(NamedTuple):
 
 
 class Buckets(NamedTuple):
-    """What is left of a station's quota at a moment; None where nothing was taken yet."""
+    """Remaining quota of a station at a moment; None if nothing was ever taken."""
 
     messages: float | None = None
     bytes: float | None = None
@@ -61,7 +61,7 @@ class Buckets(NamedTuple):
 
 
 def quota_default() -> Quota:
-    """The quota of a station that has none of its own."""
+    """The quota of stations without one of their own."""
     return Quota(
         settings.ROOST_QUOTA_MESSAGES_PER_S,
         settings.ROOST_QUOTA_BURST,
@@ -71,7 +71,7 @@ def quota_default() -> Quota:
 
 
 def quota_fill(buckets: Buckets, quota: Quota, moment: datetime) -> Buckets:
-    """The buckets as time has filled them."""
+    """The buckets as refilled up to `moment`."""
     passed = max((moment - buckets.at).total_seconds(), 0.0) if buckets.at else 0.0
     messages = quota.burst if buckets.messages is None else buckets.messages + passed * quota.messages_per_s
     octets = quota.bytes_burst if buckets.bytes is None else buckets.bytes + passed * quota.bytes_per_hour / 3_600.0
@@ -88,9 +88,9 @@ def quota_fill(buckets: Buckets, quota: Quota, moment: datetime) -> Buckets:
 
 
 def quota_take(filled: Buckets, quota: Quota, weights: Iterable[int], moment: datetime) -> tuple[list[bool], Buckets]:
-    """Which of these messages (by their weights, in order) are within the quota, and the buckets after that."""
+    """For each of these messages (weights, in order) whether it is within the quota, and the buckets after that."""
     messages, octets, excess = filled.messages or 0.0, filled.bytes or 0.0, filled.excess
-    # A large message weighs as many as the quota has for its bytes.
+    # A large message counts as many messages as the quota allows for its bytes.
     usual = quota.bytes_per_hour / 3_600.0 / quota.messages_per_s if quota.messages_per_s else 0.0
     within: list[bool] = []
     for weight in weights:
@@ -102,7 +102,7 @@ def quota_take(filled: Buckets, quota: Quota, weights: Iterable[int], moment: da
         else:
             excess += max(1.0, weight / usual) if usual else 1.0
     since = (filled.flooding_since or moment) if _is_flooding(excess, quota) else None
-    # Fuller than full would take hours to leak.
+    # An overfull bucket would take hours to leak.
     excess = min(excess, 2.0 * FLOOD * FLOOD_S * quota.messages_per_s)
     return within, Buckets(max(messages, 0.0), max(octets, 0.0), excess, moment, since, filled.reports)
 
@@ -112,12 +112,12 @@ def _is_flooding(excess: float, quota: Quota) -> bool:
 
 
 def payer_of(station_id: int, exchange: str) -> int:
-    """Whose quota a message weighs on: its station's, or that of the station's desks, told by a minus."""
+    """The payer for a message: its station's id, or the negated id for the station's desks."""
     return -station_id if is_upload(exchange) else station_id
 
 
 class Split(NamedTuple):
-    """What becomes of a batch by its stations' quotas: what is taken, what waits, and the payers with something beyond."""
+    """A batch split by quotas: accepted messages, waiting messages, and payers with something over quota."""
 
     taken: list[Arrival]
     waits: list[Arrival]
@@ -131,10 +131,10 @@ def quota_apply(
     quotas: Mapping[int, Quota],
     moment: datetime,
 ) -> Split:
-    """Split a batch into what is taken and what waits, and leave the new state in `buckets`, by payer.
+    """Split a batch into accepted and waiting messages, and leave the new state in `buckets`, by payer.
 
-    `spent` are the weights, by payer, of what came as well and has nothing to be decided: what was refused, what was
-    here already, what waits for another reason. Reading it cost as much.
+    `spent` holds, by payer, the weights of other messages that also arrived but are decided already: refused, repeated,
+    or waiting for another reason. Reading them cost as much.
     """
     sent: dict[int, list[Arrival]] = {station_id: [] for station_id in spent}
     for arrival in arrivals:
@@ -172,7 +172,7 @@ def quota_apply(
 
 
 def _reports_beyond(arrivals: list[Arrival], filled: Buckets) -> set[int]:
-    """The ids of the Python objects of those reports for which their own bucket has no room."""
+    """The `id()` of reports for which the reports' own bucket has no room."""
     reports = [arrival for arrival in arrivals if arrival.message.envelope.kind == REPORT]
     return {id(arrival) for arrival in reports[int(filled.reports or 0.0) :]} if reports else set()
 

@@ -1,4 +1,4 @@
-"""How many streams and branches a station may have: a row of the ledger stays for good, so nobody makes them without end."""
+"""Limits on the streams and branches of a station, because a row of the ledger stays permanently."""
 
 from collections import Counter
 
@@ -7,12 +7,12 @@ from fleet.telemetry.ledger import FILE_STREAM_PREFIXES
 
 #: A new card or outbox begins a stream, and so does each file that is sent whole.
 STREAMS_MOST, FILE_STREAMS_MOST = 2_000, 200_000
-#: Branches that nobody has decided about, and all of them.
+#: Most branches that nobody has decided about, and most branches overall.
 UNDECIDED_MOST, BRANCHES_MOST = 32, 256
 
 
 def streams_allowed(missing: list[tuple[int, str]]) -> list[tuple[int, str]]:
-    """Those of these new (station id, stream) for which their stations have room, in the same order."""
+    """Those of these new (station id, stream) whose stations have room, in the same order."""
     rows = cursor().execute(
         "SELECT station_id, stream LIKE ANY(%s::text[]), count(*) FROM telemetry_streamledger "
         "WHERE station_id = ANY(%s::bigint[]) AND branch = '' GROUP BY 1, 2",
@@ -29,7 +29,7 @@ def streams_allowed(missing: list[tuple[int, str]]) -> list[tuple[int, str]]:
 
 
 def branches_of(station_id: int) -> tuple[set[str], int]:
-    """The names of this station's branches, and how many more it may have."""
+    """Names of this station's branches, and how many more it may have."""
     rows = (
         cursor()
         .execute(

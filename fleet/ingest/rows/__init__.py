@@ -1,1 +1,1 @@
-"""Rows on their way into PostgreSQL."""
+"""Writing rows to PostgreSQL."""

@@ -1,6 +1,7 @@
-"""Rows whose key another row has already, with other figures in them: the first stays, and an event says so.
+"""Rows with the key of a stored row but other figures: the first stays, and an event records the loss.
 
-A client that numbers no lines gives two tags of one second the same key. Only one of them can be kept, but not without a word.
+A client that does not number lines gives two tags of the same second the same key. Only one can be kept, but not
+silently.
 """
 
 from typing import NamedTuple
@@ -11,7 +12,7 @@ LEFT_OUT = "rows_left_out"
 
 
 class _Table(NamedTuple):
-    """How rows of a table are told apart, and what else they say; `line` tells the events of several tables apart."""
+    """Key and figures of a table's rows; `line` keeps the events of different tables apart."""
 
     key: tuple[str, ...]
     figures: tuple[str, ...]
@@ -28,7 +29,7 @@ _TABLES = {
     "telemetry_stationevent": _Table(("station_id", "occurred_at", "name", "line", "source"), ("data",), 3),
 }
 
-# OFFSET 0: a look by key for each row that was sent, whatever the planner thinks of a table that it has never seen.
+# OFFSET 0 forces a lookup by key for each row sent, because the planner has no statistics of the temporary table.
 _NOTE = """
 INSERT INTO telemetry_stationevent (station_id, occurred_at, name, line, source, received_at, data, flags)
 SELECT s.station_id, max(s.received_at), '{event}', {line}, '', max(s.received_at),
@@ -42,7 +43,7 @@ GROUP BY s.station_id ON CONFLICT DO NOTHING
 
 
 def different_note(table: str, stage: str) -> None:
-    """Count what could not be written from `stage` though it is no repeat, station by station."""
+    """Record an event per station with the number of rows of `stage` that were dropped though they are no repeats."""
     known = _TABLES.get(table)
     if known is None:
         return

@@ -1,21 +1,21 @@
-"""Several values of one series at one moment: each is kept, the later ones microseconds behind the first.
+"""Several values of one series at one moment: all are kept, the later ones microseconds after the first.
 
-A clock of whole seconds gives a sensor's ten values of a second one moment. A reading's moment is its key, so what
-differs from the value that has the moment moves to the next free microsecond and is marked. A value that is here already,
-at its moment or moved from it, is a repeat and nothing more.
+With a clock of whole seconds, a sensor's ten values of one second have the same moment, which is a reading's key. So a
+value that differs from the one at its moment moves to the next free microsecond and is marked. A value that is already
+stored, at its moment or moved from it, is a repeat.
 """
 
 from fleet.ingest.database import cursor
 from fleet.telemetry.models import Suspicion
 
-#: Values of one moment that find a place. What comes beyond is left out, which an event of the station says.
+#: Values of one moment that get a place. Any further ones are left out, which is recorded as an event of the station.
 PLACES = 999
 LEFT_OUT = "values_left_out"
 
 _FAR = "interval '1 millisecond'"
 _COLUMNS = "series_id, occurred_at, received_at, value, flags, sent_value, sent_unit"
 
-# Those that are neither here nor repeats of one another, each with the last place that is taken behind its moment.
+# Finds values that are neither stored nor repeats of one another, and the last place taken after their moment.
 _PART = f"""
 WITH different AS (
     SELECT DISTINCT ON (s.series_id, s.occurred_at, s.value) s.* FROM {{stage}} s
@@ -50,5 +50,5 @@ FROM lost JOIN telemetry_series s ON s.id = lost.series_id ON CONFLICT DO NOTHIN
 
 
 def moments_part(stage: str) -> None:
-    """Find a place for what could not be written from `stage`, as another value has its moment; note it as new."""
+    """Store the rows of `stage` whose moment another value has at a free microsecond, and add them to `<stage>_new`."""
     cursor().execute(_PART.format(stage=stage))

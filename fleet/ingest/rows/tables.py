@@ -1,4 +1,4 @@
-"""The row tables as PostgreSQL's binary COPY wants them, and how rows get in.
+"""Row tables in the format of PostgreSQL's binary COPY, and writing rows to them.
 
 Format: https://www.postgresql.org/docs/15/sql-copy.html "Binary Format". A row is a count of fields, then each
 field's length and bytes; a timestamp is microseconds since 2000-01-01 UTC.
@@ -21,7 +21,7 @@ _TRAILER = b"\xff\xff"
 _NULL = b"\xff\xff\xff\xff"
 _FLOAT = Struct(">id").pack
 _SHORT = Struct(">ih").pack
-#: Packs a row of `READINGS`: 5 fields, and before each its length.
+#: Packs a row of `READINGS`: 5 fields, each preceded by its length.
 READING_ROW = Struct(">hiqiqiqidih").pack
 _CONVERTED = Struct(">hiqiqiqidihid").pack
 _DETECTION = Struct(">hiqiqihihiiiq").pack
@@ -33,11 +33,11 @@ _BIG = Struct(">iq").pack
 
 @dataclass(frozen=True, slots=True)
 class CopyTable:
-    """One row table: its name and columns in the order in which rows are packed."""
+    """One row table: its name, and its columns in the order in which rows are packed."""
 
     name: str
     columns: tuple[str, ...]
-    #: Name of the temporary table of the staged way, where two write into one table.
+    #: Temporary table for the staged way; set explicitly if two write to the same table.
     stage: str = ""
 
     def __post_init__(self) -> None:
@@ -46,12 +46,12 @@ class CopyTable:
 
     @property
     def copy_sql(self) -> str:
-        """COPY straight into the table."""
+        """COPY statement straight into the table."""
         return f"COPY {self.name} ({', '.join(self.columns)}) FROM STDIN (FORMAT BINARY)"
 
 
 READINGS = CopyTable("telemetry_reading", ("series_id", "occurred_at", "received_at", "value", "flags"))
-#: Readings that were converted to the unit of their series, with what was sent.
+#: Readings that were converted to the unit of their series, with the values as sent.
 CONVERTED = CopyTable("telemetry_reading", (*READINGS.columns, "sent_value", "sent_unit"), stage="stage_converted")
 DETECTIONS = CopyTable(
     "telemetry_detection",
@@ -127,7 +127,7 @@ def position_row(
 
 
 def file_field(file_id: int | None) -> bytes:
-    """A file's id as the last field of a row, made once for all rows of a message."""
+    """A file's id as the last field of a row, built once for all rows of a message."""
     return _NULL if file_id is None else _BIG(8, file_id)
 
 
@@ -144,13 +144,13 @@ def event_row(
 ) -> bytes:
     """A row of `EVENTS`; `data` is JSON."""
     head = _EVENT_HEAD(9, 8, station_id, 8, occurred) + _text(name) + _INT(4, line) + _BIG(8, received)
-    # jsonb's binary form is a version byte before the text.
+    # jsonb's binary form is a version byte followed by the text.
     json = (len(data) + 1).to_bytes(4, "big") + b"\x01" + data
     return head + (_NULL if port is None else _SHORT(2, port)) + json + _SHORT(2, flags) + _text(source)
 
 
 def source_of(file: str) -> str:
-    """Which kind of file of a station a name is: `all` or `ctt` of a Sensorgnome; empty without a name."""
+    """The kind of file that a name denotes: `all` or `ctt` of a Sensorgnome; empty without a name."""
     return file.rpartition("-")[2].partition(".")[0][:SOURCE_MOST]
 
 
@@ -161,16 +161,16 @@ def _text(value: str) -> bytes:
 
 @dataclass(slots=True)
 class Sink:
-    """Rows of one table waiting for their COPY. `is_staged` where some may be in the table already."""
+    """Rows of one table waiting for their COPY. `is_staged`: some may already be in the table."""
 
     table: CopyTable
     rows: list[bytes] = field(default_factory=list)
     is_staged: bool = False
 
     def write(self) -> None:
-        """Write the rows: straight into the table, where a repeat is a `UniqueViolation`, or the staged way.
+        """Write the rows: straight into the table, where a repeat raises `UniqueViolation`, or the staged way.
 
-        The staged way drops repeats and leaves what it inserted in `<stage>_new` until the commit.
+        The staged way drops repeats and leaves the inserted rows in `<stage>_new` until the commit.
         """
         payload = _HEADER + b"".join(self.rows) + _TRAILER
         if self.is_staged:

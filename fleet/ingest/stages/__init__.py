@@ -1,1 +1,1 @@
-"""The stages of the pipeline, one file each."""
+"""Stages of the pipeline, one file each."""

@@ -1,4 +1,4 @@
-"""What of a batch is taken at once: what is new by the ledger, and within the quotas of the stations."""
+"""Admission: which messages of a batch are accepted now, being new by the ledger and within their stations' quotas."""
 
 from datetime import datetime
 from typing import Any
@@ -15,17 +15,17 @@ from fleet.ingest.stages.reused_numbers import may_be_reused
 from message_queue.routing import is_upload, station_exchange, upload_exchange
 
 _FORKED_SENTENCE = (
-    "Another life of this station's agent has sent a message of this number: there are two machines with its identity, "
-    "or its outbox went back in time. The message waits until that is known."
+    "Another run of this station's agent has already sent a message with this number: either two machines have its "
+    "identity, or its outbox went back in time. The message waits until that is known."
 )
 
 
 def numbers_take(
     arrivals: list[Arrival], streams: Streams, batch: Batch, refusals: list[Refusal], outcome: Outcome
 ) -> list[Arrival]:
-    """Note the numbers; return what is new. What has no number is told apart by its rows.
+    """Record the numbers and return new messages. Those without a number count as new: their rows tell repeats apart.
 
-    So is what comes under a known number from a client that names no run: its counter may have begun again.
+    So are messages with a known number from a client that names no run, because its counter may have restarted.
     """
     fresh: list[Arrival] = []
     for arrival in arrivals:
@@ -33,7 +33,7 @@ def numbers_take(
         arrival.delivery.is_reused = False
         if number is None:
             if arrival.message.body is not None:
-                # Of one that nobody has read, the body may have a number.
+                # The body of a message that nobody has read may contain a number.
                 batch.unsequenced[station_id] = batch.unsequenced.get(station_id, 0) + 1
             batch.stage()
             fresh.append(arrival)
@@ -62,7 +62,7 @@ def numbers_take(
 def numbers_take_unread(
     arrivals: list[Arrival], batch: Batch, refusals: list[Refusal], outcome: Outcome
 ) -> tuple[list[Arrival], Streams]:
-    """Note the numbers in bodies that nobody had read when their messages came; return what is new, and their streams."""
+    """Record numbers in bodies that were unread on arrival; return new messages, and the streams of those read late."""
     late = [a for a in arrivals if a.delivery.is_unread and not _headers_of(a.delivery).get("stream")]
     if not late:
         return arrivals, Streams({}, batch.moment)
@@ -79,13 +79,13 @@ def _headers_of(delivery: Delivery) -> dict[str, Any]:
 
 
 def traffic_count(arrivals: list[Arrival], refusals: list[Refusal], batch: Batch) -> None:
-    """Count what came from each station, repeats among it: the link carried them too."""
+    """Count each station's traffic including repeats, because the link carried them too."""
     traffic = batch.traffic
     for arrival in arrivals:
         count, size = traffic.get(arrival.station.id, (0, 0))
         traffic[arrival.station.id] = count + 1, size + len(arrival.delivery.body)
     for refusal in refusals:
-        # One that was read before it was refused is among the arrivals.
+        # A message that was read before it was refused is counted as an arrival.
         if refusal.station is not None and not refusal.is_counted:
             count, size = traffic.get(refusal.station.id, (0, 0))
             traffic[refusal.station.id] = count + 1, size + len(refusal.delivery.body)
@@ -99,7 +99,7 @@ def quota_keep(
     refusals: list[Refusal],
     outcome: Outcome,
 ) -> list[Arrival]:
-    """Leave out what is beyond the stations' quotas; it waits in quarantine. What is not fresh weighs as well."""
+    """Return messages within quota; the others wait in quarantine. Messages that are not fresh weigh as well."""
     default = quota_default()
     quotas = {station_id: row.quota(default) for station_id, row in contacts.items()}
     batch.buckets = {station_id: row.buckets for station_id, row in contacts.items()}
@@ -108,7 +108,7 @@ def quota_keep(
         quotas |= {-station_id: desk_quota(quotas[station_id]) for station_id in desks}
     spent: dict[int, list[int]] = {}
     for refusal in refusals:
-        # One that was read before it was refused is among the arrivals.
+        # A message that was read before it was refused is counted as an arrival.
         if refusal.station is not None and not refusal.is_counted:
             payer = payer_of(refusal.station.id, refusal.delivery.exchange)
             spent.setdefault(payer, []).append(refusal.weight)
@@ -130,13 +130,13 @@ def quota_keep(
 
 
 def _desks_of(arrivals: list[Arrival], refusals: list[Refusal]) -> set[int]:
-    """The stations for which a desk sent something."""
+    """Ids of the stations for which a desk sent something."""
     desks = {a.station.id for a in arrivals if is_upload(a.delivery.exchange)}
     return desks | {r.station.id for r in refusals if r.station is not None and is_upload(r.delivery.exchange)}
 
 
 def weight_note(station: StationRef, exchange: str, weight: int, moment: datetime) -> None:
-    """Take a message's weight from the quota that it weighs on, outside of a batch."""
+    """Charge a message's weight to its quota, outside of a batch."""
     (row,) = contacts_read(contacts_lock([station.id]), [station.id]).values()
     if is_upload(exchange):
         desks = desks_read([station.id])
@@ -149,7 +149,7 @@ def weight_note(station: StationRef, exchange: str, weight: int, moment: datetim
 
 
 def refusals_first(refusals: list[Refusal], streams: Streams, outcome: Outcome) -> list[Refusal]:
-    """Note the numbers of refused messages; return those new to the ledger, or perhaps new under a known number."""
+    """Record the numbers of refused messages; return those new to the ledger, or possibly new under a known number."""
     first = [refusal for refusal in refusals if _is_first(refusal, streams, outcome)]
     kept = gaps_first(first)
     outcome.repeats += len(first) - len(kept)

@@ -1,4 +1,4 @@
-"""Contact in a batch: who was heard from, when they are expected next, who was silent before."""
+"""Contact in a batch: which stations were heard, when they are expected next, and which were late or silent before."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from fleet.stations.models import StationContact
 
 
 class ContactRow(NamedTuple):
-    """A station's contact while it is locked."""
+    """A station's contact while its row is locked."""
 
     state: str
     last_contact_at: datetime | None
@@ -48,7 +48,7 @@ class ContactRow(NamedTuple):
 
     @property
     def buckets(self) -> Buckets:
-        """What is left of its quota."""
+        """The remaining quota."""
         return Buckets(
             self.quota_messages,
             self.quota_bytes,
@@ -60,21 +60,21 @@ class ContactRow(NamedTuple):
 
     @property
     def health_place(self) -> Place | None:
-        """Where the health that is known stands in the station's sequence; so the others."""
+        """Position of the known health report in the station's sequence."""
         return _place(self.health_stream, self.health_seq, self.health_at)
 
     @property
     def hello_place(self) -> Place | None:
-        """Of the hello."""
+        """Position of the known hello."""
         return _place(self.hello_stream, self.hello_seq, self.hello_at)
 
     @property
     def announced_place(self) -> Place | None:
-        """Of the announcement of the next contact."""
+        """Position of the known announcement of the next contact."""
         return _place(self.announced_stream, self.announced_seq, self.announced_at)
 
     def quota(self, default: Quota) -> Quota:
-        """Its own quota, or the server's."""
+        """Its own quota, with defaults for what is not set."""
         if self.own_messages_per_s is None and self.own_bytes_per_hour is None:
             return default
         messages, octets = self.own_messages_per_s, self.own_bytes_per_hour
@@ -93,19 +93,19 @@ def contacts_lock(station_ids: list[int], *, lock: str = "FOR UPDATE OF c") -> p
     return cursor().execute(
         "SELECT c.station_id, c.state, c.last_contact_at, c.announced_interval_s, s.operator_interval_s, "  # noqa: S608 - a constant
         "c.learned_interval_s, c.clock_offset_s, c.quota_messages, c.quota_bytes, c.quota_excess, c.quota_at, "
-        "c.flooding_since, s.quota_messages_per_s, s.quota_bytes_per_hour, c.data_counter, c.data_sent, c.data_received, "
-        "c.health_occurred_at, c.epoch, c.quota_reports, c.health_stream, c.health_seq, c.hello_at, c.hello_stream, "
-        "c.hello_seq, c.announced_at, c.announced_stream, c.announced_seq "
-        "FROM stations_stationcontact c JOIN stations_station s ON s.id = c.station_id "
+        "c.flooding_since, s.quota_messages_per_s, s.quota_bytes_per_hour, c.data_counter, c.data_sent, "
+        "c.data_received, c.health_occurred_at, c.epoch, c.quota_reports, c.health_stream, c.health_seq, c.hello_at, "
+        "c.hello_stream, c.hello_seq, c.announced_at, c.announced_stream, c.announced_seq FROM "
+        "stations_stationcontact c JOIN stations_station s ON s.id = c.station_id "
         f"WHERE c.station_id = ANY(%s::bigint[]) ORDER BY c.station_id {lock}",
         [numbers(station_ids)],
-        # Django reads moments in Python where they come as text.
+        # Binary, because Django would parse moments sent as text in Python.
         binary=True,
     )
 
 
 def contacts_read(asked: psycopg.Cursor, station_ids: list[int]) -> dict[int, ContactRow]:
-    """The locked rows by station id; those that were missing are made."""
+    """The locked rows by station id; missing ones are created."""
     rows = {row[0]: ContactRow(*row[1:]) for row in asked.fetchall()}
     if len(rows) == len(station_ids):
         return rows
@@ -119,7 +119,7 @@ def contacts_read(asked: psycopg.Cursor, station_ids: list[int]) -> dict[int, Co
 
 
 def buckets_write(station_id: int, left: Buckets) -> None:
-    """Write what is left of a station's quota, where no batch does; its contact must be locked."""
+    """Store a station's remaining quota outside of a batch; its contact must be locked."""
     StationContact.objects.filter(station=station_id).update(
         quota_messages=left.messages,
         quota_bytes=left.bytes,
@@ -131,9 +131,9 @@ def buckets_write(station_id: int, left: Buckets) -> None:
 
 
 def contacts_write(rows: dict[int, ContactRow], batch: Batch) -> dict[int, str]:
-    """Move every station that spoke to on time; return those that were not, with the state in which they were.
+    """Set every station that sent something to on time; return the state before, by id, of those that were not.
 
-    Of a station whose card was read at a desk only the quotas are written.
+    For a station whose card was read at a desk, only the quotas are written.
     """
     desks_write({payer: left for payer, left in batch.buckets.items() if payer < 0})
     if absent := rows.keys() - batch.present:
@@ -182,7 +182,7 @@ def contacts_write(rows: dict[int, ContactRow], batch: Batch) -> dict[int, str]:
 
 
 def _quotas_write(left: dict[int, Buckets]) -> None:
-    """What is left of the quotas of stations that did not speak themselves."""
+    """Store the remaining quotas of stations that did not send anything themselves."""
     cursor().execute(
         "UPDATE stations_stationcontact c SET quota_messages = n.messages, quota_bytes = n.bytes, "
         "quota_excess = n.excess, quota_at = n.quota_at, flooding_since = n.flooding, "

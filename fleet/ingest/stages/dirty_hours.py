@@ -1,4 +1,4 @@
-"""Notes that rows came for an hour of a series, so that its roll-ups are rebuilt; one note serves many batches."""
+"""Notes that an hour of a series got rows, so that its roll-ups are rebuilt; one note serves many batches."""
 
 import time
 
@@ -14,10 +14,10 @@ Hour = tuple[int, int]
 
 
 class NotedHours:
-    """The hours that this worker noted lately: their rows need no further note yet.
+    """Hours that this worker noted recently, whose new rows need no further note yet.
 
-    `fleet.telemetry.rollups` consumes no note on which a transaction may still rely, so a note is good for all that
-    comes within `RELIED_S` of it. Of two generations each holds for half of that. Not for several threads.
+    `fleet.telemetry.rollups` consumes no note on which a transaction may still rely, so a note covers everything
+    written within `RELIED_S` of it. Notes are kept in two generations of half that time each. Not thread-safe.
     """
 
     def __init__(self) -> None:
@@ -27,38 +27,38 @@ class NotedHours:
         self._born = self._asked = time.monotonic()
 
     def write(self, hours: set[Hour]) -> None:
-        """Note those hours that are not noted yet, in the present transaction."""
-        # Before the statement, so that we never rely on a note for longer than its own moment allows.
+        """Note those of these hours that are not noted yet, in the current transaction."""
+        # Before the statement, so that we never rely on a note for longer than its own time allows.
         self._asked = time.monotonic()
         self._age()
         self._fresh = hours - self._young - self._old
         if not self._fresh:
             return
-        # All workers in one order: two with the same hour never wait for each other in a circle.
+        # In the same order by all workers, so that two with the same hours cannot deadlock.
         pairs = sorted(self._fresh)
         cursor().execute(
-            "INSERT INTO telemetry_dirtyhour (series_id, hour, noted_at) "
-            "SELECT n.series_id, timestamptz '2000-01-01 00:00:00+00' + n.hour * interval '1 hour', statement_timestamp() "
-            "FROM unnest(%s::bigint[], %s::bigint[]) AS n(series_id, hour) ON CONFLICT DO NOTHING",
+            "INSERT INTO telemetry_dirtyhour (series_id, hour, noted_at) SELECT n.series_id, timestamptz '2000-01-01 "
+            "00:00:00+00' + n.hour * interval '1 hour', statement_timestamp() FROM unnest(%s::bigint[], %s::bigint[]) "
+            "AS n(series_id, hour) ON CONFLICT DO NOTHING",
             [numbers([pair[0] for pair in pairs]), numbers([pair[1] for pair in pairs])],
         )
 
     def keep(self) -> None:
-        """The batch was committed. What it noted is remembered."""
+        """Remember what the batch noted, once it is committed."""
         self._young |= self._fresh
         self._fresh = set()
 
     def drop(self) -> None:
-        """The batch was rolled back, and its notes with it."""
+        """Forget the batch's notes, because it was rolled back."""
         self._fresh = set()
 
     def forget(self) -> None:
-        """Rely on no note."""
+        """Forget all notes."""
         self._young, self._old, self._fresh = set(), set(), set()
 
     def _age(self) -> None:
         if self._asked - self._born < RELIED_S / 2 and len(self._young) < _REMEMBERED_MOST:
             return
-        # After a long time without a batch the young ones are too old as well.
+        # After a long time without a batch, the young ones are too old as well.
         self._old = self._young if self._asked - self._born < RELIED_S / 2 + 60 else set()
         self._young, self._born = set(), self._asked

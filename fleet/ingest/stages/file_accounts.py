@@ -1,7 +1,7 @@
-"""What a station says of its own files: one account a file, and their sums; both move only forward.
+"""Accounts that stations give of their own files: one per file, and their sums. Only newer accounts replace older ones.
 
-An account is newer by its number in the same stream, else by the station's clock. Between the station and a desk with its
-card, which may hold an older copy or a newer one, the account counts that has read more.
+In the same stream the higher number is newer, otherwise the later time by the station's clock. Between the station and
+a desk with its card, which may hold an older or newer copy, the account that has read more wins.
 """
 
 from collections.abc import Iterable
@@ -45,7 +45,7 @@ _SUMS = (
 
 
 class _Row(NamedTuple):
-    """What is known of a file."""
+    """A file as stored."""
 
     id: int
     station_id: int
@@ -67,33 +67,33 @@ class _Row(NamedTuple):
 
 
 def base_of(name: str) -> str:
-    """What the rows of a file say as its name: the last part of its path."""
+    """The name of a file in its rows: the last part of its path."""
     return name.rpartition("/")[2] or name
 
 
 def follows(said: Said, before: Said, received_at: float) -> bool:
-    """Whether an account is newer than the one before."""
+    """Whether an account replaces the one before."""
     if said.is_by_desk != before.is_by_desk:
         return said.account.bytes_read >= before.account.bytes_read
     if said.stream and said.stream == before.stream:
         return said.seq >= before.seq
-    # One from a clock that ran ahead must not shut out all that come after it.
+    # An account from a clock that ran ahead must not block all later ones.
     return said.at >= before.at or before.at > received_at + AHEAD_S
 
 
 def accounts_write(batch: Batch) -> None:
-    """Write the newest account of each file, and move the sums of their stations along."""
+    """Store the newest account of each file, and update the sums of their stations."""
     if not batch.accounts:
         return
     station_ids = sorted({station_id for station_id, _name in batch.accounts})
-    _summaries_lock(station_ids, batch.moment)
-    known = _known_read(batch.accounts)
+    _lock_sums(station_ids, batch.moment)
+    known = _read_known(batch.accounts)
     room: dict[int, int] | None = None
     written: list[tuple[int, str, Said]] = []
     sums = {station_id: [0] * len(_SUMS) for station_id in station_ids}
     for (station_id, name), said in sorted(batch.accounts.items()):
         row = known.get((station_id, name))
-        if row is None and (row := _adopted(known, station_id, name)) is None:
+        if row is None and (row := _adopt(known, station_id, name)) is None:
             room = files_room(station_ids) if room is None else room
             room[station_id] -= 1
             if room[station_id] < 0:
@@ -103,15 +103,15 @@ def accounts_write(batch: Batch) -> None:
             before = _said_before(row)
             if not follows(said, before, batch.received_at):
                 continue
-            _add(sums[station_id], before.account, -1)
-        _add(sums[station_id], said.account, 1)
+            _add_account(sums[station_id], before.account, -1)
+        _add_account(sums[station_id], said.account, 1)
         written.append((station_id, name, said))
     _accounts_insert(written, batch)
     _sums_write(sums, batch)
 
 
-def _summaries_lock(station_ids: list[int], moment: datetime) -> None:
-    """Whoever writes accounts of a station holds its sums, so that no two add the same step."""
+def _lock_sums(station_ids: list[int], moment: datetime) -> None:
+    """Lock the sums of these stations, creating missing ones, so that no two workers add the same change."""
     zeros = ", ".join("0" for _name in _SUMS)
     cursor().execute(
         f"INSERT INTO telemetry_filesummary (station_id, {', '.join(_SUMS)}, received_at) "  # noqa: S608 - our own names
@@ -124,23 +124,23 @@ def _summaries_lock(station_ids: list[int], moment: datetime) -> None:
     )
 
 
-def _known_read(accounts: Iterable[tuple[int, str]]) -> dict[tuple[int, str], _Row]:
-    """The files of these names, and of the names that their rows would say."""
+def _read_known(accounts: Iterable[tuple[int, str]]) -> dict[tuple[int, str], _Row]:
+    """Stored files with these names, or with the names that their rows would have."""
     keys = {(station_id, each) for station_id, name in accounts for each in (name, base_of(name))}
     ordered = sorted(keys)
     rows = cursor().execute(
         "SELECT f.id, f.station_id, f.name, f.state, f.octets, f.is_damaged, extract(epoch from f.said_at)::float8, "
         "f.said_stream, f.said_seq, f.is_by_desk, f.bytes_read, f.bytes_unread, f.bytes_taken, f.bytes_known, "
-        "f.bytes_kept_back, f.bytes_refused, f.lines_refused FROM files_stationfile f "
-        "JOIN unnest(%s::bigint[], %s::text[]) AS k(station_id, name) ON k.station_id = f.station_id AND k.name = f.name "
-        "WHERE NOT f.is_moved_here",
+        "f.bytes_kept_back, f.bytes_refused, f.lines_refused FROM files_stationfile f JOIN unnest(%s::bigint[], "
+        "%s::text[]) AS k(station_id, name) ON k.station_id = f.station_id AND k.name = f.name WHERE NOT "
+        "f.is_moved_here",
         [numbers([key[0] for key in ordered]), [key[1] for key in ordered]],
     )
     return {(row[1], row[2]): _Row(*row) for row in rows.fetchall()}
 
 
-def _adopted(known: dict[tuple[int, str], _Row], station_id: int, name: str) -> _Row | None:
-    """A file that only its rows have named so far gets the path that its account says."""
+def _adopt(known: dict[tuple[int, str], _Row], station_id: int, name: str) -> _Row | None:
+    """Give a file known only from its rows the path from its account; None if there is no such file."""
     row = known.get((station_id, base_of(name)))
     if row is None or row.said_at is not None or row.name == name:
         return None
@@ -160,22 +160,22 @@ def _said_before(row: _Row) -> Said:
     return Said(account, row.said_at or 0.0, row.said_stream, row.said_seq, row.is_by_desk)
 
 
-#: Beyond this no file of a station is; without a bound one nonsense figure would make the sums overflow.
+#: No file is larger than this; without a bound, one nonsense figure would make the sums overflow.
 _FIGURE_MOST = 2**40
 
 
-def _add(sums: list[int], account: FileAccount, sign: int) -> None:
+def _add_account(sums: list[int], account: FileAccount, sign: int) -> None:
     for place, figure in enumerate(figures_of(account)):
         sums[place] += sign * min(figure, _FIGURE_MOST)
 
 
 def figures_of(account: FileAccount) -> tuple[int, ...]:
-    """What one account adds to the sums, in the order of `_SUMS`. A file of another station is none of this one."""
+    """Contribution of one account to the sums, in the order of `_SUMS`. Another station's file is only foreign."""
     if account.state == "foreign":
         return (0, 0, 0, 1, *([0] * (len(_SUMS) - 4)))
     read, unread, refused = account.bytes_read, account.bytes_unread, account.bytes_refused
     if account.state == "refused" and not read + unread:
-        # Nothing could be unpacked: what lies on the disk is what is not home.
+        # Nothing could be unpacked, so all of its size on disk counts as refused.
         read = refused = account.size
     return (
         1,
@@ -242,8 +242,8 @@ def _sums_write(sums: dict[int, list[int]], batch: Batch) -> None:
 
 
 def sums_rebuild(station_ids: list[int], moment: datetime) -> None:
-    """Make the sums of these stations from their files, as after files went from one to another."""
-    _summaries_lock(sorted(station_ids), moment)
+    """Recompute these stations' sums from their files, as after files were moved."""
+    _lock_sums(sorted(station_ids), moment)
     for station_id in sorted(station_ids):
         rows = cursor().execute(
             "SELECT name, state, octets, is_damaged, bytes_read, bytes_unread, bytes_taken, bytes_known, "
@@ -254,7 +254,7 @@ def sums_rebuild(station_ids: list[int], moment: datetime) -> None:
         total = [0] * len(_SUMS)
         for name, state, size, damaged, *figures in rows:
             said = dict(zip(_SUMMED, figures, strict=True))
-            _add(total, FileAccount(name=name, state=state, size=size, damaged=damaged, **said), 1)
+            _add_account(total, FileAccount(name=name, state=state, size=size, damaged=damaged, **said), 1)
         steps = ", ".join(f"{name} = %s" for name in _SUMS)
         cursor().execute(
             f"UPDATE telemetry_filesummary SET {steps} WHERE station_id = %s",  # noqa: S608 - our own names

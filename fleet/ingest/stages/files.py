@@ -1,4 +1,4 @@
-"""The ids of the stations' own files, which rows carry, and how many rows came of each; remembered between batches."""
+"""Ids of stations' own files, remembered between batches, and counts of the rows that came from each file."""
 
 from collections.abc import Iterable
 
@@ -6,58 +6,58 @@ from fleet.ingest.batch import Batch
 from fleet.ingest.database import cursor, numbers
 from fleet.ingest.delivery import Arrival
 
-#: Files of one station: an hourly file of each kind for five years. A station that makes up names fills no disk.
+#: Most files of one station: one of each kind per hour for five years. Made-up names cannot fill the disk.
 FILES_MOST = 100_000
 _REMEMBERED_MOST = 200_000
 
-#: A station's id, and the file's name as its rows say it.
+#: A station's id, and the file's name as given in its rows.
 Named = tuple[int, str]
 
 
 class FileBook:
-    """The known files. What a batch adds is kept only when the batch commits. Not for several threads."""
+    """Known files. What a batch adds is kept only if the batch commits. Not thread-safe."""
 
     def __init__(self) -> None:
         self._known: dict[Named, int] = {}
         self._fresh: dict[Named, int] = {}
 
     def meet(self, arrivals: Iterable[Arrival], batch: Batch) -> None:
-        """Put the id of each file that these messages name into the batch; new files are made, up to the bound."""
+        """Put the ids of the files that these messages name into the batch; create new files, up to the limit."""
         named = {(a.station.id, file) for a in arrivals if (file := getattr(a.message.body, "file", ""))}
         if not named:
             return
         unknown = sorted(named - self._known.keys())
         if unknown:
-            self._fresh = _ids_read(unknown)
+            self._fresh = _read_ids(unknown)
             unknown = [key for key in unknown if key not in self._fresh]
         if unknown:
             room = files_room({station_id for station_id, _name in unknown})
-            made = [key for key in unknown if _room_take(room, key[0])]
+            made = [key for key in unknown if _take_room(room, key[0])]
             batch.overfull |= {key[0] for key in unknown} - {key[0] for key in made}
-            self._fresh |= _ids_make(made, batch)
+            self._fresh |= _create_ids(made, batch)
         batch.file_ids = {
             key: found for key in named if (found := self._known.get(key) or self._fresh.get(key)) is not None
         }
 
     def keep(self) -> None:
-        """The batch was committed."""
+        """Keep what the batch added, once it is committed."""
         if len(self._known) > _REMEMBERED_MOST:
             self._known.clear()
         self._known |= self._fresh
         self._fresh = {}
 
     def drop(self) -> None:
-        """The batch was rolled back: what it made does not exist."""
+        """Forget what the batch added, because it was rolled back."""
         self._fresh = {}
 
     def forget(self) -> None:
-        """Read everything again, as files may have been moved or deleted by others."""
+        """Forget everything, as others may have moved or deleted files."""
         self._known.clear()
         self._fresh = {}
 
 
 def files_room(station_ids: Iterable[int]) -> dict[int, int]:
-    """How many files each station may still add."""
+    """Number of files that each station may still add."""
     asked = sorted(station_ids)
     rows = cursor().execute(
         "SELECT station_id, count(*) FROM files_stationfile WHERE station_id = ANY(%s::bigint[]) GROUP BY station_id",
@@ -67,26 +67,26 @@ def files_room(station_ids: Iterable[int]) -> dict[int, int]:
     return {station_id: FILES_MOST - int(counted.get(station_id, 0)) for station_id in asked}
 
 
-def _room_take(room: dict[int, int], station_id: int) -> bool:
+def _take_room(room: dict[int, int], station_id: int) -> bool:
     room[station_id] -= 1
     return room[station_id] >= 0
 
 
-def _ids_read(keys: list[Named]) -> dict[Named, int]:
-    # Of two copies of one name in two folders the older row is the one that rows are counted for.
+def _read_ids(keys: list[Named]) -> dict[Named, int]:
+    # If a name exists in two folders, rows are counted for the older file.
     rows = cursor().execute(
-        "SELECT DISTINCT ON (f.station_id, f.base) f.station_id, f.base, f.id FROM files_stationfile f "
-        "JOIN unnest(%s::bigint[], %s::text[]) AS k(station_id, base) ON k.station_id = f.station_id AND k.base = f.base "
+        "SELECT DISTINCT ON (f.station_id, f.base) f.station_id, f.base, f.id FROM files_stationfile f JOIN "
+        "unnest(%s::bigint[], %s::text[]) AS k(station_id, base) ON k.station_id = f.station_id AND k.base = f.base "
         "WHERE NOT f.is_moved_here ORDER BY f.station_id, f.base, f.id",
         [numbers([key[0] for key in keys]), [key[1] for key in keys]],
     )
     return {(station_id, base): file_id for station_id, base, file_id in rows.fetchall()}
 
 
-def _ids_make(keys: list[Named], batch: Batch) -> dict[Named, int]:
+def _create_ids(keys: list[Named], batch: Batch) -> dict[Named, int]:
     if not keys:
         return {}
-    # DO UPDATE, so that the id comes back when another worker was faster.
+    # DO UPDATE, so that the id is returned even if another worker was faster.
     rows = cursor().execute(
         "INSERT INTO files_stationfile (station_id, name, base, rows, first_received_at, last_received_at) "
         "SELECT k.station_id, k.name, k.name, 0, %s, %s FROM unnest(%s::bigint[], %s::text[]) AS k(station_id, name) "
@@ -98,14 +98,14 @@ def _ids_make(keys: list[Named], batch: Batch) -> dict[Named, int]:
 
 
 def files_write(batch: Batch) -> None:
-    """Rows that came of each file, and between which moments they lie."""
+    """Add the batch to each file's number of rows and first and last moment; mark stations with too many files."""
     if batch.overfull:
         cursor().execute(
-            "INSERT INTO telemetry_filesummary (station_id, files, files_open, files_refused, files_foreign, files_gone, "
-            "files_damaged, bytes_all, bytes_taken, bytes_known, bytes_kept_back, bytes_unread, bytes_refused, "
-            "lines_refused, received_at, overfull_at) "
-            "SELECT k.id, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, %s, %s FROM unnest(%s::bigint[]) AS k(id) ORDER BY k.id "
-            "ON CONFLICT (station_id) DO UPDATE SET overfull_at = excluded.overfull_at",
+            "INSERT INTO telemetry_filesummary (station_id, files, files_open, files_refused, files_foreign, "
+            "files_gone, files_damaged, bytes_all, bytes_taken, bytes_known, bytes_kept_back, bytes_unread, "
+            "bytes_refused, lines_refused, received_at, overfull_at) SELECT k.id, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, "
+            "0, %s, %s FROM unnest(%s::bigint[]) AS k(id) ORDER BY k.id ON CONFLICT (station_id) DO UPDATE SET "
+            "overfull_at = excluded.overfull_at",
             [batch.moment, batch.moment, numbers(sorted(batch.overfull))],
         )
     if batch.detections.is_staged:
@@ -116,7 +116,7 @@ def files_write(batch: Batch) -> None:
 
 
 def _of_rows_write(batch: Batch) -> None:
-    """Count what the staged way inserted: a row that was here is counted already."""
+    """Count only rows that the staged way inserted: rows that already existed are counted."""
     stages = [sink.table.stage for sink in (batch.detections, batch.positions) if sink.rows]
     if not batch.file_rows or not stages:
         return
@@ -131,7 +131,7 @@ def _of_rows_write(batch: Batch) -> None:
 
 
 def _counts_write(batch: Batch, counts: dict[int, tuple[int, int | None, int | None]]) -> None:
-    """Add to each file's rows, as (rows, first and last moment as `pg_time`)."""
+    """Add to each file's rows. `counts`: rows, first and last moment as `pg_time`, by file id."""
     if not counts:
         return
     ids = sorted(counts)

@@ -1,6 +1,6 @@
 """Numbers for which the ledger has no room: their messages wait in quarantine until gaps of the stream have closed.
 
-They are in no ledger, so quarantine itself tells their repeats, and the ledger is asked before they are taken.
+They are in no ledger, so quarantine itself detects their repeats, and the ledger is asked before they are accepted.
 """
 
 from collections.abc import Sequence
@@ -16,14 +16,14 @@ from fleet.ingest.stages.stations import StationBook
 from message_queue.routing import serial_of_exchange
 
 TOO_MANY_GAPS_SENTENCE = (
-    "The stream of this message has more gaps than are kept account of. The message is kept here and taken by itself "
-    "when gaps have closed; a station that leaves so many should be looked at."
+    "The stream of this message has more gaps than Roost keeps track of. The message is kept here and accepted "
+    "automatically once gaps have closed; check the station if it leaves so many."
 )
 TOO_MANY_STREAMS_SENTENCE = (
-    "The station has begun more streams, or more lives of its agent claim the same numbers, than are kept account of. The "
-    "message is kept here. Find out what makes so many of them, then try it again."
+    "The station has begun more streams, or more runs of its agent claim the same numbers, than Roost keeps track of. "
+    "The message is kept here. Find out what causes so many, then try the message again."
 )
-#: The numbers of these are in no ledger.
+#: Numbers of messages held for these reasons are in no ledger.
 UNNOTED = (TOO_MANY_GAPS, TOO_MANY_STREAMS)
 #: Station, stream, number and run.
 _Name = tuple[int, str, int, str]
@@ -31,7 +31,7 @@ _Name = tuple[int, str, int, str]
 
 @dataclass(slots=True)
 class Admission:
-    """What the ledger says now to messages that waited."""
+    """The ledger's present answer about messages that waited."""
 
     new: list[QuarantinedMessage] = field(default_factory=list)
     repeats: list[QuarantinedMessage] = field(default_factory=list)
@@ -39,7 +39,7 @@ class Admission:
 
 
 def gaps_first(refusals: list[Refusal]) -> list[Refusal]:
-    """Leave out what waits in quarantine for room in the ledger already. Their streams must be locked."""
+    """Leave out refusals that already wait in quarantine for room in the ledger. Their streams must be locked."""
     names = {id(refusal): _name(refusal) for refusal in refusals if refusal.reason in UNNOTED and _has_name(refusal)}
     if not names:
         return refusals
@@ -71,7 +71,7 @@ def gaps_first(refusals: list[Refusal]) -> list[Refusal]:
 
 
 def gaps_admit(messages: Sequence[QuarantinedMessage]) -> Admission:
-    """Note the numbers of held messages that the caller has locked, as far as there is room by now."""
+    """Record the numbers of held messages that the caller has locked, as far as there is room now."""
     known = StationBook().look_up({serial for message in messages if (serial := serial_of_exchange(message.exchange))})
     numbers: list[tuple[QuarantinedMessage, int, Number | None]] = []
     for message in messages:
@@ -89,17 +89,17 @@ def gaps_admit(messages: Sequence[QuarantinedMessage]) -> Admission:
         else:
             admission.waits.append(message)
             if taken is Taken.HELD:
-                # Its number is on a branch by now, so what becomes of it is decided with the branch.
+                # Its number is now on a branch, so it is decided about with the branch.
                 QuarantinedMessage.objects.filter(id=message.id).update(reason=FORKED)
     for state in streams.states():
-        # It says nothing of which machine speaks now.
+        # This tells nothing about which machine is sending now.
         state.is_newest = False
     streams_write(streams.states(), max((message.received_at for message in messages), default=moment))
     return admission
 
 
 def _number(message: QuarantinedMessage, known: dict[str, StationRef]) -> tuple[int, Number | None]:
-    """The station in whose ledger a message's number belongs, and the number."""
+    """The station whose ledger a message's number belongs to, and the number."""
     station = known.get(serial_of_exchange(message.exchange) or "")
     if station is None and message.station_id is not None:
         station = StationRef(message.station_id, 0, "")
@@ -107,7 +107,7 @@ def _number(message: QuarantinedMessage, known: dict[str, StationRef]) -> tuple[
 
 
 def _has_name(refusal: Refusal) -> bool:
-    """Whether its headers say its number; those of a client that numbers in its bodies do not."""
+    """Whether its headers contain its number; clients that number in the body have none there."""
     return number_of_refusal(Refusal(refusal.delivery, refusal.station, "", "")) is not None
 
 

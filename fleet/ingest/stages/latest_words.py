@@ -1,4 +1,4 @@
-"""What stations say of themselves, written to their contact rows: the newest word by when it was said wins."""
+"""Reports of stations about themselves, stored in their contact rows: the one made latest wins, whenever it arrives."""
 
 import ipaddress
 
@@ -12,14 +12,15 @@ from fleet.stations.life.hardware import SaidHardware, pairs_note
 from message_queue.contracts.health import Backlog, Health
 
 _NOTHING = Backlog()
-#: Kinds whose unknown fields are written with their own newest word.
+#: Kinds whose unknown fields are stored together with the newest report of that kind.
 _OF_ITSELF = frozenset({"hello", "health"})
 
 
 def contacts_peek(batch: Batch) -> dict[int, ContactRow]:
-    """What is known of the stations that say something of themselves in this batch, without a lock.
+    """Known contacts of stations with reports in this batch, without locking them.
 
-    For messages that are taken again: their stations' ledger rows may be locked already, and contacts come before those.
+    For messages that are taken again: their ledger rows may be locked already, and contacts must be locked before
+    those.
     """
     station_ids = sorted({*batch.health, *batch.hello, *batch.announced})
     if not station_ids:
@@ -28,9 +29,9 @@ def contacts_peek(batch: Batch) -> dict[int, ContactRow]:
 
 
 def said_write(rows: dict[int, ContactRow], batch: Batch) -> None:
-    """What stations say of themselves moves only forward in their own sequence, however it comes.
+    """Store reports that are newer in the station's own sequence, in whatever order they arrive.
 
-    `rows` are what is known; each statement asks again, as those of messages that are taken again are not locked.
+    `rows` is what was known. Each statement compares again, because contacts of messages taken again are not locked.
     """
     future = moment_of(batch.future)
     for station_id, (place, seconds) in batch.announced.items():
@@ -44,12 +45,12 @@ def said_write(rows: dict[int, ContactRow], batch: Batch) -> None:
         _health_write(station_id, place, health, batch)
         known = rows.get(station_id)
         if known is not None and not is_newer(place, known.health_place, batch.future):
-            # An older count of bytes would make the next one count them twice.
+            # With an older byte count stored, the next one would count the difference twice.
             batch.data_use.pop(station_id, None)
     for station_id, (place, hello) in batch.hello.items():
         at = moment_of(place.at)
         cursor().execute(
-            # A hello without an address was written before the modem had one: what is known stays.
+            # A hello without an address was written before the modem had one: keep the known address.
             "UPDATE stations_stationcontact c SET hello = %s, hello_received_at = %s, address = coalesce(%s, c.address), "  # noqa: S608 - constants
             "hello_at = %s, hello_stream = %s, hello_seq = %s, "
             f"also_said = (c.also_said - 'hello') || %s::jsonb WHERE c.station_id = %s AND {newer_sql('hello')}",
@@ -78,7 +79,7 @@ def said_write(rows: dict[int, ContactRow], batch: Batch) -> None:
 
 
 def _health_write(station_id: int, place: Place, health: Health, batch: Batch) -> None:
-    """A report counts what waited when it was written, most often what came home in the same breath."""
+    """Store a health report. Its backlog is from when it was written, so usually most of that arrived along with it."""
     at = moment_of(place.at)
     backlog = _NOTHING if station_id in batch.all_home else health.backlog
     newer = newer_sql("health").replace("c.health_at", "c.health_occurred_at")
@@ -101,13 +102,13 @@ def _health_write(station_id: int, place: Place, health: Health, batch: Batch) -
 
 
 def _also(batch: Batch, station_id: int, kind: str) -> str:
-    """The unknown fields of a kind as JSON that is added to the others'; nothing where there are none."""
+    """Unknown fields of a kind, as JSON to merge with those of other kinds; an empty object if there are none."""
     said = batch.also_said.get((station_id, kind))
     return msgspec.json.encode({kind: said}).decode() if said else "{}"
 
 
 def _address(said: object) -> str | None:
-    """An address as the station says it, if it is one."""
+    """The address that a station reports, if it is a valid one."""
     try:
         return str(ipaddress.ip_address(str(said).partition("%")[0])) if said else None
     except ValueError:

@@ -1,4 +1,4 @@
-"""What each station sent, counted by month: messages and bodies by us, bytes on the link by the agent's own word."""
+"""Monthly traffic of each station: messages and bodies counted by us, bytes on the link as reported by the agent."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ from message_queue.contracts.health import DataUse
 
 
 class Counter(NamedTuple):
-    """The agent's count when it was last heard of."""
+    """The agent's latest reported count."""
 
     counter: str = ""
     sent: int | None = None
@@ -16,14 +16,14 @@ class Counter(NamedTuple):
 
 
 def growth_of(before: Counter, said: DataUse) -> tuple[int, int]:
-    """Bytes sent and received since the last word. Another counter began at 0; one that went back adds nothing."""
+    """Bytes sent and received since the last report. A new counter began at 0; one that went back adds nothing."""
     if before.counter != said.counter or before.sent is None or before.received is None:
         return said.sent, said.received
     return max(said.sent - before.sent, 0), max(said.received - before.received, 0)
 
 
 def metering_write(batch: Batch, counters: dict[int, Counter]) -> None:
-    """Add the batch to the stations' months. The contact rows, whose lock is held, keep the agents' counts."""
+    """Add the batch to the stations' months, and store the agents' counts in the contact rows, which must be locked."""
     if not batch.traffic:
         return
     ids = sorted(batch.traffic)
@@ -39,11 +39,11 @@ def metering_write(batch: Batch, counters: dict[int, Counter]) -> None:
         "FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[]) "
         "AS n(id, messages, payload, sent, received) ON CONFLICT (station_id, month) DO UPDATE SET "
         "messages = u.messages + excluded.messages, payload_bytes = u.payload_bytes + excluded.payload_bytes, "
-        # NULL as long as the agent has said nothing; numeric, as it may say what two of no bigint holds.
-        "sent = CASE WHEN u.sent IS NULL OR excluded.sent IS NULL THEN coalesce(u.sent, excluded.sent) "
-        "ELSE least(u.sent::numeric + excluded.sent, 9e18)::bigint END, "
-        "received = CASE WHEN u.received IS NULL OR excluded.received IS NULL THEN coalesce(u.received, excluded.received) "
-        "ELSE least(u.received::numeric + excluded.received, 9e18)::bigint END",
+        # NULL until the agent reports something; numeric, because two reported values may exceed a bigint together.
+        "sent = CASE WHEN u.sent IS NULL OR excluded.sent IS NULL THEN coalesce(u.sent, excluded.sent) ELSE "
+        "least(u.sent::numeric + excluded.sent, 9e18)::bigint END, received = CASE WHEN u.received IS NULL OR "
+        "excluded.received IS NULL THEN coalesce(u.received, excluded.received) ELSE least(u.received::numeric + "
+        "excluded.received, 9e18)::bigint END",
         [
             batch.moment,
             batch.moment,

@@ -1,4 +1,4 @@
-"""What follows from a batch's rows: newest values, counts per hour."""
+"""Values derived from a batch's rows: newest values of series, and hourly counts of detections."""
 
 from fleet.ingest.batch import NOT_NEWEST, Batch
 from fleet.ingest.database import cursor, numbers
@@ -13,7 +13,7 @@ _MOMENT = "timestamptz '2000-01-01 00:00:00+00' + {} * interval '1 microsecond'"
 
 
 def newest_write(batch: Batch) -> None:
-    """Newest values move only forward by the station's clock."""
+    """Update the newest values of series, which move only forward by the station's clock."""
     if not batch.newest:
         return
     if batch.readings.is_staged:
@@ -23,7 +23,8 @@ def newest_write(batch: Batch) -> None:
     moment = _MOMENT.format("n.at")
     cursor().execute(
         f"UPDATE telemetry_series s SET last_at = {moment}, last_value = n.value, last_flags = n.flags, "  # noqa: S608 - constants
-        "last_received_at = %s FROM unnest(%s::bigint[], %s::bigint[], %s::float8[], %s::int[]) AS n(id, at, value, flags) "
+        "last_received_at = %s FROM unnest(%s::bigint[], %s::bigint[], %s::float8[], %s::int[]) AS n(id, at, value, "
+        "flags) "
         f"WHERE s.id = n.id AND (s.last_at IS NULL OR s.last_at <= {moment})",
         [
             batch.moment,
@@ -36,7 +37,7 @@ def newest_write(batch: Batch) -> None:
 
 
 def _newest_of_rows(batch: Batch) -> None:
-    """The same from what was inserted: of two values at one moment the newest is one that became a row."""
+    """Update newest values from the inserted rows: of two values at one moment, one that became a row."""
     stages = [sink.table.stage for sink in (batch.readings, batch.converted) if sink.rows]
     rows = " UNION ALL ".join(f"SELECT series_id, occurred_at, value, flags FROM {stage}_new" for stage in stages)  # noqa: S608 - names of our own tables
     if not rows:
@@ -51,7 +52,7 @@ def _newest_of_rows(batch: Batch) -> None:
 
 
 def hours_write(batch: Batch) -> None:
-    """Counts per hour, port and kind: from the batch, or from what the staged way inserted."""
+    """Add to the counts per hour, port and kind, from the batch or from what the staged way inserted."""
     if not batch.hours:
         return
     if batch.detections.is_staged:

@@ -1,13 +1,13 @@
-"""Whose a message is after its station was moved: what was made before the move belongs to whoever had it then.
+"""Owners of messages after their station was moved: what was made before the move belongs to the station before it.
 
-The successor's row keeps ledger, contact and quota, so that repeats are dropped and nobody falls silent; only the rows of
-an older message go to the predecessor. A message is older
+The successor's row keeps ledger, contact and quota, so that repeats are dropped and nothing looks silent; only the rows
+of an older message go to the predecessor. A message is older
 
-1. when its number is below the one that the station was to give out next when the predecessor was last heard: certain,
+1. if its number is below the next one that the station was going to use when the predecessor was last heard: certain,
    whatever its clock says;
-2. else when its own time, put right by what is known of the station's clock, is before the move.
+2. otherwise, if its own time, corrected by what is known of the station's clock, is before the move.
 
-What says neither is the successor's.
+If neither is known, the message belongs to the successor.
 """
 
 from collections.abc import Iterable
@@ -22,22 +22,24 @@ from message_queue.contracts.readings import RELATIVE_BELOW
 from message_queue.errors import MessageRefused
 from message_queue.intake import message_read
 
-#: The reason of an older message of a station whose history was deleted for good.
+#: The reason of an older message of a station whose history was permanently deleted.
 GONE = "deleted-station"
-_GONE_SENTENCE = "It was made before the station was moved here, and the one it belonged to was deleted for good."
+_GONE_SENTENCE = (
+    "It was made before the station was moved here, and the station it belonged to was permanently deleted."
+)
 
 
 class StationMoved(Exception):
-    """A station bears another serial or is another organization's than was remembered: the batch is taken again."""
+    """A station's serial or organization differs from what was remembered: the batch is taken again."""
 
 
 def moved_only(stations: Iterable[StationRef]) -> list[StationRef]:
-    """Those that took a serial over; nearly always none."""
+    """Those that took over a serial; nearly always none."""
     return [station for station in stations if station.moved_at is not None]
 
 
 def line_of(station: StationRef) -> list[StationRef]:
-    """Whoever bore the serial before, the latest first."""
+    """Stations that had the serial before, the latest first."""
     found: list[StationRef] = []
     before = station.before
     while before is not None:
@@ -47,22 +49,22 @@ def line_of(station: StationRef) -> list[StationRef]:
 
 
 def arrivals_hand_over(arrivals: list[Arrival], batch: Batch, refusals: list[Refusal]) -> list[Arrival]:
-    """Give each message to whom it belongs; what belonged to a station that is gone is refused."""
+    """Give each message to its owner; refuse messages whose owner is gone."""
     kept: list[Arrival] = []
     for arrival in arrivals:
         number = number_of(arrival)
         known = (number.stream, number.seq) if number is not None else None
         made_at = _made_at(arrival.message, arrival.delivery)
         if made_at is not None:
-            # A time that nobody believes says nothing.
+            # An unbelievable time tells nothing.
             offset = batch.clocks_before.get(arrival.station.id) or 0.0
             made_at = None if batch.suspicion(made_at) else made_at - offset
         if arrival.delivery.is_reused and made_at is not None:
-            # The number was given to another message, perhaps; the time is this one's own.
+            # The number may belong to another message, but the time is this one's own.
             known = None
         owner = _owner(arrival.station, arrival.delivery, known, made_at)
         if owner is None:
-            # A known number is counted as a repeat; what was deleted for good does not come back by it.
+            # A known number counts as a repeat; permanently deleted data must not come back by it.
             if not arrival.delivery.is_reused:
                 refusals.append(Refusal(arrival.delivery, None, GONE, _GONE_SENTENCE, is_counted=True))
             continue
@@ -72,14 +74,14 @@ def arrivals_hand_over(arrivals: list[Arrival], batch: Batch, refusals: list[Ref
 
 
 def refusals_hand_over(refusals: list[Refusal]) -> list[Refusal]:
-    """The same for what goes to quarantine."""
-    return [_handed_over(r) if r.station is not None and r.station.moved_at is not None else r for r in refusals]
+    """Give messages that go to quarantine to their owners."""
+    return [_hand_over(r) if r.station is not None and r.station.moved_at is not None else r for r in refusals]
 
 
-def _handed_over(refusal: Refusal) -> Refusal:
+def _hand_over(refusal: Refusal) -> Refusal:
     station, delivery = refusal.station, refusal.delivery
     assert station is not None  # noqa: S101 - asked of those only
-    # Whether its number is noted already is no matter here.
+    # It does not matter here whether its number is already recorded.
     number = number_of_refusal(Refusal(delivery, station, refusal.reason, refusal.sentence))
     try:
         message = message_read(delivery.properties, delivery.routing_key, station.serial, delivery.body)
@@ -93,7 +95,7 @@ def _handed_over(refusal: Refusal) -> Refusal:
 def _owner(
     station: StationRef, delivery: Delivery, number: tuple[str, int] | None, made_at: float | None
 ) -> StationRef | None:
-    """Whose it is: the station, one of those before it, or nobody's any more."""
+    """The owner: the station, one of those before it, or None if that is gone."""
     owner: StationRef | None = station
     while owner is not None and owner.moved_at is not None:
         came_before = delivery.received_at is not None and delivery.received_at.timestamp() < owner.moved_at
@@ -106,7 +108,7 @@ def _owner(
 
 
 def _made_at(message: Decoded, delivery: Delivery) -> float | None:
-    """When a message was made: the first time in it, else when it was sent, in seconds since 1970."""
+    """The time a message was made, in seconds since 1970: the first time in it, otherwise when it was sent."""
     at = _first_time(message.body)
     return _sent_at(delivery) if at is None else at
 
@@ -124,7 +126,7 @@ def _first_time(body: Any) -> float | None:
 
 
 def _sent_at(delivery: Delivery) -> float | None:
-    """When it was sent by its properties."""
+    """The time of sending from its properties, in seconds since 1970."""
     sent = delivery.properties.get("timestamp")
     if isinstance(sent, datetime):
         sent = sent.replace(tzinfo=UTC).timestamp()

@@ -1,8 +1,8 @@
-"""Numbers that a client without runs uses again: a repeat of the message, or its counter began again after a restart.
+"""Numbers that a client without runs uses again: either a message is repeated, or its counter restarted.
 
-known number, no run ─▶ taken: its rows, each once, tell which it is. Readings timed by their receipt tell nothing
-                        and are a repeat
-                     ─▶ refused: kept, unless quarantine has the same body under the number
+known number, no run ─▶ accepted: its rows, each stored once, tell which it is. Readings timed by their receipt cannot
+                        tell and count as a repeat
+                     ─▶ refused: kept, unless quarantine has the same body under this number
 """
 
 import hashlib
@@ -18,16 +18,15 @@ _Name = tuple[int, str, int, bytes]
 
 
 def may_be_reused(number: Number) -> bool:
-    """Whether a known number may come with another message.
+    """Whether a known number may come with a different message.
 
-    Not from an agent, whose run says who wrote a number, and not in the stream of a file, which is named for its
-    contents.
+    Not from an agent, whose run says who wrote a number, and not in a file's stream, which is named after its contents.
     """
     return not number.run and not number.stream.startswith(FILE_STREAM_PREFIXES)
 
 
 def refusals_settle(refusals: list[Refusal], outcome: Outcome) -> list[Refusal]:
-    """Leave out the refused messages that quarantine has already; count those it has not as quarantined, not as repeats."""
+    """Leave out refusals that quarantine already has; count the others as quarantined instead of as repeats."""
     reused = [refusal for refusal in refusals if refusal.delivery.is_reused]
     if not reused:
         return refusals
@@ -47,7 +46,7 @@ def refusals_settle(refusals: list[Refusal], outcome: Outcome) -> list[Refusal]:
 
 
 def _held(wanted: list[_Name]) -> set[_Name]:
-    """Those of these that are in quarantine, whatever became of them there."""
+    """Those of these that are in quarantine, in whatever state."""
     rows = cursor().execute(
         "SELECT q.station_id, q.stream, q.seq, sha256(q.body) FROM ingest_quarantinedmessage q "
         "JOIN (SELECT DISTINCT * FROM unnest(%s::bigint[], %s::text[], %s::bigint[])) AS k(station_id, stream, seq) "

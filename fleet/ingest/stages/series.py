@@ -1,8 +1,8 @@
-"""Series by station, name and unit, remembered between batches, each with how its values are stored.
+"""Series by station, name and unit, remembered between batches, and how the values of each are stored.
 
-A series is its name and what it measures. The first unit of a dimension is the series' own; values in another one of the
-dimension are converted. A unit of another dimension is a series of its own under the same name. A value without a unit
-belongs to the oldest series of its name, and a series that has no unit yet takes the first one that comes.
+A name and a dimension make a series. The first unit of a dimension becomes the series' own, and values in other units
+of the dimension are converted. A unit of another dimension makes another series of the same name. A value without a
+unit goes to the oldest series of its name, and a series without a unit takes the first one that arrives.
 """
 
 import time
@@ -17,7 +17,7 @@ from fleet.ingest.delivery import StationRef
 from message_queue.errors import MessageRefused
 from message_queue.units import Conversion, conversion, scale_of
 
-#: Most series of one station; beyond it a name is probably made of values.
+#: Most series of one station; with more, values are probably being used as names.
 SERIES_MOST = 2_000
 _REMEMBERED_MOST = 500_000
 #: Seconds after which models' limits are read again.
@@ -25,13 +25,13 @@ _LIMITS_S = 60.0
 
 
 class Use(NamedTuple):
-    """How values of a name and a unit are stored: in which series, converted how, and between which limits."""
+    """Storage of values of a name and unit: the series, the conversion, and the limits."""
 
     id: int
     conversion: Conversion | None = None
     least: float = -inf
     most: float = inf
-    #: Values are stored as they come, whatever they are.
+    #: Values are stored unchanged and without limits.
     is_plain: bool = True
 
 
@@ -44,7 +44,7 @@ class _Row(NamedTuple):
 
 
 class _Limits(NamedTuple):
-    """What a station's model says of one of its quantities."""
+    """Limits that a station's model sets for one of its quantities."""
 
     unit: str
     least: float | None
@@ -52,22 +52,22 @@ class _Limits(NamedTuple):
 
 
 class SeriesBook:
-    """The known series. What a batch adds is kept only when the batch commits."""
+    """Known series. What a batch adds is kept only if the batch commits."""
 
     def __init__(self) -> None:
         self._uses: dict[tuple[int, str, str], Use] = {}
-        #: Of each name the oldest first.
+        #: Series of each name, the oldest first.
         self._rows: dict[tuple[int, str], list[_Row]] = {}
-        #: How many series each station has that was met.
+        #: Number of series of each known station.
         self._counts: dict[int, int] = {}
-        #: Limits by station and series name, of stations that were asked about.
+        #: Limits by station and series name, for stations already looked up.
         self._limits: dict[int, dict[str, _Limits]] = {}
         self._limits_at = time.monotonic()
-        #: Stations whose series this batch made or changed.
+        #: Stations whose series this batch created or changed.
         self._touched: set[int] = set()
 
     def meet(self, station_ids: Iterable[int]) -> None:
-        """Read the series of stations that were not met yet, and limits that were read too long ago: a query each."""
+        """Load series of stations not seen before, and limits that are missing or outdated: one query each."""
         if time.monotonic() - self._limits_at > _LIMITS_S:
             self._uses.clear()
             self._limits.clear()
@@ -88,15 +88,15 @@ class SeriesBook:
         self._limits_read([station_id for station_id in heard if station_id not in self._limits])
 
     def use_of(self, station: StationRef, name: str, unit: str) -> Use:
-        """How values of this name and unit are stored; a series is made when it is new.
+        """Get the storage of values of this name and unit. Creates the series if it is new.
 
-        Raises `MessageRefused` when the station has too many.
+        Raises `MessageRefused` if the station has too many.
         """
         key = (station.id, name, unit)
         known = self._uses.get(key)
         if known is not None:
             return known
-        row = self._find(station.id, name, unit)
+        row = self._find_or_create(station.id, name, unit)
         change = conversion(unit, row.unit) if unit else None
         least, most = self._limits_of(station.id, name, row.unit)
         use = Use(row.id, change, least, most, change is None and least == -inf and most == inf)
@@ -104,13 +104,13 @@ class SeriesBook:
         return use
 
     def keep(self) -> None:
-        """The batch was committed."""
+        """Keep what the batch added, once it is committed."""
         self._touched.clear()
         if len(self._uses) > _REMEMBERED_MOST:
             self.forget()
 
     def drop(self) -> None:
-        """The batch was rolled back: what it made does not exist."""
+        """Forget what the batch added, because it was rolled back."""
         if not self._touched:
             return
         touched = self._touched
@@ -121,31 +121,31 @@ class SeriesBook:
         self._touched = set()
 
     def forget(self) -> None:
-        """Read everything again, as rows may have been deleted by others."""
+        """Forget everything, as others may have deleted rows."""
         self._uses.clear()
         self._rows.clear()
         self._counts.clear()
         self._limits.clear()
         self._touched = set()
 
-    def _find(self, station_id: int, name: str, unit: str) -> _Row:
+    def _find_or_create(self, station_id: int, name: str, unit: str) -> _Row:
         rows = self._rows.get((station_id, name), [])
-        if found := _fitting(rows, unit):
+        if found := _matching(rows, unit):
             return found
         if rows:
-            # Another worker may have given one its unit, or made the one that is missing.
-            rows = self._read_again(station_id, name)
-            if found := _fitting(rows, unit):
+            # Another worker may have set a unit meanwhile, or created the missing series.
+            rows = self._reload(station_id, name)
+            if found := _matching(rows, unit):
                 return found
         row = next((each for each in rows if not each.unit), None)
-        found = self._make(station_id, name, unit, is_other=bool(rows)) if row is None else self._fill(row, unit)
+        found = self._create(station_id, name, unit, is_other=bool(rows)) if row is None else self._set_unit(row, unit)
         self._touched.add(station_id)
         self._rows[station_id, name] = [found if each.id == found.id else each for each in rows]
         if row is None:
             self._rows[station_id, name].append(found)
         return found
 
-    def _read_again(self, station_id: int, name: str) -> list[_Row]:
+    def _reload(self, station_id: int, name: str) -> list[_Row]:
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT id, unit, dimension FROM telemetry_series WHERE station_id = %s AND name = %s ORDER BY id",
@@ -155,26 +155,26 @@ class SeriesBook:
         self._rows[station_id, name] = rows
         return rows
 
-    def _make(self, station_id: int, name: str, unit: str, *, is_other: bool) -> _Row:
+    def _create(self, station_id: int, name: str, unit: str, *, is_other: bool) -> _Row:
         count = self._counts.get(station_id, 0)
         if count >= SERIES_MOST:
             raise MessageRefused(
-                "too-many-series", f"The station has {SERIES_MOST} series already; {name!r} would be one more."
+                "too-many-series", f"The station already has {SERIES_MOST} series, so {name!r} cannot be added."
             )
         with connection.cursor() as cursor:
-            # DO UPDATE, so that the row comes back when another worker was faster.
+            # DO UPDATE, so that the row is returned even if another worker was faster.
             cursor.execute(
-                "INSERT INTO telemetry_series (station_id, name, unit, dimension, is_other, created_at) "
-                "VALUES (%s, %s, %s, %s, %s, %s) "
-                "ON CONFLICT (station_id, name, dimension) DO UPDATE SET name = excluded.name RETURNING id, unit, dimension",
+                "INSERT INTO telemetry_series (station_id, name, unit, dimension, is_other, created_at) VALUES (%s, "
+                "%s, %s, %s, %s, %s) ON CONFLICT (station_id, name, dimension) DO UPDATE SET name = excluded.name "
+                "RETURNING id, unit, dimension",
                 [station_id, name, unit, scale_of(unit).dimension, is_other, clock.now()],
             )
             made = cursor.fetchone()
         self._counts[station_id] = count + 1
         return _Row(*made)
 
-    def _fill(self, row: _Row, unit: str) -> _Row:
-        """Give a series the unit that it has not got yet."""
+    def _set_unit(self, row: _Row, unit: str) -> _Row:
+        """Give a series without a unit this one."""
         filled = _Row(row.id, unit, scale_of(unit).dimension)
         with connection.cursor() as cursor:
             cursor.execute(
@@ -198,7 +198,7 @@ class SeriesBook:
                 self._limits[station_id][name] = _Limits(*limits)
 
     def _limits_of(self, station_id: int, name: str, unit: str) -> tuple[float, float]:
-        """The limits of a quantity in the unit of its series; none where the model speaks of something else."""
+        """The limits of a quantity in the unit of its series; infinite if the model means another dimension."""
         limits = self._limits.get(station_id, {}).get(name)
         if limits is None or (limits.unit and scale_of(limits.unit).dimension != scale_of(unit).dimension):
             return -inf, inf
@@ -208,8 +208,8 @@ class SeriesBook:
         return (least, most) if change is None else (_converted(least, change), _converted(most, change))
 
 
-def _fitting(rows: list[_Row], unit: str) -> _Row | None:
-    """The series to which a value of this unit belongs, if it is there."""
+def _matching(rows: list[_Row], unit: str) -> _Row | None:
+    """The existing series that a value of this unit belongs to, or None."""
     if not unit:
         return rows[0] if rows else None
     dimension = scale_of(unit).dimension

@@ -1,4 +1,4 @@
-"""Stations by serial, remembered for a short while so that a batch needs no query for them."""
+"""Stations by serial, remembered briefly so that a batch needs no query for them."""
 
 import time
 from datetime import datetime
@@ -9,20 +9,20 @@ from fleet.ingest.delivery import StationRef
 from fleet.stations.models import Station
 from fleet.telemetry.models import StreamLedger
 
-#: Seconds after which a station is read again: registration and moves take effect within it.
+#: Seconds after which a station is read again: registrations and moves take effect within this time.
 REMEMBERED_S = 20.0
 _COLUMNS = ("id", "organization_id", "serial", "contact__epoch", "predecessor_id", "moved_at")
 
 
 class StationBook:
-    """The stations that ingest has met."""
+    """Stations that ingest has seen."""
 
     def __init__(self) -> None:
         self._known: dict[str, StationRef] = {}
         self._read_at = time.monotonic()
 
     def look_up(self, serials: set[str]) -> dict[str, StationRef]:
-        """The stations with these serials; serials that no station has are left out."""
+        """Known stations by serial, including these; serials without a station are missing."""
         if time.monotonic() - self._read_at > REMEMBERED_S:
             self.forget()
         missing = serials - self._known.keys()
@@ -32,7 +32,7 @@ class StationBook:
         return self._known
 
     def forget(self) -> None:
-        """Read everything anew."""
+        """Read everything again."""
         self._known = {}
         self._read_at = time.monotonic()
 
@@ -45,7 +45,7 @@ def _ref(
     before_id: int | None,
     moved_at: datetime | None,
 ) -> StationRef:
-    """What is needed of a station, and of those that bore its serial before: a query for each, and nearly none has any."""
+    """A station with those that had its serial before: one query for each, and nearly no station has any."""
     if moved_at is None:
         return StationRef(station_id, organization_id, serial, epoch or 0)
     row = Station.objects.filter(pk=before_id).values_list(*_COLUMNS).first() if before_id is not None else None
@@ -62,7 +62,7 @@ def _ref(
 
 
 def _numbers(station_id: int) -> dict[str, int]:
-    """By stream the first number that was not given out when this station was last heard."""
+    """By stream, the first number that was not yet used when this station was last heard."""
     ledger = StreamLedger.objects.filter(station=station_id).annotate(
         top=Func("received", function="upper", output_field=BigIntegerField())
     )

@@ -1,6 +1,6 @@
-"""The outside systems: one file each; the folder is the registry.
+"""Adapters of outside systems: one file each; the folder is the registry.
 
-A file defines `ADAPTER`. Two files of one name are an error at start.
+A file defines `ADAPTER`. Two files with the same name are an error at start.
 """
 
 from functools import cache

@@ -1,4 +1,4 @@
-"""What an outside system must bring: its rows, how to read one, and which of several is the current one."""
+"""Interface of an outside system: fetching its rows, reading one, and choosing the current one of several."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ Row: TypeAlias = Mapping[str, object]
 
 
 class SyncError(Exception):
-    """The outside system gave nothing that can be used. Its text is a sentence for people, without secrets.
+    """The outside system gave nothing usable. The text is a sentence for people, without secrets.
 
-    `is_passing`: asking again within seconds may help. `retry_after_s`: how long it asked us to wait. `doubted_rows`: the
-    list is there with so many rows, but too short to be believed without a person.
+    `is_passing`: retrying within seconds may help. `retry_after_s`: how long it asked us to wait. `doubted_rows`: the
+    list arrived with this many rows, but is too short to be accepted without a person.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class SyncError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A whole list as it came. `left_out`: how many entries were no rows at all."""
+    """A whole list as received. `left_out`: number of entries that were not rows."""
 
     rows: Sequence[Row]
     left_out: int = 0
@@ -40,7 +40,7 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One row in our words. Empty or None where the outside system says nothing; unknown words are kept."""
+    """One row in our terms. Fields are empty or None if the outside system says nothing; unknown words are kept."""
 
     serial: str
     status: str
@@ -49,13 +49,13 @@ class Listing:
     type: str
     project: str
     since: datetime | None
-    #: Its page for people in the outside system, followed by nobody but whoever presses the link; empty without one.
+    #: Its page for people in the outside system, opened only when somebody follows the link; empty without one.
     address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """One outside system. `key` names a row for good, or is empty when the row has no id of its own.
+    """One outside system. `key` gives a row a permanent name, or is empty if the row has no id of its own.
 
     `rank` orders several rows of one serial: the greatest is the current one.
     """

@@ -1,4 +1,4 @@
-"""Motus: the receivers list of the Motus Wildlife Tracking System, and how to read its rows."""
+"""Motus adapter: fetches and reads the receivers list of the Motus Wildlife Tracking System."""
 
 import re
 from collections.abc import Mapping
@@ -11,16 +11,16 @@ from fleet.sync.adapters.base import Adapter, Fetched, Listing, Row, SyncError
 from fleet.sync.adapters.clients.motus import MotusClient, plain
 
 _LONGEST = 200
-#: What may stand in an answer beside its list.
+#: Fields that an answer may have besides its list.
 _BESIDE_DATA = frozenset({"data", "version", "date-token", "errorCode", "errorMsg", "error", "errors"})
-#: A whole number with a fraction of zeros, and the blank that Motus writes before a zone.
+#: A whole number with a fraction of zeros, and the blank that Motus writes before a time zone.
 _WHOLE = re.compile(r"^(-?\d+)\.0+$", re.ASCII)
 _BEFORE_ZONE = re.compile(r"\s+(?=(?:[+-]\d|Z$|z$))")
 _DIGITS_MOST = 18
 
 
 def fetch() -> Fetched:
-    """The whole list of receiver deployments: about 200 kB for 800 rows, without paging."""
+    """Fetch the whole list of receiver deployments: about 200 kB for 800 rows, without paging."""
     client = MotusClient(
         base_url=settings.ROOST_MOTUS_URL,
         login=settings.ROOST_MOTUS_LOGIN,
@@ -28,7 +28,7 @@ def fetch() -> Fetched:
     )
     with client:
         answer = client.ask("receivers")
-    # Motus leaves `data` out, or has null in it, when nothing matches.
+    # Motus leaves `data` out or sets it to null when nothing matches.
     if answer.get("data") is None:
         _empty_check(answer)
         return Fetched(rows=[])
@@ -40,19 +40,19 @@ def fetch() -> Fetched:
 
 
 def _empty_check(answer: Row) -> None:
-    """An answer without a list says that nothing matches only when it says nothing else."""
+    """Accept an answer without a list as an empty one only if it says nothing else. Raises `SyncError`."""
     if set(answer) - _BESIDE_DATA:
         said = plain(msgspec.json.encode(answer).decode(errors="replace"))
-        raise SyncError(f"Motus answered without a list, so nothing was changed. It said: {said}")
+        raise SyncError(f"Motus answered without a list, so nothing was changed. Its answer: {said}")
 
 
 def key(row: Row) -> str:
-    """`motusRecvID` numbers the deployment of a receiver; serials and device ids repeat, and may be null."""
+    """`motusRecvID`, the number of a receiver's deployment. Serials and device ids repeat and may be null."""
     return _id(row, "motusRecvID") if isinstance(row.get("motusRecvID"), int | float | str) else ""
 
 
 def listing(row: Row) -> Listing:
-    """A row in our words. Types and statuses that we do not know are kept as they are."""
+    """A row in our terms. Unknown types and statuses are kept as they are."""
     status = _text(row, "deploymentStatus")
     return Listing(
         serial=_text(row, "receiverID"),
@@ -67,27 +67,27 @@ def listing(row: Row) -> Listing:
 
 
 def rank(row: Row) -> tuple[float, ...]:
-    """Active first, then the newest start, then the highest number; a row without a start comes last."""
+    """Active first, then the newest start, then the highest number; rows without a start come last."""
     read = listing(row)
     started = read.since.timestamp() if read.since else float("-inf")
     return (float(read.is_active), started, float(_number(row) or 0))
 
 
 def _number(row: Row) -> int | None:
-    """Motus' number of this receiver deployment; None when it is none."""
+    """Motus' number of this receiver deployment; None if it is not a number."""
     text = _id(row, "motusRecvID")
     return int(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS_MOST else None
 
 
 def _address(row: Row) -> str:
-    """The page of this receiver deployment; what is no number of Motus, and what is no web address, makes none."""
+    """The web page of this receiver deployment; empty without a Motus number or a usable web address."""
     number, pattern = _number(row), settings.ROOST_MOTUS_PAGE
     is_usable = number is not None and pattern.startswith(("https://", "http://"))
     return pattern.replace("{id}", str(number)) if is_usable else ""
 
 
 def _id(row: Row, field: str) -> str:
-    """A number that names something, without the fraction of zeros that the language behind Motus gives it now and then."""
+    """A number used as a name, without the `.0` that Motus sometimes appends."""
     return _WHOLE.sub(r"\1", _text(row, field))
 
 
@@ -97,9 +97,9 @@ def _text(row: Row, field: str) -> str:
 
 
 def _moment(text: str) -> datetime | None:
-    """`2019-07-17 18:38:56 -04:00`, or as ISO 8601 has it, with fractions or `Z`; without a zone it is UTC.
+    """Parse `2019-07-17 18:38:56 -04:00` or ISO 8601, with fractions or `Z`; without a zone it is UTC.
 
-    None for anything else, as nulls and other shapes do occur.
+    None for anything else, because nulls and other shapes do occur.
     """
     try:
         moment = datetime.fromisoformat(_BEFORE_ZONE.sub("", text))

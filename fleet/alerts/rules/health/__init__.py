@@ -1,1 +1,1 @@
-"""What the rules about a station's health have in common; a folder of its own, as a file here would be a rule."""
+"""Shared parts of the rules about a station's health. In its own folder because a file one level up would be a rule."""

@@ -1,4 +1,4 @@
-"""What the rules about a station's health have in common: where its newest report is bad, and where it is good again."""
+"""Builder for the rules about a station's health: whether its newest report is bad, or good again."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,19 +14,19 @@ from fleet.stations.contact.health_marks import health_of
 from fleet.stations.models import Station, StationContact
 from message_queue.contracts.health import Health
 
-#: A report older than this opens nothing: what was so a year ago is no news.
+#: An older report opens nothing: a year-old state is not news.
 FRESH = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """One thing to look at in a report. `narrowed`: the contacts that may be bad, so that the others are not read."""
+    """One thing to check in a report. `narrowed`: filter for contacts that may be bad, so that others are not read."""
 
     name: str
     narrowed: Q
     is_bad: Callable[[Health, StationContact], bool]
     is_good: Callable[[Health, StationContact], bool]
-    #: What is so, and what to do; and that it is over.
+    #: What is wrong and what to do; and that it is over.
     bad_words: Callable[[Health, StationContact], str]
     good_words: Callable[[Health, StationContact], str]
     subject: Callable[[], str]
@@ -34,7 +34,7 @@ class Watch:
 
 
 def health_rule(watch: Watch) -> Rule:
-    """The alert rule of it."""
+    """Build the alert rule for a watch."""
 
     def find(moment: datetime) -> list[Finding]:
         is_open = Incident.objects.filter(station=OuterRef("station"), rule=watch.name, closed_at=None)
@@ -60,17 +60,17 @@ def health_rule(watch: Watch) -> Rule:
     def opening(station: Station, moment: datetime) -> str:  # noqa: ARG001 - the signature of rules
         contact = station.contact
         health = health_of(contact)
-        return watch.bad_words(health, contact) if health else _("Its newest report cannot be read.")
+        return watch.bad_words(health, contact) if health else _("Its newest report is unreadable.")
 
     def closing(incident: Incident, moment: datetime) -> str:  # noqa: ARG001 - the signature of rules
         station = incident.station
         if station.retired_at is not None:
             return _("Retired: its health is no longer watched.")
         if station.is_in_maintenance:
-            return _("In maintenance: its health raises no alarm until that ends.")
+            return _("In maintenance: its health raises no alerts until that ends.")
         contact = station.contact
         health = health_of(contact)
-        return watch.good_words(health, contact) if health else _("It says nothing of this any more.")
+        return watch.good_words(health, contact) if health else _("It no longer reports this.")
 
     return Rule(
         name=watch.name,
@@ -81,7 +81,7 @@ def health_rule(watch: Watch) -> Rule:
         opened_subject=watch.subject,
         closed_subject=lambda: pgettext("beginning of a mail's subject", "Over") + ": " + watch.subject(),
         opened_several=lambda stations, _since: watch.several(stations),
-        closed_several=lambda stations: _("This is over at %(stations)s.") % {"stations": stations},
+        closed_several=lambda stations: _("This is over for %(stations)s.") % {"stations": stations},
     )
 
 

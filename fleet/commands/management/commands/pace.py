@@ -1,4 +1,4 @@
-"""`manage pace`: ask one station, an organization or the whole fleet to slow down, hold off or spread reconnects."""
+"""`manage pace`: ask a station, an organization or the whole fleet to slow down, pause, or spread reconnects."""
 
 import argparse
 from collections.abc import Callable
@@ -16,23 +16,23 @@ Options = dict[str, Any]
 
 
 class Command(WordCommand):
-    """Pace from the command line."""
+    """Command line interface to pacing."""
 
-    help = "Ask stations for another pace."
+    help = "Ask stations to change their pace."
 
     def words(self, add: Callable[..., argparse.ArgumentParser]) -> None:
-        """The words after `pace`."""
-        word = add("ask", self.pace_ask, help="ask the stations that are connected now; all of them without a choice")
+        """Add the subcommands of `pace`."""
+        word = add("ask", self.pace_ask, help="ask stations that are connected now; without a choice, all of them")
         word.add_argument("--station", default="", metavar="SERIAL", help="only this station")
         word.add_argument("--organization", default="", metavar="NAME", help="only stations of this organization")
-        word.add_argument("--slowdown", type=int, default=1, metavar="FACTOR", help="report so many times more seldom")
+        word.add_argument("--slowdown", type=int, default=1, metavar="FACTOR", help="report this many times less often")
         word.add_argument("--hold", type=int, default=0, metavar="SECONDS", help="send nothing but command results")
-        word.add_argument("--spread", type=int, default=0, metavar="SECONDS", help="spread reconnects over so long")
-        word.add_argument("--for", type=int, default=3_600, metavar="SECONDS", dest="lasts", help="for so long")
-        add("log", self.pace_log, help="when Roost itself could not keep up and asked")
+        word.add_argument("--spread", type=int, default=0, metavar="SECONDS", help="spread reconnects over this time")
+        word.add_argument("--for", type=int, default=3_600, metavar="SECONDS", dest="lasts", help="how long this lasts")
+        add("log", self.pace_log, help="list the times when Roost could not keep up and asked stations to slow down")
 
     def pace_ask(self, options: Options) -> None:
-        """Send the command."""
+        """Send `pace` to the chosen stations."""
         viewer = viewer_of_server("command line")
         stations = stations_connected(clock.now())
         if options["station"]:
@@ -49,10 +49,10 @@ class Command(WordCommand):
         if options["json"]:
             self.data_print({"asked": asked})
         else:
-            self.stdout.write(f"{asked} stations were asked. What they answer stands under their commands.")
+            self.stdout.write(f"{asked} stations were asked. Their answers appear under their commands.")
 
     def pace_log(self, options: Options) -> None:
-        """The last times."""
+        """Print the last 50 congestions."""
         times = list(Congestion.objects.order_by("-started_at")[:50])
         if options["json"]:
             keys = ("cause", "waiting", "asked", "started_at", "ended_at")

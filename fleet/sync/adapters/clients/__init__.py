@@ -1,1 +1,1 @@
-"""The clients of outside systems: one file each, used by the adapter of the same name."""
+"""Clients of outside systems: one file each, used by the adapter of the same name."""

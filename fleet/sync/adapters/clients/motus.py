@@ -1,4 +1,4 @@
-"""The client of Motus' web interface: one question, one bounded answer, and every failure as a sentence."""
+"""Client of Motus' web interface: one question, one bounded answer, and every failure as a sentence."""
 
 import codecs
 import email.utils
@@ -20,9 +20,9 @@ from fleet.sync.adapters.base import SyncError
 BODY_MOST_BYTES = 32 * 1024 * 1024
 #: Seconds to connect, without a byte, and for the whole answer.
 CONNECT_S, READ_S, WHOLE_S = 10.0, 30.0, 90.0
-#: Three tries within seconds; what lasts longer is left to the next check.
+#: Three tries within seconds; longer problems are left to the next check.
 TRIES = 3
-#: A wait that Motus asks for is kept at once only up to here, in seconds.
+#: If Motus asks us to wait at most this many seconds, we wait and retry at once.
 WAIT_AT_ONCE_S = 15.0
 _SHOWN_MOST = 200
 _NO_ADDRESS = "ROOST_MOTUS_URL is not a web address: it must look like https://motus.org/api/."
@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 
 
 class _TokenExpired(Exception):
-    """Motus found our date too far from its own; `server_date` is its clock, when it said."""
+    """Motus found our date too far from its own. `server_date`: Motus' clock, or empty."""
 
     def __init__(self, server_date: str) -> None:
         super().__init__(server_date)
@@ -40,7 +40,7 @@ class _TokenExpired(Exception):
 
 
 class MotusClient:
-    """Asks Motus. Login and password travel only in the body of a POST, so that no address ever holds them."""
+    """Asks Motus. Login and password go only into the body of a POST, so that no URL ever contains them."""
 
     def __init__(self, *, base_url: str, login: str = "", password: str = "") -> None:
         self._base = base_url.rstrip("/")
@@ -68,7 +68,7 @@ class MotusClient:
         self._http.close()
 
     def ask(self, entry: str, **parameters: str) -> dict[str, object]:
-        """The answer of one entry as an object. Raises `SyncError`; passing troubles are tried three times."""
+        """Get the answer of one entry as an object. Raises `SyncError`; temporary failures are tried three times."""
         retrying = Retrying(
             stop=stop_after_attempt(TRIES),
             wait=_wait,
@@ -78,14 +78,14 @@ class MotusClient:
         try:
             return retrying(self._ask_by_the_right_clock, entry, parameters)
         except SyncError as error:
-            # An answer may quote what was asked.
+            # An answer may quote the question.
             text = str(error)
             if any(secret in text for secret in self._secrets.values()):
-                raise SyncError("Motus refused; its answer held the login and is not shown.") from None
+                raise SyncError("Motus refused; its answer contained the login and is not shown.") from None
             raise
 
     def _ask_by_the_right_clock(self, entry: str, parameters: dict[str, str]) -> dict[str, object]:
-        """Ask with our date; when Motus finds it expired, once more with the date that Motus itself gave."""
+        """Ask with our date; if Motus finds it expired, ask once more with the date that Motus gave."""
         ours = clock.now().strftime("%Y%m%d%H%M%S")
         try:
             return self._ask_once(entry, {"date": ours, **parameters})
@@ -102,7 +102,7 @@ class MotusClient:
     def _ask_once(self, entry: str, question: dict[str, str]) -> dict[str, object]:
         text = msgspec.json.encode({**question, **self._secrets}).decode()
         address = f"{self._base}/{entry}"
-        # Exceptions of the library hold the request: none of them may travel on.
+        # The library's exceptions hold the request with its secrets, so none of them may propagate.
         try:
             if self._secrets:
                 request = self._http.build_request("POST", address, data={"json": text})
@@ -126,14 +126,14 @@ def _read(response: httpx.Response) -> bytes:
         parts.append(part)
         size += len(part)
         if size > BODY_MOST_BYTES:
-            raise SyncError(f"Motus' answer is longer than {BODY_MOST_BYTES // 2**20} MB; it was not read further.")
+            raise SyncError(f"Motus' answer is longer than {BODY_MOST_BYTES // 2**20} MB; the rest was not read.")
         if time.monotonic() > until:
             raise SyncError(f"Motus' answer was not complete after {WHOLE_S:.0f} s.", is_passing=False)
     return b"".join(parts)
 
 
 def _answer(response: httpx.Response, body: bytes) -> dict[str, object]:
-    """The object in the answer, or what the answer says is wrong: some errors come with status 200."""
+    """The object in the answer. Raises the error that the answer reports: some errors come with status 200."""
     answer = _object(body)
     code, said = _error_in(answer)
     if code == "auth-expired":
@@ -141,7 +141,7 @@ def _answer(response: httpx.Response, body: bytes) -> dict[str, object]:
     status = response.status_code
     if status in (_HTTP_TOO_MANY, 503):
         raise SyncError(
-            "Motus is busy and asks us to wait." if status == _HTTP_TOO_MANY else "Motus is not available now.",
+            "Motus is busy and asks us to wait." if status == _HTTP_TOO_MANY else "Motus is currently unavailable.",
             is_passing=True,
             retry_after_s=_retry_after(response.headers.get("Retry-After", "")),
         )
@@ -167,14 +167,14 @@ def _object(body: bytes) -> dict[str, object] | None:
 
 
 def _without_mark(body: bytes) -> bytes:
-    """Some servers write the mark of their encoding first, which JSON does not know."""
+    """The body without a byte order mark, which some servers send and JSON does not allow."""
     if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return body.decode("utf-16").encode()
     return body.removeprefix(codecs.BOM_UTF8)
 
 
 def _error_in(answer: dict[str, object] | None) -> tuple[str, str]:
-    """Code and text of an error within the answer; both empty when there is none."""
+    """Code and text of an error within the answer; both empty if there is none."""
     if answer is None:
         return "", ""
     said = next((answer[name] for name in ("errorMsg", "error", "errors") if answer.get(name)), "")
@@ -198,7 +198,7 @@ def _status_sentence(status: int, body: bytes) -> str:
     text = plain(body.decode(errors="replace"))
     said = f", saying: {text}" if text and not text.startswith("<") else ""
     if status >= _HTTP_SERVER:
-        return f"Motus has a fault of its own (status {status}){said}"
+        return f"Motus has an internal error (status {status}){said}"
     return f"Motus refused with status {status}{said}"
 
 
@@ -206,10 +206,10 @@ def _connection_error(error: httpx.HTTPError) -> SyncError:
     text = str(error)
     if "CERTIFICATE_VERIFY_FAILED" in text:
         reason = "has expired" if "expired" in text else "cannot be trusted"
-        return SyncError(f"Motus' certificate {reason}, so nothing was asked. It is for Motus to renew it.")
+        return SyncError(f"Motus' certificate {reason}, so nothing was asked. Motus has to renew it.")
     if isinstance(error, httpx.ConnectError):
         return SyncError("Motus cannot be reached: no connection.", is_passing=True)
-    return SyncError("The connection to Motus broke off before its answer was complete.", is_passing=True)
+    return SyncError("The connection to Motus broke before its answer was complete.", is_passing=True)
 
 
 def _clock_error(ours: str, theirs: str) -> SyncError:
@@ -220,7 +220,7 @@ def _clock_error(ours: str, theirs: str) -> SyncError:
 
 
 def _retry_after(value: str) -> float | None:
-    """Seconds from a Retry-After header, which holds seconds or a date; None when it holds neither."""
+    """Seconds from a Retry-After header, which holds seconds or a date; None for anything else."""
     if value.strip().isdigit():
         return float(min(int(value.strip()[:9]), 86_400))
     try:
@@ -234,7 +234,7 @@ def _retry_after(value: str) -> float | None:
 
 
 def plain(text: str) -> str:
-    """Foreign text on one line, short, without control characters."""
+    """Foreign text on one line, shortened, without control characters."""
     printable = "".join(c if c.isprintable() else " " for c in text[: _SHOWN_MOST * 4])
     joined = " ".join(printable.split())
     return joined if len(joined) <= _SHOWN_MOST else joined[: _SHOWN_MOST - 1] + "…"

@@ -1,4 +1,4 @@
-"""`manage retention`: how long an organization keeps readings, and removing what is due."""
+"""`manage retention`: set how long an organization keeps readings, and remove what is due."""
 
 import argparse
 from collections.abc import Callable
@@ -14,24 +14,24 @@ Options = dict[str, Any]
 
 
 class Command(WordCommand):
-    """Retention from the command line."""
+    """Command line interface to retention."""
 
-    help = "Say how long readings are kept, and remove what is due."
+    help = "Set how long readings are kept, and remove what is due."
 
     def words(self, add: Callable[..., argparse.ArgumentParser]) -> None:
-        """The words after `retention`."""
-        word = add("set", self.retention_set, help="make or change a rule; what is not given is kept for ever")
+        """Add the subcommands of `retention`."""
+        word = add("set", self.retention_set, help="create or change a rule; whatever is not given is kept forever")
         word.add_argument("organization", metavar="ORGANIZATION")
-        word.add_argument("--series", default="*", metavar="PATTERN", help="as in a shell; all series without")
-        word.add_argument("--rows", type=int, metavar="DAYS", help="keep single readings for so many days")
-        word.add_argument("--hours", type=int, metavar="DAYS", help="keep roll-ups by hour for so many days")
-        word.add_argument("--days", type=int, metavar="DAYS", help="keep roll-ups by day for so many days")
+        word.add_argument("--series", default="*", metavar="PATTERN", help="shell pattern; all series if not given")
+        word.add_argument("--rows", type=int, metavar="DAYS", help="keep single readings for this many days")
+        word.add_argument("--hours", type=int, metavar="DAYS", help="keep hourly roll-ups for this many days")
+        word.add_argument("--days", type=int, metavar="DAYS", help="keep daily roll-ups for this many days")
         add("list", self.retention_list, help="list the rules")
         word = add("run", self.retention_run, help="remove what is due now, as the nightly job does")
-        word.add_argument("--dry-run", action="store_true", help="only say what would go")
+        word.add_argument("--dry-run", action="store_true", help="only show what would be removed")
 
     def retention_set(self, options: Options) -> None:
-        """Make or change one rule."""
+        """Create or change one rule."""
         rule = retention_set(
             organization=organization_get(name=options["organization"]),
             pattern=options["series"],
@@ -44,10 +44,10 @@ class Command(WordCommand):
             self.data_print(row)
         else:
             kept = ", ".join(f"{name} {_words(days)}" for name, days in _kept(rule).items())
-            self.stdout.write(f"Of the series {rule.pattern} of {rule.organization} are kept: {kept}.")
+            self.stdout.write(f"Kept of the series {rule.pattern} of {rule.organization}: {kept}.")
 
     def retention_list(self, options: Options) -> None:
-        """All rules."""
+        """Print all rules."""
         rules = retention_list()
         if options["json"]:
             self.data_print([{"organization": r.organization.name, "series": r.pattern, **_kept(r)} for r in rules])
@@ -58,7 +58,7 @@ class Command(WordCommand):
             )
 
     def retention_run(self, options: Options) -> None:
-        """Remove, or say what would be removed."""
+        """Remove what is due, or show what would be removed."""
         found = retention_run(is_dry=options["dry_run"], seconds=float("inf"))
         rows = [{"organization": name, **asdict(removed)} for name, removed in found.items()]
         if options["json"]:
@@ -77,4 +77,4 @@ def _kept(rule: RetentionRule) -> dict[str, int | None]:
 
 
 def _words(days: int | None) -> str:
-    return "for ever" if days is None else f"{days} days"
+    return "forever" if days is None else f"{days} days"
