@@ -71,7 +71,7 @@ class InvitationsOut(serializers.Serializer[Any]):
     """Some of them."""
 
     results = InvitationOut(many=True)
-    next = serializers.URLField(allow_null=True, help_text="Where more are; null when this was all.")
+    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
 
 
 class CodeIn(StrictSerializer):
@@ -97,7 +97,7 @@ class Invitations(APIView):
         """Newest first; for owners."""
         viewer = viewer_of(request)
         organization = organization_find(viewer=viewer, slug=slug)
-        # Who may not is told that, not what is wrong with the question.
+        # Check the role first: a caller without permission gets 403, not validation errors.
         owner_require(viewer, organization)
         query, moment = query_read(request, InvitationsQuery), clock.now()
         found = invitation_list(organization=organization, actor=viewer, state=query["state"])
@@ -118,7 +118,7 @@ class Invitations(APIView):
         """Mail an invitation, for owners: it works once, for seven days, for that address."""
         viewer = viewer_of(request)
         organization = organization_find(viewer=viewer, slug=slug)
-        # Who may not is told that, not what is wrong with the body.
+        # Check the role first: a caller without permission gets 403, not validation errors.
         owner_require(viewer, organization)
         asked = InvitationIn(data=request.data)
         asked.is_valid(raise_exception=True)

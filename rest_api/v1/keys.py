@@ -97,7 +97,7 @@ class KeysOut(serializers.Serializer[Any]):
     """Some of them."""
 
     results = KeyOut(many=True)
-    next = serializers.URLField(allow_null=True, help_text="Where more are; null when this was all.")
+    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
 
 
 def _row(key: ApiKey) -> dict[str, Any]:
@@ -146,7 +146,7 @@ class Keys(APIView):
         if viewer.user is None:
             raise NotAllowed("A key makes no keys: log in.")
         if not (isinstance(request.data, dict) and request.data.get("is_personal") is True):
-            # Who may not is told that, not what is wrong with the body.
+            # Check the role first: a caller without permission gets 403, not validation errors.
             owner_require(viewer, organization)
         asked = KeyIn(data=request.data)
         asked.is_valid(raise_exception=True)

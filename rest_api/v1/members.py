@@ -96,7 +96,7 @@ class MemberDetail(APIView):
         """Another role; for owners. 409 when nobody would own the organization any more."""
         viewer = viewer_of(request)
         organization = organization_find(viewer=viewer, slug=slug)
-        # Who may not is told that, not what is wrong with the body.
+        # Check the role first: a caller without permission gets 403, not validation errors.
         owner_require(viewer, organization)
         asked = MemberIn(data=request.data)
         asked.is_valid(raise_exception=True)

@@ -129,7 +129,7 @@ class OrganizationDetail(APIView):
         """Change what is named; for owners."""
         viewer = viewer_of(request)
         found = organization_find(viewer=viewer, slug=slug)
-        # Who may not is told that, not what is wrong with the question.
+        # Check the role first: a caller without permission gets 403, not validation errors.
         owner_require(viewer, found)
         asked = OrganizationIn(data=request.data)
         asked.is_valid(raise_exception=True)
@@ -145,7 +145,7 @@ class OrganizationDetail(APIView):
         """Hide it from everybody at once; any of its owners can bring it back for 30 days."""
         viewer = viewer_of(request)
         found = organization_find(viewer=viewer, slug=slug)
-        # Who may not is told that, not what is wrong with the question.
+        # Check the role first: a caller without permission gets 403, not validation errors.
         owner_require(viewer, found)
         organization_delete(organization=found, typed=query_read(request, DeleteQuery)["name"], actor=viewer)
         return Response(status=status.HTTP_204_NO_CONTENT)

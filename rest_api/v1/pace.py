@@ -56,7 +56,7 @@ class OrganizationPace(APIView):
         """Send `pace` to those that are connected now and know it; for operators. `slowdown` 1 alone ends it."""
         viewer = viewer_of(request)
         organization = organization_find(viewer=viewer, slug=slug)
-        # Who may not is told that, not what is wrong with the body.
+        # Check the role first: a caller without permission gets 403, not validation errors.
         pace_operator_require(viewer, organization)
         asked = PaceIn(data=request.data)
         asked.is_valid(raise_exception=True)

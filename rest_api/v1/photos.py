@@ -109,7 +109,7 @@ class Photos(APIView):
         """Keep one. Only the picture is kept, not what the camera wrote beside it."""
         viewer = viewer_of(request)
         station = station_get(viewer=viewer, serial=serial)
-        # Before the body is looked at, which may be none of ours to read.
+        # Check the role before the body is read and parsed.
         photo_change_check(actor=viewer, station=station)
         asked = PhotoIn(data=request.data)
         asked.is_valid(raise_exception=True)

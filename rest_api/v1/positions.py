@@ -28,7 +28,7 @@ class PositionsQuery(RangeQuery):
         help_text="true: only positions; false: only tries that found none. Without it both.",
     )
     limit = serializers.IntegerField(required=False, min_value=1, max_value=LIMIT_MOST, default=1_000)
-    cursor = serializers.CharField(required=False, help_text="From `next` of the answer before.")
+    cursor = serializers.CharField(required=False, help_text="From `next` of the previous page.")
 
 
 class GpsFixOut(serializers.Serializer[Any]):

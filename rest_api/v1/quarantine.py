@@ -116,7 +116,7 @@ class MessagesOut(serializers.Serializer[Any]):
         many=True, help_text="The 50 newest stations and reasons of which more was refused than is kept whole."
     )
     results = MessageOut(many=True)
-    next = serializers.URLField(allow_null=True, help_text="Where more are; null when this was all.")
+    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
 
 
 class DiscardIn(StrictSerializer):
@@ -172,7 +172,7 @@ class ReplaysOut(serializers.Serializer[Any]):
     """Some replays of many."""
 
     results = ReplayOut(many=True)
-    next = serializers.URLField(allow_null=True, help_text="Where more are; null when this was all.")
+    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
 
 
 class Quarantine(APIView):

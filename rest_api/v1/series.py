@@ -47,7 +47,7 @@ class ReadingsQuery(RangeQuery):
         required=False, help_text="Width of a bucket: 300, 5m, 1h or 7d. Without it single readings come."
     )
     limit = serializers.IntegerField(required=False, min_value=1, max_value=LIMIT_MOST, default=LIMIT_MOST)
-    cursor = serializers.CharField(required=False, help_text="From `next` of the answer before.")
+    cursor = serializers.CharField(required=False, help_text="From `next` of the previous page.")
 
 
 class PointOut(serializers.Serializer[Any]):
@@ -75,7 +75,7 @@ class ReadingsOut(serializers.Serializer[Any]):
     series = serializers.CharField()
     unit = serializers.CharField(allow_blank=True)
     points = PointOut(many=True)
-    next = serializers.URLField(allow_null=True, help_text="Where more are; null when this was all.")
+    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
 
 
 class SeriesList(APIView):

@@ -82,7 +82,7 @@ class TimeShiftsOut(serializers.Serializer[Any]):
 
     wrong = WrongOut(many=True)
     results = TimeShiftOut(many=True)
-    next = serializers.URLField(allow_null=True, help_text="Where more are; null when this was all.")
+    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
 
 
 class TimeShiftIn(StrictSerializer):
