@@ -135,7 +135,7 @@ def decoded_of(envelope: Envelope, contract: Contract, body: Any, plain: bytes, 
 def _envelope(properties: Mapping[str, Any], routing_key: str, serial: str) -> Envelope:
     if "unreadable" in properties:
         # AMQP has no such property: `workers.consumers.frames` puts it there.
-        raise MessageRefused("bad-properties", f"Its properties cannot be read ({properties['unreadable']}).")
+        raise MessageRefused("bad-properties", f"The message's properties cannot be read ({properties['unreadable']}).")
     user = properties.get("user_id")
     if user and serial_of_user(str(user)) != serial:
         raise MessageRefused("wrong-sender", f"The message claims to be from {str(user)[:64]!r}, not from {serial}.")
@@ -188,7 +188,7 @@ def stream_is_valid(stream: object) -> TypeGuard[str]:
 def _stream_check(stream: object) -> str:
     if not stream_is_valid(stream):
         raise MessageRefused(
-            "bad-envelope", "Header 'stream' is not 1 to 64 letters, digits, colons, dots, underscores and hyphens."
+            "bad-envelope", "Header 'stream' must be 1 to 64 letters, digits, colons, dots, underscores or hyphens."
         )
     return stream
 
@@ -200,7 +200,7 @@ def _whole(fields: Mapping[str, Any], name: str) -> int | None:
         return None
     if type(value) is not int or not (1 if name in ("seq", "since") else 0) <= value <= _SEQUENCE_MOST:
         shown = repr(str(value)[:40]) if isinstance(value, int | float | str) else type(value).__name__
-        raise MessageRefused("bad-envelope", f"Header {name!r} is {shown}, not a whole number in range.")
+        raise MessageRefused("bad-envelope", f"Header {name!r} is {shown}; it must be a whole number in range.")
     return value
 
 

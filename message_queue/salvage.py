@@ -252,7 +252,7 @@ def _record(number: int, value: dict[str, Any], unknown: set[str], left_out: Lef
         else:
             is_good = is_good and name in _HARMLESS
     if must := next((name for name in value if name.endswith("_")), None):
-        left_out.note(where, f"the field {must[:40]!r} must be understood, and is not", reason="must-understand")
+        left_out.note(where, f"the field {must[:40]!r} must be understood, but is unknown", reason="must-understand")
         is_good = False
     base = {name: each for name, each in kept.items() if name in _BASE_FIELDS}
     if is_good and (relied := _unreadable_base(kept, unknown)) and kept.keys() - base.keys():

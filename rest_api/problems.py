@@ -171,7 +171,7 @@ def _sentence(error: Exception) -> str:
         wait = f" Try again in {round(seconds)} s." if seconds is not None else ""
         return f"Too many attempts.{wait}"
     if isinstance(error, NotAuthenticated):
-        return "Log in, or send a key of your organization: `Authorization: Bearer <key>`."
+        return "Log in, or send an API key of your organization: `Authorization: Bearer <key>`."
     if isinstance(error, Http404):
         return "Nothing at this URL, or nothing that you may see."
     if isinstance(error, APIException):

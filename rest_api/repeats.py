@@ -44,7 +44,7 @@ class Repeats:
         if not asker:
             return self.get_response(request)
         if not key or len(key) > KEY_MOST or not key.isprintable():
-            return problem_make(400, f"`{HEADER}` has 1 to {KEY_MOST} printable characters.")
+            return problem_make(400, f"`{HEADER}` must have 1 to {KEY_MOST} printable characters.")
         where = hashlib.sha256(f"{asker}\n{request.path}\n{key}".encode()).hexdigest()
         body = hashlib.sha256(request.META.get("CONTENT_TYPE", "").encode() + b"\n" + request.body).hexdigest()
         try:

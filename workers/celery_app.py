@@ -67,10 +67,10 @@ def _keep_our_logging(**_: object) -> None:
 @beat_init.connect
 def _leave_signs(**_: object) -> None:
     """Beat is healthy while the broker confirms what it sends: leave a sign each time."""
-    after_task_publish.connect(_clock_sent, weak=False)
+    after_task_publish.connect(_leave_beat_sign, weak=False)
 
 
-def _clock_sent(**_: object) -> None:
+def _leave_beat_sign(**_: object) -> None:
     sign_leave("beat")
 
 

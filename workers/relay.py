@@ -59,7 +59,7 @@ class Relay:
         """Publish until stopped. Wait for the database or the broker if it is away."""
         while not self._stopping.is_set():
             try:
-                self._listen()
+                self._publish_until_stopped()
             except (Error, psycopg.Error) as error:
                 _log.warning("The database is away, the relay waits: %s", str(error).strip().splitlines()[:1])
                 connection.close()
@@ -70,7 +70,7 @@ class Relay:
         """Stop after the current round."""
         self._stopping.set()
 
-    def _listen(self) -> None:
+    def _publish_until_stopped(self) -> None:
         connection.ensure_connection()
         with connection.cursor() as cursor:
             cursor.execute(f"LISTEN {CHANNEL}")

@@ -63,7 +63,7 @@ class ArrivalsOut(serializers.Serializer[Any]):
     """A page of waiting devices."""
 
     results = ArrivalOut(many=True)
-    next = serializers.URLField(allow_null=True)
+    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
 
 
 class ArrivalIn(ClaimIn):

@@ -51,7 +51,7 @@ class AuditOut(serializers.Serializer[Any]):
     """A page of audit entries."""
 
     results = AuditEntryOut(many=True)
-    next = serializers.URLField(allow_null=True)
+    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
 
 
 class Audit(APIView):

@@ -104,7 +104,7 @@ class DeploymentsOut(serializers.Serializer[Any]):
     """A page of deployments."""
 
     results = DeploymentOut(many=True)
-    next = serializers.URLField(allow_null=True)
+    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
 
 
 def antenna_rows(deployment: Deployment) -> list[dict[str, Any]]:

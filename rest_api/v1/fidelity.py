@@ -51,7 +51,7 @@ class FidelitiesOut(serializers.Serializer[Any]):
     """A page of stations with their grades."""
 
     results = FidelityOut(many=True)
-    next = serializers.URLField(allow_null=True)
+    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
 
 
 def fidelity_row(station: Station) -> dict[str, Any]:

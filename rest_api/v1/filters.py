@@ -38,7 +38,7 @@ class FiltersOut(serializers.Serializer[Any]):
     """A page of saved views."""
 
     results = FilterOut(many=True)
-    next = serializers.URLField(allow_null=True)
+    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
 
 
 class Filters(APIView):

@@ -60,7 +60,7 @@ class GroupsOut(serializers.Serializer[Any]):
     """A page of groups."""
 
     results = GroupOut(many=True)
-    next = serializers.URLField(allow_null=True)
+    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
 
 
 def group_row(group: StationGroup) -> dict[str, Any]:

@@ -53,7 +53,7 @@ class IncidentsOut(serializers.Serializer[Any]):
     """A page of incidents."""
 
     results = IncidentOut(many=True)
-    next = serializers.URLField(allow_null=True)
+    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
 
 
 def incident_row(incident: Incident) -> dict[str, Any]:

@@ -48,7 +48,7 @@ class MembersOut(serializers.Serializer[Any]):
     """A page of members."""
 
     results = MemberOut(many=True)
-    next = serializers.URLField(allow_null=True)
+    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
 
 
 def _row(member: Membership, viewer: Viewer) -> dict[str, Any]:

@@ -62,7 +62,7 @@ class ModelsOut(serializers.Serializer[Any]):
     """A page of models."""
 
     results = ModelOut(many=True)
-    next = serializers.URLField(allow_null=True)
+    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
 
 
 def model_row(model: StationModel) -> dict[str, Any]:

@@ -42,7 +42,7 @@ class NotesOut(serializers.Serializer[Any]):
     """A page of notes."""
 
     results = NoteOut(many=True)
-    next = serializers.URLField(allow_null=True)
+    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
 
 
 def _note(note: StationNote) -> dict[str, Any]:

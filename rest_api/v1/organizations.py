@@ -57,7 +57,7 @@ class OrganizationsOut(serializers.Serializer[Any]):
     """A page of organizations."""
 
     results = OrganizationOut(many=True)
-    next = serializers.URLField(allow_null=True)
+    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
 
 
 class DeleteQuery(StrictSerializer):

@@ -69,7 +69,7 @@ class PhotosOut(serializers.Serializer[Any]):
     """A page of photos."""
 
     results = PhotoOut(many=True)
-    next = serializers.URLField(allow_null=True)
+    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
 
 
 def photo_row(photo: Photo) -> dict[str, Any]:

@@ -49,7 +49,7 @@ class PublicDeploymentsOut(serializers.Serializer[Any]):
     """A page of public deployments."""
 
     results = PublicDeploymentOut(many=True)
-    next = serializers.URLField(allow_null=True)
+    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
 
 
 def public_row(deployment: Deployment) -> dict[str, Any]:

@@ -87,7 +87,7 @@ class SeriesList(APIView):
 
 
 class Readings(APIView):
-    """The readings of a series. Its name may hold slashes and colons."""
+    """The readings of a series. Its name may contain slashes and colons."""
 
     @extend_schema(
         operation_id="readings_list", parameters=[ReadingsQuery], responses=answers({200: ReadingsOut}, *READ_PROBLEMS)

@@ -67,7 +67,7 @@ class SitesOut(serializers.Serializer[Any]):
     """A page of sites."""
 
     results = SiteOut(many=True)
-    next = serializers.URLField(allow_null=True)
+    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
 
 
 def site_row(site: Site) -> dict[str, Any]:
@@ -164,7 +164,7 @@ class RoomsOut(serializers.Serializer[Any]):
     """A page of rooms."""
 
     results = RoomOut(many=True)
-    next = serializers.URLField(allow_null=True)
+    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
 
 
 def room_row(room: Room) -> dict[str, Any]:

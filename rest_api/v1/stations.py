@@ -88,7 +88,7 @@ class StationsOut(serializers.Serializer[Any]):
     """A page of stations."""
 
     results = StationOut(many=True)
-    next = serializers.URLField(allow_null=True)
+    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
 
 
 class PositionOut(serializers.Serializer[Any]):

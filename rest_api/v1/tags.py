@@ -30,7 +30,7 @@ class TagsOut(serializers.Serializer[Any]):
     """A page of tags."""
 
     results = TagOut(many=True)
-    next = serializers.URLField(allow_null=True)
+    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
 
 
 def tag_row(tag: Tag) -> dict[str, Any]:

@@ -46,7 +46,7 @@ class WrongOut(serializers.Serializer[Any]):
     last_received_at = serializers.DateTimeField()
     offset_s = serializers.SerializerMethodField(help_text="Seconds to add, derived from the row that arrived fastest.")
     is_of_several_starts = serializers.BooleanField(
-        help_text="One offset may not fit all rows: their delays differ by over a day. Move shorter ranges of receipt times."
+        help_text="One offset may not fit all rows: their delays differ by over a day. Shift shorter ranges of receipt."
     )
 
     def get_offset_s(self, wrong: Any) -> float:

@@ -108,7 +108,7 @@ class InboundConsumer(threading.Thread):
             except KeptBack as error:
                 _log.warning("%s: ingest reconnects.", error)
             except Exception:  # noqa: BLE001 - whatever the error is, ingest must go on
-                _log.exception("Ingest met an error of its own; it starts again with a new connection")
+                _log.exception("Ingest failed with an unexpected error; it continues with a new connection")
                 self._pipeline.forget()
                 database.close()
                 attempt, is_away = attempt + 1, True
@@ -147,7 +147,7 @@ class InboundConsumer(threading.Thread):
                 self._take_dead(connection, dead)
             for lane in self._lanes if dead is None else (*self._lanes, dead):
                 lane.look()
-            self._tell()
+            self._announce_changes()
             self._beat(connection)
             connection.heartbeat_tick()
 
@@ -206,7 +206,7 @@ class InboundConsumer(threading.Thread):
             if taken:
                 handed.append((lane, tags, taken))
                 deliveries += taken
-        outcome = self._until_taken(connection, deliveries, take) if deliveries else None
+        outcome = self._retry_until_stored(connection, deliveries, take) if deliveries else None
         if outcome is None:
             return
         over_quota, costly = self._load.over_quota, self._load.costly
@@ -226,10 +226,10 @@ class InboundConsumer(threading.Thread):
 
     def _take_dead(self, connection: StationConnection, lane: Lane) -> None:
         tags, taken = lane.hand_over(BATCH_MOST)
-        if self._until_taken(connection, [_original(delivery) for delivery in taken], self._pipeline.take_dead):
+        if self._retry_until_stored(connection, [_original(delivery) for delivery in taken], self._pipeline.take_dead):
             lane.acknowledge(tags)
 
-    def _until_taken(
+    def _retry_until_stored(
         self, connection: StationConnection, deliveries: list[Delivery], take: Callable[[list[Delivery]], Outcome]
     ) -> Outcome | None:
         """Retry until the database has the messages. None if stopped before that."""
@@ -250,7 +250,7 @@ class InboundConsumer(threading.Thread):
                 return outcome
         return None
 
-    def _tell(self) -> None:
+    def _announce_changes(self) -> None:
         """Announce changes to open pages, at most once per `TELL_EVERY_S`."""
         if self._untold and time.monotonic() - self._told_at >= TELL_EVERY_S:
             live_announce(changed=self._untold)
