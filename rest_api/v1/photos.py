@@ -60,7 +60,7 @@ class PhotoOut(serializers.Serializer[Any]):
 
 
 class PhotoChangesIn(StrictSerializer):
-    """Who may see a photo of a deployment."""
+    """Whether a photo of a deployment is public."""
 
     is_public = serializers.BooleanField()
 
