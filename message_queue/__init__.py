@@ -1,10 +1,10 @@
-"""The wire: what stations and server say to each other, and the names under which they say it."""
+"""The wire: messages between stations and server, and the names they use on the broker."""
 
 import os
 
 from message_queue import plain
 
-#: Set to anything, the plain Python way is taken also where msgspec is there: to try it.
+#: If set to anything, use the plain Python replacement even where msgspec is installed; for testing.
 PLAIN_VARIABLE = "STATION_AGENT_PLAIN"
 
 
@@ -12,7 +12,7 @@ def _is_plain_wanted() -> bool:
     if os.environ.get(PLAIN_VARIABLE):
         return True
     try:
-        import msgspec  # noqa: F401, PLC0415 - only whether it is there and fits this machine
+        import msgspec  # noqa: F401, PLC0415 - only to see whether it is installed and works on this machine
     except ImportError:
         return True
     return False

@@ -1,7 +1,7 @@
-"""Fields that a message has and its contract does not know: kept as sent, within bounds, for people to read.
+"""Fields of a message that its contract does not know: kept as sent, within limits, for people to read.
 
-Agents are older and newer than the server, and not all of them are ours. Looked for in what a station says of itself and
-in readings; the columns of detections and fixes have none.
+Agents can be older or newer than the server, and some are not ours. Only readings, `hello`, `health` and `event` are
+searched.
 """
 
 from typing import Any, get_args, get_origin
@@ -10,24 +10,24 @@ import msgspec
 
 from message_queue.salvage import container_of
 
-#: Fields that are kept of one message, and bytes of JSON of one of them.
+#: Maximum fields kept per message, and JSON bytes kept per field.
 FIELDS_MOST, VALUE_MOST = 32, 500
-#: Under this word stands how many more there were.
+#: Key that holds the number of further fields, and mark of a value that was cut.
 MORE = "…"
 _WHERE_MOST, _DEPTH_MOST = 120, 6
-#: Bytes of a body that is looked through.
+#: Largest body, in bytes, that is searched.
 _LOOKED_THROUGH_MOST = 1_048_576
 
 
 def also_said(kind: Any, raw: bytes) -> dict[str, Any]:
-    """The unknown fields of a body of this type that was taken, by where they stood: `radios[0].gain`."""
+    """Unknown fields of an accepted body of this type, by path: `radios[0].gain`."""
     if len(raw) > _LOOKED_THROUGH_MOST:
-        return {MORE: "too long to be looked through"}
+        return {MORE: "too long to be searched"}
     found: dict[str, Any] = {}
     try:
         value = msgspec.json.decode(raw)
     except (msgspec.DecodeError, RecursionError):
-        # A number that no float holds: decoding by the contract passes over it, decoding all of it does not.
+        # A number too big for a float. Decoding by the contract skips unknown fields; decoding everything does not.
         return {MORE: "unreadable"}
     _walk(kind, value, "", found, 0)
     if len(found) > FIELDS_MOST:
@@ -47,7 +47,7 @@ def _walk(kind: Any, value: Any, where: str, found: dict[str, Any], depth: int) 
             for i, each in enumerate(value):
                 name = _name(each, i)
                 if name in called:
-                    # Ten records of one name say ten things.
+                    # Number further records of the same name, so that none replaces another.
                     name = f"{name}#{i}"
                 called.add(name)
                 _walk(item, each, f"{where}[{name}]", found, depth + 1)
@@ -62,7 +62,7 @@ def _walk(kind: Any, value: Any, where: str, found: dict[str, Any], depth: int) 
 
 
 def _name(value: Any, number: int) -> str:
-    """How one of a list is called: a SenML record by its name, everything else by its place."""
+    """Name of a list item in a path: a SenML record's name, otherwise the index."""
     named = value.get("n") if isinstance(value, dict) else None
     return named[:60] if isinstance(named, str) and named else str(number)
 
@@ -72,6 +72,6 @@ def _is_struct(kind: Any) -> bool:
 
 
 def _bounded(value: Any) -> Any:
-    """The value, or the beginning of its JSON where that is long."""
+    """The value, or the beginning of its JSON if that is too long."""
     text = msgspec.json.encode(value)
     return value if len(text) <= VALUE_MOST else text[:VALUE_MOST].decode("utf-8", "ignore") + MORE

@@ -1,4 +1,4 @@
-"""The wire as an AsyncAPI 3 document, made from the contracts.
+"""The wire as an AsyncAPI 3 document, generated from the contracts.
 
 Specification: https://www.asyncapi.com/docs/reference/specification/v3.0.0
 """
@@ -18,17 +18,17 @@ _REFERENCE = "#/components/schemas/{name}"
 _HEADERS = {
     "type": "object",
     "properties": {
-        "v": {"type": "integer", "minimum": 1, "description": "Version of the kind; 1 when absent."},
-        "stream": {"type": "string", "maxLength": 64, "description": "Id of this outbox's life."},
-        "seq": {"type": "integer", "minimum": 1, "description": "Number of the message in its stream."},
-        "oldest": {"type": "integer", "description": "Lowest number that is still on the station."},
-        "next": {"type": "integer", "description": "The number that the station will give out next."},
+        "v": {"type": "integer", "minimum": 1, "description": "Version of the kind. Default: 1."},
+        "stream": {"type": "string", "maxLength": 64, "description": "Name of the stream: one life of the outbox."},
+        "seq": {"type": "integer", "minimum": 1, "description": "Sequence number of the message in its stream."},
+        "oldest": {"type": "integer", "description": "Lowest sequence number still on the station."},
+        "next": {"type": "integer", "description": "Sequence number that the station will assign next."},
     },
 }
 
 
 def document() -> dict[str, Any]:
-    """The whole document as plain values."""
+    """The whole document as plain Python values."""
     kinds, commands = contracts(), command_contracts()
     orders = [CommandMessage, Withdrawal]
     types = [c.body for c in kinds.values()] + orders + [c.parameters for c in commands.values()]
@@ -38,14 +38,14 @@ def document() -> dict[str, Any]:
         kind: _message(kind, contract.summary, contract.content_type, by_kind[kind], _HEADERS)
         for kind, contract in kinds.items()
     }
-    summary = "A command to one station; its parameters are those of its name."
+    summary = "A command to one station; `name` determines its parameters."
     messages["command"] = _message("command", summary, "application/json", schemas[len(kinds)])
-    summary = "A command to the station was cancelled: it is not to be run any more."
+    summary = "A command to the station was cancelled and must no longer be run."
     messages["withdrawal"] = _message("withdrawal", summary, "application/json", schemas[len(kinds) + 1])
     parameters = dict(zip(commands, schemas[len(kinds) + len(orders) :], strict=True))
     return {
         "asyncapi": "3.0.0",
-        "info": {"title": "Roost wire", "version": "1", "description": "What stations and server say to each other."},
+        "info": {"title": "Roost wire", "version": "1", "description": "Messages between stations and server."},
         "channels": _channels(kinds),
         "operations": {
             "publish": {"action": "receive", "channel": {"$ref": "#/channels/inbound"}},
@@ -68,7 +68,7 @@ def document() -> dict[str, Any]:
 
 
 def _dedented(value: Any) -> Any:
-    """Docstrings as Python 3.13 keeps them: before, a line's indentation in the source was a part of it."""
+    """Remove indentation from docstrings, as Python 3.13 does; older versions keep it."""
     if isinstance(value, dict):
         return {
             name: inspect.cleandoc(each) if name == "description" and isinstance(each, str) else _dedented(each)
@@ -88,7 +88,7 @@ def _channels(kinds: Iterable[str]) -> dict[str, Any]:
     return {
         "inbound": {
             "address": "in.{serial}",
-            "description": "Fanout exchange of one station; the routing key is the kind.",
+            "description": "Fanout exchange of one station. The routing key is the message kind.",
             "parameters": {"serial": {"description": "Serial of the station: letters, digits, - and _."}},
             "messages": {kind: {"$ref": f"#/components/messages/{kind}"} for kind in kinds},
         },

@@ -1,7 +1,7 @@
-"""Bytes and contracts, one into the other: the only place where a message is read or written.
+"""Encoding and decoding of messages: the only place where they are read or written.
 
-Everything that a station sends is untrusted. Size, compression ratio, depth, counts and string lengths are bounded
-here; what is beyond a bound raises `MessageRefused` with a reason for filters and a sentence for people.
+Everything that a station sends is untrusted. Size, compression ratio, depth, counts and string lengths are limited
+here; anything over a limit raises `MessageRefused` with a reason for filters and a sentence for people.
 """
 
 import gzip
@@ -21,7 +21,7 @@ from message_queue.left_out import LeftOut
 from message_queue.routing import kind_of_key, serial_of_user
 from message_queue.unpacking import structure_check, unpacked
 
-#: Bodies below this are not worth a gzip header, in bytes.
+#: Smallest body, in bytes, for which a gzip header pays off.
 COMPRESS_FROM = 512
 
 _SEQUENCE_MOST = 9_000_000_000_000_000_000
@@ -39,11 +39,11 @@ _encoder = msgspec.json.Encoder()
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
-    """What the AMQP properties and headers say about a message, checked.
+    """The validated AMQP properties and headers of a message.
 
-    `stream` and `seq` name the message for ever; both None for a client that cannot count. `oldest` is the lowest
-    sequence number that is still on the station, `next` the one that it will give out next. `run` names the life of
-    the agent in which the message was written, and `since` is the first number of that life.
+    `stream` and `seq` identify the message permanently; both are None for a client that does not number messages.
+    `oldest` is the lowest sequence number still on the station, `next` the one it will assign next. `run` names the
+    life of the agent in which the message was written, and `since` is the first number of that life.
     """
 
     kind: str
@@ -58,16 +58,16 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Decoded(msgspec.Struct, frozen=True, gc=False):
-    """A message that was taken: its envelope, its contract and its typed body."""
+    """A decoded message: its envelope, its contract and its typed body."""
 
     envelope: Envelope
     contract: Contract
     body: Any
-    #: Bytes of the body without its compression.
+    #: Bytes of the uncompressed body.
     size: int = 0
-    #: What did not fit and was left out; None where all was taken. See `message_queue.intake`.
+    #: The parts that did not fit and were left out; None if everything fit. See `message_queue.intake`.
     left_out: LeftOut | None = None
-    #: Fields that the contract does not know, as sent, by where they stood.
+    #: Fields that the contract does not know, as sent, by path.
     also_said: dict[str, Any] = {}
 
 
@@ -77,7 +77,7 @@ def _decoder(kind: str) -> msgspec.json.Decoder[Any]:
 
 
 def encode(body: Any, *, compress: bool = True, compress_from: int = COMPRESS_FROM) -> tuple[bytes, str | None]:
-    """The body as bytes and its content encoding: gzip where that is shorter, else None."""
+    """The body as bytes, and its content encoding: `gzip` if that is shorter, otherwise None."""
     raw = _encoder.encode(body)
     if compress and len(raw) >= compress_from:
         packed = gzip.compress(raw, 6, mtime=0)
@@ -89,15 +89,15 @@ def encode(body: Any, *, compress: bool = True, compress_from: int = COMPRESS_FR
 def headers(
     *, version: int, stream: str, seq: int, oldest: int, next_seq: int, run: str = "", since: int = 0
 ) -> dict[str, Any]:
-    """The AMQP headers of a sequenced message; `run` and `since` where the life that wrote it is known."""
+    """The AMQP headers of a numbered message; `run` and `since` only if the agent's life is known."""
     fields: dict[str, Any] = {"v": version, "stream": stream, "seq": seq, "oldest": oldest, "next": next_seq}
     return {**fields, "run": run, "since": since} if run else fields
 
 
 def decode(properties: Mapping[str, Any], routing_key: str, serial: str, raw: bytes) -> Decoded:
-    """Read one message of the station `serial`.
+    """Decode one message of the station `serial`.
 
-    `properties` are AMQP's by their protocol names with the headers under `headers` or `application_headers`.
+    `properties` are the AMQP properties by protocol name, with the headers under `headers` or `application_headers`.
     Raises `MessageRefused`.
     """
     envelope, contract = envelope_read(properties, routing_key, serial)
@@ -106,11 +106,11 @@ def decode(properties: Mapping[str, Any], routing_key: str, serial: str, raw: by
 
 
 def envelope_read(properties: Mapping[str, Any], routing_key: str, serial: str) -> tuple[Envelope, Contract]:
-    """What a message says without its body, at no cost worth counting. Raises `MessageRefused`."""
+    """The envelope and contract of a message, without reading its body; cheap. Raises `MessageRefused`."""
     envelope = _envelope(properties, routing_key, serial)
     contract = contracts.contracts().get(envelope.kind)
     if contract is None:
-        raise MessageRefused("unknown-kind", f"There is no message kind {envelope.kind[:64]!r}.")
+        raise MessageRefused("unknown-kind", f"Unknown message kind {envelope.kind[:64]!r}.")
     if envelope.version > contract.version:
         raise MessageRefused(
             "future-version",
@@ -120,12 +120,12 @@ def envelope_read(properties: Mapping[str, Any], routing_key: str, serial: str) 
 
 
 def body_unpack(properties: Mapping[str, Any], raw: bytes) -> bytes:
-    """The body without its compression. Raises `MessageRefused`."""
+    """The uncompressed body. Raises `MessageRefused`."""
     return unpacked(raw, str(properties.get("content_encoding") or ""))
 
 
 def decoded_of(envelope: Envelope, contract: Contract, body: Any, plain: bytes, serial: str) -> Decoded:
-    """The message, once its body is the sender's own. A client that cannot set headers has its number in the body."""
+    """Build the message after checking its sender. Clients that cannot set headers number it in the body."""
     _station_check(body, serial, plain)
     if isinstance(body, Body) and envelope.stream is None and body.stream is not None and body.seq is not None:
         envelope = msgspec.structs.replace(envelope, stream=_stream_check(body.stream), seq=body.seq)
@@ -134,38 +134,38 @@ def decoded_of(envelope: Envelope, contract: Contract, body: Any, plain: bytes, 
 
 def _envelope(properties: Mapping[str, Any], routing_key: str, serial: str) -> Envelope:
     if "unreadable" in properties:
-        # No property of AMQP is called so: the reader put it there.
-        raise MessageRefused("bad-properties", f"Its properties cannot be read ({properties['unreadable']}).")
+        # AMQP has no such property: `workers.consumers.frames` puts it there.
+        raise MessageRefused("bad-properties", f"The message's properties cannot be read ({properties['unreadable']}).")
     user = properties.get("user_id")
     if user and serial_of_user(str(user)) != serial:
-        raise MessageRefused("wrong-sender", f"The message says it is from {str(user)[:64]!r}, not from {serial}.")
+        raise MessageRefused("wrong-sender", f"The message claims to be from {str(user)[:64]!r}, not from {serial}.")
     key = kind_of_key(routing_key)
     kind = properties.get("type") or key
     if not isinstance(kind, str):
         raise MessageRefused("bad-envelope", "The message's type is not text.")
     if kind != key and key in contracts.contracts():
         raise MessageRefused(
-            "bad-envelope", f"The type says {kind[:64]!r} but the routing key says {routing_key!r}; make them one."
+            "bad-envelope", f"The type says {kind[:64]!r} but the routing key says {routing_key!r}; they must agree."
         )
     content_type = str(properties.get("content_type") or "").partition(";")[0].strip().lower()
     if content_type not in _JSON_TYPES:
-        raise MessageRefused("content-type", f"Content type {content_type[:64]!r} is not taken; send JSON.")
+        raise MessageRefused("content-type", f"Content type {content_type[:64]!r} is not supported; send JSON.")
     fields = properties.get("headers") or properties.get("application_headers") or {}
     if not fields:
         return Envelope(kind=kind)
     if len(fields) > 64:
-        raise MessageRefused("bad-envelope", f"The message has {len(fields)} headers; 64 is the most.")
+        raise MessageRefused("bad-envelope", f"The message has {len(fields)} headers; the limit is 64.")
     stream, seq = fields.get("stream"), _whole(fields, "seq")
     if (stream is None) != (seq is None):
-        raise MessageRefused("bad-envelope", "A message carries both headers 'stream' and 'seq', or neither.")
+        raise MessageRefused("bad-envelope", "A message must have both headers 'stream' and 'seq', or neither.")
     oldest, upcoming = _whole(fields, "oldest"), _whole(fields, "next")
     version = _whole(fields, "v")
     if version is not None and not 1 <= version <= 1_000_000:
-        raise MessageRefused("bad-envelope", f"Header 'v' is {version}; versions begin at 1.")
+        raise MessageRefused("bad-envelope", f"Header 'v' is {version}; it must be a whole number from 1 to 1000000.")
     run, since = fields.get("run"), _whole(fields, "since")
     if (run is None) != (since is None) or not (run is None or (isinstance(run, str) and _RUN.match(run))):
         raise MessageRefused(
-            "bad-envelope", "A message carries both headers 'run' (1 to 16 letters and digits) and 'since', or neither."
+            "bad-envelope", "A message must have both headers 'run' (1 to 16 letters or digits) and 'since', or none."
         )
     return Envelope(
         kind=kind,
@@ -181,33 +181,33 @@ def _envelope(properties: Mapping[str, Any], routing_key: str, serial: str) -> E
 
 
 def stream_is_valid(stream: object) -> TypeGuard[str]:
-    """Whether this can name a stream."""
+    """Whether this is a valid stream name."""
     return isinstance(stream, str) and _STREAM.match(stream) is not None
 
 
 def _stream_check(stream: object) -> str:
     if not stream_is_valid(stream):
         raise MessageRefused(
-            "bad-envelope", "Header 'stream' is not 1 to 64 letters, digits, colons, dots, underscores and hyphens."
+            "bad-envelope", "Header 'stream' must be 1 to 64 letters, digits, colons, dots, underscores or hyphens."
         )
     return stream
 
 
 def _whole(fields: Mapping[str, Any], name: str) -> int | None:
-    """A header that is a whole number from 0 up, or None when absent."""
+    """A header that must be a whole number (`seq` and `since` from 1, others from 0), or None if absent."""
     value = fields.get(name)
     if value is None:
         return None
     if type(value) is not int or not (1 if name in ("seq", "since") else 0) <= value <= _SEQUENCE_MOST:
         shown = repr(str(value)[:40]) if isinstance(value, int | float | str) else type(value).__name__
-        raise MessageRefused("bad-envelope", f"Header {name!r} is {shown}, not a whole number in range.")
+        raise MessageRefused("bad-envelope", f"Header {name!r} is {shown}; it must be a whole number in range.")
     return value
 
 
 def body_decode(contract: Contract, raw: bytes, decoder: msgspec.json.Decoder[Any] | None = None) -> Any:
-    """The typed body, if all of it fits. Raises `MessageRefused`."""
+    """Decode the body strictly. Raises `MessageRefused` if any part does not fit."""
     if b"\x00" in raw or b"\\u0000" in raw:
-        raise MessageRefused("bad-text", "The body has a NUL character, which no database text can hold.")
+        raise MessageRefused("bad-text", "The body contains a NUL character, which the database cannot store.")
     structure_check(raw)
     try:
         body = (decoder or _decoder(contract.kind)).decode(raw)
@@ -219,12 +219,12 @@ def body_decode(contract: Contract, raw: bytes, decoder: msgspec.json.Decoder[An
         raise MessageRefused("bad-json", f"The body is not JSON: {error}.") from error
     columns_check(contract, body)
     if contract.kind == "readings" and b'_"' in raw and _MUST_UNDERSTAND.search(raw):
-        raise MessageRefused("must-understand", "A SenML field that ends in '_' must be understood, and is not.")
+        raise MessageRefused("must-understand", "A SenML field ending in '_' must be understood, but is unknown.")
     return body
 
 
 def columns_check(contract: Contract, body: Any) -> None:
-    """Raise `MessageRefused` when the columns of a body that has some are not of one length."""
+    """Raise `MessageRefused` if the columns of a columnar body differ in length."""
     if contract.kind == "detections":
         detections.columns_check(body)
     elif contract.kind == "gps":
@@ -234,14 +234,14 @@ def columns_check(contract: Contract, body: Any) -> None:
 
 
 def _station_check(body: Any, serial: str, raw: bytes) -> None:
-    """A body that names a station must name its sender; the name is not used for anything else."""
+    """Raise `MessageRefused` if the body names a station other than its sender. The name has no other use."""
     if isinstance(body, Body):
         claimed = set() if body.station is None else {body.station}
     elif type(body) is list:
-        # The records are only looked through where the bytes may hold such a name, written out or escaped.
+        # Search the records only if the bytes can contain such a name, literally or escaped.
         claimed = stations_named(body) if _STATION_NAME in raw or b"\\u" in raw else set()
     else:
         return
-    # A serial is the same whatever its case.
+    # Serials are case-insensitive.
     if others := {name for name in claimed if name.lower() != serial.lower()}:
-        raise MessageRefused("wrong-sender", f"The body speaks for station {min(others)!r}.")
+        raise MessageRefused("wrong-sender", f"The body claims to be from station {min(others)!r}.")

@@ -1,12 +1,12 @@
-"""What can be wrong with a message or a name on the wire."""
+"""Errors of messages and names on the wire."""
 
 
 class WireError(Exception):
-    """A message or a name that the wire does not take. The text says what was wrong, for a person."""
+    """Base of all errors here. The text tells a person what is wrong."""
 
 
 class SerialNotAllowed(WireError):
-    """A serial that may not become a name on the broker."""
+    """A serial that cannot be used in names on the broker."""
 
     def __init__(self, serial: str) -> None:
         super().__init__(
@@ -16,7 +16,7 @@ class SerialNotAllowed(WireError):
 
 
 class MessageRefused(WireError):
-    """A message that cannot be taken. `reason` is one word for filters; the text is a sentence for people."""
+    """A message that cannot be processed. `reason` is one word for filters; the text is a sentence for people."""
 
     def __init__(self, reason: str, sentence: str) -> None:
         super().__init__(sentence)
@@ -28,13 +28,13 @@ class CommandRefused(WireError):
 
 
 class BrokerAway(WireError):
-    """The broker cannot be reached, or broke off in the middle."""
+    """The broker cannot be reached, or the connection broke."""
 
 
 class PublishFailed(WireError):
-    """The broker did not take a message: unroutable, refused because a queue is full, or no confirm came.
+    """The broker did not accept a message: unroutable, queue full, or not confirmed.
 
-    `is_away` tells a broker that cannot be reached from one that refused this message only.
+    `is_away`: the broker cannot be reached; otherwise it refused only this message.
     """
 
     def __init__(self, sentence: str, *, is_away: bool) -> None:

@@ -1,4 +1,4 @@
-"""A folder as a registry: one thing is one file, and two things of one name are an error at start."""
+"""Folders as registries: one file per entry; two entries with the same name are an error at startup."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -9,14 +9,14 @@ from typing import Any, TypeVar
 
 Thing = TypeVar("Thing")
 
-#: The file that says what all things of a folder have in common; it holds none itself.
+#: The file with what all entries of a folder share; it defines no entry itself.
 BASE = "base"
 
 
 def folder_modules(package: str, *, with_folders: bool = False) -> list[ModuleType]:
-    """Every file of a package's own folder but `base.py`, imported, in the order of their names.
+    """Import every module in a package's folder except `base.py`, and return them in order of name.
 
-    `with_folders`: those of the folders within, too.
+    `with_folders`: include subfolders.
     """
     found = list(iter_modules(import_module(package).__path__))
     names = sorted(info.name for info in found if not info.ispkg and info.name != BASE)
@@ -29,7 +29,7 @@ def folder_modules(package: str, *, with_folders: bool = False) -> list[ModuleTy
 def folder_read(
     package: str, attribute: str, of: type[Thing], name_of: Callable[[Any], str] = attrgetter("name")
 ) -> dict[str, Thing]:
-    """What each file of the folder defines as `attribute`, by its name. Raises RuntimeError, which ends the start."""
+    """What each file of the folder defines as `attribute`, by name. Raises RuntimeError, which stops startup."""
     found: dict[str, Thing] = {}
     for module in folder_modules(package):
         thing = getattr(module, attribute, None)
@@ -37,6 +37,6 @@ def folder_read(
             raise RuntimeError(f"{module.__name__} does not define {attribute} as a {of.__name__}.")  # noqa: TRY004 - see above
         name = name_of(thing)
         if name in found:
-            raise RuntimeError(f"Two files of {package} are for {name!r}: rename one.")
+            raise RuntimeError(f"Two files in {package} define {name!r}: rename one.")
         found[name] = thing
     return found

@@ -1,6 +1,6 @@
-"""Writes the files that are made from the wire, or checks that they are what they should be.
+"""Writes the files generated from the wire contracts, or checks that they are up to date.
 
-`python -m message_queue.generate` writes, `--check` compares and ends with 1 when a file is out of date.
+`python -m message_queue.generate` writes; with `--check` it compares and exits with 1 if a file is out of date.
 """
 
 import json
@@ -26,7 +26,7 @@ def _pretty(value: object) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Write or check; the exit code."""
+    """Write or check the files; return the exit code."""
     stale = [path for path, text in generated().items() if not path.exists() or path.read_text("utf-8") != text]
     if arguments == ["--check"]:
         for path in stale:

@@ -1,8 +1,8 @@
-"""How the server reads a message: strictly first, and what does not fit so as far as it fits.
+"""How the server reads a message: strictly first; if that fails, whatever parts are good.
 
-strict ─fits─▶ taken, with what it says beyond its contract
-   └─does not─▶ field by field ─something fits─▶ taken, with a note of what was left out
-                                 └─nothing does─▶ refused
+strict ─fits─▶ accepted, unknown fields kept
+   └─fails──▶ field by field ─some parts fit─▶ accepted, with a note of what was left out
+                                 └─nothing fits─▶ refused
 """
 
 from collections.abc import Mapping
@@ -25,16 +25,16 @@ from message_queue.contracts.readings import PlainRecord
 from message_queue.errors import MessageRefused
 from message_queue.salvage import salvage
 
-#: Reasons of a body that may still have good parts.
+#: Refusals after which a body may still have good parts.
 _SALVAGED = frozenset({"bad-fields", "bad-json", "bad-text", "must-understand"})
-#: Kinds of which unknown fields are kept, besides readings.
+#: Kinds whose unknown fields are kept, besides readings.
 _SAID = frozenset({"hello", "health", "event"})
-#: Reads nearly all packs: with nothing but numbers in them, they have no unknown fields either.
+#: Reads nearly all packs. It accepts only plain numbers, so what it accepts has no unknown fields.
 _PLAIN_PACK = msgspec.json.Decoder(Annotated[list[PlainRecord], Meta(min_length=1, max_length=MAX_ROWS)])
 
 
 def message_read(properties: Mapping[str, Any], routing_key: str, serial: str, raw: bytes) -> Decoded:
-    """One message of the station `serial`, as `message_queue.codec.decode` takes it. Raises `MessageRefused`."""
+    """Read a message of the station `serial`; arguments as in `message_queue.codec.decode`. Raises `MessageRefused`."""
     envelope, contract = envelope_read(properties, routing_key, serial)
     plain = body_unpack(properties, raw)
     left_out, said = None, dict[str, Any]()
@@ -56,7 +56,7 @@ def message_read(properties: Mapping[str, Any], routing_key: str, serial: str, r
 
 
 def _readings(contract: Contract, raw: bytes) -> tuple[Any, dict[str, Any]]:
-    """A pack, decoded once where its records are plain numbers, as nearly all."""
+    """Decode a pack and collect its unknown fields. Packs of plain numbers, nearly all, are decoded only once."""
     try:
         return body_decode(contract, raw, _PLAIN_PACK), {}
     except MessageRefused as refused:

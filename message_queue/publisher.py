@@ -1,4 +1,4 @@
-"""Publishing with confirms on and `mandatory` on: unroutable and refused are errors, never silence."""
+"""Publishing with confirms and `mandatory`: unroutable or refused messages raise errors and are never lost silently."""
 
 import contextlib
 import time
@@ -11,14 +11,14 @@ from pika.exceptions import AMQPError, NackError, UnroutableError
 
 from message_queue.errors import PublishFailed
 
-#: Seconds for which a blocked broker may hold us before the connection is given up.
+#: Seconds to wait for a blocked broker before giving up the connection.
 BLOCKED_TIMEOUT = 20.0
 
 
 class Publisher:
-    """One connection that publishes persistent messages one by one. Not for many threads.
+    """One connection that publishes persistent messages one at a time. Not thread-safe.
 
-    It connects when first used and again after a failure; the caller decides whether to try again.
+    It connects on first use and reconnects after a failure. Whether to retry is up to the caller.
     """
 
     def __init__(self, url: str) -> None:
@@ -61,16 +61,16 @@ class Publisher:
         try:
             self._open().basic_publish(exchange, routing_key, body, properties, mandatory=mandatory)
         except UnroutableError as error:
-            raise PublishFailed(f"No queue takes {routing_key!r} from exchange {exchange!r}.", is_away=False) from error
+            raise PublishFailed(f"No queue for {routing_key!r} on exchange {exchange!r}.", is_away=False) from error
         except NackError as error:
             raise PublishFailed(f"The queue for {routing_key!r} is full.", is_away=False) from error
         except (AMQPError, OSError) as error:
             self.close()
             reason = str(error) or type(error).__name__
-            raise PublishFailed(f"The broker did not take the message: {reason}.", is_away=True) from error
+            raise PublishFailed(f"The broker did not accept the message: {reason}.", is_away=True) from error
 
     def idle(self) -> None:
-        """Answer heartbeats; call it between messages."""
+        """Answer heartbeats. Call it between messages."""
         if self._connection is not None:
             try:
                 self._connection.process_data_events(time_limit=0)
@@ -78,7 +78,7 @@ class Publisher:
                 self.close()
 
     def close(self) -> None:
-        """Close the connection; the next publish opens another."""
+        """Close the connection. The next publish opens a new one."""
         connection, self._connection, self._channel = self._connection, None, None
         if connection is not None:
             with contextlib.suppress(AMQPError, OSError):

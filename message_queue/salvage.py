@@ -1,10 +1,10 @@
-"""What can be taken of a body that does not fit its contract as a whole: one bad field costs the field.
+"""Salvages the good parts of a body that does not fit its contract: one bad field costs only that field.
 
-    strict decoding refused it ─▶ parse, numbers that are none and broken texts as marks ─▶ fit field by field
-        rows in columns:  a bad figure is missing, a row without its time, port, line or tag is left out
-        SenML:            a record with a bad field is left out; behind a bad base field all that rely on it
+    refused by strict decoding ─▶ parse, with marks for invalid numbers and texts ─▶ fit field by field
+        columns:  a bad value becomes missing; a row without its time, port, line or tag is left out
+        SenML:    a record with a bad field is left out, and after a bad base field all records that rely on it
 
-Only for what was refused, so its price is nobody's else; and bounded: what is longer than `SALVAGE_MOST` is refused whole.
+It runs only for refused bodies, so good senders do not pay for it; bodies over `SALVAGE_MOST` bytes are refused whole.
 """
 
 import json
@@ -21,11 +21,11 @@ from message_queue.errors import MessageRefused
 from message_queue.left_out import LeftOut, shown
 from message_queue.unpacking import structure_check
 
-#: Bytes of an unpacked body beyond which nothing is looked for in it.
+#: Largest unpacked body, in bytes, that is salvaged.
 SALVAGE_MOST = 1_048_576
-#: Kinds whose rows lie in columns.
+#: Kinds with columnar bodies.
 _COLUMNAR = frozenset({"detections", "gps", "bursts"})
-#: Fields of a SenML record that hold for the records behind it.
+#: Fields of a SenML record that also apply to the records after it.
 _BASE_FIELDS = frozenset({"bn", "bt", "bu", "bv", "bs", "bver"})
 #: Fields of a SenML record whose loss changes no value.
 _HARMLESS = frozenset({"ut"})
@@ -34,18 +34,18 @@ _HOLE = object()
 
 
 class _NoNumber:
-    """A number of JSON's neighbours that cannot be stored: NaN, an infinity, 1e999."""
+    """Mark of a number that cannot be stored: NaN, an infinity, 1e999."""
 
     def __init__(self, text: str) -> None:
         self.text = text
 
 
 class _NoText:
-    """A text that no database holds: with NUL, or half a character."""
+    """Mark of a text that the database cannot store: it contains NUL or half a surrogate pair."""
 
 
 def salvage(contract: Contract, raw: bytes, refused: MessageRefused) -> tuple[Any, LeftOut]:
-    """The body as far as it fits, and what was left out of it. Raises `refused` where nothing of use is left."""
+    """The good parts of the body, and what was left out. Raises `MessageRefused` if nothing usable is left."""
     if len(raw) > SALVAGE_MOST:
         raise refused
     structure_check(raw)
@@ -68,8 +68,8 @@ def salvage(contract: Contract, raw: bytes, refused: MessageRefused) -> tuple[An
 def _parse(raw: bytes, refused: MessageRefused) -> Any:
     try:
         value = json.loads(raw, parse_constant=_NoNumber, parse_float=_number)
-        # Without escapes and NUL bytes no text can be one that the database refuses.
-        return _marked(value) if b"\\u" in raw or b"\x00" in raw else value
+        # Without escapes or NUL bytes there can be no text that the database refuses.
+        return _mark_texts(value) if b"\\u" in raw or b"\x00" in raw else value
     except RecursionError as error:
         raise MessageRefused("too-deep", "The body is nested too deeply.") from error
     except ValueError:
@@ -81,14 +81,14 @@ def _number(text: str) -> "float | _NoNumber":
     return number if isfinite(number) else _NoNumber(text[:20])
 
 
-def _marked(value: Any) -> Any:
-    """The value with its texts that cannot be stored marked as such."""
+def _mark_texts(value: Any) -> Any:
+    """The value, with texts that cannot be stored replaced by marks."""
     if isinstance(value, str):
         return value if _is_text(value) else _NoText()
     if isinstance(value, list):
-        return [_marked(each) for each in value]
+        return [_mark_texts(each) for each in value]
     if isinstance(value, dict):
-        return {key if _is_text(key) else "?": _marked(each) for key, each in value.items()}
+        return {key if _is_text(key) else "?": _mark_texts(each) for key, each in value.items()}
     return value
 
 
@@ -97,7 +97,7 @@ def _is_text(text: str) -> bool:
 
 
 def _fit(kind: Any, value: Any, where: str, left_out: LeftOut) -> Any:
-    """The value as this type, as far as it fits; `_HOLE` where it does not, which is noted."""
+    """The good parts of the value as this type, or `_HOLE`. What does not fit is noted."""
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
@@ -117,12 +117,12 @@ def _why(value: Any, sentence: str) -> str:
     if isinstance(value, _NoNumber):
         return f"{value.text} is not a number that can be stored"
     if isinstance(value, _NoText):
-        return "it has a NUL or half a character, which no database text can hold"
+        return "it contains a NUL or half a character, which the database cannot store"
     return f"{sentence.partition(' - at ')[0]} ({shown(value)})"
 
 
 def container_of(kind: Any) -> Any:
-    """The list, dict or struct in a type: without its bounds, and without the None that may stand in its place."""
+    """The list, dict or struct in a type, without its bounds and without an alternative None."""
     while get_origin(kind) is Annotated:
         kind = get_args(kind)[0]
     if get_origin(kind) in (Union, UnionType):
@@ -149,7 +149,7 @@ def _dict(kind: Any, inner: Any, values: dict[str, Any], where: str, left_out: L
 
 
 def _whole(kind: Any, value: Any, where: str, left_out: LeftOut) -> Any:
-    """A list or dict of good parts, unless it is too long or too short as a whole."""
+    """A list or dict of the good parts, or `_HOLE` if it is too long or too short."""
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
@@ -158,7 +158,7 @@ def _whole(kind: Any, value: Any, where: str, left_out: LeftOut) -> Any:
 
 
 def _struct(kind: Any, value: Any, where: str, left_out: LeftOut) -> Any:
-    """The struct with the fields that fit; a hole when one is missing that it cannot be without."""
+    """The struct with the fields that fit, or `_HOLE` without a required field."""
     if not isinstance(value, dict):
         return _HOLE
     kept: dict[str, Any] = {}
@@ -178,13 +178,13 @@ def _struct(kind: Any, value: Any, where: str, left_out: LeftOut) -> Any:
 
 
 def _columns(kind: Any, value: Any, left_out: LeftOut) -> Any:
-    """A body of columns without its bad figures, and without the rows that cannot be told apart without them."""
+    """A columnar body without its bad values, and without rows that lack a value they cannot do without."""
     if not isinstance(value, dict) or not isinstance(value.get("t"), list):
         return _HOLE
     rows, lost = len(value["t"]), set[int]()
     line = value.get("line")
     if isinstance(line, list) and len(line) == 1 and type(line[0]) is int:
-        # The other lines follow on: written out before a row falls out of their middle.
+        # A single line number means consecutive lines. Write them out before rows are removed.
         value = {**value, "line": list(range(line[0], line[0] + rows))}
     columns: dict[str, list[Any]] = {}
     for name, item in _column_types(kind):
@@ -205,7 +205,7 @@ def _column_types(kind: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _column(name: str, item: Any, values: list[Any], left_out: LeftOut) -> tuple[list[Any], set[int]]:
-    """A column with None for what is bad where that may be missing, and the places of what may not."""
+    """The column with None for bad values if it allows None; otherwise the indexes of rows to leave out."""
     may_miss = type(None) in get_args(item)
     fitted = [_fit(item, each, f"{name}[{i}]", left_out) for i, each in enumerate(values)]
     bad = {i for i, each in enumerate(fitted) if each is _HOLE}
@@ -215,7 +215,7 @@ def _column(name: str, item: Any, values: list[Any], left_out: LeftOut) -> tuple
 
 
 def _pack(values: Any, left_out: LeftOut) -> Any:
-    """A SenML pack; a record in the place of a bad one sets its good base fields and measures nothing."""
+    """A SenML pack. A bad record is replaced by one that only sets its good base fields."""
     if not isinstance(values, list) or not values:
         return _HOLE
     records: list[SenmlRecord] = []
@@ -231,7 +231,10 @@ def _pack(values: Any, left_out: LeftOut) -> Any:
 
 
 def _record(number: int, value: dict[str, Any], unknown: set[str], left_out: LeftOut) -> SenmlRecord | None:
-    """One record, or nothing where it sets nothing and measures nothing that can be taken. `unknown` are the base fields whose last word could not be read: what relies on them is left out."""
+    """One record, or None if nothing usable is left of it.
+
+    `unknown` holds the base fields whose latest value was unreadable; records that rely on them are left out.
+    """
     kept: dict[str, Any] = {}
     where = f"record {number}"
     if isinstance(value.get("n"), str):
@@ -249,18 +252,18 @@ def _record(number: int, value: dict[str, Any], unknown: set[str], left_out: Lef
         else:
             is_good = is_good and name in _HARMLESS
     if must := next((name for name in value if name.endswith("_")), None):
-        left_out.note(where, f"the field {must[:40]!r} must be understood, and is not", reason="must-understand")
+        left_out.note(where, f"the field {must[:40]!r} must be understood, but is unknown", reason="must-understand")
         is_good = False
     base = {name: each for name, each in kept.items() if name in _BASE_FIELDS}
-    if is_good and (relied := _relied(kept, unknown)) and kept.keys() - base.keys():
+    if is_good and (relied := _unreadable_base(kept, unknown)) and kept.keys() - base.keys():
         left_out.note(where, f"it relies on {relied!r}, which could not be read")
         is_good = False
     if not is_good:
         kept = base
-    # What came empty is refused by name when it is resolved.
+    # A record that was sent empty is refused later, by `resolve`.
     return SenmlRecord(**kept) if kept or not value else None
 
 
-def _relied(kept: dict[str, Any], unknown: set[str]) -> str:
-    """The unreadable base field on which a record relies, or nothing."""
+def _unreadable_base(kept: dict[str, Any], unknown: set[str]) -> str:
+    """The first unreadable base field that a record relies on, or empty."""
     return next((name for name in sorted(unknown) if name != "bu" or "u" not in kept), "")

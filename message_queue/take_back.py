@@ -1,10 +1,10 @@
-"""Taking messages back out of a station's command queue, and leaving the others where they lie.
+"""Withdrawing messages from a station's command queue without disturbing the others.
 
-    get all that is ready, oldest first ─▶ acknowledge the wanted ─▶ give the others back, oldest first
+    get all ready messages, oldest first ─▶ acknowledge the wanted ones ─▶ return the others, oldest first
 
-A classic queue, which ours are, puts each message that is given back into its old place. A quorum queue puts them before all
-others in the order in which its log takes them, which on RabbitMQ 3.10 is not always ours. Nothing is published, so nothing can
-be there twice. What a consumer has in hand cannot be had; its connection's end brings it back into the queue.
+Command queues are classic queues, which put a returned message back in its old place. A quorum queue would put them in
+front of all others, and on RabbitMQ 3.10 not always in the order we return them. Nothing is published, so nothing is
+duplicated. Messages held by a consumer are out of reach; they return to the queue when its connection ends.
 """
 
 import contextlib
@@ -19,13 +19,13 @@ from pika.exceptions import AMQPError, ChannelClosedByBroker
 from message_queue.errors import BrokerAway
 from message_queue.topology import COMMANDS_WAITING_MOST
 
-#: Messages that one look holds: what a command queue can hold.
+#: Maximum messages fetched at once: as many as a command queue can hold.
 LOOK_MOST = 2 * COMMANDS_WAITING_MOST
 _NOT_FOUND = 404
 
 
 class TakeBack:
-    """One connection that looks through queues, one after the other."""
+    """One connection that searches queues one after the other."""
 
     def __init__(self, url: str) -> None:
         self._parameters = pika.URLParameters(url)
@@ -43,18 +43,18 @@ class TakeBack:
                 connection.close()
 
     def take(self, queue: str, wanted: Collection[str], *, kind: str = "command") -> Counter[str]:
-        """Remove messages of this kind whose ids are wanted; how many copies of each were there.
+        """Remove messages of this kind with the wanted ids; return how many copies of each there were.
 
-        A queue that does not exist holds nothing. Raises `BrokerAway`; what was held is in the queue again then.
+        A missing queue counts as empty. Raises `BrokerAway`; the fetched messages are then back in the queue.
         """
         try:
             return self._take(queue, wanted, kind)
         except ChannelClosedByBroker as error:
             if error.reply_code == _NOT_FOUND:
                 return Counter()
-            raise BrokerAway(f"The broker does not let us look through {queue}: {error.reply_text}.") from error
+            raise BrokerAway(f"The broker refused access to queue {queue}: {error.reply_text}.") from error
         except (AMQPError, OSError) as error:
-            raise BrokerAway(f"The broker went away: {str(error) or type(error).__name__}.") from error
+            raise BrokerAway(f"The connection to the broker failed: {str(error) or type(error).__name__}.") from error
 
     def _take(self, queue: str, wanted: Collection[str], kind: str) -> Counter[str]:
         if self._connection is None:
@@ -73,6 +73,6 @@ class TakeBack:
                 others.append(method.delivery_tag)
         for tag in others:
             channel.basic_nack(tag, requeue=True)
-        # Its answer says that the broker has read all of the above.
+        # Closing waits for the broker's answer, and so until it has processed all of the above.
         channel.close()
         return taken

@@ -1,7 +1,7 @@
-"""Exchanges, queues, bindings, policies and permissions: declared here and nowhere else.
+"""Exchanges, queues, bindings, policies and permissions on the broker; declared only here.
 
-One vhost for stations and what reads them, another for Celery: whoever can write to a Celery queue can run any
-task, so a station never can. Works on RabbitMQ 3.10 and 4.x: quorum queues, no global QoS, no mirroring.
+Stations and their readers have one vhost, Celery another: anyone who can write to a Celery queue can run any task, so
+stations must not. Works on RabbitMQ 3.10 and 4.x: quorum queues, no global QoS, no mirroring.
 """
 
 from collections.abc import Mapping
@@ -19,26 +19,26 @@ FLEET_EVENTS = "fleet.events"
 DEAD = "dead"
 DEAD_QUEUE = "inbound.dead"
 
-#: Queue of each lane, most urgent first: the order in which the ingest worker drains them.
+#: Queue of each lane, most urgent first; the ingest worker drains them in this order.
 INBOUND_QUEUES = (Lane.URGENT.value, Lane.TELEMETRY.value, Lane.BULK.value)
 
-#: Bytes that an inbound queue holds before it refuses; stations then keep their data.
+#: Bytes that an inbound queue holds before it refuses messages; stations then keep their data.
 INBOUND_MAX_BYTES = 2_000_000_000
-#: Deliveries that end in a crash of the reader before a message is set aside as dead.
+#: Failed deliveries, such as crashes of the reader, after which a message is dead-lettered.
 DELIVERY_LIMIT = 20
-#: The most that both 3.10 and 4.x take: a queue without a place for its dead keeps what its reader dies of. Where no limit
-#: is named, 4.x takes 20 and drops the message then.
+#: Largest limit that both 3.10 and 4.x accept, for queues without a dead letter exchange: they must keep messages that
+#: crash their reader. Without a limit, 4.x drops a message after 20 deliveries.
 NO_DELIVERY_LIMIT = 2_147_483_647
-#: Commands that may wait for one station.
+#: Maximum commands waiting for one station.
 COMMANDS_WAITING_MOST = 50
 
-#: Limits of one station's login: two connections in use, and room for half-open ones a bad link leaves behind.
+#: Limits of a station's login: it uses two connections, plus room for half-open ones that a bad link leaves behind.
 STATION_LIMITS = {"max-connections": 6, "max-channels": 48}
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One exchange in vhost `fleet`."""
+    """An exchange."""
 
     name: str
     type: str
@@ -48,7 +48,7 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """One queue in vhost `fleet`; quorum unless said otherwise."""
+    """A queue; quorum by default."""
 
     name: str
     type: str = "quorum"
@@ -56,7 +56,7 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """From an exchange to a queue or another exchange."""
+    """A binding from an exchange to a queue or another exchange."""
 
     source: str
     destination: str
@@ -64,7 +64,7 @@ class Binding:
     key: str
 
 
-#: What the inbound topic does not know still reaches quarantine, through its alternate exchange.
+#: Messages of unknown kinds still reach quarantine, through the alternate exchange of the inbound topic.
 EXCHANGES = (
     Exchange(INBOUND, "topic", internal=True, arguments={"alternate-exchange": INBOUND_OTHER}),
     Exchange(INBOUND_OTHER, "fanout", internal=True),
@@ -75,18 +75,18 @@ EXCHANGES = (
 QUEUES = (*(Queue(name) for name in INBOUND_QUEUES), Queue(DEAD_QUEUE))
 
 
-#: Celery's exchange and queues in vhost `jobs`, there before any worker starts.
+#: Celery's exchange and queues in vhost `jobs`; they exist before any worker starts.
 JOBS = "jobs"
 TASK_QUEUE = "tasks"
 INGEST_CONTROL_QUEUE = "ingest.control"
 JOB_QUEUES = (TASK_QUEUE, INGEST_CONTROL_QUEUE)
-#: Jobs that killed their worker time and again wait here for somebody to look; the newest are kept.
+#: Jobs that repeatedly killed their worker are collected here. Only the newest are kept.
 DEAD_JOB_QUEUE = "tasks.dead"
 DEAD_JOBS_MOST = 1_000
 
 
 def bindings() -> tuple[Binding, ...]:
-    """Every kind to the queue of its lane, and to bulk when it is late or unknown; dead letters to their queue."""
+    """Each kind goes to its lane's queue, late and unknown messages to bulk, dead letters to their own queue."""
     kinds = contracts.contracts().values()
     return (
         *(Binding(INBOUND, c.lane.value, "queue", c.kind) for c in kinds),
@@ -118,16 +118,16 @@ POLICIES: dict[str, dict[str, Any]] = {
     "commands": {
         "pattern": r"^cmd\.",
         "definition": {
-            # A station on a bad link breaks off many times with a command in hand; taking one back counts as well.
+            # A station on a bad link may disconnect often while holding a command, and each withdrawal counts too.
             "delivery-limit": NO_DELIVERY_LIMIT,
-            # Twice: each may be followed by its withdrawal.
+            # Twice as many, because a withdrawal may follow each command.
             "max-length": 2 * COMMANDS_WAITING_MOST,
             "overflow": "reject-publish",
         },
     },
 }
 
-#: The same for vhost `jobs`. Without a limit a job that kills its process would be tried for ever, at everyone's cost.
+#: Policies of vhost `jobs`. Without a delivery limit, a job that kills its process would be retried forever.
 JOB_POLICIES: dict[str, dict[str, Any]] = {
     "jobs": {
         "pattern": r"^(tasks|ingest\.control)$",
@@ -148,10 +148,10 @@ JOB_POLICIES: dict[str, dict[str, Any]] = {
     },
 }
 
-#: What each of the server's own users may do in vhost `fleet`: (configure, write, read).
+#: Permissions of the server's own users in vhost `fleet`: (configure, write, read).
 SERVER_PERMISSIONS = {
     "ingest": ("^$", "^$", r"^inbound\.(urgent|telemetry|bulk|dead)$"),
-    # It reads stations' queues to take back what was cancelled.
+    # It reads stations' queues to withdraw cancelled commands.
     "commander": ("^$", r"^(commands|fleet\.events)$", r"^cmd\."),
     "provisioner": (".*", ".*", ".*"),
 }
@@ -160,7 +160,7 @@ SERVER_PERMISSIONS = {
 def definitions(
     users: Mapping[str, str], fleet_vhost: str = FLEET_VHOST, jobs_vhost: str = JOBS_VHOST
 ) -> dict[str, Any]:
-    """RabbitMQ's definitions document. `users` are names (ingest, commander, provisioner, jobs) with passwords."""
+    """RabbitMQ's definitions document. `users` maps names (ingest, commander, provisioner, jobs) to passwords."""
     return {
         "users": [
             {"name": name, "password": password, "tags": "administrator" if name == "provisioner" else ""}

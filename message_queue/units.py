@@ -1,7 +1,7 @@
-"""SenML's registered units: which measure the same thing, and how one becomes the other.
+"""SenML's registered units: which ones measure the same dimension, and conversions between them.
 
-Primary units are those of RFC 8428 §12.1 and RFC 8798 §2, secondary ones those of RFC 8798 §3, with its factors and
-offsets. A unit that is not registered measures what only itself measures, so that nothing is converted by a guess.
+Primary units are those of RFC 8428 §12.1 and RFC 8798 §2, secondary units those of RFC 8798 §3, with its factors and
+offsets. An unregistered unit is a dimension of its own, so nothing is converted by guesswork.
 """
 
 from functools import lru_cache
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 class Scale(NamedTuple):
-    """Where a unit stands in its dimension: value in the dimension's unit = value * factor + offset."""
+    """A unit within its dimension: value in the dimension's unit = value * factor + offset."""
 
     dimension: str
     factor: float = 1.0
@@ -18,14 +18,14 @@ class Scale(NamedTuple):
 
 
 class Conversion(NamedTuple):
-    """How a value of one unit becomes one of another: value * factor + offset."""
+    """Conversion of one unit into another: value * factor + offset."""
 
     factor: float
     offset: float
 
 
-#: Units of a dimension that is called otherwise than they are. `%` is missing on purpose: by the registry it is a ratio,
-#: 1 for all of it, but most senders mean a hundredth. Nobody knows which, so it is a dimension of its own.
+#: Units that differ from the name of their dimension. `%` is missing on purpose: in the registry it is a ratio where 1
+#: is the whole, but most senders mean hundredths. We cannot tell which, so `%` is a dimension of its own.
 _SCALES = {
     "g": Scale("kg", 1e-3),
     "Cel": Scale("K", 1.0, 273.15),
@@ -68,7 +68,7 @@ _SCALES = {
     "cm": Scale("m", 1e-2),
     "km": Scale("m", 1e3),
 }
-#: What a second of a unit is called where the registry has a name for it.
+#: Unit of a value summed over seconds, if the registry has a name for it.
 _SECONDS_OF = {
     "W": "J",
     "A": "C",
@@ -86,13 +86,13 @@ _SECONDS_OF = {
 
 
 def scale_of(unit: str) -> Scale:
-    """The dimension of a unit, named by its SI unit, and the unit's place in it."""
+    """The scale of a unit within its dimension, which is named by its SI unit."""
     return _SCALES.get(unit) or Scale(unit)
 
 
 @lru_cache(maxsize=4_096)
 def conversion(unit: str, into: str) -> Conversion | None:
-    """How a value of `unit` is written in `into`; None where they are alike. Both must be of one dimension."""
+    """Conversion from `unit` to `into`; None if they are the same. Both must have the same dimension."""
     if unit == into:
         return None
     here, there = scale_of(unit), scale_of(into)
@@ -100,11 +100,11 @@ def conversion(unit: str, into: str) -> Conversion | None:
 
 
 def second_of(unit: str) -> str:
-    """The unit of a sum over time of values of this unit (RFC 8428 §4.2); nothing is known of one without a unit."""
+    """The unit of a sum over time of values in this unit (RFC 8428 §4.2); empty for values without a unit."""
     return _SECONDS_OF.get(unit) or (f"{unit}.s" if unit else "")
 
 
 def _quotient(factor: float, by: float) -> float:
-    """The quotient of two factors without the dust of binary fractions: 1 km is 1000 m, not 999.9999999999999."""
+    """The quotient of two factors without binary rounding errors: 1 km is 1000 m, not 999.9999999999999."""
     quotient = factor / by
     return round(quotient) if quotient >= 1 and abs(quotient - round(quotient)) < 1e-9 * quotient else quotient

@@ -1,1 +1,1 @@
-"""The HTTP door for machines: one file per resource in `v1`."""
+"""The HTTP API: one file per resource in `v1`."""

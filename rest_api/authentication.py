@@ -1,4 +1,4 @@
-"""Logging in with an API key in the `Authorization` header."""
+"""Authentication with an API key in the `Authorization` header."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ _KEYWORD = "Bearer"
 
 
 class KeyHolder:
-    """Whoever holds a key: logged in, but no person."""
+    """The user object of a request with a key: logged in, but not a person."""
 
     is_authenticated = True
     is_active = True
@@ -26,45 +26,45 @@ class KeyHolder:
 
 
 class ApiKeyAuthentication(BaseAuthentication):
-    """`Authorization: Bearer <key>`. A request without that header is left to the next way of logging in."""
+    """`Authorization: Bearer <key>`. A request without that header is left to the next authentication class."""
 
     def authenticate(self, request: Request) -> tuple[KeyHolder, ApiKey] | None:
-        """The holder and the key; refused when the key does not work."""
+        """Return the holder and the key. Raises `AuthenticationFailed` if the key does not work."""
         secret = _secret_of(request)
         if secret is None:
             return None
         key = api_key_find(secret=secret)
         if key is None:
-            # Only wrong keys are slowed down: others behind the same address go on.
+            # Count only wrong keys, so that valid keys in the same network are not slowed down.
             guess_count(request._request)  # noqa: SLF001 - the library has no other name for it
             raise AuthenticationFailed(
                 "This key does not work: it is unknown, revoked or expired. Use `Authorization: Bearer <key>`."
             )
         origin = origin_now()
-        of_whom = f" of {getattr(key, 'person_name', '')}" if key.person_id is not None else ""
-        origin.name, origin.key_prefix = f"key {key.name}{of_whom}", key.prefix
+        owner = f" of {getattr(key, 'person_name', '')}" if key.person_id is not None else ""
+        origin.name, origin.key_prefix = f"key {key.name}{owner}", key.prefix
         return KeyHolder(), key
 
     def authenticate_header(self, request: Request) -> str:  # noqa: ARG002 - the library's signature
-        """What an answer 401 asks for."""
+        """The scheme that a 401 response names."""
         return _KEYWORD
 
 
 class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """How the key stands in the OpenAPI document."""
+    """The key as a security scheme of the OpenAPI document."""
 
     target_class = ApiKeyAuthentication
     name = "key"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:  # noqa: ARG002 - the library's signature
         """A bearer key."""
-        return {"type": "http", "scheme": "bearer", "description": "A key of an organization."}
+        return {"type": "http", "scheme": "bearer", "description": "An API key of an organization."}
 
 
 def asker_checked(request: HttpRequest) -> str:
-    """A word for whoever asks, once they have shown it: the key that works, or the person of the session; else empty.
+    """Name of the authenticated caller: `key:<prefix>`, `person:<id>`, or empty without a valid login.
 
-    For what runs before any view. The view checks again, and says why it refuses.
+    For middleware. The view authenticates again and reports why it refuses.
     """
     secret = _secret_of(request)
     if secret is not None:
@@ -81,7 +81,7 @@ def asker_checked(request: HttpRequest) -> str:
 
 
 def _secret_of(request: Request | HttpRequest) -> str | None:
-    """What stands behind `Bearer`; None where the header is absent or of another kind."""
+    """The secret after `Bearer`; None if the header is absent or has another scheme."""
     parts = get_authorization_header(request).split()  # type: ignore[arg-type]  # it reads META, which both have
     if not parts or parts[0].lower() != _KEYWORD.lower().encode():
         return None
@@ -89,7 +89,7 @@ def _secret_of(request: Request | HttpRequest) -> str | None:
 
 
 def viewer_of(request: Request) -> Viewer:
-    """Who asks: the key's organization, or the person of the session."""
+    """The viewer behind a request: of the API key, or the person of the session."""
     if isinstance(request.auth, ApiKey):
         return viewer_of_key(request.auth)
     return viewer_of_user(request.user)

@@ -1,4 +1,4 @@
-"""Many things in one POST: a list in, an outcome for each in its order; one that is refused holds up no other."""
+"""Creating many things in one POST: a list in, one outcome per item in the same order; a bad item fails alone."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,15 +11,15 @@ from fleet.core.errors import DomainError, InvalidInput
 from rest_api.problems import problem_body
 from rest_api.questions import Problem
 
-#: Items of one request.
+#: Maximum items in one request.
 ITEMS_MOST = 500
 
 
 class BulkItemOut(serializers.Serializer[Any]):
-    """What became of one item."""
+    """The outcome of one item."""
 
-    status = serializers.IntegerField(help_text="As if it had been sent alone.")
-    result = serializers.DictField(required=False, help_text="What was made.")
+    status = serializers.IntegerField(help_text="The status it would have had if sent alone.")
+    result = serializers.DictField(required=False, help_text="The created object.")
     problem = Problem(required=False)
 
 
@@ -30,9 +30,9 @@ class BulkOut(serializers.Serializer[Any]):
 
 
 def bulk_answer(items: list[Any], kind: type[serializers.Serializer[Any]], make: Callable[[Any], Any]) -> Response:
-    """Check each item as `kind` and make it; 200 with an outcome for each. Raises `InvalidInput` for too many."""
+    """Validate and create each item; answer 200 with one outcome each. Raises `InvalidInput` for a bad item count."""
     if not 1 <= len(items) <= ITEMS_MOST:
-        raise InvalidInput(f"A list has 1 to {ITEMS_MOST} items; this one has {len(items)}.")
+        raise InvalidInput(f"Send 1 to {ITEMS_MOST} items; this list has {len(items)}.")
     return Response({"results": [_one(item, kind, make) for item in items]})
 
 

@@ -1,7 +1,7 @@
-"""ETags: `If-None-Match` saves an answer that has not changed, `If-Match` a change that somebody else made first.
+"""ETags: `If-None-Match` avoids resending an unchanged answer, `If-Match` avoids overwriting somebody else's change.
 
-The tag is that of the whole answer, so a question with `fields=` has one of its own: whoever changes a name does well to
-ask with `fields=name`, which does not change with every contact of the station.
+The tag covers the whole answer, so each `fields=` selection has its own. To change a name, use `fields=name`: its tag
+does not change with every contact of the station.
 """
 
 import copy
@@ -16,18 +16,18 @@ from rest_api.problems import problem_make
 from rest_api.requests import is_api
 
 _CHANGES = frozenset({"PUT", "PATCH", "DELETE", "POST"})
-#: Tags in one header; nobody has seen more versions of one thing.
+#: Maximum tags read from one header; no client remembers more versions.
 _TAGS_MOST = 50
 
 
 class Conditional:
-    """Puts a tag on every answer to a question, and compares those that a request brings."""
+    """Middleware that sets the ETag of every GET and evaluates `If-None-Match` and `If-Match`."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer, or say that nothing changed, or that something did."""
+        """Answer; 304 if nothing changed, 412 if something did."""
         if not is_api(request):
             return self.get_response(request)
         if request.method in _CHANGES and "If-Match" in request.headers:
@@ -45,14 +45,14 @@ class Conditional:
         return response
 
     def _change(self, request: HttpRequest) -> HttpResponse:
-        """Change it only if it is still as the asker saw it. Those who change one thing do so one after the other."""
+        """Carry out a change only if the tag still matches. An advisory lock serializes changes of the same URL."""
         with transaction.atomic():
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"if-match {request.path}"])
             now = self._now(request)
             if now is None or not _is_in(now, request.headers["If-Match"]):
                 return problem_make(
-                    412, "It was changed since you read it, or is not there: read it again, then decide again."
+                    412, "It has changed since you read it, or does not exist. Read it again, then decide."
                 )
             response = self.get_response(request)
             if response.status_code >= 400:
@@ -60,7 +60,7 @@ class Conditional:
             return response
 
     def _now(self, request: HttpRequest) -> str | None:
-        """The tag that a question to the same address would get; None when there is no answer."""
+        """The tag that a GET of the same URL returns now; None if it does not answer 200."""
         asked = copy.copy(request)
         asked.method = "GET"
         asked.META = {**request.META, "REQUEST_METHOD": "GET", "CONTENT_LENGTH": "0"}
@@ -79,7 +79,7 @@ def _tag_of(response: HttpResponse) -> str:
 
 
 def _is_in(tag: str, header: str) -> bool:
-    """Whether a header names this tag. A proxy that compresses makes tags weak; the content is the same."""
+    """Whether a header names this tag. Weak tags match too: a compressing proxy makes tags weak."""
     if header.strip() == "*":
         return True
     return tag in (part.strip().removeprefix("W/") for part in header.split(",")[:_TAGS_MOST])

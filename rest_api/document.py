@@ -1,4 +1,4 @@
-"""The OpenAPI document, a page to read it on, and the answer to addresses that do not exist."""
+"""The OpenAPI document, a page that displays it, and the 404 for unknown URLs."""
 
 from typing import Any, NoReturn
 
@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-#: The viewer writes styles into its elements; scripts are files of our own here too.
+#: The viewer needs inline styles; scripts come only from our own files, as everywhere else.
 _DOCS_POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -19,22 +19,22 @@ _DOCS_POLICY = (
 
 @extend_schema(exclude=True)
 class OpenApiDocument(SpectacularJSONAPIView):
-    """The document; no secret is in it, so everybody may read it."""
+    """The OpenAPI document. It holds no secrets, so no login is needed."""
 
     permission_classes = (AllowAny,)
 
 
 @extend_schema(exclude=True)
 class Docs(SpectacularSwaggerSplitView):
-    """The document as a page, without a file from elsewhere."""
+    """The document as a page that loads no third-party files."""
 
     permission_classes = (AllowAny,)
     url_name = "api:openapi"
-    # The library's page has no words for OPTIONS.
+    # The library's page does not document OPTIONS.
     http_method_names = ["get", "head"]
 
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """The page, or its script."""
+        """Return the page or its script."""
         response: Response = super().get(request, *args, **kwargs)  # type: ignore[no-untyped-call]
         response["Content-Security-Policy"] = _DOCS_POLICY
         return response
@@ -42,7 +42,7 @@ class Docs(SpectacularSwaggerSplitView):
 
 @extend_schema(exclude=True)
 class NothingHere(APIView):
-    """An address that the API does not have: a problem like any other, not a page."""
+    """Unknown URL below the API: answers with a problem like any other error, not with an HTML page."""
 
     def _refuse(self, request: Request, rest: str = "") -> NoReturn:  # noqa: ARG002 - Django's signature
         raise Http404

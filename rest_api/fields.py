@@ -1,4 +1,4 @@
-"""`fields=a,b` on any question: an answer with these fields only, for links where every byte costs."""
+"""`fields=a,b` on any GET: return only these fields, for links where every byte costs money."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,13 +13,13 @@ PARAMETER = "fields"
 
 
 class SparseFields:
-    """Takes out of an answer, or of each row of a list, what was not asked for."""
+    """Middleware that removes unrequested fields from an answer, or from each row of a list."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer, with fewer fields where that was asked."""
+        """Answer; if `fields` is given, remove all other fields."""
         response = self.get_response(request)
         asked = request.GET.get(PARAMETER, "")
         if not asked or not is_api(request) or not isinstance(response, Response) or response.status_code != 200:
@@ -29,7 +29,7 @@ class SparseFields:
         known = set().union(*(row.keys() for row in rows)) if rows else wanted
         if not wanted <= known:
             unknown = ", ".join(f"`{name[:40]}`" for name in sorted(wanted - known))
-            detail = f"There is no {unknown} here; there are: {', '.join(sorted(known))}."
+            detail = f"Unknown fields: {unknown}. This answer has: {', '.join(sorted(known))}."
             return problem_make(400, detail, field=PARAMETER)
         for row in rows:
             for name in known - wanted:
@@ -41,7 +41,7 @@ class SparseFields:
 
 
 def _rows(data: Any) -> list[dict[str, Any]]:
-    """The objects that have fields: those of a list, or the answer itself."""
+    """The objects to filter: the rows of a list, or the answer itself."""
     if isinstance(data, dict) and isinstance(data.get("results"), list):
         return [row for row in data["results"] if isinstance(row, dict)]
     return [data] if isinstance(data, dict) else []

@@ -1,7 +1,7 @@
-"""How many requests one asker may send: counted by key, person or network, and told in every answer.
+"""Rate limits per API key, person or network, and the headers that report them in every response.
 
-Headers as the IETF drafts them (draft-ietf-httpapi-ratelimit-headers): `RateLimit-Policy: "asker";q=1200;w=60` and
-`RateLimit: "asker";r=1187;t=42`. Wrong keys are counted by network, so that guessing is slow from anywhere.
+The headers follow draft-ietf-httpapi-ratelimit-headers: `RateLimit-Policy: "asker";q=1200;w=60` and
+`RateLimit: "asker";r=1187;t=42`. Wrong keys are counted per network, which slows down guessing.
 """
 
 from __future__ import annotations
@@ -21,39 +21,39 @@ from fleet.organizations.models import ApiKey
 from rest_api.requests import is_api, is_private, source_of
 
 if TYPE_CHECKING:
-    # The library imports this module while it makes that class.
+    # Django REST framework imports this module while it defines that class.
     from rest_framework.views import APIView
 
-#: Seconds of one window.
+#: Length of one counting window in seconds.
 WINDOW_S = 60
 _LEFT = "roost_limit_left"
 
 
 class AskerThrottle(BaseThrottle):
-    """So many requests a minute from one key, one person, or one network without either."""
+    """Limits requests per minute for each key, each person, or each network without a login."""
 
     def allow_request(self, request: Request, view: APIView) -> bool:  # noqa: ARG002 - the library's signature
-        """Count it; refuse what is over."""
-        # Authentication comes before: the header's spelling counts for nothing.
+        """Count the request; False if it exceeds the limit."""
+        # Authentication has already run, so different spellings of the header share one counter.
         return asker_count(request._request, _asker_of(request))  # noqa: SLF001 - the library has no other name for it
 
     def wait(self) -> float:
-        """Seconds until the next window."""
+        """Seconds until the next window starts."""
         return _left_s()
 
 
 class RateLimitHeaders:
-    """Tells in every answer of the API what is left."""
+    """Middleware that reports the remaining requests in every API response."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer, with the two headers where the request was counted."""
+        """Answer; add the two headers if the request was counted."""
         response = self.get_response(request)
         left = getattr(request, _LEFT, None)
         if is_private(request):
-            # No cache between us and the asker may keep what only the asker may see.
+            # Caches on the way must not store private answers.
             response.headers.setdefault("Cache-Control", "no-store")
         if is_api(request) and left is not None:
             response.headers["RateLimit-Policy"] = f'"asker";q={settings.ROOST_API_RATE};w={WINDOW_S}'
@@ -62,7 +62,7 @@ class RateLimitHeaders:
 
 
 def asker_count(request: HttpRequest, asker: str) -> bool:
-    """Count a request of this key or person, or of the network that asks; whether it is within the limit."""
+    """Count a request for this key or person, or for its network if `asker` is empty; False if over the limit."""
     most = settings.ROOST_API_RATE
     count = _count(f"asker:{asker or source_of(request)}")
     setattr(request, _LEFT, max(most - count, 0))
@@ -70,12 +70,12 @@ def asker_count(request: HttpRequest, asker: str) -> bool:
 
 
 def window_left_s() -> float:
-    """Seconds until the next window."""
+    """Seconds until the next window starts."""
     return _left_s()
 
 
 def _asker_of(request: Request) -> str:
-    """The key or the person; a personal key is its person, who may have many. Empty for nobody."""
+    """Counter name of the caller, or empty without a login. All personal keys of a person share one counter."""
     if isinstance(request.auth, ApiKey):
         person_id = request.auth.person_id
         return f"key:{request.auth.prefix}" if person_id is None else f"person:{person_id}"
@@ -83,7 +83,7 @@ def _asker_of(request: Request) -> str:
 
 
 def guess_count(request: HttpRequest) -> None:
-    """A key was wrong. Raises `Throttled` when its address has sent too many of them."""
+    """Count a wrong key. Raises `Throttled` when its network has sent too many of them."""
     if _count(f"guess:{source_of(request)}") > settings.ROOST_API_WRONG_KEYS:
         raise Throttled(wait=_left_s())
 
@@ -94,7 +94,7 @@ def _count(who: str) -> int:
     try:
         return int(cache.incr(name))
     except ValueError:
-        # It ran out between the two: a new window.
+        # The counter expired between the two calls: start a new one.
         cache.set(name, 1, WINDOW_S * 2)
         return 1
 

@@ -1,6 +1,6 @@
-"""Lists of rows: sorted by declared columns, a page at a time, each page beginning where the last one ended.
+"""Paged lists, sorted by declared columns; each page starts where the previous one ended.
 
-A cursor holds the values of the last row, so a row that comes or goes meanwhile moves no other one in or out of view.
+A cursor holds the values of the last row, so rows added or removed meanwhile do not shift the others across pages.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,37 +21,37 @@ from rest_api.questions import StrictSerializer
 Row = TypeVar("Row", bound=Model)
 
 LIMIT_USUAL, LIMIT_MOST = 100, 500
-#: Largest id that PostgreSQL keeps.
+#: Largest id that PostgreSQL can store.
 ID_MOST = 2**63 - 1
-#: Columns in one `sort`.
+#: Maximum columns in one `sort`.
 _SORTS_MOST = 4
 
 
 class ListQuery(StrictSerializer):
-    """What every list takes."""
+    """Parameters of every list."""
 
     sort = serializers.CharField(
-        required=False, max_length=120, help_text="Columns with commas between; `-` before one turns it round."
+        required=False, max_length=120, help_text="Comma-separated columns; a leading `-` sorts descending."
     )
     limit = serializers.IntegerField(
-        required=False, min_value=1, default=LIMIT_USUAL, help_text=f"Rows of a page; at most {LIMIT_MOST} come."
+        required=False, min_value=1, default=LIMIT_USUAL, help_text=f"Rows per page, at most {LIMIT_MOST}."
     )
-    cursor = serializers.CharField(required=False, max_length=1_000, help_text="From `next` of the page before.")
+    cursor = serializers.CharField(required=False, max_length=1_000, help_text="From `next` of the previous page.")
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column that a list is sorted by: where its value lies, and what kind of value that is."""
+    """A sortable column: the path to its value, and the type of that value."""
 
     path: str
     kind: type[str] | type[int] | type[float] | type[datetime] | type[UUID] = str
-    #: Every row has a value here, so that an index may give the order as it stands.
+    #: True if the column is never null, so that an index can provide the order directly.
     is_filled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Row]):
-    """Some rows, and the address of those that follow."""
+    """Rows of one page, and the URL of the next page."""
 
     rows: list[Row]
     next: str | None
@@ -60,7 +60,7 @@ class Page(Generic[Row]):
 @dataclass(frozen=True, slots=True)
 class _Key:
     column: Column
-    is_turned: bool
+    is_descending: bool
 
 
 def page_read(
@@ -72,16 +72,16 @@ def page_read(
     usual: str,
     last: Column | Sequence[Column],
 ) -> Page[Row]:
-    """One page of a list. `query` is a checked `ListQuery`; `last` tells rows apart that are alike in all else.
+    """Return one page of a list. `query` is a validated `ListQuery`; `last` breaks ties between otherwise equal rows.
 
-    Rows without a value in a column come after those with one. Raises `InvalidInput` for a sort or cursor that is none.
+    Rows with null in a column come after those with a value. Raises `InvalidInput` for an invalid sort or cursor.
     """
     keys = _keys(query.get("sort") or usual, columns)
-    # They go the way of the first column: the newest first also among those of one moment.
-    keys += [_Key(column, is_turned=keys[0].is_turned) for column in _many(last)]
+    # Tie-breakers sort in the direction of the first column, so "newest first" also holds within one moment.
+    keys += [_Key(column, is_descending=keys[0].is_descending) for column in _many(last)]
     for key in keys:
         if "__" in key.column.path:
-            # A value of a joined row has to lie on the row, for the next cursor.
+            # Copy joined values onto the row: the next cursor reads them from there.
             rows = rows.annotate(**{_name(key): F(key.column.path)})
     limit = min(query["limit"], LIMIT_MOST)
     if cursor := query.get("cursor", ""):
@@ -97,7 +97,7 @@ def page_read(
 def _order(key: _Key) -> OrderBy:
     nulls_last = None if key.column.is_filled else True
     path = F(key.column.path)
-    return path.desc(nulls_last=nulls_last) if key.is_turned else path.asc(nulls_last=nulls_last)
+    return path.desc(nulls_last=nulls_last) if key.is_descending else path.asc(nulls_last=nulls_last)
 
 
 def _many(last: Column | Sequence[Column]) -> Sequence[Column]:
@@ -114,7 +114,7 @@ def _keys(sort: str, columns: Mapping[str, Column]) -> list[_Key]:
     if unknown or len(names) > _SORTS_MOST:
         told = ", ".join(columns)
         raise InvalidInput(
-            f"This cannot be sorted by {unknown[0][:40]!r}: use one of {told}."
+            f"Cannot sort by {unknown[0][:40]!r}. Use one of: {told}."
             if unknown
             else f"Sort by at most {_SORTS_MOST} columns.",
             field="sort",
@@ -147,10 +147,10 @@ def _value(value: Any, kind: type) -> Any:
 
 
 def _after(keys: Sequence[_Key], values: Sequence[Any]) -> Q:
-    """What comes after these values: later in the first column in which it differs."""
+    """Condition for rows after these values: later in the first column that differs."""
     found, alike = Q(pk__in=[]), Q()
     for key, value in zip(keys, values, strict=True):
-        path, way = key.column.path, "lt" if key.is_turned else "gt"
+        path, way = key.column.path, "lt" if key.is_descending else "gt"
         if value is not None:
             beyond = Q(**{f"{path}__{way}": value})
             found |= alike & (beyond if key.column.is_filled else beyond | Q(**{f"{path}__isnull": True}))
@@ -159,6 +159,6 @@ def _after(keys: Sequence[_Key], values: Sequence[Any]) -> Q:
             raise cursor_bad()
         else:
             alike &= Q(**{f"{path}__isnull": True})
-    first, way = keys[0].column, "lte" if keys[0].is_turned else "gte"
-    # Follows from the rest, and is what an index is entered by.
+    first, way = keys[0].column, "lte" if keys[0].is_descending else "gte"
+    # Redundant, but lets PostgreSQL find the start in an index.
     return found & Q(**{f"{first.path}__{way}": values[0]}) if first.is_filled else found

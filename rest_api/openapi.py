@@ -1,6 +1,6 @@
-"""What the middleware adds to every operation, written into the OpenAPI document: headers, parameters and answers.
+"""Adds to the OpenAPI document what middleware adds to every operation: headers, parameters and responses.
 
-No view knows of them, so no view can forget to tell of one.
+Views do not declare these themselves, so none can forget one.
 """
 
 from collections.abc import Iterator
@@ -17,13 +17,13 @@ _TAGS_MOST = 1_000
 
 
 def operations_complete(result: Any, **_more: Any) -> Any:
-    """A postprocessing hook of drf-spectacular."""
+    """Complete every operation; a postprocessing hook for drf-spectacular."""
     for path in result["paths"].values():
         for method, operation in path.items():
             _complete(operation, method, has_tag=_answers_json(path.get(_QUESTION)))
     for schema in _schemas(result):
         if "default" in schema and not _is_allowed(schema):
-            # An empty word that only says "no filter" is no value that anybody may send.
+            # An empty default means "no filter". Clients cannot send that value, so the document must not show it.
             del schema["default"]
     return result
 
@@ -31,20 +31,20 @@ def operations_complete(result: Any, **_more: Any) -> Any:
 def _complete(operation: dict[str, Any], method: str, *, has_tag: bool) -> None:
     parameters, answers = operation.setdefault("parameters", []), operation["responses"]
     if method == _QUESTION and has_tag:
-        parameters += [_FIELDS, _header("If-None-Match", "Tags of answers that are at hand: none is sent twice.")]
-        answers["304"] = {"description": "The answer at hand is still right."}
-        answers["200"].setdefault("headers", {})["ETag"] = _told("The tag of this answer.")
+        parameters += [_FIELDS, _header("If-None-Match", "ETags of answers you already have.")]
+        answers["304"] = {"description": "The answer you have is still current."}
+        answers["200"].setdefault("headers", {})["ETag"] = _response_header("Identifies this version of the answer.")
     if method in _CHANGES and has_tag:
-        parameters.append(_header("If-Match", "Do it only if the answer to GET here still has this tag."))
+        parameters.append(_header("If-Match", "Make the change only if GET on this URL still has this ETag."))
         _problem(answers, HTTPStatus.PRECONDITION_FAILED)
     if method == "post" and _has_login(operation):
-        parameters.append(_header(HEADER, "Do it once, however often it comes within a day.", most=KEY_MOST))
+        parameters.append(_header(HEADER, "Requests repeated with this key within 24 hours run once.", most=KEY_MOST))
         _problem(answers, HTTPStatus.CONFLICT)
         _problem(answers, HTTPStatus.UNPROCESSABLE_ENTITY)
     if method in _BODIES:
         _problem(answers, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     _problem(answers, HTTPStatus.TOO_MANY_REQUESTS)
-    answers["429"].setdefault("headers", {})["Retry-After"] = _told("Seconds until the next try.")
+    answers["429"].setdefault("headers", {})["Retry-After"] = _response_header("Seconds to wait before trying again.")
     for status, answer in answers.items():
         answer["description"] = answer["description"] or phrase_of(HTTPStatus(int(status)))
     operation["responses"] = dict(sorted(answers.items()))
@@ -54,7 +54,10 @@ _FIELDS = {
     "in": "query",
     "name": fields.PARAMETER,
     "schema": {"type": "string", "minLength": 1, "maxLength": _TAGS_MOST},
-    "description": "Only these fields of the answer, or of each row of a list, with commas between: fewer than its schema has.",
+    "description": (
+        "Comma-separated fields to return, of the answer or of each row of a list. All others are left out, even those "
+        "that the schema requires."
+    ),
 }
 
 
@@ -63,7 +66,7 @@ def _header(name: str, description: str, *, most: int = _TAGS_MOST) -> dict[str,
     return {"in": "header", "name": name, "schema": schema, "description": description}
 
 
-def _told(description: str) -> dict[str, Any]:
+def _response_header(description: str) -> dict[str, Any]:
     return {"schema": {"type": "string"}, "description": description}
 
 
@@ -81,7 +84,7 @@ def _has_login(operation: dict[str, Any]) -> bool:
 
 
 def _schemas(part: Any) -> Iterator[dict[str, Any]]:
-    """Every object in the document."""
+    """Yield every JSON object in the document."""
     if isinstance(part, dict):
         yield part
         for inner in list(part.values()):
@@ -92,7 +95,7 @@ def _schemas(part: Any) -> Iterator[dict[str, Any]]:
 
 
 def _is_allowed(schema: dict[str, Any]) -> bool:
-    """Whether the default is one of the values, as far as the schema itself says."""
+    """Whether the schema allows its own default, judged by `enum` and `minLength`."""
     default = schema["default"]
     if "enum" in schema and default not in schema["enum"]:
         return False

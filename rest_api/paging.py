@@ -1,4 +1,4 @@
-"""Opaque cursors: where in a list the next page begins."""
+"""Opaque cursors that mark where the next page of a list begins."""
 
 import base64
 import binascii
@@ -17,13 +17,13 @@ _CURSOR_MOST = 1_000
 
 
 def cursor_encode(*values: datetime | float | str | None) -> str:
-    """Values as one opaque word."""
+    """Encode values as one opaque string."""
     plain = [value.isoformat() if isinstance(value, datetime) else value for value in values]
     return base64.urlsafe_b64encode(json.dumps(plain).encode()).decode().rstrip("=")
 
 
 def moment_cursor(text: str) -> datetime | None:
-    """The moment in a cursor, or None for no cursor; raises `InvalidInput` for what is none of ours."""
+    """The moment in a cursor, or None for no cursor. Raises `InvalidInput` for a cursor that we did not make."""
     return _moment(cursor_decode(text, 1)[0]) if text else None
 
 
@@ -58,21 +58,21 @@ def number_cursor(text: str) -> int | None:
 
 
 def cursor_address(request: Request, cursor: str) -> str:
-    """The same request's address with this cursor."""
+    """The URL of the same request with this cursor."""
     query = request.query_params.copy()
     query["cursor"] = cursor
     return request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
 
 
 def next_address(request: Request, cursor: str, *, start: datetime, end: datetime) -> str:
-    """The same request's address with this cursor; its range is written out, so that `now` does not move."""
+    """The URL of the same request with this cursor and an explicit range, so that a default of "now" does not move."""
     query = request.query_params.copy()
     query["from"], query["to"], query["cursor"] = start.isoformat(), end.isoformat(), cursor
     return request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
 
 
 def cursor_decode(text: str, length: int) -> list[Any]:
-    """The values in a cursor, not yet checked for their kind."""
+    """Decode the values in a cursor; their types are not checked yet."""
     try:
         if len(text) > _CURSOR_MOST:
             raise cursor_bad()
@@ -95,5 +95,5 @@ def _moment(value: Any) -> datetime:
 
 
 def cursor_bad() -> InvalidInput:
-    """What is said of a cursor that is none."""
-    return InvalidInput("This cursor is none of ours: take `next` from the last answer as it stands.", field="cursor")
+    """The error for an invalid cursor."""
+    return InvalidInput("Invalid cursor. Use the `next` URL of the previous answer unchanged.", field="cursor")

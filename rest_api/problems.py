@@ -1,4 +1,4 @@
-"""Errors as problem details (RFC 9457): a title, one clear sentence, and the field that was wrong."""
+"""Errors as problem details (RFC 9457): a title, one clear sentence, and the invalid fields."""
 
 import logging
 import math
@@ -42,7 +42,7 @@ from fleet.sync.errors import SyncNotAllowed, SyncNothingDoubted, SyncRunning, S
 
 CONTENT_TYPE = "application/problem+json"
 
-#: The most special first; what is not named is the caller's mistake.
+#: Most specific class first. A domain error not listed here is 400.
 _STATUS: tuple[tuple[type[DomainError], HTTPStatus], ...] = (
     (NotFound, HTTPStatus.NOT_FOUND),
     (InvalidInput, HTTPStatus.BAD_REQUEST),
@@ -79,7 +79,7 @@ _STATUS: tuple[tuple[type[DomainError], HTTPStatus], ...] = (
     (BrokerUnreachable, HTTPStatus.SERVICE_UNAVAILABLE),
     (BrokerRefused, HTTPStatus.SERVICE_UNAVAILABLE),
 )
-#: Seconds after which a caller may hope that the broker is back.
+#: Seconds to wait before trying again, when the broker is down or a row is locked.
 _RETRY_AFTER = "30"
 
 _log = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ def phrase_of(status: HTTPStatus) -> str:
 
 
 def problem_response(error: Exception, context: dict[str, Any]) -> Response | None:
-    """Django REST framework's exception handler. None, which becomes a 500, for what nobody foresaw."""
+    """Exception handler for Django REST framework. Returns None, which becomes a 500, for unexpected errors."""
     if isinstance(error, DomainError):
         set_rollback()
         return _of_domain(error)
@@ -120,14 +120,14 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
 
 
 def problem_body(error: DomainError | ValidationError) -> dict[str, Any]:
-    """The problem that a refusal is, for an answer that tells of several."""
+    """The body of a problem, to embed in an answer that reports several."""
     response = _of_domain(error) if isinstance(error, DomainError) else _of_validation(error)
     body: dict[str, Any] = response.data
     return body
 
 
 def problem_make(status: int, detail: str, *, field: str = "") -> Response:
-    """A problem from outside any view, rendered."""
+    """A rendered problem response, for middleware."""
     response = _problem(HTTPStatus(status), detail, [{"field": field, "detail": detail}] if field else None)
     rendered: Any = response
     rendered.accepted_renderer, rendered.accepted_media_type = JSONRenderer(), "application/json"
@@ -137,7 +137,7 @@ def problem_make(status: int, detail: str, *, field: str = "") -> Response:
 
 
 def problem_throttled(wait_s: float) -> Response:
-    """The problem of whoever asked too often, from outside any view."""
+    """A rendered 429 with `Retry-After`, for middleware."""
     problem = problem_make(429, _sentence(Throttled(wait=wait_s)))
     problem["Retry-After"] = str(math.ceil(wait_s))
     return problem
@@ -146,7 +146,7 @@ def problem_throttled(wait_s: float) -> Response:
 def _of_validation(error: ValidationError) -> Response:
     found = list(_fields(error.detail))
     errors = [{"field": field, "detail": detail} for field, detail in found]
-    return _problem(HTTPStatus(error.status_code), _told(found), errors)
+    return _problem(HTTPStatus(error.status_code), _summary(found), errors)
 
 
 def _of_domain(error: DomainError) -> Response:
@@ -162,9 +162,9 @@ def _of_domain(error: DomainError) -> Response:
 def _of_database(cause: QueryCanceled | LockNotAvailable) -> Response:
     if isinstance(cause, QueryCanceled):
         return _problem(
-            HTTPStatus.SERVICE_UNAVAILABLE, "The question took too long: ask for a shorter time or fewer rows."
+            HTTPStatus.SERVICE_UNAVAILABLE, "The query took too long: ask for a shorter time range or fewer rows."
         )
-    busy = _problem(HTTPStatus.SERVICE_UNAVAILABLE, "Somebody is changing the same thing: ask again in a moment.")
+    busy = _problem(HTTPStatus.SERVICE_UNAVAILABLE, "Somebody else is changing the same thing. Try again in a moment.")
     busy["Retry-After"] = _RETRY_AFTER
     return busy
 
@@ -182,16 +182,16 @@ def _sentence(error: Exception) -> str:
         wait = f" Try again in {round(seconds)} s." if seconds is not None else ""
         return f"Too many attempts.{wait}"
     if isinstance(error, NotAuthenticated):
-        return "Log in, or send a key of your organization: `Authorization: Bearer <key>`."
+        return "Log in, or send an API key of your organization: `Authorization: Bearer <key>`."
     if isinstance(error, Http404):
-        return "There is nothing at this address that you may see."
+        return "Nothing at this URL, or nothing that you may see."
     if isinstance(error, APIException):
         return str(error.detail)
     return str(error) if isinstance(error, PermissionDenied) and str(error) else "You may not do this."
 
 
 def _fields(detail: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Each message of a validation error with the path of its field (`parameters.seconds`)."""
+    """Yield each message of a validation error with the path of its field (`parameters.seconds`)."""
     if isinstance(detail, dict):
         for name, inner in detail.items():
             own = "" if name == "non_field_errors" else str(name)
@@ -203,6 +203,6 @@ def _fields(detail: Any, path: str = "") -> Iterator[tuple[str, str]]:
         yield path, str(detail)
 
 
-def _told(found: list[tuple[str, str]]) -> str:
-    field, detail = found[0] if found else ("", "The request cannot be taken.")
+def _summary(found: list[tuple[str, str]]) -> str:
+    field, detail = found[0] if found else ("", "The request is invalid.")
     return f"`{field}`: {detail}" if field else detail

@@ -1,4 +1,4 @@
-"""What every question to the API shares: strict parameters, ranges of time, and the shape of a problem."""
+"""Shared by all API views: strict parameters, time ranges, the problem schema, and lists of possible errors."""
 
 import json
 import re
@@ -20,31 +20,31 @@ from rest_api.problems import CONTENT_TYPE
 _WIDTH = re.compile(r"([0-9]{1,9})([smhd]?)\Z")
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _WIDTH_MOST = timedelta(days=3_660)
-#: Without `from` a question is about the last day.
+#: Length of the range when `from` is missing.
 _USUAL_RANGE = timedelta(days=1)
 
 
 class StrictSerializer(serializers.Serializer[Any]):
-    """Refuses names it does not know, so that a typing error is not taken for no filter."""
+    """Refuses unknown names, so that a misspelled filter is an error and not silently ignored."""
 
     def to_internal_value(self, data: Any) -> Any:
         """Check names before values."""
         if hasattr(data, "keys") and (unknown := set(data.keys()) - set(self.fields)):
             known = ", ".join(sorted(self.fields))
             raise serializers.ValidationError(
-                {name: [f"There is nothing of this name here; there are: {known}."] for name in sorted(unknown)}
+                {name: [f"Unknown name. Known names: {known}."] for name in sorted(unknown)}
             )
         return super().to_internal_value(data)
 
 
 @extend_schema_field(OpenApiTypes.STR)
 class WidthField(serializers.Field[timedelta, str, str, timedelta]):
-    """A length of time as seconds (`300`) or with a unit (`5m`, `1h`, `7d`)."""
+    """A duration in seconds (`300`) or with a unit (`5m`, `1h`, `7d`)."""
 
-    default_error_messages = {"wrong": "Give a length of time as 300, 5m, 1h or 7d; at most 3660d."}
+    default_error_messages = {"wrong": "Give a duration such as 300 (seconds), 5m, 1h or 7d; at most 3660d."}
 
     def to_internal_value(self, data: str) -> timedelta:
-        """The length of time."""
+        """The duration."""
         match = _WIDTH.match(str(data))
         width = timedelta(seconds=int(match.group(1)) * _UNITS[match.group(2)]) if match else timedelta(0)
         if not timedelta(0) < width <= _WIDTH_MOST:
@@ -57,19 +57,19 @@ class WidthField(serializers.Field[timedelta, str, str, timedelta]):
 
 
 class RangeQuery(StrictSerializer):
-    """`from` and `to`, both ISO 8601; without them the last 24 hours. `to` is left out of the range."""
+    """`from` (inclusive) and `to` (exclusive), both ISO 8601. Default: the last 24 hours."""
 
     def get_fields(self) -> dict[str, Any]:
-        """`from` is a word of Python, so it cannot be declared as the others are."""
-        start = serializers.DateTimeField(required=False, help_text="First moment; without it a day before `to`.")
-        end = serializers.DateTimeField(required=False, help_text="Moment before which it ends; without it now.")
+        """Declare `from` and `to` here, because `from` is a Python keyword and cannot be a class attribute."""
+        start = serializers.DateTimeField(required=False, help_text="Start, inclusive. Default: a day before `to`.")
+        end = serializers.DateTimeField(required=False, help_text="End, exclusive. Default: now.")
         return {"from": start, "to": end, **super().get_fields()}
 
 
 def query_read(request: Request, kind: type[StrictSerializer]) -> dict[str, Any]:
-    """The checked parameters of a request."""
+    """The validated query parameters of a request."""
     asked = request.query_params.copy()
-    # Every question takes it, and it is answered after the view; see `rest_api.fields`.
+    # Every GET accepts `fields`; middleware handles it after the view, see `rest_api.fields`.
     asked.pop(fields.PARAMETER, None)
     query = kind(data=asked)
     query.is_valid(raise_exception=True)
@@ -78,21 +78,21 @@ def query_read(request: Request, kind: type[StrictSerializer]) -> dict[str, Any]
 
 
 def range_of(checked: dict[str, Any]) -> tuple[datetime, datetime]:
-    """Begin and end of a `RangeQuery`."""
+    """Start and end of a validated `RangeQuery`."""
     end: datetime = checked.get("to") or clock.now()
     earliest = datetime.min.replace(tzinfo=end.tzinfo) + _USUAL_RANGE
     return checked.get("from") or (end - _USUAL_RANGE if end > earliest else earliest), end
 
 
 class ProblemField(serializers.Serializer[Any]):
-    """One wrong field."""
+    """An invalid field."""
 
     field = serializers.CharField()
     detail = serializers.CharField()
 
 
 class Problem(serializers.Serializer[Any]):
-    """What went wrong, as RFC 9457 has it."""
+    """An error, as problem details (RFC 9457)."""
 
     type = serializers.CharField()
     title = serializers.CharField()
@@ -102,45 +102,45 @@ class Problem(serializers.Serializer[Any]):
 
 
 def json_check(value: Any, *, most: int) -> None:
-    """Refuse an object that the database cannot keep, or that is longer than `most` characters of JSON."""
+    """Refuse an object that the database cannot store, or that is longer than `most` characters of JSON."""
     try:
         text = json.dumps(value, allow_nan=False)
         json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
-        raise serializers.ValidationError("It has a character or number that cannot be stored.") from error
+        raise serializers.ValidationError("It contains a character or number that cannot be stored.") from error
     if len(text) > most:
         raise serializers.ValidationError(f"It is longer than {most} characters of JSON.")
     if "\\u0000" in text:
-        raise serializers.ValidationError("It has a character that cannot be stored.")
+        raise serializers.ValidationError("It contains a character that cannot be stored.")
 
 
-#: Every reason not to believe a row, as programs are told it.
+#: Every reason to doubt a row, as the API names it.
 SUSPICIONS = tuple(reason.name.lower() for reason in Suspicion)
 
 
 class SuspicionsField(serializers.ListField):
-    """Why a row is not believed as it stands: one word each, from its flags."""
+    """Reasons to doubt a row, one word each, derived from its flags."""
 
     def __init__(self, **more: Any) -> None:
         child = serializers.ChoiceField(choices=SUSPICIONS)
-        super().__init__(child=child, help_text="Why it is not believed as it stands; mostly empty.", **more)
+        super().__init__(child=child, help_text="Reasons to doubt these values; usually empty.", **more)
 
     def to_representation(self, data: Any) -> list[str]:
-        """The words of flags."""
+        """The words for these flags."""
         return suspicion_codes(data)
 
 
 def answers(good: dict[Any, Any], *problems: HTTPStatus) -> dict[Any, Any]:
-    """The answers of an operation for the OpenAPI document: the good ones, and problems."""
+    """The responses of an operation for the OpenAPI document: the successful ones and the problems."""
     return {**good, **{(status.value, CONTENT_TYPE): Problem for status in problems}}
 
 
-#: What any question about a station may be answered with instead.
+#: Errors that any read may return.
 READ_PROBLEMS = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND)
-#: Where only owners see all that there is.
+#: Errors of reads that are open to owners only, or show owners more.
 OWNER_READ_PROBLEMS = (*READ_PROBLEMS, HTTPStatus.FORBIDDEN)
 WRITE_PROBLEMS = (*OWNER_READ_PROBLEMS, HTTPStatus.CONFLICT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-#: What a device that nobody knows may be answered with instead.
+#: Errors for devices that have no login yet.
 DEVICE_PROBLEMS = (
     HTTPStatus.BAD_REQUEST,
     HTTPStatus.FORBIDDEN,

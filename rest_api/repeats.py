@@ -1,9 +1,9 @@
-"""`Idempotency-Key` on POST: a request that was sent again, as its answer got lost, is done once and answered alike.
+"""`Idempotency-Key` on POST: a request sent again because its answer got lost runs once and gets the same answer.
 
-key unknown ──done, with the note in the same transaction──▶ noted for a day ──same body──▶ the same answer again
-                                                                    └──another body──▶ 422
+unknown key ──request runs; its answer is saved in the same transaction──▶ saved for a day ──same body──▶ same answer
+                                                                                           └──different body──▶ 422
 
-Answers belong to the key or the person that asked: whoever cannot show to be the same gets none, and the view decides.
+A saved answer belongs to the API key or person that asked. Callers without a valid login go straight to the view.
 """
 
 import hashlib
@@ -21,30 +21,30 @@ from rest_api.problems import problem_make, problem_throttled
 from rest_api.requests import is_api
 
 HEADER = "Idempotency-Key"
-#: Characters of a key.
+#: Maximum characters in a key.
 KEY_MOST = 255
 KEPT = timedelta(hours=24)
-#: Seconds after which the other request may be hoped to be done; this one has waited for it already.
+#: Seconds to wait while the first request is still running; this one has already waited for its lock.
 _RETRY_AFTER = "2"
 
 
 class Repeats:
-    """Does a POST with a key once. What failed was not done, and may be sent again under the same key."""
+    """Middleware that runs a POST with a key once. A failed one is not saved and may be sent again with that key."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer, or answer again."""
+        """Answer, or repeat the saved answer."""
         key = request.headers.get(HEADER)
         if key is None or request.method != "POST" or not is_api(request):
             return self.get_response(request)
         asker = asker_checked(request)
-        # Whoever did not show who they are gets no answer of anybody's: the view says what is missing.
+        # Without a valid login no saved answer is returned: the view says what is missing.
         if not asker:
             return self.get_response(request)
         if not key or len(key) > KEY_MOST or not key.isprintable():
-            return problem_make(400, f"`{HEADER}` has 1 to {KEY_MOST} printable characters.")
+            return problem_make(400, f"`{HEADER}` must have 1 to {KEY_MOST} printable characters.")
         where = hashlib.sha256(f"{asker}\n{request.path}\n{key}".encode()).hexdigest()
         body = hashlib.sha256(request.META.get("CONTENT_TYPE", "").encode() + b"\n" + request.body).hexdigest()
         try:
@@ -52,7 +52,7 @@ class Repeats:
         except OperationalError as error:
             if not isinstance(error.__cause__, LockNotAvailable):
                 raise
-            busy = problem_make(409, "The same request is being done now: ask again in a moment.")
+            busy = problem_make(409, "The same request is still running. Try again in a moment.")
             busy.headers["Retry-After"] = _RETRY_AFTER
             return busy
 
@@ -74,7 +74,7 @@ class Repeats:
                 answer=Answer(
                     status=response.status_code,
                     content_type=response.headers.get("Content-Type", ""),
-                    # What is shown once is shown once: a repeat is told that it was done.
+                    # Secrets are shown once and not saved: a repeat only learns that the request was carried out.
                     body="" if is_secret else response.content.decode(),
                     is_secret=is_secret,
                 ),
@@ -86,7 +86,7 @@ def _again(answer: Answer) -> HttpResponse:
     if answer.is_secret:
         return problem_make(
             409,
-            "This was done when the request came first. Its answer held a secret, which is shown once and not kept.",
+            "This request was already carried out. Its answer held a secret, which is shown only once and not kept.",
         )
     response = HttpResponse(answer.body, status=answer.status, content_type=answer.content_type or None)
     response.headers["Idempotent-Replayed"] = "true"

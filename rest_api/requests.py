@@ -1,4 +1,4 @@
-"""What a request to the API is, and from where it comes, before any view has looked."""
+"""Facts about an API request that middleware needs before a view runs: API or not, private or not, its network."""
 
 from ipaddress import IPv6Address, ip_address, ip_network
 
@@ -6,24 +6,24 @@ from django.http import HttpRequest
 
 PREFIX = "/api/v1/"
 _PUBLIC = tuple(f"{PREFIX}{name}" for name in ("public/", "openapi.json", "docs"))
-#: One line of one customer has this many bits of an IPv6 address for itself: whoever has one address has them all.
+#: A customer's line usually gets a whole IPv6 /64, so all its addresses count as one network.
 _V6_PREFIX = 64
 
 
 def is_api(request: HttpRequest) -> bool:
-    """Whether this asks the API."""
+    """Whether this request goes to the API."""
     return request.path.startswith(PREFIX)
 
 
 def is_private(request: HttpRequest) -> bool:
-    """Whether this asks for something that not everybody may see."""
+    """Whether the answer to this request may be seen only by its caller."""
     return is_api(request) and not request.path.startswith(_PUBLIC)
 
 
 def source_of(request: HttpRequest) -> str:
-    """The network that asks: an IPv4 address, or the /64 of an IPv6 one.
+    """The caller's network: an IPv4 address, or the /64 of an IPv6 address.
 
-    The server's door has put the caller's own address here, where a proxy that we know told it; see `fleet.core.door`.
+    If a trusted proxy named the caller's address, REMOTE_ADDR already holds it; see `fleet.core.door`.
     """
     near = str(request.META.get("REMOTE_ADDR", ""))
     try:

@@ -1,4 +1,4 @@
-"""How often an enrolment may be tried: by the source of the request and by the serial it names."""
+"""Rate limits for enrolment, per network and per serial, and for devices that wait to be let in."""
 
 from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
@@ -10,22 +10,22 @@ _SERIAL_MOST = 64
 
 
 class EnrolmentSourceThrottle(SimpleRateThrottle):
-    """So many attempts from one network address."""
+    """Limits enrolment attempts per network."""
 
     scope = "enrolment"
 
     def get_cache_key(self, request: Request, view: APIView) -> str:  # noqa: ARG002 - the library's signature
-        """One counter a network."""
+        """One counter per network."""
         return f"throttle:enrolment:source:{source_of(request._request)}"  # noqa: SLF001 - the library has no other name for it
 
 
 class EnrolmentSerialThrottle(SimpleRateThrottle):
-    """So many attempts for one serial, from wherever they come."""
+    """Limits enrolment attempts per serial, whatever network they come from."""
 
     scope = "enrolment"
 
     def get_cache_key(self, request: Request, view: APIView) -> str | None:  # noqa: ARG002 - the library's signature
-        """One counter a serial; a body that names none is refused for that, and needs none."""
+        """One counter per serial. None without a usable serial: validation refuses such a request anyway."""
         data = request.data
         serial = data.get("serial") if isinstance(data, dict) else None
         if not isinstance(serial, str) or not 0 < len(serial) <= _SERIAL_MOST:
@@ -35,10 +35,10 @@ class EnrolmentSerialThrottle(SimpleRateThrottle):
 
 
 class WaitingSourceThrottle(SimpleRateThrottle):
-    """So many questions of waiting devices from one network address; a whole field team may be behind it."""
+    """Limits polls by waiting devices per network; a whole field team may share one."""
 
     rate = "240/min"
 
     def get_cache_key(self, request: Request, view: APIView) -> str:  # noqa: ARG002 - the library's signature
-        """One counter a network."""
+        """One counter per network."""
         return f"throttle:waiting:source:{source_of(request._request)}"  # noqa: SLF001 - the library has no other name for it

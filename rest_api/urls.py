@@ -1,4 +1,4 @@
-"""Addresses of the HTTP API, version 1: each file of `rest_api/v1` is a resource and gives its own `urlpatterns`."""
+"""URLs of the HTTP API, version 1. Each file in `rest_api/v1` is a resource and defines its own `urlpatterns`."""
 
 from django.urls import URLPattern, path, register_converter
 from django.urls.converters import PathConverter
@@ -9,7 +9,7 @@ from rest_api.document import Docs, NothingHere, OpenApiDocument
 
 
 class Anything(PathConverter):
-    """What Django's own `path` leaves out too: addresses with a line break in them."""
+    """Like Django's `path`, but also matches URLs that contain line breaks."""
 
     regex = r"[\s\S]+"
 
@@ -18,12 +18,12 @@ register_converter(Anything, "anything")
 
 
 def resources() -> list[URLPattern]:
-    """The addresses of all resources; what is written out goes before what stands for any word."""
+    """URL patterns of all resources, literal parts before placeholders."""
     found: dict[str, URLPattern] = {}
     for module in folder_modules(v1.__name__):
         for pattern in module.urlpatterns:
             if pattern.name in found:
-                raise RuntimeError(f"Two addresses of the API are named {pattern.name!r}: rename one in rest_api/v1.")
+                raise RuntimeError(f"Two URLs of the API are named {pattern.name!r}: rename one in rest_api/v1.")
             found[pattern.name] = pattern
     return sorted(found.values(), key=_parts)
 

@@ -1,1 +1,1 @@
-"""The door to broker and clock: Celery application, schedule, tasks, the inbound consumer, the relay."""
+"""Entry points from the broker and the clock: Celery application, schedule, tasks, inbound consumer, relay."""

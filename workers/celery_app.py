@@ -1,4 +1,4 @@
-"""The Celery application: its broker is the vhost for jobs, which no station can reach."""
+"""The Celery application. Its broker is the vhost for jobs, which stations cannot reach."""
 
 import os
 
@@ -14,7 +14,7 @@ from message_queue.topology import JOB_QUEUES, JOBS, TASK_QUEUE
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "web.settings")
 django.setup(set_prefix=False)
 
-#: A topic exchange, as delayed delivery works through no other.
+#: A topic exchange, because delayed delivery requires one.
 _JOBS = Exchange(JOBS, type="topic")
 
 
@@ -25,7 +25,7 @@ def _queue(name: str) -> Queue:
 app = Celery("roost")
 app.conf.update(
     broker_url=settings.ROOST_JOBS_BROKER_URL,
-    # Seconds; with 10 a half-open connection is noticed before anybody misses the worker.
+    # Seconds; 10 detects a half-open connection before the worker is missed.
     broker_heartbeat=10,
     broker_connection_max_retries=None,
     broker_connection_retry_on_startup=True,
@@ -47,10 +47,10 @@ app.conf.update(
     worker_cancel_long_running_tasks_on_connection_loss=True,
     worker_max_tasks_per_child=1000,
     worker_send_task_events=True,
-    # A durable control queue whose broker of a cluster is gone cannot be declared, and the worker ends of it, over and
-    # over. Stations must be heard meanwhile; nobody steers ingest in that way.
+    # If the cluster node that holds the durable control queue is down, declaring it fails and the worker keeps exiting.
+    # Ingest must keep running then, and it does not need remote control.
     worker_enable_remote_control=os.environ.get("ROOST_INGEST") != "1",
-    # An exclusive control queue makes a worker exit when its connection dies half-open (405 on reconnect).
+    # With an exclusive control queue, a worker whose connection died half-open exits on reconnect (405).
     control_queue_exclusive=False,
     control_queue_durable=True,
     timezone="UTC",
@@ -61,21 +61,21 @@ app.conf.update(
 
 @setup_logging.connect
 def _keep_our_logging(**_: object) -> None:
-    """Celery would set up its own logging; Django's stands."""
+    """Keep Django's logging: with a receiver connected, Celery does not set up its own."""
 
 
 @beat_init.connect
 def _leave_signs(**_: object) -> None:
-    """The clock works as long as the broker confirms what it sends."""
-    after_task_publish.connect(_clock_sent, weak=False)
+    """Beat is healthy while the broker confirms what it sends: leave a sign each time."""
+    after_task_publish.connect(_leave_beat_sign, weak=False)
 
 
-def _clock_sent(**_: object) -> None:
+def _leave_beat_sign(**_: object) -> None:
     sign_leave("beat")
 
 
 def _complete() -> None:
-    """Add what needs the application to exist: the schedule and the consumer of station messages."""
+    """Add the schedule and the consumer of station messages, whose modules need the application to exist."""
     from workers.consumers.inbound import InboundStep  # noqa: PLC0415 - app loading
     from workers.schedule import SCHEDULE  # noqa: PLC0415 - app loading
 

@@ -1,4 +1,4 @@
-"""Takes jobs that killed their workers out of the broker's queue of the dead into the database, where people see them."""
+"""Moves jobs that killed their workers from the broker's dead letter queue to the database, where people see them."""
 
 from typing import Any
 
@@ -11,10 +11,10 @@ from workers.celery_app import app
 
 
 def dead_jobs_collect() -> int:
-    """Take what lies there; return how many. Each is acknowledged when it is committed.
+    """Move all dead jobs; return how many were taken. Each is acknowledged after its commit.
 
-    The broker puts there, too, what expired while no worker was there: the next of its kind does its work, and nobody
-    is told.
+    The queue also receives jobs that expired while no worker was running. They are dropped silently, because the next
+    job of the same kind does their work.
     """
     taken = 0
     with app.connection_for_write() as connection, connection.channel() as channel:
@@ -34,18 +34,18 @@ def dead_jobs_collect() -> int:
 
 
 def _is_expired(headers: dict[str, Any]) -> bool:
-    """Whether the job died of nothing but its time, by the broker's word (header `x-death`).
+    """Whether the job only expired, according to the broker's header `x-death`.
 
-    Its time in a queue of delayed jobs ends in the same way, and does not count.
+    Delayed jobs also expire out of their delay queue; that does not count.
     """
     deaths = [death["reason"] for death in headers.get("x-death", ()) if death["queue"] in JOB_QUEUES]
     return bool(deaths) and set(deaths) == {"expired"}
 
 
 def _arguments(message: Message) -> dict[str, Any] | None:
-    """By name, as all jobs have them; None when the message is none of ours."""
+    """The keyword arguments, the only ones that our jobs have; None if the message is not ours."""
     try:
         positional, named, _embedded = message.decode()
-    except Exception:  # noqa: BLE001 - whatever it is, it must not hold up the others
+    except Exception:  # noqa: BLE001 - an unreadable message must not hold up the others
         return None
     return named if isinstance(named, dict) and not positional else None

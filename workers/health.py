@@ -1,4 +1,4 @@
-"""Whether jobs run: a canary through a Celery queue that has to leave its sign in the database."""
+"""Health of the job system: sends a canary task through a Celery queue and waits for its row in the database."""
 
 import time
 import uuid
@@ -8,7 +8,7 @@ from workers.celery_app import app
 
 
 def canary_roundtrip(queue: str, timeout: float = 10.0) -> float | None:
-    """Seconds that a task took through `queue` and a worker to a committed row; None when it did not arrive."""
+    """Seconds from sending a task through `queue` to its committed row; None if it did not arrive in time."""
     name = f"canary.{queue}.{uuid.uuid4().hex[:12]}"
     started = time.monotonic()
     app.send_task("core.touch_canary", kwargs={"name": name}, queue=queue, expires=timeout)

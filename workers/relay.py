@@ -1,11 +1,11 @@
-"""The relay: publishes outbox rows with confirms and marks them.
+"""The relay: publishes outbox rows with publisher confirms, and marks them as published.
 
 Run as `python -m workers.relay`.
 
-    wait for NOTIFY (or a second) ─▶ claim due rows, oldest first ─▶ publish each, confirmed ─▶ mark ─▶ again
+    wait for NOTIFY (or one second) ─▶ lock due rows, oldest first ─▶ publish each, confirmed ─▶ mark ─▶ repeat
 
-A row that is claimed by a relay which dies is unlocked with its transaction and published by the next: at least
-once. Commands are run once by the station's journal, jobs are repeatable, events carry their moment.
+If a relay dies, its transaction releases its rows and another relay publishes them, so delivery is at least once. That
+is safe: the station's journal runs a command only once, jobs are repeatable, and events carry their time.
 """
 
 import logging
@@ -42,13 +42,13 @@ _log = logging.getLogger("roost.relay")
 _json = msgspec.json.Encoder().encode
 Target = OutboxMessage.Target
 
-#: Rows of one round, and the longest wait before a row is tried again, in seconds.
+#: Maximum rows per round, and the longest delay before a row is tried again, in seconds.
 ROUND_MOST = 200
 RETRY_MOST_S = 60.0
 
 
 class Relay:
-    """One relay. Several may run: each row is locked by the one that publishes it."""
+    """A relay. Several can run at once: each row is locked by the relay that publishes it."""
 
     def __init__(self) -> None:
         self._publisher = Publisher(settings.ROOST_COMMAND_BROKER_URL)
@@ -56,10 +56,10 @@ class Relay:
         self._is_failing = False
 
     def run(self) -> None:
-        """Publish until stopped; a database or a broker that is away is waited for."""
+        """Publish until stopped. Wait for the database or the broker if it is away."""
         while not self._stopping.is_set():
             try:
-                self._listen()
+                self._publish_until_stopped()
             except (Error, psycopg.Error) as error:
                 _log.warning("The database is away, the relay waits: %s", str(error).strip().splitlines()[:1])
                 connection.close()
@@ -67,10 +67,10 @@ class Relay:
         self._publisher.close()
 
     def stop(self, *_: object) -> None:
-        """End after the round that runs now."""
+        """Stop after the current round."""
         self._stopping.set()
 
-    def _listen(self) -> None:
+    def _publish_until_stopped(self) -> None:
         connection.ensure_connection()
         with connection.cursor() as cursor:
             cursor.execute(f"LISTEN {CHANNEL}")
@@ -80,12 +80,12 @@ class Relay:
                 pass
             pulse_beat(name="relay")
             self._publisher.idle()
-            # stop_after: one notice is enough to look; a second without any is the net under lost ones.
+            # One notice is enough to look again. The timeout covers lost notices.
             for _notice in raw.notifies(timeout=1.0, stop_after=1):
                 break
 
     def publish_round(self) -> int:
-        """Publish what is due; return how many rows were looked at."""
+        """Publish rows that are due; return how many were fetched."""
         with transaction.atomic():
             rows = list(
                 OutboxMessage.objects.select_for_update(skip_locked=True)
@@ -98,7 +98,7 @@ class Relay:
         return len(rows)
 
     def _publish(self, row: OutboxMessage) -> bool:
-        """Publish one row and mark it; False when the broker is away, so that the round ends."""
+        """Publish one row and mark it. False if the broker is away, which ends the round."""
         moment = clock.now()
         try:
             if _is_wanted(row, moment):
@@ -114,7 +114,7 @@ class Relay:
             if not self._is_failing:
                 _log.warning("Row %s (%s) was not published and is tried again: %s", row.id, row, error)
             self._is_failing = True
-            # One full command queue must not stop the others; a broker that is away stops all.
+            # A full command queue must not stop other rows; an unreachable broker stops all.
             return isinstance(error, PublishFailed) and not error.is_away
         if self._is_failing:
             _log.info("The broker takes messages again.")
@@ -133,13 +133,13 @@ class Relay:
             kind=row.target,
             message_id=row.message_id,
             expires_in=(row.expires_at - clock.now()).total_seconds() if row.expires_at else None,
-            # An event that nobody has asked for is no error; a command without a queue is.
+            # An event without subscribers is not an error; a command without a queue is.
             mandatory=is_order,
         )
 
 
 def _is_wanted(row: OutboxMessage, moment: datetime) -> bool:
-    """False when its time is over, or its command was cancelled while the broker was away."""
+    """False if the row has expired, or its command was cancelled while the broker was away."""
     if row.expires_at is not None and row.expires_at <= moment:
         return False
     return row.target != Target.COMMAND or command_is_wanted(command_id=UUID(row.message_id))

@@ -1,13 +1,13 @@
-"""What happens by the clock: task, seconds between, seconds after which a late one is dropped.
+"""Periodic tasks: name, interval in seconds, and seconds after which a late run is dropped.
 
-All are short and repeatable; each settles by conditional UPDATE or an advisory lock whether it is its turn.
+All are short and repeatable. Each uses a conditional UPDATE or an advisory lock to decide whether it should run.
 """
 
 from typing import Any
 
 
 def _every(seconds: float, task: str) -> dict[str, Any]:
-    # A task that could not start in time is dropped: the next one does its work.
+    # A run that could not start in time is dropped: the next one does its work.
     return {"task": task, "schedule": seconds, "options": {"expires": max(seconds, 10.0)}}
 
 

@@ -1,8 +1,6 @@
-"""The message kinds.
+"""The message kinds, one file per kind; this folder is the registry.
 
-One kind is one file in this folder; the folder is the registry.
-
-A file defines `CONTRACT`. Two files of one kind are an error at start.
+Each file defines `CONTRACT`. Two files for the same kind are an error at startup.
 """
 
 from functools import cache
@@ -14,5 +12,5 @@ from message_queue.folder import folder_read
 
 @cache
 def contracts() -> dict[str, Contract]:
-    """All message kinds by name, read once from this folder."""
+    """All message kinds by name, read from this folder once."""
     return folder_read(__name__, "CONTRACT", Contract, attrgetter("kind"))

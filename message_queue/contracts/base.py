@@ -1,4 +1,4 @@
-"""What every message kind shares: its bounds, its lane to the server, and the fields any body may carry."""
+"""Shared by all message kinds: limits, the lanes to the server, and the fields that any body may have."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,13 +7,13 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-#: Longest body on the wire and after decompression, in bytes. The broker refuses more than 1 MiB as well.
+#: Largest body on the wire, and after decompression, in bytes. The broker also refuses more than 1 MiB.
 MAX_WIRE_BYTES = 1_048_576
 MAX_BODY_BYTES = 8 * 1_048_576
-#: Most rows (readings, detections, fixes, events) in one message.
+#: Maximum rows (readings, detections, positions, bursts) in one message.
 MAX_ROWS = 5_000
 
-#: Seconds since 1970-01-01 UTC. The range keeps a broken clock storable: year 1 BC to year 5138 would not be.
+#: Seconds since 1970-01-01 UTC. The range, 1900 to 5138, keeps even the time of a broken clock storable.
 Seconds = Annotated[float, Meta(ge=-2_208_988_800.0, le=99_999_999_999.0)]
 Interval = Annotated[float, Meta(ge=1.0, le=31_536_000.0)]
 Port = Annotated[int, Meta(ge=-1, le=999)]
@@ -23,12 +23,12 @@ Sequence = Annotated[int, Meta(ge=1, le=9_000_000_000_000_000_000)]
 Name = Annotated[str, Meta(min_length=1, max_length=128)]
 ShortText = Annotated[str, Meta(max_length=256)]
 LongText = Annotated[str, Meta(max_length=16_384)]
-#: A value that needs no schema of its own: text, number, truth or nothing.
+#: A value without a schema of its own: text, number, boolean or null.
 Scalar = str | int | float | bool | None
 
 
 class Lane(StrEnum):
-    """Which inbound queue carries a kind. Urgent is never behind a backlog, bulk comes last."""
+    """The inbound queue of a kind. Urgent messages never wait behind a backlog; bulk comes last."""
 
     URGENT = "inbound.urgent"
     TELEMETRY = "inbound.telemetry"
@@ -36,10 +36,10 @@ class Lane(StrEnum):
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Base of the object-shaped bodies. Unknown fields are ignored: agents are older or newer than the server.
+    """Base of bodies that are JSON objects. Unknown fields are ignored: agents can be older or newer than the server.
 
-    `station`, when given, must be the sender's own serial. `stream` and `seq` stand here only for clients that
-    cannot set AMQP headers.
+    `station`, if given, must be the sender's own serial. `stream` and `seq` are only for clients that cannot set
+    AMQP headers.
     """
 
     station: Annotated[str, Meta(max_length=64)] | None = None
@@ -49,7 +49,7 @@ class Body(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """One message kind: its name, version, body type, lane and content type."""
+    """A message kind: its name, version, body type, lane and content type."""
 
     kind: str
     version: int

@@ -1,4 +1,4 @@
-"""`bursts`: coded tags as the station's own burst finder decoded them from their pulses, in columns."""
+"""`bursts`: coded tags that the station's own burst finder decoded from pulses, in columns."""
 
 from typing import Annotated
 
@@ -7,10 +7,10 @@ from msgspec import Meta
 from message_queue.contracts.base import MAX_ROWS, Body, Contract, Lane, LineNumber, Port, Seconds, ShortText
 from message_queue.errors import MessageRefused
 
-#: Name of the events that bursts become: thousands an hour, listed only where they are asked for.
+#: Name of the events stored for bursts. There can be thousands an hour, so they are listed only on request.
 BURST_EVENT = "burst"
 _Numbers = Annotated[list[float | None], Meta(max_length=MAX_ROWS)]
-#: The columns of figures.
+#: Names of the numeric columns.
 FIGURES = (
     *("freq", "freq_sd", "freq_range", "sig", "sig_sd", "sig_range"),
     *("noise", "slop", "snr", "reused", "pulses", "poor"),
@@ -20,14 +20,14 @@ FIGURES = (
 class Bursts(Body, frozen=True, kw_only=True):
     """`t[i]` (seconds, added to `bt`) and every other non-empty column at `i` describe one burst.
 
-    Units: `freq` kHz offset from the tuned frequency, `sig` and `noise` dB, `snr` dB (the smallest of its pulses),
-    `slop` seconds. `_sd` is a standard deviation, `_range` largest less smallest. `reused` pulses belong to other
-    bursts as well, `pulses` stand in the window, `poor` is 1 where the match is a weak one.
+    Units: `freq` is the offset from the tuned frequency in kHz, `sig` and `noise` are in dB, `snr` in dB (the lowest of
+    its pulses), `slop` in seconds. `_sd` is the standard deviation, `_range` the largest minus the smallest value.
+    `reused`: pulses that also belong to other bursts. `pulses`: pulses in the window. `poor`: 1 if the match is weak.
     """
 
     t: Annotated[list[Seconds], Meta(min_length=1, max_length=MAX_ROWS)]
     port: Port | Annotated[list[Port], Meta(max_length=MAX_ROWS)]
-    #: The number of the code within its set: several tags may share one.
+    #: Number of the code within its set. Several tags may share one.
     code: Annotated[list[Annotated[str, Meta(max_length=64)]], Meta(max_length=MAX_ROWS)]
     bt: Seconds = 0.0
     line: Annotated[list[LineNumber], Meta(max_length=MAX_ROWS)] = []
@@ -45,12 +45,12 @@ class Bursts(Body, frozen=True, kw_only=True):
     poor: _Numbers = []
     clock: Annotated[str, Meta(max_length=1)] = ""
     file: ShortText = ""
-    #: The file is damaged, so that what was read from it is in doubt.
+    #: The file is damaged, so data read from it is doubtful.
     damaged: bool = False
 
 
 def columns_check(body: Bursts) -> None:
-    """Raise `MessageRefused` when a column is neither empty nor as long as `t`."""
+    """Raise `MessageRefused` if a column is neither empty nor as long as `t`."""
     rows = len(body.t)
     for name in FIGURES:
         length = len(getattr(body, name))
@@ -69,5 +69,5 @@ CONTRACT = Contract(
     version=1,
     body=Bursts,
     lane=Lane.TELEMETRY,
-    summary="Bursts of coded tags, decoded by the station itself, one column per figure.",
+    summary="Bursts of coded tags, decoded by the station itself, one column per quantity.",
 )

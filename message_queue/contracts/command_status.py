@@ -1,4 +1,4 @@
-"""`command_status`: what became of a command at the station."""
+"""`command_status`: progress and outcome of a command on the station."""
 
 from typing import Annotated, Literal
 from uuid import UUID
@@ -11,7 +11,7 @@ CommandState = Literal["received", "running", "succeeded", "failed", "refused", 
 
 
 class CommandStatus(Body, frozen=True, kw_only=True):
-    """One step of one command. `note` is a sentence; `result` holds figures; `output` bounded text."""
+    """One step of one command. `note` is a sentence, `result` holds values, `output` is longer text, with a limit."""
 
     command: UUID
     state: CommandState
@@ -26,5 +26,5 @@ CONTRACT = Contract(
     version=1,
     body=CommandStatus,
     lane=Lane.URGENT,
-    summary="What became of a command: received, running, succeeded, failed, refused or expired.",
+    summary="State of a command: received, running, succeeded, failed, refused or expired.",
 )

@@ -1,4 +1,4 @@
-"""`detections`: radio pulses and coded tags heard by a receiver, in columns."""
+"""`detections`: radio pulses and coded tags that a receiver heard, in columns."""
 
 from typing import Annotated, Literal
 
@@ -13,9 +13,9 @@ _Numbers = Annotated[list[float | None], Meta(max_length=MAX_ROWS)]
 class Detections(Body, frozen=True, kw_only=True):
     """`t[i]` (seconds, added to `bt`) and every other non-empty column at `i` describe one detection.
 
-    Units: `freq` kHz offset from the tuned frequency, `sig` and `noise` dB, `snr` dB, `rssi` dBm as the radio says.
-    `line` is the line number in the station's own file; with station, time and port it tells one row from
-    another however often it is sent. A single number is the first line, the others follow on.
+    Units: `freq` is the offset from the tuned frequency in kHz; `sig`, `noise` and `snr` are in dB, `rssi` in dBm as
+    the radio reports it. `line` is the line number in the station's own file; with station, time and port it identifies
+    a row however often it is sent. A single number is the first of consecutive lines.
     """
 
     what: Literal["pulse", "tag"]
@@ -27,19 +27,19 @@ class Detections(Body, frozen=True, kw_only=True):
     sig: _Numbers = []
     noise: _Numbers = []
     snr: _Numbers = []
-    #: False where the station's own filter put the pulse into no burst. Empty: all used.
+    #: False if the station's own filter assigned the pulse to no burst. Empty: all were used.
     used: Annotated[list[bool], Meta(max_length=MAX_ROWS)] = []
     tag: Annotated[list[Annotated[str, Meta(max_length=64)]], Meta(max_length=MAX_ROWS)] = []
     rssi: _Numbers = []
-    #: Clock code of the file (P not synchronised … T 1 us) and the file's name.
+    #: Clock code of the file (from P, not synchronised, to T, 1 µs), and the file's name.
     clock: Annotated[str, Meta(max_length=1)] = ""
     file: ShortText = ""
-    #: The file is damaged, so that what was read from it is in doubt.
+    #: The file is damaged, so data read from it is doubtful.
     damaged: bool = False
 
 
 def columns_check(body: Detections) -> None:
-    """Raise `MessageRefused` when a column is neither empty nor as long as `t`."""
+    """Raise `MessageRefused` if a column is neither empty nor as long as `t`."""
     rows = len(body.t)
     for name in ("freq", "sig", "noise", "snr", "used", "tag", "rssi"):
         length = len(getattr(body, name))
@@ -50,7 +50,7 @@ def columns_check(body: Detections) -> None:
     if len(body.line) not in (0, 1, rows):
         raise MessageRefused("uneven-columns", f"Column 'line' has {len(body.line)} values but 't' has {rows}.")
     if body.what == "tag" and not body.tag:
-        raise MessageRefused("uneven-columns", "A message of tags has no column 'tag'.")
+        raise MessageRefused("uneven-columns", "A message with tags needs the column 'tag'.")
 
 
 CONTRACT = Contract(

@@ -1,4 +1,4 @@
-"""`event`: something that happened at the station: a clock step, a changed setting, a radio added or stalled."""
+"""`event`: things that happened at the station, such as a clock step, a changed setting, a radio added or stalled."""
 
 from typing import Annotated
 
@@ -7,17 +7,17 @@ from msgspec import Meta
 
 from message_queue.contracts.base import Body, Contract, Lane, LineNumber, Name, Port, Scalar, Seconds, ShortText
 
-#: Most events in one message.
+#: Maximum events in one message.
 MAX_EVENTS = 1_000
 
 
 class Happening(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One thing that happened. `name` says what (clock, setting, radio_added, unparsed …), `data` the details."""
+    """One event. `name` says what happened (clock, setting, radio_added, unparsed …), `data` holds the details."""
 
     t: Seconds
     name: Name
     port: Port | None = None
-    #: Line number in the station's own file; tells two equal events of one moment apart.
+    #: Line number in the station's own file. It distinguishes equal events at the same moment.
     line: LineNumber = 0
     data: Annotated[dict[Name, Scalar], Meta(max_length=32)] = {}
 
@@ -28,7 +28,7 @@ class Event(Body, frozen=True, kw_only=True):
     events: Annotated[list[Happening], Meta(min_length=1, max_length=MAX_EVENTS)]
     clock: Annotated[str, Meta(max_length=1)] = ""
     file: ShortText = ""
-    #: The file is damaged, so that what was read from it is in doubt.
+    #: The file is damaged, so data read from it is doubtful.
     damaged: bool = False
 
 

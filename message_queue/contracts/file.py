@@ -1,4 +1,4 @@
-"""`file`: what became of each of the station's own data files, to the byte."""
+"""`file`: the station's account of its own data files, exact to the byte."""
 
 from typing import Annotated, Literal
 
@@ -7,32 +7,32 @@ from msgspec import Meta
 
 from message_queue.contracts.base import Body, Contract, Count, Lane, Name, Seconds, ShortText
 
-#: Most files in one message.
+#: Maximum files in one message.
 MAX_FILES = 500
 
 FileState = Literal["open", "done", "refused", "foreign", "gone"]
 
 
 class FileAccount(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One file. Bytes are those of its text, unpacked; where nothing can be unpacked, those on the disk.
+    """One file. Bytes are counted in its unpacked text; if it cannot be unpacked, on the disk.
 
-    `read = taken + known + kept_back + refused`, for bytes and for lines; `read + unread` is what is there.
-    `taken` was sent, `known` was sent before under another name, `kept_back` stays on the station by a setting or
-    because it is no data of this station, `refused` could not be read.
+    `read = taken + known + kept_back + refused`, for bytes and for lines; `read + unread` is the whole file.
+    `taken`: sent. `known`: already sent under another name. `kept_back`: stays on the station, because of a setting or
+    because it is not this station's data. `refused`: could not be read.
 
-        open ──▶ done      read to its end; open again when it grows
-          ├────▶ gone      vanished before it was read to its end
-          ├────▶ refused   nothing of it can be read; `reason` says why
+        open ──▶ done      read to its end; open again if it grows
+          ├────▶ gone      disappeared before it was read to its end
+          ├────▶ refused   unreadable; `reason` says why
           └────▶ foreign   named for another station
     """
 
-    #: Path below the data folder without a compression's ending; bytes that are no UTF-8 as \\xNN, a line break as \\n.
-    #: Its last part is what rows of the file say as their `file`, unless it is a copy named `… (1).txt`.
+    #: Path below the data folder, without a compression suffix; non-UTF-8 bytes as \\xNN, a line break as \\n.
+    #: Rows of the file give its last part as their `file`, unless it is a copy named `… (1).txt`.
     name: ShortText
     state: FileState
-    #: Bytes on the disk.
+    #: Bytes on disk.
     size: Count = 0
-    #: The start that its name tells.
+    #: Start time, taken from its name.
     start: Seconds | None = None
     bytes_read: Count = 0
     bytes_unread: Count = 0
@@ -46,16 +46,16 @@ class FileAccount(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     lines_kept_back: Count = 0
     lines_refused: Count = 0
     damaged: bool = False
-    #: Why it is refused, foreign or damaged, or is not read further for now, as a sentence.
+    #: A sentence: why it is refused, foreign or damaged, or is not read further for now.
     reason: ShortText = ""
-    #: Lines refused, by a word for the reason.
+    #: Number of refused lines per reason word.
     refusals: Annotated[dict[Name, Count], Meta(max_length=8)] = {}
     #: The stream of a replayed file.
     stream: ShortText = ""
 
 
 class FileTotals(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The same figures over all files of the station."""
+    """The same figures for all files of the station together."""
 
     files: Count = 0
     files_open: Count = 0
@@ -75,7 +75,7 @@ class FileTotals(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class File(Body, frozen=True, kw_only=True):
-    """The accounts that changed. `totals` are those of all files of the station, not only of those named here."""
+    """Accounts that changed. `totals` covers all files of the station, not only those listed here."""
 
     at: Seconds
     files: Annotated[list[FileAccount], Meta(min_length=1, max_length=MAX_FILES)]
@@ -87,5 +87,5 @@ CONTRACT = Contract(
     version=1,
     body=File,
     lane=Lane.TELEMETRY,
-    summary="What became of the station's own data files: bytes and lines taken, known, kept back, refused.",
+    summary="The station's account of its own data files: bytes and lines taken, known, kept back or refused.",
 )

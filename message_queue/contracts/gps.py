@@ -7,20 +7,20 @@ from msgspec import Meta
 from message_queue.contracts.base import MAX_ROWS, Body, Contract, Lane, LineNumber, Seconds, ShortText
 from message_queue.errors import MessageRefused
 
-#: Degrees from 0° N 0° E within which a place is what receivers say that have none: no station stands in that sea.
+#: Degrees around 0° N 0° E that count as "no fix": receivers without a fix report this place, which is open sea.
 NO_PLACE = 0.001
 
 
 def is_no_fix(latitude: float | None, longitude: float | None) -> bool:
-    """Whether a position is the zeros of a receiver that has none."""
+    """Whether a position is the zeros that receivers report without a fix."""
     return latitude is not None and longitude is not None and abs(latitude) < NO_PLACE and abs(longitude) < NO_PLACE
 
 
 class Gps(Body, frozen=True, kw_only=True):
-    """`t[i]` seconds (added to `bt`), `lat[i]` and `lon[i]` degrees WGS 84, `alt[i]` metres.
+    """`t[i]` in seconds (added to `bt`), `lat[i]` and `lon[i]` in degrees WGS 84, `alt[i]` in metres.
 
-    A position of None is a fix that was tried and not had: a Sensorgnome writes `G,undefined,…` then. One within
-    `NO_PLACE` of 0° N 0° E is taken for none as well.
+    A null position is an attempt without a fix, for which a Sensorgnome writes `G,undefined,…`. A position within
+    `NO_PLACE` of 0° N 0° E counts as null too.
     """
 
     t: Annotated[list[Seconds], Meta(min_length=1, max_length=MAX_ROWS)]
@@ -31,17 +31,17 @@ class Gps(Body, frozen=True, kw_only=True):
     line: Annotated[list[LineNumber], Meta(max_length=MAX_ROWS)] = []
     clock: Annotated[str, Meta(max_length=1)] = ""
     file: ShortText = ""
-    #: The file is damaged, so that what was read from it is in doubt.
+    #: The file is damaged, so data read from it is doubtful.
     damaged: bool = False
 
 
 def columns_check(body: Gps) -> None:
-    """Raise `MessageRefused` when the columns are not of one length."""
+    """Raise `MessageRefused` if the columns differ in length."""
     rows = len(body.t)
     if len(body.lat) != rows or len(body.lon) != rows or len(body.alt) not in (0, rows):
         raise MessageRefused(
             "uneven-columns",
-            f"The columns of a gps message differ: t {rows}, lat {len(body.lat)}, lon {len(body.lon)}, "
+            f"The columns of the gps message differ in length: t {rows}, lat {len(body.lat)}, lon {len(body.lon)}, "
             f"alt {len(body.alt)}.",
         )
     if len(body.line) not in (0, 1, rows):
@@ -53,5 +53,5 @@ CONTRACT = Contract(
     version=1,
     body=Gps,
     lane=Lane.TELEMETRY,
-    summary="Positions of the station; a position of null is a fix that was tried and not had.",
+    summary="Positions of the station. A null position is an attempt without a fix.",
 )

@@ -1,4 +1,4 @@
-"""`health`: how the station itself is doing, and when it will speak next."""
+"""`health`: the state of the station itself, and when it will report next."""
 
 from typing import Annotated
 
@@ -12,9 +12,10 @@ Percent = Annotated[float, Meta(ge=0.0, le=100.0)]
 
 
 class Clock(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How good the station's clock is: Sensorgnome clock code, source, estimated error in seconds.
+    """Quality of the station's clock: Sensorgnome clock code, source, estimated error in seconds.
 
-    `offset_s`: by how much it is behind the server's time, where it is far off and the agent corrects its own stamps by it.
+    `offset_s`: seconds by which it is behind the server's clock, given if that is so much that the agent adds it to its
+    own timestamps.
     """
 
     code: Annotated[str, Meta(max_length=1)] = ""
@@ -24,7 +25,7 @@ class Clock(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Radio(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One receiver on one USB port: `state` is init, running, stopped or error."""
+    """A receiver on a USB port. `state` is init, running, stopped or error."""
 
     port: Port
     type: ShortText = ""
@@ -33,7 +34,7 @@ class Radio(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Backlog(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What still waits in the station's outbox."""
+    """Messages still waiting in the station's outbox."""
 
     messages: Count = 0
     bytes: Count = 0
@@ -41,9 +42,9 @@ class Backlog(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class DataUse(msgspec.Struct, frozen=True, kw_only=True):
-    """Bytes that the agent's connections put on the link in each direction, with AMQP, TLS, TCP and IP.
+    """Bytes of the agent's connections in each direction, including AMQP, TLS, TCP and IP overhead.
 
-    Both only grow while `counter` is the same; another `counter` is a new count that began at 0.
+    Both only grow while `counter` stays the same; a different `counter` is a new count that started at 0.
     """
 
     sent: Count
@@ -52,7 +53,7 @@ class DataUse(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Health(Body, frozen=True, kw_only=True):
-    """State of the station. Every field but `at` is optional: stations differ in what they can measure."""
+    """State of the station. All fields except `at` are optional, because stations differ in what they can measure."""
 
     at: Seconds
     next_in: Interval | None = None
@@ -71,15 +72,15 @@ class Health(Body, frozen=True, kw_only=True):
     bytes_sent: Count | None = None
     bytes_received: Count | None = None
     data_use: DataUse | None = None
-    #: What the server's wish for pace makes the agent do, as a sentence; empty when it goes at its own.
+    #: A sentence on how a `pace` command slows the agent down; empty at normal pace.
     pace: ShortText = ""
     clock: Clock | None = None
     gps_state: ShortText = ""
     radios: Annotated[list[Radio], Meta(max_length=32)] = []
     backlog: Backlog | None = None
-    #: What the outbox had to drop since its beginning, by kind of message.
+    #: Messages that the outbox has had to drop since it was created, by kind.
     dropped: Annotated[dict[Name, Count], Meta(max_length=32)] = {}
-    #: What became of the station's own data files, all of them together.
+    #: The account of all of the station's own data files together.
     files: FileTotals | None = None
     warnings: Annotated[list[ShortText], Meta(max_length=32)] = []
 
@@ -89,5 +90,5 @@ CONTRACT = Contract(
     version=1,
     body=Health,
     lane=Lane.URGENT,
-    summary="State of the station itself: power, disk, clock, radios, backlog; announces the next contact.",
+    summary="State of the station itself: power, disk, clock, radios, backlog; and when it will report next.",
 )

@@ -1,4 +1,4 @@
-"""`hello`: a station agent has started, or has joined again after its set-up changed."""
+"""`hello`: a station agent has started, or has reconnected after its configuration changed."""
 
 from typing import Annotated
 
@@ -8,23 +8,23 @@ from message_queue.contracts.base import Body, Contract, Interval, Lane, Name, S
 
 
 class Hello(Body, frozen=True, kw_only=True):
-    """Who the station is and what it can do. Times are the station's own."""
+    """What the station is and what it can do. Times are by the station's clock."""
 
     at: Seconds
     agent_version: ShortText = ""
     boot_count: Annotated[int, Meta(ge=0, le=2_147_483_647)] | None = None
     boot_id: ShortText = ""
-    #: Random key that lives on the SD card: with the serial it tells a swapped board from a swapped card.
+    #: Random key on the SD card. With the serial it distinguishes a swapped board from a swapped card.
     card_key: ShortText = ""
     started_at: Seconds | None = None
-    #: Seconds by which the station's clock is behind the server's, where it is far off: added to the agent's own stamps.
+    #: Seconds by which the station's clock is behind the server's, if far off. The agent adds them to its own times.
     clock_offset_s: float | None = None
     profile: ShortText = ""
-    #: Short hash of the hardware: the same agent on another board says another.
+    #: Short hash of the hardware. It differs for the same agent on another board.
     machine: ShortText = ""
-    #: What this station takes and keeps to itself by its settings, as `detections/pulse`: no gap, it was never sent.
+    #: Data that the station records but does not send because of its settings, such as `detections/pulse`; not a gap.
     kept: Annotated[list[Name], Meta(max_length=32)] = []
-    #: Seconds until the station will be heard from again at the latest.
+    #: Seconds within which the station will report again.
     next_in: Interval | None = None
     sources: Annotated[list[Name], Meta(max_length=64)] = []
     commands: Annotated[list[Name], Meta(max_length=128)] = []
@@ -36,5 +36,5 @@ CONTRACT = Contract(
     version=1,
     body=Hello,
     lane=Lane.URGENT,
-    summary="The station agent has started: who it is, what it runs, when it will be heard from next.",
+    summary="The station agent has started: what it is, what it runs, and when it will report next.",
 )

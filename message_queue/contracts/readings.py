@@ -1,4 +1,4 @@
-"""`readings`: measured values as a SenML pack (RFC 8428), so that any SenML device can speak to Roost."""
+"""`readings`: measured values as a SenML pack (RFC 8428), so that any SenML device can send to Roost."""
 
 from math import isfinite
 from typing import Annotated, cast
@@ -14,24 +14,24 @@ from message_queue.units import second_of
 _TEXT = Annotated[str, Meta(max_length=1_024)]
 _NAME = Annotated[str, Meta(max_length=128)]
 
-#: A base name of this form names the sender; it must be the sender's own serial (checked at ingest).
+#: A base name with this prefix names the sender. It must be the sender's own serial, which is checked at ingest.
 STATION_NAME_PREFIX = "urn:roost:"
-#: RFC 8428 §4.5.3: a time below 2**28 is relative to the moment of receipt.
+#: Times below 2**28 are relative to the moment of receipt (RFC 8428 §4.5.3).
 RELATIVE_BELOW = float(2**28)
-#: The newest version of SenML that is understood (RFC 8428).
+#: Newest supported version of SenML (RFC 8428).
 SENML_VERSION = 10
-#: Moments that can be stored, in seconds since 1970: the years 1900 to 5138.
+#: Range of storable times, in seconds since 1970: the years 1900 to 5138.
 EARLIEST, LATEST = -2_208_988_800.0, 99_999_999_999.0
 
 _NAME_FIRST = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
 _NAME_ALPHABET = _NAME_FIRST | frozenset("-:./_")
-#: Names already found good; a fleet repeats a few hundred names for ever, a pattern match on each would cost most.
+#: Names already validated. A fleet keeps repeating a few hundred names; matching each one would dominate the cost.
 _known_names: set[str] = set()
 _KNOWN_NAMES_MOST = 20_000
 
 
 class SenmlRecord(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One SenML record; field names and meanings are RFC 8428's."""
+    """A SenML record. Field names and meanings are those of RFC 8428."""
 
     n: _NAME | None = None
     v: float | None = None
@@ -51,7 +51,7 @@ class SenmlRecord(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class PlainRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A record of what nearly all packs have: a number, its name, time and unit, and bases of these."""
+    """A record with only the fields that nearly all packs use: a number, its name, time and unit, and base values."""
 
     n: _NAME | None = None
     v: float | None = None
@@ -65,20 +65,20 @@ class PlainRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 Readings = Annotated[list[SenmlRecord], Meta(min_length=1, max_length=MAX_ROWS)]
 
 
-#: One record with its base values applied: name, absolute seconds UTC, value, unit, and the text of a record that
-#: holds text instead of a value. A plain tuple: a fleet makes hundreds of thousands of them a second.
+#: A record with base values applied: name, absolute seconds UTC, value, unit, and the text if it holds text instead of
+#: a value. A plain tuple, because a fleet creates hundreds of thousands of them a second.
 Resolved = tuple[str, float, float, str, str | None]
 
 
 def name_check(name: str) -> str:
-    """Return a resolved SenML name, or raise `MessageRefused` when RFC 8428 §4.5.1 forbids it."""
+    """Return a resolved SenML name; raise `MessageRefused` if RFC 8428 §4.5.1 forbids it."""
     if name in _known_names:
         return name
     if not name or len(name) > 128 or name[0] not in _NAME_FIRST or not _NAME_ALPHABET.issuperset(name):
         raise MessageRefused(
             "bad-name",
-            f"The series name {name[:60]!r} is not a SenML name: it starts with a letter or digit "
-            "and goes on with letters, digits and any of - : . / and underscore.",
+            f"The series name {name[:60]!r} is not a SenML name: it must start with a letter or digit "
+            "and contain only letters, digits, and - : . / or underscore, at most 128 characters.",
         )
     if len(_known_names) < _KNOWN_NAMES_MOST:
         _known_names.add(name)
@@ -86,7 +86,7 @@ def name_check(name: str) -> str:
 
 
 class _Base:
-    """The base values that hold for the records to come (RFC 8428 §4.1). Value and sum are None until they are set."""
+    """Base values for the records that follow (RFC 8428 §4.1). Value and sum are None until set."""
 
     __slots__ = ("name", "sum", "time", "unit", "value")
 
@@ -96,7 +96,7 @@ class _Base:
         self.sum: float | None = None
 
     def update(self, record: SenmlRecord) -> None:
-        """Take over what this record sets. A base name that names the station is taken off: it is known already."""
+        """Apply the base values of a record. A station prefix of the base name is removed, as the sender is known."""
         if record.bver is not None and record.bver > SENML_VERSION:
             raise MessageRefused(
                 "future-version", f"SenML version {record.bver} is newer than this server knows ({SENML_VERSION})."
@@ -117,11 +117,11 @@ class _Base:
 def resolve(
     pack: list[SenmlRecord] | list[PlainRecord], received_at: float | None, left_out: LeftOut | None = None
 ) -> list[Resolved]:
-    """Apply base values and relative times. `received_at` is the server's clock in seconds since 1970 UTC.
+    """Apply base values and relative times.
 
-    Without it records whose time is relative to it are passed over.
-    A record that cannot be resolved raises `MessageRefused`; where `left_out` is given it is noted there, and the others
-    are resolved.
+    `received_at` is the server's clock in seconds since 1970 UTC; without it, records with relative times are skipped.
+    A record that cannot be resolved raises `MessageRefused`, or is noted in `left_out` if that is given, and the others
+    are still resolved.
     """
     if type(pack[0]) is PlainRecord:
         return _resolve_plain(pack, received_at, left_out)
@@ -156,7 +156,7 @@ def resolve(
 
 
 def _resolve_plain(pack: list[PlainRecord], received_at: float | None, left_out: LeftOut | None) -> list[Resolved]:
-    """The same where records have nothing but a number: hundreds of thousands a second, so all is written out."""
+    """`resolve` for records with plain numbers. Written out for speed: there are hundreds of thousands a second."""
     rows: list[Resolved] = []
     base, known, add = _Base(), _known_names, rows.append
     first, since, of_unit = "", 0.0, ""
@@ -186,7 +186,7 @@ def _resolve_plain(pack: list[PlainRecord], received_at: float | None, left_out:
 
 
 def _is_base_only(record: SenmlRecord) -> bool:
-    """Whether a record only sets what holds for those behind it, as in RFC 8428 §5.1.8, and is no measurement."""
+    """Whether a record only sets base values, as in RFC 8428 §5.1.8, and is not a measurement."""
     return (
         record.n is None
         and record.v is None
@@ -201,41 +201,41 @@ def _is_base_only(record: SenmlRecord) -> bool:
 
 
 def _other(record: SenmlRecord, base: _Base, name: str, at: float, unit: str) -> list[Resolved]:
-    """A record that is more than a plain value, or not known to be good: one row, a second one for a sum, or a refusal.
+    """Resolve a record that is not a plain value with a known name: a row, and another for a sum.
 
-    What is missing beside a base value or a base sum counts as zero (RFC 8428 §4.5.4).
+    A value or sum missing beside its base counts as zero (RFC 8428 §4.5.4). Raises `MessageRefused`.
     """
     if not EARLIEST <= at <= LATEST:
-        raise MessageRefused("bad-time", f"The time {at!r} is no moment that can be stored.")
+        raise MessageRefused("bad-time", f"The time {at!r} is outside the years 1900 to 5138.")
     name_check(name)
     given = [each for each in ("v", "vb", "vs", "vd") if getattr(record, each) is not None]
     if len(given) > 1:
         raise MessageRefused(
-            "two-values", f"The record of {name!r} has {names_listed(given)}; SenML takes one value for each record."
+            "two-values", f"The record {name!r} has {names_listed(given)}; SenML allows one value per record."
         )
     rows: list[Resolved] = []
     if record.v is not None or (not given and record.s is None and base.value is not None):
-        rows.append((name, at, _added(record.v, base.value), unit, None))
+        rows.append((name, at, _total(record.v, base.value), unit, None))
     elif record.vb is not None:
         rows.append((name, at, float(record.vb), unit, None))
     elif given:
         rows.append((name, at, 0.0, unit, record.vd if record.vs is None else record.vs))
     if record.s is not None or base.sum is not None:
-        rows.append((name_check(name + ":sum"), at, _added(record.s, base.sum), second_of(unit), None))
+        rows.append((name_check(name + ":sum"), at, _total(record.s, base.sum), second_of(unit), None))
     if not rows:
-        raise MessageRefused("no-value", f"The record of {name!r} has no value and no sum.")
+        raise MessageRefused("no-value", f"The record {name!r} has no value and no sum.")
     return rows
 
 
-def _added(value: float | None, base: float | None) -> float:
+def _total(value: float | None, base: float | None) -> float:
     total = (value or 0.0) + (base or 0.0)
     if not isfinite(total):
-        raise MessageRefused("bad-fields", "A value and its base value add up to more than a number can hold.")
+        raise MessageRefused("bad-fields", "The sum of a value and its base value is too large.")
     return total
 
 
 def stations_named(pack: list[SenmlRecord] | list[PlainRecord]) -> set[str]:
-    """The serials that base names of the form `urn:roost:<serial>:` claim."""
+    """Serials named in base names of the form `urn:roost:<serial>:`."""
     return {
         record.bn[len(STATION_NAME_PREFIX) :].partition(":")[0]
         for record in pack

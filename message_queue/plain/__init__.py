@@ -1,8 +1,8 @@
-"""What Roost uses of msgspec, in plain Python: for boards for which there is no msgspec and no compiler.
+"""The part of msgspec that Roost uses, in plain Python, for boards that have neither msgspec nor a compiler.
 
-The contracts stay `msgspec.Struct` classes. Where that library is missing (32-bit ARM has no wheels of it), this package
-stands in under its name, with the same refusals in the same words; tests hold one against the other. It is slower,
-which a station does not notice: it writes a few messages a minute. The server always has the library.
+The contracts remain `msgspec.Struct` classes. Where the library is missing (there are no wheels for 32-bit ARM), this
+package replaces it under its name and raises the same errors in the same words; tests compare the two. It is slower,
+but a station writes only a few messages a minute. The server always has the library.
 """
 
 import sys
@@ -32,7 +32,7 @@ __all__ = [
 
 
 def install() -> None:
-    """Stand in for msgspec in this process."""
+    """Replace msgspec in this process."""
     sys.modules["msgspec"] = sys.modules[__name__]
     sys.modules["msgspec.json"] = json
     sys.modules["msgspec.structs"] = structs

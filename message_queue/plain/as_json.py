@@ -1,4 +1,4 @@
-"""Typed values as JSON and back."""
+"""Encoding typed values as JSON, and decoding them."""
 
 import json
 import math
@@ -8,12 +8,12 @@ from typing import Any
 from message_queue.plain.kinds import DecodeError, TooBig, check_of
 from message_queue.plain.values import to_builtins
 
-#: Halves of characters beyond 16 bits; alone they are no text.
+#: Escaped surrogates: halves of characters above 16 bits, invalid on their own.
 _SURROGATE = re.compile(r"\\u[dD][89abAB-DdEeFf]")
 
 
 def encode(obj: Any) -> bytes:
-    """The value as JSON; what is no number becomes null."""
+    """The value as JSON; NaN and infinities become null."""
     plain = to_builtins(obj)
     try:
         text = json.dumps(plain, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
@@ -23,7 +23,7 @@ def encode(obj: Any) -> bytes:
 
 
 def decode(buf: bytes | str, *, type: Any = Any) -> Any:  # noqa: A002 - the library's name
-    """The value in JSON, as this type. Raises `DecodeError`, or RecursionError for what is nested too deeply."""
+    """Decode JSON as this type. Raises `DecodeError`, or RecursionError if nested too deeply."""
     try:
         text = buf if isinstance(buf, str) else bytes(buf).decode()
     except UnicodeDecodeError as error:
@@ -45,7 +45,7 @@ def decode(buf: bytes | str, *, type: Any = Any) -> Any:  # noqa: A002 - the lib
 
 
 class Encoder:
-    """Writes values."""
+    """Encodes values."""
 
     def encode(self, obj: Any) -> bytes:
         """The value as JSON."""
@@ -53,7 +53,7 @@ class Encoder:
 
 
 class Decoder:
-    """Reads values of one type."""
+    """Decodes values of one type."""
 
     def __init__(self, type: Any = Any) -> None:  # noqa: A002 - the library's name
         self._type = type
@@ -63,7 +63,7 @@ class Decoder:
         return cls
 
     def decode(self, buf: bytes | str) -> Any:
-        """The value in JSON."""
+        """Decode JSON as the type of this decoder."""
         return decode(buf, type=self._type)
 
 

@@ -1,4 +1,4 @@
-"""A type, read once into a function that takes a plain value and gives a typed one, or says what does not fit."""
+"""Compiles a type into a function that turns a plain value into a typed one, or raises an error."""
 
 import dataclasses
 import enum
@@ -14,46 +14,46 @@ from message_queue.plain.structs import NODEFAULT, Meta, StructMeta, default_mak
 
 
 class MsgspecError(Exception):
-    """The base of what is wrong."""
+    """Base of the errors."""
 
 
 class EncodeError(MsgspecError):
-    """A value that cannot be written."""
+    """A value that cannot be encoded."""
 
 
 class DecodeError(MsgspecError):
-    """Bytes that cannot be read."""
+    """Bytes that cannot be decoded."""
 
 
 class ValidationError(DecodeError):
     """A value that does not fit its type."""
 
 
-#: Takes a value and where it stands (`$.a[1]`); gives the typed value.
+#: Takes a value and its path (`$.a[1]`); returns the typed value.
 Check = Callable[[Any, str], Any]
 
 _ORDER = ("bool", "int", "float", "str", "uuid", "array", "object", "null")
 _NAMES: dict[type, str] = {bool: "bool", int: "int", float: "float", str: "str", type(None): "null"}
 _INT = re.compile(r"-?(0|[1-9][0-9]*)(\.0+)?\Z")
 _FLOAT = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?\Z|[+-]?(nan|inf|infinity)\Z", re.IGNORECASE)
-#: What fits into 64 bits; beyond it the library thinks of an integer as a float.
+#: Range of 64-bit integers; outside it msgspec treats an integer as a float.
 _LEAST, _MOST = -(2**63), 2**64
 _TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 
 
 class TooBig(float):
-    """A number in JSON that no float holds: refused where it stands."""
+    """A JSON number too big for a float, marked so that it is refused with its path."""
 
 
 def refuse(sentence: str, place: str) -> NoReturn:
-    """Raise what is wrong, with where."""
+    """Raise `ValidationError` with the path of the value."""
     if place.startswith("key:"):
         raise ValidationError(f"{sentence} - at `key` in `{place[4:]}`")
     raise ValidationError(sentence if place == "$" else f"{sentence} - at `{place}`")
 
 
 def name_of(value: Any) -> str:
-    """What a value is called in a refusal."""
+    """The name of a value's type in an error."""
     known = _NAMES.get(type(value))
     if known:
         return known
@@ -62,12 +62,12 @@ def name_of(value: Any) -> str:
 
 @cache
 def check_of(kind: Any, *, lax: bool) -> Check:
-    """The check of a type; lax also takes numbers and truths written as text."""
+    """The check for a type; `lax` also accepts numbers and booleans written as text."""
     return _Union(_alternatives(kind, lax=lax), lax=lax).check
 
 
 class _Alternative(typing.NamedTuple):
-    """One of the types that a value may have, by the name of what it is written as."""
+    """One of the types that a value may have, by its JSON name."""
 
     name: str
     check: Check
@@ -114,11 +114,11 @@ def _compound(kind: Any, origin: Any, bounds: dict[str, Any], *, lax: bool) -> l
         return [_Alternative("array", _named_tuple(kind, lax=lax))]
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
         return _literal(tuple(each.value for each in kind), kind)
-    raise TypeError(f"The type {kind!r} is not known here.")
+    raise TypeError(f"The type {kind!r} is not supported.")
 
 
 class _Union:
-    """Finds the alternative for a value by what the value is."""
+    """Finds the alternative for a value by its type."""
 
     def __init__(self, alternatives: list[_Alternative], *, lax: bool) -> None:
         self._lax = lax
@@ -127,7 +127,7 @@ class _Union:
         self._expected = " | ".join(name for name in _ORDER if name in self._by_name)
 
     def check(self, value: Any, place: str) -> Any:
-        """The typed value."""
+        """Return the typed value, or raise `ValidationError`."""
         if type(value) is TooBig:
             refuse("Number out of range", place)
         if self._any is not None:
@@ -176,7 +176,7 @@ def _number(kind: type, bounds: dict[str, Any]) -> Check:
     name = kind.__name__
     limits = [(key, bounds[key]) for key in ("ge", "gt", "le", "lt") if key in bounds]
     if kind is int:
-        # As the library says it: the next whole number.
+        # Like msgspec, name the next whole number in errors.
         limits = [
             ("ge", limit + 1) if key == "gt" else ("le", limit - 1) if key == "lt" else (key, limit)
             for key, limit in limits

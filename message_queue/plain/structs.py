@@ -1,4 +1,4 @@
-"""Classes that are declared like msgspec's: typed fields with defaults, frozen or not, compared by value."""
+"""Classes declared like msgspec's: typed fields with defaults, optionally frozen, compared by value."""
 
 from collections.abc import Iterator
 from typing import Any, ClassVar, NamedTuple, get_origin, get_type_hints
@@ -20,7 +20,7 @@ class Meta:
     def __init__(self, **bounds: Any) -> None:
         unknown = set(bounds) - set(self.NAMES)
         if unknown:
-            raise TypeError(f"{min(unknown)!r} is no bound that is known here.")
+            raise TypeError(f"The bound {min(unknown)!r} is not supported.")
         self.bounds = bounds
 
     def __eq__(self, other: object) -> bool:
@@ -41,7 +41,7 @@ class FieldInfo(NamedTuple):
 
     @property
     def required(self) -> bool:
-        """Whether it must be given."""
+        """Whether the field has no default."""
         return self.default is NODEFAULT and self.default_factory is NODEFAULT
 
 
@@ -51,7 +51,7 @@ class _Field(NamedTuple):
 
 
 def field(*, default: Any = NODEFAULT, default_factory: Any = NODEFAULT) -> Any:
-    """A field's default, or what makes it."""
+    """Declare a field's default, or its factory."""
     return _Field(default, default_factory)
 
 
@@ -59,10 +59,10 @@ _OPTIONS = ("frozen", "omit_defaults", "forbid_unknown_fields")
 
 
 class StructMeta(type):
-    """Gathers the fields of a class and its bases, those by position first."""
+    """Collects the fields of a class and its bases, positional ones first."""
 
     def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any) -> "StructMeta":
-        """As `type` does it; a default in the class body becomes the field's, and no attribute of the class."""
+        """Create the class. A default in the class body becomes the field's default, not a class attribute."""
         own = [each for each in namespace.get("__annotations__", {}) if not _is_class_wide(namespace, each)]
         given = {each: namespace.pop(each) for each in own if each in namespace}
         made = super().__new__(mcs, name, bases, namespace)
@@ -114,7 +114,7 @@ def _default(given: Any) -> _Field:
 
 
 class Struct(metaclass=StructMeta):
-    """The base of all."""
+    """Base of all structs."""
 
     def __init__(self, *values: Any, **named: Any) -> None:
         cls = type(self)
@@ -156,7 +156,7 @@ class Struct(metaclass=StructMeta):
 
 
 def default_make(cls: StructMeta, name: str) -> Any:
-    """A field's default. Raises TypeError when it has none."""
+    """Return or create a field's default. Raises TypeError if it has none."""
     known = cls.struct_defaults[name]
     if known.default_factory is not NODEFAULT:
         return known.default_factory()
@@ -166,14 +166,14 @@ def default_make(cls: StructMeta, name: str) -> Any:
 
 
 def struct_new(cls: Any, values: dict[str, Any]) -> Any:
-    """An instance of values that were checked."""
+    """Create an instance from values that were already checked."""
     made = cls.__new__(cls)
     made.__dict__.update(values)
     return made
 
 
 def types_of(cls: StructMeta) -> dict[str, Any]:
-    """The types of the fields, with what is annotated; found when first asked for, as names may come later."""
+    """The types of the fields, with annotations. Resolved on first use, because names may be defined later."""
     if cls.struct_types is None:
         hints = get_type_hints(cls, include_extras=True)
         cls.struct_types = {name: hints[name] for name in cls.__struct_fields__}
@@ -181,7 +181,7 @@ def types_of(cls: StructMeta) -> dict[str, Any]:
 
 
 def replace(struct: Any, /, **changes: Any) -> Any:
-    """A copy with other values."""
+    """Return a copy with changed fields."""
     cls = type(struct)
     for name in changes:
         if name not in cls.struct_defaults:
@@ -190,7 +190,7 @@ def replace(struct: Any, /, **changes: Any) -> Any:
 
 
 def asdict(struct: Any) -> dict[str, Any]:
-    """Its fields by name."""
+    """The fields of a struct by name."""
     return dict(struct.__dict__)
 
 

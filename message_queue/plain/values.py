@@ -1,4 +1,4 @@
-"""Typed values and plain ones, one into the other."""
+"""Conversion between typed and plain values."""
 
 import dataclasses
 import enum
@@ -13,12 +13,12 @@ _PLAIN = (str, int, float, bool, type(None))
 
 
 def convert(obj: Any, type: Any, *, strict: bool = True) -> Any:  # noqa: A002 - the library's name
-    """A plain value as this type. Raises `ValidationError`."""
+    """Convert a plain value to this type. Raises `ValidationError`."""
     return check_of(type, lax=not strict)(obj, "$")
 
 
 def to_builtins(obj: Any) -> Any:  # noqa: PLR0911 - one kind each
-    """A typed value as plain ones."""
+    """Convert a typed value to plain values."""
     if isinstance(obj, enum.Enum):
         return to_builtins(obj.value)
     if isinstance(obj, _PLAIN):
@@ -53,7 +53,7 @@ def _struct_plain(obj: Any) -> dict[str, Any]:
 
 
 def _is_default(cls: Any, name: str, value: Any) -> bool:
-    """As the library sees it: the very default, or an empty collection where that is the default."""
+    """Like msgspec: the identical default, or an empty collection if that is the default."""
     known = cls.struct_defaults[name]
     if known.default_factory is not NODEFAULT:
         return known.default_factory in (list, dict, set) and type(value) is known.default_factory and not value

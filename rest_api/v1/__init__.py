@@ -1,1 +1,1 @@
-"""Version 1 of the HTTP API: one file a resource, each with its view and what goes in and out."""
+"""Version 1 of the HTTP API: one file per resource, with its views and the serializers for input and output."""

@@ -1,4 +1,4 @@
-"""`/organizations/<slug>/alerts`: whether a person gets its mails."""
+"""`/organizations/<slug>/alerts`: whether the caller gets an organization's alerts by mail."""
 
 from django.urls import path
 from drf_spectacular.utils import extend_schema
@@ -16,17 +16,19 @@ from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, 
 
 
 class MailsData(StrictSerializer):
-    """Whether the alerts of an organization reach the asker by mail."""
+    """Whether you get the alerts of an organization by mail."""
 
-    mails = serializers.BooleanField(allow_null=True, help_text="Null for who is no member: keys, administrators.")
+    mails = serializers.BooleanField(
+        allow_null=True, help_text="null for keys and for administrators who are not members."
+    )
 
 
 class AlertMails(APIView):
-    """The asker's own choice."""
+    """The caller's own setting."""
 
     @extend_schema(operation_id="alerts_retrieve", responses=answers({200: MailsData}, *READ_PROBLEMS))
     def get(self, request: Request, slug: str) -> Response:
-        """As it is."""
+        """Whether you get alerts of this organization by mail."""
         viewer = viewer_of(request)
         organization = organization_find(viewer=viewer, slug=slug)
         held = alert_choices(user=viewer.user).filter(organization=organization).first() if viewer.user else None
@@ -36,11 +38,11 @@ class AlertMails(APIView):
         operation_id="alerts_choose", request=MailsData, responses=answers({200: MailsData}, *WRITE_PROBLEMS)
     )
     def put(self, request: Request, slug: str) -> Response:
-        """Another; for members. A key has no mailbox."""
+        """Turn alert mails on or off for yourself. Requires a logged-in member; a key has no mailbox."""
         viewer = viewer_of(request)
         organization = organization_find(viewer=viewer, slug=slug)
         if viewer.user is None:
-            raise NotAllowed("A key gets no mails: log in.")
+            raise NotAllowed("A key gets no mails. Log in as a person.")
         asked = MailsData(data=request.data)
         asked.is_valid(raise_exception=True)
         is_alerted = bool(asked.validated_data["mails"])

@@ -1,4 +1,4 @@
-"""`/stations/arrivals`: devices with an organization's code wait in a queue, which its operators empty."""
+"""`/stations/arrivals`: the queue of devices that ask to join with an organization's code; operators decide."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -40,10 +40,10 @@ _STATES = (Newcomer.State.WAITING, Newcomer.State.BLOCKED)
 
 
 class ArrivalsQuery(ListQuery):
-    """Which ones."""
+    """Filters of the queue."""
 
     state = serializers.ChoiceField(required=False, choices=_STATES, default=Newcomer.State.WAITING)
-    organization = serializers.SlugField(required=False, help_text="Only of this organization.")
+    organization = serializers.SlugField(required=False, help_text="Only devices in this organization's queue.")
 
 
 class ArrivalOut(DeviceOut):
@@ -51,83 +51,89 @@ class ArrivalOut(DeviceOut):
 
     id = serializers.IntegerField()
     organization = serializers.CharField()
-    is_ours = serializers.BooleanField(help_text="A station in service has this serial: accepting renews its login.")
-    is_taken = serializers.BooleanField(help_text="The serial is registered already: it cannot be accepted.")
+    is_ours = serializers.BooleanField(
+        help_text="A station in service of this organization has this serial. Accepting gives it a new login."
+    )
+    is_taken = serializers.BooleanField(
+        help_text="The serial is already registered elsewhere. The device cannot be accepted."
+    )
 
 
 class ArrivalsOut(serializers.Serializer[Any]):
-    """One page, the newest first."""
+    """A page of waiting devices."""
 
     results = ArrivalOut(many=True)
-    next = serializers.URLField(allow_null=True)
+    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
 
 
 class ArrivalIn(ClaimIn):
-    """What a device says of itself, and the code by which it may ask."""
+    """A device's description of itself, and the code that lets it ask to join."""
 
     code = serializers.CharField(max_length=128, help_text="The organization's registration code.")
 
 
 class ArrivedOut(WaitingOut):
-    """The device waits now."""
+    """The device is in the queue."""
 
-    secret = serializers.CharField(help_text="With this it asks `/stations/waiting`; told this once.")
+    secret = serializers.CharField(help_text="The device polls `/stations/waiting` with it. Shown only once.")
 
 
 class DecidedIn(StrictSerializer):
-    """One device, and what becomes of it."""
+    """One device, and the name of its station."""
 
     id = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
     name = serializers.CharField(required=False, allow_blank=True, default="", max_length=120)
 
 
 class DecisionsIn(StrictSerializer):
-    """The same decision for many."""
+    """One decision for many devices."""
 
-    decision = serializers.ChoiceField(choices=DECISIONS, help_text="`block`: the serial cannot ask again.")
+    decision = serializers.ChoiceField(
+        choices=DECISIONS, help_text="`block`: refuse, and do not let the serial ask again."
+    )
     arrivals = serializers.ListField(child=DecidedIn(), min_length=1, max_length=_MANY)
 
 
 class LeftOut(serializers.Serializer[Any]):
-    """One that was not done, and why."""
+    """A device that could not be decided, and why."""
 
     id = serializers.IntegerField()
     detail = serializers.CharField()
 
 
 class DecisionsOut(serializers.Serializer[Any]):
-    """Each was decided for itself."""
+    """The outcomes. Devices are decided one by one; a failure does not affect the others."""
 
     done = serializers.ListField(child=serializers.CharField(), help_text="Serials.")
     left = LeftOut(many=True)
 
 
 class RegistrationOut(serializers.Serializer[Any]):
-    """Whether devices may ask to join."""
+    """Whether devices may ask to join, and since when."""
 
     is_on = serializers.BooleanField()
     since = serializers.DateTimeField(allow_null=True)
 
 
 class RegistrationCodeOut(serializers.Serializer[Any]):
-    """The code, told this once."""
+    """The registration code. Shown only once."""
 
     code = serializers.CharField()
 
 
 class Arrivals(APIView):
-    """The queue. Devices need no key to join it, people and programs need one to look at it."""
+    """The queue. Devices join it without a login; reading it requires one."""
 
     def get_authenticators(self) -> list[BaseAuthentication]:
-        """A device has no way of logging in."""
+        """None for POST: a device has no login."""
         return [] if getattr(self.request, "method", "") == "POST" else super().get_authenticators()
 
     def get_permissions(self) -> Sequence[Any]:
-        """A device's code is checked by the domain."""
+        """No permission needed for POST: the domain checks the device's code."""
         return [AllowAny()] if self.request.method == "POST" else super().get_permissions()
 
     def get_throttles(self) -> list[BaseThrottle]:
-        """Devices are counted by address and serial."""
+        """Limit POSTs by network and by serial."""
         if self.request.method == "POST":
             return [EnrolmentSourceThrottle(), EnrolmentSerialThrottle()]
         return super().get_throttles()
@@ -136,7 +142,7 @@ class Arrivals(APIView):
         operation_id="arrivals_list", parameters=[ArrivalsQuery], responses=answers({200: ArrivalsOut}, *READ_PROBLEMS)
     )
     def get(self, request: Request) -> Response:
-        """Devices that wait, in the organizations in which the asker is an operator."""
+        """List waiting or blocked devices of the organizations in which you are an operator."""
         query = query_read(request, ArrivalsQuery)
         found = arrival_list(viewer=viewer_of(request), state=query["state"])
         if "organization" in query:
@@ -151,7 +157,7 @@ class Arrivals(APIView):
         responses=answers({202: ArrivedOut}, *DEVICE_PROBLEMS),
     )
     def post(self, request: Request) -> Response:
-        """A device asks to be let in. 403 does not say whether the code is wrong or the serial is blocked."""
+        """Ask to join, as a device. 403 does not say whether the code is wrong or the serial is blocked."""
         asked = ArrivalIn(data=request.data)
         asked.is_valid(raise_exception=True)
         newcomer, secret = arrival_take(**asked.validated_data)
@@ -160,13 +166,13 @@ class Arrivals(APIView):
 
 
 class ArrivalDecisions(APIView):
-    """Emptying the queue."""
+    """Deciding about devices in the queue."""
 
     @extend_schema(
         operation_id="arrivals_decide", request=DecisionsIn, responses=answers({200: DecisionsOut}, *WRITE_PROBLEMS)
     )
     def post(self, request: Request) -> Response:
-        """Accept, refuse or block up to 200 devices; those that cannot be are told with the reason."""
+        """Accept, refuse or block up to 200 devices. `left` lists those that failed, with the reason."""
         asked = DecisionsIn(data=request.data)
         asked.is_valid(raise_exception=True)
         names = {one["id"]: one["name"] for one in asked.validated_data["arrivals"]}
@@ -180,18 +186,18 @@ class ArrivalUnblock(APIView):
 
     @extend_schema(operation_id="arrivals_unblock", request=None, responses=answers({204: None}, *WRITE_PROBLEMS))
     def post(self, request: Request, arrival_id: int) -> Response:
-        """Let its serial ask again."""
+        """Unblock a serial, so that its device may ask again."""
         viewer = viewer_of(request)
         arrival_unblock(arrival=arrival_get(viewer=viewer, arrival_id=arrival_id), actor=viewer)
         return Response(status=HTTPStatus.NO_CONTENT)
 
 
 class Registration(APIView):
-    """Whether devices may ask to join an organization; owners turn it on and off."""
+    """Whether devices may ask to join an organization."""
 
     @extend_schema(operation_id="registration_retrieve", responses=answers({200: RegistrationOut}, *READ_PROBLEMS))
     def get(self, request: Request, slug: str) -> Response:
-        """Since when it is on. The code itself is not kept."""
+        """Whether registration is on, and since when. The code itself is not stored."""
         organization = organization_find(viewer=viewer_of(request), slug=slug)
         known = registration_of(organization=organization)
         return Response(RegistrationOut({"is_on": known is not None, "since": known and known.created_at}).data)
@@ -202,7 +208,7 @@ class Registration(APIView):
         responses=answers({201: RegistrationCodeOut}, *WRITE_PROBLEMS),
     )
     def post(self, request: Request, slug: str) -> Response:
-        """Turn it on with a new code; an earlier one ends."""
+        """Turn registration on with a new code; an earlier code stops working. Requires the owner role."""
         viewer = viewer_of(request)
         code = registration_turn_on(organization=organization_find(viewer=viewer, slug=slug), actor=viewer)
         told = RegistrationCodeOut({"code": code}).data
@@ -210,7 +216,7 @@ class Registration(APIView):
 
     @extend_schema(operation_id="registration_turn_off", responses=answers({204: None}, *WRITE_PROBLEMS))
     def delete(self, request: Request, slug: str) -> Response:
-        """Turn it off; devices that wait already wait on."""
+        """Turn registration off. Devices already in the queue stay there. Requires the owner role."""
         viewer = viewer_of(request)
         registration_turn_off(organization=organization_find(viewer=viewer, slug=slug), actor=viewer)
         return Response(status=HTTPStatus.NO_CONTENT)

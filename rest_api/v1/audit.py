@@ -1,4 +1,4 @@
-"""`/organizations/<slug>/audit`: who did what, when and from where; for owners."""
+"""`/organizations/<slug>/audit`: the audit log, for owners."""
 
 from datetime import datetime
 from typing import Any
@@ -26,32 +26,32 @@ _COLUMNS = {
 
 
 class AuditQuery(ListQuery):
-    """Which lines; names are compared as a whole."""
+    """Filters of the audit log. Names must match in full."""
 
-    who = serializers.CharField(required=False, max_length=150, help_text="A login name, `key NAME` or `command line`.")
-    action = serializers.CharField(required=False, max_length=64, help_text="Like member.role.")
-    subject = serializers.CharField(required=False, max_length=200, help_text="A serial, a name, an address.")
+    who = serializers.CharField(required=False, max_length=150, help_text="A username, `key NAME` or `command line`.")
+    action = serializers.CharField(required=False, max_length=64, help_text="Such as member.role.")
+    subject = serializers.CharField(required=False, max_length=200, help_text="A serial, name or address.")
     before = serializers.DateTimeField(required=False)
     since = serializers.DateTimeField(required=False)
 
 
 class AuditEntryOut(serializers.Serializer[Any]):
-    """One line."""
+    """One entry of the audit log."""
 
     at = serializers.DateTimeField()
-    who = serializers.CharField(source="actor_name", allow_blank=True, help_text="Empty: Roost itself.")
-    key_prefix = serializers.CharField(allow_blank=True, help_text="Of the key that was used.")
-    address = serializers.CharField(allow_blank=True, help_text="Network address that asked.")
+    who = serializers.CharField(source="actor_name", allow_blank=True, help_text="Empty if Roost itself did it.")
+    key_prefix = serializers.CharField(allow_blank=True, help_text="Prefix of the key that was used.")
+    address = serializers.CharField(allow_blank=True, help_text="Network address of the caller.")
     action = serializers.CharField()
     subject = serializers.CharField()
     detail = serializers.DictField()
 
 
 class AuditOut(serializers.Serializer[Any]):
-    """Some lines."""
+    """A page of audit entries."""
 
     results = AuditEntryOut(many=True)
-    next = serializers.URLField(allow_null=True)
+    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
 
 
 class Audit(APIView):
@@ -63,7 +63,7 @@ class Audit(APIView):
         responses=answers({200: AuditOut}, *OWNER_READ_PROBLEMS),
     )
     def get(self, request: Request, slug: str) -> Response:
-        """Newest first; follow `next` for older ones."""
+        """List audit entries, newest first. Requires the owner role."""
         viewer = viewer_of(request)
         organization = organization_find(viewer=viewer, slug=slug)
         owner_require(viewer, organization)

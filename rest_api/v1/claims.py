@@ -1,4 +1,4 @@
-"""`/stations/claims`: a device shows a short code, a person or program claims it by that, and the device fetches its login."""
+"""`/stations/claims`: a device shows a short code, a person or program claims it, the device fetches its login."""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -28,72 +28,76 @@ _NOT_KEPT = {"Cache-Control": "no-store"}
 
 
 class ClaimIn(serializers.Serializer[Any]):
-    """What a device says of itself. Fields of newer agents are ignored."""
+    """A device's description of itself. Unknown fields, such as those of newer agents, are ignored."""
 
     serial = serializers.CharField(max_length=64)
-    hardware = serializers.DictField(required=False, default=dict, help_text="Model, system, agent; kept in short.")
+    hardware = serializers.DictField(
+        required=False, default=dict, help_text="Model, system, agent. A short form is stored."
+    )
 
     def validate_hardware(self, value: dict[str, Any]) -> dict[str, Any]:
-        """What PostgreSQL can keep, and not too much of it."""
+        """Refuse what PostgreSQL cannot store, or too much of it."""
         return hardware_check(value)
 
 
 class ClaimOut(serializers.Serializer[Any]):
-    """What the device shows, and what it asks with."""
+    """The code that the device shows, and the secret with which it polls."""
 
-    code = serializers.CharField(help_text="Eight characters, `ABCD-2345`: what people type.")
-    address = serializers.CharField(help_text="The page on which they type it, with the code: good for a QR code.")
-    secret = serializers.CharField(help_text="With this the device asks `/stations/waiting`; told this once.")
+    code = serializers.CharField(help_text="Eight characters, such as `ABCD-2345`, for people to type.")
+    address = serializers.CharField(
+        help_text="URL of the page for typing it, with the code filled in; suits a QR code."
+    )
+    secret = serializers.CharField(help_text="The device polls `/stations/waiting` with it. Shown only once.")
     expires_at = serializers.DateTimeField()
     ask_again_s = serializers.IntegerField()
 
 
 class ClaimedIn(StrictSerializer):
-    """Whose the device shall be."""
+    """The organization that claims the device, and the station's name."""
 
-    organization = serializers.SlugField(help_text="An organization in which the asker is an operator.")
+    organization = serializers.SlugField(help_text="An organization in which you are an operator.")
     name = serializers.CharField(required=False, allow_blank=True, default="", max_length=120)
 
 
 class DeviceOut(serializers.Serializer[Any]):
-    """A device that is no station yet, by its own word."""
+    """A device that is not a station yet, as it describes itself."""
 
     serial = serializers.CharField()
     hardware = serializers.DictField(child=serializers.CharField())
-    address = serializers.CharField(allow_blank=True, help_text="The network address that asked.")
+    address = serializers.CharField(allow_blank=True, help_text="Network address of the device.")
     arrived_at = serializers.DateTimeField()
     expires_at = serializers.DateTimeField()
 
 
 class ClaimedOut(serializers.Serializer[Any]):
-    """The station that the device has become."""
+    """The station that the device became."""
 
     serial = serializers.CharField()
     organization = serializers.CharField()
 
 
 class WaitingIn(serializers.Serializer[Any]):
-    """The device's own secret."""
+    """The secret that the device got when it asked to join."""
 
     secret = serializers.CharField(max_length=128)
 
 
 class WaitingOut(serializers.Serializer[Any]):
-    """Nobody has decided yet."""
+    """The device is still waiting for a decision."""
 
-    ask_again_s = serializers.IntegerField(help_text="Seconds until it is worth to ask again.")
-    expires_at = serializers.DateTimeField(help_text="From then on it is no use.")
+    ask_again_s = serializers.IntegerField(help_text="Seconds to wait before asking again.")
+    expires_at = serializers.DateTimeField(help_text="The secret stops working then.")
 
 
 class LoginOut(serializers.Serializer[Any]):
-    """The device is a station now; its serial there, and its login, told this once."""
+    """The device is a station now: its serial, and its login, which is shown only once."""
 
     serial = serializers.CharField()
     amqp = AmqpOut()
 
 
 def device_row(newcomer: Newcomer) -> dict[str, Any]:
-    """A device as `DeviceOut` has it."""
+    """A device in the shape of `DeviceOut`."""
     return {
         "serial": newcomer.serial,
         "hardware": newcomer.hardware,
@@ -104,7 +108,7 @@ def device_row(newcomer: Newcomer) -> dict[str, Any]:
 
 
 def waiting_row(newcomer: Newcomer) -> dict[str, int | datetime]:
-    """When to ask again, as `WaitingOut` has it."""
+    """When to ask again, in the shape of `WaitingOut`."""
     return {"ask_again_s": ASK_AGAIN_S[Newcomer.Way(newcomer.way)], "expires_at": newcomer.expires_at}
 
 
@@ -119,7 +123,7 @@ class Claims(APIView):
         operation_id="claims_create", auth=[], request=ClaimIn, responses=answers({201: ClaimOut}, *DEVICE_PROBLEMS)
     )
     def post(self, request: Request) -> Response:
-        """A device asks for a code. It works for half an hour and once."""
+        """Ask for a code, as a device. The code works once, for half an hour."""
         asked = ClaimIn(data=request.data)
         asked.is_valid(raise_exception=True)
         newcomer, secret, code = claim_open(**asked.validated_data)
@@ -129,14 +133,14 @@ class Claims(APIView):
 
 
 class ClaimDetail(APIView):
-    """One code. Wrong ones are counted: ten an hour for an account, thirty for an address."""
+    """One code. Wrong codes are limited to ten an hour per account and thirty per network address."""
 
     @extend_schema(
         operation_id="claims_retrieve",
         responses=answers({200: DeviceOut}, *WRITE_PROBLEMS, HTTPStatus.TOO_MANY_REQUESTS),
     )
     def get(self, request: Request, code: str) -> Response:
-        """Which device shows this code. 404 does not say whether it is wrong, used or expired."""
+        """Show the device behind a code. 404 does not say whether the code is wrong, used or expired."""
         return Response(DeviceOut(device_row(claim_look(viewer=viewer_of(request), code=code))).data)
 
     @extend_schema(
@@ -145,7 +149,7 @@ class ClaimDetail(APIView):
         responses=answers({201: ClaimedOut}, *WRITE_PROBLEMS, HTTPStatus.TOO_MANY_REQUESTS),
     )
     def post(self, request: Request, code: str) -> Response:
-        """Make the device a station; it fetches its login by itself. A station of one's own gets a new login."""
+        """Make the device a station. It then fetches its login. A station you already have gets a new login."""
         asked = ClaimedIn(data=request.data)
         asked.is_valid(raise_exception=True)
         viewer = viewer_of(request)
@@ -156,7 +160,7 @@ class ClaimDetail(APIView):
 
 
 class Waiting(APIView):
-    """Where a device that waits to be let in asks, with the secret that it got."""
+    """Polled by a device that waits to be let in, with the secret it got."""
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
@@ -169,7 +173,7 @@ class Waiting(APIView):
         responses=answers({202: WaitingOut, 201: LoginOut}, *DEVICE_PROBLEMS),
     )
     def post(self, request: Request) -> Response:
-        """202: ask again later. 201: the login, once. 403 does not say whether it was refused, used or has expired."""
+        """Poll for a decision, as a device. 202: wait. 201: the login, shown once. 403: refused, used or expired."""
         asked = WaitingIn(data=request.data)
         asked.is_valid(raise_exception=True)
         newcomer, grant = newcomer_fetch(secret=asked.validated_data["secret"])

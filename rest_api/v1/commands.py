@@ -1,4 +1,4 @@
-"""`/stations/<serial>/commands`: send a command, see what became of it, cancel it."""
+"""`/stations/<serial>/commands`: send commands, follow their progress, cancel them."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -35,14 +35,14 @@ _COLUMNS = {
 
 
 class CommandsQuery(ListQuery):
-    """Which ones."""
+    """Filters of the command list."""
 
     limit = serializers.IntegerField(
-        required=False, min_value=1, default=50, help_text=f"Rows of a page; at most {LIMIT_MOST} come."
+        required=False, min_value=1, default=50, help_text=f"Rows per page, at most {LIMIT_MOST}."
     )
     state = serializers.ChoiceField(required=False, choices=Command.State.choices)
     is_open = serializers.BooleanField(
-        required=False, allow_null=True, default=None, help_text="Only what may still become something, or only closed."
+        required=False, allow_null=True, default=None, help_text="true: only open commands; false: only closed ones."
     )
     name = serializers.CharField(required=False, max_length=64)
     since = serializers.DateTimeField(required=False, help_text="Issued at or after this moment.")
@@ -55,27 +55,27 @@ class CommandIn(StrictSerializer):
     name = serializers.CharField(max_length=64)
     parameters = serializers.DictField(required=False, default=dict)
     expires_in = serializers.IntegerField(
-        required=False, allow_null=True, min_value=1, help_text="Seconds; without it the command's own default."
+        required=False, allow_null=True, min_value=1, help_text="Seconds. Default: depends on the command."
     )
 
     def validate_parameters(self, value: dict[str, Any]) -> dict[str, Any]:
-        """What can be kept; the command's own contract says what fits."""
+        """Refuse what cannot be stored; the command's own contract validates the rest."""
         json_check(value, most=_PARAMETERS_MOST)
         return value
 
 
 class StepOut(serializers.Serializer[Any]):
-    """One thing that became of a command."""
+    """One step in the life of a command."""
 
     state = serializers.ChoiceField(choices=Command.State.choices)
     occurred_at = serializers.DateTimeField()
     received_at = serializers.DateTimeField()
-    is_applied = serializers.BooleanField(help_text="False: it came too late or out of order, and changed nothing.")
+    is_applied = serializers.BooleanField(help_text="false: the report was late or out of order and changed nothing.")
     note = serializers.CharField(allow_blank=True)
 
 
 class CommandOut(serializers.Serializer[Any]):
-    """One command and what became of it."""
+    """A command, its state and its steps."""
 
     id = serializers.UUIDField()
     name = serializers.CharField()
@@ -91,27 +91,27 @@ class CommandOut(serializers.Serializer[Any]):
         choices=Command.Withdrawal.choices,
         allow_blank=True,
         help_text=(
-            "What became of a cancelled command outside of Roost; empty for one that is not cancelled. `unsent`: it never "
-            "left. `sought`: it is being withdrawn, and may still run. `taken_back`: the station never had it. `stopped`: "
-            "the station says that it does not run it. `lapsed`: its time is over. `ran`: it ran anyway, at `ran_at`."
+            "What became of a cancelled command outside Roost; empty if not cancelled. `unsent`: it never left Roost. "
+            "`sought`: it is being withdrawn and may still run. `taken_back`: withdrawn before the station got it. "
+            "`stopped`: the station says that it will not run it. `lapsed`: it expired. `ran`: it ran, at `ran_at`."
         ),
     )
     ran_at = serializers.DateTimeField(
-        allow_null=True, help_text="When a cancelled command began to run all the same, by the station's clock."
+        allow_null=True, help_text="When a cancelled command started running anyway, by the station's clock."
     )
     result = serializers.DictField()
     output = serializers.CharField(allow_blank=True)
     steps = StepOut(many=True)
     reports_left_out = serializers.IntegerField(
-        help_text="Reports that changed nothing and are no steps: the station had said the same before, or too much."
+        help_text="Reports not kept as steps because they changed nothing: repeats, or more than Roost keeps."
     )
 
 
 class CommandsOut(serializers.Serializer[Any]):
-    """Some commands of a station."""
+    """A page of commands."""
 
     results = CommandOut(many=True)
-    next = serializers.URLField(allow_null=True, help_text="Where more are; null when this was all.")
+    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
 
 
 class Commands(APIView):
@@ -121,10 +121,10 @@ class Commands(APIView):
         operation_id="commands_list", parameters=[CommandsQuery], responses=answers({200: CommandsOut}, *READ_PROBLEMS)
     )
     def get(self, request: Request, serial: str) -> Response:
-        """Newest first."""
+        """List the commands of a station, newest first."""
         station = station_get(viewer=viewer_of(request), serial=serial)
         query = query_read(request, CommandsQuery)
-        found = _chosen(command_list(station=station), query)
+        found = _filter(command_list(station=station), query)
         last = Column("id", UUID, is_filled=True)
         page = page_read(request, query, found, columns=_COLUMNS, usual="-issued_at", last=last)
         return Response(CommandsOut({"results": page.rows, "next": page.next}).data)
@@ -133,7 +133,7 @@ class Commands(APIView):
         operation_id="commands_create", request=CommandIn, responses=answers({201: CommandOut}, *WRITE_PROBLEMS)
     )
     def post(self, request: Request, serial: str) -> Response:
-        """Send a command. It waits for the station, runs once, or expires."""
+        """Send a command. It waits for the station and runs once, or expires. Requires the operator role."""
         viewer = viewer_of(request)
         station = station_get(viewer=viewer, serial=serial)
         _operator_check(viewer, station)
@@ -156,17 +156,17 @@ class CommandDetail(APIView):
 
     @extend_schema(operation_id="commands_retrieve", responses=answers({200: CommandOut}, *READ_PROBLEMS))
     def get(self, request: Request, serial: str, command_id: UUID) -> Response:
-        """With its steps."""
+        """Show a command with its steps."""
         station = station_get(viewer=viewer_of(request), serial=serial)
         return Response(CommandOut(command_get(station=station, command_id=command_id)).data)
 
 
 class CommandCancel(APIView):
-    """The end of a command before it ran."""
+    """Cancelling a command."""
 
     @extend_schema(operation_id="commands_cancel", request=None, responses=answers({200: CommandOut}, *WRITE_PROBLEMS))
     def post(self, request: Request, serial: str, command_id: UUID) -> Response:
-        """Close it and withdraw it from the station's queue. Where the station was faster, `withdrawal` says so."""
+        """Close a command and withdraw it from the station's queue. `withdrawal` tells if the station was faster."""
         viewer = viewer_of(request)
         station = station_get(viewer=viewer, serial=serial)
         _operator_check(viewer, station)
@@ -174,7 +174,7 @@ class CommandCancel(APIView):
         return Response(CommandOut(command).data)
 
 
-def _chosen(found: QuerySet[Command], query: Mapping[str, Any]) -> QuerySet[Command]:
+def _filter(found: QuerySet[Command], query: Mapping[str, Any]) -> QuerySet[Command]:
     conditions = {"state": "state", "name": "name", "since": "issued_at__gte", "before": "issued_at__lt"}
     found = found.filter(**{path: query[name] for name, path in conditions.items() if name in query})
     if query["is_open"] is None:
@@ -184,9 +184,9 @@ def _chosen(found: QuerySet[Command], query: Mapping[str, Any]) -> QuerySet[Comm
 
 
 def _operator_check(viewer: Viewer, station: Station) -> None:
-    """Before the body is looked at: who may not send is told that, not what is wrong with the command."""
+    """Raise `NotAllowed` without the operator role. Called before validation: 403 comes before validation errors."""
     if not viewer.may_station(Role.OPERATOR, station):
-        raise NotAllowed("This key or person may only read: sending commands takes the role operator.")
+        raise NotAllowed("Sending commands requires the operator role.")
 
 
 urlpatterns = [

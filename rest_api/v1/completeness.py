@@ -1,4 +1,4 @@
-"""`/completeness`: of what each station numbered, how much is here, still there, and lost."""
+"""`/completeness`: of the messages each station numbered, how many arrived, are still on it, or are lost."""
 
 from typing import Any
 
@@ -16,44 +16,48 @@ from rest_api.questions import READ_PROBLEMS, StrictSerializer, answers, query_r
 
 
 class CompletenessQuery(StrictSerializer):
-    """Filters and place."""
+    """Filters and paging."""
 
     search = serializers.CharField(required=False, max_length=100, default="", help_text="Part of a serial or name.")
-    organization = serializers.CharField(required=False, max_length=100, default="", help_text="A slug.")
+    organization = serializers.CharField(
+        required=False, max_length=100, default="", help_text="An organization's slug."
+    )
     limit = serializers.IntegerField(required=False, min_value=1, max_value=LIMIT_MOST, default=100)
-    cursor = serializers.CharField(required=False, default="", help_text="From `next` of the answer before.")
+    cursor = serializers.CharField(required=False, default="", help_text="From `next` of the previous page.")
 
 
 class StationCompletenessOut(serializers.Serializer[Any]):
-    """One station."""
+    """The completeness of one station."""
 
     serial = serializers.CharField()
     name = serializers.CharField(allow_blank=True)
     organization = serializers.CharField()
     is_retired = serializers.BooleanField()
-    expected = serializers.IntegerField(help_text="All numbers that it gave out, as far as they are known.")
+    expected = serializers.IntegerField(help_text="Numbers that the station assigned, as far as known.")
     received = serializers.IntegerField()
     percent = serializers.FloatField(
-        allow_null=True, help_text="Of messages times that of files, cut to a hundredth: 100 is complete."
+        allow_null=True, help_text="Share of messages times share of files, rounded down to 0.01. 100 is complete."
     )
     on_station = serializers.IntegerField(help_text="Missing here, and still on the station.")
     lost = serializers.IntegerField(help_text="Missing here, and no longer on the station.")
-    unsequenced = serializers.IntegerField(help_text="Messages without a number: taken, but not provable.")
+    unsequenced = serializers.IntegerField(
+        help_text="Messages without a number: stored, but gaps among them cannot be detected."
+    )
     last_contact_at = serializers.DateTimeField(allow_null=True)
-    backlog = serializers.IntegerField(allow_null=True, help_text="What waits on the station by its own word.")
+    backlog = serializers.IntegerField(allow_null=True, help_text="Messages waiting on the station, as it reports.")
     streams = serializers.IntegerField()
-    branches_open = serializers.IntegerField(help_text="Branches that nobody has decided about.")
-    file_bytes = serializers.IntegerField(help_text="Of its own files by its own accounts, in all.")
-    file_bytes_unread = serializers.IntegerField(help_text="Of these not read on the station yet: not home.")
-    file_bytes_refused = serializers.IntegerField(help_text="Of these not readable: not home.")
+    branches_open = serializers.IntegerField(help_text="Branches that still need a decision.")
+    file_bytes = serializers.IntegerField(help_text="Size of its own files, as it reports.")
+    file_bytes_unread = serializers.IntegerField(help_text="Of these, not yet read by the station, so not here.")
+    file_bytes_refused = serializers.IntegerField(help_text="Of these, not readable, so not here.")
     file_lines_refused = serializers.IntegerField()
 
 
 class CompletenessOut(serializers.Serializer[Any]):
-    """Stations in the order in which they were added."""
+    """A page of stations, in the order in which they were added."""
 
     results = StationCompletenessOut(many=True)
-    next = serializers.URLField(allow_null=True, help_text="Where more are; null when this was all.")
+    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
 
 
 class CompletenessView(APIView):
@@ -65,7 +69,7 @@ class CompletenessView(APIView):
         responses=answers({200: CompletenessOut}, *READ_PROBLEMS),
     )
     def get(self, request: Request) -> Response:
-        """Station by station; follow `next` for more."""
+        """List stations with their completeness, in the order in which they were added."""
         query = query_read(request, CompletenessQuery)
         limit = query["limit"]
         report = CompletenessReport(

@@ -1,4 +1,4 @@
-"""`/deployments/{id}/photos`: how a station stood there; and those of public deployments, for everybody."""
+"""`/deployments/{id}/photos`: photos of a deployment, for members, and those of public deployments, for everybody."""
 
 from datetime import datetime
 from http import HTTPStatus
@@ -32,7 +32,7 @@ _PUBLIC_PROBLEMS = (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.TOO
 
 
 class DeploymentPhotos(APIView):
-    """Photos of a deployment. They are changed and removed as those of its station."""
+    """Photos of a deployment. Change and remove them as photos of its station."""
 
     parser_classes = (MultiPartParser,)
 
@@ -42,7 +42,7 @@ class DeploymentPhotos(APIView):
         responses=answers({200: PhotosOut}, *READ_PROBLEMS),
     )
     def get(self, request: Request, deployment_id: int) -> Response:
-        """Newest first."""
+        """List the photos of a deployment, newest first."""
         found = deployment_get(viewer=viewer_of(request), deployment_id=deployment_id)
         query, columns = query_read(request, ListQuery), {"added_at": Column("added_at", datetime), "id": _ID}
         photos = photo_list(station=found.station, deployment=found)
@@ -55,10 +55,10 @@ class DeploymentPhotos(APIView):
         responses=answers({201: PhotoOut}, *WRITE_PROBLEMS, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
     )
     def post(self, request: Request, deployment_id: int) -> Response:
-        """Keep one, for members until it is shown to everybody. Only the picture is kept."""
+        """Add a photo. Only members see it until it is made public. Only the picture is stored, no camera metadata."""
         viewer = viewer_of(request)
         found = deployment_get(viewer=viewer, deployment_id=deployment_id)
-        # Before the body is looked at, which may be none of ours to read.
+        # Check the role before the body is read and parsed.
         photo_change_check(actor=viewer, station=found.station)
         asked = PhotoIn(data=request.data)
         asked.is_valid(raise_exception=True)
@@ -70,7 +70,7 @@ class DeploymentPhotos(APIView):
 
 
 class PublicPhotoOut(serializers.Serializer[Any]):
-    """A photo that everybody may see."""
+    """A public photo."""
 
     name = serializers.CharField()
     caption = serializers.CharField(allow_blank=True)
@@ -79,7 +79,7 @@ class PublicPhotoOut(serializers.Serializer[Any]):
 
 
 class PublicPhotosOut(serializers.Serializer[Any]):
-    """All of one deployment that are shown: there are few."""
+    """All public photos of a deployment. There are few, so they are not paged."""
 
     results = PublicPhotoOut(many=True)
 
@@ -94,14 +94,14 @@ class PublicPhotos(APIView):
         operation_id="public_photos_list", auth=[], responses=answers({200: PublicPhotosOut}, *_PUBLIC_PROBLEMS)
     )
     def get(self, request: Request, public_id: UUID) -> Response:  # noqa: ARG002 - the library's signature
-        """Newest first; none while its place is blurred or withheld."""
+        """List public photos, newest first; none while the deployment's place is blurred or withheld."""
         found = deployment_public_get(public_id=public_id)
         photos = photos_public(deployments=[found], moment=clock.now())[found.pk]
         return Response(PublicPhotosOut({"results": photos}).data)
 
 
 class PublicPhotoDetail(APIView):
-    """One of them."""
+    """One public photo."""
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
@@ -113,12 +113,12 @@ class PublicPhotoDetail(APIView):
         responses=answers({(200, "image/jpeg"): OpenApiTypes.BINARY}, *_PUBLIC_PROBLEMS),
     )
     def get(self, request: Request, public_id: UUID, name: str) -> HttpResponseBase:  # noqa: ARG002 - as above
-        """The picture."""
+        """Download a public photo."""
         photo = photo_public_find(public_id=public_id, name=name, moment=clock.now())
         try:
             opened = photo_file(photo, "whole").open("rb")
         except FileNotFoundError as error:
-            raise NotFound("The file of this photo is gone.") from error
+            raise NotFound("The file of this photo is missing on the server.") from error
         return FileResponse(opened, content_type="image/jpeg", headers={"X-Content-Type-Options": "nosniff"})
 
 

@@ -1,4 +1,4 @@
-"""`/deployments`: which station stood where, when, with what antennas, and what everybody may know of it."""
+"""`/deployments`: which station was where and when, its antennas there, and what of that is public."""
 
 from http import HTTPStatus
 from typing import Any
@@ -33,38 +33,38 @@ class AntennaData(StrictSerializer):
 
     port = serializers.IntegerField(min_value=0, max_value=99)
     type = serializers.CharField(max_length=60, allow_blank=True, default="")
-    bearing_deg = serializers.FloatField(allow_null=True, default=None, help_text="From true north, 0 up to 360.")
+    bearing_deg = serializers.FloatField(allow_null=True, default=None, help_text="From true north, 0 to 360.")
     height_m = serializers.FloatField(allow_null=True, default=None)
     frequency_mhz = serializers.FloatField(allow_null=True, default=None)
     cable = serializers.CharField(
-        max_length=60, allow_blank=True, default="", help_text="Type and length, as LMR-400 8 m."
+        max_length=60, allow_blank=True, default="", help_text="Type and length, such as LMR-400 8 m."
     )
 
 
 class DeploymentChangesIn(StrictSerializer):
-    """What may be set right; what is absent stays."""
+    """Corrections to a deployment. Omitted fields stay as they are."""
 
     start = serializers.DateTimeField(required=False)
-    end = serializers.DateTimeField(required=False, allow_null=True, help_text="null: it is still there.")
+    end = serializers.DateTimeField(required=False, allow_null=True, help_text="null: the station is still there.")
     room = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=ID_MOST)
-    latitude = serializers.FloatField(required=False, allow_null=True, help_text="Its own; null: the site's.")
+    latitude = serializers.FloatField(required=False, allow_null=True, help_text="null: use the site's.")
     longitude = serializers.FloatField(required=False, allow_null=True)
     description = serializers.CharField(required=False, allow_blank=True, max_length=10_000)
     antennas = AntennaData(many=True, required=False)
 
 
 class DeploymentIn(StrictSerializer):
-    """Putting a station somewhere; where it was until then ends there."""
+    """A new deployment. It ends the station's current one."""
 
     station = serializers.CharField(max_length=80)
     site = serializers.IntegerField(min_value=1, max_value=ID_MOST)
-    at = serializers.DateTimeField(required=False, allow_null=True, default=None, help_text="Without it: now.")
+    at = serializers.DateTimeField(required=False, allow_null=True, default=None, help_text="Default: now.")
     room = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=ID_MOST)
     description = serializers.CharField(required=False, allow_blank=True, default="", max_length=10_000)
 
 
 class PublicationData(StrictSerializer):
-    """What everybody may know."""
+    """What the public may see of a deployment."""
 
     is_public = serializers.BooleanField()
     location = serializers.ChoiceField(choices=Deployment.Location.choices, default=Deployment.Location.EXACT)
@@ -74,7 +74,7 @@ class PublicationData(StrictSerializer):
 
 
 class DeploymentOut(serializers.Serializer[Any]):
-    """A station at a site for a time."""
+    """A station at a site during a period."""
 
     id = serializers.IntegerField()
     station = serializers.CharField()
@@ -83,7 +83,7 @@ class DeploymentOut(serializers.Serializer[Any]):
     room = serializers.IntegerField(allow_null=True)
     start = serializers.DateTimeField()
     end = serializers.DateTimeField(allow_null=True)
-    latitude = serializers.FloatField(allow_null=True, help_text="Its own, or the site's.")
+    latitude = serializers.FloatField(allow_null=True, help_text="The deployment's own, or the site's.")
     longitude = serializers.FloatField(allow_null=True)
     description = serializers.CharField()
     placed_by = serializers.CharField()
@@ -93,22 +93,22 @@ class DeploymentOut(serializers.Serializer[Any]):
 
 
 class DeploymentsQuery(ListQuery):
-    """Which ones."""
+    """Filters of the deployment list."""
 
     station = serializers.CharField(required=False, max_length=80)
     site = serializers.IntegerField(required=False, min_value=1, max_value=ID_MOST)
-    at = serializers.DateTimeField(required=False, help_text="Only those of this moment.")
+    at = serializers.DateTimeField(required=False, help_text="Only deployments at this moment.")
 
 
 class DeploymentsOut(serializers.Serializer[Any]):
     """A page of deployments."""
 
     results = DeploymentOut(many=True)
-    next = serializers.URLField(allow_null=True)
+    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
 
 
 def antenna_rows(deployment: Deployment) -> list[dict[str, Any]]:
-    """The antennas of a deployment by port."""
+    """The antennas of a deployment, by port."""
     found = sorted(deployment.antennas.all(), key=lambda antenna: antenna.port)
     return [{name: getattr(antenna, name) for name in AntennaSaid._fields} for antenna in found]
 
@@ -135,7 +135,7 @@ def deployment_row(deployment: Deployment, viewer: Viewer) -> dict[str, Any]:
 
 
 class Deployments(APIView):
-    """Which station stood where, when."""
+    """Which station was where, and when."""
 
     @extend_schema(
         operation_id="deployments_list",
@@ -143,7 +143,7 @@ class Deployments(APIView):
         responses=answers({200: DeploymentsOut}, *READ_PROBLEMS),
     )
     def get(self, request: Request) -> Response:
-        """Newest first."""
+        """List deployments, newest first."""
         query, viewer = query_read(request, DeploymentsQuery), viewer_of(request)
         rows = deployments_visible(viewer=viewer).prefetch_related("antennas")
         if "station" in query:
@@ -162,7 +162,7 @@ class Deployments(APIView):
         responses=answers({201: DeploymentOut}, *WRITE_PROBLEMS),
     )
     def post(self, request: Request) -> Response:
-        """Put a station at a site, or move it there."""
+        """Place a station at a site, or move it there."""
         viewer, asked = viewer_of(request), DeploymentIn(data=request.data)
         asked.is_valid(raise_exception=True)
         told = asked.validated_data
@@ -184,7 +184,7 @@ class DeploymentDetail(APIView):
 
     @extend_schema(operation_id="deployments_retrieve", responses=answers({200: DeploymentOut}, *READ_PROBLEMS))
     def get(self, request: Request, deployment_id: int) -> Response:
-        """When, where, and with what antennas."""
+        """Show a deployment with its antennas."""
         viewer = viewer_of(request)
         found = deployment_get(viewer=viewer, deployment_id=deployment_id)
         return Response(DeploymentOut(deployment_row(found, viewer)).data)
@@ -195,7 +195,7 @@ class DeploymentDetail(APIView):
         responses=answers({200: DeploymentOut}, *WRITE_PROBLEMS),
     )
     def patch(self, request: Request, deployment_id: int) -> Response:
-        """Set right what is named; `end` takes the station away."""
+        """Correct the given fields. Setting `end` ends the deployment."""
         viewer = viewer_of(request)
         found = deployment_get(viewer=viewer, deployment_id=deployment_id)
         asked = DeploymentChangesIn(data=request.data, partial=True)
@@ -213,14 +213,14 @@ class DeploymentDetail(APIView):
 
     @extend_schema(operation_id="deployments_delete", responses=answers({204: None}, *WRITE_PROBLEMS))
     def delete(self, request: Request, deployment_id: int) -> Response:
-        """Take it out of the record: it never was."""
+        """Delete a deployment that was recorded by mistake."""
         viewer = viewer_of(request)
         deployment_delete(deployment=deployment_get(viewer=viewer, deployment_id=deployment_id), actor=viewer)
         return Response(status=HTTPStatus.NO_CONTENT)
 
 
 class DeploymentPublication(APIView):
-    """What everybody may know of a deployment."""
+    """What the public may see of a deployment."""
 
     @extend_schema(
         operation_id="deployments_publish",
@@ -228,7 +228,7 @@ class DeploymentPublication(APIView):
         responses=answers({200: DeploymentOut}, *WRITE_PROBLEMS),
     )
     def put(self, request: Request, deployment_id: int) -> Response:
-        """Show its place to everybody, or to members only again."""
+        """Make a deployment public, or visible to members only."""
         viewer, asked = viewer_of(request), PublicationData(data=request.data)
         found = deployment_get(viewer=viewer, deployment_id=deployment_id)
         asked.is_valid(raise_exception=True)

@@ -1,4 +1,4 @@
-"""`/stations/<serial>/detections`: pulses and tags as they were heard."""
+"""`/stations/<serial>/detections`: pulses and tags that a station heard."""
 
 from typing import Any
 
@@ -21,23 +21,23 @@ from rest_api.authentication import viewer_of
 from rest_api.paging import cursor_encode, detection_cursor, next_address
 from rest_api.questions import READ_PROBLEMS, RangeQuery, SuspicionsField, answers, query_read, range_of
 
-#: What a detection is.
+#: Kinds of detection.
 KINDS = ("pulse", "tag")
 _KINDS = {kind.name.lower(): kind.value for kind in Detection.Kind}
 
 
 class DetectionsQuery(RangeQuery):
-    """A range and filters."""
+    """Time range, filters and paging."""
 
     kind = serializers.ChoiceField(required=False, choices=KINDS)
     port = serializers.IntegerField(required=False, min_value=-1, max_value=999)
-    tag = serializers.CharField(required=False, max_length=64, help_text="In capitals or not: it is the same tag.")
+    tag = serializers.CharField(required=False, max_length=64, help_text="Upper and lower case are the same.")
     limit = serializers.IntegerField(required=False, min_value=1, max_value=LIMIT_MOST, default=1_000)
-    cursor = serializers.CharField(required=False, help_text="From `next` of the answer before.")
+    cursor = serializers.CharField(required=False, help_text="From `next` of the previous page.")
 
 
 class DetectionsFileQuery(RangeQuery):
-    """A range and filters; all of it comes."""
+    """Time range and filters of the file, which is not paged."""
 
     kind = serializers.ChoiceField(required=False, choices=KINDS)
     port = serializers.IntegerField(required=False, min_value=-1, max_value=999)
@@ -45,25 +45,25 @@ class DetectionsFileQuery(RangeQuery):
 
 
 class DetectionOut(serializers.Serializer[Any]):
-    """One detection. Pulses have frequency and levels, tags their code and the radio's strength figure."""
+    """A detection. Pulses have frequency and levels; tags have a code and the radio's signal strength."""
 
     occurred_at = serializers.DateTimeField(help_text="By the station's clock.")
     received_at = serializers.DateTimeField(help_text="By the server's clock.")
     kind = serializers.SerializerMethodField()
     port = serializers.IntegerField()
     tag = serializers.CharField(allow_null=True)
-    freq = serializers.FloatField(allow_null=True, help_text="kHz from the tuned frequency.")
+    freq = serializers.FloatField(allow_null=True, help_text="Offset from the tuned frequency in kHz.")
     sig = serializers.FloatField(allow_null=True, help_text="dB")
     noise = serializers.FloatField(allow_null=True, help_text="dB")
     snr = serializers.FloatField(allow_null=True, help_text="dB")
     rssi = serializers.FloatField(allow_null=True)
     is_used = serializers.BooleanField(help_text="Whether the station used the pulse in a burst.")
-    is_late = serializers.SerializerMethodField(help_text="It came more than an hour after it was heard.")
+    is_late = serializers.SerializerMethodField(help_text="It arrived more than an hour after it was heard.")
     suspicions = SuspicionsField(source="flags")
     file = serializers.IntegerField(
         source="file_id",
         allow_null=True,
-        help_text="The `id` of the station's file that it stood in, where that was said.",
+        help_text="The `id` of the station's file that contained it, if known.",
     )
 
     @extend_schema_field(serializers.ChoiceField(choices=KINDS))
@@ -72,15 +72,15 @@ class DetectionOut(serializers.Serializer[Any]):
         return Detection.Kind(detection.kind).name.lower()
 
     def get_is_late(self, detection: Detection) -> bool:
-        """By both clocks."""
+        """Compare both clocks."""
         return is_late(occurred_at=detection.occurred_at, received_at=detection.received_at, flags=detection.flags)
 
 
 class DetectionsOut(serializers.Serializer[Any]):
-    """Detections, oldest first."""
+    """A page of detections, oldest first."""
 
     results = DetectionOut(many=True)
-    next = serializers.URLField(allow_null=True, help_text="Where more are; null when this was all.")
+    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
 
 
 class Detections(APIView):
@@ -92,7 +92,7 @@ class Detections(APIView):
         responses=answers({200: DetectionsOut}, *READ_PROBLEMS),
     )
     def get(self, request: Request, serial: str) -> Response:
-        """Oldest first; follow `next` for more."""
+        """List detections, oldest first."""
         station = station_get(viewer=viewer_of(request), serial=serial)
         query = query_read(request, DetectionsQuery)
         start, end = range_of(query)
@@ -124,7 +124,7 @@ class DetectionsFile(APIView):
         responses=answers({(200, "text/csv"): OpenApiTypes.STR}, *READ_PROBLEMS),
     )
     def get(self, request: Request, serial: str) -> HttpResponseBase:
-        """All of the range, oldest first; more than a million rows are refused."""
+        """Download all detections of the range as CSV, oldest first. Refused if there are more than a million rows."""
         station = station_get(viewer=viewer_of(request), serial=serial)
         query = query_read(request, DetectionsFileQuery)
         start, end = range_of(query)

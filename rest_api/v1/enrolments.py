@@ -1,4 +1,4 @@
-"""`/enrolments`: where a station turns its token into a broker login, once."""
+"""`/enrolments`: where a station exchanges its single-use token for a broker login."""
 
 from dataclasses import asdict
 from typing import Any
@@ -20,30 +20,30 @@ _HARDWARE_MOST = 16_384
 
 
 def hardware_check(value: dict[str, Any]) -> dict[str, Any]:
-    """Refuse what PostgreSQL cannot keep, or too much of it."""
+    """Refuse what PostgreSQL cannot store, or too much of it."""
     json_check(value, most=_HARDWARE_MOST)
     return value
 
 
 class EnrolmentIn(serializers.Serializer[Any]):
-    """What a station says of itself. Fields of newer agents are ignored."""
+    """A station's serial, token and description. Unknown fields, such as those of newer agents, are ignored."""
 
     serial = serializers.CharField(max_length=64)
     token = serializers.CharField(max_length=128)
     purpose = serializers.ChoiceField(
         choices=LoginPurpose.choices,
         default=LoginPurpose.STATION,
-        help_text="What the token was made for: the station itself, or a desk that uploads its files.",
+        help_text="What the token was made for: the station itself, or a desk computer that uploads its files.",
     )
-    hardware = serializers.DictField(required=False, default=dict, help_text="Board, system, agent; kept as it comes.")
+    hardware = serializers.DictField(required=False, default=dict, help_text="Board, system, agent. Stored as sent.")
 
     def validate_hardware(self, value: dict[str, Any]) -> dict[str, Any]:
-        """What PostgreSQL can keep, and not too much of it."""
+        """Refuse what PostgreSQL cannot store, or too much of it."""
         return hardware_check(value)
 
 
 class AmqpOut(serializers.Serializer[Any]):
-    """How to reach the broker. The password is told this once."""
+    """How to connect to the broker. The password is shown only once."""
 
     host = serializers.CharField()
     port = serializers.IntegerField()
@@ -51,13 +51,15 @@ class AmqpOut(serializers.Serializer[Any]):
     vhost = serializers.CharField()
     username = serializers.CharField()
     password = serializers.CharField()
-    exchange = serializers.CharField(help_text="Where the station publishes; the routing key is the kind of message.")
-    command_queue = serializers.CharField(allow_blank=True, help_text="Empty for a desk: commands are for the station.")
-    ca_pem = serializers.CharField(allow_blank=True, help_text="Who signs the broker's certificate.")
+    exchange = serializers.CharField(help_text="The station publishes here, with the message kind as routing key.")
+    command_queue = serializers.CharField(
+        allow_blank=True, help_text="Empty for a desk computer; only stations get commands."
+    )
+    ca_pem = serializers.CharField(allow_blank=True, help_text="The CA that signs the broker's certificate.")
 
 
 class EnrolmentOut(serializers.Serializer[Any]):
-    """What a station gets."""
+    """The broker login of a station."""
 
     amqp = AmqpOut()
 
@@ -76,7 +78,7 @@ class Enrolments(APIView):
         responses=answers({201: EnrolmentOut}, *DEVICE_PROBLEMS),
     )
     def post(self, request: Request) -> Response:
-        """Works once for a token. 403 does not say whether serial or token is wrong, used or expired."""
+        """Exchange a token for a login, once. 403 does not say whether serial or token is wrong, used or expired."""
         asked = EnrolmentIn(data=request.data)
         asked.is_valid(raise_exception=True)
         told = asked.validated_data

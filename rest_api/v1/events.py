@@ -1,4 +1,4 @@
-"""`/stations/<serial>/events`: what happened at a station, by its own clock."""
+"""`/stations/<serial>/events`: events that a station reported."""
 
 from datetime import datetime
 from typing import Any
@@ -18,14 +18,14 @@ from rest_api.authentication import viewer_of
 from rest_api.lists import Column, ListQuery, page_read
 from rest_api.questions import READ_PROBLEMS, SuspicionsField, answers, query_read
 
-#: `at` is an event's place among others: when it happened, or when it came if that was before.
+#: `at` is an event's position in the order: when it happened, or when it arrived if that was earlier.
 _COLUMNS = {
     "at": Column("place", datetime, is_filled=True),
     "occurred_at": Column("occurred_at", datetime, is_filled=True),
     "received_at": Column("received_at", datetime, is_filled=True),
     "name": Column("name", is_filled=True),
 }
-#: What tells two events of a station apart.
+#: Tie-breakers: together they identify an event of a station.
 _LAST = (
     Column("occurred_at", datetime, is_filled=True),
     Column("name", is_filled=True),
@@ -35,10 +35,10 @@ _LAST = (
 
 
 class EventsQuery(ListQuery):
-    """Which ones."""
+    """Filters of the event list."""
 
-    before = serializers.DateTimeField(required=False, help_text="Only what happened before this moment.")
-    since = serializers.DateTimeField(required=False, help_text="Only what happened at or after this moment.")
+    before = serializers.DateTimeField(required=False, help_text="Only events before this moment.")
+    since = serializers.DateTimeField(required=False, help_text="Only events at or after this moment.")
     name = serializers.CharField(required=False, max_length=128)
 
 
@@ -50,19 +50,19 @@ class EventOut(serializers.Serializer[Any]):
     name = serializers.CharField()
     port = serializers.IntegerField(allow_null=True)
     data = serializers.DictField()  # type: ignore[assignment]
-    is_late = serializers.SerializerMethodField(help_text="It came more than an hour after it happened.")
+    is_late = serializers.SerializerMethodField(help_text="It arrived more than an hour after it happened.")
     suspicions = SuspicionsField(source="flags")
 
     def get_is_late(self, event: StationEvent) -> bool:
-        """By both clocks."""
+        """Compare both clocks."""
         return is_late(occurred_at=event.occurred_at, received_at=event.received_at, flags=event.flags)
 
 
 class EventsOut(serializers.Serializer[Any]):
-    """Some events."""
+    """A page of events."""
 
     results = EventOut(many=True)
-    next = serializers.URLField(allow_null=True, help_text="Where more are; null when this was all.")
+    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
 
 
 class Events(APIView):
@@ -72,7 +72,7 @@ class Events(APIView):
         operation_id="events_list", parameters=[EventsQuery], responses=answers({200: EventsOut}, *READ_PROBLEMS)
     )
     def get(self, request: Request, serial: str) -> Response:
-        """Newest first; follow `next` for more."""
+        """List the events of a station, newest first."""
         station = station_get(viewer=viewer_of(request), serial=serial)
         query = query_read(request, EventsQuery)
         found = event_list(

@@ -1,4 +1,4 @@
-"""`/fidelity`: how far each station can be relied on, in the four grades that other systems use."""
+"""`/fidelity`: how reachable each station is, in the four grades that other systems use."""
 
 from http import HTTPStatus
 from typing import Any, Final
@@ -17,7 +17,7 @@ from rest_api.authentication import viewer_of
 from rest_api.lists import Column, ListQuery, page_read
 from rest_api.questions import READ_PROBLEMS, answers, query_read
 
-#: The grade of each state in which a station is shown; what sleeps or is worked on by plan is as it should be.
+#: The grade of each state. A station that sleeps or is in maintenance counts as ALIVE, because that is planned.
 GRADES: Final = {
     "on_time": "ALIVE",
     "asleep": "ALIVE",
@@ -30,28 +30,28 @@ _NAMES: Final = ("ALIVE", "MISSING", "DEAD", "UNKNOWN")
 
 
 class FidelityQuery(ListQuery):
-    """Which ones."""
+    """Filters of the list."""
 
     fidelity = serializers.ChoiceField(required=False, choices=_NAMES, help_text="Only this grade.")
     organization = serializers.SlugField(required=False, help_text="Only this organization.")
 
 
 class FidelityOut(serializers.Serializer[Any]):
-    """One station in service."""
+    """A station in service with its grade."""
 
     serial = serializers.CharField()
     name = serializers.CharField()
     organization = serializers.CharField()
     fidelity = serializers.ChoiceField(choices=_NAMES)
-    state = serializers.ChoiceField(choices=SHOWN_STATES, help_text="As `/stations` says it.")
+    state = serializers.ChoiceField(choices=SHOWN_STATES, help_text="As in `/stations`.")
     last_contact_at = serializers.DateTimeField(allow_null=True)
 
 
 class FidelitiesOut(serializers.Serializer[Any]):
-    """A page of them."""
+    """A page of stations with their grades."""
 
     results = FidelityOut(many=True)
-    next = serializers.URLField(allow_null=True)
+    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
 
 
 def fidelity_row(station: Station) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def fidelity_row(station: Station) -> dict[str, Any]:
 
 
 class Fidelity(APIView):
-    """The contact of the asker's stations, by grade."""
+    """Grades of the caller's stations."""
 
     @extend_schema(
         operation_id="fidelity_list",
@@ -76,7 +76,7 @@ class Fidelity(APIView):
         responses=answers({HTTPStatus.OK.value: FidelitiesOut}, *READ_PROBLEMS),
     )
     def get(self, request: Request) -> Response:
-        """Stations in service, by serial."""
+        """List stations in service with their grades, by serial."""
         query = query_read(request, FidelityQuery)
         rows = station_list(viewer=viewer_of(request), organization=query.get("organization", ""))
         if grade := query.get("fidelity"):

@@ -1,4 +1,4 @@
-"""`/stations/<serial>/files`: what became of each of a station's own files, and moving them where they belong."""
+"""`/stations/<serial>/files`: a station's own files, how far each was read, and moving them to another station."""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -35,28 +35,30 @@ _COLUMNS = {
     "bytes_refused": Column("bytes_refused", int, is_filled=True),
 }
 _LAST = Column("id", int, is_filled=True)
-#: As a word, where the account has none.
+#: The API's word for a file of which the station has given no account.
 _UNSAID = "unsaid"
 _STATES = [_UNSAID, *(state for state in StationFile.State.values if state)]
 
 
 class FilesQuery(ListQuery):
-    """Which ones."""
+    """Filters of the file list."""
 
     state = serializers.ChoiceField(
-        required=False, choices=_STATES, help_text="`unsaid`: rows came of it, and the station has given no account."
+        required=False, choices=_STATES, help_text="`unsaid`: rows arrived, but the station did not report on the file."
     )
     search = serializers.CharField(required=False, max_length=100, default="", help_text="Part of the name.")
 
 
 class FileOut(serializers.Serializer[Any]):
-    """One file. `bytes_read` and `lines_read` are the sums of taken, known, kept back and refused."""
+    """A file. `bytes_read` and `lines_read` are the sums of taken, known, kept back and refused."""
 
     id = serializers.IntegerField()
-    name = serializers.CharField(help_text="Its path below the data folder.")
+    name = serializers.CharField(help_text="Path below the data folder.")
     state = serializers.SerializerMethodField()
-    size = serializers.IntegerField(source="octets", help_text="Bytes on the disk.")
-    start = serializers.DateTimeField(source="start_at", allow_null=True, help_text="The start that its name tells.")
+    size = serializers.IntegerField(source="octets", help_text="Bytes on disk.")
+    start = serializers.DateTimeField(
+        source="start_at", allow_null=True, help_text="Start time, taken from the file name."
+    )
     bytes_read = serializers.IntegerField()
     bytes_unread = serializers.IntegerField()
     bytes_taken = serializers.IntegerField()
@@ -69,20 +71,22 @@ class FileOut(serializers.Serializer[Any]):
     lines_kept_back = serializers.IntegerField()
     lines_refused = serializers.IntegerField()
     is_damaged = serializers.BooleanField()
-    reason = serializers.CharField(allow_blank=True, help_text="Why it is refused, foreign or damaged.")
+    reason = serializers.CharField(allow_blank=True, help_text="Why it was refused, or is foreign or damaged.")
     refusals = serializers.DictField(
-        child=serializers.IntegerField(), help_text="Lines refused, by a word for the reason."
+        child=serializers.IntegerField(), help_text="Number of refused lines per reason word."
     )
-    is_by_desk = serializers.BooleanField(help_text="The account is of a desk that read the card.")
-    said_at = serializers.DateTimeField(allow_null=True, help_text="By the clock of who gave the account.")
-    rows = serializers.IntegerField(help_text="Rows that came of it.")
-    moved_from = serializers.SerializerMethodField(help_text="The station that it came with, where a person moved it.")
+    is_by_desk = serializers.BooleanField(help_text="Reported by a desk computer that read the card.")
+    said_at = serializers.DateTimeField(allow_null=True, help_text="By the clock of the computer that reported.")
+    rows = serializers.IntegerField(help_text="Rows stored from it.")
+    moved_from = serializers.SerializerMethodField(
+        help_text="Serial of the station it came from, if somebody moved it."
+    )
     first_received_at = serializers.DateTimeField()
     last_received_at = serializers.DateTimeField()
 
     @extend_schema_field(serializers.ChoiceField(choices=_STATES))
     def get_state(self, file: StationFile) -> str:
-        """As the account says."""
+        """The reported state, or `unsaid`."""
         return file.state or _UNSAID
 
     def get_moved_from(self, file: StationFile) -> str | None:
@@ -91,20 +95,20 @@ class FileOut(serializers.Serializer[Any]):
 
 
 class FilesOut(serializers.Serializer[Any]):
-    """Some files."""
+    """A page of files."""
 
     results = FileOut(many=True)
-    next = serializers.URLField(allow_null=True, help_text="Where more are; null when this was all.")
+    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
 
 
 class FileMoveIn(StrictSerializer):
-    """Which files go where."""
+    """Which files to move, and to which station."""
 
     files = serializers.ListField(
         child=serializers.IntegerField(min_value=1, max_value=ID_MOST), min_length=1, max_length=FILES_MOST
     )
     to = serializers.CharField(max_length=64, help_text="The serial of a station of the same organization.")
-    dry_run = serializers.BooleanField(default=False, help_text="Count and change nothing.")
+    dry_run = serializers.BooleanField(default=False, help_text="Only count; change nothing.")
 
 
 class FileMovePreviewOut(serializers.Serializer[Any]):
@@ -113,11 +117,11 @@ class FileMovePreviewOut(serializers.Serializer[Any]):
     files = serializers.IntegerField()
     detections = serializers.IntegerField()
     positions = serializers.IntegerField()
-    twins = serializers.IntegerField(help_text="Of these rows, those that the other station has already.")
+    twins = serializers.IntegerField(help_text="Rows among these that the other station already has.")
 
 
 class FileMoveOut(serializers.Serializer[Any]):
-    """A move."""
+    """A move of files."""
 
     id = serializers.IntegerField()
     station = serializers.CharField(source="station.serial")
@@ -132,10 +136,10 @@ class FileMoveOut(serializers.Serializer[Any]):
 
 
 class FileMovesOut(serializers.Serializer[Any]):
-    """Some moves."""
+    """A page of moves."""
 
     results = FileMoveOut(many=True)
-    next = serializers.URLField(allow_null=True, help_text="Where more are; null when this was all.")
+    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
 
 
 class Files(APIView):
@@ -145,7 +149,7 @@ class Files(APIView):
         operation_id="files_list", parameters=[FilesQuery], responses=answers({200: FilesOut}, *READ_PROBLEMS)
     )
     def get(self, request: Request, serial: str) -> Response:
-        """The one heard of last first; follow `next` for more."""
+        """List the files of a station, the most recently received first."""
         station = station_get(viewer=viewer_of(request), serial=serial)
         query = query_read(request, FilesQuery)
         state = query.get("state")
@@ -161,7 +165,7 @@ class FileMoves(APIView):
         operation_id="file_moves_list", parameters=[ListQuery], responses=answers({200: FileMovesOut}, *READ_PROBLEMS)
     )
     def get(self, request: Request, serial: str) -> Response:
-        """Those from and to this station, newest first."""
+        """List moves from and to this station, newest first."""
         station = station_get(viewer=viewer_of(request), serial=serial)
         query, rows = query_read(request, ListQuery), file_move_list(station=station).order_by()
         page = page_read(request, query, rows, columns={"id": Column("id", int, is_filled=True)}, usual="-id", last=())
@@ -173,7 +177,7 @@ class FileMoves(APIView):
         responses=answers({200: FileMovePreviewOut, 201: FileMoveOut}, *WRITE_PROBLEMS),
     )
     def post(self, request: Request, serial: str) -> Response:
-        """Move files with their detections and positions. With `dry_run` it answers 200 with what a move would do."""
+        """Move files with their detections and positions. With `dry_run`, answer 200 with what the move would do."""
         viewer = viewer_of(request)
         station = station_get(viewer=viewer, serial=serial)
         file_operator_require(actor=viewer, station=station)
@@ -194,7 +198,7 @@ class FileMoveUndo(APIView):
 
     @extend_schema(operation_id="file_moves_undo", request=None, responses=answers({200: FileMoveOut}, *WRITE_PROBLEMS))
     def post(self, request: Request, serial: str, move_id: int) -> Response:
-        """Bring the files back, with the rows that the other station had as well. 409 where that is done already."""
+        """Move the files back, including rows that the other station already had. 409 if already undone."""
         viewer = viewer_of(request)
         station = station_get(viewer=viewer, serial=serial)
         file_operator_require(actor=viewer, station=station)

@@ -1,4 +1,4 @@
-"""`/filters`: the views of the fleet page that a person keeps."""
+"""`/filters`: saved views of the fleet page."""
 
 from http import HTTPStatus
 from typing import Any
@@ -22,33 +22,33 @@ _NAME, _ID = Column("name"), Column("id", int)
 
 
 class FilterIn(StrictSerializer):
-    """A view of the fleet page to be kept."""
+    """A view of the fleet page to save."""
 
     name = serializers.CharField(max_length=60)
-    query = serializers.CharField(max_length=500, help_text="As in the page's address: `state=silent&tag=north`.")
+    query = serializers.CharField(max_length=500, help_text="As in the page's URL: `state=silent&tag=north`.")
 
 
 class FilterOut(FilterIn):
-    """A kept view."""
+    """A saved view."""
 
     id = serializers.IntegerField()
 
 
 class FiltersOut(serializers.Serializer[Any]):
-    """A page of kept views."""
+    """A page of saved views."""
 
     results = FilterOut(many=True)
-    next = serializers.URLField(allow_null=True)
+    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
 
 
 class Filters(APIView):
-    """The views that a person keeps; keys keep none."""
+    """Saved views of a person; keys have none."""
 
     @extend_schema(
         operation_id="filters_list", parameters=[ListQuery], responses=answers({200: FiltersOut}, *READ_PROBLEMS)
     )
     def get(self, request: Request) -> Response:
-        """By name."""
+        """List your saved views by name."""
         user = viewer_of(request).user
         rows = filter_list(user=user) if user else SavedFilter.objects.none()
         page = page_read(request, query_read(request, ListQuery), rows, columns={"name": _NAME}, usual="name", last=_ID)
@@ -56,18 +56,18 @@ class Filters(APIView):
 
     @extend_schema(operation_id="filters_keep", request=FilterIn, responses=answers({201: FilterOut}, *WRITE_PROBLEMS))
     def post(self, request: Request) -> Response:
-        """Keep one; a view that had the name is replaced."""
+        """Save a view. It replaces your view of the same name."""
         user, asked = _person(request), FilterIn(data=request.data)
         asked.is_valid(raise_exception=True)
         return Response(FilterOut(filter_save(user=user, **asked.validated_data)).data, status=HTTPStatus.CREATED)
 
 
 class FilterDetail(APIView):
-    """One kept view."""
+    """One saved view."""
 
     @extend_schema(operation_id="filters_forget", responses=answers({204: None}, *WRITE_PROBLEMS))
     def delete(self, request: Request, filter_id: int) -> Response:
-        """Forget it."""
+        """Delete a saved view."""
         filter_delete(user=_person(request), filter_id=filter_id)
         return Response(status=HTTPStatus.NO_CONTENT)
 
@@ -75,7 +75,7 @@ class FilterDetail(APIView):
 def _person(request: Request) -> User:
     user = viewer_of(request).user
     if user is None:
-        raise NotFound("Views are kept by people, and this key is none.")
+        raise NotFound("Only people can save views, not keys.")
     return user
 
 

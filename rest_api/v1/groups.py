@@ -1,4 +1,4 @@
-"""`/groups`: stations under one name, by hand or by a rule."""
+"""`/groups`: named groups of stations, filled by hand or by a rule."""
 
 from http import HTTPStatus
 from typing import Any
@@ -33,13 +33,13 @@ class GroupIn(StrictSerializer):
 
     name = serializers.CharField(max_length=80)
     rule = serializers.ChoiceField(
-        choices=StationGroup.Rule.choices, allow_blank=True, default="", help_text="Empty: only by hand."
+        choices=StationGroup.Rule.choices, allow_blank=True, default="", help_text="Empty: fill by hand only."
     )
     value = serializers.CharField(
         max_length=120,
         allow_blank=True,
         default="",
-        help_text="Beginning of serials, a network such as 10.4.0.0/16, a tag, or the name of a model.",
+        help_text="The rule's value: a serial prefix, a network such as 10.4.0.0/16, a tag, or a model name.",
     )
 
 
@@ -50,7 +50,7 @@ class GroupNewIn(GroupIn):
 
 
 class GroupOut(GroupIn):
-    """A group; its stations are `GET /stations?group=<id>`."""
+    """A group. `GET /stations?group=<id>` lists its stations."""
 
     id = serializers.IntegerField()
     organization = serializers.CharField()
@@ -60,7 +60,7 @@ class GroupsOut(serializers.Serializer[Any]):
     """A page of groups."""
 
     results = GroupOut(many=True)
-    next = serializers.URLField(allow_null=True)
+    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
 
 
 def group_row(group: StationGroup) -> dict[str, Any]:
@@ -81,7 +81,7 @@ class Groups(APIView):
         operation_id="groups_list", parameters=[ListQuery], responses=answers({200: GroupsOut}, *READ_PROBLEMS)
     )
     def get(self, request: Request) -> Response:
-        """By name."""
+        """List the groups of your organizations by name."""
         query = query_read(request, ListQuery)
         rows = group_list(viewer=viewer_of(request))
         page = page_read(request, query, rows, columns={"name": _NAME}, usual="name", last=_ID)
@@ -91,7 +91,7 @@ class Groups(APIView):
         operation_id="groups_create", request=GroupNewIn, responses=answers({201: GroupOut}, *WRITE_PROBLEMS)
     )
     def post(self, request: Request) -> Response:
-        """Make one."""
+        """Create a group."""
         viewer, asked = viewer_of(request), GroupNewIn(data=request.data)
         asked.is_valid(raise_exception=True)
         told = asked.validated_data
@@ -105,12 +105,12 @@ class GroupDetail(APIView):
 
     @extend_schema(operation_id="groups_retrieve", responses=answers({200: GroupOut}, *READ_PROBLEMS))
     def get(self, request: Request, group_id: int) -> Response:
-        """Its name and rule."""
+        """Show a group."""
         return Response(GroupOut(group_row(group_get(viewer=viewer_of(request), group_id=group_id))).data)
 
     @extend_schema(operation_id="groups_replace", request=GroupIn, responses=answers({200: GroupOut}, *WRITE_PROBLEMS))
     def put(self, request: Request, group_id: int) -> Response:
-        """Give it this name and rule."""
+        """Replace the name and rule of a group."""
         viewer, asked = viewer_of(request), GroupIn(data=request.data)
         group = group_get(viewer=viewer, group_id=group_id)
         asked.is_valid(raise_exception=True)
@@ -118,23 +118,23 @@ class GroupDetail(APIView):
 
     @extend_schema(operation_id="groups_delete", responses=answers({204: None}, *WRITE_PROBLEMS))
     def delete(self, request: Request, group_id: int) -> Response:
-        """Take it away; its stations stay."""
+        """Delete a group. Its stations stay."""
         viewer = viewer_of(request)
         group_delete(actor=viewer, group=group_get(viewer=viewer, group_id=group_id))
         return Response(status=HTTPStatus.NO_CONTENT)
 
 
 class GroupMember(APIView):
-    """A station in a group by hand."""
+    """Putting a station in a group by hand."""
 
     @extend_schema(operation_id="groups_add", request=None, responses=answers({204: None}, *WRITE_PROBLEMS))
     def put(self, request: Request, group_id: int, serial: str) -> Response:
-        """Put it in."""
+        """Add a station to a group."""
         return self._set(request, group_id, serial, is_member=True)
 
     @extend_schema(operation_id="groups_remove", responses=answers({204: None}, *WRITE_PROBLEMS))
     def delete(self, request: Request, group_id: int, serial: str) -> Response:
-        """Take it out."""
+        """Remove a station that was added by hand."""
         return self._set(request, group_id, serial, is_member=False)
 
     def _set(self, request: Request, group_id: int, serial: str, *, is_member: bool) -> Response:

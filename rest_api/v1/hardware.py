@@ -1,4 +1,4 @@
-"""`/stations/<serial>/hardware`: boards and cards that spoke as a station, and what a human says of a swap."""
+"""`/stations/<serial>/hardware`: boards and cards that reported as a station, and decisions about swaps."""
 
 from typing import Any
 
@@ -18,34 +18,35 @@ from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, 
 
 
 class HardwareOut(serializers.Serializer[Any]):
-    """One board with one card."""
+    """One combination of board and card."""
 
     id = serializers.IntegerField()
-    machine = serializers.CharField(allow_blank=True, help_text="Short hash of the board's serial.")
-    card_key = serializers.CharField(allow_blank=True, help_text="Made on the card at the agent's first start.")
+    machine = serializers.CharField(allow_blank=True, help_text="Short hash of the board's serial number.")
+    card_key = serializers.CharField(allow_blank=True, help_text="Created on the card when the agent first started.")
     model = serializers.CharField(allow_blank=True)
-    state = serializers.ChoiceField(choices=HardwarePair.State.choices, help_text="`asked`: a human has to say.")
+    state = serializers.ChoiceField(choices=HardwarePair.State.choices, help_text="`asked`: somebody has to decide.")
     first_seen_at = serializers.DateTimeField()
     last_seen_at = serializers.DateTimeField()
     decided_at = serializers.DateTimeField(allow_null=True)
 
 
 class HardwareListOut(serializers.Serializer[Any]):
-    """All that are remembered, at most 100, the newest word first."""
+    """All known pairs, at most 100, the most recently seen first."""
 
     results = HardwareOut(many=True)
 
 
 class SwapIn(StrictSerializer):
-    """What the new hardware is."""
+    """Whether new hardware is the same station or another one."""
 
     decision = serializers.ChoiceField(
-        choices=("same", "another"), help_text="`another`: a new station under the serial; the history stays behind."
+        choices=("same", "another"),
+        help_text="`another`: a new station takes over the serial; the history stays with the old one.",
     )
 
 
 class SwapOut(serializers.Serializer[Any]):
-    """The station that goes on."""
+    """The station that now has the serial."""
 
     serial = serializers.CharField()
 
@@ -55,17 +56,17 @@ class Hardware(APIView):
 
     @extend_schema(operation_id="hardware_list", responses=answers({200: HardwareListOut}, *READ_PROBLEMS))
     def get(self, request: Request, serial: str) -> Response:
-        """Each pair of board and card with its first and last word."""
+        """List each pair of board and card, with when it was first and last seen."""
         station = station_get(viewer=viewer_of(request), serial=serial)
         return Response(HardwareListOut({"results": pair_list(station=station)}).data)
 
 
 class HardwareDecision(APIView):
-    """One pair that is asked about."""
+    """The decision about one pair."""
 
     @extend_schema(operation_id="hardware_decide", request=SwapIn, responses=answers({200: SwapOut}, *WRITE_PROBLEMS))
     def post(self, request: Request, serial: str, pair_id: int) -> Response:
-        """Say whether it is the same station. 409 when somebody did, or other hardware speaks now."""
+        """Decide whether it is the same station. 409 if already decided, or if other hardware is in use now."""
         viewer = viewer_of(request)
         station = station_get(viewer=viewer, serial=serial)
         asked = SwapIn(data=request.data)

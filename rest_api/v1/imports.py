@@ -1,4 +1,4 @@
-"""`/stations/imports`: many stations from a CSV list in one request, each line checked for itself."""
+"""`/stations/imports`: register many stations from a CSV list in one request; each line is checked separately."""
 
 from typing import Any
 
@@ -18,21 +18,23 @@ _TEXT_MOST = 1_000_000
 
 
 class ImportIn(StrictSerializer):
-    """The list, and what to do with it."""
+    """The list and options."""
 
     organization = serializers.SlugField()
     csv = serializers.CharField(
         max_length=_TEXT_MOST,
         trim_whitespace=False,
-        help_text="Columns serial, name, model, site, notes, tags; the first line names them.",
+        help_text="The first line names the columns: serial, name, model, site, notes, tags.",
     )
-    dry_run = serializers.BooleanField(required=False, default=False, help_text="Check only.")
-    all_or_nothing = serializers.BooleanField(required=False, default=False, help_text="One bad line stops all.")
-    tokens = serializers.BooleanField(required=False, default=False, help_text="Make enrolment tokens too.")
+    dry_run = serializers.BooleanField(required=False, default=False, help_text="Only check; import nothing.")
+    all_or_nothing = serializers.BooleanField(
+        required=False, default=False, help_text="Import nothing if any line is bad."
+    )
+    tokens = serializers.BooleanField(required=False, default=False, help_text="Also create enrolment tokens.")
 
 
 class ImportProblemOut(serializers.Serializer[Any]):
-    """One thing wrong with a line."""
+    """A problem with one line."""
 
     line = serializers.IntegerField()
     column = serializers.CharField()
@@ -41,7 +43,7 @@ class ImportProblemOut(serializers.Serializer[Any]):
 
 
 class ImportedTokenOut(serializers.Serializer[Any]):
-    """A station's enrolment token, told this once."""
+    """A station's enrolment token. Shown only once."""
 
     serial = serializers.CharField()
     token = serializers.CharField()
@@ -49,7 +51,7 @@ class ImportedTokenOut(serializers.Serializer[Any]):
 
 
 class ImportOut(serializers.Serializer[Any]):
-    """What became of the list."""
+    """The outcome of an import."""
 
     lines = serializers.IntegerField(source="line_count")
     good = serializers.IntegerField()
@@ -61,13 +63,13 @@ class ImportOut(serializers.Serializer[Any]):
 
 
 class Imports(APIView):
-    """Lists of stations."""
+    """Importing a list of stations."""
 
     @extend_schema(
         operation_id="imports_create", request=ImportIn, responses=answers({200: ImportOut}, *WRITE_PROBLEMS)
     )
     def post(self, request: Request) -> Response:
-        """Good lines are imported and the others told, unless all or nothing or only a check was asked."""
+        """Import the good lines and report the others; `all_or_nothing` and `dry_run` change that."""
         asked = ImportIn(data=request.data)
         asked.is_valid(raise_exception=True)
         told, viewer = asked.validated_data, viewer_of(request)

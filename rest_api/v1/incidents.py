@@ -1,4 +1,4 @@
-"""`/incidents`: what is wrong with stations, and was."""
+"""`/incidents`: past and present problems of stations."""
 
 from datetime import datetime
 from http import HTTPStatus
@@ -28,24 +28,24 @@ _COLUMNS = {
 
 
 class IncidentsQuery(ListQuery):
-    """Which ones."""
+    """Filters of the incident list."""
 
-    station = serializers.CharField(required=False, max_length=80, help_text="Only of this station.")
+    station = serializers.CharField(required=False, max_length=80, help_text="A serial: only this station's incidents.")
     is_open = serializers.BooleanField(
-        required=False, allow_null=True, default=None, help_text="Only open, or only over."
+        required=False, allow_null=True, default=None, help_text="true: only open incidents; false: only closed ones."
     )
 
 
 class IncidentOut(serializers.Serializer[Any]):
-    """Something that is or was wrong with a station."""
+    """A past or present problem of a station."""
 
     id = serializers.IntegerField()
     station = serializers.CharField()
     organization = serializers.CharField()
     rule = serializers.CharField()
-    sentence = serializers.CharField(help_text="What is so now and what to do, or how it ended; in English.")
-    began_at = serializers.DateTimeField(help_text="Since when it was so.")
-    opened_at = serializers.DateTimeField(help_text="When it was noticed.")
+    sentence = serializers.CharField(help_text="What is wrong and what to do, or how it ended; in English.")
+    began_at = serializers.DateTimeField(help_text="When the problem began.")
+    opened_at = serializers.DateTimeField(help_text="When Roost noticed it.")
     closed_at = serializers.DateTimeField(allow_null=True)
 
 
@@ -53,7 +53,7 @@ class IncidentsOut(serializers.Serializer[Any]):
     """A page of incidents."""
 
     results = IncidentOut(many=True)
-    next = serializers.URLField(allow_null=True)
+    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
 
 
 def incident_row(incident: Incident) -> dict[str, Any]:
@@ -81,7 +81,7 @@ class Incidents(APIView):
         responses=answers({HTTPStatus.OK.value: IncidentsOut}, *READ_PROBLEMS),
     )
     def get(self, request: Request) -> Response:
-        """Newest first."""
+        """List incidents, newest first."""
         query, viewer = query_read(request, IncidentsQuery), viewer_of(request)
         station = station_get(viewer=viewer, serial=query["station"]) if "station" in query else None
         rows = incident_list(viewer=viewer, is_open=query["is_open"], station=station)

@@ -1,4 +1,4 @@
-"""`/organizations/<slug>/invitations`: asking people to join by mail; and accepting with the code of the mail."""
+"""`/organizations/<slug>/invitations`: invite people by mail; `/invitations/accept`: join with the mailed code."""
 
 from datetime import datetime
 from http import HTTPStatus
@@ -39,24 +39,24 @@ _COLUMNS = {
 
 
 class InvitationsQuery(ListQuery):
-    """Which ones."""
+    """Filters of the invitation list."""
 
     state = serializers.ChoiceField(
-        required=False, choices=STATES, default="", help_text="Without it those that are open, or expired."
+        required=False, choices=STATES, default="", help_text="Default: open and expired ones."
     )
     role = serializers.ChoiceField(required=False, choices=Role.choices)
-    search = serializers.CharField(required=False, max_length=254, help_text="Part of the address.")
+    search = serializers.CharField(required=False, max_length=254, help_text="Part of the email address.")
 
 
 class InvitationIn(StrictSerializer):
-    """An address and a role."""
+    """An email address and a role."""
 
     email = serializers.EmailField(max_length=254)
     role = serializers.ChoiceField(choices=Role.choices, default=Role.VIEWER)
 
 
 class InvitationOut(serializers.Serializer[Any]):
-    """One invitation. Its code is in the mail only."""
+    """An invitation. Its code appears only in the mail."""
 
     id = serializers.IntegerField()
     email = serializers.CharField()
@@ -68,14 +68,14 @@ class InvitationOut(serializers.Serializer[Any]):
 
 
 class InvitationsOut(serializers.Serializer[Any]):
-    """Some of them."""
+    """A page of invitations."""
 
     results = InvitationOut(many=True)
-    next = serializers.URLField(allow_null=True, help_text="Where more are; null when this was all.")
+    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
 
 
 class CodeIn(StrictSerializer):
-    """The code of a mail."""
+    """The code from the mail."""
 
     code = serializers.CharField(max_length=200)
 
@@ -94,10 +94,10 @@ class Invitations(APIView):
         responses=answers({200: InvitationsOut}, *OWNER_READ_PROBLEMS),
     )
     def get(self, request: Request, slug: str) -> Response:
-        """Newest first; for owners."""
+        """List invitations, newest first. Requires the owner role."""
         viewer = viewer_of(request)
         organization = organization_find(viewer=viewer, slug=slug)
-        # Who may not is told that, not what is wrong with the question.
+        # Check the role first: a caller without permission gets 403, not validation errors.
         owner_require(viewer, organization)
         query, moment = query_read(request, InvitationsQuery), clock.now()
         found = invitation_list(organization=organization, actor=viewer, state=query["state"])
@@ -115,10 +115,10 @@ class Invitations(APIView):
         responses=answers({201: InvitationOut}, *WRITE_PROBLEMS, HTTPStatus.TOO_MANY_REQUESTS),
     )
     def post(self, request: Request, slug: str) -> Response:
-        """Mail an invitation, for owners: it works once, for seven days, for that address."""
+        """Invite an email address. The code works once, within seven days. Requires the owner role."""
         viewer = viewer_of(request)
         organization = organization_find(viewer=viewer, slug=slug)
-        # Who may not is told that, not what is wrong with the body.
+        # Check the role first: a caller without permission gets 403, not validation errors.
         owner_require(viewer, organization)
         asked = InvitationIn(data=request.data)
         asked.is_valid(raise_exception=True)
@@ -132,7 +132,7 @@ class InvitationDetail(APIView):
 
     @extend_schema(operation_id="invitations_retrieve", responses=answers({200: InvitationOut}, *OWNER_READ_PROBLEMS))
     def get(self, request: Request, slug: str, invitation_id: int) -> Response:
-        """And what became of it; for owners."""
+        """Show an invitation and its state. Requires the owner role."""
         viewer = viewer_of(request)
         organization = organization_find(viewer=viewer, slug=slug)
         held = invitation_get(organization=organization, invitation_id=invitation_id, actor=viewer)
@@ -140,7 +140,7 @@ class InvitationDetail(APIView):
 
     @extend_schema(operation_id="invitations_revoke", responses=answers({204: None}, *WRITE_PROBLEMS))
     def delete(self, request: Request, slug: str, invitation_id: int) -> Response:
-        """End it. 409 when it was accepted."""
+        """Revoke an invitation. 409 if it was already accepted."""
         viewer = viewer_of(request)
         organization = organization_find(viewer=viewer, slug=slug)
         invitation_revoke(organization=organization, invitation_id=invitation_id, actor=viewer)
@@ -148,7 +148,7 @@ class InvitationDetail(APIView):
 
 
 class InvitationResend(APIView):
-    """An invitation, sent again."""
+    """Sending an invitation again."""
 
     @extend_schema(
         operation_id="invitations_resend",
@@ -156,7 +156,7 @@ class InvitationResend(APIView):
         responses=answers({201: InvitationOut}, *WRITE_PROBLEMS, HTTPStatus.TOO_MANY_REQUESTS),
     )
     def post(self, request: Request, slug: str, invitation_id: int) -> Response:
-        """As a new one with a new code; the old one ends."""
+        """Send a new invitation with a new code. The old one stops working."""
         viewer = viewer_of(request)
         organization = organization_find(viewer=viewer, slug=slug)
         held = invitation_resend(organization=organization, invitation_id=invitation_id, actor=viewer)
@@ -164,7 +164,7 @@ class InvitationResend(APIView):
 
 
 class InvitationAccept(APIView):
-    """The other end of an invitation."""
+    """Accepting an invitation."""
 
     @extend_schema(
         operation_id="invitations_accept",
@@ -172,7 +172,7 @@ class InvitationAccept(APIView):
         responses=answers({200: OrganizationOut}, *WRITE_PROBLEMS),
     )
     def post(self, request: Request) -> Response:
-        """Join with the code of the mail. For people whose account has confirmed the invited address; not for keys."""
+        """Join with the mailed code. Your account must have confirmed the invited address; keys cannot join."""
         asked = CodeIn(data=request.data)
         asked.is_valid(raise_exception=True)
         viewer = viewer_of(request)

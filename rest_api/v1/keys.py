@@ -1,4 +1,4 @@
-"""`/organizations/<slug>/keys`: keys of machines and of people, made, listed and revoked by whoever is logged in."""
+"""`/organizations/<slug>/keys`: API keys of machines and people; create, list and revoke them."""
 
 from datetime import datetime
 from typing import Any
@@ -45,59 +45,61 @@ _COLUMNS = {
 
 
 class KeysQuery(ListQuery):
-    """Which ones."""
+    """Filters of the key list."""
 
     state = serializers.ChoiceField(required=False, choices=STATES)
     is_read_only = serializers.BooleanField(required=False, allow_null=True, default=None)
-    person = serializers.CharField(required=False, max_length=150, help_text="A login name: only this person's.")
+    person = serializers.CharField(required=False, max_length=150, help_text="A username: only this person's keys.")
     search = serializers.CharField(required=False, max_length=50, help_text="Part of the name.")
 
 
 class KeyIn(StrictSerializer):
-    """A key to make."""
+    """A key to create."""
 
     name = serializers.CharField(max_length=50, help_text="What it is for.")
     is_read_only = serializers.BooleanField(default=True)
-    is_personal = serializers.BooleanField(default=False, help_text="It acts as you, with your role at that moment.")
+    is_personal = serializers.BooleanField(
+        default=False, help_text="The key acts as you, with whatever role you have when it is used."
+    )
     stations = serializers.ListField(
         child=serializers.CharField(max_length=64),
         required=False,
         allow_null=True,
         max_length=STATIONS_MOST,
-        help_text="Serials: it reaches these and nothing else. Without it all of the organization.",
+        help_text="Serials that the key can reach, and nothing else. Default: all of the organization.",
     )
     expires_at = serializers.DateTimeField(required=False, allow_null=True)
 
 
 class KeyOut(serializers.Serializer[Any]):
-    """One key. Its secret is not kept."""
+    """A key. Its secret is not stored."""
 
-    prefix = serializers.CharField(help_text="The part of the secret before the dot.")
+    prefix = serializers.CharField(help_text="Part of the secret before the dot.")
     name = serializers.CharField()
     state = serializers.ChoiceField(choices=STATES)
     is_read_only = serializers.BooleanField()
-    person = serializers.CharField(allow_null=True, help_text="Whose it is; null for a machine's.")
-    stations = serializers.ListField(child=serializers.CharField(), allow_null=True, help_text="Null: all of them.")
+    person = serializers.CharField(allow_null=True, help_text="The key's owner; null for a machine's key.")
+    stations = serializers.ListField(child=serializers.CharField(), allow_null=True, help_text="null: all stations.")
     created_at = serializers.DateTimeField()
     created_by = serializers.CharField(allow_null=True)
     expires_at = serializers.DateTimeField(allow_null=True)
-    last_used_at = serializers.DateTimeField(allow_null=True, help_text="To the minute.")
+    last_used_at = serializers.DateTimeField(allow_null=True, help_text="Accurate to the minute.")
     last_used_from = serializers.CharField(allow_blank=True, help_text="A network address.")
     revoked_at = serializers.DateTimeField(allow_null=True)
     revoked_by = serializers.CharField(allow_blank=True)
 
 
 class KeyMadeOut(KeyOut):
-    """A new key."""
+    """A new key with its secret."""
 
-    key = serializers.CharField(help_text="The secret, this once.")
+    key = serializers.CharField(help_text="The secret. Shown only once.")
 
 
 class KeysOut(serializers.Serializer[Any]):
-    """Some of them."""
+    """A page of keys."""
 
     results = KeyOut(many=True)
-    next = serializers.URLField(allow_null=True, help_text="Where more are; null when this was all.")
+    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
 
 
 def _row(key: ApiKey) -> dict[str, Any]:
@@ -123,7 +125,7 @@ class Keys(APIView):
 
     @extend_schema(operation_id="keys_list", parameters=[KeysQuery], responses=answers({200: KeysOut}, *READ_PROBLEMS))
     def get(self, request: Request, slug: str) -> Response:
-        """Newest first: owners see all, others their own. Revoked ones stay in the list."""
+        """List keys, newest first, including revoked ones. Owners see all keys, others only their own."""
         viewer = viewer_of(request)
         organization = organization_find(viewer=viewer, slug=slug)
         query = query_read(request, KeysQuery)
@@ -140,13 +142,13 @@ class Keys(APIView):
 
     @extend_schema(operation_id="keys_create", request=KeyIn, responses=answers({201: KeyMadeOut}, *WRITE_PROBLEMS))
     def post(self, request: Request, slug: str) -> Response:
-        """Owners make keys of machines; every member makes keys of their own. A key makes none."""
+        """Create a key. Machine keys require the owner role; every member can create personal keys. Keys cannot."""
         viewer = viewer_of(request)
         organization = organization_find(viewer=viewer, slug=slug)
         if viewer.user is None:
-            raise NotAllowed("A key makes no keys: log in.")
+            raise NotAllowed("Keys cannot create keys. Log in as a person.")
         if not (isinstance(request.data, dict) and request.data.get("is_personal") is True):
-            # Who may not is told that, not what is wrong with the body.
+            # Check the role first: a caller without permission gets 403, not validation errors.
             owner_require(viewer, organization)
         asked = KeyIn(data=request.data)
         asked.is_valid(raise_exception=True)
@@ -169,14 +171,14 @@ class KeyDetail(APIView):
 
     @extend_schema(operation_id="keys_retrieve", responses=answers({200: KeyOut}, *OWNER_READ_PROBLEMS))
     def get(self, request: Request, slug: str, prefix: str) -> Response:
-        """By its prefix."""
+        """Show a key by its prefix."""
         viewer = viewer_of(request)
         organization = organization_find(viewer=viewer, slug=slug)
         return Response(KeyOut(_row(api_key_get(organization=organization, prefix=prefix, viewer=viewer))).data)
 
     @extend_schema(operation_id="keys_revoke", responses=answers({204: None}, *WRITE_PROBLEMS))
     def delete(self, request: Request, slug: str, prefix: str) -> Response:
-        """End it at once. It stays in the list, with who ended it and when."""
+        """Revoke a key at once. It stays in the list, with who revoked it and when."""
         viewer = viewer_of(request)
         organization = organization_find(viewer=viewer, slug=slug)
         api_key_revoke(api_key=api_key_get(organization=organization, prefix=prefix, viewer=viewer), actor=viewer)

@@ -1,4 +1,4 @@
-"""`/stations/<serial>/ledger`: what came home, what is missing, and what is lost, by number."""
+"""`/stations/<serial>/ledger`: which numbered messages arrived, are missing or are lost."""
 
 from dataclasses import asdict
 from http import HTTPStatus
@@ -28,7 +28,7 @@ Branch = StreamLedger.Branch
 
 
 class GapOut(serializers.Serializer[Any]):
-    """Consecutive missing numbers, both ends among them."""
+    """A range of consecutive missing numbers, both ends included."""
 
     first = serializers.IntegerField()
     last = serializers.IntegerField()
@@ -39,16 +39,16 @@ class MissingOut(serializers.Serializer[Any]):
 
     messages = serializers.IntegerField()
     gaps = serializers.IntegerField()
-    first_gaps = GapOut(many=True, help_text="At most 20; none for file streams.")
+    first_gaps = GapOut(many=True, help_text="At most 20; empty for file streams.")
 
 
 class StreamOut(serializers.Serializer[Any]):
-    """One stream; file streams are one line together."""
+    """One stream. All file streams are summed up in one."""
 
     stream = serializers.CharField()
     streams = serializers.IntegerField()
     received = serializers.IntegerField()
-    repeats = serializers.IntegerField(help_text="Came again and were dropped.")
+    repeats = serializers.IntegerField(help_text="Duplicates that were dropped.")
     on_station = MissingOut()
     lost = MissingOut()
     first_at = serializers.DateTimeField()
@@ -56,7 +56,7 @@ class StreamOut(serializers.Serializer[Any]):
 
 
 class BranchOut(serializers.Serializer[Any]):
-    """Numbers that came a second time in another life of the agent, kept apart."""
+    """Messages whose numbers another life of the agent had already used: its outbox went back, or was copied."""
 
     id = serializers.IntegerField()
     stream = serializers.CharField()
@@ -68,19 +68,19 @@ class BranchOut(serializers.Serializer[Any]):
 
 
 class BacklogOut(serializers.Serializer[Any]):
-    """What waits on the station by its own word."""
+    """Messages waiting on the station, as it reports."""
 
     messages = serializers.IntegerField()
     said_at = serializers.DateTimeField()
     per_minute = serializers.FloatField(
-        allow_null=True, help_text="By so many it becomes less, negative when more; null when unknown."
+        allow_null=True, help_text="Messages by which it shrinks; negative if it grows, null if unknown."
     )
-    left_s = serializers.FloatField(allow_null=True, help_text="Seconds until all are home at that pace.")
+    left_s = serializers.FloatField(allow_null=True, help_text="Seconds until everything has arrived at that pace.")
     sentence = serializers.CharField()
 
 
 class ChangeOut(serializers.Serializer[Any]):
-    """The newest stream, where there were others before it."""
+    """The newest stream, if it replaced an earlier one."""
 
     stream = serializers.CharField()
     since = serializers.DateTimeField()
@@ -88,7 +88,7 @@ class ChangeOut(serializers.Serializer[Any]):
 
 
 class LedgerOut(serializers.Serializer[Any]):
-    """The ledger of one station."""
+    """The delivery ledger of a station."""
 
     sentences = serializers.ListField(child=serializers.CharField())
     stream_count = serializers.IntegerField()
@@ -96,34 +96,36 @@ class LedgerOut(serializers.Serializer[Any]):
     repeats = serializers.IntegerField()
     on_station = serializers.IntegerField()
     lost = serializers.IntegerField()
-    unsequenced = serializers.IntegerField(help_text="Messages without a number: taken, but not provable.")
+    unsequenced = serializers.IntegerField(
+        help_text="Messages without a number: stored, but gaps among them cannot be detected."
+    )
     streams = StreamOut(many=True, help_text="The newest 50.")
     files = StreamOut(allow_null=True)
-    backlog = BacklogOut(allow_null=True, help_text="Null when the station never said.")
+    backlog = BacklogOut(allow_null=True, help_text="null if the station never reported it.")
     change = ChangeOut(allow_null=True)
     branches = BranchOut(many=True)
 
 
 class BranchIn(StrictSerializer):
-    """What a human says of it."""
+    """The decision about a branch."""
 
     decision = serializers.ChoiceField(
         choices=[Branch.BELIEVED.value, Branch.DISCARDED.value],
-        help_text="Its messages are taken as this station's, or discarded and kept readable in quarantine.",
+        help_text="Store its messages as this station's, or discard them; discarded ones stay readable in quarantine.",
     )
 
 
 class BranchDecision(APIView):
-    """A branch of a stream, about which somebody decides."""
+    """The decision about a branch of a stream."""
 
     @extend_schema(operation_id="branches_decide", request=BranchIn, responses=answers({204: None}, *WRITE_PROBLEMS))
     def post(self, request: Request, serial: str, branch_id: int) -> Response:
-        """Once, for operators; 409 when somebody has. A job works it off."""
+        """Decide about a branch; a background job carries it out. 409 if decided already. For operators."""
         viewer = viewer_of(request)
         station = station_get(viewer=viewer, serial=serial)
         ledger = branch_get(station=station, branch_id=branch_id)
         if not viewer.may(Role.OPERATOR, station.organization_id):
-            raise NotAllowed("Deciding about a branch takes the role operator in the station's organization.")
+            raise NotAllowed("Deciding about a branch requires the operator role in the station's organization.")
         asked = BranchIn(data=request.data)
         asked.is_valid(raise_exception=True)
         branch_settle(viewer=viewer, ledger=ledger, decision=asked.validated_data["decision"])
@@ -135,7 +137,7 @@ class Ledger(APIView):
 
     @extend_schema(operation_id="ledger_retrieve", responses=answers({200: LedgerOut}, *READ_PROBLEMS))
     def get(self, request: Request, serial: str) -> Response:
-        """In numbers, and in sentences."""
+        """Show the ledger, in numbers and in English sentences."""
         station, moment = station_get(viewer=viewer_of(request), serial=serial), clock.now()
         with translation.override("en"):
             ledger = ledger_summary(station=station)

@@ -1,4 +1,4 @@
-"""`/organizations/<slug>/members`: who belongs to an organization, in which role."""
+"""`/organizations/<slug>/members`: the members of an organization and their roles."""
 
 from datetime import datetime
 from typing import Any
@@ -22,14 +22,14 @@ _COLUMNS = {"created_at": Column("created_at", datetime, is_filled=True), "usern
 
 
 class MembersQuery(ListQuery):
-    """Which ones."""
+    """Filters of the member list."""
 
     role = serializers.ChoiceField(required=False, choices=Role.choices)
-    search = serializers.CharField(required=False, max_length=150, help_text="Part of the login name.")
+    search = serializers.CharField(required=False, max_length=150, help_text="Part of the username.")
 
 
 class MemberIn(StrictSerializer):
-    """What may be changed of a member."""
+    """A member's new role."""
 
     role = serializers.ChoiceField(choices=Role.choices)
 
@@ -39,16 +39,16 @@ class MemberOut(serializers.Serializer[Any]):
 
     username = serializers.CharField()
     role = serializers.ChoiceField(choices=Role.choices)
-    created_at = serializers.DateTimeField(help_text="Since when.")
+    created_at = serializers.DateTimeField(help_text="Member since.")
     can_log_in = serializers.BooleanField()
-    email = serializers.CharField(allow_null=True, help_text="For owners; null for everybody else.")
+    email = serializers.CharField(allow_null=True, help_text="Only owners see it; null for everybody else.")
 
 
 class MembersOut(serializers.Serializer[Any]):
-    """Some of them."""
+    """A page of members."""
 
     results = MemberOut(many=True)
-    next = serializers.URLField(allow_null=True)
+    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
 
 
 def _row(member: Membership, viewer: Viewer) -> dict[str, Any]:
@@ -69,7 +69,7 @@ class Members(APIView):
         operation_id="members_list", parameters=[MembersQuery], responses=answers({200: MembersOut}, *READ_PROBLEMS)
     )
     def get(self, request: Request, slug: str) -> Response:
-        """Who came first, first. People come by `/organizations/<slug>/invitations`."""
+        """List members, earliest first. Add people with `/organizations/<slug>/invitations`."""
         viewer = viewer_of(request)
         organization = organization_find(viewer=viewer, slug=slug)
         query = query_read(request, MembersQuery)
@@ -84,7 +84,7 @@ class MemberDetail(APIView):
 
     @extend_schema(operation_id="members_retrieve", responses=answers({200: MemberOut}, *READ_PROBLEMS))
     def get(self, request: Request, slug: str, username: str) -> Response:
-        """By login name."""
+        """Show a member by username."""
         viewer = viewer_of(request)
         organization = organization_find(viewer=viewer, slug=slug)
         return Response(MemberOut(_row(member_get(organization=organization, username=username), viewer)).data)
@@ -93,10 +93,10 @@ class MemberDetail(APIView):
         operation_id="members_update", request=MemberIn, responses=answers({200: MemberOut}, *WRITE_PROBLEMS)
     )
     def patch(self, request: Request, slug: str, username: str) -> Response:
-        """Another role; for owners. 409 when nobody would own the organization any more."""
+        """Change a member's role. Requires the owner role. 409 if no owner would be left."""
         viewer = viewer_of(request)
         organization = organization_find(viewer=viewer, slug=slug)
-        # Who may not is told that, not what is wrong with the body.
+        # Check the role first: a caller without permission gets 403, not validation errors.
         owner_require(viewer, organization)
         asked = MemberIn(data=request.data)
         asked.is_valid(raise_exception=True)
@@ -106,7 +106,7 @@ class MemberDetail(APIView):
 
     @extend_schema(operation_id="members_delete", responses=answers({204: None}, *WRITE_PROBLEMS))
     def delete(self, request: Request, slug: str, username: str) -> Response:
-        """Owners remove anybody, and everybody themselves. 409 for the only owner."""
+        """Remove a member. Owners can remove anybody; all members can remove themselves. 409 for the only owner."""
         viewer = viewer_of(request)
         organization = organization_find(viewer=viewer, slug=slug)
         member_remove(organization=organization, username=username, actor=viewer)
@@ -114,11 +114,11 @@ class MemberDetail(APIView):
 
 
 class MemberTransfer(APIView):
-    """The organization, handed over."""
+    """Handing over an organization."""
 
     @extend_schema(operation_id="members_transfer", request=None, responses=answers({200: MemberOut}, *WRITE_PROBLEMS))
     def post(self, request: Request, slug: str, username: str) -> Response:
-        """This member owns it, and the owner who asked is an operator."""
+        """Make this member an owner, and the calling owner an operator."""
         viewer = viewer_of(request)
         organization = organization_find(viewer=viewer, slug=slug)
         member = ownership_transfer(organization=organization, username=username, actor=viewer)

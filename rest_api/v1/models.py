@@ -1,4 +1,4 @@
-"""`/models`: the catalogue of devices, everybody's and an organization's own."""
+"""`/models`: the catalogue of device models, shared ones and an organization's own."""
 
 from http import HTTPStatus
 from typing import Any
@@ -21,20 +21,23 @@ _NAME, _ID = Column("name"), Column("id", int)
 
 
 class QuantityData(StrictSerializer):
-    """Something that devices measure."""
+    """A quantity that devices of a model measure."""
 
-    name = serializers.CharField(max_length=128, help_text="Name of the series.")
-    unit = serializers.CharField(max_length=32, allow_blank=True, default="", help_text="As SenML writes it.")
+    name = serializers.CharField(max_length=128, help_text="Name of its series.")
+    unit = serializers.CharField(max_length=32, allow_blank=True, default="", help_text="In SenML notation.")
     least = serializers.FloatField(
-        required=False, allow_null=True, default=None, help_text="A value below is kept, marked, and left out of means."
+        required=False, allow_null=True, default=None, help_text="Lower values are stored, but marked and not averaged."
     )
     most = serializers.FloatField(
-        required=False, allow_null=True, default=None, help_text="A value above is kept, marked, and left out of means."
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Higher values are stored, but marked and not averaged.",
     )
 
 
 class ModelIn(StrictSerializer):
-    """A new model of an organization's own."""
+    """A new model in an organization's own catalogue."""
 
     organization = serializers.SlugField()
     name = serializers.CharField(max_length=80)
@@ -44,7 +47,7 @@ class ModelIn(StrictSerializer):
 
 
 class ModelOut(serializers.Serializer[Any]):
-    """A model; without an organization it is everybody's."""
+    """A device model. Shared by everybody if it has no organization."""
 
     id = serializers.IntegerField()
     organization = serializers.CharField(allow_null=True)
@@ -52,14 +55,14 @@ class ModelOut(serializers.Serializer[Any]):
     name = serializers.CharField()
     kind = serializers.ChoiceField(choices=StationModel.Kind.choices)
     quantities = QuantityData(many=True)
-    stations = serializers.IntegerField(help_text="Of yours, in service.")
+    stations = serializers.IntegerField(help_text="Number of your stations in service.")
 
 
 class ModelsOut(serializers.Serializer[Any]):
     """A page of models."""
 
     results = ModelOut(many=True)
-    next = serializers.URLField(allow_null=True)
+    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
 
 
 def model_row(model: StationModel) -> dict[str, Any]:
@@ -79,13 +82,13 @@ def model_row(model: StationModel) -> dict[str, Any]:
 
 
 class Models(APIView):
-    """The catalogue of devices."""
+    """The catalogue of device models."""
 
     @extend_schema(
         operation_id="models_list", parameters=[ListQuery], responses=answers({200: ModelsOut}, *READ_PROBLEMS)
     )
     def get(self, request: Request) -> Response:
-        """Everybody's and your own."""
+        """List shared models and those of your organizations."""
         columns = {"name": _NAME, "manufacturer": Column("manufacturer"), "kind": Column("kind")}
         page = page_read(
             request,
@@ -99,7 +102,7 @@ class Models(APIView):
 
     @extend_schema(operation_id="models_create", request=ModelIn, responses=answers({201: ModelOut}, *WRITE_PROBLEMS))
     def post(self, request: Request) -> Response:
-        """Add one."""
+        """Add a model to an organization's own catalogue."""
         viewer, asked = viewer_of(request), ModelIn(data=request.data)
         asked.is_valid(raise_exception=True)
         told = asked.validated_data
@@ -114,12 +117,12 @@ class ModelDetail(APIView):
 
     @extend_schema(operation_id="models_retrieve", responses=answers({200: ModelOut}, *READ_PROBLEMS))
     def get(self, request: Request, model_id: int) -> Response:
-        """What it measures."""
+        """Show a model and what it measures."""
         return Response(ModelOut(model_row(model_get(viewer=viewer_of(request), model_id=model_id))).data)
 
     @extend_schema(operation_id="models_delete", responses=answers({204: None}, *WRITE_PROBLEMS))
     def delete(self, request: Request, model_id: int) -> Response:
-        """Take one of your own away; its stations then have none."""
+        """Delete a model of your own. Its stations are left without a model."""
         viewer = viewer_of(request)
         model_delete(actor=viewer, model=model_get(viewer=viewer, model_id=model_id))
         return Response(status=HTTPStatus.NO_CONTENT)

@@ -1,4 +1,4 @@
-"""`/stations/<serial>/notes`: what people note about a station."""
+"""`/stations/<serial>/notes`: people's notes about a station."""
 
 from datetime import datetime
 from http import HTTPStatus
@@ -25,7 +25,7 @@ class NoteIn(StrictSerializer):
     """A new note."""
 
     text = serializers.CharField(max_length=TEXT_MOST)
-    at = serializers.DateTimeField(required=False, help_text="When it was so; without it now.")
+    at = serializers.DateTimeField(required=False, help_text="The moment it is about. Default: now.")
 
 
 class NoteOut(serializers.Serializer[Any]):
@@ -42,7 +42,7 @@ class NotesOut(serializers.Serializer[Any]):
     """A page of notes."""
 
     results = NoteOut(many=True)
-    next = serializers.URLField(allow_null=True)
+    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
 
 
 def _note(note: StationNote) -> dict[str, Any]:
@@ -56,13 +56,13 @@ def _note(note: StationNote) -> dict[str, Any]:
 
 
 class Notes(APIView):
-    """Notes of a station."""
+    """Notes about a station."""
 
     @extend_schema(
         operation_id="notes_list", parameters=[ListQuery], responses=answers({200: NotesOut}, *READ_PROBLEMS)
     )
     def get(self, request: Request, serial: str) -> Response:
-        """Newest first."""
+        """List the notes about a station, newest first."""
         station = station_get(viewer=viewer_of(request), serial=serial)
         query, columns = query_read(request, ListQuery), {"at": Column("at", datetime), "id": _ID}
         page = page_read(request, query, note_list(station=station), columns=columns, usual="-at,-id", last=_ID)
@@ -70,7 +70,7 @@ class Notes(APIView):
 
     @extend_schema(operation_id="notes_create", request=NoteIn, responses=answers({201: NoteOut}, *WRITE_PROBLEMS))
     def post(self, request: Request, serial: str) -> Response:
-        """Write one."""
+        """Add a note."""
         viewer = viewer_of(request)
         station = station_get(viewer=viewer, serial=serial)
         asked = NoteIn(data=request.data)
@@ -85,7 +85,7 @@ class NoteDetail(APIView):
 
     @extend_schema(operation_id="notes_delete", responses=answers({204: None}, *WRITE_PROBLEMS))
     def delete(self, request: Request, serial: str, note_id: int) -> Response:
-        """Remove it: whoever wrote it, or an owner."""
+        """Delete a note. Allowed for owners, and for its author while an operator."""
         viewer = viewer_of(request)
         station = station_get(viewer=viewer, serial=serial)
         note_remove(actor=viewer, station=station, note=note_get(station=station, note_id=note_id))

@@ -1,4 +1,4 @@
-"""`/organizations`: the asker's organizations; making, changing, deleting and bringing one back."""
+"""`/organizations`: list, create, change, delete and restore organizations."""
 
 from datetime import datetime
 from typing import Any
@@ -25,43 +25,43 @@ _COLUMNS = {"created_at": Column("created_at", datetime, is_filled=True), "name"
 
 
 class OrganizationIn(StrictSerializer):
-    """What an owner sets; what is absent stays, or is usual."""
+    """Settings of an organization. Omitted fields stay as they are, or get their default."""
 
     name = serializers.CharField(required=False, max_length=120)
-    timezone = serializers.CharField(required=False, max_length=64, help_text="Like Europe/Berlin.")
+    timezone = serializers.CharField(required=False, max_length=64, help_text="Such as Europe/Berlin.")
     language = serializers.ChoiceField(required=False, choices=[code for code, _name in settings.LANGUAGES])
     contact_email = serializers.EmailField(required=False, allow_blank=True, max_length=254)
 
 
 class OrganizationMadeIn(OrganizationIn):
-    """A new one has a name at least."""
+    """A new organization. The name is required."""
 
     name = serializers.CharField(max_length=120)
 
 
 class OrganizationOut(serializers.Serializer[Any]):
-    """One organization as the asker sees it."""
+    """An organization, with your role in it."""
 
-    slug = serializers.CharField(help_text="Its name in addresses and routing keys; stays.")
+    slug = serializers.CharField(help_text="Its name in URLs and routing keys; never changes.")
     name = serializers.CharField()
     timezone = serializers.CharField()
     language = serializers.ChoiceField(choices=[code for code, _name in settings.LANGUAGES])
     contact_email = serializers.CharField(allow_blank=True)
     created_at = serializers.DateTimeField()
     role = serializers.ChoiceField(
-        choices=Role.choices, allow_null=True, help_text="The asker's; null for administrators who do not belong to it."
+        choices=Role.choices, allow_null=True, help_text="Your role; null for administrators who are not members."
     )
 
 
 class OrganizationsOut(serializers.Serializer[Any]):
-    """Some of them."""
+    """A page of organizations."""
 
     results = OrganizationOut(many=True)
-    next = serializers.URLField(allow_null=True)
+    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
 
 
 class DeleteQuery(StrictSerializer):
-    """The name once more, to be sure."""
+    """The name again, as confirmation."""
 
     name = serializers.CharField(max_length=120, help_text="The organization's name, exactly.")
 
@@ -80,7 +80,7 @@ def organization_row(organization: Organization, viewer: Viewer) -> dict[str, An
 
 
 class Organizations(APIView):
-    """The organizations of the asker."""
+    """The caller's organizations."""
 
     @extend_schema(
         operation_id="organizations_list",
@@ -88,7 +88,7 @@ class Organizations(APIView):
         responses=answers({200: OrganizationsOut}, *READ_PROBLEMS),
     )
     def get(self, request: Request) -> Response:
-        """The oldest first; deleted ones are not among them."""
+        """List your organizations, oldest first, without deleted ones."""
         viewer, query = viewer_of(request), query_read(request, ListQuery)
         found = organization_list(viewer=viewer)
         page = page_read(request, query, found, columns=_COLUMNS, usual="created_at", last=Column("id", int))
@@ -101,7 +101,7 @@ class Organizations(APIView):
         responses=answers({201: OrganizationOut}, *WRITE_PROBLEMS),
     )
     def post(self, request: Request) -> Response:
-        """Make one; the person who asks owns it. Keys make none."""
+        """Create an organization; you become its owner. Not possible with a key."""
         asked = OrganizationMadeIn(data=request.data)
         asked.is_valid(raise_exception=True)
         viewer = viewer_of(request)
@@ -116,7 +116,7 @@ class OrganizationDetail(APIView):
 
     @extend_schema(operation_id="organizations_retrieve", responses=answers({200: OrganizationOut}, *READ_PROBLEMS))
     def get(self, request: Request, slug: str) -> Response:
-        """Its settings, and the asker's role in it."""
+        """Show an organization's settings and your role in it."""
         viewer = viewer_of(request)
         return Response(OrganizationOut(organization_row(organization_find(viewer=viewer, slug=slug), viewer)).data)
 
@@ -126,10 +126,10 @@ class OrganizationDetail(APIView):
         responses=answers({200: OrganizationOut}, *WRITE_PROBLEMS),
     )
     def patch(self, request: Request, slug: str) -> Response:
-        """Change what is named; for owners."""
+        """Change the given settings. Requires the owner role."""
         viewer = viewer_of(request)
         found = organization_find(viewer=viewer, slug=slug)
-        # Who may not is told that, not what is wrong with the question.
+        # Check the role first: a caller without permission gets 403, not validation errors.
         owner_require(viewer, found)
         asked = OrganizationIn(data=request.data)
         asked.is_valid(raise_exception=True)
@@ -142,17 +142,17 @@ class OrganizationDetail(APIView):
         responses=answers({204: None}, *WRITE_PROBLEMS),
     )
     def delete(self, request: Request, slug: str) -> Response:
-        """Hide it from everybody at once; any of its owners can bring it back for 30 days."""
+        """Delete an organization. It is hidden at once; any of its owners can restore it for 30 days."""
         viewer = viewer_of(request)
         found = organization_find(viewer=viewer, slug=slug)
-        # Who may not is told that, not what is wrong with the question.
+        # Check the role first: a caller without permission gets 403, not validation errors.
         owner_require(viewer, found)
         organization_delete(organization=found, typed=query_read(request, DeleteQuery)["name"], actor=viewer)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class OrganizationRestore(APIView):
-    """A deleted organization, back."""
+    """Restoring a deleted organization."""
 
     @extend_schema(
         operation_id="organizations_restore",
@@ -160,7 +160,7 @@ class OrganizationRestore(APIView):
         responses=answers({200: OrganizationOut}, *WRITE_PROBLEMS),
     )
     def post(self, request: Request, slug: str) -> Response:
-        """With everything that belonged to it. For whoever owned it."""
+        """Restore a deleted organization with everything in it. Only for its former owners and administrators."""
         viewer = viewer_of(request)
         back = organization_restore(slug=slug, actor=viewer)
         role = None if viewer.sees_all else Role.OWNER

@@ -1,4 +1,4 @@
-"""`/outside`: outside systems, how the checks of them went, and a check now; what they say of a station."""
+"""`/outside`: outside systems and their checks; `/stations/<serial>/outside`: what they say about a station."""
 
 from http import HTTPStatus
 from typing import Any
@@ -26,14 +26,14 @@ class CheckOut(serializers.Serializer[Any]):
     state = serializers.ChoiceField(choices=SyncRun.State.choices)
     started_at = serializers.DateTimeField()
     finished_at = serializers.DateTimeField(allow_null=True)
-    records = serializers.IntegerField(help_text="Rows that the outside system has.")
+    records = serializers.IntegerField(help_text="Number of rows in the outside system.")
     changes = serializers.IntegerField()
     sentence = serializers.CharField(allow_blank=True)
     doubted_rows = serializers.IntegerField(
         allow_null=True,
-        help_text="The list had only so many rows, and was not taken: somebody has to say that it is right.",
+        help_text="Rows of a list that was too short to be trusted and not used; somebody has to confirm it.",
     )
-    is_yours = serializers.BooleanField(help_text="You asked for it.")
+    is_yours = serializers.BooleanField(help_text="Whether you asked for it.")
 
 
 class SystemOut(serializers.Serializer[Any]):
@@ -42,42 +42,42 @@ class SystemOut(serializers.Serializer[Any]):
     system = serializers.CharField()
     label = serializers.CharField()  # type: ignore[assignment]
     last = CheckOut(allow_null=True)
-    last_good_at = serializers.DateTimeField(allow_null=True, help_text="When the last check ended that succeeded.")
+    last_good_at = serializers.DateTimeField(allow_null=True, help_text="When the last successful check ended.")
 
 
 class SystemsOut(serializers.Serializer[Any]):
-    """All of them: there are few."""
+    """All outside systems. There are few, so they are not paged."""
 
     results = SystemOut(many=True)
 
 
 class OutsideCheckIn(StrictSerializer):
-    """How to check."""
+    """Options of a check."""
 
     take_short_list = serializers.BooleanField(
         required=False,
         default=False,
-        help_text="The last check has `doubted_rows`, and a list as short as that is right. 409 when it has none.",
+        help_text="Confirm that a list as short as the last check's `doubted_rows` is right. 409 if it has none.",
     )
 
 
 class OutsideOut(serializers.Serializer[Any]):
-    """How one outside system sees a station."""
+    """What one outside system says about a station."""
 
     system = serializers.CharField()
     label = serializers.CharField()  # type: ignore[assignment]
     is_listed = serializers.BooleanField()
     sentence = serializers.CharField(help_text="In English.")
     checked_at = serializers.DateTimeField(allow_null=True)
-    address = serializers.SerializerMethodField(help_text="Its page for people there; empty without one.")
+    address = serializers.SerializerMethodField(help_text="URL of the station's page there; empty without one.")
 
     def get_address(self, view: LinkView) -> str:
-        """Of the current row."""
+        """URL from the current row, or empty."""
         return view.listing.address if view.listing else ""
 
 
 class OutsidesOut(serializers.Serializer[Any]):
-    """One row a system, also when it says nothing."""
+    """One row per system, even for systems that do not know the station."""
 
     results = OutsideOut(many=True)
 
@@ -86,7 +86,7 @@ def _row(view: SystemView, viewer: Viewer) -> dict[str, Any]:
     fields = ("state", "started_at", "finished_at", "records", "changes", "sentence", "doubted_rows")
     last = view.last and {
         **{name: getattr(view.last, name) for name in fields},
-        # Who else asked is nobody's business.
+        # Tell callers only whether it was them: systems are shared by all organizations.
         "is_yours": bool(viewer.name) and view.last.started_by_name == viewer.name,
     }
     good = view.succeeded and view.succeeded.finished_at
@@ -98,13 +98,13 @@ class Outside(APIView):
 
     @extend_schema(operation_id="outside_list", responses=answers({200: SystemsOut}, *READ_PROBLEMS))
     def get(self, request: Request) -> Response:
-        """Each with its last check."""
+        """List outside systems, each with its last check."""
         viewer = viewer_of(request)
         return Response(SystemsOut({"results": [_row(view, viewer) for view in systems()]}).data)
 
 
 class OutsideCheck(APIView):
-    """A check now."""
+    """Starting a check."""
 
     @extend_schema(
         operation_id="outside_check",
@@ -112,7 +112,7 @@ class OutsideCheck(APIView):
         responses=answers({202: None}, *WRITE_PROBLEMS, HTTPStatus.TOO_MANY_REQUESTS),
     )
     def post(self, request: Request, system: str) -> Response:
-        """Ask for one in the background; takes an owner of an organization. 429 seconds after another."""
+        """Start a check in the background. Requires the owner role in any organization; 429 right after another."""
         asked = OutsideCheckIn(data=request.data)
         asked.is_valid(raise_exception=True)
         is_taken = asked.validated_data["take_short_list"]
@@ -125,7 +125,7 @@ class StationOutside(APIView):
 
     @extend_schema(operation_id="stations_outside", responses=answers({200: OutsidesOut}, *READ_PROBLEMS))
     def get(self, request: Request, serial: str) -> Response:
-        """What each of them says of it."""
+        """Show what each outside system says about a station."""
         station = station_get(viewer=viewer_of(request), serial=serial)
         with translation.override("en"):
             return Response(OutsidesOut({"results": links_of(station=station)}).data)

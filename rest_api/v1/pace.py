@@ -1,4 +1,4 @@
-"""`/organizations/<slug>/pace`: asking all connected stations of an organization for another pace."""
+"""`/organizations/<slug>/pace`: ask all connected stations of an organization to slow down or spread out."""
 
 from http import HTTPStatus
 from typing import Any
@@ -19,28 +19,28 @@ _DAY_S, _WEEK_S = 86_400, 604_800
 
 
 class PaceIn(StrictSerializer):
-    """What is asked of them, as the command `pace` has it."""
+    """Parameters of the `pace` command."""
 
     slowdown = serializers.IntegerField(
-        default=1, min_value=1, max_value=60, help_text="Report so many times more seldom."
+        default=1, min_value=1, max_value=60, help_text="Report this many times less often."
     )
     hold_for = serializers.IntegerField(
-        default=0, min_value=0, max_value=_DAY_S, help_text="Seconds to send nothing but command results."
+        default=0, min_value=0, max_value=_DAY_S, help_text="Seconds during which they send only command results."
     )
     spread = serializers.IntegerField(
-        default=0, min_value=0, max_value=_DAY_S, help_text="Seconds over which new connections are spread."
+        default=0, min_value=0, max_value=_DAY_S, help_text="Seconds over which they spread new connections."
     )
     for_s = serializers.IntegerField(
-        default=3_600, min_value=1, max_value=_WEEK_S, help_text="Seconds for which it holds."
+        default=3_600, min_value=1, max_value=_WEEK_S, help_text="Seconds until they return to normal."
     )
 
 
 class PaceOut(serializers.Serializer[Any]):
-    """How many were asked."""
+    """How many stations were asked."""
 
-    asked = serializers.IntegerField(help_text="What they answer stands under their commands.")
+    asked = serializers.IntegerField(help_text="Stations asked. Their answers appear under their commands.")
     left = serializers.IntegerField(
-        help_text=f"Connected, and not asked: beyond the first {ASKED_MOST}, or they cannot take it."
+        help_text=f"Connected stations not asked: after the first {ASKED_MOST}, or without support for `pace`."
     )
 
 
@@ -53,10 +53,10 @@ class OrganizationPace(APIView):
         responses=answers({HTTPStatus.OK.value: PaceOut}, *WRITE_PROBLEMS),
     )
     def post(self, request: Request, slug: str) -> Response:
-        """Send `pace` to those that are connected now and know it; for operators. `slowdown` 1 alone ends it."""
+        """Send `pace` to connected stations that support it. `slowdown` 1 alone ends it. Requires the operator role."""
         viewer = viewer_of(request)
         organization = organization_find(viewer=viewer, slug=slug)
-        # Who may not is told that, not what is wrong with the body.
+        # Check the role first: a caller without permission gets 403, not validation errors.
         pace_operator_require(viewer, organization)
         asked = PaceIn(data=request.data)
         asked.is_valid(raise_exception=True)

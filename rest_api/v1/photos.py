@@ -1,4 +1,4 @@
-"""`/stations/<serial>/photos`: photos of a station."""
+"""`/stations/<serial>/photos`: photos of a station and its deployments."""
 
 from datetime import datetime
 from http import HTTPStatus
@@ -42,7 +42,7 @@ class PhotoIn(StrictSerializer):
 
 
 class PhotoOut(serializers.Serializer[Any]):
-    """A photo; its picture is at `/stations/{serial}/photos/{name}`."""
+    """A photo. Its picture is at `/stations/{serial}/photos/{name}`."""
 
     name = serializers.CharField()
     caption = serializers.CharField()
@@ -51,14 +51,16 @@ class PhotoOut(serializers.Serializer[Any]):
     bytes = serializers.IntegerField()
     added_by = serializers.CharField()
     added_at = serializers.DateTimeField()
-    deployment = serializers.IntegerField(allow_null=True, help_text="How it stood there; null: the device.")
+    deployment = serializers.IntegerField(
+        allow_null=True, help_text="The deployment it shows; null: the device itself."
+    )
     is_public = serializers.BooleanField(
-        help_text="Everybody sees it, while its deployment is public and its place told exactly."
+        help_text="Everybody sees it while its deployment is public with its exact place."
     )
 
 
 class PhotoChangesIn(StrictSerializer):
-    """Who may see a photo of a deployment."""
+    """Whether a photo of a deployment is public."""
 
     is_public = serializers.BooleanField()
 
@@ -67,7 +69,7 @@ class PhotosOut(serializers.Serializer[Any]):
     """A page of photos."""
 
     results = PhotoOut(many=True)
-    next = serializers.URLField(allow_null=True)
+    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
 
 
 def photo_row(photo: Photo) -> dict[str, Any]:
@@ -94,7 +96,7 @@ class Photos(APIView):
         operation_id="photos_list", parameters=[ListQuery], responses=answers({200: PhotosOut}, *READ_PROBLEMS)
     )
     def get(self, request: Request, serial: str) -> Response:
-        """Newest first."""
+        """List the photos of a station, newest first."""
         station = station_get(viewer=viewer_of(request), serial=serial)
         query, columns = query_read(request, ListQuery), {"added_at": Column("added_at", datetime), "id": _ID}
         page = page_read(request, query, photo_list(station=station), columns=columns, usual="-id", last=_ID)
@@ -106,10 +108,10 @@ class Photos(APIView):
         responses=answers({201: PhotoOut}, *WRITE_PROBLEMS, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
     )
     def post(self, request: Request, serial: str) -> Response:
-        """Keep one. Only the picture is kept, not what the camera wrote beside it."""
+        """Add a photo. Only the picture is stored, no camera metadata."""
         viewer = viewer_of(request)
         station = station_get(viewer=viewer, serial=serial)
-        # Before the body is looked at, which may be none of ours to read.
+        # Check the role before the body is read and parsed.
         photo_change_check(actor=viewer, station=station)
         asked = PhotoIn(data=request.data)
         asked.is_valid(raise_exception=True)
@@ -127,12 +129,12 @@ class PhotoDetail(APIView):
         responses=answers({(200, "image/jpeg"): OpenApiTypes.BINARY}, *READ_PROBLEMS),
     )
     def get(self, request: Request, serial: str, name: str) -> HttpResponseBase:
-        """The picture."""
+        """Download a photo."""
         photo = self._find(request, serial, name)
         try:
             opened = photo_file(photo, "whole").open("rb")
         except FileNotFoundError as error:
-            raise NotFound("The file of this photo is gone.") from error
+            raise NotFound("The file of this photo is missing on the server.") from error
         return FileResponse(opened, content_type="image/jpeg", headers={"X-Content-Type-Options": "nosniff"})
 
     @extend_schema(
@@ -142,7 +144,7 @@ class PhotoDetail(APIView):
         responses=answers({200: PhotoOut}, *WRITE_PROBLEMS),
     )
     def patch(self, request: Request, serial: str, name: str) -> Response:
-        """Show it to everybody, or to members only again."""
+        """Make a photo public, or visible to members only."""
         photo, asked = self._find(request, serial, name), PhotoChangesIn(data=request.data)
         photo_change_check(actor=viewer_of(request), station=photo.station)
         asked.is_valid(raise_exception=True)
@@ -155,14 +157,14 @@ class PhotoDetail(APIView):
         responses=answers({204: None}, *WRITE_PROBLEMS),
     )
     def delete(self, request: Request, serial: str, name: str) -> Response:
-        """Remove it for good."""
+        """Delete a photo permanently."""
         photo_remove(actor=viewer_of(request), photo=self._find(request, serial, name))
         return Response(status=HTTPStatus.NO_CONTENT)
 
     def _find(self, request: Request, serial: str, name: str) -> Photo:
         photo = photo_find(viewer=viewer_of(request), name=name)
         if photo.station.serial != serial:
-            raise NotFound("This station has no such photo.")
+            raise NotFound("This station has no photo of that name.")
         return photo
 
 

@@ -1,4 +1,4 @@
-"""`/stations/<serial>/positions`: where a station was, by its GPS."""
+"""`/stations/<serial>/positions`: the GPS history of a station."""
 
 from typing import Any
 
@@ -19,20 +19,20 @@ from rest_api.questions import READ_PROBLEMS, RangeQuery, answers, query_read, r
 
 
 class PositionsQuery(RangeQuery):
-    """A range and filters."""
+    """Time range, filters and paging."""
 
     has_fix = serializers.BooleanField(
         required=False,
         allow_null=True,
         default=None,
-        help_text="true: only positions; false: only tries that found none. Without it both.",
+        help_text="true: only positions; false: only attempts without a fix. Default: both.",
     )
     limit = serializers.IntegerField(required=False, min_value=1, max_value=LIMIT_MOST, default=1_000)
-    cursor = serializers.CharField(required=False, help_text="From `next` of the answer before.")
+    cursor = serializers.CharField(required=False, help_text="From `next` of the previous page.")
 
 
 class GpsFixOut(serializers.Serializer[Any]):
-    """One GPS fix, or a try that found no position (no coordinates then)."""
+    """A GPS fix, or an attempt without a fix, which has no coordinates."""
 
     occurred_at = serializers.DateTimeField(help_text="By the station's clock.")
     received_at = serializers.DateTimeField(help_text="By the server's clock.")
@@ -40,18 +40,18 @@ class GpsFixOut(serializers.Serializer[Any]):
     longitude = serializers.FloatField(allow_null=True, help_text="Degrees, WGS 84.")
     altitude_m = serializers.FloatField(allow_null=True, help_text="Metres.")
     file_kind = serializers.CharField(
-        source="source", help_text="The kind of file that it stood in (`all`, `ctt`); may be empty."
+        source="source", help_text="Kind of the file that contained it (`all`, `ctt`); may be empty."
     )
-    line = serializers.IntegerField(help_text="Its line in that file; 0 where the station gave none.")
-    suspicions = serializers.SerializerMethodField(help_text="Why the row is doubted; empty when it is not.")
+    line = serializers.IntegerField(help_text="Its line in that file; 0 if the station did not say.")
+    suspicions = serializers.SerializerMethodField(help_text="Reasons to doubt these values; usually empty.")
 
     def get_suspicions(self, position: Position) -> list[str]:
-        """One word each."""
+        """The words for its flags."""
         return suspicion_codes(position.flags)
 
 
 class GpsFixesOut(serializers.Serializer[Any]):
-    """Positions, oldest first."""
+    """A page of positions, oldest first."""
 
     results = GpsFixOut(many=True)
     next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
@@ -66,7 +66,7 @@ class Positions(APIView):
         responses=answers({200: GpsFixesOut}, *READ_PROBLEMS),
     )
     def get(self, request: Request, serial: str) -> Response:
-        """Oldest first; follow `next` for more."""
+        """List the positions of a station, oldest first."""
         station = station_get(viewer=viewer_of(request), serial=serial)
         query = query_read(request, PositionsQuery)
         start, end = range_of(query)

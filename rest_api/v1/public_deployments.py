@@ -1,4 +1,4 @@
-"""`/public/deployments`: where stations stand, as far as their people show it to everybody."""
+"""`/public/deployments`: deployments that their organizations have made public; no login needed."""
 
 from http import HTTPStatus
 from typing import Any
@@ -22,38 +22,38 @@ from rest_api.questions import answers, query_read
 from rest_api.v1.deployments import AntennaData, antenna_rows
 
 _ID = Column("id", int)
-#: Whoever asks, a member too, gets what everybody gets.
+#: Every caller, even a member, gets the public view.
 _NOBODY = Viewer(user=None, name="", roles={})
 
 
 class PublicDeploymentOut(serializers.Serializer[Any]):
-    """What everybody may know."""
+    """A deployment as the public sees it."""
 
     public_id = serializers.UUIDField()
-    organization = serializers.CharField(help_text="Its name.")
-    site = serializers.CharField(help_text="Its name.")
+    organization = serializers.CharField(help_text="The organization's name.")
+    site = serializers.CharField(help_text="The site's name.")
     room = serializers.CharField(allow_null=True)
-    station = serializers.CharField(help_text="Its name; may be empty.")
-    serial = serializers.CharField(allow_null=True, help_text="Only where its people show it.")
+    station = serializers.CharField(help_text="The station's name; may be empty.")
+    serial = serializers.CharField(allow_null=True, help_text="null unless the organization shows it.")
     start = serializers.DateTimeField()
     end = serializers.DateTimeField(allow_null=True)
     latitude = serializers.FloatField(allow_null=True)
     longitude = serializers.FloatField(allow_null=True)
     radius_m = serializers.FloatField(
-        allow_null=True, help_text="It lies within this of the point; null: exactly there."
+        allow_null=True, help_text="The true place is within this distance of the point; null: the point is exact."
     )
     antennas = AntennaData(many=True)
 
 
 class PublicDeploymentsOut(serializers.Serializer[Any]):
-    """A page of them."""
+    """A page of public deployments."""
 
     results = PublicDeploymentOut(many=True)
-    next = serializers.URLField(allow_null=True)
+    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
 
 
 def public_row(deployment: Deployment) -> dict[str, Any]:
-    """A deployment of `deployments_public` as everybody gets it, members too."""
+    """A deployment of `deployments_public` as everybody sees it, members included."""
     place = place_shown(viewer=_NOBODY, deployment=deployment, moment=clock.now())
     return {
         "public_id": deployment.public_id,
@@ -84,7 +84,7 @@ class PublicDeployments(APIView):
         responses=answers({200: PublicDeploymentsOut}, HTTPStatus.BAD_REQUEST, HTTPStatus.TOO_MANY_REQUESTS),
     )
     def get(self, request: Request) -> Response:
-        """Newest first."""
+        """List public deployments, newest first."""
         query = query_read(request, ListQuery)
         page = page_read(request, query, deployments_public(), columns={"id": _ID}, usual="-id", last=_ID)
         return Response(PublicDeploymentsOut({"results": [public_row(r) for r in page.rows], "next": page.next}).data)
@@ -104,7 +104,7 @@ class PublicDeploymentDetail(APIView):
         ),
     )
     def get(self, request: Request, public_id: UUID) -> Response:  # noqa: ARG002 - the library's signature
-        """Where it is told to be."""
+        """Show a public deployment, with its place as published."""
         return Response(PublicDeploymentOut(public_row(deployment_public_get(public_id=public_id))).data)
 
 

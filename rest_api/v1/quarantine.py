@@ -1,4 +1,4 @@
-"""`/quarantine`: what could not be taken and why; try it again, or discard it."""
+"""`/quarantine`: messages that could not be processed, and why; replay or discard them."""
 
 from datetime import datetime
 from functools import partial
@@ -40,21 +40,21 @@ _REPLAY_COLUMNS = {
 
 
 class QuarantineQuery(ListQuery):
-    """Filters; without `state` what is held."""
+    """Filters of the list. Default state: held."""
 
     station = serializers.CharField(required=False, max_length=64, default="")
     reason = serializers.CharField(required=False, max_length=32, default="")
     state = serializers.ChoiceField(required=False, choices=State.choices, default=State.HELD)
 
     def get_fields(self) -> dict[str, Any]:
-        """`from` is a word of Python, so it cannot be declared as the others are."""
+        """Declare `from` and `to` here, because `from` is a Python keyword and cannot be a class attribute."""
         start = serializers.DateTimeField(required=False, help_text="Received at or after this moment.")
         end = serializers.DateTimeField(required=False, help_text="Received before this moment.")
         return {"from": start, "to": end, **super().get_fields()}
 
 
 class MessageOut(serializers.Serializer[Any]):
-    """One message that was not taken."""
+    """A message that could not be processed."""
 
     id = serializers.IntegerField()
     station = serializers.CharField(source="station.serial", default=None, allow_null=True)
@@ -73,30 +73,30 @@ class MessageOut(serializers.Serializer[Any]):
 
 
 class ContentOut(serializers.Serializer[Any]):
-    """The beginning of a body as text, or as hexadecimal lines where it is none."""
+    """The beginning of a body, as text or else as hexadecimal lines."""
 
     content = serializers.CharField()
     is_hex = serializers.BooleanField()
-    is_unpacked = serializers.BooleanField(help_text="It came compressed.")
-    is_cut = serializers.BooleanField(help_text="The body goes on; `body` has all of it.")
+    is_unpacked = serializers.BooleanField(help_text="The body was compressed and is shown unpacked.")
+    is_cut = serializers.BooleanField(help_text="There is more; download the whole with `/quarantine/<id>/body`.")
 
 
 class MessageDetailOut(MessageOut):
-    """One message with its headers and content."""
+    """A message with its headers and content."""
 
     properties = serializers.DictField()
     view = ContentOut()
 
 
 class ReasonOut(serializers.Serializer[Any]):
-    """How many of one reason."""
+    """The number of messages with one reason."""
 
     reason = serializers.CharField()
     count = serializers.IntegerField()
 
 
 class OnlyCountedOut(serializers.Serializer[Any]):
-    """Of one station and reason: messages beyond what is kept whole of a station."""
+    """Messages of one station and reason that exceeded the station's storage limit and were only counted."""
 
     station = serializers.CharField(source="station.serial", default=None, allow_null=True)
     reason = serializers.CharField()
@@ -104,47 +104,47 @@ class OnlyCountedOut(serializers.Serializer[Any]):
     bytes = serializers.IntegerField(source="cut_bytes")
     first_at = serializers.DateTimeField(source="first_cut_at")
     last_at = serializers.DateTimeField(source="last_cut_at")
-    sentence = serializers.CharField(help_text="Why the newest of them was refused.")
-    start = serializers.CharField(allow_blank=True, help_text="How the newest of them begins.")
+    sentence = serializers.CharField(help_text="Why the newest one was refused.")
+    start = serializers.CharField(allow_blank=True, help_text="Beginning of the newest one.")
 
 
 class MessagesOut(serializers.Serializer[Any]):
-    """Messages, newest first, and how many there are by reason (whatever `reason` was asked for)."""
+    """A page of messages, newest first, and counts per reason, which ignore the `reason` filter."""
 
     reasons = ReasonOut(many=True)
     only_counted = OnlyCountedOut(
-        many=True, help_text="The 50 newest stations and reasons of which more was refused than is kept whole."
+        many=True, help_text="The 50 newest stations and reasons with messages that were only counted."
     )
     results = MessageOut(many=True)
-    next = serializers.URLField(allow_null=True, help_text="Where more are; null when this was all.")
+    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
 
 
 class DiscardIn(StrictSerializer):
-    """Why it is given up."""
+    """Why the message is discarded."""
 
     note = serializers.CharField(required=False, allow_blank=True, max_length=NOTE_MOST, default="")
 
 
 class ReplayIn(StrictSerializer):
-    """All held messages of a reason, of one station or of all."""
+    """Selects all held messages with one reason, of one station or of all."""
 
     reason = serializers.CharField(max_length=32)
     station = serializers.CharField(required=False, allow_blank=True, max_length=64, default="")
 
 
 class ReplayedOut(serializers.Serializer[Any]):
-    """What became of a message that was tried again: one of the first three is 1."""
+    """The outcome of a replay: one of the first three counts is 1."""
 
     stored = serializers.IntegerField()
     repeats = serializers.IntegerField()
-    quarantined = serializers.IntegerField(help_text="It still cannot be taken, and is in quarantine anew.")
+    quarantined = serializers.IntegerField(help_text="It still cannot be processed and is back in quarantine.")
     stored_in_part = serializers.IntegerField(
-        source="partial", help_text="It is stored but for a part, and in quarantine for that part."
+        source="partial", help_text="Part of it is stored; the rest is in quarantine."
     )
 
 
 class ReplayOut(serializers.Serializer[Any]):
-    """A replay of many, and how far it is."""
+    """A replay of many messages, and its progress."""
 
     id = serializers.IntegerField()
     reason = serializers.CharField()
@@ -159,20 +159,20 @@ class ReplayOut(serializers.Serializer[Any]):
 
 
 class ReplaysQuery(ListQuery):
-    """Which ones."""
+    """Filters of the list of replays."""
 
     reason = serializers.CharField(required=False, max_length=32)
     station = serializers.CharField(required=False, max_length=80, help_text="A serial.")
     is_finished = serializers.BooleanField(
-        required=False, allow_null=True, default=None, help_text="Only finished, or only running."
+        required=False, allow_null=True, default=None, help_text="true: only finished ones; false: only running ones."
     )
 
 
 class ReplaysOut(serializers.Serializer[Any]):
-    """Some replays of many."""
+    """A page of replays."""
 
     results = ReplayOut(many=True)
-    next = serializers.URLField(allow_null=True, help_text="Where more are; null when this was all.")
+    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
 
 
 class Quarantine(APIView):
@@ -184,7 +184,7 @@ class Quarantine(APIView):
         responses=answers({200: MessagesOut}, *READ_PROBLEMS),
     )
     def get(self, request: Request) -> Response:
-        """Newest first; follow `next` for more."""
+        """List quarantined messages, newest first."""
         query = query_read(request, QuarantineQuery)
         listed = partial(
             quarantine_list,
@@ -211,7 +211,7 @@ class QuarantineDetail(APIView):
 
     @extend_schema(operation_id="quarantine_retrieve", responses=answers({200: MessageDetailOut}, *READ_PROBLEMS))
     def get(self, request: Request, message_id: int) -> Response:
-        """With its headers, and the beginning of its content made readable."""
+        """Show a message with its headers and the readable beginning of its content."""
         message = quarantine_get(viewer=viewer_of(request), message_id=message_id)
         view = ContentOut(raw_view(bytes(message.body))).data
         return Response({**MessageOut(message).data, "properties": message.properties, "view": view})
@@ -225,7 +225,7 @@ class QuarantineBody(APIView):
         responses=answers({(200, "application/octet-stream"): OpenApiTypes.BINARY}, *READ_PROBLEMS),
     )
     def get(self, request: Request, message_id: int) -> HttpResponse:
-        """Byte by byte as it came."""
+        """Download the body, byte for byte as received."""
         message = quarantine_get(viewer=viewer_of(request), message_id=message_id)
         disposition = f'attachment; filename="message-{message.pk}.bin"'
         headers = {"Content-Disposition": disposition, "X-Content-Type-Options": "nosniff"}
@@ -233,7 +233,7 @@ class QuarantineBody(APIView):
 
 
 class QuarantineReplayOne(APIView):
-    """Trying one message again."""
+    """Replaying one message."""
 
     @extend_schema(
         operation_id="quarantine_replay",
@@ -241,20 +241,20 @@ class QuarantineReplayOne(APIView):
         responses=answers({200: ReplayedOut}, *WRITE_PROBLEMS),
     )
     def post(self, request: Request, message_id: int) -> Response:
-        """Take it now, if it can be taken now."""
+        """Try to process a message again now. Requires the operator role."""
         viewer = viewer_of(request)
         message = quarantine_get(viewer=viewer, message_id=message_id)
         return Response(ReplayedOut(quarantine_replay(viewer=viewer, message=message)).data)
 
 
 class QuarantineDiscard(APIView):
-    """Giving one message up."""
+    """Discarding one message."""
 
     @extend_schema(
         operation_id="quarantine_discard", request=DiscardIn, responses=answers({200: MessageOut}, *WRITE_PROBLEMS)
     )
     def post(self, request: Request, message_id: int) -> Response:
-        """It stays readable, marked as discarded."""
+        """Mark a message as discarded. It stays readable. Requires the operator role."""
         viewer = viewer_of(request)
         message = quarantine_get(viewer=viewer, message_id=message_id)
         asked = DiscardIn(data=request.data)
@@ -272,7 +272,7 @@ class QuarantineReplays(APIView):
         responses=answers({200: ReplaysOut}, *READ_PROBLEMS),
     )
     def get(self, request: Request) -> Response:
-        """Newest first, each with how far it is."""
+        """List replays with their progress, newest first."""
         query = query_read(request, ReplaysQuery)
         conditions = {"reason": "reason", "station": "station__serial"}
         found = quarantine_replay_list(viewer=viewer_of(request)).filter(
@@ -289,7 +289,7 @@ class QuarantineReplays(APIView):
         responses=answers({202: ReplayOut}, *WRITE_PROBLEMS),
     )
     def post(self, request: Request) -> Response:
-        """Ask for one; a job works it off."""
+        """Start a replay of many messages in a background job. Requires the operator role."""
         asked = ReplayIn(data=request.data)
         asked.is_valid(raise_exception=True)
         told = asked.validated_data

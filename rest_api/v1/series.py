@@ -1,4 +1,4 @@
-"""`/stations/<serial>/series`: measured quantities and their readings, single or in buckets."""
+"""`/stations/<serial>/series`: measured quantities and their readings, singly or in buckets."""
 
 from typing import Any
 
@@ -21,12 +21,12 @@ from rest_api.questions import READ_PROBLEMS, RangeQuery, SuspicionsField, Width
 
 
 class SeriesOut(serializers.Serializer[Any]):
-    """One series with its newest value."""
+    """A series with its newest value."""
 
     name = serializers.CharField()
     unit = serializers.CharField(allow_blank=True)
     reference = serializers.CharField(
-        help_text="What tells it from the station's other series, for addresses: its name, or `name[unit]`."
+        help_text="Identifies the series among the station's series in URLs: its name, or `name[unit]`."
     )
     last_at = serializers.DateTimeField(allow_null=True, help_text="By the station's clock.")
     last_value = serializers.FloatField(allow_null=True)
@@ -41,41 +41,39 @@ class SeriesListOut(serializers.Serializer[Any]):
 
 
 class ReadingsQuery(RangeQuery):
-    """A range, and how the readings are put together."""
+    """Time range, bucket width and paging."""
 
-    every = WidthField(
-        required=False, help_text="Width of a bucket: 300, 5m, 1h or 7d. Without it single readings come."
-    )
+    every = WidthField(required=False, help_text="Bucket width: 300, 5m, 1h or 7d. Default: single readings.")
     limit = serializers.IntegerField(required=False, min_value=1, max_value=LIMIT_MOST, default=LIMIT_MOST)
-    cursor = serializers.CharField(required=False, help_text="From `next` of the answer before.")
+    cursor = serializers.CharField(required=False, help_text="From `next` of the previous page.")
 
 
 class PointOut(serializers.Serializer[Any]):
     """One reading or one bucket."""
 
-    at = serializers.DateTimeField(help_text="Moment by the station's clock, or begin of the bucket.")
+    at = serializers.DateTimeField(help_text="Moment by the station's clock, or start of the bucket.")
     value = serializers.FloatField(
-        help_text="The value, or the mean of the bucket: without values outside their limits, unless all are outside."
+        help_text="The value, or the mean of the bucket. Values outside their limits count only if all are outside."
     )
     minimum = serializers.FloatField()
     maximum = serializers.FloatField()
     count = serializers.IntegerField()
     received_at = serializers.DateTimeField(allow_null=True, help_text="By the server's clock; null for a bucket.")
-    is_late = serializers.BooleanField(help_text="It came more than an hour after it was taken; false for a bucket.")
+    is_late = serializers.BooleanField(help_text="It arrived more than an hour after it was taken; false for a bucket.")
     suspicions = SuspicionsField(source="flags")
     sent_value = serializers.FloatField(
-        allow_null=True, help_text="As it was sent, where it was converted to the series' unit."
+        allow_null=True, help_text="The value as sent, if it was converted to the unit of the series."
     )
     sent_unit = serializers.CharField(allow_null=True)
 
 
 class ReadingsOut(serializers.Serializer[Any]):
-    """Points of one series, oldest first."""
+    """A page of readings of one series, oldest first."""
 
     series = serializers.CharField()
     unit = serializers.CharField(allow_blank=True)
     points = PointOut(many=True)
-    next = serializers.URLField(allow_null=True, help_text="Where more are; null when this was all.")
+    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
 
 
 class SeriesList(APIView):
@@ -83,26 +81,26 @@ class SeriesList(APIView):
 
     @extend_schema(operation_id="series_list", responses=answers({200: SeriesListOut}, *READ_PROBLEMS))
     def get(self, request: Request, serial: str) -> Response:
-        """By name."""
+        """List the series of a station by name."""
         station = station_get(viewer=viewer_of(request), serial=serial)
         return Response({"results": SeriesOut(series_list(station=station), many=True).data})
 
 
 class Readings(APIView):
-    """The readings of a series. Its name may hold slashes and colons."""
+    """The readings of a series. Its name may contain slashes and colons."""
 
     @extend_schema(
         operation_id="readings_list", parameters=[ReadingsQuery], responses=answers({200: ReadingsOut}, *READ_PROBLEMS)
     )
     def get(self, request: Request, serial: str, name: str) -> Response:
-        """Oldest first; with `every` one point for each bucket that has readings."""
+        """List readings, oldest first. With `every`, one point for each bucket that has readings."""
         station = station_get(viewer=viewer_of(request), serial=serial)
         series = series_get(station=station, name=name)
         query = query_read(request, ReadingsQuery)
         start, end = range_of(query)
         every, limit = query.get("every"), query["limit"]
         after = moment_cursor(query.get("cursor", ""))
-        # One more than asked for tells whether there is a next page; buckets come all or are refused.
+        # One extra row shows whether there is a next page. Buckets are never paged: all are returned, or refused.
         wanted = limit if every else limit + 1
         points = readings(series=series, start=start, end=end, every=every, limit=wanted, after=after)
         more = every is None and len(points) > limit
@@ -127,7 +125,7 @@ class ReadingsFile(APIView):
         responses=answers({(200, "text/csv"): OpenApiTypes.STR}, *READ_PROBLEMS),
     )
     def get(self, request: Request, serial: str, name: str) -> HttpResponseBase:
-        """All of the range, oldest first; more than a million rows are refused."""
+        """Download all readings of the range as CSV, oldest first. Refused if there are more than a million rows."""
         station = station_get(viewer=viewer_of(request), serial=serial)
         series = series_get(station=station, name=name)
         start, end = range_of(query_read(request, RangeQuery))

@@ -1,4 +1,4 @@
-"""`/sites` and `/rooms`: the places at which stations stand."""
+"""`/sites` and `/rooms`: the places where stations are deployed."""
 
 from http import HTTPStatus
 from typing import Any
@@ -19,7 +19,7 @@ from rest_api.lists import ID_MOST, Column, ListQuery, page_read
 from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
 _NAME, _ID = Column("name"), Column("id", int)
-#: What of a site and of a room is shown as it lies in the database.
+#: Fields of a site and of a room that are shown as stored.
 SITE_FIELDS = (
     *("name", "latitude", "longitude", "elevation_m", "timezone"),
     *("street", "postal_code", "city", "country", "notes"),
@@ -28,7 +28,7 @@ ROOM_FIELDS = ("name", "size_sqm", "height_m", "occupancy")
 
 
 class SiteChangesIn(StrictSerializer):
-    """What may be said of a site; what is absent stays."""
+    """Changes to a site. Omitted fields stay as they are."""
 
     name = serializers.CharField(required=False, max_length=120)
     latitude = serializers.FloatField(required=False, allow_null=True, help_text="Degrees north, WGS 84.")
@@ -53,11 +53,11 @@ class SiteOut(SiteIn):
     """A site."""
 
     id = serializers.IntegerField()
-    stations_now = serializers.IntegerField(help_text="How many stand there.")
+    stations_now = serializers.IntegerField(help_text="Stations deployed there now.")
 
 
 class SitesQuery(ListQuery):
-    """Which ones."""
+    """Filters of the site list."""
 
     search = serializers.CharField(required=False, allow_blank=True, max_length=120, help_text="Part of name or city.")
     organization = serializers.SlugField(required=False)
@@ -67,7 +67,7 @@ class SitesOut(serializers.Serializer[Any]):
     """A page of sites."""
 
     results = SiteOut(many=True)
-    next = serializers.URLField(allow_null=True)
+    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
 
 
 def site_row(site: Site) -> dict[str, Any]:
@@ -87,7 +87,7 @@ class Sites(APIView):
         operation_id="sites_list", parameters=[SitesQuery], responses=answers({200: SitesOut}, *READ_PROBLEMS)
     )
     def get(self, request: Request) -> Response:
-        """By name."""
+        """List the sites of your organizations by name."""
         query = query_read(request, SitesQuery)
         rows = site_list(
             viewer=viewer_of(request), search=query.get("search", ""), organization=query.get("organization", "")
@@ -97,7 +97,7 @@ class Sites(APIView):
 
     @extend_schema(operation_id="sites_create", request=SiteIn, responses=answers({201: SiteOut}, *WRITE_PROBLEMS))
     def post(self, request: Request) -> Response:
-        """Name a place."""
+        """Create a site."""
         viewer, asked = viewer_of(request), SiteIn(data=request.data)
         asked.is_valid(raise_exception=True)
         told = asked.validated_data
@@ -111,14 +111,14 @@ class SiteDetail(APIView):
 
     @extend_schema(operation_id="sites_retrieve", responses=answers({200: SiteOut}, *READ_PROBLEMS))
     def get(self, request: Request, site_id: int) -> Response:
-        """Where it is."""
+        """Show a site."""
         return Response(SiteOut(site_row(site_get(viewer=viewer_of(request), site_id=site_id))).data)
 
     @extend_schema(
         operation_id="sites_update", request=SiteChangesIn, responses=answers({200: SiteOut}, *WRITE_PROBLEMS)
     )
     def patch(self, request: Request, site_id: int) -> Response:
-        """Change what is named."""
+        """Change the given fields of a site."""
         viewer = viewer_of(request)
         site, asked = site_get(viewer=viewer, site_id=site_id), SiteChangesIn(data=request.data, partial=True)
         asked.is_valid(raise_exception=True)
@@ -126,14 +126,14 @@ class SiteDetail(APIView):
 
     @extend_schema(operation_id="sites_delete", responses=answers({204: None}, *WRITE_PROBLEMS))
     def delete(self, request: Request, site_id: int) -> Response:
-        """Only where no station ever stood."""
+        """Delete a site. 409 if a station was ever deployed there."""
         viewer = viewer_of(request)
         site_delete(site=site_get(viewer=viewer, site_id=site_id), actor=viewer)
         return Response(status=HTTPStatus.NO_CONTENT)
 
 
 class RoomChangesIn(StrictSerializer):
-    """What may be said of a room; what is absent stays."""
+    """Changes to a room. Omitted fields stay as they are."""
 
     name = serializers.CharField(required=False, max_length=120)
     size_sqm = serializers.FloatField(required=False, allow_null=True)
@@ -155,7 +155,7 @@ class RoomOut(RoomIn):
 
 
 class RoomsQuery(ListQuery):
-    """Which ones."""
+    """Filters of the room list."""
 
     site = serializers.IntegerField(required=False, min_value=1, max_value=ID_MOST)
 
@@ -164,7 +164,7 @@ class RoomsOut(serializers.Serializer[Any]):
     """A page of rooms."""
 
     results = RoomOut(many=True)
-    next = serializers.URLField(allow_null=True)
+    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
 
 
 def room_row(room: Room) -> dict[str, Any]:
@@ -179,7 +179,7 @@ class Rooms(APIView):
         operation_id="rooms_list", parameters=[RoomsQuery], responses=answers({200: RoomsOut}, *READ_PROBLEMS)
     )
     def get(self, request: Request) -> Response:
-        """By name."""
+        """List the rooms at your sites by name."""
         query = query_read(request, RoomsQuery)
         rows = room_list(viewer=viewer_of(request), site_id=query.get("site"))
         page = page_read(request, query, rows, columns={"name": _NAME}, usual="name", last=_ID)
@@ -187,7 +187,7 @@ class Rooms(APIView):
 
     @extend_schema(operation_id="rooms_create", request=RoomIn, responses=answers({201: RoomOut}, *WRITE_PROBLEMS))
     def post(self, request: Request) -> Response:
-        """Add one to a site."""
+        """Add a room to a site."""
         viewer, asked = viewer_of(request), RoomIn(data=request.data)
         asked.is_valid(raise_exception=True)
         told = asked.validated_data
@@ -200,14 +200,14 @@ class RoomDetail(APIView):
 
     @extend_schema(operation_id="rooms_retrieve", responses=answers({200: RoomOut}, *READ_PROBLEMS))
     def get(self, request: Request, room_id: int) -> Response:
-        """Its size."""
+        """Show a room."""
         return Response(RoomOut(room_row(room_get(viewer=viewer_of(request), room_id=room_id))).data)
 
     @extend_schema(
         operation_id="rooms_update", request=RoomChangesIn, responses=answers({200: RoomOut}, *WRITE_PROBLEMS)
     )
     def patch(self, request: Request, room_id: int) -> Response:
-        """Change what is named."""
+        """Change the given fields of a room."""
         viewer = viewer_of(request)
         room, asked = room_get(viewer=viewer, room_id=room_id), RoomChangesIn(data=request.data, partial=True)
         asked.is_valid(raise_exception=True)
@@ -215,7 +215,7 @@ class RoomDetail(APIView):
 
     @extend_schema(operation_id="rooms_delete", responses=answers({204: None}, *WRITE_PROBLEMS))
     def delete(self, request: Request, room_id: int) -> Response:
-        """What stood in it stood at its site."""
+        """Delete a room. Its deployments keep their site."""
         viewer = viewer_of(request)
         room_delete(room=room_get(viewer=viewer, room_id=room_id), actor=viewer)
         return Response(status=HTTPStatus.NO_CONTENT)

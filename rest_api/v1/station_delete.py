@@ -1,4 +1,4 @@
-"""`/stations/<serial>/delete`: deleting a station with all that it sent."""
+"""`/stations/<serial>/delete`: delete a station and all its data."""
 
 from http import HTTPStatus
 
@@ -18,17 +18,17 @@ _PROBLEMS = (*WRITE_PROBLEMS, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 class DeleteIn(StrictSerializer):
-    """The serial once more, to be sure."""
+    """The serial again, as confirmation."""
 
     serial = serializers.CharField(max_length=80)
 
 
 class StationDelete(APIView):
-    """Deleting a station with all that it sent."""
+    """Deleting a station and all its data."""
 
     @extend_schema(operation_id="stations_delete", request=DeleteIn, responses=answers({202: None}, *_PROBLEMS))
     def post(self, request: Request, serial: str) -> Response:
-        """For good: it is gone at once, and its data in the next minutes. Takes an owner and the serial."""
+        """Delete a station permanently: itself at once, its data within minutes. Requires the owner role."""
         viewer = viewer_of(request)
         station = station_get(viewer=viewer, serial=serial)
         asked = DeleteIn(data=request.data)

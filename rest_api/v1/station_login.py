@@ -1,4 +1,4 @@
-"""The login of a station: a new one, a token for one, its end."""
+"""The login of a station: rotate it, revoke it, or create a token for a new one."""
 
 from http import HTTPStatus
 from typing import Any
@@ -30,31 +30,31 @@ class RotationOut(serializers.Serializer[Any]):
 
 
 class PurposeIn(StrictSerializer):
-    """What a token is for."""
+    """What the token is for."""
 
     purpose = serializers.ChoiceField(
         choices=LoginPurpose.choices,
         default=LoginPurpose.STATION,
-        help_text="`station`: the device in the field. `upload`: a desk that reads its cards, beside the station's login.",
+        help_text="`station`: the device in the field. `upload`: a desk computer that reads its cards; a second login.",
     )
 
 
 class TokenOut(serializers.Serializer[Any]):
-    """A token, told this once."""
+    """A token. Shown only once."""
 
     token = serializers.CharField()
     purpose = serializers.ChoiceField(choices=LoginPurpose.choices)
     warning = serializers.CharField(
-        allow_blank=True, help_text="Which login ends when the token is used; empty where none does."
+        allow_blank=True, help_text="The login that ends when the token is used; empty if there is none."
     )
 
 
 class StationRotate(APIView):
-    """A new login for a station that runs."""
+    """A new login for a running station."""
 
     @extend_schema(operation_id="stations_rotate", request=None, responses=answers({202: RotationOut}, *_PROBLEMS))
     def post(self, request: Request, serial: str) -> Response:
-        """Send the command that makes the station fetch one; the old one works until the new one is in use."""
+        """Send a command that makes the station fetch a new login. The old one works until the new one is in use."""
         viewer = viewer_of(request)
         station = station_get(viewer=viewer, serial=serial)
         command = command_issue(viewer=viewer, station=station, name=COMMAND, parameters={})
@@ -66,18 +66,18 @@ class StationRevoke(APIView):
 
     @extend_schema(operation_id="stations_revoke", request=None, responses=answers({204: None}, *_PROBLEMS))
     def post(self, request: Request, serial: str) -> Response:
-        """End it, with every token that was not used, and close its connection. May be asked again."""
+        """Revoke a station's login and unused tokens, and close its connection. Safe to repeat."""
         viewer = viewer_of(request)
         station_revoke(station=station_get(viewer=viewer, serial=serial), actor=viewer)
         return Response(status=HTTPStatus.NO_CONTENT)
 
 
 class StationToken(APIView):
-    """A token with which a device fetches the login of a station."""
+    """A token that a device exchanges for the login of a station."""
 
     @extend_schema(operation_id="stations_token", request=PurposeIn, responses=answers({201: TokenOut}, *_PROBLEMS))
     def post(self, request: Request, serial: str) -> Response:
-        """Make one; an earlier one of its purpose ends. The login in use goes on until the token is used."""
+        """Create a token. It replaces an earlier one of the same purpose; the current login works until it is used."""
         viewer = viewer_of(request)
         station = station_get(viewer=viewer, serial=serial)
         asked = PurposeIn(data=request.data)

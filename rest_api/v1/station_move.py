@@ -1,4 +1,4 @@
-"""Moving a station to another organization, offering it with a code, and taking one over."""
+"""Move a station between your organizations, offer one to others with a code, or take one over."""
 
 from http import HTTPStatus
 from typing import Any
@@ -23,37 +23,37 @@ _PROBLEMS = (*WRITE_PROBLEMS, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 class HistoryIn(StrictSerializer):
-    """What becomes of what the station sent so far."""
+    """What happens to the data that the station has sent so far."""
 
     history = serializers.ChoiceField(choices=History.choices, default=History.STAYS)
 
 
 class MoveIn(HistoryIn):
-    """Where it goes."""
+    """The new organization."""
 
-    organization = serializers.SlugField(help_text="In which you may act as well.")
+    organization = serializers.SlugField(help_text="One in which you are an operator, too.")
 
 
 class OfferOut(serializers.Serializer[Any]):
-    """An offer. The code is told this once."""
+    """An offer. The code is shown only once."""
 
     code = serializers.CharField()
     expires_at = serializers.DateTimeField()
 
 
 class TakeIn(StrictSerializer):
-    """The code of an offer, and whose the station shall be."""
+    """The code of an offer, and the new organization."""
 
     code = serializers.CharField(max_length=64)
     organization = serializers.SlugField()
 
 
 class StationMove(APIView):
-    """Moving a station between two organizations of one's own."""
+    """Moving a station between two of your organizations."""
 
     @extend_schema(operation_id="stations_move", request=MoveIn, responses=answers({200: StationDetailOut}, *_PROBLEMS))
     def post(self, request: Request, serial: str) -> Response:
-        """The device notices nothing. Answers with the station as it is in the new organization."""
+        """Move a station; the device does not notice. Returns the station in its new organization."""
         viewer = viewer_of(request)
         station = station_get(viewer=viewer, serial=serial)
         asked = MoveIn(data=request.data)
@@ -66,11 +66,11 @@ class StationMove(APIView):
 
 
 class StationOffer(APIView):
-    """Offering a station to whoever gets the code."""
+    """Offering a station to the holder of a code."""
 
     @extend_schema(operation_id="stations_offer", request=HistoryIn, responses=answers({201: OfferOut}, *_PROBLEMS))
     def post(self, request: Request, serial: str) -> Response:
-        """Make a code; an earlier one ends."""
+        """Offer a station with a new code. An earlier code stops working."""
         viewer = viewer_of(request)
         station = station_get(viewer=viewer, serial=serial)
         asked = HistoryIn(data=request.data)
@@ -82,20 +82,20 @@ class StationOffer(APIView):
 
     @extend_schema(operation_id="stations_offer_withdraw", responses=answers({204: None}, *_PROBLEMS))
     def delete(self, request: Request, serial: str) -> Response:
-        """Withdraw it."""
+        """Withdraw the offer."""
         viewer = viewer_of(request)
         transfer_withdraw(actor=viewer, station=station_get(viewer=viewer, serial=serial))
         return Response(status=HTTPStatus.NO_CONTENT)
 
 
 class Transfers(APIView):
-    """Taking an offered station over."""
+    """Taking over an offered station."""
 
     @extend_schema(
         operation_id="transfers_create", request=TakeIn, responses=answers({200: StationDetailOut}, *_PROBLEMS)
     )
     def post(self, request: Request) -> Response:
-        """With the code of the offer. A wrong, used or old code is 404."""
+        """Take over a station with the code of its offer. 404 if the code is wrong, used or expired."""
         viewer = viewer_of(request)
         asked = TakeIn(data=request.data)
         asked.is_valid(raise_exception=True)

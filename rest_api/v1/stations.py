@@ -1,4 +1,4 @@
-"""`/stations`: the fleet, and one station with all that is known of it."""
+"""`/stations`: the fleet, and the details of one station."""
 
 from datetime import datetime
 from http import HTTPStatus
@@ -30,7 +30,7 @@ from rest_api.bulk import BulkOut, bulk_answer
 from rest_api.lists import ID_MOST, Column, ListQuery, page_read
 from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
-#: What the list is sorted by.
+#: Sortable columns.
 COLUMNS: Final = {
     "state": Column("state_rank", int),
     "serial": Column("serial"),
@@ -52,43 +52,47 @@ class StationsQuery(ListQuery):
         required=False, allow_blank=True, max_length=120, help_text="Part of serial, name or site."
     )
     state = serializers.ChoiceField(
-        required=False, choices=SHOWN_STATES, help_text="Only this state; without it all but retired ones."
+        required=False, choices=SHOWN_STATES, help_text="Only this state. Default: all except retired."
     )
     organization = serializers.SlugField(required=False, help_text="Only this organization.")
     tag = serializers.CharField(required=False, max_length=40, help_text="Only stations with this tag.")
-    group = serializers.IntegerField(required=False, min_value=1, max_value=ID_MOST, help_text="Only this group's.")
-    model = serializers.IntegerField(required=False, min_value=1, max_value=ID_MOST, help_text="Only of this model.")
+    group = serializers.IntegerField(
+        required=False, min_value=1, max_value=ID_MOST, help_text="Only stations in this group."
+    )
+    model = serializers.IntegerField(
+        required=False, min_value=1, max_value=ID_MOST, help_text="Only stations of this model."
+    )
 
 
 class StationOut(serializers.Serializer[Any]):
-    """One station in the list."""
+    """A station in the list."""
 
     serial = serializers.CharField()
     name = serializers.CharField()
     organization = serializers.CharField()
     site = serializers.CharField(allow_null=True)
     state = serializers.ChoiceField(choices=SHOWN_STATES)
-    sentence = serializers.CharField(help_text="Why it is in this state and what to do, in English.")
+    sentence = serializers.CharField(help_text="Why it is in this state, and what to do; in English.")
     last_contact_at = serializers.DateTimeField(allow_null=True)
-    expected_every_s = serializers.FloatField(help_text="Seconds within which the next contact is expected.")
+    expected_every_s = serializers.FloatField(help_text="The next contact is expected within this many seconds.")
     late_after = serializers.DateTimeField(allow_null=True)
     silent_after = serializers.DateTimeField(allow_null=True)
     backlog_messages = serializers.IntegerField(
-        allow_null=True, help_text="By its own word; 0 once all it numbered is here."
+        allow_null=True, help_text="As the station reports; 0 once everything it numbered has arrived."
     )
     backlog_bytes = serializers.IntegerField(allow_null=True)
     detections_today = serializers.IntegerField(help_text="Since midnight UTC.")
 
 
 class StationsOut(serializers.Serializer[Any]):
-    """One page of stations."""
+    """A page of stations."""
 
     results = StationOut(many=True)
-    next = serializers.URLField(allow_null=True)
+    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
 
 
 class PositionOut(serializers.Serializer[Any]):
-    """The newest believable fix, degrees WGS 84 and metres."""
+    """The newest plausible GPS fix, in degrees WGS 84 and metres."""
 
     occurred_at = serializers.DateTimeField()
     latitude = serializers.FloatField()
@@ -97,16 +101,18 @@ class PositionOut(serializers.Serializer[Any]):
 
 
 class StationDetailOut(StationOut):
-    """One station with its last words."""
+    """A station with its settings and its newest messages."""
 
     registered_at = serializers.DateTimeField()
     retired_at = serializers.DateTimeField(allow_null=True)
     notes = serializers.CharField()
-    operator_interval_s = serializers.FloatField(allow_null=True, help_text="What the operator expects, in seconds.")
-    data_plan_bytes = serializers.IntegerField(allow_null=True, help_text="A month, both directions.")
-    model = serializers.IntegerField(allow_null=True, help_text="Its number in `/models`.")
+    operator_interval_s = serializers.FloatField(
+        allow_null=True, help_text="Contact interval set by an operator, in seconds."
+    )
+    data_plan_bytes = serializers.IntegerField(allow_null=True, help_text="Per month, both directions.")
+    model = serializers.IntegerField(allow_null=True, help_text="Its id in `/models`.")
     quota_messages_per_s = serializers.FloatField(
-        allow_null=True, help_text="Its own quota, 0 is no limit; null is the server's."
+        allow_null=True, help_text="Its own quota; 0: no limit; null: the server's default."
     )
     quota_bytes_per_hour = serializers.FloatField(allow_null=True)
     tags = serializers.ListField(child=serializers.CharField())
@@ -115,17 +121,19 @@ class StationDetailOut(StationOut):
     is_in_maintenance = serializers.BooleanField()
     asleep_until = serializers.DateTimeField(allow_null=True)
     first_contact_at = serializers.DateTimeField(allow_null=True)
-    clock_offset_s = serializers.FloatField(allow_null=True, help_text="Station's clock minus ours, transit included.")
-    health = serializers.DictField(help_text="The newest health message as it came.")
+    clock_offset_s = serializers.FloatField(
+        allow_null=True, help_text="The station's clock minus the server's, including transit time."
+    )
+    health = serializers.DictField(help_text="The newest health message, as received.")
     health_received_at = serializers.DateTimeField(allow_null=True)
-    hello = serializers.DictField(help_text="The newest hello as it came.")
+    hello = serializers.DictField(help_text="The newest hello message, as received.")
     position = PositionOut(allow_null=True)
 
 
 def station_row(station: Station, moment: datetime) -> dict[str, Any]:
     """A station of `station_list` as the API shows it."""
     contact = station.contact
-    # For programs the sentence stays in one language, whoever's browser asks.
+    # Programs get the sentence in English, whatever language the request asks for.
     with translation.override("en"):
         shown = station_shown(station, contact, moment)
     return {
@@ -148,13 +156,13 @@ def station_row(station: Station, moment: datetime) -> dict[str, Any]:
 class StationIn(StrictSerializer):
     """A new station."""
 
-    serial = serializers.CharField(max_length=64, help_text="As it stands on the device.")
-    organization = serializers.SlugField(help_text="Whose it is.")
+    serial = serializers.CharField(max_length=64, help_text="As printed on the device.")
+    organization = serializers.SlugField(help_text="The organization that owns it.")
     name = serializers.CharField(required=False, allow_blank=True, default="", max_length=120)
 
 
 class StationChangesIn(StrictSerializer):
-    """What an operator may change; what is absent stays."""
+    """Changes to a station. Omitted fields stay as they are."""
 
     name = serializers.CharField(required=False, allow_blank=True, max_length=120)
     notes = serializers.CharField(required=False, allow_blank=True, max_length=10_000, trim_whitespace=False)
@@ -167,13 +175,13 @@ class StationChangesIn(StrictSerializer):
     quota_messages_per_s = serializers.FloatField(
         required=False,
         allow_null=True,
-        help_text="Set by who looks after the server; null is the server's, 0 no limit.",
+        help_text="Only administrators can set it. 0: no limit; null: the server's default.",
     )
-    quota_bytes_per_hour = serializers.FloatField(required=False, allow_null=True, help_text="Likewise.")
+    quota_bytes_per_hour = serializers.FloatField(required=False, allow_null=True, help_text="As above.")
 
 
 def station_detail(station: Station) -> dict[str, Any]:
-    """A station of `station_get` with all that is known of it."""
+    """A station of `station_get` with all details."""
     contact = station.contact
     row = {
         **station_row(station, clock.now()),
@@ -201,7 +209,7 @@ def station_detail(station: Station) -> dict[str, Any]:
 
 
 class Stations(APIView):
-    """The stations of the asker's organizations."""
+    """The stations of the caller's organizations."""
 
     @extend_schema(
         operation_id="stations_list",
@@ -209,7 +217,7 @@ class Stations(APIView):
         responses=answers({200: StationsOut}, *READ_PROBLEMS),
     )
     def get(self, request: Request) -> Response:
-        """Those that need somebody first, unless `sort` says otherwise."""
+        """List stations. By default those that need attention come first."""
         query = query_read(request, StationsQuery)
         found = station_list(
             viewer=viewer_of(request),
@@ -230,7 +238,7 @@ class Stations(APIView):
         responses=answers({201: StationDetailOut, 200: BulkOut}, *WRITE_PROBLEMS),
     )
     def post(self, request: Request) -> Response:
-        """Make one station known, or a list of them: then 200 with an outcome for each."""
+        """Register a station, or a list of stations: then 200 with one outcome each."""
         viewer = viewer_of(request)
 
         def make(told: dict[str, Any]) -> dict[str, Any]:
@@ -248,7 +256,7 @@ class Stations(APIView):
 
 
 def _quota_set(viewer: Viewer, station: Station, told: dict[str, Any]) -> None:
-    """Take the quota out of what was told, and set it; what was not told of it stays."""
+    """Pop the quota fields from `told` and set them. A quota field that was not given stays."""
     messages, octets = (told.pop(name, getattr(station, name)) for name in _QUOTA)
     station_quota_set(actor=viewer, station=station, quota=StationQuota(messages, octets))
 
@@ -258,7 +266,7 @@ class StationDetail(APIView):
 
     @extend_schema(operation_id="stations_retrieve", responses=answers({200: StationDetailOut}, *READ_PROBLEMS))
     def get(self, request: Request, serial: str) -> Response:
-        """All that is known of it now."""
+        """Show a station with all details."""
         return Response(station_detail(station_get(viewer=viewer_of(request), serial=serial)))
 
     @extend_schema(
@@ -267,7 +275,7 @@ class StationDetail(APIView):
         responses=answers({200: StationDetailOut}, *WRITE_PROBLEMS),
     )
     def patch(self, request: Request, serial: str) -> Response:
-        """Change what is named; the rest stays."""
+        """Change the given fields of a station."""
         viewer = viewer_of(request)
         station = station_get(viewer=viewer, serial=serial)
         asked = StationChangesIn(data=request.data, partial=True)

@@ -1,4 +1,4 @@
-"""`/stations/<serial>/suspension`: letting a suspended station in again."""
+"""`/stations/<serial>/suspension`: lift the suspension of a station."""
 
 from http import HTTPStatus
 
@@ -15,14 +15,14 @@ from rest_api.questions import WRITE_PROBLEMS, answers
 
 
 class Suspension(APIView):
-    """What keeps a station from sending."""
+    """The suspension of a station."""
 
     @extend_schema(
         operation_id="stations_let_in",
         responses=answers({HTTPStatus.NO_CONTENT.value: None}, *WRITE_PROBLEMS, HTTPStatus.SERVICE_UNAVAILABLE),
     )
     def delete(self, request: Request, serial: str) -> Response:
-        """Let it send again, with the login that it has and a full quota."""
+        """Lift the suspension. The station keeps its login and starts with a full quota."""
         viewer = viewer_of(request)
         station_suspension_lift(viewer=viewer, station=station_get(viewer=viewer, serial=serial))
         return Response(status=HTTPStatus.NO_CONTENT)

@@ -1,4 +1,4 @@
-"""`/tags`: the words that people put on stations."""
+"""`/tags`: labels that people put on stations."""
 
 from typing import Any
 
@@ -19,18 +19,18 @@ _NAME, _ID = Column("name"), Column("id", int)
 
 
 class TagOut(serializers.Serializer[Any]):
-    """A word on stations."""
+    """A tag."""
 
     name = serializers.CharField()
     organization = serializers.CharField()
-    stations = serializers.IntegerField(help_text="In service.")
+    stations = serializers.IntegerField(help_text="Number of stations in service that have it.")
 
 
 class TagsOut(serializers.Serializer[Any]):
     """A page of tags."""
 
     results = TagOut(many=True)
-    next = serializers.URLField(allow_null=True)
+    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
 
 
 def tag_row(tag: Tag) -> dict[str, Any]:
@@ -39,11 +39,11 @@ def tag_row(tag: Tag) -> dict[str, Any]:
 
 
 class Tags(APIView):
-    """The tags of your organizations; they are put on stations by `PATCH /stations/<serial>`."""
+    """The tags of the caller's organizations. `PATCH /stations/<serial>` sets the tags of a station."""
 
     @extend_schema(operation_id="tags_list", parameters=[ListQuery], responses=answers({200: TagsOut}, *READ_PROBLEMS))
     def get(self, request: Request) -> Response:
-        """By name."""
+        """List the tags of your organizations by name. Set them with `PATCH /stations/<serial>`."""
         query = query_read(request, ListQuery)
         rows = tag_list(viewer=viewer_of(request))
         page = page_read(request, query, rows, columns={"name": _NAME}, usual="name", last=_ID)

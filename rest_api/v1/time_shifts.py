@@ -1,4 +1,4 @@
-"""`/stations/<serial>/time-shifts`: data of a clock that was not set, moved to the right time, and moved back."""
+"""`/stations/<serial>/time-shifts`: move data recorded with a wrong clock to the right time, and undo it."""
 
 from datetime import timedelta
 from http import HTTPStatus
@@ -26,12 +26,12 @@ from rest_api.authentication import viewer_of
 from rest_api.lists import Column, ListQuery, page_read
 from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
-#: A clock that is off by more is no clock.
+#: Largest accepted offset, in seconds: 200 years.
 _OFFSET_MOST_S = 200 * 366 * 86_400.0
 
 
 class WrongOut(serializers.Serializer[Any]):
-    """Data that are filed under a wrong time."""
+    """Data stored under a wrong time."""
 
     side = serializers.ChoiceField(
         choices=TimeShift.Side.choices, help_text="`behind`: before 2010. `ahead`: in the future."
@@ -42,11 +42,11 @@ class WrongOut(serializers.Serializer[Any]):
     events = serializers.IntegerField(source="counts.events")
     first_at = serializers.DateTimeField(help_text="By the station's clock.")
     last_at = serializers.DateTimeField()
-    first_received_at = serializers.DateTimeField(help_text="By ours.")
+    first_received_at = serializers.DateTimeField(help_text="By the server's clock.")
     last_received_at = serializers.DateTimeField()
-    offset_s = serializers.SerializerMethodField(help_text="What has to be added, by the receipt that was quickest.")
+    offset_s = serializers.SerializerMethodField(help_text="Seconds to add, derived from the row that arrived fastest.")
     is_of_several_starts = serializers.BooleanField(
-        help_text="One offset may not fit all: move them by shorter spans of receipt."
+        help_text="One offset may not fit all rows: their delays differ by over a day. Shift shorter ranges of receipt."
     )
 
     def get_offset_s(self, wrong: Any) -> float:
@@ -55,18 +55,20 @@ class WrongOut(serializers.Serializer[Any]):
 
 
 class TimeShiftOut(serializers.Serializer[Any]):
-    """A move in time."""
+    """A time shift that was carried out."""
 
     id = serializers.IntegerField()
     side = serializers.ChoiceField(choices=TimeShift.Side.choices)
     offset_s = serializers.SerializerMethodField()
-    first_at = serializers.DateTimeField(help_text="Where the first row is now.")
+    first_at = serializers.DateTimeField(help_text="New time of the first row.")
     last_at = serializers.DateTimeField()
     readings = serializers.IntegerField()
     detections = serializers.IntegerField()
     positions = serializers.IntegerField()
     events = serializers.IntegerField()
-    left = serializers.IntegerField(help_text="Rows that stayed: one like them is at the right time already.")
+    left = serializers.IntegerField(
+        help_text="Rows not moved, because an identical row already exists at the new time."
+    )
     made_at = serializers.DateTimeField()
     made_by = serializers.CharField(source="made_by_name", allow_blank=True)
     undone_at = serializers.DateTimeField(allow_null=True)
@@ -78,32 +80,32 @@ class TimeShiftOut(serializers.Serializer[Any]):
 
 
 class TimeShiftsOut(serializers.Serializer[Any]):
-    """What is filed under a wrong time, and some moves."""
+    """Data stored under a wrong time, and a page of time shifts."""
 
     wrong = WrongOut(many=True)
     results = TimeShiftOut(many=True)
-    next = serializers.URLField(allow_null=True, help_text="Where more are; null when this was all.")
+    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
 
 
 class TimeShiftIn(StrictSerializer):
-    """Which rows, and by how much."""
+    """Which rows to shift, and by how much."""
 
     side = serializers.ChoiceField(choices=TimeShift.Side.choices)
     offset_s = serializers.FloatField(
         required=False, min_value=-_OFFSET_MOST_S, max_value=_OFFSET_MOST_S,
-        help_text="Seconds to add; without it the one from our receipt.",
+        help_text="Seconds to add. Default: derived from when the rows arrived.",
     )  # fmt: skip
-    received_from = serializers.DateTimeField(required=False, help_text="Only what was received from then on.")
-    received_until = serializers.DateTimeField(required=False, help_text="Only what was received before then.")
-    dry_run = serializers.BooleanField(required=False, default=False, help_text="Count and change nothing.")
+    received_from = serializers.DateTimeField(required=False, help_text="Only rows received at or after this moment.")
+    received_until = serializers.DateTimeField(required=False, help_text="Only rows received before this moment.")
+    dry_run = serializers.BooleanField(required=False, default=False, help_text="Only count; change nothing.")
 
 
 class TimeShiftPreviewOut(serializers.Serializer[Any]):
-    """What a move would do."""
+    """What a time shift would do."""
 
     wrong = WrongOut()
     offset_s = serializers.SerializerMethodField()
-    first_at = serializers.DateTimeField(help_text="Where the first row would come to be.")
+    first_at = serializers.DateTimeField(help_text="New time of the first row.")
     last_at = serializers.DateTimeField()
     left = serializers.IntegerField()
 
@@ -113,13 +115,13 @@ class TimeShiftPreviewOut(serializers.Serializer[Any]):
 
 
 class TimeShifts(APIView):
-    """Moves in time of a station's data."""
+    """Time shifts of a station's data."""
 
     @extend_schema(
         operation_id="time_shifts_list", parameters=[ListQuery], responses=answers({200: TimeShiftsOut}, *READ_PROBLEMS)
     )
     def get(self, request: Request, serial: str) -> Response:
-        """What is filed under a wrong time now, and the moves, newest first."""
+        """List data stored under a wrong time, and the time shifts so far, newest first."""
         station = station_get(viewer=viewer_of(request), serial=serial)
         query, rows = query_read(request, ListQuery), time_shift_list(station=station).order_by()
         page = page_read(request, query, rows, columns={"id": Column("id", int, is_filled=True)}, usual="-id", last=())
@@ -132,7 +134,7 @@ class TimeShifts(APIView):
         responses=answers({200: TimeShiftPreviewOut, 201: TimeShiftOut}, *WRITE_PROBLEMS),
     )
     def post(self, request: Request, serial: str) -> Response:
-        """Move data to the right time. With `dry_run` it answers 200 with what a move would do."""
+        """Move data to the right time. With `dry_run`, answer 200 with what the shift would do. For operators."""
         viewer = viewer_of(request)
         station = station_get(viewer=viewer, serial=serial)
         time_operator_require(actor=viewer, station=station)
@@ -158,13 +160,13 @@ class TimeShifts(APIView):
 
 
 class TimeShiftUndo(APIView):
-    """One move in time."""
+    """Undoing a time shift."""
 
     @extend_schema(
         operation_id="time_shifts_undo", request=None, responses=answers({200: TimeShiftOut}, *WRITE_PROBLEMS)
     )
     def post(self, request: Request, serial: str, shift_id: int) -> Response:
-        """Move the rows back to where they were, to the microsecond. 409 where that is done already."""
+        """Move the rows back to their old times, to the microsecond. 409 if already undone. For operators."""
         viewer = viewer_of(request)
         station = station_get(viewer=viewer, serial=serial)
         time_operator_require(actor=viewer, station=station)

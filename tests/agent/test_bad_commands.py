@@ -79,7 +79,7 @@ def test_a_refused_redelivery_blocks_no_later_command(working, runs):
         working.give(command_encode(each))
     wait_for(lambda: len(working.done) == 2)
     ((state, note),) = said(working.station, odd.id)
-    assert (state, "do not fit" in note) == ("failed", True)
+    assert (state, "Invalid parameters" in note) == ("failed", True)
     assert len(runs.ran) == 1
 
 

@@ -150,7 +150,7 @@ def test_a_reboot_that_happened_has_succeeded(interrupted, runs):
         ({"station": "SG-OTHER"}, "refused", "for station SG-OTHER"),
         ({"expires_at": time.time() - 1}, "expired", "after its time"),
         ({"name": "make_coffee"}, "refused", "no command 'make_coffee'"),
-        ({"parameters": {"loud": True}}, "refused", "do not fit"),
+        ({"parameters": {"loud": True}}, "refused", "Invalid parameters"),
     ],
 )
 def test_what_must_not_run_does_not(make_executor, runs, fields, state, words):

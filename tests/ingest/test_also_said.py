@@ -67,7 +67,7 @@ def test_a_body_too_long_to_be_looked_through_says_so(send):
     said = send(
         "health", gzip.compress(json.dumps({**body, "noise": _noise(20_000)}).encode()), content_encoding="gzip"
     )
-    assert said == {"health": {MORE: "too long to be looked through"}}
+    assert said == {"health": {MORE: "too long to be searched"}}
 
 
 def test_they_are_bounded_in_number_and_length(send):

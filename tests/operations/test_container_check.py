@@ -13,7 +13,7 @@ from fleet.core.signs import SIGNS_VARIABLE, sign_leave
 from operations import container_check
 from operations.container_check import trouble_find
 from operations.process_table import NAMES
-from workers.celery_app import _clock_sent
+from workers.celery_app import _leave_beat_sign
 
 
 @pytest.fixture(autouse=True)
@@ -70,7 +70,7 @@ def test_a_pulse_that_is_in_the_database_is_a_sign():
 
 
 def test_what_the_clock_sent_is_a_sign():
-    _clock_sent()
+    _leave_beat_sign()
     assert trouble_find("beat") is None
 
 

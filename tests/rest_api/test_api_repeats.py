@@ -79,7 +79,7 @@ def test_the_same_request_at_the_same_time_is_told_to_come_again_and_done_once(i
         until_waiting(1)
         second = Aside(lambda: invite(owner, "new@example.org", lock_timeout_ms=200)).done()
         told = problem_of(second, 409)
-        assert "being done now" in told["detail"]
+        assert "still running" in told["detail"]
         assert int(second["Retry-After"]) > 0
     assert first.done().status_code == 201
     again = invite(owner, "new@example.org")

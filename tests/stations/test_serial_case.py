@@ -126,7 +126,7 @@ def test_what_a_client_writes_of_itself_in_another_case_is_its_own_word(small):
     body = f'[{{"bn":"urn:roost:{small.serial.upper()}:","n":"t","v":1,"t":1700000000}}]'.encode()
     properties = {"type": "readings", "content_type": "application/senml+json"}
     assert decode(properties, "readings", small.serial, body)
-    with pytest.raises(MessageRefused, match="speaks for station"):
+    with pytest.raises(MessageRefused, match="claims to be from station"):
         decode(properties, "readings", small.serial + "x", body)
 
 

@@ -102,5 +102,5 @@ def test_unknown_parameters_of_a_command_are_refused():
     for wrong in ({}, {"seconds": 5}, {"seconds": 60, "more": 1}, {"seconds": "soon"}):
         with pytest.raises(CommandRefused, match="set_reporting_interval"):
             contract.parameters_check(wrong)
-    with pytest.raises(CommandRefused, match="no command"):
+    with pytest.raises(CommandRefused, match="not a command"):
         command_decode(b'{"id":1}')

@@ -183,7 +183,7 @@ def test_a_base_value_makes_no_value_beside_a_sum_or_a_text():
         ({"n": "a", "u": "V"}, "no-value", "no value"),
         ({"v": 1}, "bad-name", "''"),
         ({"n": "a b", "v": 1}, "bad-name", "'a b'"),
-        ({"n": "a", "v": 1e308, "bv": 1e308}, "bad-fields", "more than a number"),
+        ({"n": "a", "v": 1e308, "bv": 1e308}, "bad-fields", "too large"),
     ],
 )
 def test_a_record_that_cannot_be_resolved_is_refused_by_name_and_its_neighbours_are_not(record, reason, said):

@@ -79,7 +79,7 @@ def test_a_command_without_a_queue_is_kept_and_stops_nobody_else(operator, insti
     assert len(got(channel, queue)) == 1
     kept = OutboxMessage.objects.get(published_at=None, target="command")
     assert (kept.routing_key, kept.attempts) == (lost.serial, 1)
-    assert "No queue takes" in kept.last_error
+    assert "No queue for" in kept.last_error
     assert kept.due_at > clock.now()
 
 

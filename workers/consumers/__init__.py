@@ -1,1 +1,1 @@
-"""Consumers of raw AMQP that run inside Celery workers."""
+"""Raw AMQP consumers that run inside Celery workers."""

@@ -1,12 +1,12 @@
-"""py-amqp's connection for reading what stations send: in bursts, and whatever bytes they put into names and headers.
+"""py-amqp's connection, adapted to read messages of stations: in bursts, and with arbitrary bytes in names and headers.
 
-Two things py-amqp does not do. It asks the kernel four times for every frame, which costs more than everything that
-is done with a message later; here one read brings many, and a whole delivery in the buffer is taken without its
-intermediate objects. And the broker passes on any bytes in a routing key or a property, dates beyond all calendars,
-and tables nested without end; py-amqp raises in the middle of reading them, and one such message would come back
-after every reconnect and end the reading of all stations.
+It fixes two problems of py-amqp. First, py-amqp makes four system calls per frame, which costs more than all later
+processing of a message. Here one read fetches many frames, and a complete delivery in the buffer is parsed without
+intermediate objects. Second, the broker passes on any bytes in routing keys and properties, impossible dates, and
+endlessly nested tables. py-amqp raises while reading them, so a single such message, redelivered after every
+reconnect, would stop ingest for all stations.
 
-Handshake, channels, acknowledgements and everything unusual stay py-amqp's.
+Handshake, channels, acknowledgements and unusual frames are still handled by py-amqp.
 """
 
 import struct
@@ -24,7 +24,7 @@ from amqp.transport import TCPTransport
 from fleet.ingest.delivery import Delivery
 
 Frame = tuple[int, int, bytes]
-#: Takes the delivery tag, whether the message was delivered before, and the message.
+#: Callback with the delivery tag, whether the message was delivered before, and the message.
 Receive = Callable[[int, bool, Delivery], None]
 
 _METHOD_FRAME, _HEADER_FRAME, _BODY_FRAME = 1, 2, 3
@@ -36,28 +36,28 @@ _DELIVER = b"\x00\x3c\x00\x3c"
 _TAG = Struct(">QB").unpack_from
 _BASIC = Message.CLASS_ID
 _load_properties = PROPERTY_CLASSES[_BASIC]
-#: Bytes asked of the kernel at once.
+#: Maximum bytes per read.
 _READ = 262_144
-#: Bytes of an unreadable property list that are kept for people to look at.
+#: Bytes of an unreadable property list that are kept for people to inspect.
 _KEPT = 120
 _QUESTION_MARK = 0x3F
 _UNREADABLE = (ValueError, OverflowError, OSError, RecursionError, LookupError, struct.error, amqp.FrameSyntaxError)
 
 
 class BurstTransport(TCPTransport):
-    """A socket that is read in large pieces. `pending` holds what was read and not yet taken."""
+    """A socket read in large pieces. `pending` holds bytes that were read but not yet parsed."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.pending = b""
 
     def wait_for(self, seconds: float) -> None:
-        """Set how long reads and writes wait for the other side."""
+        """Set the timeout of reads and writes, in seconds."""
         if self.sock is not None:
             self.sock.settimeout(seconds)
 
     def fill(self) -> None:
-        """Read what the kernel has, waiting for the socket's timeout. Raises `TimeoutError`, and OSError at the end."""
+        """Read available bytes. Raises `TimeoutError` after the socket's timeout, OSError if the connection ended."""
         if self.sock is None:
             raise ConnectionResetError("There is no connection to the broker.")
         try:
@@ -75,7 +75,7 @@ class BurstTransport(TCPTransport):
         self.pending += more
 
     def read_frame(self, unpack: Any = None) -> Frame:  # noqa: ARG002 - py-amqp's signature
-        """The next frame, as py-amqp wants it."""
+        """The next frame, in py-amqp's form."""
         while (end := _frame_end(self.pending, 0)) == 0:
             self.fill()
         kind, number, size = _HEAD(self.pending)
@@ -85,7 +85,7 @@ class BurstTransport(TCPTransport):
 
 
 def _frame_end(data: bytes, start: int) -> int:
-    """Where the frame at `start` ends, or 0 when it is not there whole."""
+    """End of the frame at `start`, or 0 if the frame is incomplete."""
     if len(data) < start + _HEAD_BYTES:
         return 0
     end = start + _HEAD_BYTES + int(_HEAD(data, start)[2]) + 1
@@ -97,37 +97,37 @@ def _frame_end(data: bytes, start: int) -> int:
 
 
 class StationChannel(amqp.Channel):
-    """A channel that delivers every message."""
+    """A channel that delivers every message, even with unreadable properties."""
 
-    #: What was wrong with the properties of the message that py-amqp reads now.
+    #: Error in the properties of the message that py-amqp is reading.
     unreadable: dict[str, Any] | None = None
     receive: Receive
     _queue: str
     _consumer: str
 
     def consume(self, queue: str, receive: Receive, *, prefetch: int) -> None:
-        """Have each message of the queue handed to `receive`, so many unacknowledged at the most."""
+        """Pass each message of the queue to `receive`, with at most `prefetch` unacknowledged ones."""
         self._queue, self.receive = queue, receive
-        # Bodies stay bytes: py-amqp would decode by whatever encoding a station names.
+        # Keep bodies as bytes: py-amqp would decode them with whatever encoding a station names.
         self.auto_decode = False
         self.basic_qos(0, prefetch, a_global=False)
         self._consumer = self.basic_consume(queue, callback=self._receive_slowly, no_ack=False)
 
     def consume_again(self, prefetch: int) -> None:
-        """Go on with another prefetch; what is unacknowledged stays so. Waits for nothing."""
+        """Continue with another prefetch. Unacknowledged messages stay unacknowledged. Does not wait for the broker."""
         self.basic_cancel(self._consumer, nowait=True)
-        # The broker answers calls of one channel in order, and a limit holds for the consumers that come after it.
+        # The broker handles calls of one channel in order, and a prefetch limit applies to consumers created after it.
         self.send_method(spec.Basic.Qos, "lBb", (0, prefetch, False))
         self._consumer = f"{self._consumer}+"
         self.basic_consume(self._queue, self._consumer, nowait=True, callback=self._receive_slowly)
 
     def messages_ready(self) -> int:
-        """How many messages the queue could deliver now, by its own word. Waits for the answer."""
+        """Number of messages that the queue reports as ready. Waits for the answer."""
         declared = self.queue_declare(self._queue, passive=True)
         return int(declared[1]) if declared else 0
 
     def dispatch_method(self, method_sig: tuple[int, int], payload: bytes, content: Any) -> Any:
-        """As py-amqp does; a routing key that is no UTF-8 is read with a question mark for each foreign byte."""
+        """Dispatch like py-amqp, but replace each non-ASCII byte of an invalid routing key with a question mark."""
         try:
             return super().dispatch_method(method_sig, payload, content)
         except UnicodeDecodeError:
@@ -136,7 +136,7 @@ class StationChannel(amqp.Channel):
             return super().dispatch_method(method_sig, payload[:names] + _plain(payload[names:]).encode(), content)
 
     def _receive_slowly(self, message: Any) -> None:
-        """Take a message that py-amqp has put together."""
+        """Pass on a message that py-amqp has assembled."""
         info, properties = message.delivery_info, message.properties
         if self.unreadable is not None:
             properties, self.unreadable = self.unreadable, None
@@ -146,11 +146,11 @@ class StationChannel(amqp.Channel):
 
 
 class StationConnection(amqp.Connection):
-    """A connection for reading what stations send."""
+    """A connection for reading messages of stations."""
 
     Channel = StationChannel
 
-    #: The open channels by number; py-amqp's own.
+    #: The open channels by number, maintained by py-amqp.
     channels: dict[int, StationChannel]
     transport: BurstTransport
 
@@ -167,7 +167,7 @@ class StationConnection(amqp.Connection):
         socket_settings: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> BurstTransport:
-        """The transport that reads in bursts. It speaks no TLS: ingest stands beside its broker."""
+        """The transport that reads in bursts. It does not support TLS: ingest runs next to its broker."""
         if ssl:
             raise ValueError("Ingest reads the broker without TLS, on the same machine or a private network.")
         return BurstTransport(
@@ -180,16 +180,16 @@ class StationConnection(amqp.Connection):
         )
 
     def station_channel(self) -> StationChannel:
-        """A new channel."""
+        """Open a channel."""
         channel = self.channel()
         if not isinstance(channel, StationChannel):
             raise TypeError(f"py-amqp made a {type(channel).__name__}")
         return channel
 
     def drain_burst(self) -> None:
-        """Read once, or take what was read already, and hand over every message that is there whole.
+        """Read once, unless a complete frame is pending, and pass on all complete messages.
 
-        Raises `TimeoutError` when nothing came within the socket's timeout.
+        Raises `TimeoutError` if nothing arrived within the socket's timeout.
         """
         transport = self.transport
         if _frame_end(transport.pending, 0) == 0:
@@ -209,7 +209,7 @@ class StationConnection(amqp.Connection):
             transport.pending = data[start:] + transport.pending
 
     def _take_delivery(self, data: bytes, start: int, end: int) -> int:
-        """Hand over the delivery that begins at `start` and lies here as one; return its end, or 0 to have it read slowly."""
+        """Pass on the delivery at `start` if it is complete and simple; return its end, or 0 to leave it to py-amqp."""
         body_at = start + _HEAD_BYTES
         if data[start] != _METHOD_FRAME or data[body_at : body_at + 4] != _DELIVER:
             return 0
@@ -241,7 +241,7 @@ class StationConnection(amqp.Connection):
 
 
 def _properties(header: bytes) -> dict[str, Any]:
-    """The properties of a content header; of an unreadable one, why and how it begins."""
+    """The properties of a content header; of an unreadable one, the error and the first bytes."""
     try:
         properties: dict[str, Any] = _load_properties(header, 12)[0]
     except _UNREADABLE as error:
@@ -255,7 +255,7 @@ def _unreadable(header: bytes, error: Exception) -> dict[str, Any]:
 
 
 def _frame_handler(connection: StationConnection, callback: Callable[..., Any]) -> Callable[[Frame], bool]:
-    """py-amqp's handler of frames; a property list that it cannot read is replaced by an empty one."""
+    """py-amqp's frame handler, with unreadable property lists replaced by empty ones."""
     handle: Callable[[Frame], bool] = frame_handler(connection, callback)
 
     def on_frame(frame: Frame) -> bool:
@@ -266,7 +266,7 @@ def _frame_handler(connection: StationConnection, callback: Callable[..., Any]) 
             if kind != _HEADER_FRAME:
                 raise
             connection.channels[number].unreadable = _unreadable(payload, error)
-            # Class, weight and body size stay; no property flag is set.
+            # Keep class, weight and body size; set no property flags.
             return handle((kind, number, payload[:12] + b"\x00\x00"))
 
     return on_frame
@@ -280,5 +280,5 @@ def _name(raw: bytes) -> str:
 
 
 def _plain(names: bytes) -> str:
-    """The bytes with those beyond ASCII replaced, so that lengths stay what they were."""
+    """The bytes as text, with each non-ASCII byte replaced, so that lengths stay the same."""
     return bytes(byte if byte < 0x80 else _QUESTION_MARK for byte in names).decode()

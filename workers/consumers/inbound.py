@@ -2,16 +2,15 @@
 
     connect ─▶ collect up to BATCH_MOST messages, or BATCH_WAIT_S after the first ─▶ Pipeline.take ─▶ acknowledge
        ▲                                                                              │
-       ├── broker away: buffers dropped (their tags are dead), redelivered ◀──────────┤
-       ├── broker keeps messages back, by two looks at a quiet queue ◀────────────────┤
-       └── database away: nothing acknowledged, the same batch again ◀────────────────┘
+       ├── broker away: drop buffers (their tags are invalid); messages redelivered ◀─┤
+       ├── broker withholds messages, seen twice on a quiet queue ◀───────────────────┤
+       └── database away: acknowledge nothing, try the same batch again ◀─────────────┘
 
-What comes from a station that was over its quota, or whose messages cost much to read, and each message that unpacks to
-much, is late: it is taken after what the others sent, in small batches of its own, so that it costs its neighbours the end
-of one short batch and not a place behind it.
+Messages are late if their station is over quota or costly to read, or if they unpack to a large size. Late messages
+form separate small batches that are processed last, so they delay other stations by at most one short batch.
 
-It is py-amqp's own consumer: kombu's `Message` would decompress whatever a station sends, without a limit. One
-channel per queue, so that one acknowledgement covers a lane's whole part of a batch.
+It uses py-amqp directly, because kombu's `Message` decompresses whatever a station sends, without limit. Each queue has
+its own channel, so that one acknowledgement covers a lane's whole part of a batch.
 """
 
 import contextlib
@@ -45,33 +44,33 @@ from workers.consumers.lanes import KeptBack, Lane, Load, exchanges_of
 
 _log = logging.getLogger(__name__)
 
-#: A batch is this many messages, this many bytes, or what came within this many seconds of its first message.
+#: A batch ends at this many messages, at this many bytes, or `BATCH_WAIT_S` seconds after its first message.
 BATCH_MOST = int(os.environ.get("ROOST_INGEST_BATCH") or "1000")
 BATCH_BYTES = 16_000_000
-#: Of what is late, a batch is this many messages.
+#: Maximum messages in a batch of late ones.
 LATE_MOST = 500
-#: Seconds for which the messages of a station that cost much are late.
+#: Seconds for which a costly station's messages are late.
 COSTLY_S = 5.0
-#: So many late messages in a lane leave little room for others.
+#: Late messages in a lane from which there is too little room for others.
 CROWDED_FROM = 1_000
-#: Which of several ingest workers this is.
+#: Name of this ingest worker among several.
 NAME = os.environ.get("ROOST_INGEST_NAME") or INGEST
 BATCH_WAIT_S = 0.05
 HEARTBEAT_S = 30
 BEAT_EVERY_S = 5.0
 TELL_EVERY_S = 0.1
-#: Longest wait in seconds before the broker, and before the database, is tried again.
+#: Longest wait in seconds before reconnecting to the broker, and before retrying the database.
 BROKER_WAIT_MOST_S, DATABASE_WAIT_MOST_S = 5.0, 5.0
-#: Objects that are made before Python looks for circles among them: a batch makes so many, and they die by themselves.
+#: Garbage collection thresholds. A batch creates this many objects, and reference counting frees them.
 _GARBAGE_EVERY = (50_000, 20, 100)
-#: Patience in seconds of one write to the broker.
+#: Timeout in seconds of one write to the broker.
 _SEND_TIMEOUT_S = 15.0
 
 _AMQP_ERRORS = (amqp.exceptions.AMQPError, OSError)
 
 
 class InboundConsumer(threading.Thread):
-    """Drains the inbound queues until stopped; reconnects by itself."""
+    """Drains the inbound queues until stopped, and reconnects when needed."""
 
     def __init__(self, url: str) -> None:
         super().__init__(name="inbound", daemon=True)
@@ -80,7 +79,7 @@ class InboundConsumer(threading.Thread):
         self._pipeline = Pipeline(progress=self._progress)
         self._connection: StationConnection | None = None
         self._beat_at = 0.0
-        #: What changed and was not told yet, by organization id, and when pages were last told.
+        #: Changed stations not yet announced to pages, by organization id, and the time of the last announcement.
         self._untold: dict[int, set[str]] = {}
         self._told_at = 0.0
         self._load = Load()
@@ -88,11 +87,11 @@ class InboundConsumer(threading.Thread):
         self._dead: Lane | None = None
 
     def stop(self) -> None:
-        """End after the batch that is being taken; what is not acknowledged will be delivered again."""
+        """Stop after the current batch. Unacknowledged messages will be redelivered."""
         self._stopping.set()
 
     def run(self) -> None:
-        """Connect and drain, over and over."""
+        """Connect and drain in a loop."""
         attempt, is_away = 0, False
         while not self._stopping.is_set():
             connection: StationConnection | None = None
@@ -107,9 +106,9 @@ class InboundConsumer(threading.Thread):
                     _log.warning("The broker is away, ingest waits for it: %s", str(error) or type(error).__name__)
                 attempt, is_away = attempt + 1, True
             except KeptBack as error:
-                _log.warning("%s: ingest connects anew.", error)
-            except Exception:  # noqa: BLE001 - whatever it is, stations must be heard again
-                _log.exception("Ingest met an error of its own; it starts again with a new connection")
+                _log.warning("%s: ingest reconnects.", error)
+            except Exception:  # noqa: BLE001 - whatever the error is, ingest must go on
+                _log.exception("Ingest failed with an unexpected error; it continues with a new connection")
                 self._pipeline.forget()
                 database.close()
                 attempt, is_away = attempt + 1, True
@@ -132,7 +131,7 @@ class InboundConsumer(threading.Thread):
         )
         connection.connect()
         self._connection, self._load = connection, Load()
-        # Whoever reconnects has not died.
+        # This process survived, so lanes that were wide can stay wide.
         wide = {lane.queue for lane in self._lanes if lane.is_wide}
         self._lanes = [Lane(connection, queue, self._load, is_wide=queue in wide) for queue in INBOUND_QUEUES]
         self._dead = Lane(connection, DEAD_QUEUE, Load(), is_wide=True)
@@ -148,19 +147,19 @@ class InboundConsumer(threading.Thread):
                 self._take_dead(connection, dead)
             for lane in self._lanes if dead is None else (*self._lanes, dead):
                 lane.look()
-            self._tell()
+            self._announce_changes()
             self._beat(connection)
             connection.heartbeat_tick()
 
     def _collect(self, connection: StationConnection) -> None:
-        """Read until a batch is full, or `BATCH_WAIT_S` after its first message, or for a second without any."""
+        """Read until a batch is full, `BATCH_WAIT_S` after its first message, or for one second without messages."""
         load, transport = self._load, connection.transport
         deadline = time.monotonic() + BATCH_WAIT_S if load.messages else 0.0
         is_full = self._is_full()
         transport.wait_for(0.0 if is_full else BATCH_WAIT_S if load.messages else TELL_EVERY_S if self._untold else 1.0)
         try:
             if is_full:
-                # A backlog waits, but something urgent may have come meanwhile.
+                # A backlog is waiting, but urgent messages may have arrived meanwhile.
                 connection.drain_burst()
             while not self._is_full():
                 connection.drain_burst()
@@ -183,12 +182,12 @@ class InboundConsumer(threading.Thread):
         )
 
     def _take_batch(self, connection: StationConnection) -> None:
-        """Take the most urgent messages that wait, then some of those that are late."""
+        """Process the most urgent waiting messages, then some late ones."""
         self._take(connection, BATCH_MOST, self._pipeline.take)
         crowded = [lane for lane in self._lanes if len(lane.late) >= CROWDED_FROM]
         if crowded:
             self._take(connection, LATE_MOST, self._pipeline.take_unread, late=crowded)
-        # Always some: a lane full of them would deliver nothing else.
+        # Take some each time: a lane full of late messages could deliver nothing else.
         self._take(connection, LATE_MOST, self._pipeline.take_late, late=self._lanes)
 
     def _take(
@@ -199,7 +198,7 @@ class InboundConsumer(threading.Thread):
         *,
         late: list[Lane] | None = None,
     ) -> None:
-        """Commit a batch, acknowledge it, and note who changed, who was over a quota and who cost much."""
+        """Process and acknowledge a batch; note which stations changed, are over quota, or are costly."""
         handed: list[tuple[Lane, list[int], list[Delivery]]] = []
         deliveries: list[Delivery] = []
         for lane in self._lanes if late is None else late:
@@ -207,7 +206,7 @@ class InboundConsumer(threading.Thread):
             if taken:
                 handed.append((lane, tags, taken))
                 deliveries += taken
-        outcome = self._until_taken(connection, deliveries, take) if deliveries else None
+        outcome = self._retry_until_stored(connection, deliveries, take) if deliveries else None
         if outcome is None:
             return
         over_quota, costly = self._load.over_quota, self._load.costly
@@ -227,13 +226,13 @@ class InboundConsumer(threading.Thread):
 
     def _take_dead(self, connection: StationConnection, lane: Lane) -> None:
         tags, taken = lane.hand_over(BATCH_MOST)
-        if self._until_taken(connection, [_original(delivery) for delivery in taken], self._pipeline.take_dead):
+        if self._retry_until_stored(connection, [_original(delivery) for delivery in taken], self._pipeline.take_dead):
             lane.acknowledge(tags)
 
-    def _until_taken(
+    def _retry_until_stored(
         self, connection: StationConnection, deliveries: list[Delivery], take: Callable[[list[Delivery]], Outcome]
     ) -> Outcome | None:
-        """Try until the database has the messages; None when we are to stop before that."""
+        """Retry until the database has the messages. None if stopped before that."""
         attempt = 0
         while not self._stopping.is_set():
             try:
@@ -251,27 +250,27 @@ class InboundConsumer(threading.Thread):
                 return outcome
         return None
 
-    def _tell(self) -> None:
-        """Tell open pages what changed, a few times a second at the most."""
+    def _announce_changes(self) -> None:
+        """Announce changes to open pages, at most once per `TELL_EVERY_S`."""
         if self._untold and time.monotonic() - self._told_at >= TELL_EVERY_S:
             live_announce(changed=self._untold)
             self._untold, self._told_at = {}, time.monotonic()
 
     def _progress(self) -> None:
-        """A long take is at work still: say so to whoever watches, and to the broker."""
+        """Called during a long batch: write the pulse, and send heartbeats to the broker."""
         if self._connection is not None:
             self._beat(self._connection)
             self._connection.heartbeat_tick()
 
     def _beat(self, connection: amqp.Connection) -> None:
-        """Every few seconds: say that the broker delivers and the database commits."""
+        """Every few seconds, record that the broker is connected and the database commits."""
         moment = time.monotonic()
         if moment - self._beat_at < BEAT_EVERY_S or not connection.connected:
             return
         try:
             ingest_beat(moment=clock.now())
             if NAME != INGEST:
-                # The first worker's pulse is that of all: somebody takes messages.
+                # `ingest_beat` writes the pulse that all workers share; each further worker also has its own.
                 pulse_beat(name=NAME)
         except DatabaseError as error:
             _log.warning("Ingest's pulse was not written: %s", str(error).strip().splitlines()[:1])
@@ -280,7 +279,7 @@ class InboundConsumer(threading.Thread):
 
 
 def _keep_alive(connection: StationConnection) -> None:
-    """Answer heartbeats while a batch waits for the database; what is delivered meanwhile is bounded by prefetch."""
+    """Answer heartbeats while a batch waits for the database. Prefetch limits what is delivered meanwhile."""
     connection.heartbeat_tick()
     connection.transport.wait_for(0.01)
     with contextlib.suppress(TimeoutError):
@@ -289,10 +288,10 @@ def _keep_alive(connection: StationConnection) -> None:
 
 
 def _original(delivery: Delivery) -> Delivery:
-    """A dead letter as it was before: the broker writes its first exchange and key into `x-death`.
+    """A dead letter with its original exchange and key, which the broker records in `x-death`.
 
-    A station may have written that header itself: RabbitMQ 3.10 then only counts in it, 4.x writes its own instead. So it
-    is believed only where the login, which the broker checked when the message came, is of the same station.
+    A station can forge that header: RabbitMQ 3.10 only counts in an existing one, 4.x replaces it. So it is trusted
+    only if the message's login, which the broker verified on arrival, belongs to the same station.
     """
     deaths = (delivery.properties.get("application_headers") or {}).get("x-death")
     first = deaths[0] if isinstance(deaths, list) and deaths and isinstance(deaths[0], dict) else {}
@@ -307,14 +306,14 @@ def _original(delivery: Delivery) -> Delivery:
 def _close(connection: amqp.Connection | None) -> None:
     if connection is not None:
         with contextlib.suppress(*_AMQP_ERRORS):
-            # Never more than a moment: a broker that hangs must not hold the shutdown.
+            # A short timeout: a broker that hangs must not block the shutdown.
             if connection.transport is not None and connection.transport.sock is not None:
                 connection.transport.wait_for(2.0)
             connection.close()
 
 
 class InboundStep(bootsteps.StartStopStep):
-    """Runs an `InboundConsumer` for the life of the worker, where `ROOST_INGEST=1` asks for one."""
+    """Runs an `InboundConsumer` for the life of the worker, if `ROOST_INGEST=1`."""
 
     def __init__(self, worker: Any, **options: Any) -> None:
         super().__init__(worker, **options)
@@ -325,18 +324,18 @@ class InboundStep(bootsteps.StartStopStep):
         return os.environ.get("ROOST_INGEST") == "1"
 
     def start(self, parent: Any) -> None:  # noqa: ARG002 - Celery's signature
-        """Begin to drain."""
+        """Start draining."""
         gc.freeze()
         gc.set_threshold(*_GARBAGE_EVERY)
         self.consumer = InboundConsumer(settings.ROOST_FLEET_BROKER_URL)
         self.consumer.start()
 
     def stop(self, parent: Any) -> None:  # noqa: ARG002 - Celery's signature
-        """End after the batch in hand."""
+        """Stop after the current batch."""
         if self.consumer is not None:
             self.consumer.stop()
             self.consumer.join(timeout=8.0)
 
     def terminate(self, parent: Any) -> None:
-        """End as orderly as otherwise; it is quick."""
+        """Stop in the same orderly way; it is quick."""
         self.stop(parent)

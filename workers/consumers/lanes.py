@@ -1,10 +1,10 @@
-"""The lanes of the inbound consumer: what a queue has delivered and is not yet taken, and what of it is late.
+"""Lanes of the inbound consumer: messages that a queue has delivered and that are not yet processed, late ones apart.
 
 received ──▶ waiting ──batch──▶ taken ──▶ acknowledged
-│            │ ▲ what a batch left
-│            ▼ │ its station was over its quota, or costly
+│            │ ▲ left over from a batch
+│            ▼ │ its station is over quota, or costly
 └─large──▶ late ──small batch──▶ taken
-└──so many that the lane brings nothing else──▶ to quarantine, unread
+└──so many that the lane delivers nothing else──▶ to quarantine, unread
 """
 
 import time
@@ -17,35 +17,34 @@ from fleet.ingest.reading import weight_said
 from message_queue.routing import station_exchange, upload_exchange
 from workers.consumers.frames import StationConnection
 
-#: Unacknowledged messages per queue; quorum queues allow 2,000.
+#: Maximum unacknowledged messages per queue. Quorum queues allow 2,000.
 PREFETCH = 2_000
-#: A message that was delivered so often in vain may be what kills its readers.
+#: After this many failed deliveries a message is suspected of killing its readers.
 DEATHS_SUSPECT = 3
-#: A lane that brought nothing for so many seconds is looked at, as often: messages may wait and none be delivered while
-#: no connection breaks.
+#: Interval in seconds at which a quiet lane is checked: a broker can withhold messages without breaking the connection.
 LOOK_EVERY_S = 10.0
-#: A message that unpacks to more than so many bytes is late.
+#: A message that unpacks to more bytes than this is late.
 LARGE_BYTES = 131_072
 
 
 class KeptBack(Exception):
-    """Messages wait in a queue that does not deliver them."""
+    """A queue holds messages but does not deliver them."""
 
 
 class Load:
-    """Messages and bytes (unpacked) that are received and not yet taken, over all lanes, and whose are late."""
+    """Number and unpacked bytes of received but unprocessed messages in all lanes, and the exchanges that are late."""
 
     __slots__ = ("costly", "messages", "over_quota", "size")
 
     def __init__(self) -> None:
         self.messages = 0
         self.size = 0
-        #: Exchanges of stations over their quota, and until when those of stations whose messages cost much.
+        #: Exchanges of stations over quota, and those of costly stations, with the time until which they are late.
         self.over_quota: set[str] = set()
         self.costly: dict[str, float] = {}
 
     def is_late(self, exchange: str) -> bool:
-        """Whether what comes through this exchange waits for the others."""
+        """Whether messages from this exchange wait behind the others."""
         if exchange in self.over_quota:
             return True
         until = self.costly.get(exchange)
@@ -56,11 +55,11 @@ class Load:
 
 
 class Lane:
-    """One queue: its channel and what it delivered, oldest first, that of stations over their quota apart.
+    """One queue: its channel, and the messages it delivered, oldest first, with late ones apart.
 
-    A lane begins with one message at a time when the worker is new: the one before may have died of a message, and
-    each death counts against everything that was delivered and not acknowledged. Only when the first message has not
-    come back time and again does the lane open wide; until then one that kills its reader is dead-lettered alone.
+    In a new worker a lane starts with one message at a time: a message may have killed the previous worker, and each
+    crash counts against all messages that were delivered and unacknowledged. The lane opens to the full prefetch only
+    after a first message without many failed deliveries; until then a deadly message is dead-lettered alone.
     """
 
     __slots__ = ("_is_doubted", "_load", "_quiet_since", "channel", "is_wide", "late", "queue", "waiting")
@@ -89,11 +88,11 @@ class Lane:
 
     @property
     def brings_no_more(self) -> bool:
-        """Whether it takes one message at a time and has it: waiting would fill no batch."""
+        """Whether it takes one message at a time and has one, so that waiting would not fill the batch."""
         return not self.is_wide and bool(self.waiting or self.late)
 
     def hand_over(self, most: int, *, late: bool = False) -> tuple[list[int], list[Delivery]]:
-        """At most `most` messages, the oldest, and their delivery tags; they stay unacknowledged."""
+        """Remove and return the oldest messages, at most `most`, with their delivery tags. They stay unacknowledged."""
         waiting = self.late if late else self.waiting
         if len(waiting) <= most:
             taken = list(waiting)
@@ -107,13 +106,13 @@ class Lane:
         return [tag for tag, _ in taken], [delivery for _, delivery in taken]
 
     def give_back(self, tags: list[int], deliveries: list[Delivery], left: set[int]) -> list[int]:
-        """Keep what a batch left, by the ids of the Python objects, for a later one; return the tags of the rest."""
+        """Keep what a batch left over (ids of Python objects) for a later batch; return the tags of the others."""
         back = [pair for pair in zip(tags, deliveries, strict=True) if id(pair[1]) in left]
         if not back:
             return tags
         for is_late, pairs in groupby(sorted(back, key=self._is_late), key=self._is_late):
             waiting = self.late if is_late else self.waiting
-            # By tag: what is acknowledged in one word must be older than all that is here.
+            # Keep the order of tags: a multiple acknowledgement must cover only messages older than all kept here.
             ordered = sorted([*pairs, *waiting])
             waiting.clear()
             waiting.extend(ordered)
@@ -123,7 +122,7 @@ class Lane:
         return [tag for tag in tags if tag not in returned]
 
     def set_late(self, exchanges: set[str]) -> None:
-        """What waits of these waits behind the others from now on."""
+        """Move waiting messages of these exchanges to the late ones."""
         if not any(delivery.exchange in exchanges for _, delivery in self.waiting):
             return
         self.late = deque(sorted([*self.late, *(p for p in self.waiting if p[1].exchange in exchanges)]))
@@ -133,7 +132,7 @@ class Lane:
         return weight_said(pair[1]) > LARGE_BYTES or self._load.is_late(pair[1].exchange)
 
     def acknowledge(self, tags: list[int]) -> None:
-        """Acknowledge what was handed over: in one word, unless something older is still here."""
+        """Acknowledge processed messages: all at once, unless an older message is still here."""
         if not tags:
             return
         if any(waiting and waiting[0][0] < tags[-1] for waiting in (self.waiting, self.late)):
@@ -143,7 +142,7 @@ class Lane:
             self.channel.basic_ack(tags[-1], multiple=True)
 
     def look(self) -> None:
-        """Ask the queue what waits, when it has been quiet for long. Raises `KeptBack` at the second look in vain."""
+        """Ask a quiet queue how much it holds. Raises `KeptBack` if it still holds messages at the second look."""
         if self.waiting or self.late or time.monotonic() - self._quiet_since < LOOK_EVERY_S:
             return
         kept = self.channel.messages_ready()
@@ -153,11 +152,11 @@ class Lane:
 
 
 def exchanges_of(serials: Iterable[str]) -> set[str]:
-    """Those through which these stations' messages come: from themselves, and from desks."""
+    """Exchanges that these stations, and desk computers with their cards, publish to."""
     return {exchange for serial in serials for exchange in (station_exchange(serial), upload_exchange(serial))}
 
 
 def _deaths(delivery: Delivery) -> int:
-    """How often the broker has delivered this message in vain."""
+    """How often the broker has delivered this message without an acknowledgement."""
     count = (delivery.properties.get("application_headers") or {}).get("x-delivery-count")
     return count if isinstance(count, int) else 0

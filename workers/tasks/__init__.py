@@ -1,6 +1,6 @@
-"""The tasks, one file per domain package.
+"""The Celery tasks, one file per domain package.
 
-Each takes ids by keyword, ignores what it does not know, and is a door: translate in, one domain call, out.
+Each takes ids as keyword arguments, ignores unknown ones, and does no more than call the domain.
 """
 
 from message_queue.folder import folder_modules

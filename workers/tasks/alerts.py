@@ -1,4 +1,4 @@
-"""Tasks about alerts: the sweeps of the rules, and the sender of what is due."""
+"""Alert tasks: evaluate the rules, send notifications, and watch the broker."""
 
 from contextlib import suppress
 from typing import Any
@@ -13,24 +13,24 @@ from fleet.stations.errors import BrokerUnreachable
 
 @shared_task(name="alerts.sweep_silence")
 def sweep_silence(**_: Any) -> None:
-    """Open and close incidents of silence by the stored deadlines."""
+    """Open and close incidents of silent stations, based on the stored deadlines."""
     silence_sweep()
 
 
 @shared_task(name="alerts.sweep_rules")
 def sweep_rules(**_: Any) -> None:
-    """Open and close the incidents of every other rule."""
+    """Open and close incidents of all other rules."""
     rules_sweep()
 
 
 @shared_task(name="alerts.send_notifications")
 def send_notifications(**_: Any) -> None:
-    """Send every notification that is due."""
+    """Send all notifications that are due."""
     notifications_send()
 
 
 @shared_task(name="alerts.watch_broker")
 def watch_broker(**_: Any) -> None:
-    """Tell the administrators of the broker's own troubles; the watchdog does the same while no job gets through."""
+    """Report problems of the broker itself to the administrators. While no jobs run, the watchdog does this instead."""
     with suppress(BrokerUnreachable):
         broker_watch()

@@ -1,4 +1,4 @@
-"""Tasks about commands: expiry, withdrawal, publishing again what a broker forgot, and relief when Roost cannot keep up."""
+"""Command tasks: expire and withdraw commands, resend lost ones, and slow stations down if Roost cannot keep up."""
 
 from contextlib import suppress
 from typing import Any
@@ -15,19 +15,19 @@ from message_queue.errors import BrokerAway
 
 @shared_task(name="commands.expire_commands")
 def expire_commands(**_: Any) -> None:
-    """Close the commands whose time is over."""
+    """Close expired commands."""
     commands_expire(moment=clock.now())
 
 
 @shared_task(name="commands.resend_commands")
 def resend_commands(**_: Any) -> None:
-    """Publish again what no station has answered."""
+    """Publish again commands that their station has not answered."""
     commands_resend(moment=clock.now())
 
 
 @shared_task(name=SEEK_JOB)
 def seek_withdrawn(*, station_id: int | None = None, **_: Any) -> None:
-    """Take cancelled commands back from the broker; while it is away, the next look does it."""
+    """Withdraw cancelled commands from the broker. If it is away, the next run does it."""
     with suppress(BrokerAway):
         withdrawals_seek(moment=clock.now(), station_id=station_id)
 

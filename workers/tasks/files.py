@@ -1,4 +1,4 @@
-"""Tasks about files: those of photos that are gone."""
+"""File tasks: remove orphaned photo files."""
 
 from typing import Any
 
@@ -10,5 +10,5 @@ from fleet.files.photos import photos_sweep
 
 @shared_task(name="files.sweep_photos")
 def sweep_photos(**_: Any) -> None:
-    """Remove the files of photos without a row."""
+    """Remove photo files that have no row in the database."""
     photos_sweep(moment=clock.now())

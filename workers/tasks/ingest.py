@@ -1,4 +1,4 @@
-"""Tasks about ingest: trying messages in quarantine again, and branches of streams."""
+"""Ingest tasks: replay quarantined messages, decide branches of streams, and release what was held back."""
 
 from typing import Any
 
@@ -12,31 +12,31 @@ from fleet.ingest.replay import gaps_release, quarantine_replays_run, quota_rele
 
 @shared_task(name="ingest.replay_quarantine")
 def replay_quarantine(**_: Any) -> None:
-    """Work off the replays that people asked for; also by the clock, should a job have been lost."""
+    """Run the replays that people asked for. Also runs periodically, in case a job was lost."""
     quarantine_replays_run()
 
 
 @shared_task(name="ingest.settle_branches")
 def settle_branches(**_: Any) -> None:
-    """Judge held branches, and work off the messages of those that are decided about."""
+    """Judge held branches, and process the messages of decided ones."""
     branches_judge(moment=clock.now())
     branches_work_off()
 
 
 @shared_task(name="ingest.release_quota")
 def release_quota(**_: Any) -> None:
-    """Take some of what waited because of a quota."""
+    """Process some of the messages held back by a quota."""
     quota_release()
 
 
 @shared_task(name="ingest.release_gaps")
 def release_gaps(**_: Any) -> None:
-    """Take what waited for room in the ledger, where gaps have closed."""
+    """Process messages that waited for room in the ledger, where gaps have closed."""
     gaps_release()
 
 
 @shared_task(name="ingest.watch_quarantine")
 def watch_quarantine(**_: Any) -> None:
-    """Count what quarantine holds, and suspend the stations of which it holds too much that waits."""
+    """Recount the quarantine, and suspend stations with too many waiting messages in it."""
     tallies_recount()
     full_suspend()

@@ -1,4 +1,4 @@
-"""Tasks about organizations and people: the end of what was deleted or never confirmed, and of old sessions."""
+"""Organization and account tasks: purge deleted organizations, unconfirmed sign-ups and old sessions."""
 
 from typing import Any
 
@@ -10,12 +10,12 @@ from fleet.organizations.people import people_prune, sessions_prune
 
 @shared_task(name="organizations.purge_deleted")
 def purge_deleted(**_: Any) -> None:
-    """Remove them for good, step by step."""
+    """Permanently remove deleted organizations, step by step."""
     organizations_end()
 
 
 @shared_task(name="organizations.prune_people")
 def prune_people(**_: Any) -> None:
-    """Delete sign-ups that nobody confirmed, and sessions that have run out."""
+    """Delete unconfirmed sign-ups and expired sessions."""
     people_prune()
     sessions_prune()

@@ -1,4 +1,4 @@
-"""Tasks about stations: keeping the broker in line with the database, suspending what floods, forgetting who waited."""
+"""Station tasks: sync the broker with the database, logins, erasure, suspensions, and devices that gave up waiting."""
 
 import logging
 from typing import Any
@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 
 @shared_task(name="stations.reconcile_broker")
 def reconcile_broker(**_: Any) -> None:
-    """Repair what differs on the broker; when it does not answer, the next run does it."""
+    """Repair differences on the broker. If it does not answer, the next run does it."""
     try:
         broker_reconcile()
     except BrokerUnreachable as error:
@@ -27,19 +27,19 @@ def reconcile_broker(**_: Any) -> None:
 
 @shared_task(name="stations.accept_rotation")
 def accept_rotation(*, station_id: int = 0, secret_hash: object = None, **_: Any) -> None:
-    """Let a station that was told to rotate its login fetch the new one."""
+    """Let a station that was told to rotate its login fetch a new one."""
     rotation_accept(station_id=station_id, secret_hash=secret_hash, moment=clock.now())
 
 
 @shared_task(name="stations.end_rotations")
 def end_rotations(**_: Any) -> None:
-    """End old logins that have a successor in use, or had their time."""
+    """End old logins whose successor is in use, or whose grace period is over."""
     rotations_end(moment=clock.now())
 
 
 @shared_task(name="stations.erase")
 def erase(**_: Any) -> None:
-    """Erase what is left of deleted stations."""
+    """Erase the remaining data of deleted stations."""
     stations_erase()
 
 
@@ -51,5 +51,5 @@ def suspend_floods(**_: Any) -> None:
 
 @shared_task(name="stations.prune_newcomers")
 def prune_newcomers(**_: Any) -> None:
-    """Forget devices that waited too long to be let in."""
+    """Delete devices that waited too long to be let in."""
     newcomers_prune(moment=clock.now())

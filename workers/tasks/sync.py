@@ -1,4 +1,4 @@
-"""Tasks about outside systems: the clock's checks, and the one that a person asked for."""
+"""Tasks that check outside systems: periodic checks, and those that people ask for."""
 
 import logging
 from typing import Any
@@ -13,13 +13,13 @@ _log = logging.getLogger(__name__)
 
 @shared_task(name="sync.run_periodic")
 def run_periodic(**_: Any) -> None:
-    """Check every outside system whose time has come."""
+    """Check every outside system that is due."""
     sync_run_due()
 
 
 @shared_task(name="sync.run_system")
 def run_system(*, system: str, started_by: str = "", believed_rows: int | None = None, **_: Any) -> None:
-    """Check one outside system now, as a person asked."""
+    """Check one outside system now, at a person's request."""
     try:
         sync_run(system=system, started_by=started_by, believed_rows=believed_rows)
     except DomainError as error:

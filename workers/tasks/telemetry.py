@@ -1,4 +1,4 @@
-"""Tasks about stored telemetry: partitions made ahead, roll-ups, and what is no longer kept."""
+"""Telemetry storage tasks: create partitions ahead, rebuild roll-ups, and delete expired data."""
 
 import logging
 from typing import Any
@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 
 @shared_task(name="telemetry.make_partitions")
 def make_partitions(**_: Any) -> None:
-    """Make the partitions that are due; what stays wrong is told to the administrators."""
+    """Create the partitions that are due, and report problems to the administrators."""
     strayed = default_trouble()
     try:
         made = partitions_ensure()
@@ -25,7 +25,7 @@ def make_partitions(**_: Any) -> None:
     else:
         if made:
             _log.info("Made partitions: %s", ", ".join(made))
-    # Rows in DEFAULT are where they belong by now; that they were there is news all the same.
+    # Rows found in DEFAULT have been moved by now, but administrators should still hear that they were there.
     trouble = strayed or partitions_trouble()
     if trouble is not None:
         administrators_tell(about="partitions", trouble=trouble)
@@ -33,11 +33,11 @@ def make_partitions(**_: Any) -> None:
 
 @shared_task(name="telemetry.rebuild_rollups")
 def rebuild_rollups(**_: Any) -> None:
-    """Rebuild the hours and days for which data came."""
+    """Rebuild the hours and days that received data."""
     rollups_rebuild()
 
 
 @shared_task(name="telemetry.run_retention")
 def run_retention(**_: Any) -> None:
-    """Remove what organizations keep no longer."""
+    """Delete data past its organization's retention period."""
     retention_run()

@@ -1,8 +1,6 @@
-"""The commands a station may be sent.
+"""The commands that can be sent to a station, one file per command; this folder is the registry.
 
-One command is one file in this folder; the folder is the registry.
-
-A file defines `COMMAND`. Two files of one name are an error at start.
+Each file defines `COMMAND`. Two files with the same command name are an error at startup.
 """
 
 from functools import cache
@@ -13,5 +11,5 @@ from message_queue.folder import folder_read
 
 @cache
 def command_contracts() -> dict[str, CommandContract]:
-    """All commands by name, read once from this folder."""
+    """All commands by name, read from this folder once."""
     return folder_read(__name__, "COMMAND", CommandContract)

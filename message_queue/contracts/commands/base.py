@@ -1,4 +1,4 @@
-"""What every command shares: the envelope on the wire, and how its parameters are checked on both sides."""
+"""Shared by all commands: the envelope on the wire, and validation of parameters on both sides."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -10,21 +10,21 @@ from msgspec import Meta
 from message_queue.contracts.base import Name, Seconds
 from message_queue.errors import CommandRefused
 
-#: What an agent that understands withdrawals adds to the commands that its `hello` names.
+#: Agents that support withdrawals add this word to the commands in their `hello`.
 WITHDRAW = "withdraw"
 WITHDRAWAL_MARK = b'"withdraw"'
 
 
 class CommandParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Base of the parameters of a command. Unknown fields are refused: a half-understood command is not run."""
+    """Base of command parameters. Unknown fields are refused, so that no half-understood command is run."""
 
 
 class NoParameters(CommandParameters, frozen=True):
-    """A command that takes no parameters."""
+    """The parameters of a command that has none."""
 
 
 class CommandMessage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One command on its way to one station. Times are seconds since 1970 UTC by the server's clock."""
+    """A command to one station. Times are seconds since 1970 UTC by the server's clock."""
 
     id: UUID
     station: Annotated[str, Meta(min_length=1, max_length=64)]
@@ -35,9 +35,9 @@ class CommandMessage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class Withdrawal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The word to one station that a command was cancelled; it lies behind the command in the station's queue.
+    """Tells a station that a command was cancelled. It follows the command in the station's queue.
 
-    `withdraw` is the command's id. After `expires_at` the command is not run anyway.
+    `withdraw` is the command's id. After `expires_at` the command would not be run anyway.
     """
 
     withdraw: UUID
@@ -47,53 +47,53 @@ class Withdrawal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 @dataclass(frozen=True, slots=True)
 class CommandContract:
-    """One command: what it is called, takes, risks, and for how long it is worth running."""
+    """A command: its name, parameters, dangers and expiry."""
 
     name: str
-    #: Verb with its object, as on the button.
+    #: Verb and object, as on a button.
     label: str
-    #: What it does, in words an operator understands before pressing.
+    #: What it does, for an operator who is about to send it.
     explanation: str
     parameters: type[CommandParameters] = NoParameters
-    #: Seconds after issue at which an unrun command expires.
+    #: Seconds after which a command that was not run expires.
     default_expiry: int = 86_400
-    #: Lowest role that may send it: operator or owner.
+    #: Lowest role that can send it: operator or owner.
     role: str = "operator"
-    #: Dangerous commands want a confirmation; the text names the consequence.
+    #: For dangerous commands, which need confirmation: the possible consequence.
     danger: str = ""
 
     def parameters_check(self, parameters: dict[str, Any]) -> CommandParameters:
-        """Return the typed parameters, or raise `CommandRefused` naming the field that is wrong."""
+        """Return the typed parameters; raise `CommandRefused`, which names the invalid field."""
         try:
             return msgspec.convert(parameters, self.parameters, strict=False)
         except msgspec.ValidationError as error:
-            raise CommandRefused(f"The parameters of {self.name} do not fit: {error}.") from error
+            raise CommandRefused(f"Invalid parameters for {self.name}: {error}.") from error
 
 
 def command_encode(message: CommandMessage) -> bytes:
-    """The command as the JSON that the station gets."""
+    """The command as JSON for the station."""
     return msgspec.json.encode(message)
 
 
 def withdrawal_encode(message: Withdrawal) -> bytes:
-    """The withdrawal as the JSON that the station gets."""
+    """The withdrawal as JSON for the station."""
     return msgspec.json.encode(message)
 
 
 def order_decode(body: bytes) -> CommandMessage | Withdrawal:
-    """What lies in a command queue: a command, or the withdrawal of one. Raises `CommandRefused`."""
+    """Decode a message of a command queue: a command or a withdrawal. Raises `CommandRefused`."""
     if WITHDRAWAL_MARK not in body:
         return command_decode(body)
     try:
         return msgspec.json.decode(body, type=Withdrawal)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        # A command may hold the word in its parameters.
+        # A command may contain the word in its parameters.
         return command_decode(body)
 
 
 def command_decode(body: bytes) -> CommandMessage:
-    """The command in a message body; raises `CommandRefused` when it is none."""
+    """Decode a command. Raises `CommandRefused` if the body is not a command."""
     try:
         return msgspec.json.decode(body, type=CommandMessage)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise CommandRefused(f"This is no command: {error}.") from error
+        raise CommandRefused(f"This is not a command: {error}.") from error

@@ -1,4 +1,4 @@
-"""`rotate_login`: the station fetches a new login; the old one ends when the new one works."""
+"""`rotate_login`: the station fetches a new login; the old one ends once the new one works."""
 
 from message_queue.contracts.commands.base import CommandContract
 
@@ -7,7 +7,7 @@ COMMAND = CommandContract(
     label="Rotate the login",
     explanation=(
         "The station fetches a new login over HTTPS and tries it. The old one works until the new one is in use, "
-        "a day at the most; when the new one does not work, the station keeps the old one."
+        "for at most a day. If the new one does not work, the station keeps the old one."
     ),
     default_expiry=7 * 86_400,
 )

@@ -1,4 +1,4 @@
-"""`run_diagnostics`: the station looks at itself and sends what it found."""
+"""`run_diagnostics`: the station checks itself and sends a report."""
 
 from message_queue.contracts.commands.base import CommandContract
 

@@ -20,7 +20,7 @@ COMMAND = CommandContract(
     label="Set data profile",
     explanation=(
         "Changes how often the station connects and what it sends, from generous to satellite. "
-        "What is not sent stays on the station."
+        "Data that is not sent stays on the station."
     ),
     parameters=SetProfile,
     default_expiry=7 * 86_400,
