@@ -25,10 +25,9 @@ from fleet.core.origin import origin_begin
 from fleet.deployments.models import Deployment
 from fleet.deployments.services import deployment_begin
 from fleet.deployments.sites import site_create
-from fleet.ingest.delivery import Delivery
 from fleet.ingest.models import QuarantinedMessage
 from fleet.ingest.pipeline import Pipeline
-from fleet.ingest.replay import messages_retake
+from fleet.ingest.replay import messages_retake, quota_release
 from fleet.lifecycle.move_station import station_move, station_take
 from fleet.organizations.access import Role, Viewer, viewer_of_user
 from fleet.organizations.errors import NotAllowed
@@ -257,6 +256,19 @@ class TestWhoseItIs:
         assert [values(row.pk) for row in (station, second, third)] == [[1.0, 2.0, 4.0], [5.0, 6.0, 8.0], [9.0]]
         names = Station.objects.order_by("pk").values_list("serial", flat=True)
         assert list(names) == [f"{serial}~1", f"{serial}~2", serial]
+
+    def test_what_nobody_has_read_waits_unread_on_the_new_side_and_its_number_is_noted_then(
+        self, station, taking, both
+    ):
+        moved = station_move(actor=both, station=station, organization=taking, history=STAYS)
+        unread = message(moved.serial, 1)
+        number = unread.properties["application_headers"]
+        body = json.dumps({"at": time.time(), "stream": "plain", "seq": 4}).encode()
+        plain = Delivery(unread.exchange, "health", {"type": "health", "application_headers": {"v": number["v"]}}, body)
+        Pipeline().take_unread([unread, plain])
+        assert list(QuarantinedMessage.objects.values_list("station", "is_unread")) == [(moved.pk, True)] * 2
+        assert quota_release() == 2
+        assert set(StreamLedger.objects.filter(station=moved).values_list("stream", flat=True)) >= {"plain"}
 
     def test_what_waits_in_quarantine_is_replayed_to_the_side_that_it_came_to(self, station, taking, both):
         bad = message(station.serial, 1, name="bad name")

@@ -83,13 +83,17 @@ def _hand_over(refusal: Refusal) -> Refusal:
     assert station is not None  # noqa: S101 - asked of those only
     # It does not matter here whether its number is already recorded.
     number = number_of_refusal(Refusal(delivery, station, refusal.reason, refusal.sentence))
-    try:
-        message = message_read(delivery.properties, delivery.routing_key, station.serial, delivery.body)
-        made_at = _made_at(message, delivery)
-    except (MessageRefused, RecursionError):
-        made_at = _sent_at(delivery)
+    made_at = _sent_at(delivery) if refusal.is_unread else _made_at_if_readable(delivery, station.serial)
     owner = _owner(station, delivery, (number.stream, number.seq) if number is not None else None, made_at)
-    return Refusal(delivery, owner, refusal.reason, refusal.sentence, is_counted=refusal.is_counted)
+    refusal.station = owner
+    return refusal
+
+
+def _made_at_if_readable(delivery: Delivery, serial: str) -> float | None:
+    try:
+        return _made_at(message_read(delivery.properties, delivery.routing_key, serial, delivery.body), delivery)
+    except (MessageRefused, RecursionError):
+        return _sent_at(delivery)
 
 
 def _owner(
