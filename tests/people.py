@@ -12,9 +12,9 @@ from django.utils import translation
 
 from fleet.core import clock
 from fleet.organizations.access import Viewer, viewer_of_server, viewer_of_user
-from fleet.organizations.keys import api_key_create
 from fleet.organizations.models import Membership, Organization
 from fleet.organizations.services import member_add, organization_create
+from fleet.stations.keys import api_key_create
 from fleet.stations.models import Station, StationContact
 from fleet.stations.services import station_register
 

@@ -12,19 +12,11 @@ from rest_framework.views import APIView
 
 from fleet.core import clock
 from fleet.organizations.errors import NotAllowed
-from fleet.organizations.keys import (
-    STATES,
-    STATIONS_MOST,
-    api_key_create,
-    api_key_get,
-    api_key_list,
-    api_key_revoke,
-    key_state,
-    keys_in_state,
-)
+from fleet.organizations.keys import STATES, api_key_get, api_key_list, api_key_revoke, key_state, keys_in_state
 from fleet.organizations.members import owner_require
 from fleet.organizations.models import ApiKey
 from fleet.organizations.selectors import organization_find
+from fleet.stations.keys import STATIONS_MOST, api_key_create
 from rest_api.authentication import viewer_of
 from rest_api.lists import Column, ListQuery, page_read
 from rest_api.questions import (

@@ -7,8 +7,9 @@ from people import Role, key_of, person, station_of
 
 from fleet.core.models import RequestDone
 from fleet.organizations.access import viewer_of_user
-from fleet.organizations.keys import api_key_create, api_key_revoke
+from fleet.organizations.keys import api_key_revoke
 from fleet.organizations.models import ApiKey, Membership
+from fleet.stations.keys import api_key_create
 from fleet.stations.models import StationNote
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_counters")]

@@ -25,6 +25,7 @@ from fleet.core.origin import origin_begin
 from fleet.deployments.models import Deployment
 from fleet.deployments.services import deployment_begin
 from fleet.deployments.sites import site_create
+from fleet.ingest.delivery import Delivery
 from fleet.ingest.models import QuarantinedMessage
 from fleet.ingest.pipeline import Pipeline
 from fleet.ingest.replay import messages_retake, quota_release

@@ -10,8 +10,8 @@ from isolation.matrix_world import world
 from isolation.tenants import filled
 from people import english
 
-from fleet.organizations.keys import api_key_create
 from fleet.organizations.models import Organization
+from fleet.stations.keys import api_key_create
 from fleet.stations.models import Station
 
 __all__ = ["english", "world"]

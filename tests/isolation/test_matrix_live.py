@@ -19,9 +19,10 @@ from site_processes import Running, running
 from fleet.core.live import live_announce
 from fleet.organizations.access import viewer_of_user
 from fleet.organizations.deletion import organization_delete
-from fleet.organizations.keys import api_key_create, api_key_find, api_key_revoke
+from fleet.organizations.keys import api_key_find, api_key_revoke
 from fleet.organizations.members import member_remove
 from fleet.organizations.models import Organization
+from fleet.stations.keys import api_key_create
 
 __all__ = ["elsewhere", "english", "institute"]
 

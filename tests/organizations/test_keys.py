@@ -14,9 +14,10 @@ from fleet.lifecycle.move_station import station_move
 from fleet.organizations.access import viewer_of_key, viewer_of_user
 from fleet.organizations.deletion import organization_delete
 from fleet.organizations.errors import NotAllowed
-from fleet.organizations.keys import api_key_create, api_key_find, api_key_get, api_key_list, api_key_revoke
+from fleet.organizations.keys import api_key_find, api_key_get, api_key_list, api_key_revoke
 from fleet.organizations.members import member_add, member_remove, member_role_set
 from fleet.organizations.models import ApiKey
+from fleet.stations.keys import api_key_create
 from fleet.stations.models import Station
 from fleet.stations.selectors import station_get, station_list
 

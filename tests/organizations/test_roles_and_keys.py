@@ -10,10 +10,11 @@ from fleet.core import clock
 from fleet.core.errors import InvalidInput
 from fleet.organizations.access import viewer_of_key, viewer_of_user
 from fleet.organizations.errors import NotAllowed
-from fleet.organizations.keys import api_key_create, api_key_find, api_key_revoke
+from fleet.organizations.keys import api_key_find, api_key_revoke
 from fleet.organizations.models import ApiKey, Organization
 from fleet.organizations.selectors import organization_list
 from fleet.organizations.services import member_add, organization_create
+from fleet.stations.keys import api_key_create
 
 pytestmark = pytest.mark.django_db
 

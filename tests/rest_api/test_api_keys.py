@@ -5,8 +5,8 @@ from api_asking import Asker, problem_of
 from django.test import Client
 from people import station_of
 
-from fleet.organizations.keys import api_key_create
 from fleet.organizations.models import ApiKey
+from fleet.stations.keys import api_key_create
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_counters")]
 

@@ -13,8 +13,8 @@ from fleet.commands.models import Command, CommandStep
 from fleet.core import clock
 from fleet.core.models import AuditEntry
 from fleet.ingest.models import QuarantinedMessage, QuarantineReplay
-from fleet.organizations.keys import api_key_create
 from fleet.organizations.models import ApiKey, Invitation, Membership
+from fleet.stations.keys import api_key_create
 from fleet.stations.models import Newcomer
 from fleet.telemetry.models import StationEvent
 

@@ -14,10 +14,10 @@ from fleet.core.errors import InvalidInput, NotFound
 from fleet.core.models import AuditEntry
 from fleet.deployments.station_import import station_import
 from fleet.lifecycle.erase_station import station_delete
-from fleet.organizations.keys import api_key_create
 from fleet.stations.joining.claims import claim_open, claim_take
 from fleet.stations.joining.newcomers import station_known
 from fleet.stations.joining.registration_queue import arrival_accept, arrival_list, arrival_take, registration_turn_on
+from fleet.stations.keys import api_key_create
 from fleet.stations.logins.enrolment import enrolment_token_create, station_enrol
 from fleet.stations.models import Credential, Station, StationContact
 from fleet.stations.selectors import station_get, station_list

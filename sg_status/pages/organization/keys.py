@@ -14,9 +14,10 @@ from django.views.decorators.http import require_http_methods
 from fleet.core import clock
 from fleet.core.errors import DomainError, InvalidInput
 from fleet.organizations.access import Role, Viewer
-from fleet.organizations.keys import api_key_create, api_key_get, api_key_list, api_key_revoke, key_state
+from fleet.organizations.keys import api_key_get, api_key_list, api_key_revoke, key_state
 from fleet.organizations.models import ApiKey, Organization
 from fleet.organizations.selectors import organization_find
+from fleet.stations.keys import api_key_create
 from sg_status.access import act, page, role_require
 from sg_status.pages.organization.forms import KeyForm
 from sg_status.pages.organization.frame import organization_render

@@ -9,10 +9,11 @@ from fleet.core import clock
 from fleet.core.command_line import WordCommand
 from fleet.core.errors import InvalidInput, NotFound
 from fleet.organizations.access import viewer_of_user
-from fleet.organizations.keys import api_key_create, api_key_list, api_key_revoke, key_state
+from fleet.organizations.keys import api_key_list, api_key_revoke, key_state
 from fleet.organizations.members import member_get
 from fleet.organizations.models import ApiKey
 from fleet.organizations.selectors import organization_get
+from fleet.stations.keys import api_key_create
 
 Options = dict[str, Any]
 #: The longest life of a key that expires, in days.
