@@ -1,0 +1,66 @@
+"""English that reads as translated: the commonest slips, wherever people read. `docs/reference/english.md` has the voice."""
+
+import ast
+import re
+
+import pytest
+
+from operations.paths import REPOSITORY
+
+CODE = ("fleet", "message_queue", "operations", "rest_api", "sg_status", "station_agent", "web", "workers")
+SLIPS = {
+    "at the most": "at most",
+    "at the least": "at least",
+    r"takes? the role": "requires the … role",
+    r"\banew\b": "again",
+    r"\bto be had\b": "available",
+    r"\bnone of ours\b": "not one of ours, or what it is",
+    r"\bis told of\b": "is reported",
+    r"\bso long (as|it|until)\b": "while, until",
+    r"\bwho may not\b": "a caller without permission",
+    r"\bthe like\b": "similar ones",
+}
+SLIP = re.compile("|".join(f"(?:{pattern})" for pattern in SLIPS), re.IGNORECASE)
+#: A first line that begins with a clause for a subject.
+HEADLESS = re.compile(r"(Who|What|Whose|Where|Whom|Whoever)\b(?!.*\?)")
+#: Where the slips are quoted.
+QUOTED = {"docs/reference/english.md", "docs/reference/faults.md", "docs/reference/api-changes.md"}
+
+
+def texts():
+    for folder in CODE:
+        for path in sorted((REPOSITORY / folder).rglob("*")):
+            if path.suffix in {".py", ".html", ".txt"} and "migrations" not in path.parts and "locale" not in path.parts:
+                yield path
+    yield from sorted(p for p in (REPOSITORY / "docs").rglob("*.md") if "decisions" not in p.parts)
+    yield from (REPOSITORY / "README.md", REPOSITORY / "docs" / "reference" / "openapi.yaml")
+
+
+def test_nothing_reads_as_translated():
+    found = [
+        f"{path.relative_to(REPOSITORY)}:{number}: {match[0]!r}"
+        for path in texts()
+        if str(path.relative_to(REPOSITORY)) not in QUOTED
+        for number, line in enumerate(path.read_text().splitlines(), start=1)
+        for match in [SLIP.search(line)]
+        if match
+    ]
+    assert not found, "\n".join([*found[:40], f"{len(found)} in all; the better words are in docs/reference/english.md"])
+
+
+@pytest.mark.parametrize("folder", CODE)
+def test_a_file_s_first_line_has_a_subject(folder):
+    found = []
+    for path in sorted((REPOSITORY / folder).rglob("*.py")):
+        if "migrations" in path.parts:
+            continue
+        said = ast.get_docstring(ast.parse(path.read_text())) or ""
+        if HEADLESS.match(said.partition("\n")[0]):
+            found.append(f"{path.relative_to(REPOSITORY)}: {said.partition(chr(10))[0]}")
+    assert found == []
+
+
+@pytest.mark.parametrize("slip", SLIPS)
+def test_a_slip_is_found(slip):
+    said = re.sub(r"\(([a-z]+)[^)]*\)", r"\1", slip).replace(r"\b", "").replace("s?", "s")
+    assert SLIP.search(f"It {said} here.")
