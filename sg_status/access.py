@@ -63,8 +63,8 @@ def role_require(viewer: Viewer, role: Membership.Role, organization_id: int) ->
 def role_sentence(role: Membership.Role) -> str:
     """What role an action takes and who gives it."""
     if role == Membership.Role.OWNER:
-        return _("Only owners of this organization may do that. Ask one of them.")
-    return _("You may look at this station but not act on it. An owner of the organization can make you an operator.")
+        return _("Only owners of this organization can do that. Ask one of them.")
+    return _("You can view this station but not change it. An owner of the organization can make you an operator.")
 
 
 def act(request: HttpRequest, action: Callable[[], object], *, done: str) -> bool:

@@ -66,7 +66,7 @@ def state_word(state: str) -> str:
     words: dict[str, str] = {
         Command.State.QUEUED: pgettext("command", "waiting to be sent"),
         Command.State.SENT: pgettext("command", "waiting for the station"),
-        Command.State.RECEIVED: pgettext("command", "taken by the station"),
+        Command.State.RECEIVED: pgettext("command", "accepted by the station"),
         Command.State.RUNNING: pgettext("command", "running"),
         Command.State.SUCCEEDED: pgettext("command", "done"),
         Command.State.FAILED: pgettext("command", "failed"),
@@ -88,10 +88,10 @@ def withdrawal_words(withdrawal: str) -> str:
     """What became of a cancelled command, as a sentence; that of one that ran ends before the moment."""
     words: dict[str, str] = {
         Command.Withdrawal.UNSENT: _("It never left Roost."),
-        Command.Withdrawal.SOUGHT: _("It is being withdrawn; the station may have it already and run it."),
-        Command.Withdrawal.TAKEN_BACK: _("It was taken out of the station's queue; the station never had it."),
-        Command.Withdrawal.STOPPED: _("The station knows that it was cancelled and does not run it."),
-        Command.Withdrawal.LAPSED: _("Its time is over; a station that still has it does not run it any more."),
+        Command.Withdrawal.SOUGHT: _("It is being withdrawn; the station may already have it and run it."),
+        Command.Withdrawal.TAKEN_BACK: _("It was removed from the station's queue before the station received it."),
+        Command.Withdrawal.STOPPED: _("The station knows about the cancellation and does not run it."),
+        Command.Withdrawal.LAPSED: _("It has expired; a station that still has it no longer runs it."),
         Command.Withdrawal.RAN: _("It ran anyway, before the cancellation reached the station, at"),
     }
     return words.get(withdrawal, "")

@@ -12,6 +12,6 @@ def photo_answer(photo: Photo, size: Size) -> FileResponse:
     try:
         opened = photo_file(photo, size).open("rb")
     except FileNotFoundError as error:
-        raise Http404(_("The file of this photo is gone.")) from error
+        raise Http404(_("The file of this photo is missing.")) from error
     headers = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox"}
     return FileResponse(opened, content_type="image/jpeg", filename=f"{photo.name}.jpg", headers=headers)

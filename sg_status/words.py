@@ -90,7 +90,7 @@ def lateness_words(occurred_at: datetime, received_at: datetime | None, flags: i
     """How much later than taken something came; empty when it came soon."""
     if received_at is None or not is_late(occurred_at=occurred_at, received_at=received_at, flags=flags):
         return ""
-    return _("came %(duration)s later") % {"duration": duration_words((received_at - occurred_at).total_seconds())}
+    return _("arrived %(duration)s later") % {"duration": duration_words((received_at - occurred_at).total_seconds())}
 
 
 def suspicion_words(flags: int) -> str:
@@ -103,8 +103,8 @@ def suspicion_words(flags: int) -> str:
         4: _("the station's clock was not synchronised"),
         8: _("before 2010"),
         32: _("outside its limits"),
-        64: _("another value has the same moment"),
-        128: _("moved to the right time"),
+        64: _("another value has the same time"),
+        128: _("time corrected"),
         16: _("from a damaged file"),
     }
     return ", ".join(sentence for bit, sentence in reasons.items() if flags & bit) or _("not believed")

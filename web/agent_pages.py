@@ -26,7 +26,7 @@ def agent_file(request: HttpRequest, name: str) -> HttpResponse:  # noqa: ARG001
     """The wheel itself."""
     wheel = agent_wheel()
     if name != wheel.name:
-        raise Http404(_("This server has another version of the agent."))
+        raise Http404(_("This server has a different version of the agent."))
     headers = {"ETag": f'"{wheel.sha256}"', "Content-Disposition": f'attachment; filename="{wheel.name}"'}
     return HttpResponse(wheel.content, content_type="application/octet-stream", headers=headers)
 

@@ -37,7 +37,7 @@ def test_the_page_makes_both_kinds_and_warns_of_one(browse, operator, station):
     client = browse(operator)
     address = f"/stations/{station.serial}/settings/"
     page = client.get(address).content.decode()
-    assert "Make a token for a desk" in page
+    assert "Create a desk token" in page
     assert "To read a card at a desk, use the next button." in page
     assert '<span class="serial">desk</span>' in page
     plain = client.post(f"{address}token/").content.decode()

@@ -21,7 +21,7 @@ from fleet.organizations.lookalikes import look_of, scripts_check
 from fleet.organizations.people import address_language, person_language, person_language_set
 from web.accounts.brake import brake_key, browser_remember
 
-_WRONG = _("This name or address and this password do not belong together.")
+_WRONG = _("Wrong username, email address or password.")
 #: Names of addresses in the contexts of mails.
 _LINKS = ("activate_url", "password_reset_url", "signup_url")
 
@@ -47,7 +47,7 @@ class AccountAdapter(DefaultAccountAdapter):
     def clean_username(self, username: str, shallow: bool = False) -> str:  # noqa: FBT001, FBT002 - allauth's signature
         """A name is no address: logging in by either must mean one person."""
         if "@" in username and not shallow:
-            raise ValidationError(_("A user name has no @: it would look like an e-mail address."))
+            raise ValidationError(_("A username cannot contain @, because it would look like an email address."))
         cleaned: str = super().clean_username(username, shallow)
         if not shallow:
             _name_like_no_other(cleaned)
@@ -114,7 +114,7 @@ def _name_like_no_other(username: str) -> None:
     look = look_of(username)
     names = User.objects.values_list("username", flat=True)
     if look in map(look_of, settings.ACCOUNT_USERNAME_BLACKLIST) or look in map(look_of, names):
-        raise ValidationError(_("This name looks like one that is there already: choose another."))
+        raise ValidationError(_("This name looks too much like an existing one: choose another."))
 
 
 def _language_follow(response: HttpResponse, user: User) -> None:

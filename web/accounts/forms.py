@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 
-PASSWORD_HELP = _("At least ten characters, and not one of the common ones.")
+PASSWORD_HELP = _("At least ten characters, and not a common password.")
 
 
 class Plain(Form):
@@ -25,7 +25,7 @@ class Plain(Form):
         for name, field in self.fields.items():
             field.widget.attrs.pop("placeholder", None)
             if name == "email":
-                field.label = _("E-mail address")
+                field.label = _("Email address")
             if "password" in name:
                 field.help_text = PASSWORD_HELP if name == "password1" else ""
 
@@ -36,7 +36,7 @@ class LoginForm(Plain, allauth.LoginForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         login = self.fields["login"]
-        login.label = _("User name or e-mail address")
+        login.label = _("Username or email address")
         login.widget.attrs.update(autocomplete="username", autocapitalize="none", maxlength="254")
         self.fields["remember"].label = _("Stay logged in on this device for two weeks")
 
@@ -46,8 +46,8 @@ class SignupForm(Plain, allauth.SignupForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["username"].label = _("User name")
-        self.fields["username"].help_text = _("Your colleagues see it. Letters, digits and . + - _ only.")
+        self.fields["username"].label = _("Username")
+        self.fields["username"].help_text = _("Visible to your colleagues. Only letters, digits and . + - _")
 
     def try_save(self, request: HttpRequest) -> tuple[AbstractBaseUser | None, HttpResponse | None]:
         """Save the person, unless the address belongs to one: its owner gets a mail that says so."""
@@ -59,7 +59,7 @@ class SignupForm(Plain, allauth.SignupForm):
             with transaction.atomic():
                 saved: tuple[AbstractBaseUser | None, HttpResponse | None] = super().try_save(request)
         except IntegrityError:
-            messages.error(request, _("Somebody took this name a moment ago: choose another."))
+            messages.error(request, _("Someone took this name a moment ago: choose another."))
             return None, redirect("account_signup")
         return saved
 

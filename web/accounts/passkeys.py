@@ -22,8 +22,8 @@ class AddPasskeyForm(passkeys.AddWebAuthnForm):
         super().__init__(*args, **kwargs)
         name, alone = self.fields["name"], self.fields["passwordless"]
         _name_bound(name)
-        alone.label = _("It may be used without the password")
-        alone.help_text = _("Then it asks for a finger, a face or its PIN each time.")
+        alone.label = _("Allow login without the password")
+        alone.help_text = _("It then asks for a fingerprint, a face or its PIN each time.")
         alone.initial = True
 
     def clean(self) -> dict[str, Any]:
@@ -64,7 +64,7 @@ class ReauthenticatePasskeyForm(passkeys.ReauthenticateWebAuthnForm):
 
 
 def _name_bound(field: CharField) -> None:
-    field.label = _("What you call it")
+    field.label = _("Name for it")
     field.validators.append(MaxLengthValidator(_NAME_MOST))
     field.widget.attrs["maxlength"] = str(_NAME_MOST)
 
@@ -76,4 +76,4 @@ def _understood(read: Callable[[], T]) -> T:
         raise
     except Exception as error:
         # The libraries below raise whatever they stumble over: KeyError, IndexError, InvalidSignature …
-        raise ValidationError(_("This passkey was not understood. Try once more.")) from error
+        raise ValidationError(_("This passkey could not be read. Try again.")) from error

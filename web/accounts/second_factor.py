@@ -15,9 +15,7 @@ class SecondFactorAdapter(DefaultMFAAdapter):
 
     error_messages = {
         **DefaultMFAAdapter.error_messages,
-        "incorrect_code": _(
-            "This code is wrong or was used before. Wait for the next one, and check the phone's clock."
-        ),
+        "incorrect_code": _("This code is wrong or already used. Wait for the next one, and check the phone's clock."),
     }
 
     def encrypt(self, text: str) -> str:

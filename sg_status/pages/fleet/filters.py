@@ -18,7 +18,7 @@ from sg_status.access import act, page
 def filter_keep(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     """Keep the view that the fleet page showed."""
     user, name, query = _person(viewer), request.POST.get("name", ""), request.POST.get("query", "")
-    done = _("The view is kept as “%(name)s”.") % {"name": name.strip()[:60]}
+    done = _("The view is saved as “%(name)s”.") % {"name": name.strip()[:60]}
     act(request, lambda: filter_save(user=user, name=name, query=query), done=done)
     return redirect(f"{reverse('fleet')}?{query}" if query else "fleet")
 
@@ -28,13 +28,13 @@ def filter_keep(request: HttpRequest, viewer: Viewer) -> HttpResponse:
 def filter_forget(request: HttpRequest, viewer: Viewer, filter_id: int) -> HttpResponse:
     """Forget a view."""
     user = _person(viewer)
-    act(request, lambda: filter_delete(user=user, filter_id=filter_id), done=_("The view is forgotten."))
+    act(request, lambda: filter_delete(user=user, filter_id=filter_id), done=_("The view is deleted."))
     return redirect("fleet")
 
 
 def _person(viewer: Viewer) -> User:
     if viewer.user is None:
-        raise PermissionDenied(_("Views are kept by people."))
+        raise PermissionDenied(_("Only people can save views."))
     return viewer.user
 
 

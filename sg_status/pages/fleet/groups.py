@@ -37,9 +37,9 @@ def groups(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     form = GroupAddForm(mine, request.POST if request.method == "POST" else None)
     if request.method == "POST":
         if not mine:
-            raise PermissionDenied(_("Groups are made by operators. An owner can make you one."))
+            raise PermissionDenied(_("Only operators can create groups. An owner can make you one."))
         if form.is_valid() and (made := _create(viewer, form)):
-            messages.success(request, _("The group %(name)s is made.") % {"name": made.name})
+            messages.success(request, _("The group %(name)s is created.") % {"name": made.name})
             return redirect("group", group_id=made.pk)
     words = dict(RULES)
     rows = [(group, words[StationGroup.Rule(group.rule)]) for group in group_list(viewer=viewer)]
@@ -100,7 +100,7 @@ def group_gone(request: HttpRequest, viewer: Viewer, group_id: int) -> HttpRespo
     """Delete a group; its stations stay."""
     found = group_get(viewer=viewer, group_id=group_id)
     role_require(viewer, _OPERATOR, found.organization_id)
-    done = _("The group %(name)s is deleted. Its stations stay.") % {"name": found.name}
+    done = _("The group %(name)s is deleted. Its stations remain.") % {"name": found.name}
     act(request, lambda: group_delete(actor=viewer, group=found), done=done)
     return redirect("groups")
 

@@ -27,7 +27,7 @@ def models(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     form = ModelAddForm(mine, request.POST if request.method == "POST" else None)
     if request.method == "POST":
         if not mine:
-            raise PermissionDenied(_("Models are added by operators. An owner can make you one."))
+            raise PermissionDenied(_("Only operators can add models. An owner can make you one."))
         if form.is_valid() and (made := _create(viewer, form)):
             messages.success(request, _("The model %(name)s is added.") % {"name": made})
             return redirect("models")
@@ -45,7 +45,7 @@ def model_gone(request: HttpRequest, viewer: Viewer, model_id: int) -> HttpRespo
     """Delete a model of one's own; its stations then have none."""
     found = model_get(viewer=viewer, model_id=model_id)
     if found.organization_id is None:
-        raise PermissionDenied(_("This model is everybody's and stays."))
+        raise PermissionDenied(_("This model is shared by all organizations and cannot be deleted."))
     role_require(viewer, _OPERATOR, found.organization_id)
     done = _("The model %(name)s is deleted.") % {"name": found}
     act(request, lambda: model_delete(actor=viewer, model=found), done=done)

@@ -68,11 +68,13 @@ def station_accept_door(request: HttpRequest, viewer: Viewer, slug: str) -> Http
             nonlocal code
             code = registration_turn_on(organization=organization, actor=viewer)
 
-        done = _("Devices with the new code may ask to join %(name)s.") % {"name": organization}
+        done = _("Devices with the new code can now ask to join %(name)s.") % {"name": organization}
         if act(request, turn_on, done=done):
             return _show(request, viewer, code=code)
     else:
-        done = _("No more devices may ask to join %(name)s. Those that wait wait on.") % {"name": organization}
+        done = _("New devices can no longer ask to join %(name)s. Devices already in the queue stay there.") % {
+            "name": organization
+        }
         act(request, lambda: registration_turn_off(organization=organization, actor=viewer), done=done)
     return redirect("station-accept")
 
@@ -82,7 +84,7 @@ def station_accept_door(request: HttpRequest, viewer: Viewer, slug: str) -> Http
 def station_accept_unblock(request: HttpRequest, viewer: Viewer, arrival_id: int) -> HttpResponse:
     """Let a blocked serial ask again."""
     arrival = arrival_get(viewer=viewer, arrival_id=arrival_id)
-    done = _("%(serial)s may ask again.") % {"serial": arrival.serial}
+    done = _("%(serial)s can ask to join again.") % {"serial": arrival.serial}
     act(request, lambda: arrival_unblock(arrival=arrival, actor=viewer), done=done)
     return redirect("station-accept")
 
@@ -108,16 +110,18 @@ def _row(device: Newcomer) -> ArrivalRow:
     is_taken = bool(getattr(device, "is_taken", False))
     note = serial_warning(device.serial) or ""
     if is_taken:
-        note = _("This serial is registered already, so it cannot be accepted.")
+        note = _("This serial is already registered, so it cannot be accepted.")
     elif getattr(device, "is_ours", False):
-        note = _("A station of yours has this serial: accepting gives it a new login and ends the old one.")
+        note = _(
+            "One of your stations has this serial: accepting the device gives it a new login and ends the old one."
+        )
     return ArrivalRow(device, note, is_taken)
 
 
 def _decide(request: HttpRequest, viewer: Viewer) -> None:
     names = _picked(request.POST)
     if not names:
-        messages.error(request, _("Nothing was picked. Tick the devices first."))
+        messages.error(request, _("No device selected. Select the devices first."))
         return
     try:
         done, left = arrivals_decide(viewer=viewer, decision=request.POST.get("decision", ""), names=names)
@@ -126,13 +130,13 @@ def _decide(request: HttpRequest, viewer: Viewer) -> None:
         return
     if done and request.POST.get("decision") == "accept":
         told = ngettext(
-            "%(count)d station is accepted. It fetches its login by itself.",
-            "%(count)d stations are accepted. They fetch their logins by themselves.",
+            "%(count)d station is accepted. It fetches its login automatically.",
+            "%(count)d stations are accepted. They fetch their logins automatically.",
             len(done),
         )
         messages.success(request, told % {"count": len(done)})
     elif done:
-        told = ngettext("%(count)d device is refused.", "%(count)d devices are refused.", len(done))
+        told = ngettext("%(count)d device is rejected.", "%(count)d devices are rejected.", len(done))
         messages.success(request, told % {"count": len(done)})
     for _id, sentence in left:
         messages.error(request, sentence)
@@ -141,7 +145,7 @@ def _decide(request: HttpRequest, viewer: Viewer) -> None:
 def _picked(posted: QueryDict) -> dict[int, str]:
     numbers = [text for text in posted.getlist("arrival") if text.isascii() and text.isdigit() and len(text) < 19]
     if len(numbers) > SHOWN:
-        raise NotFound(_("More devices were picked than a page shows."))
+        raise NotFound(_("You selected more devices than fit on one page."))
     return {int(text): posted.get(f"name-{text}", "")[:_NAME_MOST] for text in numbers}
 
 

@@ -32,7 +32,7 @@ def station_add(request: HttpRequest, viewer: Viewer) -> HttpResponse:
             warning = serial_warning(station.serial)
             if warning:
                 messages.warning(request, warning)
-            messages.success(request, _("%(station)s is known now. Enrol it next.") % {"station": station})
+            messages.success(request, _("%(station)s is added. Enrol it next.") % {"station": station})
             return enrolment_render(request, viewer, station_get(viewer=viewer, serial=station.serial), token)
     return render(request, "sg_status/joining/add.html", {"form": form, "links": joining_links("station-add")})
 

@@ -30,7 +30,7 @@ class CodeForm(forms.Form):
     code = forms.CharField(
         label=gettext_lazy("Code"),
         max_length=40,
-        help_text=gettext_lazy("As the device shows it, for example ABCD-2345."),
+        help_text=gettext_lazy("As shown on the device, for example ABCD-2345."),
         widget=forms.TextInput(attrs={"autocapitalize": "characters", "autocomplete": "off", "spellcheck": "false"}),
     )
 
@@ -44,7 +44,7 @@ class ClaimForm(forms.Form):
         label=gettext_lazy("Name"),
         max_length=120,
         required=False,
-        help_text=gettext_lazy("As your people call it; can be changed later."),
+        help_text=gettext_lazy("The name your team uses; you can change it later."),
     )
 
     def __init__(self, organizations: frozenset[int], data: Any = None, initial: Any = None) -> None:
@@ -72,7 +72,7 @@ def _claim(request: HttpRequest, viewer: Viewer, form: ClaimForm) -> HttpRespons
     if form.is_valid():
         station = _take(viewer, form)
         if station is not None:
-            messages.success(request, _("%(station)s is yours. It fetches its login now.") % {"station": station})
+            messages.success(request, _("%(station)s is yours. It is now fetching its login.") % {"station": station})
             warning = serial_warning(station.serial)
             if warning:
                 messages.warning(request, warning)

@@ -20,7 +20,7 @@ _LINKS: Final[tuple[tuple[str, Promise], ...]] = (
     ("transfers", gettext_lazy("Take a station over")),
 )
 #: What is said of an organization in which the viewer may not add stations.
-NOT_HERE = gettext_lazy("You may not add stations to this organization.")
+NOT_HERE = gettext_lazy("You cannot add stations to this organization.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,5 +41,7 @@ def operator_organizations(viewer: Viewer) -> frozenset[int]:
     """Where the viewer may add stations; answers 403 with a sentence when that is nowhere."""
     organizations = viewer.organization_ids(Membership.Role.OPERATOR)
     if not organizations:
-        raise PermissionDenied(_("Adding stations takes the role operator in an organization. Ask one of its owners."))
+        raise PermissionDenied(
+            _("You need the operator role in an organization to add stations. Ask one of its owners.")
+        )
     return organizations

@@ -35,18 +35,18 @@ class ImportForm(forms.Form):
     organization = OrganizationField()
     file = forms.FileField(
         label=gettext_lazy("CSV file"),
-        help_text=gettext_lazy("A heading names the columns. At most 5,000 stations and 1 MB."),
+        help_text=gettext_lazy("The first line names the columns. At most 5,000 stations and 1 MB."),
         widget=forms.ClearableFileInput(attrs={"accept": ".csv,text/csv,text/plain"}),
     )
     all_or_nothing = forms.BooleanField(
-        label=gettext_lazy("Import nothing when a line is wrong"),
+        label=gettext_lazy("Import nothing if any line has an error"),
         required=False,
-        help_text=gettext_lazy("Otherwise the good lines are imported and the others told."),
+        help_text=gettext_lazy("Otherwise the valid lines are imported and the others listed."),
     )
     with_tokens = forms.BooleanField(
         label=gettext_lazy("Make an enrolment token for each station"),
         required=False,
-        help_text=gettext_lazy("You get them as a file, this once."),
+        help_text=gettext_lazy("You get them as a file, only once."),
     )
 
     def __init__(self, organizations: frozenset[int], data: Any = None, files: Any = None) -> None:

@@ -22,7 +22,7 @@ from sg_status.pages.organization.forms import OrganizationForm
 def organization_add(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     """GET: the form. POST: it is there."""
     if not may_found(viewer):
-        raise PermissionDenied(_("Whoever looks after this server makes its organizations: ask there."))
+        raise PermissionDenied(_("Only the administrators of this server can create organizations: ask them."))
     language = get_language() or "en"
     contact = viewer.user.email if viewer.user else ""
     usual = Organization(name="", timezone="UTC", language=language, contact_email=contact)
@@ -30,7 +30,9 @@ def organization_add(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     if form.is_valid():
         made = _found(viewer, form)
         if made is not None:
-            messages.success(request, _("%(name)s is there, and you own it. Invite others next.") % {"name": made.name})
+            messages.success(
+                request, _("%(name)s is created, and you own it. Next, invite others.") % {"name": made.name}
+            )
             return redirect("organization-members", made.slug)
     return render(request, "sg_status/organization/add.html", {"form": form})
 

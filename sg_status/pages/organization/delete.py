@@ -32,7 +32,7 @@ def delete(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse:
         else:
             messages.success(
                 request,
-                _("%(name)s is deleted. It can be brought back here for %(days)d days.")
+                _("%(name)s is deleted. You can restore it here for %(days)d days.")
                 % {"name": found.name, "days": GRACE.days},
             )
             return redirect("organizations")

@@ -28,7 +28,7 @@ def invitation(request: HttpRequest, code: str) -> HttpResponse:
         if request.method == "POST" and viewer.user is not None:
             member = invitation_accept(code=code, user=viewer.user)
             told = {"name": held.organization.name, "role": role_word(member.role)}
-            messages.success(request, _("You belong to %(name)s now, as %(role)s.") % told)
+            messages.success(request, _("You are now a member of %(name)s, as %(role)s.") % told)
             return redirect("fleet")
     except NotFound as error:
         raise Http404(str(error)) from error

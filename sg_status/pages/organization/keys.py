@@ -69,12 +69,12 @@ def revoke(request: HttpRequest, viewer: Viewer, slug: str, prefix: str) -> Http
     found = organization_find(viewer=viewer, slug=slug)
     key = api_key_get(organization=found, prefix=prefix, viewer=viewer)
     if request.method == "POST":
-        done = _("The key %(name)s opens nothing any more.") % {"name": key.name}
+        done = _("The key %(name)s no longer works.") % {"name": key.name}
         act(request, lambda: api_key_revoke(api_key=key, actor=viewer), done=done)
         return redirect("organization-keys", found.slug)
     context = {
         "title": _("Revoke the key %(name)s") % {"name": key.name},
-        "text": _("Whatever uses it is refused from now on. It cannot be undone; a new key can be made."),
+        "text": _("Programs that use it are refused from now on. You cannot undo this, but you can create a new key."),
         "button": _("Revoke the key %(name)s") % {"name": key.name},
         "keep": _("Keep the key"),
         "back": "organization-keys",

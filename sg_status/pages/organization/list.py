@@ -55,7 +55,7 @@ def organizations(request: HttpRequest, viewer: Viewer) -> HttpResponse:
 @require_POST
 def restore(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse:
     """Bring a deleted one back."""
-    done = gettext("It is back with everything that belonged to it.")
+    done = gettext("It is restored with everything that belonged to it.")
     if act(request, lambda: organization_restore(slug=slug, actor=viewer), done=done):
         return redirect("organization", slug)
     return redirect("organizations")

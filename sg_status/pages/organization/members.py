@@ -90,7 +90,7 @@ def member_role(request: HttpRequest, viewer: Viewer, slug: str, username: str) 
     wanted = request.POST.get("role", "")
     if wanted in Role.values:
         role = Role(wanted)
-        done = _("%(name)s is %(role)s now.") % {"name": username, "role": role_word(role)}
+        done = _("%(name)s is now %(role)s.") % {"name": username, "role": role_word(role)}
         act(
             request,
             lambda: member_role_set(organization=found, username=username, role=role, actor=viewer),
@@ -113,7 +113,7 @@ def member_out(request: HttpRequest, viewer: Viewer, slug: str, username: str) -
         return redirect("organization-members", found.slug)
     context = {
         "title": _("Remove %(person)s from %(name)s") % names,
-        "text": _("%(person)s sees nothing of %(name)s any more, at once. What they did stays.") % names,
+        "text": _("%(person)s immediately loses access to %(name)s. What they did stays.") % names,
         "button": _("Remove %(person)s") % names,
         "keep": _("Keep the member"),
         "back": "organization-members",
@@ -132,12 +132,12 @@ def transfer(request: HttpRequest, viewer: Viewer, slug: str, username: str) -> 
     member_get(organization=found, username=username)
     names = {"person": username, "name": found.name}
     if request.method == "POST":
-        done = _("%(person)s owns %(name)s now.") % names
+        done = _("%(person)s now owns %(name)s.") % names
         act(request, lambda: ownership_transfer(organization=found, username=username, actor=viewer), done=done)
         return redirect("organization-members", found.slug)
     context = {
         "title": _("Hand %(name)s over to %(person)s") % names,
-        "text": _("%(person)s becomes an owner of %(name)s, and you become an operator. You cannot undo it.") % names,
+        "text": _("%(person)s becomes an owner of %(name)s, and you become an operator. You cannot undo this.") % names,
         "button": _("Hand over to %(person)s") % names,
         "keep": _("Keep it"),
         "back": "organization-members",
@@ -153,7 +153,7 @@ def invitation_again(request: HttpRequest, viewer: Viewer, slug: str, invitation
     """Send an invitation again, with a new code."""
     found = organization_find(viewer=viewer, slug=slug)
     role_require(viewer, Role.OWNER, found.id)
-    done = _("The invitation is on its way again. The link of the mail before no longer works.")
+    done = _("The invitation is sent again. The link in the previous mail no longer works.")
     act(
         request,
         lambda: invitation_resend(organization=found, invitation_id=invitation_id, actor=viewer),
@@ -186,7 +186,9 @@ def _invite(request: HttpRequest, viewer: Viewer, found: Organization, form: Inv
     except DomainError as error:
         form.add_error(None, str(error))
         return False
-    messages.success(request, _("%(email)s is invited, for seven days.") % {"email": filled["email"]})
+    messages.success(
+        request, _("%(email)s is invited. The invitation is valid for seven days.") % {"email": filled["email"]}
+    )
     return True
 
 

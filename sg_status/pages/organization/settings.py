@@ -50,7 +50,7 @@ def leave(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse:
         return redirect("organizations") if left else redirect("organization", found.slug)
     context = {
         "title": _("Leave %(name)s") % {"name": found.name},
-        "text": _("You see nothing of it any more, and its alerts no longer reach you. An owner can invite you again."),
+        "text": _("You lose access to it, and its alerts no longer reach you. An owner can invite you again."),
         "button": _("Leave %(name)s") % {"name": found.name},
         "keep": _("Stay a member"),
         "back": "organization",

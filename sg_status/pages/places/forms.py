@@ -14,9 +14,9 @@ from sg_status.forms import OrganizationField
 _DEGREES = forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"})
 _MOMENT = "%Y-%m-%dT%H:%M"
 LOCATIONS = (
-    (Deployment.Location.EXACT, gettext_lazy("exactly where it is")),
+    (Deployment.Location.EXACT, gettext_lazy("at its exact position")),
     (Deployment.Location.BLURRED, gettext_lazy("somewhere in a circle")),
-    (Deployment.Location.WITHHELD, gettext_lazy("not yet, or never")),
+    (Deployment.Location.WITHHELD, gettext_lazy("not shown")),
 )
 
 
@@ -66,7 +66,7 @@ class SiteAddForm(forms.Form):
 
     def __init__(self, organizations: frozenset[int], data: Any = None) -> None:
         super().__init__(data)
-        refusal = _("You may not add sites to this organization.")
+        refusal = _("You cannot add sites to this organization.")
         self.fields["organization"] = OrganizationField(organizations, refusal=refusal)
 
 
@@ -83,11 +83,9 @@ class DeployForm(forms.Form):
     """Putting a station somewhere."""
 
     site = forms.ModelChoiceField(label=gettext_lazy("Site"), queryset=Site.objects.none(), empty_label=None)
-    at = _MomentField(
-        label=gettext_lazy("Since (UTC)"), required=False, help_text=gettext_lazy("Left empty: since now.")
-    )
+    at = _MomentField(label=gettext_lazy("Since (UTC)"), required=False, help_text=gettext_lazy("Leave empty for now."))
     description = forms.CharField(
-        label=gettext_lazy("How it stands there"),
+        label=gettext_lazy("How it is mounted"),
         max_length=10_000,
         required=False,
         widget=forms.Textarea(attrs={"rows": 2}),
@@ -104,7 +102,7 @@ class EndForm(forms.Form):
     """Taking a station away."""
 
     at = _MomentField(
-        label=gettext_lazy("Until (UTC)"), required=False, help_text=gettext_lazy("Left empty: until now.")
+        label=gettext_lazy("Until (UTC)"), required=False, help_text=gettext_lazy("Leave empty to end it now.")
     )
 
 
@@ -113,7 +111,7 @@ class DeploymentForm(forms.Form):
 
     start = _MomentField(label=gettext_lazy("Since (UTC)"))
     end = _MomentField(
-        label=gettext_lazy("Until (UTC)"), required=False, help_text=gettext_lazy("Left empty: it is still there.")
+        label=gettext_lazy("Until (UTC)"), required=False, help_text=gettext_lazy("Leave empty if it is still there.")
     )
     room = forms.ModelChoiceField(
         label=gettext_lazy("Room"), queryset=Room.objects.none(), required=False, empty_label=gettext_lazy("none")
@@ -121,7 +119,7 @@ class DeploymentForm(forms.Form):
     latitude = _degrees(gettext_lazy("Latitude, degrees north"))
     longitude = _degrees(gettext_lazy("Longitude, degrees east"))
     description = forms.CharField(
-        label=gettext_lazy("How it stands there"),
+        label=gettext_lazy("How it is mounted"),
         max_length=10_000,
         required=False,
         widget=forms.Textarea(attrs={"rows": 3}),
@@ -141,7 +139,7 @@ class DeploymentForm(forms.Form):
                 "description": deployment.description,
             },
         )
-        form.fields["latitude"].help_text = _("Left empty: those of the site.")
+        form.fields["latitude"].help_text = _("Leave empty to use the site's.")
         choice = form.fields["room"]
         assert isinstance(choice, forms.ModelChoiceField)  # noqa: S101 - for the type checker
         choice.queryset = Room.objects.filter(site=deployment.site_id).order_by("name")
@@ -152,7 +150,7 @@ class AntennasForm(forms.Form):
     """All antennas of a deployment, one a line."""
 
     antennas = forms.CharField(
-        label=gettext_lazy("Antennas, one a line"),
+        label=gettext_lazy("Antennas, one per line"),
         required=False,
         max_length=10_000,
         widget=forms.Textarea(attrs={"rows": 5, "spellcheck": "false"}),
@@ -175,7 +173,7 @@ class AntennasForm(forms.Form):
         """The lines as antennas; a line that cannot be read is named."""
         lines = [line for line in self.cleaned_data["antennas"].splitlines() if line.strip()]
         if len(lines) > ANTENNAS_MOST:
-            raise forms.ValidationError(_("A station has at most %(most)d antennas.") % {"most": ANTENNAS_MOST})
+            raise forms.ValidationError(_("A station can have at most %(most)d antennas.") % {"most": ANTENNAS_MOST})
         return [self._read(line) for line in lines]
 
     def _read(self, line: str) -> AntennaSaid:
@@ -197,8 +195,8 @@ def _number(text: str) -> float | None:
 class PublishForm(forms.Form):
     """What everybody may know."""
 
-    is_public = forms.BooleanField(label=gettext_lazy("Everybody may see this place"), required=False)
-    location = forms.ChoiceField(label=gettext_lazy("Where it is told to be"), choices=LOCATIONS)
+    is_public = forms.BooleanField(label=gettext_lazy("Everyone can see this place"), required=False)
+    location = forms.ChoiceField(label=gettext_lazy("Published position"), choices=LOCATIONS)
     blur_radius_km = forms.FloatField(
         label=gettext_lazy("Radius of the circle, km"), required=False, widget=_DEGREES, min_value=0.1, max_value=200
     )
@@ -206,9 +204,9 @@ class PublishForm(forms.Form):
         label=gettext_lazy("Withheld until (UTC)"),
         required=False,
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-        help_text=gettext_lazy("Left empty: for good."),
+        help_text=gettext_lazy("Leave empty to withhold it permanently."),
     )
-    is_serial_public = forms.BooleanField(label=gettext_lazy("With the station's serial"), required=False)
+    is_serial_public = forms.BooleanField(label=gettext_lazy("Show the station's serial"), required=False)
 
     @classmethod
     def of(cls, deployment: Deployment, data: Any = None) -> "PublishForm":
@@ -229,7 +227,7 @@ class PublishForm(forms.Form):
         """A circle has a size."""
         filled = super().clean() or {}
         if filled.get("location") == Deployment.Location.BLURRED and filled.get("blur_radius_km", 0) is None:
-            self.add_error("blur_radius_km", _("Say how wide the circle is: from 0.1 to 200 km."))
+            self.add_error("blur_radius_km", _("Enter the radius of the circle: from 0.1 to 200 km."))
         return filled
 
     @property

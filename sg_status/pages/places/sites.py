@@ -43,7 +43,7 @@ def sites(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     form = SiteAddForm(mine, request.POST if request.method == "POST" else None)
     if request.method == "POST":
         if not mine:
-            raise PermissionDenied(_("Sites are added by operators. An owner can make you one."))
+            raise PermissionDenied(_("Only operators can add sites. An owner can make you one."))
         if form.is_valid() and (made := _create(viewer, form)):
             messages.success(request, _("The site %(name)s is added.") % {"name": made.name})
             return redirect("site", site_id=made.pk)

@@ -29,7 +29,7 @@ class CommandForm(forms.Form):
             made.initial = default
             self.fields[field.name] = made
         self.fields[EXPIRY_FIELD] = forms.TypedChoiceField(
-            label=gettext_lazy("If the station does not call, give up after"),
+            label=gettext_lazy("If the station does not call in, give up after"),
             coerce=int,
             initial=contract.default_expiry,
             choices=[(s, duration_words(s)) for s in sorted({*EXPIRIES, contract.default_expiry})],

@@ -89,14 +89,14 @@ def station_command_cancel(request: HttpRequest, viewer: Viewer, serial: str, co
         request,
         lambda: command_cancel(viewer=viewer, command=command),
         done=_(
-            "The command is cancelled and is being withdrawn. If the station was faster, this page says when it ran."
+            "The command is cancelled and is being withdrawn. If the station was faster, this page shows when it ran."
         ),
     )
     return redirect("station-commands", serial=station.serial)
 
 
 def _send(request: HttpRequest, viewer: Viewer, station: Station, form: CommandForm) -> bool:
-    done = _("“%(label)s” is on its way. It waits for the station's next contact, at most %(duration)s.") % {
+    done = _("“%(label)s” is queued. It waits for the station's next contact, for at most %(duration)s.") % {
         "label": _(form.contract.label),
         "duration": duration_words(form.expires_in()),
     }
@@ -112,7 +112,7 @@ def _send(request: HttpRequest, viewer: Viewer, station: Station, form: CommandF
         done=done,
     )
     if sent and not _is_known_there(station, form.contract):
-        messages.warning(request, _("The station's software did not name this command; it may refuse it."))
+        messages.warning(request, _("The station's software does not list this command; it may refuse it."))
     return sent
 
 

@@ -20,7 +20,7 @@ class DeleteForm(forms.Form):
     """The serial, typed."""
 
     serial = forms.CharField(
-        label=gettext_lazy("Type the serial to be sure"),
+        label=gettext_lazy("Type the serial to confirm"),
         max_length=80,
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
@@ -40,7 +40,8 @@ def station_delete_page(request: HttpRequest, viewer: Viewer, serial: str) -> Ht
             form.add_error("serial", str(error))
         else:
             messages.success(
-                request, _("%(station)s is deleted; its data go in the next minutes.") % {"station": station}
+                request,
+                _("%(station)s is deleted; its data will be erased in the next few minutes.") % {"station": station},
             )
             return redirect("fleet")
     context = {"form": form, "goes": station_belongings(station=station)}

@@ -51,9 +51,9 @@ def station_branch_settle(request: HttpRequest, viewer: Viewer, serial: str, bra
     is_believed = request.POST.get("decision") == "believe"
     decision = StreamLedger.Branch.BELIEVED if is_believed else StreamLedger.Branch.DISCARDED
     done = (
-        _("Decided: its messages are being taken as this station's.")
+        _("Decided: its messages are being stored as this station's.")
         if is_believed
-        else _("Decided: its messages are being discarded. They stay readable in quarantine.")
+        else _("Decided: its messages are being discarded. You can still read them in quarantine.")
     )
     act(request, lambda: branch_settle(viewer=viewer, ledger=ledger, decision=decision), done=done)
     return redirect("station-deliveries", serial)

@@ -49,7 +49,7 @@ def station_deployments(request: HttpRequest, viewer: Viewer, serial: str) -> Ht
         if form.is_valid() and _done(
             form, lambda: deployment_begin(station=station, actor=viewer, **form.cleaned_data)
         ):
-            messages.success(request, _("%(station)s is put there.") % {"station": station})
+            messages.success(request, _("%(station)s is deployed there.") % {"station": station})
             return redirect("station-deployments", serial=serial)
     return _places_render(request, viewer, station, form, EndForm(auto_id=_END_IDS))
 
@@ -84,7 +84,7 @@ def deployment(request: HttpRequest, viewer: Viewer, deployment_id: int) -> Http
     if request.method == "POST":
         role_require(viewer, _OPERATOR, found.station.organization_id)
         if part in form_of and form_of[part].is_valid() and _changed(viewer, found, part, form_of[part]):
-            messages.success(request, _("It is saved."))
+            messages.success(request, _("The deployment is saved."))
             return redirect("deployment", deployment_id=deployment_id)
         found = deployment_get(viewer=viewer, deployment_id=deployment_id)
     return _deployment_render(request, viewer, found, form_of, PhotoForm())
@@ -103,7 +103,7 @@ def deployment_photo_add(request: HttpRequest, viewer: Viewer, deployment_id: in
             form,
             lambda: photo_add(actor=viewer, station=found.station, upload=upload, caption=caption, deployment=found),
         ):
-            messages.success(request, _("The photo is kept."))
+            messages.success(request, _("The photo is saved."))
             return redirect("deployment", deployment_id=deployment_id)
     return _deployment_render(request, viewer, found, {name: kind.of(found) for name, kind in _KINDS.items()}, form)
 
@@ -140,7 +140,7 @@ def deployment_over(request: HttpRequest, viewer: Viewer, deployment_id: int) ->
         station = station_of(viewer, found.station.serial)
         return _places_render(request, viewer, station, DeployForm(station.organization_id), form)
     told = {"station": found.station, "site": found.site.name}
-    messages.success(request, _("%(station)s is taken away from %(site)s.") % told)
+    messages.success(request, _("%(station)s is removed from %(site)s.") % told)
     return redirect("station-deployments", serial=found.station.serial)
 
 
@@ -153,7 +153,7 @@ def deployment_gone(request: HttpRequest, viewer: Viewer, deployment_id: int) ->
     act(
         request,
         lambda: deployment_delete(deployment=found, actor=viewer),
-        done=_("The deployment is out of the record."),
+        done=_("The deployment is deleted."),
     )
     return redirect("station-deployments", serial=found.station.serial)
 

@@ -16,8 +16,8 @@ def state_words() -> dict[str, str]:
         "foreign": pgettext("file", "of another station"),
         "gone": pgettext("file", "gone"),
         "open": pgettext("file", "open"),
-        "done": pgettext("file", "read to its end"),
-        "": pgettext("file", "no account"),
+        "done": pgettext("file", "read completely"),
+        "": pgettext("file", "no report"),
     }
 
 
@@ -32,8 +32,8 @@ def figure_headings() -> list[str]:
         pgettext("of a file", "Read"),
         _("Not read yet"),
         pgettext("of a file", "Taken"),
-        _("Known already"),
-        _("Kept back"),
+        _("Already known"),
+        _("Held back"),
         pgettext("of a file", "Refused"),
     ]
 
@@ -66,20 +66,20 @@ def file_sentences(summary: FileSummary | None) -> list[str]:
     if summary.bytes_refused:
         told.append(_("%(size)s of its files could not be read.") % {"size": bytes_words(summary.bytes_refused)})
     if summary.files and not told:
-        words = ngettext("Its one file is read.", "All of its %(n)s files are read.", summary.files)
+        words = ngettext("Its only file is read.", "All of its %(n)s files are read.", summary.files)
         told.append(words % {"n": count_words(summary.files)})
     if summary.files_foreign:
         words = ngettext(
-            "One file on it is named for another station and was left alone.",
-            "%(n)s files on it are named for another station and were left alone.",
+            "One file on it carries another station's name and was left alone.",
+            "%(n)s files on it carry another station's name and were left alone.",
             summary.files_foreign,
         )
         told.append(words % {"n": count_words(summary.files_foreign)})
     if summary.overfull_at is not None:
         told.append(
             _(
-                "It named more than the %(most)s files that are listed. Rows of the others are stored, without the name "
-                "of their file."
+                "It named more files than the %(most)s that are listed. Rows of the others are stored without "
+                "their file name."
             )
             % {"most": count_words(FILES_MOST)}
         )

@@ -65,7 +65,7 @@ def station_files_move(request: HttpRequest, viewer: Viewer, serial: str) -> Htt
         files, target = _chosen(viewer, station, request.POST)
         if request.POST.get("confirmed") == "yes":
             move = file_move(actor=viewer, station=station, target=target, files=files)
-            done = _("%(rows)d rows of %(files)d files are %(serial)s's now.")
+            done = _("%(rows)d rows from %(files)d files now belong to %(serial)s.")
             messages.success(request, done % {"rows": move.rows, "files": move.files, "serial": target.serial})
             return redirect("station-files", serial=station.serial)
         preview = file_move_preview(actor=viewer, station=station, target=target, files=files)
@@ -83,7 +83,11 @@ def station_files_undo(request: HttpRequest, viewer: Viewer, serial: str, move_i
     station = station_of(viewer, serial)
     role_require(viewer, Membership.Role.OPERATOR, station.organization_id)
     move = file_move_get(station=station, move_id=move_id)
-    act(request, lambda: file_move_undo(actor=viewer, move=move), done=_("The files are back where they were."))
+    act(
+        request,
+        lambda: file_move_undo(actor=viewer, move=move),
+        done=_("The files are back at their previous station."),
+    )
     return redirect("station-files", serial=station.serial)
 
 
@@ -92,7 +96,7 @@ def _chosen(viewer: Viewer, station: Station, posted: QueryDict) -> tuple[list[S
     ids = [int(each) for each in posted.getlist("file")[: FILES_MOST + 1] if each.isascii() and each.isdigit()]
     serial = posted.get("to", "").strip()[:64]
     if not serial:
-        raise NotFound(_("Name the station that the files belong to."))
+        raise NotFound(_("Enter the station that the files belong to."))
     return files_get(station=station, file_ids=[each for each in ids if each < 2**63]), station_get(
         viewer=viewer, serial=serial
     )

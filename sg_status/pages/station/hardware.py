@@ -49,10 +49,10 @@ def station_hardware_decide(request: HttpRequest, viewer: Viewer, serial: str, p
         except DomainError as error:
             messages.error(request, str(error))
             return redirect("station-hardware", serial=serial)
-        told = _("%(serial)s is a new station now. Give it a name and put it at its site.")
+        told = _("%(serial)s is now a new station. Give it a name and assign it to a site.")
         messages.success(request, told % {"serial": successor.serial})
         return redirect("station-settings", serial=successor.serial)
-    done = _("%(station)s goes on with this hardware.") % {"station": station}
+    done = _("%(station)s continues with this hardware.") % {"station": station}
     act(request, lambda: pair_same(actor=viewer, pair=pair), done=done)
     return redirect("station-hardware", serial=serial)
 

@@ -67,9 +67,13 @@ def clock_line(health: Health | None, contact: StationContact | None, jumps: int
         told.append(_("code %(code)s") % {"code": health.clock.code})
     offset = contact.clock_offset_s
     if offset is not None and abs(offset) < _CLOCK_SAME_S:
-        told.append(_("its messages as ours, but its data have a wrong time") if is_wrong else _("as ours"))
+        told.append(
+            _("its messages agree with the server, but its data has wrong times")
+            if is_wrong
+            else _("same as the server")
+        )
     elif offset is not None:
-        shape = _("%(duration)s ahead of ours") if offset > 0 else _("%(duration)s behind ours")
+        shape = _("%(duration)s ahead of the server") if offset > 0 else _("%(duration)s behind the server")
         told.append(shape % {"duration": duration_words(abs(offset))})
     if jumps:
         told.append(ngettext("%(n)d jump in 30 days", "%(n)d jumps in 30 days", jumps) % {"n": jumps})
@@ -96,7 +100,7 @@ def _files(health: Health) -> str:
     if files.bytes_refused:
         told.append(_("%(size)s refused") % {"size": bytes_words(files.bytes_refused)})
     if files.bytes_kept_back:
-        told.append(_("%(size)s kept back by its settings") % {"size": bytes_words(files.bytes_kept_back)})
+        told.append(_("%(size)s held back by its settings") % {"size": bytes_words(files.bytes_kept_back)})
     return " · ".join(told)
 
 

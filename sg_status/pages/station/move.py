@@ -27,10 +27,10 @@ class HistoryForm(forms.Form):
     """What becomes of what the station sent so far."""
 
     history = forms.ChoiceField(
-        label=gettext_lazy("What it sent so far"),
+        label=gettext_lazy("Data sent so far"),
         choices=(
             (History.STAYS.value, gettext_lazy("stays with this organization")),
-            (History.GOES.value, gettext_lazy("goes along")),
+            (History.GOES.value, gettext_lazy("moves with the station")),
         ),
         widget=forms.Select,
     )
@@ -59,7 +59,7 @@ def station_move_page(request: HttpRequest, viewer: Viewer, serial: str) -> Http
         filled = form.cleaned_data
         moved = _station_move(viewer, station, form)
         if moved is not None:
-            done = _("%(station)s belongs to %(organization)s now.")
+            done = _("%(station)s now belongs to %(organization)s.")
             messages.success(request, done % {"station": moved, "organization": filled["organization"]})
             return redirect("station", serial=moved.serial)
     return _move_render(request, viewer, station, form if others else None)
@@ -88,7 +88,7 @@ def station_offer_withdraw(request: HttpRequest, viewer: Viewer, serial: str) ->
     station = station_of(viewer, serial)
     role_require(viewer, Role.OPERATOR, station.organization_id)
     if transfer_open(station=station):
-        done = _("The offer is withdrawn; its code opens nothing any more.")
+        done = _("The offer is withdrawn; its code no longer works.")
         act(request, lambda: transfer_withdraw(actor=viewer, station=station), done=done)
     return redirect("station-move", serial=station.serial)
 

@@ -44,7 +44,7 @@ class NoteForm(forms.Form):
         label=gettext_lazy("When (UTC)"),
         required=False,
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
-        help_text=gettext_lazy("Left empty, it is now."),
+        help_text=gettext_lazy("Leave empty for now."),
     )
 
 
@@ -54,9 +54,9 @@ class PhotoForm(forms.Form):
     photo = forms.FileField(
         label=gettext_lazy("New photo"),
         widget=forms.ClearableFileInput(attrs={"accept": "image/jpeg,image/png,image/webp"}),
-        help_text=gettext_lazy("JPEG, PNG or WebP, up to 15 MB. Place and camera in the file are not kept."),
+        help_text=gettext_lazy("JPEG, PNG or WebP, up to 15 MB. Location and camera details in the file are not kept."),
     )
-    caption = forms.CharField(label=gettext_lazy("What it shows"), max_length=200, required=False)
+    caption = forms.CharField(label=gettext_lazy("Caption"), max_length=200, required=False)
 
 
 @page
@@ -68,7 +68,7 @@ def station_notes(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResp
     if request.method == "POST":
         role_require(viewer, Role.OPERATOR, station.organization_id)
         if form.is_valid() and _note(viewer, station, form):
-            messages.success(request, _("The note is written."))
+            messages.success(request, _("The note is saved."))
             return redirect("station-notes", serial=station.serial)
     return _show(request, viewer, station, form, PhotoForm())
 
@@ -100,7 +100,7 @@ def station_photo_add(request: HttpRequest, viewer: Viewer, serial: str) -> Http
         except DomainError as error:
             form.add_error(None, str(error))
         else:
-            messages.success(request, _("The photo is kept."))
+            messages.success(request, _("The photo is saved."))
             return redirect("station-notes", serial=station.serial)
     return _show(request, viewer, station, NoteForm(), form)
 
@@ -122,7 +122,7 @@ def photo_public(request: HttpRequest, viewer: Viewer, name: str) -> HttpRespons
     photo = photo_find(viewer=viewer, name=name)
     role_require(viewer, Role.OPERATOR, photo.station.organization_id)
     is_public = request.POST.get("is_public") == "yes"
-    done = _("Everybody may see the photo.") if is_public else _("Members only may see the photo.")
+    done = _("Everyone can see the photo.") if is_public else _("Only members can see the photo.")
     act(request, lambda: photo_publish(actor=viewer, photo=photo, is_public=is_public), done=done)
     return _back(photo)
 

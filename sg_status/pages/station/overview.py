@@ -119,9 +119,9 @@ def _ports(counts: list[HourCount]) -> list[PortRow]:
 def _interval_source(found: Station, contact: StationContact | None) -> str:
     """Where the rhythm comes from, in the order of `fleet.stations.contact.deadlines.interval_of`."""
     if contact is not None and contact.announced_interval_s:
-        return _("as it announces")
+        return _("announced by the station")
     if found.operator_interval_s:
-        return _("as set by an operator")
+        return _("set by an operator")
     if contact is not None and contact.learned_interval_s:
         return _("learned from its contacts")
     return _("assumed until more is known")

@@ -50,12 +50,12 @@ def station_quota_save(request: HttpRequest, viewer: Viewer, serial: str) -> Htt
     station = station_of(viewer, serial)
     if not viewer.sees_all:
         raise PermissionDenied(
-            _("Quotas are set by who looks after the server: ask there, and say what the station sends.")
+            _("Only the administrators of this server can set quotas: ask them, and describe what the station sends.")
         )
     form = QuotaForm.of(station, request.POST)
     if not form.is_valid():
         return _shown(request, viewer, station, StationForm.of(viewer, station), form)
-    done = _("The quota is saved. It holds from the next message on.")
+    done = _("The quota is saved. It applies from the next message on.")
     act(request, lambda: station_quota_set(actor=viewer, station=station, quota=form.quota()), done=done)
     return redirect("station-settings", serial=station.serial)
 
@@ -97,7 +97,7 @@ def station_desk_revoke(request: HttpRequest, viewer: Viewer, serial: str) -> Ht
     """End the login of a desk; the station's own goes on."""
     station = station_of(viewer, serial)
     role_require(viewer, Membership.Role.OPERATOR, station.organization_id)
-    done = _("The desk's login is revoked. The station's own login goes on.")
+    done = _("The desk's login is revoked. The station's own login stays valid.")
     act(request, lambda: station_revoke(station=station, actor=viewer, purpose=LoginPurpose.UPLOAD), done=done)
     return redirect("station-settings", serial=station.serial)
 
@@ -108,7 +108,7 @@ def station_let_in(request: HttpRequest, viewer: Viewer, serial: str) -> HttpRes
     """Lift a suspension."""
     station = station_of(viewer, serial)
     role_require(viewer, Membership.Role.OPERATOR, station.organization_id)
-    done = _("%(station)s may send again.") % {"station": station}
+    done = _("%(station)s can send again.") % {"station": station}
     act(request, lambda: station_suspension_lift(viewer=viewer, station=station), done=done)
     return redirect("station-settings", serial=station.serial)
 
@@ -126,8 +126,9 @@ def station_revoke_confirm(request: HttpRequest, viewer: Viewer, serial: str) ->
     context = {
         "title": _("Revoke the login of this station"),
         "text": _(
-            "Its connection is closed at once and it can no longer send or receive. What it has already sent stays. "
-            "What it takes from now on waits on the station until it is enrolled again with a new token."
+            "Its connection is closed at once, and it can no longer send or receive. The data already sent "
+            "stays. Data recorded from now on waits on the station until it is enrolled again with a new "
+            "token."
         ),
         "button": _("Revoke the login of %(station)s") % {"station": station},
         "keep": _("Keep the login"),
@@ -142,16 +143,16 @@ def station_retire_confirm(request: HttpRequest, viewer: Viewer, serial: str) ->
     station = station_of(viewer, serial)
     role_require(viewer, Membership.Role.OPERATOR, station.organization_id)
     if request.method == "POST":
-        done = _("%(station)s is retired. Its data stay here.") % {"station": station}
+        done = _("%(station)s is retired. Its data is kept.") % {"station": station}
         act(request, lambda: station_retire(station=station, actor=viewer), done=done)
         return redirect("station", serial=station.serial)
     context = {
         "title": _("Retire this station"),
         "text": _(
-            "Its login ends for good, its waiting commands are not run, and it no longer appears among the stations "
-            "in service. Everything it sent is kept. A retired station stays retired."
+            "Its login is permanently revoked, its waiting commands are not run, and it is no longer listed "
+            "among the stations in service. Everything it sent is kept. You cannot undo this."
         ),
-        "button": _("Retire %(station)s for good") % {"station": station},
+        "button": _("Retire %(station)s permanently") % {"station": station},
         "keep": _("Keep it in service"),
     }
     return station_render(request, viewer, station, "sg_status/station/confirm.html", context, tab="station-settings")

@@ -62,9 +62,9 @@ def incidents_choose(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     user, wanted = viewer.user, request.POST.get("organization", "")
     is_alerted = request.POST.get("mails") == "on"
     done: str | Promise = (
-        gettext("Alerts of this organization reach you by mail from now on.")
+        gettext("Alerts of this organization are now sent to you by mail.")
         if is_alerted
-        else gettext("Alerts of this organization no longer reach you by mail. They stay on this page.")
+        else gettext("Alerts of this organization are no longer sent to you by mail. They stay on this page.")
     )
     if user is not None and wanted.isdecimal():
         organization_id = int(wanted[:18])

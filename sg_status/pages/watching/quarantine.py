@@ -134,15 +134,15 @@ def quarantine_replay_now(request: HttpRequest, viewer: Viewer, message_id: int)
         messages.error(request, str(error))
     else:
         if outcome.quarantined:
-            messages.warning(request, _("It still cannot be taken; it is back in quarantine with its reason."))
+            messages.warning(request, _("It still cannot be processed; it is back in quarantine with its reason."))
         elif outcome.partial:
             messages.warning(
-                request, _("A part of it still cannot be taken; the rest is stored. It is back in quarantine.")
+                request, _("Part of it still cannot be processed; the rest is stored. It is back in quarantine.")
             )
         elif outcome.stored:
-            messages.success(request, _("The message is taken now."))
+            messages.success(request, _("The message is now processed."))
         else:
-            messages.success(request, _("The message had been taken before; nothing was added."))
+            messages.success(request, _("The message had already been processed; nothing was added."))
     return redirect("quarantine")
 
 
@@ -154,7 +154,7 @@ def quarantine_replay_reason(request: HttpRequest, viewer: Viewer) -> HttpRespon
     act(
         request,
         lambda: quarantine_replay_ask(viewer=viewer, reason=reason, station=station),
-        done=_("They are tried again now, oldest first. How far it is stands on this page."),
+        done=_("The messages are being retried, oldest first. This page shows the progress."),
     )
     query = {name: value for name, value in (("reason", reason), ("station", station)) if value}
     return redirect(f"{reverse('quarantine')}?{urlencode(query)}")
@@ -166,7 +166,7 @@ def quarantine_discard_now(request: HttpRequest, viewer: Viewer, message_id: int
     """Give it up, with a note on why."""
     message = _decidable(viewer, message_id)
     note = request.POST.get("note", "")
-    done = pgettext("quarantine", "The message is discarded. It stays readable under “discarded”.")
+    done = pgettext("quarantine", "The message is discarded. You can still read it under “discarded”.")
     act(request, lambda: quarantine_discard(viewer=viewer, message=message, note=note), done=done)
     return redirect("quarantine")
 

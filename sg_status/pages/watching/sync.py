@@ -65,7 +65,7 @@ def sync_now(request: HttpRequest, viewer: Viewer, system: str) -> HttpResponse:
         label = adapter_get(system).label
     except SystemUnknown as error:
         raise Http404(str(error)) from error
-    done = gettext("%(label)s is being checked. The outcome appears here in a moment.") % {"label": label}
+    done = gettext("%(label)s is being checked. The result will appear here shortly.") % {"label": label}
     is_taken = request.POST.get("do") == "take-short-list"
     act(request, lambda: sync_ask(viewer=viewer, system=system, is_short_list_taken=is_taken), done=done)
     return redirect("sync")
