@@ -83,7 +83,7 @@ class DeployForm(forms.Form):
     """Putting a station somewhere."""
 
     site = forms.ModelChoiceField(label=gettext_lazy("Site"), queryset=Site.objects.none(), empty_label=None)
-    at = _MomentField(label=gettext_lazy("Since (UTC)"), required=False, help_text=gettext_lazy("Leave empty for now."))
+    at = _MomentField(label=gettext_lazy("Since (UTC)"), required=False, help_text=gettext_lazy("Leave empty to use the current time."))
     description = forms.CharField(
         label=gettext_lazy("How it is mounted"),
         max_length=10_000,

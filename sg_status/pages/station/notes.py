@@ -44,7 +44,7 @@ class NoteForm(forms.Form):
         label=gettext_lazy("When (UTC)"),
         required=False,
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
-        help_text=gettext_lazy("Leave empty for now."),
+        help_text=gettext_lazy("Leave empty to use the current time."),
     )
 
 
