@@ -1,4 +1,4 @@
-"""`/agent/`: the station agent to install, with its hash; open to everybody, as a new station has no login yet."""
+"""`/agent/`: the station agent for installation, with its hash; public, because a new station has no login yet."""
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
@@ -13,7 +13,7 @@ from web.agent_wheel import agent_wheel
 
 @require_safe
 def agent_page(request: HttpRequest) -> HttpResponse:
-    """The wheel's name, size and hash, and how it is installed; pip finds it here with `--find-links`."""
+    """The wheel's name, size, hash and installation commands; pip finds it here with `--find-links`."""
     wheel = agent_wheel()
     address = f"{settings.SITE_URL}/agent/{wheel.name}"
     context = {"wheel": wheel, "address": address, "kilobytes": round(len(wheel.content) / 1000)}

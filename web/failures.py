@@ -1,4 +1,4 @@
-"""What is answered when no view could: a page to people, a problem to programs."""
+"""Answers when no view could answer: a page for people, a problem document for programs."""
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
@@ -9,7 +9,7 @@ from rest_api.problems import problem_make
 
 
 def refusal(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Django's handler of status 400, for a request that is not read."""
+    """Django's handler of status 400, for a request that cannot be read."""
     if not _is_of_program(request):
         return bad_request(request, exception)
     if isinstance(exception, RequestDataTooBig):
@@ -22,7 +22,7 @@ def refusal(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def failure(request: HttpRequest) -> HttpResponse:
-    """Django's handler of status 500; what went wrong is in the log."""
+    """Django's handler of status 500; the error is in the log."""
     if not _is_of_program(request):
         return server_error(request)
     return problem_make(

@@ -24,12 +24,12 @@ Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers: TypeAlias = list[tuple[bytes, bytes]]
 
-#: Seconds between two events on one connection at least, and between two signs of life.
+#: Minimum seconds between two events on one connection, and seconds between two heartbeats.
 GAP_S, HEARTBEAT_S = 0.33, 15.0
-#: A page that takes nothing for so long is gone.
+#: Seconds after which a page that reads nothing is considered gone.
 SEND_MOST_S = 30.0
 LISTENERS_MOST = 2_000
-#: Pages of one person. Whoever opens more sees those poll.
+#: Maximum open pages per person. Further pages poll instead.
 PERSONS_MOST = 50
 
 _STATIONS = "/live/stations/"
@@ -37,12 +37,12 @@ _log = logging.getLogger(__name__)
 
 
 class LiveDoor:
-    """The application. One hub, started and ended with the process."""
+    """The application. It has one hub, which starts and ends with the process."""
 
     def __init__(self) -> None:
         self._hub = Hub(settings.ROOST_REDIS_URL)
         self._stopping = asyncio.Event()
-        # Two are enough: one for those who come, one for looking whether the others still may.
+        # Two are enough: one for new connections, one for checking the rights of open ones.
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="live-database")
         self._ask = sync_to_async(grant_of, thread_sensitive=False, executor=self._threads)
         self._rights = Rights(self._ask)
@@ -72,7 +72,7 @@ class LiveDoor:
                 return
 
     def _end_streams_on_signal(self) -> None:
-        """End the streams as soon as the process is told to stop: the server waits for them before it says so here."""
+        """End the streams as soon as the process is told to stop: the server waits for them before it tells us."""
         if threading.current_thread() is not threading.main_thread():
             return
         loop = asyncio.get_running_loop()
@@ -142,7 +142,7 @@ class LiveDoor:
             self._rights.release(held)
 
     async def _until_over(self, stream: Awaitable[None], held: Held, receive: Receive) -> None:
-        """Stream until it ends by itself, the page is gone or may hear this no more, or the process stops."""
+        """Stream until it ends, the page is gone or loses its rights, or the process stops."""
         tasks = [
             asyncio.ensure_future(stream),
             asyncio.ensure_future(_gone(receive)),
@@ -190,7 +190,7 @@ async def _say(
 
 
 def _crossing(origin: str) -> Headers:
-    """The site's own page is on another port: let it read the answer, with its cookie."""
+    """Headers for the site's own page on another port, so that it can read the answer with its cookie."""
     if not origin:
         return []
     return [

@@ -1,4 +1,4 @@
-"""The forms of passkeys: named in our words, and what a stranger sends as one is refused without an error of ours."""
+"""Passkey forms in our own words; malformed input from a stranger is refused without a server error."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class AddPasskeyForm(passkeys.AddWebAuthnForm):
-    """A passkey's name, and whether it may be used without the password."""
+    """A passkey's name, and whether it allows login without the password."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -27,12 +27,12 @@ class AddPasskeyForm(passkeys.AddWebAuthnForm):
         alone.initial = True
 
     def clean(self) -> dict[str, Any]:
-        """What the browser sent, understood."""
+        """The browser's input, parsed."""
         return _understood(super().clean)
 
 
 class EditPasskeyForm(passkeys.EditWebAuthnForm):
-    """Another name."""
+    """A new name for a passkey."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -40,26 +40,26 @@ class EditPasskeyForm(passkeys.EditWebAuthnForm):
 
 
 class AuthenticatePasskeyForm(passkeys.AuthenticateWebAuthnForm):
-    """A passkey as the second step."""
+    """A passkey as the second factor."""
 
     def clean_credential(self) -> Authenticator:
-        """What the browser sent, understood."""
+        """The browser's input, parsed."""
         return _understood(super().clean_credential)
 
 
 class LoginPasskeyForm(passkeys.LoginWebAuthnForm):
-    """A passkey in place of name and password."""
+    """A passkey instead of name and password."""
 
     def clean_credential(self) -> Authenticator:
-        """What the browser sent, understood."""
+        """The browser's input, parsed."""
         return _understood(super().clean_credential)
 
 
 class ReauthenticatePasskeyForm(passkeys.ReauthenticateWebAuthnForm):
-    """A passkey once more."""
+    """A passkey, to confirm it is the user."""
 
     def clean_credential(self) -> Authenticator:
-        """What the browser sent, understood."""
+        """The browser's input, parsed."""
         return _understood(super().clean_credential)
 
 
@@ -75,5 +75,5 @@ def _understood(read: Callable[[], T]) -> T:
     except (ValidationError, Error):
         raise
     except Exception as error:
-        # The libraries below raise whatever they stumble over: KeyError, IndexError, InvalidSignature …
+        # The libraries below let any internal error through: KeyError, IndexError, InvalidSignature …
         raise ValidationError(_("This passkey could not be read. Try again.")) from error

@@ -1,4 +1,4 @@
-"""Forms of the pages on which people sort their stations: groups and models."""
+"""Forms for groups and models of stations."""
 
 import re
 from typing import Any
@@ -31,7 +31,7 @@ KINDS = (
 
 
 class _OfOrganization(forms.Form):
-    """A form for something that belongs to one of the viewer's organizations."""
+    """A form for an object that belongs to one of the viewer's organizations."""
 
     organization = OrganizationField()
 
@@ -59,7 +59,7 @@ class GroupAddForm(GroupForm, _OfOrganization):
 
 
 class ModelAddForm(_OfOrganization):
-    """A new model: what it is called and what it measures."""
+    """A new model: its name and what it measures."""
 
     manufacturer = forms.CharField(label=gettext_lazy("Manufacturer"), max_length=80, required=False)
     name = forms.CharField(label=gettext_lazy("Model"), max_length=80)
@@ -80,7 +80,7 @@ class ModelAddForm(_OfOrganization):
 
 
 def _quantity(line: str) -> Quantity:
-    """A line as a quantity; what does not look like limits belongs to the unit."""
+    """A line as a quantity; text that does not look like limits belongs to the unit."""
     found = _LIMITS.search(line)
     named = (line[: found.start()] if found else line).split(maxsplit=1)
     if found is None or not named:

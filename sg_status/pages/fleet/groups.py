@@ -1,4 +1,4 @@
-"""Groups of stations: what there are, who belongs to one, and changing that."""
+"""Groups of stations: the list, one group with its stations, and changing them."""
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -24,7 +24,7 @@ from fleet.stations.sorting.groups import (
 from sg_status.access import act, page, role_require
 from sg_status.pages.fleet.forms import RULES, GroupAddForm, GroupForm
 
-#: Stations of a group that its page lists; all of them are one filter away.
+#: Stations listed on a group's page; a filter shows all of them.
 MEMBERS_SHOWN = 100
 _OPERATOR = Membership.Role.OPERATOR
 
@@ -32,7 +32,7 @@ _OPERATOR = Membership.Role.OPERATOR
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def groups(request: HttpRequest, viewer: Viewer) -> HttpResponse:
-    """The groups of the viewer's organizations; POST makes one."""
+    """The groups of the viewer's organizations; POST creates one."""
     mine = viewer.organization_ids(_OPERATOR)
     form = GroupAddForm(mine, request.POST if request.method == "POST" else None)
     if request.method == "POST":
@@ -75,7 +75,7 @@ def group(request: HttpRequest, viewer: Viewer, group_id: int) -> HttpResponse:
 @page
 @require_POST
 def group_member(request: HttpRequest, viewer: Viewer, group_id: int) -> HttpResponse:
-    """Put a station in by its serial, or take it out."""
+    """Add a station by its serial, or remove one."""
     found = group_get(viewer=viewer, group_id=group_id)
     role_require(viewer, _OPERATOR, found.organization_id)
     serial = request.POST.get("serial", "").strip()
@@ -97,7 +97,7 @@ def group_member(request: HttpRequest, viewer: Viewer, group_id: int) -> HttpRes
 @page
 @require_POST
 def group_gone(request: HttpRequest, viewer: Viewer, group_id: int) -> HttpResponse:
-    """Delete a group; its stations stay."""
+    """Delete a group; its stations remain."""
     found = group_get(viewer=viewer, group_id=group_id)
     role_require(viewer, _OPERATOR, found.organization_id)
     done = _("The group %(name)s is deleted. Its stations remain.") % {"name": found.name}

@@ -1,4 +1,4 @@
-"""The queue of devices that ask to be let in: people accept, refuse or block them, and owners open and close the door."""
+"""The join queue: people accept, reject or block devices, and owners open and close the queue."""
 
 from dataclasses import dataclass
 
@@ -30,14 +30,14 @@ from fleet.stations.serials import serial_warning
 from sg_status.access import act, page, role_require
 from sg_status.pages.joining.frame import joining_links, operator_organizations
 
-#: So many devices on a page; the rest come up as these are decided.
+#: Devices per page; more appear as these are decided.
 SHOWN = 50
 _NAME_MOST = 120
 
 
 @dataclass(frozen=True, slots=True)
 class ArrivalRow:
-    """A device in the queue, and what is odd about it."""
+    """A device in the queue, with any anomaly."""
 
     device: Newcomer
     note: str
@@ -47,7 +47,7 @@ class ArrivalRow:
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def station_accept(request: HttpRequest, viewer: Viewer) -> HttpResponse:
-    """GET: the queue. POST: decide about those that are picked."""
+    """GET: the queue. POST: decide about the selected devices."""
     operator_organizations(viewer)
     if request.method == "POST":
         _decide(request, viewer)
@@ -58,7 +58,7 @@ def station_accept(request: HttpRequest, viewer: Viewer) -> HttpResponse:
 @page
 @require_POST
 def station_accept_door(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse:
-    """Let devices ask, with a new code that is shown this once; or let no more ask."""
+    """Open the queue with a new code, shown only once; or close it."""
     organization = organization_find(viewer=viewer, slug=slug)
     role_require(viewer, Membership.Role.OWNER, organization.id)
     if request.POST.get("open") == "yes":
@@ -82,7 +82,7 @@ def station_accept_door(request: HttpRequest, viewer: Viewer, slug: str) -> Http
 @page
 @require_POST
 def station_accept_unblock(request: HttpRequest, viewer: Viewer, arrival_id: int) -> HttpResponse:
-    """Let a blocked serial ask again."""
+    """Unblock a serial."""
     arrival = arrival_get(viewer=viewer, arrival_id=arrival_id)
     done = _("%(serial)s can ask to join again.") % {"serial": arrival.serial}
     act(request, lambda: arrival_unblock(arrival=arrival, actor=viewer), done=done)

@@ -1,4 +1,4 @@
-"""Claiming a station: the code that the device shows, then a look at the device, then whose it shall be."""
+"""Claiming a station: enter the device's code, check the device, choose its organization."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ _TEMPLATE = "sg_status/joining/claim.html"
 
 
 class CodeForm(forms.Form):
-    """The code as it stands on the device."""
+    """The code shown on the device."""
 
     code = forms.CharField(
         label=gettext_lazy("Code"),
@@ -36,7 +36,7 @@ class CodeForm(forms.Form):
 
 
 class ClaimForm(forms.Form):
-    """Whose the device shall be, and what it is called."""
+    """The device's organization and name."""
 
     code = forms.CharField(max_length=40, widget=forms.HiddenInput)
     organization = OrganizationField()
@@ -56,7 +56,7 @@ class ClaimForm(forms.Form):
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def station_claim(request: HttpRequest, viewer: Viewer) -> HttpResponse:
-    """GET without a code asks for it, with one shows the device. POST claims it."""
+    """GET without a code asks for it; with a code shows the device. POST claims it."""
     organizations = operator_organizations(viewer)
     if request.method == "POST" and "organization" in request.POST:
         return _claim(request, viewer, ClaimForm(organizations, request.POST))

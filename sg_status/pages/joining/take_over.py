@@ -35,7 +35,7 @@ class CodeForm(forms.Form):
 
 
 class TakeForm(CodeForm):
-    """And whose it shall be."""
+    """The code, and the organization that takes the station."""
 
     organization = OrganizationField()
 
@@ -47,7 +47,7 @@ class TakeForm(CodeForm):
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def transfers(request: HttpRequest, viewer: Viewer) -> HttpResponse:
-    """Type the code of an offered station, look at it, take it."""
+    """Enter the code of an offered station, check it, take it over."""
     organizations = viewer.organization_ids(Role.OPERATOR)
     code_form = CodeForm(request.POST or None)
     offer = _offer_find(code_form) if code_form.is_valid() else None

@@ -1,4 +1,4 @@
-"""Making an organization: whoever makes it owns it."""
+"""Creating an organization; its creator owns it."""
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -20,7 +20,7 @@ from sg_status.pages.organization.forms import OrganizationForm
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def organization_add(request: HttpRequest, viewer: Viewer) -> HttpResponse:
-    """GET: the form. POST: it is there."""
+    """GET: the form. POST: create the organization."""
     if not may_found(viewer):
         raise PermissionDenied(_("Only the administrators of this server can create organizations: ask them."))
     language = get_language() or "en"

@@ -1,4 +1,4 @@
-"""What the lines of the audit log say, for people: each action as words, and its details as text."""
+"""Audit log entries in words: each action, and its details as text."""
 
 from typing import Any, Final
 
@@ -6,7 +6,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-#: Longer details are cut; the API and the export have all.
+#: Longer details are cut here; the API and the export have them in full.
 _DETAIL_MOST = 300
 
 ACTIONS: Final[dict[str, Promise]] = {
@@ -108,12 +108,12 @@ ACTIONS: Final[dict[str, Promise]] = {
 
 
 def action_words(action: str) -> str | Promise:
-    """The action in words; one that has none yet stands as it is called."""
+    """The action in words; an action without words yet is shown by its name."""
     return ACTIONS.get(action, action)
 
 
 def detail_words(detail: dict[str, Any]) -> str:
-    """`role: operator · before: viewer · stations: 2, 3`."""
+    """Details as text: `role: operator · before: viewer · stations: 2, 3`."""
     text = " · ".join(
         f"{name}: {_value_words(value)}" for name, value in detail.items() if value not in ("", None, [], {})
     )

@@ -1,4 +1,4 @@
-"""Forms of the pages of organizations."""
+"""Forms of the organization pages."""
 
 from typing import Any
 from zoneinfo import available_timezones
@@ -11,7 +11,7 @@ from fleet.organizations.access import Role
 from fleet.organizations.models import Organization
 from fleet.organizations.services import OrganizationChanges
 
-#: As they stand in a choice: largest last, so that nobody owns by a slip.
+#: In ascending order, so that nobody makes an owner by accident.
 ROLE_CHOICES = (
     (Role.VIEWER.value, _("viewer: sees stations and data")),
     (Role.OPERATOR.value, _("operator: also manages stations")),
@@ -24,7 +24,7 @@ def _timezones() -> list[tuple[str, str]]:
 
 
 class OrganizationForm(forms.Form):
-    """What an owner sets."""
+    """Settings that an owner can change."""
 
     name = forms.CharField(label=_("Name"), max_length=120)
     timezone = forms.ChoiceField(
@@ -44,11 +44,11 @@ class OrganizationForm(forms.Form):
 
     @classmethod
     def of(cls, organization: Organization, data: Any = None) -> "OrganizationForm":
-        """The form with what is set now."""
+        """The form with the current values."""
         return cls(data, initial={name: getattr(organization, name) for name in cls.base_fields})
 
     def changes(self) -> OrganizationChanges:
-        """Only what was changed, so that two people at once do not undo each other."""
+        """Only the changed fields, so that two simultaneous editors do not undo each other."""
         made = OrganizationChanges()
         if "name" in self.changed_data:
             made["name"] = self.cleaned_data["name"]
@@ -71,7 +71,7 @@ class InvitationForm(forms.Form):
 
 
 class KeyForm(forms.Form):
-    """A key to make."""
+    """A new key."""
 
     name = forms.CharField(label=_("Purpose"), max_length=50, widget=forms.TextInput(attrs={"autocomplete": "off"}))
     whose = forms.ChoiceField(
@@ -100,7 +100,7 @@ class KeyForm(forms.Form):
 
 
 class DeleteForm(forms.Form):
-    """The name, typed."""
+    """The name, typed to confirm."""
 
     name = forms.CharField(
         label=_("Name of the organization"),
@@ -110,7 +110,7 @@ class DeleteForm(forms.Form):
 
 
 class AuditForm(forms.Form):
-    """Which lines of the audit log; the address holds it."""
+    """Filters of the audit log; the URL holds them."""
 
     who = forms.CharField(label=_("Person"), max_length=150, required=False)
     action = forms.CharField(label=_("Action"), max_length=64, required=False)

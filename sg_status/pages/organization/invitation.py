@@ -1,4 +1,4 @@
-"""The link in an invitation's mail: what it is about, and accepting it. Open to people who have no account yet."""
+"""The link in an invitation's mail: shows the invitation and accepts it. Works before signing up."""
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
@@ -14,14 +14,14 @@ from fleet.organizations.invitations import invitation_accept, invitation_find
 from fleet.organizations.models import Invitation
 from sg_status.pages.organization.frame import role_word
 
-#: Where allauth looks for an address that was proved by a mail, so that signing up needs no second one.
+#: Where allauth looks for an address proved by a mail, so that signing up needs no second mail.
 _PROVED = "account_verified_email"
 
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def invitation(request: HttpRequest, code: str) -> HttpResponse:
-    """GET: who invites to what. POST: whoever is logged in accepts. Looking at it uses nothing up."""
+    """GET: who invites to what; this does not use up the link. POST: the logged-in person accepts."""
     try:
         held = invitation_find(code=code)
         viewer = viewer_of_user(request.user)

@@ -1,4 +1,4 @@
-"""The members of an organization with their roles, and the invitations that wait."""
+"""The members of an organization with their roles, and its open invitations."""
 
 from dataclasses import dataclass
 
@@ -29,13 +29,13 @@ from sg_status.pages.organization.forms import InvitationForm
 from sg_status.pages.organization.frame import organization_render, role_word
 
 PAGE_SIZE = 50
-#: Invitations shown; more than that wait nowhere.
+#: Maximum invitations shown; no organization can have more open.
 INVITATIONS_MOST = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One member as the table shows it."""
+    """One member as shown in the table."""
 
     member: Membership
     role: str | Promise
@@ -44,7 +44,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """One invitation as the table shows it."""
+    """One invitation as shown in the table."""
 
     invitation: Invitation
     role: str | Promise
@@ -54,7 +54,7 @@ class Waiting:
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def members(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse:
-    """GET: all of them. POST: an owner invites an address."""
+    """GET: the members. POST: an owner invites an address."""
     found = organization_find(viewer=viewer, slug=slug)
     is_post = request.method == "POST"
     if is_post:
@@ -102,7 +102,7 @@ def member_role(request: HttpRequest, viewer: Viewer, slug: str, username: str) 
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def member_out(request: HttpRequest, viewer: Viewer, slug: str, username: str) -> HttpResponse:
-    """GET: what it means. POST: the member is out."""
+    """GET: the consequences. POST: remove the member."""
     found = organization_find(viewer=viewer, slug=slug)
     role_require(viewer, Role.OWNER, found.id)
     member_get(organization=found, username=username)
@@ -126,7 +126,7 @@ def member_out(request: HttpRequest, viewer: Viewer, slug: str, username: str) -
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def transfer(request: HttpRequest, viewer: Viewer, slug: str, username: str) -> HttpResponse:
-    """GET: what it means. POST: the member owns it, and who did so is an operator."""
+    """GET: the consequences. POST: the member becomes owner, and the previous owner an operator."""
     found = organization_find(viewer=viewer, slug=slug)
     role_require(viewer, Role.OWNER, found.id)
     member_get(organization=found, username=username)
@@ -150,7 +150,7 @@ def transfer(request: HttpRequest, viewer: Viewer, slug: str, username: str) -> 
 @page
 @require_POST
 def invitation_again(request: HttpRequest, viewer: Viewer, slug: str, invitation_id: int) -> HttpResponse:
-    """Send an invitation again, with a new code."""
+    """Resend an invitation, with a new code."""
     found = organization_find(viewer=viewer, slug=slug)
     role_require(viewer, Role.OWNER, found.id)
     done = _("The invitation is sent again. The link in the previous mail no longer works.")
@@ -165,7 +165,7 @@ def invitation_again(request: HttpRequest, viewer: Viewer, slug: str, invitation
 @page
 @require_POST
 def invitation_end(request: HttpRequest, viewer: Viewer, slug: str, invitation_id: int) -> HttpResponse:
-    """End an invitation."""
+    """Revoke an invitation."""
     found = organization_find(viewer=viewer, slug=slug)
     role_require(viewer, Role.OWNER, found.id)
     act(

@@ -1,4 +1,4 @@
-"""Forms of the pages about places: sites, rooms, deployments, their antennas and what everybody may know."""
+"""Forms for places: sites, rooms, deployments, their antennas and what is public."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -25,7 +25,7 @@ def _degrees(label: Any) -> forms.FloatField:
 
 
 class _MomentField(forms.DateTimeField):
-    """A moment in UTC as browsers let people pick it."""
+    """A time in UTC, as browsers let people pick it."""
 
     def __init__(self, **options: Any) -> None:
         widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format=_MOMENT)
@@ -52,12 +52,12 @@ class SiteForm(forms.Form):
 
     @classmethod
     def of(cls, site: Site, data: Any = None) -> "SiteForm":
-        """The form with what is set now."""
+        """The form with the current values."""
         return cls(data, initial={name: getattr(site, name) for name in cls.base_fields})
 
 
 class SiteAddForm(forms.Form):
-    """A new site: what it is called and where it is; the rest is said on its page."""
+    """A new site: its name and position; its own page has the rest."""
 
     organization = OrganizationField()
     name = forms.CharField(label=gettext_lazy("Name"), max_length=120)
@@ -80,10 +80,14 @@ class RoomForm(forms.Form):
 
 
 class DeployForm(forms.Form):
-    """Putting a station somewhere."""
+    """Deploying a station at a site."""
 
     site = forms.ModelChoiceField(label=gettext_lazy("Site"), queryset=Site.objects.none(), empty_label=None)
-    at = _MomentField(label=gettext_lazy("Since (UTC)"), required=False, help_text=gettext_lazy("Leave empty to use the current time."))
+    at = _MomentField(
+        label=gettext_lazy("Since (UTC)"),
+        required=False,
+        help_text=gettext_lazy("Leave empty to use the current time."),
+    )
     description = forms.CharField(
         label=gettext_lazy("How it is mounted"),
         max_length=10_000,
@@ -99,7 +103,7 @@ class DeployForm(forms.Form):
 
 
 class EndForm(forms.Form):
-    """Taking a station away."""
+    """Ending a deployment."""
 
     at = _MomentField(
         label=gettext_lazy("Until (UTC)"), required=False, help_text=gettext_lazy("Leave empty to end it now.")
@@ -107,7 +111,7 @@ class EndForm(forms.Form):
 
 
 class DeploymentForm(forms.Form):
-    """Setting a deployment right."""
+    """Correcting a deployment."""
 
     start = _MomentField(label=gettext_lazy("Since (UTC)"))
     end = _MomentField(
@@ -127,7 +131,7 @@ class DeploymentForm(forms.Form):
 
     @classmethod
     def of(cls, deployment: Deployment, data: Any = None) -> "DeploymentForm":
-        """The form with what is set now. Coordinates only where they are its own."""
+        """The form with the current values. Coordinates are filled in only if the deployment has its own."""
         form = cls(
             data,
             initial={
@@ -147,7 +151,7 @@ class DeploymentForm(forms.Form):
 
 
 class AntennasForm(forms.Form):
-    """All antennas of a deployment, one a line."""
+    """All antennas of a deployment, one per line."""
 
     antennas = forms.CharField(
         label=gettext_lazy("Antennas, one per line"),
@@ -162,7 +166,7 @@ class AntennasForm(forms.Form):
 
     @classmethod
     def of(cls, deployment: Deployment, data: Any = None) -> "AntennasForm":
-        """The form with what is set now."""
+        """The form with the current values."""
         lines = [
             "; ".join("" if part is None else f"{part:g}" if isinstance(part, float) else str(part) for part in said)
             for said in deployment.antennas.order_by("port").values_list(*AntennaSaid._fields)
@@ -170,7 +174,7 @@ class AntennasForm(forms.Form):
         return cls(data, initial={"antennas": "\n".join(line.rstrip("; ") for line in lines)})
 
     def clean_antennas(self) -> list[AntennaSaid]:
-        """The lines as antennas; a line that cannot be read is named."""
+        """The lines as antennas; an error names an unreadable line."""
         lines = [line for line in self.cleaned_data["antennas"].splitlines() if line.strip()]
         if len(lines) > ANTENNAS_MOST:
             raise forms.ValidationError(_("A station can have at most %(most)d antennas.") % {"most": ANTENNAS_MOST})
@@ -193,7 +197,7 @@ def _number(text: str) -> float | None:
 
 
 class PublishForm(forms.Form):
-    """What everybody may know."""
+    """What is public about a deployment."""
 
     is_public = forms.BooleanField(label=gettext_lazy("Everyone can see this place"), required=False)
     location = forms.ChoiceField(label=gettext_lazy("Published position"), choices=LOCATIONS)
@@ -210,7 +214,7 @@ class PublishForm(forms.Form):
 
     @classmethod
     def of(cls, deployment: Deployment, data: Any = None) -> "PublishForm":
-        """The form with what is set now."""
+        """The form with the current values."""
         radius, until = deployment.blur_radius_m, deployment.withheld_until
         return cls(
             data,
@@ -224,7 +228,7 @@ class PublishForm(forms.Form):
         )
 
     def clean(self) -> dict[str, Any]:
-        """A circle has a size."""
+        """Require a radius for a circle."""
         filled = super().clean() or {}
         if filled.get("location") == Deployment.Location.BLURRED and filled.get("blur_radius_km", 0) is None:
             self.add_error("blur_radius_km", _("Enter the radius of the circle: from 0.1 to 200 km."))
@@ -232,12 +236,12 @@ class PublishForm(forms.Form):
 
     @property
     def radius_m(self) -> float | None:
-        """In metres."""
+        """The radius in metres."""
         radius = self.cleaned_data["blur_radius_km"]
         return None if radius is None else radius * 1_000
 
     @property
     def until(self) -> datetime | None:
-        """As a moment."""
+        """The end of withholding, as a datetime."""
         day = self.cleaned_data["withheld_until"]
         return datetime(day.year, day.month, day.day, tzinfo=UTC) if day else None

@@ -1,4 +1,4 @@
-"""Data of a station that are filed under a wrong time: what there is, moving it to the right time, and moving it back."""
+"""A station's data with wrong times: showing it, correcting the times, and undoing that."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -31,7 +31,7 @@ _OFFSET_MOST_S = 200 * 366 * 86_400.0
 @page
 @require_safe
 def station_clock(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
-    """What is filed under a wrong time, and the moves so far."""
+    """Data with wrong times, and the corrections so far."""
     station = station_of(viewer, serial)
     context = {
         "wrong": list(sides_wrong(station=station)),
@@ -43,7 +43,7 @@ def station_clock(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResp
 @page
 @require_POST
 def station_clock_move(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
-    """Say what a move would do; do it once that was confirmed."""
+    """Preview a correction; do it once confirmed."""
     station = station_of(viewer, serial)
     role_require(viewer, Membership.Role.OPERATOR, station.organization_id)
     posted = request.POST
@@ -76,7 +76,7 @@ def station_clock_move(request: HttpRequest, viewer: Viewer, serial: str) -> Htt
 @page
 @require_POST
 def station_clock_undo(request: HttpRequest, viewer: Viewer, serial: str, shift_id: int) -> HttpResponse:
-    """Move the rows back."""
+    """Undo a correction."""
     station = station_of(viewer, serial)
     role_require(viewer, Membership.Role.OPERATOR, station.organization_id)
     shift = time_shift_get(station=station, shift_id=shift_id)
@@ -98,7 +98,7 @@ def _offset_of(posted: QueryDict) -> timedelta | None:
 
 
 def _moment_of(posted: QueryDict, field: str) -> datetime | None:
-    """A moment in UTC as a person types it, or none."""
+    """A typed time in UTC, or None."""
     text = posted.get(field, "").strip()[:40]
     if not text:
         return None

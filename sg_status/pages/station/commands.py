@@ -1,4 +1,4 @@
-"""Commands of a station: what was sent and became of it, and sending one: pick, confirm in words, send, look."""
+"""Commands of a station: their history, and sending one: choose, confirm, send, watch."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -30,7 +30,7 @@ LIST_SIZE = 50
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A command that this viewer may send, in words."""
+    """A command that this viewer can send, in words."""
 
     name: str
     label: str
@@ -42,7 +42,7 @@ class Choice:
 @page
 @require_safe
 def station_commands(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
-    """The newest commands with their steps, and the choice of what can be sent."""
+    """The newest commands with their steps, and the commands on offer."""
     station = station_of(viewer, serial)
     moment = clock.now()
     context = {
@@ -55,7 +55,7 @@ def station_commands(request: HttpRequest, viewer: Viewer, serial: str) -> HttpR
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def station_command_send(request: HttpRequest, viewer: Viewer, serial: str, name: str) -> HttpResponse:
-    """GET: what the command will do, in words, and its parameters. POST: it is sent."""
+    """GET: what the command will do, in words, and its parameters. POST: send it."""
     station = station_of(viewer, serial)
     contract = command_contracts().get(name)
     if contract is None:
@@ -81,7 +81,7 @@ def station_command_send(request: HttpRequest, viewer: Viewer, serial: str, name
 @page
 @require_POST
 def station_command_cancel(request: HttpRequest, viewer: Viewer, serial: str, command_id: UUID) -> HttpResponse:
-    """Close an open command."""
+    """Cancel an open command."""
     station = station_of(viewer, serial)
     role_require(viewer, Membership.Role.OPERATOR, station.organization_id)
     command = command_get(station=station, command_id=command_id)
@@ -127,7 +127,7 @@ def _choices(viewer: Viewer, station: Station) -> list[Choice]:
 
 
 def _is_known_there(station: Station, contract: CommandContract) -> bool:
-    """False only when the station told which commands it knows, and this is none of them."""
+    """False only if the station listed its commands and this one is not among them."""
     contact = contact_of(station)
     known = contact.hello.get("commands") if contact else None
     return not isinstance(known, list) or not known or contract.name in known

@@ -1,4 +1,4 @@
-"""Where a station has been: a timeline, a table, and putting it somewhere, taking it away, setting that right."""
+"""A station's deployments: a timeline, a table, and starting, ending or correcting a deployment."""
 
 from typing import Any
 
@@ -32,16 +32,16 @@ from sg_status.pages.station.timeline import timeline_of
 
 PAGE_SIZE = 50
 _OPERATOR = Membership.Role.OPERATOR
-#: The form that puts it somewhere has a field of the same name on the same page.
+#: The form that deploys the station has a field of the same name on the same page.
 _END_IDS = "end_%s"
-#: The forms of a deployment's page by the part they are about.
+#: The forms on a deployment's page, by the part they change.
 _KINDS: dict[str, Any] = {"times": DeploymentForm, "antennas": AntennasForm, "public": PublishForm}
 
 
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def station_deployments(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
-    """The timeline; POST puts the station at a site."""
+    """The timeline; POST deploys the station at a site."""
     station = station_of(viewer, serial)
     form = DeployForm(station.organization_id, request.POST if request.method == "POST" else None)
     if request.method == "POST":
@@ -77,7 +77,7 @@ def _places_render(
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def deployment(request: HttpRequest, viewer: Viewer, deployment_id: int) -> HttpResponse:
-    """One deployment: when, where exactly, its antennas, and what everybody may know; POST changes one of these."""
+    """One deployment: when, where exactly, its antennas, and what is public; POST changes one of these."""
     found = deployment_get(viewer=viewer, deployment_id=deployment_id)
     part = request.POST.get("part", "") if request.method == "POST" else ""
     form_of = {name: kind.of(found, request.POST if part == name else None) for name, kind in _KINDS.items()}
@@ -93,7 +93,7 @@ def deployment(request: HttpRequest, viewer: Viewer, deployment_id: int) -> Http
 @page
 @require_POST
 def deployment_photo_add(request: HttpRequest, viewer: Viewer, deployment_id: int) -> HttpResponse:
-    """Keep a photo of how it stands there."""
+    """Add a photo of the deployment."""
     found = deployment_get(viewer=viewer, deployment_id=deployment_id)
     role_require(viewer, _OPERATOR, found.station.organization_id)
     form = PhotoForm(request.POST, request.FILES)
@@ -130,7 +130,7 @@ def _deployment_render(
 @page
 @require_POST
 def deployment_over(request: HttpRequest, viewer: Viewer, deployment_id: int) -> HttpResponse:
-    """Take the station away from there."""
+    """End a deployment."""
     found = deployment_get(viewer=viewer, deployment_id=deployment_id)
     role_require(viewer, _OPERATOR, found.station.organization_id)
     form = EndForm(request.POST, auto_id=_END_IDS)
@@ -147,7 +147,7 @@ def deployment_over(request: HttpRequest, viewer: Viewer, deployment_id: int) ->
 @page
 @require_POST
 def deployment_gone(request: HttpRequest, viewer: Viewer, deployment_id: int) -> HttpResponse:
-    """Take a deployment that never was out of the record."""
+    """Delete a deployment that never happened."""
     found = deployment_get(viewer=viewer, deployment_id=deployment_id)
     role_require(viewer, _OPERATOR, found.station.organization_id)
     act(
@@ -179,7 +179,7 @@ def _changed(viewer: Viewer, found: Deployment, part: str, form: Any) -> bool:
 
 
 def _done(form: forms.Form, call: Any) -> bool:
-    """Do it; a refusal goes to the field it is about."""
+    """Do it; show a refusal at the field it concerns."""
     try:
         call()
     except InvalidInput as error:

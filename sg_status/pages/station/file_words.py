@@ -1,4 +1,4 @@
-"""A station's own files as people read them: states as words, and what of all files is home as sentences."""
+"""A station's own files in words: their states, and sentences on what has not arrived."""
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
@@ -10,7 +10,7 @@ from sg_status.words import bytes_words, count_words
 
 
 def state_words() -> dict[str, str]:
-    """The states in the order in which people ask for them."""
+    """The states, most wanted first."""
     return {
         "refused": pgettext("file", "refused"),
         "foreign": pgettext("file", "of another station"),
@@ -22,12 +22,12 @@ def state_words() -> dict[str, str]:
 
 
 def file_state(file: StationFile) -> str:
-    """A file's state."""
+    """A file's state in words."""
     return state_words()[file.state]
 
 
 def figure_headings() -> list[str]:
-    """What stands over the figures of a file."""
+    """Column headings for the figures of a file."""
     return [
         pgettext("of a file", "Read"),
         _("Not read yet"),
@@ -39,7 +39,7 @@ def figure_headings() -> list[str]:
 
 
 def file_figures(file: StationFile) -> list[tuple[str, int | None, int]]:
-    """Heading, bytes and lines of each figure; no bytes where the station has said nothing of the file."""
+    """Heading, bytes and lines of each figure; no bytes if the station has not reported the file."""
     told: list[tuple[int, int]] = [
         (file.bytes_read, file.lines_read),
         (file.bytes_unread, 0),
@@ -56,7 +56,7 @@ def file_figures(file: StationFile) -> list[tuple[str, int | None, int]]:
 
 
 def file_sentences(summary: FileSummary | None) -> list[str]:
-    """What is not home of the files, or that all is; nothing where the station has said nothing of files."""
+    """Sentences on files not yet here, or that all are; none if the station has not reported files."""
     if summary is None:
         return []
     told = []

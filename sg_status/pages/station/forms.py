@@ -1,4 +1,4 @@
-"""Forms of the pages that change a station."""
+"""Forms for changing a station."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -20,7 +20,7 @@ _MB = 1_000_000
 
 
 class QuotaForm(forms.Form):
-    """How much of what a station sends is taken at once; for who looks after the server."""
+    """A station's quota; only for administrators of the server."""
 
     messages_per_s = forms.FloatField(
         label=gettext_lazy("Messages per second"),
@@ -43,19 +43,19 @@ class QuotaForm(forms.Form):
 
     @classmethod
     def of(cls, station: Station, data: Any = None) -> "QuotaForm":
-        """The form with what is set now."""
+        """The form with the current values."""
         own = station_quota(station)
         octets = None if own.bytes_per_hour is None else own.bytes_per_hour / _MB
         return cls(data, initial={"messages_per_s": own.messages_per_s, "mb_per_hour": octets})
 
     def quota(self) -> StationQuota:
-        """What was filled in."""
+        """The values filled in."""
         octets = self.cleaned_data["mb_per_hour"]
         return StationQuota(self.cleaned_data["messages_per_s"], None if octets is None else octets * _MB)
 
 
 class StationForm(forms.Form):
-    """What an operator may change of a station."""
+    """Settings of a station that an operator can change."""
 
     name = forms.CharField(
         label=gettext_lazy("Name"), max_length=120, required=False, help_text=gettext_lazy("The name your team uses.")
@@ -108,7 +108,7 @@ class StationForm(forms.Form):
 
     @classmethod
     def of(cls, viewer: Viewer, station: Station, data: Any = None) -> "StationForm":
-        """The form with what is set now."""
+        """The form with the current values."""
         interval = station.operator_interval_s
         form = cls(
             data,
@@ -135,7 +135,7 @@ class StationForm(forms.Form):
         return form
 
     def changes(self) -> StationChanges:
-        """Only what was changed, so that two people at once do not undo each other."""
+        """Only the changed fields, so that two simultaneous editors do not undo each other."""
         filled, made = self.cleaned_data, StationChanges()
         if "name" in self.changed_data:
             made["name"] = filled["name"]
@@ -156,7 +156,7 @@ class StationForm(forms.Form):
 
 
 class StationAddForm(forms.Form):
-    """A new station: its serial, whose it is, and what it is called."""
+    """A new station: its serial, organization and name."""
 
     serial = forms.CharField(
         label=gettext_lazy("Serial"),

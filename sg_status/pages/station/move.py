@@ -24,7 +24,7 @@ _TAB = "station-settings"
 
 
 class HistoryForm(forms.Form):
-    """What becomes of what the station sent so far."""
+    """What happens to the data sent so far."""
 
     history = forms.ChoiceField(
         label=gettext_lazy("Data sent so far"),
@@ -37,7 +37,7 @@ class HistoryForm(forms.Form):
 
 
 class MoveForm(HistoryForm):
-    """And where it goes."""
+    """The history, and the target organization."""
 
     organization = OrganizationField()
 
@@ -50,7 +50,7 @@ class MoveForm(HistoryForm):
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def station_move_page(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
-    """Say what a move does; do it."""
+    """Explain a move; do it."""
     station = station_of(viewer, serial)
     role_require(viewer, Role.OPERATOR, station.organization_id)
     others = viewer.organization_ids(Role.OPERATOR) - {station.organization_id}
@@ -68,7 +68,7 @@ def station_move_page(request: HttpRequest, viewer: Viewer, serial: str) -> Http
 @page
 @require_POST
 def station_offer(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
-    """Make a code with which another organization takes the station, and show it this once."""
+    """Create a code with which another organization takes the station; shown only once."""
     station = station_of(viewer, serial)
     role_require(viewer, Role.OPERATOR, station.organization_id)
     form = HistoryForm(request.POST)
@@ -84,7 +84,7 @@ def station_offer(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResp
 @page
 @require_POST
 def station_offer_withdraw(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
-    """End an offer."""
+    """Withdraw an offer."""
     station = station_of(viewer, serial)
     role_require(viewer, Role.OPERATOR, station.organization_id)
     if transfer_open(station=station):

@@ -62,7 +62,7 @@ class PhotoForm(forms.Form):
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def station_notes(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
-    """Look at them; write a note."""
+    """The notes and photos; POST adds a note."""
     station = station_of(viewer, serial)
     form = NoteForm(request.POST if request.method == "POST" else None)
     if request.method == "POST":
@@ -87,7 +87,7 @@ def station_note_remove(request: HttpRequest, viewer: Viewer, serial: str, note_
 @page
 @require_POST
 def station_photo_add(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
-    """Keep a photo."""
+    """Add a photo."""
     station = station_of(viewer, serial)
     role_require(viewer, Role.OPERATOR, station.organization_id)
     form = PhotoForm(request.POST, request.FILES)
@@ -118,7 +118,7 @@ def photo_delete(request: HttpRequest, viewer: Viewer, name: str) -> HttpRespons
 @page
 @require_POST
 def photo_public(request: HttpRequest, viewer: Viewer, name: str) -> HttpResponse:
-    """Show a photo of a deployment to everybody, or to members only again."""
+    """Make a photo of a deployment public, or visible only to members again."""
     photo = photo_find(viewer=viewer, name=name)
     role_require(viewer, Role.OPERATOR, photo.station.organization_id)
     is_public = request.POST.get("is_public") == "yes"
@@ -130,7 +130,7 @@ def photo_public(request: HttpRequest, viewer: Viewer, name: str) -> HttpRespons
 @page
 @require_safe
 def photo_show(request: HttpRequest, viewer: Viewer, name: str, size: Size) -> HttpResponseBase:  # noqa: ARG001 - the door's signature
-    """The picture, to whoever may see its station."""
+    """A photo, for anyone who can see its station."""
     return photo_answer(photo_find(viewer=viewer, name=name), size)
 
 

@@ -1,4 +1,4 @@
-"""Settings of a station: its name and rhythm, its enrolment token and logins, and taking it out of service."""
+"""Settings of a station: name and interval, enrolment token and logins, and taking it out of service."""
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -32,7 +32,7 @@ CREDENTIALS_SHOWN = 10
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def station_settings(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
-    """Look at the settings; change them."""
+    """GET: the settings. POST: change them."""
     station = station_of(viewer, serial)
     form = StationForm.of(viewer, station, request.POST if request.method == "POST" else None)
     if request.method == "POST":
@@ -46,7 +46,7 @@ def station_settings(request: HttpRequest, viewer: Viewer, serial: str) -> HttpR
 @page
 @require_POST
 def station_quota_save(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
-    """Give a station a quota of its own; for who looks after the server."""
+    """Set a station's own quota; only for administrators of the server."""
     station = station_of(viewer, serial)
     if not viewer.sees_all:
         raise PermissionDenied(
@@ -77,7 +77,7 @@ def _shown(
 @page
 @require_POST
 def station_token(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
-    """Make an enrolment token for the station or for a desk, and show it, this once."""
+    """Create an enrolment token for the station or for a desk; shown only once."""
     station = station_of(viewer, serial)
     role_require(viewer, Membership.Role.OPERATOR, station.organization_id)
     is_upload = request.POST.get("purpose") == LoginPurpose.UPLOAD
@@ -94,7 +94,7 @@ def station_token(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResp
 @page
 @require_POST
 def station_desk_revoke(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
-    """End the login of a desk; the station's own goes on."""
+    """Revoke the login of a desk; the station's own stays valid."""
     station = station_of(viewer, serial)
     role_require(viewer, Membership.Role.OPERATOR, station.organization_id)
     done = _("The desk's login is revoked. The station's own login stays valid.")
@@ -116,7 +116,7 @@ def station_let_in(request: HttpRequest, viewer: Viewer, serial: str) -> HttpRes
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def station_revoke_confirm(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
-    """Say what revoking does; do it."""
+    """Explain revoking; do it."""
     station = station_of(viewer, serial)
     role_require(viewer, Membership.Role.OPERATOR, station.organization_id)
     if request.method == "POST":
@@ -139,7 +139,7 @@ def station_revoke_confirm(request: HttpRequest, viewer: Viewer, serial: str) ->
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def station_retire_confirm(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
-    """Say what retiring does; do it."""
+    """Explain retiring; do it."""
     station = station_of(viewer, serial)
     role_require(viewer, Membership.Role.OPERATOR, station.organization_id)
     if request.method == "POST":

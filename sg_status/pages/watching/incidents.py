@@ -1,4 +1,4 @@
-"""Incidents: what is wrong now, what was and how it ended, and whether this person is told by mail."""
+"""Incidents: the open ones, the closed ones and how they ended, and the person's alert mails."""
 
 from dataclasses import dataclass
 
@@ -21,14 +21,14 @@ from sg_status.menu import MenuEntry
 MENU = MenuEntry(_("Incidents"), "incidents", 20)
 
 PAGE_SIZE = 50
-#: Open incidents told with their sentence; a storm over a whole fleet is told by its number.
+#: Maximum open incidents shown with their sentence; of a fleet-wide storm the rest is only counted.
 OPEN_MOST = 100
 TROUBLES_MOST = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """One closed incident as the table shows it."""
+    """One closed incident as shown in the table."""
 
     incident: Incident
     sentence: str
@@ -38,7 +38,7 @@ class Ended:
 @page
 @require_safe
 def incidents(request: HttpRequest, viewer: Viewer) -> HttpResponse:
-    """Open ones first, then the closed, newest first."""
+    """Open incidents, then closed ones, newest first."""
     opened = incident_list(viewer=viewer, is_open=True)
     shown_page = Paginator(incident_list(viewer=viewer, is_open=False), PAGE_SIZE).get_page(request.GET.get("page"))
     number = opened.count()
@@ -58,7 +58,7 @@ def incidents(request: HttpRequest, viewer: Viewer) -> HttpResponse:
 @page
 @require_POST
 def incidents_choose(request: HttpRequest, viewer: Viewer) -> HttpResponse:
-    """Be told by mail of an organization's alerts, or not."""
+    """Switch the alert mails of an organization on or off."""
     user, wanted = viewer.user, request.POST.get("organization", "")
     is_alerted = request.POST.get("mails") == "on"
     done: str | Promise = (

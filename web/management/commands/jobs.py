@@ -1,4 +1,4 @@
-"""`manage jobs`: see, retry and discard the jobs that killed their workers."""
+"""`manage jobs`: list, retry and discard jobs that killed their workers."""
 
 import argparse
 from collections.abc import Callable
@@ -18,7 +18,7 @@ class Command(WordCommand):
     help = "See, retry and discard the jobs that killed their workers."
 
     def words(self, add: Callable[..., argparse.ArgumentParser]) -> None:
-        """The words after `jobs`."""
+        """Add the words after `jobs`."""
         word = add("list", self.jobs_list, help="the jobs that were set aside")
         word.add_argument("--state", choices=DeadJob.State.values, default="held", help="those that wait, or others")
         word = add("retry", self.jobs_retry, help="have a job done once more")
@@ -27,7 +27,7 @@ class Command(WordCommand):
         word.add_argument("number", type=int, metavar="NUMBER", help="as `list` shows it")
 
     def jobs_list(self, options: Options) -> None:
-        """What lies there now."""
+        """List the dead jobs."""
         dead_jobs_collect()
         jobs = list(dead_job_list(state=options["state"]))
         if options["json"]:
@@ -40,12 +40,12 @@ class Command(WordCommand):
             self.stdout.write(f"No job is {options['state']}.")
 
     def jobs_retry(self, options: Options) -> None:
-        """Ask for it again."""
+        """Retry a job."""
         job = dead_job_retry(number=options["number"])
         self._told(options, job, "is done once more.")
 
     def jobs_discard(self, options: Options) -> None:
-        """Give it up."""
+        """Discard a job."""
         job = dead_job_discard(number=options["number"])
         self._told(options, job, "is discarded.")
 

@@ -1,6 +1,6 @@
-"""`manage station`: add, import, claim, list, show and revoke stations, and make enrolment tokens.
+"""`manage station`: add, import, claim, list, show and revoke stations, and create enrolment tokens.
 
-It stands above the domain, as a list of stations names their sites too.
+It belongs above the domain, because a list of stations also names their sites.
 """
 
 import argparse
@@ -49,7 +49,7 @@ class Command(WordCommand):
     help = "Add, import, claim, list, show and revoke stations."
 
     def words(self, add: Callable[..., argparse.ArgumentParser]) -> None:
-        """The words after `station`."""
+        """Add the words after `station`."""
         word = add("add", self.station_add, help="register a station and make its enrolment token")
         word.add_argument("serial", metavar="SERIAL", help="the serial of the device, as SG-7F5ERPI46977")
         word.add_argument("--organization", required=True, metavar="NAME", help="whose it is; made when it is new")
@@ -85,7 +85,7 @@ class Command(WordCommand):
         self.life_words(add)
 
     def life_words(self, add: Callable[..., argparse.ArgumentParser]) -> None:
-        """The words for what becomes of a station later."""
+        """Add the words for the later life of a station."""
         word = add(
             "rotate", self.station_rotate, help="have a running station fetch a new login; the old one ends then"
         )
@@ -108,7 +108,7 @@ class Command(WordCommand):
         word.add_argument("--yes", required=True, metavar="SERIAL", help="the serial once more, to be sure")
 
     def station_rotate(self, options: Options) -> None:
-        """Send the command."""
+        """Send the station the command to rotate its login."""
         actor = viewer_of_server("command line")
         station = station_get(viewer=actor, serial=options["serial"])
         command = command_issue(viewer=actor, station=station, name=ROTATE, parameters={})
@@ -121,7 +121,7 @@ class Command(WordCommand):
         )
 
     def station_retire(self, options: Options) -> None:
-        """Out of service."""
+        """Take a station out of service."""
         actor = viewer_of_server("command line")
         station = station_retire(station=station_get(viewer=actor, serial=options["serial"]), actor=actor)
         if options["json"]:
@@ -130,7 +130,7 @@ class Command(WordCommand):
         self.stdout.write(f"{station.serial} is retired. Its data stay; its serial may be registered again.")
 
     def station_move(self, options: Options) -> None:
-        """To another organization."""
+        """Move a station to another organization."""
         actor = viewer_of_server("command line")
         moved = station_move(
             actor=actor,
@@ -144,7 +144,7 @@ class Command(WordCommand):
         self.stdout.write(f"{moved.serial} belongs to {moved.organization.name} now.")
 
     def station_delete(self, options: Options) -> None:
-        """For good."""
+        """Permanently delete a station."""
         actor = viewer_of_server("command line")
         station = station_get(viewer=actor, serial=options["serial"])
         station_delete(actor=actor, station=station, typed=options["yes"])
@@ -154,7 +154,7 @@ class Command(WordCommand):
         self.stdout.write(f"{station.serial} is deleted; its data go in the next minutes.")
 
     def station_add(self, options: Options) -> None:
-        """Register, and make a token."""
+        """Register a station and create a token."""
         actor = viewer_of_server("command line")
         with transaction.atomic():
             organization, is_new = _organization(options["organization"])
@@ -167,7 +167,7 @@ class Command(WordCommand):
         self._token_print(station, token, notes, is_json=options["json"])
 
     def station_import(self, options: Options) -> None:
-        """Import a list, and say what is wrong with it; ends with 1 when a line was left out."""
+        """Import a list and report its errors; exits with `REFUSED` if a line was left out."""
         organization = organization_get(name=options["organization"])
         with _tokens_open(options) as tokens:
             report = station_import(
@@ -192,7 +192,7 @@ class Command(WordCommand):
     def _import_print(self, report: ImportReport, options: Options) -> None:
         if options["json"]:
             told = asdict(report)
-            # They are in the file that was asked for, and nowhere else.
+            # They are only in the requested file.
             told.pop("tokens")
             self.data_print(told)
             return
@@ -206,7 +206,7 @@ class Command(WordCommand):
         self.stdout.write(f"{report.line_count} lines read, {done}, {len(report.problems)} problems.")
 
     def station_claim(self, options: Options) -> None:
-        """Claim a device by its code; it fetches its login by itself."""
+        """Claim a device by its code; it fetches its login automatically."""
         organization = organization_get(name=options["organization"])
         station = claim_take(
             viewer=viewer_of_server("command line"),
@@ -220,7 +220,7 @@ class Command(WordCommand):
             self.stdout.write(f"{station.serial} belongs to {organization.name} now. It fetches its login by itself.")
 
     def station_token(self, options: Options) -> None:
-        """Make another token for a station that is known."""
+        """Create another token for a known station."""
         actor = viewer_of_server("command line")
         station = station_get(viewer=actor, serial=options["serial"])
         purpose = LoginPurpose.UPLOAD if options["for_upload"] else LoginPurpose.STATION
@@ -229,7 +229,7 @@ class Command(WordCommand):
         self._token_print(station, token, [warning] if warning else [], is_json=options["json"])
 
     def station_list(self, options: Options) -> None:
-        """All stations, those in need first."""
+        """List stations, those that need attention first."""
         slug = organization_get(name=options["organization"]).slug if options["organization"] else ""
         found = station_list(
             viewer=viewer_of_server("command line"),
@@ -247,7 +247,7 @@ class Command(WordCommand):
         )
 
     def station_show(self, options: Options) -> None:
-        """One station with its logins."""
+        """Show one station with its logins."""
         station = station_get(viewer=viewer_of_server("command line"), serial=options["serial"])
         logins = [
             {"username": c.username, "issued_at": _iso(c.issued_at), "revoked_at": _iso(c.revoked_at)}
@@ -321,7 +321,7 @@ def _content(path: Path) -> bytes:
 
 @contextmanager
 def _tokens_open(options: Options) -> Iterator[TextIO | None]:
-    """The new file for the tokens, readable by its owner only; None when none was asked. It must not be there yet."""
+    """The new file for the tokens, readable only by its owner; None if not requested. Fails if the file exists."""
     path: Path | None = options["tokens"]
     if path is None or options["dry_run"]:
         yield None
