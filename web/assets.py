@@ -52,7 +52,9 @@ def vendor_copy(*, root: Path = ROOT, vendor: Path = VENDOR) -> bool:
         for source, target in files.items():
             origin = root / "node_modules" / package / source
             if not origin.is_file():
-                raise AssetError(f"{package} has no file {source}: adapt FILES in web/assets.py to its version.")
+                raise AssetError(
+                    f"{package} has no file {source}: adapt FILES in web/assets.py to the package's version."
+                )
             (vendor / target).parent.mkdir(exist_ok=True)
             shutil.copyfile(origin, vendor / target)
     stamp.write_text(wanted, encoding="ascii")

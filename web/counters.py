@@ -51,7 +51,7 @@ class _Gate:
             self._away_until = time.monotonic() + PAUSE_S
             was_there, self._is_away = not self._is_away, True
         if was_there:
-            _log.warning("Redis does not answer, limits are counted by each process for itself meanwhile: %s", error)
+            _log.warning("Redis does not answer, each process counts limits on its own meanwhile: %s", error)
 
     def back(self) -> bool:
         """Note that Redis answered; return whether it had been away."""
@@ -59,7 +59,7 @@ class _Gate:
             return False
         with self._lock:
             self._is_away = False
-        _log.info("Redis answers again, limits are counted for all processes together")
+        _log.info("Redis answers again, limits are counted across all processes")
         return True
 
 

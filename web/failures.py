@@ -18,7 +18,7 @@ def refusal(request: HttpRequest, exception: Exception) -> HttpResponse:
     if isinstance(exception, TooManyFieldsSent):
         most = settings.DATA_UPLOAD_MAX_NUMBER_FIELDS
         return problem_make(400, f"The request has more than {most} fields: ask for less at a time.")
-    return problem_make(400, "The request cannot be read: look at its address, headers and body.")
+    return problem_make(400, "The request cannot be read: check its address, headers and body.")
 
 
 def failure(request: HttpRequest) -> HttpResponse:
@@ -27,7 +27,7 @@ def failure(request: HttpRequest) -> HttpResponse:
         return server_error(request)
     return problem_make(
         500,
-        "Something went wrong on the server, which is in its log. Try again later, or tell its administrators.",
+        "Something went wrong on the server; the error is in its log. Try again later, or tell its administrators.",
     )
 
 

@@ -32,7 +32,7 @@ def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
     """The value of `name`, which must be one of `words`."""
     value = setting(name, default)
     if value not in allowed:
-        raise ImproperlyConfigured(f"{name} is {value!r}: it may be {', '.join(allowed)}.")
+        raise ImproperlyConfigured(f"{name} is {value!r}: it must be one of {', '.join(allowed)}.")
     return value
 
 

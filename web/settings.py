@@ -221,7 +221,7 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "Roost API",
     "VERSION": "1",
-    "DESCRIPTION": "Stations, what they took, and what they are told. Keys go into `Authorization: Bearer <key>`.",
+    "DESCRIPTION": "Stations, their data and their commands. Keys go in `Authorization: Bearer <key>`.",
     "SERVE_INCLUDE_SCHEMA": False,
     "OAS_VERSION": "3.1.1",
     "SCHEMA_PATH_PREFIX": "/api/v1",

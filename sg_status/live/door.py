@@ -97,9 +97,9 @@ class LiveDoor:
         if path == "/live/healthz":
             return await self._healthz(send)
         if origin and not origin_allowed(origin, host):
-            return await _say(send, 403, "Only pages of this site may listen.")
+            return await _say(send, 403, "Only pages of this site can listen.")
         if not origin and header(headers, "sec-fetch-site") not in ("", "none", "same-origin"):
-            return await _say(send, 403, "Only pages of this site may listen.")
+            return await _say(send, 403, "Only pages of this site can listen.")
         return await self._listen(path, header(headers, "cookie"), origin, receive, send)
 
     async def _healthz(self, send: Send) -> None:
@@ -118,11 +118,13 @@ class LiveDoor:
         except DatabaseError:
             return await _say(send, 503, "The database does not answer.", crossing)
         if grant is None:
-            return await _say(send, 403, "Log in on the site first; a station must be one that you may see.", crossing)
+            return await _say(
+                send, 403, "Log in on the site first; you can only follow stations that you can see.", crossing
+            )
         if len(self._hub) >= LISTENERS_MOST or self._stopping.is_set():
             return await _say(send, 503, "No more pages can listen now.", crossing)
         if self._rights.places_of(grant.person_id) >= PERSONS_MOST:
-            words = f"You have {PERSONS_MOST} pages that listen already: close some."
+            words = f"You have {PERSONS_MOST} open pages already: close some."
             return await _say(send, 429, words, [*crossing, (b"retry-after", b"60")])
         start = [
             (b"content-type", b"text/event-stream; charset=utf-8"),

@@ -139,7 +139,7 @@ class Hub:
             stations = {str(serial) for serial in message["stations"]}
             at, committed_at = str(message["at"]), float(message["committed_at"])
         except (ValueError, KeyError, TypeError):
-            _log.warning("A message on %r was not understood", channel)
+            _log.warning("A message on %r could not be read", channel)
             return
         for listener in self._listeners:
             listener.hear(organization_id, stations, at, committed_at)

@@ -57,9 +57,9 @@ class Rights:
                 await self._look()
             except DatabaseError:
                 # An unreachable database changes nobody's rights.
-                _log.warning("The rights of open pages could not be looked at: the database does not answer.")
+                _log.warning("The rights of open pages could not be checked: the database does not answer.")
             except Exception:  # noqa: BLE001 - without this loop no rights would be withdrawn
-                _log.exception("The rights of open pages could not be looked at")
+                _log.exception("The rights of open pages could not be checked")
             wait_s = max(EVERY_S, (loop.time() - began) / SHARE)
 
     async def _look(self) -> None:

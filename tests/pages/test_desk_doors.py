@@ -75,6 +75,6 @@ def test_the_command_line_warns_before_the_line_to_type(station, capsys):
     call_command("station", "token", station.serial, "--for-upload")
     told = capsys.readouterr().out
     assert "ends its login" not in told
-    assert "Type at the desk" in told
+    assert "At the desk, type" in told
     call_command("station", "token", station.serial, "--json")
     assert "ends its login" in json.loads(capsys.readouterr().out)["notes"][0]

@@ -29,7 +29,7 @@ from sg_status.pages.organization.forms import InvitationForm
 from sg_status.pages.organization.frame import organization_render, role_word
 
 PAGE_SIZE = 50
-#: Maximum invitations shown; no organization can have more open.
+#: Maximum open invitations shown.
 INVITATIONS_MOST = 200
 
 

@@ -15,16 +15,16 @@ Options = dict[str, Any]
 class Command(WordCommand):
     """Dead jobs from the command line."""
 
-    help = "See, retry and discard the jobs that killed their workers."
+    help = "List, retry and discard jobs that killed their workers."
 
     def words(self, add: Callable[..., argparse.ArgumentParser]) -> None:
         """Add the words after `jobs`."""
-        word = add("list", self.jobs_list, help="the jobs that were set aside")
-        word.add_argument("--state", choices=DeadJob.State.values, default="held", help="those that wait, or others")
-        word = add("retry", self.jobs_retry, help="have a job done once more")
-        word.add_argument("number", type=int, metavar="NUMBER", help="as `list` shows it")
-        word = add("discard", self.jobs_discard, help="give a job up; it stays listed as discarded")
-        word.add_argument("number", type=int, metavar="NUMBER", help="as `list` shows it")
+        word = add("list", self.jobs_list, help="list the jobs that were set aside")
+        word.add_argument("--state", choices=DeadJob.State.values, default="held", help="only jobs in this state")
+        word = add("retry", self.jobs_retry, help="queue a job again")
+        word.add_argument("number", type=int, metavar="NUMBER", help="number shown by `list`")
+        word = add("discard", self.jobs_discard, help="discard a job; it stays listed as discarded")
+        word.add_argument("number", type=int, metavar="NUMBER", help="number shown by `list`")
 
     def jobs_list(self, options: Options) -> None:
         """List the dead jobs."""
@@ -42,7 +42,7 @@ class Command(WordCommand):
     def jobs_retry(self, options: Options) -> None:
         """Retry a job."""
         job = dead_job_retry(number=options["number"])
-        self._told(options, job, "is done once more.")
+        self._told(options, job, "is queued again.")
 
     def jobs_discard(self, options: Options) -> None:
         """Discard a job."""
