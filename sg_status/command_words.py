@@ -105,7 +105,7 @@ def command_shown(command: Command, moment: datetime) -> ShownCommand:
         took = (step.received_at - before).total_seconds()
         steps.append(
             ShownStep(
-                state_word(step.state), step.received_at, _took(took) if steps else "", step.note, step.is_applied
+                state_word(step.state), step.received_at, _wait_words(took) if steps else "", step.note, step.is_applied
             )
         )
         before = step.received_at
@@ -128,7 +128,7 @@ def command_shown(command: Command, moment: datetime) -> ShownCommand:
     )
 
 
-def _took(seconds: float) -> str:
+def _wait_words(seconds: float) -> str:
     if seconds < _MILLISECONDS_BELOW_S:
         return _("after %(n)d ms") % {"n": round(max(seconds, 0.0) * 1000)}
     return _("after %(duration)s") % {"duration": duration_words(seconds)}

@@ -84,34 +84,34 @@ class CounterCache(BaseCache):
 
     def add(self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
         """Set a missing key."""
-        return bool(self._asked(lambda cache: cache.add(key, value, timeout, version)))
+        return bool(self._ask(lambda cache: cache.add(key, value, timeout, version)))
 
     def get(self, key: Any, default: Any = None, version: int | None = None) -> Any:
         """The stored value, or the default."""
-        return self._asked(lambda cache: cache.get(key, default, version))
+        return self._ask(lambda cache: cache.get(key, default, version))
 
     def set(self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> None:
         """Store a value."""
-        self._asked(lambda cache: cache.set(key, value, timeout, version))
+        self._ask(lambda cache: cache.set(key, value, timeout, version))
 
     def touch(self, key: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
         """Extend the lifetime of a key."""
-        return bool(self._asked(lambda cache: cache.touch(key, timeout, version)))
+        return bool(self._ask(lambda cache: cache.touch(key, timeout, version)))
 
     def delete(self, key: Any, version: int | None = None) -> bool:
         """Delete a key."""
-        return bool(self._asked(lambda cache: cache.delete(key, version)))
+        return bool(self._ask(lambda cache: cache.delete(key, version)))
 
     def incr(self, key: Any, delta: int = 1, version: int | None = None) -> int:
         """Add to a counter; raises `ValueError` if it is missing."""
-        return int(self._asked(lambda cache: cache.incr(key, delta, version)))
+        return int(self._ask(lambda cache: cache.incr(key, delta, version)))
 
     def clear(self) -> None:
         """Delete everything, in Redis and locally."""
         self._local.clear()
-        self._asked(lambda cache: cache.clear())
+        self._ask(lambda cache: cache.clear())
 
-    def _asked(self, ask: Callable[[BaseCache], Any]) -> Any:
+    def _ask(self, ask: Callable[[BaseCache], Any]) -> Any:
         if not self._gate.may_ask():
             return ask(self._local)
         try:

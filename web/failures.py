@@ -10,7 +10,7 @@ from rest_api.problems import problem_make
 
 def refusal(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler of status 400, for a request that cannot be read."""
-    if not _is_of_program(request):
+    if not _is_from_program(request):
         return bad_request(request, exception)
     if isinstance(exception, RequestDataTooBig):
         most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE / 1_000_000
@@ -23,7 +23,7 @@ def refusal(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def failure(request: HttpRequest) -> HttpResponse:
     """Django's handler of status 500; the error is in the log."""
-    if not _is_of_program(request):
+    if not _is_from_program(request):
         return server_error(request)
     return problem_make(
         500,
@@ -31,5 +31,5 @@ def failure(request: HttpRequest) -> HttpResponse:
     )
 
 
-def _is_of_program(request: HttpRequest) -> bool:
+def _is_from_program(request: HttpRequest) -> bool:
     return request.path.startswith("/api/")

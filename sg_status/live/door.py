@@ -50,11 +50,11 @@ class LiveDoor:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection."""
         if scope["type"] == "lifespan":
-            await self._live(receive, send)
+            await self._run_lifespan(receive, send)
         elif scope["type"] == "http":
             await self._answer(scope, receive, send)
 
-    async def _live(self, receive: Receive, send: Send) -> None:
+    async def _run_lifespan(self, receive: Receive, send: Send) -> None:
         tasks: list[asyncio.Task[None]] = []
         while True:
             message = await receive()
@@ -147,7 +147,7 @@ class LiveDoor:
         """Stream until it ends, the page is gone or loses its rights, or the process stops."""
         tasks = [
             asyncio.ensure_future(stream),
-            asyncio.ensure_future(_gone(receive)),
+            asyncio.ensure_future(_wait_until_gone(receive)),
             asyncio.ensure_future(held.over.wait()),
             asyncio.ensure_future(self._stopping.wait()),
         ]
@@ -170,7 +170,7 @@ class LiveDoor:
             await asyncio.sleep(GAP_S)
 
 
-async def _gone(receive: Receive) -> None:
+async def _wait_until_gone(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
 

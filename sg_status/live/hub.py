@@ -104,7 +104,7 @@ class Hub:
                 if self.is_hearing:
                     _log.warning("Redis is away, open pages poll meanwhile: %s", error)
                     wait_s = RETRY_LEAST_S
-                self._say(works=False)
+                self._announce(works=False)
             await asyncio.sleep(wait_s)
             wait_s = min(wait_s * 2, RETRY_MOST_S)
 
@@ -113,7 +113,7 @@ class Hub:
         pubsub = client.pubsub(ignore_subscribe_messages=True)
         try:
             await pubsub.psubscribe(f"{CHANNEL_PREFIX}*")
-            self._say(works=True)
+            self._announce(works=True)
             while True:
                 message = await pubsub.get_message(timeout=5)
                 if message is not None:
@@ -123,7 +123,7 @@ class Hub:
                 await pubsub.aclose()  # type: ignore[no-untyped-call]
                 await client.aclose()
 
-    def _say(self, *, works: bool) -> None:
+    def _announce(self, *, works: bool) -> None:
         if works == self.is_hearing:
             return
         self.is_hearing = works

@@ -54,7 +54,7 @@ class Rights:
             await asyncio.sleep(wait_s)
             began = loop.time()
             try:
-                await self._look()
+                await self._check_all()
             except DatabaseError:
                 # An unreachable database changes nobody's rights.
                 _log.warning("The rights of open pages could not be checked: the database does not answer.")
@@ -62,7 +62,7 @@ class Rights:
                 _log.exception("The rights of open pages could not be checked")
             wait_s = max(EVERY_S, (loop.time() - began) / SHARE)
 
-    async def _look(self) -> None:
+    async def _check_all(self) -> None:
         alike: dict[tuple[str, str | None], list[Held]] = {}
         for held in self._held:
             alike.setdefault((held.session, held.grant.serial), []).append(held)

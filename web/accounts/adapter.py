@@ -50,7 +50,7 @@ class AccountAdapter(DefaultAccountAdapter):
             raise ValidationError(_("A username cannot contain @, because it would look like an email address."))
         cleaned: str = super().clean_username(username, shallow)
         if not shallow:
-            _name_like_no_other(cleaned)
+            _check_unmistakable(cleaned)
         return cleaned
 
     def clean_email(self, email: str) -> str:
@@ -92,7 +92,7 @@ class AccountAdapter(DefaultAccountAdapter):
         response: HttpResponse = super().post_login(request, user, **details)
         browser_remember(request, response, user.pk)
         if isinstance(user, User):
-            _language_follow(response, user)
+            _apply_language(response, user)
         return response
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
@@ -105,7 +105,7 @@ def site_address(url: str) -> str:
     return f"{settings.SITE_URL}{parts.path}{'?' + parts.query if parts.query else ''}"
 
 
-def _name_like_no_other(username: str) -> None:
+def _check_unmistakable(username: str) -> None:
     """Raise `ValidationError` for a name easily mistaken for another user's or for one of the server's."""
     try:
         scripts_check(username, field="username")
@@ -117,7 +117,7 @@ def _name_like_no_other(username: str) -> None:
         raise ValidationError(_("This name looks too much like an existing one: choose another."))
 
 
-def _language_follow(response: HttpResponse, user: User) -> None:
+def _apply_language(response: HttpResponse, user: User) -> None:
     chosen = person_language(user=user)
     if not chosen:
         person_language_set(user=user, language=get_language() or settings.LANGUAGE_CODE)

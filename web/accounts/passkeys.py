@@ -21,14 +21,14 @@ class AddPasskeyForm(passkeys.AddWebAuthnForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         name, alone = self.fields["name"], self.fields["passwordless"]
-        _name_bound(name)
+        _limit_name(name)
         alone.label = _("Allow login without the password")
         alone.help_text = _("It then asks for a fingerprint, a face or its PIN each time.")
         alone.initial = True
 
     def clean(self) -> dict[str, Any]:
         """The browser's input, parsed."""
-        return _understood(super().clean)
+        return _parse(super().clean)
 
 
 class EditPasskeyForm(passkeys.EditWebAuthnForm):
@@ -36,7 +36,7 @@ class EditPasskeyForm(passkeys.EditWebAuthnForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        _name_bound(self.fields["name"])
+        _limit_name(self.fields["name"])
 
 
 class AuthenticatePasskeyForm(passkeys.AuthenticateWebAuthnForm):
@@ -44,7 +44,7 @@ class AuthenticatePasskeyForm(passkeys.AuthenticateWebAuthnForm):
 
     def clean_credential(self) -> Authenticator:
         """The browser's input, parsed."""
-        return _understood(super().clean_credential)
+        return _parse(super().clean_credential)
 
 
 class LoginPasskeyForm(passkeys.LoginWebAuthnForm):
@@ -52,7 +52,7 @@ class LoginPasskeyForm(passkeys.LoginWebAuthnForm):
 
     def clean_credential(self) -> Authenticator:
         """The browser's input, parsed."""
-        return _understood(super().clean_credential)
+        return _parse(super().clean_credential)
 
 
 class ReauthenticatePasskeyForm(passkeys.ReauthenticateWebAuthnForm):
@@ -60,16 +60,16 @@ class ReauthenticatePasskeyForm(passkeys.ReauthenticateWebAuthnForm):
 
     def clean_credential(self) -> Authenticator:
         """The browser's input, parsed."""
-        return _understood(super().clean_credential)
+        return _parse(super().clean_credential)
 
 
-def _name_bound(field: CharField) -> None:
+def _limit_name(field: CharField) -> None:
     field.label = _("Name for it")
     field.validators.append(MaxLengthValidator(_NAME_MOST))
     field.widget.attrs["maxlength"] = str(_NAME_MOST)
 
 
-def _understood(read: Callable[[], T]) -> T:
+def _parse(read: Callable[[], T]) -> T:
     try:
         return read()
     except (ValidationError, Error):

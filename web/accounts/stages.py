@@ -14,13 +14,13 @@ class AddressStage(EmailVerificationStage):
         """Let such a person through; ask everyone else."""
         user = self.login.user
         is_made = isinstance(user, User) and not EmailAddress.objects.filter(user=user).exists()
-        if is_made and (not user.email or _address_believe(user)):
+        if is_made and (not user.email or _trust_address(user)):
             return None, True
         asked: tuple[HttpResponse | None, bool] = super().handle()
         return asked
 
 
-def _address_believe(user: User) -> bool:
+def _trust_address(user: User) -> bool:
     try:
         with transaction.atomic():
             EmailAddress.objects.create(user=user, email=user.email.lower(), verified=True, primary=True)

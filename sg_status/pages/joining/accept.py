@@ -119,7 +119,7 @@ def _row(device: Newcomer) -> ArrivalRow:
 
 
 def _decide(request: HttpRequest, viewer: Viewer) -> None:
-    names = _picked(request.POST)
+    names = _selected_of(request.POST)
     if not names:
         messages.error(request, _("No device selected. Select the devices first."))
         return
@@ -142,7 +142,7 @@ def _decide(request: HttpRequest, viewer: Viewer) -> None:
         messages.error(request, sentence)
 
 
-def _picked(posted: QueryDict) -> dict[int, str]:
+def _selected_of(posted: QueryDict) -> dict[int, str]:
     numbers = [text for text in posted.getlist("arrival") if text.isascii() and text.isdigit() and len(text) < 19]
     if len(numbers) > SHOWN:
         raise NotFound(_("You selected more devices than fit on one page."))

@@ -28,7 +28,7 @@ def organization_add(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     usual = Organization(name="", timezone="UTC", language=language, contact_email=contact)
     form = OrganizationForm.of(usual, request.POST if request.method == "POST" else None)
     if form.is_valid():
-        made = _found(viewer, form)
+        made = _create(viewer, form)
         if made is not None:
             messages.success(
                 request, _("%(name)s is created, and you own it. Next, invite others.") % {"name": made.name}
@@ -37,7 +37,7 @@ def organization_add(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     return render(request, "sg_status/organization/add.html", {"form": form})
 
 
-def _found(viewer: Viewer, form: OrganizationForm) -> Organization | None:
+def _create(viewer: Viewer, form: OrganizationForm) -> Organization | None:
     filled = form.cleaned_data
     try:
         return organization_found(

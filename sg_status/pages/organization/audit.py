@@ -41,7 +41,7 @@ def audit(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse:
     found = organization_find(viewer=viewer, slug=slug)
     role_require(viewer, Role.OWNER, found.id)
     form = AuditForm(request.GET)
-    chosen = _chosen(form)
+    chosen = _filters_of(form)
     entries = list(
         audit_list(viewer=viewer, organization=found, chosen=chosen, after=_place(request.GET.get("after", "")))[
             : PAGE_SIZE + 1
@@ -68,7 +68,7 @@ def audit_csv(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponseBa
     """All matching entries as a file."""
     found = organization_find(viewer=viewer, slug=slug)
     role_require(viewer, Role.OWNER, found.id)
-    entries = audit_export(viewer=viewer, organization=found, chosen=_chosen(AuditForm(request.GET)))
+    entries = audit_export(viewer=viewer, organization=found, chosen=_filters_of(AuditForm(request.GET)))
     return csv_response(request, name=f"audit-{found.slug}.csv", head=_HEAD, rows=_rows(entries))
 
 
@@ -85,7 +85,7 @@ def _rows(entries: Iterator[AuditEntry]) -> Iterator[tuple[Cell, ...]]:
         )
 
 
-def _chosen(form: AuditForm) -> AuditFilter:
+def _filters_of(form: AuditForm) -> AuditFilter:
     """The filters in the form; an unreadable field filters nothing and shows an error."""
     form.is_valid()
     filled = form.cleaned_data

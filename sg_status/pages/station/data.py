@@ -73,7 +73,7 @@ def station_data(request: HttpRequest, viewer: Viewer, serial: str) -> HttpRespo
     station = station_of(viewer, serial)
     moment = clock.now()
     choices = list(series_list(station=station))
-    series = _chosen(station, choices, request.GET.get("series", ""))
+    series = _series_of(station, choices, request.GET.get("series", ""))
     context: dict[str, object] = {"choices": choices, "series": series, "has_chart": series is not None, "spans": SPANS}
     if series is not None:
         window = window_of(request.GET, newest=series.last_at, moment=moment)
@@ -93,7 +93,7 @@ def station_data(request: HttpRequest, viewer: Viewer, serial: str) -> HttpRespo
 def station_data_csv(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponseBase:
     """Every reading of the series in the shown period, oldest first."""
     station = station_of(viewer, serial)
-    series = _chosen(station, list(series_list(station=station)), request.GET.get("series", ""))
+    series = _series_of(station, list(series_list(station=station)), request.GET.get("series", ""))
     if series is None:
         raise Http404(_("This station has sent no readings yet."))
     window = window_of(request.GET, newest=series.last_at, moment=clock.now())
@@ -105,7 +105,7 @@ def station_data_csv(request: HttpRequest, viewer: Viewer, serial: str) -> HttpR
     return csv_response(request, name=f"{station.serial}-readings.csv", head=READING_HEAD, rows=rows)
 
 
-def _chosen(station: Station, choices: Sequence[Series], name: str) -> Series | None:
+def _series_of(station: Station, choices: Sequence[Series], name: str) -> Series | None:
     """The series in the URL, otherwise the one with the newest reading."""
     if name:
         return series_get(station=station, name=name)

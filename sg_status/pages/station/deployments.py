@@ -46,9 +46,7 @@ def station_deployments(request: HttpRequest, viewer: Viewer, serial: str) -> Ht
     form = DeployForm(station.organization_id, request.POST if request.method == "POST" else None)
     if request.method == "POST":
         role_require(viewer, _OPERATOR, station.organization_id)
-        if form.is_valid() and _done(
-            form, lambda: deployment_begin(station=station, actor=viewer, **form.cleaned_data)
-        ):
+        if form.is_valid() and _try(form, lambda: deployment_begin(station=station, actor=viewer, **form.cleaned_data)):
             messages.success(request, _("%(station)s is deployed there.") % {"station": station})
             return redirect("station-deployments", serial=serial)
     return _places_render(request, viewer, station, form, EndForm(auto_id=_END_IDS))
@@ -83,7 +81,7 @@ def deployment(request: HttpRequest, viewer: Viewer, deployment_id: int) -> Http
     form_of = {name: kind.of(found, request.POST if part == name else None) for name, kind in _KINDS.items()}
     if request.method == "POST":
         role_require(viewer, _OPERATOR, found.station.organization_id)
-        if part in form_of and form_of[part].is_valid() and _changed(viewer, found, part, form_of[part]):
+        if part in form_of and form_of[part].is_valid() and _change(viewer, found, part, form_of[part]):
             messages.success(request, _("The deployment is saved."))
             return redirect("deployment", deployment_id=deployment_id)
         found = deployment_get(viewer=viewer, deployment_id=deployment_id)
@@ -99,7 +97,7 @@ def deployment_photo_add(request: HttpRequest, viewer: Viewer, deployment_id: in
     form = PhotoForm(request.POST, request.FILES)
     if form.is_valid():
         upload, caption = form.cleaned_data["photo"], form.cleaned_data["caption"]
-        if _done(
+        if _try(
             form,
             lambda: photo_add(actor=viewer, station=found.station, upload=upload, caption=caption, deployment=found),
         ):
@@ -134,7 +132,7 @@ def deployment_over(request: HttpRequest, viewer: Viewer, deployment_id: int) ->
     found = deployment_get(viewer=viewer, deployment_id=deployment_id)
     role_require(viewer, _OPERATOR, found.station.organization_id)
     form = EndForm(request.POST, auto_id=_END_IDS)
-    if not form.is_valid() or not _done(
+    if not form.is_valid() or not _try(
         form, lambda: deployment_end(deployment=found, actor=viewer, at=form.cleaned_data["at"])
     ):
         station = station_of(viewer, found.station.serial)
@@ -158,13 +156,13 @@ def deployment_gone(request: HttpRequest, viewer: Viewer, deployment_id: int) ->
     return redirect("station-deployments", serial=found.station.serial)
 
 
-def _changed(viewer: Viewer, found: Deployment, part: str, form: Any) -> bool:
+def _change(viewer: Viewer, found: Deployment, part: str, form: Any) -> bool:
     filled = form.cleaned_data
     if part == "times":
-        return _done(form, lambda: deployment_update(deployment=found, actor=viewer, **filled))
+        return _try(form, lambda: deployment_update(deployment=found, actor=viewer, **filled))
     if part == "antennas":
-        return _done(form, lambda: antennas_set(deployment=found, actor=viewer, antennas=filled["antennas"]))
-    return _done(
+        return _try(form, lambda: antennas_set(deployment=found, actor=viewer, antennas=filled["antennas"]))
+    return _try(
         form,
         lambda: deployment_publish(
             deployment=found,
@@ -178,7 +176,7 @@ def _changed(viewer: Viewer, found: Deployment, part: str, form: Any) -> bool:
     )
 
 
-def _done(form: forms.Form, call: Any) -> bool:
+def _try(form: forms.Form, call: Any) -> bool:
     """Do it; show a refusal at the field it concerns."""
     try:
         call()

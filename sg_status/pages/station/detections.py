@@ -58,7 +58,7 @@ def station_detections(request: HttpRequest, viewer: Viewer, serial: str) -> Htt
     """Counts over a period, and a page of its single detections."""
     station = station_of(viewer, serial)
     newest = detection_newest_hour(station=station)
-    window, kind, tag = _asked(request, newest)
+    window, kind, tag = _filters_of(request, newest)
     counts = detections_per_hour(station=station, start=_hour_of(window.start), end=window.end)
     if kind:
         counts = [entry for entry in counts if entry.kind == _KINDS[kind]]
@@ -88,7 +88,7 @@ def station_detections(request: HttpRequest, viewer: Viewer, serial: str) -> Htt
 def station_detections_csv(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponseBase:
     """Every detection of the shown period, with the same filters, oldest first."""
     station = station_of(viewer, serial)
-    window, kind, tag = _asked(request, detection_newest_hour(station=station))
+    window, kind, tag = _filters_of(request, detection_newest_hour(station=station))
     try:
         rows = detection_rows(station=station, start=window.start, end=window.end, kind=_KINDS.get(kind), tag=tag)
     except InvalidInput as error:
@@ -97,7 +97,7 @@ def station_detections_csv(request: HttpRequest, viewer: Viewer, serial: str) ->
     return csv_response(request, name=f"{station.serial}-detections.csv", head=DETECTION_HEAD, rows=rows)
 
 
-def _asked(request: HttpRequest, newest: datetime | None) -> tuple[Window, str, str]:
+def _filters_of(request: HttpRequest, newest: datetime | None) -> tuple[Window, str, str]:
     """The period, kind and tag in the URL."""
     moment = clock.now()
     # The current hour ends now.

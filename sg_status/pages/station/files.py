@@ -62,7 +62,7 @@ def station_files_move(request: HttpRequest, viewer: Viewer, serial: str) -> Htt
     station = station_of(viewer, serial)
     role_require(viewer, Membership.Role.OPERATOR, station.organization_id)
     try:
-        files, target = _chosen(viewer, station, request.POST)
+        files, target = _selected_of(viewer, station, request.POST)
         if request.POST.get("confirmed") == "yes":
             move = file_move(actor=viewer, station=station, target=target, files=files)
             done = _("%(rows)d rows from %(files)d files now belong to %(serial)s.")
@@ -91,7 +91,7 @@ def station_files_undo(request: HttpRequest, viewer: Viewer, serial: str, move_i
     return redirect("station-files", serial=station.serial)
 
 
-def _chosen(viewer: Viewer, station: Station, posted: QueryDict) -> tuple[list[StationFile], Station]:
+def _selected_of(viewer: Viewer, station: Station, posted: QueryDict) -> tuple[list[StationFile], Station]:
     """The selected files, and their target station."""
     ids = [int(each) for each in posted.getlist("file")[: FILES_MOST + 1] if each.isascii() and each.isdigit()]
     serial = posted.get("to", "").strip()[:64]

@@ -40,7 +40,7 @@ def station_settings(request: HttpRequest, viewer: Viewer, serial: str) -> HttpR
         if form.is_valid() and _save(viewer, station, form):
             messages.success(request, _("The settings are saved."))
             return redirect("station-settings", serial=station.serial)
-    return _shown(request, viewer, station, form, QuotaForm.of(station))
+    return _settings_render(request, viewer, station, form, QuotaForm.of(station))
 
 
 @page
@@ -54,13 +54,13 @@ def station_quota_save(request: HttpRequest, viewer: Viewer, serial: str) -> Htt
         )
     form = QuotaForm.of(station, request.POST)
     if not form.is_valid():
-        return _shown(request, viewer, station, StationForm.of(viewer, station), form)
+        return _settings_render(request, viewer, station, StationForm.of(viewer, station), form)
     done = _("The quota is saved. It applies from the next message on.")
     act(request, lambda: station_quota_set(actor=viewer, station=station, quota=form.quota()), done=done)
     return redirect("station-settings", serial=station.serial)
 
 
-def _shown(
+def _settings_render(
     request: HttpRequest, viewer: Viewer, station: Station, form: StationForm, quota_form: QuotaForm
 ) -> HttpResponse:
     context = {

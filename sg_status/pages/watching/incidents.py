@@ -46,7 +46,7 @@ def incidents(request: HttpRequest, viewer: Viewer) -> HttpResponse:
         "opened": [incident_shown(incident) for incident in opened[:OPEN_MOST]],
         "opened_number": number,
         "opened_more": max(number - OPEN_MOST, 0),
-        "ended": [_ended(incident_shown(incident)) for incident in shown_page.object_list],
+        "ended": [_ended_row(incident_shown(incident)) for incident in shown_page.object_list],
         "pages": shown_page,
         "choices": alert_choices(user=viewer.user) if viewer.user else [],
         "address": viewer.user.email if viewer.user else "",
@@ -76,7 +76,7 @@ def incidents_choose(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     return redirect("incidents")
 
 
-def _ended(shown: IncidentView) -> Ended:
+def _ended_row(shown: IncidentView) -> Ended:
     incident = shown.incident
     ended = incident.closed_at or incident.opened_at
     return Ended(incident, shown.sentence, (ended - incident.began_at).total_seconds())

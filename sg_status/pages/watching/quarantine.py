@@ -68,7 +68,7 @@ class Asked:
 @require_safe
 def quarantine(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     """Messages, newest first; station, reason, time and state are in the URL."""
-    asked = _asked(request)
+    asked = _filters_of(request)
     listed = partial(
         quarantine_list,
         viewer=viewer,
@@ -171,7 +171,7 @@ def quarantine_discard_now(request: HttpRequest, viewer: Viewer, message_id: int
     return redirect("quarantine")
 
 
-def _asked(request: HttpRequest) -> Asked:
+def _filters_of(request: HttpRequest) -> Asked:
     state = request.GET.get("state", "")
     since, until = (_word(request.GET.get(name, "")) for name in ("from", "to"))
     return Asked(

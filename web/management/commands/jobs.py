@@ -42,14 +42,14 @@ class Command(WordCommand):
     def jobs_retry(self, options: Options) -> None:
         """Retry a job."""
         job = dead_job_retry(number=options["number"])
-        self._told(options, job, "is queued again.")
+        self._print_outcome(options, job, "is queued again.")
 
     def jobs_discard(self, options: Options) -> None:
         """Discard a job."""
         job = dead_job_discard(number=options["number"])
-        self._told(options, job, "is discarded.")
+        self._print_outcome(options, job, "is discarded.")
 
-    def _told(self, options: Options, job: DeadJob, what: str) -> None:
+    def _print_outcome(self, options: Options, job: DeadJob, what: str) -> None:
         if options["json"]:
             self.data_print({"id": job.pk, "task": job.task})
         else:
