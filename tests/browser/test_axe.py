@@ -134,7 +134,7 @@ def refusals_of(tenant) -> list[tuple[str, dict[str, str], str]]:
         (deployment, {"location": "blurred", "blur_radius_km": ""}, "Save public information"),
         (f"{station}/deployments/", {"at": "2001-01-01T00:00"}, "Remove it from"),
         ("/groups/", {"name": "Ours", "rule": "address", "value": "nowhere"}, "Create group"),
-        ("/transfers/", {"code": "guessed"}, "Look the station up"),
+        ("/transfers/", {"code": "guessed"}, "Find the station"),
         ("/accounts/addresses/", {"email": "not an address"}, "Add this address"),
     ]
 

@@ -164,12 +164,12 @@ def test_photos_of_a_deployment_are_added_shown_to_everybody_and_removed(browse,
     assert client.post(f"{page}photos/", told()).headers["Location"] == page
     photo = Photo.objects.get()
     assert "The &lt;mast&gt;" in body(client.get(page))
-    assert "Show this photo" not in body(browse(viewer).get(page))
+    assert "Make this photo public" not in body(browse(viewer).get(page))
     place = f"/photos/{photo.name}/public/"
     assert browse(viewer).post(place, {"is_public": "yes"}).status_code == 403
     assert browse(stranger).post(place, {"is_public": "yes"}).status_code == 404
     assert client.post(place, {"is_public": "yes"}).headers["Location"] == page
-    assert "for everybody" in body(client.get(page))
+    assert "Show this photo only to members" in body(client.get(page))
     client.post(place, {"is_public": "no"})
     assert not Photo.objects.get().is_public
     assert client.post(f"/photos/{photo.name}/remove/").headers["Location"] == page
