@@ -31,7 +31,7 @@ def figure_headings() -> list[str]:
     return [
         pgettext("of a file", "Read"),
         _("Not read yet"),
-        pgettext("of a file", "Taken"),
+        pgettext("of a file", "Accepted"),
         _("Already known"),
         _("Held back"),
         pgettext("of a file", "Refused"),
