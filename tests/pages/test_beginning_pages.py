@@ -73,7 +73,7 @@ def test_the_queue_is_emptied_by_picking(browse, operator, institute, code):
     assert "2 stations are accepted" in page
     assert set(Station.objects.values_list("name", flat=True)) == {"Kent", ""}
     page = body(client.post("/stations/accept/", {"arrival": rows[2].pk, "decision": "block"}, follow=True))
-    assert f"Let {rows[2].serial} ask again" in page
+    assert f"Unblock {rows[2].serial}" in page
     page = body(client.post(f"/stations/accept/{rows[2].pk}/unblock/", follow=True))
     assert f"{rows[2].serial} can ask to join again" in page
     assert "No device selected" in body(client.post("/stations/accept/", {"decision": "accept"}, follow=True))

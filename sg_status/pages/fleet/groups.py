@@ -85,7 +85,7 @@ def group_member(request: HttpRequest, viewer: Viewer, group_id: int) -> HttpRes
         messages.error(request, str(error))
         return redirect("group", group_id=found.pk)
     is_member = request.POST.get("act") != "remove"
-    done = _("%(station)s is in this group.") if is_member else _("%(station)s was taken out of this group.")
+    done = _("%(station)s is in this group.") if is_member else _("%(station)s is removed from this group.")
     act(
         request,
         lambda: group_member_set(actor=viewer, group=found, station=station, is_member=is_member),

@@ -44,7 +44,7 @@ class ImportForm(forms.Form):
         help_text=gettext_lazy("Otherwise the valid lines are imported and the others listed."),
     )
     with_tokens = forms.BooleanField(
-        label=gettext_lazy("Make an enrolment token for each station"),
+        label=gettext_lazy("Create an enrolment token for each station"),
         required=False,
         help_text=gettext_lazy("You get them as a file, only once."),
     )

@@ -103,7 +103,7 @@ ACTIONS: Final[dict[str, Promise]] = {
     "station.suspend": _("suspended a station"),
     "station.tags": _("changed the tags of a station"),
     "station.update": _("changed settings of a station"),
-    "sync.ask": _("asked for a comparison with"),
+    "sync.ask": _("started a check of"),
 }
 
 

@@ -82,7 +82,7 @@ class KeyForm(forms.Form):
         ),
     )
     may = forms.ChoiceField(
-        label=_("Access"), choices=(("read", _("only read")), ("write", _("read and act as an operator")))
+        label=_("Access"), choices=(("read", _("read only")), ("write", _("read and act as an operator")))
     )
     stations = forms.CharField(
         label=_("Stations"),
