@@ -1,1 +1,1 @@
-"""The door for people: status pages and the live view."""
+"""The site for people: status pages and the live view."""

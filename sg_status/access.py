@@ -1,4 +1,4 @@
-"""The door of a page: who is looking, foreign things are not there, and refusals become sentences."""
+"""Access to pages: finding the viewer, hiding what is not theirs, and turning refusals into sentences."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -26,7 +26,7 @@ P = ParamSpec("P")
 def page(
     view: Callable[Concatenate[HttpRequest, Viewer, P], HttpResponseBase],
 ) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
-    """A view for people who are logged in; it gets the viewer, and what it may not see answers 404."""
+    """Decorate a view for logged-in people: it gets the viewer, and objects hidden from the viewer answer 404."""
 
     @wraps(view)
     def door(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
@@ -47,7 +47,7 @@ def page(
     @wraps(view)
     def outer(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if request.headers.get("HX-Request") and not request.user.is_authenticated:
-            # The login page inside a part of another page helps nobody.
+            # A login page inside a part of another page is useless.
             return HttpResponse(status=204, headers={"HX-Refresh": "true"})
         return guarded(request, *args, **kwargs)
 
@@ -61,14 +61,14 @@ def role_require(viewer: Viewer, role: Membership.Role, organization_id: int) ->
 
 
 def role_sentence(role: Membership.Role) -> str:
-    """What role an action takes and who gives it."""
+    """The role that an action requires and who can give it."""
     if role == Membership.Role.OWNER:
-        return _("Only owners of this organization may do that. Ask one of them.")
-    return _("You may look at this station but not act on it. An owner of the organization can make you an operator.")
+        return _("Only owners of this organization can do that. Ask one of them.")
+    return _("You can view this station but not change it. An owner of the organization can make you an operator.")
 
 
 def act(request: HttpRequest, action: Callable[[], object], *, done: str) -> bool:
-    """Do one domain call and leave its outcome as a message for the next page; False when it was refused."""
+    """Make one domain call and leave its outcome as a message for the next page; False if it was refused."""
     try:
         action()
     except NotFound:

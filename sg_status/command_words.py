@@ -1,4 +1,4 @@
-"""Commands as people read them: their label, their state in a word, and each step with the time it took."""
+"""Commands in words: their label, their state, and each step with the time it took."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,13 +12,13 @@ from fleet.commands.models import Command
 from fleet.core.spoken import duration_words, moment_words
 from message_queue.contracts.commands import command_contracts
 
-#: Under this a wait is told in milliseconds: a ping answered at once is worth seeing.
+#: Shorter waits are shown in milliseconds: an immediate ping answer is worth seeing.
 _MILLISECONDS_BELOW_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class ShownStep:
-    """One thing that became of a command."""
+    """One step in the life of a command."""
 
     word: str
     at: datetime
@@ -29,7 +29,7 @@ class ShownStep:
 
 @dataclass(frozen=True, slots=True)
 class ShownCommand:
-    """One command as the tables show it."""
+    """One command as shown in tables."""
 
     id: UUID
     label: str
@@ -40,33 +40,33 @@ class ShownCommand:
     expires: str
     by: str
     note: str
-    #: What became of a cancelled command; it goes before `ran_at` where that is known.
+    #: The outcome of a cancelled command; shown before `ran_at` if that is known.
     fate: str
     ran_at: datetime | None
     result: dict[str, Any]
     output: str
     steps: list[ShownStep]
-    #: Reports that changed nothing and are no steps.
+    #: Number of reports that had no effect; they are not steps.
     left_out: int
 
     @property
     def has_answer(self) -> bool:
-        """Whether the last column holds anything."""
+        """Whether the last column has content."""
         return bool(self.result or self.output or self.is_open)
 
 
 def command_label(name: str) -> str:
-    """The command's own label in the reader's language; its name for one that we no longer know."""
+    """The command's label in the reader's language; its name if we no longer know the command."""
     contract = command_contracts().get(name)
     return _(contract.label) if contract else name
 
 
 def state_word(state: str) -> str:
-    """A command's state as people say it."""
+    """A command's state in words."""
     words: dict[str, str] = {
         Command.State.QUEUED: pgettext("command", "waiting to be sent"),
         Command.State.SENT: pgettext("command", "waiting for the station"),
-        Command.State.RECEIVED: pgettext("command", "taken by the station"),
+        Command.State.RECEIVED: pgettext("command", "accepted by the station"),
         Command.State.RUNNING: pgettext("command", "running"),
         Command.State.SUCCEEDED: pgettext("command", "done"),
         Command.State.FAILED: pgettext("command", "failed"),
@@ -78,34 +78,34 @@ def state_word(state: str) -> str:
 
 
 def _word(command: Command) -> str:
-    """The state of a command as a whole: one that ran is not just cancelled."""
+    """The overall state of a command: one that ran is not just cancelled."""
     if command.withdrawal == Command.Withdrawal.RAN:
         return pgettext("command", "cancelled, but it ran")
     return state_word(command.state)
 
 
 def withdrawal_words(withdrawal: str) -> str:
-    """What became of a cancelled command, as a sentence; that of one that ran ends before the moment."""
+    """The outcome of a cancelled command, as a sentence; if the command ran, the time follows it."""
     words: dict[str, str] = {
         Command.Withdrawal.UNSENT: _("It never left Roost."),
-        Command.Withdrawal.SOUGHT: _("It is being withdrawn; the station may have it already and run it."),
-        Command.Withdrawal.TAKEN_BACK: _("It was taken out of the station's queue; the station never had it."),
-        Command.Withdrawal.STOPPED: _("The station knows that it was cancelled and does not run it."),
-        Command.Withdrawal.LAPSED: _("Its time is over; a station that still has it does not run it any more."),
+        Command.Withdrawal.SOUGHT: _("It is being withdrawn; the station may already have it and run it."),
+        Command.Withdrawal.TAKEN_BACK: _("It was removed from the station's queue before the station received it."),
+        Command.Withdrawal.STOPPED: _("The station knows about the cancellation and does not run it."),
+        Command.Withdrawal.LAPSED: _("It has expired; a station that still has it no longer runs it."),
         Command.Withdrawal.RAN: _("It ran anyway, before the cancellation reached the station, at"),
     }
     return words.get(withdrawal, "")
 
 
 def command_shown(command: Command, moment: datetime) -> ShownCommand:
-    """A command with its steps (prefetched), in words."""
+    """A command with its (prefetched) steps, in words."""
     steps: list[ShownStep] = []
     before = command.issued_at
     for step in command.steps.all():
         took = (step.received_at - before).total_seconds()
         steps.append(
             ShownStep(
-                state_word(step.state), step.received_at, _took(took) if steps else "", step.note, step.is_applied
+                state_word(step.state), step.received_at, _wait_words(took) if steps else "", step.note, step.is_applied
             )
         )
         before = step.received_at
@@ -128,7 +128,7 @@ def command_shown(command: Command, moment: datetime) -> ShownCommand:
     )
 
 
-def _took(seconds: float) -> str:
+def _wait_words(seconds: float) -> str:
     if seconds < _MILLISECONDS_BELOW_S:
         return _("after %(n)d ms") % {"n": round(max(seconds, 0.0) * 1000)}
     return _("after %(duration)s") % {"duration": duration_words(seconds)}

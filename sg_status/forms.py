@@ -1,4 +1,4 @@
-"""Form fields that several families of pages use."""
+"""Form fields shared by several families of pages."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +10,12 @@ from fleet.organizations.models import Organization
 if TYPE_CHECKING:
     _ModelChoiceField = forms.ModelChoiceField[Organization]
 else:
-    # Generic for the type checker only.
+    # Generic only for the type checker.
     _ModelChoiceField = forms.ModelChoiceField
 
 
 class OrganizationField(_ModelChoiceField):
-    """One of the organizations in which the viewer may act. `refusal`: what is said of any other."""
+    """An organization in which the viewer can act. `refusal`: the message for any other."""
 
     def __init__(self, organizations: frozenset[int] = frozenset(), *, refusal: Any = "", **options: Any) -> None:
         choices = Organization.objects.filter(id__in=organizations, deleted_at=None).order_by("name")

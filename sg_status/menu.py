@@ -1,4 +1,4 @@
-"""What an entry of the menu at the top is; the pages bring theirs (see `sg_status.registry`)."""
+"""Entries of the top menu; the pages provide them (see `sg_status.registry`)."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from django.utils.functional import Promise
 
 @dataclass(frozen=True, slots=True)
 class MenuEntry:
-    """One entry of the menu at the top: its word, the name of its address, and its place from left to right."""
+    """One entry of the top menu: its word, its URL name, and its position from left to right."""
 
     label: str | Promise
     url_name: str

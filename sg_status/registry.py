@@ -1,4 +1,4 @@
-"""The pages folders as a registry: each page gives its `urlpatterns`, and a `MENU` entry if it has one."""
+"""The page registry: each page gives its `urlpatterns`, and a `MENU` entry if it has one."""
 
 from functools import cache
 from types import ModuleType
@@ -12,13 +12,13 @@ from sg_status.menu import MenuEntry
 
 @cache
 def page_modules() -> tuple[ModuleType, ...]:
-    """Every file of the folders; those that are no pages have neither."""
+    """Every file of the page folders; those that are not pages have neither."""
     return tuple(folder_modules(pages.__name__, with_folders=True))
 
 
 @cache
 def page_patterns() -> tuple[URLPattern, ...]:
-    """The addresses of all pages; two of one name are an error at start."""
+    """The URL patterns of all pages; a duplicate name is an error at start."""
     patterns: dict[str, URLPattern] = {}
     for module in page_modules():
         for pattern in getattr(module, "urlpatterns", ()):

@@ -1,4 +1,4 @@
-"""Addresses of the status pages, gathered from `sg_status/pages`."""
+"""URLs of the status pages, collected from `sg_status/pages`."""
 
 from sg_status.registry import page_patterns
 

@@ -1,4 +1,4 @@
-"""The span of time that a page shows: so many hours back from now, or from the newest data when that is elsewhere."""
+"""The period that a page shows: some hours back from now, or from the newest data if that is elsewhere."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,13 +16,13 @@ SPANS: Final[dict[str, tuple[Promise, timedelta]]] = {
     "365d": (_("a year"), timedelta(days=365)),
 }
 DEFAULT_SPAN = "24h"
-#: Data dated a little ahead is a clock that is a little off, and is shown at its place.
+#: Data dated slightly ahead comes from a slightly wrong clock, and is shown at its own time.
 _AHEAD = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """From `start` up to `end`. `is_moved`: it ends at the newest data, or where the address said, instead of now."""
+    """From `start` up to `end`. `is_moved`: it ends at the newest data or where the URL says, instead of now."""
 
     span: str
     start: datetime
@@ -36,22 +36,22 @@ class Window:
 
     @property
     def until(self) -> str:
-        """This window's own end, for an address that shall stay where it is."""
+        """This window's own end, for a URL that stays fixed."""
         return self.end.isoformat().replace("+00:00", "Z")
 
     @property
     def earlier(self) -> str:
-        """The end of the window before this one, for the address."""
+        """The end of the previous window, for the URL."""
         return self.start.isoformat().replace("+00:00", "Z")
 
     @property
     def later(self) -> str:
-        """The end of the window after this one, for the address."""
+        """The end of the next window, for the URL."""
         return (self.end + (self.end - self.start)).isoformat().replace("+00:00", "Z")
 
 
 def window_of(query: QueryDict, *, newest: datetime | None, moment: datetime) -> Window:
-    """The window that an address asks for; without an end in it, one that shows something."""
+    """The window in the URL; without an end there, one that contains data."""
     span = query.get("span", "")
     span = span if span in SPANS else DEFAULT_SPAN
     length = SPANS[span][1]
@@ -69,6 +69,6 @@ def _moment_of(text: str) -> datetime | None:
         moment = datetime.fromisoformat(text[:40])
     except ValueError:
         return None
-    # Far enough from the ends of the calendar that a window before or after still exists.
+    # Far enough from the limits of the calendar that a previous and next window exist.
     is_usable = moment.tzinfo is not None and 1900 < moment.year < 9000
     return moment if is_usable else None

@@ -1,4 +1,4 @@
-"""Figures in the form people say them: bytes, counts, values with their unit."""
+"""Figures in words: bytes, counts, values with their unit."""
 
 import math
 from datetime import datetime
@@ -9,12 +9,12 @@ from django.utils.translation import pgettext
 from fleet.core.spoken import duration_words
 from fleet.telemetry.lateness import is_late
 
-#: Thin and unbreakable, so that a figure stays in one piece; the same in every language.
+#: Narrow no-break space, so that a figure stays in one piece in every language.
 _THIN = "\u202f"
-#: Stands where there is no value.
+#: Shown where there is no value.
 NOTHING = "\u2013"
 
-#: SenML unit names (RFC 8428, RFC 8798) that people write otherwise.
+#: SenML unit names (RFC 8428, RFC 8798) that people write differently.
 _UNITS = {
     "Cel": "°C",
     "%RH": "% RH",
@@ -34,7 +34,7 @@ _SMALL, _LARGE = 0.01, 1_000_000.0
 
 
 def count_words(number: int) -> str:
-    """A whole number with its thousands apart: `12 345`."""
+    """A whole number with thousands separated: `12 345`."""
     return f"{number:,}".replace(",", _THIN)
 
 
@@ -51,7 +51,7 @@ def bytes_words(number: int) -> str:
 
 
 def number_words(value: float) -> str:
-    """A measured value with the digits that matter, never in a form that needs explaining."""
+    """A measured value with its significant digits, never in a form that needs explaining."""
     if not math.isfinite(value):
         return str(value)
     if value != 0 and abs(value) < _SMALL:
@@ -64,7 +64,7 @@ def number_words(value: float) -> str:
 
 
 def percent_words(percent: float | None) -> str:
-    """A share of 100 with the decimals that it has, or a dash for none."""
+    """A percentage with the decimals it has, or a dash for none."""
     return NOTHING if percent is None else f"{percent:.2f}".rstrip("0").rstrip(".") + "\u00a0%"
 
 
@@ -82,19 +82,19 @@ def quantity_words(value: float | None, unit: str) -> str:
 
 
 def detection_kind_word(kind: int) -> str:
-    """What was heard."""
+    """The kind of detection in words."""
     return pgettext("detection", "pulse") if kind == 1 else pgettext("detection", "tag")
 
 
 def lateness_words(occurred_at: datetime, received_at: datetime | None, flags: int) -> str:
-    """How much later than taken something came; empty when it came soon."""
+    """How much later than recorded something arrived; empty if it arrived soon."""
     if received_at is None or not is_late(occurred_at=occurred_at, received_at=received_at, flags=flags):
         return ""
-    return _("came %(duration)s later") % {"duration": duration_words((received_at - occurred_at).total_seconds())}
+    return _("arrived %(duration)s later") % {"duration": duration_words((received_at - occurred_at).total_seconds())}
 
 
 def suspicion_words(flags: int) -> str:
-    """Why a row is not believed as it stands; empty when it is."""
+    """Why a row is doubted; empty if it is not."""
     if not flags:
         return ""
     reasons = {
@@ -103,8 +103,8 @@ def suspicion_words(flags: int) -> str:
         4: _("the station's clock was not synchronised"),
         8: _("before 2010"),
         32: _("outside its limits"),
-        64: _("another value has the same moment"),
-        128: _("moved to the right time"),
+        64: _("another value has the same time"),
+        128: _("time corrected"),
         16: _("from a damaged file"),
     }
     return ", ".join(sentence for bit, sentence in reasons.items() if flags & bit) or _("not believed")

@@ -1,1 +1,1 @@
-"""The Django project: settings, addresses, ASGI, and the shell of the site."""
+"""The Django project: settings, URLs, ASGI application and the site's base templates."""

@@ -1,4 +1,4 @@
-"""`/agent/`: the station agent to install, with its hash; open to everybody, as a new station has no login yet."""
+"""`/agent/`: the station agent for installation, with its hash; public, because a new station has no login yet."""
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
@@ -13,7 +13,7 @@ from web.agent_wheel import agent_wheel
 
 @require_safe
 def agent_page(request: HttpRequest) -> HttpResponse:
-    """The wheel's name, size and hash, and how it is installed; pip finds it here with `--find-links`."""
+    """The wheel's name, size, hash and installation commands; pip finds it here with `--find-links`."""
     wheel = agent_wheel()
     address = f"{settings.SITE_URL}/agent/{wheel.name}"
     context = {"wheel": wheel, "address": address, "kilobytes": round(len(wheel.content) / 1000)}
@@ -26,7 +26,7 @@ def agent_file(request: HttpRequest, name: str) -> HttpResponse:  # noqa: ARG001
     """The wheel itself."""
     wheel = agent_wheel()
     if name != wheel.name:
-        raise Http404(_("This server has another version of the agent."))
+        raise Http404(_("This server has a different version of the agent."))
     headers = {"ETag": f'"{wheel.sha256}"', "Content-Disposition": f'attachment; filename="{wheel.name}"'}
     return HttpResponse(wheel.content, content_type="application/octet-stream", headers=headers)
 

@@ -1,7 +1,7 @@
-"""The station agent as a wheel, made of the sources that run here: what stations install is what this server knows.
+"""The station agent as a wheel, built from the running sources, so that stations install what this server knows.
 
 A wheel is an archive of the package with three lists beside it (https://packaging.python.org/specifications/binary-distribution-format/).
-This one is always the same for the same sources, so that its hash can be compared.
+The same sources always give the same wheel, so that its hash can be compared.
 """
 
 import base64
@@ -15,13 +15,13 @@ from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parent.parent
 _PACKAGES = ("message_queue", "station_agent")
-#: No archive knows an earlier moment.
+#: The earliest time that a zip archive can hold.
 _MOMENT = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Wheel:
-    """Its name, its bytes, and their SHA-256."""
+    """A wheel's name, content and SHA-256."""
 
     name: str
     content: bytes
@@ -30,7 +30,7 @@ class Wheel:
 
 @cache
 def agent_wheel() -> Wheel:
-    """Made once in the life of the process."""
+    """The wheel, built once per process."""
     files = {str(path.relative_to(_ROOT)): path.read_bytes() for path in _sources()}
     files["station_agent/LICENSE"] = (_ROOT / "LICENSE").read_bytes()
     info = f"station_agent-{_version()}.dist-info"
@@ -65,7 +65,7 @@ def _project() -> dict[str, object]:
 
 @cache
 def _version() -> str:
-    """As the agent's own file says it: the site does not import what runs on stations."""
+    """The version in the agent's own file, read as text: the site does not import station code."""
     text = (_ROOT / "station_agent" / "__init__.py").read_text()
     return text.partition('__version__ = "')[2].partition('"')[0]
 

@@ -15,15 +15,15 @@ _django = get_asgi_application()
 
 from fleet.core.door import Application, Door, Scope  # noqa: E402 - the domain is imported after the set-up
 
-#: Octets of a body: of any, and of a photo. What a form or the API takes is less, and said in its own words.
+#: Maximum body in octets: of any request, and of a photo upload. Forms and the API have lower limits of their own.
 BODY_MOST, PHOTO_MOST = 4_000_000, 32_000_000
 _PHOTOS = re.compile(r"/photos/?\Z")
-#: Whoever shows none of these is not logged in, and uploads nothing.
+#: A request with neither of these headers is not logged in, so it gets the lower limit.
 _LOGINS = frozenset({b"authorization", b"cookie"})
 
 
 def body_most(scope: Scope) -> int:
-    """How long the body of this request may be, before anybody has looked who sends it."""
+    """Maximum length of this request's body, before anything has checked who sends it."""
     is_login = any(name in _LOGINS for name, _value in scope["headers"])
     return PHOTO_MOST if is_login and _PHOTOS.search(scope["path"]) else BODY_MOST
 
@@ -32,7 +32,7 @@ application = Door(cast("Application", _django), proxies=settings.ROOST_PROXIES,
 
 
 def settle() -> None:
-    """Load what the first request would, and keep it out of the search for garbage, which held a page up for 0.2 s."""
+    """Load what the first request would load and exclude it from garbage collection, which delayed a page by 0.2 s."""
     _ = get_resolver().url_patterns
     gc.collect()
     gc.freeze()

@@ -1,4 +1,4 @@
-"""Set-up of what browsers get: npm packages copied to `web/static/vendor`, catalogues compiled. `python -m web.assets`."""
+"""Browser assets: npm packages copied to `web/static/vendor`, catalogues compiled. Run `python -m web.assets`."""
 
 import hashlib
 import os
@@ -12,13 +12,13 @@ import polib
 ROOT = Path(__file__).resolve().parent.parent
 VENDOR = ROOT / "web" / "static" / "vendor"
 
-#: What is taken of each npm package; licences go along under the package's name.
+#: Files copied from each npm package; licences are copied too, under the package's name.
 FILES = {
     "@picocss/pico": {"css/pico.zinc.min.css": "pico.min.css", "LICENSE.md": "pico.LICENSE.md"},
     "leaflet": {
         "dist/leaflet.js": "leaflet.js",
         "dist/leaflet.css": "leaflet.css",
-        # The script and the sheet name them, so collecting the static files asks for them.
+        # The script and the style sheet refer to them, so collecting the static files needs them.
         "dist/leaflet.js.map": "leaflet.js.map",
         **{f"dist/images/{name}.png": f"images/{name}.png" for name in ("layers", "layers-2x", "marker-icon")},
         "LICENSE": "leaflet.LICENSE",
@@ -27,7 +27,7 @@ FILES = {
         "dist/topojson-client.min.js": "topojson-client.min.js",
         "LICENSE": "topojson-client.LICENSE",
     },
-    # The outlines of the land (Natural Earth, public domain), so that a map needs no server of anybody's.
+    # Land outlines (Natural Earth, public domain), so that a map needs no external server.
     "world-atlas": {"land-50m.json": "land-50m.json", "LICENSE": "world-atlas.LICENSE"},
     "uplot": {
         "dist/uPlot.iife.min.js": "uplot.min.js",
@@ -38,11 +38,11 @@ FILES = {
 
 
 class AssetError(Exception):
-    """The assets could not be made; the text says what to do."""
+    """The assets could not be built; the text says what to do."""
 
 
 def vendor_copy(*, root: Path = ROOT, vendor: Path = VENDOR) -> bool:
-    """Install from the lock and copy the named files; False when they were there already."""
+    """Install from the lock file and copy the named files; False if they were already there."""
     stamp, wanted = vendor / "lock.sha256", _lock_digest(root)
     if stamp.is_file() and stamp.read_text(encoding="ascii") == wanted and _is_complete(vendor):
         return False
@@ -52,7 +52,9 @@ def vendor_copy(*, root: Path = ROOT, vendor: Path = VENDOR) -> bool:
         for source, target in files.items():
             origin = root / "node_modules" / package / source
             if not origin.is_file():
-                raise AssetError(f"{package} has no file {source}: adapt FILES in web/assets.py to its version.")
+                raise AssetError(
+                    f"{package} has no file {source}: adapt FILES in web/assets.py to the package's version."
+                )
             (vendor / target).parent.mkdir(exist_ok=True)
             shutil.copyfile(origin, vendor / target)
     stamp.write_text(wanted, encoding="ascii")
@@ -60,7 +62,7 @@ def vendor_copy(*, root: Path = ROOT, vendor: Path = VENDOR) -> bool:
 
 
 def catalogues_compile(*, root: Path = ROOT) -> list[Path]:
-    """Compile each catalogue, the site's and the domain's, that is newer than what was compiled of it; return those."""
+    """Compile each catalogue of the site and the domain whose source is newer than its compiled file; return those."""
     compiled: list[Path] = []
     for source in sorted(
         [*root.glob("web/locale/*/LC_MESSAGES/*.po"), *root.glob("fleet/*/locale/*/LC_MESSAGES/*.po")]
@@ -103,7 +105,7 @@ def _npm_install(root: Path) -> None:
 
 
 def main() -> int:
-    """Make everything; exit code 1 and one sentence when something is missing."""
+    """Build everything; on failure, exit code 1 and one sentence."""
     try:
         copied, compiled = vendor_copy(), catalogues_compile()
     except AssetError as error:

@@ -1,4 +1,4 @@
-"""What every template knows: the menu and where the live process is."""
+"""Context for every template: the menu, the live process's address, sign-up and map tiles."""
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -9,7 +9,7 @@ from web.live_address import live_origin
 
 
 def site(request: HttpRequest) -> dict[str, str | list[MenuEntry]]:
-    """Menu and live address for people who are logged in; for others who may sign up; where maps get tiles from."""
+    """Menu and live address for logged-in people; for others who can sign up; the map tile URL for all."""
     user, tiles = getattr(request, "user", None), settings.ROOST_TILES_URL
     if user is None or not user.is_authenticated:
         return {"live_origin": "", "menu": [], "signup": settings.ROOST_SIGNUP, "tiles_url": tiles}

@@ -1,7 +1,7 @@
-"""The cache that counts: in Redis, and in this process for as long as Redis does not answer.
+"""The cache used for counting: in Redis, or in this process while Redis does not answer.
 
-Nothing in it has to survive, but limits are counted here. A Redis that hangs costs one request in five seconds its
-timeout; meanwhile each process counts for itself, so that limits hold for it alone instead of for all of them.
+Nothing in it has to survive, but rate limits are counted here. A hanging Redis costs one request in five seconds its
+timeout; meanwhile each process counts for itself, so limits apply per process instead of to all together.
 """
 
 import logging
@@ -18,16 +18,16 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-#: Seconds for which Redis may think, and for which nobody asks it after it did not answer.
+#: Seconds to wait for Redis, and seconds to leave it alone after it did not answer.
 ANSWER_S, PAUSE_S = 0.25, 5.0
-#: Counters of one process while Redis is away.
+#: Maximum counters in one process while Redis is away.
 _LOCAL_MOST = 20_000
 
 _log = logging.getLogger("roost.counters")
 
 
 class _Gate:
-    """Whether Redis is asked. One for the process: Django makes a cache for every request."""
+    """Whether to ask Redis. One per process, because Django makes a cache object per request."""
 
     def __init__(self) -> None:
         self._away_until = 0.0
@@ -35,7 +35,7 @@ class _Gate:
         self._lock = threading.Lock()
 
     def may_ask(self) -> bool:
-        """While it is away one call in a while asks, and the others do not wait for it."""
+        """Whether to ask now: while Redis is away, one call in `PAUSE_S` tries and the others do not wait."""
         if not self._is_away:
             return True
         with self._lock:
@@ -46,20 +46,20 @@ class _Gate:
             return True
 
     def away(self, error: Exception) -> None:
-        """It did not answer; said once."""
+        """Note that Redis did not answer; log it once."""
         with self._lock:
             self._away_until = time.monotonic() + PAUSE_S
             was_there, self._is_away = not self._is_away, True
         if was_there:
-            _log.warning("Redis does not answer, limits are counted by each process for itself meanwhile: %s", error)
+            _log.warning("Redis does not answer, each process counts limits on its own meanwhile: %s", error)
 
     def back(self) -> bool:
-        """It answered; whether that is news."""
+        """Note that Redis answered; return whether it had been away."""
         if not self._is_away:
             return False
         with self._lock:
             self._is_away = False
-        _log.info("Redis answers again, limits are counted for all processes together")
+        _log.info("Redis answers again, limits are counted across all processes")
         return True
 
 
@@ -67,14 +67,14 @@ _gates: defaultdict[str, _Gate] = defaultdict(_Gate)
 
 
 class CounterCache(BaseCache):
-    """Redis, and beside it a dictionary that stands in. Which one answers is decided per call."""
+    """Redis, with a local dictionary as fallback, chosen on each call."""
 
     def __init__(self, server: str, params: dict[str, Any]) -> None:
         super().__init__(params)
         options = {
             "socket_timeout": ANSWER_S,
             "socket_connect_timeout": ANSWER_S,
-            # Once: the library would try three times more within a call, and wait in between.
+            # No retries: the library would try three more times within a call, waiting in between.
             "retry": Retry(NoBackoff(), 0),
             **params.get("OPTIONS", {}),
         }
@@ -83,35 +83,35 @@ class CounterCache(BaseCache):
         self._gate = _gates[server]
 
     def add(self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
-        """Set what is not there."""
-        return bool(self._asked(lambda cache: cache.add(key, value, timeout, version)))
+        """Set a missing key."""
+        return bool(self._ask(lambda cache: cache.add(key, value, timeout, version)))
 
     def get(self, key: Any, default: Any = None, version: int | None = None) -> Any:
-        """What is kept, or the default."""
-        return self._asked(lambda cache: cache.get(key, default, version))
+        """The stored value, or the default."""
+        return self._ask(lambda cache: cache.get(key, default, version))
 
     def set(self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> None:
-        """Keep it."""
-        self._asked(lambda cache: cache.set(key, value, timeout, version))
+        """Store a value."""
+        self._ask(lambda cache: cache.set(key, value, timeout, version))
 
     def touch(self, key: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
-        """Keep it for longer."""
-        return bool(self._asked(lambda cache: cache.touch(key, timeout, version)))
+        """Extend the lifetime of a key."""
+        return bool(self._ask(lambda cache: cache.touch(key, timeout, version)))
 
     def delete(self, key: Any, version: int | None = None) -> bool:
-        """Forget it."""
-        return bool(self._asked(lambda cache: cache.delete(key, version)))
+        """Delete a key."""
+        return bool(self._ask(lambda cache: cache.delete(key, version)))
 
     def incr(self, key: Any, delta: int = 1, version: int | None = None) -> int:
-        """Add to it; `ValueError` where it is not there."""
-        return int(self._asked(lambda cache: cache.incr(key, delta, version)))
+        """Add to a counter; raises `ValueError` if it is missing."""
+        return int(self._ask(lambda cache: cache.incr(key, delta, version)))
 
     def clear(self) -> None:
-        """Forget everything, here and there."""
+        """Delete everything, in Redis and locally."""
         self._local.clear()
-        self._asked(lambda cache: cache.clear())
+        self._ask(lambda cache: cache.clear())
 
-    def _asked(self, ask: Callable[[BaseCache], Any]) -> Any:
+    def _ask(self, ask: Callable[[BaseCache], Any]) -> Any:
         if not self._gate.may_ask():
             return ask(self._local)
         try:
@@ -120,6 +120,6 @@ class CounterCache(BaseCache):
             self._gate.away(error)
             return ask(self._local)
         if self._gate.back():
-            # What was counted here meanwhile is forgotten: the next outage begins from nought.
+            # Drop the local counts: the next outage starts from zero.
             self._local.clear()
         return answer

@@ -1,4 +1,4 @@
-"""What is answered when no view could: a page to people, a problem to programs."""
+"""Answers when no view could answer: a page for people, a problem document for programs."""
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
@@ -9,8 +9,8 @@ from rest_api.problems import problem_make
 
 
 def refusal(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Django's handler of status 400, for a request that is not read."""
-    if not _is_of_program(request):
+    """Django's handler of status 400, for a request that cannot be read."""
+    if not _is_from_program(request):
         return bad_request(request, exception)
     if isinstance(exception, RequestDataTooBig):
         most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE / 1_000_000
@@ -18,18 +18,18 @@ def refusal(request: HttpRequest, exception: Exception) -> HttpResponse:
     if isinstance(exception, TooManyFieldsSent):
         most = settings.DATA_UPLOAD_MAX_NUMBER_FIELDS
         return problem_make(400, f"The request has more than {most} fields: ask for less at a time.")
-    return problem_make(400, "The request cannot be read: look at its address, headers and body.")
+    return problem_make(400, "The request cannot be read: check its address, headers and body.")
 
 
 def failure(request: HttpRequest) -> HttpResponse:
-    """Django's handler of status 500; what went wrong is in the log."""
-    if not _is_of_program(request):
+    """Django's handler of status 500; the error is in the log."""
+    if not _is_from_program(request):
         return server_error(request)
     return problem_make(
         500,
-        "Something went wrong on the server, which is in its log. Try again later, or tell its administrators.",
+        "Something went wrong on the server; the error is in its log. Try again later, or tell its administrators.",
     )
 
 
-def _is_of_program(request: HttpRequest) -> bool:
+def _is_from_program(request: HttpRequest) -> bool:
     return request.path.startswith("/api/")

@@ -1,4 +1,4 @@
-"""`/healthz`: whether the site can answer, asked by the supervisor and by load balancers."""
+"""`/healthz`: whether the site can answer, for the supervisor and load balancers."""
 
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, JsonResponse

@@ -1,4 +1,4 @@
-"""Where a browser finds the live process: another port of the host it is on, or the site's own address."""
+"""The live process's address for browsers: another port on the same host, or the site's own address."""
 
 from urllib.parse import urlsplit
 

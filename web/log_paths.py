@@ -1,4 +1,4 @@
-"""Paths of requests as they may stand in a log: what opens something (a reset link, an invitation, a code) is left out."""
+"""Request paths made safe for logs: secrets (reset links, invitations, codes) are left out."""
 
 import logging
 import re
@@ -7,23 +7,23 @@ from urllib.parse import quote, unquote
 from django.conf import settings
 from django.urls import Resolver404, resolve
 
-#: Parts of addresses that name a thing and open nothing. Any other text in an address may be a key.
+#: URL parameters that name something and give no access. Any other text in a path may be a secret.
 _NAMES = frozenset({"name", "prefix", "serial", "size", "slug", "system", "username"})
 _LEFT_OUT = "…"
 _SAFE = "/:@!$&'()*+,;=~"
-#: A first part longer than this is no word of ours.
+#: A longer first part is not one of our path words.
 _WORD_MOST = 24
-#: What Django says of an address that it does not have, in an error that came of it.
+#: Django's words for an unknown path inside an error message.
 _RESOLVED = re.compile(r"'path': '([^'\n]*)'")
-#: Where `uvicorn.access` has its path.
+#: Index of the path in the arguments of `uvicorn.access`.
 _ACCESS_PATH = 2
 
 
 class PathsWithoutSecrets(logging.Filter):
-    """Rewrites the path in what uvicorn and Django log of a request."""
+    """Rewrites the path in the request logs of uvicorn and Django."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Keep every record, with another path where it has one."""
+        """Keep every record, with its path rewritten if it has one."""
         args = record.args
         if not isinstance(args, tuple):
             return True
@@ -35,7 +35,7 @@ class PathsWithoutSecrets(logging.Filter):
 
 
 class PlainLines(logging.Formatter):
-    """Lines for people. What an error says of a request's path says no more than the line itself."""
+    """Plain log lines. A path inside an error is rewritten like that of the line itself."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The line, with the error below it."""
@@ -46,7 +46,7 @@ class PlainLines(logging.Formatter):
 
 
 def path_shown(path: str) -> str:
-    """The path without its query, in one line, and without any part that is neither a fixed word nor a name or number."""
+    """The path on one line, without its query and without any part that is not a fixed word, name or number."""
     path = f"/{unquote(path.partition('?')[0]).lstrip('/')}"
     if path.startswith(("/live/", settings.STATIC_URL)):
         return quote(path, safe=_SAFE)
@@ -62,7 +62,7 @@ def path_shown(path: str) -> str:
 
 
 def _secret_parts(path: str) -> list[str] | None:
-    """The parts that may be keys; None for an address that we do not have, of which anything may be one."""
+    """The parts that may be secrets; None for an unknown URL, of which any part may be one."""
     for each in (path, f"{path}/"):
         try:
             found = resolve(each)

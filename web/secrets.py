@@ -9,9 +9,9 @@ from fleet.core.proxies import Proxies, proxies_read
 
 
 def setting(name: str, default: str | None = None) -> str:
-    """The value of `name`, or of the file that `<name>_FILE` names; a clear error when neither is there.
+    """The value of `name`, or of the file that `<name>_FILE` names; a clear error if neither is set.
 
-    An empty value is none: Compose hands on `NAME=` for what nobody set.
+    An empty value counts as unset: Compose passes `NAME=` for unset variables.
     """
     value, file = os.environ.get(name) or None, os.environ.get(f"{name}_FILE") or None
     if value is not None and file is not None:
@@ -29,15 +29,15 @@ def setting(name: str, default: str | None = None) -> str:
 
 
 def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
-    """The value of `name`, which is one of a few words."""
+    """The value of `name`, which must be one of `words`."""
     value = setting(name, default)
     if value not in allowed:
-        raise ImproperlyConfigured(f"{name} is {value!r}: it may be {', '.join(allowed)}.")
+        raise ImproperlyConfigured(f"{name} is {value!r}: it must be one of {', '.join(allowed)}.")
     return value
 
 
 def proxies_setting(name: str) -> Proxies:
-    """The proxies that `name` names; none where it is absent or empty."""
+    """The proxies in `name`; none if it is absent or empty."""
     try:
         return proxies_read(setting(name, ""))
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""The content security policy: only our own files run, nothing inline, and a page talks to the site and the live process."""
+"""The content security policy: only our own files run, nothing inline; pages connect to the site and live process."""
 
 from collections.abc import Callable
 from functools import cache
@@ -12,7 +12,7 @@ from web.live_address import live_origin
 
 HEADER = "Content-Security-Policy"
 
-#: `data:` pictures are the arrows and ticks that the base stylesheet draws.
+#: `data:` images are the arrows and ticks drawn by the base style sheet.
 _POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:{tiles}; connect-src 'self'{live}; "
     "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -20,13 +20,13 @@ _POLICY = (
 
 
 class ContentSecurityPolicyMiddleware:
-    """Puts the policy on every answer that has none of its own."""
+    """Adds the policy to every response that has none."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer, with the policy."""
+        """Answer the request, with the policy."""
         response = self.get_response(request)
         if not response.has_header(HEADER):
             try:
@@ -39,7 +39,7 @@ class ContentSecurityPolicyMiddleware:
 
 @cache
 def _tiles_origin() -> str:
-    """Where map tiles come from, if an operator has set an address for them."""
+    """The origin of map tiles, if an operator has configured one."""
     parts = urlsplit(settings.ROOST_TILES_URL)
-    # A pattern such as https://{s}.tiles.example.org takes any of its subdomains.
+    # A pattern such as https://{s}.tiles.example.org allows any of its subdomains.
     return f" {parts.scheme}://{parts.netloc.replace('{s}', '*')}" if parts.netloc else ""

@@ -1,4 +1,4 @@
-"""Django's settings, each read once from `ROOST_*`; secrets also from `<NAME>_FILE`, and never with a default."""
+"""Django settings, each read once from `ROOST_*`; secrets also from `<NAME>_FILE`, never with a default."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -9,7 +9,7 @@ import environ
 
 from web.secrets import choice, proxies_setting, setting
 
-# Django's generic classes take their type parameters at run time too.
+# Let Django's generic classes take type parameters at run time.
 django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -97,7 +97,7 @@ DATABASES["default"]["CONN_MAX_AGE"] = int(setting("ROOST_DATABASE_CONN_MAX_AGE"
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DATABASES["default"]["OPTIONS"] = {
     "options": f"-c statement_timeout={setting('ROOST_STATEMENT_TIMEOUT_MS', '15000')} -c lock_timeout=5000 "
-    # Compiling a plan over many partitions costs a second where the query takes five milliseconds.
+    # JIT-compiling a plan over many partitions takes a second for a query that takes five milliseconds.
     "-c idle_in_transaction_session_timeout=30000 -c timezone=UTC -c jit=off",
     "connect_timeout": 5,
 }
@@ -116,7 +116,7 @@ LOGIN_URL = "/login/"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/login/"
 
-#: Who may sign up: everybody (`open`), people with an open invitation (`invited`), nobody (`closed`).
+#: Who can sign up: everyone (`open`), people with an open invitation (`invited`), nobody (`closed`).
 ROOST_SIGNUP = choice("ROOST_SIGNUP", "open", ("open", "invited", "closed"))
 ACCOUNT_ADAPTER = "web.accounts.adapter.AccountAdapter"
 ACCOUNT_FORMS = {
@@ -136,12 +136,12 @@ ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_MAX_EMAIL_ADDRESSES = 5
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
-# The link in the mail works once, so a person who is braked is in again with it; a second factor is still asked for.
+# The mail's link works once, so it gets a rate-limited person back in; a second factor is still required.
 ACCOUNT_LOGIN_ON_PASSWORD_RESET = True
 ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True
 ACCOUNT_USERNAME_BLACKLIST = ["admin", "root", "roost", "system", "support", "postmaster"]
 ACCOUNT_RATE_LIMITS = {
-    # By source and by account. A browser that was logged in before has a brake of its own: see web/accounts/brake.py.
+    # By source and by account. A browser that was logged in before has a separate limit: see web/accounts/brake.py.
     "login_failed": "10/m/ip,100/h/ip,10/5m/key,200/d/key",
     "login": "30/m/ip",
     "signup": "10/m/ip,60/h/ip",
@@ -184,7 +184,7 @@ CSRF_TRUSTED_ORIGINS = [SITE_URL]
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = urlsplit(SITE_URL).scheme == "https"
-# Without TLS there is no secure origin to compare with; the key itself still binds its signature to the host.
+# Without TLS there is no secure origin to compare with; the passkey itself still binds its signature to the host.
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = urlsplit(SITE_URL).scheme == "http"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
@@ -192,7 +192,7 @@ X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 
 EMAIL_BACKEND = "fleet.core.mail.OutboxBackend"
-#: What hands mails to the mail server, in the background.
+#: Backend that passes mails to the mail server, in the background.
 MAIL_TRANSPORT = "django.core.mail.backends.smtp.EmailBackend"
 EMAIL_HOST = setting("ROOST_SMTP_HOST", "localhost")
 EMAIL_PORT = int(setting("ROOST_SMTP_PORT", "25"))
@@ -215,13 +215,13 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_CLASSES": ["rest_api.limits.AskerThrottle"],
     "DEFAULT_THROTTLE_RATES": {"enrolment": setting("ROOST_ENROLMENT_RATE", "20/min")},
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
-    # The door has put the caller's own address into the request: see ROOST_PROXIES.
+    # The door has already put the caller's own address into the request: see ROOST_PROXIES.
     "NUM_PROXIES": 0,
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Roost API",
     "VERSION": "1",
-    "DESCRIPTION": "Stations, what they took, and what they are told. Keys go into `Authorization: Bearer <key>`.",
+    "DESCRIPTION": "Stations, their data and their commands. Keys go in `Authorization: Bearer <key>`.",
     "SERVE_INCLUDE_SCHEMA": False,
     "OAS_VERSION": "3.1.1",
     "SCHEMA_PATH_PREFIX": "/api/v1",
@@ -243,10 +243,10 @@ SPECTACULAR_SETTINGS = {
     },
 }
 
-# What is Roost's own.
-#: Proxies in front of the site, by their addresses. What anybody else says in X-Forwarded-For is an invention.
+# Roost's own settings.
+#: Addresses of the proxies in front of the site. X-Forwarded-For from anyone else is ignored.
 ROOST_PROXIES = proxies_setting("ROOST_PROXIES")
-#: Requests to the API in a minute from one key or person, and wrong keys in a minute from one address.
+#: API requests per minute per key or person, and wrong keys per minute per address.
 ROOST_API_RATE = int(setting("ROOST_API_RATE", "1200"))
 ROOST_API_WRONG_KEYS = int(setting("ROOST_API_WRONG_KEYS", "30"))
 ROOST_REDIS_URL = setting("ROOST_REDIS_URL")
@@ -261,37 +261,37 @@ ROOST_STATION_AMQP_HOST = setting("ROOST_STATION_AMQP_HOST", "localhost")
 ROOST_STATION_AMQP_PORT = int(setting("ROOST_STATION_AMQP_PORT", "5671"))
 ROOST_STATION_AMQP_TLS = setting("ROOST_STATION_AMQP_TLS", "1") == "1"
 ROOST_CA_FILE = setting("ROOST_CA_FILE", "")
-#: Where maps get tiles from, as https://tiles.example.org/{z}/{x}/{y}.png; empty: only the outlines that are here.
+#: Map tile URL, as https://tiles.example.org/{z}/{x}/{y}.png; empty: only the bundled land outlines.
 ROOST_TILES_URL = setting("ROOST_TILES_URL", "")
-#: Port of the live process on this host; empty when a proxy serves /live/ on the site's own address.
+#: Port of the live process on this host; empty if a proxy serves /live/ on the site's own address.
 ROOST_LIVE_PORT = setting("ROOST_LIVE_PORT", "")
 ROOST_MOTUS_URL = setting("ROOST_MOTUS_URL", "https://motus.org/api/")
-#: The page of a receiver deployment for people; {id} is its number. Nothing is asked there.
+#: Web page of a receiver deployment, for links only; {id} is its number. Roost sends no requests there.
 ROOST_MOTUS_PAGE = setting("ROOST_MOTUS_PAGE", "https://motus.org/data/receiverDeployment?id={id}")
 ROOST_MOTUS_LOGIN = setting("ROOST_MOTUS_LOGIN", "")
 ROOST_MOTUS_PASSWORD = setting("ROOST_MOTUS_PASSWORD", "")
-#: Seconds between two checks of each outside system by the clock; never less than ten minutes.
+#: Seconds between two scheduled checks of each outside system; at least ten minutes.
 ROOST_SYNC_INTERVAL_S = float(setting("ROOST_SYNC_INTERVAL_S", "3600"))
-#: Seconds for which an alert waits for others that belong into the same message.
+#: Seconds an alert waits for others that belong in the same message.
 ROOST_ALERT_GROUP_WAIT_S = float(setting("ROOST_ALERT_GROUP_WAIT_S", "10"))
-#: Messages of one station that may go to quarantine in an hour before somebody is told.
+#: Messages of one station that may go to quarantine in an hour before an alert is raised.
 ROOST_QUARANTINE_GROWTH = int(setting("ROOST_QUARANTINE_GROWTH", "20"))
-# Messages a second and at once, bytes an hour and at once that a station may send; 0 is no limit.
+# A station's quota: messages per second and burst, bytes per hour and burst; 0 means no limit.
 ROOST_QUOTA_MESSAGES_PER_S = float(setting("ROOST_QUOTA_MESSAGES_PER_S", "20"))
 ROOST_QUOTA_BURST = float(setting("ROOST_QUOTA_BURST", "20000"))
 ROOST_QUOTA_BYTES_PER_HOUR = float(setting("ROOST_QUOTA_BYTES_PER_HOUR", "50000000"))
 ROOST_QUOTA_BYTES_BURST = float(setting("ROOST_QUOTA_BYTES_BURST", "500000000"))
-# Messages that may wait for ingest before the stations are asked to slow down.
+# Messages waiting for ingest before stations are asked to slow down.
 ROOST_PACE_BACKLOG = int(setting("ROOST_PACE_BACKLOG", "200000"))
-#: Who may make organizations: `anybody` who is logged in, or `admins` of the server only.
+#: Who can create organizations: `anybody` who is logged in, or only `admins` of the server.
 ROOST_ORGANIZATIONS_BY = choice("ROOST_ORGANIZATIONS_BY", "anybody", ("anybody", "admins"))
-#: For so long the old login of a station works on at most, once a new one was fetched.
+#: How long a station's old login keeps working after a new one has been issued.
 ROOST_ROTATION_OVERLAP = timedelta(hours=float(setting("ROOST_ROTATION_OVERLAP_HOURS", "24")))
 ROOST_ENROLMENT_TOKEN_LIFE = timedelta(hours=float(setting("ROOST_ENROLMENT_TOKEN_HOURS", "72")))
-#: Silence in intervals: late after so many, silent after so many.
+#: A station is late, then silent, after silence of this many intervals.
 ROOST_LATE_FACTOR = float(setting("ROOST_LATE_FACTOR", "1.5"))
 ROOST_SILENT_FACTOR = float(setting("ROOST_SILENT_FACTOR", "3"))
-#: Extra time in seconds that stations get to join again after an outage of ours.
+#: Extra seconds for stations to reconnect after an outage of the server.
 ROOST_RECONNECT_GRACE_S = float(setting("ROOST_RECONNECT_GRACE_S", "330"))
 
 LOGGING = {
@@ -303,12 +303,12 @@ LOGGING = {
     "filters": {"paths": {"()": "web.log_paths.PathsWithoutSecrets"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["paths"]}},
     "root": {"handlers": ["console"], "level": setting("ROOST_LOG_LEVEL", "INFO")},
-    # A request line may hold a query with a secret; whoever needs it asks for it by name.
+    # A request line may hold a query with a secret; to see these, set the logger's level explicitly.
     "loggers": {
         "httpx": {"level": "WARNING"},
         "httpcore": {"level": "WARNING"},
         "pika": {"level": "WARNING"},
-        # They would write the address of a request as it came, past the filter.
+        # With their own handlers they would write the raw request path, bypassing the filter.
         "uvicorn": {"handlers": ["console"], "propagate": False},
         "uvicorn.access": {"handlers": ["console"], "propagate": False},
         "django.server": {"handlers": ["console"], "propagate": False},

@@ -1,4 +1,4 @@
-"""Addresses of the site: pages, accounts, API, admin."""
+"""URLs of the site: pages, accounts, API, admin."""
 
 from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
@@ -6,7 +6,7 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from web.health import healthz
 
-# Administrators come in by the same door as everybody, with its brakes and the second factor.
+# Administrators log in through the same page as everyone, with its rate limits and second factor.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
 handler400 = "web.failures.refusal"

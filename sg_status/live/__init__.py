@@ -1,1 +1,1 @@
-"""The process that keeps open pages fresh."""
+"""The process that keeps open pages up to date."""

@@ -1,4 +1,4 @@
-"""Who may listen to what: the session's person, and pages of our own site only."""
+"""Access to the live process: the session's person, and only pages of our own site."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What one connection may hear: of these organizations, and of one station when there is a serial; and whose it is."""
+    """What one connection can hear: these organizations, one station if a serial is given; and its person."""
 
     person_id: int
     organization_ids: frozenset[int]
@@ -29,13 +29,13 @@ class Grant:
 
 
 def host_allowed(host: str) -> bool:
-    """Whether we are called by a name that is ours."""
+    """Whether the Host header names this site."""
     name = urlsplit(f"//{host}").hostname or ""
     return validate_host(f"[{name}]" if ":" in name else name, settings.ALLOWED_HOSTS)
 
 
 def origin_allowed(origin: str, host: str) -> bool:
-    """Whether the page that asks is one of this site: at the site's address, or at its port under the name we are called by."""
+    """Whether the requesting page is on this site: at the site's address, or at its port under the Host's name."""
     asking, site = urlsplit(origin), urlsplit(settings.SITE_URL)
     if asking.scheme != site.scheme or _port(asking) != _port(site):
         return False
@@ -43,12 +43,12 @@ def origin_allowed(origin: str, host: str) -> bool:
 
 
 def session_of(cookies: str) -> str:
-    """The session's key among the cookies of a request: all of them that counts."""
+    """The session key from a request's cookies, the only one that matters."""
     return str(parse_cookie(cookies).get(settings.SESSION_COOKIE_NAME, ""))
 
 
 def grant_of(session: str, serial: str | None) -> Grant | None:
-    """What this session may hear; None when it is no session or the station is not there for it. Asks the database."""
+    """What this session can hear; None if it is invalid or cannot see the station. Queries the database."""
     close_old_connections()
     try:
         request = HttpRequest()
@@ -67,7 +67,7 @@ def grant_of(session: str, serial: str | None) -> Grant | None:
 
 
 def header(headers: Mapping[bytes, bytes], name: str) -> str:
-    """One request header as text; empty when it is absent."""
+    """One request header as text; empty if absent."""
     return headers.get(name.encode(), b"").decode("latin-1")
 
 

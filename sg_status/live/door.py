@@ -24,12 +24,12 @@ Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers: TypeAlias = list[tuple[bytes, bytes]]
 
-#: Seconds between two events on one connection at least, and between two signs of life.
+#: Minimum seconds between two events on one connection, and seconds between two heartbeats.
 GAP_S, HEARTBEAT_S = 0.33, 15.0
-#: A page that takes nothing for so long is gone.
+#: Seconds after which a page that reads nothing is considered gone.
 SEND_MOST_S = 30.0
 LISTENERS_MOST = 2_000
-#: Pages of one person. Whoever opens more sees those poll.
+#: Maximum open pages per person. Further pages poll instead.
 PERSONS_MOST = 50
 
 _STATIONS = "/live/stations/"
@@ -37,12 +37,12 @@ _log = logging.getLogger(__name__)
 
 
 class LiveDoor:
-    """The application. One hub, started and ended with the process."""
+    """The application. It has one hub, which starts and ends with the process."""
 
     def __init__(self) -> None:
         self._hub = Hub(settings.ROOST_REDIS_URL)
         self._stopping = asyncio.Event()
-        # Two are enough: one for those who come, one for looking whether the others still may.
+        # Two are enough: one for new connections, one for checking the rights of open ones.
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="live-database")
         self._ask = sync_to_async(grant_of, thread_sensitive=False, executor=self._threads)
         self._rights = Rights(self._ask)
@@ -50,11 +50,11 @@ class LiveDoor:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection."""
         if scope["type"] == "lifespan":
-            await self._live(receive, send)
+            await self._run_lifespan(receive, send)
         elif scope["type"] == "http":
             await self._answer(scope, receive, send)
 
-    async def _live(self, receive: Receive, send: Send) -> None:
+    async def _run_lifespan(self, receive: Receive, send: Send) -> None:
         tasks: list[asyncio.Task[None]] = []
         while True:
             message = await receive()
@@ -72,7 +72,7 @@ class LiveDoor:
                 return
 
     def _end_streams_on_signal(self) -> None:
-        """End the streams as soon as the process is told to stop: the server waits for them before it says so here."""
+        """End the streams as soon as the process is told to stop: the server waits for them before it tells us."""
         if threading.current_thread() is not threading.main_thread():
             return
         loop = asyncio.get_running_loop()
@@ -97,9 +97,9 @@ class LiveDoor:
         if path == "/live/healthz":
             return await self._healthz(send)
         if origin and not origin_allowed(origin, host):
-            return await _say(send, 403, "Only pages of this site may listen.")
+            return await _say(send, 403, "Only pages of this site can listen.")
         if not origin and header(headers, "sec-fetch-site") not in ("", "none", "same-origin"):
-            return await _say(send, 403, "Only pages of this site may listen.")
+            return await _say(send, 403, "Only pages of this site can listen.")
         return await self._listen(path, header(headers, "cookie"), origin, receive, send)
 
     async def _healthz(self, send: Send) -> None:
@@ -118,11 +118,13 @@ class LiveDoor:
         except DatabaseError:
             return await _say(send, 503, "The database does not answer.", crossing)
         if grant is None:
-            return await _say(send, 403, "Log in on the site first; a station must be one that you may see.", crossing)
+            return await _say(
+                send, 403, "Log in on the site first; you can only follow stations that you can see.", crossing
+            )
         if len(self._hub) >= LISTENERS_MOST or self._stopping.is_set():
             return await _say(send, 503, "No more pages can listen now.", crossing)
         if self._rights.places_of(grant.person_id) >= PERSONS_MOST:
-            words = f"You have {PERSONS_MOST} pages that listen already: close some."
+            words = f"You have {PERSONS_MOST} open pages already: close some."
             return await _say(send, 429, words, [*crossing, (b"retry-after", b"60")])
         start = [
             (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -142,10 +144,10 @@ class LiveDoor:
             self._rights.release(held)
 
     async def _until_over(self, stream: Awaitable[None], held: Held, receive: Receive) -> None:
-        """Stream until it ends by itself, the page is gone or may hear this no more, or the process stops."""
+        """Stream until it ends, the page is gone or loses its rights, or the process stops."""
         tasks = [
             asyncio.ensure_future(stream),
-            asyncio.ensure_future(_gone(receive)),
+            asyncio.ensure_future(_wait_until_gone(receive)),
             asyncio.ensure_future(held.over.wait()),
             asyncio.ensure_future(self._stopping.wait()),
         ]
@@ -168,7 +170,7 @@ class LiveDoor:
             await asyncio.sleep(GAP_S)
 
 
-async def _gone(receive: Receive) -> None:
+async def _wait_until_gone(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
 
@@ -190,7 +192,7 @@ async def _say(
 
 
 def _crossing(origin: str) -> Headers:
-    """The site's own page is on another port: let it read the answer, with its cookie."""
+    """Headers for the site's own page on another port, so that it can read the answer with its cookie."""
     if not origin:
         return []
     return [

@@ -1,4 +1,4 @@
-"""One ear on Redis for all open pages: changes come in by organization and go out to those who may see them."""
+"""One Redis subscription for all open pages: changes arrive by organization and go to those allowed to see them."""
 
 import asyncio
 import contextlib
@@ -12,9 +12,9 @@ from redis.exceptions import RedisError
 
 from fleet.core.live import CHANNEL_PREFIX
 
-#: Seconds between two attempts to reach Redis again: from the first to the last.
+#: Minimum and maximum seconds between two attempts to reach Redis again.
 RETRY_LEAST_S, RETRY_MOST_S = 0.5, 10.0
-#: So many serials are named in one event; a page that hears of more asks for everything anyway.
+#: Maximum serials in one event; a page that gets more reloads everything anyway.
 STATIONS_MOST = 200
 
 _log = logging.getLogger(__name__)
@@ -22,9 +22,9 @@ _log = logging.getLogger(__name__)
 
 @dataclass(eq=False, slots=True)
 class Listener:
-    """One open page. Changes pile up here until the page's connection takes them as one event."""
+    """One open page. Changes collect here until the page's connection takes them as one event."""
 
-    #: None: may see all organizations.
+    #: None: all organizations.
     organization_ids: frozenset[int] | None
     #: None: any station.
     serial: str | None
@@ -35,7 +35,7 @@ class Listener:
     _hearing: bool | None = None
 
     def hear(self, organization_id: int, stations: set[str], at: str, committed_at: float) -> None:
-        """Note a change, if it is this page's business."""
+        """Note a change, if it concerns this page."""
         if self.organization_ids is not None and organization_id not in self.organization_ids:
             return
         if self.serial is not None:
@@ -48,12 +48,12 @@ class Listener:
         self.wake.set()
 
     def hearing(self, *, works: bool) -> None:
-        """Note that the ear itself went deaf, or hears again."""
+        """Note that the subscription was lost, or works again."""
         self._hearing = works
         self.wake.set()
 
     def take(self) -> bytes:
-        """Everything noted since the last time, as events; `committed_at` is that of the oldest change among it."""
+        """All changes noted since the last call, as events; `committed_at` is the time of the oldest change."""
         self.wake.clear()
         events = ""
         if self._hearing is not None:
@@ -73,7 +73,7 @@ class Listener:
 
 
 class Hub:
-    """The one subscription, and the pages that listen."""
+    """The Redis subscription, and the pages that listen."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -81,21 +81,21 @@ class Hub:
         self.is_hearing = False
 
     def __len__(self) -> int:
-        """How many pages listen."""
+        """Number of listening pages."""
         return len(self._listeners)
 
     def join(self, listener: Listener) -> None:
-        """From now on this page is told."""
+        """Add a page; it gets events from now on."""
         self._listeners.add(listener)
         if not self.is_hearing:
             listener.hearing(works=False)
 
     def leave(self, listener: Listener) -> None:
-        """The page is gone."""
+        """Remove a page."""
         self._listeners.discard(listener)
 
     async def run(self) -> None:
-        """Listen until cancelled; come back by itself when Redis was away."""
+        """Listen until cancelled; reconnect automatically after Redis was away."""
         wait_s = RETRY_LEAST_S
         while True:
             try:
@@ -104,7 +104,7 @@ class Hub:
                 if self.is_hearing:
                     _log.warning("Redis is away, open pages poll meanwhile: %s", error)
                     wait_s = RETRY_LEAST_S
-                self._say(works=False)
+                self._announce(works=False)
             await asyncio.sleep(wait_s)
             wait_s = min(wait_s * 2, RETRY_MOST_S)
 
@@ -113,7 +113,7 @@ class Hub:
         pubsub = client.pubsub(ignore_subscribe_messages=True)
         try:
             await pubsub.psubscribe(f"{CHANNEL_PREFIX}*")
-            self._say(works=True)
+            self._announce(works=True)
             while True:
                 message = await pubsub.get_message(timeout=5)
                 if message is not None:
@@ -123,7 +123,7 @@ class Hub:
                 await pubsub.aclose()  # type: ignore[no-untyped-call]
                 await client.aclose()
 
-    def _say(self, *, works: bool) -> None:
+    def _announce(self, *, works: bool) -> None:
         if works == self.is_hearing:
             return
         self.is_hearing = works
@@ -139,7 +139,7 @@ class Hub:
             stations = {str(serial) for serial in message["stations"]}
             at, committed_at = str(message["at"]), float(message["committed_at"])
         except (ValueError, KeyError, TypeError):
-            _log.warning("A message on %r was not understood", channel)
+            _log.warning("A message on %r could not be read", channel)
             return
         for listener in self._listeners:
             listener.hear(organization_id, stations, at, committed_at)

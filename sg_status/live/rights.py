@@ -1,4 +1,4 @@
-"""Whether those who listen still may: asked again every few seconds, and who may no more is put out."""
+"""Rights of open live pages: checked every few seconds; a stream whose rights changed is closed."""
 
 import asyncio
 import logging
@@ -9,9 +9,9 @@ from django.db import DatabaseError
 
 from sg_status.live.access import Grant
 
-#: Seconds between two looks at everybody's rights at least.
+#: Minimum seconds between two checks of all rights.
 EVERY_S = 5.0
-#: Share of the time that may go into looking: with thousands of pages the looks come less often.
+#: Maximum share of time spent on checks: with thousands of pages they become less frequent.
 SHARE = 0.1
 
 _log = logging.getLogger(__name__)
@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(eq=False, slots=True)
 class Held:
-    """What one open stream was granted, for which session; `over` once that is not so any more."""
+    """What one open stream was granted, and its session; `over` is set once the grant is no longer valid."""
 
     session: str
     grant: Grant
@@ -27,48 +27,48 @@ class Held:
 
 
 class Rights:
-    """All that is granted now. A session, a membership, an organization may end at any moment, by many doors."""
+    """All current grants. A session, a membership or an organization can end at any moment, in many ways."""
 
     def __init__(self, ask: Callable[[str, str | None], Awaitable[Grant | None]]) -> None:
         self._ask = ask
         self._held: set[Held] = set()
 
     def places_of(self, person_id: int) -> int:
-        """How many streams this person has open."""
+        """Number of open streams of this person."""
         return sum(held.grant.person_id == person_id for held in self._held)
 
     def hold(self, session: str, grant: Grant) -> Held:
-        """From now on it is asked about."""
+        """Add a grant; it is checked from now on."""
         held = Held(session, grant)
         self._held.add(held)
         return held
 
     def release(self, held: Held) -> None:
-        """The stream has ended."""
+        """Remove a grant whose stream has ended."""
         self._held.discard(held)
 
     async def run(self) -> None:
-        """Look again and again until cancelled."""
+        """Check again and again until cancelled."""
         loop, wait_s = asyncio.get_running_loop(), EVERY_S
         while True:
             await asyncio.sleep(wait_s)
             began = loop.time()
             try:
-                await self._look()
+                await self._check_all()
             except DatabaseError:
-                # A database that is away changes nobody's rights.
-                _log.warning("The rights of open pages could not be looked at: the database does not answer.")
-            except Exception:  # noqa: BLE001 - without this loop nobody would be put out any more
-                _log.exception("The rights of open pages could not be looked at")
+                # An unreachable database changes nobody's rights.
+                _log.warning("The rights of open pages could not be checked: the database does not answer.")
+            except Exception:  # noqa: BLE001 - without this loop no rights would be withdrawn
+                _log.exception("The rights of open pages could not be checked")
             wait_s = max(EVERY_S, (loop.time() - began) / SHARE)
 
-    async def _look(self) -> None:
+    async def _check_all(self) -> None:
         alike: dict[tuple[str, str | None], list[Held]] = {}
         for held in self._held:
             alike.setdefault((held.session, held.grant.serial), []).append(held)
         for (session, serial), many in alike.items():
             grant = await self._ask(session, serial)
             for held in many:
-                # Also who may hear more than before comes anew, and then hears it.
+                # A page that gained rights is closed too: it reconnects and then gets everything.
                 if held.grant != grant:
                     held.over.set()

@@ -1,4 +1,4 @@
-"""Tags and filters of the pages: moments, states, figures, small bars."""
+"""Template tags and filters: times, states, figures, small bars."""
 
 from datetime import UTC, datetime
 from typing import Final
@@ -19,7 +19,7 @@ from sg_status.pages.station import file_words
 
 register = template.Library()
 
-#: Longer than this ago, people say the day and not how many days.
+#: Longer ago than this, the date is shown instead of a duration.
 _LONG_AGO_S: Final = 60 * 86_400
 
 register.filter("bytes_words", words.bytes_words)
@@ -39,13 +39,13 @@ register.filter("interval_words", interval_words)
 
 @register.filter
 def json_text(value: object) -> str:
-    """Plain data as JSON, for an attribute that a script reads."""
+    """Plain data as JSON, for an attribute read by a script."""
     return msgspec.json.encode(value).decode()
 
 
 @register.simple_tag
 def moment(value: datetime | None, timezone: str = "", *, exact: bool = False) -> SafeString | str:
-    """A moment, relative (or `exact` in UTC), with UTC and the place's own time one hover or tap away."""
+    """A time, relative (or `exact` in UTC); hover or tap shows UTC and the site's local time."""
     if value is None:
         return words.NOTHING
     utc = value.astimezone(UTC)
@@ -81,7 +81,7 @@ def _local(value: datetime, timezone: str) -> str:
 
 @register.simple_tag
 def stay(period: Range[datetime], timezone: str = "") -> str:
-    """From when until when somewhere, as days of the place."""
+    """The start and end of a stay, as local dates."""
     start, end = (_day(at, timezone) if at else None for at in (period.lower, period.upper))
     if start and end:
         return _("%(start)s to %(end)s") % {"start": start, "end": end}
@@ -97,7 +97,7 @@ def _day(value: datetime, timezone: str) -> str:
 
 @register.simple_tag
 def state(name: str) -> SafeString:
-    """A state as sign and word; the colour only repeats what both say."""
+    """A state as sign and word; the colour only repeats them."""
     return format_html(
         '<span class="state {}"><span aria-hidden="true">{}</span>\u00a0{}</span>',
         name.replace("_", "-"),
@@ -108,7 +108,7 @@ def state(name: str) -> SafeString:
 
 @register.simple_tag
 def bar(value: int, most: int) -> SafeString:
-    """A small bar, as long as its share of the longest one. What is there at all is thick enough to be seen."""
+    """A small bar, as long as its share of the longest one. Any non-zero value is wide enough to see."""
     share = min(max(value / most, 0.01), 1.0) if most > 0 and value > 0 else 0.0
     return format_html(
         '<svg class="bar" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">'
@@ -119,7 +119,7 @@ def bar(value: int, most: int) -> SafeString:
 
 @register.filter
 def pairs(value: object) -> str:
-    """A mapping as `name: value, name: value`, for details that differ from station to station."""
+    """A mapping as `name: value, name: value`, for details that differ between stations."""
     if not isinstance(value, dict):
         return "" if value is None else str(value)
     return ", ".join(f"{name}: {pairs(part) if isinstance(part, dict) else part}" for name, part in value.items())
@@ -127,17 +127,17 @@ def pairs(value: object) -> str:
 
 @register.filter
 def machine(value: float | None) -> str:
-    """A figure for scripts: full precision, always with a point."""
+    """A number for scripts: full precision, always with a decimal point."""
     return "" if value is None else repr(float(value))
 
 
 @register.filter
 def at(values: list[object], place: int) -> object:
-    """The value at a place in a list."""
+    """The value at a position in a list."""
     return values[place]
 
 
 @register.filter
 def times(value: int, factor: int) -> int:
-    """A place in a drawing."""
+    """A position in a drawing."""
     return value * factor

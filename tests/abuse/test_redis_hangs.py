@@ -98,7 +98,7 @@ def test_it_is_said_once_and_so_is_its_end(broken, caplog, monkeypatch):
     monkeypatch.setattr(counters, "PAUSE_S", 0.0)
     for _ in range(4):
         cache.get("before")
-    assert caplog.text.count("Redis does not answer, limits are counted by each process") == 1
+    assert caplog.text.count("Redis does not answer, each process counts limits on its own") == 1
     broken()
     deadline = time.monotonic() + 20
     while "Redis answers again" not in caplog.text:

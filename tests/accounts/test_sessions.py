@@ -62,7 +62,7 @@ def test_a_link_of_before_a_login_or_a_change_of_address_is_void(plover, log_in,
     Client().post("/accounts/password/reset/", {"email": "plover@example.org"})
     path = link()
     log_in()
-    assert "used before" in Client().get(path, follow=True).content.decode()
+    assert "already used" in Client().get(path, follow=True).content.decode()
 
 
 def test_sessions_are_listed_and_end_elsewhere_or_everywhere(plover, log_in):

@@ -51,7 +51,7 @@ def test_a_stranger_sees_nothing_of_it(browse, member, make_member, make_organiz
     text = browse(stranger).get("/incidents/").content.decode()
     assert "SG-SECRET" not in text
     assert "no way out" not in text
-    assert "Nothing is wrong now" in text
+    assert "Roost knows of no problems now" in text
 
 
 def test_mails_that_do_not_get_out_are_told_with_their_reason(browse, member, make_station):

@@ -11,7 +11,7 @@ from fleet.core.models import Mail
 
 pytestmark = pytest.mark.browser
 PASSWORD = "a long password"
-NAME = "User name or e-mail address"
+NAME = "Username or email address"
 
 
 @pytest.fixture
@@ -60,8 +60,8 @@ def test_an_account_is_made_without_scripts(watched, site):
     page = watched(java_script_enabled=False)
     page.goto(f"{site}/login/")
     page.get_by_role("link", name="Sign up").click()
-    page.get_by_label("User name").fill("sanderling")
-    page.get_by_label("E-mail address").fill("sanderling@example.org")
+    page.get_by_label("Username").fill("sanderling")
+    page.get_by_label("Email address").fill("sanderling@example.org")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign up").click()
     expect(page.get_by_role("heading", name="Confirm your address")).to_be_visible()
@@ -69,7 +69,7 @@ def test_an_account_is_made_without_scripts(watched, site):
     (path,) = re.findall(r"/accounts/confirm/\S+", mail.body)
     page.goto(site + path)
     page.get_by_role("button", name="Confirm this address").click()
-    expect(page.get_by_role("heading", name="You belong to no organization yet")).to_be_visible()
+    expect(page.get_by_role("heading", name="You are not in an organization yet")).to_be_visible()
     assert EmailAddress.objects.get().verified
     page.get_by_role("link", name="sanderling").click()
     page.get_by_role("link", name="Change password").click()
@@ -86,8 +86,8 @@ def test_a_passkey_is_added_and_opens_alone(watched, site, person):
     log_in(page, site, person.name)
     page.goto(f"{site}/accounts/passkeys/add/")
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Go on").click()
-    page.get_by_label("What you call it").fill("Field phone")
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_label("Name for it").fill("Field phone")
     page.get_by_role("button", name="Add this passkey").click()
     expect(page.get_by_role("heading", name="Recovery codes")).to_be_visible()
     assert Authenticator.objects.filter(type="webauthn").count() == 1
@@ -100,7 +100,7 @@ def test_a_passkey_is_added_and_opens_alone(watched, site, person):
     # With the password it is the second step.
     page.get_by_role("button", name="Log out").click()
     log_in(page, site, person.name)
-    expect(page.get_by_role("heading", name="The second step")).to_be_visible()
+    expect(page.get_by_role("heading", name="Second factor")).to_be_visible()
     page.get_by_role("button", name="Use a passkey").click()
     expect(page.get_by_role("heading", name="Stations", exact=True)).to_be_visible()
     assert page.complaints == []
@@ -125,7 +125,7 @@ def test_no_page_of_accounts_is_wider_than_a_phone(watched, site, person, scheme
     for address in ("", "addresses/", "password/", "sessions/", "second-factor/", "passkeys/", "delete/"):
         narrow(page, f"{site}/accounts/{address}")
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Continue").click()
     for address in ("delete/", "second-factor/app/add/", "passkeys/add/"):
         narrow(page, f"{site}/accounts/{address}")
     assert page.complaints == []

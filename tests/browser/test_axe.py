@@ -77,12 +77,12 @@ def test_what_is_shown_once(browser, processes, axe, tmp_path):
     station, own = f"/stations/{tenant.values['serial']}", f"/organizations/{tenant.values['slug']}"
     acts = (
         ("/stations/add/", {"serial": "SG-9999RPI40002"}, "Add station", "The token works once"),
-        ("/stations/claim/", {"code": code}, "Look for the device", "shows this code"),
-        ("/stations/import/", {"file": str(listing)}, "Check the list", "Lines that are not imported"),
-        ("/stations/accept/", {}, f"Let devices ask to join {tenant.organization.name}", "It is shown this once"),
-        (f"{station}/settings/move/", {}, "Make a code to hand it over", "The code, shown this once"),
-        (f"{station}/notes/", {"text": "Looked at it."}, "Write the note", "Looked at it."),
-        (f"{own}/keys/", {"name": "Dashboard"}, "Make the key", "Copy it now"),
+        ("/stations/claim/", {"code": code}, "Find the device", "shows this code"),
+        ("/stations/import/", {"file": str(listing)}, "Check the list", "Lines not imported"),
+        ("/stations/accept/", {}, f"Allow devices to ask to join {tenant.organization.name}", "It is shown only once"),
+        (f"{station}/settings/move/", {}, "Create a handover code", "The code, shown only once"),
+        (f"{station}/notes/", {"text": "Looked at it."}, "Save note", "Looked at it."),
+        (f"{own}/keys/", {"name": "Dashboard"}, "Create key", "Copy it now"),
     )
     complaints = []
     with visiting(browser, processes, proved(tenant.people["owner"]), reduced_motion="reduce") as visitor:
@@ -122,19 +122,19 @@ def refusals_of(tenant) -> list[tuple[str, dict[str, str], str]]:
     blur = {"location": "blurred", "blur_radius_km": "0.01"}
     return [
         ("/stations/add/", {"serial": "!", "name": "Old Cut"}, "Add station"),
-        ("/stations/claim/", {"code": "AAAA-2222"}, "Look for the device"),
+        ("/stations/claim/", {"code": "AAAA-2222"}, "Find the device"),
         (f"{station}/settings/", {"interval_hours": "-5", "notes": "by boat"}, "Save settings"),
         (f"{station}/settings/delete/", {"serial": "another"}, "Delete"),
         (f"{own}/members/", {"email": "nobody"}, "Send invitation"),
-        (f"{own}/keys/", {"name": "Dashboard", "stations": "SG-NOSUCH"}, "Make the key"),
+        (f"{own}/keys/", {"name": "Dashboard", "stations": "SG-NOSUCH"}, "Create key"),
         ("/sites/", {"name": "Far", "latitude": "91", "longitude": "1"}, "Add site"),
         (f"/sites/{values['site_id']}/", {"size_sqm": "-1", "occupancy": "-1"}, "Add room"),
         (deployment, {"antennas": "one; Yagi"}, "Save antennas"),
-        (deployment, blur, "Save what everybody may know"),
-        (deployment, {"location": "blurred", "blur_radius_km": ""}, "Save what everybody may know"),
-        (f"{station}/deployments/", {"at": "2001-01-01T00:00"}, "Take it away from"),
-        ("/groups/", {"name": "Ours", "rule": "address", "value": "nowhere"}, "Make group"),
-        ("/transfers/", {"code": "guessed"}, "Look the station up"),
+        (deployment, blur, "Save public information"),
+        (deployment, {"location": "blurred", "blur_radius_km": ""}, "Save public information"),
+        (f"{station}/deployments/", {"at": "2001-01-01T00:00"}, "Remove it from"),
+        ("/groups/", {"name": "Ours", "rule": "address", "value": "nowhere"}, "Create group"),
+        ("/transfers/", {"code": "guessed"}, "Find the station"),
         ("/accounts/addresses/", {"email": "not an address"}, "Add this address"),
     ]
 

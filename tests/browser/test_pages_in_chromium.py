@@ -30,7 +30,7 @@ class Watched:
 
     def log_in(self, processes, person) -> Page:
         self.page.goto(f"{processes.site}/login/")
-        self.page.get_by_label("User name").fill(person.name)
+        self.page.get_by_label("Username").fill(person.name)
         self.page.get_by_label("Password", exact=True).fill(PASSWORD)
         self.page.get_by_role("button", name="Log in", exact=True).click()
         expect(self.page.get_by_role("heading", name="Stations", exact=True)).to_be_visible()
@@ -100,7 +100,7 @@ def test_everything_can_be_read_and_done_without_scripts(browser, processes, per
     expect(page.get_by_role("cell", name="12", exact=True).first).to_be_visible()
     page.get_by_role("link", name="Commands", exact=True).click()
     page.get_by_role("button", name="Send ping").click()
-    expect(page.get_by_text("is on its way")).to_be_visible()
+    expect(page.get_by_text("is queued")).to_be_visible()
     expect(page.get_by_role("cell", name="waiting to be sent").first).to_be_visible()
     assert Command.objects.get().name == "ping"
     page.get_by_role("button", name="Deutsch").click()
@@ -112,20 +112,20 @@ def test_everything_can_be_read_and_done_without_scripts(browser, processes, per
 def test_a_change_appears_by_itself(browser, processes, person, station, institute):
     watched = Watched(browser)
     page = watched.log_in(processes, person)
-    expect(page.get_by_text("Live: this page changes by itself")).to_be_visible()
-    expect(page.get_by_text("Need somebody")).to_have_count(0)
+    expect(page.get_by_text("Live: this page updates automatically")).to_be_visible()
+    expect(page.get_by_text("Need attention")).to_have_count(0)
     StationContact.objects.filter(station=station).update(state="silent")
     live_announce(changed={institute.id: [station.serial]})
-    expect(page.get_by_text("Need somebody")).to_be_visible(timeout=6000)
+    expect(page.get_by_text("Need attention")).to_be_visible(timeout=6000)
     page.goto(f"{processes.site}/stations/{station.serial}/commands/")
-    expect(page.get_by_text("Live: this page changes by itself")).to_be_visible()
+    expect(page.get_by_text("Live: this page updates automatically")).to_be_visible()
     page.get_by_role("button", name="Send ping").click()
-    expect(page.get_by_text("Live: this page changes by itself")).to_be_visible()
+    expect(page.get_by_text("Live: this page updates automatically")).to_be_visible()
     Command.objects.update(state="succeeded", output="pong from the field")
     time.sleep(1.1)
     live_announce(changed={institute.id: [station.serial]})
     expect(page.get_by_role("cell", name="done", exact=True)).to_be_visible(timeout=6000)
-    page.get_by_text("What it wrote").click()
+    page.get_by_text("Output").click()
     expect(page.get_by_text("pong from the field")).to_be_visible()
     # What was unfolded stays so when the part is exchanged.
     time.sleep(1.1)
@@ -139,12 +139,12 @@ def test_a_change_appears_by_itself(browser, processes, person, station, institu
 def test_the_keyboard_keeps_its_place_when_the_page_changes_by_itself(browser, processes, person, station):
     watched = Watched(browser)
     page = watched.log_in(processes, person)
-    expect(page.get_by_text("Live: this page changes by itself")).to_be_visible()
+    expect(page.get_by_text("Live: this page updates automatically")).to_be_visible()
     time.sleep(1.1)
     page.get_by_role("link", name="Backlog").focus()
     StationContact.objects.filter(station=station).update(state="silent")
     live_announce(changed={station.organization_id: [station.serial]})
-    expect(page.get_by_text("Need somebody")).to_be_visible(timeout=6000)
+    expect(page.get_by_text("Need attention")).to_be_visible(timeout=6000)
     expect(page.get_by_role("link", name="Backlog")).to_be_focused()
     page.keyboard.press("Enter")
     page.wait_for_url("**/?sort=*backlog")
@@ -153,14 +153,14 @@ def test_the_keyboard_keeps_its_place_when_the_page_changes_by_itself(browser, p
 
 def test_a_page_that_lost_its_live_connection_says_so_and_finds_it_again(browser, processes, person, station):
     page = Watched(browser).log_in(processes, person)
-    expect(page.get_by_text("Live: this page changes by itself")).to_be_visible()
+    expect(page.get_by_text("Live: this page updates automatically")).to_be_visible()
     processes.stop("live")
     expect(page.get_by_text("The live connection is lost")).to_be_visible(timeout=10_000)
     # It asks by itself meanwhile.
     StationContact.objects.filter(station=station).update(state="silent")
-    expect(page.get_by_text("Need somebody")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("Need attention")).to_be_visible(timeout=20_000)
     processes.start("live")
-    expect(page.get_by_text("Live: this page changes by itself")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("Live: this page updates automatically")).to_be_visible(timeout=30_000)
 
 
 def test_a_plot_shows_the_figures_of_its_table(browser, processes, person, station):

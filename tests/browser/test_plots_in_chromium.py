@@ -141,9 +141,9 @@ def test_a_live_refresh_keeps_the_zoom_and_a_button_or_a_double_click_ends_it(wa
     made = series_of(station, range(0, 1200, 30))
     page = watched.page
     page.goto(f"{processes.site}/stations/{station.serial}/data/?span=24h")
-    expect(page.get_by_text("Live: this page changes by itself")).to_be_visible()
+    expect(page.get_by_text("Live: this page updates automatically")).to_be_visible()
     expect(page.locator(".chart canvas")).to_be_visible()
-    reset = page.get_by_role("button", name="Show the whole span again")
+    reset = page.get_by_role("button", name="Show the whole period again")
     expect(reset).to_be_hidden()
     whole = axis_of(page)
     zoom(page, 0.4, 0.6)

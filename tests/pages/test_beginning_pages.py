@@ -33,7 +33,7 @@ def body(answer, status=200):
 def test_a_station_is_claimed_in_two_steps(browse, operator, institute):
     client = browse(operator)
     device, _, code = claim_open(serial=serial_new(), hardware={"model": EVIL})
-    assert "Look for the device" in body(client.get("/stations/claim/"))
+    assert "Find the device" in body(client.get("/stations/claim/"))
     page = body(client.post("/stations/claim/", {"code": code.lower()}))
     assert device.serial in page
     assert EVIL not in page
@@ -47,7 +47,7 @@ def test_a_station_is_claimed_in_two_steps(browse, operator, institute):
     assert (by_qr["Referrer-Policy"], "no-store" in by_qr["Cache-Control"]) == ("same-origin", True)
     filled = {"code": code, "organization": institute.id, "name": "Kent"}
     done = client.post("/stations/claim/", filled, follow=True)
-    assert "It fetches its login now" in body(done)
+    assert "It is now fetching its login" in body(done)
     assert Station.objects.get().name == "Kent"
     assert "No device is showing this code now" in body(client.post("/stations/claim/", {"code": code}))
     assert "No device is showing this code now" in body(client.post("/stations/claim/", filled))
@@ -56,7 +56,7 @@ def test_a_station_is_claimed_in_two_steps(browse, operator, institute):
 def test_a_claim_goes_to_one_s_own_organization_only(browse, stranger, viewer, institute):
     _, _, code = claim_open(serial=serial_new(), hardware={})
     page = body(browse(stranger).post("/stations/claim/", {"code": code, "organization": institute.id}))
-    assert "You may not add stations to this organization" in page
+    assert "You cannot add stations to this organization" in page
     assert "Institute" not in page
     assert browse(viewer).get("/stations/claim/").status_code == 403
     assert not Station.objects.exists()
@@ -73,10 +73,10 @@ def test_the_queue_is_emptied_by_picking(browse, operator, institute, code):
     assert "2 stations are accepted" in page
     assert set(Station.objects.values_list("name", flat=True)) == {"Kent", ""}
     page = body(client.post("/stations/accept/", {"arrival": rows[2].pk, "decision": "block"}, follow=True))
-    assert f"Let {rows[2].serial} ask again" in page
+    assert f"Unblock {rows[2].serial}" in page
     page = body(client.post(f"/stations/accept/{rows[2].pk}/unblock/", follow=True))
-    assert f"{rows[2].serial} may ask again" in page
-    assert "Nothing was picked" in body(client.post("/stations/accept/", {"decision": "accept"}, follow=True))
+    assert f"{rows[2].serial} can ask to join again" in page
+    assert "No device selected" in body(client.post("/stations/accept/", {"decision": "accept"}, follow=True))
     assert "Say accept" in body(client.post("/stations/accept/", {"arrival": "1", "decision": "x"}, follow=True))
 
 
@@ -100,7 +100,7 @@ def test_owners_open_and_close_the_door_and_see_the_code_once(browse, owner, ope
     assert browse(operator).post(address, {"open": "no"}).status_code == 403
     assert browse(stranger).post(address, {"open": "no"}).status_code == 404
     assert RegistrationCode.objects.exists()
-    assert "No more devices may ask" in body(browse(owner).post(address, {"open": "no"}, follow=True))
+    assert "New devices can no longer ask" in body(browse(owner).post(address, {"open": "no"}, follow=True))
     assert not RegistrationCode.objects.exists()
 
 
@@ -122,7 +122,7 @@ def test_a_list_is_looked_at_then_imported_with_tokens(browse, operator, institu
     client = browse(operator)
     content = f"serial,name,hue\nSG-7F5ERPI46977,Kent,1\n{EVIL},x,2\n=1+1,y,3\n"
     page = body(upload(client, institute, content, do="look", with_tokens="on"))
-    assert "What an import would do" in page
+    assert "Import preview" in page
     assert "One station can be imported" in page
     assert EVIL not in page
     assert "not read: hue" in page
@@ -143,7 +143,7 @@ def test_a_file_that_is_no_list_is_told(browse, operator, stranger, viewer, inst
     assert "has a column `serial`" in body(upload(client, institute, "name\nx\n", do="import"))
     assert "This field is required" in body(client.post("/stations/import/", {"organization": institute.id}))
     page = body(upload(browse(stranger), institute, "serial\nSG-1\n", do="import"))
-    assert "You may not add stations" in page
+    assert "You cannot add stations" in page
     assert upload(browse(viewer), institute, "serial\nSG-1\n", do="import").status_code == 403
     assert not Station.objects.exists()
 
@@ -168,7 +168,9 @@ def test_a_swap_is_told_on_the_station_and_answered(browse, operator, viewer, st
     assert "It is the same station" not in body(browse(viewer).get(address))
     assert browse(viewer).post(f"{address}{pair.pk}/", {"decision": "same"}).status_code == 403
     assert browse(stranger).post(f"{address}{pair.pk}/", {"decision": "same"}).status_code == 404
-    assert "goes on with this hardware" in body(client.post(f"{address}{pair.pk}/", {"decision": "same"}, follow=True))
+    assert "continues with this hardware" in body(
+        client.post(f"{address}{pair.pk}/", {"decision": "same"}, follow=True)
+    )
     assert "different board" not in body(client.get(f"/stations/{swapped.serial}/"))
     again = client.post(f"{address}{pair.pk}/", {"decision": "another"}, follow=True)
     assert "Somebody has already said" in body(again)
@@ -179,7 +181,7 @@ def test_a_new_station_takes_over_and_the_old_one_leaves_its_site(browse, operat
     deployment_begin(station=swapped, site=site, actor=operator)
     pair = HardwarePair.objects.get(machine="m2")
     address = f"/stations/{swapped.serial}/hardware/{pair.pk}/"
-    assert "is a new station now" in body(browse(operator).post(address, {"decision": "another"}, follow=True))
+    assert "is now a new station" in body(browse(operator).post(address, {"decision": "another"}, follow=True))
     old = Station.objects.get(pk=swapped.pk)
     assert old.serial == f"{swapped.serial}~1"
     assert Deployment.objects.get(station=old).period.upper is not None

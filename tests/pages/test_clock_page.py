@@ -40,20 +40,20 @@ def test_it_is_moved_after_a_preview_and_moved_back(browse, operator, viewer, st
     place = f"/stations/{station.serial}/clock/"
     client = browse(operator)
     page = text_of(client.get(place))
-    assert "rows are filed under a time before 2010" in page
+    assert "rows have times before 2010" in page
     assert "2000-01-01 00:05:00" in page
     preview = text_of(client.post(f"{place}move/", {"side": "behind"}))
-    assert "rows would go from the first line to the second" in preview
+    assert "rows would change from the first line to the second" in preview
     assert Reading.objects.filter(occurred_at__lt=PAST).count() == 3
     filled = {"side": "behind", "offset_s": "", "confirmed": "yes"}
-    assert "rows are at the right time now" in text_of(client.post(f"{place}move/", filled, follow=True))
+    assert "rows are corrected" in text_of(client.post(f"{place}move/", filled, follow=True))
     assert not Reading.objects.filter(occurred_at__lt=PAST).exists()
-    assert "No data of this station are filed under a wrong time" in text_of(client.get(place))
+    assert "No data from this station has a wrong time" in text_of(client.get(place))
     data = text_of(client.get(f"/stations/{station.serial}/data/?series=temp"))
-    assert "moved to the right time" in data
+    assert "time corrected" in data
     shift = TimeShift.objects.get()
     assert browse(viewer).post(f"{place}moves/{shift.pk}/undo/").status_code == 403
-    assert "back where they were" in text_of(client.post(f"{place}moves/{shift.pk}/undo/", follow=True))
+    assert "back at its original times" in text_of(client.post(f"{place}moves/{shift.pk}/undo/", follow=True))
     assert Reading.objects.filter(occurred_at__lt=PAST, flags=1, shift_id=None).count() == 3
     again = text_of(client.post(f"{place}moves/{shift.pk}/undo/", follow=True))
     assert "already been undone" in again
@@ -65,7 +65,7 @@ def test_it_is_moved_after_a_preview_and_moved_back(browse, operator, viewer, st
         ({"side": "behind", "offset_s": "many"}, "a number of seconds"),
         ({"side": "behind", "offset_s": "nan"}, "a number of seconds"),
         ({"side": "behind", "offset_s": "1e300"}, "a number of seconds"),
-        ({"side": "behind", "received_from": "yesterday"}, "Write moments like"),
+        ({"side": "behind", "received_from": "yesterday"}, "Enter times like"),
         ({"side": "sideways"}, "behind or ahead"),
         ({"side": "ahead"}, "No data of this station"),
         ({"side": "behind", "received_from": "2099-01-01 00:00"}, "No data of this station"),
@@ -79,11 +79,11 @@ def test_what_cannot_be_moved_is_told_in_a_sentence(browse, operator, station, f
 
 def test_meanwhile_the_station_is_not_healthy(browse, operator, station):
     client = browse(operator)
-    assert "as ours" in text_of(client.get(f"/stations/{station.serial}/"))
+    assert "same as the server" in text_of(client.get(f"/stations/{station.serial}/"))
     rules_sweep()
     page = text_of(client.get(f"/stations/{station.serial}/"))
-    assert "its messages as ours, but its data have a wrong time" in page
+    assert "its messages agree with the server, but its data has wrong times" in page
     assert "Its data are filed under 2000-01-01 because its clock is not set." in page
     fleet = text_of(client.get("/"))
-    assert "Need somebody" in fleet
+    assert "Need attention" in fleet
     assert "Its data are filed under 2000-01-01" in fleet

@@ -65,7 +65,7 @@ def test_who_only_looks_sends_nothing(browse, viewer, station):
     assert "not send it commands" in page
     answer = client.post(send(station, "ping"))
     assert answer.status_code == 403
-    assert "You may not do that" in answer.content.decode()
+    assert "You cannot do that" in answer.content.decode()
     assert not Command.objects.exists()
 
 
@@ -106,7 +106,7 @@ def test_a_cancelled_command_that_ran_anyway_says_when(browse, operator, station
     assert f">{ran_at:%Y-%m-%d} 18:39:51</time>." in page
     Command.objects.filter(id=command.id).update(withdrawal="taken_back", ran_at=None)
     page = browse(operator).get(f"/stations/{station.serial}/commands/").content.decode()
-    assert "the station never had it" in page
+    assert "before the station received it" in page
 
 
 def test_cancelling_takes_the_role_and_the_right_station(browse, operator, viewer, stranger, station, institute):
@@ -124,4 +124,4 @@ def test_a_command_that_the_software_did_not_name_is_said_to_be_doubtful(browse,
     station.contact.hello = {"commands": ["ping"]}
     station.contact.save()
     page = browse(operator).get(send(station, "reboot")).content.decode()
-    assert "did not name this command" in page
+    assert "does not list this command" in page

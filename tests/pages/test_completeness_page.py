@@ -56,7 +56,7 @@ def test_the_page_tells_the_whole_and_begins_with_the_least_complete(browse, vie
     stream(station_of(institute, name="Whole"), oldest_seq=11, next_seq=11)
     station_of(institute, name="Mute")
     page = browse(viewer).get("/completeness/").content.decode()
-    assert "73.33\u00a0% of all messages that stations numbered have come home: 22." in page
+    assert "73.33\u00a0% of all numbered messages have arrived: 22." in page
     assert "One station of 3 is complete." in page
     assert page.index("Holed") < page.index("Whole") < page.index("Mute")
     turned = browse(viewer).get("/completeness/?sort=-complete").content.decode()

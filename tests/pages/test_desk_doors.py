@@ -37,7 +37,7 @@ def test_the_page_makes_both_kinds_and_warns_of_one(browse, operator, station):
     client = browse(operator)
     address = f"/stations/{station.serial}/settings/"
     page = client.get(address).content.decode()
-    assert "Make a token for a desk" in page
+    assert "Create a desk token" in page
     assert "To read a card at a desk, use the next button." in page
     assert '<span class="serial">desk</span>' in page
     plain = client.post(f"{address}token/").content.decode()
@@ -75,6 +75,6 @@ def test_the_command_line_warns_before_the_line_to_type(station, capsys):
     call_command("station", "token", station.serial, "--for-upload")
     told = capsys.readouterr().out
     assert "ends its current login" not in told
-    assert "Type at the desk" in told
+    assert "At the desk, type" in told
     call_command("station", "token", station.serial, "--json")
     assert "ends its current login" in json.loads(capsys.readouterr().out)["notes"][0]

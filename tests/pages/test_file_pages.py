@@ -107,7 +107,7 @@ def test_an_operator_moves_files_after_a_look_at_what_that_does_and_undoes_it(cl
     address, form = f"/stations/{station.serial}/files/move/", {"file": [file.pk], "to": other.serial}
     shown = client.post(address, form).content.decode()
     assert "good-all.txt" in shown
-    assert "0 detections go along." in shown
+    assert "0 detections are moved." in shown
     file.refresh_from_db()
     assert file.station == station
     assert client.post(address, {**form, "confirmed": "yes"}).status_code == 302

@@ -32,7 +32,7 @@ def test_silent_stations_come_first_with_their_sentence(browse, viewer, institut
     station_of(institute, state="on_time", name="Fine")
     station_of(institute, state="silent", name="Old Cut")
     page = text_of(browse(viewer))
-    assert page.index("Need somebody") < page.index("Old Cut") < page.index("All stations") < page.index("Fine")
+    assert page.index("Need attention") < page.index("Old Cut") < page.index("All stations") < page.index("Fine")
     assert "Silent since" in page
     assert "check its network and power" in page
 
@@ -51,7 +51,7 @@ def test_search_finds_name_and_serial_and_says_when_there_is_none(browse, viewer
     client = browse(viewer)
     assert "Old Cut" in text_of(client, "/?q=old+c")
     assert "Old Cut" in text_of(client, f"/?q={station.serial.lower()}")
-    assert "No station fits this" in text_of(client, "/?q=nowhere")
+    assert "No matching stations" in text_of(client, "/?q=nowhere")
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,7 @@ def test_deleting_says_what_goes_and_wants_the_serial(browse, owner, operator, s
     assert browse(operator).get(address).status_code == 403
     client = browse(owner)
     note_add(actor=owner, station=station, text="One.")
-    assert "cannot be undone" in client.get(address).content.decode()
+    assert "You cannot undo this" in client.get(address).content.decode()
     page = client.post(address, {"serial": "something"}).content.decode()
     assert "The serial does not match" in page
     assert client.post(address, {"serial": station.serial})["Location"] == "/"

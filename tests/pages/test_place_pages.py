@@ -66,7 +66,7 @@ def test_a_site_is_added_changed_and_gets_a_room(browse, operator, institute):
 def test_a_station_is_put_somewhere_moved_and_taken_away(browse, operator, institute, station, site):
     client, other = browse(operator), site_create(organization=institute, actor=SERVER, name="Old Cut")
     page = f"/stations/{station.serial}/deployments/"
-    assert "Nobody has said yet where this station stands." in body(client.get(page))
+    assert "This station has no recorded place yet." in body(client.get(page))
     client.post(page, {"site": site.pk, "at": "2026-05-01T06:00"})
     client.post(page, {"site": other.pk, "at": "2026-06-01T06:00", "description": "on the roof"})
     shown = body(client.get(page))
@@ -76,7 +76,7 @@ def test_a_station_is_put_somewhere_moved_and_taken_away(browse, operator, insti
     assert "The station was moved after that moment" in body(refused)
     current = Deployment.objects.get(period__endswith=None)
     client.post(f"/deployments/{current.pk}/end/", {"at": "2026-07-01T06:00"})
-    assert "Put it somewhere" in body(client.get(page))
+    assert "Deploy it" in body(client.get(page))
 
 
 def test_antennas_and_times_are_set_right_and_what_cannot_be_read_is_named(browse, operator, deployed):
@@ -164,12 +164,12 @@ def test_photos_of_a_deployment_are_added_shown_to_everybody_and_removed(browse,
     assert client.post(f"{page}photos/", told()).headers["Location"] == page
     photo = Photo.objects.get()
     assert "The &lt;mast&gt;" in body(client.get(page))
-    assert "Show this photo" not in body(browse(viewer).get(page))
+    assert "Make this photo public" not in body(browse(viewer).get(page))
     place = f"/photos/{photo.name}/public/"
     assert browse(viewer).post(place, {"is_public": "yes"}).status_code == 403
     assert browse(stranger).post(place, {"is_public": "yes"}).status_code == 404
     assert client.post(place, {"is_public": "yes"}).headers["Location"] == page
-    assert "for everybody" in body(client.get(page))
+    assert "Show this photo only to members" in body(client.get(page))
     client.post(place, {"is_public": "no"})
     assert not Photo.objects.get().is_public
     assert client.post(f"/photos/{photo.name}/remove/").headers["Location"] == page

@@ -50,7 +50,7 @@ def test_filters_are_in_the_address(browse, viewer, station):
     client = browse(viewer)
     assert "bad-json" in client.get(f"/quarantine/?station={station.serial}&reason=bad-json").content.decode()
     for query in ("station=other", "reason=other", "state=discarded"):
-        assert "Nothing here" in client.get(f"/quarantine/?{query}").content.decode()
+        assert "No messages." in client.get(f"/quarantine/?{query}").content.decode()
     assert client.get("/quarantine/?reason=%00&station=%00&state=%00&page=x").status_code == 200
 
 
@@ -114,7 +114,7 @@ def test_what_can_be_taken_now_is_taken_although_its_number_is_counted(browse, o
     }
     message = message_make(station, body, properties=properties)
     answer = browse(operator).post(f"/quarantine/{message.pk}/replay/", follow=True)
-    assert "is taken now" in answer.content.decode()
+    assert "is now processed" in answer.content.decode()
     assert Reading.objects.get(series__station=station).value == 3.5
 
 
@@ -122,7 +122,7 @@ def test_what_still_cannot_be_taken_is_back_with_its_reason(browse, operator, st
     message = message_make(station, b"{", properties={"content_type": "application/json"})
     answer = browse(operator).post(f"/quarantine/{message.pk}/replay/", follow=True)
     page = answer.content.decode()
-    assert "It still cannot be taken" in page
+    assert "It still cannot be processed" in page
     assert "One message" in page
 
 
@@ -168,7 +168,7 @@ def test_all_of_a_reason_are_tried_again_by_a_job_and_each_is_met_once(browse, o
     other = message_make(station, b"{", reason="too-deep")
     client = browse(operator)
     page = client.post("/quarantine/replay/", {"reason": "bad-json"}, follow=True).content.decode()
-    assert "They are tried again now" in page
+    assert "The messages are being retried" in page
     assert f"0 of {BATCH + 6}" in page
     assert OutboxMessage.objects.filter(routing_key="ingest.replay_quarantine").count() == 1
     assert quarantine_replays_run() == BATCH + 6
@@ -199,8 +199,8 @@ def test_a_bulk_replay_reaches_no_other_organization_and_takes_the_role(browse, 
 def test_progress_of_others_is_not_seen(browse, operator, stranger, station):
     message_make(station)
     browse(operator).post("/quarantine/replay/", {"reason": "bad-json"})
-    assert "Tried again in bulk" in browse(operator).get("/quarantine/").content.decode()
-    assert "Tried again in bulk" not in browse(stranger).get("/quarantine/").content.decode()
+    assert "Bulk retries" in browse(operator).get("/quarantine/").content.decode()
+    assert "Bulk retries" not in browse(stranger).get("/quarantine/").content.decode()
 
 
 def test_nothing_to_replay_is_said(browse, operator, station):
@@ -211,7 +211,7 @@ def test_nothing_to_replay_is_said(browse, operator, station):
 def test_a_message_of_a_branch_waits_for_the_decision_about_the_branch(browse, operator, station):
     message = message_make(station, reason="forked-stream")
     client = browse(operator)
-    assert "Try this message again" not in client.get(f"/quarantine/{message.pk}/").content.decode()
+    assert "Retry this message" not in client.get(f"/quarantine/{message.pk}/").content.decode()
     page = client.post(f"/quarantine/{message.pk}/replay/", follow=True).content.decode()
     assert "decide about the whole branch" in page
     message.refresh_from_db()

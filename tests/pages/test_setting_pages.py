@@ -51,8 +51,7 @@ def test_a_taken_serial_says_so_but_not_whose_it_is(browse, stranger, elsewhere,
 def test_nobody_adds_to_an_organization_that_is_not_theirs(browse, stranger, viewer, institute):
     data = {"serial": serial_new(), "organization": institute.id}
     assert (
-        "You may not add stations to this organization"
-        in browse(stranger).post("/stations/add/", data).content.decode()
+        "You cannot add stations to this organization" in browse(stranger).post("/stations/add/", data).content.decode()
     )
     assert browse(viewer).post("/stations/add/", data).status_code == 403
     assert not Station.objects.exists()
@@ -129,7 +128,7 @@ def test_a_retired_station_leaves_the_fleet_but_not_the_site(browse, operator, s
     assert "Retired on" in answer.content.decode()
     assert "Old Cut" not in client.get("/").content.decode()
     assert "Old Cut" in client.get("/?state=retired").content.decode()
-    assert "takes no commands" in client.get(f"/stations/{station.serial}/commands/").content.decode()
+    assert "accepts no commands" in client.get(f"/stations/{station.serial}/commands/").content.decode()
 
 
 def test_a_quota_is_set_by_an_administrator_and_seen_by_members(browse, administrator, operator, station, client):

@@ -84,9 +84,7 @@ def test_the_way_back_after_login_leads_to_no_other_site(client, person):
 
 def test_guessing_passwords_is_braked_and_says_for_how_long(client, person, no_counters):
     for _ in range(10):
-        assert (
-            "do not belong together" in client.post("/login/", {"login": "viewer", "password": "no"}).content.decode()
-        )
+        assert "Wrong username" in client.post("/login/", {"login": "viewer", "password": "no"}).content.decode()
     answer = client.post("/login/", {"login": "viewer", "password": PASSWORD})
     assert answer.status_code == 200
     assert "Wait five minutes" in answer.content.decode()
@@ -106,7 +104,7 @@ def test_a_fault_of_ours_is_said_to_be_ours(browse, viewer, monkeypatch):
     client = browse(viewer, raise_request_exception=False)
     answer = client.get("/")
     assert answer.status_code == 500
-    assert "it is our mistake" in answer.content.decode()
+    assert "it is our fault" in answer.content.decode()
     assert "inside" not in answer.content.decode()
 
 

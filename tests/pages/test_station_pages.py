@@ -95,7 +95,7 @@ def test_a_pause_is_told_as_a_gap(browse, viewer, institute):
     ).delete()
     page = browse(viewer).get(address_of(station, "data/")).content.decode()
     assert page.count('<tr class="gap">') == 1
-    assert "nothing for 6 min" in page
+    assert "no data for 6 min" in page
 
 
 def test_what_the_clock_makes_doubtful_is_marked_and_says_why(browse, viewer, institute):
@@ -121,7 +121,7 @@ def test_old_data_is_shown_where_it_is_and_not_as_an_empty_today(browse, viewer,
     series_make(station, "temperature", datetime(2021, 12, 17, 3, tzinfo=UTC))
     page = browse(viewer).get(address_of(station, "data/")).content.decode()
     assert "2021-12-17 03:00:00" in page
-    assert "The newest data are from then" in page
+    assert "The newest data is from that time" in page
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_detections_stand_per_hour_and_port(browse, viewer, institute):
     page = client.get(address_of(station, "detections/")).content.decode()
     assert "Port 1</th>" in page
     assert "1\u202f200" in page
-    assert "nothing for 3 h" in page
+    assert "no data for 3 h" in page
     tags = client.get(address_of(station, "detections/?kind=tag")).content.decode()
     assert "Port 3</th>" not in tags
 
@@ -176,7 +176,7 @@ def test_our_own_downtime_is_on_the_strip(browse, viewer, busy):
     moment = clock.now()
     Outage.objects.create(name="ingest", started_at=moment - timedelta(hours=5), ended_at=moment - timedelta(hours=4))
     page = browse(viewer).get(address_of(busy)).content.decode()
-    assert "Roost itself was down once; silence in that time is not counted" in page
+    assert "Roost itself was down once; silence during that time is not counted" in page
 
 
 def test_the_strip_shows_hours_of_a_series_that_came_before_many_others(browse, viewer, institute):
@@ -237,7 +237,7 @@ def test_a_branch_is_shown_and_decided_about_once(browse, operator, institute):
     client = browse(operator)
     page = client.get(address_of(station, "deliveries/")).content.decode()
     assert "A second machine has been sending" in page
-    assert "Take its data as this station" in page
+    assert "Keep its data as this station" in page
     address = address_of(station, f"deliveries/branches/{branch.pk}/")
     assert "being discarded" in client.post(address, {"decision": "discard"}, follow=True).content.decode()
     branch.refresh_from_db()
@@ -251,7 +251,7 @@ def test_deciding_about_a_branch_takes_the_role_and_the_station(browse, viewer, 
     station, other = station_of(institute, state="on_time"), station_of(institute)
     branch = branch_make(station)
     page = browse(viewer).get(address_of(station, "deliveries/")).content.decode()
-    assert "Take its data" not in page
+    assert "Keep its data" not in page
     address = address_of(station, f"deliveries/branches/{branch.pk}/")
     assert browse(viewer).post(address, {"decision": "believe"}).status_code == 403
     assert browse(stranger).post(address, {"decision": "believe"}).status_code == 404
@@ -273,7 +273,7 @@ def test_what_came_late_is_marked_and_says_by_how_much(browse, viewer, institute
     Reading.objects.filter(series=series, occurred_at=moment).update(received_at=moment + timedelta(hours=3))
     page = browse(viewer).get(address_of(station, "data/")).content.decode()
     assert page.count('<tr class="belated">') == 1
-    assert "came 3 h later" in page
+    assert "arrived 3 h later" in page
 
 
 def test_the_clock_is_told_with_its_distance_and_its_jumps(browse, viewer, busy):
@@ -281,4 +281,4 @@ def test_the_clock_is_told_with_its_distance_and_its_jumps(browse, viewer, busy)
     for number, name in enumerate(("clock_jump", "clock_step", "setting")):
         StationEvent.objects.create(station=busy, name=name, line=number, occurred_at=moment, received_at=moment)
     page = browse(viewer).get(address_of(busy)).content.decode()
-    assert "not synchronised · code P · 2 h behind ours · 2 jumps in 30 days" in page
+    assert "not synchronised · code P · 2 h behind the server · 2 jumps in 30 days" in page

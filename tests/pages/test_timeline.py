@@ -78,7 +78,7 @@ def test_a_station_that_was_nowhere_has_no_timeline(institute, browse, viewer):
     station = station_of(institute)
     assert timeline_of([], moment=clock.now(), timezone="") is None
     page = browse(viewer).get(f"/stations/{station.serial}/deployments/").content.decode()
-    assert "Nobody has said yet where this station stands." in page
+    assert "This station has no recorded place yet." in page
     assert "<svg" not in page
 
 

@@ -67,7 +67,7 @@ def test_a_station_moves_is_told_to_rotate_retires_and_is_deleted(roost):
         "serial": serial,
         "organization": "Elsewhere",
     }
-    assert f"{serial} belongs to Institute now." in roost("station", "move", serial, "--to", "institute").stdout
+    assert f"{serial} now belongs to Institute." in roost("station", "move", serial, "--to", "institute").stdout
     rotated = data(roost("station", "rotate", serial, "--json"))
     assert (rotated["serial"], len(rotated["command"])) == (serial, 36)
     retired = data(roost("station", "retire", serial, "--json"))
@@ -85,8 +85,8 @@ def test_a_station_moves_is_told_to_rotate_retires_and_is_deleted(roost):
 def test_people_read_sentences(roost):
     serial = added(roost, "SG-WORDS2")
     assert "The old one works until the new one is in use." in roost("station", "rotate", serial).stdout
-    assert "is retired. Its data stay" in roost("station", "retire", serial).stdout
-    assert "is deleted; its data go" in roost("station", "delete", serial, "--yes", serial).stdout
+    assert "is retired. Its data is kept" in roost("station", "retire", serial).stdout
+    assert "is deleted; its data will be erased" in roost("station", "delete", serial, "--yes", serial).stdout
 
 
 def test_a_device_is_claimed_by_its_code_once(roost):

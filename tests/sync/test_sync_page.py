@@ -50,7 +50,9 @@ def test_it_says_what_motus_says_of_the_own_stations(motus, make_row, make_stati
     assert "SG-THEIRS" not in text
     assert "root" not in text
     station_page = asking.get("/stations/SG-1/").content.decode()
-    link = '<a href="https://motus.org/data/receiverDeployment?id=1" rel="external noreferrer">Its page at Motus</a>'
+    link = (
+        '<a href="https://motus.org/data/receiverDeployment?id=1" rel="external noreferrer">Station page on Motus</a>'
+    )
     assert link in station_page
     told = asking.get("/api/v1/stations/SG-1/outside").json()["results"]
     assert [each["address"] for each in told] == ["https://motus.org/data/receiverDeployment?id=1"]
@@ -58,7 +60,7 @@ def test_it_says_what_motus_says_of_the_own_stations(motus, make_row, make_stati
 
 def test_before_the_first_check_it_says_so(make_station, browse):
     text = browse(make_station("SG-1")).get("/outside/").content.decode()
-    assert "has not been asked yet" in text
+    assert "has not been checked yet" in text
     assert "has not been asked about this station yet" in text
 
 
@@ -121,12 +123,12 @@ def test_a_list_in_doubt_is_taken_only_when_an_owner_says_that_it_is_right(motus
     assert asked.status_code == 409
     motus.rows_set([make_row(number, f"SG-{number}") for number in range(30)])
     sync_run(system="motus", started_by="owner")
-    assert "is right: take it" not in client.get("/outside/").content.decode()
+    assert "is right: use it" not in client.get("/outside/").content.decode()
     motus.rows_set([make_row(1, "SG-1")])
     sync_run(system="motus", started_by="owner")
     text = client.get("/outside/").content.decode()
     assert "Motus listed only 1 row instead of 30 as before, so nothing was changed" in text
-    assert "The list with 1 row is right: take it" in text
+    assert "The list with 1 row is right: use it" in text
     (told,) = client.get("/api/v1/outside").json()["results"]
     assert told["last"]["doubted_rows"] == 1
     answer = client.post("/outside/motus/check/", {"do": "take-short-list"}, follow=True)

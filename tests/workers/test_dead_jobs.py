@@ -123,7 +123,7 @@ def test_the_command_line_lists_retries_and_discards(dead):
 
     rows = json.loads(told("list", "--json"))
     assert [row["task"] for row in rows] == ["core.prune_outbox"] * 2
-    assert "is done once more" in told("retry", str(rows[0]["id"]))
+    assert "is queued again" in told("retry", str(rows[0]["id"]))
     assert "is discarded" in told("discard", str(rows[1]["id"]))
     assert told("list") == "No job is held.\n"
     assert "core.prune_outbox" in told("list", "--state", "discarded")

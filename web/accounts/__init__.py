@@ -1,1 +1,1 @@
-"""People's accounts: allauth with our own pages, mails and brakes."""
+"""User accounts: allauth with our own pages, mails and rate limits."""

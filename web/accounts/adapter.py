@@ -1,4 +1,4 @@
-"""How allauth is fitted in: who may sign up, where mails lead and in which language, and which brake counts."""
+"""Roost's allauth adapter: who can sign up, where mail links lead and in which language, and login rate limits."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,13 +21,13 @@ from fleet.organizations.lookalikes import look_of, scripts_check
 from fleet.organizations.people import address_language, person_language, person_language_set
 from web.accounts.brake import brake_key, browser_remember
 
-_WRONG = _("This name or address and this password do not belong together.")
-#: Names of addresses in the contexts of mails.
+_WRONG = _("Wrong username, email address or password.")
+#: Link variables in mail contexts.
 _LINKS = ("activate_url", "password_reset_url", "signup_url")
 
 
 class AccountAdapter(DefaultAccountAdapter):
-    """Our answers where allauth asks."""
+    """Roost's answers to allauth's hooks."""
 
     error_messages = {
         **DefaultAccountAdapter.error_messages,
@@ -40,21 +40,21 @@ class AccountAdapter(DefaultAccountAdapter):
     }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
-        """By `ROOST_SIGNUP`; whoever came through the link of an invitation has its address in the session."""
+        """Whether this visitor can sign up, by `ROOST_SIGNUP`. An invitation link leaves its address in the session."""
         invited = bool(request.session.get("account_verified_email"))
         return settings.ROOST_SIGNUP == "open" or (settings.ROOST_SIGNUP == "invited" and invited)
 
     def clean_username(self, username: str, shallow: bool = False) -> str:  # noqa: FBT001, FBT002 - allauth's signature
-        """A name is no address: logging in by either must mean one person."""
+        """Refuse a name with @, because a login by name or by address must mean one person."""
         if "@" in username and not shallow:
-            raise ValidationError(_("A user name has no @: it would look like an e-mail address."))
+            raise ValidationError(_("A username cannot contain @, because it would look like an email address."))
         cleaned: str = super().clean_username(username, shallow)
         if not shallow:
-            _name_like_no_other(cleaned)
+            _check_unmistakable(cleaned)
         return cleaned
 
     def clean_email(self, email: str) -> str:
-        """An address that has one spelling."""
+        """Refuse an address that has more than one spelling."""
         try:
             address_check(email)
         except InvalidInput as error:
@@ -63,15 +63,15 @@ class AccountAdapter(DefaultAccountAdapter):
         return cleaned
 
     def can_delete_email(self, email_address: EmailAddress) -> bool:
-        """The main address stays: a lost password needs it."""
+        """Whether an address can be deleted. The main address cannot: resetting a lost password needs it."""
         return not email_address.primary and super().can_delete_email(email_address)
 
     def get_client_ip(self, request: HttpRequest) -> str:
-        """The caller's address, as the door put it into the request: see `ROOST_PROXIES`."""
-        return clean_client_ip(request.META.get("REMOTE_ADDR", "")) or "0.0.0.0"  # noqa: S104 - nobody listens there
+        """The caller's address, as the door put it into the request; see `ROOST_PROXIES`."""
+        return clean_client_ip(request.META.get("REMOTE_ADDR", "")) or "0.0.0.0"  # noqa: S104 - nothing listens there
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """A mail in its reader's language, whose links lead to this site however it was called."""
+        """Send a mail in the recipient's language, with links to `SITE_URL` whatever the request's Host was."""
         links = {name: site_address(context[name]) for name in _LINKS if name in context}
         site = {"site_url": settings.SITE_URL, "signup": settings.ROOST_SIGNUP}
         with override(address_language(email=email) or get_language()):
@@ -83,16 +83,16 @@ class AccountAdapter(DefaultAccountAdapter):
         return url_has_allowed_host_and_scheme(url, allowed_hosts={site.netloc}, require_https=site.scheme == "https")
 
     def get_login_stages(self) -> list[str]:
-        """The steps of a login, with ours about the address."""
+        """The steps of a login, with our own email address step."""
         theirs = "allauth.account.stages.EmailVerificationStage"
         return ["web.accounts.stages.AddressStage" if each == theirs else each for each in super().get_login_stages()]
 
     def post_login(self, request: HttpRequest, user: AbstractBaseUser, **details: Any) -> HttpResponse:
-        """The browser is known from now on, and speaks the person's language."""
+        """Remember the browser as known, and set the person's language."""
         response: HttpResponse = super().post_login(request, user, **details)
         browser_remember(request, response, user.pk)
         if isinstance(user, User):
-            _language_follow(response, user)
+            _apply_language(response, user)
         return response
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
@@ -100,13 +100,13 @@ class AccountAdapter(DefaultAccountAdapter):
 
 
 def site_address(url: str) -> str:
-    """The same path on the site's own name; a request's Host header is anybody's invention."""
+    """The same path on `SITE_URL`; a request's Host header can be forged."""
     parts = urlsplit(url)
     return f"{settings.SITE_URL}{parts.path}{'?' + parts.query if parts.query else ''}"
 
 
-def _name_like_no_other(username: str) -> None:
-    """Raise `ValidationError` for a name that people would take for another's, or for one of the server's."""
+def _check_unmistakable(username: str) -> None:
+    """Raise `ValidationError` for a name easily mistaken for another user's or for one of the server's."""
     try:
         scripts_check(username, field="username")
     except InvalidInput as error:
@@ -114,10 +114,10 @@ def _name_like_no_other(username: str) -> None:
     look = look_of(username)
     names = User.objects.values_list("username", flat=True)
     if look in map(look_of, settings.ACCOUNT_USERNAME_BLACKLIST) or look in map(look_of, names):
-        raise ValidationError(_("This name looks like one that is there already: choose another."))
+        raise ValidationError(_("This name looks too much like an existing one: choose another."))
 
 
-def _language_follow(response: HttpResponse, user: User) -> None:
+def _apply_language(response: HttpResponse, user: User) -> None:
     chosen = person_language(user=user)
     if not chosen:
         person_language_set(user=user, language=get_language() or settings.LANGUAGE_CODE)

@@ -1,4 +1,4 @@
-"""Checking a password once, whether a person is known or not and whatever the login was typed as."""
+"""Password check with one hash per attempt, for known and unknown users, by name or address."""
 
 from typing import Any
 
@@ -10,9 +10,10 @@ from web.accounts.logins import user_of_login
 
 
 class PasswordBackend(AuthenticationBackend):
-    """Names and addresses, with one hash an attempt.
+    """Logins by name or address, with one hash per attempt.
 
-    The library's own hashes twice for an address that somebody has, and once for any other: that can be measured.
+    The library's own backend hashes twice for an address that belongs to somebody and once for any other; the
+    difference can be measured.
     """
 
     def _authenticate(self, _request: HttpRequest | None, **credentials: Any) -> User | None:

@@ -1,6 +1,6 @@
-"""Which brake failed logins of an account count on: a browser that was logged in before has one of its own.
+"""The rate limit for failed logins: a browser that was logged in before is counted separately.
 
-Without that anybody who knows a name could lock its owner out, by typing wrong passwords all day.
+Otherwise anyone who knows a name could lock its owner out by typing wrong passwords all day.
 """
 
 import secrets
@@ -27,7 +27,7 @@ def brake_key(request: HttpRequest | None, typed: str) -> str:
 
 
 def browser_remember(request: HttpRequest, response: HttpResponse, user_id: int) -> None:
-    """Leave a sign in the browser that this person was logged in with it; it opens nothing."""
+    """Mark the browser as one this person logged in with; the mark gives no access."""
     known = _known(request)
     if known is not None and known[0] == user_id:
         return

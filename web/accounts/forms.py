@@ -1,4 +1,4 @@
-"""The forms of accounts, in our words."""
+"""Account forms, in our own words."""
 
 from typing import Any
 
@@ -14,52 +14,52 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 
-PASSWORD_HELP = _("At least ten characters, and not one of the common ones.")
+PASSWORD_HELP = _("At least ten characters, and not a common password.")
 
 
 class Plain(Form):
-    """A form whose labels say what belongs into a field: no placeholder says it again, in grey."""
+    """A form whose labels suffice: removes allauth's grey placeholders."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name, field in self.fields.items():
             field.widget.attrs.pop("placeholder", None)
             if name == "email":
-                field.label = _("E-mail address")
+                field.label = _("Email address")
             if "password" in name:
                 field.help_text = PASSWORD_HELP if name == "password1" else ""
 
 
 class LoginForm(Plain, allauth.LoginForm):
-    """Name or address, password, and for how long."""
+    """Name or address, password, and whether to stay logged in."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         login = self.fields["login"]
-        login.label = _("User name or e-mail address")
+        login.label = _("Username or email address")
         login.widget.attrs.update(autocomplete="username", autocapitalize="none", maxlength="254")
         self.fields["remember"].label = _("Stay logged in on this device for two weeks")
 
 
 class SignupForm(Plain, allauth.SignupForm):
-    """Name, address, password. An address that is taken gets the same answer, after the same work."""
+    """Name, address, password. An address already taken gets the same answer, after the same work."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["username"].label = _("User name")
-        self.fields["username"].help_text = _("Your colleagues see it. Letters, digits and . + - _ only.")
+        self.fields["username"].label = _("Username")
+        self.fields["username"].help_text = _("Visible to your colleagues. Only letters, digits and . + - _")
 
     def try_save(self, request: HttpRequest) -> tuple[AbstractBaseUser | None, HttpResponse | None]:
-        """Save the person, unless the address belongs to one: its owner gets a mail that says so."""
+        """Save the person, unless the address is taken: then its owner gets a mail saying so."""
         if self.account_already_exists:
-            # The time that hashing takes must not tell who has an account.
+            # The hashing time must not reveal who has an account.
             make_password(self.cleaned_data["password1"])
         try:
             # A person without an address would count as one whose address an administrator gave.
             with transaction.atomic():
                 saved: tuple[AbstractBaseUser | None, HttpResponse | None] = super().try_save(request)
         except IntegrityError:
-            messages.error(request, _("Somebody took this name a moment ago: choose another."))
+            messages.error(request, _("Someone took this name a moment ago: choose another."))
             return None, redirect("account_signup")
         return saved
 
@@ -73,28 +73,28 @@ class SetPasswordForm(Plain, allauth.SetPasswordForm):
 
 
 class ResetPasswordForm(Plain, allauth.ResetPasswordForm):
-    """The address whose owner lost the password."""
+    """The address of an account whose password is lost."""
 
 
 class ResetPasswordKeyForm(Plain, allauth.ResetPasswordKeyForm):
-    """Another password, twice."""
+    """A new password, twice."""
 
 
 class ReauthenticateForm(Plain, allauth.ReauthenticateForm):
-    """The password once more."""
+    """The password, to confirm it is the user."""
 
 
 class AddEmailForm(Plain, allauth.AddEmailForm):
-    """One more address."""
+    """An additional address."""
 
 
 class AuthenticateForm(Plain, factors.AuthenticateForm):
-    """A code of the app, or a recovery code."""
+    """A code from the app, or a recovery code."""
 
 
 class ReauthenticateCodeForm(Plain, factors.ReauthenticateForm):
-    """The same, once more."""
+    """The same code, to confirm it is the user."""
 
 
 class ActivateAppForm(Plain, totp.ActivateTOTPForm):
-    """The first code of an app."""
+    """The first code from an app."""

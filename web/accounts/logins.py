@@ -1,11 +1,11 @@
-"""Whom a login means: a name, or an address that belongs to one person."""
+"""Finding the user for a login: by name, or by an address that belongs to one person."""
 
 from allauth.account.internal.userkit import filter_users_by_email, get_user_by_username
 from django.contrib.auth.models import User
 
 
 def user_of_login(typed: str) -> User | None:
-    """The person with this name or else this address; None for nobody, or for several."""
+    """The person with this name, otherwise with this address; None if there is none, or several."""
     typed = typed.strip()
     if not typed or "\0" in typed:
         return None

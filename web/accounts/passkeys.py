@@ -1,4 +1,4 @@
-"""The forms of passkeys: named in our words, and what a stranger sends as one is refused without an error of ours."""
+"""Passkey forms in our own words; malformed input from a stranger is refused without a server error."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -16,64 +16,64 @@ T = TypeVar("T")
 
 
 class AddPasskeyForm(passkeys.AddWebAuthnForm):
-    """A passkey's name, and whether it may be used without the password."""
+    """A passkey's name, and whether it allows login without the password."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         name, alone = self.fields["name"], self.fields["passwordless"]
-        _name_bound(name)
-        alone.label = _("It may be used without the password")
-        alone.help_text = _("Then it asks for a finger, a face or its PIN each time.")
+        _limit_name(name)
+        alone.label = _("Allow login without the password")
+        alone.help_text = _("It then asks for a fingerprint, a face or its PIN each time.")
         alone.initial = True
 
     def clean(self) -> dict[str, Any]:
-        """What the browser sent, understood."""
-        return _understood(super().clean)
+        """The browser's input, parsed."""
+        return _parse(super().clean)
 
 
 class EditPasskeyForm(passkeys.EditWebAuthnForm):
-    """Another name."""
+    """A new name for a passkey."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        _name_bound(self.fields["name"])
+        _limit_name(self.fields["name"])
 
 
 class AuthenticatePasskeyForm(passkeys.AuthenticateWebAuthnForm):
-    """A passkey as the second step."""
+    """A passkey as the second factor."""
 
     def clean_credential(self) -> Authenticator:
-        """What the browser sent, understood."""
-        return _understood(super().clean_credential)
+        """The browser's input, parsed."""
+        return _parse(super().clean_credential)
 
 
 class LoginPasskeyForm(passkeys.LoginWebAuthnForm):
-    """A passkey in place of name and password."""
+    """A passkey instead of name and password."""
 
     def clean_credential(self) -> Authenticator:
-        """What the browser sent, understood."""
-        return _understood(super().clean_credential)
+        """The browser's input, parsed."""
+        return _parse(super().clean_credential)
 
 
 class ReauthenticatePasskeyForm(passkeys.ReauthenticateWebAuthnForm):
-    """A passkey once more."""
+    """A passkey, to confirm it is the user."""
 
     def clean_credential(self) -> Authenticator:
-        """What the browser sent, understood."""
-        return _understood(super().clean_credential)
+        """The browser's input, parsed."""
+        return _parse(super().clean_credential)
 
 
-def _name_bound(field: CharField) -> None:
-    field.label = _("What you call it")
+def _limit_name(field: CharField) -> None:
+    field.label = _("Name for it")
     field.validators.append(MaxLengthValidator(_NAME_MOST))
     field.widget.attrs["maxlength"] = str(_NAME_MOST)
 
 
-def _understood(read: Callable[[], T]) -> T:
+def _parse(read: Callable[[], T]) -> T:
     try:
         return read()
     except (ValidationError, Error):
         raise
     except Exception as error:
-        # The libraries below raise whatever they stumble over: KeyError, IndexError, InvalidSignature …
-        raise ValidationError(_("This passkey was not understood. Try once more.")) from error
+        # The libraries below let any internal error through: KeyError, IndexError, InvalidSignature …
+        raise ValidationError(_("This passkey could not be read. Try again.")) from error

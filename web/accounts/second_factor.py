@@ -1,4 +1,4 @@
-"""The second factor: what authenticator apps and passkeys are told, and their secrets sealed in the database."""
+"""The second factor: names for authenticator apps and passkeys, and encryption of their secrets in the database."""
 
 import base64
 import hashlib
@@ -11,21 +11,19 @@ from django.utils.translation import gettext_lazy as _
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):
-    """Secrets lie in the database sealed with the site's key: a copy of the tables alone opens no account."""
+    """Encrypts secrets with the site's key: a copy of the tables alone opens no account."""
 
     error_messages = {
         **DefaultMFAAdapter.error_messages,
-        "incorrect_code": _(
-            "This code is wrong or was used before. Wait for the next one, and check the phone's clock."
-        ),
+        "incorrect_code": _("This code is wrong or already used. Wait for the next one, and check the phone's clock."),
     }
 
     def encrypt(self, text: str) -> str:
-        """Seal a secret."""
+        """Encrypt a secret."""
         return _seals().encrypt(text.encode()).decode()
 
     def decrypt(self, encrypted_text: str) -> str:
-        """Open it, also with a key that the site had before; what cannot be opened fits no code."""
+        """Decrypt a secret, also with an earlier site key; one that cannot be decrypted matches no code."""
         try:
             return _seals().decrypt(encrypted_text.encode()).decode()
         except InvalidToken:

@@ -1,4 +1,4 @@
-"""The step of a login that asks whether an address is confirmed, for people who signed up themselves."""
+"""The login step that asks for a confirmed address, for people who signed up themselves."""
 
 from allauth.account.models import EmailAddress
 from allauth.account.stages import EmailVerificationStage
@@ -8,23 +8,23 @@ from django.http import HttpResponse
 
 
 class AddressStage(EmailVerificationStage):
-    """Whom an administrator made has no address to confirm: what stands with the login is believed."""
+    """Skips confirmation for people an administrator created: the address in their login is trusted."""
 
     def handle(self) -> tuple[HttpResponse | None, bool]:
-        """Let such a person through; ask everybody else."""
+        """Let such a person through; ask everyone else."""
         user = self.login.user
         is_made = isinstance(user, User) and not EmailAddress.objects.filter(user=user).exists()
-        if is_made and (not user.email or _address_believe(user)):
+        if is_made and (not user.email or _trust_address(user)):
             return None, True
         asked: tuple[HttpResponse | None, bool] = super().handle()
         return asked
 
 
-def _address_believe(user: User) -> bool:
+def _trust_address(user: User) -> bool:
     try:
         with transaction.atomic():
             EmailAddress.objects.create(user=user, email=user.email.lower(), verified=True, primary=True)
     except IntegrityError:
-        # Somebody else has confirmed it: this person is asked to.
+        # Somebody else has confirmed this address: ask this person to confirm it.
         return False
     return True

@@ -1,4 +1,4 @@
-"""Addresses of accounts: allauth's views under our own list, so that nothing is there that we do not know of."""
+"""Account URLs: allauth's views under our own list, so that no unknown page is exposed."""
 
 from allauth.account import views as logins
 from allauth.mfa.base import views as factors
@@ -12,12 +12,12 @@ from django.views.decorators.http import require_http_methods
 
 from web.accounts.views import account, account_delete, language, sessions_end
 
-#: Django's forms would take PUT for POST, and answer methods that are not theirs in many ways.
+#: Django's form views would treat PUT as POST, and answer unsupported methods inconsistently.
 form = require_http_methods(["GET", "HEAD", "POST"])
 
 
 class Number36(StringConverter):
-    """A number as allauth writes it into a link, so that what follows its first dash is the key."""
+    """A number as allauth writes it in a link; what follows its first dash is the key."""
 
     regex = "[0-9A-Za-z]+"
 

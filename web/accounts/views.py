@@ -24,7 +24,7 @@ from fleet.organizations.people import organizations_alone, person_delete, perso
 @login_required
 @require_http_methods(["GET", "HEAD"])
 def account(request: HttpRequest) -> HttpResponse:
-    """Everything about one's own login, with the way to change it."""
+    """The page on one's own account, with links to change everything on it."""
     user = _person(request)
     factors = list(Authenticator.objects.filter(user=user).values_list("type", flat=True))
     return render(
@@ -42,7 +42,7 @@ def account(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def language(request: HttpRequest) -> HttpResponse:
-    """Speak another language; whoever is logged in keeps it, also for mails."""
+    """Change the language; for a logged-in person it is saved, also for mails."""
     chosen = request.POST.get("language", "")
     if request.user.is_authenticated and chosen in dict(settings.LANGUAGES):
         person_language_set(user=_person(request), language=chosen)
@@ -54,7 +54,7 @@ def language(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_POST
 def sessions_end(request: HttpRequest) -> HttpResponse:
-    """Log out everywhere, here too."""
+    """Log out everywhere, this browser included."""
     for session in UserSession.objects.filter(user=_person(request)):
         session.end()
     logout(request)
@@ -67,7 +67,7 @@ def sessions_end(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @reauthentication_required(app="allauth.account")
 def account_delete(request: HttpRequest) -> HttpResponse:
-    """GET: what goes with the account. POST: it is gone."""
+    """GET: what is deleted with the account. POST: delete it."""
     user = _person(request)
     if request.method != "POST":
         return render(request, "account/delete.html", {"alone": organizations_alone(user=user)})

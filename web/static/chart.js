@@ -1,9 +1,9 @@
-/* Draws the figures of a table above it: one line a column, gaps as gaps, doubted points as rings, late ones as squares.
+/* Draws a table's figures above it: one line per column, gaps as gaps, doubted points as rings, late ones as squares.
    The x axis is the span that the page shows, or the part of it that somebody dragged over. */
 "use strict";
 (() => {
   const charts = new Map();
-  // What each box shows: the page's span, and the part of it that was zoomed into. It outlives the plot and the table.
+  // What each box shows: the page's period and the zoomed part. It survives replacing the plot and the table.
   const views = new Map();
   const viewOf = (box) => views.get(box) || views.set(box, { span: [0, 1], zoom: null }).get(box);
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -13,14 +13,14 @@
   };
 
   const seconds = (text) => Date.parse(text) / 1000;
-  // Points that have no neighbour: without a dot of their own nobody would see them.
+  // Points without neighbours: they would be invisible without a dot.
   const alone = (u, at, shown) => {
     const values = u.data[at];
     const none = (i) => values[i] === null || values[i] === undefined;
     return shown ? null : values.reduce((found, v, i) => (!none(i) && none(i - 1) && none(i + 1) ? [...found, i] : found), []);
   };
 
-  // Rows are what the page says; a row of class "gap" breaks every line. A step is as long as `step` says, in seconds.
+  // Rows come from the page; a row of class "gap" breaks every line. `step` is the length of a step in seconds.
   const read = (table, step) => {
     const headings = [...table.tHead.rows[0].cells];
     const columns = headings.map((h, i) => i).filter((i) => i > 0 && table.querySelector(`tbody td:nth-child(${i + 1}) data`));
@@ -49,7 +49,7 @@
     return { labels: columns.map((i) => headings[i].textContent), lines: [times, ...lines], extra: { suspicious: doubted, belated } };
   };
 
-  // Days and hours as people here write them; the date stands below where it changes.
+  // Days and hours in the local format; the date appears below where it changes.
   const day = "\n{YYYY}-{MM}-{DD}";
   const clock = [
     [31536000, "{YYYY}", null, null, null, null, null, null, 1], [2419200, "{YYYY}-{MM}", null, null, null, null, null, null, 1],
@@ -78,7 +78,7 @@
       label, stroke: colour(`--plot-${(i % 6) + 1}`), width: i === 0 || steps ? 1.6 : 0.8, spanGaps: false,
       paths: steps, value: words, dash: !steps && i > 0 ? [4, 3] : undefined, points: { size: 4, filter: steps ? undefined : alone },
     });
-    // Doubted points stand alone as rings; late ones lie on their line as squares.
+    // Doubted points are separate rings; late ones are squares on their line.
     const squares = (u, at) => {
       const path = new Path2D(), size = 7 * window.devicePixelRatio;
       u.data[at].forEach((v, i) => {

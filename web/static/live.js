@@ -1,14 +1,14 @@
-/* Keeps a page fresh, and the reader's place in it: listens for changes, asks again for the part with the id "live", and
-   polls when it hears nothing. */
+/* Keeps a page up to date without losing the reader's place: listens for changes, reloads the part with the id "live",
+   and polls while it has no live connection. */
 "use strict";
 (() => {
   const POLL_MS = 15000;
-  // Also while nothing is heard, so that "3 min ago" stays true.
+  // Poll even without events, so that "3 min ago" stays true.
   const AGE_MS = 60000;
   const line = document.getElementById("live-line");
   const part = () => document.getElementById("live");
 
-  // The exact time of a relative one is a hover away; on a touch screen, a tap.
+  // Hovering over a relative time shows the exact one; on a touch screen, a tap does.
   document.addEventListener("click", (event) => {
     const time = event.target.closest && event.target.closest("time[title]");
     if (!time) return;
@@ -20,7 +20,7 @@
     time.after(words);
   });
 
-  // A part that is exchanged keeps what was unfolded in it, and the keyboard its place.
+  // A replaced part keeps its open details, and the keyboard focus stays.
   let unfolded = [], focused = null;
   const alike = (selector) => [...(part()?.querySelectorAll(selector) ?? [])];
   const placeOf = (element) => {
@@ -38,7 +38,7 @@
     if (focused) alike(focused.selector)[focused.number]?.focus({ preventScroll: true });
   });
 
-  // On a phone the menu scrolls sideways: where one is comes into sight.
+  // On a phone the menu scrolls sideways: bring the current entry into view.
   const here = document.querySelector('header.site nav ul [aria-current="page"]');
   if (here) {
     const menu = here.closest("ul");
@@ -68,7 +68,7 @@
   document.addEventListener("htmx:afterRequest", () => { asking = false; if (wanted) ask(); });
   document.addEventListener("visibilitychange", () => { if (!document.hidden) ask(); });
 
-  // What changed between the making of the page and the first word heard is on neither: so ask once at the start too.
+  // Changes between rendering the page and connecting are in neither, so reload once at the start.
   const found = () => { if (!connected) ask(); connected = true; lost = false; say(line.dataset.on, false); };
   const lose = () => { connected = false; lost = true; say(line.dataset.lost, true); };
   const listen = () => {
@@ -83,7 +83,7 @@
     if (!connected || wanted || Date.now() - askedAt > AGE_MS) ask();
     if (source.readyState === EventSource.CLOSED) listen();
   }, POLL_MS);
-  // A page that is left must not keep a connection open in the browser's cache of pages.
+  // A page that was left must not keep a connection open in the browser's page cache.
   window.addEventListener("pagehide", () => source.close());
   window.addEventListener("pageshow", (event) => { if (event.persisted) listen(); });
   listen();

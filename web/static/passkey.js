@@ -1,4 +1,4 @@
-// Shows what needs passkeys where the browser knows them, and says in words when one was not used.
+// Shows the passkey controls if the browser supports passkeys, and a message if one was not used.
 "use strict";
 document.addEventListener("DOMContentLoaded", () => {
   if (!window.PublicKeyCredential) return;

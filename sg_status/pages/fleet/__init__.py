@@ -1,1 +1,1 @@
-"""The fleet page, and what narrows and sorts it."""
+"""The fleet page, its filters and its sorting."""

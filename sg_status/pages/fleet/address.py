@@ -1,4 +1,4 @@
-"""What of the fleet page's address narrows the fleet, the choices for it, and the views that a person keeps."""
+"""Fleet page filters: parsing them from the URL, the choices on offer, and saved views."""
 
 from dataclasses import dataclass, field
 
@@ -18,7 +18,7 @@ _NUMBER_MOST = 2**63
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One entry of a selection."""
+    """One option of a select field."""
 
     value: str
     label: str
@@ -27,30 +27,30 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Narrowing:
-    """A view of the fleet as its address says it; what cannot be is left out."""
+    """A view of the fleet, parsed from the URL; invalid values are dropped."""
 
     search: str = ""
     state: str = ""
     tag: str = ""
     group: int | None = None
     model: int | None = None
-    #: The part of the address that makes the view.
+    #: The part of the URL that makes up the view.
     query: str = ""
 
     @property
     def is_any(self) -> bool:
-        """Whether it leaves any station out."""
+        """Whether it filters out any station."""
         return bool(self.search or self.state or self.tag) or self.group is not None or self.model is not None
 
     @property
     def is_more(self) -> bool:
-        """Whether it narrows by what is folded away."""
+        """Whether it uses one of the collapsed filters."""
         return bool(self.tag) or self.group is not None or self.model is not None
 
 
 @dataclass(slots=True)
 class Choices:
-    """What the page offers to narrow by."""
+    """The filter options that the page offers."""
 
     tags: list[Choice] = field(default_factory=list)
     groups: list[Choice] = field(default_factory=list)
@@ -59,7 +59,7 @@ class Choices:
 
 
 def narrowing_read(query: QueryDict) -> Narrowing:
-    """What an address asks for."""
+    """The filters in a URL."""
     state = query.get("state", "")
     kept = query.copy()
     for key in set(kept) - set(KEPT):
@@ -75,7 +75,7 @@ def narrowing_read(query: QueryDict) -> Narrowing:
 
 
 def choices_read(viewer: Viewer, narrowing: Narrowing) -> Choices:
-    """Four queries, however many stations there are."""
+    """The filter options; takes four queries, however many stations there are."""
     tags: dict[str, Choice] = {}
     for tag in tag_list(viewer=viewer):
         word = tag.name.casefold()

@@ -1,4 +1,4 @@
-"""Views of the fleet page that a person keeps under a name."""
+"""Saved views of the fleet page."""
 
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
@@ -16,9 +16,9 @@ from sg_status.access import act, page
 @page
 @require_POST
 def filter_keep(request: HttpRequest, viewer: Viewer) -> HttpResponse:
-    """Keep the view that the fleet page showed."""
+    """Save the view shown on the fleet page."""
     user, name, query = _person(viewer), request.POST.get("name", ""), request.POST.get("query", "")
-    done = _("The view is kept as “%(name)s”.") % {"name": name.strip()[:60]}
+    done = _("The view is saved as “%(name)s”.") % {"name": name.strip()[:60]}
     act(request, lambda: filter_save(user=user, name=name, query=query), done=done)
     return redirect(f"{reverse('fleet')}?{query}" if query else "fleet")
 
@@ -26,15 +26,15 @@ def filter_keep(request: HttpRequest, viewer: Viewer) -> HttpResponse:
 @page
 @require_POST
 def filter_forget(request: HttpRequest, viewer: Viewer, filter_id: int) -> HttpResponse:
-    """Forget a view."""
+    """Delete a saved view."""
     user = _person(viewer)
-    act(request, lambda: filter_delete(user=user, filter_id=filter_id), done=_("The view is forgotten."))
+    act(request, lambda: filter_delete(user=user, filter_id=filter_id), done=_("The view is deleted."))
     return redirect("fleet")
 
 
 def _person(viewer: Viewer) -> User:
     if viewer.user is None:
-        raise PermissionDenied(_("Views are kept by people."))
+        raise PermissionDenied(_("Only people can save views."))
     return viewer.user
 
 

@@ -1,4 +1,4 @@
-"""Forms of the pages on which people sort their stations: groups and models."""
+"""Forms for groups and models of stations."""
 
 import re
 from typing import Any
@@ -15,8 +15,8 @@ _NUMBER = r"-?\d+(?:\.\d+)?"
 #: Limits at the end of a line: `0..10000`, `-40..`, `..85`.
 _LIMITS = re.compile(rf"\s(?=\S*\d)({_NUMBER})?\.\.({_NUMBER})?\s*\Z")
 RULES = (
-    (StationGroup.Rule.NONE, gettext_lazy("only stations put into it by hand")),
-    (StationGroup.Rule.SERIAL, gettext_lazy("serials that begin with …")),
+    (StationGroup.Rule.NONE, gettext_lazy("only stations added by hand")),
+    (StationGroup.Rule.SERIAL, gettext_lazy("serials that start with …")),
     (StationGroup.Rule.ADDRESS, gettext_lazy("addresses in the network …")),
     (StationGroup.Rule.TAG, gettext_lazy("stations with the tag …")),
     (StationGroup.Rule.MODEL, gettext_lazy("stations of the model …")),
@@ -31,13 +31,13 @@ KINDS = (
 
 
 class _OfOrganization(forms.Form):
-    """A form for something that belongs to one of the viewer's organizations."""
+    """A form for an object that belongs to one of the viewer's organizations."""
 
     organization = OrganizationField()
 
     def __init__(self, organizations: frozenset[int], data: Any = None) -> None:
         super().__init__(data)
-        refusal = _("You may not change anything in this organization.")
+        refusal = _("You cannot change anything in this organization.")
         self.fields["organization"] = OrganizationField(organizations, refusal=refusal)
 
 
@@ -45,9 +45,9 @@ class GroupForm(forms.Form):
     """A group's name and rule."""
 
     name = forms.CharField(label=gettext_lazy("Name"), max_length=80)
-    rule = forms.ChoiceField(label=gettext_lazy("Belongs to it"), choices=RULES, required=False)
+    rule = forms.ChoiceField(label=gettext_lazy("Stations in it"), choices=RULES, required=False)
     value = forms.CharField(
-        label=gettext_lazy("… what the rule asks for"),
+        label=gettext_lazy("Value for the rule"),
         max_length=120,
         required=False,
         help_text=gettext_lazy("For example SG-7F5E, 10.4.0.0/16, solar, or the name of a model."),
@@ -59,19 +59,18 @@ class GroupAddForm(GroupForm, _OfOrganization):
 
 
 class ModelAddForm(_OfOrganization):
-    """A new model: what it is called and what it measures."""
+    """A new model: its name and what it measures."""
 
     manufacturer = forms.CharField(label=gettext_lazy("Manufacturer"), max_length=80, required=False)
     name = forms.CharField(label=gettext_lazy("Model"), max_length=80)
     kind = forms.ChoiceField(label=gettext_lazy("Kind"), choices=KINDS, initial=StationModel.Kind.OTHER)
     quantities = forms.CharField(
-        label=gettext_lazy("What it measures"),
+        label=gettext_lazy("Measured series"),
         required=False,
         max_length=10_000,
         widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false"}),
         help_text=gettext_lazy(
-            "One a line: the name of the series, its unit, and from where to where it can be at all, with spaces between. "
-            "For example: co2 ppm 0..10000"
+            "One per line: series name, unit and possible range, separated by spaces. For example: co2 ppm 0..10000"
         ),
     )
 
@@ -81,7 +80,7 @@ class ModelAddForm(_OfOrganization):
 
 
 def _quantity(line: str) -> Quantity:
-    """A line as a quantity; what does not look like limits belongs to the unit."""
+    """A line as a quantity; text that does not look like limits belongs to the unit."""
     found = _LIMITS.search(line)
     named = (line[: found.start()] if found else line).split(maxsplit=1)
     if found is None or not named:

@@ -1,4 +1,4 @@
-"""Groups of stations: what there are, who belongs to one, and changing that."""
+"""Groups of stations: the list, one group with its stations, and changing them."""
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -24,7 +24,7 @@ from fleet.stations.sorting.groups import (
 from sg_status.access import act, page, role_require
 from sg_status.pages.fleet.forms import RULES, GroupAddForm, GroupForm
 
-#: Stations of a group that its page lists; all of them are one filter away.
+#: Stations listed on a group's page; a filter shows all of them.
 MEMBERS_SHOWN = 100
 _OPERATOR = Membership.Role.OPERATOR
 
@@ -32,14 +32,14 @@ _OPERATOR = Membership.Role.OPERATOR
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def groups(request: HttpRequest, viewer: Viewer) -> HttpResponse:
-    """The groups of the viewer's organizations; POST makes one."""
+    """The groups of the viewer's organizations; POST creates one."""
     mine = viewer.organization_ids(_OPERATOR)
     form = GroupAddForm(mine, request.POST if request.method == "POST" else None)
     if request.method == "POST":
         if not mine:
-            raise PermissionDenied(_("Groups are made by operators. An owner can make you one."))
+            raise PermissionDenied(_("Only operators can create groups. An owner can make you one."))
         if form.is_valid() and (made := _create(viewer, form)):
-            messages.success(request, _("The group %(name)s is made.") % {"name": made.name})
+            messages.success(request, _("The group %(name)s is created.") % {"name": made.name})
             return redirect("group", group_id=made.pk)
     words = dict(RULES)
     rows = [(group, words[StationGroup.Rule(group.rule)]) for group in group_list(viewer=viewer)]
@@ -75,7 +75,7 @@ def group(request: HttpRequest, viewer: Viewer, group_id: int) -> HttpResponse:
 @page
 @require_POST
 def group_member(request: HttpRequest, viewer: Viewer, group_id: int) -> HttpResponse:
-    """Put a station in by its serial, or take it out."""
+    """Add a station by its serial, or remove one."""
     found = group_get(viewer=viewer, group_id=group_id)
     role_require(viewer, _OPERATOR, found.organization_id)
     serial = request.POST.get("serial", "").strip()
@@ -85,7 +85,7 @@ def group_member(request: HttpRequest, viewer: Viewer, group_id: int) -> HttpRes
         messages.error(request, str(error))
         return redirect("group", group_id=found.pk)
     is_member = request.POST.get("act") != "remove"
-    done = _("%(station)s is in this group.") if is_member else _("%(station)s was taken out of this group.")
+    done = _("%(station)s is in this group.") if is_member else _("%(station)s is removed from this group.")
     act(
         request,
         lambda: group_member_set(actor=viewer, group=found, station=station, is_member=is_member),
@@ -97,10 +97,10 @@ def group_member(request: HttpRequest, viewer: Viewer, group_id: int) -> HttpRes
 @page
 @require_POST
 def group_gone(request: HttpRequest, viewer: Viewer, group_id: int) -> HttpResponse:
-    """Delete a group; its stations stay."""
+    """Delete a group; its stations remain."""
     found = group_get(viewer=viewer, group_id=group_id)
     role_require(viewer, _OPERATOR, found.organization_id)
-    done = _("The group %(name)s is deleted. Its stations stay.") % {"name": found.name}
+    done = _("The group %(name)s is deleted. Its stations remain.") % {"name": found.name}
     act(request, lambda: group_delete(actor=viewer, group=found), done=done)
     return redirect("groups")
 

@@ -1,4 +1,4 @@
-"""The fleet: totals by state, the stations that need somebody, and the table of all."""
+"""The fleet: totals by state, the stations that need attention, and the table of all stations."""
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -30,12 +30,12 @@ from sg_status.pages.station.contact import contact_of
 MENU = MenuEntry(_("Stations"), "fleet", 10)
 
 PAGE_SIZE = 50
-#: How many silent stations are told with their sentence above the table; the rest is one filter away.
+#: Maximum silent stations listed with their sentence above the table; a filter shows the rest.
 ATTENTION_MOST = 12
-#: So many open incidents are looked at for it.
+#: Maximum open incidents read for the list.
 INCIDENTS_READ = 100
 
-#: Key for the address, heading, whether figures stand in it.
+#: Key in the URL, heading, whether the column holds figures.
 COLUMNS: Final[tuple[tuple[str, Promise, bool], ...]] = (
     ("state", _("State"), False),
     ("name", _("Station"), False),
@@ -48,7 +48,7 @@ COLUMNS: Final[tuple[tuple[str, Promise, bool], ...]] = (
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One station as the table shows it."""
+    """One station as shown in the table."""
 
     station: Station
     contact: StationContact | None
@@ -57,13 +57,13 @@ class Row:
     interval_s: float | None
     detections: int
     site: str | None
-    #: What is wrong besides, as people were told.
+    #: Other problems, as reported to people.
     told: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One heading: where it leads, and how the table is sorted by it now."""
+    """One heading: its link, and whether the table is sorted by it."""
 
     key: str
     label: str | Promise
@@ -75,7 +75,7 @@ class Column:
 @page
 @require_safe
 def fleet(request: HttpRequest, viewer: Viewer) -> HttpResponse:
-    """The first page. Search, filters, sort and page are in the address."""
+    """The first page. Search, filters, sorting and page number are in the URL."""
     moment = clock.now()
     narrowing, sort = narrowing_read(request.GET), request.GET.get("sort", "")
     sort = sort if sort.removeprefix("-") in {key for key, *_rest in COLUMNS} else ""
@@ -89,7 +89,7 @@ def fleet(request: HttpRequest, viewer: Viewer) -> HttpResponse:
         sort=sort,
     )
     totals = station_totals(viewer=viewer)
-    # First which ones, then what is shown of them: what is worked out for a row is not for all that come before it.
+    # Select the page's stations first, so that details are only computed for the rows shown.
     shown_page = Paginator(stations.values_list("pk", flat=True), PAGE_SIZE).get_page(request.GET.get("page"))
     found = stations.in_bulk(list(shown_page.object_list))
     rows = [_row(found[pk], moment) for pk in shown_page.object_list if pk in found]
@@ -129,7 +129,7 @@ def _row(station: Station, moment: datetime) -> Row:
 
 
 def _attention(viewer: Viewer, totals: dict[str, int], moment: datetime) -> list[Row]:
-    """The silent ones, longest first; then those at which something else is wrong that people were told of."""
+    """Silent stations, longest first; then those with another reported problem."""
     silent = (
         list(station_list(viewer=viewer, state="silent", sort="last_contact")[:ATTENTION_MOST])
         if totals["silent"]
@@ -148,7 +148,7 @@ def _attention(viewer: Viewer, totals: dict[str, int], moment: datetime) -> list
 
 
 def _column(sort: str, key: str, label: str | Promise, is_number: bool) -> Column:  # noqa: FBT001 - a row of COLUMNS
-    """A heading sorts by itself; pressed again, the other way round. Figures begin with the largest."""
+    """A heading sorts by its column; a second click reverses it. Columns of figures start with the largest."""
     descending = f"-{key}"
     if sort in (key, descending):
         direction = "ascending" if sort == key else "descending"

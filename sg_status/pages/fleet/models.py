@@ -1,4 +1,4 @@
-"""The catalogue of devices: what models there are, what each measures, and adding one."""
+"""The catalogue of device models: the list, what each measures, and adding one."""
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -22,12 +22,12 @@ _OPERATOR = Membership.Role.OPERATOR
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def models(request: HttpRequest, viewer: Viewer) -> HttpResponse:
-    """Everybody's models and the viewer's own; POST adds one."""
+    """The shared models and the viewer's own; POST adds one."""
     mine = viewer.organization_ids(_OPERATOR)
     form = ModelAddForm(mine, request.POST if request.method == "POST" else None)
     if request.method == "POST":
         if not mine:
-            raise PermissionDenied(_("Models are added by operators. An owner can make you one."))
+            raise PermissionDenied(_("Only operators can add models. An owner can make you one."))
         if form.is_valid() and (made := _create(viewer, form)):
             messages.success(request, _("The model %(name)s is added.") % {"name": made})
             return redirect("models")
@@ -42,10 +42,10 @@ def models(request: HttpRequest, viewer: Viewer) -> HttpResponse:
 @page
 @require_POST
 def model_gone(request: HttpRequest, viewer: Viewer, model_id: int) -> HttpResponse:
-    """Delete a model of one's own; its stations then have none."""
+    """Delete one's own model; its stations then have none."""
     found = model_get(viewer=viewer, model_id=model_id)
     if found.organization_id is None:
-        raise PermissionDenied(_("This model is everybody's and stays."))
+        raise PermissionDenied(_("This model is shared by all organizations and cannot be deleted."))
     role_require(viewer, _OPERATOR, found.organization_id)
     done = _("The model %(name)s is deleted.") % {"name": found}
     act(request, lambda: model_delete(actor=viewer, model=found), done=done)

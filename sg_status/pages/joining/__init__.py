@@ -1,1 +1,1 @@
-"""The pages on which a station joins an organization."""
+"""The pages for adding a station to an organization."""

@@ -1,4 +1,4 @@
-"""The queue of devices that ask to be let in: people accept, refuse or block them, and owners open and close the door."""
+"""The join queue: people accept, reject or block devices, and owners open and close the queue."""
 
 from dataclasses import dataclass
 
@@ -30,14 +30,14 @@ from fleet.stations.serials import serial_warning
 from sg_status.access import act, page, role_require
 from sg_status.pages.joining.frame import joining_links, operator_organizations
 
-#: So many devices on a page; the rest come up as these are decided.
+#: Devices per page; more appear as these are decided.
 SHOWN = 50
 _NAME_MOST = 120
 
 
 @dataclass(frozen=True, slots=True)
 class ArrivalRow:
-    """A device in the queue, and what is odd about it."""
+    """A device in the queue, with any anomaly."""
 
     device: Newcomer
     note: str
@@ -47,7 +47,7 @@ class ArrivalRow:
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def station_accept(request: HttpRequest, viewer: Viewer) -> HttpResponse:
-    """GET: the queue. POST: decide about those that are picked."""
+    """GET: the queue. POST: decide about the selected devices."""
     operator_organizations(viewer)
     if request.method == "POST":
         _decide(request, viewer)
@@ -58,7 +58,7 @@ def station_accept(request: HttpRequest, viewer: Viewer) -> HttpResponse:
 @page
 @require_POST
 def station_accept_door(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse:
-    """Let devices ask, with a new code that is shown this once; or let no more ask."""
+    """Open the queue with a new code, shown only once; or close it."""
     organization = organization_find(viewer=viewer, slug=slug)
     role_require(viewer, Membership.Role.OWNER, organization.id)
     if request.POST.get("open") == "yes":
@@ -68,11 +68,13 @@ def station_accept_door(request: HttpRequest, viewer: Viewer, slug: str) -> Http
             nonlocal code
             code = registration_turn_on(organization=organization, actor=viewer)
 
-        done = _("Devices with the new code may ask to join %(name)s.") % {"name": organization}
+        done = _("Devices with the new code can now ask to join %(name)s.") % {"name": organization}
         if act(request, turn_on, done=done):
             return _show(request, viewer, code=code)
     else:
-        done = _("No more devices may ask to join %(name)s. Those that wait wait on.") % {"name": organization}
+        done = _("New devices can no longer ask to join %(name)s. Devices already in the queue stay there.") % {
+            "name": organization
+        }
         act(request, lambda: registration_turn_off(organization=organization, actor=viewer), done=done)
     return redirect("station-accept")
 
@@ -80,9 +82,9 @@ def station_accept_door(request: HttpRequest, viewer: Viewer, slug: str) -> Http
 @page
 @require_POST
 def station_accept_unblock(request: HttpRequest, viewer: Viewer, arrival_id: int) -> HttpResponse:
-    """Let a blocked serial ask again."""
+    """Unblock a serial."""
     arrival = arrival_get(viewer=viewer, arrival_id=arrival_id)
-    done = _("%(serial)s may ask again.") % {"serial": arrival.serial}
+    done = _("%(serial)s can ask to join again.") % {"serial": arrival.serial}
     act(request, lambda: arrival_unblock(arrival=arrival, actor=viewer), done=done)
     return redirect("station-accept")
 
@@ -108,16 +110,18 @@ def _row(device: Newcomer) -> ArrivalRow:
     is_taken = bool(getattr(device, "is_taken", False))
     note = serial_warning(device.serial) or ""
     if is_taken:
-        note = _("This serial is registered already, so it cannot be accepted.")
+        note = _("This serial is already registered, so it cannot be accepted.")
     elif getattr(device, "is_ours", False):
-        note = _("A station of yours has this serial: accepting gives it a new login and ends the old one.")
+        note = _(
+            "One of your stations has this serial: accepting the device gives it a new login and ends the old one."
+        )
     return ArrivalRow(device, note, is_taken)
 
 
 def _decide(request: HttpRequest, viewer: Viewer) -> None:
-    names = _picked(request.POST)
+    names = _selected_of(request.POST)
     if not names:
-        messages.error(request, _("Nothing was picked. Tick the devices first."))
+        messages.error(request, _("No device selected. Select the devices first."))
         return
     try:
         done, left = arrivals_decide(viewer=viewer, decision=request.POST.get("decision", ""), names=names)
@@ -126,22 +130,22 @@ def _decide(request: HttpRequest, viewer: Viewer) -> None:
         return
     if done and request.POST.get("decision") == "accept":
         told = ngettext(
-            "%(count)d station is accepted. It fetches its login by itself.",
-            "%(count)d stations are accepted. They fetch their logins by themselves.",
+            "%(count)d station is accepted. It fetches its login automatically.",
+            "%(count)d stations are accepted. They fetch their logins automatically.",
             len(done),
         )
         messages.success(request, told % {"count": len(done)})
     elif done:
-        told = ngettext("%(count)d device is refused.", "%(count)d devices are refused.", len(done))
+        told = ngettext("%(count)d device is rejected.", "%(count)d devices are rejected.", len(done))
         messages.success(request, told % {"count": len(done)})
     for _id, sentence in left:
         messages.error(request, sentence)
 
 
-def _picked(posted: QueryDict) -> dict[int, str]:
+def _selected_of(posted: QueryDict) -> dict[int, str]:
     numbers = [text for text in posted.getlist("arrival") if text.isascii() and text.isdigit() and len(text) < 19]
     if len(numbers) > SHOWN:
-        raise NotFound(_("More devices were picked than a page shows."))
+        raise NotFound(_("You selected more devices than fit on one page."))
     return {int(text): posted.get(f"name-{text}", "")[:_NAME_MOST] for text in numbers}
 
 

@@ -1,4 +1,4 @@
-"""Adding a station: serial and organization in, enrolment token out."""
+"""Adding a station: takes serial and organization, gives an enrolment token."""
 
 from django.contrib import messages
 from django.db import transaction
@@ -22,7 +22,7 @@ from sg_status.pages.station.token_shown import enrolment_render
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def station_add(request: HttpRequest, viewer: Viewer) -> HttpResponse:
-    """GET: the form. POST: the station is known, and its token is shown this once."""
+    """GET: the form. POST: register the station and show its token, only once."""
     organizations = operator_organizations(viewer)
     form = StationAddForm(organizations, request.POST if request.method == "POST" else None)
     if form.is_valid():
@@ -32,7 +32,7 @@ def station_add(request: HttpRequest, viewer: Viewer) -> HttpResponse:
             warning = serial_warning(station.serial)
             if warning:
                 messages.warning(request, warning)
-            messages.success(request, _("%(station)s is known now. Enrol it next.") % {"station": station})
+            messages.success(request, _("%(station)s is added. Enrol it next.") % {"station": station})
             return enrolment_render(request, viewer, station_get(viewer=viewer, serial=station.serial), token)
     return render(request, "sg_status/joining/add.html", {"form": form, "links": joining_links("station-add")})
 

@@ -1,4 +1,4 @@
-"""Claiming a station: the code that the device shows, then a look at the device, then whose it shall be."""
+"""Claiming a station: enter the device's code, check the device, choose its organization."""
 
 from typing import Any
 
@@ -25,18 +25,18 @@ _TEMPLATE = "sg_status/joining/claim.html"
 
 
 class CodeForm(forms.Form):
-    """The code as it stands on the device."""
+    """The code shown on the device."""
 
     code = forms.CharField(
         label=gettext_lazy("Code"),
         max_length=40,
-        help_text=gettext_lazy("As the device shows it, for example ABCD-2345."),
+        help_text=gettext_lazy("As shown on the device, for example ABCD-2345."),
         widget=forms.TextInput(attrs={"autocapitalize": "characters", "autocomplete": "off", "spellcheck": "false"}),
     )
 
 
 class ClaimForm(forms.Form):
-    """Whose the device shall be, and what it is called."""
+    """The device's organization and name."""
 
     code = forms.CharField(max_length=40, widget=forms.HiddenInput)
     organization = OrganizationField()
@@ -44,7 +44,7 @@ class ClaimForm(forms.Form):
         label=gettext_lazy("Name"),
         max_length=120,
         required=False,
-        help_text=gettext_lazy("As your people call it; can be changed later."),
+        help_text=gettext_lazy("The name your team uses; you can change it later."),
     )
 
     def __init__(self, organizations: frozenset[int], data: Any = None, initial: Any = None) -> None:
@@ -56,7 +56,7 @@ class ClaimForm(forms.Form):
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def station_claim(request: HttpRequest, viewer: Viewer) -> HttpResponse:
-    """GET without a code asks for it, with one shows the device. POST claims it."""
+    """GET without a code asks for it; with a code shows the device. POST claims it."""
     organizations = operator_organizations(viewer)
     if request.method == "POST" and "organization" in request.POST:
         return _claim(request, viewer, ClaimForm(organizations, request.POST))
@@ -72,7 +72,7 @@ def _claim(request: HttpRequest, viewer: Viewer, form: ClaimForm) -> HttpRespons
     if form.is_valid():
         station = _take(viewer, form)
         if station is not None:
-            messages.success(request, _("%(station)s is yours. It fetches its login now.") % {"station": station})
+            messages.success(request, _("%(station)s is yours. It is now fetching its login.") % {"station": station})
             warning = serial_warning(station.serial)
             if warning:
                 messages.warning(request, warning)

@@ -1,4 +1,4 @@
-"""What the pages on which a station joins share: their row of links, and who may use them."""
+"""Shared parts of the joining pages: their row of links, and who can use them."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -19,13 +19,13 @@ _LINKS: Final[tuple[tuple[str, Promise], ...]] = (
     ("station-accept", gettext_lazy("Accept")),
     ("transfers", gettext_lazy("Take a station over")),
 )
-#: What is said of an organization in which the viewer may not add stations.
-NOT_HERE = gettext_lazy("You may not add stations to this organization.")
+#: Message for an organization in which the viewer cannot add stations.
+NOT_HERE = gettext_lazy("You cannot add stations to this organization.")
 
 
 @dataclass(frozen=True, slots=True)
 class JoiningLink:
-    """One way to get a station."""
+    """One way to add a station."""
 
     label: str | Promise
     address: str
@@ -33,13 +33,15 @@ class JoiningLink:
 
 
 def joining_links(current: str) -> list[JoiningLink]:
-    """The ways to get a station, the page itself among them."""
+    """The ways to add a station, with the current page marked."""
     return [JoiningLink(label, reverse(name), name == current) for name, label in _LINKS]
 
 
 def operator_organizations(viewer: Viewer) -> frozenset[int]:
-    """Where the viewer may add stations; answers 403 with a sentence when that is nowhere."""
+    """Organizations in which the viewer can add stations; answers 403 with a sentence if there are none."""
     organizations = viewer.organization_ids(Membership.Role.OPERATOR)
     if not organizations:
-        raise PermissionDenied(_("Adding stations takes the role operator in an organization. Ask one of its owners."))
+        raise PermissionDenied(
+            _("You need the operator role in an organization to add stations. Ask one of its owners.")
+        )
     return organizations

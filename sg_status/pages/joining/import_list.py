@@ -1,4 +1,4 @@
-"""Importing a list of stations from a CSV file: look first, then import, with a report of each bad line."""
+"""Importing stations from a CSV file: check, then import, with a report of each bad line."""
 
 import base64
 import csv
@@ -25,28 +25,28 @@ from sg_status.forms import OrganizationField
 from sg_status.pages.joining.frame import NOT_HERE, joining_links, operator_organizations
 
 _TEMPLATE = "sg_status/joining/import_list.html"
-#: So many warnings are shown; problems are all shown.
+#: Maximum warnings shown; problems are all shown.
 WARNINGS_SHOWN = 50
 
 
 class ImportForm(forms.Form):
-    """The file, and what to do with it."""
+    """The file, and the import options."""
 
     organization = OrganizationField()
     file = forms.FileField(
         label=gettext_lazy("CSV file"),
-        help_text=gettext_lazy("A heading names the columns. At most 5,000 stations and 1 MB."),
+        help_text=gettext_lazy("The first line names the columns. At most 5,000 stations and 1 MB."),
         widget=forms.ClearableFileInput(attrs={"accept": ".csv,text/csv,text/plain"}),
     )
     all_or_nothing = forms.BooleanField(
-        label=gettext_lazy("Import nothing when a line is wrong"),
+        label=gettext_lazy("Import nothing if any line has an error"),
         required=False,
-        help_text=gettext_lazy("Otherwise the good lines are imported and the others told."),
+        help_text=gettext_lazy("Otherwise the valid lines are imported and the others listed."),
     )
     with_tokens = forms.BooleanField(
-        label=gettext_lazy("Make an enrolment token for each station"),
+        label=gettext_lazy("Create an enrolment token for each station"),
         required=False,
-        help_text=gettext_lazy("You get them as a file, this once."),
+        help_text=gettext_lazy("You get them as a file, only once."),
     )
 
     def __init__(self, organizations: frozenset[int], data: Any = None, files: Any = None) -> None:
@@ -58,7 +58,7 @@ class ImportForm(forms.Form):
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def station_import_page(request: HttpRequest, viewer: Viewer) -> HttpResponse:
-    """GET: the form. POST: look at the file, or import it; the report either way."""
+    """GET: the form. POST: check or import the file; both show the report."""
     organizations = operator_organizations(viewer)
     is_dry_run = request.POST.get("do") != "import"
     if request.method == "POST":
@@ -103,7 +103,7 @@ def _import(viewer: Viewer, form: ImportForm, *, is_dry_run: bool) -> ImportRepo
 
 
 def _tokens_link(tokens: list[ImportedToken]) -> str:
-    """The file as an address that holds it: the server keeps no token that could be fetched later."""
+    """The file as a data URL, because the server keeps no token for a later download."""
     text = io.StringIO()
     lines = csv.writer(text)
     lines.writerow(["serial", "name", "token", "expires_at", "server"])

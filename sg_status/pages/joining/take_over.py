@@ -28,12 +28,14 @@ class CodeForm(forms.Form):
         label=gettext_lazy("Code"),
         max_length=64,
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
-        help_text=gettext_lazy("Whoever gives the station away made it on its settings page."),
+        help_text=gettext_lazy(
+            "The organization that gives the station away created it on the station's settings page."
+        ),
     )
 
 
 class TakeForm(CodeForm):
-    """And whose it shall be."""
+    """The code, and the organization that takes the station."""
 
     organization = OrganizationField()
 
@@ -45,7 +47,7 @@ class TakeForm(CodeForm):
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def transfers(request: HttpRequest, viewer: Viewer) -> HttpResponse:
-    """Type the code of an offered station, look at it, take it."""
+    """Enter the code of an offered station, check it, take it over."""
     organizations = viewer.organization_ids(Role.OPERATOR)
     code_form = CodeForm(request.POST or None)
     offer = _offer_find(code_form) if code_form.is_valid() else None
@@ -57,7 +59,7 @@ def transfers(request: HttpRequest, viewer: Viewer) -> HttpResponse:
         if form.is_bound and form.is_valid():
             taken = _station_take(viewer, form)
             if taken is not None:
-                messages.success(request, _("%(station)s is yours now.") % {"station": taken})
+                messages.success(request, _("%(station)s is now yours.") % {"station": taken})
                 return redirect("station", serial=taken.serial)
     links = joining_links("transfers") if organizations else []
     context = {"form": form, "offer": offer, "links": links}

@@ -1,4 +1,4 @@
-"""Making an organization: whoever makes it owns it."""
+"""Creating an organization; its creator owns it."""
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -20,22 +20,24 @@ from sg_status.pages.organization.forms import OrganizationForm
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def organization_add(request: HttpRequest, viewer: Viewer) -> HttpResponse:
-    """GET: the form. POST: it is there."""
+    """GET: the form. POST: create the organization."""
     if not may_found(viewer):
-        raise PermissionDenied(_("Whoever looks after this server makes its organizations: ask there."))
+        raise PermissionDenied(_("Only the administrators of this server can create organizations: ask them."))
     language = get_language() or "en"
     contact = viewer.user.email if viewer.user else ""
     usual = Organization(name="", timezone="UTC", language=language, contact_email=contact)
     form = OrganizationForm.of(usual, request.POST if request.method == "POST" else None)
     if form.is_valid():
-        made = _found(viewer, form)
+        made = _create(viewer, form)
         if made is not None:
-            messages.success(request, _("%(name)s is there, and you own it. Invite others next.") % {"name": made.name})
+            messages.success(
+                request, _("%(name)s is created, and you own it. Next, invite others.") % {"name": made.name}
+            )
             return redirect("organization-members", made.slug)
     return render(request, "sg_status/organization/add.html", {"form": form})
 
 
-def _found(viewer: Viewer, form: OrganizationForm) -> Organization | None:
+def _create(viewer: Viewer, form: OrganizationForm) -> Organization | None:
     filled = form.cleaned_data
     try:
         return organization_found(

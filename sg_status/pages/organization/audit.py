@@ -1,4 +1,4 @@
-"""The audit log of an organization: who did what and when, filtered, page by page, and as CSV."""
+"""The audit log of an organization: who did what and when, filtered, paged, and as CSV."""
 
 import json
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ _HEAD = ("at", "who", "key", "address", "action", "subject", "detail")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One entry as the table shows it."""
+    """One entry as shown in the table."""
 
     entry: AuditEntry
     action: str | Promise
@@ -37,11 +37,11 @@ class Line:
 @page
 @require_safe
 def audit(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse:
-    """Newest first; filters and place are in the address."""
+    """The entries, newest first; filters and position are in the URL."""
     found = organization_find(viewer=viewer, slug=slug)
     role_require(viewer, Role.OWNER, found.id)
     form = AuditForm(request.GET)
-    chosen = _chosen(form)
+    chosen = _filters_of(form)
     entries = list(
         audit_list(viewer=viewer, organization=found, chosen=chosen, after=_place(request.GET.get("after", "")))[
             : PAGE_SIZE + 1
@@ -65,10 +65,10 @@ def audit(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse:
 @page
 @require_safe
 def audit_csv(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponseBase:
-    """All lines of the choice as a file."""
+    """All matching entries as a file."""
     found = organization_find(viewer=viewer, slug=slug)
     role_require(viewer, Role.OWNER, found.id)
-    entries = audit_export(viewer=viewer, organization=found, chosen=_chosen(AuditForm(request.GET)))
+    entries = audit_export(viewer=viewer, organization=found, chosen=_filters_of(AuditForm(request.GET)))
     return csv_response(request, name=f"audit-{found.slug}.csv", head=_HEAD, rows=_rows(entries))
 
 
@@ -85,8 +85,8 @@ def _rows(entries: Iterator[AuditEntry]) -> Iterator[tuple[Cell, ...]]:
         )
 
 
-def _chosen(form: AuditForm) -> AuditFilter:
-    """What the form asks for; a field that cannot be read filters nothing and says so beside it."""
+def _filters_of(form: AuditForm) -> AuditFilter:
+    """The filters in the form; an unreadable field filters nothing and shows an error."""
     form.is_valid()
     filled = form.cleaned_data
     first, last = filled.get("start"), filled.get("end")
@@ -95,7 +95,7 @@ def _chosen(form: AuditForm) -> AuditFilter:
         action=filled.get("action", ""),
         subject=filled.get("subject", ""),
         start=datetime.combine(first, time(), UTC) if first else None,
-        # The last day is in.
+        # The last day is included.
         end=datetime.combine(last, time(), UTC) + timedelta(days=1) if last and last.year < 9999 else None,
     )
 

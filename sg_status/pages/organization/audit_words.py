@@ -1,4 +1,4 @@
-"""What the lines of the audit log say, for people: each action as words, and its details as text."""
+"""Audit log entries in words: each action, and its details as text."""
 
 from typing import Any, Final
 
@@ -6,7 +6,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-#: Longer details are cut; the API and the export have all.
+#: Longer details are cut here; the API and the export have them in full.
 _DETAIL_MOST = 300
 
 ACTIONS: Final[dict[str, Promise]] = {
@@ -14,29 +14,29 @@ ACTIONS: Final[dict[str, Promise]] = {
     "admin.change": _("changed on the administrators' pages"),
     "admin.delete": _("deleted on the administrators' pages"),
     "alerts.choose": _("chose whether alerts come by mail"),
-    "branch.believed": _("believed the other machine's data"),
+    "branch.believed": _("accepted the other machine's data"),
     "branch.discarded": _("discarded the other machine's data"),
     "command.cancel": _("cancelled a command"),
     "command.issue": _("sent a command"),
     "deployment.antennas": _("changed antennas of"),
-    "deployment.begin": _("put a station up"),
+    "deployment.begin": _("deployed a station"),
     "deployment.delete": _("deleted a deployment of"),
-    "deployment.end": _("took a station down"),
+    "deployment.end": _("ended a deployment of"),
     "deployment.hide": _("made a place private again"),
     "deployment.publish": _("made a place public"),
     "deployment.update": _("changed a deployment of"),
-    "group.add": _("put a station into the group"),
-    "group.create": _("made a group"),
+    "group.add": _("added a station to the group"),
+    "group.create": _("created a group"),
     "group.delete": _("deleted a group"),
-    "group.remove": _("took a station out of the group"),
+    "group.remove": _("removed a station from the group"),
     "group.update": _("changed a group"),
     "invitation.accept": _("accepted the invitation to"),
     "invitation.create": _("invited"),
     "invitation.resend": _("invited again"),
     "invitation.revoke": _("revoked the invitation of"),
-    "key.create": _("made a key"),
+    "key.create": _("created a key"),
     "key.revoke": _("revoked a key"),
-    "mail.given_up": _("gave up a mail that could not be delivered:"),
+    "mail.given_up": _("gave up on a mail that could not be delivered:"),
     "member.add": _("added a member"),
     "member.leave": _("left the organization"),
     "member.remove": _("removed a member"),
@@ -45,27 +45,27 @@ ACTIONS: Final[dict[str, Promise]] = {
     "model.delete": _("deleted a model"),
     "note.add": _("wrote a note about"),
     "note.remove": _("removed a note about"),
-    "organization.create": _("made the organization"),
+    "organization.create": _("created the organization"),
     "organization.delete": _("deleted the organization"),
     "organization.purge": _("purged the organization"),
-    "organization.restore": _("brought the organization back"),
-    "organization.transfer": _("handed the organization over to"),
+    "organization.restore": _("restored the organization"),
+    "organization.transfer": _("handed over the organization to"),
     "organization.update": _("changed settings of the organization"),
-    "person.add": _("made a login"),
-    "person.admin": _("changed who looks after the server"),
+    "person.add": _("created a login"),
+    "person.admin": _("changed the administrators of the server"),
     "person.delete": _("deleted the account"),
-    "person.password": _("gave a new password to"),
+    "person.password": _("set a new password for"),
     "photo.add": _("added a photo"),
-    "photo.hide": _("showed a photo to members only"),
-    "photo.publish": _("showed a photo to everybody"),
+    "photo.hide": _("made a photo visible to members only"),
+    "photo.publish": _("made a photo public"),
     "photo.remove": _("removed a photo"),
     "quarantine.discard": _("discarded a message in quarantine"),
-    "quarantine.replay": _("tried a message in quarantine again"),
-    "quarantine.replay_all": _("tried all messages of a reason again"),
-    "registration.off": _("let no more devices ask to join"),
-    "registration.on": _("let devices ask to join"),
-    "retention.run": _("removed data that was due"),
-    "retention.set": _("said how long data is kept"),
+    "quarantine.replay": _("retried a message in quarantine"),
+    "quarantine.replay_all": _("retried all messages with the reason"),
+    "registration.off": _("stopped devices from asking to join"),
+    "registration.on": _("allowed devices to ask to join"),
+    "retention.run": _("removed data past its retention time"),
+    "retention.set": _("set how long data is kept"),
     "room.create": _("added a room at"),
     "room.delete": _("deleted a room at"),
     "room.update": _("changed a room at"),
@@ -74,20 +74,20 @@ ACTIONS: Final[dict[str, Promise]] = {
     "site.update": _("changed a site"),
     "station.arrival_accept": _("accepted a device that asked to join"),
     "station.arrival_block": _("blocked a device that asked to join"),
-    "station.arrival_refuse": _("refused a device that asked to join"),
-    "station.arrival_unblock": _("let a blocked device ask again"),
+    "station.arrival_refuse": _("rejected a device that asked to join"),
+    "station.arrival_unblock": _("unblocked a device"),
     "station.claim_accept": _("claimed a station"),
-    "station.delete": _("deleted a station for good"),
+    "station.delete": _("permanently deleted a station"),
     "station.enrol": _("enrolled the station"),
-    "station.enrolment_token": _("made an enrolment token"),
-    "station.time_shifted": _("moved data in time of a station"),
-    "station.time_shifted_back": _("moved data back in time of a station"),
+    "station.enrolment_token": _("created an enrolment token"),
+    "station.time_shifted": _("corrected the times of data from"),
+    "station.time_shifted_back": _("undid a time correction for"),
     "station.files_moved": _("moved files of a station"),
-    "station.files_moved_back": _("moved files of a station back"),
-    "station.hardware_another": _("said that it is another station"),
-    "station.hardware_same": _("said that board or card of a station were changed"),
+    "station.files_moved_back": _("undid moving files of a station"),
+    "station.hardware_another": _("declared the hardware to be a new station:"),
+    "station.hardware_same": _("confirmed changed hardware of a station"),
     "station.import": _("imported stations"),
-    "station.let_in": _("let a suspended station in"),
+    "station.let_in": _("lifted the suspension of a station"),
     "station.model": _("changed the model of a station"),
     "station.moved_away": _("moved a station to another organization"),
     "station.moved_here": _("moved a station here"),
@@ -96,24 +96,24 @@ ACTIONS: Final[dict[str, Promise]] = {
     "station.quota": _("changed the quota of a station"),
     "station.register": _("registered a station"),
     "station.retire": _("retired a station"),
-    "station.set_aside": _("set aside a station whose serial differs from another by case only:"),
+    "station.set_aside": _("set aside a station whose serial differs from another only in case:"),
     "station.revoke": _("revoked the login of a station"),
     "station.rotate": _("asked a station to change its login"),
     "station.rotated": _("changed its login"),
     "station.suspend": _("suspended a station"),
     "station.tags": _("changed the tags of a station"),
     "station.update": _("changed settings of a station"),
-    "sync.ask": _("asked for a comparison with"),
+    "sync.ask": _("started a check of"),
 }
 
 
 def action_words(action: str) -> str | Promise:
-    """The action in words; one that has none yet stands as it is called."""
+    """The action in words; an action without words yet is shown by its name."""
     return ACTIONS.get(action, action)
 
 
 def detail_words(detail: dict[str, Any]) -> str:
-    """`role: operator · before: viewer · stations: 2, 3`."""
+    """Details as text: `role: operator · before: viewer · stations: 2, 3`."""
     text = " · ".join(
         f"{name}: {_value_words(value)}" for name, value in detail.items() if value not in ("", None, [], {})
     )

@@ -1,4 +1,4 @@
-"""Deleting an organization: what goes with it, and its name typed to be sure."""
+"""Deleting an organization: shows what is deleted with it, and asks for its name."""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -20,7 +20,7 @@ from sg_status.pages.organization.frame import organization_render
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def delete(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse:
-    """GET: what goes. POST: with the name typed, it is hidden at once and purged after 30 days."""
+    """GET: what is deleted. POST: with the right name, hidden at once and purged after 30 days."""
     found = organization_find(viewer=viewer, slug=slug)
     role_require(viewer, Role.OWNER, found.id)
     form = DeleteForm(request.POST if request.method == "POST" else None)
@@ -32,7 +32,7 @@ def delete(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse:
         else:
             messages.success(
                 request,
-                _("%(name)s is deleted. It can be brought back here for %(days)d days.")
+                _("%(name)s is deleted. You can restore it here for %(days)d days.")
                 % {"name": found.name, "days": GRACE.days},
             )
             return redirect("organizations")

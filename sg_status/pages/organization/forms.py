@@ -1,4 +1,4 @@
-"""Forms of the pages of organizations."""
+"""Forms of the organization pages."""
 
 from typing import Any
 from zoneinfo import available_timezones
@@ -11,11 +11,11 @@ from fleet.organizations.access import Role
 from fleet.organizations.models import Organization
 from fleet.organizations.services import OrganizationChanges
 
-#: As they stand in a choice: largest last, so that nobody owns by a slip.
+#: In ascending order, so that nobody makes an owner by accident.
 ROLE_CHOICES = (
     (Role.VIEWER.value, _("viewer: sees stations and data")),
-    (Role.OPERATOR.value, _("operator: also looks after stations")),
-    (Role.OWNER.value, _("owner: also looks after members, keys and the organization")),
+    (Role.OPERATOR.value, _("operator: also manages stations")),
+    (Role.OWNER.value, _("owner: also manages members, keys and the organization")),
 )
 
 
@@ -24,29 +24,31 @@ def _timezones() -> list[tuple[str, str]]:
 
 
 class OrganizationForm(forms.Form):
-    """What an owner sets."""
+    """Settings that an owner can change."""
 
     name = forms.CharField(label=_("Name"), max_length=120)
     timezone = forms.ChoiceField(
-        label=_("Timezone"), choices=_timezones, help_text=_("For times that people read. Data is in UTC.")
+        label=_("Timezone"), choices=_timezones, help_text=_("For displayed times. Data is stored in UTC.")
     )
     language = forms.ChoiceField(
-        label=_("Language"), choices=lambda: settings.LANGUAGES, help_text=_("Of alerts and other mails to all.")
+        label=_("Language"),
+        choices=lambda: settings.LANGUAGES,
+        help_text=_("For alerts and other mails to all members."),
     )
     contact_email = forms.EmailField(
         label=_("Contact address"),
         required=False,
         max_length=254,
-        help_text=_("Where your people reach who answers for the organization. Only members see it."),
+        help_text=_("Where members reach the person responsible for the organization. Only members see it."),
     )
 
     @classmethod
     def of(cls, organization: Organization, data: Any = None) -> "OrganizationForm":
-        """The form with what is set now."""
+        """The form with the current values."""
         return cls(data, initial={name: getattr(organization, name) for name in cls.base_fields})
 
     def changes(self) -> OrganizationChanges:
-        """Only what was changed, so that two people at once do not undo each other."""
+        """Only the changed fields, so that two simultaneous editors do not undo each other."""
         made = OrganizationChanges()
         if "name" in self.changed_data:
             made["name"] = self.cleaned_data["name"]
@@ -63,44 +65,42 @@ class InvitationForm(forms.Form):
     """An address and a role."""
 
     email = forms.EmailField(
-        label=_("E-mail address"), max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "off"})
+        label=_("Email address"), max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "off"})
     )
-    role = forms.ChoiceField(label=_("As"), choices=ROLE_CHOICES)
+    role = forms.ChoiceField(label=_("Role"), choices=ROLE_CHOICES)
 
 
 class KeyForm(forms.Form):
-    """A key to make."""
+    """A new key."""
 
-    name = forms.CharField(
-        label=_("What it is for"), max_length=50, widget=forms.TextInput(attrs={"autocomplete": "off"})
-    )
+    name = forms.CharField(label=_("Purpose"), max_length=50, widget=forms.TextInput(attrs={"autocomplete": "off"}))
     whose = forms.ChoiceField(
-        label=_("Whose"),
+        label=_("Belongs to"),
         choices=(
-            ("mine", _("mine: it acts as me, with my role at that moment")),
-            ("machine", _("a machine's: it stays when people go")),
+            ("mine", _("me: the key acts with my current role")),
+            ("machine", _("a machine: the key stays when people leave")),
         ),
     )
     may = forms.ChoiceField(
-        label=_("It may"), choices=(("read", _("only read")), ("write", _("read and act as an operator")))
+        label=_("Access"), choices=(("read", _("read only")), ("write", _("read and act as an operator")))
     )
     stations = forms.CharField(
         label=_("Stations"),
         required=False,
         max_length=40_000,
         widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
-        help_text=_("Serials, one a line: it reaches these and nothing else. Empty: all of them."),
+        help_text=_("Serials, one per line: the key works for these only. Leave empty for all stations."),
     )
     expires = forms.DateField(
         label=_("Ends on"),
         required=False,
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-        help_text=_("At the end of that day, UTC. Empty: when it is revoked."),
+        help_text=_("At the end of that day, UTC. Leave empty if it ends only when revoked."),
     )
 
 
 class DeleteForm(forms.Form):
-    """The name, typed."""
+    """The name, typed to confirm."""
 
     name = forms.CharField(
         label=_("Name of the organization"),
@@ -110,11 +110,11 @@ class DeleteForm(forms.Form):
 
 
 class AuditForm(forms.Form):
-    """Which lines of the audit log; the address holds it."""
+    """Filters of the audit log; the URL holds them."""
 
-    who = forms.CharField(label=_("Who"), max_length=150, required=False)
-    action = forms.CharField(label=_("What"), max_length=64, required=False)
-    subject = forms.CharField(label=_("Of what"), max_length=200, required=False)
+    who = forms.CharField(label=_("Person"), max_length=150, required=False)
+    action = forms.CharField(label=_("Action"), max_length=64, required=False)
+    subject = forms.CharField(label=_("Subject"), max_length=200, required=False)
     start = forms.DateField(
         label=_("From"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
     )

@@ -1,4 +1,4 @@
-"""What all pages of one organization share: its head, and the tabs, which are addresses."""
+"""Shared parts of an organization's pages: the heading and the tabs, each with its own URL."""
 
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from fleet.organizations.access import Role, Viewer
 from fleet.organizations.models import Membership, Organization
 from sg_status.pages.station.frame import Tab
 
-#: Name of the address, word, and the role that it takes at least.
+#: URL name, word, and minimum role.
 TABS: Final[tuple[tuple[str, Promise, Membership.Role], ...]] = (
     ("organization", _("Settings"), Role.VIEWER),
     ("organization-members", _("Members"), Role.VIEWER),
@@ -23,7 +23,7 @@ TABS: Final[tuple[tuple[str, Promise, Membership.Role], ...]] = (
 
 
 class OrganizationConverter(SlugConverter):
-    """A slug in an address; `add` is the page that makes one."""
+    """A slug in a URL; `add` is the page that creates an organization."""
 
     regex = r"(?!add/)[-a-zA-Z0-9_]{1,60}"
 
@@ -57,7 +57,7 @@ def organization_render(
 
 
 def role_word(role: str | None) -> str | Promise:
-    """A role as people say it; whoever has none looks after the whole server."""
+    """A role in words; a viewer without one is an administrator of the server."""
     return _ROLES[Role(role)] if role else _("administrator of the server")
 
 

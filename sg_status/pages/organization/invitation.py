@@ -1,4 +1,4 @@
-"""The link in an invitation's mail: what it is about, and accepting it. Open to people who have no account yet."""
+"""The link in an invitation's mail: shows the invitation and accepts it. Works before signing up."""
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
@@ -14,21 +14,21 @@ from fleet.organizations.invitations import invitation_accept, invitation_find
 from fleet.organizations.models import Invitation
 from sg_status.pages.organization.frame import role_word
 
-#: Where allauth looks for an address that was proved by a mail, so that signing up needs no second one.
+#: Where allauth looks for an address proved by a mail, so that signing up needs no second mail.
 _PROVED = "account_verified_email"
 
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def invitation(request: HttpRequest, code: str) -> HttpResponse:
-    """GET: who invites to what. POST: whoever is logged in accepts. Looking at it uses nothing up."""
+    """GET: who invites to what; this does not use up the link. POST: the logged-in person accepts."""
     try:
         held = invitation_find(code=code)
         viewer = viewer_of_user(request.user)
         if request.method == "POST" and viewer.user is not None:
             member = invitation_accept(code=code, user=viewer.user)
             told = {"name": held.organization.name, "role": role_word(member.role)}
-            messages.success(request, _("You belong to %(name)s now, as %(role)s.") % told)
+            messages.success(request, _("You are now a member of %(name)s, as %(role)s.") % told)
             return redirect("fleet")
     except NotFound as error:
         raise Http404(str(error)) from error

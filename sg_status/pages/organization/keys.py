@@ -1,4 +1,4 @@
-"""The keys of an organization: all for its owners, their own for other members. A secret is shown once."""
+"""API keys of an organization: owners see all, other members their own. A secret is shown once."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
@@ -27,7 +27,7 @@ PAGE_SIZE = 50
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One key as the table shows it."""
+    """One key as shown in the table."""
 
     key: ApiKey
     state: str
@@ -37,7 +37,7 @@ class Row:
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def keys(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse:
-    """GET: all that the viewer sees. POST: a new one; the answer shows its secret, and nothing ever does again."""
+    """GET: the keys that the viewer sees. POST: create one; only this answer shows its secret."""
     found = organization_find(viewer=viewer, slug=slug)
     is_post = request.method == "POST"
     if is_post and request.POST.get("whose") != "mine":
@@ -66,16 +66,16 @@ def keys(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse:
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def revoke(request: HttpRequest, viewer: Viewer, slug: str, prefix: str) -> HttpResponse:
-    """GET: what it means. POST: the key opens nothing any more."""
+    """GET: the consequences. POST: revoke the key."""
     found = organization_find(viewer=viewer, slug=slug)
     key = api_key_get(organization=found, prefix=prefix, viewer=viewer)
     if request.method == "POST":
-        done = _("The key %(name)s opens nothing any more.") % {"name": key.name}
+        done = _("The key %(name)s no longer works.") % {"name": key.name}
         act(request, lambda: api_key_revoke(api_key=key, actor=viewer), done=done)
         return redirect("organization-keys", found.slug)
     context = {
         "title": _("Revoke the key %(name)s") % {"name": key.name},
-        "text": _("Whatever uses it is refused from now on. It cannot be undone; a new key can be made."),
+        "text": _("Programs that use it are refused from now on. You cannot undo this, but you can create a new key."),
         "button": _("Revoke the key %(name)s") % {"name": key.name},
         "keep": _("Keep the key"),
         "back": "organization-keys",

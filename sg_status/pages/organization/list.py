@@ -1,4 +1,4 @@
-"""The organizations of a person, and those that were deleted and can still be brought back."""
+"""A person's organizations, and deleted ones that can still be restored."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,7 +25,7 @@ MENU = MenuEntry(_("Organizations"), "organizations", 80)
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One organization as the table shows it."""
+    """One organization as shown in the table."""
 
     organization: Organization
     role: str | Promise
@@ -33,7 +33,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """One that was deleted."""
+    """A deleted organization."""
 
     organization: Organization
     until: datetime
@@ -42,7 +42,7 @@ class Gone:
 @page
 @require_safe
 def organizations(request: HttpRequest, viewer: Viewer) -> HttpResponse:
-    """All that the viewer belongs to, by name."""
+    """The viewer's organizations, by name."""
     context = {
         "rows": [Row(found, role_word(viewer.roles.get(found.id))) for found in organization_list(viewer=viewer)],
         "gone": [Gone(found, purge_at(found)) for found in organizations_deleted(viewer=viewer)],
@@ -54,8 +54,8 @@ def organizations(request: HttpRequest, viewer: Viewer) -> HttpResponse:
 @page
 @require_POST
 def restore(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse:
-    """Bring a deleted one back."""
-    done = gettext("It is back with everything that belonged to it.")
+    """Restore a deleted organization."""
+    done = gettext("It is restored with everything that belonged to it.")
     if act(request, lambda: organization_restore(slug=slug, actor=viewer), done=done):
         return redirect("organization", slug)
     return redirect("organizations")

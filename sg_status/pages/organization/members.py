@@ -1,4 +1,4 @@
-"""The members of an organization with their roles, and the invitations that wait."""
+"""The members of an organization with their roles, and its open invitations."""
 
 from dataclasses import dataclass
 
@@ -29,13 +29,13 @@ from sg_status.pages.organization.forms import InvitationForm
 from sg_status.pages.organization.frame import organization_render, role_word
 
 PAGE_SIZE = 50
-#: Invitations shown; more than that wait nowhere.
+#: Maximum open invitations shown.
 INVITATIONS_MOST = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One member as the table shows it."""
+    """One member as shown in the table."""
 
     member: Membership
     role: str | Promise
@@ -44,7 +44,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """One invitation as the table shows it."""
+    """One invitation as shown in the table."""
 
     invitation: Invitation
     role: str | Promise
@@ -54,7 +54,7 @@ class Waiting:
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def members(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse:
-    """GET: all of them. POST: an owner invites an address."""
+    """GET: the members. POST: an owner invites an address."""
     found = organization_find(viewer=viewer, slug=slug)
     is_post = request.method == "POST"
     if is_post:
@@ -90,7 +90,7 @@ def member_role(request: HttpRequest, viewer: Viewer, slug: str, username: str) 
     wanted = request.POST.get("role", "")
     if wanted in Role.values:
         role = Role(wanted)
-        done = _("%(name)s is %(role)s now.") % {"name": username, "role": role_word(role)}
+        done = _("%(name)s is now %(role)s.") % {"name": username, "role": role_word(role)}
         act(
             request,
             lambda: member_role_set(organization=found, username=username, role=role, actor=viewer),
@@ -102,7 +102,7 @@ def member_role(request: HttpRequest, viewer: Viewer, slug: str, username: str) 
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def member_out(request: HttpRequest, viewer: Viewer, slug: str, username: str) -> HttpResponse:
-    """GET: what it means. POST: the member is out."""
+    """GET: the consequences. POST: remove the member."""
     found = organization_find(viewer=viewer, slug=slug)
     role_require(viewer, Role.OWNER, found.id)
     member_get(organization=found, username=username)
@@ -113,7 +113,7 @@ def member_out(request: HttpRequest, viewer: Viewer, slug: str, username: str) -
         return redirect("organization-members", found.slug)
     context = {
         "title": _("Remove %(person)s from %(name)s") % names,
-        "text": _("%(person)s sees nothing of %(name)s any more, at once. What they did stays.") % names,
+        "text": _("%(person)s immediately loses access to %(name)s. What they did stays.") % names,
         "button": _("Remove %(person)s") % names,
         "keep": _("Keep the member"),
         "back": "organization-members",
@@ -126,18 +126,18 @@ def member_out(request: HttpRequest, viewer: Viewer, slug: str, username: str) -
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def transfer(request: HttpRequest, viewer: Viewer, slug: str, username: str) -> HttpResponse:
-    """GET: what it means. POST: the member owns it, and who did so is an operator."""
+    """GET: the consequences. POST: the member becomes owner, and the previous owner an operator."""
     found = organization_find(viewer=viewer, slug=slug)
     role_require(viewer, Role.OWNER, found.id)
     member_get(organization=found, username=username)
     names = {"person": username, "name": found.name}
     if request.method == "POST":
-        done = _("%(person)s owns %(name)s now.") % names
+        done = _("%(person)s now owns %(name)s.") % names
         act(request, lambda: ownership_transfer(organization=found, username=username, actor=viewer), done=done)
         return redirect("organization-members", found.slug)
     context = {
         "title": _("Hand %(name)s over to %(person)s") % names,
-        "text": _("%(person)s becomes an owner of %(name)s, and you become an operator. You cannot undo it.") % names,
+        "text": _("%(person)s becomes an owner of %(name)s, and you become an operator. You cannot undo this.") % names,
         "button": _("Hand over to %(person)s") % names,
         "keep": _("Keep it"),
         "back": "organization-members",
@@ -150,10 +150,10 @@ def transfer(request: HttpRequest, viewer: Viewer, slug: str, username: str) -> 
 @page
 @require_POST
 def invitation_again(request: HttpRequest, viewer: Viewer, slug: str, invitation_id: int) -> HttpResponse:
-    """Send an invitation again, with a new code."""
+    """Resend an invitation, with a new code."""
     found = organization_find(viewer=viewer, slug=slug)
     role_require(viewer, Role.OWNER, found.id)
-    done = _("The invitation is on its way again. The link of the mail before no longer works.")
+    done = _("The invitation is sent again. The link in the previous mail no longer works.")
     act(
         request,
         lambda: invitation_resend(organization=found, invitation_id=invitation_id, actor=viewer),
@@ -165,7 +165,7 @@ def invitation_again(request: HttpRequest, viewer: Viewer, slug: str, invitation
 @page
 @require_POST
 def invitation_end(request: HttpRequest, viewer: Viewer, slug: str, invitation_id: int) -> HttpResponse:
-    """End an invitation."""
+    """Revoke an invitation."""
     found = organization_find(viewer=viewer, slug=slug)
     role_require(viewer, Role.OWNER, found.id)
     act(
@@ -186,7 +186,9 @@ def _invite(request: HttpRequest, viewer: Viewer, found: Organization, form: Inv
     except DomainError as error:
         form.add_error(None, str(error))
         return False
-    messages.success(request, _("%(email)s is invited, for seven days.") % {"email": filled["email"]})
+    messages.success(
+        request, _("%(email)s is invited. The invitation is valid for seven days.") % {"email": filled["email"]}
+    )
     return True
 
 

@@ -20,7 +20,7 @@ from sg_status.pages.organization.frame import organization_render
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def organization(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse:
-    """GET: what is set. POST: an owner changes it."""
+    """GET: the current settings. POST: an owner changes them."""
     found = organization_find(viewer=viewer, slug=slug)
     is_post = request.method == "POST"
     if is_post:
@@ -38,7 +38,7 @@ def organization(request: HttpRequest, viewer: Viewer, slug: str) -> HttpRespons
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def leave(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse:
-    """GET: what it means. POST: the person no longer belongs to it."""
+    """GET: the consequences. POST: leave the organization."""
     found = organization_find(viewer=viewer, slug=slug)
     if request.method == "POST":
         done = _("You no longer belong to %(name)s.") % {"name": found.name}
@@ -50,7 +50,7 @@ def leave(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse:
         return redirect("organizations") if left else redirect("organization", found.slug)
     context = {
         "title": _("Leave %(name)s") % {"name": found.name},
-        "text": _("You see nothing of it any more, and its alerts no longer reach you. An owner can invite you again."),
+        "text": _("You lose access to it, and its alerts no longer reach you. An owner can invite you again."),
         "button": _("Leave %(name)s") % {"name": found.name},
         "keep": _("Stay a member"),
         "back": "organization",

@@ -1,1 +1,1 @@
-"""The pages of sites and of what the public may see."""
+"""The pages of sites, and the public pages of places."""

@@ -1,4 +1,4 @@
-"""Forms of the pages about places: sites, rooms, deployments, their antennas and what everybody may know."""
+"""Forms for places: sites, rooms, deployments, their antennas and what is public."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -14,9 +14,9 @@ from sg_status.forms import OrganizationField
 _DEGREES = forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"})
 _MOMENT = "%Y-%m-%dT%H:%M"
 LOCATIONS = (
-    (Deployment.Location.EXACT, gettext_lazy("exactly where it is")),
+    (Deployment.Location.EXACT, gettext_lazy("at its exact position")),
     (Deployment.Location.BLURRED, gettext_lazy("somewhere in a circle")),
-    (Deployment.Location.WITHHELD, gettext_lazy("not yet, or never")),
+    (Deployment.Location.WITHHELD, gettext_lazy("not shown")),
 )
 
 
@@ -25,7 +25,7 @@ def _degrees(label: Any) -> forms.FloatField:
 
 
 class _MomentField(forms.DateTimeField):
-    """A moment in UTC as browsers let people pick it."""
+    """A time in UTC, as browsers let people pick it."""
 
     def __init__(self, **options: Any) -> None:
         widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format=_MOMENT)
@@ -52,12 +52,12 @@ class SiteForm(forms.Form):
 
     @classmethod
     def of(cls, site: Site, data: Any = None) -> "SiteForm":
-        """The form with what is set now."""
+        """The form with the current values."""
         return cls(data, initial={name: getattr(site, name) for name in cls.base_fields})
 
 
 class SiteAddForm(forms.Form):
-    """A new site: what it is called and where it is; the rest is said on its page."""
+    """A new site: its name and position; its own page has the rest."""
 
     organization = OrganizationField()
     name = forms.CharField(label=gettext_lazy("Name"), max_length=120)
@@ -66,7 +66,7 @@ class SiteAddForm(forms.Form):
 
     def __init__(self, organizations: frozenset[int], data: Any = None) -> None:
         super().__init__(data)
-        refusal = _("You may not add sites to this organization.")
+        refusal = _("You cannot add sites to this organization.")
         self.fields["organization"] = OrganizationField(organizations, refusal=refusal)
 
 
@@ -80,14 +80,16 @@ class RoomForm(forms.Form):
 
 
 class DeployForm(forms.Form):
-    """Putting a station somewhere."""
+    """Deploying a station at a site."""
 
     site = forms.ModelChoiceField(label=gettext_lazy("Site"), queryset=Site.objects.none(), empty_label=None)
     at = _MomentField(
-        label=gettext_lazy("Since (UTC)"), required=False, help_text=gettext_lazy("Left empty: since now.")
+        label=gettext_lazy("Since (UTC)"),
+        required=False,
+        help_text=gettext_lazy("Leave empty to use the current time."),
     )
     description = forms.CharField(
-        label=gettext_lazy("How it stands there"),
+        label=gettext_lazy("How it is mounted"),
         max_length=10_000,
         required=False,
         widget=forms.Textarea(attrs={"rows": 2}),
@@ -101,19 +103,19 @@ class DeployForm(forms.Form):
 
 
 class EndForm(forms.Form):
-    """Taking a station away."""
+    """Ending a deployment."""
 
     at = _MomentField(
-        label=gettext_lazy("Until (UTC)"), required=False, help_text=gettext_lazy("Left empty: until now.")
+        label=gettext_lazy("Until (UTC)"), required=False, help_text=gettext_lazy("Leave empty to end it now.")
     )
 
 
 class DeploymentForm(forms.Form):
-    """Setting a deployment right."""
+    """Correcting a deployment."""
 
     start = _MomentField(label=gettext_lazy("Since (UTC)"))
     end = _MomentField(
-        label=gettext_lazy("Until (UTC)"), required=False, help_text=gettext_lazy("Left empty: it is still there.")
+        label=gettext_lazy("Until (UTC)"), required=False, help_text=gettext_lazy("Leave empty if it is still there.")
     )
     room = forms.ModelChoiceField(
         label=gettext_lazy("Room"), queryset=Room.objects.none(), required=False, empty_label=gettext_lazy("none")
@@ -121,7 +123,7 @@ class DeploymentForm(forms.Form):
     latitude = _degrees(gettext_lazy("Latitude, degrees north"))
     longitude = _degrees(gettext_lazy("Longitude, degrees east"))
     description = forms.CharField(
-        label=gettext_lazy("How it stands there"),
+        label=gettext_lazy("How it is mounted"),
         max_length=10_000,
         required=False,
         widget=forms.Textarea(attrs={"rows": 3}),
@@ -129,7 +131,7 @@ class DeploymentForm(forms.Form):
 
     @classmethod
     def of(cls, deployment: Deployment, data: Any = None) -> "DeploymentForm":
-        """The form with what is set now. Coordinates only where they are its own."""
+        """The form with the current values. Coordinates are filled in only if the deployment has its own."""
         form = cls(
             data,
             initial={
@@ -141,7 +143,7 @@ class DeploymentForm(forms.Form):
                 "description": deployment.description,
             },
         )
-        form.fields["latitude"].help_text = _("Left empty: those of the site.")
+        form.fields["latitude"].help_text = _("Leave empty to use the site's.")
         choice = form.fields["room"]
         assert isinstance(choice, forms.ModelChoiceField)  # noqa: S101 - for the type checker
         choice.queryset = Room.objects.filter(site=deployment.site_id).order_by("name")
@@ -149,10 +151,10 @@ class DeploymentForm(forms.Form):
 
 
 class AntennasForm(forms.Form):
-    """All antennas of a deployment, one a line."""
+    """All antennas of a deployment, one per line."""
 
     antennas = forms.CharField(
-        label=gettext_lazy("Antennas, one a line"),
+        label=gettext_lazy("Antennas, one per line"),
         required=False,
         max_length=10_000,
         widget=forms.Textarea(attrs={"rows": 5, "spellcheck": "false"}),
@@ -164,7 +166,7 @@ class AntennasForm(forms.Form):
 
     @classmethod
     def of(cls, deployment: Deployment, data: Any = None) -> "AntennasForm":
-        """The form with what is set now."""
+        """The form with the current values."""
         lines = [
             "; ".join("" if part is None else f"{part:g}" if isinstance(part, float) else str(part) for part in said)
             for said in deployment.antennas.order_by("port").values_list(*AntennaSaid._fields)
@@ -172,10 +174,10 @@ class AntennasForm(forms.Form):
         return cls(data, initial={"antennas": "\n".join(line.rstrip("; ") for line in lines)})
 
     def clean_antennas(self) -> list[AntennaSaid]:
-        """The lines as antennas; a line that cannot be read is named."""
+        """The lines as antennas; an error names an unreadable line."""
         lines = [line for line in self.cleaned_data["antennas"].splitlines() if line.strip()]
         if len(lines) > ANTENNAS_MOST:
-            raise forms.ValidationError(_("A station has at most %(most)d antennas.") % {"most": ANTENNAS_MOST})
+            raise forms.ValidationError(_("A station can have at most %(most)d antennas.") % {"most": ANTENNAS_MOST})
         return [self._read(line) for line in lines]
 
     def _read(self, line: str) -> AntennaSaid:
@@ -195,10 +197,10 @@ def _number(text: str) -> float | None:
 
 
 class PublishForm(forms.Form):
-    """What everybody may know."""
+    """What is public about a deployment."""
 
-    is_public = forms.BooleanField(label=gettext_lazy("Everybody may see this place"), required=False)
-    location = forms.ChoiceField(label=gettext_lazy("Where it is told to be"), choices=LOCATIONS)
+    is_public = forms.BooleanField(label=gettext_lazy("Everyone can see this place"), required=False)
+    location = forms.ChoiceField(label=gettext_lazy("Published position"), choices=LOCATIONS)
     blur_radius_km = forms.FloatField(
         label=gettext_lazy("Radius of the circle, km"), required=False, widget=_DEGREES, min_value=0.1, max_value=200
     )
@@ -206,13 +208,13 @@ class PublishForm(forms.Form):
         label=gettext_lazy("Withheld until (UTC)"),
         required=False,
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-        help_text=gettext_lazy("Left empty: for good."),
+        help_text=gettext_lazy("Leave empty to withhold it permanently."),
     )
-    is_serial_public = forms.BooleanField(label=gettext_lazy("With the station's serial"), required=False)
+    is_serial_public = forms.BooleanField(label=gettext_lazy("Show the station's serial"), required=False)
 
     @classmethod
     def of(cls, deployment: Deployment, data: Any = None) -> "PublishForm":
-        """The form with what is set now."""
+        """The form with the current values."""
         radius, until = deployment.blur_radius_m, deployment.withheld_until
         return cls(
             data,
@@ -226,20 +228,20 @@ class PublishForm(forms.Form):
         )
 
     def clean(self) -> dict[str, Any]:
-        """A circle has a size."""
+        """Require a radius for a circle."""
         filled = super().clean() or {}
         if filled.get("location") == Deployment.Location.BLURRED and filled.get("blur_radius_km", 0) is None:
-            self.add_error("blur_radius_km", _("Say how wide the circle is: from 0.1 to 200 km."))
+            self.add_error("blur_radius_km", _("Enter the radius of the circle: from 0.1 to 200 km."))
         return filled
 
     @property
     def radius_m(self) -> float | None:
-        """In metres."""
+        """The radius in metres."""
         radius = self.cleaned_data["blur_radius_km"]
         return None if radius is None else radius * 1_000
 
     @property
     def until(self) -> datetime | None:
-        """As a moment."""
+        """The end of withholding, as a datetime."""
         day = self.cleaned_data["withheld_until"]
         return datetime(day.year, day.month, day.day, tzinfo=UTC) if day else None

@@ -1,4 +1,4 @@
-"""What a map draws: points with their names, as JSON in the page; the same stands in a table beside it."""
+"""Map data: points with their names, as JSON in the page; a table beside the map shows the same."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from fleet.deployments.places import PlaceShown
 
 
 class PointDrawn(TypedDict):
-    """One point: degrees, metres of its circle or null, and where its name leads."""
+    """One point: degrees, metres of its circle or null, and the link of its name."""
 
     lat: float
     lon: float
@@ -27,7 +27,7 @@ class Point:
 
 
 def points_drawn(points: Iterable[Point]) -> list[PointDrawn]:
-    """Those of which the viewer may know where they are."""
+    """The points whose position the viewer can see."""
     return [
         PointDrawn(
             lat=point.place.latitude,

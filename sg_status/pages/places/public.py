@@ -1,4 +1,4 @@
-"""What everybody may read without a login: public deployments, where they are told to be, and their antennas."""
+"""The public pages, without a login: public deployments, their published positions, and their antennas."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -22,7 +22,7 @@ from sg_status.pages.places.map import Point, points_drawn
 from sg_status.photo_answer import photo_answer
 
 PAGE_SIZE = 100
-#: Whoever reads these pages is nobody here, logged in or not: they show what everybody gets.
+#: Everyone gets the same public view, logged in or not.
 NOBODY = Viewer(user=None, name="", roles={})
 
 P = ParamSpec("P")
@@ -31,7 +31,7 @@ P = ParamSpec("P")
 def public(
     view: Callable[Concatenate[HttpRequest, P], HttpResponseBase],
 ) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
-    """A view for everybody; what is not public is not there."""
+    """Decorate a public view; what is not public answers 404."""
 
     @wraps(view)
     def door(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
@@ -46,9 +46,12 @@ def public(
 @require_safe
 @public
 def public_deployments(request: HttpRequest) -> HttpResponse:
-    """All of them, newest first, and those on a map of which a place is told; `after` is the last of the page before."""
+    """All public deployments, newest first, and a map of the published positions.
+
+    `after` is the last public id of the previous page.
+    """
     moment, after = clock.now(), request.GET.get("after", "")
-    # They are neither counted nor skipped: a page costs the same however many there are and however far back it is.
+    # Neither counted nor skipped: a page costs the same however many there are and however far back it is.
     found = list(deployments_public_after(public_id=after)[: PAGE_SIZE + 1])
     rows = [(each, place_shown(viewer=NOBODY, deployment=each, moment=moment)) for each in found[:PAGE_SIZE]]
     older = rows[-1][0].public_id if len(found) > PAGE_SIZE else None
@@ -60,7 +63,7 @@ def public_deployments(request: HttpRequest) -> HttpResponse:
 @require_safe
 @public
 def public_deployment(request: HttpRequest, public_id: UUID) -> HttpResponse:
-    """One of them."""
+    """One public deployment."""
     found, moment = deployment_public_get(public_id=public_id), clock.now()
     place = place_shown(viewer=NOBODY, deployment=found, moment=moment)
     context = {
@@ -76,7 +79,7 @@ def public_deployment(request: HttpRequest, public_id: UUID) -> HttpResponse:
 @require_safe
 @public
 def public_photo(request: HttpRequest, public_id: UUID, name: str, size: Size) -> HttpResponseBase:  # noqa: ARG001 - the door's signature
-    """A picture of one of them."""
+    """A photo of a public deployment."""
     return photo_answer(photo_public_find(public_id=public_id, name=name, moment=clock.now()), size)
 
 

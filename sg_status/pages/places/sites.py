@@ -1,4 +1,4 @@
-"""Sites: a table and a map of them, and one site with its rooms and what stands there."""
+"""Sites: a table and a map of them, and one site with its rooms and deployments."""
 
 from typing import Final
 
@@ -27,11 +27,11 @@ from sg_status.pages.places.map import Point, points_drawn
 MENU = MenuEntry(gettext_lazy("Sites"), "sites", 20)
 
 PAGE_SIZE: Final = 100
-#: Points of one map.
+#: Maximum points on one map.
 POINTS_MOST: Final = 1_000
 DEPLOYMENTS_SHOWN: Final = 50
 _OPERATOR = Membership.Role.OPERATOR
-#: The site's own form has fields of the same names on the same page.
+#: The site's own form has fields with the same names on the same page.
 _ROOM_IDS: Final = "room_%s"
 
 
@@ -43,7 +43,7 @@ def sites(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     form = SiteAddForm(mine, request.POST if request.method == "POST" else None)
     if request.method == "POST":
         if not mine:
-            raise PermissionDenied(_("Sites are added by operators. An owner can make you one."))
+            raise PermissionDenied(_("Only operators can add sites. An owner can make you one."))
         if form.is_valid() and (made := _create(viewer, form)):
             messages.success(request, _("The site %(name)s is added.") % {"name": made.name})
             return redirect("site", site_id=made.pk)
@@ -94,7 +94,7 @@ def _site_render(
 @page
 @require_POST
 def site_gone(request: HttpRequest, viewer: Viewer, site_id: int) -> HttpResponse:
-    """Delete a site at which nothing ever stood."""
+    """Delete a site that never had a deployment."""
     found = site_get(viewer=viewer, site_id=site_id)
     role_require(viewer, _OPERATOR, found.organization_id)
     done = _("The site %(name)s is deleted.") % {"name": found.name}
@@ -118,7 +118,7 @@ def room_add(request: HttpRequest, viewer: Viewer, site_id: int) -> HttpResponse
 @page
 @require_POST
 def room_gone(request: HttpRequest, viewer: Viewer, room_id: int) -> HttpResponse:
-    """Delete a room; what stood in it stood at its site."""
+    """Delete a room; its deployments then belong to the site only."""
     found = room_get(viewer=viewer, room_id=room_id)
     role_require(viewer, _OPERATOR, found.site.organization_id)
     done = _("The room %(name)s is deleted.") % {"name": found.name}

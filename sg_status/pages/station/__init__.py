@@ -1,1 +1,1 @@
-"""The pages of one station, with their frame, forms and words."""
+"""The pages of one station, with their layout, forms and words."""

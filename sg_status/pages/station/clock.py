@@ -1,4 +1,4 @@
-"""Data of a station that are filed under a wrong time: what there is, moving it to the right time, and moving it back."""
+"""A station's data with wrong times: showing it, correcting the times, and undoing that."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -31,7 +31,7 @@ _OFFSET_MOST_S = 200 * 366 * 86_400.0
 @page
 @require_safe
 def station_clock(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
-    """What is filed under a wrong time, and the moves so far."""
+    """Data with wrong times, and the corrections so far."""
     station = station_of(viewer, serial)
     context = {
         "wrong": list(sides_wrong(station=station)),
@@ -43,7 +43,7 @@ def station_clock(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResp
 @page
 @require_POST
 def station_clock_move(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
-    """Say what a move would do; do it once that was confirmed."""
+    """Preview a correction; do it once confirmed."""
     station = station_of(viewer, serial)
     role_require(viewer, Membership.Role.OPERATOR, station.organization_id)
     posted = request.POST
@@ -54,7 +54,7 @@ def station_clock_move(request: HttpRequest, viewer: Viewer, serial: str) -> Htt
             shift = time_shift(
                 actor=viewer, station=station, side=side, offset=offset, received_from=start, received_until=end
             )
-            done = ngettext("%(n)d row is at the right time now.", "%(n)d rows are at the right time now.", shift.rows)
+            done = ngettext("The time of %(n)d row is corrected.", "The times of %(n)d rows are corrected.", shift.rows)
             messages.success(request, done % {"n": shift.rows})
             return redirect("station-clock", serial=station.serial)
         preview = time_shift_preview(
@@ -76,11 +76,11 @@ def station_clock_move(request: HttpRequest, viewer: Viewer, serial: str) -> Htt
 @page
 @require_POST
 def station_clock_undo(request: HttpRequest, viewer: Viewer, serial: str, shift_id: int) -> HttpResponse:
-    """Move the rows back."""
+    """Undo a correction."""
     station = station_of(viewer, serial)
     role_require(viewer, Membership.Role.OPERATOR, station.organization_id)
     shift = time_shift_get(station=station, shift_id=shift_id)
-    act(request, lambda: time_shift_undo(actor=viewer, shift=shift), done=_("The data are back where they were."))
+    act(request, lambda: time_shift_undo(actor=viewer, shift=shift), done=_("The data is back at its original times."))
     return redirect("station-clock", serial=station.serial)
 
 
@@ -93,19 +93,19 @@ def _offset_of(posted: QueryDict) -> timedelta | None:
     except ValueError:
         seconds = float("nan")
     if not -_OFFSET_MOST_S <= seconds <= _OFFSET_MOST_S:
-        raise InvalidInput(_("The offset is a number of seconds."), field="offset_s")
+        raise InvalidInput(_("Enter the offset as a number of seconds."), field="offset_s")
     return timedelta(seconds=seconds)
 
 
 def _moment_of(posted: QueryDict, field: str) -> datetime | None:
-    """A moment in UTC as a person types it, or none."""
+    """A typed time in UTC, or None."""
     text = posted.get(field, "").strip()[:40]
     if not text:
         return None
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise InvalidInput(_("Write moments like 2026-05-01 12:30, in UTC."), field=field) from error
+        raise InvalidInput(_("Enter times like 2026-05-01 12:30, in UTC."), field=field) from error
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 

@@ -1,4 +1,4 @@
-"""A form for the parameters of any command, made of its contract."""
+"""A form for the parameters of any command, built from its contract."""
 
 from typing import Any
 
@@ -11,14 +11,14 @@ from msgspec.inspect import BoolType, FloatType, IntType, LiteralType, Metadata,
 from fleet.core.spoken import duration_words
 from message_queue.contracts.commands.base import CommandContract
 
-#: Lifetimes in seconds that people choose between; the command's own default is always among them.
+#: Lifetimes in seconds on offer; the command's own default is always among them.
 EXPIRIES = (600, 3_600, 6 * 3_600, 86_400, 3 * 86_400, 7 * 86_400)
-#: A parameter cannot be called so: the form's own field.
+#: No parameter can have this name: it is the form's own field.
 EXPIRY_FIELD = "expires_in"
 
 
 class CommandForm(forms.Form):
-    """Parameters and lifetime of one command. `parameters()` gives what was filled in."""
+    """Parameters and lifetime of one command. `parameters()` gives the values filled in."""
 
     def __init__(self, contract: CommandContract, data: Any = None) -> None:
         super().__init__(data)
@@ -29,19 +29,19 @@ class CommandForm(forms.Form):
             made.initial = default
             self.fields[field.name] = made
         self.fields[EXPIRY_FIELD] = forms.TypedChoiceField(
-            label=gettext_lazy("If the station does not call, give up after"),
+            label=gettext_lazy("If the station does not call in, give up after"),
             coerce=int,
             initial=contract.default_expiry,
             choices=[(s, duration_words(s)) for s in sorted({*EXPIRIES, contract.default_expiry})],
         )
 
     def parameters(self) -> dict[str, Any]:
-        """Only what was filled in: an empty field means the command's own default."""
+        """The values filled in: an empty field means the command's own default."""
         filled = {name: value for name, value in self.cleaned_data.items() if name != EXPIRY_FIELD}
         return {name: value for name, value in filled.items() if value not in (None, "")}
 
     def expires_in(self) -> int:
-        """Seconds."""
+        """The lifetime in seconds."""
         seconds: int = self.cleaned_data[EXPIRY_FIELD]
         return seconds
 
@@ -52,7 +52,7 @@ def needs_page(contract: CommandContract) -> bool:
 
 
 def _field(info: Type, name: str, *, required: bool) -> forms.Field:
-    """The form field for one type of a parameter; its label is the contract's title for it."""
+    """The form field for a parameter's type; its label is the title in the contract."""
     label = name.replace("_", " ")
     if isinstance(info, Metadata):
         label = _(str((info.extra_json_schema or {}).get("title", label)))

@@ -1,4 +1,4 @@
-"""Commands of a station: what was sent and became of it, and sending one: pick, confirm in words, send, look."""
+"""Commands of a station: their history, and sending one: choose, confirm, send, watch."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -30,7 +30,7 @@ LIST_SIZE = 50
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A command that this viewer may send, in words."""
+    """A command that this viewer can send, in words."""
 
     name: str
     label: str
@@ -42,7 +42,7 @@ class Choice:
 @page
 @require_safe
 def station_commands(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
-    """The newest commands with their steps, and the choice of what can be sent."""
+    """The newest commands with their steps, and the commands on offer."""
     station = station_of(viewer, serial)
     moment = clock.now()
     context = {
@@ -55,7 +55,7 @@ def station_commands(request: HttpRequest, viewer: Viewer, serial: str) -> HttpR
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def station_command_send(request: HttpRequest, viewer: Viewer, serial: str, name: str) -> HttpResponse:
-    """GET: what the command will do, in words, and its parameters. POST: it is sent."""
+    """GET: what the command will do, in words, and its parameters. POST: send it."""
     station = station_of(viewer, serial)
     contract = command_contracts().get(name)
     if contract is None:
@@ -81,7 +81,7 @@ def station_command_send(request: HttpRequest, viewer: Viewer, serial: str, name
 @page
 @require_POST
 def station_command_cancel(request: HttpRequest, viewer: Viewer, serial: str, command_id: UUID) -> HttpResponse:
-    """Close an open command."""
+    """Cancel an open command."""
     station = station_of(viewer, serial)
     role_require(viewer, Membership.Role.OPERATOR, station.organization_id)
     command = command_get(station=station, command_id=command_id)
@@ -89,14 +89,14 @@ def station_command_cancel(request: HttpRequest, viewer: Viewer, serial: str, co
         request,
         lambda: command_cancel(viewer=viewer, command=command),
         done=_(
-            "The command is cancelled and is being withdrawn. If the station was faster, this page says when it ran."
+            "The command is cancelled and is being withdrawn. If the station was faster, this page shows when it ran."
         ),
     )
     return redirect("station-commands", serial=station.serial)
 
 
 def _send(request: HttpRequest, viewer: Viewer, station: Station, form: CommandForm) -> bool:
-    done = _("“%(label)s” is on its way. It waits for the station's next contact, at most %(duration)s.") % {
+    done = _("“%(label)s” is queued. It waits for the station's next contact, for at most %(duration)s.") % {
         "label": _(form.contract.label),
         "duration": duration_words(form.expires_in()),
     }
@@ -112,7 +112,7 @@ def _send(request: HttpRequest, viewer: Viewer, station: Station, form: CommandF
         done=done,
     )
     if sent and not _is_known_there(station, form.contract):
-        messages.warning(request, _("The station's software did not name this command; it may refuse it."))
+        messages.warning(request, _("The station's software does not list this command; it may refuse it."))
     return sent
 
 
@@ -127,7 +127,7 @@ def _choices(viewer: Viewer, station: Station) -> list[Choice]:
 
 
 def _is_known_there(station: Station, contract: CommandContract) -> bool:
-    """False only when the station told which commands it knows, and this is none of them."""
+    """False only if the station listed its commands and this one is not among them."""
     contact = contact_of(station)
     known = contact.hello.get("commands") if contact else None
     return not isinstance(known, list) or not known or contract.name in known

@@ -1,10 +1,10 @@
-"""The contact of a station, which a station that was never heard from may lack."""
+"""The contact row of a station; missing for a station that never called."""
 
 from fleet.stations.models import Station, StationContact
 
 
 def contact_of(station: Station) -> StationContact | None:
-    """The contact row, or None; costs no query when it was joined."""
+    """The contact row, or None; costs no query if it was joined."""
     try:
         return station.contact
     except StationContact.DoesNotExist:

@@ -1,4 +1,4 @@
-"""Readings of a station: any series as a plot, and the same figures as a table below it."""
+"""Readings of a station: any series as a plot, with the same figures in a table below."""
 
 import statistics
 from collections.abc import Iterator, Sequence
@@ -28,19 +28,19 @@ from sg_status.pages.station.frame import station_of, station_render
 from sg_status.window import SPANS, Window, window_of
 from sg_status.words import lateness_words, quantity_words, suspicion_words, unit_words
 
-#: So many readings are shown one by one; more are put together so that about so many rows remain.
+#: Up to this many readings are shown one by one; more are combined into about this many rows.
 SINGLE_MOST, BINS_WANTED = 400, 240
-#: Widths of the buckets, in seconds, that people can read off a clock.
+#: Bucket widths, in seconds, that are easy to read on a clock.
 _WIDTHS = (10, 30, 60, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 7 * 86_400)
-#: A pause this many times longer than usual is a gap, and so is none below this many seconds.
+#: A gap is a pause this many times longer than usual, and at least this many seconds.
 _GAP_FACTOR, _GAP_LEAST_S = 3.5, 5.0
-#: Fewer readings than this do not say what is usual; so many of the newest ones do.
+#: The usual interval needs at least this many readings, and is taken from this many of the newest.
 _RHYTHM_FROM, _RHYTHM_OF = 5, 20
 
 
 @dataclass(frozen=True, slots=True)
 class ReadingRow:
-    """One line of the table: a reading, the readings of a bucket, or a gap (with no value)."""
+    """One line of the table: a reading, a bucket of readings, or a gap (without a value)."""
 
     at: datetime
     until: datetime | None
@@ -49,31 +49,31 @@ class ReadingRow:
     greatest: float | None = None
     count: int = 0
     suspicion: str = ""
-    #: Doubted still: one that a person moved to the right time is remarked on, and believed.
+    #: Still doubted: a reading whose time a person corrected has a remark but counts as believed.
     is_doubted: bool = False
     lateness: str = ""
-    #: As it was sent, where that was in another unit.
+    #: The value as sent, if it was in another unit.
     sent: str = ""
 
     @property
     def remarks(self) -> str:
-        """All that is to be said of it."""
+        """All remarks on the row."""
         return ", ".join(part for part in (self.suspicion, self.lateness, self.sent) if part)
 
     @property
     def gap_words(self) -> str:
-        """How long nothing came."""
+        """The length of the gap."""
         return duration_words((self.until - self.at).total_seconds()) if self.until else ""
 
 
 @page
 @require_safe
 def station_data(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
-    """One series over a span of time, both in the address."""
+    """One series over a period; the URL holds both."""
     station = station_of(viewer, serial)
     moment = clock.now()
     choices = list(series_list(station=station))
-    series = _chosen(station, choices, request.GET.get("series", ""))
+    series = _series_of(station, choices, request.GET.get("series", ""))
     context: dict[str, object] = {"choices": choices, "series": series, "has_chart": series is not None, "spans": SPANS}
     if series is not None:
         window = window_of(request.GET, newest=series.last_at, moment=moment)
@@ -91,9 +91,9 @@ def station_data(request: HttpRequest, viewer: Viewer, serial: str) -> HttpRespo
 @page
 @require_safe
 def station_data_csv(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponseBase:
-    """Every reading of the series in the span that the page shows, oldest first."""
+    """Every reading of the series in the shown period, oldest first."""
     station = station_of(viewer, serial)
-    series = _chosen(station, list(series_list(station=station)), request.GET.get("series", ""))
+    series = _series_of(station, list(series_list(station=station)), request.GET.get("series", ""))
     if series is None:
         raise Http404(_("This station has sent no readings yet."))
     window = window_of(request.GET, newest=series.last_at, moment=clock.now())
@@ -105,8 +105,8 @@ def station_data_csv(request: HttpRequest, viewer: Viewer, serial: str) -> HttpR
     return csv_response(request, name=f"{station.serial}-readings.csv", head=READING_HEAD, rows=rows)
 
 
-def _chosen(station: Station, choices: Sequence[Series], name: str) -> Series | None:
-    """The series of the address, else the one with the newest word."""
+def _series_of(station: Station, choices: Sequence[Series], name: str) -> Series | None:
+    """The series in the URL, otherwise the one with the newest reading."""
     if name:
         return series_get(station=station, name=name)
     heard = [one for one in choices if one.last_received_at is not None]
@@ -114,7 +114,7 @@ def _chosen(station: Station, choices: Sequence[Series], name: str) -> Series | 
 
 
 def _points(series: Series, window: Window) -> tuple[timedelta | None, list[Point]]:
-    """The readings one by one while they are few, else put together in buckets of a readable width."""
+    """Readings one by one while they are few, otherwise combined into buckets of a readable width."""
     single = readings(series=series, start=window.start, end=window.end, limit=SINGLE_MOST + 1)
     if len(single) <= SINGLE_MOST:
         return None, single
@@ -124,11 +124,11 @@ def _points(series: Series, window: Window) -> tuple[timedelta | None, list[Poin
 
 
 def _gap_from(series: Series, window: Window, points: Sequence[Point], width: timedelta | None) -> timedelta:
-    """The pause from which on there is a gap. Of buckets each that is missing is one."""
+    """The shortest pause that counts as a gap. Of buckets, each missing one is a gap."""
     if width:
         return width * 1.5
     moments = [point.at for point in points]
-    # Two readings far apart do not say what is usual, those before them do.
+    # Two readings far apart do not show the usual interval; those before them do.
     if len(moments) < _RHYTHM_FROM:
         moments = reading_moments(series=series, before=window.end, limit=_RHYTHM_OF)
     pauses = [(later - earlier).total_seconds() for earlier, later in pairwise(moments)]
@@ -137,7 +137,7 @@ def _gap_from(series: Series, window: Window, points: Sequence[Point], width: ti
 
 
 def _rows(points: Sequence[Point], gap_from: timedelta) -> Iterator[ReadingRow]:
-    """Oldest first; where the readings pause for long, a row that says so, so that no line is drawn across it."""
+    """The rows, oldest first, with a row for each long pause, so that no line is drawn across it."""
     before: datetime | None = None
     for point in points:
         if before is not None and point.at - before > gap_from:
@@ -158,7 +158,7 @@ def _rows(points: Sequence[Point], gap_from: timedelta) -> Iterator[ReadingRow]:
 
 
 def sent_words(point: Point) -> str:
-    """What was sent, where it was converted to the unit of the series."""
+    """The value as sent, if it was converted to the unit of the series."""
     if point.sent_value is None:
         return ""
     return _("sent as %(value)s") % {"value": quantity_words(point.sent_value, point.sent_unit or "")}

@@ -1,4 +1,4 @@
-"""Deleting a station for good, with all that it sent."""
+"""Permanently deleting a station with all its data."""
 
 from django import forms
 from django.contrib import messages
@@ -17,10 +17,10 @@ from sg_status.pages.station.frame import station_of, station_render
 
 
 class DeleteForm(forms.Form):
-    """The serial, typed."""
+    """The serial, typed to confirm."""
 
     serial = forms.CharField(
-        label=gettext_lazy("Type the serial to be sure"),
+        label=gettext_lazy("Type the serial to confirm"),
         max_length=80,
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
@@ -29,7 +29,7 @@ class DeleteForm(forms.Form):
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def station_delete_page(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
-    """Say what goes; delete it when the serial was typed."""
+    """Show what is deleted; delete it once the serial was typed."""
     station = station_of(viewer, serial)
     role_require(viewer, Role.OWNER, station.organization_id)
     form = DeleteForm(request.POST if request.method == "POST" else None)
@@ -40,7 +40,8 @@ def station_delete_page(request: HttpRequest, viewer: Viewer, serial: str) -> Ht
             form.add_error("serial", str(error))
         else:
             messages.success(
-                request, _("%(station)s is deleted; its data go in the next minutes.") % {"station": station}
+                request,
+                _("%(station)s is deleted; its data will be erased in the next few minutes.") % {"station": station},
             )
             return redirect("fleet")
     context = {"form": form, "goes": station_belongings(station=station)}

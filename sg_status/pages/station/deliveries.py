@@ -1,4 +1,4 @@
-"""The delivery ledger of a station: what came home by number, what is still there, what is lost, what is disputed."""
+"""The delivery ledger of a station: message numbers that arrived, are still there, are lost or are disputed."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -24,7 +24,7 @@ from sg_status.pages.station.frame import station_of, station_render
 @page
 @require_safe
 def station_deliveries(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
-    """All numbers of the ledger."""
+    """All message numbers in the ledger."""
     station, moment = station_of(viewer, serial), clock.now()
     ledger = ledger_summary(station=station)
     streams = [(stream.stream, stream.first_at) for stream in ledger.streams]
@@ -44,16 +44,16 @@ def station_deliveries(request: HttpRequest, viewer: Viewer, serial: str) -> Htt
 @page
 @require_POST
 def station_branch_settle(request: HttpRequest, viewer: Viewer, serial: str, branch_id: int) -> HttpResponse:
-    """Take a branch as the station's own, or discard it."""
+    """Keep a branch as the station's own, or discard it."""
     station = station_of(viewer, serial)
     role_require(viewer, Membership.Role.OPERATOR, station.organization_id)
     ledger = branch_get(station=station, branch_id=branch_id)
     is_believed = request.POST.get("decision") == "believe"
     decision = StreamLedger.Branch.BELIEVED if is_believed else StreamLedger.Branch.DISCARDED
     done = (
-        _("Decided: its messages are being taken as this station's.")
+        _("Decided: its messages are being stored as this station's.")
         if is_believed
-        else _("Decided: its messages are being discarded. They stay readable in quarantine.")
+        else _("Decided: its messages are being discarded. You can still read them in quarantine.")
     )
     act(request, lambda: branch_settle(viewer=viewer, ledger=ledger, decision=decision), done=done)
     return redirect("station-deliveries", serial)

@@ -1,4 +1,4 @@
-"""Where a station has been: a timeline, a table, and putting it somewhere, taking it away, setting that right."""
+"""A station's deployments: a timeline, a table, and starting, ending or correcting a deployment."""
 
 from typing import Any
 
@@ -32,24 +32,22 @@ from sg_status.pages.station.timeline import timeline_of
 
 PAGE_SIZE = 50
 _OPERATOR = Membership.Role.OPERATOR
-#: The form that puts it somewhere has a field of the same name on the same page.
+#: The form that deploys the station has a field of the same name on the same page.
 _END_IDS = "end_%s"
-#: The forms of a deployment's page by the part they are about.
+#: The forms on a deployment's page, by the part they change.
 _KINDS: dict[str, Any] = {"times": DeploymentForm, "antennas": AntennasForm, "public": PublishForm}
 
 
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def station_deployments(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
-    """The timeline; POST puts the station at a site."""
+    """The timeline; POST deploys the station at a site."""
     station = station_of(viewer, serial)
     form = DeployForm(station.organization_id, request.POST if request.method == "POST" else None)
     if request.method == "POST":
         role_require(viewer, _OPERATOR, station.organization_id)
-        if form.is_valid() and _done(
-            form, lambda: deployment_begin(station=station, actor=viewer, **form.cleaned_data)
-        ):
-            messages.success(request, _("%(station)s is put there.") % {"station": station})
+        if form.is_valid() and _try(form, lambda: deployment_begin(station=station, actor=viewer, **form.cleaned_data)):
+            messages.success(request, _("%(station)s is deployed there.") % {"station": station})
             return redirect("station-deployments", serial=serial)
     return _places_render(request, viewer, station, form, EndForm(auto_id=_END_IDS))
 
@@ -77,14 +75,14 @@ def _places_render(
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def deployment(request: HttpRequest, viewer: Viewer, deployment_id: int) -> HttpResponse:
-    """One deployment: when, where exactly, its antennas, and what everybody may know; POST changes one of these."""
+    """One deployment: when, where exactly, its antennas, and what is public; POST changes one of these."""
     found = deployment_get(viewer=viewer, deployment_id=deployment_id)
     part = request.POST.get("part", "") if request.method == "POST" else ""
     form_of = {name: kind.of(found, request.POST if part == name else None) for name, kind in _KINDS.items()}
     if request.method == "POST":
         role_require(viewer, _OPERATOR, found.station.organization_id)
-        if part in form_of and form_of[part].is_valid() and _changed(viewer, found, part, form_of[part]):
-            messages.success(request, _("It is saved."))
+        if part in form_of and form_of[part].is_valid() and _change(viewer, found, part, form_of[part]):
+            messages.success(request, _("The deployment is saved."))
             return redirect("deployment", deployment_id=deployment_id)
         found = deployment_get(viewer=viewer, deployment_id=deployment_id)
     return _deployment_render(request, viewer, found, form_of, PhotoForm())
@@ -93,17 +91,17 @@ def deployment(request: HttpRequest, viewer: Viewer, deployment_id: int) -> Http
 @page
 @require_POST
 def deployment_photo_add(request: HttpRequest, viewer: Viewer, deployment_id: int) -> HttpResponse:
-    """Keep a photo of how it stands there."""
+    """Add a photo of the deployment."""
     found = deployment_get(viewer=viewer, deployment_id=deployment_id)
     role_require(viewer, _OPERATOR, found.station.organization_id)
     form = PhotoForm(request.POST, request.FILES)
     if form.is_valid():
         upload, caption = form.cleaned_data["photo"], form.cleaned_data["caption"]
-        if _done(
+        if _try(
             form,
             lambda: photo_add(actor=viewer, station=found.station, upload=upload, caption=caption, deployment=found),
         ):
-            messages.success(request, _("The photo is kept."))
+            messages.success(request, _("The photo is saved."))
             return redirect("deployment", deployment_id=deployment_id)
     return _deployment_render(request, viewer, found, {name: kind.of(found) for name, kind in _KINDS.items()}, form)
 
@@ -130,41 +128,41 @@ def _deployment_render(
 @page
 @require_POST
 def deployment_over(request: HttpRequest, viewer: Viewer, deployment_id: int) -> HttpResponse:
-    """Take the station away from there."""
+    """End a deployment."""
     found = deployment_get(viewer=viewer, deployment_id=deployment_id)
     role_require(viewer, _OPERATOR, found.station.organization_id)
     form = EndForm(request.POST, auto_id=_END_IDS)
-    if not form.is_valid() or not _done(
+    if not form.is_valid() or not _try(
         form, lambda: deployment_end(deployment=found, actor=viewer, at=form.cleaned_data["at"])
     ):
         station = station_of(viewer, found.station.serial)
         return _places_render(request, viewer, station, DeployForm(station.organization_id), form)
     told = {"station": found.station, "site": found.site.name}
-    messages.success(request, _("%(station)s is taken away from %(site)s.") % told)
+    messages.success(request, _("%(station)s is removed from %(site)s.") % told)
     return redirect("station-deployments", serial=found.station.serial)
 
 
 @page
 @require_POST
 def deployment_gone(request: HttpRequest, viewer: Viewer, deployment_id: int) -> HttpResponse:
-    """Take a deployment that never was out of the record."""
+    """Delete a deployment that never happened."""
     found = deployment_get(viewer=viewer, deployment_id=deployment_id)
     role_require(viewer, _OPERATOR, found.station.organization_id)
     act(
         request,
         lambda: deployment_delete(deployment=found, actor=viewer),
-        done=_("The deployment is out of the record."),
+        done=_("The deployment is deleted."),
     )
     return redirect("station-deployments", serial=found.station.serial)
 
 
-def _changed(viewer: Viewer, found: Deployment, part: str, form: Any) -> bool:
+def _change(viewer: Viewer, found: Deployment, part: str, form: Any) -> bool:
     filled = form.cleaned_data
     if part == "times":
-        return _done(form, lambda: deployment_update(deployment=found, actor=viewer, **filled))
+        return _try(form, lambda: deployment_update(deployment=found, actor=viewer, **filled))
     if part == "antennas":
-        return _done(form, lambda: antennas_set(deployment=found, actor=viewer, antennas=filled["antennas"]))
-    return _done(
+        return _try(form, lambda: antennas_set(deployment=found, actor=viewer, antennas=filled["antennas"]))
+    return _try(
         form,
         lambda: deployment_publish(
             deployment=found,
@@ -178,8 +176,8 @@ def _changed(viewer: Viewer, found: Deployment, part: str, form: Any) -> bool:
     )
 
 
-def _done(form: forms.Form, call: Any) -> bool:
-    """Do it; a refusal goes to the field it is about."""
+def _try(form: forms.Form, call: Any) -> bool:
+    """Do it; show a refusal at the field it concerns."""
     try:
         call()
     except InvalidInput as error:

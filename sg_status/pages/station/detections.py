@@ -1,4 +1,4 @@
-"""What a station heard: detections per hour and port as plot and table, and the newest ones one by one."""
+"""A station's detections: counts per hour and port as plot and table, and the newest ones one by one."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ _KINDS = {"pulse": int(Detection.Kind.PULSE), "tag": int(Detection.Kind.TAG)}
 
 @dataclass(frozen=True, slots=True)
 class HourRow:
-    """One hour with its count per port, or (with `until`) hours from which nothing is here."""
+    """One hour with its count per port, or (with `until`) hours without data here."""
 
     hour: datetime
     until: datetime | None
@@ -48,17 +48,17 @@ class HourRow:
 
     @property
     def gap_words(self) -> str:
-        """How long."""
+        """The length of the gap."""
         return duration_words((self.until - self.hour).total_seconds()) if self.until else ""
 
 
 @page
 @require_safe
 def station_detections(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
-    """Counts over a span of time, and a page of single detections in it."""
+    """Counts over a period, and a page of its single detections."""
     station = station_of(viewer, serial)
     newest = detection_newest_hour(station=station)
-    window, kind, tag = _asked(request, newest)
+    window, kind, tag = _filters_of(request, newest)
     counts = detections_per_hour(station=station, start=_hour_of(window.start), end=window.end)
     if kind:
         counts = [entry for entry in counts if entry.kind == _KINDS[kind]]
@@ -86,9 +86,9 @@ def station_detections(request: HttpRequest, viewer: Viewer, serial: str) -> Htt
 @page
 @require_safe
 def station_detections_csv(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponseBase:
-    """Every detection of the span that the page shows, filtered as there, oldest first."""
+    """Every detection of the shown period, with the same filters, oldest first."""
     station = station_of(viewer, serial)
-    window, kind, tag = _asked(request, detection_newest_hour(station=station))
+    window, kind, tag = _filters_of(request, detection_newest_hour(station=station))
     try:
         rows = detection_rows(station=station, start=window.start, end=window.end, kind=_KINDS.get(kind), tag=tag)
     except InvalidInput as error:
@@ -97,10 +97,10 @@ def station_detections_csv(request: HttpRequest, viewer: Viewer, serial: str) ->
     return csv_response(request, name=f"{station.serial}-detections.csv", head=DETECTION_HEAD, rows=rows)
 
 
-def _asked(request: HttpRequest, newest: datetime | None) -> tuple[Window, str, str]:
-    """The span, the kind and the tag of the address."""
+def _filters_of(request: HttpRequest, newest: datetime | None) -> tuple[Window, str, str]:
+    """The period, kind and tag in the URL."""
     moment = clock.now()
-    # The hour that is not over yet ends now.
+    # The current hour ends now.
     reach = None if newest is None else newest + _HOUR if newest > moment else min(newest + _HOUR, moment)
     window = window_of(request.GET, newest=reach, moment=moment)
     kind = request.GET.get("kind", "")
@@ -113,7 +113,7 @@ def _hour_of(moment: datetime) -> datetime:
 
 
 def _rows(counts: list[HourCount], ports: list[int]) -> Iterator[HourRow]:
-    """Oldest first; hours from which nothing is here are one row together."""
+    """The rows, oldest first; consecutive hours without data are one row."""
     by_hour: dict[datetime, dict[int, int]] = defaultdict(lambda: defaultdict(int))
     for entry in counts:
         by_hour[entry.hour][entry.port] += entry.count
@@ -126,7 +126,7 @@ def _rows(counts: list[HourCount], ports: list[int]) -> Iterator[HourRow]:
 
 
 def _single(station: Station, window: Window, kind: int | None, tag: str, after: str) -> tuple[list[Detection], str]:
-    """A page of single detections, newest first, and the mark after which the next one begins."""
+    """A page of single detections, newest first, and the cursor of the next page."""
     found = detection_list(
         station=station,
         start=window.start,
@@ -145,7 +145,7 @@ def _single(station: Station, window: Window, kind: int | None, tag: str, after:
 
 
 def _cursor_of(text: str) -> DetectionCursor | None:
-    """The mark of an address; anything else begins at the beginning."""
+    """The cursor in a URL; anything invalid starts at the beginning."""
     try:
         at, port, kind, line = text[:80].split(",")
         moment = datetime.fromisoformat(at)

@@ -1,4 +1,4 @@
-"""What happened at a station, newest first by its own clock."""
+"""A station's events, newest first by its own clock."""
 
 from datetime import datetime
 
@@ -17,7 +17,7 @@ LIST_SIZE = 100
 @page
 @require_safe
 def station_events(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
-    """A page of events; `before` in the address is where the page before it ended."""
+    """A page of events; `before` in the URL is the end of the previous page."""
     station = station_of(viewer, serial)
     events = list(event_list(station=station, before=_moment_of(request.GET.get("before", "")))[: LIST_SIZE + 1])
     shown = events[:LIST_SIZE]

@@ -1,4 +1,4 @@
-"""A station's own files as people read them: states as words, and what of all files is home as sentences."""
+"""A station's own files in words: their states, and sentences on what has not arrived."""
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
@@ -10,36 +10,36 @@ from sg_status.words import bytes_words, count_words
 
 
 def state_words() -> dict[str, str]:
-    """The states in the order in which people ask for them."""
+    """The states, most wanted first."""
     return {
         "refused": pgettext("file", "refused"),
         "foreign": pgettext("file", "of another station"),
         "gone": pgettext("file", "gone"),
         "open": pgettext("file", "open"),
-        "done": pgettext("file", "read to its end"),
-        "": pgettext("file", "no account"),
+        "done": pgettext("file", "read completely"),
+        "": pgettext("file", "no report"),
     }
 
 
 def file_state(file: StationFile) -> str:
-    """A file's state."""
+    """A file's state in words."""
     return state_words()[file.state]
 
 
 def figure_headings() -> list[str]:
-    """What stands over the figures of a file."""
+    """Column headings for the figures of a file."""
     return [
         pgettext("of a file", "Read"),
         _("Not read yet"),
-        pgettext("of a file", "Taken"),
-        _("Known already"),
-        _("Kept back"),
+        pgettext("of a file", "Accepted"),
+        _("Already known"),
+        _("Held back"),
         pgettext("of a file", "Refused"),
     ]
 
 
 def file_figures(file: StationFile) -> list[tuple[str, int | None, int]]:
-    """Heading, bytes and lines of each figure; no bytes where the station has said nothing of the file."""
+    """Heading, bytes and lines of each figure; no bytes if the station has not reported the file."""
     told: list[tuple[int, int]] = [
         (file.bytes_read, file.lines_read),
         (file.bytes_unread, 0),
@@ -56,7 +56,7 @@ def file_figures(file: StationFile) -> list[tuple[str, int | None, int]]:
 
 
 def file_sentences(summary: FileSummary | None) -> list[str]:
-    """What is not home of the files, or that all is; nothing where the station has said nothing of files."""
+    """Sentences on files not yet here, or that all are; none if the station has not reported files."""
     if summary is None:
         return []
     told = []
@@ -66,20 +66,20 @@ def file_sentences(summary: FileSummary | None) -> list[str]:
     if summary.bytes_refused:
         told.append(_("%(size)s of its files could not be read.") % {"size": bytes_words(summary.bytes_refused)})
     if summary.files and not told:
-        words = ngettext("Its one file is read.", "All of its %(n)s files are read.", summary.files)
+        words = ngettext("Its only file is read.", "All of its %(n)s files are read.", summary.files)
         told.append(words % {"n": count_words(summary.files)})
     if summary.files_foreign:
         words = ngettext(
-            "One file on it is named for another station and was left alone.",
-            "%(n)s files on it are named for another station and were left alone.",
+            "One file on it carries another station's name and was left alone.",
+            "%(n)s files on it carry another station's name and were left alone.",
             summary.files_foreign,
         )
         told.append(words % {"n": count_words(summary.files_foreign)})
     if summary.overfull_at is not None:
         told.append(
             _(
-                "It named more than the %(most)s files that are listed. Rows of the others are stored, without the name "
-                "of their file."
+                "It named more files than the %(most)s that are listed. Rows of the others are stored without "
+                "their file name."
             )
             % {"most": count_words(FILES_MOST)}
         )

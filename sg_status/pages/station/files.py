@@ -1,4 +1,4 @@
-"""A station's own files: what came home of each, what did not and why, and moving them to the station they belong to."""
+"""A station's own files: what arrived of each, what did not and why, and moving them to the right station."""
 
 from django.contrib import messages
 from django.core.paginator import Paginator
@@ -35,7 +35,7 @@ MOVES_SHOWN = 10
 @page
 @require_safe
 def station_files(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
-    """Every file, the one heard of last first; state, search and page are in the address."""
+    """Every file, the last reported first; state, search and page are in the URL."""
     station, words = station_of(viewer, serial), state_words()
     state = request.GET.get("state")
     state = state if state in words else None
@@ -58,14 +58,14 @@ def station_files(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResp
 @page
 @require_POST
 def station_files_move(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
-    """Say what moving the chosen files would do; do it once that was confirmed."""
+    """Preview moving the chosen files; do it once confirmed."""
     station = station_of(viewer, serial)
     role_require(viewer, Membership.Role.OPERATOR, station.organization_id)
     try:
-        files, target = _chosen(viewer, station, request.POST)
+        files, target = _selected_of(viewer, station, request.POST)
         if request.POST.get("confirmed") == "yes":
             move = file_move(actor=viewer, station=station, target=target, files=files)
-            done = _("%(rows)d rows of %(files)d files are %(serial)s's now.")
+            done = _("%(rows)d rows from %(files)d files now belong to %(serial)s.")
             messages.success(request, done % {"rows": move.rows, "files": move.files, "serial": target.serial})
             return redirect("station-files", serial=station.serial)
         preview = file_move_preview(actor=viewer, station=station, target=target, files=files)
@@ -79,20 +79,24 @@ def station_files_move(request: HttpRequest, viewer: Viewer, serial: str) -> Htt
 @page
 @require_POST
 def station_files_undo(request: HttpRequest, viewer: Viewer, serial: str, move_id: int) -> HttpResponse:
-    """Bring moved files back."""
+    """Undo a move of files."""
     station = station_of(viewer, serial)
     role_require(viewer, Membership.Role.OPERATOR, station.organization_id)
     move = file_move_get(station=station, move_id=move_id)
-    act(request, lambda: file_move_undo(actor=viewer, move=move), done=_("The files are back where they were."))
+    act(
+        request,
+        lambda: file_move_undo(actor=viewer, move=move),
+        done=_("The files are back at their previous station."),
+    )
     return redirect("station-files", serial=station.serial)
 
 
-def _chosen(viewer: Viewer, station: Station, posted: QueryDict) -> tuple[list[StationFile], Station]:
-    """The files that were ticked, and the station that they shall go to."""
+def _selected_of(viewer: Viewer, station: Station, posted: QueryDict) -> tuple[list[StationFile], Station]:
+    """The selected files, and their target station."""
     ids = [int(each) for each in posted.getlist("file")[: FILES_MOST + 1] if each.isascii() and each.isdigit()]
     serial = posted.get("to", "").strip()[:64]
     if not serial:
-        raise NotFound(_("Name the station that the files belong to."))
+        raise NotFound(_("Enter the station that the files belong to."))
     return files_get(station=station, file_ids=[each for each in ids if each < 2**63]), station_get(
         viewer=viewer, serial=serial
     )

@@ -1,4 +1,4 @@
-"""Forms of the pages that change a station."""
+"""Forms for changing a station."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -20,84 +20,87 @@ _MB = 1_000_000
 
 
 class QuotaForm(forms.Form):
-    """How much of what a station sends is taken at once; for who looks after the server."""
+    """A station's quota; only for administrators of the server."""
 
     messages_per_s = forms.FloatField(
-        label=gettext_lazy("Messages a second"),
+        label=gettext_lazy("Messages per second"),
         required=False,
         min_value=0,
         max_value=MESSAGES_MOST,
         widget=forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"}),
     )
     mb_per_hour = forms.FloatField(
-        label=gettext_lazy("MB an hour"),
+        label=gettext_lazy("MB per hour"),
         required=False,
         min_value=0,
         max_value=BYTES_MOST / _MB,
         widget=forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"}),
         help_text=gettext_lazy(
-            "Left empty, the server's own holds; 0 is no limit. What is beyond it waits, and is taken later."
+            "Leave empty for the server's default; 0 means no limit. Messages over the quota wait and are "
+            "processed later."
         ),
     )
 
     @classmethod
     def of(cls, station: Station, data: Any = None) -> "QuotaForm":
-        """The form with what is set now."""
+        """The form with the current values."""
         own = station_quota(station)
         octets = None if own.bytes_per_hour is None else own.bytes_per_hour / _MB
         return cls(data, initial={"messages_per_s": own.messages_per_s, "mb_per_hour": octets})
 
     def quota(self) -> StationQuota:
-        """What was filled in."""
+        """The values filled in."""
         octets = self.cleaned_data["mb_per_hour"]
         return StationQuota(self.cleaned_data["messages_per_s"], None if octets is None else octets * _MB)
 
 
 class StationForm(forms.Form):
-    """What an operator may change of a station."""
+    """Settings of a station that an operator can change."""
 
     name = forms.CharField(
-        label=gettext_lazy("Name"), max_length=120, required=False, help_text=gettext_lazy("As your people call it.")
+        label=gettext_lazy("Name"), max_length=120, required=False, help_text=gettext_lazy("The name your team uses.")
     )
     interval_hours = forms.FloatField(
-        label=gettext_lazy("Expected contact, every … hours"),
+        label=gettext_lazy("Expected contact interval, hours"),
         required=False,
         min_value=1 / 60,
         max_value=31 * 24,
         widget=forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"}),
         help_text=gettext_lazy(
-            "Used when the station does not announce its own rhythm. Left empty, it is learned. "
-            "After one and a half of these the station is late, after three it is silent."
+            "Used if the station does not announce its own interval. If left empty, it is learned. After 1.5 "
+            "intervals the station is late, after three it is silent."
         ),
     )
     is_in_maintenance = forms.BooleanField(
-        label=gettext_lazy("In maintenance: silence raises no alarm"), required=False
+        label=gettext_lazy("In maintenance: silence raises no alert"), required=False
     )
     asleep_until = forms.DateField(
-        label=gettext_lazy("Asleep by plan until (UTC)"),
+        label=gettext_lazy("Planned sleep until (UTC)"),
         required=False,
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
         help_text=gettext_lazy("Silence is expected until then, for example over the winter."),
     )
     data_plan_mb = forms.FloatField(
-        label=gettext_lazy("Data plan, MB a month"),
+        label=gettext_lazy("Data plan, MB per month"),
         required=False,
         min_value=0.1,
         max_value=1_000_000,
         widget=forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"}),
-        help_text=gettext_lazy("Both directions. Somebody is told when most of it is used or it will not last."),
+        help_text=gettext_lazy(
+            "Sent and received. An alert is raised when most of it is used or it will not last the month."
+        ),
     )
     model = forms.ModelChoiceField(
         label=gettext_lazy("Model"),
         queryset=StationModel.objects.none(),
         required=False,
-        empty_label=gettext_lazy("not said"),
+        empty_label=gettext_lazy("not set"),
     )
     tags = forms.CharField(
         label=gettext_lazy("Tags"),
         max_length=900,
         required=False,
-        help_text=gettext_lazy("Words with commas between them, for example: north coast, solar"),
+        help_text=gettext_lazy("Separated by commas, for example: north coast, solar"),
     )
     notes = forms.CharField(
         label=gettext_lazy("Notes"), required=False, max_length=10_000, widget=forms.Textarea(attrs={"rows": 5})
@@ -105,7 +108,7 @@ class StationForm(forms.Form):
 
     @classmethod
     def of(cls, viewer: Viewer, station: Station, data: Any = None) -> "StationForm":
-        """The form with what is set now."""
+        """The form with the current values."""
         interval = station.operator_interval_s
         form = cls(
             data,
@@ -126,13 +129,13 @@ class StationForm(forms.Form):
             Q(organization=None) | Q(organization=station.organization_id)
         )
         if guess := model_guessed(station=station):
-            choice.help_text = _("Guessed from the serial: %(model)s. Choose it, if it is right, or another.") % {
+            choice.help_text = _("Guessed from the serial: %(model)s. Select it if it is right, or choose another.") % {
                 "model": guess
             }
         return form
 
     def changes(self) -> StationChanges:
-        """Only what was changed, so that two people at once do not undo each other."""
+        """Only the changed fields, so that two simultaneous editors do not undo each other."""
         filled, made = self.cleaned_data, StationChanges()
         if "name" in self.changed_data:
             made["name"] = filled["name"]
@@ -153,12 +156,12 @@ class StationForm(forms.Form):
 
 
 class StationAddForm(forms.Form):
-    """A new station: its serial, whose it is, and what it is called."""
+    """A new station: its serial, organization and name."""
 
     serial = forms.CharField(
         label=gettext_lazy("Serial"),
         max_length=64,
-        help_text=gettext_lazy("As it stands on the device, for example SG-7F5ERPI46977."),
+        help_text=gettext_lazy("As printed on the device, for example SG-7F5ERPI46977."),
         widget=forms.TextInput(attrs={"autocapitalize": "characters", "autocomplete": "off", "spellcheck": "false"}),
     )
     organization = forms.ModelChoiceField(
@@ -168,7 +171,7 @@ class StationAddForm(forms.Form):
         label=gettext_lazy("Name"),
         max_length=120,
         required=False,
-        help_text=gettext_lazy("As your people call it; can be changed later."),
+        help_text=gettext_lazy("The name your team uses; you can change it later."),
     )
 
     def __init__(self, organizations: frozenset[int], data: Any = None) -> None:
@@ -176,4 +179,4 @@ class StationAddForm(forms.Form):
         choice = self.fields["organization"]
         assert isinstance(choice, forms.ModelChoiceField)  # noqa: S101 - for the type checker
         choice.queryset = Organization.objects.filter(id__in=organizations).order_by("name")
-        choice.error_messages["invalid_choice"] = _("You may not add stations to this organization.")
+        choice.error_messages["invalid_choice"] = _("You cannot add stations to this organization.")

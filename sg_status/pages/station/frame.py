@@ -1,4 +1,4 @@
-"""What all pages of one station share: its head with the sentence, and the tabs, which are addresses."""
+"""Shared parts of a station's pages: the heading with its sentence, and the tabs, each with its own URL."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -35,7 +35,7 @@ TABS: Final[tuple[tuple[str, Promise], ...]] = (
 
 
 class SerialConverter(StringConverter):
-    """A serial in an address; `add` and the like are pages of their own."""
+    """A serial in a URL; `add` and similar words are pages of their own."""
 
     regex = r"(?!(?:add|import|accept|claim)/)[^/]{1,64}"
 
@@ -53,14 +53,14 @@ class Tab:
 
 
 def station_of(viewer: Viewer, serial: str) -> Station:
-    """The station of an address, or 404 by way of `NotFound`."""
+    """The station in a URL; raises `NotFound`, which becomes 404."""
     return station_get(viewer=viewer, serial=serial)
 
 
 def station_render(
     request: HttpRequest, viewer: Viewer, station: Station, template: str, context: dict[str, Any], *, tab: str
 ) -> HttpResponse:
-    """Render a page of a station, or only its living part when the page's script asks for that."""
+    """Render a page of a station, or only its live part if the page's script asks for it."""
     moment = clock.now()
     contact = contact_of(station)
     shown = station_shown(station, contact, moment)

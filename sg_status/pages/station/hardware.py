@@ -1,4 +1,4 @@
-"""The hardware behind a station: boards and cards that spoke as it, and what a human says of a swap."""
+"""The hardware of a station: boards and cards that reported as it, and an operator's decision on a swap."""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -21,7 +21,7 @@ from sg_status.pages.station.frame import station_of, station_render
 @page
 @require_safe
 def station_hardware(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
-    """Every pair with its first and last word, and the question when there is one."""
+    """Every pair of board and card with its first and last report, and the open question if there is one."""
     station = station_of(viewer, serial)
     moment = clock.now()
     asked = swap_asked(station=station)
@@ -39,7 +39,7 @@ def station_hardware(request: HttpRequest, viewer: Viewer, serial: str) -> HttpR
 @page
 @require_POST
 def station_hardware_decide(request: HttpRequest, viewer: Viewer, serial: str, pair_id: int) -> HttpResponse:
-    """The same station, or a new one."""
+    """Decide: the same station, or a new one."""
     station = station_of(viewer, serial)
     role_require(viewer, Membership.Role.OPERATOR, station.organization_id)
     pair = pair_get(station=station, pair_id=pair_id)
@@ -49,10 +49,10 @@ def station_hardware_decide(request: HttpRequest, viewer: Viewer, serial: str, p
         except DomainError as error:
             messages.error(request, str(error))
             return redirect("station-hardware", serial=serial)
-        told = _("%(serial)s is a new station now. Give it a name and put it at its site.")
+        told = _("%(serial)s is now a new station. Give it a name and assign it to a site.")
         messages.success(request, told % {"serial": successor.serial})
         return redirect("station-settings", serial=successor.serial)
-    done = _("%(station)s goes on with this hardware.") % {"station": station}
+    done = _("%(station)s continues with this hardware.") % {"station": station}
     act(request, lambda: pair_same(actor=viewer, pair=pair), done=done)
     return redirect("station-hardware", serial=serial)
 

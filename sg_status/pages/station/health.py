@@ -1,4 +1,4 @@
-"""What a station said of itself in its newest health message, as facts and as a line about its clock."""
+"""A station's health: its newest health message as facts, and a line about its clock."""
 
 from typing import NamedTuple
 
@@ -12,19 +12,19 @@ from fleet.stations.models import StationContact
 from message_queue.contracts.health import Health
 from sg_status.words import NOTHING, bytes_words, count_words, quantity_words
 
-#: A message is on its way for some seconds; less says nothing of the clock.
+#: A message takes some seconds to arrive, so a smaller offset says nothing about the clock.
 _CLOCK_SAME_S = 10.0
 
 
 class Fact(NamedTuple):
-    """A name and its value as people read them."""
+    """A name and its value, in words."""
 
     name: str
     value: str
 
 
 def also_said_of(contact: StationContact | None) -> list[Fact]:
-    """Fields of the station's newest messages that our contracts do not know, as it sent them."""
+    """Fields of the station's newest messages that our contracts do not know, as sent."""
     said = contact.also_said if contact is not None else {}
     return [
         Fact(f"{kind}: {place}", value if isinstance(value, str) else msgspec.json.encode(value).decode())
@@ -34,7 +34,7 @@ def also_said_of(contact: StationContact | None) -> list[Fact]:
 
 
 def facts_of(health: Health) -> list[Fact]:
-    """Everything the station measured of itself, in the order people ask for it."""
+    """Everything the station measured about itself, most wanted first."""
     found = [
         Fact(_("Battery"), quantity_words(health.battery_v, "V")),
         Fact(_("Solar"), quantity_words(health.solar_v, "V")),
@@ -56,9 +56,9 @@ def facts_of(health: Health) -> list[Fact]:
 
 
 def clock_line(health: Health | None, contact: StationContact | None, jumps: int, *, is_wrong: bool = False) -> str:
-    """The station's clock in one line: how it is set, how far it is from ours, how often it jumped; empty if unknown.
+    """The station's clock in one line: its source, its offset from ours, its jumps; empty if unknown.
 
-    `is_wrong`: its data are filed under a wrong time, whatever its messages say of its clock.
+    `is_wrong`: its data has wrong times, whatever its messages say about its clock.
     """
     if contact is None or (health is None and contact.clock_offset_s is None):
         return ""
@@ -67,9 +67,13 @@ def clock_line(health: Health | None, contact: StationContact | None, jumps: int
         told.append(_("code %(code)s") % {"code": health.clock.code})
     offset = contact.clock_offset_s
     if offset is not None and abs(offset) < _CLOCK_SAME_S:
-        told.append(_("its messages as ours, but its data have a wrong time") if is_wrong else _("as ours"))
+        told.append(
+            _("its messages agree with the server, but its data has wrong times")
+            if is_wrong
+            else _("same as the server")
+        )
     elif offset is not None:
-        shape = _("%(duration)s ahead of ours") if offset > 0 else _("%(duration)s behind ours")
+        shape = _("%(duration)s ahead of the server") if offset > 0 else _("%(duration)s behind the server")
         told.append(shape % {"duration": duration_words(abs(offset))})
     if jumps:
         told.append(ngettext("%(n)d jump in 30 days", "%(n)d jumps in 30 days", jumps) % {"n": jumps})
@@ -86,7 +90,7 @@ def _disk(health: Health) -> str:
 
 
 def _files(health: Health) -> str:
-    """What it says of all its own files together."""
+    """What the station reports on all its own files together."""
     files = health.files
     if files is None:
         return NOTHING
@@ -96,7 +100,7 @@ def _files(health: Health) -> str:
     if files.bytes_refused:
         told.append(_("%(size)s refused") % {"size": bytes_words(files.bytes_refused)})
     if files.bytes_kept_back:
-        told.append(_("%(size)s kept back by its settings") % {"size": bytes_words(files.bytes_kept_back)})
+        told.append(_("%(size)s held back by its settings") % {"size": bytes_words(files.bytes_kept_back)})
     return " · ".join(told)
 
 

@@ -24,20 +24,20 @@ _TAB = "station-settings"
 
 
 class HistoryForm(forms.Form):
-    """What becomes of what the station sent so far."""
+    """What happens to the data sent so far."""
 
     history = forms.ChoiceField(
-        label=gettext_lazy("What it sent so far"),
+        label=gettext_lazy("Data sent so far"),
         choices=(
             (History.STAYS.value, gettext_lazy("stays with this organization")),
-            (History.GOES.value, gettext_lazy("goes along")),
+            (History.GOES.value, gettext_lazy("moves with the station")),
         ),
         widget=forms.Select,
     )
 
 
 class MoveForm(HistoryForm):
-    """And where it goes."""
+    """The history, and the target organization."""
 
     organization = OrganizationField()
 
@@ -50,7 +50,7 @@ class MoveForm(HistoryForm):
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def station_move_page(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
-    """Say what a move does; do it."""
+    """Explain a move; do it."""
     station = station_of(viewer, serial)
     role_require(viewer, Role.OPERATOR, station.organization_id)
     others = viewer.organization_ids(Role.OPERATOR) - {station.organization_id}
@@ -59,7 +59,7 @@ def station_move_page(request: HttpRequest, viewer: Viewer, serial: str) -> Http
         filled = form.cleaned_data
         moved = _station_move(viewer, station, form)
         if moved is not None:
-            done = _("%(station)s belongs to %(organization)s now.")
+            done = _("%(station)s now belongs to %(organization)s.")
             messages.success(request, done % {"station": moved, "organization": filled["organization"]})
             return redirect("station", serial=moved.serial)
     return _move_render(request, viewer, station, form if others else None)
@@ -68,7 +68,7 @@ def station_move_page(request: HttpRequest, viewer: Viewer, serial: str) -> Http
 @page
 @require_POST
 def station_offer(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
-    """Make a code with which another organization takes the station, and show it this once."""
+    """Create a code with which another organization takes the station; shown only once."""
     station = station_of(viewer, serial)
     role_require(viewer, Role.OPERATOR, station.organization_id)
     form = HistoryForm(request.POST)
@@ -84,11 +84,11 @@ def station_offer(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResp
 @page
 @require_POST
 def station_offer_withdraw(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
-    """End an offer."""
+    """Withdraw an offer."""
     station = station_of(viewer, serial)
     role_require(viewer, Role.OPERATOR, station.organization_id)
     if transfer_open(station=station):
-        done = _("The offer is withdrawn; its code opens nothing any more.")
+        done = _("The offer is withdrawn; its code no longer works.")
         act(request, lambda: transfer_withdraw(actor=viewer, station=station), done=done)
     return redirect("station-move", serial=station.serial)
 

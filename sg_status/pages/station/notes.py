@@ -44,7 +44,7 @@ class NoteForm(forms.Form):
         label=gettext_lazy("When (UTC)"),
         required=False,
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
-        help_text=gettext_lazy("Left empty, it is now."),
+        help_text=gettext_lazy("Leave empty to use the current time."),
     )
 
 
@@ -54,21 +54,21 @@ class PhotoForm(forms.Form):
     photo = forms.FileField(
         label=gettext_lazy("New photo"),
         widget=forms.ClearableFileInput(attrs={"accept": "image/jpeg,image/png,image/webp"}),
-        help_text=gettext_lazy("JPEG, PNG or WebP, up to 15 MB. Place and camera in the file are not kept."),
+        help_text=gettext_lazy("JPEG, PNG or WebP, up to 15 MB. Location and camera details in the file are not kept."),
     )
-    caption = forms.CharField(label=gettext_lazy("What it shows"), max_length=200, required=False)
+    caption = forms.CharField(label=gettext_lazy("Caption"), max_length=200, required=False)
 
 
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def station_notes(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
-    """Look at them; write a note."""
+    """The notes and photos; POST adds a note."""
     station = station_of(viewer, serial)
     form = NoteForm(request.POST if request.method == "POST" else None)
     if request.method == "POST":
         role_require(viewer, Role.OPERATOR, station.organization_id)
         if form.is_valid() and _note(viewer, station, form):
-            messages.success(request, _("The note is written."))
+            messages.success(request, _("The note is saved."))
             return redirect("station-notes", serial=station.serial)
     return _show(request, viewer, station, form, PhotoForm())
 
@@ -87,7 +87,7 @@ def station_note_remove(request: HttpRequest, viewer: Viewer, serial: str, note_
 @page
 @require_POST
 def station_photo_add(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
-    """Keep a photo."""
+    """Add a photo."""
     station = station_of(viewer, serial)
     role_require(viewer, Role.OPERATOR, station.organization_id)
     form = PhotoForm(request.POST, request.FILES)
@@ -100,7 +100,7 @@ def station_photo_add(request: HttpRequest, viewer: Viewer, serial: str) -> Http
         except DomainError as error:
             form.add_error(None, str(error))
         else:
-            messages.success(request, _("The photo is kept."))
+            messages.success(request, _("The photo is saved."))
             return redirect("station-notes", serial=station.serial)
     return _show(request, viewer, station, NoteForm(), form)
 
@@ -118,11 +118,11 @@ def photo_delete(request: HttpRequest, viewer: Viewer, name: str) -> HttpRespons
 @page
 @require_POST
 def photo_public(request: HttpRequest, viewer: Viewer, name: str) -> HttpResponse:
-    """Show a photo of a deployment to everybody, or to members only again."""
+    """Make a photo of a deployment public, or visible only to members again."""
     photo = photo_find(viewer=viewer, name=name)
     role_require(viewer, Role.OPERATOR, photo.station.organization_id)
     is_public = request.POST.get("is_public") == "yes"
-    done = _("Everybody may see the photo.") if is_public else _("Members only may see the photo.")
+    done = _("Everyone can see the photo.") if is_public else _("Only members can see the photo.")
     act(request, lambda: photo_publish(actor=viewer, photo=photo, is_public=is_public), done=done)
     return _back(photo)
 
@@ -130,7 +130,7 @@ def photo_public(request: HttpRequest, viewer: Viewer, name: str) -> HttpRespons
 @page
 @require_safe
 def photo_show(request: HttpRequest, viewer: Viewer, name: str, size: Size) -> HttpResponseBase:  # noqa: ARG001 - the door's signature
-    """The picture, to whoever may see its station."""
+    """A photo, for anyone who can see its station."""
     return photo_answer(photo_find(viewer=viewer, name=name), size)
 
 

@@ -1,4 +1,4 @@
-"""The station's first page: its state in one sentence, and beside it everything that explains it."""
+"""The station's first page: its state in one sentence, and everything that explains it."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -41,9 +41,9 @@ from sg_status.pages.station.frame import station_of, station_render
 from sg_status.pages.station.health import also_said_of, clock_line, facts_of
 from sg_status.pages.station.strip import strip_of
 
-#: So many lines of each list; the tabs have the rest.
+#: Lines shown of each list; the tabs have the rest.
 SERIES_SHOWN, COMMANDS_SHOWN, EVENTS_SHOWN, INCIDENTS_SHOWN = 40, 4, 8, 60
-#: What the page says in a place of its own.
+#: Rules whose incidents the page shows elsewhere.
 _SAID = (silence.RULE.name, hardware_swap.RULE.name)
 DETECTIONS_BACK = timedelta(hours=24)
 CLOCK_BACK = timedelta(days=30)
@@ -51,7 +51,7 @@ CLOCK_BACK = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class PortRow:
-    """What one port heard."""
+    """Detections of one port."""
 
     port: int
     pulses: int
@@ -69,7 +69,7 @@ def station(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
     ports = _ports(detections_per_hour(station=found, start=moment - DETECTIONS_BACK, end=moment))
     series = list(series_list(station=found)[: SERIES_SHOWN + 1])
     swap = swap_asked(station=found)
-    # Those that are open first, however many came and went since.
+    # Open incidents first, however many have opened and closed since.
     incidents = list(
         incident_list(viewer=viewer, station=found).order_by(F("closed_at").desc(nulls_first=True))[:INCIDENTS_SHOWN]
     )
@@ -117,18 +117,18 @@ def _ports(counts: list[HourCount]) -> list[PortRow]:
 
 
 def _interval_source(found: Station, contact: StationContact | None) -> str:
-    """Where the rhythm comes from, in the order of `fleet.stations.contact.deadlines.interval_of`."""
+    """The source of the interval, in the order of `fleet.stations.contact.deadlines.interval_of`."""
     if contact is not None and contact.announced_interval_s:
-        return _("as it announces")
+        return _("announced by the station")
     if found.operator_interval_s:
-        return _("as set by an operator")
+        return _("set by an operator")
     if contact is not None and contact.learned_interval_s:
         return _("learned from its contacts")
     return _("assumed until more is known")
 
 
 def _software(contact: StationContact | None) -> str:
-    """Agent version and hardware out of the newest hello, as far as it told."""
+    """Agent version and hardware from the newest hello, as far as reported."""
     hello = contact.hello if contact else {}
     hardware = hello.get("hardware")
     model = hardware.get("model") if isinstance(hardware, dict) else None
@@ -136,7 +136,7 @@ def _software(contact: StationContact | None) -> str:
 
 
 def _profile(contact: StationContact | None) -> str:
-    """How freely it uses its link, by its newest hello."""
+    """How freely the station uses its link, from its newest hello."""
     said = str((contact.hello if contact else {}).get("profile") or "")
     words = {
         "generous": pgettext("profile", "generous"),

@@ -1,4 +1,4 @@
-"""Where a station was: its GPS track on a map, its fixes as a table, and both as CSV."""
+"""A station's GPS track: on a map, its fixes as a table, and both as CSV."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -33,7 +33,7 @@ _CSV_HEAD = ("occurred_at", "received_at", "latitude", "longitude", "altitude_m"
 @page
 @require_safe
 def station_positions(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
-    """The track over a span of time, and a page of its fixes, newest first."""
+    """The track over a period, and a page of its fixes, newest first."""
     station = station_of(viewer, serial)
     window = _window(request, station)
     track = position_track(station=station, start=window.start, end=window.end)
@@ -56,7 +56,7 @@ def station_positions(request: HttpRequest, viewer: Viewer, serial: str) -> Http
 @page
 @require_safe
 def station_positions_csv(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponseBase:
-    """Every fix of the span that the page shows, oldest first."""
+    """Every fix of the shown period, oldest first."""
     station = station_of(viewer, serial)
     window = _window(request, station)
     rows = _csv_rows(position_export(station=station, start=window.start, end=window.end))
@@ -69,7 +69,7 @@ def _window(request: HttpRequest, station: Station) -> Window:
 
 
 def _fixes(station: Station, window: Window, after: str) -> tuple[list[Position], str]:
-    """A page of fixes, newest first, and the mark after which the next one begins."""
+    """A page of fixes, newest first, and the cursor of the next page."""
     found = position_list(
         station=station,
         start=window.start,
@@ -86,7 +86,7 @@ def _fixes(station: Station, window: Window, after: str) -> tuple[list[Position]
 
 
 def _cursor_of(text: str) -> PositionCursor | None:
-    """The mark in an address; anything else begins at the beginning."""
+    """The cursor in a URL; anything invalid starts at the beginning."""
     try:
         at, line, source = text[:80].split(",")
         moment, number = datetime.fromisoformat(at), int(line)

@@ -1,4 +1,4 @@
-"""Settings of a station: its name and rhythm, its enrolment token and logins, and taking it out of service."""
+"""Settings of a station: name and interval, enrolment token and logins, and taking it out of service."""
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -32,7 +32,7 @@ CREDENTIALS_SHOWN = 10
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def station_settings(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
-    """Look at the settings; change them."""
+    """GET: the settings. POST: change them."""
     station = station_of(viewer, serial)
     form = StationForm.of(viewer, station, request.POST if request.method == "POST" else None)
     if request.method == "POST":
@@ -40,27 +40,27 @@ def station_settings(request: HttpRequest, viewer: Viewer, serial: str) -> HttpR
         if form.is_valid() and _save(viewer, station, form):
             messages.success(request, _("The settings are saved."))
             return redirect("station-settings", serial=station.serial)
-    return _shown(request, viewer, station, form, QuotaForm.of(station))
+    return _settings_render(request, viewer, station, form, QuotaForm.of(station))
 
 
 @page
 @require_POST
 def station_quota_save(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
-    """Give a station a quota of its own; for who looks after the server."""
+    """Set a station's own quota; only for administrators of the server."""
     station = station_of(viewer, serial)
     if not viewer.sees_all:
         raise PermissionDenied(
-            _("Quotas are set by who looks after the server: ask there, and say what the station sends.")
+            _("Only the administrators of this server can set quotas: ask them, and describe what the station sends.")
         )
     form = QuotaForm.of(station, request.POST)
     if not form.is_valid():
-        return _shown(request, viewer, station, StationForm.of(viewer, station), form)
-    done = _("The quota is saved. It holds from the next message on.")
+        return _settings_render(request, viewer, station, StationForm.of(viewer, station), form)
+    done = _("The quota is saved. It applies from the next message on.")
     act(request, lambda: station_quota_set(actor=viewer, station=station, quota=form.quota()), done=done)
     return redirect("station-settings", serial=station.serial)
 
 
-def _shown(
+def _settings_render(
     request: HttpRequest, viewer: Viewer, station: Station, form: StationForm, quota_form: QuotaForm
 ) -> HttpResponse:
     context = {
@@ -77,7 +77,7 @@ def _shown(
 @page
 @require_POST
 def station_token(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
-    """Make an enrolment token for the station or for a desk, and show it, this once."""
+    """Create an enrolment token for the station or for a desk; shown only once."""
     station = station_of(viewer, serial)
     role_require(viewer, Membership.Role.OPERATOR, station.organization_id)
     is_upload = request.POST.get("purpose") == LoginPurpose.UPLOAD
@@ -94,10 +94,10 @@ def station_token(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResp
 @page
 @require_POST
 def station_desk_revoke(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
-    """End the login of a desk; the station's own goes on."""
+    """Revoke the login of a desk; the station's own stays valid."""
     station = station_of(viewer, serial)
     role_require(viewer, Membership.Role.OPERATOR, station.organization_id)
-    done = _("The desk's login is revoked. The station's own login goes on.")
+    done = _("The desk's login is revoked. The station's own login stays valid.")
     act(request, lambda: station_revoke(station=station, actor=viewer, purpose=LoginPurpose.UPLOAD), done=done)
     return redirect("station-settings", serial=station.serial)
 
@@ -108,7 +108,7 @@ def station_let_in(request: HttpRequest, viewer: Viewer, serial: str) -> HttpRes
     """Lift a suspension."""
     station = station_of(viewer, serial)
     role_require(viewer, Membership.Role.OPERATOR, station.organization_id)
-    done = _("%(station)s may send again.") % {"station": station}
+    done = _("%(station)s can send again.") % {"station": station}
     act(request, lambda: station_suspension_lift(viewer=viewer, station=station), done=done)
     return redirect("station-settings", serial=station.serial)
 
@@ -116,7 +116,7 @@ def station_let_in(request: HttpRequest, viewer: Viewer, serial: str) -> HttpRes
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def station_revoke_confirm(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
-    """Say what revoking does; do it."""
+    """Explain revoking; do it."""
     station = station_of(viewer, serial)
     role_require(viewer, Membership.Role.OPERATOR, station.organization_id)
     if request.method == "POST":
@@ -126,8 +126,9 @@ def station_revoke_confirm(request: HttpRequest, viewer: Viewer, serial: str) ->
     context = {
         "title": _("Revoke the login of this station"),
         "text": _(
-            "Its connection is closed at once and it can no longer send or receive. What it has already sent stays. "
-            "What it takes from now on waits on the station until it is enrolled again with a new token."
+            "Its connection is closed at once, and it can no longer send or receive. The data already sent "
+            "stays. Data recorded from now on waits on the station until it is enrolled again with a new "
+            "token."
         ),
         "button": _("Revoke the login of %(station)s") % {"station": station},
         "keep": _("Keep the login"),
@@ -138,20 +139,20 @@ def station_revoke_confirm(request: HttpRequest, viewer: Viewer, serial: str) ->
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def station_retire_confirm(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
-    """Say what retiring does; do it."""
+    """Explain retiring; do it."""
     station = station_of(viewer, serial)
     role_require(viewer, Membership.Role.OPERATOR, station.organization_id)
     if request.method == "POST":
-        done = _("%(station)s is retired. Its data stay here.") % {"station": station}
+        done = _("%(station)s is retired. Its data is kept.") % {"station": station}
         act(request, lambda: station_retire(station=station, actor=viewer), done=done)
         return redirect("station", serial=station.serial)
     context = {
         "title": _("Retire this station"),
         "text": _(
-            "Its login ends for good, its waiting commands are not run, and it no longer appears among the stations "
-            "in service. Everything it sent is kept. A retired station stays retired."
+            "Its login is permanently revoked, its waiting commands are not run, and it is no longer listed "
+            "among the stations in service. Everything it sent is kept. You cannot undo this."
         ),
-        "button": _("Retire %(station)s for good") % {"station": station},
+        "button": _("Retire %(station)s permanently") % {"station": station},
         "keep": _("Keep it in service"),
     }
     return station_render(request, viewer, station, "sg_status/station/confirm.html", context, tab="station-settings")

@@ -1,4 +1,4 @@
-"""The strip of a station's last seven days: what is home from each hour, incidents, our own downtime, commands."""
+"""The strip of a station's last seven days: data received by hour, incidents, server downtime, commands."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,7 @@ from sg_status.command_words import command_label, state_word
 from sg_status.pages.station.contact import contact_of
 
 DAYS = 7
-#: One hour is so many units of the drawing wide.
+#: Width of one hour in drawing units.
 HOUR_WIDTH = 5
 _HOUR = timedelta(hours=1)
 _COMMANDS_MOST = 60
@@ -21,7 +21,7 @@ _COMMANDS_MOST = 60
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A stretch of the strip, with what it means in words."""
+    """A stretch of the strip, explained in words."""
 
     x: float
     width: float
@@ -30,7 +30,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """Everything that is drawn; `width` in units. `begin` is where the station was first heard of, `now` the present."""
+    """Everything drawn; `width` in units. `begin` is the station's first contact, `now` the present."""
 
     width: int
     begin: float
@@ -45,17 +45,17 @@ class Strip:
 
     @property
     def ground(self) -> float:
-        """How wide the stretch is from which data can be expected."""
+        """Width of the stretch in which data can be expected."""
         return max(self.now - self.begin, 0.0)
 
     @property
     def is_new(self) -> bool:
-        """Whether the count begins within the drawing, with the first that was heard of the station."""
+        """Whether the count starts within the drawing, at the station's first contact."""
         return self.begin > 0
 
 
 def strip_of(station: Station, incidents: list[Incident], moment: datetime) -> Strip:
-    """Today and the six days before it, by UTC."""
+    """The strip for today and the six days before it, in UTC."""
     hour = moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     start = hour.replace(hour=0) - timedelta(days=DAYS - 1)
     end = start + timedelta(days=DAYS)
@@ -96,9 +96,9 @@ def strip_of(station: Station, incidents: list[Incident], moment: datetime) -> S
 
 
 def _begin(station: Station, heard: list[datetime], start: datetime, now: datetime) -> datetime | None:
-    """The hour from which on data can be expected: of the first contact, or of older data that came with it.
+    """The first hour in which data can be expected: of the first contact, or of older data that came with it.
 
-    None as long as nothing has come.
+    None if nothing has arrived yet.
     """
     contact = contact_of(station)
     first = contact.first_contact_at if contact else None
@@ -111,7 +111,7 @@ def _x(moment: datetime, start: datetime) -> float:
 
 
 def _bar(begin: datetime, end: datetime, start: datetime, words: str) -> Bar:
-    # Never thinner than can be seen.
+    # Wide enough to be visible.
     return Bar(_x(begin, start), max(round((end - begin) / _HOUR * HOUR_WIDTH, 1), 1.5), words)
 
 
@@ -120,7 +120,7 @@ def _span(begin: datetime, end: datetime) -> str:
 
 
 def _runs(hours: list[datetime], start: datetime) -> list[Bar]:
-    """Hours in a row as one stretch."""
+    """Consecutive hours, combined into stretches."""
     runs: list[tuple[datetime, datetime]] = []
     for hour in hours:
         if runs and runs[-1][1] == hour:

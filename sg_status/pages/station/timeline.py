@@ -1,4 +1,4 @@
-"""The timeline of a station's places: a lane for each site, its stays as bars, all above one scale of dates."""
+"""The timeline of a station's places: one lane per site with its stays as bars, above one date scale."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -10,11 +10,11 @@ from django.utils.formats import date_format
 
 from fleet.deployments.models import Deployment, Site
 
-#: So that a stay of an hour can be seen, and hit, on a line of years. In percent.
+#: Minimum width in percent, so that a stay of an hour is visible and clickable on a line of years.
 _LEAST: Final = 0.7
-#: More labels than this touch each other on a phone.
+#: More labels than this would touch each other on a phone.
 _TICKS_MOST: Final = 5
-#: Months between two ticks, the first that gives few enough is taken; what is shorter has days.
+#: Months between two ticks; the first that gives few enough ticks is used. Shorter timelines use days.
 _MONTHS: Final = (1, 3, 6, 12, 24, 60, 120, 240, 600)
 _DAYS: Final = (1, 2, 5, 10)
 
@@ -30,7 +30,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One site and the stays there."""
+    """One site and its stays."""
 
     site: Site
     shade: int
@@ -39,7 +39,7 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A date under the lanes. `anchor` keeps its words inside the picture."""
+    """A date under the lanes. `anchor` keeps its text inside the picture."""
 
     x: float
     label: str
@@ -48,7 +48,7 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """What is drawn. `now` is where the present is, if it is not the end."""
+    """Everything drawn. `now` is the position of the present, if that is not the end."""
 
     lanes: list[Lane]
     ticks: list[Tick]
@@ -56,7 +56,7 @@ class Timeline:
 
 
 def timeline_of(deployments: Sequence[Deployment], *, moment: datetime, timezone: str) -> Timeline | None:
-    """From the first beginning to now, or to the last end where that is later; the newest site is the first lane."""
+    """From the first beginning to now, or to the last end if that is later; the newest site is the first lane."""
     starts = [one.period.lower for one in deployments if one.period.lower]
     if not starts:
         return None
@@ -81,7 +81,7 @@ def _anchor(x: float) -> str:
 
 
 def _dates(first: datetime, last: datetime, timezone: str) -> list[tuple[datetime, str]]:
-    """The round dates between, at most a few."""
+    """The round dates in between, at most a few."""
     zone = _zone(timezone)
     for days in _DAYS:
         if (last - first).days // days < _TICKS_MOST:
@@ -108,7 +108,7 @@ def _each_month(first: datetime, last: datetime, step: int) -> Iterator[datetime
 
 
 def _month(number: int, like: datetime) -> datetime:
-    """The first moment of a month that is counted from year 0."""
+    """The start of a month counted from year 0."""
     return datetime(number // 12, number % 12 + 1, 1, tzinfo=like.tzinfo)
 
 

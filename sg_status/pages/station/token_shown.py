@@ -1,4 +1,4 @@
-"""The page that shows an enrolment token once, with the exact line to type at the station."""
+"""The page that shows an enrolment token once, with the exact command to type at the station."""
 
 import shlex
 
@@ -12,10 +12,10 @@ from sg_status.pages.station.frame import station_render
 
 
 def enrolment_line(station: Station, token: str, purpose: LoginPurpose) -> str:
-    """What to type at the station, or at the desk."""
+    """The command to type at the station, or at the desk."""
     words = ["station-agent", "enrol", "--server", settings.SITE_URL, "--serial", station.serial, "--token", token]
     if purpose == LoginPurpose.UPLOAD:
-        # A file of its own: the desk may read the cards of many stations.
+        # A separate file per station: the desk may read the cards of many stations.
         words += ["--for-upload", "--config", f"{station.serial}.toml"]
     return shlex.join(words)
 
@@ -29,7 +29,7 @@ def enrolment_render(
     purpose: LoginPurpose = LoginPurpose.STATION,
     warning: str = "",
 ) -> HttpResponse:
-    """Token and command line; nothing between here and the browser may keep them."""
+    """Show token and command; nothing between here and the browser may cache them."""
     context = {
         "token": token,
         "line": enrolment_line(station, token, purpose),

@@ -1,1 +1,1 @@
-"""The pages that say what needs somebody: incidents, quarantine, sync, completeness."""
+"""Pages on what needs attention: incidents, quarantine, sync, completeness."""

@@ -1,4 +1,4 @@
-"""Completeness: of what every station took, how much is here, how much is still there, how much is lost."""
+"""Completeness: how much of each station's data is here, still on the station, or lost."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -20,16 +20,16 @@ from sg_status.menu import MenuEntry
 MENU = MenuEntry(_("Completeness"), "completeness", 15)
 
 PAGE_SIZE = 50
-#: Key for sorting, heading, whether it is a figure.
+#: Key for sorting, heading, whether the column holds figures.
 COLUMNS: Final[tuple[tuple[str, Promise, bool], ...]] = (
     ("serial", _("Station"), False),
     ("complete", _("Complete"), True),
     ("expected", _("Numbered"), True),
-    ("received", _("Came home"), True),
+    ("received", _("Arrived"), True),
     ("on_station", _("Still on the station"), True),
-    ("lost", _("Lost for good"), True),
+    ("lost", _("Lost permanently"), True),
     ("unsequenced", _("Without a number"), True),
-    ("files", _("Not home of its files"), True),
+    ("files", _("Files not arrived"), True),
     ("backlog", _("Backlog"), True),
     ("last_contact", _("Last contact"), False),
     ("streams", _("Streams"), True),
@@ -43,7 +43,7 @@ _CSV_HEAD = (
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One heading: where it leads, and how the table is sorted by it now."""
+    """One heading: its link, and whether the table is sorted by it."""
 
     label: str | Promise
     is_number: bool
@@ -54,7 +54,7 @@ class Column:
 @page
 @require_safe
 def completeness(request: HttpRequest, viewer: Viewer) -> HttpResponse:
-    """The least complete first; search, sort and page are in the address."""
+    """The report, least complete first; search, sorting and page are in the URL."""
     search, sort = request.GET.get("q", "")[:100], request.GET.get("sort", "")
     sort = sort if sort.removeprefix("-") in {key for key, *_rest in COLUMNS} else "complete"
     report = CompletenessReport(viewer=viewer, search=search, sort=sort)
@@ -91,7 +91,7 @@ def _csv_row(row: Completeness) -> tuple[Cell, ...]:
 
 
 def _column(sort: str, key: str, label: str | Promise, is_number: bool) -> Column:  # noqa: FBT001 - a row of COLUMNS
-    """A heading sorts by itself; pressed again, the other way round. Figures begin with the largest."""
+    """A heading sorts by its column; a second click reverses it. Columns of figures start with the largest."""
     descending = f"-{key}"
     if sort in (key, descending):
         direction = "ascending" if sort == key else "descending"

@@ -1,4 +1,4 @@
-"""Incidents: what is wrong now, what was and how it ended, and whether this person is told by mail."""
+"""Incidents: the open ones, the closed ones and how they ended, and the person's alert mails."""
 
 from dataclasses import dataclass
 
@@ -21,14 +21,14 @@ from sg_status.menu import MenuEntry
 MENU = MenuEntry(_("Incidents"), "incidents", 20)
 
 PAGE_SIZE = 50
-#: Open incidents told with their sentence; a storm over a whole fleet is told by its number.
+#: Maximum open incidents shown with their sentence; of a fleet-wide storm the rest is only counted.
 OPEN_MOST = 100
 TROUBLES_MOST = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """One closed incident as the table shows it."""
+    """One closed incident as shown in the table."""
 
     incident: Incident
     sentence: str
@@ -38,7 +38,7 @@ class Ended:
 @page
 @require_safe
 def incidents(request: HttpRequest, viewer: Viewer) -> HttpResponse:
-    """Open ones first, then the closed, newest first."""
+    """Open incidents, then closed ones, newest first."""
     opened = incident_list(viewer=viewer, is_open=True)
     shown_page = Paginator(incident_list(viewer=viewer, is_open=False), PAGE_SIZE).get_page(request.GET.get("page"))
     number = opened.count()
@@ -46,7 +46,7 @@ def incidents(request: HttpRequest, viewer: Viewer) -> HttpResponse:
         "opened": [incident_shown(incident) for incident in opened[:OPEN_MOST]],
         "opened_number": number,
         "opened_more": max(number - OPEN_MOST, 0),
-        "ended": [_ended(incident_shown(incident)) for incident in shown_page.object_list],
+        "ended": [_ended_row(incident_shown(incident)) for incident in shown_page.object_list],
         "pages": shown_page,
         "choices": alert_choices(user=viewer.user) if viewer.user else [],
         "address": viewer.user.email if viewer.user else "",
@@ -58,13 +58,13 @@ def incidents(request: HttpRequest, viewer: Viewer) -> HttpResponse:
 @page
 @require_POST
 def incidents_choose(request: HttpRequest, viewer: Viewer) -> HttpResponse:
-    """Be told by mail of an organization's alerts, or not."""
+    """Switch the alert mails of an organization on or off."""
     user, wanted = viewer.user, request.POST.get("organization", "")
     is_alerted = request.POST.get("mails") == "on"
     done: str | Promise = (
-        gettext("Alerts of this organization reach you by mail from now on.")
+        gettext("Alerts of this organization are now sent to you by mail.")
         if is_alerted
-        else gettext("Alerts of this organization no longer reach you by mail. They stay on this page.")
+        else gettext("Alerts of this organization are no longer sent to you by mail. They stay on this page.")
     )
     if user is not None and wanted.isdecimal():
         organization_id = int(wanted[:18])
@@ -76,7 +76,7 @@ def incidents_choose(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     return redirect("incidents")
 
 
-def _ended(shown: IncidentView) -> Ended:
+def _ended_row(shown: IncidentView) -> Ended:
     incident = shown.incident
     ended = incident.closed_at or incident.opened_at
     return Ended(incident, shown.sentence, (ended - incident.began_at).total_seconds())

@@ -1,4 +1,4 @@
-"""Quarantine: messages that could not be taken, why, and what to do with each, or with all of one reason."""
+"""Quarantine: messages that could not be processed, why, and deciding about one or all of one reason."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -37,9 +37,9 @@ MENU = MenuEntry(gettext_lazy("Quarantine"), "quarantine", 30)
 
 PAGE_SIZE = 50
 REPLAYS_SHOWN = 5
-#: Reasons told with their number; there are about thirty kinds.
+#: Maximum reasons shown with their count; there are about thirty.
 REASONS_SHOWN = 40
-#: Stations and reasons of which more came than is kept whole.
+#: Maximum stations and reasons shown of which more messages came than are kept in full.
 CUT_SHOWN = 50
 _STATES = {
     QuarantinedMessage.State.HELD.value: pgettext_lazy("messages", "held"),
@@ -50,7 +50,7 @@ _STATES = {
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the address asks for; `since` and `until` as they stand in the form, in UTC."""
+    """Filters in the URL; `since` and `until` as written in the form, in UTC."""
 
     station: str
     reason: str
@@ -60,15 +60,15 @@ class Asked:
 
     @property
     def is_narrowed(self) -> bool:
-        """Whether anything but the state is asked for."""
+        """Whether anything but the state is filtered."""
         return bool(self.station or self.reason or self.since or self.until)
 
 
 @page
 @require_safe
 def quarantine(request: HttpRequest, viewer: Viewer) -> HttpResponse:
-    """Newest first; station, reason, time and state are in the address."""
-    asked = _asked(request)
+    """Messages, newest first; station, reason, time and state are in the URL."""
+    asked = _filters_of(request)
     listed = partial(
         quarantine_list,
         viewer=viewer,
@@ -93,7 +93,7 @@ def quarantine(request: HttpRequest, viewer: Viewer) -> HttpResponse:
 @page
 @require_safe
 def quarantine_message(request: HttpRequest, viewer: Viewer, message_id: int) -> HttpResponse:
-    """One message: who sent it, why it was not taken, and its content as far as it can be shown."""
+    """One message: its sender, why it was not processed, and its content as far as it can be shown."""
     message = quarantine_get(viewer=viewer, message_id=message_id)
     properties = {name: value for name, value in message.properties.items() if name != "application_headers"}
     is_held = message.state == QuarantinedMessage.State.HELD
@@ -113,7 +113,7 @@ def quarantine_message(request: HttpRequest, viewer: Viewer, message_id: int) ->
 @page
 @require_safe
 def quarantine_body(request: HttpRequest, viewer: Viewer, message_id: int) -> HttpResponse:  # noqa: ARG001 - Django's
-    """The content byte by byte, as a file that no browser opens."""
+    """The exact content, as a file that no browser opens."""
     message = quarantine_get(viewer=viewer, message_id=message_id)
     headers = {
         "Content-Disposition": f'attachment; filename="message-{message.pk}.bin"',
@@ -126,7 +126,7 @@ def quarantine_body(request: HttpRequest, viewer: Viewer, message_id: int) -> Ht
 @page
 @require_POST
 def quarantine_replay_now(request: HttpRequest, viewer: Viewer, message_id: int) -> HttpResponse:
-    """Try it again."""
+    """Retry the message."""
     message = _decidable(viewer, message_id)
     try:
         outcome = quarantine_replay(viewer=viewer, message=message)
@@ -134,27 +134,27 @@ def quarantine_replay_now(request: HttpRequest, viewer: Viewer, message_id: int)
         messages.error(request, str(error))
     else:
         if outcome.quarantined:
-            messages.warning(request, _("It still cannot be taken; it is back in quarantine with its reason."))
+            messages.warning(request, _("It still cannot be processed; it is back in quarantine with its reason."))
         elif outcome.partial:
             messages.warning(
-                request, _("A part of it still cannot be taken; the rest is stored. It is back in quarantine.")
+                request, _("Part of it still cannot be processed; the rest is stored. It is back in quarantine.")
             )
         elif outcome.stored:
-            messages.success(request, _("The message is taken now."))
+            messages.success(request, _("The message is now processed."))
         else:
-            messages.success(request, _("The message had been taken before; nothing was added."))
+            messages.success(request, _("The message had already been processed; nothing was added."))
     return redirect("quarantine")
 
 
 @page
 @require_POST
 def quarantine_replay_reason(request: HttpRequest, viewer: Viewer) -> HttpResponse:
-    """Ask for a replay of all of a reason, of one station or of all that this person may decide about."""
+    """Queue a replay of all messages of one reason, for one station or for all this person can decide about."""
     station, reason = (_word(request.POST.get(name, "")) for name in ("station", "reason"))
     act(
         request,
         lambda: quarantine_replay_ask(viewer=viewer, reason=reason, station=station),
-        done=_("They are tried again now, oldest first. How far it is stands on this page."),
+        done=_("The messages are being retried, oldest first. This page shows the progress."),
     )
     query = {name: value for name, value in (("reason", reason), ("station", station)) if value}
     return redirect(f"{reverse('quarantine')}?{urlencode(query)}")
@@ -163,15 +163,15 @@ def quarantine_replay_reason(request: HttpRequest, viewer: Viewer) -> HttpRespon
 @page
 @require_POST
 def quarantine_discard_now(request: HttpRequest, viewer: Viewer, message_id: int) -> HttpResponse:
-    """Give it up, with a note on why."""
+    """Discard the message, with a note on why."""
     message = _decidable(viewer, message_id)
     note = request.POST.get("note", "")
-    done = pgettext("quarantine", "The message is discarded. It stays readable under “discarded”.")
+    done = pgettext("quarantine", "The message is discarded. You can still read it under “discarded”.")
     act(request, lambda: quarantine_discard(viewer=viewer, message=message, note=note), done=done)
     return redirect("quarantine")
 
 
-def _asked(request: HttpRequest) -> Asked:
+def _filters_of(request: HttpRequest) -> Asked:
     state = request.GET.get("state", "")
     since, until = (_word(request.GET.get(name, "")) for name in ("from", "to"))
     return Asked(
@@ -188,7 +188,7 @@ def _word(text: str) -> str:
 
 
 def _moment_of(text: str) -> datetime | None:
-    """A moment as the form writes it, which is UTC where it does not say otherwise."""
+    """A time from the form, in UTC unless it says otherwise."""
     try:
         moment = datetime.fromisoformat(text)
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
@@ -201,7 +201,7 @@ def _may_operate(viewer: Viewer) -> bool:
 
 
 def _decidable(viewer: Viewer, message_id: int) -> QuarantinedMessage:
-    """The message, when this viewer may see it (else 404) and decide about it (else 403)."""
+    """The message, if this viewer can see it (else 404) and decide about it (else 403)."""
     message = quarantine_get(viewer=viewer, message_id=message_id)
     if message.station is not None:
         role_require(viewer, Membership.Role.OPERATOR, message.station.organization_id)

@@ -1,4 +1,4 @@
-"""Outside systems: what they say of our stations, what changed there, how the checks went, and a check now."""
+"""Outside systems: what they list for our stations, recent changes, past checks, and starting a check."""
 
 from dataclasses import dataclass
 
@@ -27,7 +27,7 @@ CHANGES_SHOWN, RUNS_SHOWN = 50, 10
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One station as one outside system sees it."""
+    """One station as one outside system lists it."""
 
     station: Station
     link: LinkView
@@ -36,7 +36,7 @@ class Row:
 @page
 @require_safe
 def sync(request: HttpRequest, viewer: Viewer) -> HttpResponse:
-    """One system at a time; `system` is in the address."""
+    """One system at a time; `system` is in the URL."""
     known = systems()
     current = _current(known, request.GET.get("system", ""))
     shown_page = Paginator(station_list(viewer=viewer, sort="serial"), PAGE_SIZE).get_page(request.GET.get("page"))
@@ -50,7 +50,7 @@ def sync(request: HttpRequest, viewer: Viewer) -> HttpResponse:
         "changes": changes(viewer=viewer, system=current.system, limit=CHANGES_SHOWN),
         "runs": runs(system=current.system, limit=RUNS_SHOWN),
         "may_ask": sync_may_be_asked(viewer=viewer),
-        # Who of another organization pressed the button is nobody's business.
+        # A person of another organization who started a check is not named.
         "me": viewer.name,
         "sees_all": viewer.sees_all,
     }
@@ -65,7 +65,7 @@ def sync_now(request: HttpRequest, viewer: Viewer, system: str) -> HttpResponse:
         label = adapter_get(system).label
     except SystemUnknown as error:
         raise Http404(str(error)) from error
-    done = gettext("%(label)s is being checked. The outcome appears here in a moment.") % {"label": label}
+    done = gettext("%(label)s is being checked. The result will appear here shortly.") % {"label": label}
     is_taken = request.POST.get("do") == "take-short-list"
     act(request, lambda: sync_ask(viewer=viewer, system=system, is_short_list_taken=is_taken), done=done)
     return redirect("sync")

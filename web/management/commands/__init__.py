@@ -1,1 +1,1 @@
-"""Commands of the site, by name."""
+"""Management commands of the site, by name."""

@@ -1,4 +1,4 @@
-"""`manage jobs`: see, retry and discard the jobs that killed their workers."""
+"""`manage jobs`: list, retry and discard jobs that killed their workers."""
 
 import argparse
 from collections.abc import Callable
@@ -15,19 +15,19 @@ Options = dict[str, Any]
 class Command(WordCommand):
     """Dead jobs from the command line."""
 
-    help = "See, retry and discard the jobs that killed their workers."
+    help = "List, retry and discard jobs that killed their workers."
 
     def words(self, add: Callable[..., argparse.ArgumentParser]) -> None:
-        """The words after `jobs`."""
-        word = add("list", self.jobs_list, help="the jobs that were set aside")
-        word.add_argument("--state", choices=DeadJob.State.values, default="held", help="those that wait, or others")
-        word = add("retry", self.jobs_retry, help="have a job done once more")
-        word.add_argument("number", type=int, metavar="NUMBER", help="as `list` shows it")
-        word = add("discard", self.jobs_discard, help="give a job up; it stays listed as discarded")
-        word.add_argument("number", type=int, metavar="NUMBER", help="as `list` shows it")
+        """Add the words after `jobs`."""
+        word = add("list", self.jobs_list, help="list the jobs that were set aside")
+        word.add_argument("--state", choices=DeadJob.State.values, default="held", help="only jobs in this state")
+        word = add("retry", self.jobs_retry, help="queue a job again")
+        word.add_argument("number", type=int, metavar="NUMBER", help="number shown by `list`")
+        word = add("discard", self.jobs_discard, help="discard a job; it stays listed as discarded")
+        word.add_argument("number", type=int, metavar="NUMBER", help="number shown by `list`")
 
     def jobs_list(self, options: Options) -> None:
-        """What lies there now."""
+        """List the dead jobs."""
         dead_jobs_collect()
         jobs = list(dead_job_list(state=options["state"]))
         if options["json"]:
@@ -40,16 +40,16 @@ class Command(WordCommand):
             self.stdout.write(f"No job is {options['state']}.")
 
     def jobs_retry(self, options: Options) -> None:
-        """Ask for it again."""
+        """Retry a job."""
         job = dead_job_retry(number=options["number"])
-        self._told(options, job, "is done once more.")
+        self._print_outcome(options, job, "is queued again.")
 
     def jobs_discard(self, options: Options) -> None:
-        """Give it up."""
+        """Discard a job."""
         job = dead_job_discard(number=options["number"])
-        self._told(options, job, "is discarded.")
+        self._print_outcome(options, job, "is discarded.")
 
-    def _told(self, options: Options, job: DeadJob, what: str) -> None:
+    def _print_outcome(self, options: Options, job: DeadJob, what: str) -> None:
         if options["json"]:
             self.data_print({"id": job.pk, "task": job.task})
         else:

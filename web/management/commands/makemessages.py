@@ -1,4 +1,4 @@
-"""`manage makemessages -l de`: Django's own, told where our texts are, and with the words of the station commands."""
+"""`manage makemessages -l de`: Django's command with our paths, and the texts of the station commands added."""
 
 from pathlib import Path
 from typing import Any
@@ -9,16 +9,16 @@ from django.core.management.commands import makemessages
 
 from message_queue.contracts.commands import command_contracts
 
-#: Not ours, or not read by people on the site.
+#: Not ours, or not shown on the site.
 _IGNORED = ["var/*", "node_modules/*", "tests/*", "station_agent/*", "operations/*", "web/static/*"]
-#: The wire knows no Django, so its texts carry no mark that gettext could find.
+#: The wire contracts do not use Django, so gettext finds no marked texts there.
 _WORDS_FROM = "message_queue/contracts/commands"
 
 _SITE, _DOMAIN = "web/locale", "fleet/*/locale"
 
 
 class Command(makemessages.Command):
-    """One catalogue a language, without line numbers, so that a change shows only what changed."""
+    """One catalogue per language, without line numbers, so that a diff shows only what changed."""
 
     msgmerge_options = [*makemessages.Command.msgmerge_options, "--no-fuzzy-matching", "--width=120"]
     msguniq_options = [*makemessages.Command.msguniq_options, "--width=120"]
@@ -26,7 +26,7 @@ class Command(makemessages.Command):
     xgettext_options = [*makemessages.Command.xgettext_options, "--width=120"]
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Gather the texts, then add those of the command contracts."""
+        """Collect the texts, then add those of the command contracts."""
         options["ignore_patterns"] = [*options["ignore_patterns"], *_IGNORED]
         options["no_location"], options["no_obsolete"] = True, True
         before = {entry.msgid: entry.msgstr for path in _catalogues(_SITE) for entry in polib.pofile(str(path))}
@@ -38,7 +38,7 @@ class Command(makemessages.Command):
 
 
 def command_texts() -> list[str]:
-    """Every text of the command contracts that people read on the site, once each and in a fixed order."""
+    """Texts of the command contracts that the site shows, each once and in a fixed order."""
     found: dict[str, None] = {}
     for contract in command_contracts().values():
         titles = [field["title"] for field in _parameter_schemas(contract.parameters) if "title" in field]
@@ -49,7 +49,7 @@ def command_texts() -> list[str]:
 
 
 def words_add(catalogue: Path, before: dict[str, str]) -> None:
-    """Put the command texts into a catalogue; translations that were there stay."""
+    """Add the command texts to a catalogue; existing translations stay."""
     messages = polib.pofile(str(catalogue), wrapwidth=120)
     for text in command_texts():
         if messages.find(text) is None:
@@ -58,7 +58,7 @@ def words_add(catalogue: Path, before: dict[str, str]) -> None:
 
 
 def headers_drop(catalogue: Path) -> None:
-    """Take out what would change with every run and tells nobody anything."""
+    """Remove headers that change with every run and carry no information."""
     messages = polib.pofile(str(catalogue), wrapwidth=120)
     for name in ("POT-Creation-Date", "Report-Msgid-Bugs-To", "PO-Revision-Date"):
         messages.metadata.pop(name, None)

@@ -1,6 +1,6 @@
-"""`manage station`: add, import, claim, list, show and revoke stations, and make enrolment tokens.
+"""`manage station`: add, import, claim, list, show and revoke stations, and create enrolment tokens.
 
-It stands above the domain, as a list of stations names their sites too.
+It belongs above the domain, because a list of stations also names their sites.
 """
 
 import argparse
@@ -49,33 +49,37 @@ class Command(WordCommand):
     help = "Add, import, claim, list, show and revoke stations."
 
     def words(self, add: Callable[..., argparse.ArgumentParser]) -> None:
-        """The words after `station`."""
-        word = add("add", self.station_add, help="register a station and make its enrolment token")
-        word.add_argument("serial", metavar="SERIAL", help="the serial of the device, as SG-7F5ERPI46977")
-        word.add_argument("--organization", required=True, metavar="NAME", help="whose it is; made when it is new")
-        word.add_argument("--name", default="", help="what people call it")
-        word = add("import", self.station_import, help="register the stations of a CSV list; bad lines are told")
-        word.add_argument("file", type=Path, metavar="FILE", help="columns serial, name, model, site, notes, tags")
-        word.add_argument("--organization", required=True, metavar="NAME", help="whose they are")
-        word.add_argument("--dry-run", action="store_true", help="check the list and change nothing")
-        word.add_argument("--all-or-nothing", action="store_true", help="import nothing when a line is wrong")
+        """Add the words after `station`."""
+        word = add("add", self.station_add, help="register a station and create its enrolment token")
+        word.add_argument("serial", metavar="SERIAL", help="the serial of the device, such as SG-7F5ERPI46977")
         word.add_argument(
-            "--tokens", type=Path, metavar="FILE", help="write an enrolment token for each into a new file"
+            "--organization", required=True, metavar="NAME", help="its organization; created if it does not exist"
         )
-        word = add("claim", self.station_claim, help="make the device that shows a code a station")
-        word.add_argument("code", metavar="CODE", help="as the device shows it, ABCD-2345")
-        word.add_argument("--organization", required=True, metavar="NAME", help="whose it is")
-        word.add_argument("--name", default="", help="what people call it")
-        word = add("token", self.station_token, help="make a new enrolment token; earlier ones end")
+        word.add_argument("--name", default="", help="a name for people")
+        word = add("import", self.station_import, help="register the stations in a CSV list; bad lines are reported")
+        word.add_argument("file", type=Path, metavar="FILE", help="columns serial, name, model, site, notes, tags")
+        word.add_argument("--organization", required=True, metavar="NAME", help="their organization")
+        word.add_argument("--dry-run", action="store_true", help="check the list and change nothing")
+        word.add_argument("--all-or-nothing", action="store_true", help="import nothing if any line has an error")
+        word.add_argument(
+            "--tokens", type=Path, metavar="FILE", help="write an enrolment token for each station to a new file"
+        )
+        word = add("claim", self.station_claim, help="add the device that shows a code as a station")
+        word.add_argument("code", metavar="CODE", help="as shown on the device, such as ABCD-2345")
+        word.add_argument("--organization", required=True, metavar="NAME", help="its organization")
+        word.add_argument("--name", default="", help="a name for people")
+        word = add("token", self.station_token, help="create a new enrolment token; earlier ones end")
         word.add_argument("serial", metavar="SERIAL")
         word.add_argument(
             "--for-upload",
             action="store_true",
-            help="for a desk that reads the station's cards; the station's own login goes on",
+            help="for a desk that reads the station's cards; the station's own login stays valid",
         )
         word = add("list", self.station_list, help="list stations with their state")
-        word.add_argument("--organization", default="", metavar="NAME", help="only of this organization")
-        word.add_argument("--state", default="", choices=SHOWN_STATES, metavar="STATE", help="only in this state")
+        word.add_argument("--organization", default="", metavar="NAME", help="only stations of this organization")
+        word.add_argument(
+            "--state", default="", choices=SHOWN_STATES, metavar="STATE", help="only stations in this state"
+        )
         word.add_argument("--search", default="", metavar="TEXT", help="part of serial, name or site")
         word = add("show", self.station_show, help="show one station")
         word.add_argument("serial", metavar="SERIAL")
@@ -85,30 +89,32 @@ class Command(WordCommand):
         self.life_words(add)
 
     def life_words(self, add: Callable[..., argparse.ArgumentParser]) -> None:
-        """The words for what becomes of a station later."""
+        """Add the words for the later life of a station."""
         word = add(
-            "rotate", self.station_rotate, help="have a running station fetch a new login; the old one ends then"
+            "rotate", self.station_rotate, help="have a running station fetch a new login; the old one then ends"
         )
         word.add_argument("serial", metavar="SERIAL")
         word = add(
-            "retire", self.station_retire, help="take a station out of service; its data stay, its serial is free"
+            "retire",
+            self.station_retire,
+            help="take a station out of service; its data is kept, its serial becomes free",
         )
         word.add_argument("serial", metavar="SERIAL")
-        word = add("move", self.station_move, help="give a station to another organization while it goes on sending")
+        word = add("move", self.station_move, help="move a station to another organization while it keeps sending")
         word.add_argument("serial", metavar="SERIAL")
-        word.add_argument("--to", required=True, metavar="NAME", help="the organization that gets it")
+        word.add_argument("--to", required=True, metavar="NAME", help="the new organization")
         word.add_argument(
             "--history",
             default=History.STAYS.value,
             choices=History.values,
-            help="what it sent so far: stays or goes along",
+            help="the data it has sent so far: stays, or goes with the station",
         )
-        word = add("delete", self.station_delete, help="delete a station with all that it sent, for good")
+        word = add("delete", self.station_delete, help="permanently delete a station with all its data")
         word.add_argument("serial", metavar="SERIAL")
-        word.add_argument("--yes", required=True, metavar="SERIAL", help="the serial once more, to be sure")
+        word.add_argument("--yes", required=True, metavar="SERIAL", help="the serial again, to confirm")
 
     def station_rotate(self, options: Options) -> None:
-        """Send the command."""
+        """Send the station the command to rotate its login."""
         actor = viewer_of_server("command line")
         station = station_get(viewer=actor, serial=options["serial"])
         command = command_issue(viewer=actor, station=station, name=ROTATE, parameters={})
@@ -116,21 +122,21 @@ class Command(WordCommand):
             self.data_print({"serial": station.serial, "command": str(command.id)})
             return
         self.stdout.write(
-            f"{station.serial} is told to fetch a new login with its next contact. The old one works until the new one "
+            f"{station.serial} will fetch a new login at its next contact. The old one works until the new one "
             "is in use."
         )
 
     def station_retire(self, options: Options) -> None:
-        """Out of service."""
+        """Take a station out of service."""
         actor = viewer_of_server("command line")
         station = station_retire(station=station_get(viewer=actor, serial=options["serial"]), actor=actor)
         if options["json"]:
             self.data_print({"serial": station.serial, "retired_at": _iso(station.retired_at)})
             return
-        self.stdout.write(f"{station.serial} is retired. Its data stay; its serial may be registered again.")
+        self.stdout.write(f"{station.serial} is retired. Its data is kept; its serial can be registered again.")
 
     def station_move(self, options: Options) -> None:
-        """To another organization."""
+        """Move a station to another organization."""
         actor = viewer_of_server("command line")
         moved = station_move(
             actor=actor,
@@ -141,20 +147,20 @@ class Command(WordCommand):
         if options["json"]:
             self.data_print({"serial": moved.serial, "organization": moved.organization.name})
             return
-        self.stdout.write(f"{moved.serial} belongs to {moved.organization.name} now.")
+        self.stdout.write(f"{moved.serial} now belongs to {moved.organization.name}.")
 
     def station_delete(self, options: Options) -> None:
-        """For good."""
+        """Permanently delete a station."""
         actor = viewer_of_server("command line")
         station = station_get(viewer=actor, serial=options["serial"])
         station_delete(actor=actor, station=station, typed=options["yes"])
         if options["json"]:
             self.data_print({"serial": station.serial, "deleted": True})
             return
-        self.stdout.write(f"{station.serial} is deleted; its data go in the next minutes.")
+        self.stdout.write(f"{station.serial} is deleted; its data will be erased in the next few minutes.")
 
     def station_add(self, options: Options) -> None:
-        """Register, and make a token."""
+        """Register a station and create a token."""
         actor = viewer_of_server("command line")
         with transaction.atomic():
             organization, is_new = _organization(options["organization"])
@@ -167,7 +173,7 @@ class Command(WordCommand):
         self._token_print(station, token, notes, is_json=options["json"])
 
     def station_import(self, options: Options) -> None:
-        """Import a list, and say what is wrong with it; ends with 1 when a line was left out."""
+        """Import a list and report its errors; exits with `REFUSED` if a line was left out."""
         organization = organization_get(name=options["organization"])
         with _tokens_open(options) as tokens:
             report = station_import(
@@ -192,7 +198,7 @@ class Command(WordCommand):
     def _import_print(self, report: ImportReport, options: Options) -> None:
         if options["json"]:
             told = asdict(report)
-            # They are in the file that was asked for, and nowhere else.
+            # They are only in the requested file.
             told.pop("tokens")
             self.data_print(told)
             return
@@ -201,12 +207,12 @@ class Command(WordCommand):
         for warning in report.warnings:
             self.stdout.write(f"line {warning.line}: {warning.sentence}")
         if report.unknown_columns:
-            self.stdout.write(f"Not read, as these columns are not known: {', '.join(report.unknown_columns)}.")
+            self.stdout.write(f"Ignored unknown columns: {', '.join(report.unknown_columns)}.")
         done = f"{report.good} could be imported" if options["dry_run"] else f"{report.imported} imported"
         self.stdout.write(f"{report.line_count} lines read, {done}, {len(report.problems)} problems.")
 
     def station_claim(self, options: Options) -> None:
-        """Claim a device by its code; it fetches its login by itself."""
+        """Claim a device by its code; it fetches its login automatically."""
         organization = organization_get(name=options["organization"])
         station = claim_take(
             viewer=viewer_of_server("command line"),
@@ -217,10 +223,12 @@ class Command(WordCommand):
         if options["json"]:
             self.data_print({"serial": station.serial, "organization": organization.name})
         else:
-            self.stdout.write(f"{station.serial} belongs to {organization.name} now. It fetches its login by itself.")
+            self.stdout.write(
+                f"{station.serial} now belongs to {organization.name}. It fetches its login automatically."
+            )
 
     def station_token(self, options: Options) -> None:
-        """Make another token for a station that is known."""
+        """Create another token for a known station."""
         actor = viewer_of_server("command line")
         station = station_get(viewer=actor, serial=options["serial"])
         purpose = LoginPurpose.UPLOAD if options["for_upload"] else LoginPurpose.STATION
@@ -229,7 +237,7 @@ class Command(WordCommand):
         self._token_print(station, token, [warning] if warning else [], is_json=options["json"])
 
     def station_list(self, options: Options) -> None:
-        """All stations, those in need first."""
+        """List stations, those that need attention first."""
         slug = organization_get(name=options["organization"]).slug if options["organization"] else ""
         found = station_list(
             viewer=viewer_of_server("command line"),
@@ -247,7 +255,7 @@ class Command(WordCommand):
         )
 
     def station_show(self, options: Options) -> None:
-        """One station with its logins."""
+        """Show one station with its logins."""
         station = station_get(viewer=viewer_of_server("command line"), serial=options["serial"])
         logins = [
             {"username": c.username, "issued_at": _iso(c.issued_at), "revoked_at": _iso(c.revoked_at)}
@@ -271,16 +279,16 @@ class Command(WordCommand):
         if options["json"]:
             self.data_print({"serial": station.serial, "revoked": ended})
         elif ended and purpose:
-            self.stdout.write(f"The desk's login of {station.serial} is revoked; the station's own goes on.")
+            self.stdout.write(f"The desk's login of {station.serial} is revoked; the station's own stays valid.")
         elif ended:
-            self.stdout.write(f"{station.serial} is revoked; a live connection of it was closed.")
+            self.stdout.write(f"{station.serial} is revoked; any live connection was closed.")
         else:
-            self.stdout.write(f"{station.serial} has no login that works; there was nothing to revoke.")
+            self.stdout.write(f"{station.serial} has no valid login; there was nothing to revoke.")
 
     def _token_print(self, station: Station, token: str, notes: list[str], *, is_json: bool) -> None:
         newest = EnrolmentToken.objects.filter(station=station).order_by("-id").first()
         if newest is None:
-            raise CommandError("The token is gone: the station was deleted meanwhile.")
+            raise CommandError("The token no longer exists: the station was deleted meanwhile.")
         is_upload = newest.purpose == LoginPurpose.UPLOAD
         command = enrolment_line(station, token, LoginPurpose(newest.purpose))
         if is_json:
@@ -302,13 +310,13 @@ class Command(WordCommand):
         until = f"{newest.expires_at:%Y-%m-%d %H:%M} UTC"
         if is_upload:
             self.stdout.write(
-                f"A desk may enrol once until {until} to upload files of {station.serial}. The station's own login goes "
-                f"on. Type at the desk:\n\n  {command}\n\nThe token is not shown again."
+                f"A desk can enrol once until {until} to upload files of {station.serial}. The station's own login stays "
+                f"valid. At the desk, type:\n\n  {command}\n\nThe token is not shown again."
             )
             return
         self.stdout.write(
-            f"{station.serial} may enrol once until {until}. "
-            f"Type at the station:\n\n  {command}\n\nThe token is not shown again."
+            f"{station.serial} can enrol once until {until}. "
+            f"On the station, type:\n\n  {command}\n\nThe token is not shown again."
         )
 
 
@@ -321,7 +329,7 @@ def _content(path: Path) -> bytes:
 
 @contextmanager
 def _tokens_open(options: Options) -> Iterator[TextIO | None]:
-    """The new file for the tokens, readable by its owner only; None when none was asked. It must not be there yet."""
+    """The new file for the tokens, readable only by its owner; None if not requested. Fails if the file exists."""
     path: Path | None = options["tokens"]
     if path is None or options["dry_run"]:
         yield None
