@@ -110,7 +110,7 @@ class ClockBound:
         )
         if not is_news:
             return
-        log.warning("%s What the agent itself writes bears the server's time from now on.", self.say())
+        log.warning("%s The agent's own timestamps use the server's time from now on.", self.say())
         station.event(
             "clock_wrong",
             {

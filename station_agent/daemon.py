@@ -56,7 +56,7 @@ def station_open(config: Config) -> tuple[Station, Journal]:
     book = Journal(database)
     if database.damaged is not None:
         saved = book.salvage(database.damaged)
-        log.error("The outbox was damaged; it lies in %s now, a new one has begun.", database.damaged)
+        log.error("The outbox was damaged; it was moved to %s, and a new one was created.", database.damaged)
         station.event("outbox_rebuilt", {"commands_saved": saved, "set_aside": database.damaged.name})
     return station, book
 
@@ -122,7 +122,7 @@ class Daemon:
             self.station.outbox.past_demote(time.time())
         except sqlite3.Error as error:
             # Only the order suffers.
-            log.warning("The outbox could not be put in order: %s.", error)
+            log.warning("The outbox could not be repaired: %s.", error)
         if address_is_news(self.station):
             self.station.hello_wanted.set()
         self._consume.guest_open(channel)
@@ -162,7 +162,7 @@ class Daemon:
                 if now >= self._due[name] and not self._stopping:
                     self._due[name] = time.monotonic() + self._poll(name, source)
             if not self._network.is_running or self.station.outbox.database.broken:
-                log.error("The agent cannot go on and ends, to be started anew.")
+                log.error("The agent cannot continue and exits, to be restarted.")
                 return 1
             if self.station.hello_wanted.is_set():
                 # After the sources, which know what the new profile keeps back.
@@ -215,7 +215,7 @@ class Daemon:
         waiting = self.station.outbox.backlog().messages
         self.station.outbox.database.close()
         self._lock.close()
-        log.info("Stopped; %d messages wait for the next start.", waiting)
+        log.info("Stopped; %d messages are waiting for the next start.", waiting)
         if not ended:
             # A name look-up on a dead link would hold the process for half a minute; everything is on disk.
             logging.shutdown()

@@ -87,7 +87,7 @@ class Pacer:
             return ""
         parts = [f"{self._pace.slowdown} times slower"] if self._pace.slowdown > 1 else []
         if self.is_holding:
-            parts.append(f"nothing sent for {seconds_say(self._since + self._pace.hold_for - self._clock())}")
+            parts.append(f"sending nothing for {seconds_say(self._since + self._pace.hold_for - self._clock())}")
         if self._pace.spread:
             parts.append(f"connections spread over {seconds_say(self._pace.spread)}")
         left = seconds_say(self._since + self._pace.for_s - self._clock())

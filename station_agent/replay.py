@@ -374,10 +374,12 @@ def replay_run(
             time.sleep(0.1)
             tell(feed, view)
             if not network.is_running:
-                raise AgentError("The connection ended for a reason that is not known; run it again.")
+                raise AgentError("The connection ended for an unknown reason; run it again.")
             if time.monotonic() - feed.progress_at > give_up:
                 reason = view.reason or view.trouble or "The server does not confirm."
-                raise AgentError(f"Nothing was confirmed for {give_up:.0f} s. {reason} Run it again: nothing doubles.")
+                raise AgentError(
+                    f"Nothing was confirmed for {give_up:.0f} s. {reason} Run it again: nothing is stored twice."
+                )
     finally:
         network.stop(5.0)
         tell(feed, view)

@@ -97,7 +97,7 @@ def _total_say(feed: ReplayFeed) -> str:
     named = f" ({', '.join(apart)})" if apart else ""
     return (
         f"Total: {files} files{named}, {_lines_say(_lines_total(feed))}. "
-        f"{tally.bytes_read} bytes read = {tally.bytes_taken} sent + {tally.bytes_known} known already "
+        f"{tally.bytes_read} bytes read = {tally.bytes_taken} sent + {tally.bytes_known} already known "
         f"+ {tally.bytes_kept_back} left + {tally.bytes_refused} refused. "
         f"{feed.messages_confirmed} of {feed.messages} messages confirmed."
     )

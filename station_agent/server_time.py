@@ -50,7 +50,7 @@ def server_time_ask(server: str, ca_pem: str) -> ServerTime:
         connection.close()
     date = answer.headers["Date"]
     if not date:
-        raise ValueError("The site did not say what time it is.")
+        raise ValueError("The site did not report the time.")
     # A date has no fraction of a second: it was half a second later on average.
     at = parsedate_to_datetime(date).timestamp() + 0.5
     if certificate is not None:

@@ -12,7 +12,7 @@ def _run(station: Station, _parameters: NoParameters) -> Outcome:
         return Outcome("failed", refusal)
     return Outcome(
         "succeeded",
-        "The station asks for its new login now. The old one works until the new one is in use.",
+        "The station is asking for its new login. The old one works until the new one is in use.",
         {"secret_hash": secret_make(station)},
     )
 

@@ -10,7 +10,7 @@ def _run(station: Station, parameters: SetProfile) -> Outcome:
     station.profile_set(parameters.profile)
     return Outcome(
         "succeeded",
-        f"The profile is {station.profile} now; before it was {before}.",
+        f"The profile is now {station.profile}; it was {before}.",
         {"profile": station.profile, "profile_before": before},
     )
 

@@ -89,18 +89,18 @@ class Rotation:
             if trouble is None:
                 self._finish(login)
             elif _REFUSED in trouble:
-                self._give_up(f"The new login was refused, so the old one stays. {trouble}")
+                self._give_up(f"The new login was refused, so the old one stays in use. {trouble}")
             else:
                 log.info("The new login could not be tried yet. %s", trouble)
         except ServerAway as error:
             log.info("The new login could not be fetched yet. %s", error)
         except AgentError as error:
             # At first the server may not have heard of the secret yet.
-            log.info("The new login is not there yet. %s", error)
+            log.info("The new login is not ready yet. %s", error)
             if time.time() - float(outbox.state_get(_SINCE) or 0.0) > GIVE_UP:
                 self._give_up(str(error))
         except Exception:
-            log.exception("The login could not be rotated; it is tried again.")
+            log.exception("The login could not be rotated; trying again.")
 
     def _fetched(self, secret: str) -> AmqpSettings:
         outbox, config = self._station.outbox, self._station.config
@@ -130,7 +130,7 @@ class Rotation:
         self._clear()
         self._use(login)
         self._station.event("login_rotated", {"username": login.username})
-        log.info("The login is %s now.", login.username)
+        log.info("The login is now %s.", login.username)
 
     def _give_up(self, sentence: str) -> None:
         self._clear()

@@ -52,7 +52,7 @@ def parameters_make(amqp: AmqpSettings, *, heartbeat: int, blocked: float, name:
             else:
                 context.load_default_certs()
         except (ssl.SSLError, ValueError) as error:
-            raise WrongUse("`ca_pem` in the configuration is no certificate: enrol the station again.") from error
+            raise WrongUse("`ca_pem` in the configuration is not a certificate: enrol the station again.") from error
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         options["ssl_options"] = pika.SSLOptions(context, amqp.host)
     return pika.ConnectionParameters(

@@ -143,7 +143,7 @@ class PublishLink:
             self.endpoint.count()
             self._flush()
             if self._waiting and time.monotonic() - self._progress_at > self._settings.confirm_deadline:
-                self.endpoint.drop(NoConfirmError(f"no confirm came for {self._settings.confirm_deadline:.0f} s"))
+                self.endpoint.drop(NoConfirmError(f"no confirm for {self._settings.confirm_deadline:.0f} s"))
             else:
                 self._visit_look()
 
@@ -268,7 +268,7 @@ class PublishLink:
             self._feed.returned(stranded)
             self._stranded_since = self._stranded_since or time.monotonic()
             advice = advice_of(time.monotonic() - self._stranded_since)
-            self._trouble(f"No queue on the server takes this station's messages at the moment. {advice}")
+            self._trouble(f"No queue on the server accepts this station's messages at the moment. {advice}")
         if self._confirmed:
             self._nacks = 0
             self._view.last_confirm_at = time.time()

@@ -113,7 +113,7 @@ class Executor:
                 self._handle(delivery)
             except (sqlite3.Error, OSError) as error:
                 # A full disk passes; the journal knows how far it got.
-                log.warning("A command could not be worked off: %s. It is tried again.", error)
+                log.warning("A command could not be processed: %s. Trying again.", error)
                 delivery.aside_until = time.monotonic() + RETRY_SECONDS
                 with self._changed:
                     self._waiting.insert(0, delivery)
@@ -128,8 +128,8 @@ class Executor:
         except (sqlite3.Error, OSError):
             raise
         except Exception as error:
-            log.exception("A command could not be worked off.")
-            sentence = bounded(f"The station could not work it off: {error}.", NOTE_MOST)
+            log.exception("A command could not be processed.")
+            sentence = bounded(f"The station could not process it: {error}.", NOTE_MOST)
             if isinstance(delivery.order, CommandMessage):
                 self._finish(delivery.order, "failed", sentence)
             else:
@@ -188,7 +188,7 @@ class Executor:
                 "so it cannot tell whether the command is still wanted."
             )
         if message.expires_at < now:
-            return "expired", f"The command came after its time: it was wanted until {moment_say(message.expires_at)}."
+            return "expired", f"The command arrived too late: it expired at {moment_say(message.expires_at)}."
         if message.name not in command_contracts() or message.name not in handlers():
             known = ", ".join(sorted(handlers()))
             return "refused", f"This station knows no command {message.name!r}; it knows {known}."
@@ -226,7 +226,7 @@ class Executor:
             else:
                 self._run(message, handler, parameters)
         elif self._station.boot_id and known.boot_id != self._station.boot_id:
-            self._finish(message, "succeeded", f"The station has started again since {moment_say(known.changed_at)}.")
+            self._finish(message, "succeeded", f"The station has restarted since {moment_say(known.changed_at)}.")
         else:
             self._finish(
                 message,

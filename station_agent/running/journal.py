@@ -36,8 +36,8 @@ CREATE TABLE IF NOT EXISTS journal (
 #: Seconds after which a finished command is forgotten; no command waits on the server for so long.
 KEEP_SECONDS = 400 * 86_400
 FINAL = frozenset({"succeeded", "failed", "refused", "expired"})
-WITHDRAWN = "It was cancelled before it ran here, and does not run any more."
-_DAMAGED = "The journal's row of this command is damaged: what became of it is unknown, and it was not run again."
+WITHDRAWN = "It was cancelled before it ran here and will not run."
+_DAMAGED = "The journal's row for this command is damaged: its outcome is unknown, and it was not run again."
 _STATES: dict[str, CommandState] = {state: state for state in get_args(CommandState)}
 #: Texts as bytes: one that is no UTF-8 must not cost the row.
 _COLUMNS = (

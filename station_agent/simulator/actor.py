@@ -220,7 +220,7 @@ class Actor:
         if self.entry.behaviour == "wrong_clock":
             return [say("refused", "The station's clock is not set, so it cannot tell whether the command is wanted.")]
         if message.expires_at < now:
-            return [say("expired", "The command came after its time.")]
+            return [say("expired", "The command arrived too late.")]
         if contract is None:
             return [say("refused", f"This station knows no command {message.name!r}.")]
         try:
@@ -234,13 +234,13 @@ class Actor:
         if isinstance(parameters, SetReportingInterval):
             self._interval = parameters.seconds * self._speed
             self._report(now)
-            return f"The station reports every {parameters.seconds} s now.", {"result": {"seconds": parameters.seconds}}
+            return f"The station now reports every {parameters.seconds} s.", {"result": {"seconds": parameters.seconds}}
         if name == "reboot":
             self._boot_count += 1
             self._away_until = now + REBOOT_SECONDS / self._speed
             self._traffic = self._boot(self._away_until)
             self._hello(now)
-            return "The station is starting again.", {}
+            return "The station is rebooting.", {}
         if name == "run_diagnostics":
             health = self._traffic.health(now, next_in=self.next_in)
             figures = {

@@ -25,7 +25,7 @@ def stations_read(path: Path) -> list[StationEntry]:
     except OSError as error:
         raise WrongUse(f"The stations' file {path} cannot be read: {error.strerror}.") from error
     except msgspec.DecodeError as error:
-        raise WrongUse(f"The stations' file {path} is not right: {error}.") from error
+        raise WrongUse(f"The stations' file {path} is not valid: {error}.") from error
     serials = [entry.serial for entry in entries]
     twice = sorted({serial for serial in serials if serials.count(serial) > 1})
     if twice:
@@ -78,7 +78,7 @@ class Fleet:
         try:
             wanted = {entry.serial: entry for entry in stations_read(self._path) if not entry.stopped}
         except WrongUse as error:
-            log.warning("%s The stations go on as they are.", error)
+            log.warning("%s The stations continue unchanged.", error)
             return
         for serial in [s for s, (entry, _, _) in self._running.items() if wanted.get(s) != entry]:
             _, own_stop, task = self._running.pop(serial)

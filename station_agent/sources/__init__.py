@@ -29,7 +29,7 @@ def sources_check(config: Config) -> None:
     """Raise `WrongUse` when the configuration names a source that is none, or sets one wrongly."""
     unknown = sorted(set(config.sources) - set(source_kinds()))
     if unknown:
-        raise WrongUse(f"There is no source {unknown[0]!r}; there are {', '.join(sorted(source_kinds()))}.")
+        raise WrongUse(f"There is no source {unknown[0]!r}; choose from {', '.join(sorted(source_kinds()))}.")
     for name, kind in source_kinds().items():
         source_settings(kind.settings, name, config.sources.get(name, {}))
 

@@ -114,7 +114,7 @@ class SensorgnomeSource:
         reports = self._station.reports
         for file in self._folder.work():
             if self._outbox.backlog().bytes > self._outbox.cap_bytes // 4:
-                self._view.note = "Waits with reading until the outbox has been sent; the data is safe in its files."
+                self._view.note = "Reading is paused until the outbox has been sent; the data is safe in its files."
                 break
             if self._taker.budget <= 0:
                 break
