@@ -58,7 +58,7 @@ InsecureOption = Annotated[
     bool, typer.Option("--insecure-http", help="Allow http:// to another machine, where the password can be read.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-#: typer brings its own click, or uses the one that is installed: this is the usage error of whichever it is.
+#: typer brings its own click, or uses the installed one: this is the usage error class of either.
 _UsageError: Any = typer.BadParameter.__mro__[1]
 
 
