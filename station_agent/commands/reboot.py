@@ -1,4 +1,4 @@
-"""`reboot`: the station starts again, through the program that the configuration names."""
+"""`reboot`: the station reboots, with the command that the configuration names."""
 
 import subprocess
 

@@ -1,4 +1,6 @@
-"""`rotate_login`: make a secret, tell the server its hash, and fetch the new login with it; see `station_agent.identity.rotation`."""
+"""`rotate_login`: make a secret, report its hash, and fetch the new login with it; see
+`station_agent.identity.rotation`.
+"""
 
 from message_queue.contracts.commands.base import NoParameters
 from station_agent.commands.base import Handler, Outcome

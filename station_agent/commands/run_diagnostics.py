@@ -1,4 +1,4 @@
-"""`run_diagnostics`: the station looks at itself: power-on time, disk, memory, clock, radios, sources, connection."""
+"""`run_diagnostics`: the station checks itself: power-on time, disk, memory, clock, radios, sources, connection."""
 
 import time
 from pathlib import Path

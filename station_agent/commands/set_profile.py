@@ -1,4 +1,4 @@
-"""`set_profile`: what the link costs, remembered until somebody changes it at the station."""
+"""`set_profile`: the station's link profile, remembered until somebody changes it at the station."""
 
 from message_queue.contracts.commands.set_profile import SetProfile
 from station_agent.commands.base import Handler, Outcome

@@ -18,7 +18,7 @@ from station_agent.identity.hardware import hardware_read
 
 _CLAIMS, _ARRIVALS, _WAITING = "/api/v1/stations/claims", "/api/v1/stations/arrivals", "/api/v1/stations/waiting"
 _KEPT_AS = "waiting.json"
-#: Seconds between questions when the server does not answer, or says that it was asked too often.
+#: Seconds between requests when the server does not answer, or says that it was asked too often.
 _PATIENCE_S = 30.0
 _LEAST_S, _MOST_S = 1.0, 3_600.0
 _FORBIDDEN, _TOO_MANY, _OUR_FAULT = 403, 429, 500
@@ -60,7 +60,7 @@ class Place:
 
 
 def claim_open(place: Place) -> ClaimCode:
-    """Ask for a code to show. Raises `AgentError` in plain words."""
+    """Ask for a code to show. Raises `AgentError` with a plain explanation."""
     return _asked(place, _CLAIMS, {}, ClaimCode)
 
 

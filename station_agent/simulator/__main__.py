@@ -1,4 +1,4 @@
-"""`python -m station_agent.simulator`: run the stations of a file until stopped, or measure with them."""
+"""`python -m station_agent.simulator`: run the stations of a file until stopped, or run a benchmark with them."""
 
 import json
 import logging
@@ -13,7 +13,7 @@ from station_agent.simulator.bench import BenchPlan, bench_run
 from station_agent.simulator.fleet import fleet_run, stations_read
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-#: typer brings its own click, or uses the one that is installed: this is the usage error of whichever it is.
+#: typer brings its own click, or uses the installed one: this is the usage error class of either.
 _UsageError: Any = typer.BadParameter.__mro__[1]
 
 
@@ -49,7 +49,7 @@ def simulate(
 
 
 def main() -> None:
-    """Run; errors are one sentence, wrong use ends with code 2."""
+    """Run the simulator; print errors as one sentence, and exit with 2 for wrong use."""
     try:
         app(standalone_mode=False)
     except AgentError as error:
