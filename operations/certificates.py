@@ -43,7 +43,9 @@ def certificates_ensure(*, folder: Path, hosts: tuple[str, ...]) -> bool:
             return False
     key = serialization.load_pem_private_key(authority_key_path.read_bytes(), password=None)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise OperationsError(f"{authority_key_path} is no key of Roost: move {folder} away to get a new authority.")
+        raise OperationsError(
+            f"{authority_key_path} is not a key made by Roost: move {folder} away to get a new authority."
+        )
     server_create(folder=folder, names=names, authority=authority, authority_key=key)
     return True
 
@@ -174,7 +176,7 @@ def main() -> int:
     """For the compose file: the authority and the certificate in the folder of this instance."""
     paths = Paths.from_environment()
     is_new = certificates_ensure(folder=paths.tls, hosts=hosts_from_environment())
-    print("Certificate of the broker made." if is_new else "Certificate of the broker is still good.")
+    print("The broker's certificate was created." if is_new else "The broker's certificate is still valid.")
     return 0
 
 

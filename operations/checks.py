@@ -129,7 +129,7 @@ def openapi_check(environment: dict[str, str]) -> Outcome:
             committed = OPENAPI.read_text().splitlines() if OPENAPI.exists() else []
             changes = difflib.unified_diff(committed, fresh.read_text().splitlines(), "committed", "generated", n=1)
             lines = list(changes)[:40]
-        how = f"Write it anew: ./roost manage spectacular --file {OPENAPI.relative_to(REPOSITORY)}"
+        how = f"Regenerate it: ./roost manage spectacular --file {OPENAPI.relative_to(REPOSITORY)}"
         return not lines, "\n".join([*lines, how])
 
     return timed("OpenAPI document", run)

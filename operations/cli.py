@@ -23,19 +23,19 @@ from station_agent.errors import misuse_say
 
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 DEMO_STATIONS = 12
-#: What the system says of a folder that is another user's, read-only, or none.
+#: Errors for a folder that belongs to another user, is read-only, or does not exist.
 NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOENT)
 SERVICES = ("rabbitmq", "postgres", "redis", *NAMES, *DEMO_NAMES)
 
 app = typer.Typer(
     name="./roost",
-    help="Roost, a fleet server for field stations: this one command runs, tests and looks after it.",
+    help="Run, test and manage Roost, a fleet server for field stations.",
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 
-Detach = Annotated[bool, typer.Option("--detach", help="Return once everything works; `./roost down` ends it.")]
+Detach = Annotated[bool, typer.Option("--detach", help="Return once everything works; stop it with `./roost down`.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Install missing packages through sudo without asking.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
@@ -48,13 +48,13 @@ def up_command(*, detach: Detach = False, yes: Yes = False) -> None:
 
 @app.command("down")
 def down_command() -> None:
-    """End everything that `up` or `demo` started, also after a crash."""
+    """Stop everything that `up` or `demo` started, even after a crash."""
     raise typer.Exit(up.down())
 
 
 @app.command("status")
 def status_command(*, as_json: AsJson = False) -> None:
-    """Check every part for real; exit code 0 only when all of them work."""
+    """Check every part by using it; the exit code is 0 only if all of them work."""
     report = health.report_of(Paths.from_environment())
     if as_json:
         print(json.dumps(report.as_json(), indent=1))
@@ -64,7 +64,7 @@ def status_command(*, as_json: AsJson = False) -> None:
 
 
 def status_print(report: health.Report) -> None:
-    """The report for a person."""
+    """Print the report for a person."""
     console = Console(soft_wrap=True, highlight=False)
     if not report.services:
         console.print("Roost is not started; run `./roost up`.", markup=False)
@@ -84,17 +84,17 @@ def demo_command(
     *,
     stations: Annotated[
         int | None,
-        typer.Option(help=f"How many simulated stations; {DEMO_STATIONS} without it.", min=1, max=5000),
+        typer.Option(help=f"Number of simulated stations. Default: {DEMO_STATIONS}.", min=1, max=5000),
     ] = None,
     detach: Detach = False,
     yes: Yes = False,
 ) -> None:
-    """`up`, and an organization with simulated stations: some late, some silent, one with a wrong clock."""
+    """Like `up`, plus an organization with simulated stations: some late, some silent, one with a wrong clock."""
     running = up.demo_stations_running(Paths.from_environment())
     if stations is not None and running is not None and stations != running:
         raise OperationsError(
-            f"The demo runs here with {running} stations, and that is left as it is. For {stations}: `./roost down`, "
-            f"then `./roost demo --stations {stations}`; stations that the demo made before stay, and fall silent."
+            f"The demo is already running with {running} stations and was left unchanged. For {stations}: `./roost down`, "
+            f"then `./roost demo --stations {stations}`; the earlier demo stations stay, and fall silent."
         )
     raise typer.Exit(up.up(detach=detach, assume_yes=yes, demo_stations=stations or running or DEMO_STATIONS))
 
@@ -103,15 +103,15 @@ def demo_command(
 def checks_command(
     context: typer.Context,
     *,
-    long: Annotated[bool, typer.Option("--long", help="Also the tests that take minutes.")] = False,
+    long: Annotated[bool, typer.Option("--long", help="Also run the tests that take minutes.")] = False,
 ) -> None:
-    """Run every check that CI runs; further words go to pytest."""
+    """Run every check that CI runs; further arguments go to pytest."""
     raise typer.Exit(checks.checks_run(long=long, pytest_arguments=context.args))
 
 
 @app.command("manage", context_settings={**PASS_ON, "help_option_names": []})
 def manage_command(context: typer.Context) -> None:
-    """Run Django's own commands with the settings of this instance."""
+    """Run Django's own commands with this instance's settings."""
     django_become("./roost manage", *context.args)
 
 
@@ -123,19 +123,19 @@ def station_command(context: typer.Context) -> None:
 
 @app.command("organization", context_settings={**PASS_ON, "help_option_names": []})
 def organization_command(context: typer.Context) -> None:
-    """Make, list, delete and bring back organizations and their people; see `./roost organization --help`."""
+    """Add, list, delete and restore organizations and their members; see `./roost organization --help`."""
     django_become("./roost", "organization", *context.args)
 
 
 @app.command("user", context_settings={**PASS_ON, "help_option_names": []})
 def user_command(context: typer.Context) -> None:
-    """Add and list people, give a new password; see `./roost user --help`."""
+    """Add and list people, and set passwords; see `./roost user --help`."""
     django_become("./roost", "user", *context.args)
 
 
 @app.command("key", context_settings={**PASS_ON, "help_option_names": []})
 def key_command(context: typer.Context) -> None:
-    """Make, list and revoke keys of the API; see `./roost key --help`."""
+    """Add, list and revoke API keys; see `./roost key --help`."""
     django_become("./roost", "key", *context.args)
 
 
@@ -147,18 +147,18 @@ def simulate_command(context: typer.Context) -> None:
 
 @app.command("bench", context_settings={**PASS_ON, "help_option_names": []})
 def bench_command(context: typer.Context) -> None:
-    """Measure ingest or latency on this machine; see `./roost bench --help`."""
+    """Run benchmarks on this machine; see `./roost bench --help`."""
     command_become([sys.executable, "-m", "operations.bench", *context.args])
 
 
 @app.command("logs")
 def logs_command(
-    service: Annotated[str | None, typer.Argument(help=f"One of {', '.join(SERVICES)}; all without.")] = None,
+    service: Annotated[str | None, typer.Argument(help=f"One of {', '.join(SERVICES)}. Default: all.")] = None,
     *,
-    lines: Annotated[int, typer.Option("-n", "--lines", help="How many lines back.", min=0)] = 50,
-    follow: Annotated[bool, typer.Option("-f", "--follow", help="Stay and show what comes.")] = False,
+    lines: Annotated[int, typer.Option("-n", "--lines", help="Number of lines per log.", min=0)] = 50,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Keep showing new lines.")] = False,
 ) -> None:
-    """Show the ends of the logs."""
+    """Show the last lines of the logs."""
     folder = Paths.from_environment().logs
     known = sorted(path.stem for path in folder.glob("*.log"))
     if service is not None and service not in {*known, *SERVICES}:
@@ -172,18 +172,18 @@ def logs_command(
 
 
 def django_become(name: str, *words: str) -> None:
-    """Hand over to Django's command line, which calls itself by that name."""
-    # Our own words name files from where the person stands, Django's from the repository.
+    """Replace this process with Django's command line, shown under the given name."""
+    # Roost's own commands resolve files from the current folder, Django's from the repository.
     folder = REPOSITORY if name.endswith("manage") else Path.cwd()
-    # -P: what lies in that folder is no module of ours.
+    # -P: do not import modules from that folder.
     command_become([sys.executable, "-P", "-m", "operations.django_words", name, *words], folder=folder)
 
 
 def command_become(command: list[str], *, folder: Path = REPOSITORY) -> None:
-    """Hand this process over to another command with the settings of this instance."""
+    """Replace this process with another command, with this instance's settings."""
     extra = {"ROOST_STATEMENT_TIMEOUT_MS": "0", "PYTHONPATH": str(REPOSITORY)}
     environment = process_environment(Instance.load(), extra=extra)
-    # A person sits here: what the terminal says of itself belongs to the command too.
+    # The command is interactive, so it needs the terminal's variables.
     environment |= {name: os.environ[name] for name in ("TERM", "COLUMNS", "LINES", "EDITOR") if name in os.environ}
     sys.stdout.flush()
     os.chdir(folder)
@@ -191,11 +191,11 @@ def command_become(command: list[str], *, folder: Path = REPOSITORY) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one subcommand. Wrong use: one sentence and 2; a refusal: one sentence and 1."""
+    """Run one subcommand. Wrong use prints one sentence and returns 2; a refusal prints one and returns 1."""
     try:
         code = app(arguments or sys.argv[1:] or ["--help"], standalone_mode=False, prog_name="./roost")
     except typer.TyperException as error:
-        print(misuse_say(error.format_message(), ask="`./roost --help` lists what there is."), file=sys.stderr)
+        print(misuse_say(error.format_message(), ask="See `./roost --help`."), file=sys.stderr)
         return error.exit_code
     except OperationsError as error:
         print(error, file=sys.stderr)
@@ -205,7 +205,7 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         folder = Paths.from_environment().var
         if error.errno == errno.ENOSPC:
-            print(f"The disk that holds {folder} is full: make room and start again.", file=sys.stderr)
+            print(f"The disk that holds {folder} is full: free some space and start again.", file=sys.stderr)
         elif error.errno in NOT_WRITABLE and Path(os.fsdecode(error.filename or "")).is_relative_to(folder):
             reason = (error.strerror or "").lower()
             print(

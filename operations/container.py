@@ -115,7 +115,7 @@ def main(arguments: list[str]) -> int:
                 named[word](name)
             case _:
                 raise WrongUse(
-                    "Say files, init, run NAME, manage COMMAND, or station, organization, user or key with its words."
+                    "Say files, init, run NAME, manage COMMAND, or station, organization, user or key with its arguments."
                 )
     except OperationsError as error:
         print(error, file=sys.stderr)

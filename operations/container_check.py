@@ -37,7 +37,7 @@ def trouble_find(name: str) -> str | None:
         return trouble
     if name in PAGES:
         return page_trouble(*PAGES[name], password=flower_password() if name == "flower" else None)
-    return f"has no check; there is one for {', '.join([*PAGES, *SIGNS])}"
+    return f"has no check; checks exist for {', '.join([*PAGES, *SIGNS])}"
 
 
 def sign_trouble(name: str, most: float) -> str | None:
@@ -71,7 +71,7 @@ def smtp_trouble() -> str | None:
         with socket.create_connection(("127.0.0.1", SMTP_PORT), timeout=PATIENCE_S) as door:
             return None if door.recv(4).startswith(b"220") else "does not greet"
     except OSError as error:
-        return f"takes no mail ({type(error).__name__})"
+        return f"accepts no mail ({type(error).__name__})"
 
 
 def flower_password() -> str:

@@ -15,7 +15,7 @@ def main(arguments: list[str]) -> int:
         execute_from_command_line(arguments)
     except OperationalError:
         print(
-            "The database does not answer: start Roost with `./roost up`; if it runs, see `./roost logs postgres`.",
+            "The database does not answer: start Roost with `./roost up`; if it is running, see `./roost logs postgres`.",
             file=sys.stderr,
         )
         return 1

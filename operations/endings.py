@@ -27,7 +27,7 @@ class Endings:
             if self._cannot_start(state):
                 log = self._paths.logs / f"{name}.log"
                 words = last_words(log, since=self._said_before.get(name, 0))
-                raise OperationsError(f"{name} ended while it started: {words}. Its log is {log}.")
+                raise OperationsError(f"{name} exited during startup: {words}. Its log is {log}.")
 
     def _cannot_start(self, state: State) -> bool:
         started = self._started.setdefault(state.name, state.started_at) if state.started_at else 0

@@ -149,10 +149,10 @@ def unwatched_health(name: str, check: Check) -> Health:
     """A part whose supervisor was killed: it may go on for days, and nothing starts it again when it ends."""
     wrong = check(State(name=name, word="UNWATCHED", pid=1, since_seconds=int(PULSE_AGE_MOST.total_seconds())))
     if wrong is not None:
-        return Health(healthy=False, detail=f"{wrong}; its supervisor was killed, `./roost up` starts everything again")
+        return Health(healthy=False, detail=f"{wrong}; its supervisor was killed; `./roost up` restarts everything")
     return Health(
         healthy=False,
-        detail="still works, but its supervisor was killed: `./roost up` ends it and starts everything again",
+        detail="still works, but its supervisor was killed: `./roost up` restarts everything",
     )
 
 
@@ -207,7 +207,7 @@ def mail_check(instance: Instance) -> str | None:
         with smtplib.SMTP("127.0.0.1", instance.ports["smtp"], timeout=3) as client:
             client.noop()
     except (OSError, smtplib.SMTPException) as error:
-        return f"takes no mail on port {instance.ports['smtp']} ({type(error).__name__})"
+        return f"accepts no mail on port {instance.ports['smtp']} ({type(error).__name__})"
     return http_check(f"http://127.0.0.1:{instance.ports['mail']}/")
 
 
@@ -218,7 +218,7 @@ def pulse_check(name: str, *, most: timedelta) -> str | None:
     try:
         age = pulse_age(name=name)
     except DatabaseError as error:
-        return f"cannot be judged, the database does not answer ({type(error).__name__})"
+        return f"cannot be checked, the database does not answer ({type(error).__name__})"
     finally:
         connections.close_all()
     if age is None:
@@ -235,7 +235,7 @@ def canary_check(queue: str) -> str | None:
     try:
         came_back = canary_roundtrip(queue, CANARY_SECONDS)
     except Exception as error:  # noqa: BLE001 - whatever breaks on the way is the answer
-        return f"takes no task ({type(error).__name__})"
+        return f"accepts no task ({type(error).__name__})"
     finally:
         connections.close_all()
     return None if came_back is not None else f"did not run a task within {CANARY_SECONDS:.0f} s"

@@ -33,7 +33,7 @@ def last_words(log: Path, *, since: int = 0) -> str:
         if named:
             lines = named
             break
-    return f"“{lines[-1][:LONGEST_WORDS].rstrip('.')}”" if lines else "it said nothing"
+    return f"“{lines[-1][:LONGEST_WORDS].rstrip('.')}”" if lines else "it logged nothing"
 
 
 def log_end(log: Path, *, since: int = 0) -> str:

@@ -85,7 +85,7 @@ def list_page(folder: Path) -> str:
     table = (
         f"<table><tr><th>Date</th><th>To</th><th>Subject</th></tr>{''.join(rows)}</table>"
         if rows
-        else "<p>No mail yet. Whatever Roost sends appears here; none of it leaves this machine.</p>"
+        else "<p>No mail yet. All mail from Roost appears here; none of it leaves this machine.</p>"
     )
     return PAGE.format(title="Mail", body=f"<h1>Mail</h1>{table}")
 

@@ -129,7 +129,7 @@ def install(tools: list[Tool], *, elevation: list[str]) -> None:
     print(said, file=sys.stderr)
     packages = shlex.join(tool.package for tool in tools)
     raise OperationsError(
-        f"`apt-get install {packages}` failed (its words are above): "
+        f"`apt-get install {packages}` failed (its output is above): "
         "install them by hand, or run everything in containers with `docker compose up`."
     )
 

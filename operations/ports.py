@@ -49,7 +49,7 @@ def port_refusal(port: int, *, host: str = LOOPBACK) -> str | None:
         try:
             probe.bind((host, port))
         except PermissionError:
-            return "is one that only root may open"
+            return "can only be opened by root"
         except OSError:
             return f"is in use by {port_owner(port)}"
     return None
@@ -82,7 +82,7 @@ def port_pick(*, taken: Iterable[int]) -> int:
         if port not in used and port_refusal(port) is None:
             return port
     raise OperationsError(
-        f"No free port was found between {LOWEST} and {HIGHEST}: end some of the programs that listen there, then start again."
+        f"No free port was found between {LOWEST} and {HIGHEST}: stop some of the programs that listen there, then start again."
     )
 
 
@@ -133,13 +133,13 @@ def ports_settle(*, paths: Paths, binds: Mapping[str, str] = NOTHING_OPEN) -> tu
             continue
         if port_from_environment(name):
             raise OperationsError(
-                f"Port {port}, which ROOST_PORT_{name.upper()} names, {refusal}: choose another, or end what has it."
+                f"Port {port}, which ROOST_PORT_{name.upper()} names, {refusal}: choose another, or stop the program that uses it."
             )
         ports[name] = port_pick(taken=ports.values())
-        remarks.append(f"Port {port} ({name}) {refusal}; Roost takes {ports[name]} instead.")
+        remarks.append(f"Port {port} ({name}) {refusal}; Roost uses {ports[name]} instead.")
         if name == "amqps":
             remarks.append(
-                "Stations enrolled before still call the old port: set ROOST_PORT_AMQPS "
+                "Stations enrolled earlier still use the old port: set ROOST_PORT_AMQPS "
                 f"to {port} once it is free, or enrol them again."
             )
     ports_write(paths=paths, ports=ports)

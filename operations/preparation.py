@@ -46,7 +46,7 @@ def command_run(command: list[str], *, environment: dict[str, str]) -> None:
     if done.returncode != 0:
         print(done.stdout, file=sys.stderr)
         words = " ".join(command[1:])
-        raise OperationsError(f"`{words}` failed with code {done.returncode}; what it said is above.")
+        raise OperationsError(f"`{words}` failed with code {done.returncode}; its output is above.")
 
 
 def database_migrate(instance: Instance) -> None:

@@ -88,7 +88,7 @@ class RunningService:
     def check(self) -> str | None:
         """None when it answers, else what is wrong."""
         if self.has_ended:
-            return f"ended by itself with code {self._processes[self._service.name].returncode}"
+            return f"exited with code {self._processes[self._service.name].returncode}"
         return self._service.check()
 
     def wait(self, *, seconds: float = 60) -> None:
@@ -146,7 +146,7 @@ def wait_until(look: Callable[[], str | None], *, seconds: float, what: str, log
     deadline = time.monotonic() + seconds
     while (wrong := look()) is not None:
         if time.monotonic() > deadline or wrong.startswith("ended"):
-            raise OperationsError(f"{what} {wrong}; its last words: {last_words(log)}. Its log is {log}.")
+            raise OperationsError(f"{what} {wrong}; its last output: {last_words(log)}. Its log is {log}.")
         time.sleep(0.2)
 
 

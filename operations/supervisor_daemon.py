@@ -113,7 +113,7 @@ def quotable(name: str, value: str) -> str:
     if any(mark in value for mark in ('"', "\n", " ;", " #")):
         raise OperationsError(
             f"The setting {name} has a quotation mark, a line break, or a space before ; or #: "
-            "the supervisor cannot pass that on; choose another value."
+            "the supervisor cannot pass it on; choose another value."
         )
     return escaped(value)
 

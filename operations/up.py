@@ -53,8 +53,10 @@ def up(*, detach: bool, assume_yes: bool, demo_stations: int = 0) -> int:
     with start_lock(paths) as is_ours:
         if supervisor.is_running() or not is_ours:
             if demo_stations and not (paths.run / DEMO_FILE).exists():
-                raise OperationsError("Roost is up here without the demo: `./roost down` first, then `./roost demo`.")
-            display.say("Roost is already up here; `./roost status` tells how it is, `./roost down` ends it.")
+                raise OperationsError(
+                    "Roost is already running without the demo: run `./roost down` first, then `./roost demo`."
+                )
+            display.say("Roost is already running; `./roost status` shows its state, `./roost down` stops it.")
             addresses_say(display, Instance.load(paths))
             return 0
         packages.tools_ensure(assume_yes=assume_yes)
@@ -65,17 +67,17 @@ def up(*, detach: bool, assume_yes: bool, demo_stations: int = 0) -> int:
             addresses_say(display, Instance.load(paths))
             if detach:
                 return 0
-            display.say("Ctrl-C ends everything.")
+            display.say("Press Ctrl-C to stop everything.")
             watch(display, watched)
         except Interrupted:
             signals_ignore()
-            display.say("Ending everything …")
+            display.say("Stopping everything …")
         except BaseException:
             signals_ignore()
             supervisor.end()
             raise
         supervisor.end()
-        display.say("Everything has ended.")
+        display.say("Everything has been stopped.")
         return 0
 
 
@@ -90,8 +92,10 @@ def demo_stations_running(paths: Paths) -> int | None:
 def watch(display: Display, watched: subprocess.Popen[bytes]) -> None:
     """Stay until supervisord has ended, and tell why."""
     if watched.wait() != 0:
-        raise OperationsError("The supervisor was killed; what it ran has been ended. `./roost up` starts anew.")
-    display.say("Roost was ended by `./roost down`.")
+        raise OperationsError(
+            "The supervisor was killed; its processes have been stopped. `./roost up` starts everything again."
+        )
+    display.say("Roost was stopped by `./roost down`.")
 
 
 def down() -> int:
@@ -101,11 +105,11 @@ def down() -> int:
     was_running = supervisor.is_running()
     forced = supervisor.end() if was_running else leftovers_end(paths=paths)
     if not was_running and not forced:
-        print("Roost is not running here; there is nothing to end.")
+        print("Roost is not running; there is nothing to stop.")
         return 0
     if leftovers_find(paths=paths):
-        raise OperationsError(f"Some processes of {paths.var} could not be ended: they belong to another user.")
-    print("Everything has ended." if was_running else f"{forced} processes left by a crash have been ended.")
+        raise OperationsError(f"Some processes of {paths.var} could not be stopped: they belong to another user.")
+    print("Everything has been stopped." if was_running else f"{forced} processes left by a crash have been stopped.")
     return 0
 
 
@@ -128,7 +132,7 @@ def disk_check(paths: Paths) -> None:
     if free < DISK_NEEDED:
         raise OperationsError(
             f"The disk that holds {paths.var} has only {free / 1e9:.1f} GB free and Roost needs "
-            f"{DISK_NEEDED / 1e9:.1f} GB: make room, or name a folder on another disk with ROOST_VAR."
+            f"{DISK_NEEDED / 1e9:.1f} GB: free some space, or name a folder on another disk with ROOST_VAR."
         )
 
 
@@ -204,7 +208,7 @@ def instance_settle(display: Display, paths: Paths) -> Instance:
     """Clear what a crash left; then everything that is fixed before the first process starts."""
     (paths.run / DEMO_FILE).unlink(missing_ok=True)
     if leftovers_end(paths=paths):
-        display.say("What an earlier start had left running has been ended.")
+        display.say("Processes left by an earlier start have been stopped.")
     _, remarks = ports_settle(paths=paths, binds=binds())
     for remark in remarks:
         display.say(remark)
@@ -264,7 +268,7 @@ def healthy_wait(
             return
         endings.look()
         if watched.poll() is not None:
-            raise OperationsError(f"The supervisor has ended: see {instance.paths.logs / 'supervisord.log'}.")
+            raise OperationsError(f"The supervisor has exited: see {instance.paths.logs / 'supervisord.log'}.")
         if time.monotonic() > deadline:
             raise OperationsError(
                 " ".join(f"{name} {found.detail}." for name, found in report.services.items() if not found.healthy)

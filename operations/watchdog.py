@@ -59,7 +59,11 @@ class Watchdog:
             if state.since_seconds < self._patience or works():
                 self._well_at[name] = now
             elif now - self._well_at.setdefault(name, now) >= self._patience:
-                _log.warning("%s has given no sign for %.0f s and is restarted.", name, now - self._well_at.pop(name))
+                _log.warning(
+                    "%s has shown no sign of life for %.0f s and is being restarted.",
+                    name,
+                    now - self._well_at.pop(name),
+                )
                 self._supervisor.restart(name)
                 restarted.append(name)
         return restarted

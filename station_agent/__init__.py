@@ -1,9 +1,9 @@
-"""The station agent: what runs on a station.
+"""The station agent: the program that runs on a station.
 
-It imports message_queue and nothing else of ours.
+It imports message_queue and no other package of Roost.
 """
 
-# Before anything of ours imports msgspec: the wire stands in for it where it is missing.
+# Before any module imports msgspec: message_queue replaces it where it is missing.
 import message_queue as _message_queue  # noqa: F401
 
 __version__ = "0.1.0"

@@ -12,7 +12,7 @@ _CHRONY_FIELDS = 14
 
 
 def clock_read() -> Clock | None:
-    """What the system knows about its clock, or None where nothing does."""
+    """The system's clock quality, or None if nothing knows it."""
     return _chrony() or _systemd()
 
 
@@ -43,7 +43,7 @@ def code_of(error: float) -> str:
 
 
 def _answer(*command: str) -> str:
-    """What a program prints, or nothing when it is not there, fails, or takes too long."""
+    """A program's output, or nothing if it is missing, fails, or takes too long."""
     if shutil.which(command[0]) is None:
         return ""
     try:

@@ -21,14 +21,14 @@ from station_agent.words import moment_say, seconds_say
 
 log = logging.getLogger(__name__)
 
-#: Seconds by which a clock must be off before the server's word goes over it.
+#: Seconds by which a clock must be off before the server's time overrides it.
 FAR_OFF = 120.0
-#: Seconds between two questions, as long as the clock is in doubt, and while nothing keeps it.
+#: Seconds between two queries while the clock is in doubt, and while nothing keeps it.
 RETRY_FIRST, RETRY_MOST, AGAIN = 30.0, 3_600.0, 86_400.0
 
 
 class ClockBound:
-    """Looked at by the main loop; `found` is called when the server's time stands in from now on."""
+    """Checked by the main loop; calls `found` when the server's time takes over."""
 
     def __init__(
         self,
@@ -47,14 +47,14 @@ class ClockBound:
         self._thread: threading.Thread | None = None
 
     def doubt(self) -> None:
-        """The clock is a suspect: a certificate seems out of date. From any thread."""
+        """Mark the clock as suspect because a certificate seems out of date. Callable from any thread."""
         if not self._is_doubted and self._station.clock_base is None:
             self._is_doubted = True
             self._next_at = 0.0
             self._station.attention.set()
 
     def say(self) -> str:
-        """How wrong the clock is, as a sentence; empty where it is not known to be wrong."""
+        """How wrong the clock is, as a sentence; empty if it is not known to be wrong."""
         offset = self._station.clock_offset
         if self._station.clock_base is None:
             return ""
@@ -62,7 +62,7 @@ class ClockBound:
         return f"The station's clock is wrong by {seconds_say(abs(offset))} ({side} of the server's time)."
 
     def look(self) -> None:
-        """Called by the main loop: ask when it is time, beside everything else."""
+        """Called by the main loop: query in the background when it is time."""
         if self._station.clock_base is not None and abs(self._station.clock_offset) < FAR_OFF:
             self._trust()
         now = time.monotonic()
@@ -70,12 +70,12 @@ class ClockBound:
             return
         self._next_at = now + self._pause
         self._pause = min(self._pause * 2, RETRY_MOST)
-        # A dead link takes half a minute, which the sources shall not wait for.
+        # A dead link takes half a minute, and the sources must not wait for it.
         self._thread = threading.Thread(target=self.step, name="clock", daemon=True)
         self._thread.start()
 
     def step(self) -> None:
-        """One question, where it is needed."""
+        """Query the time once, if needed."""
         if not self._is_doubted and self._kept():
             self._rest()
             return
@@ -110,7 +110,7 @@ class ClockBound:
         )
         if not is_news:
             return
-        log.warning("%s What the agent itself writes bears the server's time from now on.", self.say())
+        log.warning("%s The agent's own timestamps use the server's time from now on.", self.say())
         station.event(
             "clock_wrong",
             {
@@ -118,7 +118,7 @@ class ClockBound:
                 "shows": round(shows, 1),
                 "since": round(station.started_at, 1),
                 "is_checked": told.is_checked,
-                # What this life of the agent wrote before bears the wrong clock's time.
+                # Everything this run of the agent wrote before has timestamps of the wrong clock.
                 "first_seq": station.outbox.since,
                 "last_seq": station.outbox.last_seq(),
             },
@@ -128,7 +128,7 @@ class ClockBound:
         self._found()
 
     def _trust(self) -> None:
-        """The clock was set meanwhile, by whoever keeps it."""
+        """Trust the clock again after it has been set from outside."""
         self._station.clock_base = None
         self._station.warn("clock_bound", "")
         self._station.event("clock_right", {"shows": round(time.time(), 1)})

@@ -1,16 +1,16 @@
-"""Noticing that the wall clock was set: it moved against the clock that nobody sets."""
+"""Detecting that the wall clock was set, by comparing it with the monotonic clock."""
 
 import time
 from collections.abc import Callable
 
 from station_agent.station import Station
 
-#: Seconds by which the two must part between two looks; slewing moves them by a thousandth of it.
+#: Seconds by which the two must diverge between two checks; slewing moves them by a thousandth of it.
 STEP_LEAST = 1.0
 
 
 class ClockWatch:
-    """Looked at by the main loop; a step becomes the event `clock_step`."""
+    """Checked by the main loop; a step becomes the event `clock_step`."""
 
     def __init__(
         self,
@@ -23,7 +23,7 @@ class ClockWatch:
         self._offset = wall() - steady()
 
     def look(self) -> None:
-        """Say a step, with what the clock showed and what it shows."""
+        """Report a step, with the time the clock showed and the time it shows."""
         now, steady = self._wall(), self._steady()
         before = steady + self._offset
         self._offset = now - steady

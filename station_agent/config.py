@@ -1,7 +1,7 @@
-"""The agent's configuration: one TOML or JSON file, readable by its owner only, and STATION_AGENT_* over it.
+"""The agent's configuration: one TOML or JSON file, readable by its owner only, overridden by STATION_AGENT_*.
 
 A variable is named after its place in the file: `[amqp] host` is STATION_AGENT_AMQP_HOST, `[sources.sensorgnome]
-directory` is STATION_AGENT_SENSORGNOME_DIRECTORY. A secret may stand in a file named by `<NAME>_FILE`.
+directory` is STATION_AGENT_SENSORGNOME_DIRECTORY. A secret can be in a file named by `<NAME>_FILE`.
 """
 
 import json
@@ -18,12 +18,12 @@ from station_agent.errors import WrongUse
 from station_agent.profiles import PROFILES, Profile, ProfileName
 
 PREFIX = "STATION_AGENT_"
-#: Settings that each source checks by itself; kept as they stand in the file until then.
+#: Settings that each source checks itself; kept as in the file until then.
 SourceTable = dict[str, Any]
 
 
 class AmqpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How to reach the broker, as enrolment answered it. Without TLS only when the server said so."""
+    """How to reach the broker, as returned by enrolment. Without TLS only if the server said so."""
 
     host: str
     port: Annotated[int, Meta(ge=1, le=65_535)]
@@ -43,7 +43,7 @@ class OutboxSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class LinkSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How the connection behaves. Times in seconds; `heartbeat` None takes the profile's."""
+    """Connection settings. Times in seconds; `heartbeat` None means the profile's."""
 
     window: Annotated[int, Meta(ge=1, le=1_000)] = 50
     confirm_deadline: Annotated[float, Meta(ge=1.0)] = 120.0
@@ -53,14 +53,14 @@ class LinkSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class CommandSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the owner's consent is written, and the program that starts the station again."""
+    """Path of the owner's consent file, and the command that reboots the station."""
 
     consent_file: str = "/etc/station-agent/consent.json"
     reboot: Annotated[list[str], Meta(min_length=1)] = msgspec.field(default_factory=lambda: ["systemctl", "reboot"])
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Everything that one station's agent is told. `reporting_interval` None takes the profile's."""
+    """All settings of one station's agent. `reporting_interval` None means the profile's."""
 
     serial: str
     amqp: AmqpSettings
@@ -76,7 +76,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     @property
     def tuning(self) -> Profile:
-        """The profile's figures."""
+        """The profile's parameters."""
         return PROFILES[self.profile]
 
     @property
@@ -91,7 +91,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     @property
     def runtime_path(self) -> Path:
-        """The folder of the state file; in memory where the system has one, which spares the SD card."""
+        """The folder of the state file; in memory if the system has such a folder, to spare the SD card."""
         if self.runtime_dir:
             return Path(self.runtime_dir)
         given = os.environ.get("RUNTIME_DIRECTORY")
@@ -119,7 +119,7 @@ def config_path_default() -> Path:
 
 
 def state_dir_default() -> Path:
-    """What systemd gives, else /var/lib/station-agent for root, else the user's own."""
+    """The folder from systemd, else /var/lib/station-agent for root, else the user's own."""
     given = os.environ.get("STATE_DIRECTORY")
     if given:
         return Path(given)
@@ -129,7 +129,7 @@ def state_dir_default() -> Path:
 
 
 def config_read(path: Path) -> dict[str, Any]:
-    """The file as a table; empty when there is none. Raises `WrongUse` when it cannot be read."""
+    """The file as a table; empty if it does not exist. Raises `WrongUse` if it cannot be read."""
     try:
         text = path.read_text("utf-8")
     except FileNotFoundError:
@@ -146,7 +146,7 @@ def config_read(path: Path) -> dict[str, Any]:
 
 
 def config_load(path: Path, environment: Mapping[str, str] | None = None) -> Config:
-    """The configuration with the environment over it. Raises `WrongUse` naming what is wrong."""
+    """The configuration, overridden by the environment. Raises `WrongUse` naming the problem."""
     environment = os.environ if environment is None else environment
     table = config_read(path)
     _override(Config, table, PREFIX, environment)
@@ -163,7 +163,7 @@ def config_load(path: Path, environment: Mapping[str, str] | None = None) -> Con
 def source_settings(
     kind: type[msgspec.Struct], name: str, table: SourceTable, environment: Mapping[str, str] | None = None
 ) -> Any:
-    """One source's table as its own settings type, with the environment over it."""
+    """One source's table as its own settings type, overridden by the environment."""
     environment = os.environ if environment is None else environment
     merged = dict(table)
     _override(kind, merged, f"{PREFIX}{name.upper()}_", environment)
@@ -194,7 +194,7 @@ def _override(kind: type[msgspec.Struct], table: dict[str, Any], prefix: str, en
 
 
 def config_write(path: Path, table: dict[str, Any]) -> None:
-    """Write the table, whole or not at all, readable by its owner only."""
+    """Write the table atomically, readable by its owner only."""
     text = json.dumps(table, indent=2) + "\n" if path.suffix == ".json" else toml_text(table)
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     fresh = path.with_name(path.name + ".new")
@@ -213,10 +213,10 @@ def config_write(path: Path, table: dict[str, Any]) -> None:
 
 
 def toml_text(table: dict[str, Any], path: tuple[str, ...] = ()) -> str:
-    """The table as TOML: plain values first, then one section for each table within."""
+    """The table as TOML: plain values first, then one section for each nested table."""
     plain = {key: value for key, value in table.items() if not isinstance(value, dict)}
     lines = [f"[{'.'.join(path)}]"] if path and (plain or not table) else []
-    # JSON's strings, numbers, truths and lists are TOML's too.
+    # JSON strings, numbers, booleans and lists are also valid TOML.
     lines += [f"{key} = {json.dumps(value)}" for key, value in plain.items()]
     parts = ["\n".join(lines) + "\n"] if lines else []
     parts += [toml_text(value, (*path, key)) for key, value in table.items() if isinstance(value, dict)]

@@ -1,4 +1,4 @@
-"""The daemon: polls the sources, runs the two connections, answers commands, shows its state, ends cleanly."""
+"""The daemon: polls the sources, runs the two connections, answers commands, shows its state, and stops cleanly."""
 
 import fcntl
 import logging
@@ -36,27 +36,27 @@ from station_agent.station import Station
 
 log = logging.getLogger(__name__)
 
-#: Seconds that the polite parts of stopping may take, together under systemd's and people's patience.
+#: Seconds that a clean stop may take in total; less than systemd and people wait.
 STOP_NETWORK_SECONDS = 3.0
 STOP_COMMANDS_SECONDS = 1.0
 #: Longest sleep of the main loop.
 LOOP_SECONDS = 2.0
-#: Seconds until a source that failed is asked again.
+#: Seconds until a failed source is polled again.
 FAILED_SOURCE_WAIT = 30.0
-#: Seconds without a sign of life of the network thread after which systemd shall start us anew.
+#: Seconds without a sign of life from the network thread after which systemd is to restart the agent.
 NETWORK_SILENT = 120.0
 VACUUM_SECONDS = 600.0
 
 
 def station_open(config: Config) -> tuple[Station, Journal]:
-    """Open the outbox and everything in it; says so in an event when a damaged one had to be replaced."""
+    """Open the outbox and everything in it; report in an event if a damaged one had to be replaced."""
     schemas = [outbox.SCHEMA, journal.SCHEMA, *sources.source_schemas()]
     database = Database(config.database_path, schemas)
     station = Station(config, Outbox(database, cap_bytes=config.outbox.cap_bytes))
     book = Journal(database)
     if database.damaged is not None:
         saved = book.salvage(database.damaged)
-        log.error("The outbox was damaged; it lies in %s now, a new one has begun.", database.damaged)
+        log.error("The outbox was damaged; it was moved to %s, and a new one was created.", database.damaged)
         station.event("outbox_rebuilt", {"commands_saved": saved, "set_aside": database.damaged.name})
     return station, book
 
@@ -110,35 +110,35 @@ class Daemon:
         self._rotation = Rotation(self.station, self._login_change)
 
     def _clock_found(self) -> None:
-        """The server's time stands in: connections that failed for their certificates' dates can go on."""
+        """Let connections proceed that failed because of their certificates' dates, now that the server's time is used."""
         self._company.wake(self._network.loop)
 
     def _time_over_clock(self) -> float | None:
         return None if self.station.clock_base is None else self.station.now()
 
     def _opened(self, channel: Channel) -> None:
-        """A connection came to be: the present first, and commands over it where it is the only one."""
+        """On a new connection, send current data first, and take commands over it if it is the only one."""
         try:
             self.station.outbox.past_demote(time.time())
         except sqlite3.Error as error:
-            # Only the order suffers.
-            log.warning("The outbox could not be put in order: %s.", error)
+            # A failure here affects only the order.
+            log.warning("The outbox could not be repaired: %s.", error)
         if address_is_news(self.station):
             self.station.hello_wanted.set()
         self._consume.guest_open(channel)
 
     def _login_change(self, amqp: AmqpSettings) -> None:
-        """Both connections go on with another login."""
+        """Switch both connections to another login."""
         self._consume.login_change(amqp)
         self._publish.login_change(amqp)
 
     def stop(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
-        """End the main loop; also a signal handler."""
+        """Stop the main loop; also a signal handler."""
         self._stopping = True
         self.station.attention.set()
 
     def run(self) -> int:
-        """Run until stopped; the exit code."""
+        """Run until stopped; return the exit code."""
         signal.signal(signal.SIGTERM, self.stop)
         signal.signal(signal.SIGINT, self.stop)
         self.station.outbox.on_put(self._publish.wake)
@@ -162,7 +162,7 @@ class Daemon:
                 if now >= self._due[name] and not self._stopping:
                     self._due[name] = time.monotonic() + self._poll(name, source)
             if not self._network.is_running or self.station.outbox.database.broken:
-                log.error("The agent cannot go on and ends, to be started anew.")
+                log.error("The agent cannot continue and exits, to be restarted.")
                 return 1
             if self.station.hello_wanted.is_set():
                 # After the sources, which know what the new profile keeps back.
@@ -178,7 +178,7 @@ class Daemon:
         return 0
 
     def _poll(self, name: str, source: Source) -> float:
-        """Ask one source; a failure is said once and costs the others nothing."""
+        """Poll one source; report a failure once, without affecting the others."""
         try:
             wait = source.poll()
         except Exception as error:
@@ -206,7 +206,7 @@ class Daemon:
                 log.warning("The outbox could not be shrunk: %s.", error)
 
     def _close(self) -> None:
-        """Stop everything, keeping what is not sent."""
+        """Stop everything, keeping unsent messages."""
         systemd.notify("STOPPING=1")
         ended = self._network.stop(STOP_NETWORK_SECONDS)
         self._executor.stop(STOP_COMMANDS_SECONDS)
@@ -215,15 +215,15 @@ class Daemon:
         waiting = self.station.outbox.backlog().messages
         self.station.outbox.database.close()
         self._lock.close()
-        log.info("Stopped; %d messages wait for the next start.", waiting)
+        log.info("Stopped; %d messages are waiting for the next start.", waiting)
         if not ended:
-            # A name look-up on a dead link would hold the process for half a minute; everything is on disk.
+            # A name look-up on a dead link would block the process for half a minute; everything is on disk.
             logging.shutdown()
             os._exit(0 if self._stopping else 1)
 
 
 def lock_take(config: Config) -> IO[str]:
-    """Hold the state folder for this process alone. Raises `AgentError` when another agent runs on it."""
+    """Lock the state folder for this process alone. Raises `AgentError` if another agent runs on it."""
     try:
         config.state_path.mkdir(mode=0o700, parents=True, exist_ok=True)
         config.runtime_path.mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -239,5 +239,5 @@ def lock_take(config: Config) -> IO[str]:
 
 
 def lock_path(config: Config) -> Path:
-    """The file whose lock says that an agent runs."""
+    """The file whose lock shows that an agent runs."""
     return config.state_path / "agent.lock"

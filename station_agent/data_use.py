@@ -1,6 +1,6 @@
-"""What the agent's own connections cost, counted over restarts.
+"""Data use of the agent's own connections, counted across restarts.
 
-What was counted since the last report is lost when the agent is killed, never counted twice.
+If the agent is killed, the count since the last report is lost, never counted twice.
 """
 
 import secrets
@@ -15,7 +15,7 @@ _KEY = "data_use"
 
 
 def data_use_store(outbox: Outbox, vitals: Vitals) -> DataUse:
-    """Add what the links counted since the last call, put the sum on disk and return it."""
+    """Add the links' count since the last call, store the sum on disk and return it."""
     kept = outbox.state_get(_KEY)
     before = (
         msgspec.json.decode(kept, type=DataUse) if kept else DataUse(sent=0, received=0, counter=secrets.token_hex(8))

@@ -1,4 +1,4 @@
-"""The agent's SQLite file: opened so that a committed row survives a power cut, set aside when damaged."""
+"""The agent's SQLite file: committed rows survive a power cut, and a damaged file is set aside."""
 
 import contextlib
 import sqlite3
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from station_agent.errors import AgentError
 
-#: Version of the tables; a file of a newer agent is not touched.
+#: Version of the tables; a newer agent's file is not touched.
 SCHEMA_VERSION = 1
 _CIRCUMSTANCES = frozenset(
     {
@@ -55,14 +55,15 @@ class Database:
             self._connection = self._open()
 
     def _open(self) -> sqlite3.Connection:
-        """Open, check, and bring the tables into being. Raises sqlite3.DatabaseError when damaged."""
+        """Open the file, check it and create the tables. Raises sqlite3.DatabaseError if it is damaged."""
         connection = sqlite3.connect(
             self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=64
         )
         try:
             connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
             connection.execute("PRAGMA journal_mode=WAL")
-            # NORMAL would lose the last commits in a power cut: 4,000 commits a second are far more than we need.
+            # NORMAL would lose the last commits in a power cut, and FULL's 4,000 commits a second are far more than
+            # needed.
             connection.execute("PRAGMA synchronous=FULL")
             connection.execute("PRAGMA journal_size_limit=4194304")
             self._check(connection)
@@ -90,7 +91,7 @@ class Database:
             )
 
     def _set_aside(self) -> Path:
-        """Move the damaged file and its companions away, keeping what is in them for a person to look at."""
+        """Move the damaged file and its companions away, keeping their contents for a person to look at."""
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
         target = self.path.with_name(f"{self.path.name}.damaged-{stamp}")
         for ending in ("", "-wal", "-shm"):
@@ -102,7 +103,7 @@ class Database:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing. A transaction inside another belongs to the outer one."""
+        """All or nothing. A nested transaction belongs to the outer one."""
         with self._lock, self._watched():
             if self._depth == 0:
                 self._connection.execute("BEGIN IMMEDIATE")
@@ -131,19 +132,19 @@ class Database:
             call()
 
     def after_commit(self, call: Callable[[], None]) -> None:
-        """Do this once the running transaction is on disk; once however often it is asked for."""
+        """Call this once the running transaction is on disk; only once however often it is requested."""
         if call not in self._after_commit:
             self._after_commit.append(call)
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """The connection for questions that change nothing."""
+        """The connection for read-only queries."""
         with self._lock, self._watched():
             yield self._connection
 
     @contextlib.contextmanager
     def _watched(self) -> Iterator[None]:
-        """Remember across the next start that the file proved damaged though its check passed."""
+        """Remember across the next start that the file turned out damaged although its check passed."""
         try:
             yield
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
@@ -158,13 +159,13 @@ class Database:
             self._connection.execute("PRAGMA incremental_vacuum(256)").fetchall()
 
     def close(self) -> None:
-        """Fold the write-ahead log into the file and let go of it."""
+        """Fold the write-ahead log into the file and close it."""
         with self._lock:
             self._connection.close()
 
 
 def _is_circumstance(error: Exception) -> bool:
-    """Whether the file may be good and only its surroundings are not: locked, no right, no room, a bad disk."""
+    """Whether the file may be good and only its environment is at fault: locked, no permission, no space, a bad disk."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in _CIRCUMSTANCES
 
 

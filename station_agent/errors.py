@@ -1,8 +1,8 @@
-"""What the agent refuses to do, as one sentence for the person at the keyboard."""
+"""The agent's errors, each one sentence for the person at the keyboard."""
 
 
 def misuse_say(message: str, *, ask: str) -> str:
-    """What the command line's library says of wrong use, as a sentence, and which words tell more."""
+    """A usage error from the command-line library as a sentence, with a hint where to read more."""
     return f"{message if message.endswith(('.', '?')) else message + '.'} {ask}"
 
 
@@ -13,14 +13,14 @@ class AgentError(Exception):
 
 
 class WrongUse(AgentError):
-    """The command line or the configuration was wrong: exit code 2."""
+    """Wrong command line or configuration: exit code 2."""
 
     exit_code = 2
 
 
 class MessageTooLarge(AgentError):
-    """A message that the broker would refuse; it is never put into the outbox, where it would block the others."""
+    """A message that the broker would refuse; it never enters the outbox, where it would block the others."""
 
 
 class ServerAway(AgentError):
-    """The server did not answer; the same may be asked again."""
+    """The server did not answer; the request can be repeated."""

@@ -1,4 +1,4 @@
-"""The `hello` of this station: who it is, what it runs, and what it keeps to itself."""
+"""The station's `hello`: its identity, its software, and the data it does not send."""
 
 import time
 
@@ -9,12 +9,12 @@ from station_agent.identity.hardware import address_read, hardware_read, machine
 from station_agent.outbox import REPORT
 from station_agent.station import Station, card_key_read
 
-#: Seconds after a hello before another address alone is worth one: modems get a new one with every call.
+#: Seconds after a hello before a new address alone justifies another: modems get a new one with every call.
 ADDRESS_AGAIN_S = 6 * 3_600.0
 
 
 def hello_put(station: Station) -> None:
-    """Put it into the outbox and call for a connection."""
+    """Put a hello into the outbox and request a connection."""
     hardware = hardware_read()
     station.address_said = str(hardware.get("address") or "")
     station.address_said_at = time.monotonic()
@@ -42,7 +42,7 @@ def hello_put(station: Station) -> None:
 
 
 def address_is_news(station: Station) -> bool:
-    """Whether the station has an address now that its hello could not tell: that was written before the modem was up."""
+    """Whether the station now has an address that its last hello could not name, because the modem was not up yet."""
     address = address_read()
     if not address or address == station.address_said:
         return False

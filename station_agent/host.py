@@ -1,6 +1,6 @@
-"""What the agent asks the machine, where Linux says it: memory, disk, processor, temperature.
+"""Memory, disk, processor and temperature of the machine, read from Linux directly.
 
-psutil would do, but small boards have no wheel of it and no compiler.
+psutil would do this, but small boards have neither a wheel of it nor a compiler.
 """
 
 import os
@@ -12,7 +12,7 @@ _PROC = Path("/proc")
 
 
 class Memory(NamedTuple):
-    """In bytes; `percent` is what is in use."""
+    """In bytes; `percent` is the share in use."""
 
     total: int
     available: int
@@ -20,7 +20,7 @@ class Memory(NamedTuple):
 
 
 class Disk(NamedTuple):
-    """In bytes; `percent` is what is in use of what a user may use."""
+    """In bytes; `percent` is the share in use of the space users may use."""
 
     total: int
     used: int
@@ -29,13 +29,13 @@ class Disk(NamedTuple):
 
 
 class Processor:
-    """Its use between one question and the next."""
+    """Processor use between one call and the next."""
 
     def __init__(self) -> None:
         self._before = _times()
 
     def percent(self) -> float:
-        """Percent of the time since the last question in which it worked."""
+        """Percent of the time since the last call in which it was busy."""
         busy, total = _times()
         spent, passed = busy - self._before[0], total - self._before[1]
         self._before = (busy, total)
@@ -43,7 +43,7 @@ class Processor:
 
 
 def _times() -> tuple[float, float]:
-    """Ticks in which a processor worked, and all, since the start. Neither where the system does not say it."""
+    """Busy and total processor ticks since boot; None for both if the system does not say."""
     try:
         fields = [float(each) for each in (_PROC / "stat").read_text("ascii").splitlines()[0].split()[1:9]]
     except (OSError, ValueError, IndexError):
@@ -53,7 +53,7 @@ def _times() -> tuple[float, float]:
 
 
 def memory_read() -> Memory:
-    """How much there is, and how much of it is free to be used."""
+    """Total and available memory."""
     figures: dict[str, int] = {}
     try:
         lines = (_PROC / "meminfo").read_text("ascii").splitlines()
@@ -68,24 +68,24 @@ def memory_read() -> Memory:
 
 
 def disk_read(folder: str) -> Disk:
-    """The disk of a folder. Raises OSError where there is none."""
+    """The disk of a folder. Raises OSError if there is none."""
     known = shutil.disk_usage(folder)
     usable = known.used + known.free
     return Disk(known.total, known.used, known.free, round(100 * known.used / usable, 1) if usable else 0.0)
 
 
 def processors_count() -> int:
-    """How many there are; 0 where unknown."""
+    """Number of processors; 0 if unknown."""
     return os.cpu_count() or 0
 
 
 def process_exists(number: int) -> bool:
-    """Whether a process of this number runs."""
+    """Whether a process with this id runs."""
     return (_PROC / str(number)).exists()
 
 
 def temperature_read(thermal: Path) -> float | None:
-    """Degrees Celsius of the processor."""
+    """The processor's temperature in degrees Celsius."""
     try:
         return round(int(thermal.read_text("ascii")) / 1000, 1)
     except (OSError, ValueError):
@@ -93,7 +93,7 @@ def temperature_read(thermal: Path) -> float | None:
 
 
 def _sensor() -> float | None:
-    """The first sensor of a processor that the kernel's hardware monitors name."""
+    """The first processor sensor listed by the kernel's hardware monitors."""
     try:
         for folder in sorted(Path("/sys/class/hwmon").iterdir()):
             if any(word in (folder / "name").read_text("ascii") for word in ("cpu", "core", "k10temp")):

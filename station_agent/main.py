@@ -34,7 +34,7 @@ from station_agent.status import status_read, status_say
 
 app = typer.Typer(
     name="station-agent",
-    help="Sends what a field station took to its Roost server, and runs the commands that come from there.",
+    help="Send a field station's data to its Roost server, and run the commands the server sends.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -43,20 +43,22 @@ app = typer.Typer(
 
 ConfigOption = Annotated[
     Path | None,
-    typer.Option("--config", metavar="FILE", help="The configuration; otherwise STATION_AGENT_CONFIG or the default."),
+    typer.Option(
+        "--config", metavar="FILE", help="Configuration file. Default: STATION_AGENT_CONFIG, or the usual place."
+    ),
 ]
 ServerOption = Annotated[str, typer.Option(metavar="URL", help="Address of the Roost server.")]
 SerialOption = Annotated[
-    str | None, typer.Option(metavar="SERIAL", help="This station's serial; otherwise its host name.")
+    str | None, typer.Option(metavar="SERIAL", help="This station's serial. Default: its host name.")
 ]
 CaOption = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Certificate authority of the server, if it has its own.")
+    Path | None, typer.Option(metavar="FILE", help="The server's certificate authority, if it has its own.")
 ]
 InsecureOption = Annotated[
-    bool, typer.Option("--insecure-http", help="Allow http:// to another machine: the password can be read.")
+    bool, typer.Option("--insecure-http", help="Allow http:// to another machine, where the password can be read.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-#: typer brings its own click, or uses the one that is installed: this is the usage error of whichever it is.
+#: typer brings its own click, or uses the installed one: this is the usage error class of either.
 _UsageError: Any = typer.BadParameter.__mro__[1]
 
 
@@ -70,7 +72,7 @@ def _log(*, verbose: bool) -> None:
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr
     )
-    # pika tells every failed attempt in five lines of its own; ours is one sentence.
+    # pika logs five lines for every failed attempt; the agent logs one sentence.
     logging.getLogger("pika").setLevel(logging.CRITICAL)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
 
@@ -79,35 +81,36 @@ def _log(*, verbose: bool) -> None:
 def run(
     config: ConfigOption = None,
     *,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Say more in the log.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Log more.")] = False,
 ) -> None:
     """Run the agent until it is stopped."""
     path = config or config_path_default()
     settings = _config(path)
     if is_upload(settings.amqp.exchange):
         raise WrongUse(
-            f"{path} holds the login of a desk: use it with `station-agent replay`. A station enrols itself."
+            f"{path} contains a desk's login: use it with `station-agent replay`. A station needs its own enrolment."
         )
     _log(verbose=verbose)
     if path.exists() and path.stat().st_mode & 0o077:
-        logging.getLogger(__name__).warning("Others can read %s, which holds a password: chmod 600 %s", path, path)
+        logging.getLogger(__name__).warning("Others can read %s, which contains a password: chmod 600 %s", path, path)
     raise typer.Exit(Daemon(settings, config_path=path).run())
 
 
 @app.command()
 def enrol(
     server: ServerOption,
-    token: Annotated[str, typer.Option(metavar="TOKEN", help="The enrolment token that the server gave out.")],
+    token: Annotated[str, typer.Option(metavar="TOKEN", help="The enrolment token from the server.")],
     serial: SerialOption = None,
     config: ConfigOption = None,
     ca: CaOption = None,
     *,
     for_upload: Annotated[
-        bool, typer.Option("--for-upload", help="This is a desk that replays the station's cards, not the station.")
+        bool,
+        typer.Option("--for-upload", help="Enrol a desk that replays the station's cards, not the station itself."),
     ] = False,
     insecure_http: InsecureOption = False,
 ) -> None:
-    """Trade a token for this station's login, write the configuration, and test the connection."""
+    """Exchange a token for this station's login, write the configuration, and test the connection."""
     path = config or config_path_default()
     address = enrolment.server_check(server, insecure_http=insecure_http)
     if for_upload:
@@ -126,7 +129,7 @@ def claim(
     *,
     insecure_http: InsecureOption = False,
 ) -> None:
-    """Show a code and a QR code, wait until somebody claims this station by it, and enrol."""
+    """Show a code and a QR code, wait until somebody claims this station with it, and enrol."""
     path = config or config_path_default()
     place = _place(server, serial, path, ca, insecure_http=insecure_http)
     shown = waiting.claim_open(place)
@@ -139,30 +142,30 @@ def claim(
 @app.command()
 def register(
     server: ServerOption,
-    code: Annotated[str, typer.Option(metavar="CODE", help="The registration code of the organization.")],
+    code: Annotated[str, typer.Option(metavar="CODE", help="The organization's registration code.")],
     serial: SerialOption = None,
     config: ConfigOption = None,
     ca: CaOption = None,
     give_up: Annotated[
         float | None,
-        typer.Option(metavar="SECONDS", help="Stop asking after so long; the next call asks on.", min=0.0),
+        typer.Option(metavar="SECONDS", help="Stop waiting after this time; the next call continues.", min=0.0),
     ] = None,
     *,
     insecure_http: InsecureOption = False,
 ) -> None:
-    """Ask an organization to let this station in, wait until a person does, and enrol."""
+    """Ask to join an organization, wait until a person accepts this station, and enrol."""
     path = config or config_path_default()
     place = _place(server, serial, path, ca, insecure_http=insecure_http)
     folder = Path(str(config_read(path).get("state_dir") or state_dir_default()))
     secret = waiting.arrival_begin(place, code, folder)
-    _say(f"{place.serial} waits at {place.server} to be let in. Somebody has to accept it there.")
+    _say(f"{place.serial} has asked to join at {place.server}. Now somebody has to accept it there.")
     try:
         login = waiting.login_await(place, secret, say=_say, give_up=give_up)
     except waiting.NotLetIn:
         waiting.arrival_forget(folder)
         raise
     if login is None:
-        raise AgentError(f"Nobody has let {place.serial} in yet. The same command asks on.")
+        raise AgentError(f"Nobody has accepted {place.serial} yet. Run the same command again to keep waiting.")
     waiting.arrival_forget(folder)
     _enrolled(path, place.server, *login)
 
@@ -177,21 +180,21 @@ def _say(sentence: str) -> None:
 
 
 def _code_show(place: waiting.Place, shown: waiting.ClaimCode) -> None:
-    """Code, address and QR code; on a terminal dark on light, whatever its colours are."""
+    """Show code, address and QR code; on a terminal always dark on light."""
     _say(f"Claim {place.serial} within 30 minutes. The code is\n\n    {shown.code}\n\nType it at {shown.address}")
     picture = qrcode.QRCode(border=2, error_correction=qrcode.constants.ERROR_CORRECT_L)
     picture.add_data(shown.address)
     # A terminal that cannot show it still shows the code.
     with contextlib.suppress(UnicodeEncodeError):
         picture.print_ascii(tty=sys.stdout.isatty())
-    _say("Waiting until somebody claims it. Ctrl-C ends this.")
+    _say("Waiting until somebody claims it. Press Ctrl-C to stop.")
 
 
 def _enrolled(path: Path, address: str, serial: str, amqp: AmqpSettings) -> None:
-    """Write the login and try it."""
+    """Write the login to the configuration and test it."""
     name = enrolment.enrolment_write(config_path=path, server=address, serial=serial, amqp=amqp)
     if is_upload(amqp.exchange):
-        print(f"This desk may upload files of {name} to {address}; its login is in {path}.")
+        print(f"This desk can upload files of {name} to {address}; its login is in {path}.")
     else:
         print(f"Station {name} is enrolled at {address}; its login is in {path}.")
     trouble = enrolment.connection_test(amqp)
@@ -203,7 +206,7 @@ def _enrolled(path: Path, address: str, serial: str, amqp: AmqpSettings) -> None
 
 @app.command()
 def status(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
-    """Say how the station is doing, for a person standing beside it."""
+    """Show the state of this station and its connection."""
     settings = _config(config)
     if as_json:
         print(json.dumps(status_read(settings), indent=2))
@@ -218,26 +221,26 @@ def status(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
 
 @app.command()
 def replay(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A SGdata folder, or one day's folder.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="An SGdata folder, or the folder of one day.")],
     config: ConfigOption = None,
     *,
     as_json: JsonOption = False,
     give_up: Annotated[
-        float, typer.Option(metavar="SECONDS", help="End when nothing was confirmed for so long.", min=1.0)
+        float, typer.Option(metavar="SECONDS", help="Stop when nothing has been confirmed for this long.", min=1.0)
     ] = 600.0,
     also_of: Annotated[
         list[str] | None,
-        typer.Option(metavar="SERIAL", help="Take files named for this serial too; may be given several times."),
+        typer.Option(metavar="SERIAL", help="Also send files named for this serial; can be repeated."),
     ] = None,
-    any_station: Annotated[bool, typer.Option(help="Take files named for any station as this one's.")] = False,
+    any_station: Annotated[bool, typer.Option(help="Send files named for any station as this one's.")] = False,
 ) -> None:
-    """Send every data file of a folder with all its raw pulses. Running it again doubles nothing.
+    """Send every data file in a folder, with all raw pulses. Running it again stores nothing twice.
 
-    Ends with 1 when something was refused or left because it is named for another station.
+    The exit code is 1 if something was refused, or left because it is named for another station.
     """
     settings = _config(config)
     if not folder.is_dir():
-        raise WrongUse(f"{folder} is no folder: name the SGdata folder.")
+        raise WrongUse(f"{folder} is not a folder: name the SGdata folder.")
     _log(verbose=False)
     logging.getLogger().setLevel(logging.ERROR)
     console = Console(stderr=True, highlight=False)
@@ -257,8 +260,8 @@ def replay(
     replay_show(feed, as_json=as_json)
     if feed.messages_returned:
         raise AgentError(
-            f"{feed.messages_returned} messages were not taken by any queue on the server. Try again in half an hour; if it "
-            "happens again, ask the server's people whether the station was removed."
+            f"No queue on the server accepted {feed.messages_returned} messages. Try again in half an hour; if it "
+            "happens again, ask the people who run the server whether the station was removed."
         )
     if is_anything_left(feed):
         raise typer.Exit(1)
@@ -286,7 +289,7 @@ def _end(sentence: str, code: int) -> NoReturn:
 
 
 def main() -> None:
-    """Run the command; errors are one sentence, wrong use ends with code 2."""
+    """Run the command; print errors as one sentence, and exit with 2 for wrong use."""
     try:
         code = app(standalone_mode=False)
     except AgentError as error:

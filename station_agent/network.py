@@ -1,4 +1,4 @@
-"""The network thread: one event loop in which the two connections live."""
+"""The network thread: one event loop that runs the two connections."""
 
 import asyncio
 import logging
@@ -9,12 +9,12 @@ from typing import Any
 
 log = logging.getLogger(__name__)
 
-#: Takes the event that ends it.
+#: Gets the event that ends it.
 Job = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 
 
 class Network:
-    """Runs jobs in a loop of their own until it is stopped."""
+    """Runs jobs in a separate event loop until it is stopped."""
 
     def __init__(self, *jobs: Job) -> None:
         self._jobs = jobs
@@ -22,20 +22,20 @@ class Network:
         self.loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._stopping = threading.Event()
-        #: Monotonic moment of the loop's last sign of life.
+        #: Monotonic time of the loop's last sign of life.
         self.alive_at = time.monotonic()
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     @property
     def is_running(self) -> bool:
-        """False when the thread ended, by itself or because it was stopped."""
+        """False once the thread has ended, by itself or because it was stopped."""
         return self._thread.is_alive()
 
     def stop(self, seconds: float) -> bool:
-        """End the jobs politely; False when they did not end in time."""
+        """Stop the jobs cleanly; False if they did not end in time."""
         self._stopping.set()
         loop, stop = self.loop, self._stop
         if loop is not None and stop is not None:

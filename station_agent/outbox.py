@@ -1,7 +1,7 @@
-"""The outbox: what the station still has to send, on disk until the broker has confirmed it.
+"""The outbox: messages still to be sent, on disk until the broker has confirmed them.
 
-Every message has a number that is never used again, within a stream that lives as long as the file. It also bears the
-run in which it was written: one life of the agent, by which the server tells two machines with copies of one file apart.
+Every message has a number that is never reused, within a stream that lives as long as the file. It also carries the run
+in which it was written, one start of the agent, so that the server can tell two machines with copies of one file apart.
 """
 
 import secrets
@@ -45,10 +45,10 @@ END;
 CREATE TABLE IF NOT EXISTS dropped (kind TEXT PRIMARY KEY, messages INTEGER NOT NULL) WITHOUT ROWID;
 """
 
-#: Columns that came later. They have defaults, so that an older agent can still write into a file of this one.
+#: Columns added later. They have defaults, so that an older agent can still write to a newer file.
 LATER_COLUMNS = {"run": "TEXT NOT NULL DEFAULT ''", "since": "INTEGER NOT NULL DEFAULT 0"}
 
-#: What a row costs beside its body, in bytes: columns, two index entries and a share of the page.
+#: Bytes a row takes besides its body: columns, two index entries and a share of the page.
 ROW_OVERHEAD = 128
 
 
@@ -59,7 +59,7 @@ class Rank(NamedTuple):
     worth: int
 
 
-#: A state report is worth least once a newer one exists, which is the rule when the outbox is full.
+#: A status report is worth least once a newer one exists, which is always so when the outbox is full.
 COMMAND_STATUS = Rank(0, 5)
 REPORT = Rank(1, 0)
 EVENT = Rank(2, 4)
@@ -67,20 +67,20 @@ TAG = Rank(3, 3)
 PULSE = Rank(4, 2)
 READING = Rank(5, 1)
 ACCOUNT = Rank(5, 4)
-#: Added to `sending` for what lay on the station's own disk before: the present goes first.
+#: Added to `sending` for data that was already on the station's own disk: current data goes first.
 BACK_FILL = 10
 
 #: Seconds on the station after which a message is late.
 LATE_AFTER = 600.0
-#: Added to `sending` for what was late when a connection came; old reports of state go last of all.
+#: Added to `sending` for messages that were late when a connection came; old status reports go last of all.
 LATE, LATE_REPORT = 20, 30
 
-#: Seconds after which a message that no queue took is offered again.
+#: Seconds after which a message that no queue accepted is offered again.
 RETURNED_WAIT = 60.0
 
 
 class Outgoing(NamedTuple):
-    """One message on its way: everything AMQP wants to know."""
+    """One message to publish, with everything AMQP needs."""
 
     key: int
     kind: str
@@ -88,12 +88,12 @@ class Outgoing(NamedTuple):
     encoding: str | None
     message_id: str
     headers: dict[str, Any]
-    #: It lay here for a while: the server takes what is fresh first.
+    #: It waited here for a while: the server processes fresh messages first.
     is_late: bool = False
 
 
 class Backlog(NamedTuple):
-    """What waits. `oldest_at` in seconds since 1970 UTC by the station's clock."""
+    """The waiting messages. `oldest_at` in seconds since 1970 UTC by the station's clock."""
 
     messages: int
     bytes: int
@@ -101,7 +101,7 @@ class Backlog(NamedTuple):
 
 
 class Outbox:
-    """The messages that wait, over one database file."""
+    """The waiting messages, over one database file."""
 
     def __init__(self, database: Database, *, cap_bytes: int) -> None:
         self.database = database
@@ -236,41 +236,41 @@ class Outbox:
         ]
 
     def confirmed(self, keys: Sequence[int]) -> None:
-        """The broker has these on its disk: forget them."""
+        """Delete messages that the broker has on its disk."""
         with self.database.transaction() as sql:
             sql.executemany("DELETE FROM outbox WHERE seq = ?", [(key,) for key in keys])
         self._in_flight.difference_update(keys)
 
     def given_back(self, keys: Collection[int]) -> None:
-        """These were not confirmed: they are free to be published again."""
+        """Free unconfirmed messages for publishing again."""
         self._in_flight.difference_update(keys)
 
     def returned(self, keys: Collection[int]) -> None:
-        """No queue took these: keep them and offer them again after a while."""
+        """Keep messages that no queue accepted, and offer them again after a while."""
         self._in_flight.difference_update(keys)
         until = time.monotonic() + RETURNED_WAIT
         self._held.update(dict.fromkeys(keys, until))
 
     def last_seq(self) -> int:
-        """The number that was given out last."""
+        """The last number used."""
         with self.database.reading() as sql:
             row = sql.execute("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'").fetchone()
         return row[0] if row else 0
 
     def backlog(self) -> Backlog:
-        """What waits, counted."""
+        """Count and size of the waiting messages."""
         with self.database.reading() as sql:
             messages, size = sql.execute("SELECT messages, bytes FROM totals").fetchone()
             oldest = sql.execute("SELECT created_at FROM outbox ORDER BY seq LIMIT 1").fetchone()
         return Backlog(messages, size, oldest[0] if oldest else None)
 
     def dropped(self) -> dict[str, int]:
-        """What had to be dropped since the file began, by kind."""
+        """Messages dropped since the file was created, by kind."""
         with self.database.reading() as sql:
             return dict(sql.execute("SELECT kind, messages FROM dropped").fetchall())
 
     def state_get(self, key: str) -> str | None:
-        """A value that the agent remembers, or None."""
+        """A remembered value, or None."""
         with self.database.reading() as sql:
             row = sql.execute("SELECT value FROM state WHERE key = ?", (key,)).fetchone()
         return row[0] if row else None
@@ -282,7 +282,7 @@ class Outbox:
 
 
 def _columns_add(sql: sqlite3.Connection) -> None:
-    """Bring the table of an older agent up to date; its rows have no run."""
+    """Bring an older agent's table up to date; its rows have no run."""
     there = {row[1] for row in sql.execute("PRAGMA table_info(outbox)")}
     for name, kind in LATER_COLUMNS.items():
         if name not in there:

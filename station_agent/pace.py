@@ -13,20 +13,20 @@ from message_queue.contracts.commands.pace import Pace
 from station_agent.outbox import COMMAND_STATUS, Outbox, Outgoing
 from station_agent.words import seconds_say
 
-#: Messages a second that a station slowed down by 1 would publish.
+#: Messages a second that a station with slowdown 1 would publish.
 FULL_RATE = 60.0
 _KEY = "pace"
 
 
 class _Kept(msgspec.Struct):
-    """What is on disk: the wish and when it came, by the station's own clock."""
+    """State on disk: the requested pace and when it arrived, by the station's own clock."""
 
     pace: Pace
     at: float
 
 
 class Pacer:
-    """What holds at the moment."""
+    """The pace currently in force."""
 
     def __init__(self, outbox: Outbox, clock: Callable[[], float] = time.monotonic) -> None:
         self._outbox = outbox
@@ -40,12 +40,12 @@ class Pacer:
             self._resume(msgspec.json.decode(kept, type=_Kept))
 
     def _resume(self, kept: _Kept) -> None:
-        """Go on where the last run was; a clock that jumped makes it longer by no more than it was."""
+        """Resume the previous run's pace; a clock jump can make it last at most its full time again."""
         self._pace = kept.pace
         self._since = self._clock() - max(time.time() - kept.at, 0.0)
 
     def obey(self, pace: Pace) -> None:
-        """From now on this."""
+        """Obey this pace from now on."""
         self._pace, self._since = pace, self._clock()
         self._outbox.state_set(_KEY, msgspec.json.encode(_Kept(pace, time.time())).decode())
 
@@ -55,20 +55,20 @@ class Pacer:
 
     @property
     def slowdown(self) -> int:
-        """By how much the reporting interval grows."""
+        """Factor by which the reporting interval grows."""
         return self._pace.slowdown if self._is_on else 1
 
     @property
     def is_holding(self) -> bool:
-        """Whether nothing but command results may go."""
+        """Whether only command results may be sent."""
         return self._is_on and self._clock() < self._since + self._pace.hold_for
 
     def spread(self) -> float:
-        """Seconds that the next connection waits: random, so that a fleet does not come in one moment."""
+        """Seconds before the next connection: random, so that a fleet does not connect all at once."""
         return random.uniform(0.0, self._pace.spread) if self._is_on else 0.0
 
     def room(self, wanted: int) -> int:
-        """How many of `wanted` messages may go now."""
+        """How many of `wanted` messages may be sent now."""
         if self.slowdown == 1:
             return wanted
         rate = FULL_RATE / self.slowdown
@@ -78,16 +78,16 @@ class Pacer:
         return min(wanted, int(self._allowance))
 
     def gone(self, messages: int) -> None:
-        """So many were let go."""
+        """Record that this many were sent."""
         self._allowance -= messages
 
     def say(self) -> str:
-        """What it makes the agent do, or nothing."""
+        """The pace's effect as a sentence, or nothing."""
         if not self._is_on:
             return ""
         parts = [f"{self._pace.slowdown} times slower"] if self._pace.slowdown > 1 else []
         if self.is_holding:
-            parts.append(f"nothing sent for {seconds_say(self._since + self._pace.hold_for - self._clock())}")
+            parts.append(f"sending nothing for {seconds_say(self._since + self._pace.hold_for - self._clock())}")
         if self._pace.spread:
             parts.append(f"connections spread over {seconds_say(self._pace.spread)}")
         left = seconds_say(self._since + self._pace.for_s - self._clock())
@@ -95,7 +95,7 @@ class Pacer:
 
 
 class PacedFeed:
-    """The outbox as the pace lets it out."""
+    """The outbox, throttled by the pace."""
 
     def __init__(self, outbox: Outbox, pacer: Pacer) -> None:
         self._outbox = outbox
@@ -113,13 +113,13 @@ class PacedFeed:
         return taken
 
     def confirmed(self, keys: Sequence[int]) -> None:
-        """The broker holds these."""
+        """Forward confirmed messages to the outbox."""
         self._outbox.confirmed(keys)
 
     def given_back(self, keys: Collection[int]) -> None:
-        """These must be published again."""
+        """Forward messages that must be published again."""
         self._outbox.given_back(keys)
 
     def returned(self, keys: Collection[int]) -> None:
-        """No queue took these."""
+        """Forward messages that no queue accepted."""
         self._outbox.returned(keys)

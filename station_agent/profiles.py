@@ -1,6 +1,7 @@
-"""What a link costs and what follows from it: the four profiles.
+"""The four profiles: how a station uses its link.
 
-What a profile leaves out is taken and stays in the station's files: `hello` names it, so that nobody waits for it.
+Data that a profile leaves out is recorded and stays in the station's files; `hello` names it, so that nobody waits for
+it.
 """
 
 from typing import Literal

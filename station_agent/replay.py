@@ -1,9 +1,9 @@
-"""Replay: a whole folder of data files straight to the server, past the outbox, every raw pulse included.
+"""Replay: sending a whole folder of data files straight to the server, past the outbox, with every raw pulse.
 
-Each file's content is a stream of its own, named by its checksum and cut into messages by a fixed rule: the same
-content always gives the same numbers, so that the server drops what it has already. `f2` is version 2 of that rule;
-what a card gave under `f1` comes again under other numbers, and its rows find themselves there already. Behind the
-files come their accounts, in a stream that is named by them.
+Each file's content is a separate stream, named by its checksum and cut into messages by a fixed rule: the same content
+always gives the same numbers, so the server drops what it already has. `f2` is version 2 of that rule; a card replayed
+under `f1` is sent again under other numbers, and its rows are recognised there. After the files come their accounts, in
+a stream named by them.
 """
 
 import hashlib
@@ -42,14 +42,14 @@ from station_agent.station import LinkView
 log = logging.getLogger(__name__)
 
 STREAM_PREFIX = "f2-"
-#: Larger files are no station's: an hour of the noisiest antenna is a tenth of it.
+#: No station writes larger files: an hour of the noisiest antenna is a tenth of it.
 FILE_MOST = 512 * 1_048_576
 _LETTERS = {"clock": "C", "setting": "S", "filter": "F"}
 
 
 @dataclass
 class FileReport:
-    """What became of one file. `lines` by the first character of their kind, `other` for what could not be read."""
+    """The result for one file. `lines` by the first character of their kind, `other` for unreadable ones."""
 
     file: str
     stream: str = ""
@@ -61,17 +61,17 @@ class FileReport:
 
     @property
     def skipped(self) -> str:
-        """Why nothing of it was sent."""
+        """Why nothing of the file was sent."""
         return "" if self.stream else self.account.reason
 
     @property
     def damage(self) -> str:
-        """How it is damaged."""
+        """A description of the damage."""
         return self.account.reason if self.account.damaged else ""
 
     @property
     def is_refused(self) -> bool:
-        """Whether something of it did not go home that might be this station's."""
+        """Whether data that might be this station's was not sent."""
         account, tally = self.account, self.account.tally
         return bool(account.state == "foreign" or account.damaged or tally.bytes_refused or tally.lines_refused)
 
@@ -97,7 +97,7 @@ class _Portion(NamedTuple):
 
 
 class _Content:
-    """One file as it was at one moment. Raises `Unreadable` when nothing of it is text."""
+    """One file's content at one moment. Raises `Unreadable` if none of it is text."""
 
     def __init__(self, entry: Entry, name: FileName, account: Account) -> None:
         self._path = Path(entry.file_name)
@@ -122,12 +122,12 @@ class _Content:
         return STREAM_PREFIX + digest.hexdigest()[:32], length, lines + (last != b"\n")
 
     def is_beginning_of(self, plain: Path) -> bool:
-        """Whether a plain file holds all that is here: this is what compressing it has come to."""
+        """Whether a plain file contains all of this: the usual result of compressing it."""
         with LineReader(self._path, self._bytes, checked=self.checked) as reader, plain.open("rb") as other:
             return all(other.read(len(piece)) == piece for piece in reader.pieces())
 
     def portions(self) -> Iterator[_Portion]:
-        """The messages in their fixed order; behind the last one the account is whole."""
+        """The messages in their fixed order; after the last one the account is complete."""
         position, account = Position(), self._start
         wishes, places = Wishes(), Places()
         with LineReader(self._path, self._bytes, checked=self.checked) as reader:
@@ -152,7 +152,7 @@ class _Content:
                     return
 
     def _damage_tell(self, position: Position, account: Account) -> Message:
-        """The event that says so, the same each time."""
+        """The event that reports the damage, the same each time."""
         data: dict[str, Scalar] = {"file": self._name.name, "why": account.reason[:200], "lines_read": position.line}
         at = (position.last_at or self._name.start) / 1_000_000
         body = Event(events=[Happening(t=at, name="file_damaged", data=data)], file=self._name.name, damaged=True)
@@ -160,7 +160,7 @@ class _Content:
 
 
 def _lines(chunk: Chunk, position: Position, name: FileName) -> Lines:
-    """The chunk's lines with their numbers, at the end also the line that has no end."""
+    """The chunk's lines with their numbers, at the end of the file including an incomplete line."""
     read = [line_read(raw, passed=chunk.passed) for raw in chunk.lines]
     if chunk.ended and chunk.rest:
         read.append(line_without_end(chunk.rest, chunk.rest_bytes))
@@ -169,11 +169,11 @@ def _lines(chunk: Chunk, position: Position, name: FileName) -> Lines:
 
 
 class ReplayFeed:
-    """The messages of all files, one after another, and then their accounts, as the link wants them."""
+    """The messages of all files in turn, and then their accounts, for the link."""
 
     def __init__(self, folder: Path, *, serials: frozenset[str] = frozenset()) -> None:
         self.reports: list[FileReport] = []
-        #: What becomes of the messages that hold the accounts.
+        #: Outcomes of the messages that contain the accounts.
         self.accounts = FileReport(file="")
         self.error: Exception | None = None
         self._serials = serials
@@ -191,26 +191,26 @@ class ReplayFeed:
 
     @property
     def messages(self) -> int:
-        """How many there are, as far as the files were read."""
+        """Number of messages, as far as the files were read."""
         return sum(report.messages for report in (*self.reports, self.accounts))
 
     @property
     def messages_confirmed(self) -> int:
-        """How many of them the broker holds."""
+        """Number of messages the broker has confirmed."""
         return sum(report.confirmed for report in (*self.reports, self.accounts))
 
     @property
     def messages_returned(self) -> int:
-        """How many of them no queue took."""
+        """Number of messages that no queue accepted."""
         return sum(report.returned for report in (*self.reports, self.accounts))
 
     @property
     def is_done(self) -> bool:
-        """True when every message was confirmed or turned away."""
+        """True when every message was confirmed or returned."""
         return self.exhausted and not self._open
 
     def take(self, room: int) -> list[Outgoing]:
-        """What was given back first, then what is next."""
+        """Returned messages first, then new ones."""
         taken = [self._open[key][1] for key in sorted(self._again)[:room]]
         self._again = sorted(self._again)[room:]
         while len(taken) < room and not self.exhausted:
@@ -227,17 +227,17 @@ class ReplayFeed:
         return taken
 
     def confirmed(self, keys: Sequence[int]) -> None:
-        """The broker holds these."""
+        """Count messages confirmed by the broker."""
         for key in keys:
             self._open.pop(key)[0].confirmed += 1
         self.progress_at = time.monotonic()
 
     def given_back(self, keys: Collection[int]) -> None:
-        """These must be published again."""
+        """Queue these for publishing again."""
         self._again.extend(keys)
 
     def returned(self, keys: Collection[int]) -> None:
-        """No queue took these; the person is told, the files are still there."""
+        """Count messages that no queue accepted; the person is told, and the files are still there."""
         for key in keys:
             self._open.pop(key)[0].returned += 1
 
@@ -293,7 +293,7 @@ class ReplayFeed:
         if length == 0 and not content.checked.damage:
             report.account = replace(report.account, state="done", unread=0, reason="It is empty.")
             return
-        # The first pass only counts: every message says how many there are.
+        # The first pass only counts, because every message states the total.
         following = 1 + sum(len(portion.messages) for portion in content.portions())
         report.stream, seq = stream, 0
         self._sent[stream] = report.file
@@ -306,7 +306,7 @@ class ReplayFeed:
         report.account = content.account
 
     def _accounts(self) -> Iterator[tuple[FileReport, Outgoing]]:
-        """What became of all files; the same card gives the same numbers here too."""
+        """The accounts of all files; the same card gives the same numbers here too."""
         accounts = [report.account.message(report.file, stream=report.stream) for report in self.reports]
         report, bodies = self.accounts, list(file_messages(accounts))
         digest = hashlib.sha256(msgspec.json.encode(accounts)).hexdigest()
@@ -341,7 +341,7 @@ def _refused(account: Account, reason: str) -> Account:
 
 
 def _left(account: Account, reason: str) -> Account:
-    """The account of a file that is left on the card because it is no data of this station."""
+    """The account of a file left on the card because it is not this station's data."""
     return _whole(account, "refused", reason, Tally(bytes_kept_back=account.size), {})
 
 
@@ -374,10 +374,12 @@ def replay_run(
             time.sleep(0.1)
             tell(feed, view)
             if not network.is_running:
-                raise AgentError("The connection ended for a reason that is not known; run it again.")
+                raise AgentError("The connection ended for an unknown reason; run it again.")
             if time.monotonic() - feed.progress_at > give_up:
                 reason = view.reason or view.trouble or "The server does not confirm."
-                raise AgentError(f"Nothing was confirmed for {give_up:.0f} s. {reason} Run it again: nothing doubles.")
+                raise AgentError(
+                    f"Nothing was confirmed for {give_up:.0f} s. {reason} Run it again: nothing is stored twice."
+                )
     finally:
         network.stop(5.0)
         tell(feed, view)

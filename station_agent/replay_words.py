@@ -1,4 +1,4 @@
-"""What a replay says when it is done: each file with what became of it, for a person or as JSON."""
+"""The output of a replay: each file with its result, for a person or as JSON."""
 
 import json
 from collections import Counter
@@ -12,7 +12,7 @@ _LINE_KINDS = ("p", "n", "T", "b", "G", "C", "S", "F", "other")
 
 
 def replay_show(feed: ReplayFeed, *, as_json: bool) -> None:
-    """Print it."""
+    """Print the output."""
     if as_json:
         print(json.dumps(replay_json(feed), indent=2))
         return
@@ -22,12 +22,12 @@ def replay_show(feed: ReplayFeed, *, as_json: bool) -> None:
 
 
 def is_anything_left(feed: ReplayFeed) -> bool:
-    """Whether something that may be this station's did not go home."""
+    """Whether data that may be this station's was not sent."""
     return any(report.is_refused for report in feed.reports)
 
 
 def replay_json(feed: ReplayFeed) -> dict[str, Any]:
-    """All of it as plain values."""
+    """The whole result as plain values."""
     lines, tally = _lines_total(feed), _tally_total(feed)
     return {
         "files": [_file_json(report) for report in feed.reports],
@@ -97,7 +97,7 @@ def _total_say(feed: ReplayFeed) -> str:
     named = f" ({', '.join(apart)})" if apart else ""
     return (
         f"Total: {files} files{named}, {_lines_say(_lines_total(feed))}. "
-        f"{tally.bytes_read} bytes read = {tally.bytes_taken} sent + {tally.bytes_known} known already "
+        f"{tally.bytes_read} bytes read = {tally.bytes_taken} sent + {tally.bytes_known} already known "
         f"+ {tally.bytes_kept_back} left + {tally.bytes_refused} refused. "
         f"{feed.messages_confirmed} of {feed.messages} messages confirmed."
     )

@@ -1,8 +1,8 @@
-"""The server's time, from the `Date` of its site: a bound for a station that has neither NTP nor GPS.
+"""The server's time, from its site's `Date`: a reference for a station with neither NTP nor GPS.
 
-Certificates are checked as always, against authority and name, but for their dates: those are checked by the time that the
-server gives, as the station's own is in doubt. Whoever lies about the time then needs the key of a certificate that was valid
-at the time which he claims.
+Certificates are checked as always against authority and name, but their dates against the time the server gives,
+because the station's own is in doubt. Lying about the time therefore takes the key of a certificate that was valid at
+the claimed time.
 """
 
 import http.client
@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 _SECONDS = 20.0
-#: OpenSSL's X509_V_FLAG_NO_CHECK_TIME, which Python does not name.
+#: OpenSSL's X509_V_FLAG_NO_CHECK_TIME, which Python does not expose.
 NO_CHECK_TIME = 0x200000
 
 
 class ServerTime(NamedTuple):
-    """`at` in seconds since 1970 UTC, at the monotonic moment `read_at`; not `is_checked` over plain HTTP."""
+    """`at` in seconds since 1970 UTC, at monotonic time `read_at`; not `is_checked` over plain HTTP."""
 
     at: float
     read_at: float
@@ -26,7 +26,7 @@ class ServerTime(NamedTuple):
 
 
 def server_time_ask(server: str, ca_pem: str) -> ServerTime:
-    """Ask the site. Raises OSError, `http.client.HTTPException` or ValueError where it has no answer to believe."""
+    """Ask the site. Raises OSError, `http.client.HTTPException` or ValueError if it gives no credible answer."""
     parts = urlsplit(server)
     host, certificate = parts.hostname or "", None
     connection: http.client.HTTPConnection
@@ -50,8 +50,8 @@ def server_time_ask(server: str, ca_pem: str) -> ServerTime:
         connection.close()
     date = answer.headers["Date"]
     if not date:
-        raise ValueError("The site did not say what time it is.")
-    # A date has no fraction of a second: it was half a second later on average.
+        raise ValueError("The site did not report the time.")
+    # A date has no fraction of a second: on average it was half a second later.
     at = parsedate_to_datetime(date).timestamp() + 0.5
     if certificate is not None:
         dates_check(certificate, at)
@@ -59,7 +59,7 @@ def server_time_ask(server: str, ca_pem: str) -> ServerTime:
 
 
 def dates_check(certificate: Any, at: float) -> None:
-    """Raise `SSLCertVerificationError` where the certificate is not valid at that moment."""
+    """Raise `SSLCertVerificationError` if the certificate is not valid at that time."""
     first, last = (ssl.cert_time_to_seconds(certificate[name]) for name in ("notBefore", "notAfter"))
     if not first <= at <= last:
         error = ssl.SSLCertVerificationError()

@@ -1,4 +1,4 @@
-"""What sources and commands may know and do: the station as they see it."""
+"""The station as sources and commands see it: what they may know and do."""
 
 import hashlib
 import os
@@ -17,14 +17,14 @@ from station_agent.outbox import EVENT, Outbox
 from station_agent.pace import Pacer
 from station_agent.profiles import PROFILES, Profile
 
-#: Before this moment (2020-01-01) a clock has not been set: no agent existed then.
+#: Before this time (2020-01-01) a clock cannot have been set: no agent existed then.
 CLOCK_SANE_FROM = 1_577_836_800.0
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 @dataclass
 class SourceView:
-    """What one source last saw, for the person at the station."""
+    """What one source saw last, for the person at the station."""
 
     last_data_at: float | None = None
     note: str = ""
@@ -32,7 +32,7 @@ class SourceView:
 
 @dataclass
 class LinkView:
-    """What one connection is doing. `reason` is a sentence while it is not connected."""
+    """State of one connection. `reason` is a sentence while it is not connected."""
 
     connected_since: float | None = None
     reason: str = "It has not been tried yet."
@@ -42,74 +42,74 @@ class LinkView:
     trouble: str = ""
     bytes_sent: int = 0
     bytes_received: int = 0
-    #: With AMQP, TLS, TCP and IP.
+    #: Including AMQP, TLS, TCP and IP.
     link_sent: int = 0
     link_received: int = 0
 
 
 @dataclass
 class Vitals:
-    """What the parts of the agent tell each other: best knowledge, nothing kept on disk."""
+    """Shared state of the agent's parts: best knowledge, not kept on disk."""
 
     sources: dict[str, SourceView] = field(default_factory=dict)
     publishing: LinkView = field(default_factory=LinkView)
     commands: LinkView = field(default_factory=LinkView)
-    #: What of `link_sent` and `link_received` of both links is on disk already.
+    #: The part of both links' `link_sent` and `link_received` that is already on disk.
     link_stored: tuple[int, int] = (0, 0)
-    #: What is taken and not sent, by the settings.
+    #: Data that is recorded and not sent, by the settings.
     kept: set[str] = field(default_factory=set)
     clock_code: str = ""
     gps_state: str = ""
     unread_bytes: int = 0
-    #: Counts what became of the station's own files, where a source reads any.
+    #: Totals of the station's own files, if a source reads any.
     file_totals: Callable[[], FileTotals] | None = None
     next_report_at: float | None = None
     warnings: dict[str, str] = field(default_factory=dict)
 
 
 class Station:
-    """One station: its configuration, its outbox, what is known about it at the moment."""
+    """One station: its configuration, its outbox, and its current state."""
 
     def __init__(self, config: Config, outbox: Outbox) -> None:
         self.config = config
-        #: Where the configuration lies, if it came from a file.
+        #: Path of the configuration, if it came from a file.
         self.config_path: Path | None = None
         self.outbox = outbox
         self.vitals = Vitals()
         self.boot_id = boot_id_read()
         self.started_at = time.time()
-        #: Set to make the main loop look round at once.
+        #: Set to make the main loop check at once.
         self.attention = threading.Event()
         #: Set when a health report is wanted now.
         self.report_wanted = threading.Event()
-        #: Set when what `hello` says has changed.
+        #: Set when the contents of `hello` have changed.
         self.hello_wanted = threading.Event()
-        #: The address of the newest hello, empty when there was none yet, and when that was (monotonic).
+        #: The address in the newest hello, empty if there was none yet, and when that was (monotonic).
         self.address_said, self.address_said_at = "", 0.0
         self.boot_count = self._boot_count()
         self.pacer = Pacer(outbox)
-        #: How often something wanted to reach the server at once: what a visiting link goes by.
+        #: How often something wanted to reach the server at once; a visiting link follows it.
         self.calls = 0
-        #: How many reports were made: data that waits for a report goes with each.
+        #: Number of reports made; data that waits for a report is sent with each.
         self.reports = 0
-        #: What the time since boot is added to where the server's time stands in for a clock that is far off.
+        #: Added to the time since boot where the server's time replaces a clock that is far off.
         self.clock_base: float | None = None
         self._profile = self._profile_known()
         outbox.compress_from = self.tuning.compress_from
 
     def now(self) -> float:
-        """The moment for what the agent itself writes: by the clock, or by the server's time where that is far off."""
+        """The current time for the agent's own records: by the clock, or by the server's time if the clock is far off."""
         return time.time() + self.clock_offset
 
     @property
     def clock_offset(self) -> float:
-        """Seconds by which the clock is behind the server's time; 0 where the clock is not known to be far off."""
+        """Seconds by which the clock is behind the server's time; 0 if the clock is not known to be far off."""
         if self.clock_base is None:
             return 0.0
         return self.clock_base + time.clock_gettime(time.CLOCK_BOOTTIME) - time.time()
 
     def _boot_count(self) -> int:
-        """How often the station has started since the outbox began, as far as the agent was there to count."""
+        """How often the station has booted since the outbox was created, as far as the agent saw it."""
         count = int(self.outbox.state_get("boot_count") or 0)
         if self.boot_id and self.outbox.state_get("boot_id") != self.boot_id:
             count += 1
@@ -120,12 +120,12 @@ class Station:
 
     @property
     def profile(self) -> str:
-        """The newest word on it: what a command set, unless the configuration was changed after it."""
+        """The current profile: the one set by a command, unless the configuration was changed after it."""
         return self._profile
 
     @property
     def tuning(self) -> Profile:
-        """The profile's figures."""
+        """The profile's parameters."""
         return PROFILES[self._profile]
 
     def _profile_known(self) -> str:
@@ -133,7 +133,7 @@ class Station:
         return wanted if wanted in PROFILES and instead_of == self.config.profile else self.config.profile
 
     def profile_set(self, name: str) -> None:
-        """Change the profile until the configuration names another than it does now."""
+        """Set the profile until the configuration names a different one than it does now."""
         self.outbox.state_set("profile", f"{name}/{self.config.profile}")
         self._profile = name
         self.outbox.compress_from = self.tuning.compress_from
@@ -141,12 +141,12 @@ class Station:
         self.report_now()
 
     def call(self) -> None:
-        """Reach the server soon, though the profile would wait."""
+        """Request contact with the server soon, although the profile would wait."""
         self.calls += 1
 
     @property
     def reporting_interval(self) -> int:
-        """Seconds between two health reports: what a command set, else the configuration, else the profile; paced."""
+        """Seconds between two health reports: set by a command, else the configuration, else the profile; paced."""
         known = self.outbox.state_get("reporting_interval") or self.config.reporting_interval
         return min(int(known or self.tuning.reporting_interval) * self.pacer.slowdown, 604_800)
 
@@ -162,17 +162,17 @@ class Station:
         return wait if wait >= interval / 20 else wait + interval
 
     def reporting_interval_set(self, seconds: int) -> None:
-        """Change the reporting interval for good and report at once, so that the server knows it."""
+        """Set the reporting interval permanently and report at once, so that the server knows it."""
         self.outbox.state_set("reporting_interval", str(seconds))
         self.report_now()
 
     def report_now(self) -> None:
-        """Ask for a health report at once."""
+        """Request a health report at once."""
         self.report_wanted.set()
         self.attention.set()
 
     def event(self, name: str, data: Mapping[str, Scalar] | None = None, *, port: int | None = None) -> None:
-        """Put one event of the agent's own into the outbox."""
+        """Put one of the agent's own events into the outbox."""
         happening = Happening(t=self.now(), name=name, port=port, data=dict(data or {}))
         self.outbox.put("event", Event(events=[happening]), EVENT)
 
@@ -185,7 +185,7 @@ class Station:
 
 
 def boot_id_read() -> str:
-    """The kernel's own id of this boot: unlike a boot time it does not depend on the clock. Empty where unknown."""
+    """The kernel's id of this boot, which unlike a boot time does not depend on the clock. Empty if unknown."""
     try:
         return _BOOT_ID.read_text("ascii").strip()
     except OSError:
@@ -193,7 +193,7 @@ def boot_id_read() -> str:
 
 
 def card_key_read(folder: Path) -> str:
-    """A random key that stays with the SD card: with the serial it tells a swapped board from a swapped card."""
+    """A random key that stays with the SD card: with the serial it distinguishes a swapped board from a swapped card."""
     path = folder / "card.key"
     try:
         return path.read_text("ascii").strip()
@@ -206,5 +206,5 @@ def card_key_read(folder: Path) -> str:
 
 
 def clock_is_set(now: float) -> bool:
-    """Whether the clock shows a moment that it can show at all."""
+    """Whether the clock shows a plausible time."""
     return now >= CLOCK_SANE_FROM

@@ -1,4 +1,4 @@
-"""What the agent shows of itself: a state file by the daemon, and its reading for a person at the station."""
+"""The agent's state: a file written by the daemon, and its display for a person at the station."""
 
 import contextlib
 import fcntl
@@ -19,17 +19,17 @@ from station_agent.sensorgnome.account import totals_read, troubles_read
 from station_agent.station import LinkView, SourceView, Station, clock_is_set
 from station_agent.words import bytes_say, moment_say, seconds_say
 
-#: Seconds between two writings when nothing changed, and at least between two.
+#: Seconds between two writes when nothing changed, and minimum between any two.
 WRITE_SECONDS = 15.0
 WRITE_LEAST = 2.0
 DISK_LOW_PERCENT = 95
-#: Files with a trouble that are named to a person, and in JSON.
+#: Files with a problem listed for a person, and in JSON.
 FILES_NAMED = 8
 FILES_LISTED = 1_000
 
 
 class Report(msgspec.Struct, kw_only=True):
-    """The state file."""
+    """Contents of the state file."""
 
     pid: int
     serial: str
@@ -75,7 +75,7 @@ def report_make(station: Station) -> Report:
 
 
 class Writer:
-    """Writes the state file when something a person would see has changed."""
+    """Writes the state file when something visible has changed."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -83,7 +83,7 @@ class Writer:
         self._shown: tuple[Any, ...] = ()
 
     def write(self, station: Station) -> None:
-        """Write if it is due. A full disk costs the display, not the agent."""
+        """Write if it is due. On a full disk only the display suffers, not the agent."""
         now = time.monotonic()
         publishing, consuming = station.vitals.publishing, station.vitals.commands
         shown = (
@@ -104,7 +104,7 @@ class Writer:
             fresh.replace(self._path)
 
     def remove(self) -> None:
-        """The daemon ends: leave no state that looks alive."""
+        """Delete the state file when the daemon ends, so that nothing looks alive."""
         with contextlib.suppress(OSError):
             self._path.unlink()
 
@@ -114,8 +114,8 @@ def line(station: Station) -> str:
     publishing = station.vitals.publishing
     waiting = station.outbox.backlog().messages
     if publishing.connected_since is None:
-        return f"Not connected. {publishing.reason} {waiting} messages wait."
-    return f"Connected since {moment_say(publishing.connected_since)}, {waiting} messages wait."
+        return f"Not connected. {publishing.reason} {waiting} messages are waiting."
+    return f"Connected since {moment_say(publishing.connected_since)}, {waiting} messages are waiting."
 
 
 def is_running(config: Config) -> bool:
@@ -131,7 +131,7 @@ def is_running(config: Config) -> bool:
 
 
 def status_read(config: Config) -> dict[str, Any]:
-    """Everything that `status --json` says."""
+    """All data printed by `status --json`."""
     running = is_running(config)
     report = _report_read(config.status_path) if running else None
     backlog = _outbox_look(config.database_path) or (report.backlog if report else None)
@@ -164,13 +164,13 @@ def _report_read(path: Path) -> Report | None:
 
 
 def _outbox_look(path: Path) -> Backlog | None:
-    """What waits, read beside a running agent or without one."""
+    """The waiting messages, readable while the agent runs or not."""
     if not path.exists():
         return Backlog(0, 0, None)
     try:
         with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=2.0)) as sql:
             if not sql.execute("PRAGMA user_version").fetchone()[0]:
-                return Backlog(0, 0, None)  # an agent's first start: the file is there, its tables come in a moment
+                return Backlog(0, 0, None)  # first start: the file exists, but its tables do not yet
             messages, size = sql.execute("SELECT messages, bytes FROM totals").fetchone()
             oldest = sql.execute("SELECT created_at FROM outbox ORDER BY seq LIMIT 1").fetchone()
     except sqlite3.Error:
@@ -179,7 +179,7 @@ def _outbox_look(path: Path) -> Backlog | None:
 
 
 def _files_look(path: Path, most: int) -> tuple[FileTotals | None, list[FileAccount]]:
-    """What became of the data files, read beside a running agent or without one: all, and those with a trouble."""
+    """Accounts of the data files, readable while the agent runs or not: totals, and the files with a problem."""
     try:
         with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=2.0)) as sql:
             return totals_read(sql), troubles_read(sql, most)
@@ -188,16 +188,16 @@ def _files_look(path: Path, most: int) -> tuple[FileTotals | None, list[FileAcco
 
 
 def _files_say(files: FileTotals, troubles: list[FileAccount]) -> list[tuple[str, str]]:
-    """The account of the data files, and the ones of which something did not go home."""
+    """Lines on the data files: totals, and the files that were not sent completely."""
     fates = (
-        f"{bytes_say(files.bytes_taken)} taken, {bytes_say(files.bytes_known)} known already, "
+        f"{bytes_say(files.bytes_taken)} taken, {bytes_say(files.bytes_known)} already known, "
         f"{bytes_say(files.bytes_kept_back)} kept back by a setting, {bytes_say(files.bytes_refused)} refused"
     )
     rows = [("Files", f"{files.files}, {bytes_say(files.bytes_read)} read: {fates}")]
     rows += [("File", f"{trouble.name}: {trouble_say(trouble)}") for trouble in troubles[:FILES_NAMED]]
     if len(troubles) > FILES_NAMED:
         more = len(troubles) - FILES_NAMED
-        rows.append(("File", f"and {more} more: station-agent status --json names them"))
+        rows.append(("File", f"and {more} more: station-agent status --json lists them"))
     return rows
 
 
@@ -205,11 +205,11 @@ def trouble_say(account: FileAccount) -> str:
     """What is wrong with a file."""
     parts = [account.reason] if account.reason else []
     if account.state == "gone" and account.bytes_unread:
-        parts.append(f"It vanished with {bytes_say(account.bytes_unread)} unread.")
+        parts.append(f"It disappeared with {bytes_say(account.bytes_unread)} unread.")
     if account.lines_refused:
         words = ", ".join(f"{count} {word}" for word, count in sorted(account.refusals.items()))
         parts.append(f"{account.lines_refused} lines refused ({words}).")
-    return " ".join(parts) or "Something of it could not be read."
+    return " ".join(parts) or "Part of it could not be read."
 
 
 def status_say(config: Config) -> list[tuple[str, str]]:
@@ -226,7 +226,7 @@ def status_say(config: Config) -> list[tuple[str, str]]:
         age = f", the oldest for {seconds_say(max(now - oldest, 0))}" if oldest else ""
         rows.append(("Waiting", f"{backlog['messages']} messages, {bytes_say(backlog['bytes'])}{age}"))
     else:
-        rows.append(("Waiting", "Nothing: everything was sent."))
+        rows.append(("Waiting", "Nothing: everything has been sent."))
     if report is not None:
         rows += _report_say(report, now)
     files, troubles = _files_look(config.database_path, FILES_LISTED)
@@ -236,7 +236,7 @@ def status_say(config: Config) -> list[tuple[str, str]]:
     code = f", code of the newest data file {report.clock_code}" if report and report.clock_code else ""
     rows.append(("Clock", f"{moment_say(now)}; it {clock}{code}"))
     disk = facts["disk"]
-    warning = "; it is nearly full, make room" if disk["percent"] >= DISK_LOW_PERCENT else ""
+    warning = "; nearly full, free some space" if disk["percent"] >= DISK_LOW_PERCENT else ""
     rows.append(("Disk", f"{bytes_say(disk['free_bytes'])} free ({disk['percent']} % used){warning}"))
     return rows
 
@@ -245,7 +245,7 @@ def _connection_say(report: Report | None, *, running: bool, now: float) -> list
     if not running:
         return [("Agent", "It is not running. Start it: sudo systemctl start station-agent")]
     if report is None:
-        return [("Agent", "It is running and has not shown its state yet; look again in a few seconds.")]
+        return [("Agent", "It is running but has not reported its state yet; look again in a few seconds.")]
     rows = [("Agent", f"Running since {moment_say(report.started_at)} (process {report.pid})")]
     link = report.publishing
     if link.connected_since is not None:
@@ -259,7 +259,7 @@ def _connection_say(report: Report | None, *, running: bool, now: float) -> list
     confirmed = f"{seconds_say(max(now - link.last_confirm_at, 0))} ago" if link.last_confirm_at else "none yet"
     rows.append(("Last confirm", confirmed))
     if report.commands.connected_since is None:
-        rows.append(("Commands", f"Cannot be received. {report.commands.reason}"))
+        rows.append(("Commands", f"Cannot be received.  {report.commands.reason}"))
     return rows
 
 
@@ -278,5 +278,5 @@ def _report_say(report: Report, now: float) -> list[tuple[str, str]]:
         rows.append(("Next report", f"in {due} (every {seconds_say(report.reporting_interval)})"))
     sent = bytes_say(report.publishing.bytes_sent + report.commands.bytes_sent)
     received = bytes_say(report.publishing.bytes_received + report.commands.bytes_received)
-    rows.append(("Data used", f"{sent} sent, {received} received since the start"))
+    rows.append(("Data used", f"{sent} sent, {received} received since it started"))
     return rows + [("Warning", warning) for warning in report.warnings]

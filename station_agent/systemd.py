@@ -1,11 +1,11 @@
-"""Telling systemd how we are: ready, alive, stopping, and a line of status."""
+"""Notifying systemd: ready, alive, stopping, and a status line."""
 
 import os
 import socket
 
 
 def notify(message: str) -> None:
-    """Send one sd_notify message; nothing happens when systemd did not start us."""
+    """Send one sd_notify message; do nothing if systemd did not start the agent."""
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:
         return
@@ -18,7 +18,7 @@ def notify(message: str) -> None:
 
 
 def watchdog_seconds() -> float | None:
-    """Seconds between two signs of life that systemd wants, halved for safety; None without a watchdog."""
+    """Seconds between the signs of life systemd expects, halved for safety; None without a watchdog."""
     microseconds = os.environ.get("WATCHDOG_USEC", "")
     if not microseconds.isdigit() or os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
         return None

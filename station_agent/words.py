@@ -1,4 +1,4 @@
-"""Bytes, durations and moments in the form in which people say them."""
+"""Bytes, durations and times as text for people."""
 
 import time
 

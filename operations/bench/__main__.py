@@ -33,7 +33,7 @@ from station_agent.errors import misuse_say
 
 app = typer.Typer(
     name="./roost bench",
-    help="Measure Roost on this machine. Each bench starts private services of its own and throws them away.",
+    help="Measure Roost on this machine. Each bench starts its own private services and discards them.",
     rich_markup_mode=None,
     add_completion=False,
 )
@@ -50,7 +50,7 @@ def ingest(
     *,
     as_json: AsJson = False,
     rounds: Annotated[int, typer.Option(min=1, help="Interleaved rounds; the median is reported.")] = 3,
-    scale: Annotated[float, typer.Option(min=0.05, help="Share of the usual number of messages.")] = 1.0,
+    scale: Annotated[float, typer.Option(min=0.05, help="Fraction of the usual number of messages.")] = 1.0,
 ) -> None:
     """Messages and readings per second through the real worker, against a bare loop and an ORM loop."""
     _run("ingest", lambda _, instance: ingest_bench(instance, rounds=rounds, scale=scale), as_json=as_json)
@@ -60,8 +60,8 @@ def ingest(
 def latency(
     *,
     as_json: AsJson = False,
-    stations: Annotated[int, typer.Option(min=1, help="Stations, each with a TLS connection of its own.")] = 600,
-    seconds: Annotated[float, typer.Option(min=1.0, help="For so long, at one message a second and station.")] = 60.0,
+    stations: Annotated[int, typer.Option(min=1, help="Stations, each with its own TLS connection.")] = 600,
+    seconds: Annotated[float, typer.Option(min=1.0, help="Duration, at one message per second and station.")] = 60.0,
 ) -> None:
     """From a station's publish to the commit, and to an event in a browser; who used the processor."""
 
@@ -81,12 +81,10 @@ def thrift(*, as_json: AsJson = False) -> None:
 def fleet(
     *,
     as_json: AsJson = False,
-    stations: Annotated[int, typer.Option(min=1, help="Stations, each with a TLS connection of its own.")] = 600,
-    seconds: Annotated[float, typer.Option(min=1.0, help="For so long, at one message a second and station.")] = 300.0,
+    stations: Annotated[int, typer.Option(min=1, help="Stations, each with its own TLS connection.")] = 600,
+    seconds: Annotated[float, typer.Option(min=1.0, help="Duration, at one message per second and station.")] = 300.0,
     gateway_stations: Annotated[int, typer.Option(min=1, help="Stations over gateway connections.")] = 6000,
-    gateway_seconds: Annotated[
-        float, typer.Option(min=1.0, help="For so long, and once more at twice the rate.")
-    ] = 60.0,
+    gateway_seconds: Annotated[float, typer.Option(min=1.0, help="Duration, then again at twice the rate.")] = 60.0,
 ) -> None:
     """A whole fleet at one message a second each; what gives way first at twice the rate."""
 
@@ -108,8 +106,8 @@ def backlog(
     *,
     as_json: AsJson = False,
     stations: Annotated[int, typer.Option(min=1, help="Stations that come back after a day.")] = 1000,
-    live_stations: Annotated[int, typer.Option(min=1, help="Stations beside them, at one message a second.")] = 50,
-    messages: Annotated[int, typer.Option(min=1, help="Messages that each of them has kept.")] = 288,
+    live_stations: Annotated[int, typer.Option(min=1, help="Other stations, at one message per second.")] = 50,
+    messages: Annotated[int, typer.Option(min=1, help="Messages each of them has kept.")] = 288,
 ) -> None:
     """A day's backlog of many stations drains; the waits of fresh messages meanwhile."""
 
@@ -123,7 +121,7 @@ def backlog(
 def storm(
     *,
     as_json: AsJson = False,
-    stations: Annotated[int, typer.Option(min=1, help="Agents, each with a TLS connection of its own.")] = 1000,
+    stations: Annotated[int, typer.Option(min=1, help="Agents, each with its own TLS connection.")] = 1000,
 ) -> None:
     """The broker is killed: how long until every agent is connected again, and whether one spins."""
     _run("storm", lambda stack, instance: storm_bench(stack, instance, stations=stations), as_json=as_json)
@@ -133,8 +131,8 @@ def storm(
 def growth(
     *,
     as_json: AsJson = False,
-    readings: Annotated[int, typer.Option(min=1, help="Readings in millions that the full database holds.")] = 100,
-    rounds: Annotated[int, typer.Option(min=1, help="Rounds of each measurement; the median counts.")] = 5,
+    readings: Annotated[int, typer.Option(min=1, help="Millions of readings in the full database.")] = 100,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds of each measurement; the median is reported.")] = 5,
 ) -> None:
     """Ingest on an empty and on a full database, and the plans of what pages and the API ask of the full one."""
     _run("growth", lambda _, instance: growth_bench(instance, millions=readings, rounds=rounds), as_json=as_json)
@@ -145,10 +143,10 @@ def pages(
     *,
     as_json: AsJson = False,
     stations: Annotated[int, typer.Option(min=50, help="Stations.")] = 5_000,
-    organizations: Annotated[int, typer.Option(min=1, help="Organizations that they belong to.")] = 200,
-    deployments: Annotated[int, typer.Option(min=0, help="Deployments of all of them.")] = 50_000,
-    readings: Annotated[int, typer.Option(min=1, help="Readings in millions.")] = 10,
-    requests: Annotated[int, typer.Option(min=1, help="Times that each page is asked for.")] = 100,
+    organizations: Annotated[int, typer.Option(min=1, help="Organizations they belong to.")] = 200,
+    deployments: Annotated[int, typer.Option(min=0, help="Deployments in total.")] = 50_000,
+    readings: Annotated[int, typer.Option(min=1, help="Millions of readings.")] = 10,
+    requests: Annotated[int, typer.Option(min=1, help="Requests for each page.")] = 100,
 ) -> None:
     """Queries, server time and weight of the pages in front of a large fleet."""
 
@@ -169,8 +167,8 @@ def pages(
 def memory(
     *,
     as_json: AsJson = False,
-    minutes: Annotated[float, typer.Option(min=0.5, help="For so long, after two minutes of warming up.")] = 20.0,
-    rate: Annotated[float, typer.Option(min=1.0, help="Messages a second, one in ten of them hostile.")] = 300.0,
+    minutes: Annotated[float, typer.Option(min=0.5, help="Duration, after two minutes of warm-up.")] = 20.0,
+    rate: Annotated[float, typer.Option(min=1.0, help="Messages per second, one in ten of them hostile.")] = 300.0,
 ) -> None:
     """Memory and open files of the ingest worker under good and hostile messages."""
     _run("memory", lambda _, instance: memory_bench(instance, minutes=minutes, rate=rate), as_json=as_json)
@@ -218,7 +216,7 @@ def main() -> int:
     try:
         app(standalone_mode=False, prog_name="./roost bench")
     except typer.TyperException as error:
-        print(misuse_say(error.format_message(), ask="`./roost bench --help` lists what there is."), file=sys.stderr)
+        print(misuse_say(error.format_message(), ask="See `./roost bench --help`."), file=sys.stderr)
         return error.exit_code
     except OperationsError as error:
         print(error, file=sys.stderr)

@@ -90,4 +90,4 @@ def _until_home(instance: Instance, stream: str, total: int) -> None:
             if done >= total:
                 return
             time.sleep(0.1)
-    raise RuntimeError(f"{done} of {total} messages came home in ten minutes.")
+    raise RuntimeError(f"{done} of {total} messages arrived in ten minutes.")

@@ -24,7 +24,7 @@ def broker_data_trouble(*, data: Path, server: Path | None) -> str | None:
     if series >= (4, 0) and not is_newer:
         return (
             f"The broker's data in {data} were written by RabbitMQ 3.12 or older, and RabbitMQ {series[0]}.{series[1]} does not "
-            f"start on them: nothing was changed; {HOW_TO} tells how to let the old broker drain and begin a new one."
+            f"start on them: nothing was changed; {HOW_TO} explains how to drain the old broker and start a new one."
         )
     if series < (3, 13) and is_newer:
         return (

@@ -219,7 +219,7 @@ class Postgres:
         if made.returncode != 0:
             shutil.rmtree(self.data, ignore_errors=True)
             reason = (made.stderr.strip() or made.stdout.strip()).splitlines()[-1:]
-            raise OperationsError(f"PostgreSQL could not make its data folder {self.data}: {' '.join(reason)}")
+            raise OperationsError(f"PostgreSQL could not create its data folder {self.data}: {' '.join(reason)}")
 
     def _drop_stale_lock(self) -> None:
         """After a hard end the lock file may name a process that is somebody else's by now."""

@@ -206,7 +206,7 @@ class RabbitMQ:
             with pika.BlockingConnection(parameters) as connection:
                 return confirmed_round_trip(connection)
         except pika.exceptions.ProbableAuthenticationError:
-            return "refuses our login"
+            return "refuses the login"
         except (pika.exceptions.AMQPError, OSError) as error:
             return f"does not answer on port {self.ports['amqp']} ({type(error).__name__})"
 
@@ -221,4 +221,4 @@ def confirmed_round_trip(connection: pika.BlockingConnection) -> str | None:
     except (pika.exceptions.NackError, pika.exceptions.UnroutableError):
         return "did not confirm a message"
     _, _, body = channel.basic_get(queue, auto_ack=True)
-    return None if body == b"roost" else "lost a message that it had confirmed"
+    return None if body == b"roost" else "lost a message it had confirmed"

@@ -215,12 +215,12 @@ def _rows_from(seed_file: str, serials: Sequence[str]) -> list[Row]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until told to end."""
-    parser = argparse.ArgumentParser(prog="motus", description="A Motus in small, on the loopback address.")
-    parser.add_argument("--port", type=int, default=0, help="port to listen on; 0 takes a free one")
+    parser = argparse.ArgumentParser(prog="motus", description="A small Motus simulator on the loopback address.")
+    parser.add_argument("--port", type=int, default=0, help="port to listen on; 0 picks a free one")
     parser.add_argument(
         "--seed-file", default="", help="an answer of the receivers list as JSON, instead of made-up rows"
     )
-    parser.add_argument("--serials", default="", help="serials with a comma between that are to be listed as active")
+    parser.add_argument("--serials", default="", help="comma-separated serials to list as active")
     wanted = parser.parse_args(arguments)
     try:
         rows = _rows_from(wanted.seed_file, [serial for serial in wanted.serials.split(",") if serial])

@@ -1,8 +1,8 @@
-"""What this station can do when asked.
+"""The commands this station can run.
 
 One command is one file in this folder; the folder is the registry.
 
-A file defines `HANDLER` with the name of its contract. Two files of one name are an error at start.
+A file defines `HANDLER` with the name of its contract. Two files with one name are an error at startup.
 """
 
 from functools import cache

@@ -1,4 +1,4 @@
-"""What every command handler has in common."""
+"""What all command handlers share."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ from typing import Any, Literal, NamedTuple
 from message_queue.contracts.base import Scalar
 from station_agent.station import Station
 
-#: Characters of output that are sent.
+#: Maximum characters of output sent.
 OUTPUT_MOST = 16_000
 NOTE_MOST = 250
 
 
 class Outcome(NamedTuple):
-    """How it ended. `note` is a sentence, `result` holds figures, `output` text for a person."""
+    """The outcome of a command. `note` is a sentence, `result` holds figures, `output` text for a person."""
 
     state: Literal["succeeded", "failed"]
     note: str = ""
@@ -23,7 +23,7 @@ class Outcome(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """One command's doing. `repeatable` when running it twice does no harm."""
+    """A command's handler. `repeatable` if running it twice does no harm."""
 
     name: str
     run: Callable[[Station, Any], Outcome]
@@ -31,6 +31,6 @@ class Handler:
 
 
 def bounded(text: str, most: int) -> str:
-    """Text that fits: the end is cut off and says so."""
+    """The text, truncated with a mark if it is too long."""
     text = text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
     return text if len(text) <= most else text[: most - 1] + "…"

@@ -8,7 +8,7 @@ from station_agent.station import Station
 def _run(station: Station, parameters: Pace) -> Outcome:
     station.pacer.obey(parameters)
     station.attention.set()
-    return Outcome("succeeded", station.pacer.say() or "The station goes at its own pace.")
+    return Outcome("succeeded", station.pacer.say() or "The station keeps its own pace.")
 
 
 HANDLER = Handler(name="pace", run=_run)

@@ -1,4 +1,4 @@
-"""`reboot`: the station starts again, through the program that the configuration names."""
+"""`reboot`: the station reboots, with the command that the configuration names."""
 
 import subprocess
 
@@ -18,7 +18,7 @@ def _run(station: Station, _parameters: NoParameters) -> Outcome:
     output = bounded(done.stdout + done.stderr, OUTPUT_MOST)
     if done.returncode != 0:
         return Outcome("failed", f"`{command[0]}` ended with code {done.returncode}.", output=output)
-    return Outcome("succeeded", "The station is starting again.", output=output)
+    return Outcome("succeeded", "The station is rebooting.", output=output)
 
 
 HANDLER = Handler(name="reboot", run=_run, repeatable=False)

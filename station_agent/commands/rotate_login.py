@@ -1,4 +1,6 @@
-"""`rotate_login`: make a secret, tell the server its hash, and fetch the new login with it; see `station_agent.identity.rotation`."""
+"""`rotate_login`: make a secret, report its hash, and fetch the new login with it; see
+`station_agent.identity.rotation`.
+"""
 
 from message_queue.contracts.commands.base import NoParameters
 from station_agent.commands.base import Handler, Outcome
@@ -12,7 +14,7 @@ def _run(station: Station, _parameters: NoParameters) -> Outcome:
         return Outcome("failed", refusal)
     return Outcome(
         "succeeded",
-        "The station asks for its new login now. The old one works until the new one is in use.",
+        "The station is asking for its new login. The old one works until the new one is in use.",
         {"secret_hash": secret_make(station)},
     )
 

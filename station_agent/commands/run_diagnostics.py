@@ -1,4 +1,4 @@
-"""`run_diagnostics`: the station looks at itself: power-on time, disk, memory, clock, radios, sources, connection."""
+"""`run_diagnostics`: the station checks itself: power-on time, disk, memory, clock, radios, sources, connection."""
 
 import time
 from pathlib import Path
@@ -55,7 +55,7 @@ def _host() -> tuple[dict[str, Scalar], list[str]]:
     }
     if clock is not None:
         figures |= {"clock_code": clock.code, "clock_error_s": clock.error_s}
-    clock_words = "nothing keeps it in time that we know of" if clock is None else f"{clock.source}, code {clock.code}"
+    clock_words = "no known time source" if clock is None else f"{clock.source}, code {clock.code}"
     return figures, [
         f"Up for {seconds_say(uptime)}",
         f"Memory: {memory.percent} % used, {bytes_say(memory.available)} available",

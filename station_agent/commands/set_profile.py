@@ -1,4 +1,4 @@
-"""`set_profile`: what the link costs, remembered until somebody changes it at the station."""
+"""`set_profile`: the station's link profile, remembered until somebody changes it at the station."""
 
 from message_queue.contracts.commands.set_profile import SetProfile
 from station_agent.commands.base import Handler, Outcome
@@ -10,7 +10,7 @@ def _run(station: Station, parameters: SetProfile) -> Outcome:
     station.profile_set(parameters.profile)
     return Outcome(
         "succeeded",
-        f"The profile is {station.profile} now; before it was {before}.",
+        f"The profile is now {station.profile}; it was {before}.",
         {"profile": station.profile, "profile_before": before},
     )
 

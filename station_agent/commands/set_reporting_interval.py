@@ -10,7 +10,7 @@ def _run(station: Station, parameters: SetReportingInterval) -> Outcome:
     station.reporting_interval_set(parameters.seconds)
     return Outcome(
         "succeeded",
-        f"The station reports every {parameters.seconds} s now; before it was {before} s.",
+        f"The station now reports every {parameters.seconds} s; it was {before} s.",
         {"seconds": parameters.seconds, "seconds_before": before},
     )
 

@@ -1,1 +1,1 @@
-"""Who the agent is: enrolment, waiting to be let in, new logins, the hardware beneath it."""
+"""The agent's identity: enrolment, joining with a person's consent, new logins, and the hardware."""

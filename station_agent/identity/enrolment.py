@@ -35,22 +35,22 @@ class _Answer(msgspec.Struct):
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A token must not follow a redirect to another place."""
+    """Refuses redirects: a token must not follow one to another server."""
 
     def redirect_request(self, *parts: Any) -> None:
-        """Refuse, naming the place."""
-        raise AgentError(f"The server sends this address on to {parts[-1]}: give that one as --server.")
+        """Refuse, naming the target."""
+        raise AgentError(f"The server redirects this address to {parts[-1]}: give that one as --server.")
 
 
 def server_check(server: str, *, insecure_http: bool) -> str:
-    """The server's address without a trailing slash. Raises `WrongUse` for one that would show the token around."""
+    """The server's address without a trailing slash. Raises `WrongUse` for one that would expose the token."""
     parts = urlsplit(server)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise WrongUse(f"{server!r} is no address of a server: write it like https://roost.example.org.")
+        raise WrongUse(f"{server!r} is not a server address: write it like https://roost.example.org.")
     if parts.scheme == "http" and parts.hostname not in _LOOPBACK and not insecure_http:
         raise WrongUse(
-            "Over plain http:// everybody on the way could read the station's password: use https://, "
-            "or say --insecure-http."
+            "Over plain http:// anybody on the way could read the station's password: use https://, "
+            "or add --insecure-http."
         )
     return server.rstrip("/")
 
@@ -68,7 +68,7 @@ def serial_choose(given: str | None, config_path: Path) -> str:
 def enrolment_ask(
     *, server: str, token: str, serial: str, ca_file: Path | None, for_upload: bool = False
 ) -> AmqpSettings:
-    """Hand in the token and get the login. Raises `AgentError` in plain words."""
+    """Exchange the token for the login. Raises `AgentError` with a plain explanation."""
     body = {"serial": serial, "token": token, "hardware": hardware_read()}
     if for_upload:
         body["purpose"] = "upload"
@@ -113,10 +113,10 @@ def amqp_read(raw: bytes, server: str) -> AmqpSettings:
     known = {field.name for field in msgspec.structs.fields(AmqpSettings)}
     try:
         answer = msgspec.json.decode(raw, type=_Answer).amqp
-        # A newer server may say more; a configuration with unknown settings would be refused.
+        # A newer server may send more fields; a configuration with unknown settings would be refused.
         return msgspec.convert({key: value for key, value in answer.items() if key in known}, AmqpSettings)
     except msgspec.DecodeError as error:
-        raise AgentError(f"The answer of {server} is not that of a Roost server: {error}.") from error
+        raise AgentError(f"The answer from {server} is not that of a Roost server: {error}.") from error
 
 
 def _refusal(error: urllib.error.HTTPError, serial: str) -> str:  # noqa: PLR0911 - one sentence each
@@ -124,8 +124,8 @@ def _refusal(error: urllib.error.HTTPError, serial: str) -> str:  # noqa: PLR091
     match error.code:
         case 403:
             return (
-                f"The server did not accept the token for station {serial}: it is wrong, was used already, has "
-                "expired, or is for another station or purpose. Ask for a new one. "
+                f"The server did not accept the token for station {serial}: it is wrong, already used, "
+                "expired, or meant for another station or purpose. Ask for a new one. "
                 f"The server says: {detail_of(error)}"
             )
         case 429:
@@ -138,8 +138,8 @@ def _refusal(error: urllib.error.HTTPError, serial: str) -> str:  # noqa: PLR091
             return f"There is no Roost server at this address ({error.url} was not found)."
         case code if code >= 500:
             return (
-                f"The server has a fault of its own (status {code}): try again in a few minutes, "
-                "and ask for a new token if this one is refused then."
+                f"The server has an internal error (status {code}): try again in a few minutes, "
+                "and ask for a new token if this one is then refused."
             )
         case code:
             return f"The server answered with status {code}: {detail_of(error)}"
@@ -151,7 +151,7 @@ def _when(error: urllib.error.HTTPError) -> str:
 
 
 def detail_of(error: urllib.error.HTTPError) -> str:
-    """The server's own words, when it has any for us."""
+    """The server's own explanation, if it gave one."""
     try:
         body: Any = json.loads(error.read(10_000))
     except (OSError, ValueError):
@@ -161,12 +161,12 @@ def detail_of(error: urllib.error.HTTPError) -> str:
 
 
 def config_for_upload_check(config_path: Path) -> None:
-    """Raise `WrongUse` where a desk's login would overwrite the station's own."""
+    """Raise `WrongUse` if a desk's login would overwrite the station's own."""
     amqp = config_read(config_path).get("amqp")
     exchange = amqp.get("exchange") if isinstance(amqp, dict) else None
     if exchange and not is_upload(str(exchange)):
         raise WrongUse(
-            f"{config_path} holds the login of a station that sends. A desk's login goes into a file of its own: "
+            f"{config_path} contains a station's own login. A desk's login needs a separate file: "
             "name one with --config."
         )
 
@@ -185,7 +185,7 @@ def enrolment_write(*, config_path: Path, server: str, serial: str, amqp: AmqpSe
 
 
 def connection_test(amqp: AmqpSettings) -> str | None:
-    """Open a connection and close it; None when that worked, else why not."""
+    """Open and close a connection; return None on success, otherwise the reason."""
     try:
         parameters = parameters_make(amqp, heartbeat=60, blocked=30.0, name="enrolment test")
         pika.BlockingConnection(parameters).close()

@@ -1,4 +1,4 @@
-"""What this machine is, for the server's record."""
+"""A description of this machine for the server's record."""
 
 import hashlib
 import platform
@@ -8,7 +8,7 @@ from pathlib import Path
 from message_queue.contracts.base import Scalar
 from station_agent.host import memory_read, processors_count
 
-#: Numbers of the processor or the board, best first; the last two are a PC's.
+#: Serial numbers of the processor or the board, best first; the last two are a PC's.
 _SERIALS = (
     Path("/proc/device-tree/serial-number"),
     Path("/sys/class/dmi/id/product_uuid"),
@@ -38,9 +38,10 @@ def hardware_read() -> dict[str, Scalar]:
 
 
 def machine_read() -> str:
-    """A short hash of what does not move with the SD card: the same card in another board says another.
+    """A short hash of hardware that does not move with the SD card: the same card in another board gives another.
 
-    The processor's serial, else the board's, else the addresses of the network hardware; empty where nothing is known.
+    It is the processor's serial, else the board's, else the addresses of the network hardware; empty if nothing is
+    known.
     """
     known = _cpu_serial() or next((text for path in _SERIALS if (text := _text(path))), "") or _addresses()
     return hashlib.sha256(known.encode()).hexdigest()[:16] if known else ""
@@ -55,7 +56,7 @@ def _cpu_serial() -> str:
 
 
 def _addresses() -> str:
-    """The addresses of interfaces that are hardware: bridges and tunnels come and go."""
+    """Addresses of hardware interfaces only, because bridges and tunnels come and go."""
     try:
         cards = sorted(card for card in _NETWORK.iterdir() if (card / "device").exists())
     except OSError:
@@ -64,7 +65,7 @@ def _addresses() -> str:
 
 
 def address_read() -> str:
-    """The address from which this machine would speak to the world; no packet leaves for that."""
+    """The address this machine would use to reach the internet; no packet is sent for this."""
     for family, elsewhere in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
         try:
             with socket.socket(family, socket.SOCK_DGRAM) as asked:

@@ -24,15 +24,15 @@ from station_agent.station import Station
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two attempts at first and at most, and after how many it is given up: as long as the server waits.
+#: Seconds between two attempts, first and maximum, and after which to give up: as long as the server waits.
 RETRY_FIRST, RETRY_MOST, GIVE_UP = 5.0, 900.0, 7 * 86_400.0
 _SECRET, _SINCE, _LOGIN = "rotation_secret", "rotation_since", "rotation_login"
-#: What the broker says of a login that it does not take.
+#: The broker's words when it rejects a login.
 _REFUSED = "refuses this station's login"
 
 
 def secret_refusal(station: Station) -> str:
-    """Why this station cannot fetch a login by itself; empty when it can."""
+    """Why this station cannot fetch a login by itself; empty if it can."""
     if not station.config.server:
         return "The configuration names no server: enrol the station again with a new token."
     if station.config_path is None or not station.config_path.exists():
@@ -41,7 +41,7 @@ def secret_refusal(station: Station) -> str:
 
 
 def secret_make(station: Station) -> str:
-    """Begin: a new secret, kept here; returns the hash by which the server knows it. An earlier one ends."""
+    """Create and store a new secret, replacing any earlier one; return the hash by which the server knows it."""
     secret = secrets.token_hex(32)
     with station.outbox.database.transaction():
         station.outbox.state_set(_SECRET, secret)
@@ -52,7 +52,7 @@ def secret_make(station: Station) -> str:
 
 
 class Rotation:
-    """Works a rotation off beside everything else; `use` is given the new login once it works."""
+    """Carries out a rotation in the background; calls `use` with the new login once it works."""
 
     def __init__(self, station: Station, use: Callable[[AmqpSettings], None]) -> None:
         self._station = station
@@ -62,7 +62,7 @@ class Rotation:
         self._pause = RETRY_FIRST
 
     def look(self) -> None:
-        """Called now and then by the main loop: try again when it is time."""
+        """Called regularly by the main loop: try again when it is time."""
         if self._thread is not None and self._thread.is_alive():
             return
         if not self._station.outbox.state_get(_SECRET):
@@ -73,12 +73,12 @@ class Rotation:
             return
         self._next_at = now + self._pause
         self._pause = min(self._pause * 2, RETRY_MOST)
-        # A look-up on a dead link takes half a minute, which the sources shall not wait for.
+        # A look-up on a dead link takes half a minute, and the sources must not wait for it.
         self._thread = threading.Thread(target=self.step, name="rotation", daemon=True)
         self._thread.start()
 
     def step(self) -> None:
-        """One attempt, as far as it gets."""
+        """Make one attempt, as far as it gets."""
         outbox = self._station.outbox
         try:
             secret = outbox.state_get(_SECRET)
@@ -89,18 +89,18 @@ class Rotation:
             if trouble is None:
                 self._finish(login)
             elif _REFUSED in trouble:
-                self._give_up(f"The new login was refused, so the old one stays. {trouble}")
+                self._give_up(f"The new login was refused, so the old one stays in use. {trouble}")
             else:
                 log.info("The new login could not be tried yet. %s", trouble)
         except ServerAway as error:
             log.info("The new login could not be fetched yet. %s", error)
         except AgentError as error:
-            # At first the server may not have heard of the secret yet.
-            log.info("The new login is not there yet. %s", error)
+            # At first the server may not have the secret's hash yet.
+            log.info("The new login is not ready yet. %s", error)
             if time.time() - float(outbox.state_get(_SINCE) or 0.0) > GIVE_UP:
                 self._give_up(str(error))
         except Exception:
-            log.exception("The login could not be rotated; it is tried again.")
+            log.exception("The login could not be rotated; trying again.")
 
     def _fetched(self, secret: str) -> AmqpSettings:
         outbox, config = self._station.outbox, self._station.config
@@ -108,7 +108,7 @@ class Rotation:
         if kept:
             return msgspec.json.decode(kept, type=AmqpSettings)
         login = self._asked(config.server, secret)
-        # The server tells it once: it is on disk before anything else is done.
+        # The server sends the login only once: it must be on disk before anything else happens.
         outbox.state_set(_LOGIN, json.dumps(msgspec.to_builtins(login)))
         return login
 
@@ -119,7 +119,7 @@ class Rotation:
         except ServerAway:
             if not config.amqp.ca_pem:
                 raise
-        # A server with an authority of its own: it is trusted with everything else already.
+        # A server with its own authority: it is already trusted with everything else.
         path = config.state_path / "server-ca.pem"
         path.write_text(config.amqp.ca_pem, "ascii")
         return enrolment_ask(server=server, token=secret, serial=config.serial, ca_file=path)
@@ -130,7 +130,7 @@ class Rotation:
         self._clear()
         self._use(login)
         self._station.event("login_rotated", {"username": login.username})
-        log.info("The login is %s now.", login.username)
+        log.info("The login is now %s.", login.username)
 
     def _give_up(self, sentence: str) -> None:
         self._clear()

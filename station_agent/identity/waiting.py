@@ -1,4 +1,4 @@
-"""Waiting to be let in: showing a code that somebody claims, or standing in an organization's queue."""
+"""Joining with a person's consent: showing a code for somebody to claim, or waiting in an organization's queue."""
 
 import json
 import os
@@ -18,19 +18,19 @@ from station_agent.identity.hardware import hardware_read
 
 _CLAIMS, _ARRIVALS, _WAITING = "/api/v1/stations/claims", "/api/v1/stations/arrivals", "/api/v1/stations/waiting"
 _KEPT_AS = "waiting.json"
-#: Seconds between questions when the server does not answer, or says that it was asked too often.
+#: Seconds between requests when the server does not answer, or says that it was asked too often.
 _PATIENCE_S = 30.0
 _LEAST_S, _MOST_S = 1.0, 3_600.0
 _FORBIDDEN, _TOO_MANY, _OUR_FAULT = 403, 429, 500
 _LET_IN = 201
 
 _T = TypeVar("_T")
-#: Takes a sentence for whoever stands beside the station.
+#: Shows a sentence to the person at the station.
 Say = Callable[[str], None]
 
 
 class ClaimCode(msgspec.Struct):
-    """What the server gave to show, and to ask with."""
+    """The server's answer: a code to show, and a secret to ask with."""
 
     code: str
     address: str
@@ -52,7 +52,7 @@ class _Later(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where to ask: the server, the certificate that it shows, and as which station."""
+    """The server to ask, its certificate authority, and the station to ask for."""
 
     server: str
     serial: str
@@ -60,12 +60,12 @@ class Place:
 
 
 def claim_open(place: Place) -> ClaimCode:
-    """Ask for a code to show. Raises `AgentError` in plain words."""
+    """Ask for a code to show. Raises `AgentError` with a plain explanation."""
     return _asked(place, _CLAIMS, {}, ClaimCode)
 
 
 def arrival_begin(place: Place, code: str, folder: Path) -> str:
-    """Stand in the queue and return the secret to ask with; it is kept, so that a restart asks on in the same place."""
+    """Join the queue and return the secret to ask with; it is stored, so that a restart keeps the same place."""
     kept = _kept_read(folder)
     if (kept.get("server"), kept.get("serial")) == (place.server, place.serial) and kept.get("secret"):
         return str(kept["secret"])
@@ -75,16 +75,16 @@ def arrival_begin(place: Place, code: str, folder: Path) -> str:
 
 
 def arrival_forget(folder: Path) -> None:
-    """The place in the queue is no use any more."""
+    """Forget the place in the queue."""
     (folder / _KEPT_AS).unlink(missing_ok=True)
 
 
 def login_await(
     place: Place, secret: str, *, say: Say, give_up: float | None = None
 ) -> tuple[str, AmqpSettings] | None:
-    """Ask until somebody lets this station in: its serial and login. None after `give_up` seconds.
+    """Ask until somebody accepts this station; return its serial and login, or None after `give_up` seconds.
 
-    A server that does not answer is asked again. Raises `NotLetIn` when it is refused or has waited too long.
+    Retry when the server does not answer. Raises `NotLetIn` when it is refused or has waited too long.
     """
     ends = None if give_up is None else time.monotonic() + give_up
     shown = ""
@@ -103,9 +103,9 @@ def login_await(
                 raise NotLetIn from error
             if error.code != _TOO_MANY and error.code < _OUR_FAULT:
                 raise AgentError(f"The server answered with status {error.code}: {detail_of(error)}") from error
-            trouble = f"The server cannot answer now (status {error.code}); asking on."
+            trouble = f"The server cannot answer now (status {error.code}); trying again."
         except ServerAway as error:
-            trouble = f"{error} Asking on."
+            trouble = f"{error} Trying again."
         if trouble and trouble != shown:
             say(trouble)
         shown = trouble
@@ -116,12 +116,12 @@ def login_await(
 
 
 class NotLetIn(AgentError):
-    """Refused, or waited too long, or an answer with the login was lost on the way."""
+    """Refused, or waited too long, or the answer with the login was lost on the way."""
 
     def __init__(self) -> None:
         super().__init__(
-            "The server does not let this station in: it was refused, waited too long, or the answer was lost on the "
-            "way. Ask again by the same command."
+            "The server does not accept this station: it was refused, waited too long, or the answer was lost on the "
+            "way. Run the same command again."
         )
 
 
@@ -138,20 +138,20 @@ def _read(raw: bytes, kind: type[_T], place: Place) -> _T:
     try:
         return msgspec.json.decode(raw, type=kind)
     except msgspec.DecodeError as error:
-        raise AgentError(f"The answer of {place.server} is not that of a Roost server: {error}.") from error
+        raise AgentError(f"The answer from {place.server} is not that of a Roost server: {error}.") from error
 
 
 def _refusal(error: urllib.error.HTTPError) -> str:
     wait = error.headers.get("Retry-After", "")
     later = f"try again in {wait} seconds" if wait.isdigit() else "try again in a few minutes"
     if error.code == _FORBIDDEN:
-        return "The server does not let stations in by this code, or not this one: ask whoever gave it to you."
+        return "The server does not accept this code, or not for this station: ask the person who gave it to you."
     if error.code == _TOO_MANY:
-        return f"The server was asked too often, or too many stations wait already: {later}."
+        return f"The server was asked too often, or too many stations are already waiting: {later}."
     if error.code == 404:
-        return f"There is no Roost server at this address that lets stations in so ({error.url} was not found)."
+        return f"There is no Roost server at this address that accepts stations this way ({error.url} was not found)."
     if error.code >= _OUR_FAULT:
-        return f"The server has a fault of its own (status {error.code}): {later}."
+        return f"The server has an internal error (status {error.code}): {later}."
     return f"The server did not understand the request: {detail_of(error)}"
 
 
@@ -176,4 +176,6 @@ def _kept_write(folder: Path, kept: dict[str, str]) -> None:
             os.fsync(file.fileno())
         fresh.replace(path)
     except OSError as error:
-        raise AgentError(f"{path} cannot be written: {error.strerror}. It keeps the place in the queue.") from error
+        raise AgentError(
+            f"{path} cannot be written: {error.strerror}. It would keep the place in the queue."
+        ) from error

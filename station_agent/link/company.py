@@ -1,6 +1,6 @@
 """The connections of one station to its server: the first that gets through wakes the others from their pauses.
 
-Each has pauses of its own, up to minutes long. Without a word between them, commands came two minutes after data.
+Each pauses separately, for up to minutes. Without this link between them, commands came two minutes after data.
 """
 
 import asyncio
@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 
 class Company:
-    """What the connections share. `clock` says how wrong the station's clock is, where that is known.
+    """State shared by the connections. `clock` says how wrong the station's clock is, if known.
 
-    `now` gives the time that goes over the clock's, by which the dates of certificates are checked; None where none does.
+    `now` gives the time for checking the dates of certificates in place of the clock; None to use the clock.
     """
 
     def __init__(
@@ -26,19 +26,19 @@ class Company:
         self.doubted = doubted
 
     def join(self) -> asyncio.Event:
-        """A bell for one more connection; all live in one loop."""
+        """An event for one more connection; all run in one loop."""
         bell = asyncio.Event()
         self._bells.append(bell)
         return bell
 
     def arrived(self, own: asyncio.Event) -> None:
-        """The connection with this bell got through: the server is back."""
+        """The connection with this event got through: wake the others."""
         for bell in self._bells:
             if bell is not own:
                 bell.set()
 
     def wake(self, loop: asyncio.AbstractEventLoop | None) -> None:
-        """Nobody has to wait any more: what was in the way is gone. From any thread."""
+        """End all pauses, because the obstacle is gone. Callable from any thread."""
         if loop is not None and not loop.is_closed():
             for bell in self._bells:
                 loop.call_soon_threadsafe(bell.set)

@@ -1,7 +1,7 @@
-"""Pika's connection, writing once what pika writes in pieces.
+"""Pika's connection, combining pika's many small writes.
 
-Pika hands each frame to the socket by itself, three for one message. On an encrypted link each becomes a record and a
-segment of its own with 74 bytes around it, and an acknowledgement; gathered, a burst of messages needs one.
+Pika hands each frame to the socket separately, three for one message. On an encrypted link each becomes a separate
+record and segment with 74 bytes around it, and an acknowledgement; combined, a burst of messages needs one.
 """
 
 import asyncio
@@ -10,7 +10,10 @@ from pika.adapters.asyncio_connection import AsyncioConnection
 
 
 class GatheringConnection(AsyncioConnection):
-    """Gathers what is written in one turn of the loop. The method it overrides is pika's own way to its transport."""
+    """Combines everything written in one turn of the loop.
+
+    It overrides pika's internal method for writing to the transport.
+    """
 
     _gathered: list[bytes] | None = None
 

@@ -1,9 +1,10 @@
 """Taking commands from the station's own queue, each acknowledged when its result is in the outbox.
 
-All that wait are taken at once, so that the withdrawal of a command is here before the command runs.
+All waiting messages are fetched at once, so that a command's withdrawal is here before the command runs.
 
-On a connection of its own, so that a server that takes no messages can still command; a station that only visits takes
-them over a second channel of the connection that publishes, as a connection costs more than all that it carries.
+It uses a separate connection, so that a server that accepts no messages can still command; a station that only visits
+takes commands over a second channel of the publishing connection, because a connection costs more than everything it
+carries.
 """
 
 import asyncio
@@ -23,12 +24,12 @@ from station_agent.link.endpoint import Endpoint, parameters_make
 from station_agent.link.manner import Manner
 from station_agent.station import LinkView
 
-#: Takes the body of a command and a callable that acknowledges it, which may be called from any thread.
+#: Takes a command's body and a callable that acknowledges it, which may be called from any thread.
 Deliver = Callable[[bytes, Callable[[], None]], None]
 
 
 class CommandLink:
-    """One connection that consumes, or a guest on another."""
+    """One connection that consumes, or a channel on another connection."""
 
     def __init__(
         self,
@@ -78,16 +79,16 @@ class CommandLink:
                 self.endpoint.leave()
 
     def login_change(self, amqp: AmqpSettings) -> None:
-        """Connect with another login from now on. May be called from any thread."""
+        """Connect with another login from now on. Callable from any thread."""
         self.endpoint.login_change(amqp, self._loop)
 
     @property
     def is_busy(self) -> bool:
-        """Whether a command that came is not answered yet."""
+        """Whether a received command has not been answered yet."""
         return self._open_commands > 0
 
     def guest_open(self, channel: Channel) -> None:
-        """Take commands over the connection of this channel, where the manner is to visit."""
+        """Take commands over this channel's connection, if the link only visits."""
         if not self._manner.stays:
             channel.connection.channel(on_open_callback=self._guest_opened)
 
@@ -116,7 +117,7 @@ class CommandLink:
         tag: int = method.delivery_tag
 
         def acknowledge() -> None:
-            # The tag is dead with its channel; the broker then delivers again and the journal answers.
+            # The tag died with its channel; the broker then delivers again and the journal answers.
             if self._channel is channel and channel.is_open:
                 channel.basic_ack(tag)
                 self._open_commands -= 1

@@ -1,8 +1,8 @@
-"""One AMQP connection that comes back by itself, with its reasons in words.
+"""One AMQP connection that reconnects by itself and explains its failures.
 
-Runs in an asyncio loop.
+It runs in an asyncio loop.
 
-It declares nothing: the server made the station's exchange and queue, and the broker refuses everything else.
+It declares nothing: the server created the station's exchange and queue, and the broker refuses everything else.
 """
 
 import asyncio
@@ -28,21 +28,21 @@ from station_agent.station import LinkView
 
 log = logging.getLogger(__name__)
 
-#: Seconds that a connection has for TCP, TLS and AMQP together; a bad cellular link needs most of it.
+#: Seconds that a connection has for TCP, TLS and AMQP together; a bad cellular link needs most of them.
 STACK_SECONDS = 90.0
 SOCKET_SECONDS = 30.0
-#: Seconds without progress of sent bytes after which the kernel gives a connection up.
+#: Seconds without progress of sent bytes after which the kernel gives up on a connection.
 UNACKED_MILLISECONDS = 90_000
 #: Why there is no connection although nothing is wrong.
 AWAY = "It connects with its next report, as its profile says."
-#: Seconds between two looks whether a visit is due.
+#: Seconds between two checks whether a visit is due.
 LOOK_SECONDS = 1.0
-#: Seconds that a polite goodbye may take.
+#: Seconds that a clean close may take.
 GOODBYE_SECONDS = 2.0
 
 
 def parameters_make(amqp: AmqpSettings, *, heartbeat: int, blocked: float, name: str) -> pika.ConnectionParameters:
-    """Pika's parameters. With TLS the server's certificate must fit the authority and the host name; never without."""
+    """Pika's parameters. With TLS the server's certificate must always match the authority and the host name."""
     options: dict[str, Any] = {}
     if amqp.tls:
         context = LinkContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -52,7 +52,7 @@ def parameters_make(amqp: AmqpSettings, *, heartbeat: int, blocked: float, name:
             else:
                 context.load_default_certs()
         except (ssl.SSLError, ValueError) as error:
-            raise WrongUse("`ca_pem` in the configuration is no certificate: enrol the station again.") from error
+            raise WrongUse("`ca_pem` in the configuration is not a certificate: enrol the station again.") from error
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         options["ssl_options"] = pika.SSLOptions(context, amqp.host)
     return pika.ConnectionParameters(
@@ -76,9 +76,9 @@ class LeftError(Exception):
 
 
 class Endpoint:
-    """Keeps one connection with one channel. `opened` and `lost` tell its owner; `view` tells people.
+    """Keeps one connection with one channel open. `opened` and `lost` notify its owner; `view` informs people.
 
-    It connects while `wanted` says so.
+    It connects while `wanted` returns true.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class Endpoint:
         self._failures = 0
         self._company = company or Company()
         self._bell = self._company.join()
-        #: Monotonic moment since which nothing has worked.
+        #: Monotonic time since which nothing has worked.
         self._failing_since: float | None = None
         self._connection: GatheringConnection | None = None
         self._closed: asyncio.Future[BaseException] | None = None
@@ -115,7 +115,7 @@ class Endpoint:
             self._context.watch = self._meter.watch
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Connect again and again until `stop` is set."""
+        """Reconnect until `stop` is set."""
         while not stop.is_set():
             if not self._wanted():
                 self._view.reason, self._view.next_try_at = AWAY, None
@@ -143,10 +143,11 @@ class Endpoint:
             )
             if reason != self._view.reason:
                 log.warning("Not connected: %s", reason)
-            # The reason first: whoever sees that there is no connection may ask for it at once.
+            # The reason first: anyone who sees that there is no connection may ask for it at once.
             self._view.reason = reason
             if self._view.connected_since is not None:
-                # Rung while this one was connected: it tells nothing of the server now, and a fleet must not come back at once.
+                # Set while this one was connected: it says nothing about the server now, and a fleet must not come back
+                # at once.
                 self._bell.clear()
             self._view.connected_since = None
             self._view.next_try_at = time.time() + pause
@@ -155,30 +156,30 @@ class Endpoint:
                 self._failures = 0
 
     def _pause(self) -> float:
-        """Full jitter: a fleet that lost its server must not come back in one moment."""
+        """Wait with full jitter: a fleet that lost its server must not come back all at once."""
         most = min(self._settings.retry_most, self._settings.retry_first * 2 ** min(self._failures, 20))
         return random.uniform(
             self._settings.retry_first / 2, max(most, self._settings.retry_first) * self._manner.patience
         )
 
     def login_change(self, amqp: AmqpSettings, loop: asyncio.AbstractEventLoop | None) -> None:
-        """Another login for the connections to come; the present one ends politely. May be called from any thread."""
+        """Use another login for future connections; close the present one cleanly. Callable from any thread."""
         self._parameters.credentials = pika.PlainCredentials(amqp.username, amqp.password)
         if loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(self.leave)
 
     def worked(self) -> None:
-        """The connection did its work: the next failure begins with the short pause again."""
+        """Note that the connection worked: the next failure begins with the short pause again."""
         self._failures = 0
         self._failing_since = None
 
     def leave(self) -> None:
-        """End this connection politely; the next one comes when it is wanted."""
+        """Close this connection cleanly; the next one comes when it is wanted."""
         if self._leave is not None:
             self._leave.set()
 
     async def _once(self, stop: asyncio.Event) -> BaseException:
-        """One connection from start to end; returns why it ended."""
+        """Run one connection from start to end; return why it ended."""
         loop = asyncio.get_running_loop()
         closed: asyncio.Future[BaseException] = loop.create_future()
         self._closed = closed
@@ -246,12 +247,12 @@ class Endpoint:
             await _first(closed, timeout=GOODBYE_SECONDS)
 
     def drop(self, error: Exception) -> None:
-        """Give this connection up at once: it looks healthy and does nothing."""
+        """Drop this connection at once: it looks healthy and does nothing."""
         if self._closed is not None:
             self._end(self._closed, error)
 
     def _abort(self) -> None:
-        """Close the socket whatever state the connection is in; a polite close may wait for ever on a bad link."""
+        """Close the socket whatever the connection's state; a clean close may wait forever on a bad link."""
         connection, self._connection = self._connection, None
         if connection is None or connection.is_closed:
             return
@@ -274,7 +275,7 @@ class Endpoint:
 
 
 async def _first(*awaitables: Any, timeout: float | None) -> None:  # noqa: ASYNC109 - it ends the waiting, not the work
-    """Wait until the first of them is done, or the timeout is over; what is not done is left or cancelled."""
+    """Wait until the first of them is done, or the timeout is over; the others continue or are cancelled."""
     tasks = [item if isinstance(item, asyncio.Future) else asyncio.ensure_future(item) for item in awaitables]
     await asyncio.wait(tasks, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
     for item, task in zip(awaitables, tasks, strict=True):

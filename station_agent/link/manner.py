@@ -1,22 +1,22 @@
-"""How a link behaves at the moment: whether it stays connected, and how patient it is."""
+"""The behaviour of a link at the moment: whether it stays connected, and how patient it is."""
 
 
 class Manner:
-    """The plain manner: connected always. What changes while the agent runs overrides it and is asked at each turn."""
+    """The default: always connected. Subclasses override what changes at run time; it is asked at each turn."""
 
-    #: Seconds between heartbeats; None takes what the link was made with.
+    #: Seconds between heartbeats; None uses the link's own setting.
     heartbeat: int | None = None
     #: Stretches the pauses between failed attempts.
     patience: float = 1.0
 
     @property
     def is_terse(self) -> bool:
-        """Whether messages go without the properties that the server can do without."""
+        """Whether messages omit the properties the server can do without."""
         return False
 
     @property
     def stays(self) -> bool:
-        """Whether the connection is kept; else the link visits when `is_due` and leaves when all is sent."""
+        """Whether the connection is kept; otherwise the link visits when `is_due` and leaves when all is sent."""
         return True
 
     @property
@@ -25,12 +25,12 @@ class Manner:
         return True
 
     def calls(self) -> int:
-        """How many visits were asked for up to now."""
+        """Number of visits requested so far."""
         return 0
 
     def answered(self, calls: int) -> None:
-        """A visit has answered this many calls."""
+        """Record that a visit has answered this many requests."""
 
     def spread(self) -> float:
-        """Seconds to wait in addition before the next connection."""
+        """Extra seconds to wait before the next connection."""
         return 0.0

@@ -1,9 +1,9 @@
-"""Counting what a connection puts on the link, as the kernel saw it.
+"""Counting a connection's bytes on the link, as the kernel saw them.
 
-The kernel counts for each TCP socket the bytes sent, again where they were repeated, the bytes received, and the
-segments both ways (TCP_INFO). Payload plus a header for each segment is what the network carries: AMQP, TLS with its
-handshake, acknowledgements and repetitions are in it. A wrapper that counts reads and writes would miss all of these
-but the first. Not counted: what lies below IP, name look-ups, and attempts that no server answered.
+The kernel counts for each TCP socket the bytes sent and retransmitted, the bytes received, and the segments both ways
+(TCP_INFO). Payload plus a header for each segment is what the network carries: AMQP, TLS with its handshake,
+acknowledgements and retransmissions. A wrapper that counts reads and writes would miss all of these except the first.
+Not counted: layers below IP, name look-ups, and attempts that no server answered.
 """
 
 import contextlib
@@ -16,33 +16,36 @@ from typing import Any
 
 from station_agent.server_time import NO_CHECK_TIME, dates_check
 
-#: struct tcp_info of Linux: where its figures lie.
+#: Offsets of its fields in Linux's struct tcp_info.
 _OPTIONS, _RECEIVED, _SENT = 5, 120, 200
 _TIMESTAMPS = 1
-#: Bytes of one segment's headers: IP (4 or 6), TCP, and the time stamps if they are used.
+#: Header bytes of one segment: IP (4 or 6), TCP, and the timestamps if used.
 _IP4, _IP6, _TCP, _STAMPS = 20, 40, 20, 12
-#: Segments each way that end a connection, after which nobody can ask the kernel any more.
+#: Segments each way that close a connection, after which the kernel can no longer be asked.
 _CLOSING = 2
 
 
 class Meter:
-    """Bytes sent and received by one connection after another."""
+    """Bytes sent and received by successive connections."""
 
     def __init__(self) -> None:
         self._socket: socket.socket | None = None
         self._told = (0, 0)
 
     def watch(self, connection: socket.socket) -> None:
-        """Count this connection from its beginning. A duplicate is held, as the owner closes his when he likes."""
+        """Count this connection from its beginning.
+
+        A duplicate of the socket is held, because the owner may close its own at any time.
+        """
         self.end()
         self._socket = socket.socket(connection.family, socket.SOCK_STREAM, fileno=os.dup(connection.fileno()))
         self._told = (0, 0)
 
     def fresh(self) -> tuple[int, int]:
-        """What came since it was asked last: bytes sent, bytes received."""
+        """Bytes sent and received since the last call."""
         if self._socket is None:
             return 0, 0
-        # A kernel that says less (an old one, or qemu) costs the count, not the connection.
+        # A kernel that reports less (an old one, or qemu) loses the count, not the connection.
         with contextlib.suppress(OSError, struct.error):
             now = link_bytes(self._socket)
             sent, received = now[0] - self._told[0], now[1] - self._told[1]
@@ -51,14 +54,14 @@ class Meter:
         return 0, 0
 
     def end(self) -> None:
-        """The connection is over."""
+        """Finish counting this connection."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
 
 
 def link_bytes(connection: socket.socket) -> tuple[int, int]:
-    """Bytes sent and received on the link by this socket, with all headers; its end is counted in advance."""
+    """Bytes sent and received on the link by this socket, with all headers; its close is counted in advance."""
     info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
     acked, received, segments_out, segments_in = struct.unpack_from("=QQII", info, _RECEIVED)
     sent = struct.unpack_from("=Q", info, _SENT)[0] if len(info) >= _SENT + 8 else acked
@@ -68,10 +71,10 @@ def link_bytes(connection: socket.socket) -> tuple[int, int]:
 
 
 class DatedSocket(ssl.SSLSocket):
-    """Checks the certificate's dates by another time than the clock's, before anything is said to the server."""
+    """Checks the certificate's dates against a time other than the clock's, before anything is sent to the server."""
 
     def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002 - the base's signature
-        """As the base does it, and then the dates."""
+        """Do the base class's handshake, then check the dates."""
         super().do_handshake(block)
         now = self.context.now if isinstance(self.context, LinkContext) else None
         certificate = self.getpeercert()
@@ -80,9 +83,9 @@ class DatedSocket(ssl.SSLSocket):
 
 
 class LinkContext(ssl.SSLContext):
-    """A client's TLS settings that show each socket before it is encrypted and take up the last session again.
+    """A client's TLS settings that expose each socket before encryption and resume the last session.
 
-    `now` is the time by which the dates of certificates are checked where the clock is far off.
+    `now` is the time for checking the dates of certificates if the clock is far off.
     """
 
     sslsocket_class = DatedSocket
@@ -93,7 +96,7 @@ class LinkContext(ssl.SSLContext):
     _latest: ssl.SSLSocket | None = None
 
     def wrap_socket(self, sock: socket.socket, *args: Any, **options: Any) -> ssl.SSLSocket:
-        """As the base does it."""
+        """Wrap as the base class does."""
         if self.watch is not None:
             self.watch(sock)
         secured: ssl.SSLSocket = super().wrap_socket(sock, *args, **{**options, "session": self.session})
@@ -101,7 +104,7 @@ class LinkContext(ssl.SSLContext):
         return secured
 
     def time_by(self, now: float | None) -> None:
-        """From the next connection on, check dates by this time instead of by the clock; None goes by the clock."""
+        """From the next connection on, check dates against this time instead of the clock; None uses the clock."""
         self.now = now
         if now is not None:
             self.verify_flags |= ssl.VerifyFlags(NO_CHECK_TIME)
@@ -109,10 +112,10 @@ class LinkContext(ssl.SSLContext):
             self.verify_flags &= ~ssl.VerifyFlags(NO_CHECK_TIME)
 
     def session_keep(self) -> None:
-        """Keep the running connection's session: the next handshake can be a short one."""
+        """Keep the running connection's session, so that the next handshake can be short."""
         if self._latest is not None and self._latest.session is not None:
             self.session = self._latest.session
 
     def session_forget(self) -> None:
-        """The next handshake is a full one."""
+        """Forget the session: the next handshake is a full one."""
         self.session = None

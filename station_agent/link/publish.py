@@ -1,7 +1,7 @@
-"""Publishing with a window of confirms: what is not confirmed is given back, never lost.
+"""Publishing with a window of confirms: unconfirmed messages are given back, never lost.
 
-Messages leave in the order in which the feed gives them. A message that no queue took, or that the broker refused
-because its queue is full, stays with the feed.
+Messages leave in the feed's order. A message that no queue accepted, or that the broker refused because its queue is
+full, stays with the feed.
 """
 
 import asyncio
@@ -31,25 +31,25 @@ log = logging.getLogger(__name__)
 
 #: Seconds for which confirms are collected before the feed is told: one commit for many rows.
 GATHER_SECONDS = 0.05
-#: Seconds that a visit waits for more, as commands come on the same connection.
+#: Seconds that a visit waits for more, because commands arrive on the same connection.
 LINGER_SECONDS = 3.0
 _APP_ID = f"station-agent {__version__}"
 
 
 class Feed(Protocol):
-    """Where messages come from. All calls come from the link's loop."""
+    """The source of messages. All calls come from the link's loop."""
 
     def take(self, room: int) -> list[Outgoing]:
         """Up to `room` messages, now in flight."""
 
     def confirmed(self, keys: Sequence[int]) -> None:
-        """The broker holds these."""
+        """The broker has confirmed these."""
 
     def given_back(self, keys: Collection[int]) -> None:
         """These must be published again."""
 
     def returned(self, keys: Collection[int]) -> None:
-        """No queue took these."""
+        """No queue accepted these."""
 
 
 class NoConfirmError(Exception):
@@ -57,7 +57,7 @@ class NoConfirmError(Exception):
 
 
 class PublishLink:
-    """One connection that empties a feed. `opened` is told of each new channel; a visit lasts while `is_busy`."""
+    """One connection that empties a feed. `opened` is called with each new channel; a visit lasts while `is_busy`."""
 
     def __init__(
         self,
@@ -120,16 +120,16 @@ class PublishLink:
 
     @property
     def is_idle(self) -> bool:
-        """True when nothing is on the wire."""
+        """True when no message is in flight."""
         return not self._waiting
 
     def login_change(self, amqp: AmqpSettings) -> None:
-        """Connect with another login from now on. May be called from any thread."""
+        """Connect with another login from now on. Callable from any thread."""
         self._next_amqp = amqp
         self.endpoint.login_change(amqp, self._loop)
 
     def wake(self) -> None:
-        """New messages are there. May be called from any thread."""
+        """Announce new messages. Callable from any thread."""
         if self._loop is not None:
             try:
                 self._loop.call_soon_threadsafe(self.pump)
@@ -137,18 +137,18 @@ class PublishLink:
                 return
 
     async def _watch(self) -> None:
-        """Once a second: look for messages that may go again, and for a broker that does not confirm."""
+        """Once a second, check for messages that may be sent again, and for a broker that does not confirm."""
         while True:
             await asyncio.sleep(1.0)
             self.endpoint.count()
             self._flush()
             if self._waiting and time.monotonic() - self._progress_at > self._settings.confirm_deadline:
-                self.endpoint.drop(NoConfirmError(f"no confirm came for {self._settings.confirm_deadline:.0f} s"))
+                self.endpoint.drop(NoConfirmError(f"no confirm for {self._settings.confirm_deadline:.0f} s"))
             else:
                 self._visit_look()
 
     def _visit_look(self) -> None:
-        """Publish what waits; a visit that has nothing left to do is over."""
+        """Publish waiting messages; end a visit that has nothing left to do."""
         calls = self._manner.calls()
         self.pump()
         if self._waiting or not self._is_drained or self._is_busy():
@@ -164,7 +164,7 @@ class PublishLink:
             self._opened(channel)
 
     def _start(self, channel: Channel) -> None:
-        # The sender's name in a message is that of the login of its connection.
+        # The sender's name in a message comes from the login of its connection.
         self._amqp = self._next_amqp
         self._channel = channel
         self._tag = 0
@@ -180,7 +180,9 @@ class PublishLink:
         self._feed.given_back(list(waiting.values()))
 
     def pump(self, least: int = 1) -> None:
-        """Publish until the window is full or the feed is empty; not for fewer than `least` places in the window."""
+        """Publish until the window is full or the feed is empty; skip if fewer than `least` places in the window are
+        free.
+        """
         channel = self._channel
         if channel is None or not channel.is_open or time.monotonic() < self._quiet_until:
             return
@@ -217,7 +219,9 @@ class PublishLink:
         )
 
     def _properties(self, message: Outgoing, name: str) -> pika.BasicProperties:
-        """Who sends what; terse, only what the routing key and the server's defaults do not say."""
+        """Sender and message properties; terse ones only include what the routing key and the server's defaults do not
+        say.
+        """
         if self._manner.is_terse:
             fields = {key: value for key, value in message.headers.items() if key != "v" or value != 1}
             return pika.BasicProperties(
@@ -244,7 +248,7 @@ class PublishLink:
     def _on_confirm(self, frame: Any) -> None:
         method = frame.method
         last = method.delivery_tag
-        # Confirms come in the order of the tags, so those up to the last stand at the front.
+        # Confirms come in the order of the tags, so those up to the last are at the front.
         tags = [last] if not method.multiple else [tag for tag in self._waiting if tag <= last]
         self._progress_at = time.monotonic()
         if isinstance(method, Basic.Ack):
@@ -268,7 +272,7 @@ class PublishLink:
             self._feed.returned(stranded)
             self._stranded_since = self._stranded_since or time.monotonic()
             advice = advice_of(time.monotonic() - self._stranded_since)
-            self._trouble(f"No queue on the server takes this station's messages at the moment. {advice}")
+            self._trouble(f"No queue on the server accepts this station's messages at the moment. {advice}")
         if self._confirmed:
             self._nacks = 0
             self._view.last_confirm_at = time.time()
@@ -280,11 +284,11 @@ class PublishLink:
             self._flush()
         elif self._confirmed and self._flush_handle is None and self._loop is not None:
             self._flush_handle = self._loop.call_later(self._gather, self._flush)
-        # One question to the feed for several messages: it asks a database.
+        # One call to the feed for several messages, because it queries a database.
         self.pump(least=max(self._settings.window // 4, 1))
 
     def _refused(self, tags: list[int]) -> None:
-        """The broker said no: its queue is full. Keep everything and leave it in peace for a while."""
+        """The broker refused because its queue is full: keep everything and pause for a while."""
         keys = [key for tag in tags if (key := self._waiting.pop(tag, None)) is not None]
         for tag in tags:
             self._names.pop(tag, None)
@@ -301,7 +305,7 @@ class PublishLink:
             self._view.trouble = sentence
 
     def _flush(self) -> None:
-        """Tell the feed what was confirmed."""
+        """Tell the feed which messages were confirmed."""
         if self._flush_handle is not None:
             self._flush_handle.cancel()
             self._flush_handle = None

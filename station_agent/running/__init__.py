@@ -1,1 +1,1 @@
-"""Running commands: the executor, its journal, and what the owner of the station allows."""
+"""Running commands: the executor, its journal, and the owner's consent."""

@@ -12,7 +12,7 @@ import msgspec
 
 
 class Consent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the owner allows. `webui` and `support` are a Sensorgnome's own keys of such a file, not used here."""
+    """The owner's consent. `webui` and `support` are a Sensorgnome's own keys in such a file, not used here."""
 
     commands: bool = True
     allow: list[str] | None = None
@@ -22,7 +22,7 @@ class Consent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def consent_refusal(path: Path, command: str) -> str | None:
-    """None when the owner allows the command, else the sentence of refusal."""
+    """None if the owner allows the command, else the refusal as a sentence."""
     try:
         consent = msgspec.json.decode(path.read_bytes(), type=Consent)
     except FileNotFoundError:

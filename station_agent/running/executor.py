@@ -31,28 +31,28 @@ from station_agent.words import moment_say
 
 log = logging.getLogger(__name__)
 
-#: Seconds until a command whose state could not be written is taken up again.
+#: Seconds before a command whose state could not be written is tried again.
 RETRY_SECONDS = 30.0
-#: Seconds for which what cannot be undone waits for its withdrawal: after a reconnect both come in one burst.
+#: Seconds for which a command that cannot be undone waits for its withdrawal: after a reconnect both come in one burst.
 LOOK_BEHIND_SECONDS = 2.0
 
 
 @dataclass(eq=False, slots=True)
 class _Delivery:
-    """One message from the command queue; `order` is None for one that cannot be read."""
+    """One message from the command queue; `order` is None for an unreadable one."""
 
     body: bytes
     order: CommandMessage | Withdrawal | None
-    #: One for each copy that came: the server may send a command again, and a broken connection's come again.
+    #: One for each copy received: the server may send a command again, and a broken connection's are delivered again.
     acknowledge: list[Callable[[], None]]
-    #: Monotonic moment before which it is not begun, nor what came after it.
+    #: Monotonic time before which neither this command nor later ones start.
     ripe_at: float = 0.0
-    #: Monotonic moment until which it stands aside; the others pass.
+    #: Monotonic time until which this command is set aside; the others pass.
     aside_until: float = 0.0
 
 
 class Executor:
-    """Takes deliveries from the link and works them off."""
+    """Takes deliveries from the link and processes them."""
 
     def __init__(self, station: Station, journal: Journal, consent_path: Path) -> None:
         self._station = station
@@ -61,11 +61,11 @@ class Executor:
         self._waiting: list[_Delivery] = []
         self._changed = threading.Condition()
         self._is_stopping = False
-        # A handler that hangs must not keep the agent from stopping: the journal knows that it was running.
+        # A hanging handler must not keep the agent from stopping: the journal knows that it was running.
         self._thread = threading.Thread(target=self._work, name="commands", daemon=True)
 
     def start(self) -> None:
-        """Begin to work."""
+        """Start processing."""
         self._thread.start()
 
     def stop(self, seconds: float) -> None:
@@ -76,7 +76,7 @@ class Executor:
         self._thread.join(seconds)
 
     def deliver(self, body: bytes, acknowledge: Callable[[], None]) -> None:
-        """Take one delivery; from any thread."""
+        """Accept one delivery. Callable from any thread."""
         try:
             order = order_decode(body)
         except CommandRefused:
@@ -93,7 +93,7 @@ class Executor:
             self._changed.notify_all()
 
     def _next(self) -> _Delivery | None:
-        """Wait for the next to work off, a withdrawal before all commands; None when the agent stops."""
+        """Wait for the next delivery to process, withdrawals before commands; None when the agent stops."""
         with self._changed:
             while not self._is_stopping:
                 now = time.monotonic()
@@ -112,8 +112,8 @@ class Executor:
             try:
                 self._handle(delivery)
             except (sqlite3.Error, OSError) as error:
-                # A full disk passes; the journal knows how far it got.
-                log.warning("A command could not be worked off: %s. It is tried again.", error)
+                # A full disk is temporary; the journal knows how far it got.
+                log.warning("A command could not be processed: %s. Trying again.", error)
                 delivery.aside_until = time.monotonic() + RETRY_SECONDS
                 with self._changed:
                     self._waiting.insert(0, delivery)
@@ -122,21 +122,21 @@ class Executor:
                     acknowledge()
 
     def _handle(self, delivery: _Delivery) -> None:
-        """Work one off; whatever is wrong with it is said, and costs the others nothing."""
+        """Process one delivery; report any problem without affecting the others."""
         try:
             self.handle(delivery.body)
         except (sqlite3.Error, OSError):
             raise
         except Exception as error:
-            log.exception("A command could not be worked off.")
-            sentence = bounded(f"The station could not work it off: {error}.", NOTE_MOST)
+            log.exception("A command could not be processed.")
+            sentence = bounded(f"The station could not process it: {error}.", NOTE_MOST)
             if isinstance(delivery.order, CommandMessage):
                 self._finish(delivery.order, "failed", sentence)
             else:
                 self._station.event("command_unreadable", {"why": sentence})
 
     def handle(self, body: bytes) -> None:
-        """Everything between delivery and acknowledgement."""
+        """Do everything between delivery and acknowledgement."""
         try:
             message = order_decode(body)
         except CommandRefused as error:
@@ -162,7 +162,7 @@ class Executor:
         self._run(message, handlers()[message.name], parameters)
 
     def _withdraw(self, message: Withdrawal) -> None:
-        """A command was cancelled: it does not run from now on. What it did before is on its way as its own report."""
+        """Cancel a command: it does not run from now on. Anything it did before is reported separately."""
         if message.station != self._station.config.serial:
             why = f"The withdrawal is for station {message.station}, this is {self._station.config.serial}."
             self._station.event("command_unreadable", {"why": why})
@@ -177,7 +177,7 @@ class Executor:
                 log.info("The cancellation of command %s came too late.", message.withdraw)
 
     def _refusal(self, message: CommandMessage) -> tuple[CommandState, str] | None:
-        """The state and the sentence when the command must not run."""
+        """The state and the sentence if the command must not run."""
         now = self._station.now()
         serial = self._station.config.serial
         if message.station != serial:
@@ -188,7 +188,7 @@ class Executor:
                 "so it cannot tell whether the command is still wanted."
             )
         if message.expires_at < now:
-            return "expired", f"The command came after its time: it was wanted until {moment_say(message.expires_at)}."
+            return "expired", f"The command arrived too late: it expired at {moment_say(message.expires_at)}."
         if message.name not in command_contracts() or message.name not in handlers():
             known = ", ".join(sorted(handlers()))
             return "refused", f"This station knows no command {message.name!r}; it knows {known}."
@@ -211,9 +211,9 @@ class Executor:
         self._finish(message, outcome.state, outcome.note, outcome.result, outcome.output)
 
     def _again(self, message: CommandMessage, known: Entry) -> None:
-        """A command that came before: say what became of it; run again only what does no harm."""
+        """Handle a command seen before: repeat its outcome, or run it again only if that does no harm."""
         if known.is_final:
-            # Said as of then: to the server it is the word that it may have already.
+            # Reported with its original time: the server may already have this answer.
             at = known.changed_at or self._station.now()
             self._status(message, known.state, known.note, known.result, known.output, at=at)
             return
@@ -226,7 +226,7 @@ class Executor:
             else:
                 self._run(message, handler, parameters)
         elif self._station.boot_id and known.boot_id != self._station.boot_id:
-            self._finish(message, "succeeded", f"The station has started again since {moment_say(known.changed_at)}.")
+            self._finish(message, "succeeded", f"The station has restarted since {moment_say(known.changed_at)}.")
         else:
             self._finish(
                 message,
@@ -243,7 +243,7 @@ class Executor:
         result: dict[str, Scalar] | None = None,
         output: str = "",
     ) -> None:
-        """The last state: into the journal and the outbox together."""
+        """Write the final state to the journal and the outbox together."""
         command, boot_id = str(message.id), self._station.boot_id
         note, output = bounded(note, NOTE_MOST), bounded(output, OUTPUT_MOST)
         with self._station.outbox.database.transaction():

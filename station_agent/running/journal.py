@@ -33,13 +33,13 @@ CREATE TABLE IF NOT EXISTS journal (
 ) WITHOUT ROWID;
 """
 
-#: Seconds after which a finished command is forgotten; no command waits on the server for so long.
+#: Seconds after which a finished command is forgotten; no command waits on the server that long.
 KEEP_SECONDS = 400 * 86_400
 FINAL = frozenset({"succeeded", "failed", "refused", "expired"})
-WITHDRAWN = "It was cancelled before it ran here, and does not run any more."
-_DAMAGED = "The journal's row of this command is damaged: what became of it is unknown, and it was not run again."
+WITHDRAWN = "It was cancelled before it ran here and will not run."
+_DAMAGED = "The journal's row for this command is damaged: its outcome is unknown, and it was not run again."
 _STATES: dict[str, CommandState] = {state: state for state in get_args(CommandState)}
-#: Texts as bytes: one that is no UTF-8 must not cost the row.
+#: Texts as bytes: one that is not UTF-8 must not lose the row.
 _COLUMNS = (
     "CAST(id AS BLOB), CAST(name AS BLOB), CAST(state AS BLOB), received_at, changed_at, CAST(boot_id AS BLOB), "
     "CAST(note AS BLOB), CAST(result AS BLOB), CAST(output AS BLOB)"
@@ -47,7 +47,7 @@ _COLUMNS = (
 
 
 class Entry(NamedTuple):
-    """What is known of one command."""
+    """The record of one command."""
 
     id: str
     name: str
@@ -61,7 +61,7 @@ class Entry(NamedTuple):
 
     @property
     def is_final(self) -> bool:
-        """True when the command has its last state."""
+        """True when the command has reached a final state."""
         return self.state in FINAL
 
 
@@ -74,13 +74,13 @@ class Journal:
             sql.execute("DELETE FROM journal WHERE changed_at < ?", (time.time() - KEEP_SECONDS,))
 
     def get(self, command: str) -> Entry | None:
-        """The entry of a command id, or None for one never seen."""
+        """The entry of a command id, or None if it was never seen."""
         with self._database.reading() as sql:
             row = sql.execute(f"SELECT {_COLUMNS} FROM journal WHERE id = ?", (command,)).fetchone()  # noqa: S608 - columns only
         return None if row is None else _entry(row)
 
     def received(self, *, command: str, name: str, boot_id: str) -> None:
-        """Write down that the command came. Keeps an entry that is there."""
+        """Record that the command arrived. Keeps an existing entry."""
         now = time.time()
         with self._database.transaction() as sql:
             sql.execute(
@@ -90,10 +90,10 @@ class Journal:
             )
 
     def withdraw(self, *, command: str, boot_id: str) -> float | None:
-        """The command is not to run any more, nor one that has not come yet; the moment, or None where it came too late."""
+        """Withdraw the command, even one that has not arrived yet; return the time, or None if it came too late."""
         now = time.time()
         with self._database.transaction() as sql:
-            # What was received and not begun is as good as new.
+            # A command that was received and not started is as good as new.
             sql.execute("DELETE FROM journal WHERE id = ? AND state = 'received'", (command,))
             added = sql.execute(
                 "INSERT OR IGNORE INTO journal (id, name, state, received_at, changed_at, boot_id, note) "
@@ -112,7 +112,7 @@ class Journal:
         result: dict[str, Scalar] | None = None,
         output: str = "",
     ) -> None:
-        """Write down a command's next state."""
+        """Record a command's next state."""
         with self._database.transaction() as sql:
             sql.execute(
                 "UPDATE journal SET state = ?, changed_at = ?, boot_id = ?, note = ?, result = ?, output = ? "
@@ -143,7 +143,7 @@ class Journal:
 
 
 def _rows_readable(old: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
-    """The rows before the damage, and from the other end those behind it."""
+    """The rows before the damage and, read from the other end, those after it."""
     for order in ("ASC", "DESC"):
         try:
             yield from old.execute(f"SELECT {_COLUMNS} FROM journal ORDER BY id {order}")  # noqa: S608 - columns only
@@ -153,7 +153,7 @@ def _rows_readable(old: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:
-    """A row as it should be: what is damaged in it is said, as no damage may let a command run twice."""
+    """A valid entry from a row: damage in it is reported, because no damage may let a command run twice."""
     command, name, state, boot_id, note, result, output = (_text(row[place]) for place in (0, 1, 2, 5, 6, 7, 8))
     received_at, changed_at = (_moment(row[place]) for place in (3, 4))
     known = _STATES.get(state)

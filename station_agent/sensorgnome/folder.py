@@ -39,9 +39,9 @@ _WATCHED_MOST = 64
 #: Folders within folders: V1 writes SGdata/<boot count>/<day>.
 _DEPTH_MOST = 6
 #: Why what lies deeper is not read.
-_DEEP = f"It lies more than {_DEPTH_MOST} folders deep and is not looked into: move it up, or replay it."
+_DEEP = f"It is more than {_DEPTH_MOST} folders deep and is not read: move it up, or replay it."
 #: Why something that is neither file nor folder is left, and that it holds no data.
-NO_FILE = ("It is no regular file.", False)
+NO_FILE = ("It is not a regular file.", False)
 
 
 @dataclass

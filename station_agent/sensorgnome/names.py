@@ -34,7 +34,7 @@ _ESCAPED = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\"}
 
 _OTHERS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"CTT-.*\.csv", re.IGNORECASE), "It is a file of a CTT SensorStation; this format is not read yet."),
-    (re.compile(r".*-lifetag\.csv", re.IGNORECASE), "It is a LifeTag table of CTT's; this format is not read yet."),
+    (re.compile(r".*-lifetag\.csv", re.IGNORECASE), "It is a CTT LifeTag table; this format is not read yet."),
     (re.compile(r".*\.(?:dta|srx)\Z", re.IGNORECASE), "It is a file of a Lotek receiver; this format is not read yet."),
     (
         re.compile(r".*lotek.*", re.IGNORECASE),
@@ -46,16 +46,16 @@ _OTHERS: tuple[tuple[re.Pattern[str], str], ...] = (
     ),
     (
         re.compile(r".*\.(?:7z|rar|tar|tgz|tar\.\w+)\Z", re.IGNORECASE),
-        "It is an archive: unpack it, then its files are read.",
+        "It is an archive: unpack it so that its files are read.",
     ),
 )
 _NO_DATA: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"\._"), "It is a note of macOS about another file; no station wrote it."),
+    (re.compile(r"\._"), "It is a macOS metadata file; no station wrote it."),
     (
         re.compile(r"(?:\.DS_Store|Thumbs\.db|desktop\.ini|\.Spotlight.*|\.fseventsd.*)\Z"),
-        "A computer's own file; no station wrote it.",
+        "A computer's system file; no station wrote it.",
     ),
-    (re.compile(r"datafiles\.json\Z"), "The recorder's list of its files; it holds no data."),
+    (re.compile(r"datafiles\.json\Z"), "The recorder's list of its files; it contains no data."),
 )
 
 
@@ -116,7 +116,7 @@ def serials_taken(own: str, also: Iterable[str] = (), *, any_station: bool = Fal
     others = {serial_key(other): other for other in also}
     if "" in others:
         raise WrongUse(
-            f"{others['']!r} is no Sensorgnome's serial: files are told apart by serials like SG-7F5ERPI46977."
+            f"{others['']!r} is not a Sensorgnome serial: files are told apart by serials like SG-7F5ERPI46977."
         )
     key = serial_key(own)
     if any_station or not key:

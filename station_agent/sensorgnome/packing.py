@@ -27,8 +27,8 @@ _MAGIC = ((b"\x1f\x8b", "gzip"), (b"BZh", "bzip2"), (b"\xfd7zXZ\x00", "xz"), (b"
 _UNREADABLE = (
     (b"PK\x03\x04", "It is a zip archive: unpack it, or send it with station-agent replay."),
     (b"\x28\xb5\x2f\xfd", "It is compressed with zstd, which cannot be read here."),
-    (b"7z\xbc\xaf\x27\x1c", "It is a 7z archive: unpack it, then its files are read."),
-    (b"Rar!", "It is a rar archive: unpack it, then its files are read."),
+    (b"7z\xbc\xaf\x27\x1c", "It is a 7z archive: unpack it so that its files are read."),
+    (b"Rar!", "It is a rar archive: unpack it so that its files are read."),
     (b"\x1f\x9d", "It is compressed with compress, which cannot be read here."),
 )
 

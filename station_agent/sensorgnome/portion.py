@@ -20,7 +20,7 @@ from station_agent.sensorgnome.positions import Position
 UNPARSED_TOLD = 100
 #: Most pulses kept from one chunk to judge the next.
 _RECENT_MOST = 400
-_ZEROS_SENTENCE = "It holds zero bytes where lines should be."
+_ZEROS_SENTENCE = "It contains zero bytes where lines should be."
 
 
 class Wishes(NamedTuple):

@@ -88,9 +88,9 @@ class LineReader:
 
     def _plain_damage(self, size: int, zeros: int) -> str:
         if zeros and zeros == size:
-            return f"It holds nothing but {zeros} zero bytes."
-        held = f"It holds {zeros} zero bytes." if zeros else ""
-        return f"It is called compressed and is plain text. {held}".strip() if self.is_misnamed else held
+            return f"It contains only {zeros} zero bytes."
+        held = f"It contains {zeros} zero bytes." if zeros else ""
+        return f"It is named as compressed but is plain text. {held}".strip() if self.is_misnamed else held
 
     def _begin(self) -> None:
         self._raw.seek(0)

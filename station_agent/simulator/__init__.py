@@ -1,1 +1,1 @@
-"""A fleet in one process: simulated stations that behave on the wire as real ones do."""
+"""A fleet in one process: simulated stations that behave like real ones on the wire."""

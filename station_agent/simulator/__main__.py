@@ -1,4 +1,4 @@
-"""`python -m station_agent.simulator`: run the stations of a file until stopped, or measure with them."""
+"""`python -m station_agent.simulator`: run the stations of a file until stopped, or run a benchmark with them."""
 
 import json
 import logging
@@ -13,25 +13,27 @@ from station_agent.simulator.bench import BenchPlan, bench_run
 from station_agent.simulator.fleet import fleet_run, stations_read
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-#: typer brings its own click, or uses the one that is installed: this is the usage error of whichever it is.
+#: typer brings its own click, or uses the installed one: this is the usage error class of either.
 _UsageError: Any = typer.BadParameter.__mro__[1]
 
 
 @app.command()
 def simulate(
     stations: Annotated[
-        Path, typer.Option(metavar="FILE", help="JSON list of serial, amqp, behaviour; read again when it changes.")
+        Path, typer.Option(metavar="FILE", help="JSON list of serial, amqp, behaviour; reloaded when it changes.")
     ],
     seed: Annotated[int, typer.Option(help="The same seed gives the same traffic.")] = 1,
-    speed: Annotated[float, typer.Option(help="Reports and batches come so many times faster.", min=0.01)] = 1.0,
-    history: Annotated[float, typer.Option(metavar="HOURS", help="Begin with so much of the past.", min=0)] = 0.0,
-    rate: Annotated[float | None, typer.Option(help="Measure: messages a second and station.", min=0.001)] = None,
-    kind: Annotated[Literal["readings"], typer.Option(help="Measure: the kind of message.")] = "readings",
-    readings: Annotated[int, typer.Option(help="Measure: readings in a message.", min=1, max=5000)] = 1,
-    seconds: Annotated[float, typer.Option(help="Measure: for so long.", min=1.0)] = 60.0,
-    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Measure: one line for each message.")] = None,
+    speed: Annotated[float, typer.Option(help="How many times faster reports and batches come.", min=0.01)] = 1.0,
+    history: Annotated[float, typer.Option(metavar="HOURS", help="How much of the past to begin with.", min=0)] = 0.0,
+    rate: Annotated[float | None, typer.Option(help="Benchmark: messages per second and station.", min=0.001)] = None,
+    kind: Annotated[Literal["readings"], typer.Option(help="Benchmark: kind of message.")] = "readings",
+    readings: Annotated[int, typer.Option(help="Benchmark: readings per message.", min=1, max=5000)] = 1,
+    seconds: Annotated[float, typer.Option(help="Benchmark: duration.", min=1.0)] = 60.0,
+    csv: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Benchmark: print one line for each message.")
+    ] = None,
     *,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Say every connection and command.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Log every connection and command.")] = False,
 ) -> None:
     """Run simulated stations in one process: one connection each, with each station's own login."""
     logging.basicConfig(
@@ -47,7 +49,7 @@ def simulate(
 
 
 def main() -> None:
-    """Run; errors are one sentence, wrong use ends with code 2."""
+    """Run the simulator; print errors as one sentence, and exit with 2 for wrong use."""
     try:
         app(standalone_mode=False)
     except AgentError as error:

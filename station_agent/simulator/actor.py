@@ -31,18 +31,18 @@ Behaviour = Literal["normal", "late", "silent", "wrong_clock", "noisy"]
 
 #: Seconds of traffic in a batch, before the speed.
 BATCH_SECONDS = 10.0
-#: A silent station reports this often while it still does, and falls silent after so many reports.
+#: A silent station reports this often while it still does, and falls silent after this many reports.
 SILENT_INTERVAL = 60.0
 SILENT_AFTER_REPORTS = 2
-#: A late station comes after so many of its announced intervals.
+#: A late station reports after this many of its announced intervals.
 LATE_FACTOR = 2.2
 REBOOT_SECONDS = 20.0
-#: Seconds of the past in one step of it.
+#: Seconds of the past per step.
 HISTORY_STEP = 600.0
 
 
 class StationEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One entry of the fleet's file. `interval` is the reporting interval in seconds; `stopped` keeps it away."""
+    """One entry of the fleet's file. `interval` is the reporting interval in seconds; `stopped` keeps the station off."""
 
     serial: str
     amqp: AmqpSettings
@@ -52,7 +52,7 @@ class StationEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Actor:
-    """Lives until it is stopped."""
+    """A station that runs until it is stopped."""
 
     def __init__(self, entry: StationEntry, *, seed: int, speed: float, history: float = 0.0) -> None:
         self.entry = entry
@@ -95,7 +95,7 @@ class Actor:
         return max(self._interval / self._speed, 1.0)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Make traffic and keep the connection until stopped."""
+        """Produce traffic and keep the connection until stopped."""
         own_stop = asyncio.Event()
         link = asyncio.ensure_future(self._link.run(own_stop))
         try:
@@ -123,7 +123,7 @@ class Actor:
             await _sleep(stop, step)
 
     async def _past(self, now: float) -> None:
-        """What was taken before the first contact, as after days without a link."""
+        """Produce the data from before the first contact, as after days without a link."""
         begin = now - self._history
         while begin < now:
             end = min(begin + HISTORY_STEP, now)
@@ -134,7 +134,7 @@ class Actor:
             await asyncio.sleep(0)
 
     def _tick(self, begin: float, now: float) -> None:
-        """One batch of the station's life."""
+        """Produce one batch of the station's traffic."""
         for message in self._traffic.messages(begin, now):
             self._feed.put(message.kind, message.body)
         if now >= self._next_report:
@@ -170,7 +170,7 @@ class Actor:
         )
 
     def _on_open(self, channel: Channel) -> None:
-        # One connection for both directions: a real agent has two, a simulated fleet must spare the broker.
+        # One connection for both directions: a real agent has two, but a simulated fleet must spare the broker.
         connection: Any = channel.connection
         connection.channel(on_open_callback=self._consume)
 
@@ -192,7 +192,7 @@ class Actor:
         self._link.pump()
 
     def _withdraw(self, message: Withdrawal) -> None:
-        """What has not come yet will be refused; what ran has said so."""
+        """Refuse the command if it has not arrived yet; one that ran has already been reported."""
         if message.withdraw not in self._answers:
             at = self._traffic.clock(time.time())
             note = "It was cancelled before it ran here."
@@ -201,7 +201,7 @@ class Actor:
             self._feed.put("command_status", status, urgent=False)
 
     def _obey(self, message: CommandMessage) -> None:
-        """Answer as an agent does; a command that came before gets the same answer again."""
+        """Answer as an agent does; a repeated command gets the same answer again."""
         answers = self._answers.get(message.id)
         if answers is None:
             answers = self._answers[message.id] = self._answer(message)
@@ -220,7 +220,7 @@ class Actor:
         if self.entry.behaviour == "wrong_clock":
             return [say("refused", "The station's clock is not set, so it cannot tell whether the command is wanted.")]
         if message.expires_at < now:
-            return [say("expired", "The command came after its time.")]
+            return [say("expired", "The command arrived too late.")]
         if contract is None:
             return [say("refused", f"This station knows no command {message.name!r}.")]
         try:
@@ -234,13 +234,13 @@ class Actor:
         if isinstance(parameters, SetReportingInterval):
             self._interval = parameters.seconds * self._speed
             self._report(now)
-            return f"The station reports every {parameters.seconds} s now.", {"result": {"seconds": parameters.seconds}}
+            return f"The station now reports every {parameters.seconds} s.", {"result": {"seconds": parameters.seconds}}
         if name == "reboot":
             self._boot_count += 1
             self._away_until = now + REBOOT_SECONDS / self._speed
             self._traffic = self._boot(self._away_until)
             self._hello(now)
-            return "The station is starting again.", {}
+            return "The station is rebooting.", {}
         if name == "run_diagnostics":
             health = self._traffic.health(now, next_in=self.next_in)
             figures = {
@@ -254,7 +254,7 @@ class Actor:
 
 
 async def _sleep(stop: asyncio.Event, seconds: float) -> None:
-    """Sleep, or wake up to stop."""
+    """Sleep, waking up early to stop."""
     try:
         await asyncio.wait_for(stop.wait(), seconds)
     except TimeoutError:

@@ -1,4 +1,4 @@
-"""Measuring with simulated stations: each publishes small messages at a steady rate, every one timed."""
+"""Benchmarks with simulated stations: each publishes small messages at a steady rate, every one timed."""
 
 import asyncio
 import csv
@@ -15,7 +15,7 @@ from station_agent.simulator.feed import MemoryFeed
 from station_agent.simulator.fleet import STARTS_A_SECOND
 from station_agent.station import LinkView
 
-#: Seconds that all stations have to connect, and that the last confirms have to come.
+#: Seconds that all stations have to connect, and that the last confirms have to arrive.
 CONNECT_SECONDS = 90.0
 LAST_CONFIRM_SECONDS = 30.0
 
@@ -31,7 +31,7 @@ class BenchPlan(NamedTuple):
 
 
 class _Timed:
-    """One measuring station."""
+    """One benchmark station."""
 
     def __init__(self, entry: StationEntry, plan: BenchPlan) -> None:
         self.serial = entry.serial
@@ -50,7 +50,7 @@ class _Timed:
         )
 
     async def publish(self) -> None:
-        """Publish at the rate, beginning at a moment of its own."""
+        """Publish at the rate, starting at the station's own offset."""
         loop = asyncio.get_running_loop()
         step = 1.0 / self._plan.rate
         begin = loop.time()

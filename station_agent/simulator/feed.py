@@ -10,12 +10,12 @@ from message_queue import codec
 from message_queue.contracts import contracts
 from station_agent.outbox import Outgoing
 
-#: Messages kept while the server is away; the oldest go first then.
+#: Messages kept while the server is away; beyond that the oldest are dropped.
 WAITING_MOST = 20_000
 
 
 class Timing(NamedTuple):
-    """When a message left and when the broker had it."""
+    """When a message was sent and when the broker confirmed it."""
 
     seq: int
     published_at: float
@@ -29,7 +29,7 @@ class _Row(NamedTuple):
 
 
 class MemoryFeed:
-    """A feed for the publishing link. `is_open` False holds everything back, as a station without contact does."""
+    """A feed for the publishing link. `is_open` False holds everything back, like a station without contact."""
 
     def __init__(self, *, timed: bool = False) -> None:
         self.stream = uuid.uuid4().hex
@@ -44,12 +44,12 @@ class MemoryFeed:
 
     @property
     def waiting(self) -> int:
-        """Messages that are not confirmed."""
+        """Unconfirmed messages."""
         return len(self._rows)
 
     @property
     def waiting_bytes(self) -> int:
-        """Their bodies together."""
+        """Total size of their bodies."""
         return sum(len(row.body) for row in self._rows.values())
 
     def put(self, kind: str, body: Any, *, urgent: bool = False) -> None:
@@ -84,7 +84,7 @@ class MemoryFeed:
                         version=contracts()[row.kind].version,
                         stream=self.stream,
                         seq=seq,
-                        # Rows stand in the order of their numbers.
+                        # Rows are in the order of their numbers.
                         oldest=next(iter(self._rows)),
                         next_seq=self._next,
                     ),
@@ -93,7 +93,7 @@ class MemoryFeed:
         return taken
 
     def confirmed(self, keys: Sequence[int]) -> None:
-        """The broker holds these."""
+        """The broker has confirmed these."""
         now = time.time()
         for seq in keys:
             self._rows.pop(seq, None)
@@ -106,5 +106,5 @@ class MemoryFeed:
         self._ready.extendleft(sorted(keys, reverse=True))
 
     def returned(self, keys: Collection[int]) -> None:
-        """No queue took these: they wait behind the rest."""
+        """No queue accepted these: they wait behind the rest."""
         self._ready.extend(keys)

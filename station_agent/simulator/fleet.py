@@ -1,4 +1,4 @@
-"""The simulated fleet: its file, and the stations that come and go with it."""
+"""The simulated fleet: its file, and the stations that start and stop with it."""
 
 import asyncio
 import logging
@@ -12,9 +12,9 @@ from station_agent.simulator.actor import Actor, StationEntry
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two looks at the file.
+#: Seconds between two checks of the file.
 LOOK_SECONDS = 1.0
-#: Stations that begin to connect in a second: a thousand TLS handshakes at once help nobody.
+#: Stations that begin to connect each second: a thousand TLS handshakes at once help nobody.
 STARTS_A_SECOND = 100
 
 
@@ -25,7 +25,7 @@ def stations_read(path: Path) -> list[StationEntry]:
     except OSError as error:
         raise WrongUse(f"The stations' file {path} cannot be read: {error.strerror}.") from error
     except msgspec.DecodeError as error:
-        raise WrongUse(f"The stations' file {path} is not right: {error}.") from error
+        raise WrongUse(f"The stations' file {path} is not valid: {error}.") from error
     serials = [entry.serial for entry in entries]
     twice = sorted({serial for serial in serials if serials.count(serial) > 1})
     if twice:
@@ -34,12 +34,12 @@ def stations_read(path: Path) -> list[StationEntry]:
 
 
 def fleet_run(path: Path, *, seed: int, speed: float, history: float) -> None:
-    """Run the file's stations until SIGTERM or Ctrl-C; the file is read again whenever it changes."""
+    """Run the file's stations until SIGTERM or Ctrl-C; reload the file whenever it changes."""
     asyncio.run(Fleet(path, seed=seed, speed=speed, history=history).run())
 
 
 class Fleet:
-    """The stations that run at the moment, by serial."""
+    """The currently running stations, by serial."""
 
     def __init__(self, path: Path, *, seed: int, speed: float, history: float) -> None:
         self._path = path
@@ -67,7 +67,7 @@ class Fleet:
         await asyncio.gather(*(task for _, _, task in self._running.values()), return_exceptions=True)
 
     async def _follow(self) -> None:
-        """Start what is new, stop what is gone or stopped, start anew what was changed."""
+        """Start new stations, stop removed or stopped ones, restart changed ones."""
         try:
             changed_at = self._path.stat().st_mtime_ns
         except OSError:
@@ -78,7 +78,7 @@ class Fleet:
         try:
             wanted = {entry.serial: entry for entry in stations_read(self._path) if not entry.stopped}
         except WrongUse as error:
-            log.warning("%s The stations go on as they are.", error)
+            log.warning("%s The stations continue unchanged.", error)
             return
         for serial in [s for s, (entry, _, _) in self._running.items() if wanted.get(s) != entry]:
             _, own_stop, task = self._running.pop(serial)
@@ -86,7 +86,7 @@ class Fleet:
             await asyncio.wait([task])
         for count, entry in enumerate(e for s, e in wanted.items() if s not in self._running):
             own_stop = asyncio.Event()
-            # Only the first start has a past: a station that is started again has told it.
+            # Only the first start has a past: a restarted station has already sent it.
             history = 0.0 if entry.serial in self._known else self._history
             self._known.add(entry.serial)
             actor = Actor(entry, seed=self._seed, speed=self._speed, history=history)
@@ -98,6 +98,6 @@ class Fleet:
 
 
 def _report_end(task: "asyncio.Task[None]") -> None:
-    """A station that ends by a fault of ours must not do so unseen."""
+    """Log a station that ended because of a bug, so that it does not go unnoticed."""
     if not task.cancelled() and (error := task.exception()) is not None:
         log.error("A simulated station ended: %r", error, exc_info=error)

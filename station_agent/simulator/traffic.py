@@ -1,4 +1,5 @@
-"""Plausible Sensorgnome lines, made from a seed: birds that pass by day and night, noise, positions, clock, settings.
+"""Plausible Sensorgnome lines, generated from a seed: birds passing by day and night, noise, positions, clock,
+settings.
 
 The lines are those of a current V2 station, so the agent's own parser reads them.
 """
@@ -17,7 +18,7 @@ from station_agent.sensorgnome.reader import CHUNK_LINES
 
 DAY, HOUR = 86_400.0, 3_600.0
 GPS_SECONDS, CLOCK_SECONDS = 300.0, 600.0
-#: Lotek tags of a code set send four pulses at gaps that tell them apart, again and again.
+#: Lotek tags of a code set repeatedly send four pulses at gaps that identify them.
 PULSES_A_BURST = 4
 #: An unset clock begins here, at 2000-01-01.
 UNSET_CLOCK = 946_684_800.0
@@ -47,7 +48,7 @@ class _File:
 
 
 class Traffic:
-    """One station's world. All moments are the server's true time; `clock` turns them into the station's."""
+    """One station's environment. All times are the server's true time; `clock` converts them to the station's."""
 
     def __init__(self, serial: str, *, seed: int, started_at: float, boot_count: int, behaviour: str) -> None:
         self._random = random.Random(f"{seed}/{serial}/{boot_count}")
@@ -69,11 +70,11 @@ class Traffic:
         self._next_gps = started_at
         self._next_clock = started_at
         self._settings_due = True
-        # Some birds are there already.
+        # Some birds are already there.
         self._arrive(started_at - 900.0, started_at)
 
     def clock(self, at: float) -> float:
-        """What the station's clock shows at a moment."""
+        """The time the station's clock shows at a given moment."""
         if self._behaviour == "wrong_clock":
             return UNSET_CLOCK + (at - self._started_at)
         return at
@@ -84,7 +85,7 @@ class Traffic:
         return "P" if self._behaviour == "wrong_clock" else "Z"
 
     def messages(self, begin: float, end: float) -> list[Message]:
-        """Everything that the station's files would have got between two moments."""
+        """Everything that the station's files would have received between two moments."""
         lines: dict[str, list[tuple[float, str]]] = {"all": [], "ctt": []}
         self._arrive(begin, end)
         self._upkeep(begin, end, lines)
@@ -103,12 +104,12 @@ class Traffic:
         return made
 
     def _activity(self, at: float) -> float:
-        """0 to 1: most before dawn and after dusk, when migrants fly; the station's own time of day."""
+        """0 to 1: highest before dawn and after dusk, when migrants fly; by the station's own time of day."""
         hour = (at % DAY) / HOUR + self.longitude / 15
         return 0.15 + 0.85 * max(math.cos((hour - 5.0) / 12 * math.pi), 0) ** 2
 
     def _arrive(self, begin: float, end: float) -> None:
-        """Birds come and go."""
+        """Let birds arrive and leave."""
         rng = self._random
         self._lotek = [bird for bird in self._lotek if bird.until > begin]
         self._ctt = [bird for bird in self._ctt if bird.until > begin]
@@ -142,7 +143,7 @@ class Traffic:
             )
 
     def _upkeep(self, begin: float, end: float, lines: dict[str, list[tuple[float, str]]]) -> None:
-        """Settings at the start, positions and clock lines now and then, in both files as a real station does."""
+        """Write settings at the start, positions and clock lines now and then, in both files as a real station does."""
         if self._settings_due:
             self._settings_due = False
             for index, (port, name, value) in enumerate(
@@ -199,7 +200,7 @@ class Traffic:
         return found
 
     def _read(self, source: str, begin: float, texts: list[str]) -> list[Message]:
-        """The lines as messages, with the file they would stand in, as many at a time as the agent reads."""
+        """The lines as messages, with their file's name, as many at a time as the agent reads."""
         file = self._files.get(source)
         if file is None or begin >= file.until:
             file = self._files[source] = _File(self._file_name(source, begin), begin + HOUR)
@@ -223,7 +224,7 @@ class Traffic:
         return f"sgv2-{serial}-{self._boot_count:03d}-{start}.{fraction:04d}{self.clock_code}-{source}.txt"
 
     def _poisson(self, expected: float) -> int:
-        """How many happen when `expected` do on average; by the sum of waits up to 50, else by the bell curve."""
+        """Random count of events with mean `expected`; by the sum of waits up to 50, else by the normal distribution."""
         if expected > 50:
             return max(round(self._random.gauss(expected, math.sqrt(expected))), 0)
         limit, product, count = math.exp(-expected), self._random.random(), 0

@@ -1,8 +1,8 @@
-"""Where a station's data comes from.
+"""The sources of a station's data.
 
 One source is one file in this folder; the folder is the registry.
 
-A file defines `SOURCE`. Two files of one name are an error at start.
+A file defines `SOURCE`. Two files with one name are an error at startup.
 """
 
 from functools import cache
@@ -21,21 +21,21 @@ def source_kinds() -> dict[str, SourceKind]:
 
 
 def source_schemas() -> list[str]:
-    """The tables that the sources keep in the outbox's file."""
+    """Tables that the sources keep in the outbox's file."""
     return [kind.schema for kind in source_kinds().values() if kind.schema]
 
 
 def sources_check(config: Config) -> None:
-    """Raise `WrongUse` when the configuration names a source that is none, or sets one wrongly."""
+    """Raise `WrongUse` if the configuration names an unknown source or sets one wrongly."""
     unknown = sorted(set(config.sources) - set(source_kinds()))
     if unknown:
-        raise WrongUse(f"There is no source {unknown[0]!r}; there are {', '.join(sorted(source_kinds()))}.")
+        raise WrongUse(f"There is no source {unknown[0]!r}; choose from {', '.join(sorted(source_kinds()))}.")
     for name, kind in source_kinds().items():
         source_settings(kind.settings, name, config.sources.get(name, {}))
 
 
 def sources_make(station: Station) -> dict[str, Source]:
-    """The sources that are switched on, ready to be polled."""
+    """The enabled sources, ready to be polled."""
     made: dict[str, Source] = {}
     for name, kind in source_kinds().items():
         settings = source_settings(kind.settings, name, station.config.sources.get(name, {}))

@@ -1,4 +1,4 @@
-"""What every source has in common: its name, its settings, and how it is asked for data."""
+"""What all sources share: a name, settings, and how they are polled."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,16 +10,16 @@ from station_agent.station import Station
 
 
 class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Settings that every source has."""
+    """Settings of every source."""
 
     enabled: bool = True
 
 
 class Source(Protocol):
-    """A source is polled; it puts what is due into the outbox and says when it wants to be asked again."""
+    """A source is polled; it puts due data into the outbox and returns when it wants to be polled again."""
 
     def poll(self) -> float:
-        """Do what is due, in about a second at most; return the seconds until the next poll."""
+        """Do what is due, in at most about a second; return the seconds until the next poll."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The station's own health through psutil, at the reporting interval, with what waits and what was dropped."""
+"""The station's own health, reported at the reporting interval, with the backlog and dropped messages."""
 
 import os
 import re
@@ -16,7 +16,7 @@ from station_agent.sources.base import Source, SourceKind, SourceSettings
 from station_agent.station import Station, clock_is_set
 
 _RADIO = re.compile(r"(?P<type>[A-Za-z0-9/]+)\.port=(?P<port>\d{1,3})(?:\.|\Z)")
-#: Below this much free disk a person should know: the recorder stops when it is full.
+#: Below this much free disk people should know: the recorder stops when it is full.
 DISK_FREE_LOW = 200_000_000
 
 
@@ -38,7 +38,7 @@ class HostHealthSource:
         self._processor = Processor()
 
     def poll(self) -> float:
-        """Report when it is time or somebody asked for it."""
+        """Report when it is due or was requested."""
         now = time.monotonic()
         if now >= self._next or self._station.report_wanted.is_set():
             self._station.report_wanted.clear()
@@ -54,7 +54,7 @@ class HostHealthSource:
 
 
 def health_read(station: Station, settings: HostHealthSettings, processor: Processor, *, next_in: float) -> Health:
-    """Everything about the host that can be known; what cannot be known is left out."""
+    """All that is known about the host; unknown values are left out."""
     disk = _disk(settings.disk)
     backlog = station.outbox.backlog()
     vitals = station.vitals
@@ -92,7 +92,7 @@ def _disk(folder: str) -> Disk | None:
 
 
 def _clock(station: Station) -> Clock | None:
-    """The system's word about the clock; the recorder's own code goes over it, it marks the data."""
+    """The system's clock quality, overridden by the recorder's own code, because that marks the data."""
     if station.clock_base is not None:
         return Clock(code="P", source="the server's time", offset_s=round(station.clock_offset, 1))
     clock = clock_read()
@@ -114,7 +114,7 @@ def _warnings_look(station: Station, free: int | None) -> None:
 
 
 def radios_find(folder: Path) -> list[Radio]:
-    """The receivers by the names that udev gave them: `funcubeProPlus.port=6.alsaDev=6.…`."""
+    """The receivers, by the names udev gave them: `funcubeProPlus.port=6.alsaDev=6.…`."""
     try:
         names = sorted(entry.name for entry in folder.iterdir())
     except OSError:

@@ -1,8 +1,8 @@
-"""The Sensorgnome source: follows the data folder, sends every line once, remembers where it was.
+"""The Sensorgnome source: follows the data folder, sends every line once, and remembers its position.
 
-A file's place, its account and the messages that carry its lines are committed together, so a crash at any moment
-neither loses a line nor sends it under a second number. What is not read yet lies safe in the station's own files:
-while the outbox is a quarter full, nothing more is read into it. What goes wrong with one file stays with that file.
+A file's position, its account and the messages that carry its lines are committed together, so a crash at any moment
+neither loses a line nor sends it under a second number. Unread data is safe in the station's own files: while the
+outbox is a quarter full, nothing more is read into it. A problem with one file affects only that file.
 """
 
 import logging
@@ -39,32 +39,32 @@ log = logging.getLogger(__name__)
 
 #: Chunks read in one poll, so that the other sources get their turn.
 CHUNKS_A_POLL = 16
-#: Reports from one account of a file that still grows to the next: the sums of all files stand in each.
+#: Number of health reports between two accounts of a growing file; the sums of all files are in each report.
 GROWING_TOLD_REPORTS = 4
-#: Seconds until a file that could not be read is tried again, at first and at most.
+#: Seconds before an unreadable file is tried again, first and maximum.
 RETRY_FIRST, RETRY_MOST = 30.0, 3_600.0
 
 
 class SensorgnomeSettings(SourceSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What of the files is sent; None takes the profile's. What is not stays in them, and `hello` says so.
+    """What of the files is sent; None means the profile's. The rest stays in the files, and `hello` says so.
 
     `pulses`: `all`; `bursts`: those in a burst, and hourly counts; `counts`: only these. `positions`: `all`, or those
     that `changed`. `events_kept`: events that are not sent.
     """
 
     directory: str = "/data/SGdata"
-    #: Serials whose files are taken as this station's too; `any_station` takes those of all.
+    #: Serials whose files are also taken as this station's; `any_station` takes all.
     also_of: list[str] = []
     any_station: bool = False
     pulses: Pulses | None = None
     positions: PositionsSent | None = None
     events_kept: list[str] | None = None
-    #: Seconds that a batch waits at most; None takes the profile's.
+    #: Maximum seconds that a batch waits; None means the profile's.
     batch_age: Annotated[float, Meta(ge=0)] | None = None
     burst_pulses: Annotated[int, Meta(ge=2, le=20)] = 3
     burst_seconds: Annotated[float, Meta(gt=0, le=10)] = 0.5
     burst_khz: Annotated[float, Meta(gt=0, le=100)] = 0.5
-    #: Seconds without a change after which a file is finished though none followed it.
+    #: Seconds without a change after which a file is finished without a successor.
     finished_after: Annotated[float, Meta(ge=1)] = 7_200.0
 
 
@@ -95,7 +95,7 @@ class SensorgnomeSource:
         self._keep()
 
     def _others_known(self, known: dict[str, Position]) -> list[OtherFile]:
-        """What was found in the folder before and is no file to read."""
+        """Files found in the folder earlier that are not to be read."""
         return [
             OtherFile(key, found.size, found.state, found.reason, found.start, counts=found.tally.bytes_refused > 0)
             for key, found in self._accounts.settled("refused", "foreign").items()
@@ -114,7 +114,7 @@ class SensorgnomeSource:
         reports = self._station.reports
         for file in self._folder.work():
             if self._outbox.backlog().bytes > self._outbox.cap_bytes // 4:
-                self._view.note = "Waits with reading until the outbox has been sent; the data is safe in its files."
+                self._view.note = "Reading is paused until the outbox has been sent; the data is safe in its files."
                 break
             if self._taker.budget <= 0:
                 break
@@ -127,7 +127,7 @@ class SensorgnomeSource:
         return 0.0 if self._taker.budget <= 0 else min(max(self._batch_age / 2, 0.25), 10.0)
 
     def totals(self) -> FileTotals:
-        """What became of all files together, as of now."""
+        """Current totals of all files."""
         totals = self._accounts.totals()
         grown = sum(file.unread - file.account.unread for file in self._folder.active.values())
         return msgspec.structs.replace(totals, bytes_unread=max(totals.bytes_unread + grown, 0))
@@ -138,7 +138,7 @@ class SensorgnomeSource:
 
     @property
     def _is_called(self) -> bool:
-        """Whether a report was made since all was read last: a link that only visits takes along what is there."""
+        """Whether a report was made since everything was last read: a link that only visits takes along all data."""
         return self._station.reports != self._reports
 
     @property
@@ -146,7 +146,7 @@ class SensorgnomeSource:
         return self._settings.pulses or self._station.tuning.pulses
 
     def _keep(self) -> None:
-        """Apply the settings, which a change of profile changes, and say what is not sent."""
+        """Apply the settings, which may change with the profile, and record what is not sent."""
         tuning, wanted = self._station.tuning, self._settings
         events_kept = frozenset(tuning.events_kept if wanted.events_kept is None else wanted.events_kept)
         self._taker.wishes = Wishes(self._pulses, self._rule, events_kept)
@@ -161,7 +161,7 @@ class SensorgnomeSource:
         self._station.vitals.kept = kept
 
     def _note(self, seen: Seen) -> None:
-        """Begin the accounts of what was found, and end those of what vanished."""
+        """Begin the accounts of new files, and end those of files that disappeared."""
         if not (seen.gone or seen.fresh or seen.others):
             return
         with self._outbox.database.transaction():
@@ -215,7 +215,7 @@ class SensorgnomeSource:
                 file.unread_since = None
 
     def _fail(self, file: DataFile, error: Exception) -> None:
-        """It cannot be read now: say so in its account and try again later."""
+        """Record in the file's account that it cannot be read now, and try again later."""
         if isinstance(error, FileNotFoundError):
             return
         why = (error.strerror or str(error)) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
@@ -231,7 +231,7 @@ class SensorgnomeSource:
         self._accounts.seen(file.key, file.account)
 
     def _refuse(self, file: DataFile, sentence: str) -> None:
-        """Nothing of it can be read, today or ever."""
+        """Refuse a file of which nothing can ever be read."""
         position = file.position._replace(done=True, size=file.size)
         tally = Tally(bytes_refused=file.size)
         refused = replace(
@@ -250,7 +250,7 @@ class SensorgnomeSource:
         return not self._station.tuning.stays and not self._is_called
 
     def _is_due(self, file: DataFile) -> bool:
-        """Whether a growing file has a whole chunk to read, or something that has waited long enough."""
+        """Whether a growing file has a whole chunk to read, or data that has waited long enough."""
         if file.unread == 0 and file.size >= file.position.offset:
             return False
         now = time.monotonic()
@@ -264,7 +264,7 @@ class SensorgnomeSource:
         return False
 
     def _accounts_send(self) -> None:
-        """Send the accounts that changed: those that are settled at once, those of growing files now and then."""
+        """Send changed accounts: settled ones at once, those of growing files now and then."""
         if self._waits_for_visit:
             return
         since = time.monotonic() - self._growing_told_at
@@ -279,23 +279,23 @@ class SensorgnomeSource:
             self._accounts.told(account.name for account in untold)
 
     def _sizes_store(self) -> None:
-        """Note how far the files have grown since their accounts were written."""
+        """Record how far the files have grown since their accounts were written."""
         for file in self._folder.active.values():
             if (file.size, file.unread) != (file.account.size, file.account.unread):
                 file.account = replace(file.account, size=file.size, unread=file.unread)
                 self._accounts.unread_set(file.key, size=file.size, unread=file.unread)
 
     def _hours_send(self) -> None:
-        """Send the counts of the hours to which no file can add any more."""
+        """Send the counts of hours to which no file can add any more."""
         if self._pulses == "all" or self._waits_for_visit:
             return
-        # A file that cannot be read must not hold back the hours of all others; what it adds later is told as late.
+        # An unreadable file must not hold back the hours of all others; what it adds later is reported as late.
         open_files = [
             max(file.position.last_at, file.name.start) for file in self._folder.active.values() if not file.failures
         ]
         now = time.time()
         before = min(open_files) / 1_000_000 if open_files else now
-        # Hours of a clock that ran years ahead would else wait for years.
+        # Hours from a clock that ran years ahead would otherwise wait for years.
         ahead = now + AHEAD if max(open_files, default=0) <= (now + AHEAD) * 1_000_000 else None
         with self._outbox.database.transaction():
             hours = self._counts.take(before, ahead)
@@ -304,7 +304,7 @@ class SensorgnomeSource:
                 self._outbox.put("readings", records_make(dated), READING)
             for count in hours:
                 if count.hour < RELATIVE_BELOW:
-                    # SenML takes a time this early for a distance from now: an unset clock cannot be said in it.
+                    # SenML reads a time this early as relative to now: it cannot express an unset clock.
                     self._station.event("pulses_counted_unset_clock", _figures(count._asdict()), port=count.port)
             for count in self._counts.late():
                 self._station.event("pulses_counted_late", _figures(count._asdict()), port=count.port)
@@ -315,7 +315,7 @@ def _figures(values: dict[str, int]) -> dict[str, Scalar]:
 
 
 def _other_account(other: OtherFile) -> Account:
-    """The account of a file that is not read: refused, or left because it is no data of this station."""
+    """The account of a file that is not read: refused, or left because it is not this station's data."""
     tally = Tally(bytes_refused=other.size) if other.counts else Tally(bytes_kept_back=other.size)
     refusals = {UNREADABLE: 1} if other.counts else {}
     return Account(

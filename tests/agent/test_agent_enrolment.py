@@ -122,8 +122,8 @@ def test_a_server_whose_certificate_is_not_trusted_gets_nothing(server, enrol, m
         ((400, {}, {"detail": "serial is too long"}), "serial is too long"),
         ((404, {}, b"<html>"), "no Roost server at this address"),
         ((503, {"Retry-After": "5"}, {}), "token is still good: try again in 5 seconds"),
-        ((502, {}, b"<html>"), "fault of its own (status 502)"),
-        ((302, {"Location": "https://other.example.org/"}, {}), "sends this address on to https://other.example.org/"),
+        ((502, {}, b"<html>"), "internal error (status 502)"),
+        ((302, {"Location": "https://other.example.org/"}, {}), "redirects this address to https://other.example.org/"),
         ((201, {}, b"<html>"), "not that of a Roost server"),
         ((201, {}, {"amqp": {"host": "x"}}), "not that of a Roost server"),
     ],
@@ -140,7 +140,7 @@ def test_refusals_are_one_plain_sentence(server, enrol, tmp_path, answer, words)
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--server", "ftp://x", "--token", "a"], "no address of a server"),
+        (["--server", "ftp://x", "--token", "a"], "is not a server address"),
         (["--server", "http://example.org", "--token", "a"], "--insecure-http"),
         (["--server", "https://example.org", "--token", "a", "--serial", "a.b"], "cannot be used on the broker"),
         (["--server", "https://example.org"], "--token"),
@@ -173,7 +173,7 @@ def desk_of(serial):
 def test_a_desk_asks_for_a_login_of_its_own_and_is_no_station(server, enrol, tmp_path):
     server.answer = (201, {}, {"amqp": desk_of("SG-TEST")})
     done = enrol("--server", server.url, "--token", "abc", "--serial", "SG-TEST", "--for-upload")
-    assert "This desk may upload files of SG-TEST" in done.stdout
+    assert "This desk can upload files of SG-TEST" in done.stdout
     assert server.asked[0][1]["purpose"] == "upload"
     config = config_load(tmp_path / "config.toml", {})
     assert (config.serial, config.amqp.exchange, config.amqp.command_queue) == ("SG-TEST", "up.SG-TEST", "")
@@ -188,5 +188,5 @@ def test_a_desk_s_login_does_not_overwrite_the_station_s_on_the_station_itself(s
         tmp_path / "config.toml", {"serial": "SG-TEST", "amqp": {**desk_of("SG-TEST"), "exchange": "in.SG-TEST"}}
     )
     done = enrol("--server", server.url, "--token", "abc", "--serial", "SG-TEST", "--for-upload")
-    assert (done.returncode, "file of its own" in done.stderr, server.asked) == (2, True, [])
+    assert (done.returncode, "separate file" in done.stderr, server.asked) == (2, True, [])
     assert config_read(tmp_path / "config.toml")["amqp"]["exchange"] == "in.SG-TEST"

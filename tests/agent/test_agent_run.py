@@ -65,7 +65,7 @@ def test_data_and_commands_over_tls(make_broker_station, make_agent):
     assert json.loads(agent.command("status", "--json").stdout)["connected"]
     words = agent.command("status").stdout
     assert f"Connected to 127.0.0.1:{station.amqp.port}" in words
-    assert "Nothing: everything was sent." in words
+    assert "Nothing: everything has been sent." in words
     code, seconds = agent.stop()
     assert (code, seconds < 5.0) == (0, True)
     assert "It is not running" in agent.command("status").stdout
@@ -157,7 +157,7 @@ def test_without_a_queue_nothing_is_lost_and_the_person_is_told(make_broker_stat
     agent.start()
     status = agent.status_until(lambda s: "No queue" in (s["agent"] or {}).get("publishing", {}).get("trouble", ""))
     assert status["backlog"]["messages"] == 2
-    assert "No queue on the server takes" in agent.command("status").stdout
+    assert "No queue on the server accepts" in agent.command("status").stdout
 
 
 def test_a_full_queue_keeps_the_messages_here(make_broker_station, make_agent):

@@ -112,7 +112,7 @@ def test_whatever_is_wrong_with_one_is_said_and_the_next_runs(working, runs, mon
         working.give(command_encode(bad))
         wait_for(lambda: len(working.done) == 1)
     assert said(working.station, bad.id) == [
-        ("failed", "The station could not work it off: of a kind nobody thought of.")
+        ("failed", "The station could not process it: of a kind nobody thought of.")
     ]
     working.give(command_encode(message()))
     wait_for(lambda: len(runs.ran) == 1)

@@ -183,7 +183,7 @@ def test_the_time_is_believed_over_tls_when_the_certificate_is_of_that_time(tmp_
 def test_a_site_without_tls_is_asked_and_said_to_be_unchecked():
     with site(time.time()) as port:
         assert not server_time_ask(f"http://127.0.0.1:{port}", "").is_checked
-    with site(None) as port, pytest.raises(ValueError, match="did not say"):
+    with site(None) as port, pytest.raises(ValueError, match="did not report"):
         server_time_ask(f"http://127.0.0.1:{port}", "")
 
 

@@ -141,14 +141,14 @@ def test_a_reboot_that_happened_has_succeeded(interrupted, runs):
     executor.station.boot_id = "another boot"
     executor.handle(body)
     assert len(runs.ran) == 1
-    assert (last(executor.station).state, "started again" in last(executor.station).note) == ("succeeded", True)
+    assert (last(executor.station).state, "restarted" in last(executor.station).note) == ("succeeded", True)
 
 
 @pytest.mark.parametrize(
     ("fields", "state", "words"),
     [
         ({"station": "SG-OTHER"}, "refused", "for station SG-OTHER"),
-        ({"expires_at": time.time() - 1}, "expired", "after its time"),
+        ({"expires_at": time.time() - 1}, "expired", "too late"),
         ({"name": "make_coffee"}, "refused", "no command 'make_coffee'"),
         ({"parameters": {"loud": True}}, "refused", "Invalid parameters"),
     ],
@@ -259,7 +259,7 @@ def test_the_reporting_interval_is_kept_and_reported(make_executor):
 @pytest.mark.parametrize(
     ("program", "state", "words"),
     [
-        (["true"], "succeeded", "starting again"),
+        (["true"], "succeeded", "rebooting"),
         (["sh", "-c", "echo no right; exit 3"], "failed", "ended with code 3"),
         (["/no/such/program"], "failed", "could not be run"),
     ],

@@ -212,7 +212,7 @@ def test_who_means_it_takes_another_stations_files(card):
         name_of(12, day=17, serial="8D21RPZ2778A")
     }
     assert serials_taken(SERIAL, any_station=True) == frozenset()
-    with pytest.raises(WrongUse, match="'8D21' is no Sensorgnome's serial"):
+    with pytest.raises(WrongUse, match="'8D21' is not a Sensorgnome serial"):
         serials_taken(SERIAL, ["8D21"])
 
 
@@ -255,9 +255,9 @@ def test_pipes_and_broken_links_are_named_and_block_nothing(tmp_path, follow):
     station = follow(directory=root)
     station.poll()
     told = accounts_told(station.outbox)
-    assert [told[name_of(hour)].reason for hour in range(3)] == ["It is no regular file."] * 2 + [""]
+    assert [told[name_of(hour)].reason for hour in range(3)] == ["It is not a regular file."] * 2 + [""]
     feed, _ = drained(root)
-    assert [report.skipped for report in feed.reports] == ["It is no regular file."] * 2 + [""]
+    assert [report.skipped for report in feed.reports] == ["It is not a regular file."] * 2 + [""]
 
 
 def test_a_link_to_a_folder_is_named_by_replay(tmp_path):
@@ -268,7 +268,7 @@ def test_a_link_to_a_folder_is_named_by_replay(tmp_path):
     (root / "old").symlink_to(elsewhere)
     feed, _ = drained(root)
     assert {report.file: report.skipped for report in feed.reports} == {
-        "old": "It is no regular file.",
+        "old": "It is not a regular file.",
         name_of(2): "",
     }
 
@@ -396,7 +396,7 @@ def test_status_says_the_account_and_names_the_troubles(card, make_station):
     assert "notes.txt" in {trouble["name"] for trouble in facts["file_troubles"]}
     said = status_say(station.config)
     assert next(sentence for subject, sentence in said if subject == "Files").startswith("61, ")
-    assert "station-agent status --json names them" in [s for subject, s in said if subject == "File"][-1]
+    assert "station-agent status --json lists them" in [s for subject, s in said if subject == "File"][-1]
 
 
 def test_the_command_says_what_it_refused_and_ends_with_one(card, tmp_path, make_broker_station):

@@ -324,4 +324,4 @@ def test_what_lies_too_deep_is_named_and_not_home(tmp_path, follow, later):
         later(700.0)
         account = accounts_told(station.outbox)["a/b/c/d/e/f/g"]
         assert (account.state, account.bytes_refused > 0) == ("refused", True)
-        assert account.reason.startswith("It lies more than 6 folders deep")
+        assert account.reason.startswith("It is more than 6 folders deep")

@@ -48,7 +48,7 @@ def test_while_it_holds_off_only_command_results_go_and_nothing_is_lost(paced, c
     outbox.put("command_status", command_status(), COMMAND_STATUS)
 
     assert [message.kind for message in feed.take(10)] == ["command_status"]
-    assert "nothing sent" in pacer.say()
+    assert "sending nothing" in pacer.say()
     clock.now += 61
     assert [message.kind for message in feed.take(10)] == ["event"] * 3
 

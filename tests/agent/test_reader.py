@@ -95,7 +95,7 @@ def test_a_damaged_gzip_gives_what_lies_before_the_damage(tmp_path):
     assert lines == text.split(b"\n")[: len(lines)]
     path.write_bytes(b"\x00" * 100)
     with LineReader(path) as reader:
-        assert reader.check().damage == "It holds nothing but 100 zero bytes."
+        assert reader.check().damage == "It contains only 100 zero bytes."
         chunk = reader.chunk(0)
     assert (chunk.lines, chunk.zeros, chunk.ended) == ([], 100, True)
 

@@ -154,7 +154,7 @@ def test_the_command_sends_all_and_says_it(data, tmp_path, make_broker_station):
 
 @pytest.mark.parametrize(
     ("folder", "code", "words"),
-    [("missing", 2, "is no folder"), ("empty", 1, "There is no file in"), ("full", 1, "Nothing was confirmed")],
+    [("missing", 2, "is not a folder"), ("empty", 1, "There is no file in"), ("full", 1, "Nothing was confirmed")],
 )
 def test_what_cannot_be_replayed_is_one_sentence(tmp_path, folder, code, words):
     (tmp_path / "empty").mkdir()

@@ -184,7 +184,7 @@ def test_measuring(make_broker_station, simulator, tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "is not right"),
+        ("", "is not valid"),
         ('[{"serial": "a"}]', "amqp"),
         ('[{"serial": "a", "amqp": AMQP, "behaviour": "drunk"}]', "behaviour"),
         ('[{"serial": "a", "amqp": AMQP}, {"serial": "a", "amqp": AMQP}]', "names a twice"),

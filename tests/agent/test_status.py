@@ -20,7 +20,7 @@ def test_a_file_whose_tables_are_still_to_come_holds_nothing(config):
     with contextlib.closing(sqlite3.connect(config.database_path)) as sql:
         sql.execute("PRAGMA journal_mode=WAL")
     assert status_read(config)["backlog"] == {"messages": 0, "bytes": 0, "oldest_at": None}
-    assert ("Waiting", "Nothing: everything was sent.") in status_say(config)
+    assert ("Waiting", "Nothing: everything has been sent.") in status_say(config)
 
 
 def test_what_waits_is_read_without_the_agent(make_station, config):

@@ -55,4 +55,4 @@ def test_processes_that_hang_are_restarted(rig, grants, verdicts, tmp_path, monk
         supervising.terminate()
         supervising.wait(30)
     said = (rig.stack.paths.logs / "watchdog.log").read_text()
-    assert all(f"{name} has given no sign" in said for name in HANGING), said
+    assert all(f"{name} has shown no sign of life" in said for name in HANGING), said

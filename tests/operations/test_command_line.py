@@ -115,7 +115,7 @@ def test_a_setting_that_is_no_number_is_a_sentence(roost, name, value):
         (("up", "--help"), 0, "Usage: ./roost"),
         (("status",), 1, "Roost is not started; run `./roost up`, which installs what is missing."),
         (("status", "--json"), 1, '"healthy": false'),
-        (("down",), 0, "there is nothing to end"),
+        (("down",), 0, "there is nothing to stop"),
     ],
 )
 def test_before_there_is_an_environment_help_and_status_answer_and_make_none(roost, tmp_path, words, code, says):
@@ -134,7 +134,7 @@ def test_the_help_before_there_is_an_environment_names_every_word_with_its_sente
 def test_down_of_what_is_not_up_is_no_error(roost):
     done = roost("down")
     assert done.returncode == 0
-    assert "nothing to end" in done.stdout
+    assert "nothing to stop" in done.stdout
 
 
 def test_a_domain_word_without_a_database_says_how_to_start_it(roost):

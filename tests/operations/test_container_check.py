@@ -101,4 +101,4 @@ def test_a_process_that_is_not_there_does_not_answer(monkeypatch):
     monkeypatch.setattr(container_check, "SMTP_PORT", free)
     monkeypatch.setattr(container_check, "PAGES", {"site": (free, "/healthz"), "mail": (free, "/")})
     assert trouble_find("site") == f"does not answer on port {free} (ConnectionRefusedError)"
-    assert trouble_find("mail") == "takes no mail (ConnectionRefusedError)"
+    assert trouble_find("mail") == "accepts no mail (ConnectionRefusedError)"

@@ -53,7 +53,7 @@ def test_another_number_of_stations_is_refused_with_what_to_do(demo):
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr.startswith(
-        "The demo runs here with 12 stations, and that is left as it is. For 3: `./roost down`"
+        "The demo is already running with 12 stations and was left unchanged. For 3: `./roost down`"
     )
 
 
@@ -61,4 +61,4 @@ def test_another_number_of_stations_is_refused_with_what_to_do(demo):
 def test_the_same_number_or_none_is_told_where_it_is(demo, words):
     done = demo(*words)
     assert done.returncode == 0
-    assert "Roost is already up here" in done.stdout
+    assert "Roost is already running" in done.stdout

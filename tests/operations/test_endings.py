@@ -58,7 +58,7 @@ def wait(paths, look):
 def test_what_ends_at_its_start_is_told_in_its_own_words(paths, code, words):
     _, endings = begin(paths, code)
     begun = time.monotonic()
-    with pytest.raises(OperationsError, match=f"starter ended while it started: “.*{words}”. Its log is "):
+    with pytest.raises(OperationsError, match=f"starter exited during startup: “.*{words}”. Its log is "):
         wait(paths, lambda: endings.look() or "does not answer")
     assert time.monotonic() - begun < 20
 
@@ -101,7 +101,7 @@ def test_logs_are_readable_by_their_owner_only_also_those_of_before(paths):
             "“Fatal: can't open the append-only file”",
         ),
         ("Traceback (most recent call last):\nValueError: many\n\n", "“ValueError: many”"),
-        ("\n\n", "it said nothing"),
+        ("\n\n", "it logged nothing"),
     ],
 )
 def test_the_words_are_the_reason_and_not_the_goodbye(tmp_path, said, words):

@@ -37,6 +37,6 @@ def test_what_goes_on_after_its_supervisor_was_killed_is_told(instance):
     report = health.report_of(running.paths)
     assert report.healthy is False
     assert report.services["redis"].detail.startswith("still works, but its supervisor was killed: `./roost up`")
-    assert "takes no mail" in report.services["mail"].detail
+    assert "accepts no mail" in report.services["mail"].detail
     assert leftovers_end(paths=running.paths) == 1
     assert health.report_of(running.paths).services == {}

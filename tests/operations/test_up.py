@@ -98,7 +98,7 @@ def test_the_administrator_can_log_in(system):
 def test_starting_what_is_up_says_so(system, var):
     done = roost(var, "up")
     assert done.returncode == 0
-    assert "already up" in done.stdout
+    assert "already running" in done.stdout
     assert system["urls"]["site"] in done.stdout
 
 
@@ -131,7 +131,7 @@ def test_a_killed_supervisor_is_cleared_away_by_the_next_start(system, var):
     psutil.Process(int((var / "run" / "supervisord.pid").read_text())).kill()
     done = roost(var, "up", "--detach")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "What an earlier start had left running has been ended." in done.stdout
+    assert "Processes left by an earlier start have been stopped." in done.stdout
 
 
 @pytest.mark.long

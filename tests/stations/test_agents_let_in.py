@@ -132,7 +132,7 @@ def test_an_agent_waits_in_the_queue_over_a_restart_and_is_accepted(live_server,
     words = ("register", "--server", live_server.url, "--code", code, "--serial", serial)
     first = agent(*words, "--give-up", "0")
     assert first.ends() == 1
-    assert "Nobody has let" in first.said
+    assert "Nobody has accepted" in first.said
     assert [one.serial for one in arrival_list(viewer=operator)] == [serial]
     arrival_accept(arrival=arrival_list(viewer=operator)[0], actor=operator, name="Kent")
     second = agent(*words)
@@ -151,6 +151,6 @@ def test_a_refused_agent_says_so_and_begins_anew(live_server, agent, owner, inst
     assert kept["secret"] not in str(list(Newcomer.objects.values()))
     Newcomer.objects.update(state="refused")
     refused = agent(*words)
-    assert (refused.ends(), "does not let this station in" in refused.said) == (1, True)
+    assert (refused.ends(), "does not accept this station" in refused.said) == (1, True)
     wrong = agent("register", "--server", live_server.url, "--code", "wrong", "--serial", serial)
-    assert (wrong.ends(), "ask whoever gave it to you" in wrong.said) == (1, True)
+    assert (wrong.ends(), "ask the person who gave it to you" in wrong.said) == (1, True)
