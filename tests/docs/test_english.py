@@ -30,7 +30,11 @@ QUOTED = {"docs/reference/english.md", "docs/reference/faults.md", "docs/referen
 def texts():
     for folder in CODE:
         for path in sorted((REPOSITORY / folder).rglob("*")):
-            if path.suffix in {".py", ".html", ".txt"} and "migrations" not in path.parts and "locale" not in path.parts:
+            if (
+                path.suffix in {".py", ".html", ".txt"}
+                and "migrations" not in path.parts
+                and "locale" not in path.parts
+            ):
                 yield path
     yield from sorted(p for p in (REPOSITORY / "docs").rglob("*.md") if "decisions" not in p.parts)
     yield from (REPOSITORY / "README.md", REPOSITORY / "docs" / "reference" / "openapi.yaml")
@@ -45,7 +49,9 @@ def test_nothing_reads_as_translated():
         for match in [SLIP.search(line)]
         if match
     ]
-    assert not found, "\n".join([*found[:40], f"{len(found)} in all; the better words are in docs/reference/english.md"])
+    assert not found, "\n".join(
+        [*found[:40], f"{len(found)} in all; the better words are in docs/reference/english.md"]
+    )
 
 
 @pytest.mark.parametrize("folder", CODE)
