@@ -1,4 +1,4 @@
-"""What happens to a station's deployments when it moves to another organization."""
+"""A station's deployments when it moves to another organization: ended, or copied along."""
 
 from datetime import datetime
 

@@ -18,7 +18,6 @@ SLIPS = {
     r"\bis told of\b": "is reported",
     r"\bso long (as|it|until)\b": "while, until",
     r"\bwho may not\b": "a caller without permission",
-    r"\bthe like\b": "similar ones",
 }
 SLIP = re.compile("|".join(f"(?:{pattern})" for pattern in SLIPS), re.IGNORECASE)
 #: A first line that begins with a clause for a subject.
