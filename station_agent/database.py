@@ -30,8 +30,8 @@ BUSY_SECONDS = 10.0
 class Database:
     """One connection for all threads of the agent. Every change goes through `transaction`.
 
-    `damaged` is where the file went that could not be used, when this one is its successor. `broken` when damage was
-    met while it was open: only a new start helps, which sets the file aside.
+    `damaged` is where an unusable predecessor of this file was moved. `broken` means damage was found while it was
+    open: only a restart helps, which sets the file aside.
     """
 
     def __init__(self, path: Path, schema: Iterable[str]) -> None:

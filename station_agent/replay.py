@@ -111,7 +111,7 @@ class _Content:
     def stream(self) -> tuple[str, int, int]:
         """The stream's name, and the length of the text in bytes and lines.
 
-        Rows say from what kind of file they are and whether it is damaged: both belong to the content.
+        Rows state their kind of file and whether it is damaged, so both are part of the content.
         """
         digest, length, lines, last = hashlib.sha256(), 0, 0, b"\n"
         with LineReader(self._path, self._bytes, checked=self.checked) as reader:
@@ -360,7 +360,7 @@ def replay_run(
 ) -> ReplayFeed:
     """Send every file below the folder and wait for the last confirm. `tell` is called a few times a second.
 
-    Raises `AgentError` when nothing was confirmed for `give_up` seconds.
+    Raises `AgentError` if nothing is confirmed for `give_up` seconds.
     """
     serials = serials_taken(config.serial, also_of, any_station=any_station)
     feed, view = ReplayFeed(folder, serials=serials), LinkView()

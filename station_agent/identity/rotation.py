@@ -1,9 +1,9 @@
-"""A new login while the agent runs: fetched with a secret of the station's own, tried, and only then put into use.
+"""A new login while the agent runs: fetched with the station's own secret, tried, and only then used.
 
     secret made ─▶ server knows its hash ─▶ login fetched ─▶ a connection with it works ─▶ configuration written ─▶ in use
-                                                    └─ it is refused ─▶ given up: the old login goes on
+                                                    └─ it is refused ─▶ given up: the old login stays
 
-What was reached is kept in the outbox's database, so that a power cut costs nothing.
+Progress is kept in the outbox's database, so that a power cut loses nothing.
 """
 
 import hashlib

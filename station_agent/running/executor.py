@@ -1,11 +1,11 @@
-"""Running commands: checks, journal, consent, handler, result; one at a time, in a thread of its own.
+"""Running commands: checks, journal, consent, handler, result; one at a time, in a separate thread.
 
-1. Known already? Say again what became of it; what was running when the agent died is judged, not repeated blindly.
-2. For this station, in time, known, well-formed, allowed? Else refuse or expire with a sentence.
-3. Write it into the journal, then run it, then put the result into the outbox, and only then acknowledge.
+1. Known already? Repeat its outcome; a command that was running when the agent died is judged, not repeated blindly.
+2. For this station, in time, known, well-formed, allowed? Otherwise refuse or expire with a sentence.
+3. Record it in the journal, then run it, then put the result into the outbox, and only then acknowledge.
 
-What came together is looked at together: a withdrawal overtakes the commands that wait here, and what cannot be undone
-waits a moment for a withdrawal that comes right behind it. One that cannot be worked off now steps aside for the others.
+Messages that arrive together are examined together: a withdrawal overtakes the commands that wait here, and a command
+that cannot be undone waits a moment for a withdrawal right behind it. One that cannot be processed now is set aside.
 """
 
 import logging
