@@ -34,9 +34,9 @@ class Outcome:
 
 
 def checks_run(*, long: bool, pytest_arguments: list[str]) -> int:
-    """All checks, then the tests. Returns 0 only when everything passed; what failed is said last.
+    """Run all checks, then the tests. Return 0 only if everything passed; failures are listed last.
 
-    1. start the services beside the checks that need none
+    1. start the services while checks run that need none
     2. the checks that read code
     3. the checks that need Django
     4. the tests

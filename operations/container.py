@@ -27,10 +27,10 @@ SHARES = Path("/shares")
 
 
 def files_write() -> None:
-    """Secrets, certificates and the configuration of the services, each owned by who reads it. Runs as root.
+    """Write secrets, certificates and the services' configuration, each owned by its reader. Runs as root.
 
-    1. what our own processes read, in the var directory
-    2. what the broker, the database and the cache read, in a share each
+    1. files for Roost's own processes, in the var directory
+    2. files for the broker, the database and the cache, in one share each
     """
     instance = Instance.load()
     paths = instance.paths

@@ -18,9 +18,9 @@ WORKER_VARIABLE = "PYTEST_XDIST_WORKER"
 
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests() -> Generator[None]:
-    """Before everybody else, as pytest-django loads the settings in this very hook.
+    """Run before all others, because pytest-django loads the settings in this same hook.
 
-    `./roost test` has started the services; plain pytest starts its own, once for all xdist workers,
+    `./roost test` has already started the services; plain pytest starts its own, once for all xdist workers,
     which inherit the environment of the process that starts them.
     """
     if VARIABLE not in os.environ and "ROOST_DATABASE_URL" in os.environ:

@@ -1,6 +1,6 @@
-"""The tests of `./roost test`: one whole run, and once more, alone, each test that failed in it.
+"""The tests of `./roost test`: one whole run, then each failed test once more, alone.
 
-failed in the whole run ──alone──▶ passes: `unsteady`, told by name, and the run may pass
+failed in the whole run ──alone──▶ passes: listed as `unsteady`, and the run may pass
 ──alone──▶ fails again: the run fails
 ──watches for lost data──▶ never run again: what was lost once was lost
 """

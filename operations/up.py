@@ -155,12 +155,12 @@ def signals_ignore() -> None:
 def start(
     display: Display, paths: Paths, supervisor: Supervisor, *, tied_to_us: bool, demo_stations: int
 ) -> subprocess.Popen[bytes]:
-    """The way up.
+    """Start everything, step by step.
 
-    1. clear what a crash left, settle ports, secrets and certificates
+    1. clear leftovers of a crash; determine ports, secrets and certificates
     2. start the three services under the supervisor
     3. while the broker boots: database, migrations, static files, the first administrator
-    4. start our processes
+    4. start Roost's processes
     5. wait until every part works
     6. in the demo: the stations
     """

@@ -1,12 +1,12 @@
-"""Restarts a process that is there and does nothing any more, which a supervisor cannot see.
+"""Restarting a process that runs but no longer works, which a supervisor cannot see.
 
-Run by the supervisor as `python -m operations.watchdog`. A part says by its pulse, or by an answer, that it works:
+Run by the supervisor as `python -m operations.watchdog`. A part shows by its pulse, or by an answer, that it works:
 
-    works ──no sign for `ROOST_WATCHDOG_S`, while broker and database answer──▶ restarted ──its time begins anew──▶ works
+    works ──no sign for `ROOST_WATCHDOG_S`, while broker and database answer──▶ restarted ──its time starts again──▶ works
 
-It also looks for alarms of the broker: while one stands, no job gets through that would tell of it.
+It also checks for broker alarms: during one, no job gets through to report it.
 
-While the broker or the database is away nobody is blamed. A start has as long as a hang before it is judged.
+While the broker or the database is down, no part is blamed. A starting part gets as much time as a hanging one.
 """
 
 from __future__ import annotations
