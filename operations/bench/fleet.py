@@ -50,7 +50,7 @@ def fleet_bench(
                 "run": "a TLS connection for each station",
                 "stations": stations,
                 "rate": stations,
-                **_watched(instance, everybody, [*own, f"--seconds={seconds}"], "bench/r0", stations),
+                **_run_watched(instance, everybody, [*own, f"--seconds={seconds}"], "bench/r0", stations),
             }
         )
         for factor in (1, 2):
@@ -62,13 +62,13 @@ def fleet_bench(
                     "run": "over gateway connections" + (", twice the rate" if factor == 2 else ""),
                     "stations": gateway_stations,
                     "rate": rate,
-                    **_watched(instance, everybody, command, f"gw{factor}/r0", rate),
+                    **_run_watched(instance, everybody, command, f"gw{factor}/r0", rate),
                 }
             )
     return runs
 
 
-def _watched(
+def _run_watched(
     instance: Instance, everybody: dict[str, int], command: list[str], series: str, rate: float
 ) -> dict[str, Any]:
     """Run the publisher, recording the queues' depths, the latencies and the processor time."""

@@ -107,12 +107,12 @@ class Rotation:
         kept = outbox.state_get(_LOGIN)
         if kept:
             return msgspec.json.decode(kept, type=AmqpSettings)
-        login = self._asked(config.server, secret)
+        login = self._fetch_login(config.server, secret)
         # The server sends the login only once: it must be on disk before anything else happens.
         outbox.state_set(_LOGIN, json.dumps(msgspec.to_builtins(login)))
         return login
 
-    def _asked(self, server: str, secret: str) -> AmqpSettings:
+    def _fetch_login(self, server: str, secret: str) -> AmqpSettings:
         config = self._station.config
         try:
             return enrolment_ask(server=server, token=secret, serial=config.serial, ca_file=None)

@@ -250,7 +250,7 @@ class PublishLink:
         if isinstance(method, Basic.Ack):
             self._acknowledged(tags)
         else:
-            self._refused(tags)
+            self._on_refused(tags)
 
     def _acknowledged(self, tags: list[int]) -> None:
         stranded: list[int] = []
@@ -283,7 +283,7 @@ class PublishLink:
         # One call to the feed for several messages, because it queries a database.
         self.pump(least=max(self._settings.window // 4, 1))
 
-    def _refused(self, tags: list[int]) -> None:
+    def _on_refused(self, tags: list[int]) -> None:
         """The broker refused because its queue is full: keep everything and pause for a while."""
         keys = [key for tag in tags if (key := self._waiting.pop(tag, None)) is not None]
         for tag in tags:

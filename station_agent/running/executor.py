@@ -148,7 +148,7 @@ class Executor:
             return
         known = self._journal.get(str(message.id))
         if known is not None and known.state != "received":
-            self._again(message, known)
+            self._repeat(message, known)
             return
         refusal = self._refusal(message)
         if refusal is not None:
@@ -210,7 +210,7 @@ class Executor:
             outcome = Outcome("failed", f"The station could not do it: {error}.")
         self._finish(message, outcome.state, outcome.note, outcome.result, outcome.output)
 
-    def _again(self, message: CommandMessage, known: Entry) -> None:
+    def _repeat(self, message: CommandMessage, known: Entry) -> None:
         """Handle a command seen before: repeat its outcome, or run it again only if that does no harm."""
         if known.is_final:
             # Reported with its original time: the server may already have this answer.

@@ -241,11 +241,11 @@ class Taker:
         file.position, file.account = position, now
         self._twins.setdefault(file.name.name, set()).add(file.key)
         if taken.taken:
-            self._seen(file, [row.line for row in taken.taken])
+            self._share_newest(file, [row.line for row in taken.taken])
         if position.done:
             self._folder.finish(file)
 
-    def _seen(self, file: DataFile, lines: list[Line]) -> None:
+    def _share_newest(self, file: DataFile, lines: list[Line]) -> None:
         """Tell the rest of the agent what the newest lines say about the station.
 
         The newest lines are those of a file that was seen to grow, otherwise those of the latest plausible start.
