@@ -1,1 +1,1 @@
-"""The one command and what it runs: private services, processes, health, checks."""
+"""The `./roost` command and everything it runs: private services, processes, health, checks."""

@@ -1,4 +1,4 @@
-"""Start of the command line: `python -m operations`."""
+"""Entry point of the command line: `python -m operations`."""
 
 import sys
 
@@ -6,7 +6,7 @@ from operations.errors import OperationsError
 
 if __name__ == "__main__":
     try:
-        # A setting that cannot be read is met while the table of processes is made.
+        # An invalid setting is discovered while the table of processes is built.
         from operations.cli import main
     except OperationsError as error:
         print(error, file=sys.stderr)

@@ -1,4 +1,4 @@
-"""The private certificate authority and the broker's certificate that it signs."""
+"""The private certificate authority and the broker's certificate signed by it."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from operations.paths import Paths
 AUTHORITY_DAYS = 20 * 365
 SERVER_DAYS = 397
 RENEW_BEFORE = timedelta(days=60)
-# Stations without a battery-backed clock start in the past; a day of grace costs nothing.
+# Stations without a battery-backed clock start in the past; a day of tolerance costs nothing.
 BACKDATED = timedelta(days=1)
 
 
 def certificates_ensure(*, folder: Path, hosts: tuple[str, ...]) -> bool:
-    """Make what is missing, near its end or lacks a host. True when the server's certificate is new.
+    """Create certificates that are missing, near expiry or lack a host. Return True if the server's certificate is new.
 
-    The authority is kept for good: every station carries it.
+    The authority is kept permanently, because every station carries it.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     names = tuple(dict.fromkeys(("localhost", "127.0.0.1", *hosts)))
@@ -56,7 +56,7 @@ def certificate_is_ending(certificate: x509.Certificate) -> bool:
 
 
 def certificate_is_signed_by(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
-    """Whether that authority made it."""
+    """Whether that authority signed it."""
     try:
         certificate.verify_directly_issued_by(authority)
     except Exception:  # noqa: BLE001 - any doubt is answered with a new certificate
@@ -65,14 +65,14 @@ def certificate_is_signed_by(certificate: x509.Certificate, authority: x509.Cert
 
 
 def certificate_hosts(certificate: x509.Certificate) -> set[str]:
-    """The names and addresses that a certificate is good for."""
+    """The names and addresses a certificate is valid for."""
     extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     addresses = {str(address) for address in extension.get_values_for_type(x509.IPAddress)}
     return set(extension.get_values_for_type(x509.DNSName)) | addresses
 
 
 def authority_create(*, certificate_path: Path, key_path: Path) -> None:
-    """A self-signed authority; named apart from others so that two of them can be told apart."""
+    """A self-signed authority with a distinctive name, so that two of them can be told apart."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name(
         [
@@ -138,7 +138,7 @@ def server_create(
 
 
 def general_name(name: str) -> x509.GeneralName:
-    """A host as a certificate names it: an address or a name."""
+    """A host as written in a certificate: an address or a name."""
     try:
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
@@ -146,7 +146,7 @@ def general_name(name: str) -> x509.GeneralName:
 
 
 def key_write(key: ec.EllipticCurvePrivateKey, path: Path) -> None:
-    """A private key as a file that only its owner can read."""
+    """Write a private key to a file that only its owner can read."""
     content = key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
@@ -156,7 +156,7 @@ def key_write(key: ec.EllipticCurvePrivateKey, path: Path) -> None:
 
 
 def file_replace(path: Path, content: bytes, *, mode: int) -> None:
-    """Write beside and rename, so that nobody ever reads half a file."""
+    """Replace a file by write and rename, so that no reader sees half a file."""
     scratch = path.with_suffix(f".{os.getpid()}")
     descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     with os.fdopen(descriptor, "wb") as file:
@@ -165,15 +165,15 @@ def file_replace(path: Path, content: bytes, *, mode: int) -> None:
 
 
 def hosts_from_environment() -> tuple[str, ...]:
-    """The names under which stations call this machine: ROOST_PUBLIC_HOST, several by commas."""
+    """The names by which stations reach this machine: ROOST_PUBLIC_HOST, comma-separated."""
     public = os.environ.get("ROOST_PUBLIC_HOST", "")
     named = tuple(host.strip() for host in public.split(",") if host.strip())
-    # The name of a container is another one each time, and with it the certificate would be.
+    # A container's name is different each time, and so would its certificate be.
     return named or (() if os.environ.get("ROOST_IN_CONTAINER") else (socket.gethostname(),))
 
 
 def main() -> int:
-    """For the compose file: the authority and the certificate in the folder of this instance."""
+    """Create the authority and the certificate in this instance's folder, for the compose file."""
     paths = Paths.from_environment()
     is_new = certificates_ensure(folder=paths.tls, hosts=hosts_from_environment())
     print("The broker's certificate was created." if is_new else "The broker's certificate is still valid.")

@@ -1,4 +1,4 @@
-"""`./roost test`: every check that CI runs, in one go, on services started for it."""
+"""`./roost test`: every check that CI runs, at once, on services started for it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OPENAPI = REPOSITORY / "docs" / "reference" / "openapi.yaml"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one check said."""
+    """The result of one check."""
 
     name: str
     passed: bool
@@ -34,9 +34,9 @@ class Outcome:
 
 
 def checks_run(*, long: bool, pytest_arguments: list[str]) -> int:
-    """All checks, then the tests. Returns 0 only when everything passed; what failed is said last.
+    """Run all checks, then the tests. Return 0 only if everything passed; failures are listed last.
 
-    1. start the services beside the checks that need none
+    1. start the services while checks run that need none
     2. the checks that read code
     3. the checks that need Django
     4. the tests
@@ -54,21 +54,21 @@ def checks_run(*, long: bool, pytest_arguments: list[str]) -> int:
             failed = [outcome.name for outcome in outcomes if not outcome.passed]
             code = tests_run(stack, environment, long=long, arguments=pytest_arguments)
             if failed:
-                # Behind the tests, where nobody overlooks it.
+                # After the tests, where it will not be overlooked.
                 print(f"{len(failed)} of {len(outcomes)} checks failed: {', '.join(failed)}.")
             return 1 if failed else code
         finally:
-            # Whoever breaks off during the first checks leaves no service behind either.
+            # Interrupting the first checks must not leave a service behind either.
             trial_end(starting.result())
 
 
 def python_module(*words: str) -> list[str]:
-    """A command that runs a module with this very interpreter."""
+    """A command that runs a module with this interpreter."""
     return [sys.executable, "-m", *words]
 
 
 def code_checks() -> dict[str, list[str]]:
-    """The checks that read the code and nothing else."""
+    """The checks that only read the code."""
     scripts = Path(sys.executable).parent
     return {
         "ruff format": python_module("ruff", "format", "--check", "."),
@@ -88,7 +88,7 @@ def django_checks() -> dict[str, list[str]]:
 
 
 def check_run(name: str, command: list[str], environment: dict[str, str] | None = None) -> Outcome:
-    """Run one check and say at once how it went."""
+    """Run one check and report its result at once."""
 
     def run() -> tuple[bool, str]:
         done = subprocess.run(
@@ -106,7 +106,7 @@ def check_run(name: str, command: list[str], environment: dict[str, str] | None 
 
 
 def timed(name: str, run: Callable[[], tuple[bool, str]]) -> Outcome:
-    """Run, take the time, print the output of what failed."""
+    """Run a check, time it, and print the output if it failed."""
     begun = time.monotonic()
     passed, output = run()
     outcome = Outcome(name, passed, output, time.monotonic() - begun)
@@ -117,7 +117,7 @@ def timed(name: str, run: Callable[[], tuple[bool, str]]) -> Outcome:
 
 
 def openapi_check(environment: dict[str, str]) -> Outcome:
-    """The committed API document is what the code gives."""
+    """Check that the committed API document matches the code."""
 
     def run() -> tuple[bool, str]:
         with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""The subcommands of `./roost`: each translates its words into one call."""
+"""The subcommands of `./roost`: each translates its arguments into one call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What runs inside the image: `python -m operations.container files|init|run NAME|manage …|station …`; checks are `container_check.py`."""
+"""Commands inside the image: `python -m operations.container files|init|run NAME|manage …|station …`."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from operations.secret_files import secrets_read
 from operations.settings_env import process_environment
 from operations.stack import wait_until
 
-#: User of our processes in the image, and the one that the official images of all three services use.
+#: User of Roost's processes in the image, and the one used by the official images of all three services.
 OUR_USER, THEIR_USER = 10001, 999
 
-#: Where `files` puts what each container may read; a volume each, so that none sees another's secrets.
+#: Where `files` puts what each container may read; one volume each, so that none sees another's secrets.
 SHARES = Path("/shares")
 
 
 def files_write() -> None:
-    """Secrets, certificates and the configuration of the services, each owned by who reads it. Runs as root.
+    """Write secrets, certificates and the services' configuration, each owned by its reader. Runs as root.
 
-    1. what our own processes read, in the var directory
-    2. what the broker, the database and the cache read, in a share each
+    1. files for Roost's own processes, in the var directory
+    2. files for the broker, the database and the cache, in one share each
     """
     instance = Instance.load()
     paths = instance.paths
@@ -59,21 +59,21 @@ def files_write() -> None:
 
 
 def secret_share(path: Path, secret: str) -> None:
-    """One secret as a file for a service."""
+    """Write one secret to a file for a service."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(secret + "\n")
     owned_by(path.parent, THEIR_USER)
 
 
 def owned_by(folder: Path, user: int) -> None:
-    """Give a folder with all that is in it to one user, and to nobody else."""
+    """Give a folder with all its contents to one user, and to nobody else."""
     for path in (folder, *folder.rglob("*")):
         os.chown(path, user, user)
         path.chmod(0o700 if path.is_dir() else 0o600)
 
 
 def database_init() -> None:
-    """Roles, tables and the first administrator; to be run once before the other containers start."""
+    """Create roles, tables and the first administrator; to be run once before the other containers start."""
     instance = Instance.load()
     wait_until(instance.postgres.check, seconds=60, what="PostgreSQL", log=Path("of the container postgres"))
     instance.postgres.roles_apply()
@@ -81,7 +81,7 @@ def database_init() -> None:
 
 
 def process_run(name: str) -> None:
-    """Become one process of the table."""
+    """Replace this process with one from the process table."""
     programs = {program.name: program for program in process_programs(Instance.load())}
     if name not in programs:
         raise WrongUse(f"There is no process {name!r}: choose one of {', '.join(programs)}.")
@@ -92,7 +92,7 @@ def process_run(name: str) -> None:
 
 
 def manage(arguments: list[str]) -> None:
-    """Django's own commands."""
+    """Run Django's own commands."""
     os.chdir(REPOSITORY)
     command = [sys.executable, "manage.py", *arguments]
     environment = process_environment(Instance.load(), extra={"ROOST_STATEMENT_TIMEOUT_MS": "0"})
@@ -100,7 +100,7 @@ def manage(arguments: list[str]) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Pick one of the words."""
+    """Run the given word."""
     plain: dict[str, Callable[[], None]] = {"files": files_write, "init": database_init}
     named: dict[str, Callable[[str], None]] = {"run": process_run}
     try:

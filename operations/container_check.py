@@ -1,7 +1,7 @@
-"""A container's health check: asks the process that runs in it, and loads nothing but a little of the standard library.
+"""A container's health check, which asks the process and loads only a little of the standard library.
 
-Run as `python -I -S operations/container_check.py NAME`; 0 when the process works. With ten containers a check that
-loads Django cost a third of a core, for ever.
+Run as `python -I -S operations/container_check.py NAME`; the exit code is 0 if the process works. With ten containers,
+a check that loads Django cost a third of a core permanently.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import sys
 import time
 from pathlib import Path
 
-#: Seconds within which an answer comes.
+#: Seconds to wait for an answer.
 PATIENCE_S = 5.0
-#: Process -> the sign that it leaves when it has done its work, and how old that may be in seconds. The clock and, through
-#: it, the task workers leave theirs every 15 s.
+#: Process -> the sign it leaves when it has done its work, and its maximum age in seconds. The clock and, through it,
+#: the task workers leave theirs every 15 s.
 SIGNS = {"ingest": ("ingest", 15), "relay": ("relay", 15), "tasks": ("canary.tasks", 60), "beat": ("beat", 60)}
-#: Process -> its port and a page that it answers with success when it works.
+#: Process -> its port and a page that it answers successfully when it works.
 PAGES = {
     "site": (8000, "/healthz"),
     "live": (8001, "/live/healthz"),
@@ -30,7 +30,7 @@ SMTP_PORT = 2525
 
 
 def trouble_find(name: str) -> str | None:
-    """None when the process of this container works, else what is wrong."""
+    """None if this container's process works, else the problem."""
     if name in SIGNS:
         return sign_trouble(*SIGNS[name])
     if name == "mail" and (trouble := smtp_trouble()) is not None:
@@ -41,7 +41,7 @@ def trouble_find(name: str) -> str | None:
 
 
 def sign_trouble(name: str, most: float) -> str | None:
-    """Whether the process left its sign lately."""
+    """Check whether the process left its sign recently."""
     sign = Path(os.environ["ROOST_SIGNS"]) / f"{name}.sign"
     if not sign.exists():
         return "has not worked yet"
@@ -50,7 +50,7 @@ def sign_trouble(name: str, most: float) -> str | None:
 
 
 def page_trouble(port: int, path: str, *, password: str | None) -> str | None:
-    """Whether a page comes."""
+    """Check whether a page answers."""
     headers = {"Host": "localhost"}
     if password is not None:
         headers["Authorization"] = f"Basic {base64.b64encode(f'roost:{password}'.encode()).decode()}"
@@ -66,7 +66,7 @@ def page_trouble(port: int, path: str, *, password: str | None) -> str | None:
 
 
 def smtp_trouble() -> str | None:
-    """Whether the catcher of mail greets."""
+    """Check whether the mail catcher greets."""
     try:
         with socket.create_connection(("127.0.0.1", SMTP_PORT), timeout=PATIENCE_S) as door:
             return None if door.recv(4).startswith(b"220") else "does not greet"
@@ -75,12 +75,12 @@ def smtp_trouble() -> str | None:
 
 
 def flower_password() -> str:
-    """Flower shows nothing without it."""
+    """Flower's password, without which it shows nothing."""
     return (Path(os.environ["ROOST_VAR"]) / "secrets" / "flower").read_text().strip()
 
 
 def main(arguments: list[str]) -> int:
-    """Check one process; the sentence stands in `docker inspect`."""
+    """Check one process; the sentence appears in `docker inspect`."""
     name = arguments[0] if arguments else ""
     trouble = trouble_find(name)
     if trouble is not None:

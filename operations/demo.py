@@ -1,4 +1,4 @@
-"""The demo fleet: an organization with stations enrolled like any other, and how each of them behaves."""
+"""The demo fleet: an organization with stations enrolled like any other, and the behaviour of each."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ORGANIZATION = "Demo Bird Observatory"
 
 
 def fleet_write(path: Path, *, stations: int) -> None:
-    """Enrol the stations of the demo and write what the simulator needs to be them."""
+    """Enrol the demo's stations and write the simulator's file for them."""
     actor = viewer_of_server("demo")
     organization = demo_organization()
     fleet: list[dict[str, object]] = []
@@ -40,7 +40,7 @@ def fleet_write(path: Path, *, stations: int) -> None:
 
 
 def demo_organization() -> Organization:
-    """The organization of the demo, owned by the first administrator."""
+    """The demo's organization, owned by the first administrator."""
     try:
         return organization_get(name=ORGANIZATION)
     except NotFound:

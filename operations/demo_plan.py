@@ -1,4 +1,4 @@
-"""What the demo's stations are called, where they stand and how they behave: the same in every demo."""
+"""Names, places and behaviour of the demo's stations: the same in every demo."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import random
 
 SEED = 1
 
-#: In this order, again and again: a fleet of 12 has two late, two silent and one with a wrong clock.
+#: Repeated in this order: a fleet of 12 has two late, two silent and one with a wrong clock.
 BEHAVIOURS = (
     "normal",
     "wrong_clock",
@@ -22,7 +22,7 @@ BEHAVIOURS = (
     "normal",
 )
 
-#: Name, latitude and longitude; where there are more stations than places, several stand at one.
+#: Name, latitude and longitude; if there are more stations than places, several share one.
 PLACES = (
     ("Old Cut", 42.58, -80.40),
     ("Long Point Tip", 42.55, -80.05),
@@ -34,7 +34,7 @@ PLACES = (
 
 
 def demo_serial(number: int) -> str:
-    """The serial of the nth station, of a Sensorgnome's form."""
+    """The serial of the nth station, in a Sensorgnome's form."""
     dice = random.Random(SEED * 1_000_003 + number)
     return f"SG-{dice.randrange(16**4):04X}RPI4{dice.randrange(16**4):04X}"
 

@@ -1,4 +1,4 @@
-"""What `./roost up` shows while it works: moving lines in a terminal, plain lines in a log."""
+"""Progress display of `./roost up`: moving lines in a terminal, plain lines in a log."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElaps
 
 
 class Display:
-    """Steps with the time they took."""
+    """Steps and the time they took."""
 
     def __init__(self) -> None:
         self.console = Console(highlight=False, soft_wrap=True)
@@ -35,16 +35,16 @@ class Display:
             self._progress.stop()
 
     def say(self, sentence: str) -> None:
-        """One line that stays."""
+        """Print a permanent line."""
         self.console.print(sentence, markup=False)
 
     def begin(self, name: str) -> None:
-        """A piece of work has begun."""
+        """Show that a step has begun."""
         if self._progress and name not in self._tasks:
             self._tasks[name] = self._progress.add_task(name, total=1)
 
     def finish(self, name: str, remark: str) -> None:
-        """A piece of work is done."""
+        """Show that a step is done."""
         if self._progress:
             self.begin(name)
             self._progress.update(self._tasks[name], completed=1, description=f"{name} [dim]{remark}[/]")
@@ -53,7 +53,7 @@ class Display:
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Work that begins and ends here."""
+        """A step around a block."""
         begun = time.monotonic()
         self.begin(name)
         yield

@@ -1,4 +1,4 @@
-"""Django's command line under our name; what every command may meet is said in one sentence."""
+"""Django's command line under Roost's name, with common errors reported in one sentence."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.db import OperationalError
 
 
 def main(arguments: list[str]) -> int:
-    """Run a command of Django or of the domain; the first word is what we call ourselves."""
+    """Run a command of Django or of the domain; the first word is the displayed program name."""
     try:
         execute_from_command_line(arguments)
     except OperationalError:

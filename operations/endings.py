@@ -1,4 +1,4 @@
-"""Notices while everything starts that a program ends instead, and says why in the program's own words."""
+"""Detecting programs that exit during startup, and reporting the reason from their own logs."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from operations.log_ends import last_words, log_size
 from operations.paths import Paths
 from operations.supervisor_daemon import State, Supervisor
 
-#: One quick end may be a hiccup, which the supervisor mends; a program that first tried for so long had its chance.
+#: One quick exit may be a hiccup that the supervisor fixes; a program that ran this long first had its chance.
 QUICK_SECONDS = 5
 
 
 class Endings:
-    """Remembers of every program when it was first seen to run, and each end that was seen."""
+    """Remembers when each program was first seen running, and each exit seen."""
 
     def __init__(self, supervisor: Supervisor, paths: Paths) -> None:
         self._supervisor, self._paths = supervisor, paths
         self._started: dict[str, int] = {}
         self._ends: dict[str, set[int]] = {}
-        # What an earlier start said is no reason of this one.
+        # Output of an earlier start is not a reason for this one.
         self._said_before = {log.stem: log_size(log) for log in paths.logs.glob("*.log")}
 
     def look(self) -> None:
-        """Refuse as soon as a program cannot start: it ended twice, or after a long try."""
+        """Raise as soon as a program cannot start: it exited twice, or after a long try."""
         for name, state in self._supervisor.states().items():
             if self._cannot_start(state):
                 log = self._paths.logs / f"{name}.log"

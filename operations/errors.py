@@ -1,4 +1,4 @@
-"""What `./roost` refuses to do, as one sentence for the person at the keyboard."""
+"""The errors of `./roost`, each one sentence for the person at the keyboard."""
 
 
 class OperationsError(Exception):

@@ -1,4 +1,4 @@
-"""Whether each part really works: a query, a confirm, a canary through the queue; never just a process number."""
+"""Checking whether each part really works: a query, a confirm, a canary through the queue; never just a process id."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from operations.supervisor_daemon import State, Supervisor
 
 #: A pulse older than this means that the process behind it has stopped working.
 PULSE_AGE_MOST = timedelta(seconds=15)
-#: The clock sends its canary every 15 s; after three that did not come something is wrong.
+#: The clock sends its canary every 15 s; after three missing ones something is wrong.
 BEAT_PULSE = "canary.tasks"
 BEAT_AGE_MOST = timedelta(seconds=50)
 CANARY_SECONDS = 5.0
-#: These ask the database through the domain, so Django must be loaded for them.
+#: These query the database through the domain, so Django must be loaded for them.
 INGEST_NAMES = tuple(process for process in NAMES if process.startswith("ingest"))
 CHECKS_OF_THE_DOMAIN = frozenset({*INGEST_NAMES, "tasks", "beat", "relay"})
 
@@ -39,7 +39,7 @@ Check = Callable[[State], str | None]
 
 @dataclass(frozen=True)
 class Health:
-    """Whether a part works, and in a few words what it does or what is wrong."""
+    """Whether a part works, with a few words on its state or its problem."""
 
     healthy: bool
     detail: str
@@ -47,7 +47,7 @@ class Health:
 
 @dataclass(frozen=True)
 class Admin:
-    """Who may log in first, and where the password lies."""
+    """The first login, and the path of its password."""
 
     username: str
     password_file: str
@@ -55,22 +55,22 @@ class Admin:
 
 @dataclass(frozen=True)
 class Report:
-    """The answer of `./roost status`."""
+    """The content of `./roost status`."""
 
     healthy: bool
     services: dict[str, Health]
     urls: dict[str, str]
     admin: Admin | None
-    #: What works, but wants somebody to look at it.
+    #: Parts that work, but need attention.
     warnings: list[str]
 
     def as_json(self) -> dict[str, object]:
-        """The document that `--json` prints."""
+        """The document printed by `--json`."""
         return asdict(self)
 
 
 def addresses(instance: Instance) -> dict[str, str]:
-    """Where each door of the instance is."""
+    """The URLs of the instance."""
     ports = instance.ports
     return {
         "site": site_url(instance),
@@ -82,18 +82,18 @@ def addresses(instance: Instance) -> dict[str, str]:
 
 
 def domain_load(instance: Instance) -> None:
-    """Make the domain callable in this process."""
+    """Load Django, so that the domain can be called in this process."""
     if not apps.ready:
         os.environ.update(process_environment(instance))
         django.setup()
-        # What breaks is in the answer; the libraries' own words about it would only hide it.
+        # Failures are in the answer; the libraries' own messages would only obscure it.
         logging.disable()
-        # Here and not in the threads of the checks, which would import half a module from one another.
+        # Here and not in the checks' threads, which would import half-loaded modules from one another.
         importlib.import_module("workers.health")
 
 
 def report_of(paths: Paths) -> Report:
-    """What `./roost status` tells; where nothing runs it makes nothing: no folder, no port, no address."""
+    """The report of `./roost status`; if nothing runs it creates nothing: no folder, no port, no address."""
     states = Supervisor(paths).states() if paths.run.exists() else {}
     if not states and not leftovers_find(paths=paths):
         return Report(healthy=False, services={}, urls={}, admin=None, warnings=[])
@@ -118,7 +118,7 @@ def report_make(instance: Instance) -> Report:
 
 
 def warnings() -> list[str]:
-    """What the domain says is wrong though every part works; nothing when the database cannot be asked."""
+    """Problems known to the domain although every part works; nothing if the database cannot be queried."""
     from fleet.telemetry.partitions import partitions_trouble  # noqa: PLC0415 - models exist only once Django is loaded
 
     try:
@@ -131,7 +131,7 @@ def warnings() -> list[str]:
 
 
 def health_of(name: str, check: Check, states: dict[str, State]) -> Health:
-    """Ask one part; one that the supervisor does not run need not be asked."""
+    """The health of one part; one that the supervisor does not run is not asked."""
     state = states.get(name)
     if not states:
         return unwatched_health(name, check)
@@ -146,7 +146,7 @@ def health_of(name: str, check: Check, states: dict[str, State]) -> Health:
 
 
 def unwatched_health(name: str, check: Check) -> Health:
-    """A part whose supervisor was killed: it may go on for days, and nothing starts it again when it ends."""
+    """The health of a part whose supervisor was killed: it may run for days, but nothing restarts it."""
     wrong = check(State(name=name, word="UNWATCHED", pid=1, since_seconds=int(PULSE_AGE_MOST.total_seconds())))
     if wrong is not None:
         return Health(healthy=False, detail=f"{wrong}; its supervisor was killed; `./roost up` restarts everything")
@@ -157,7 +157,7 @@ def unwatched_health(name: str, check: Check) -> Health:
 
 
 def duration(seconds: int) -> str:
-    """A time span as a person says it."""
+    """A duration as text for people."""
     if seconds < 60:
         return f"{seconds} s"
     if seconds < 3600:
@@ -188,12 +188,12 @@ def _pulse_of(name: str) -> Check:
 
 
 def pulse_age_most(state: State) -> timedelta:
-    """A pulse from before the start says nothing about the process that runs now."""
+    """Maximum age of a pulse: one from before the start says nothing about the current process."""
     return min(PULSE_AGE_MOST, timedelta(seconds=state.since_seconds + 1))
 
 
 def http_check(url: str, *, auth: tuple[str, str] | None = None) -> str | None:
-    """None when the address answers with success."""
+    """None if the URL answers successfully."""
     try:
         answer = httpx.get(url, auth=auth, timeout=4, trust_env=False)
     except httpx.HTTPError as error:
@@ -202,7 +202,7 @@ def http_check(url: str, *, auth: tuple[str, str] | None = None) -> str | None:
 
 
 def mail_check(instance: Instance) -> str | None:
-    """None when the catcher takes mail and shows it."""
+    """None if the catcher accepts mail and shows it."""
     try:
         with smtplib.SMTP("127.0.0.1", instance.ports["smtp"], timeout=3) as client:
             client.noop()
@@ -212,7 +212,7 @@ def mail_check(instance: Instance) -> str | None:
 
 
 def pulse_check(name: str, *, most: timedelta) -> str | None:
-    """None when the process said lately that it works."""
+    """None if the process recently reported that it works."""
     from fleet.core.pulses import pulse_age  # noqa: PLC0415 - models exist only once Django is loaded
 
     try:
@@ -229,7 +229,7 @@ def pulse_check(name: str, *, most: timedelta) -> str | None:
 
 
 def canary_check(queue: str) -> str | None:
-    """None when a task sent through the queue was run by a worker."""
+    """None if a worker ran a task sent through the queue."""
     from workers.health import canary_roundtrip  # noqa: PLC0415 - tasks exist only once Django is loaded
 
     try:

@@ -1,4 +1,4 @@
-"""One Roost: its paths, ports, secrets and the three services that fit them, on this machine or in containers."""
+"""One Roost: its paths, ports, secrets and three services, on this machine or in containers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from operations.services.redis import Redis
 LOOPBACK = "127.0.0.1"
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - inside a container; what is shown outside, docker-compose.yml says
 
-#: Set in the image: every service is a container of its own, reached by its name at the usual port.
+#: Set in the image: every service is a separate container, reached by name at its usual port.
 CONTAINER_VARIABLE = "ROOST_IN_CONTAINER"
 CONTAINER_PORTS = {
     "site": 8000,
@@ -43,17 +43,17 @@ class Instance:
     paths: Paths
     ports: Mapping[str, int]
     secrets: Mapping[str, str] = field(repr=False)
-    #: Where the stations' broker listens, with TLS.
+    #: Address of the stations' broker, with TLS.
     bind: str = LOOPBACK
-    #: Where site and live process listen, in plain HTTP.
+    #: Address of the site and the live process, in plain HTTP.
     site_bind: str = LOOPBACK
-    #: Where everything else listens.
+    #: Address of everything else.
     inner_bind: str = LOOPBACK
     in_container: bool = False
 
     @classmethod
     def load(cls, paths: Paths | None = None) -> Instance:
-        """From the var directory; ports and secrets are made where they are missing."""
+        """Load the instance from the var directory; create missing ports and secrets."""
         paths = paths or Paths.from_environment()
         if os.environ.get(CONTAINER_VARIABLE):
             secrets = secrets_read(folder=paths.secrets)
@@ -64,7 +64,7 @@ class Instance:
         return cls(paths, ports, secrets, bind_from_environment(), site_bind_from_environment())
 
     def host(self, name: str) -> str:
-        """Where a service or process of ours is reached."""
+        """The host at which a service or process is reached."""
         return name if self.in_container else LOOPBACK
 
     @property
@@ -89,5 +89,8 @@ def bind_from_environment() -> str:
 
 
 def site_bind_from_environment() -> str:
-    """The address on which site and live process listen. Passwords go over it in plain HTTP, so it has its own word."""
+    """The address on which site and live process listen.
+
+    It has its own setting, because passwords go over it in plain HTTP.
+    """
     return os.environ.get("ROOST_BIND_SITE") or LOOPBACK

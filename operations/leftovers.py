@@ -1,4 +1,4 @@
-"""Finds and ends what a killed start left running; nothing of anybody else is ever touched."""
+"""Finding and stopping processes left by a killed start; other people's processes are never touched."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from operations.paths import Paths
 from operations.programs import INSTANCE_VARIABLE
 from operations.services.postgres import ELSEWHERE
 
-#: Servers that overwrite their environment with their title; they are known by where they work.
+#: Servers that overwrite their environment with their title; they are recognised by their working folder.
 KNOWN_BY_FOLDER = ("postgres", "redis-server")
 PROC = Path("/proc")
 
 
 def leftovers_find(*, paths: Paths) -> list[psutil.Process]:
-    """Processes of this instance, whoever started them; never ourselves and those above us."""
+    """Processes of this instance, whoever started them; never this process and its ancestors."""
     above_us = {os.getpid(), *(process.pid for process in psutil.Process().parents())}
     return [
         process
@@ -41,7 +41,7 @@ def process_is_of(process: psutil.Process, *, paths: Paths) -> bool:
 
 
 def sees_our_var(pid: int, *, paths: Paths) -> bool:
-    """Whether a process means our folder by our folder's name: in a container or a chroot it means another one."""
+    """Whether our folder's name means the same folder to that process; in a container or a chroot it does not."""
     if not PROC.exists():
         return True
     root = PROC / str(pid) / "root"
@@ -52,16 +52,16 @@ def sees_our_var(pid: int, *, paths: Paths) -> bool:
 
 
 def folder_is_of(folder: Path, *, paths: Paths) -> bool:
-    """Whether a server works here for this instance, and not for another one whose var lies below ours."""
-    # The kernel adds a word to the name of a folder that is gone.
+    """Whether a server works here for this instance, and not for another whose var is inside ours."""
+    # The kernel appends a word to the name of a deleted folder.
     folder = Path(str(folder).removesuffix(" (deleted)"))
-    # Also where PostgreSQL had to go elsewhere.
+    # Also where PostgreSQL had to move its data.
     homes = (paths.var / "redis", paths.var / "postgres", ELSEWHERE / paths.instance)
     return folder in homes or (folder.name == "data" and folder.parent in homes)
 
 
 def leftovers_end(*, paths: Paths, seconds: float = 8) -> int:
-    """Ask them to end, then make them. Returns how many there were."""
+    """Ask them to stop, then kill them. Return how many there were."""
     processes = leftovers_find(paths=paths)
     for process in processes:
         _signal(process, signal.SIGTERM)
@@ -73,6 +73,6 @@ def leftovers_end(*, paths: Paths, seconds: float = 8) -> int:
 
 
 def _signal(process: psutil.Process, number: signal.Signals) -> None:
-    # The children of a server end with it, maybe between the look and the signal.
+    # A server's children end with it, possibly between the check and the signal.
     with contextlib.suppress(psutil.NoSuchProcess):
         process.send_signal(number)

@@ -1,28 +1,29 @@
-"""What a program said last in its log, as words for a sentence."""
+"""The last relevant words of a program's log, for use in a sentence."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-#: After its reason a server often says goodbye, so the reason is looked for this far from the end of the log.
+#: After its reason a server often logs its shutdown, so the reason is searched this far from the end of the log.
 LINES_LOOKED_AT = 80
 BYTES_LOOKED_AT = 40_000
 LONGEST_WORDS = 300
-#: From the plainest words to the last resort: RabbitMQ says its reason once for people and then ten times as Erlang terms.
+#: From the plainest words to the last resort: RabbitMQ prints its reason once for people and then ten times as Erlang
+#: terms.
 REASONS = (
     re.compile(r"Conf file attempted|already running|Bad directive"),
     re.compile(r"Error during startup|FATAL: |Fatal|ERROR: "),
     re.compile(r"\b(panic|error|critical|failed|cannot|could not|refused|terminating)\b", re.IGNORECASE),
 )
-#: What our three servers put before a line: process number, time, level.
+#: Prefixes of the three servers' log lines: process id, time, level.
 PREFIX = re.compile(
     r"^(\d+:[A-Z] )?\d[\d\-:.,+ T]*([A-Z]{3} |[A-Z][a-z]{2} \d{4} [\d:.]+ )?(\[\w+\] )?(<[\d.]+> ?)?[\s#*@-]*"
 )
 
 
 def last_words(log: Path, *, since: int = 0) -> str:
-    """The last line of a log that names a reason, else its last line at all; only what stands behind `since` bytes."""
+    """The last line of a log that names a reason, else its very last line; only text after `since` bytes counts."""
     lines = [
         line
         for raw in log_end(log, since=since).splitlines()[-LINES_LOOKED_AT:]
@@ -37,9 +38,9 @@ def last_words(log: Path, *, since: int = 0) -> str:
 
 
 def log_end(log: Path, *, since: int = 0) -> str:
-    """The last few thousand characters of a log; nothing where there is none."""
+    """The last few thousand characters of a log; empty if there is none."""
     size = log_size(log)
-    # A log shorter than it was has been put away, and this is a new one.
+    # A log shorter than before has been rotated, and this is a new one.
     begin = since if since <= size else 0
     if not size:
         return ""
@@ -49,5 +50,5 @@ def log_end(log: Path, *, since: int = 0) -> str:
 
 
 def log_size(log: Path) -> int:
-    """How long a log is, in bytes."""
+    """A log's size in bytes."""
     return log.stat().st_size if log.exists() else 0

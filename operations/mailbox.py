@@ -1,4 +1,4 @@
-"""A local catcher of mail: what Roost sends lands as a file under var/mail and can be read in the browser."""
+"""A local mail catcher: mail from Roost is stored as a file under var/mail and can be read in the browser."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ pre{{white-space:pre-wrap;overflow-wrap:anywhere;background:#f4f4f2;padding:1rem
 
 
 class Catcher:
-    """Takes every mail for everybody and sends none on."""
+    """Accepts every mail for everybody and forwards none."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
-        """Write beside and rename, so that a reader never sees half a mail."""
+        """Store a mail by write and rename, so that no reader sees half of it."""
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}-{os.urandom(4).hex()}.eml"
         content = envelope.content or b""
         scratch = self._folder / f".{name}"
@@ -59,12 +59,12 @@ def mail_paths(folder: Path) -> list[Path]:
 
 
 def mail_read(path: Path) -> EmailMessage:
-    """A mail from its file."""
+    """Read a mail from its file."""
     return email.message_from_bytes(path.read_bytes(), _class=EmailMessage, policy=email.policy.default)
 
 
 def mail_text(message: EmailMessage) -> str:
-    """The words of a mail; HTML is shown as its source, never run."""
+    """The text of a mail; HTML is shown as source, never rendered."""
     part = message.get_body(preferencelist=("plain", "html"))
     if part is None:
         return "(no text)"
@@ -91,7 +91,7 @@ def list_page(folder: Path) -> str:
 
 
 def mail_page(path: Path) -> str:
-    """One mail with its head."""
+    """One mail with its headers."""
     message = mail_read(path)
     head = "".join(
         f"<tr><th>{html.escape(name)}</th><td>{html.escape(str(value))}</td></tr>" for name, value in message.items()
@@ -109,7 +109,7 @@ class Reader(BaseHTTPRequestHandler):
     sys_version = ""
 
     def do_GET(self) -> None:
-        """The list, one mail, or a refusal."""
+        """Serve the list, one mail, or a refusal."""
         # Another site could point its own name at this address and read the mails with the visitor's browser.
         if (self.headers.get("Host") or "").rsplit(":", 1)[0] not in OUR_NAMES:
             self._answer(HTTPStatus.FORBIDDEN, "<p>This page answers to 127.0.0.1 and localhost only.</p>")
@@ -134,11 +134,11 @@ class Reader(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
-        """Say nothing: the status check comes by every few seconds."""
+        """Log nothing, because the status check runs every few seconds."""
 
 
 def main() -> int:
-    """Serve both doors until asked to end."""
+    """Serve SMTP and HTTP until stopped."""
     instance = Instance.load()
     Reader.folder = instance.paths.mail
     web = ThreadingHTTPServer((instance.inner_bind, instance.ports["mail"]), Reader)

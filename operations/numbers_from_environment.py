@@ -1,4 +1,4 @@
-"""Settings that are numbers and read by `./roost` itself."""
+"""Numeric settings that `./roost` itself reads."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from operations.errors import OperationsError
 
 
 def number_from_environment(name: str, *, default: float, least: float) -> float:
-    """The number that an operator set, else the default; an empty word is no word."""
+    """The number set by an operator, else the default; an empty value counts as unset."""
     value = os.environ.get(name) or str(default)
     try:
         number = float(value)

@@ -1,4 +1,4 @@
-"""Finds the servers that Roost needs, or installs them from the distribution, telling what it does."""
+"""Finding the servers that Roost needs, or installing them from the distribution with progress messages."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from operations.errors import OperationsError
 from operations.services import postgres, rabbitmq, redis
 
-#: Installs packages without letting them start or keep servers of their own: the distribution's
-#: instances would listen on the well-known ports, and Roost uses none of them. What was there
-#: before is left as it was.
+#: Installs packages without letting them start or keep their own servers: the distribution's instances would listen on
+#: the well-known ports, and Roost uses none of them. Existing instances are left unchanged.
 INSTALL_SCRIPT = """\
 set -e
 export DEBIAN_FRONTEND=noninteractive
@@ -39,14 +38,14 @@ done
 """
 
 
-#: What apt says line by line while it works, and how often a person is told one of them.
+#: The lines of apt's output that are shown as progress, and how often.
 STEPS = ("Get:", "Unpacking ", "Setting up ")
 TELL_EVERY_S = 5.0
 
 
 @dataclass(frozen=True)
 class Tool:
-    """Something that Roost runs but does not bring along."""
+    """A program that Roost needs but does not include."""
 
     title: str
     package: str
@@ -56,13 +55,13 @@ class Tool:
 RABBITMQ = Tool("RabbitMQ", "rabbitmq-server", ("rabbitmq-server", "epmd.service", "epmd.socket"))
 POSTGRES = Tool("PostgreSQL", "postgresql", ())
 REDIS = Tool("Redis", "redis-server", ("redis-server",))
-#: The tests look at the pages with a browser, and speak to the broker with somebody else's client.
+#: The tests view pages with a browser, and talk to the broker with a third-party client.
 CHROMIUM = Tool("Chromium", "chromium", ())
 AMQP_TOOLS = Tool("amqp-publish", "amqp-tools", ())
 
 
 def tools_missing(*, for_tests: bool = False) -> list[Tool]:
-    """What is not on this machine."""
+    """Tools missing on this machine."""
     found: dict[Tool, object] = {
         RABBITMQ: rabbitmq.server_find() and shutil.which("epmd"),
         POSTGRES: postgres.binaries_find(),
@@ -74,7 +73,7 @@ def tools_missing(*, for_tests: bool = False) -> list[Tool]:
 
 
 def tools_ensure(*, assume_yes: bool, for_tests: bool = False) -> None:
-    """Install what is missing, or say in one sentence what a person has to do."""
+    """Install what is missing, or say in one sentence what a person must do."""
     missing = tools_missing(for_tests=for_tests)
     if not missing:
         return
@@ -100,13 +99,13 @@ def tools_ensure(*, assume_yes: bool, for_tests: bool = False) -> None:
 
 
 def titles_of(tools: list[Tool]) -> str:
-    """Their names as a person lists them."""
+    """The tools' names as a list in a sentence."""
     *first, last = (tool.title for tool in tools)
     return f"{', '.join(first)} and {last}" if first else last
 
 
 def elevation_find(*, assume_yes: bool, by_hand: str, names: str) -> list[str]:
-    """The words before a command that make it run as root, after asking a person."""
+    """The command prefix that makes it run as root, after asking a person."""
     if shutil.which("sudo") is None:
         raise OperationsError(by_hand)
     if not assume_yes:
@@ -119,7 +118,7 @@ def elevation_find(*, assume_yes: bool, by_hand: str, names: str) -> list[str]:
 
 
 def install(tools: list[Tool], *, elevation: list[str]) -> None:
-    """Run the script as root; its output is shown only when it failed."""
+    """Run the script as root; show its output only if it failed."""
     services = " ".join(service for tool in tools for service in tool.services)
     command = [*elevation, "env", f"SERVICES={services}", "sh", "-c", INSTALL_SCRIPT, "roost"]
     command += [tool.package for tool in tools]
@@ -135,7 +134,7 @@ def install(tools: list[Tool], *, elevation: list[str]) -> None:
 
 
 def run_with_progress(command: list[str]) -> tuple[int, str]:
-    """Run a command that takes minutes; every few seconds tell what it is about. Returns its exit code and words."""
+    """Run a command that takes minutes and show its progress every few seconds. Return its exit code and output."""
     lines: list[str] = []
     told = time.monotonic()
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:

@@ -1,4 +1,4 @@
-"""Where everything that one running Roost owns lives, below its var directory."""
+"""The files and folders of one Roost instance, under its var directory."""
 
 from __future__ import annotations
 
@@ -27,37 +27,37 @@ class Paths:
 
     @property
     def run(self) -> Path:
-        """What is worth something only while it runs: sockets, locks, ports, generated configuration."""
+        """Files useful only while it runs: sockets, locks, ports, generated configuration."""
         return self.var / "run"
 
     @property
     def logs(self) -> Path:
-        """One file for each service."""
+        """One file per service."""
         return self.var / "logs"
 
     @property
     def secrets(self) -> Path:
-        """One file for each secret."""
+        """One file per secret."""
         return self.var / "secrets"
 
     @property
     def tls(self) -> Path:
-        """The certificate authority and what it signed."""
+        """The certificate authority and the certificates it signed."""
         return self.var / "tls"
 
     @property
     def mail(self) -> Path:
-        """The mails that the local catcher took."""
+        """Mails stored by the local catcher."""
         return self.var / "mail"
 
     @property
     def static(self) -> Path:
-        """Static files as the site serves them."""
+        """Static files served by the site."""
         return self.var / "static"
 
     @property
     def files(self) -> Path:
-        """What stations and people upload."""
+        """Files uploaded by stations and people."""
         return self.var / "files"
 
     @property
@@ -67,7 +67,7 @@ class Paths:
 
     @property
     def up_lock(self) -> Path:
-        """Held by the `up` that is starting or stays in the foreground."""
+        """Held by an `up` that is starting or stays in the foreground."""
         return self.run / "up.lock"
 
     @property
@@ -76,7 +76,7 @@ class Paths:
         return hashlib.sha256(str(self.var).encode()).hexdigest()[:12]
 
     def socket(self, name: str) -> Path:
-        """A place for a unix socket, moved to the temporary directory where var lies too deep."""
+        """The path of a unix socket, moved to the temporary directory if var's path is too long."""
         path = self.run / name
         if len(str(path).encode()) <= LONGEST_SOCKET_PATH:
             return path
@@ -85,7 +85,7 @@ class Paths:
         return folder / name
 
     def create(self) -> None:
-        """Make the folders; those that hold secrets are readable by their owner only."""
+        """Create the folders; those with secrets are readable by their owner only."""
         self.var.mkdir(parents=True, exist_ok=True)
         for folder in (self.run, self.secrets, self.tls, self.mail, self.logs):
             folder.mkdir(mode=0o700, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Which port each door of this instance listens on, remembered between starts."""
+"""The ports of this instance, remembered between starts."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ NAMES = (
 LOOPBACK = "127.0.0.1"
 NOTHING_OPEN: Mapping[str, str] = MappingProxyType({})
 
-# Below the range from which the kernel serves outgoing connections (32768 and up): a port
-# from that range that was free at the last start may be somebody's connection at this one.
+# Below the kernel's range for outgoing connections (32768 and up): a port in that range that was free at the last start
+# may now belong to somebody's connection.
 LOWEST, HIGHEST = 15000, 32000
 
 
 def port_refusal(port: int, *, host: str = LOOPBACK) -> str | None:
-    """Why the kernel does not give us this port; None when it does.
+    """Why the kernel refuses this port; None if it does not.
 
-    Asked with the option that every server sets, so that old connections do not count.
+    Checked with the option that every server sets, so that old connections do not count.
     """
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -56,7 +56,7 @@ def port_refusal(port: int, *, host: str = LOOPBACK) -> str | None:
 
 
 def port_owner(port: int) -> str:
-    """Who listens on a port, as words for a sentence."""
+    """The program that listens on a port, as words for a sentence."""
     try:
         connections = psutil.net_connections(kind="tcp")
     except psutil.AccessDenied:
@@ -75,7 +75,7 @@ def port_owner(port: int) -> str:
 
 
 def port_pick(*, taken: Iterable[int]) -> int:
-    """A free port that no other name of this instance has."""
+    """A free port not used by another name of this instance."""
     used = set(taken)
     candidates = random.SystemRandom().sample(range(LOWEST, HIGHEST), 200)
     for port in candidates:
@@ -87,7 +87,7 @@ def port_pick(*, taken: Iterable[int]) -> int:
 
 
 def ports_read(*, paths: Paths) -> dict[str, int]:
-    """The remembered ports; a name that has none yet gets one. Whether they are free is not asked."""
+    """The remembered ports; a name without one gets one. Does not check that they are free."""
     ports: dict[str, int] = {}
     try:
         stored = json.loads(paths.ports_file.read_text())
@@ -105,7 +105,7 @@ def ports_read(*, paths: Paths) -> dict[str, int]:
 
 
 def port_from_environment(name: str) -> int | None:
-    """The port that the operator fixed with ROOST_PORT_<NAME>, if any."""
+    """The port fixed by the operator with ROOST_PORT_<NAME>, if any."""
     variable = f"ROOST_PORT_{name.upper()}"
     value = os.environ.get(variable)
     if not value:
@@ -116,7 +116,7 @@ def port_from_environment(name: str) -> int | None:
 
 
 def ports_write(*, paths: Paths, ports: dict[str, int]) -> None:
-    """Remember the ports; a reader never sees half of them."""
+    """Store the ports; a reader never sees half of them."""
     paths.run.mkdir(mode=0o700, parents=True, exist_ok=True)
     scratch = paths.ports_file.with_suffix(f".{os.getpid()}")
     scratch.write_text(json.dumps(ports, indent=1) + "\n")
@@ -124,7 +124,7 @@ def ports_write(*, paths: Paths, ports: dict[str, int]) -> None:
 
 
 def ports_settle(*, paths: Paths, binds: Mapping[str, str] = NOTHING_OPEN) -> tuple[dict[str, int], list[str]]:
-    """Before a start: every port free, else another one. Returns the ports and what a person should know."""
+    """Before a start, make sure every port is free, or pick another. Return the ports and messages for a person."""
     ports = ports_read(paths=paths)
     remarks: list[str] = []
     for name, port in ports.items():

@@ -1,4 +1,4 @@
-"""What must be done before our own processes start: migrations, static files, the first administrator."""
+"""Preparations before Roost's processes start: migrations, static files, the first administrator."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ PACKAGES = REPOSITORY / "package.json"
 #: The login of the first administrator.
 ADMIN = "admin"
 
-#: Where npm goes when the machine has none.
+#: Where npm is installed if the machine has none.
 NODE_FOLDER = Path(sys.prefix).parent / "node"
 
 
 def django_run(instance: Instance, *arguments: str, extra: dict[str, str] | None = None) -> None:
-    """One of Django's commands, quiet unless it fails. A migration may take longer than a query may."""
+    """Run one of Django's commands, quietly unless it fails. A migration may take longer than a query."""
     environment = process_environment(instance, extra={"ROOST_STATEMENT_TIMEOUT_MS": "0", **(extra or {})})
     command_run([sys.executable, "manage.py", *arguments], environment=environment)
 
 
 def command_run(command: list[str], *, environment: dict[str, str]) -> None:
-    """Run a command of ours from the repository; its output is shown only when it failed."""
+    """Run a command from the repository; show its output only if it failed."""
     done = subprocess.run(
         command,
         cwd=REPOSITORY,
@@ -50,10 +50,10 @@ def command_run(command: list[str], *, environment: dict[str, str]) -> None:
 
 
 def database_migrate(instance: Instance) -> None:
-    """Bring the tables up to date and see that there is a first administrator."""
+    """Migrate the tables and make sure that there is a first administrator."""
     stamp = instance.paths.run / "migrations.stamp"
     files = fingerprint([*REPOSITORY.glob("fleet/**/migrations/*.py"), REPOSITORY / "requirements" / "lock.txt"])
-    # Asking Django takes a second at every start; the table of what was applied answers at once.
+    # Asking Django takes a second at every start; the table of applied migrations answers at once.
     if not stamp_fits(stamp, files + migrations_applied(instance)):
         django_run(instance, "migrate", "--no-input", "--skip-checks", "-v0")
         admin_ensure(instance)
@@ -61,7 +61,7 @@ def database_migrate(instance: Instance) -> None:
 
 
 def migrations_applied(instance: Instance) -> str:
-    """Changes with the migrations that this database has seen."""
+    """A value that changes with the migrations this database has seen."""
     with instance.postgres.connect(DATABASE) as connection:
         if connection.execute("SELECT to_regclass('django_migrations')").fetchone() == (None,):
             return ""
@@ -70,7 +70,7 @@ def migrations_applied(instance: Instance) -> str:
 
 
 def admin_ensure(instance: Instance) -> None:
-    """Make the first administrator, unless there is one."""
+    """Create the first administrator, unless there is one."""
     with instance.postgres.connect(DATABASE) as connection:
         if connection.execute("SELECT 1 FROM auth_user WHERE username = %s", (ADMIN,)).fetchone():
             return
@@ -83,7 +83,7 @@ def admin_ensure(instance: Instance) -> None:
 
 
 def pages_build(instance: Instance) -> None:
-    """Fetch the browser's libraries and collect the static files, when either has changed."""
+    """Fetch the browser's libraries and collect the static files, if either has changed."""
     with PACKAGES.open() as lock:
         # Two starts from one clone share node_modules: the second waits for the first.
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -97,8 +97,8 @@ def pages_build(instance: Instance) -> None:
 
 
 def assets_build(instance: Instance) -> None:
-    """Install the browser's libraries from the lock and copy what the pages use, unless that is done."""
-    # With what the caller's own environment says of proxies, certificates and registries.
+    """Install the browser's libraries from the lock file and copy those the pages use, unless that is done."""
+    # With the proxies, certificates and registries from the caller's own environment.
     environment = {**os.environ, **process_environment(instance)}
     if shutil.which("npm") is None or shutil.which("node") is None:
         environment["PATH"] = os.pathsep.join((str(npm_folder()), environment["PATH"]))
@@ -122,7 +122,7 @@ def npm_folder() -> Path:
 
 
 def fingerprint(paths: Iterable[Path]) -> str:
-    """Changes when one of the files does; cheaper than reading them all."""
+    """A value that changes when one of the files does; cheaper than reading them all."""
     digest = hashlib.sha256()
     for path in sorted(path for path in paths if path.is_file()):
         status = path.stat()
@@ -131,5 +131,5 @@ def fingerprint(paths: Iterable[Path]) -> str:
 
 
 def stamp_fits(stamp: Path, mark: str) -> bool:
-    """Whether the work that a stamp stands for was done on these very files."""
+    """Whether the work recorded by a stamp was done on exactly these files."""
     return stamp.exists() and stamp.read_text() == mark

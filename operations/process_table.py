@@ -1,4 +1,4 @@
-"""Which processes make up Roost: one list, read by `up`, `status` and `logs`."""
+"""The processes that make up Roost: one list, read by `up`, `status` and `logs`."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ UVICORN = (
     "uvicorn",
     "--host={bind}",
     "--no-server-header",
-    # Its other reader of requests takes headers without end: 100 MB of them, in memory.
+    # uvicorn's other HTTP parser accepts unlimited headers: 100 MB of them, in memory.
     "--http=h11",
-    # Who the caller is behind a proxy is decided by our own door, from ROOST_PROXIES.
+    # Roost's own gateway determines the caller behind a proxy, from ROOST_PROXIES.
     "--no-proxy-headers",
     "--ws=none",
 )
@@ -38,13 +38,13 @@ class Process:
     arguments: tuple[str, ...]
     login: Login = "worker"
     environment: Mapping[str, str] = field(default_factory=dict)
-    #: Runs only in the demo; then it is not asked how it is.
+    #: Runs only in the demo; otherwise its health is not checked.
     is_demo: bool = False
 
 
-#: Ingest workers side by side. One is enough for ten thousand messages a second; more want more cores.
+#: Number of parallel ingest workers. One is enough for ten thousand messages a second; more need more cores.
 INGEST_WORKERS = int(number_from_environment("ROOST_INGEST_WORKERS", default=1, least=1))
-#: The name of the process, by which it says that it works.
+#: The name under which the process reports that it works.
 INGEST_NAME = "ROOST_INGEST_NAME"
 
 
@@ -92,13 +92,13 @@ PROCESSES = (
 NAMES = tuple(process.name for process in PROCESSES if not process.is_demo)
 DEMO_NAMES = tuple(process.name for process in PROCESSES if process.is_demo)
 
-#: The first demo begins with a past, so that there is something to see; a later one has that already.
+#: The first demo begins with past data, so that there is something to see; a later one already has it.
 DEMO_HISTORY_HOURS = 6
 DEMO_STAMP = "demo.stamp"
 
 
 def watchdog_program(instance: Instance) -> Program:
-    """What restarts a process that hangs, beside the supervisor; a container has its own health check instead."""
+    """The program that restarts a hanging process, beside the supervisor; a container has its own health check instead."""
     extra = {INSTANCE_VARIABLE: str(instance.paths.var), "ROOST_VAR": str(instance.paths.var)}
     return Program(
         name="watchdog",
@@ -109,7 +109,7 @@ def watchdog_program(instance: Instance) -> Program:
 
 
 def process_programs(instance: Instance, *, demo_stations: int = 0) -> list[Program]:
-    """The table filled in for one instance; with what the demo adds when it has stations."""
+    """The table filled in for one instance, with the demo's programs if it has stations."""
     words = {
         **{name: str(port) for name, port in instance.ports.items()},
         "bind": instance.site_bind,

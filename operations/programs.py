@@ -1,4 +1,4 @@
-"""What it takes to run one program: its command, environment, user and how it is ended."""
+"""Everything needed to run one program: its command, environment, user and how to stop it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-#: Every program that an instance starts carries this in its environment: so what is left of a
-#: start that was killed can be told from everybody else's programs.
+#: Every program of an instance carries this in its environment, so the leftovers of a killed start can be told from
+#: other people's programs.
 INSTANCE_VARIABLE = "ROOST_INSTANCE"
 
 
 @dataclass(frozen=True)
 class Program:
-    """One process to run; `group` says which ones are ended together, the highest first."""
+    """One process to run; `group` says which ones are stopped together, the highest first."""
 
     name: str
     command: tuple[str, ...]
@@ -26,5 +26,5 @@ class Program:
     stop_seconds: int = 6
 
 
-#: Group -> order of start; the end goes the other way round.
+#: Group -> start order; stopping goes in reverse.
 GROUPS = {"ground": 10, "services": 20, "roost": 30}

@@ -1,6 +1,6 @@
-"""What became of every test of a run: each that was collected has a result, under an id of its own, or the run fails.
+"""Accounting for every test of a run: each collected test has a result, under a unique id, or the run fails.
 
-A loss of this kind makes no noise. pytest-xdist keeps ids in dictionaries, so of tests that share an id it runs one.
+Such a loss is silent. pytest-xdist keeps ids in dictionaries, so of tests that share an id it runs only one.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from _pytest.nodeid import NodeId
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
-#: Where to write what became of the tests, and which tests alone to run: words between `./roost test` and its pytest.
+#: Where to write the results, and which tests alone to run: passed between `./roost test` and its pytest.
 REPORT_VARIABLE = "ROOST_TEST_REPORT"
 ONLY_VARIABLE = "ROOST_TEST_ONLY"
 
-#: A run that ends otherwise was broken off, and says so itself.
+#: A run that ends otherwise was interrupted, and says so itself.
 COUNTED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
 SLOWEST_SHOWN = 10
 NAMES_SHOWN = 20
 
 
 def id_make_own(item: pytest.Item) -> None:
-    """Give an item the id of its name: pytest takes that of the function, which schemathesis' items share."""
+    """Take an item's id from its name: pytest takes the function's, which schemathesis' items share."""
     if item.parent is not None and not item.nodeid.endswith(f"::{item.name}"):
         item._id = NodeId.parse(f"{item.parent.nodeid}::{item.name}")  # noqa: SLF001 - it has no other door
 
 
 def items_choose(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep only the tests that a file names, where a run is about some of them again."""
+    """Keep only the tests that a file names, if a run repeats some of them."""
     if ONLY_VARIABLE not in os.environ:
         return
     wanted = set(json.loads(Path(os.environ[ONLY_VARIABLE]).read_text()))
@@ -43,7 +43,7 @@ def items_choose(config: pytest.Config, items: list[pytest.Item]) -> None:
 
 
 class Account:
-    """Counts in the process that leads the run: what was collected, what came back, and how long it took."""
+    """Counts in the controlling process: collected tests, results, and their duration."""
 
     def __init__(self) -> None:
         self.collected: list[str] = []
@@ -65,7 +65,7 @@ class Account:
         self.collected = list(ids)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """A test has ended when its last part has, or when its worker has died of it."""
+        """Record a test as ended when its last phase has, or when its worker died."""
         self.seconds[report.nodeid.partition("::")[0]] += report.duration
         if report.failed:
             self.failed.add(report.nodeid)
@@ -100,7 +100,7 @@ class Account:
         return (yield)
 
     def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
-        """Where the time went, and what was lost."""
+        """Print the slowest files and the lost tests."""
         slowest = sorted(self.seconds.items(), key=lambda part: -part[1])[:SLOWEST_SHOWN]
         if len(self.seconds) > 1:
             terminalreporter.section(f"slowest {len(slowest)} of {len(self.seconds)} files")
@@ -115,7 +115,7 @@ class Account:
 
 
 def complaint_make(collected: list[str], ended: Counter[str]) -> list[str]:
-    """What is wrong between the tests that were collected and the results that came; nothing when all is well."""
+    """The discrepancies between collected tests and results; empty if there are none."""
     shared = {name: times for name, times in Counter(collected).items() if times > 1}
     lines = [f"{times} tests share the id {name}" for name, times in shared.items()]
     lines += [f"no result of {name}" for name in dict.fromkeys(collected) if not ended[name]]

@@ -1,4 +1,4 @@
-"""Gives every test process real services before Django reads its settings; see `operations.trial`."""
+"""Giving every test process real services before Django reads its settings; see `operations.trial`."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ WORKER_VARIABLE = "PYTEST_XDIST_WORKER"
 
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests() -> Generator[None]:
-    """Before everybody else, as pytest-django loads the settings in this very hook.
+    """Run before all others, because pytest-django loads the settings in this same hook.
 
-    `./roost test` has started the services; plain pytest starts its own, once for all xdist workers,
+    `./roost test` has already started the services; plain pytest starts its own, once for all xdist workers,
     which inherit the environment of the process that starts them.
     """
     if VARIABLE not in os.environ and "ROOST_DATABASE_URL" in os.environ:
-        # Somebody has services of his own and named them all.
+        # The caller has their own services and named them all.
         return (yield)
     if VARIABLE not in os.environ:
         STARTED.append(trial_start())
@@ -34,35 +34,35 @@ def pytest_load_initial_conftests() -> Generator[None]:
     try:
         return (yield)
     except BaseException:
-        # Settings or a conftest that cannot be loaded: pytest ends without asking anybody to tidy up.
+        # If settings or a conftest cannot be loaded, pytest exits without calling the cleanup hooks.
         started_end()
         raise
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The process that leads the run keeps the account."""
+    """Let the controlling process keep the account."""
     if WORKER_VARIABLE not in os.environ:
         config.pluginmanager.register(Account(), "roost-account")
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Every test has an id of its own."""
+    """Give every test a unique id."""
     id_make_own(item)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """A second run is about the tests that failed in the first."""
+    """Limit a second run to the tests that failed in the first."""
     items_choose(config, items)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure() -> None:
-    """The process that started the services ends them."""
+    """Stop the services in the process that started them."""
     started_end()
 
 
 def started_end() -> None:
-    """End the services that this process started, if it did."""
+    """Stop the services that this process started, if any."""
     while STARTED:
         trial_end(STARTED.pop())
         del os.environ[VARIABLE]

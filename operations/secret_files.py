@@ -1,4 +1,4 @@
-"""Random secrets, each in a file of its own that only its owner can read."""
+"""Random secrets, each in a file that only its owner can read."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ NAMES = (
 
 
 def secret_read(*, folder: Path, name: str) -> str:
-    """The secret of that name; made on first use."""
+    """The secret of that name; created on first use."""
     path = folder / name
     if not path.exists():
-        # Linked into place when complete: two that start at once agree on the first one's secret.
+        # Linked into place when complete: two simultaneous starts agree on the first one's secret.
         descriptor, scratch = tempfile.mkstemp(dir=folder)
         with os.fdopen(descriptor, "w") as file:
             file.write(secrets.token_urlsafe(32) + "\n")

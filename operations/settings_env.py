@@ -1,4 +1,4 @@
-"""The one place that makes the environment of every process from what lies under var."""
+"""The single place that builds every process's environment from the files under var."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from operations.instance import CONTAINER_VARIABLE, Instance
 from operations.paths import REPOSITORY
 from operations.services.postgres import STATEMENT_TIMEOUT_MS, Login
 
-#: What an operator may set around `./roost up`; his word wins over what is derived here.
+#: Settings an operator may set for `./roost up`; they override the derived values.
 OPERATORS_CHOICE = (
     "ROOST_ALERT_GROUP_WAIT_S",
     "ROOST_API_RATE",
@@ -56,7 +56,7 @@ OPERATORS_CHOICE = (
     "ROOST_WATCHDOG_S",
 )
 
-#: Of the caller's own environment only what any program needs.
+#: From the caller's environment only what any program needs.
 INHERITED = ("HOME", "TMPDIR", "TZ", "USER", CONTAINER_VARIABLE, SIGNS_VARIABLE)
 
 FLEET_VHOST = "fleet"
@@ -64,23 +64,23 @@ JOBS_VHOST = "jobs"
 
 
 def public_host(operator: Mapping[str, str] = os.environ) -> str:
-    """The name under which stations and browsers call this machine."""
+    """The name by which stations and browsers reach this machine."""
     return operator.get("ROOST_PUBLIC_HOST", "").split(",")[0].strip() or "127.0.0.1"
 
 
 def site_url(instance: Instance, operator: Mapping[str, str] = os.environ) -> str:
-    """Where people and stations reach the site."""
+    """The URL at which people and stations reach the site."""
     return operator.get("ROOST_SITE_URL") or f"http://{public_host(operator)}:{public_port(instance, 'site', operator)}"
 
 
 def public_port(instance: Instance, name: str, operator: Mapping[str, str]) -> int:
-    """The port at which others find a door: a container's own is always the same, and shown under another."""
+    """The external port of a service: a container's own port is always the same, and published under another."""
     shown = operator.get(f"ROOST_PORT_{name.upper()}") if instance.in_container else None
     return int(shown) if shown else instance.ports[name]
 
 
 def site_hosts(instance: Instance, operator: Mapping[str, str]) -> list[str]:
-    """The names under which the site answers."""
+    """The names to which the site answers."""
     named = urlsplit(site_url(instance, operator)).hostname or public_host(operator)
     return list(dict.fromkeys(("localhost", "127.0.0.1", public_host(operator), named)))
 
@@ -88,7 +88,7 @@ def site_hosts(instance: Instance, operator: Mapping[str, str]) -> list[str]:
 def settings_environment(
     instance: Instance, *, login: Login = "worker", operator: Mapping[str, str] = os.environ
 ) -> dict[str, str]:
-    """The ROOST_* settings, nothing else. `login` says for how long a statement may run."""
+    """The ROOST_* settings, nothing else. `login` determines the statement timeout."""
     paths, ports, secrets = instance.paths, instance.ports, instance.secrets
     settings = {
         "ROOST_VAR": str(paths.var),
@@ -115,7 +115,7 @@ def settings_environment(
         "ROOST_SMTP_HOST": instance.host("mail"),
         "ROOST_SMTP_PORT": str(ports["smtp"]),
         "ROOST_MAIL_FROM": f"roost@{public_host(operator) if public_host(operator) != '127.0.0.1' else 'localhost'}",
-        # The image is built with its static files; here they are collected at start.
+        # The image is built with its static files; here they are collected at startup.
         "ROOST_STATIC_ROOT": str(REPOSITORY / "static" if instance.in_container else paths.static),
         "ROOST_FILES_ROOT": str(paths.files),
     }
@@ -129,7 +129,7 @@ def process_environment(
     extra: Mapping[str, str] | None = None,
     operator: Mapping[str, str] = os.environ,
 ) -> dict[str, str]:
-    """A whole environment for a process of ours."""
+    """A complete environment for one of Roost's processes."""
     scripts = str(Path(sys.executable).parent)
     inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
     return {

@@ -1,4 +1,4 @@
-"""RabbitMQ, PostgreSQL and Redis as plain child processes: what tests start, break and end."""
+"""RabbitMQ, PostgreSQL and Redis as plain child processes, which tests start, break and stop."""
 
 from __future__ import annotations
 
@@ -35,26 +35,26 @@ POSTGRES_SIGNALS: dict[StopMode, signal.Signals] = {
 
 
 class Service(Protocol):
-    """What the three services have in common."""
+    """The common interface of the three services."""
 
     name: str
 
     @property
     def paths(self) -> Paths:
-        """The instance that it belongs to."""
+        """The instance it belongs to."""
 
     def prepare(self) -> None:
-        """Make ready what a start needs."""
+        """Prepare what a start needs."""
 
     def programs(self) -> list[Program]:
-        """What to run, in the order of start."""
+        """The programs to run, in start order."""
 
     def check(self) -> str | None:
-        """None when it works, else what is wrong."""
+        """None if it works, else the problem."""
 
 
 class RunningService:
-    """A service that can be started, ended and killed, as often as a test likes."""
+    """A service that can be started, stopped and killed, as often as a test needs."""
 
     def __init__(self, service: Service, logs: Path) -> None:
         self._service = service
@@ -63,7 +63,7 @@ class RunningService:
 
     @property
     def pid(self) -> int:
-        """The process number of the server itself."""
+        """The process id of the server itself."""
         return self._processes[self._service.name].pid
 
     def launch(self) -> None:
@@ -82,21 +82,21 @@ class RunningService:
 
     @property
     def has_ended(self) -> bool:
-        """Whether the server itself ended without being told to."""
+        """Whether the server itself exited without being told to."""
         return self._processes[self._service.name].poll() is not None
 
     def check(self) -> str | None:
-        """None when it answers, else what is wrong."""
+        """None if it answers, else the problem."""
         if self.has_ended:
             return f"exited with code {self._processes[self._service.name].returncode}"
         return self._service.check()
 
     def wait(self, *, seconds: float = 60) -> None:
-        """Wait until it answers, or say why it does not."""
+        """Wait until it answers, or raise with the reason."""
         wait_until(self.check, seconds=seconds, what=self._service.name, log=self._logs / f"{self._service.name}.log")
 
     def stop(self, mode: StopMode = "fast", *, seconds: float = 15) -> None:
-        """End it in order; `mode` is PostgreSQL's word and means nothing to the others."""
+        """Stop it in order; `mode` is PostgreSQL's and means nothing to the others."""
         for program in reversed(self._service.programs()):
             if program.name == "epmd" and mode != "fast":
                 continue
@@ -105,7 +105,7 @@ class RunningService:
             self._end(program.name, how, seconds=seconds)
 
     def kill(self) -> None:
-        """What a power cut does: no goodbye. The children of the server end with it."""
+        """Simulate a power cut: no clean shutdown. The server's children end with it."""
         self._end(self._service.name, signal.SIGKILL, seconds=10)
 
     def _end(self, name: str, how: signal.Signals, *, seconds: float) -> None:
@@ -122,7 +122,7 @@ class RunningService:
 
 
 def program_launch(program: Program, *, logs: Path) -> subprocess.Popen[bytes]:
-    """Start one program in a session of its own, its output appended to its log."""
+    """Start one program in its own session, appending its output to its log."""
     logs.mkdir(mode=0o700, parents=True, exist_ok=True)
     file = logs / f"{program.name}.log"
     file.touch(mode=0o600)
@@ -142,7 +142,7 @@ def program_launch(program: Program, *, logs: Path) -> subprocess.Popen[bytes]:
 
 
 def wait_until(look: Callable[[], str | None], *, seconds: float, what: str, log: Path) -> None:
-    """Ask until there is nothing wrong; the last answer is the reason of the refusal."""
+    """Check repeatedly until nothing is wrong; the last answer becomes the error."""
     deadline = time.monotonic() + seconds
     while (wrong := look()) is not None:
         if time.monotonic() > deadline or wrong.startswith("ended"):
@@ -151,7 +151,7 @@ def wait_until(look: Callable[[], str | None], *, seconds: float, what: str, log
 
 
 class Stack:
-    """The three services of one var directory, without any of our own processes."""
+    """The three services of one var directory, without any of Roost's own processes."""
 
     def __init__(self, var: Path) -> None:
         self.paths = Paths(Path(var).resolve())
@@ -167,7 +167,7 @@ class Stack:
         self.redis = RunningService(self.cache, self.paths.logs)
 
     def start(self) -> Self:
-        """Start all three and wait until they answer; the roles and the database are there then."""
+        """Start all three and wait until they answer; the roles and the database then exist."""
         certificates_ensure(folder=self.paths.tls, hosts=())
         for service in (self.rabbitmq, self.postgres, self.redis):
             service.launch()
@@ -178,14 +178,14 @@ class Stack:
         return self
 
     def stop(self) -> None:
-        """End all three; nothing of this instance is left running."""
+        """Stop all three; nothing of this instance keeps running."""
         for service in (self.rabbitmq, self.redis, self.postgres):
             with contextlib.suppress(OperationsError):
                 service.stop()
         leftovers_end(paths=self.paths)
 
     def discard(self) -> None:
-        """End all three and throw their data away, also what had to lie outside the var directory."""
+        """Stop all three and discard their data, including data stored outside the var directory."""
         self.stop()
         shutil.rmtree(self.database.home, ignore_errors=True)
         shutil.rmtree(self.paths.var, ignore_errors=True)
@@ -203,6 +203,6 @@ class Stack:
 
 
 def stack_var_from_environment() -> Path | None:
-    """The var directory of a stack that somebody started for us, if any."""
+    """The var directory of a stack that the caller started, if any."""
     value = os.environ.get("ROOST_TEST_STACK")
     return Path(value) if value else None

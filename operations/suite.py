@@ -1,6 +1,6 @@
-"""The tests of `./roost test`: one whole run, and once more, alone, each test that failed in it.
+"""The tests of `./roost test`: one whole run, then each failed test once more, alone.
 
-failed in the whole run ──alone──▶ passes: `unsteady`, told by name, and the run may pass
+failed in the whole run ──alone──▶ passes: listed as `unsteady`, and the run may pass
 ──alone──▶ fails again: the run fails
 ──watches for lost data──▶ never run again: what was lost once was lost
 """
@@ -22,44 +22,44 @@ from operations.pytest_account import ONLY_VARIABLE, REPORT_VARIABLE
 from operations.stack import Stack
 from operations.trial import VARIABLE
 
-#: What pytest ends with when tests failed, when it does not understand its arguments, and what our commands end with then.
+#: pytest's exit codes for failed tests and for bad arguments, and the exit code of Roost's commands in that case.
 PYTEST_FAILED, PYTEST_WRONG_USE, WRONG_USE = 1, 4, 2
-#: One more than cores: the fault tests spend most of their time waiting for what they killed to come back.
+#: One more than cores: the fault tests mostly wait for killed services to come back.
 WORKERS = (os.cpu_count() or 2) + 1
-#: More than these are no unsteady tests: something is broken.
+#: More failures than this are not unsteady tests: something is broken.
 RERUN_AT_MOST = 10
-#: What a person says around the tests.
+#: Options a person sets for the tests.
 KEPT = ("TERM", "COLUMNS", "CI", "ROOST_FAULT_SEED", "ROOST_FAULT_MESSAGES", "ROOST_FAULT_REPORT", "ROOST_ACCESS_PAGE")
-#: Where packages come from and whose certificates are trusted, for tests that install what a user would; nothing else
-#: of the caller's environment reaches the tests.
+#: Package sources and trusted certificates, for tests that install what a user would; nothing else of the caller's
+#: environment reaches the tests.
 PACKAGES_FROM = ("PIP_", "UV_", "SSL_CERT_", "REQUESTS_CA_", "CURL_CA_")
 
 
 @dataclass(frozen=True)
 class Run:
-    """What one pytest did."""
+    """The result of one pytest run."""
 
     code: int
     is_whole: bool = False
     passed: int = 0
     skipped: int = 0
     failed: tuple[str, ...] = ()
-    #: Of those that failed: tests that watch for lost data.
+    #: Failed tests that watch for lost data.
     faults: tuple[str, ...] = ()
 
 
 def tests_run(stack: Stack, environment: Mapping[str, str], *, long: bool, arguments: list[str]) -> int:
-    """Run the tests; the summary is the last thing printed. Returns pytest's exit code."""
+    """Run the tests; the summary is printed last. Return pytest's exit code."""
     words = ["--durations=10", "--durations-min=1"]
     if not any(word.startswith(("-n", "--pdb")) for word in arguments):
-        # By file, as fixtures of a module are dear. By group is not to be had: pytest 9.2 keeps an item's id where
-        # pytest-xdist 3.8 does not write the group.
+        # By file, because a module's fixtures are expensive. By group is not possible: pytest 9.2 keeps an item's id
+        # where pytest-xdist 3.8 does not write the group.
         words += ["-n", str(WORKERS), "--dist=loadfile"]
     if not long and not any(word == "-m" for word in arguments):
         words += ["-m", "not long"]
     environment = tests_environment(stack, environment)
     first = pytest_run([*words, *arguments], stack.paths.var / "first.json", environment)
-    # Who names tests himself wants to see them fail.
+    # A person who names tests wants to see them fail.
     if arguments or not may_be_unsteady(first):
         return WRONG_USE if first.code == PYTEST_WRONG_USE else first.code
     print(f"Once more, alone: {', '.join(first.failed)}", flush=True)
@@ -68,7 +68,7 @@ def tests_run(stack: Stack, environment: Mapping[str, str], *, long: bool, argum
 
 
 def may_be_unsteady(run: Run) -> bool:
-    """Whether a run failed only by a few tests, none of which watches for lost data."""
+    """Whether a run failed only in a few tests, none of which watches for lost data."""
     return run.code == PYTEST_FAILED and run.is_whole and 0 < len(run.failed) <= RERUN_AT_MOST and not run.faults
 
 
@@ -81,7 +81,7 @@ def alone_run(names: tuple[str, ...], folder: Path, environment: Mapping[str, st
 
 
 def verdict_say(first: Run, second: Run) -> int:
-    """Name what was unsteady; close with the sum of both runs."""
+    """List the unsteady tests; end with the sum of both runs."""
     failed_again = set(second.failed) if second.is_whole else set(first.failed)
     unsteady = [name for name in first.failed if name not in failed_again]
     for name in unsteady:
@@ -93,7 +93,7 @@ def verdict_say(first: Run, second: Run) -> int:
 
 
 def pytest_run(words: list[str], report: Path, environment: Mapping[str, str]) -> Run:
-    """Run pytest and read what became of every test."""
+    """Run pytest and read every test's result."""
     command = [sys.executable, "-m", "pytest", *words]
     code = subprocess.run(
         command, cwd=REPOSITORY, env={**environment, REPORT_VARIABLE: str(report)}, check=False
@@ -112,7 +112,7 @@ def pytest_run(words: list[str], report: Path, environment: Mapping[str, str]) -
 
 
 def tests_environment(stack: Stack, environment: Mapping[str, str]) -> dict[str, str]:
-    """What the tests' process gets: services, tools, and what a person may say around them."""
+    """The environment of the tests: services, tools, and options a person may set for them."""
     said = {name: value for name, value in os.environ.items() if name in KEPT or name.startswith(PACKAGES_FROM)}
     path = environment["PATH"]
     if shutil.which("npm") is None:

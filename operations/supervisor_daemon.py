@@ -1,4 +1,4 @@
-"""supervisord, which restarts what dies: its configuration, its start and end, its answers."""
+"""supervisord, which restarts processes that die: its configuration, starting, stopping and querying it."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from operations.leftovers import leftovers_end
 from operations.paths import Paths
 from operations.programs import GROUPS, INSTANCE_VARIABLE, Program
 
-#: Files that RabbitMQ may want open; less where the machine allows less.
+#: Maximum open files for RabbitMQ; fewer where the machine allows fewer.
 WANTED_FILES = 65536
 
 
 @dataclass(frozen=True)
 class State:
-    """What supervisord says of one program."""
+    """supervisord's state of one program."""
 
     name: str
     word: str
     pid: int
     since_seconds: int
-    #: When it last started and last ended, in seconds of Unix time; 0 while it never did.
+    #: When it last started and last exited, in Unix seconds; 0 if it never did.
     started_at: int = 0
     ended_at: int = 0
 
@@ -47,7 +47,7 @@ class State:
 
 
 def configuration_write(*, paths: Paths, programs: Iterable[Program]) -> None:
-    """Write supervisord's configuration; it holds secrets, so only its owner may read it."""
+    """Write supervisord's configuration; it contains secrets, so only its owner may read it."""
     configuration = configparser.RawConfigParser()
     configuration["unix_http_server"] = {"file": escaped(paths.socket("supervisor.sock")), "chmod": "0700"}
     _, files = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -80,7 +80,7 @@ def configuration_write(*, paths: Paths, programs: Iterable[Program]) -> None:
 
 
 def program_section(program: Program, *, paths: Paths) -> dict[str, str]:
-    """One program, as supervisord wants it told."""
+    """One program's section in supervisord's configuration."""
     section = {
         "command": escaped(shlex.join(program.command)),
         "environment": ",".join(f'{name}="{quotable(name, value)}"' for name, value in program.environment.items()),
@@ -88,13 +88,13 @@ def program_section(program: Program, *, paths: Paths) -> dict[str, str]:
         "autostart": "false",
         "autorestart": "true",
         "startsecs": "1",
-        # Never given up: a disk that was full or a broker that was away comes back.
+        # Retry indefinitely: a full disk or a broker that was down recovers.
         "startretries": "1000000",
         "stopsignal": program.stop_signal.name.removeprefix("SIG"),
         "stopwaitsecs": str(program.stop_seconds),
         "killasgroup": "true",
         "redirect_stderr": "true",
-        # Expanded twice by supervisord, unlike everything else.
+        # supervisord expands this twice, unlike everything else.
         "stdout_logfile": escaped(escaped(paths.logs / f"{program.name}.log")),
         "stdout_logfile_maxbytes": "10MB",
         "stdout_logfile_backups": "3",
@@ -103,7 +103,7 @@ def program_section(program: Program, *, paths: Paths) -> dict[str, str]:
 
 
 def escaped(text: str | Path) -> str:
-    """Supervisord expands `%(…)s`; a percent sign of ours is doubled."""
+    """Supervisord expands `%(…)s`, so percent signs are doubled."""
     return str(text).replace("%", "%%")
 
 
@@ -119,7 +119,7 @@ def quotable(name: str, value: str) -> str:
 
 
 class Supervisor:
-    """The running supervisord of one instance, asked over its unix socket."""
+    """The running supervisord of one instance, queried over its unix socket."""
 
     def __init__(self, paths: Paths) -> None:
         self._paths = paths
@@ -131,7 +131,7 @@ class Supervisor:
         return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
 
     def is_running(self) -> bool:
-        """Whether supervisord is there, if only to end everything."""
+        """Whether supervisord is running, if only to shut everything down."""
         try:
             self._api.supervisor.getState()
         except xmlrpc.client.Fault:
@@ -141,7 +141,7 @@ class Supervisor:
         return True
 
     def launch(self, *, tied_to_us: bool) -> subprocess.Popen[bytes]:
-        """Start supervisord in its own session; tied, it ends everything when we die unasked."""
+        """Start supervisord in its own session; tied, it stops everything if this process dies unexpectedly."""
         for log in self._paths.logs.glob("*.log*"):
             log.chmod(0o600)
         command = [sys.executable, "-m", "supervisor.supervisord"]
@@ -161,7 +161,7 @@ class Supervisor:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
-            # Its own setting counts only where it goes into the background. Logs hold addresses and names.
+            # Its own setting only applies in the background. Logs contain addresses and names.
             umask=0o077,
         )
         deadline = time.monotonic() + 15
@@ -174,7 +174,7 @@ class Supervisor:
         return process
 
     def start(self, programs: Iterable[Program]) -> None:
-        """Ask for programs to be started, without waiting; one that runs already is left alone."""
+        """Request that programs be started, without waiting; running ones are left alone."""
         for program in programs:
             try:
                 self._api.supervisor.startProcess(f"{program.group}:{program.name}", False)
@@ -186,7 +186,7 @@ class Supervisor:
                     ) from fault
 
     def restart(self, name: str) -> None:
-        """End one program of ours, by force if it must be, and start it again."""
+        """Stop one program, by force if necessary, and start it again."""
         try:
             self._api.supervisor.stopProcess(f"roost:{name}", True)
             self._api.supervisor.startProcess(f"roost:{name}", False)
@@ -194,7 +194,7 @@ class Supervisor:
             raise OperationsError(f"{name} could not be restarted ({error}).") from error
 
     def states(self) -> dict[str, State]:
-        """Every program by name; empty when supervisord is not there."""
+        """Every program's state by name; empty if supervisord is not running."""
         try:
             answer = cast("list[dict[str, Any]]", self._api.supervisor.getAllProcessInfo())
         except (OSError, xmlrpc.client.Error):
@@ -212,7 +212,7 @@ class Supervisor:
         }
 
     def end(self, *, seconds: float = 14) -> int:
-        """End everything in order; returns how many processes had to be ended by force afterwards."""
+        """Stop everything in order; return how many processes then had to be killed."""
         try:
             self._api.supervisor.shutdown()
         except (OSError, xmlrpc.client.Error):

@@ -1,4 +1,4 @@
-"""The private services that tests run on: started fresh, thrown away afterwards, also after a killed run."""
+"""The private services that tests run on: started fresh and discarded afterwards, even after a killed run."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from operations.stack import Stack
 VARIABLE = "ROOST_TEST_STACK"
 
 
-#: The locks of the runs of this process: the kernel opens them when it ends, however it ends.
+#: The locks of this process's runs: the kernel releases them when it ends, however it ends.
 HELD: dict[Path, TextIO] = {}
 
 
 def trial_start() -> Stack:
-    """Fresh services in a folder named for this process; what dead runs left is cleared first."""
+    """Start fresh services in a folder named for this process, after clearing what dead runs left."""
     folder = Paths.from_environment().var / "test"
     folder.mkdir(parents=True, exist_ok=True)
     dead_trials_clear(folder)
@@ -39,13 +39,13 @@ def trial_start() -> Stack:
 
 
 def trial_end(stack: Stack) -> None:
-    """End the services and throw their data away."""
+    """Stop the services and discard their data."""
     stack.discard()
     trial_unlock(stack.paths.var)
 
 
 def dead_trials_clear(folder: Path) -> None:
-    """End and throw away what runs left that were killed; one that still runs is left alone."""
+    """Stop and discard what killed runs left; a running one is left alone."""
     for earlier in folder.iterdir():
         if earlier.name.isdigit() and trial_lock(earlier):
             trial_clear(earlier)
@@ -53,7 +53,7 @@ def dead_trials_clear(folder: Path) -> None:
 
 
 def trial_lock(var: Path) -> bool:
-    """Take a run's folder as ours; False while another run has it. A process number would not tell: numbers return."""
+    """Lock a run's folder; return False while another run has it. A process id would not do, because ids are reused."""
     if var in HELD:
         return False
     lock = var.with_suffix(".lock").open("w")
@@ -67,7 +67,7 @@ def trial_lock(var: Path) -> bool:
 
 
 def trial_unlock(var: Path) -> None:
-    """Give a run's folder back."""
+    """Release a run's folder."""
     lock = HELD.pop(var, None)
     if lock is not None:
         var.with_suffix(".lock").unlink(missing_ok=True)
@@ -75,13 +75,13 @@ def trial_unlock(var: Path) -> None:
 
 
 def trial_clear(var: Path) -> None:
-    """End what a run that is no more left running, and throw its data away."""
+    """Stop what a dead run left running, and discard its data."""
     leftovers_end(paths=Paths(var.resolve()))
     shutil.rmtree(var, ignore_errors=True)
 
 
 def trial_environment(var: Path, *, worker: str) -> dict[str, str]:
-    """The settings of one test process: services shared, but vhosts and Redis database of its own."""
+    """The settings of one test process: shared services, but its own vhosts and Redis database."""
     instance = Instance.load(Paths(var.resolve()))
     number = int(worker.removeprefix("gw")) + 1 if worker.startswith("gw") else 0
     fleet, jobs = f"fleet-{worker}", f"jobs-{worker}"

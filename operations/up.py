@@ -1,4 +1,4 @@
-"""Brings everything up, waits until it works, and takes it down again without leaving anything behind."""
+"""Starting everything, waiting until it works, and stopping it without leaving anything behind."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ from operations.stack import Service, wait_until
 from operations.supervisor_daemon import Supervisor, configuration_write
 from operations.watchdog import patience_from_environment
 
-#: RabbitMQ stops taking messages below 1 GB; half a gigabyte more is room for a first day.
+#: RabbitMQ accepts no messages below 1 GB; half a gigabyte more is room for a first day.
 DISK_NEEDED = 1_500_000_000
-#: What ends is told at once, so this is for what hangs; a small computer under load takes its time.
+#: An exit is reported at once, so this limit is for hangs; a small computer under load takes its time.
 HEALTHY_WITHIN_SECONDS = 300.0
 DEMO_FILE = "demo.json"
 WITHOUT_BROKER = ("site", "live", "mail")
 
 
 class Interrupted(Exception):
-    """Ctrl-C, or somebody asked this process to end."""
+    """Ctrl-C, or a request for this process to end."""
 
 
 def up(*, detach: bool, assume_yes: bool, demo_stations: int = 0) -> int:
-    """Start everything; in the foreground stay until Ctrl-C. Returns the exit code."""
+    """Start everything; in the foreground stay until Ctrl-C. Return the exit code."""
     paths = Paths.from_environment()
     paths.create()
     display = Display()
@@ -82,7 +82,7 @@ def up(*, detach: bool, assume_yes: bool, demo_stations: int = 0) -> int:
 
 
 def demo_stations_running(paths: Paths) -> int | None:
-    """How many stations the demo has that runs here; None when none runs."""
+    """The number of stations in the running demo; None if none is running."""
     file = paths.run / DEMO_FILE
     if not file.exists() or not Supervisor(paths).is_running():
         return None
@@ -90,7 +90,7 @@ def demo_stations_running(paths: Paths) -> int | None:
 
 
 def watch(display: Display, watched: subprocess.Popen[bytes]) -> None:
-    """Stay until supervisord has ended, and tell why."""
+    """Wait until supervisord has exited, and say why."""
     if watched.wait() != 0:
         raise OperationsError(
             "The supervisor was killed; its processes have been stopped. `./roost up` starts everything again."
@@ -99,7 +99,7 @@ def watch(display: Display, watched: subprocess.Popen[bytes]) -> None:
 
 
 def down() -> int:
-    """End everything of this instance, also what a crash left over."""
+    """Stop everything of this instance, including leftovers of a crash."""
     paths = Paths.from_environment()
     supervisor = Supervisor(paths)
     was_running = supervisor.is_running()
@@ -115,7 +115,7 @@ def down() -> int:
 
 @contextmanager
 def start_lock(paths: Paths) -> Iterator[bool]:
-    """Held while a start is under way, and as long as it stays in the foreground."""
+    """A lock held during a start, and while it stays in the foreground."""
     with paths.up_lock.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -127,7 +127,7 @@ def start_lock(paths: Paths) -> Iterator[bool]:
 
 
 def disk_check(paths: Paths) -> None:
-    """Refuse to start where the first hour would already fail."""
+    """Refuse to start if the disk would fill within the first hour."""
     free = shutil.disk_usage(paths.var).free
     if free < DISK_NEEDED:
         raise OperationsError(
@@ -137,7 +137,7 @@ def disk_check(paths: Paths) -> None:
 
 
 def signals_catch() -> None:
-    """Turn the two wishes to end into one exception, raised wherever the start just is."""
+    """Turn both stop signals into one exception, raised wherever the start happens to be."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise Interrupted
@@ -147,7 +147,7 @@ def signals_catch() -> None:
 
 
 def signals_ignore() -> None:
-    """A second Ctrl-C must not leave half of it running."""
+    """Ignore a second Ctrl-C, which must not leave half of it running."""
     for wish in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(wish, signal.SIG_IGN)
 
@@ -155,19 +155,19 @@ def signals_ignore() -> None:
 def start(
     display: Display, paths: Paths, supervisor: Supervisor, *, tied_to_us: bool, demo_stations: int
 ) -> subprocess.Popen[bytes]:
-    """The way up.
+    """Start everything, step by step.
 
-    1. clear what a crash left, settle ports, secrets and certificates
+    1. clear leftovers of a crash; determine ports, secrets and certificates
     2. start the three services under the supervisor
     3. while the broker boots: database, migrations, static files, the first administrator
-    4. start our processes
+    4. start Roost's processes
     5. wait until every part works
     6. in the demo: the stations
     """
-    # Read by the watchdog only, which starts last; a person is told now.
+    # Read only by the watchdog, which starts last; a person should be told now.
     patience_from_environment()
     instance = instance_settle(display, paths)
-    # Before anything is written: the data stay as they are for whoever moves them.
+    # Before anything is written, so that the data stay unchanged for migration.
     trouble = broker_data_trouble(data=instance.rabbitmq.home / "data", server=server_find())
     if trouble is not None:
         raise OperationsError(trouble)
@@ -189,7 +189,7 @@ def start(
             preparation.database_migrate(instance)
         with display.step("Pages"):
             preparation.pages_build(instance)
-        # What needs no broker uses the second core while the broker boots.
+        # Work that needs no broker uses the second core while the broker boots.
         supervisor.start([process for process in processes if process.name in WITHOUT_BROKER])
         with display.step("Message broker"):
             service_wait(instance.rabbitmq, endings, seconds=90, what="RabbitMQ")
@@ -205,7 +205,7 @@ def start(
 
 
 def instance_settle(display: Display, paths: Paths) -> Instance:
-    """Clear what a crash left; then everything that is fixed before the first process starts."""
+    """Clear leftovers of a crash, then determine everything that is fixed before the first process starts."""
     (paths.run / DEMO_FILE).unlink(missing_ok=True)
     if leftovers_end(paths=paths):
         display.say("Processes left by an earlier start have been stopped.")
@@ -218,7 +218,7 @@ def instance_settle(display: Display, paths: Paths) -> Instance:
 
 
 def binds() -> dict[str, str]:
-    """The doors that may be open to more than this machine, and how far."""
+    """The listening addresses that may be open beyond this machine."""
     site = site_bind_from_environment()
     return {"amqps": bind_from_environment(), "site": site, "live": site}
 
@@ -236,7 +236,7 @@ def services(instance: Instance) -> tuple[Service, ...]:
 
 
 def service_wait(service: Service, endings: Endings, *, seconds: float, what: str) -> None:
-    """Wait until a server answers, and no longer than it takes to see that it, or another one, cannot start."""
+    """Wait until a server answers, or until it is clear that it, or another one, cannot start."""
 
     def look() -> str | None:
         endings.look()
@@ -252,7 +252,7 @@ def healthy_wait(
     processes: list[Program],
     endings: Endings,
 ) -> None:
-    """Show each part as it begins to work; give up with the names of those that did not."""
+    """Show each part as it begins to work; give up naming those that did not."""
     for process in processes:
         display.begin(process.name)
     health.domain_load(instance)
@@ -277,7 +277,7 @@ def healthy_wait(
 
 
 def addresses_say(display: Display, instance: Instance) -> None:
-    """Where to look, how to log in, where the logs are."""
+    """Print the URLs, the login and the logs' location."""
     where = health.addresses(instance)
     password = password_file(instance.paths)
     display.say(f"Site:      {where['site']}")
@@ -290,5 +290,5 @@ def addresses_say(display: Display, instance: Instance) -> None:
 
 
 def password_file(paths: Paths) -> Path:
-    """Where the first administrator's password lies."""
+    """The path of the first administrator's password."""
     return paths.secrets / "admin_password"

@@ -1,12 +1,12 @@
-"""Restarts a process that is there and does nothing any more, which a supervisor cannot see.
+"""Restarting a process that runs but no longer works, which a supervisor cannot see.
 
-Run by the supervisor as `python -m operations.watchdog`. A part says by its pulse, or by an answer, that it works:
+Run by the supervisor as `python -m operations.watchdog`. A part shows by its pulse, or by an answer, that it works:
 
-    works ──no sign for `ROOST_WATCHDOG_S`, while broker and database answer──▶ restarted ──its time begins anew──▶ works
+    works ──no sign for `ROOST_WATCHDOG_S`, while broker and database answer──▶ restarted ──its time starts again──▶ works
 
-It also looks for alarms of the broker: while one stands, no job gets through that would tell of it.
+It also checks for broker alarms: during one, no job gets through to report it.
 
-While the broker or the database is away nobody is blamed. A start has as long as a hang before it is judged.
+While the broker or the database is down, no part is blamed. A starting part gets as much time as a hanging one.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from operations.supervisor_daemon import Supervisor
 
 _log = logging.getLogger("roost.watchdog")
 
-#: Seconds without a sign of life, unless ROOST_WATCHDOG_S says otherwise.
+#: Seconds without a sign of life, unless ROOST_WATCHDOG_S sets another value.
 PATIENCE_S = 60.0
 LOOK_EVERY_S = 5.0
 BROKER_EVERY_S = 30.0
@@ -32,7 +32,7 @@ TASKS_NODE = "tasks@roost"
 
 
 class Watchdog:
-    """Looks at each part, and remembers since when it has given no sign."""
+    """Checks each part, and remembers since when it has shown no sign of life."""
 
     def __init__(self, instance: Instance, *, patience: float | None = None) -> None:
         self._instance = instance
@@ -41,13 +41,13 @@ class Watchdog:
         self._well_at: dict[str, float] = {}
         self.checks: dict[str, Callable[[], bool]] = {
             **{name: partial(_has_pulse, name) for name in (*INGEST_NAMES, "relay")},
-            # Long jobs may be in the way of its canary; but a restart of the clock hurts nobody.
+            # Long jobs may delay its canary; but restarting the clock harms nobody.
             "beat": lambda: pulse_check(BEAT_PULSE, most=BEAT_AGE_MOST) is None,
             "tasks": _tasks_answer,
         }
 
     def look(self) -> list[str]:
-        """Look at every part once; returns the names of those that were restarted."""
+        """Check every part once; return the names of those that were restarted."""
         if self._instance.rabbitmq.check() is not None or self._instance.postgres.check() is not None:
             self._well_at.clear()
             return []
@@ -75,7 +75,7 @@ def patience_from_environment() -> float:
 
 
 def _broker_look() -> None:
-    """Tell the administrators of alarms; whatever fails here must not keep the watchdog from its work."""
+    """Notify the administrators of alarms; failures here must not keep the watchdog from its work."""
     from fleet.alerts.troubles import broker_watch  # noqa: PLC0415 - models exist only once Django is loaded
 
     try:
@@ -89,7 +89,7 @@ def _has_pulse(name: str) -> bool:
 
 
 def _tasks_answer() -> bool:
-    """Whether the parent of the task workers answers; it does so while all its children are busy."""
+    """Whether the parent of the task workers answers; it does so even while all its children are busy."""
     from workers.celery_app import app  # noqa: PLC0415 - tasks exist only once Django is loaded
 
     try:
@@ -100,7 +100,7 @@ def _tasks_answer() -> bool:
 
 
 def main() -> int:
-    """Look again and again, until the supervisor ends it."""
+    """Check repeatedly until the supervisor stops it."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     instance = Instance.load()
     domain_load(instance)

@@ -1,8 +1,8 @@
-"""A clock that is far off is found out by the server's time, which then stands in for it in what the agent itself writes.
+"""Replacing a clock that is far off by the server's time, in everything the agent itself writes.
 
-    trusted ──a certificate seems out of date, or nothing keeps the clock in time──▶ asking
+    trusted ──a certificate seems out of date, or nothing keeps the clock──▶ asking
     asking ──the server's time is near─▶ trusted
-    asking ──it is far off─────────────▶ corrected: own stamps are the server's time, the data are marked
+    asking ──it is far off─────────────▶ corrected: own timestamps use the server's time, the data are marked
     corrected ──the clock was set──────▶ trusted
 
 The system's clock is never set: it belongs to the station's owner, and the recorder runs by it.

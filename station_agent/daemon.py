@@ -72,7 +72,7 @@ class Daemon:
         vitals, amqp = self.station.vitals, config.amqp
         serial = config.serial
         manner = StationManner(self.station)
-        self._bound = ClockBound(self.station, self._clock_found)
+        self._bound = ClockBound(self.station, self._on_clock_found)
         self._company = Company(clock=self._bound.say, now=self._time_over_clock, doubted=self._bound.doubt)
         self._executor = Executor(self.station, book, Path(config.commands.consent_file))
         self._consume = CommandLink(
@@ -92,7 +92,7 @@ class Daemon:
             vitals.publishing,
             heartbeat=config.heartbeat,
             name=f"{serial} publish",
-            opened=self._opened,
+            opened=self._on_opened,
             manner=manner,
             is_busy=lambda: self._consume.is_busy,
             company=self._company,
@@ -109,14 +109,14 @@ class Daemon:
         self._clock = ClockWatch(self.station)
         self._rotation = Rotation(self.station, self._login_change)
 
-    def _clock_found(self) -> None:
+    def _on_clock_found(self) -> None:
         """Let connections proceed that failed because of their certificates' dates, now that the server's time is used."""
         self._company.wake(self._network.loop)
 
     def _time_over_clock(self) -> float | None:
         return None if self.station.clock_base is None else self.station.now()
 
-    def _opened(self, channel: Channel) -> None:
+    def _on_opened(self, channel: Channel) -> None:
         """On a new connection, send current data first, and take commands over it if it is the only one."""
         try:
             self.station.outbox.past_demote(time.time())

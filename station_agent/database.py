@@ -30,8 +30,8 @@ BUSY_SECONDS = 10.0
 class Database:
     """One connection for all threads of the agent. Every change goes through `transaction`.
 
-    `damaged` is where the file went that could not be used, when this one is its successor. `broken` when damage was
-    met while it was open: only a new start helps, which sets the file aside.
+    `damaged` is where an unusable predecessor of this file was moved. `broken` means damage was found while it was
+    open: only a restart helps, which sets the file aside.
     """
 
     def __init__(self, path: Path, schema: Iterable[str]) -> None:
@@ -104,7 +104,7 @@ class Database:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """All or nothing. A nested transaction belongs to the outer one."""
-        with self._lock, self._watched():
+        with self._lock, self._watch_damage():
             if self._depth == 0:
                 self._connection.execute("BEGIN IMMEDIATE")
             self._depth += 1
@@ -139,11 +139,11 @@ class Database:
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """The connection for read-only queries."""
-        with self._lock, self._watched():
+        with self._lock, self._watch_damage():
             yield self._connection
 
     @contextlib.contextmanager
-    def _watched(self) -> Iterator[None]:
+    def _watch_damage(self) -> Iterator[None]:
         """Remember across the next start that the file turned out damaged although its check passed."""
         try:
             yield

@@ -117,7 +117,7 @@ def enrol(
         enrolment.config_for_upload_check(path)
     name = enrolment.serial_choose(serial, path)
     amqp = enrolment.enrolment_ask(server=address, token=token, serial=name, ca_file=ca, for_upload=for_upload)
-    _enrolled(path, address, name, amqp)
+    _finish_enrolment(path, address, name, amqp)
 
 
 @app.command()
@@ -136,7 +136,7 @@ def claim(
     _code_show(place, shown)
     login = waiting.login_await(place, shown.secret, say=_say)
     if login is not None:
-        _enrolled(path, place.server, *login)
+        _finish_enrolment(path, place.server, *login)
 
 
 @app.command()
@@ -167,7 +167,7 @@ def register(
     if login is None:
         raise AgentError(f"Nobody has accepted {place.serial} yet. Run the same command again to keep waiting.")
     waiting.arrival_forget(folder)
-    _enrolled(path, place.server, *login)
+    _finish_enrolment(path, place.server, *login)
 
 
 def _place(server: str, serial: str | None, path: Path, ca: Path | None, *, insecure_http: bool) -> waiting.Place:
@@ -190,7 +190,7 @@ def _code_show(place: waiting.Place, shown: waiting.ClaimCode) -> None:
     _say("Waiting until somebody claims it. Press Ctrl-C to stop.")
 
 
-def _enrolled(path: Path, address: str, serial: str, amqp: AmqpSettings) -> None:
+def _finish_enrolment(path: Path, address: str, serial: str, amqp: AmqpSettings) -> None:
     """Write the login to the configuration and test it."""
     name = enrolment.enrolment_write(config_path=path, server=address, serial=serial, amqp=amqp)
     if is_upload(amqp.exchange):

@@ -128,7 +128,7 @@ class Outbox:
     def put(self, kind: str, body: Any, rank: Rank) -> int:
         """Store one message and return its number. Joins a transaction that is open.
 
-        Raises `MessageTooLarge` for what the broker would refuse.
+        Raises `MessageTooLarge` for a message the broker would refuse.
         """
         raw, encoding = codec.encode(body, compress_from=self.compress_from)
         if len(raw) > MAX_WIRE_BYTES - 65_536:
@@ -148,9 +148,9 @@ class Outbox:
         return int(cursor.lastrowid or 0)
 
     def _drop(self, too_much: int) -> None:
-        """Drop the oldest of least worth until `too_much` bytes are gone; count what went, by kind.
+        """Drop the oldest messages of least value until `too_much` bytes are gone; count them by kind.
 
-        What is on the wire stays: dropped here and delivered there it would be counted as lost though it is not.
+        Messages in flight stay: dropped here but delivered, one would be counted as lost although it is not.
         """
         freed = 0
         gone: list[int] = []
@@ -175,10 +175,10 @@ class Outbox:
             )
 
     def past_demote(self, now: float) -> int:
-        """Put what waited through an outage behind the present; returns how many messages that were.
+        """Move messages that waited through an outage behind current ones; return how many that were.
 
-        The newest report of state keeps its place, so that the server knows at once how things are. Then comes what
-        is taken from now on, then the backlog, oldest first within each kind; older reports of state last.
+        The newest status report keeps its place, so that the server knows the state at once. Then comes new data,
+        then the backlog, oldest first within each kind; older status reports last.
         """
         with self.database.transaction() as sql:
             newest = [
@@ -195,7 +195,7 @@ class Outbox:
     def take(self, room: int, *, sending_most: int = 1_000) -> list[Outgoing]:
         """Up to `room` messages to publish now, the most urgent first; they are in flight from here on.
 
-        Only those that are as urgent as `sending_most`.
+        Only messages at least as urgent as `sending_most`.
         """
         now = time.monotonic()
         self._held = {seq: until for seq, until in self._held.items() if until > now}

@@ -1,6 +1,6 @@
-"""The pace that the server asked for: obeyed for a while, kept over a restart, over by itself.
+"""The pace requested by the server: obeyed for a while, kept across restarts, ended by itself.
 
-own pace --pace--> paced (slower, holding, spread) --time is over, or a pace that asks nothing--> own pace
+own pace --pace--> paced (slower, holding, spread) --time is up, or a pace that asks nothing--> own pace
 """
 
 import random

@@ -16,9 +16,10 @@ Positions = Literal["all", "changed"]
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
     """One profile; times in seconds.
 
-    `stays` connected, or only visits the server with each report. `batch_age`: at this age data is sent though the
-    batch is not full; of one that visits all data goes with the visit. `patience` stretches the pauses between failed
-    attempts. `compress_from`: bodies of at least so many bytes are compressed. `is_terse`: messages without the properties that the server can do without. `events_kept` are not sent.
+    `stays` connected, or only visits the server with each report. `batch_age`: data of this age is sent although the
+    batch is not full; on a visit all data is sent. `patience` stretches the pauses between failed attempts.
+    `compress_from`: bodies of at least this many bytes are compressed. `is_terse`: messages omit the properties the
+    server can do without. `events_kept` are not sent.
     """
 
     reporting_interval: int

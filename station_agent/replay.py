@@ -111,7 +111,7 @@ class _Content:
     def stream(self) -> tuple[str, int, int]:
         """The stream's name, and the length of the text in bytes and lines.
 
-        Rows say from what kind of file they are and whether it is damaged: both belong to the content.
+        Rows state their kind of file and whether it is damaged, so both are part of the content.
         """
         digest, length, lines, last = hashlib.sha256(), 0, 0, b"\n"
         with LineReader(self._path, self._bytes, checked=self.checked) as reader:
@@ -248,16 +248,16 @@ class ReplayFeed:
             try:
                 yield from self._entry(entry, report)
             except Unreadable as error:
-                report.account = _refused(report.account, str(error))
+                report.account = _refuse(report.account, str(error))
             except OSError as error:
-                report.account = _refused(report.account, f"It cannot be read: {error.strerror or error}.")
+                report.account = _refuse(report.account, f"It cannot be read: {error.strerror or error}.")
             except Exception as error:
                 log.exception("%s", entry.key)
-                report.account = _refused(report.account, f"It cannot be read: {type(error).__name__}: {error}.")
+                report.account = _refuse(report.account, f"It cannot be read: {type(error).__name__}: {error}.")
         for path, trouble in self._unreadable:
             name = name_show(str(path.relative_to(self._folder)))
             sentence = f"The folder cannot be read: {trouble.strerror or trouble}."
-            self.reports.append(FileReport(file=name, account=_refused(Account(), sentence)))
+            self.reports.append(FileReport(file=name, account=_refuse(Account(), sentence)))
         yield from self._accounts()
 
     def _entry(self, entry: Entry, report: FileReport) -> Iterator[tuple[FileReport, Outgoing]]:
@@ -265,15 +265,15 @@ class ReplayFeed:
         start = entry.name.start if entry.name else 0
         report.account = Account(start=start, size=size, unread=size)
         if not entry.path.is_file():
-            report.account = _left(report.account, NO_FILE[0])
+            report.account = _leave(report.account, NO_FILE[0])
         elif entry.name is None:
             reason, counts = other_file_reason(entry.file_name)
-            report.account = (_refused if counts else _left)(report.account, reason)
+            report.account = (_refuse if counts else _leave)(report.account, reason)
         elif is_foreign(entry.name, self._serials):
             reason = f"It is named for another station, {entry.name.serial}."
-            report.account = replace(_left(report.account, reason), state="foreign")
+            report.account = replace(_leave(report.account, reason), state="foreign")
         elif size > FILE_MOST:
-            report.account = _refused(report.account, "It is too large for a data file.")
+            report.account = _refuse(report.account, "It is too large for a data file.")
         elif size == 0:
             report.account = replace(report.account, state="done", reason="It is empty.")
         else:
@@ -335,12 +335,12 @@ class ReplayFeed:
         )
 
 
-def _refused(account: Account, reason: str) -> Account:
+def _refuse(account: Account, reason: str) -> Account:
     """The account of a file of which nothing can be read."""
     return _whole(account, "refused", reason, Tally(bytes_refused=account.size), {UNREADABLE: 1})
 
 
-def _left(account: Account, reason: str) -> Account:
+def _leave(account: Account, reason: str) -> Account:
     """The account of a file left on the card because it is not this station's data."""
     return _whole(account, "refused", reason, Tally(bytes_kept_back=account.size), {})
 
@@ -360,7 +360,7 @@ def replay_run(
 ) -> ReplayFeed:
     """Send every file below the folder and wait for the last confirm. `tell` is called a few times a second.
 
-    Raises `AgentError` when nothing was confirmed for `give_up` seconds.
+    Raises `AgentError` if nothing is confirmed for `give_up` seconds.
     """
     serials = serials_taken(config.serial, also_of, any_station=any_station)
     feed, view = ReplayFeed(folder, serials=serials), LinkView()

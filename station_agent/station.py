@@ -151,10 +151,10 @@ class Station:
         return min(int(known or self.tuning.reporting_interval) * self.pacer.slowdown, 604_800)
 
     def report_wait(self, now: float) -> float:
-        """Seconds to the next report: each station has a moment of its own in the interval, by its serial.
+        """Seconds to the next report: each station has its own moment in the interval, derived from its serial.
 
-        A fleet that started together would otherwise report together for ever. The next report is never later than
-        announced, but for the moment by which the last one came too early.
+        A fleet that started together would otherwise always report together. The next report is never later than
+        announced, except by as much as the last one came too early.
         """
         interval = self.reporting_interval
         phase = int.from_bytes(hashlib.sha256(self.config.serial.encode()).digest()[:6], "big") / 2**48 * interval

@@ -255,7 +255,7 @@ def _connection_say(report: Report | None, *, running: bool, now: float) -> list
         again = f" Next try in {seconds_say(max(link.next_try_at - now, 0))}." if link.next_try_at else ""
         rows.append(("Server", f"Not connected. {link.reason}{again}"))
     if link.trouble:
-        rows.append(("Trouble", link.trouble))
+        rows.append(("Problem", link.trouble))
     confirmed = f"{seconds_say(max(now - link.last_confirm_at, 0))} ago" if link.last_confirm_at else "none yet"
     rows.append(("Last confirm", confirmed))
     if report.commands.connected_since is None:

@@ -1,1 +1,1 @@
-"""Measurements of Roost on this machine, as ratios within one run; never a test."""
+"""Benchmarks of Roost on this machine, as ratios within one run; never a test."""

@@ -1,4 +1,4 @@
-"""`./roost bench`: measure, print a table with the machine, or JSON."""
+"""`./roost bench`: run a benchmark and print a table with the machine, or JSON."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def latency(
     stations: Annotated[int, typer.Option(min=1, help="Stations, each with its own TLS connection.")] = 600,
     seconds: Annotated[float, typer.Option(min=1.0, help="Duration, at one message per second and station.")] = 60.0,
 ) -> None:
-    """From a station's publish to the commit, and to an event in a browser; who used the processor."""
+    """Time from a station's publish to the commit, and to an event in a browser; processor use by process."""
 
     def bench(stack: Stack, instance: Instance) -> list[dict[str, Any]]:
         return latency_bench(stack, instance, stations=stations, seconds=seconds)
@@ -73,7 +73,7 @@ def latency(
 
 @app.command()
 def thrift(*, as_json: AsJson = False) -> None:
-    """Megabytes a month on a station's link, by profile: both directions, with AMQP, TLS, TCP and IP."""
+    """Megabytes per month on a station's link, by profile: both directions, with AMQP, TLS, TCP and IP."""
     _run("thrift", lambda _, instance: thrift_bench(instance), as_json=as_json)
 
 
@@ -86,7 +86,7 @@ def fleet(
     gateway_stations: Annotated[int, typer.Option(min=1, help="Stations over gateway connections.")] = 6000,
     gateway_seconds: Annotated[float, typer.Option(min=1.0, help="Duration, then again at twice the rate.")] = 60.0,
 ) -> None:
-    """A whole fleet at one message a second each; what gives way first at twice the rate."""
+    """A whole fleet at one message per second each; what fails first at twice the rate."""
 
     def bench(stack: Stack, instance: Instance) -> list[dict[str, Any]]:
         return fleet_bench(
@@ -109,7 +109,7 @@ def backlog(
     live_stations: Annotated[int, typer.Option(min=1, help="Other stations, at one message per second.")] = 50,
     messages: Annotated[int, typer.Option(min=1, help="Messages each of them has kept.")] = 288,
 ) -> None:
-    """A day's backlog of many stations drains; the waits of fresh messages meanwhile."""
+    """Draining a day's backlog of many stations, and the latency of fresh messages meanwhile."""
 
     def bench(stack: Stack, instance: Instance) -> list[dict[str, Any]]:
         return backlog_bench(stack, instance, stations=stations, live_stations=live_stations, messages=messages)
@@ -123,7 +123,7 @@ def storm(
     as_json: AsJson = False,
     stations: Annotated[int, typer.Option(min=1, help="Agents, each with its own TLS connection.")] = 1000,
 ) -> None:
-    """The broker is killed: how long until every agent is connected again, and whether one spins."""
+    """Kill the broker: the time until every agent is connected again, and whether one spins."""
     _run("storm", lambda stack, instance: storm_bench(stack, instance, stations=stations), as_json=as_json)
 
 
@@ -134,7 +134,7 @@ def growth(
     readings: Annotated[int, typer.Option(min=1, help="Millions of readings in the full database.")] = 100,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds of each measurement; the median is reported.")] = 5,
 ) -> None:
-    """Ingest on an empty and on a full database, and the plans of what pages and the API ask of the full one."""
+    """Ingest on an empty and on a full database, and the query plans of pages and the API on the full one."""
     _run("growth", lambda _, instance: growth_bench(instance, millions=readings, rounds=rounds), as_json=as_json)
 
 
@@ -148,7 +148,7 @@ def pages(
     readings: Annotated[int, typer.Option(min=1, help="Millions of readings.")] = 10,
     requests: Annotated[int, typer.Option(min=1, help="Requests for each page.")] = 100,
 ) -> None:
-    """Queries, server time and weight of the pages in front of a large fleet."""
+    """Queries, server time and size of the pages with a large fleet."""
 
     def bench(_: Stack, instance: Instance) -> list[dict[str, Any]]:
         return pages_bench(
@@ -175,7 +175,7 @@ def memory(
 
 
 def _run(name: str, bench: Callable[[Stack, Instance], list[dict[str, Any]]], *, as_json: bool) -> None:
-    # What an operator chose is for his instance; a bench has services and addresses of its own.
+    # The operator's settings are for their own instance; a bench has separate services and addresses.
     for choice in OPERATORS_CHOICE:
         os.environ.pop(choice, None)
     stack = trial_start()
@@ -212,7 +212,7 @@ def _definitions(instance: Instance) -> dict[str, Any]:
 
 
 def main() -> int:
-    """Run one bench. Wrong use: one sentence and 2."""
+    """Run one bench. Wrong use prints one sentence and returns 2."""
     try:
         app(standalone_mode=False, prog_name="./roost bench")
     except typer.TyperException as error:

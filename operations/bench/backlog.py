@@ -1,4 +1,4 @@
-"""A thousand stations come back after a day: their backlog drains, and what is fresh is not behind it."""
+"""A thousand stations come back after a day: their backlog drains without delaying fresh messages."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from operations.services.postgres import DATABASE
 from operations.settings_env import process_environment
 from operations.stack import Stack
 
-#: A day of messages, one in five minutes.
+#: A day of messages, one every five minutes.
 MESSAGES_A_DAY = 288
 READINGS = 5
 
@@ -28,7 +28,7 @@ READINGS = 5
 def backlog_bench(
     stack: Stack, instance: Instance, *, stations: int, live_stations: int, messages: int = MESSAGES_A_DAY
 ) -> list[dict[str, Any]]:
-    """One run: seconds until the whole backlog is committed, and the waits of fresh messages meanwhile."""
+    """One run: seconds until the whole backlog is committed, and the latency of fresh messages meanwhile."""
     commit_times_on(stack, instance)
     health.domain_load(instance)
     from operations.demo import fleet_write  # noqa: PLC0415 - models exist only once Django is loaded

@@ -1,6 +1,6 @@
-"""What ingest is measured against: a bare drain-and-COPY loop, one ORM write per message, and one per value.
+"""The baselines for ingest: a bare drain-and-COPY loop, one ORM write per message, and one per value.
 
-Run as a process of its own: `python -m operations.bench.baselines bare|orm|orm-each MESSAGES`; prints JSON.
+Run as a separate process: `python -m operations.bench.baselines bare|orm|orm-each MESSAGES`; prints JSON.
 """
 
 from __future__ import annotations
@@ -72,13 +72,13 @@ def bare_run(count: int) -> float:
 def orm_run(count: int) -> float:
     """One get, one insert and one save through the ORM per message, each acknowledged; messages per second.
 
-    The kindest such way: however many readings a message brings, one INSERT takes them all.
+    This is the most favourable such way: one INSERT takes all readings of a message.
     """
     return _orm_rate(count, Reading.objects.bulk_create)
 
 
 def orm_each_run(count: int) -> float:
-    """As above, but each reading is inserted by itself, as servers do whose messages carry one value each."""
+    """As above, but each reading is inserted separately, as in servers whose messages carry one value each."""
 
     def insert(readings: list[Reading]) -> None:
         for reading in readings:

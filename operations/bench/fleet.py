@@ -1,6 +1,6 @@
-"""A whole fleet at one message a second each: first with a TLS connection for every station, then over gateways.
+"""A whole fleet at one message per second each: first with a TLS connection for every station, then over gateways.
 
-The second part is run again at twice the rate, to see what gives way first.
+The second part is repeated at twice the rate, to see what fails first.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from operations.paths import REPOSITORY
 from operations.settings_env import process_environment
 from operations.stack import Stack
 
-#: Messages that may wait in the queues without being called a growing queue: two seconds' worth is a batch or two.
+#: Messages that may wait in the queues without counting as a growing queue: two seconds' worth is a batch or two.
 STEADY_S = 2.0
-#: In the first seconds every station is new: its series and streams are made. They do not count for the waits.
+#: In the first seconds every station is new: its series and streams are created. They are excluded from the latencies.
 WARMING_S = 10.0
 
 
 def fleet_bench(
     stack: Stack, instance: Instance, *, stations: int, seconds: float, gateway_stations: int, gateway_seconds: float
 ) -> list[dict[str, Any]]:
-    """Three runs: with own connections, over gateways, and over gateways at twice the rate."""
+    """Three runs: with separate connections, over gateways, and over gateways at twice the rate."""
     commit_times_on(stack, instance)
     health.domain_load(instance)
     from operations.demo import fleet_write  # noqa: PLC0415 - models exist only once Django is loaded
@@ -50,7 +50,7 @@ def fleet_bench(
                 "run": "a TLS connection for each station",
                 "stations": stations,
                 "rate": stations,
-                **_watched(instance, everybody, [*own, f"--seconds={seconds}"], "bench/r0", stations),
+                **_run_watched(instance, everybody, [*own, f"--seconds={seconds}"], "bench/r0", stations),
             }
         )
         for factor in (1, 2):
@@ -62,16 +62,16 @@ def fleet_bench(
                     "run": "over gateway connections" + (", twice the rate" if factor == 2 else ""),
                     "stations": gateway_stations,
                     "rate": rate,
-                    **_watched(instance, everybody, command, f"gw{factor}/r0", rate),
+                    **_run_watched(instance, everybody, command, f"gw{factor}/r0", rate),
                 }
             )
     return runs
 
 
-def _watched(
+def _run_watched(
     instance: Instance, everybody: dict[str, int], command: list[str], series: str, rate: float
 ) -> dict[str, Any]:
-    """Run the publisher; the queues' depths, the waits and the processor time meanwhile."""
+    """Run the publisher, recording the queues' depths, the latencies and the processor time."""
     depths: list[int] = []
     over = threading.Event()
 

@@ -1,7 +1,7 @@
-"""Publishes for many stations over few connections, as a gateway does: at a steady rate, or as fast as it goes.
+"""Publishing for many stations over few connections, like a gateway: at a steady rate, or as fast as possible.
 
-Run as a process of its own: `python -m operations.bench.gateway PLAN`; the plan is JSON, and so is the summary.
-Frames are written by hand: what publishes must cost little beside what is measured.
+Run as a separate process: `python -m operations.bench.gateway PLAN`; the plan and the summary are JSON. Frames are
+written by hand: publishing must be cheap compared with what is measured.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from message_queue.routing import message_key, station_exchange
 from operations.bench.traffic import connect
 from operations.instance import Instance
 
-#: Unconfirmed messages of one connection, and messages between two looks at its confirms.
+#: Unconfirmed messages per connection, and messages between two checks for confirms.
 WINDOW, LOOK = 4_000, 100
-#: Content type, headers, delivery mode, message id and type are there.
+#: Flags: content type, headers, delivery mode, message id and type are present.
 _PROPERTIES = 1 << 15 | 1 << 13 | 1 << 12 | 1 << 7 | 1 << 5
 STEP_S = 0.01
 
 
 class Plan(msgspec.Struct):
-    """What to publish. `rate` in messages a second over all stations; 0 is as fast as it goes.
+    """What to publish. `rate` in messages per second over all stations; 0 is as fast as possible.
 
-    Without `since` a message's time is that of its publishing, else `since` seconds ago and five minutes later each.
+    Without `since` a message's time is its publishing time, otherwise `since` seconds ago and five minutes later each.
     """
 
     serials: list[str]
@@ -107,7 +107,7 @@ def _body(plan: Plan, at: float) -> bytes:
 
 
 def _frames(plan: Plan, exchange: str, key: str, seq: int, body: bytes) -> bytes:
-    """A persistent message as AMQP 0-9-1 has it: a method, a header and a body frame."""
+    """A persistent message in AMQP 0-9-1 framing: a method, a header and a body frame."""
     stream = plan.stream.encode()
     table = b"\x06streamS" + struct.pack(">I", len(stream)) + stream
     for name, value in (("v", 1), ("seq", seq), ("oldest", 1), ("next", seq + 1)):

@@ -1,4 +1,4 @@
-"""Whether Roost slows down as data grows: ingest on an empty and on a full database, and the plans of its queries."""
+"""Whether Roost slows down as data grows: ingest on an empty and on a full database, and its query plans."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from operations.instance import Instance
 from operations.preparation import pages_build
 from operations.services.postgres import DATABASE
 
-#: The full database: so many stations with so many series each.
+#: The full database: number of stations and of series per station.
 STATIONS, SERIES = 2_000, 5
-#: Half of it are values every ten minutes up to now, for which pages ask. The other half lie where the messages of the
-#: bench go, so that these meet indexes that are as deep: seconds since 1970.
+#: Half of the values are ten minutes apart up to now, the range pages ask for. The other half are at the times of the
+#: bench's messages, so that these meet equally deep indexes: seconds since 1970.
 STEP_S = 600
 BEGAN, LASTED_S = 1_700_000_000, 30_000_000
-#: The database beside it, of the same server, that stays empty.
+#: The database beside it, on the same server, that stays empty.
 EMPTY = "roost_empty"
-#: Bytes of disk that stay free.
+#: Bytes of disk that must stay free.
 KEPT_FREE = 15_000_000_000
-#: Tables that may never be read from end to end.
+#: Tables that may never be scanned completely.
 BIG = ("telemetry_reading", "telemetry_detection")
 _WRITERS = 2
 
@@ -52,7 +52,7 @@ def growth_bench(instance: Instance, *, millions: int, rounds: int) -> list[dict
 
 
 def _side_by_side(instance: Instance, readings: int, rounds: int) -> dict[str, Any]:
-    """The same messages into the empty and into the full database, by turns; the first turn warms up."""
+    """The same messages into the empty and the full database, alternating; the first round warms up."""
     turns = [
         [roost_rate(instance, readings, SIZES[readings], SERIALS, database=database) for database in (EMPTY, DATABASE)]
         for _ in range(rounds + 1)
@@ -67,7 +67,7 @@ def _side_by_side(instance: Instance, readings: int, rounds: int) -> dict[str, A
 
 
 def _fill(instance: Instance, rows: int) -> int:
-    """Fill the readings up to so many rows, or until the disk has little left; return how many there are."""
+    """Insert readings up to this many rows, or until the disk is nearly full; return the number of rows."""
     with instance.postgres.connect(DATABASE) as connection:
         connection.execute("SET ROLE roost")
         connection.execute(
@@ -98,7 +98,7 @@ def _fill(instance: Instance, rows: int) -> int:
 
 
 def _write(instance: Instance, ids: list[int], points: int, stopping: threading.Event) -> None:
-    """Series after series, each from its oldest value on: as the index likes it, and as no station sends it."""
+    """Series after series, each starting with its oldest value: as the index prefers it, and as no station sends it."""
     with instance.postgres.connect(DATABASE) as connection:
         connection.autocommit = True
         connection.execute("SET synchronous_commit = off")
@@ -115,7 +115,7 @@ def _write(instance: Instance, ids: list[int], points: int, stopping: threading.
 
 
 def _plans(instance: Instance) -> list[dict[str, Any]]:
-    """What the pages and the API ask about a station with data, each query explained."""
+    """The queries of the pages and the API about a station with data, each explained."""
     health.domain_load(instance)
     from django.contrib.auth.models import User  # noqa: PLC0415 - models exist only once Django is loaded
     from django.db import connection  # noqa: PLC0415 - as above
@@ -126,7 +126,7 @@ def _plans(instance: Instance) -> list[dict[str, Any]]:
     from fleet.stations.models import Station, StationContact  # noqa: PLC0415 - as above
     from fleet.telemetry.models import Series  # noqa: PLC0415 - as above
 
-    # The rows lie there as if ingest had taken them: it notes contacts and the newest values.
+    # The rows are present as if ingest had written them: it records contacts and the newest values.
     now = clock.now()
     known = Station.objects.filter(contact=None)
     StationContact.objects.bulk_create(
@@ -201,5 +201,5 @@ def _nodes(node: dict[str, Any]) -> Any:
 
 
 def plans_are_good(plans: list[dict[str, Any]]) -> bool:
-    """Whether no query reads a big table from end to end."""
+    """Whether no query scans a big table completely."""
     return not json.dumps(plans).count('"error"') and not any(plan.get("sequential_scans") for plan in plans)

@@ -1,4 +1,4 @@
-"""How fast the real worker takes station messages, against the bare limit and the ORM ways of the same run."""
+"""How fast the real worker processes station messages, against the bare limit and the ORM ways of the same run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SERIAL = "SG-BENCH"
 #: Stations of the run with several workers, which must not all wait for one row.
 SERIALS = (SERIAL, *(f"SG-BENCH{number:03d}" for number in range(1, 64)))
 
-#: One station sends here what a fleet sends elsewhere.
+#: One station sends here as much as a whole fleet does elsewhere.
 NO_QUOTA = {"ROOST_QUOTA_MESSAGES_PER_S": "0", "ROOST_QUOTA_BYTES_PER_HOUR": "0"}
 
 #: Messages per measurement, by readings per message; rounds are interleaved and their median is reported.
@@ -150,7 +150,7 @@ def _committed_rate(instance: Instance, stream: str, count: int, workers: int, d
         while time.monotonic() < deadline:
             row = connection.execute(query, (stream,)).fetchone()
             done = int(str(row[0])) if row else 0
-            # The clock runs from when all of them are at work.
+            # The clock starts when all of them are working.
             if done and not began and (workers == 1 or _readers(instance) >= workers):
                 began, first = time.monotonic(), done
             if done >= count:
@@ -162,7 +162,7 @@ def _committed_rate(instance: Instance, stream: str, count: int, workers: int, d
 
 
 def _readers(instance: Instance) -> int:
-    """How many ingest workers read the telemetry queue."""
+    """Number of ingest workers that read the telemetry queue."""
     broker = connect(instance)
     declared: Any = broker.channel().queue_declare(Lane.TELEMETRY.value, passive=True)
     broker.close()

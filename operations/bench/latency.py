@@ -1,7 +1,7 @@
-"""How long a message takes from a station's publish to its commit, and to an event in a browser.
+"""The time from a station's publish to its commit, and to an event in a browser.
 
-Every station has its own TLS connection. Commit times are PostgreSQL's own (`track_commit_timestamp`), so nothing in
-Roost is changed for the measurement.
+Every station has its own TLS connection. Commit times are PostgreSQL's own (`track_commit_timestamp`), so Roost is
+unchanged for the measurement.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MEASURED = ("ingest", "live")
 
 
 def latency_bench(stack: Stack, instance: Instance, *, stations: int, seconds: float) -> list[dict[str, Any]]:
-    """One run: so many stations at one message a second for so many seconds."""
+    """One run: this many stations at one message per second for this many seconds."""
     commit_times_on(stack, instance)
     fleet = instance.paths.run / "bench-fleet.json"
     cookie = _prepare(instance, fleet, stations)
@@ -68,14 +68,15 @@ def latency_bench(stack: Stack, instance: Instance, *, stations: int, seconds: f
 
 
 class _Browser(threading.Thread):
-    """A browser that has the fleet page open: hears which stations changed, and when."""
+    """A browser with the fleet page open: receives which stations changed, and when."""
 
     def __init__(self, instance: Instance, cookie: str) -> None:
         super().__init__(daemon=True)
         self._url = f"http://127.0.0.1:{instance.ports['live']}/live/fleet"
         self._headers = {"Cookie": cookie, "Origin": f"http://127.0.0.1:{instance.ports['site']}"}
         self._stopping = threading.Event()
-        #: Moments at which each station was named, in order; under "" those of events that named not all that changed.
+        #: Times at which each station was named, in order; under "" those of events that did not name all changed
+        #: stations.
         self.heard: dict[str, list[float]] = {}
 
     def run(self) -> None:
@@ -95,12 +96,12 @@ class _Browser(threading.Thread):
                         self.heard.setdefault(serial, []).append(moment)
 
     def stop(self) -> None:
-        """Hear no more."""
+        """Stop listening."""
         self._stopping.set()
 
 
 def _prepare(instance: Instance, fleet: Path, stations: int) -> str:
-    """Enrol the stations; the cookie of a session that the administrator has."""
+    """Enrol the stations; return the cookie of the administrator's session."""
     health.domain_load(instance)
     from django.conf import settings  # noqa: PLC0415 - models exist only once Django is loaded
     from django.contrib.auth.models import User  # noqa: PLC0415 - as above
@@ -128,7 +129,7 @@ def _stations_run(instance: Instance, fleet: Path, times: Path, seconds: float) 
 
 
 def _waits(instance: Instance, times: Path, heard: dict[str, list[float]]) -> tuple[list[float], list[float], int]:
-    """Seconds from publish to commit and to the browser, sorted, and how many messages have no row."""
+    """Seconds from publish to commit and to the browser, sorted, and the number of messages without a row."""
     query = (
         "SELECT extract(epoch FROM pg_xact_commit_timestamp(r.xmin)) FROM telemetry_reading r "
         "JOIN telemetry_series s ON s.id = r.series_id JOIN stations_station t ON t.id = s.station_id "
@@ -143,7 +144,7 @@ def _waits(instance: Instance, times: Path, heard: dict[str, list[float]]) -> tu
         for serial, sent in published.items():
             commits = [float(str(row[0])) for row in connection.execute(query, (serial,)).fetchall()]
             missing += len(sent) - len(commits)
-            # A page is made anew by an event that names its station, and by one that says that more changed.
+            # A page refreshes on an event that names its station, and on one that says that more changed.
             named = sorted(heard.get(serial, []) + heard.get("", []))
             for at, commit in zip(sorted(sent), commits, strict=False):
                 committed.append(commit - at)

@@ -1,4 +1,4 @@
-"""What machine a figure comes from."""
+"""A description of the machine that a figure comes from."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from operations.services.postgres import DATABASE
 
 
 def machine_describe(instance: Instance) -> dict[str, str | int | float]:
-    """Processor, memory, system and the versions of the services, which must run."""
+    """Processor, memory, system and the versions of the services, which must be running."""
     with instance.postgres.connect(DATABASE) as connection:
         row = connection.execute("SHOW server_version").fetchone()
     with instance.rabbitmq.management() as client:

@@ -17,15 +17,15 @@ from operations.bench.processes import processes_run
 from operations.bench.traffic import connect, stations_make
 from operations.instance import Instance
 
-#: Enough that none is over its quota, and not a multiple of HOSTILE, so that each sends something hostile in its turn.
+#: Enough that none is over its quota, and not a multiple of HOSTILE, so that each sends hostile messages in turn.
 SERIALS = tuple(f"SG-MEMORY{number:02d}" for number in range(31))
 WARMING_S = 120.0
-#: One message in so many is hostile.
+#: One message in this many is hostile.
 HOSTILE = 10
 
 
 def memory_bench(instance: Instance, *, minutes: float, rate: float) -> list[dict[str, Any]]:
-    """One run; the slope is that of a straight line through the samples after the warming up."""
+    """One run; the slope is that of a straight line through the samples after warm-up."""
     health.domain_load(instance)
     stations_make(instance, SERIALS)
     with processes_run(instance, ("ingest",)) as running:
@@ -62,7 +62,7 @@ def _sample(worker: psutil.Process) -> dict[str, float]:
 
 
 def _publish(instance: Instance, rate: float, seconds: float, sample: Any) -> int:
-    """Good and hostile messages at this rate; a sample every ten seconds."""
+    """Publish good and hostile messages at this rate; take a sample every ten seconds."""
     global _began  # noqa: PLW0603 - the origin of the samples' time
     _began = time.monotonic()
     connection = connect(instance)
@@ -74,7 +74,7 @@ def _publish(instance: Instance, rate: float, seconds: float, sample: Any) -> in
         while number < passed * rate:
             number += 1
             body, more = next(hostile) if number % HOSTILE == 0 else (_good(dice), {})
-            # Each station counts for itself: with holes between, the ledger's ranges would be what grows.
+            # Each station counts for itself: with gaps, the ledger's ranges would be what grows.
             seq = number // len(SERIALS) + 1
             headers = codec.headers(version=1, stream=stream, seq=seq, oldest=1, next_seq=seq + 1)
             properties = {"type": "readings", "delivery_mode": 2, "application_headers": headers, **more}
@@ -119,7 +119,7 @@ def _hostile() -> list[tuple[bytes, dict[str, Any]]]:
 
 
 def _slope(at: list[float], values: list[float]) -> float:
-    """Of the straight line of least squares, per second."""
+    """Slope of the least-squares line, per second."""
     middle_at, middle = sum(at) / len(at), sum(values) / len(values)
     spread = sum((a - middle_at) ** 2 for a in at)
     return sum((a - middle_at) * (v - middle) for a, v in zip(at, values, strict=True)) / spread if spread else 0.0

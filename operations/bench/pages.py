@@ -1,4 +1,4 @@
-"""What a page costs in front of a large fleet: queries, server time, and what a first view weighs on the wire."""
+"""The cost of a page with a large fleet: queries, server time, and the size of a first view on the wire."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from operations.services.postgres import DATABASE
 if TYPE_CHECKING:
     from django.test import Client
 
-#: Pages by name: the address for one of the fleet's serials.
+#: Pages by name: the URL for one of the fleet's serials.
 PAGES: dict[str, Callable[[str], str]] = {
     "fleet": lambda _serial: "/",
     "fleet, searched": lambda serial: f"/?q={serial[-3:]}",
@@ -34,7 +34,7 @@ PAGES: dict[str, Callable[[str], str]] = {
     "API: stations, searched": lambda serial: f"/api/v1/stations?search={serial[-3:]}",
     "API: station": lambda serial: f"/api/v1/stations/{serial}",
 }
-#: Requests that warm up, and are not counted.
+#: Warm-up requests, which are not counted.
 WARMING = 3
 _STYLES = re.compile(
     r'<link[^>]*rel="stylesheet"[^>]*href="/static/([^"]+)"|<link[^>]*href="/static/([^"]+)"[^>]*rel="stylesheet"'
@@ -44,7 +44,7 @@ _STYLES = re.compile(
 def pages_bench(
     instance: Instance, *, stations: int, organizations: int, deployments: int, readings: int, requests: int
 ) -> list[dict[str, Any]]:
-    """One run per page, asked by the administrator, who sees every organization."""
+    """One run per page, requested by the administrator, who sees every organization."""
     pages_build(instance)
     health.domain_load(instance)
     from django.contrib.auth.models import User  # noqa: PLC0415 - models exist only once Django is loaded
@@ -57,7 +57,7 @@ def pages_bench(
     with instance.postgres.connect(DATABASE) as connection:
         connection.autocommit = True
         connection.execute("VACUUM ANALYZE")
-        # Else the first page shares the disk with what filling left to be written.
+        # Otherwise the first page competes for the disk with data still being written by the fill.
         connection.execute("CHECKPOINT")
     settle()
     client = Client(headers={"host": "localhost", "accept-encoding": "gzip"})
@@ -77,7 +77,7 @@ def page_measure(
     requests: int,
     static: Path | None = None,
 ) -> dict[str, Any]:
-    """Ask a page again and again, of one station after another."""
+    """Request a page repeatedly, for one station after another."""
     from django.db import connection  # noqa: PLC0415 - settings exist only once Django is loaded
     from django.test.utils import CaptureQueriesContext  # noqa: PLC0415 - as above
 
@@ -107,7 +107,7 @@ def page_measure(
 
 
 def _styles_weight(content: bytes, static: Path | None) -> int:
-    """Bytes of the style sheets that a page asks for, as they go over the wire."""
+    """Bytes of a page's style sheets, as sent over the wire."""
     if static is None:
         return 0
     text = gzip.decompress(content).decode() if content.startswith(b"\x1f\x8b") else content.decode()

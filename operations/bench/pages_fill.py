@@ -1,4 +1,4 @@
-"""A large fleet straight into the database, as if it had been there for years: what `bench pages` asks about."""
+"""Writing a large fleet straight into the database, as if it had been there for years, for `bench pages`."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from fleet.organizations.models import Membership, Organization
 from fleet.stations.models import Station, StationContact
 from fleet.telemetry.models import Series, StreamLedger
 
-#: Series of a station; readings lie ten minutes apart up to now.
+#: Series per station; readings are ten minutes apart up to now.
 SERIES = 2
 STEP = timedelta(minutes=10)
-#: Sites of an organization, and how long a station stood at one.
+#: Sites per organization, and how long a station was at one.
 SITES = 10
 STAY = timedelta(days=30)
-#: One station in so many shows its places to everybody.
+#: One station in this many has public places.
 PUBLIC = 10
 _BATCH = 2_000
 
 
 @dataclass(frozen=True)
 class Size:
-    """How much there is of each."""
+    """The number of each kind of object."""
 
     stations: int
     organizations: int
@@ -38,7 +38,7 @@ class Size:
 
 
 def fleet_fill(size: Size, *, word: str = "bench") -> list[str]:
-    """Fill; return the serials. One in four stations is late, one in ten silent, as in a winter."""
+    """Fill the database and return the serials. One in four stations is late, one in ten silent, as in a winter."""
     moment = clock.now()
     organizations = Organization.objects.bulk_create(
         Organization(name=f"{word} group {n}", slug=f"{word}-group-{n}", created_at=moment)

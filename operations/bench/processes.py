@@ -1,4 +1,4 @@
-"""What benches share: the processes under measurement, their processor time, and PostgreSQL's commit times."""
+"""Shared by the benches: the processes under measurement, their processor time, and PostgreSQL's commit times."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from operations.stack import Stack, program_launch
 
 
 def commit_times_on(stack: Stack, instance: Instance) -> None:
-    """Have PostgreSQL remember when each transaction was committed."""
+    """Make PostgreSQL record when each transaction was committed."""
     with instance.postgres.connect() as connection:
         connection.autocommit = True
         connection.execute("ALTER SYSTEM SET track_commit_timestamp = on")
@@ -28,7 +28,7 @@ def commit_times_on(stack: Stack, instance: Instance) -> None:
 
 @contextlib.contextmanager
 def processes_run(instance: Instance, names: Sequence[str]) -> Iterator[dict[str, int]]:
-    """These processes as `./roost up` starts them; process numbers by name."""
+    """Run these processes as `./roost up` does; process ids by name."""
     programs = [program for program in process_programs(instance) if program.name in names]
     started = {program.name: program_launch(program, logs=instance.paths.logs) for program in programs}
     try:
@@ -51,7 +51,7 @@ def _until_listening(instance: Instance, names: Sequence[str]) -> None:
 
 
 def cpu_seconds(pids: dict[str, int]) -> dict[str, float]:
-    """Processor seconds of each process with its children."""
+    """Processor seconds of each process including its children."""
     return {name: sum(_seconds(p) for p in _family(pid)) for name, pid in pids.items()}
 
 
@@ -70,7 +70,7 @@ def _seconds(process: psutil.Process) -> float:
 def waits_of(
     instance: Instance, series: str, since: float, until: float = 99_999_999_999.0
 ) -> dict[str, float | int | None]:
-    """Milliseconds from publish to commit of the messages of a series whose times are those of their publishing."""
+    """Milliseconds from publish to commit of the messages in a series whose times are their publishing times."""
     query = (
         "SELECT count(*), percentile_cont(0.5) WITHIN GROUP (ORDER BY wait), "
         "percentile_cont(0.99) WITHIN GROUP (ORDER BY wait), max(wait) FROM (SELECT "

@@ -1,4 +1,4 @@
-"""The broker is killed and comes back: how long until a thousand agents with TLS are connected again."""
+"""The broker is killed and comes back: the time until a thousand agents with TLS are connected again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from operations.settings_env import process_environment
 from operations.stack import Stack
 
 _ACCEPTED = re.compile(r"accepting AMQP connection")
-#: Messages a second of each station: it has something to say now and then, as it would.
+#: Messages per second of each station, so that it sends something now and then.
 RATE = 0.05
 
 
@@ -63,7 +63,7 @@ def storm_bench(stack: Stack, instance: Instance, *, stations: int) -> list[dict
 
 
 def _until_connected(instance: Instance, stations: int, seconds: float) -> float:
-    """Seconds until so many stations are connected."""
+    """Seconds until this many stations are connected."""
     began = time.monotonic()
     connected = 0
     with instance.rabbitmq.management() as client:

@@ -1,14 +1,14 @@
-"""What a station costs on its link in a month, by profile: real agents over TLS, an interval of time in seconds.
+"""A station's monthly data use on its link, by profile: real agents over TLS, with intervals shortened to seconds.
 
-Two parts are measured and added up:
+Two parts are measured and added:
 
 1. Work: the agent runs with its profile's reporting interval and batch age divided by one factor, and its data files
-   grow by that factor faster, so each report, batch and visit carries what it carries in the field.
-2. Heartbeats of a link that stays connected: counted on an idle agent with a short heartbeat, then taken as often as
-   the profile's heartbeat wants them. Those that work makes unnecessary are not taken off.
+   grow faster by that factor, so each report, batch and visit carries what it carries in the field.
+2. Heartbeats of a link that stays connected: counted on an idle agent with a short heartbeat, then multiplied by
+   the profile's number of heartbeats. Those made unnecessary by work are not subtracted.
 
-The agent's own count is read: payload and a header for each segment, as the kernel saw them. Loopback cuts no segments,
-so a body beyond 1,400 bytes lacks a few headers of 52 bytes.
+The agent's own count is used: payload and a header for each segment, as the kernel saw them. Loopback does not split
+segments, so a body beyond 1,400 bytes lacks a few headers of 52 bytes.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ from station_agent.profiles import PROFILES, Profile
 from station_agent.status import status_read
 
 MONTH = 30 * 86_400.0
-#: A reporting interval lasts so many seconds here.
+#: Length of a reporting interval here, in seconds.
 INTERVAL = 20
-#: Reports after the first, over which is counted.
+#: Number of reports counted after the first.
 REPORTS = 3
-#: The idle agent: seconds between heartbeats, and for how long they are counted.
+#: The idle agent: seconds between heartbeats, and how long they are counted.
 HEARTBEAT, IDLE = 10, 65.0
-#: Seconds after which a new agent has said everything and its state file shows it.
+#: Seconds after which a new agent has sent everything and its state file shows it.
 SETTLED = 35.0
-#: What the station hears in an hour: two antennas at a quiet site, a bird with a tag nearby now and then.
+#: What the station hears in an hour: two antennas at a quiet site, occasionally a bird with a tag nearby.
 PULSES, BURSTS, BURST_PULSES, TAGS, FIXES, CLOCKS = 800, 10, 4, 20, 12, 6
 _BEGAN = 1_760_000_400
 
@@ -111,7 +111,7 @@ def _heartbeat_bytes(run: Path, station: dict[str, Any]) -> tuple[float, float]:
     with _agent(
         folder, station, {"profile": "normal", "reporting_interval": 604_800, "link": {"heartbeat": HEARTBEAT}}
     ):
-        # The hello and the first report are over then; the state file is written every 15 seconds and says when.
+        # By then the hello and the first report are done; the state file is written every 15 seconds and says when.
         time.sleep(SETTLED)
         state = _status(folder)
         before, began = _link_bytes(state), state["written_at"]
@@ -123,7 +123,7 @@ def _heartbeat_bytes(run: Path, station: dict[str, Any]) -> tuple[float, float]:
 
 
 class Recorder:
-    """Writes a Sensorgnome's data files, `factor` times faster than time."""
+    """Writes a Sensorgnome's data files, `factor` times faster than real time."""
 
     def __init__(self, folder: Path, factor: float) -> None:
         self._folder, self._factor = folder, factor
@@ -133,7 +133,7 @@ class Recorder:
         self._lines: list[tuple[float, str]] = []
 
     def write(self) -> None:
-        """Write what the station has heard up to now."""
+        """Write everything the station has heard up to now."""
         now = (time.monotonic() - self._began) * self._factor
         while self._hour < int(now // 3_600):
             self._flush(self._hour * 3_600 + 3_600)
@@ -155,7 +155,7 @@ class Recorder:
 
 
 def _hour_make(chance: random.Random, began: float) -> list[tuple[float, str]]:
-    """One hour's lines in the order of their moments."""
+    """One hour's lines in the order of their times."""
     lines = [_pulse(chance, began + 3_600 * chance.random()) for _ in range(PULSES)]
     for _ in range(BURSTS):
         at, freq = began + 3_590 * chance.random(), chance.uniform(2, 6)
@@ -184,7 +184,7 @@ def _folder(run: Path, station: dict[str, Any], name: str) -> Path:
 
 @contextlib.contextmanager
 def _agent(folder: Path, station: dict[str, Any], settings: dict[str, Any]) -> Iterator[None]:
-    """The agent as a process of its own."""
+    """The agent in a separate process."""
     config = folder / "config.toml"
     sources = {"sensorgnome": {"directory": str(folder / "SGdata")}}
     table = {"serial": station["serial"], "state_dir": str(folder / "state"), "sources": sources, **settings}
@@ -215,7 +215,7 @@ def _link_bytes(state: dict[str, Any]) -> tuple[int, int]:
 
 
 def _after_report(folder: Path, recorder: Recorder) -> tuple[int, int]:
-    """Let the station record until its next report was sent; the bytes up to then."""
+    """Let the station record until its next report was sent; return the bytes up to then."""
     deadline = time.monotonic() + 3 * INTERVAL
     before = _status(folder).get("next_report_at")
     while (known := _status(folder).get("next_report_at")) == before or known is None or before is None:
@@ -224,7 +224,7 @@ def _after_report(folder: Path, recorder: Recorder) -> tuple[int, int]:
             raise RuntimeError(f"The agent made no report; its log is {folder / 'agent.log'}.")
         recorder.write()
         time.sleep(0.25)
-    # A visit is over after some seconds, and the state file follows within two.
+    # A visit ends after a few seconds, and the state file follows within two.
     settled = time.monotonic() + INTERVAL * 0.6
     while time.monotonic() < settled:
         recorder.write()

@@ -1,4 +1,4 @@
-"""Station messages for measurements: made before the clock runs, published as fast as the broker takes them."""
+"""Station messages for benchmarks: prepared before the clock starts, published as fast as the broker accepts them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class BenchMessage(msgspec.Struct, gc=False):
 
 
 def messages_make(count: int, readings: int, first_seq: int) -> Iterator[BenchMessage]:
-    """`count` SenML messages of `readings` values each, all of different moments, as a station sends them."""
+    """`count` SenML messages of `readings` values each, all at different times, as a station sends them."""
     began = 1_700_000_000.0 + first_seq * readings
     for number in range(count):
         at = began + number * readings
@@ -54,7 +54,7 @@ def connect(instance: Instance, *, user: str = "provisioner", vhost: str = "flee
 
 
 def queue_fill(instance: Instance, exchanges: Sequence[str], stream: str, messages: list[BenchMessage]) -> None:
-    """Publish all messages persistently, in turn to each exchange, and return when they lie in the durable queue."""
+    """Publish all messages persistently, to each exchange in turn, and return when they are in the durable queue."""
     connection = connect(instance)
     channel = connection.channel()
     confirmed = 0
@@ -88,7 +88,7 @@ def queue_fill(instance: Instance, exchanges: Sequence[str], stream: str, messag
 
 
 def depth_await(instance: Instance, wanted: int, *, seconds: float = 60.0) -> None:
-    """Wait until the inbound queues hold so many messages that are ready."""
+    """Wait until the inbound queues have this many messages ready."""
     connection = connect(instance)
     channel = connection.channel()
     deadline = time.monotonic() + seconds
@@ -100,7 +100,7 @@ def depth_await(instance: Instance, wanted: int, *, seconds: float = 60.0) -> No
 
 
 def depth_of(instance: Instance) -> int:
-    """Messages that are ready in the inbound queues."""
+    """Messages ready in the inbound queues."""
     connection = connect(instance)
     channel = connection.channel()
     depth = sum(_depth(channel, queue) for queue in INBOUND_QUEUES)
@@ -114,7 +114,7 @@ def _depth(channel: amqp.Channel, queue: str) -> int:
 
 
 def stations_make(instance: Instance, serials: Sequence[str]) -> None:
-    """Stations and their exchanges; the bench needs no credentials of its own."""
+    """Create stations and their exchanges; the bench needs no credentials of its own."""
     with instance.postgres.connect(DATABASE) as connection:
         connection.execute("SET ROLE roost")
         connection.execute(
@@ -132,6 +132,6 @@ def stations_make(instance: Instance, serials: Sequence[str]) -> None:
     for serial in serials:
         channel.exchange_declare(station_exchange(serial), "fanout", durable=True, auto_delete=False, nowait=True)
         channel.exchange_bind("inbound", station_exchange(serial), "", nowait=True)
-    # The broker takes calls in order: when this one is answered, all are done.
+    # The broker processes calls in order: when this one is answered, all are done.
     channel.queue_declare(Lane.TELEMETRY.value, passive=True)
     broker.close()

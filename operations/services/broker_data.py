@@ -1,20 +1,20 @@
-"""Whether the broker that is installed can read what another series of it wrote."""
+"""Whether the installed broker can read data written by another release series."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-#: A file beside the data in which RabbitMQ keeps the names of what it has switched on.
+#: A file beside the data in which RabbitMQ lists its enabled features.
 FLAGS = "feature_flags"
-#: Switched on by 3.13 and later; 4.x does not start on data without it, and what is older does not start on data with it.
+#: Enabled by 3.13 and later; 4.x does not start on data without it, and older series do not start on data with it.
 _SINCE_3_13 = "message_containers"
 _SERVER = re.compile(r"rabbitmq_server-(\d+)\.(\d+)")
 HOW_TO = "docs/how-to/move-to-debian-13.md"
 
 
 def broker_data_trouble(*, data: Path, server: Path | None) -> str | None:
-    """Why the installed broker would not start on these data, as a sentence; None when it would, or nobody can tell."""
+    """Why the installed broker would not start on this data, as a sentence; None if it would, or if that is unknown."""
     installed = _SERVER.search(str(server.resolve())) if server else None
     flags = data / FLAGS
     if installed is None or not flags.exists():

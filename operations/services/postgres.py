@@ -1,4 +1,4 @@
-"""A private PostgreSQL: its cluster, its roles, and whether it answers."""
+"""A private PostgreSQL: its cluster, its roles, and its health check."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from operations.programs import INSTANCE_VARIABLE, Program
 
 BINARY_PATTERNS = ("usr/lib/postgresql/*/bin", "usr/pgsql-*/bin", "opt/homebrew/opt/postgresql@*/bin")
 
-#: PostgreSQL refuses to run as root; as root it gets the user that its package made.
+#: PostgreSQL refuses to run as root; in that case it runs as the user created by its package.
 SYSTEM_USER = "postgres"
 
-#: Where the data go when the var directory lies somewhere that SYSTEM_USER may not enter.
+#: Location of the data if the var directory is somewhere SYSTEM_USER may not enter.
 ELSEWHERE = Path("/var/lib/roost")
 
 SUPERUSER = "roost_admin"
@@ -36,7 +36,7 @@ DATABASE = "roost"
 
 Login = Literal["site", "worker"]
 
-#: Every login works as OWNER, so tables have one owner; what differs is how long it may hold things up.
+#: Every login acts as OWNER, so tables have one owner; they differ in how long their statements may run.
 STATEMENT_TIMEOUT_MS: dict[Login, int] = {"site": 15_000, "worker": 120_000}
 LOGIN_SETTINGS = {"role": OWNER, "lock_timeout": "5s", "idle_in_transaction_session_timeout": "30s"}
 
@@ -85,7 +85,7 @@ def binaries_find(version: str | None = None) -> Path | None:
 
 
 def path_is_open_to(path: Path, user: str) -> bool:
-    """Whether a user may walk down to a path."""
+    """Whether a user may reach a path."""
     entry = pwd.getpwnam(user)
     groups = set(os.getgrouplist(user, entry.pw_gid))
     for folder in (path, *path.parents):
@@ -103,7 +103,7 @@ def path_is_open_to(path: Path, user: str) -> bool:
 
 @dataclass(frozen=True)
 class Postgres:
-    """One cluster with checksums, reached by password over the loopback."""
+    """One cluster with checksums, accessed by password over the loopback."""
 
     paths: Paths
     ports: Mapping[str, int]
@@ -114,7 +114,7 @@ class Postgres:
 
     @property
     def user(self) -> str | None:
-        """The system user to run as, where that is not ourselves."""
+        """The system user to run as, if not the current one."""
         return SYSTEM_USER if os.geteuid() == 0 else None
 
     @property
@@ -131,7 +131,7 @@ class Postgres:
 
     @property
     def binaries(self) -> Path:
-        """The programs that fit the data that are there."""
+        """The programs that match the existing data."""
         version_file = self.data / "PG_VERSION"
         version = version_file.read_text().strip() if version_file.exists() else None
         folder = binaries_find(version)
@@ -148,12 +148,12 @@ class Postgres:
         return folder
 
     def url(self, login: Login, database: str = DATABASE) -> str:
-        """A login's address, as the settings take it."""
+        """A login's URL, in the form used by the settings."""
         password = self.secrets[f"postgres_{login}"]
         return f"postgres://roost_{login}:{password}@{self.host}:{self.ports['postgres']}/{database}"
 
     def connect(self, database: str = "postgres") -> psycopg.Connection[tuple[object, ...]]:
-        """A connection as the superuser of the cluster."""
+        """Connect as the superuser of the cluster."""
         return psycopg.connect(
             host=self.host,
             port=self.ports["postgres"],
@@ -165,7 +165,7 @@ class Postgres:
         )
 
     def prepare(self) -> None:
-        """Make the cluster if there is none; write its configuration; clear what a crash left."""
+        """Create the cluster if there is none, write its configuration, and clear leftovers of a crash."""
         self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self.user:
             if self.home.parent == ELSEWHERE:
@@ -187,7 +187,7 @@ class Postgres:
             shutil.chown(path, self.user, self.user)
 
     def _initialise(self) -> None:
-        # A start that was killed in the middle of initdb leaves a folder that initdb refuses.
+        # A start killed in the middle of initdb leaves a folder that initdb refuses.
         shutil.rmtree(self.data, ignore_errors=True)
         password = self.home / "superuser"
         password.touch(mode=0o600)
@@ -222,7 +222,7 @@ class Postgres:
             raise OperationsError(f"PostgreSQL could not create its data folder {self.data}: {' '.join(reason)}")
 
     def _drop_stale_lock(self) -> None:
-        """After a hard end the lock file may name a process that is somebody else's by now."""
+        """Remove a stale lock file: after a crash it may name a process id that has been reused."""
         lock = self.data / "postmaster.pid"
         try:
             number = int(lock.read_text().splitlines()[0])
@@ -249,14 +249,14 @@ class Postgres:
                 directory=self.home,
                 group="services",
                 user=self.user,
-                # "Fast": ends the sessions, writes a checkpoint. SIGTERM would wait for the sessions.
+                # "Fast": closes the sessions, writes a checkpoint. SIGTERM would wait for the sessions.
                 stop_signal=signal.SIGINT,
                 stop_seconds=8,
             )
         ]
 
     def roles_apply(self) -> None:
-        """Create or correct the roles and the database; harmless when they are right."""
+        """Create or correct the roles and the database; harmless if they are right."""
         with self.connect() as connection:
             names = {name for (name,) in connection.execute("SELECT rolname FROM pg_roles")}
             if OWNER not in names:
@@ -283,7 +283,7 @@ class Postgres:
                 )
 
     def check(self) -> str | None:
-        """None when it answers a query; otherwise what is wrong."""
+        """None if it answers a query, else the problem."""
         try:
             with self.connect() as connection:
                 connection.execute("SELECT 1")

@@ -1,4 +1,4 @@
-"""A private RabbitMQ node: its files, its environment, and whether it answers."""
+"""A private RabbitMQ node: its files, its environment, and its health check."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ SERVER_PATTERNS = (
     "usr/local/opt/rabbitmq/sbin/rabbitmq-server",
 )
 
-#: RabbitMQ stops taking messages below this much free disk. 1 GB, not the 4 GB of a server of
-#: its own: on a shared development machine that would stop it while nothing is wrong.
+#: RabbitMQ accepts no messages below this much free disk. 1 GB, not the 4 GB of a dedicated server: on a shared
+#: development machine that would stop it while nothing is wrong.
 DISK_FREE_LIMIT = "1GB"
 
-#: Other nodes are never met. The file threads wait a moment before they sleep: on virtual machines
-#: waking them costs more than the work, and the boot takes 4 s instead of 8 s. At the end some
-#: process of 3.10 sits out 6 s in which nothing happens; what was confirmed is on disk long before.
+#: Never connect to other nodes. The file threads wait a moment before they sleep: on virtual machines waking them costs
+#: more than the work, and the boot takes 4 s instead of 8 s. On shutdown some process of 3.10 idles for 6 s; confirmed
+#: messages are on disk long before.
 ERLANG_ARGUMENTS = "-kernel inet_dist_use_interface {127,0,0,1} +sbwtdio medium -shutdown_time 3000"
 
 #: For clients that speak plain HTTP on loopback: reading the system's certificates for each takes 30 ms.
@@ -50,14 +50,14 @@ def server_find() -> Path | None:
 
 
 def configuration_render(values: Mapping[str, str]) -> str:
-    """broker/rabbitmq.conf.template with its names filled in."""
+    """broker/rabbitmq.conf.template, filled in."""
     template = string.Template((REPOSITORY / "broker" / "rabbitmq.conf.template").read_text())
     return template.substitute(values)
 
 
 @dataclass(frozen=True)
 class RabbitMQ:
-    """One node under var/rabbitmq with an epmd of its own, so that no other node is ever met."""
+    """One node under var/rabbitmq with its own epmd, so that it never meets another node."""
 
     paths: Paths
     ports: Mapping[str, int]
@@ -75,20 +75,20 @@ class RabbitMQ:
 
     @property
     def management_url(self) -> str:
-        """The management API and page."""
+        """The URL of the management API and page."""
         return f"http://{self.host}:{self.ports['management']}"
 
     @property
     def users(self) -> dict[str, str]:
-        """The server's own users of the broker with their passwords."""
+        """The server's own broker users and their passwords."""
         return {name: self.secrets[f"broker_{name}"] for name in ("ingest", "commander", "provisioner", "jobs")}
 
     def broker_url(self, user: str, vhost: str) -> str:
-        """The address of a vhost with its user, as the settings take it."""
+        """A vhost's URL with its user, in the form used by the settings."""
         return f"amqp://{user}:{self.users[user]}@{self.host}:{self.ports['amqp']}/{vhost}"
 
     def prepare(self) -> None:
-        """Write what the node reads at boot; its data is left as it is."""
+        """Write the files the node reads at boot; leave its data unchanged."""
         for folder in (self.home, self.home / "data", self.home / "log", self.home / "conf.d"):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         cookie = self.home / ".erlang.cookie"
@@ -99,7 +99,7 @@ class RabbitMQ:
         self.files_write(self.home, tls=self.paths.tls)
 
     def files_write(self, folder: Path, *, tls: Path) -> None:
-        """Definitions, plugins and configuration into one folder; it holds passwords."""
+        """Write definitions, plugins and configuration into one folder; it contains passwords."""
         definitions = folder / "definitions.json"
         definitions.touch(mode=0o600)
         definitions.write_text(json.dumps(topology.definitions(self.users), indent=1))
@@ -126,7 +126,7 @@ class RabbitMQ:
             "PATH": os.environ.get("PATH", os.defpath),
             "LANG": "C.UTF-8",
             "HOME": str(home),
-            # The same for every instance: its epmd is its own, and the data survives a move of var.
+            # The same for every instance: its epmd is separate, and the data survives moving var.
             "RABBITMQ_NODENAME": "roost@localhost",
             "RABBITMQ_CONF_ENV_FILE": str(home / "none.conf"),
             "RABBITMQ_CONFIG_FILE": str(home / "rabbitmq.conf"),
@@ -142,7 +142,7 @@ class RabbitMQ:
             "RABBITMQ_LOGS": "-",
             "RABBITMQ_PID_FILE": str(home / "node.pid"),
             "RABBITMQ_DIST_PORT": str(self.ports["distribution"]),
-            # Makes the start script become the node itself, so that a signal meets the node.
+            # Makes the start script exec the node, so that signals reach the node.
             "RUNNING_UNDER_SYSTEMD": "true",
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": ERLANG_ARGUMENTS,
             "ERL_EPMD_PORT": str(self.ports["epmd"]),
@@ -189,16 +189,16 @@ class RabbitMQ:
         )
 
     def definitions_load(self, definitions: Mapping[str, object]) -> None:
-        """Add what is declared to the running node."""
+        """Add the declared definitions to the running node."""
         with self.management() as client:
             answer = client.post("/api/definitions", json=dict(definitions))
         if answer.is_error:
             raise OperationsError(f"RabbitMQ refused the definitions ({answer.status_code}): {answer.text[:300]}")
 
     def check(self) -> str | None:
-        """None when a persistent message was confirmed and came back; otherwise what is wrong."""
+        """None if a persistent message was confirmed and came back, else the problem."""
         try:
-            # pika logs seven lines for every connection that is refused.
+            # pika logs seven lines for every refused connection.
             socket.create_connection((self.host, self.ports["amqp"]), timeout=4).close()
             parameters = pika.URLParameters(self.broker_url("jobs", "jobs"))
             parameters.socket_timeout = parameters.stack_timeout = 4
@@ -212,7 +212,7 @@ class RabbitMQ:
 
 
 def confirmed_round_trip(connection: pika.BlockingConnection) -> str | None:
-    """Publish one message with confirmation to a queue of our own and take it back."""
+    """Publish one message with confirmation to a separate queue and read it back."""
     channel = connection.channel()
     channel.confirm_delivery()
     queue = channel.queue_declare("", exclusive=True).method.queue

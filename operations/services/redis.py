@@ -29,7 +29,7 @@ set-proc-title no
 
 
 def server_find() -> Path | None:
-    """The server on this machine."""
+    """The Redis (or Valkey) server installed on this machine."""
     found = shutil.which("redis-server") or shutil.which("valkey-server")
     return Path(found) if found else None
 
@@ -52,7 +52,7 @@ class Redis:
         return self.paths.var / "redis"
 
     def url(self, database: int = 0) -> str:
-        """The address of a database, as the settings take it."""
+        """A database's URL, in the form used by the settings."""
         return f"redis://:{self.secrets['redis']}@{self.host}:{self.ports['redis']}/{database}"
 
     def prepare(self) -> None:
@@ -63,7 +63,7 @@ class Redis:
         configuration.write_text(self.configuration(home=self.home))
 
     def configuration(self, *, home: Path) -> str:
-        """What the server is told, with its data in that folder."""
+        """The server's configuration, with its data in that folder."""
         return CONFIGURATION.format(
             bind=self.inner_bind, port=self.ports["redis"], home=home, password=self.secrets["redis"]
         )
@@ -92,7 +92,7 @@ class Redis:
         ]
 
     def check(self) -> str | None:
-        """None when it answers a PING; otherwise what is wrong."""
+        """None if it answers a PING, else the problem."""
         try:
             with redis.Redis.from_url(self.url(), socket_timeout=3, socket_connect_timeout=3) as client:
                 client.ping()

@@ -1,1 +1,1 @@
-"""Outside systems in small: real servers that behave like them, for tests and the demo."""
+"""Small simulators of outside systems: real servers that behave like them, for tests and the demo."""

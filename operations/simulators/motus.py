@@ -1,7 +1,7 @@
-"""A Motus in small: a real HTTP server for tests and the demo. `python -m operations.simulators.motus --port 8099`.
+"""A small Motus: a real HTTP server for tests and the demo. `python -m operations.simulators.motus --port 8099`.
 
-Control: GET /_control tells the switches and what was asked; POST /_control/faults sets the switches, POST
-/_control/rows serves other rows. It answers on the loopback address only.
+Control: GET /_control returns the switches and the requests so far; POST /_control/faults sets the switches, POST
+/_control/rows replaces the rows. It listens on the loopback address only.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from operations.simulators.motus_answers import Answer, Faults, Motus, faults_fr
 from operations.simulators.motus_rows import Row, rows_make
 
 BASE = "/api"
-#: As the real server: an address longer than this is refused.
+#: Like the real server: a longer URL is refused.
 _ADDRESS_MOST = 8_000
 _BODY_MOST = 8_000_000
 
@@ -51,14 +51,14 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the library's own name
-        """Nothing is logged: addresses hold logins."""
+        """Log nothing, because URLs contain logins."""
 
     def do_GET(self) -> None:
-        """A question in the query."""
+        """Answer a request with the query in the URL."""
         self._question("GET", _first(urlsplit(self.path).query))
 
     def do_POST(self) -> None:
-        """A question in a form field, or the control address."""
+        """Answer a request with the query in a form field, or a control request."""
         length = int(self.headers.get("Content-Length") or 0)
         if self.server.motus.faults_peek().cut_upload and not self.path.startswith("/_control"):
             self.server.motus.faults_now()
@@ -101,7 +101,7 @@ class _Handler(BaseHTTPRequestHandler):
                 return
             self.wfile.write(body)
         except OSError:
-            # Who asked has gone.
+            # The client has disconnected.
             self.close_connection = True
 
     def _control(self, body: str) -> None:
@@ -143,7 +143,7 @@ class MotusSimulator:
 
     @property
     def url(self) -> str:
-        """What ROOST_MOTUS_URL takes."""
+        """The value for ROOST_MOTUS_URL."""
         return f"{self._scheme}://127.0.0.1:{self.port}{BASE}/"
 
     def start(self) -> None:
@@ -175,7 +175,7 @@ def _json(status: int, body: dict[str, Any]) -> Answer:
 
 
 def _expired_tls() -> ssl.SSLContext:
-    """TLS with a certificate that ended yesterday."""
+    """TLS with a certificate that expired yesterday."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.now(tz=UTC)
@@ -214,7 +214,7 @@ def _rows_from(seed_file: str, serials: Sequence[str]) -> list[Row]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until told to end."""
+    """Serve until stopped."""
     parser = argparse.ArgumentParser(prog="motus", description="A small Motus simulator on the loopback address.")
     parser.add_argument("--port", type=int, default=0, help="port to listen on; 0 picks a free one")
     parser.add_argument(

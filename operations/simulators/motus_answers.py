@@ -1,4 +1,4 @@
-"""What the Motus simulator answers to a question, without any network: date token, login, device hash, filters."""
+"""The Motus simulator's answers, without any network: date token, login, device hash, filters."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any
 
 from operations.simulators.motus_rows import Row
 
-#: Seconds by which a question's date may differ from the server's clock.
+#: Seconds by which a request's date may differ from the server's clock.
 TOLERANCE_S = 600
 _NUMBER_OF_STATUS = {"pending": 0, "active": 2, "terminated": 3}
 
-#: Login -> (password, what user/validate says).
+#: Login -> (password, answer of user/validate).
 USERS: dict[str, tuple[str, dict[str, Any]]] = {
     "warbler": (
         "plain-password",
@@ -35,7 +35,7 @@ USERS: dict[str, tuple[str, dict[str, Any]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """The switches. `times`: after so many answers with a fault all is well again; 0: until switched off."""
+    """The switches. `times`: after this many faulty answers everything works again; 0: until switched off."""
 
     #: A web page with status 200; plain text with status 500; an error object with status 200.
     html: bool = False
@@ -43,18 +43,18 @@ class Faults:
     error_in_band: str = ""
     #: Status 429 with this many seconds in Retry-After; -1: none.
     busy_retry_after: int = -1
-    #: Seconds of silence before the answer.
+    #: Seconds before the answer.
     slow_s: float = 0.0
-    #: The answer ends in the middle of the JSON, with a Content-Length that fits; or the connection is cut.
+    #: The answer ends in the middle of the JSON, with a matching Content-Length; or the connection is cut.
     truncated: bool = False
     cut: bool = False
-    #: The connection is cut while the question is still being read.
+    #: The connection is cut while the request is still being read.
     cut_upload: bool = False
     #: Seconds by which the server's clock is wrong.
     clock_drift_s: float = 0.0
     #: A serial whose active row is missing from every list.
     missing_active: str = ""
-    #: Nothing matches at all.
+    #: No row matches.
     empty: bool = False
     times: int = 0
 
@@ -78,12 +78,12 @@ class Motus:
         self._faults = Faults()
         self._faulty_left = 0
         self._keys: dict[str, str] = {}
-        #: Entry and the names of the fields asked with, never their values.
+        #: Endpoint and the names of the fields sent, never their values.
         self.requests: list[tuple[str, str, tuple[str, ...]]] = []
 
     @property
     def rows(self) -> list[Row]:
-        """The rows as they are now, copied."""
+        """A copy of the current rows."""
         with self._lock:
             return [dict(row) for row in self._rows]
 
@@ -93,7 +93,7 @@ class Motus:
             self._rows = [dict(row) for row in rows]
 
     def faults_set(self, **switches: Any) -> Faults:
-        """Set all switches: those not named go back to normal."""
+        """Set all switches: those not named return to normal."""
         with self._lock:
             self._faults = Faults(**switches)
             self._faulty_left = self._faults.times
@@ -115,12 +115,12 @@ class Motus:
             return faults
 
     def state(self) -> dict[str, Any]:
-        """For the control address: switches, number of rows, and what was asked."""
+        """For the control endpoint: switches, number of rows, and the requests so far."""
         with self._lock:
             return {"faults": asdict(self._faults), "rows": len(self._rows), "requests": list(self.requests)}
 
     def answer(self, method: str, entry: str, text: str, faults: Faults) -> Answer:
-        """Answer one question. `text` is the `json` parameter."""
+        """Answer one request. `text` is the `json` parameter."""
         question = _decoded(text)
         with self._lock:
             self.requests.append((method, entry, tuple(sorted(question or {}))))
@@ -200,8 +200,8 @@ class Motus:
 
 
 def device_hash(serial: str, date: str, key: str) -> str:
-    """How a device proves its key, as upper-case hex."""
-    # The real interface asks for SHA-1.
+    """A device's proof of its key, as upper-case hex."""
+    # The real interface requires SHA-1.
     return hashlib.sha1(f"{serial.upper()}_{date}_{key}".encode(), usedforsecurity=False).hexdigest().upper()
 
 
@@ -249,7 +249,7 @@ def _is_status(word: object, asked: object) -> bool:
 
 
 def _data(rows: list[Row]) -> Answer:
-    """Rows under `data`; when there are none, no `data` at all."""
+    """Rows under `data`; if there are none, no `data` at all."""
     return _json(200, {"version": "2.0", "data": rows} if rows else {"version": "2.0"})
 
 
@@ -262,5 +262,5 @@ def _json(status: int, body: Row) -> Answer:
 
 
 def faults_from(body: Row) -> Faults:
-    """Switches from the control address; unknown names are a TypeError."""
+    """Switches from the control endpoint; unknown names raise TypeError."""
     return replace(Faults(), **body)

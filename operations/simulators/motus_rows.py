@@ -17,7 +17,7 @@ _JUNK = (None, "NULL", "TEMP16", "R2D2", "SG-63EFRPI31BE", "SG-NOR_RPI3B_01", "s
 
 
 def rows_make(*, count: int = 120, seed: int = 1, serials: Iterable[str] = ()) -> list[Row]:
-    """Rows as the receivers list has them. `serials` get an active row each, on top of `count` made-up ones."""
+    """Rows like those of the receivers list. `serials` get one active row each, in addition to `count` made-up ones."""
     source = random.Random(seed)
     rows: list[Row] = []
     for serial in serials:
@@ -50,7 +50,7 @@ def _serial(source: random.Random) -> str:
 
 
 def _receiver(source: random.Random, serial: str | None, *, statuses: Sequence[str]) -> list[Row]:
-    """One receiver with one row per deployment; about one in ten is only announced and knows little of itself."""
+    """One receiver with one row per deployment; about one in ten is only announced and has little data."""
     device, year = source.randrange(1, 3_000), source.randrange(2013, 2018)
     is_bare = statuses == ("pending",) and source.random() < 0.5
     kind = source.choice(_TYPES)

@@ -1,9 +1,9 @@
-"""A new login while the agent runs: fetched with a secret of the station's own, tried, and only then put into use.
+"""A new login while the agent runs: fetched with the station's own secret, tried, and only then used.
 
     secret made ─▶ server knows its hash ─▶ login fetched ─▶ a connection with it works ─▶ configuration written ─▶ in use
-                                                    └─ it is refused ─▶ given up: the old login goes on
+                                                    └─ it is refused ─▶ given up: the old login stays
 
-What was reached is kept in the outbox's database, so that a power cut costs nothing.
+Progress is kept in the outbox's database, so that a power cut loses nothing.
 """
 
 import hashlib
@@ -107,12 +107,12 @@ class Rotation:
         kept = outbox.state_get(_LOGIN)
         if kept:
             return msgspec.json.decode(kept, type=AmqpSettings)
-        login = self._asked(config.server, secret)
+        login = self._fetch_login(config.server, secret)
         # The server sends the login only once: it must be on disk before anything else happens.
         outbox.state_set(_LOGIN, json.dumps(msgspec.to_builtins(login)))
         return login
 
-    def _asked(self, server: str, secret: str) -> AmqpSettings:
+    def _fetch_login(self, server: str, secret: str) -> AmqpSettings:
         config = self._station.config
         try:
             return enrolment_ask(server=server, token=secret, serial=config.serial, ca_file=None)

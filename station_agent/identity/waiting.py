@@ -61,7 +61,7 @@ class Place:
 
 def claim_open(place: Place) -> ClaimCode:
     """Ask for a code to show. Raises `AgentError` with a plain explanation."""
-    return _asked(place, _CLAIMS, {}, ClaimCode)
+    return _ask(place, _CLAIMS, {}, ClaimCode)
 
 
 def arrival_begin(place: Place, code: str, folder: Path) -> str:
@@ -69,7 +69,7 @@ def arrival_begin(place: Place, code: str, folder: Path) -> str:
     kept = _kept_read(folder)
     if (kept.get("server"), kept.get("serial")) == (place.server, place.serial) and kept.get("secret"):
         return str(kept["secret"])
-    secret = _asked(place, _ARRIVALS, {"code": code}, _Arrived).secret
+    secret = _ask(place, _ARRIVALS, {"code": code}, _Arrived).secret
     _kept_write(folder, {"server": place.server, "serial": place.serial, "secret": secret})
     return secret
 
@@ -125,7 +125,7 @@ class NotLetIn(AgentError):
         )
 
 
-def _asked(place: Place, path: str, more: dict[str, str], kind: type[_T]) -> _T:
+def _ask(place: Place, path: str, more: dict[str, str], kind: type[_T]) -> _T:
     body = {"serial": place.serial, "hardware": hardware_read(), **more}
     try:
         _status, raw = server_post(server=place.server, path=path, body=body, ca_file=place.ca_file)

@@ -221,11 +221,11 @@ class Endpoint:
             self._context.session_keep()
         else:
             self._meter.watch(connection._transport._sock)  # noqa: SLF001 - pika has no public way
-        connection.add_on_connection_blocked_callback(lambda *_: self._blocked(BLOCKED))
-        connection.add_on_connection_unblocked_callback(lambda *_: self._blocked(""))
+        connection.add_on_connection_blocked_callback(lambda *_: self._on_blocked(BLOCKED))
+        connection.add_on_connection_unblocked_callback(lambda *_: self._on_blocked(""))
         connection.channel(on_open_callback=self._on_channel)
 
-    def _blocked(self, trouble: str) -> None:
+    def _on_blocked(self, trouble: str) -> None:
         if trouble or self._view.trouble == BLOCKED:
             self._view.trouble = trouble
 
@@ -235,7 +235,7 @@ class Endpoint:
         self._view.connected_since = time.time()
         self._view.next_try_at = None
         self._view.reason = ""
-        self._blocked("")
+        self._on_blocked("")
         log.info("Connected to %s:%s.", self._parameters.host, self._parameters.port)
         self._company.arrived(self._bell)
         self._opened(channel)

@@ -180,9 +180,7 @@ class PublishLink:
         self._feed.given_back(list(waiting.values()))
 
     def pump(self, least: int = 1) -> None:
-        """Publish until the window is full or the feed is empty; skip if fewer than `least` places in the window are
-        free.
-        """
+        """Publish until the window is full or the feed is empty; skip if the window has fewer than `least` free places."""
         channel = self._channel
         if channel is None or not channel.is_open or time.monotonic() < self._quiet_until:
             return
@@ -219,9 +217,7 @@ class PublishLink:
         )
 
     def _properties(self, message: Outgoing, name: str) -> pika.BasicProperties:
-        """Sender and message properties; terse ones only include what the routing key and the server's defaults do not
-        say.
-        """
+        """Message properties; terse ones omit what the routing key and the server's defaults imply."""
         if self._manner.is_terse:
             fields = {key: value for key, value in message.headers.items() if key != "v" or value != 1}
             return pika.BasicProperties(
@@ -254,7 +250,7 @@ class PublishLink:
         if isinstance(method, Basic.Ack):
             self._acknowledged(tags)
         else:
-            self._refused(tags)
+            self._on_refused(tags)
 
     def _acknowledged(self, tags: list[int]) -> None:
         stranded: list[int] = []
@@ -287,7 +283,7 @@ class PublishLink:
         # One call to the feed for several messages, because it queries a database.
         self.pump(least=max(self._settings.window // 4, 1))
 
-    def _refused(self, tags: list[int]) -> None:
+    def _on_refused(self, tags: list[int]) -> None:
         """The broker refused because its queue is full: keep everything and pause for a while."""
         keys = [key for tag in tags if (key := self._waiting.pop(tag, None)) is not None]
         for tag in tags:

@@ -2,8 +2,8 @@
 
     {"commands": true, "allow": ["ping"], "deny": ["reboot"]}
 
-No file allows everything; `commands: false` forbids everything; with `allow` only what it names is allowed; `deny`
-goes over `allow`. A file that cannot be understood forbids everything: the owner meant something by it.
+Without a file everything is allowed; `commands: false` forbids everything; with `allow` only the named commands are
+allowed; `deny` overrides `allow`. A file that cannot be understood forbids everything: the owner meant something by it.
 """
 
 from pathlib import Path

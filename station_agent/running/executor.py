@@ -1,11 +1,11 @@
-"""Running commands: checks, journal, consent, handler, result; one at a time, in a thread of its own.
+"""Running commands: checks, journal, consent, handler, result; one at a time, in a separate thread.
 
-1. Known already? Say again what became of it; what was running when the agent died is judged, not repeated blindly.
-2. For this station, in time, known, well-formed, allowed? Else refuse or expire with a sentence.
-3. Write it into the journal, then run it, then put the result into the outbox, and only then acknowledge.
+1. Known already? Repeat its outcome; a command that was running when the agent died is judged, not repeated blindly.
+2. For this station, in time, known, well-formed, allowed? Otherwise refuse or expire with a sentence.
+3. Record it in the journal, then run it, then put the result into the outbox, and only then acknowledge.
 
-What came together is looked at together: a withdrawal overtakes the commands that wait here, and what cannot be undone
-waits a moment for a withdrawal that comes right behind it. One that cannot be worked off now steps aside for the others.
+Messages that arrive together are examined together: a withdrawal overtakes the commands that wait here, and a command
+that cannot be undone waits a moment for a withdrawal right behind it. One that cannot be processed now is set aside.
 """
 
 import logging
@@ -148,7 +148,7 @@ class Executor:
             return
         known = self._journal.get(str(message.id))
         if known is not None and known.state != "received":
-            self._again(message, known)
+            self._repeat(message, known)
             return
         refusal = self._refusal(message)
         if refusal is not None:
@@ -210,7 +210,7 @@ class Executor:
             outcome = Outcome("failed", f"The station could not do it: {error}.")
         self._finish(message, outcome.state, outcome.note, outcome.result, outcome.output)
 
-    def _again(self, message: CommandMessage, known: Entry) -> None:
+    def _repeat(self, message: CommandMessage, known: Entry) -> None:
         """Handle a command seen before: repeat its outcome, or run it again only if that does no harm."""
         if known.is_final:
             # Reported with its original time: the server may already have this answer.

@@ -1,10 +1,10 @@
-"""The command journal: which commands this station has seen, so that each runs once however often it comes.
+"""The command journal: which commands this station has seen, so that each runs once however often it arrives.
 
 A command's row is on disk before the command acts. Its life:
 
     received -> running -> succeeded | failed
              -> refused | expired
-    (withdrawn before it ran, or before it came) -> refused
+    (withdrawn before it ran, or before it arrived) -> refused
 """
 
 import json
@@ -121,7 +121,7 @@ class Journal:
             )
 
     def salvage(self, damaged: Path) -> int:
-        """Take over what can still be read of a damaged file's journal; how many commands were saved.
+        """Copy what can still be read from a damaged file's journal; return the number of commands saved.
 
         A command that ran must not run again because the outbox broke.
         """

@@ -1,1 +1,1 @@
-"""Sensorgnome files: their names, their lines, and what of them goes onto the wire."""
+"""Sensorgnome files: their names, their lines, and the messages made of them."""

@@ -1,7 +1,7 @@
-"""What became of every byte and line of a file: taken, known already, kept back by a setting, or refused.
+"""The account of every byte and line of a file: taken, known already, kept back by a setting, or refused.
 
-The figures stand in the same database as the places in the files and change in the same transactions as these, so
-that they are right after a power cut at any moment: `read = taken + known + kept_back + refused`, to the byte.
+The figures are in the same database as the positions in the files and change in the same transactions, so they are
+right after a power cut at any moment: `read = taken + known + kept_back + refused`, to the byte.
 """
 
 import json
@@ -40,7 +40,7 @@ CREATE TABLE IF NOT EXISTS file_accounts (
 CREATE INDEX IF NOT EXISTS file_accounts_told ON file_accounts (told, state);
 """
 
-#: Words for the reasons of refusals: not in the grammar, without an end, zero bytes, too long to be a line, not to be
+#: Words for the reasons of refusals: not in the grammar, incomplete, zero bytes, too long to be a line, cannot be
 #: unpacked, a file that cannot be read at all.
 UNPARSED, NO_END, ZEROS, TOO_LONG, DAMAGE, UNREADABLE = (
     "unparsed",
@@ -54,7 +54,7 @@ _REASON_MOST = 250
 
 
 class Tally(NamedTuple):
-    """Bytes and lines of one file by what became of them."""
+    """Bytes and lines of one file by outcome."""
 
     bytes_taken: int = 0
     bytes_known: int = 0
@@ -67,24 +67,24 @@ class Tally(NamedTuple):
 
     @property
     def bytes_read(self) -> int:
-        """All bytes that were looked at."""
+        """All bytes that were examined."""
         return sum(self[:4])
 
     @property
     def lines_read(self) -> int:
-        """All lines that were looked at."""
+        """All lines that were examined."""
         return sum(self[4:])
 
     def plus(self, other: "Tally") -> "Tally":
-        """Both together."""
+        """The sum of two tallies."""
         return Tally(*(a + b for a, b in zip(self, other, strict=True)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """One file's account. `marks`: a line in it shows that its writer tells noise itself.
+    """One file's account. `marks`: a line in it shows that its writer marks noise itself.
 
-    `back` is the place up to which nothing of a finished file was decided for want of what may still come: [offset,
+    `back` is the last position before anything in a finished file that later data could change: [offset,
     line, last moment, recent pulses, tally, refusals]. `counted` lines went into the hourly counts.
     """
 
@@ -108,7 +108,7 @@ class Account:
         return found
 
     def read_before(self, offset: int, lines: int) -> "Account":
-        """The account of a file of which so much was read before accounts were kept: it is known."""
+        """The account of a file of which this much was read before accounts were kept: it counts as known."""
         missing = offset - self.tally.bytes_read
         missing_lines = lines - self.tally.lines_read
         if missing <= 0:
@@ -116,7 +116,7 @@ class Account:
         return replace(self, tally=self.tally.plus(Tally(bytes_known=missing, lines_known=max(missing_lines, 0))))
 
     def message(self, name: str, *, stream: str = "") -> FileAccount:
-        """The account as it is told to the server."""
+        """The account as sent to the server."""
         return FileAccount(
             name=name,
             state=self.state,
@@ -150,7 +150,7 @@ _TOTALS = (
 
 
 class Accounts:
-    """The accounts of all files, by path within the data folder as it is shown."""
+    """The accounts of all files, by displayed path within the data folder."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -162,16 +162,16 @@ class Accounts:
         return _account(row) if row else None
 
     def marked(self) -> list[str]:
-        """The paths of files whose writer tells noise itself."""
+        """The paths of files whose writer marks noise itself."""
         with self._database.reading() as sql:
             return [row[0] for row in sql.execute("SELECT path FROM file_accounts WHERE marks = 1")]
 
     def store(self, path: str, account: Account) -> None:
-        """Keep it, to be told; call it in the transaction that puts the lines into the outbox."""
+        """Store the account, to be sent; call it in the transaction that puts the lines into the outbox."""
         self._write(path, account, told=False)
 
     def seen(self, path: str, account: Account) -> bool:
-        """Keep it if it differs from what is there; whether it is in another state than before."""
+        """Store the account if it differs from the stored one; return whether its state has changed."""
         before = self.read(path)
         if before != account:
             self._write(path, account, told=False)
@@ -187,7 +187,7 @@ class Accounts:
             sql.execute(_WRITE, (path, *values))
 
     def unread_set(self, path: str, *, size: int, unread: int) -> None:
-        """A growing file's size as it is now."""
+        """Record a growing file's current size."""
         with self._database.transaction() as sql:
             sql.execute(
                 "UPDATE file_accounts SET size = ?, unread = ?, told = 0 WHERE path = ? AND (size != ? OR unread != ?)",
@@ -195,12 +195,12 @@ class Accounts:
             )
 
     def totals(self) -> FileTotals:
-        """All files together."""
+        """The totals of all files."""
         with self._database.reading() as sql:
             return totals_read(sql)
 
     def untold(self, *, growing: bool, trouble_only: bool = False) -> list[FileAccount]:
-        """Accounts that changed since they were told: those that are settled, and with `growing` all."""
+        """Accounts changed since they were last sent: settled ones, and with `growing` all."""
         where = "told = 0"
         if not growing:
             where += " AND state != 'open'"
@@ -211,7 +211,7 @@ class Accounts:
         return [_account(row).message(row[0]) for row in rows]
 
     def told(self, names: Iterable[str]) -> None:
-        """These were put into the outbox; call it in the same transaction."""
+        """Mark these as put into the outbox; call it in the same transaction."""
         with self._database.transaction() as sql:
             sql.executemany("UPDATE file_accounts SET told = 1 WHERE path = ?", [(name,) for name in names])
 
@@ -224,7 +224,7 @@ class Accounts:
 
 
 def totals_read(sql: sqlite3.Connection) -> FileTotals:
-    """All files together."""
+    """The totals of all files."""
     row = sql.execute(_TOTALS).fetchone()
     tally = Tally(*row[5:])
     return FileTotals(
@@ -240,7 +240,7 @@ def totals_read(sql: sqlite3.Connection) -> FileTotals:
 
 
 def troubles_read(sql: sqlite3.Connection, most: int) -> list[FileAccount]:
-    """Files of which something is refused, damaged, foreign or gone, the newest first."""
+    """Files with refused or damaged parts, foreign or gone files, newest first."""
     rows = sql.execute(
         f"{_READ} WHERE state IN ('refused', 'foreign', 'gone') OR damaged OR bytes_refused > 0 OR reason != '' "
         "ORDER BY start DESC, path LIMIT ?",
@@ -268,6 +268,6 @@ def _account(row: tuple) -> Account:  # type: ignore[type-arg]
 
 
 def file_messages(accounts: list[FileAccount]) -> Iterator[File]:
-    """The accounts as messages, each within its bound. The sums of all files go with the health reports."""
+    """The accounts as messages, each within its bound. The totals of all files go with the health reports."""
     for first in range(0, len(accounts), MAX_FILES):
         yield File(at=time.time(), files=accounts[first : first + MAX_FILES])

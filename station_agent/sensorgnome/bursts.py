@@ -1,10 +1,10 @@
-"""Which pulses stand in a burst, for files whose writer does not say so itself.
+"""Finding the pulses that belong to a burst, for files whose writer does not mark them.
 
-The rule: a pulse stands in a burst when a span of `seconds` that contains it holds at least `pulses` pulses of its
-port, itself included, whose frequency differs from its own by at most `khz`. A pulse without a frequency stands in
+The rule: a pulse is in a burst if a span of `seconds` that contains it holds at least `pulses` pulses of its
+port, itself included, whose frequency differs from its own by at most `khz`. A pulse without a frequency is in
 none. A Lotek tag sends four pulses within about 0.2 s on one frequency; noise rarely does.
 
-Current files mark each pulse themselves (`p` used, `n` not used), and that mark is taken as it stands.
+Current files mark each pulse themselves (`p` used, `n` not used), and that mark is used as it is.
 """
 
 from bisect import bisect_left, bisect_right
@@ -15,7 +15,7 @@ from station_agent.sensorgnome.lines import Pulse
 
 
 class BurstRule(NamedTuple):
-    """The three figures of the rule."""
+    """The three parameters of the rule."""
 
     pulses: int = 3
     seconds: float = 0.5
@@ -28,7 +28,7 @@ class BurstRule(NamedTuple):
 
 
 class Heard(NamedTuple):
-    """What the rule looks at."""
+    """The properties of a pulse that the rule uses."""
 
     port: int
     at: int
@@ -36,7 +36,7 @@ class Heard(NamedTuple):
 
 
 def bursts_find(pulses: Sequence[Heard], rule: BurstRule) -> list[bool]:
-    """For each pulse whether it stands in a burst, given all its neighbours."""
+    """For each pulse, whether it is in a burst, given all its neighbours."""
     by_port: dict[int, list[tuple[int, float, int]]] = {}
     for index, pulse in enumerate(pulses):
         if pulse.freq is not None:
@@ -54,7 +54,7 @@ def bursts_find(pulses: Sequence[Heard], rule: BurstRule) -> list[bool]:
 
 
 def _dense(moments: list[int], at: int, rule: BurstRule) -> bool:
-    """Whether enough of the moments share one span with `at`."""
+    """Whether enough of the times share one span with `at`."""
     for first in range(len(moments) - rule.pulses + 1):
         last = first + rule.pulses - 1
         if moments[last] - moments[first] > rule.microseconds:
@@ -65,5 +65,5 @@ def _dense(moments: list[int], at: int, rule: BurstRule) -> bool:
 
 
 def pulse_heard(pulse: Pulse) -> Heard:
-    """What the rule looks at, of a pulse."""
+    """The properties of a pulse that the rule uses."""
     return Heard(pulse.port, pulse.at, pulse.freq)

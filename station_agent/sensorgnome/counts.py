@@ -1,4 +1,4 @@
-"""Pulses counted by hour and port, across files, and each hour's count sent once."""
+"""Pulses counted by hour and port, across files; each hour's count is sent once."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -51,7 +51,7 @@ class PulseCounts:
         self._database = database
 
     def add(self, pulses: Iterable[tuple[int, int]]) -> None:
-        """Count pulses given as (port, microseconds). What comes for a sent hour is kept apart as late."""
+        """Count pulses given as (port, microseconds). Pulses for an hour already sent are counted separately as late."""
         counted: dict[tuple[int, int], int] = {}
         for port, at in pulses:
             key = (at // _HOUR_MICROSECONDS * HOUR, port)
@@ -80,7 +80,7 @@ class PulseCounts:
         return [HourCount(*row) for row in rows]
 
     def late(self) -> list[HourCount]:
-        """Pulses that came after their hour's count was sent; each is told once."""
+        """Pulses that arrived after their hour's count was sent; each is reported once."""
         with self._database.transaction() as sql:
             rows = sql.execute("SELECT hour, port, late FROM pulse_counts WHERE late > 0 LIMIT 500").fetchall()
             sql.executemany(

@@ -1,8 +1,8 @@
-"""The data folder of a Sensorgnome: which files there are, which grow, which are finished, and which are none of ours.
+"""The data folder of a Sensorgnome: which files exist, grow, are finished, or belong to another station.
 
-A file is *followed* when a file of the same source and the same boot has a later start in its name. Times of change
-are a hint only: a clock may be wrong, and a copy may have any. So being finished is never for ever: a finished file
-that grew, or whose compressed form unpacks to more than was read, is read on.
+A file is *followed* when a file of the same source and boot has a later start in its name. Modification times are only
+a hint: a clock may be wrong, and a copy may have any. So a finished file can be reopened: if it has grown, or its
+compressed form unpacks to more than was read, reading continues.
 """
 
 import os
@@ -26,27 +26,27 @@ from station_agent.sensorgnome.names import (
 from station_agent.sensorgnome.packing import Checked
 from station_agent.sensorgnome.positions import Position
 
-#: Seconds for which a followed file must have been still to count as finished.
+#: Seconds a followed file must have been unchanged to count as finished.
 STILL_SECONDS = 30.0
-#: Seconds for which a folder's time of change may hide a second change.
+#: Seconds in which a folder's modification time may hide a second change.
 _MTIME_GRAIN = 10.0
-#: Seconds after which a folder is looked through again though it seems unchanged: a file in it may have grown.
+#: Seconds after which a seemingly unchanged folder is scanned again: a file in it may have grown.
 LOOK_AGAIN = 600.0
 #: Seconds by which a start in a name may be ahead of this clock and still be believed.
 AHEAD = 86_400.0
-#: Finished files that may go on and that are looked at each time.
+#: Finished files that may continue and that are checked each time.
 _WATCHED_MOST = 64
-#: Folders within folders: V1 writes SGdata/<boot count>/<day>.
+#: Maximum nesting of folders: V1 writes SGdata/<boot count>/<day>.
 _DEPTH_MOST = 6
-#: Why what lies deeper is not read.
+#: Why deeper folders are not read.
 _DEEP = f"It is more than {_DEPTH_MOST} folders deep and is not read: move it up, or replay it."
-#: Why something that is neither file nor folder is left, and that it holds no data.
+#: Why something that is neither file nor folder is left, and that it contains no data.
 NO_FILE = ("It is not a regular file.", False)
 
 
 @dataclass
 class DataFile:
-    """One data file on the disk. `changed` is the monotonic moment of its last change that we saw."""
+    """One data file on disk. `changed` is the monotonic time of its last observed change."""
 
     key: str
     path: Path
@@ -59,22 +59,22 @@ class DataFile:
     unread_since: float | None = None
     #: It was seen to grow.
     has_grown: bool = False
-    #: Not before this monotonic moment is it tried again: it could not be read.
+    #: It could not be read and is not tried again before this monotonic time.
     retry_at: float = 0.0
     failures: int = 0
-    #: How it was when nothing more could be done with it.
+    #: Its state when nothing more could be done with it.
     looked: tuple[object, ...] = ()
     checked: Checked | None = None
     checked_as: tuple[int, float] = (0, 0.0)
 
     @property
     def compressed(self) -> bool:
-        """True for a name that ends in that of a compression."""
+        """True if the name ends like a compressed file's."""
         return packed_end_cut(self.path.name) != self.path.name
 
     @property
     def unread(self) -> int:
-        """Bytes on the disk that were not read; of a compressed file its whole size until it is done."""
+        """Unread bytes on disk; for a compressed file its whole size until it is done."""
         if self.position.done and self.size == self.position.size:
             return 0
         if self.compressed:
@@ -83,21 +83,21 @@ class DataFile:
 
 
 class OtherFile(NamedTuple):
-    """Something in the folder that is not read: another station's file, or none of the recorder's at all."""
+    """A file in the folder that is not read: another station's, or not the recorder's at all."""
 
     key: str
     size: int
     state: FileState
     reason: str
     start: int = 0
-    #: Whether it may hold data of this station.
+    #: Whether it may contain data of this station.
     counts: bool = True
 
 
 class Entry(NamedTuple):
-    """One file below a data folder: its key, its path, its parts or None, and the plain form beside a compressed one.
+    """One file below a data folder: its key, path, name parts or None, and the plain form beside a compressed one.
 
-    Of a zip archive each `member` is a file.
+    Each `member` of a zip archive is a file.
     """
 
     key: str
@@ -108,11 +108,11 @@ class Entry(NamedTuple):
 
     @property
     def file_name(self) -> str:
-        """Its name without folders."""
+        """The file's name without folders."""
         return self.member.filename.rpartition("/")[2] if self.member else self.path.name
 
     def read(self) -> bytes:
-        """All of it, as it is now."""
+        """The file's current content."""
         if self.member is None:
             return self.path.read_bytes()
         with zipfile.ZipFile(self.path) as archive:
@@ -121,7 +121,7 @@ class Entry(NamedTuple):
 
 @dataclass
 class Seen:
-    """What a look at the folder found."""
+    """The result of one scan of the folder."""
 
     gone: list[DataFile] = field(default_factory=list)
     fresh: list[DataFile] = field(default_factory=list)
@@ -129,7 +129,7 @@ class Seen:
 
 
 def key_of(path: Path, root: Path) -> str:
-    """A file's key: its path below the folder, shown, without a compression's ending."""
+    """A file's key: its displayed path below the folder, without a compression's ending."""
     relative = path.relative_to(root)
     if file_name_parse(path.name) is not None:
         relative = relative.with_name(packed_end_cut(path.name))
@@ -137,9 +137,9 @@ def key_of(path: Path, root: Path) -> str:
 
 
 def entries(folder: Path, unreadable: list[tuple[Path, OSError]]) -> Iterator[Entry]:
-    """Every file below the folder, oldest first by its name, files without a date first.
+    """Every file below the folder, oldest first by name, files without a date first.
 
-    A compressed file that lies beside its plain form goes by its whole name.
+    A compressed file beside its plain form is listed under its full name.
     """
     found: list[Entry] = []
 
@@ -148,7 +148,7 @@ def entries(folder: Path, unreadable: list[tuple[Path, OSError]]) -> Iterator[En
 
     for base, folders, names in os.walk(folder, onerror=note):
         folders.sort()
-        # A link to a folder is not followed: what it leads to may lie elsewhere, or around itself.
+        # A link to a folder is not followed: its target may be elsewhere, or contain it.
         names += [name for name in folders if (Path(base) / name).is_symlink()]
         there = set(names)
         for entry in names:
@@ -160,7 +160,7 @@ def entries(folder: Path, unreadable: list[tuple[Path, OSError]]) -> Iterator[En
 
 
 def _members(key: str, path: Path) -> list[Entry]:
-    """The files in a zip archive, or none where it is no archive that can be opened."""
+    """The files in a zip archive, or none if it cannot be opened."""
     try:
         if not path.is_file():
             return []
@@ -183,7 +183,7 @@ def _members(key: str, path: Path) -> list[Entry]:
 
 
 class Folder:
-    """Watches the folder and all folders in it. Only what changed is looked at again, and all of it now and then."""
+    """Watches the folder and all folders in it. Only changes are scanned again, and everything now and then."""
 
     def __init__(
         self,
@@ -200,22 +200,22 @@ class Folder:
         self._serials = serials
         self._scanned: dict[Path, tuple[float, float]] = {}
         self._others = {other.key: other for other in others}
-        #: Compressed files beside their plain form, by the monotonic moment at which they were seen first.
+        #: Compressed files beside their plain form, by the monotonic time at which they were first seen.
         self._pairs: dict[Path, float] = {}
         #: Latest start of each source and boot.
         self._latest: dict[tuple[str, str, str], int] = {}
         self.active: dict[str, DataFile] = {}
-        #: Finished files that may go on: nobody followed them yet, or they grew while we looked.
+        #: Finished files that may continue: no file followed them yet, or they grew during a scan.
         self._watched: dict[str, DataFile] = {}
 
     def look(self) -> Seen:
-        """Find new files and new sizes, and what vanished."""
+        """Find new files, new sizes, and files that disappeared."""
         seen, now = Seen(), time.monotonic()
         again = min((at for _, at in self._scanned.values()), default=now)
         for folder, mtime in list(self._folders(seen)):
             known = self._scanned.get(folder)
             is_old = known is not None and known[1] == again and now - again > LOOK_AGAIN
-            # A second change may hide in the same time of change.
+            # A second change may share the same modification time.
             is_fresh = known is not None and now - known[1] < _MTIME_GRAIN and mtime > time.time() - 2 * _MTIME_GRAIN
             if known is None or known[0] != mtime or is_old or is_fresh:
                 self._scan(folder, seen)
@@ -226,7 +226,7 @@ class Folder:
         return seen
 
     def _folders(self, seen: Seen) -> Iterator[tuple[Path, float]]:
-        """The root and the folders below it with their time of change; no folder twice, whatever links there are."""
+        """The root and the folders below it with their modification times; no folder twice, whatever links exist."""
         met: set[tuple[int, int]] = set()
         waiting = [(self.root, 0)]
         while waiting:
@@ -259,7 +259,7 @@ class Folder:
         regular = {name: is_file for name, is_file in here.items() if is_file is not None}
         place = name_show(str(folder.relative_to(self.root)))
         before = {key for key in self._others if (key.rpartition("/")[0] or ".") == place}
-        # A folder that cannot be looked into is still there.
+        # An unreadable folder still exists.
         before -= {key_of(folder / name, self.root) for name in here.keys() - regular.keys()}
         for entry in sorted(regular):
             self._sort(folder / entry, regular, seen)
@@ -268,13 +268,13 @@ class Folder:
             self._other_end(seen, key, "It was removed.")
 
     def _other_end(self, seen: Seen, key: str, why: str) -> None:
-        """What was no file to read is none any more."""
+        """Forget a file that was not to be read and is gone."""
         other = self._others.pop(key, None)
         if other is not None:
             seen.others.append(OtherFile(key, 0, "gone", f"{why} {other.reason}", other.start, counts=False))
 
     def _sort(self, path: Path, regular: dict[str, bool], seen: Seen) -> None:
-        """Find out what a file is: a data file of ours, one of another station's, or something else."""
+        """Classify a file: this station's data, another station's, or something else."""
         name = file_name_parse(path.name)
         if name is None or not regular[path.name]:
             reason, counts = other_file_reason(path.name) if regular[path.name] else NO_FILE
@@ -291,7 +291,7 @@ class Folder:
             self._consider(name_show(str(path.relative_to(self.root))), path, name, seen)
 
     def _is_pair(self, path: Path) -> bool:
-        """Whether a compressed file has lain beside its plain form for longer than compressing takes."""
+        """Whether a compressed file has been beside its plain form for longer than compressing takes."""
         now = time.monotonic()
         return now - self._pairs.setdefault(path, now) > LOOK_AGAIN / 2
 
@@ -304,7 +304,7 @@ class Folder:
             seen.others.append(other)
 
     def _consider(self, key: str, path: Path, name: FileName, seen: Seen) -> None:
-        """Take a file up unless it is finished and still as it was then."""
+        """Add a file unless it is finished and unchanged since."""
         if name.start <= (time.time() + AHEAD) * 1_000_000:
             line = (name.source, name.serial, name.boot)
             self._latest[line] = max(self._latest.get(line, 0), name.start)
@@ -323,7 +323,7 @@ class Folder:
             return
         file = DataFile(key, path, name, position)
         if self._refresh(file):
-            # A file is as still as its time of change says, as far as the clock can be believed.
+            # A file has been unchanged for as long as its modification time says, as far as the clock can be believed.
             file.changed = time.monotonic() - max(time.time() - file.mtime, 0.0)
             file.has_grown = False
             self.active[key] = file
@@ -387,12 +387,12 @@ class Folder:
         self._watched[file.key] = file
 
     def work(self) -> list[DataFile]:
-        """The files with something to do: those that grow first, then the finished ones, oldest first."""
+        """The files with work to do: growing ones first, then finished ones, oldest first."""
         return sorted(self.active.values(), key=lambda f: (self.is_finished(f), f.name.start, f.key))
 
 
 def _other_form(file: DataFile) -> tuple[Path, os.stat_result] | None:
-    """The same file, compressed or unpacked since it was seen last."""
+    """The same file, compressed or unpacked since it was last seen."""
     plain = packed_end_cut(file.path.name)
     for name in (plain, *(f"{plain}.{end}" for end in ("gz", "bz2", "xz", "lz"))):
         path = file.path.with_name(name)

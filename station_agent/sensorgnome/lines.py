@@ -9,8 +9,8 @@
     F<port>,<seconds>,<duration s>,<pulses>,<used>,<bursts>            the station's filter, once an hour
     b<port>,<seconds>,<code>,<13 figures>                              burst that the station's burst finder decoded
 
-What is none of these is refused: it becomes an event `unparsed` with its text, and the file's account counts it.
-Moments are whole microseconds, so that the digits of the file come out again as they stood.
+Any other line is refused: it becomes an event `unparsed` with its text, and the file's account counts it.
+Times are whole microseconds, so that the file's digits are preserved.
 """
 
 import math
@@ -21,13 +21,13 @@ from message_queue.contracts.base import Scalar
 from message_queue.contracts.bursts import FIGURES
 from station_agent.sensorgnome.account import NO_END, TOO_LONG, UNPARSED, ZEROS
 
-#: Characters of a line that could not be read that are sent along.
+#: Characters of an unreadable line that are sent along.
 TEXT_MOST = 200
 
 _SECONDS = re.compile(r"(-?)(\d{1,11})(?:\.(\d{1,9}))?\Z")
 _TAG = re.compile(r"[0-9A-Fa-f]{4,32}\Z")
 _WHOLE = re.compile(r"-?\d{1,9}\Z")
-#: Degrees from 0° N 0° E within which a position is what a receiver without a fix says, not a place.
+#: Degrees from 0° N 0° E within which a position is a receiver without a fix, not a place.
 NO_PLACE = 0.001
 _CODE = re.compile(r"[0-9A-Za-z._#-]{1,32}\Z")
 _MISSING = frozenset({"", "undefined", "null", "NaN", "nan", "None", "-Infinity", "Infinity"})
@@ -36,7 +36,7 @@ _LATEST = 99_999_999_998 * 1_000_000
 
 
 class Pulse(NamedTuple):
-    """One radio pulse. `marked` tells whether the line is in the form whose writer filters, so `used` means something."""
+    """One radio pulse. `marked` if the line's form comes from a writer that filters, so that `used` means something."""
 
     port: int
     at: int
@@ -58,7 +58,7 @@ class Tag(NamedTuple):
 
 
 class Fix(NamedTuple):
-    """One position; `at` None when the line has no time, `lat` and `lon` None when there was no fix."""
+    """One position; `at` is None when the line has no time, `lat` and `lon` None when there was no fix."""
 
     at: int | None
     lat: float | None
@@ -67,7 +67,7 @@ class Fix(NamedTuple):
 
 
 class Burst(NamedTuple):
-    """One burst of a coded Lotek tag as the station's own burst finder decoded it. The contract names `figures`."""
+    """One burst of a coded Lotek tag as decoded by the station's own burst finder. The contract names `figures`."""
 
     port: int
     at: int
@@ -76,7 +76,7 @@ class Burst(NamedTuple):
 
 
 class Note(NamedTuple):
-    """One event; `at` None when the line has no time that can be trusted."""
+    """One event; `at` is None when the line has no reliable time."""
 
     at: int | None
     name: str
@@ -88,13 +88,13 @@ Line = Pulse | Tag | Fix | Burst | Note
 
 
 class LineRead(NamedTuple):
-    """A line as it stood in the file: `size` bytes with its end, of which `lost` are refused; `refusal` says why."""
+    """A line as it was in the file: `size` bytes including its end, of which `lost` are refused; `refusal` says why."""
 
     line: Line
     size: int
     lost: int = 0
     refusal: str = ""
-    #: Nothing stands in it.
+    #: The line is empty.
     is_blank: bool = False
 
 
@@ -103,7 +103,7 @@ class _BadLineError(Exception):
 
 
 def line_parse(text: str) -> Line:
-    """Read one line without its line end. Never raises: what cannot be read is an `unparsed` note."""
+    """Parse one line without its line end. Never raises: an unreadable line becomes an `unparsed` note."""
     try:
         return _read(text)
     except _BadLineError:
@@ -111,7 +111,7 @@ def line_parse(text: str) -> Line:
 
 
 def line_read(raw: bytes, *, passed: int = 0) -> LineRead:
-    """Read one line as it lies in the file, without its line feed. `passed` bytes of it were too long to be kept."""
+    """Read one line from a file, without its line feed. `passed` bytes of it were too long to be kept."""
     size = len(raw) + 1 + passed
     if passed:
         return LineRead(unparsed(raw.decode("utf-8", "replace"), "the line is too long"), size, size, TOO_LONG)
@@ -122,7 +122,7 @@ def line_read(raw: bytes, *, passed: int = 0) -> LineRead:
     if not _is_unparsed(line):
         return LineRead(line, size)
     if b"\x00" in raw:
-        # A power cut leaves zeros before what was written after it.
+        # A power cut leaves zeros before later writes.
         lost, good = raw.rpartition(b"\x00")[::2]
         line_behind = line_parse(good.removesuffix(b"\r").decode("utf-8", "replace"))
         if not _is_unparsed(line_behind):
@@ -132,7 +132,7 @@ def line_read(raw: bytes, *, passed: int = 0) -> LineRead:
 
 
 def line_without_end(rest: bytes, size: int) -> LineRead:
-    """The beginning of a line whose end is not there, at a finished file's end."""
+    """The beginning of an incomplete line at a finished file's end."""
     return LineRead(unparsed(rest.decode("utf-8", "replace"), "the line has no end"), size, size, NO_END)
 
 
@@ -141,7 +141,7 @@ def _is_unparsed(line: Line) -> bool:
 
 
 def unparsed(text: str, why: str = "") -> Note:
-    """The note for a line that could not be read."""
+    """The note for an unreadable line."""
     data: dict[str, Scalar] = {"text": _clean(text)}
     if why:
         data["why"] = why
@@ -245,14 +245,14 @@ def _port(text: str) -> int:
 
 
 def _number(text: str) -> float | None:
-    """A finite number, or None for one of the words by which the station says that it has none."""
+    """A finite number, or None for one of the station's words for a missing value."""
     if text in _MISSING:
         return None
     try:
         value = float(text)
     except ValueError as error:
         raise _BadLineError from error
-    # `float` also takes 1_000 and non-ASCII digits, which no station writes.
+    # `float` also accepts 1_000 and non-ASCII digits, which no station writes.
     if not math.isfinite(value) or "_" in text or not text.isascii():
         raise _BadLineError
     return value
@@ -267,7 +267,7 @@ def _whole(text: str) -> int | None:
 
 
 def _value(text: str) -> Scalar:
-    """A setting's value: a number where it is one as it stands, else its text."""
+    """A setting's value: a number if it is one exactly as written, else its text."""
     if text in ("undefined", "null", ""):
         return None
     try:

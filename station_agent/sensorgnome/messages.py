@@ -1,4 +1,4 @@
-"""From lines to messages: columns of detections and positions, lists of events, each with its line numbers."""
+"""Turning lines into messages: columns of detections and positions, lists of events, each with its line numbers."""
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ MICROSECOND = 1_000_000
 
 
 class Numbered(NamedTuple):
-    """A line with its number in the file, counted from 1, and the moment that is shown for it."""
+    """A line with its number in the file, counted from 1, and its time."""
 
     number: int
     line: Line
@@ -25,7 +25,7 @@ class Numbered(NamedTuple):
 
 
 class Message(NamedTuple):
-    """A body with its kind and what it is worth."""
+    """A body with its kind and rank."""
 
     kind: str
     body: Any
@@ -33,7 +33,7 @@ class Message(NamedTuple):
 
 
 def moments_fill(lines: Iterable[tuple[int, Line]], last_at: int) -> list[Numbered]:
-    """Give lines without a time that of the line before; `last_at` is that of the line before the first."""
+    """Give lines without a time that of the line before; `last_at` is the time before the first line."""
     filled: list[Numbered] = []
     for number, line in lines:
         if line.at is not None:
@@ -43,7 +43,7 @@ def moments_fill(lines: Iterable[tuple[int, Line]], last_at: int) -> list[Number
 
 
 def messages_make(lines: Iterable[Numbered], file: FileName, *, damaged: bool = False) -> list[Message]:
-    """At most one message for each of events, tags, bursts, pulses and positions, in the order of their worth."""
+    """At most one message each of events, tags, bursts, pulses and positions, in the order of their rank."""
     return [
         message._replace(body=replace(message.body, damaged=True)) if damaged else message
         for message in _messages(lines, file)
@@ -165,7 +165,7 @@ def _times(rows: list[Numbered]) -> tuple[float, list[float]]:
 
 
 def _line_numbers(rows: list[Numbered]) -> list[int]:
-    """One number when the lines follow each other without a gap, else each."""
+    """One number if the lines are consecutive, else one for each."""
     if rows[-1].number - rows[0].number == len(rows) - 1:
         return [rows[0].number]
     return [row.number for row in rows]
@@ -176,5 +176,5 @@ def _ports(ports: list[int]) -> int | list[int]:
 
 
 def _column(values: list[float | None]) -> list[float | None]:
-    """The values, or nothing where no line has one."""
+    """The values, or nothing if no line has one."""
     return [] if all(value is None for value in values) else values

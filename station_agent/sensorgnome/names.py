@@ -1,10 +1,10 @@
-"""The names of Sensorgnome data files, of every era, taken apart; and why another file is none of them.
+"""Parsing the names of Sensorgnome data files of every generation, and the reasons why other files are not read.
 
     <label>-<serial>-<boot count>-<UTC start><clock code>-<source>.txt[.gz]
 
-V1, early V2 and current V2 differ in label and boot count only; both are taken as they come (a boot count of `NaN`
-exists). Clock codes: P not synchronised, Z 1 s, Y 0.1 s, X 0.01 s, W 1 ms, V and U finer, T 1 us; some have none.
-A copy may be called `… (1).txt`, `….TXT` or end in another compression's ending.
+V1, early V2 and current V2 differ in label and boot count only; both are accepted in any form (a boot count of `NaN`
+exists). Clock codes: P not synchronised, Z 1 s, Y 0.1 s, X 0.01 s, W 1 ms, V and U finer, T 1 us; some have none. A
+copy may be called `… (1).txt`, `….TXT` or end in another compression's ending.
 """
 
 import hashlib
@@ -25,11 +25,11 @@ _NAME = re.compile(
     re.DOTALL,
 )
 _PACKED_END = re.compile(r"\.(?:gz|bz2|xz|lz|lzma|zst|Z)\Z")
-#: Serials as Sensorgnomes have them; what looks otherwise is not told apart by its name.
+#: Serials as Sensorgnomes have them; other forms cannot be told apart by name.
 _SERIAL = re.compile(r"(?:SG-)?([0-9A-Z]{4}(?:RP[A-Z0-9]{2}|BBBK|BB[0-9][0-9A-Z])[0-9A-Z]{4}(?:_[0-9])?)\Z", re.ASCII)
-#: Longest name that is shown whole; a longer one keeps its ends and gets a few digits that tell it from others.
+#: Longest name shown whole; a longer one keeps its ends and gets a few digits that distinguish it.
 _SHOWN_MOST = 200
-#: A backslash is doubled, so that no two names are shown alike.
+#: A backslash is doubled, so that no two names are displayed alike.
 _ESCAPED = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\"}
 
 _OTHERS: tuple[tuple[re.Pattern[str], str], ...] = (
@@ -60,10 +60,10 @@ _NO_DATA: tuple[tuple[re.Pattern[str], str], ...] = (
 
 
 class FileName(NamedTuple):
-    """One file name. `name` is what rows say as their file: without a compression's ending and a copy's number.
+    """One file name. `name` is the file name in rows: without a compression's ending and a copy's number.
 
-    `start` is in microseconds since 1970 UTC, 0 when the name's date is none. `serial` is empty where the name tells
-    none that looks like a Sensorgnome's.
+    `start` is in microseconds since 1970 UTC, 0 if the name has no valid date. `serial` is empty if the name has none
+    that looks like a Sensorgnome's.
     """
 
     name: str
@@ -76,7 +76,7 @@ class FileName(NamedTuple):
 
 @lru_cache(4_096)
 def file_name_parse(name: str) -> FileName | None:
-    """The parts of a data file's name, or None for a file that is no Sensorgnome data file."""
+    """The parts of a data file's name, or None for a file that is not a Sensorgnome data file."""
     if name.startswith("._"):
         return None
     match = _NAME.match(name)
@@ -95,7 +95,7 @@ def file_name_parse(name: str) -> FileName | None:
 
 
 def _head_split(head: str) -> tuple[str, str]:
-    """Serial and boot count of a name's beginning."""
+    """Serial and boot count from a name's beginning."""
     parts = head.split("-")
     boot = parts[-1] if len(parts) > 1 else ""
     serial = serial_key(parts[-2]) if len(parts) > 1 else ""
@@ -103,15 +103,15 @@ def _head_split(head: str) -> tuple[str, str]:
 
 
 def serial_key(serial: str) -> str:
-    """A serial as it is compared: upper case, without `SG-` and `_1`; empty when it is none of a Sensorgnome."""
+    """A serial in comparable form: upper case, without `SG-` and `_1`; empty if it is not a Sensorgnome's."""
     match = _SERIAL.match(serial.upper())
     return match.group(1).removesuffix("_1") if match else ""
 
 
 def serials_taken(own: str, also: Iterable[str] = (), *, any_station: bool = False) -> frozenset[str]:
-    """The serials whose files are taken, for `is_foreign`; none where all are, or where the own one tells nothing.
+    """The serials whose files are taken, for `is_foreign`; none if all are, or if the own serial is not distinctive.
 
-    Raises `WrongUse` for another serial by which no file can be told.
+    Raises `WrongUse` for another serial by which files cannot be told apart.
     """
     others = {serial_key(other): other for other in also}
     if "" in others:
@@ -125,17 +125,17 @@ def serials_taken(own: str, also: Iterable[str] = (), *, any_station: bool = Fal
 
 
 def is_foreign(name: FileName, serials: frozenset[str]) -> bool:
-    """Whether the file is named for another station than these (as `serial_key` gives them; without any, none is)."""
+    """Whether the file is named for a station other than these (from `serial_key`; always false if there are none)."""
     return bool(serials and name.serial and name.serial not in serials)
 
 
 def packed_end_cut(name: str) -> str:
-    """A name without the ending of a compression."""
+    """A name without a compression's ending."""
     return _PACKED_END.sub("", name)
 
 
 def other_file_reason(name: str) -> tuple[str, bool]:
-    """Why a file that is no data file is left, and whether it may hold a station's data all the same."""
+    """Why a file that is not a data file is left, and whether it may still contain a station's data."""
     for pattern, reason in _NO_DATA:
         if pattern.match(name):
             return reason, False

@@ -1,8 +1,8 @@
-"""Files as they lie on the disk: which compression they have by their first bytes, what unpacks, what is damaged.
+"""Files as stored on disk: detecting compression by the first bytes, unpacking, and finding damage.
 
-A damaged file is never read past its damage. Deflate takes zero bytes for symbols: a gzip whose end became zeros on
-the card unpacks to lines that no receiver heard. So a file that does not unpack to its right checksum is read only up
-to the first run of zeros.
+A damaged file is never read past its damage. Deflate reads zero bytes as symbols: a gzip whose end became zeros on the
+card unpacks to lines that no receiver heard. So a file that does not unpack to its right checksum is read only up to
+the first run of zeros.
 """
 
 import bz2
@@ -13,13 +13,13 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple, Protocol
 
-#: Raw bytes handed over at once, and most bytes that one step may unpack to.
+#: Raw bytes passed at once, and maximum bytes that one step may unpack to.
 _PIECE = 4_096
 _STEP_MOST = 1_048_576
-#: So many zero bytes in a row never stand in a station's compressed file.
+#: A station's compressed file never contains this many zero bytes in a row.
 _HOLE = re.compile(rb"\x00{64,}")
 _ZERO_END = re.compile(rb"\x00+\Z")
-#: Text of a file beyond this is no station's: an hour of the noisiest antenna is a hundredth of it.
+#: No station writes more text in a file: an hour of the noisiest antenna is a hundredth of it.
 TEXT_MOST = 1 << 30
 
 _CHECKSUM = "Its checksum is wrong."
@@ -34,7 +34,7 @@ _UNREADABLE = (
 
 
 def packing_of(head: bytes) -> str:
-    """The compression that a file's first bytes tell; empty for plain text."""
+    """The compression shown by a file's first bytes; empty for plain text."""
     for magic, packing in _MAGIC:
         if head.startswith(magic):
             return packing
@@ -58,10 +58,10 @@ class Damaged(Exception):
 
 
 class Checked(NamedTuple):
-    """What a look through the whole file found.
+    """The result of scanning the whole file.
 
     `limit` raw bytes are read, `lost` are not and never will be. From `fine_from` on it is unpacked byte by byte, to
-    have all that stands before the damage.
+    recover everything before the damage.
     """
 
     damage: str = ""
@@ -79,10 +79,10 @@ class _Unpacker(Protocol):
 
     @property
     def unused_data(self) -> bytes:
-        """What stands behind it."""
+        """The data after the member's end."""
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """What this data unpacks to."""
+        """The result of unpacking this data."""
 
 
 class _Gzip:
@@ -108,7 +108,7 @@ class _Gzip:
 
 
 class _Other:
-    """bzip2 and xz, whose classes are alike."""
+    """bzip2 and xz, whose classes work alike."""
 
     def __init__(self, inner: bz2.BZ2Decompressor | lzma.LZMADecompressor) -> None:
         self._inner = inner
@@ -183,7 +183,7 @@ def _unpacker(packing: str) -> _Unpacker:
 
 
 def unpacked(raw: BinaryIO, packing: str, checked: Checked | None = None) -> Iterator[bytes]:
-    """The text of a compressed file in pieces, member after member. Raises `Damaged` where it ends too early."""
+    """The text of a compressed file in pieces, member after member. Raises `Damaged` if it ends too early."""
     limit = None if checked is None else checked.limit
     fine_from = Checked().fine_from if checked is None else checked.fine_from
     raw.seek(0)
@@ -236,7 +236,7 @@ def _say(error: Exception) -> str:
 
 
 def packed_check(raw: BinaryIO, packing: str) -> Checked:
-    """Look through a compressed file once, and a second time when it is damaged."""
+    """Scan a compressed file once, and a second time if it is damaged."""
     try:
         for _ in unpacked(raw, packing):
             pass
@@ -266,7 +266,7 @@ def _end_find(raw: BinaryIO, packing: str, checked: Checked) -> int:
 
 
 def _hole_find(raw: BinaryIO) -> tuple[int | None, int]:
-    """The first long run of zero bytes, or a short one at the end: from, to."""
+    """Start and end of the first long run of zero bytes, or of a short one at the end."""
     try:
         data: mmap.mmap | bytes = mmap.mmap(raw.fileno(), 0, access=mmap.ACCESS_READ)
     except OSError:
@@ -274,7 +274,7 @@ def _hole_find(raw: BinaryIO) -> tuple[int | None, int]:
         data = raw.read()
     match = _HOLE.search(data) or _ZERO_END.search(data)
     span = match.span() if match else (None, 0)
-    # A match holds on to what it was found in.
+    # A match keeps a reference to the searched bytes.
     del match
     if isinstance(data, mmap.mmap):
         data.close()
@@ -282,7 +282,7 @@ def _hole_find(raw: BinaryIO) -> tuple[int | None, int]:
 
 
 def zeros_count(raw: BinaryIO) -> int:
-    """How many zero bytes a plain file holds; a station writes none."""
+    """Number of zero bytes in a plain file; a station writes none."""
     raw.seek(0)
     count = 0
     while piece := raw.read(1_048_576):

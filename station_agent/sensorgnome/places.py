@@ -1,22 +1,22 @@
-"""Which of the station's positions are told: all, or only where it moved."""
+"""Choosing which of the station's positions are sent: all, or only those where it moved."""
 
 import math
 
 from station_agent.sensorgnome.lines import Fix
 
-#: Degrees by which a position must differ, about 100 m: what GPS scatters is less.
+#: Degrees by which a position must differ, about 100 m: less is GPS scatter.
 MOVED = 0.001
 
 
 class Places:
-    """Remembers the last position that was told; after a start the first one is told again."""
+    """Remembers the last position sent; after a start the first one is sent again."""
 
     def __init__(self) -> None:
         self.only_changes = False
         self.told: tuple[float | None, float | None] | None = None
 
     def is_told(self, fix: Fix) -> bool:
-        """Whether this one is sent; a fix that was lost or came back is a change."""
+        """Whether this one is sent; a lost or regained fix counts as a change."""
         place = (fix.lat, fix.lon)
         if self.only_changes and self.told is not None and _is_same(self.told, place):
             return False

@@ -1,4 +1,4 @@
-"""What a chunk of lines comes to: which lines are sent, what stays on the station, and what the account says of each.
+"""Processing a chunk of lines: which lines are sent, which stay on the station, and what the account records.
 
 Pure: nothing here touches a file or the database.
 """
@@ -16,15 +16,15 @@ from station_agent.sensorgnome.messages import Numbered
 from station_agent.sensorgnome.places import Places
 from station_agent.sensorgnome.positions import Position
 
-#: Lines of one file that could not be read and are sent along as events; more are only counted.
+#: Unreadable lines of one file that are sent as events; more are only counted.
 UNPARSED_TOLD = 100
-#: Most pulses kept from one chunk to judge the next.
+#: Maximum pulses kept from one chunk to judge the next.
 _RECENT_MOST = 400
 _ZEROS_SENTENCE = "It contains zero bytes where lines should be."
 
 
 class Wishes(NamedTuple):
-    """What of the lines is sent."""
+    """Which lines are to be sent."""
 
     pulses: Pulses = "all"
     rule: BurstRule = BurstRule()
@@ -32,7 +32,7 @@ class Wishes(NamedTuple):
 
 
 class Selection(NamedTuple):
-    """What of a chunk is taken now: the first lines of it, which pulses to leave out, which to remember."""
+    """The part of a chunk taken now: its first lines, the pulses to leave out, and those to remember."""
 
     lines: int
     left_out: frozenset[int]
@@ -40,7 +40,7 @@ class Selection(NamedTuple):
 
 
 class Lines(NamedTuple):
-    """The lines of a chunk, as they stood and with their numbers; `ended` when the file has no more for now."""
+    """The lines of a chunk, unchanged and with their numbers; `ended` when the file has no more for now."""
 
     read: list[LineRead]
     numbered: list[Numbered]
@@ -48,7 +48,7 @@ class Lines(NamedTuple):
 
 
 class Portion(NamedTuple):
-    """The place and the account behind what is taken now, what of it is sent, and all of it."""
+    """Position and account after the lines taken now, the lines sent, and all lines."""
 
     position: Position
     account: Account
@@ -57,7 +57,7 @@ class Portion(NamedTuple):
 
 
 def shows_marks(lines: Sequence[Numbered]) -> bool:
-    """Whether these lines show that their writer tells noise itself: it wrote an unused pulse, or what it filtered."""
+    """Whether these lines show that their writer marks noise itself: they contain an unused pulse or a filter line."""
     return any(
         not row.line.used if isinstance(row.line, Pulse) else isinstance(row.line, Note) and row.line.name == "filter"
         for row in lines
@@ -65,9 +65,9 @@ def shows_marks(lines: Sequence[Numbered]) -> bool:
 
 
 def lines_select(lines: Lines, recent: tuple[Heard, ...], wishes: Wishes, *, trusted: bool, last: bool) -> Selection:
-    """Which lines to take now and which of their pulses to leave out.
+    """Choose the lines to take now and the pulses to leave out.
 
-    A mark of the writer is taken as it stands where it is `trusted`: a writer that never marks noise marks nothing.
+    The writer's mark is used if it is `trusted`: a writer that never marks noise marks nothing.
     """
     numbered = lines.numbered
     if wishes.pulses == "all":
@@ -82,7 +82,7 @@ def lines_select(lines: Lines, recent: tuple[Heard, ...], wishes: Wishes, *, tru
     in_burst = bursts_find(heard, rule)[len(recent) :]
     until = len(numbered)
     if unmarked and not last:
-        # The newest pulses wait for the next lines: these may make a burst of them.
+        # The newest pulses wait for the next lines, which may complete a burst.
         limit = unmarked[-1][1].at - rule.microseconds
         until = next(index for index, pulse in unmarked if pulse.at > limit)
         if until == 0 and not lines.ended:
@@ -98,7 +98,7 @@ def lines_select(lines: Lines, recent: tuple[Heard, ...], wishes: Wishes, *, tru
 def portion_take(
     lines: Lines, position: Position, account: Account, selection: Selection, wishes: Wishes, places: Places
 ) -> Portion:
-    """Move the place and the account over the lines that are selected."""
+    """Advance position and account over the selected lines."""
     count = selection.lines
     taken, told = lines.numbered[:count], []
     figures = dict.fromkeys(Tally._fields, 0)
@@ -142,7 +142,7 @@ def portion_take(
 
 
 def zeros_take(zeros: int, position: Position, account: Account) -> Portion:
-    """Move the place and the account over zero bytes that stand in place of lines."""
+    """Advance position and account over zero bytes in place of lines."""
     refusals = account.refused_add([ZEROS])
     now = replace(
         account,
@@ -155,7 +155,7 @@ def zeros_take(zeros: int, position: Position, account: Account) -> Portion:
 
 
 def lost_add(account: Account, lost: int, damage: str) -> Account:
-    """The account at the end of a damaged file, of which so many bytes cannot be unpacked."""
+    """The account at the end of a damaged file, of which this many bytes cannot be unpacked."""
     if lost:
         refusals = account.refused_add([DAMAGE])
         account = replace(account, tally=account.tally.plus(Tally(bytes_refused=lost)), refusals=refusals)
@@ -163,14 +163,14 @@ def lost_add(account: Account, lost: int, damage: str) -> Account:
 
 
 def back_note(position: Position, account: Account) -> str:
-    """The place and account to which to go back when a finished file goes on after all."""
+    """The position and account to return to if a finished file continues after all."""
     return json.dumps(
         [position.offset, position.line, position.last_at, position.recent, account.tally, account.refusals]
     )
 
 
 def back_take(position: Position, account: Account) -> tuple[Position, Account]:
-    """The place and account from which a file that goes on after all is read."""
+    """The position and account from which to read a file that continues after all."""
     if account.back:
         offset, line, last_at, recent, tally, refusals = json.loads(account.back)
         heard = tuple(Heard(*pulse) for pulse in recent)

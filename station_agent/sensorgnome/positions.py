@@ -1,4 +1,4 @@
-"""How far each data file has been read: stored in the same transaction as the messages that carry its lines."""
+"""Reading positions in the data files, stored in the same transaction as the messages that carry the lines."""
 
 import json
 from typing import NamedTuple
@@ -22,7 +22,7 @@ _READ = "SELECT path, offset, line, last_at, recent, head, done, size FROM files
 
 
 class Position(NamedTuple):
-    """The place in one file.
+    """The position in one file.
 
     `offset` bytes and `line` lines are done; `last_at` is the newest line's moment in microseconds; `recent` are the
     last pulses, which tell whether the next ones continue a burst; `head` are the file's first bytes; `done` when the
@@ -39,25 +39,25 @@ class Position(NamedTuple):
 
 
 class Positions:
-    """The places in all files, by path within the data folder, without `.gz`."""
+    """The positions in all files, by path within the data folder, without `.gz`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def all(self) -> dict[str, Position]:
-        """Every place that is known."""
+        """All known positions."""
         with self._database.reading() as sql:
             rows = sql.execute(_READ).fetchall()
         return {row[0]: _position(row) for row in rows}
 
     def read(self, path: str) -> Position | None:
-        """The place in one file."""
+        """The position in one file."""
         with self._database.reading() as sql:
             row = sql.execute(f"{_READ} WHERE path = ?", (path,)).fetchone()
         return _position(row) if row else None
 
     def store(self, path: str, position: Position) -> None:
-        """Remember the place; call it in the transaction that puts the lines into the outbox."""
+        """Store the position; call it in the transaction that puts the lines into the outbox."""
         with self._database.transaction() as sql:
             sql.execute(
                 "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?)",

@@ -1,6 +1,6 @@
 """Reading data files in whole lines, plain or compressed, from where the last reading ended.
 
-Offsets count bytes of the uncompressed text, so that a file keeps its place when the station compresses it.
+Offsets count bytes of the uncompressed text, so that a file keeps its position when the station compresses it.
 """
 
 import io
@@ -20,21 +20,21 @@ from station_agent.sensorgnome.packing import (
     zeros_count,
 )
 
-#: A chunk of lines becomes at most one message of each kind; part of the rule behind replayed stream ids.
+#: A chunk of lines becomes at most one message of each kind; this is part of the rule behind replayed stream ids.
 CHUNK_BYTES = 65_536
 CHUNK_LINES = 1_000
-#: Bytes of a line's beginning that are kept when the line is longer than a chunk.
+#: Bytes kept from the beginning of a line that is longer than a chunk.
 _LONG_LINE_KEPT = 256
 
 
 class Unreadable(Exception):
-    """Nothing of the file can be read; the message says why, as a sentence."""
+    """Nothing of the file can be read; the message gives the reason as a sentence."""
 
 
 class Chunk(NamedTuple):
     """Whole lines without their line feed. `offset` is where the next chunk begins.
 
-    `ended` when there is nothing more but `rest`, the beginning of a line whose end is not there; `rest_bytes` is its
+    `ended` when there is nothing more except `rest`, the beginning of an incomplete line; `rest_bytes` is its
     whole length. `zeros` are zero bytes in place of lines; `passed` are bytes of a line too long to be kept whole.
     `damage` says how a compressed file is broken behind what could be read.
     """
@@ -50,7 +50,7 @@ class Chunk(NamedTuple):
 
 
 class LineReader:
-    """One open data file, or its bytes as they were at one moment. Raises `Unreadable` for what is no text at all."""
+    """One open data file, or a snapshot of its bytes. Raises `Unreadable` for anything that is not text."""
 
     def __init__(self, path: Path, snapshot: bytes | None = None, *, checked: Checked | None = None) -> None:
         self.path = path
@@ -65,7 +65,7 @@ class LineReader:
         if reason:
             self._raw.close()
             raise Unreadable(reason)
-        #: A plain file that is called compressed: told as damage, for somebody meant it otherwise.
+        #: A plain file named as compressed: reported as damage, because that was not intended.
         self.is_misnamed = bool(head) and not self.packing and packed_end_cut(path.name) != path.name
         self.checked = checked
         self._begin()
@@ -76,7 +76,7 @@ class LineReader:
         return bool(self.packing)
 
     def check(self) -> Checked:
-        """Look through the whole file for damage, once; what is damaged is read up to the damage."""
+        """Scan the whole file for damage, once; a damaged file is read up to the damage."""
         if self.checked is None:
             if self.packing:
                 self.checked = packed_check(self._raw, self.packing)
@@ -104,11 +104,11 @@ class LineReader:
         self.close()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._raw.close()
 
     def head(self, size: int) -> bytes:
-        """The first bytes of the text; they tell a file from another that took its name."""
+        """The first bytes of the text, which distinguish a file from another that took its name."""
         self._go_to(0)
         found = self._fill(size)
         return found[:size]
@@ -122,7 +122,7 @@ class LineReader:
             yield piece
 
     def text_measure(self, offset: int) -> int:
-        """How long the text is, at least `offset`."""
+        """The length of the text, at least `offset`."""
         self._go_to(offset)
         length = self._at
         while self._fill(1):
@@ -152,11 +152,11 @@ class LineReader:
         return Chunk(lines, self._at, True, more[:_LONG_LINE_KEPT], len(more), self._damage)
 
     def _last(self, offset: int, rest: bytes) -> Chunk:
-        """What is left at the end of the file: nothing, or a line without its end."""
+        """The remainder at the end of the file: nothing, or an incomplete line."""
         return Chunk([], offset, True, rest[:_LONG_LINE_KEPT], len(rest), self._damage)
 
     def _zeros(self, offset: int) -> Chunk:
-        """Zero bytes where a line should begin: what a power cut leaves. Good lines may follow."""
+        """Skip zero bytes where a line should begin, left by a power cut. Good lines may follow."""
         length = 0
         while text := self._fill(CHUNK_BYTES):
             kept = text.lstrip(b"\x00")
@@ -168,7 +168,7 @@ class LineReader:
         return Chunk([], self._at, not self._ahead, damage=self._damage, zeros=length)
 
     def _long_line(self, offset: int) -> Chunk:
-        """A line longer than a chunk: its beginning stands for it, the rest is passed over."""
+        """Represent a line longer than a chunk by its beginning and skip the rest."""
         kept = self._ahead[:_LONG_LINE_KEPT]
         length = 0
         while self._fill(CHUNK_BYTES):
@@ -183,7 +183,7 @@ class LineReader:
         return Chunk([], offset, True, kept, length, self._damage)
 
     def _fill(self, size: int) -> bytes:
-        """Read ahead until `size` bytes are there or the file ends; returns what is there."""
+        """Read ahead until `size` bytes are available or the file ends; return the available bytes."""
         while len(self._ahead) < size and not self._damage:
             piece = self._read(max(size - len(self._ahead), CHUNK_BYTES))
             if not piece:

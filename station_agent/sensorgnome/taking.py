@@ -1,4 +1,4 @@
-"""Taking what is in a data file: chunk by chunk into the outbox, with the file's place and account in one transaction."""
+"""Moving a data file's content into the outbox chunk by chunk, with position and account in one transaction."""
 
 import time
 from dataclasses import replace
@@ -27,14 +27,14 @@ from station_agent.sensorgnome.positions import Position, Positions
 from station_agent.sensorgnome.reader import Chunk, LineReader
 from station_agent.station import SourceView, Station
 
-#: Bytes of a file's beginning by which it is known again.
+#: Bytes at a file's beginning by which it is recognised.
 HEAD_BYTES = 64
-#: Seconds after which a finished file counts as the past, which is sent behind the present.
+#: Seconds after which a finished file counts as the past, which is sent after current data.
 BACK_FILL_AFTER = 6 * 3_600.0
 
 
 class Taker:
-    """Reads the files of one folder. `budget` chunks are left in this poll; `wishes` say what is sent."""
+    """Reads the files of one folder. `budget` is the number of chunks left in this poll; `wishes` say what is sent."""
 
     def __init__(self, station: Station, view: SourceView, folder: Folder, known: dict[str, Position]) -> None:
         database = station.outbox.database
@@ -51,9 +51,9 @@ class Taker:
         self.places = Places()
         self._newest_start = 0
         self._growth_seen = False
-        #: Source, serial and boot of files whose writer tells noise itself.
+        #: Source, serial and boot of files whose writer marks noise itself.
         self._marked = {_line_of(key) for key in self._accounts.marked()}
-        #: Keys of files by what rows say as their file: several where there are copies.
+        #: Keys of files by their name in rows: several if there are copies.
         self._twins: dict[str, set[str]] = {}
         for key in known:
             if name := file_name_parse(key.rpartition("/")[2]):
@@ -79,12 +79,12 @@ class Taker:
                 self.budget -= 1
 
     def _read_on(self, file: DataFile, reader: LineReader) -> bool:
-        """Whether a file that was finished holds more; what was not sure at its end is read once more."""
+        """Check whether a finished file contains more; its uncertain end is then read again."""
         position = file.position
         length = reader.text_measure(position.offset) if reader.compressed else file.size
         if length == position.offset or (reader.compressed and length < position.offset):
             if reader.checked and reader.checked.damage and not self._folder.is_still(file):
-                # A compressed file that ends too early may be one that is being written.
+                # A compressed file that ends too early may still be being written.
                 return False
             same = replace(file.account, state="done", unread=0)
             self.store(file, nothing_taken(position, same), [], finished=True)
@@ -93,7 +93,7 @@ class Taker:
         return True
 
     def _recognize(self, file: DataFile, reader: LineReader) -> None:
-        """Begin again with a file that is another than before; step back in one that lost its end."""
+        """Start again with a file that was replaced; step back in one that was truncated."""
         position = file.position
         head = reader.head(HEAD_BYTES)
         cut = not reader.compressed and file.size < position.offset
@@ -112,9 +112,9 @@ class Taker:
             file.position = position._replace(head=head)
 
     def _is_known(self, file: DataFile, reader: LineReader) -> bool:
-        """Whether this is a copy of a file that was read already, under another name or in another folder.
+        """Whether this is a copy of a file already read under another name or in another folder.
 
-        A copy that goes on behind what was read is read from there.
+        A copy with more data than was read is read from there.
         """
         twin = self._twin(file)
         if twin is None or (reader.checked and reader.checked.damage):
@@ -136,11 +136,11 @@ class Taker:
         return False
 
     def _step(self, file: DataFile, reader: LineReader, *, finished: bool) -> bool:
-        """Take one chunk into the outbox; False when there is nothing more to take now."""
+        """Take one chunk into the outbox; return False if there is nothing more to take now."""
         position = file.position
         chunk = reader.chunk(position.offset)
         if chunk.damage and not self._folder.is_still(file):
-            # A compressed file that ends too early may be one that is being written.
+            # A compressed file that ends too early may still be being written.
             finished = False
         last = chunk.ended and finished
         if chunk.zeros:
@@ -157,7 +157,7 @@ class Taker:
         damaged = taken.account.damaged or bool(finished and reader.checked and reader.checked.damage)
         name = file.name
         if not finished and self._station.clock_base is not None:
-            # What is written by a clock that is known to be wrong is not as good as the file's name says.
+            # Data from a clock known to be wrong is less precise than the file's name says.
             name = name._replace(clock="P")
         messages = messages_make(taken.told, name, damaged=damaged)
         try:
@@ -168,7 +168,7 @@ class Taker:
         return not chunk.ended
 
     def _zeros_take(self, file: DataFile, reader: LineReader, chunk: Chunk, *, last: bool) -> bool:
-        """Pass over zero bytes; those at the end of a file that may still grow are waited upon."""
+        """Skip zero bytes; wait on those at the end of a file that may still grow."""
         if chunk.ended and not last:
             return False
         taken = zeros_take(chunk.zeros, file.position, file.account)
@@ -181,7 +181,7 @@ class Taker:
     def _end(
         self, file: DataFile, reader: LineReader, lines: Lines, taken: Portion, *, trusted: bool, has_rest: bool
     ) -> Portion:
-        """The end of a finished file: what is lost of it, and where to go on if it should not be finished after all."""
+        """Finish a file: record what is lost of it, and where to continue if it turns out not to be finished."""
         checked = reader.checked
         sure = lines_select(lines, file.position.recent, self.wishes, trusted=trusted, last=False)
         sure = sure._replace(lines=min(sure.lines, len(lines.numbered) - has_rest))
@@ -202,7 +202,7 @@ class Taker:
         return line in self._marked
 
     def _twin(self, file: DataFile) -> Position | None:
-        """The place in a file of the same name and beginning of which most was read, if there is one."""
+        """The most advanced position in a file of the same name and beginning, if any."""
         found = None
         for key in self._twins.get(file.name.name, ()):
             active = self._folder.active.get(key)
@@ -217,7 +217,7 @@ class Taker:
         return found
 
     def store(self, file: DataFile, taken: Portion, messages: list[Message], *, finished: bool) -> None:
-        """Commit the lines, the place and the account together."""
+        """Commit the lines, the position and the account together."""
         past = finished and time.time() - file.mtime > BACK_FILL_AFTER
         position = taken.position._replace(size=file.size)
         now = replace(taken.account, size=file.size)
@@ -241,14 +241,14 @@ class Taker:
         file.position, file.account = position, now
         self._twins.setdefault(file.name.name, set()).add(file.key)
         if taken.taken:
-            self._seen(file, [row.line for row in taken.taken])
+            self._share_newest(file, [row.line for row in taken.taken])
         if position.done:
             self._folder.finish(file)
 
-    def _seen(self, file: DataFile, lines: list[Line]) -> None:
+    def _share_newest(self, file: DataFile, lines: list[Line]) -> None:
         """Tell the rest of the agent what the newest lines say about the station.
 
-        Those of a file that was seen to grow are; without one those of the latest start, as far as that can be true.
+        The newest lines are those of a file that was seen to grow, otherwise those of the latest plausible start.
         """
         self._view.last_data_at = time.time()
         if file.has_grown and not self._folder.is_followed(file):
@@ -264,18 +264,18 @@ class Taker:
 
 
 def nothing_taken(position: Position, account: Account) -> Portion:
-    """A new place and account without any line."""
+    """A new position and account without any line."""
     return Portion(position, account, [], [])
 
 
 def _line_of(key: str) -> tuple[str, str, str]:
-    """Source, serial and boot of a file by its key: the writer of one such line of files behaves in one way."""
+    """Source, serial and boot of a file by its key: all files of one such group come from the same writer."""
     name = file_name_parse(key.rpartition("/")[2])
     return (name.source, name.serial, name.boot) if name else ("", "", "")
 
 
 def _lines_read(chunk: Chunk, position: Position, file: DataFile, *, last: bool) -> Lines:
-    """The chunk's lines with their numbers; at a finished file's end also the line that has no end."""
+    """The chunk's lines with their numbers; at a finished file's end including the incomplete line."""
     read = [line_read(raw, passed=chunk.passed) for raw in chunk.lines]
     if last and chunk.rest:
         read.append(line_without_end(chunk.rest, chunk.rest_bytes))

@@ -1,5 +1,4 @@
-"""Plausible Sensorgnome lines, generated from a seed: birds passing by day and night, noise, positions, clock,
-settings.
+"""Plausible Sensorgnome lines generated from a seed: passing birds, noise, positions, clock, settings.
 
 The lines are those of a current V2 station, so the agent's own parser reads them.
 """
