@@ -330,7 +330,7 @@ class Folder:
             seen.fresh.append(file)
 
     def _watch(self, file: DataFile) -> None:
-        """Look at a finished file that may go on."""
+        """Check a finished file that may continue."""
         if _size(file.path) == file.position.size:
             return
         self._watched.pop(file.key, None)
@@ -342,7 +342,7 @@ class Folder:
             self.active[file.key] = file
 
     def _refresh(self, file: DataFile) -> bool:
-        """Size and time of change as they are now; False when the file is gone and no other form of it came."""
+        """Update size and modification time; return False if the file is gone and no other form of it has appeared."""
         try:
             status = file.path.stat()
         except OSError:
@@ -358,29 +358,32 @@ class Folder:
         return True
 
     def is_followed(self, file: DataFile) -> bool:
-        """Whether its source has begun a later file in the same boot."""
+        """Whether its source has started a later file in the same boot."""
         line = (file.name.source, file.name.serial, file.name.boot)
         return 0 < file.name.start < self._latest.get(line, 0)
 
     def is_finished(self, file: DataFile) -> bool:
-        """Whether it seems that nobody will write to the file again: compressed, followed, or still for long."""
+        """Whether the file appears to be final: compressed, followed, or unchanged for long."""
         still = time.monotonic() - file.changed
         if file.compressed or still >= self._finished_after:
             return True
         return self.is_followed(file) and still >= STILL_SECONDS
 
     def is_still(self, file: DataFile) -> bool:
-        """Whether the file has not changed for so long that it counts as finished in any case."""
+        """Whether the file has been unchanged long enough to count as finished in any case."""
         return time.monotonic() - file.changed >= self._finished_after
 
     def finish(self, file: DataFile) -> None:
-        """Stop reading a file that is done, and keep an eye on it: names and clocks may be wrong, and it goes on."""
+        """Stop reading a finished file, but keep checking it: names and clocks may be wrong, and it may continue."""
         self._positions[file.key] = file.position
         self.active.pop(file.key, None)
         self._watch_add(file)
 
     def _watch_add(self, file: DataFile) -> None:
-        """Look at it each time; of very many those that nobody followed stay longest, the rest with their folders."""
+        """Check it each time.
+
+        If there are too many, unfollowed ones stay longest; the rest are checked with their folders.
+        """
         if len(self._watched) >= _WATCHED_MOST:
             followed = (key for key, known in self._watched.items() if self.is_followed(known) and not known.has_grown)
             self._watched.pop(next(followed, next(iter(self._watched))))
