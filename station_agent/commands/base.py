@@ -1,4 +1,4 @@
-"""What all command handlers share."""
+"""Base of all command handlers: a name, a contract and how they run."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What all sources share: a name, settings, and how they are polled."""
+"""Base of all sources: a name, settings, and how they are polled."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

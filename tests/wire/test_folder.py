@@ -32,7 +32,7 @@ def test_each_file_is_one_thing_in_the_order_of_names(folder):
 def test_two_of_one_name_are_an_error(folder):
     for file in ("a.py", "b.py"):
         (folder / file).write_text("THING = 'Same'")
-    with pytest.raises(RuntimeError, match=r"Two files of plugs are for 'same'"):
+    with pytest.raises(RuntimeError, match=r"Two files in plugs define 'same'"):
         read()
 
 
