@@ -84,13 +84,18 @@ def machine(versions: dict[str, str]) -> str:
 
 
 def save(verdicts: list[Verdict], versions: dict[str, str]) -> None:
-    """Write the page where ROOST_FAULT_REPORT is 1; where it names a file, a part of the page into that file."""
+    """Write the page where ROOST_FAULT_REPORT is 1; where it names a file, a part of the page into that file.
+
+    Each of several pytest workers writes a file of its own, with its name behind.
+    """
     if os.environ.get(VARIABLE) == "1":
         PAGE.parent.mkdir(parents=True, exist_ok=True)
         PAGE.write_text(page(verdicts, versions))
     elif os.environ.get(VARIABLE):
         part = {"versions": versions, "verdicts": [verdict.row() for verdict in verdicts]}
-        Path(os.environ[VARIABLE]).write_text(json.dumps(part, indent=1))
+        worker = os.environ.get("PYTEST_XDIST_WORKER")
+        name = f"{os.environ[VARIABLE]}.{worker}" if worker else os.environ[VARIABLE]
+        Path(name).write_text(json.dumps(part, indent=1))
 
 
 def join(parts: list[Path]) -> None:
