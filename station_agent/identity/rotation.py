@@ -20,6 +20,7 @@ import msgspec
 from station_agent.config import AmqpSettings
 from station_agent.errors import AgentError, ServerAway
 from station_agent.identity.enrolment import connection_test, enrolment_ask, enrolment_write
+from station_agent.link.reasons import LOGIN_REFUSED
 from station_agent.station import Station
 
 log = logging.getLogger(__name__)
@@ -27,8 +28,6 @@ log = logging.getLogger(__name__)
 #: Seconds between two attempts, first and maximum, and after which to give up: as long as the server waits.
 RETRY_FIRST, RETRY_MOST, GIVE_UP = 5.0, 900.0, 7 * 86_400.0
 _SECRET, _SINCE, _LOGIN = "rotation_secret", "rotation_since", "rotation_login"
-#: The broker's words when it rejects a login.
-_REFUSED = "refuses this station's login"
 
 
 def secret_refusal(station: Station) -> str:
@@ -88,7 +87,7 @@ class Rotation:
             trouble = connection_test(login)
             if trouble is None:
                 self._finish(login)
-            elif _REFUSED in trouble:
+            elif LOGIN_REFUSED in trouble:
                 self._give_up(f"The new login was refused, so the old one stays in use. {trouble}")
             else:
                 log.info("The new login could not be tried yet. %s", trouble)

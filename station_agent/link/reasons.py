@@ -10,6 +10,8 @@ from pika.adapters.utils import connection_workflow as workflow
 
 from station_agent.words import moment_say
 
+#: Begins the sentence about a login that the broker rejects; `identity.rotation` looks for it.
+LOGIN_REFUSED = "The server refuses this station's login"
 BLOCKED = "The server accepts no messages at the moment (it is short of memory or disk); everything is kept here."
 ACCESS_REFUSED = 403
 NOT_FOUND = 404
@@ -101,7 +103,7 @@ def _network(error: BaseException, host: str, port: int) -> str:  # noqa: PLR091
 def _broker(error: BaseException, host: str, advice: str) -> str:  # noqa: PLR0911 - one sentence each
     if isinstance(error, exceptions.ProbableAuthenticationError | exceptions.AuthenticationError):
         return (
-            "The server refuses this station's login: it was revoked or replaced. "
+            f"{LOGIN_REFUSED}: it was revoked or replaced. "
             "Ask for a new token and run `station-agent enrol`."
         )
     if isinstance(error, exceptions.ProbableAccessDeniedError):
