@@ -1,4 +1,4 @@
-"""German texts keep to the words of docs/reference/german.md, and address people with Sie."""
+"""German texts keep to the words of docs/reference/words.md, and address people with Sie."""
 
 import gettext
 import re
@@ -9,7 +9,7 @@ import pytest
 from web.assets import catalogues_compile
 
 ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs" / "reference" / "german.md"
+PAGE = ROOT / "docs" / "reference" / "words.md"
 #: What the page says not to write, where no other sense of the word is in use.
 NOT = (
     "Standort",
@@ -49,3 +49,24 @@ def test_a_word_that_was_decided_against_is_written_nowhere(word):
 def test_nobody_is_addressed_with_du():
     pattern = re.compile(r"\b(?:du|dich|dir|dein(?:e|en|em|er|es)?|Du|Dich|Dir|Dein(?:e|en|em|er|es)?)\b")
     assert [key for key, text in texts().items() if pattern.search(text)] == []
+
+
+def rows() -> list[list[str]]:
+    """The table's cells: English, meaning, German, not in German."""
+    lines = [line for line in PAGE.read_text().splitlines() if line.startswith("| ")][1:]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def test_each_word_is_there_once_with_its_german():
+    english = [word for row in rows() for word in re.sub(r"\(.*?\)", "", row[0]).split(", ")]
+    assert len(english) == len(set(english))
+    assert all(len(row) == 4 and row[0] and row[2] for row in rows())
+    german = [row[2] for row in rows()]
+    assert len(german) == len(set(german)), "two things have one German word"
+
+
+@pytest.mark.parametrize("row", rows(), ids=lambda row: row[0])
+def test_a_german_word_is_in_use(row):
+    words = set(re.findall(r"[A-Za-zÄÖÜäöüß-]{3,}", row[2].split(":")[0])) - {"der", "die", "das"}
+    said = " ".join(texts().values()).lower()
+    assert any(re.search(rf"\b{word.lower()[: max(3, len(word) - 2)]}", said) for word in words)
