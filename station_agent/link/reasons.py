@@ -102,10 +102,7 @@ def _network(error: BaseException, host: str, port: int) -> str:  # noqa: PLR091
 
 def _broker(error: BaseException, host: str, advice: str) -> str:  # noqa: PLR0911 - one sentence each
     if isinstance(error, exceptions.ProbableAuthenticationError | exceptions.AuthenticationError):
-        return (
-            f"{LOGIN_REFUSED}: it was revoked or replaced. "
-            "Ask for a new token and run `station-agent enrol`."
-        )
+        return f"{LOGIN_REFUSED}: it was revoked or replaced. Ask for a new token and run `station-agent enrol`."
     if isinstance(error, exceptions.ProbableAccessDeniedError):
         return f"The server {host} denies this station access: enrol it again."
     if isinstance(error, exceptions.ConnectionClosedByBroker | exceptions.ChannelClosedByBroker):

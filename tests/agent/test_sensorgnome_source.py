@@ -187,7 +187,7 @@ def test_nothing_more_is_read_while_the_outbox_is_filling(day, follow):
     station.poll()
     first = rows_counted(outbox_messages(station.outbox))["p"]
     assert 900 <= first < 18_000
-    assert "Waits" in station.vitals.sources["sensorgnome"].note
+    assert "paused" in station.vitals.sources["sensorgnome"].note
     sent = 0
     while messages := station.outbox.take(100):
         sent += sum(len(decoded(m.kind, m.body, m.encoding).t) for m in messages if m.kind == "detections")

@@ -46,4 +46,4 @@ def test_such_a_message_is_in_quarantine_with_its_reason_and_its_neighbour_is_st
     assert Detection.objects.count() + Position.objects.count() == 2
     held = QuarantinedMessage.objects.get()
     assert held.reason == "bad-fields"
-    assert "beyond" in held.sentence
+    assert "would exceed" in held.sentence

@@ -46,7 +46,7 @@ def test_a_station_whose_agent_does_not_count_has_messages_and_no_total(pipeline
     pipeline.take([delivery(station.serial, "readings", [{"n": "t", "v": 1.0, "t": NOW}], stream="a", seq=1)])
     use = data_use_of(station=station, moment=clock.now())
     assert (use.total, use.messages, use.is_over) == (None, 1, False)
-    assert use.sentence.startswith("1 message with 0.0 kB of content this month; its agent does not count")
+    assert use.sentence.startswith("1 message with 0.0 kB of content this month; the agent does not count")
 
 
 def test_the_forecast_waits_for_a_day_and_says_how_the_month_ends():

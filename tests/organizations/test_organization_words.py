@@ -43,7 +43,7 @@ def test_an_organization_from_its_beginning_to_its_return(say):
     assert json.loads(say("list", "--json")) == []
     assert "no organization" in say("show", "Field group", code=2)
     assert json.loads(say("list", "--deleted", "--json"))[0]["slug"] == "field-group"
-    assert "is back" in say("restore", "field-group")
+    assert "is restored" in say("restore", "field-group")
     assert Organization.objects.get().deleted_at is None
     assert set(AuditEntry.objects.values_list("actor_name", flat=True)) == {"command line"}
 

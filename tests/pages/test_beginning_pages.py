@@ -77,7 +77,9 @@ def test_the_queue_is_emptied_by_picking(browse, operator, institute, code):
     page = body(client.post(f"/stations/accept/{rows[2].pk}/unblock/", follow=True))
     assert f"{rows[2].serial} can ask to join again" in page
     assert "No device selected" in body(client.post("/stations/accept/", {"decision": "accept"}, follow=True))
-    assert "Say accept" in body(client.post("/stations/accept/", {"arrival": "1", "decision": "x"}, follow=True))
+    assert "Choose one of: accept" in body(
+        client.post("/stations/accept/", {"arrival": "1", "decision": "x"}, follow=True)
+    )
 
 
 def test_strangers_see_and_decide_nothing(browse, stranger, viewer, code):
@@ -125,7 +127,7 @@ def test_a_list_is_looked_at_then_imported_with_tokens(browse, operator, institu
     assert "Import preview" in page
     assert "One station can be imported" in page
     assert EVIL not in page
-    assert "not read: hue" in page
+    assert "ignored: hue" in page
     assert not Station.objects.exists()
     answer = upload(client, institute, content, do="import", with_tokens="on")
     page = body(answer)

@@ -27,7 +27,7 @@ def test_a_ping_takes_one_press(browse, operator, station):
     assert (command.name, command.state, command.issued_by_name) == ("ping", "queued", "operator")
     assert OutboxMessage.objects.filter(target="command", routing_key=station.serial).count() == 1
     page = answer.content.decode()
-    assert "“Send ping” is on its way" in page
+    assert "“Send ping” is queued" in page
     assert "waiting to be sent" in page
 
 

@@ -111,7 +111,7 @@ def test_many_readings_are_put_together_with_their_extremes(browse, viewer, inst
     station = station_of(institute, state="on_time")
     series_make(station, "temperature", clock.now(), count=1200)
     page = browse(viewer).get(address_of(station, "data/?span=24h")).content.decode()
-    assert "Each row stands for 10 min" in page
+    assert "Each row covers 10 min" in page
     assert 'data-label="Greatest"' in page
     assert page.count("<tr") < 150
 
@@ -189,7 +189,7 @@ def test_the_strip_shows_hours_of_a_series_that_came_before_many_others(browse, 
     quiet.last_received_at = early
     quiet.save()
     page = browse(viewer).get(address_of(station)).content.decode()
-    assert re.search(r"Data from 2 of \d+ hours", page)
+    assert re.search(r"Data received for 2 of \d+ hours", page)
 
 
 def test_incidents_are_on_the_strip_from_their_beginning_to_their_end(browse, viewer, busy):

@@ -113,7 +113,7 @@ def test_a_moment_that_is_none_stays_in_its_field_with_what_is_wrong(institute, 
     assert re.search(r'id="end_at_error">Enter a valid date/time', page)
     early = browse(operator).post(f"/deployments/{deployment.pk}/end/", {"at": "2001-01-01T00:00"}).content.decode()
     assert 'value="2001-01-01T00:00"' in early
-    assert 'id="end_at_error">The station was not put there before that moment' in early
+    assert 'id="end_at_error">The station was not yet there at that moment' in early
     deployment.refresh_from_db()
     assert deployment.period.upper is None
 

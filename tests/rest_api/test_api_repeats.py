@@ -128,7 +128,7 @@ def test_what_failed_of_our_own_was_not_done_and_may_come_again_under_its_key(in
         failed = Aside(lambda: invite(owner, "new@example.org", lock_timeout_ms=200)).done()
         told = problem_of(failed, 503)
         assert int(failed["Retry-After"]) > 0
-        assert "ask again" in told["detail"]
+        assert "Try again" in told["detail"]
     assert not RequestDone.objects.exists()
     again = invite(owner, "new@example.org")
     assert again.status_code == 201

@@ -95,7 +95,7 @@ def test_the_station_does_not_write_through_the_desk_s_exchange(station, operato
 def test_a_token_is_good_for_its_purpose_only_and_stays_good_when_it_was_tried_for_the_other(station, operator):
     for made, tried, word in (
         (UPLOAD, LoginPurpose.STATION, "--for-upload"),
-        (LoginPurpose.STATION, UPLOAD, "from the station itself"),
+        (LoginPurpose.STATION, UPLOAD, "for the station itself"),
     ):
         token = enrolment_token_create(station=station, actor=operator, purpose=made)
         with pytest.raises(EnrolmentRefused, match=word):
@@ -186,7 +186,7 @@ def test_whoever_makes_a_token_for_the_station_is_told_which_login_it_would_end(
     assert "has never made contact" in login_at_stake(station=station, moment=clock.now())
     heard = clock.now() - timedelta(minutes=3)
     StationContact.objects.filter(station=station).update(last_contact_at=heard, state="on_time")
-    assert "was heard 3 min" in login_at_stake(station=station, moment=clock.now())
+    assert "was 3 min ago" in login_at_stake(station=station, moment=clock.now())
     connection = connect(live)
     for _try in range(150):
         connection.process_data_events(0.1)

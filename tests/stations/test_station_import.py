@@ -268,7 +268,7 @@ def test_title_lines_above_the_heading_are_left_out_with_a_word(do):
         (1, "Stations of the Old Cut, a, b, c, d"),
         (3, " as of 2026-11-01, printed"),
     ]
-    with pytest.raises(InvalidInput, match="None of the first 20 lines names"):
+    with pytest.raises(InvalidInput, match="None of the first 20 lines has a column"):
         do("\n".join(["title"] * 20 + ["serial", "SG-7F5ERPI46978"]))
 
 

@@ -67,7 +67,7 @@ def test_a_suspension_is_told_of_once_and_so_is_its_end(flooding):
     rules_sweep()
     rules_sweep()
     incident = Incident.objects.get(rule="flooding", station=station)
-    assert "more than its quota" in incident.sentence
+    assert "more than this server accepts" in incident.sentence
     station_suspension_lift(viewer=SERVER, station=station)
     with pytest.raises(NotSuspended):
         station_suspension_lift(viewer=SERVER, station=station)

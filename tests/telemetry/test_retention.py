@@ -157,8 +157,7 @@ def test_the_command_line_sets_lists_and_runs(institute, series, capsys):
         "days",
         "300",
         "days",
-        "for",
-        "ever",
+        "forever",
     ]
     call_command("retention", "run", "--dry-run", "--json")
     assert '"organization": "Institute"' in capsys.readouterr().out
