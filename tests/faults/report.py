@@ -104,7 +104,9 @@ def join(parts: list[Path]) -> None:
     versions: dict[str, str] = {}
     for part in parts:
         figures = json.loads(part.read_text())
-        versions |= figures["versions"]
+        for name, version in figures["versions"].items():
+            seen = versions.get(name, "").split(" and ")
+            versions[name] = " and ".join(sorted({*seen, version} - {""}))
         verdicts += [Verdict(**row) for row in figures["verdicts"]]
     PAGE.write_text(page(verdicts, versions))
 
