@@ -387,7 +387,7 @@ class DirtyHour(models.Model):
     pk = models.CompositePrimaryKey("series", "hour", "noted_at")
     series = models.ForeignKey(Series, on_delete=models.CASCADE, db_constraint=False, db_index=False)
     hour = models.DateTimeField()
-    #: Start of the transaction that wrote it, by the database's clock.
+    #: Start of the statement that wrote it, by the database's clock.
     noted_at = models.DateTimeField(db_default=Now())
 
     def __str__(self) -> str:

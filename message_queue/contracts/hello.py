@@ -8,7 +8,7 @@ from message_queue.contracts.base import Body, Contract, Interval, Lane, Name, S
 
 
 class Hello(Body, frozen=True, kw_only=True):
-    """What the station is and what it can do. Times are by the station's clock."""
+    """The station's hardware, software and abilities. Times are by the station's clock."""
 
     at: Seconds
     agent_version: ShortText = ""

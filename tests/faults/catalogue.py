@@ -73,7 +73,7 @@ SHOWN_BY: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     "55": (
-        "A station has fifty commands waiting at the most; the next one is refused in a sentence.",
+        "A station has at most fifty waiting commands; the next one is refused with a reason.",
         (
             "tests/commands/test_command_services.py::test_a_retired_station_and_a_full_queue_take_no_commands",
             "tests/workers/test_relay.py::test_a_full_command_queue_refuses_and_the_row_waits",

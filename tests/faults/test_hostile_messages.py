@@ -49,7 +49,7 @@ def zeros(size):
 
 @cache
 def bombs():
-    """Bodies of a few hundred kilobytes at the most that unpack to a gigabyte and more."""
+    """Bodies of at most a few hundred kilobytes that unpack to a gigabyte and more."""
     packed = gzip.compress(zeros(64 * MEBIBYTE), 9)
     layer = zstandard.ZstdCompressor(level=19).compress(zeros(1024 * MEBIBYTE))
     return {

@@ -34,7 +34,8 @@ class NotedHours:
         self._fresh = hours - self._young - self._old
         if not self._fresh:
             return
-        # In the same order by all workers, so that two with the same hours cannot deadlock.
+        # In the same order by all workers, so that two with the same hours cannot deadlock. The moment is part of the
+        # key: a conflict is with a note just like this one, so nothing is dropped.
         pairs = sorted(self._fresh)
         cursor().execute(
             "INSERT INTO telemetry_dirtyhour (series_id, hour, noted_at) SELECT n.series_id, timestamptz '2000-01-01 "
