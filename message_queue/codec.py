@@ -206,7 +206,7 @@ def _whole(fields: Mapping[str, Any], name: str) -> int | None:
 
 def body_decode(contract: Contract, raw: bytes, decoder: msgspec.json.Decoder[Any] | None = None) -> Any:
     """Decode the body strictly. Raises `MessageRefused` if any part does not fit."""
-    if b"\x00" in raw or b"\\u0000" in raw:
+    if b"\x00" in raw or (b"\\" in raw and b"\\u0000" in raw):
         raise MessageRefused("bad-text", "The body contains a NUL character, which the database cannot store.")
     structure_check(raw)
     try:
@@ -218,7 +218,8 @@ def body_decode(contract: Contract, raw: bytes, decoder: msgspec.json.Decoder[An
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
         raise MessageRefused("bad-json", f"The body is not JSON: {error}.") from error
     columns_check(contract, body)
-    if contract.kind == "readings" and b'_"' in raw and _MUST_UNDERSTAND.search(raw):
+    # A decoder of one's own accepts no unknown fields at all.
+    if contract.kind == "readings" and decoder is None and b'_"' in raw and _MUST_UNDERSTAND.search(raw):
         raise MessageRefused("must-understand", "A SenML field ending in '_' must be understood, but is unknown.")
     return body
 
@@ -239,7 +240,7 @@ def _station_check(body: Any, serial: str, raw: bytes) -> None:
         claimed = set() if body.station is None else {body.station}
     elif type(body) is list:
         # Search the records only if the bytes can contain such a name, literally or escaped.
-        claimed = stations_named(body) if _STATION_NAME in raw or b"\\u" in raw else set()
+        claimed = stations_named(body) if _STATION_NAME in raw or b"\\" in raw else set()
     else:
         return
     # Serials are case-insensitive.

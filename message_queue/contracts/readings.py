@@ -1,10 +1,12 @@
 """`readings`: measured values as a SenML pack (RFC 8428), so that any SenML device can send to Roost."""
 
+from itertools import pairwise
 from math import isfinite
-from typing import Annotated, cast
+from typing import Annotated, NamedTuple, cast
 
 import msgspec
 from msgspec import Meta
+from msgspec.structs import asdict
 
 from message_queue.contracts.base import MAX_ROWS, Contract, Lane
 from message_queue.errors import MessageRefused
@@ -50,7 +52,7 @@ class SenmlRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     ut: float | None = None
 
 
-class PlainRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class PlainRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """A record with only the fields that nearly all packs use: a number, its name, time and unit, and base values."""
 
     n: _NAME | None = None
@@ -66,7 +68,7 @@ Readings = Annotated[list[SenmlRecord], Meta(min_length=1, max_length=MAX_ROWS)]
 
 
 #: A record with base values applied: name, absolute seconds UTC, value, unit, and the text if it holds text instead of
-#: a value. A plain tuple, because a fleet creates hundreds of thousands of them a second.
+#: a value.
 Resolved = tuple[str, float, float, str, str | None]
 
 
@@ -114,6 +116,35 @@ class _Base:
             self.sum = record.bs
 
 
+class Stretch(NamedTuple):
+    """Records of a plain pack under the same base values (RFC 8428 §4.1)."""
+
+    #: Base name, without a station prefix.
+    name: str
+    #: Base time in seconds; small ones are relative, see `resolve`.
+    time: float
+    unit: str
+    records: list[PlainRecord]
+
+    def senml(self, record: PlainRecord) -> SenmlRecord:
+        """One of the records on its own, for `resolve`."""
+        unit = self.unit if record.u is None else record.u
+        return SenmlRecord(n=self.name + (record.n or ""), v=record.v, t=record.t, u=unit, bt=self.time)
+
+
+def stretches(pack: list[PlainRecord]) -> list[Stretch]:
+    """Divide a plain pack where its base values change. Records that only set base values are left out."""
+    changes = [i for i, r in enumerate(pack) if r.bn is not None or r.bt is not None or r.bu is not None]
+    found = [] if changes and changes[0] == 0 else [Stretch("", 0.0, "", pack[: changes[0] if changes else None])]
+    base = _Base()
+    for change, end in pairwise([*changes, len(pack)]):
+        first = pack[change]
+        base.update(SenmlRecord(bn=first.bn, bt=first.bt, bu=first.bu))
+        is_base_only = first.n is None and first.v is None and first.t is None and first.u is None
+        found.append(Stretch(base.name, base.time, base.unit, pack[change + is_base_only : end]))
+    return found
+
+
 def resolve(
     pack: list[SenmlRecord] | list[PlainRecord], received_at: float | None, left_out: LeftOut | None = None
 ) -> list[Resolved]:
@@ -124,7 +155,7 @@ def resolve(
     are still resolved.
     """
     if type(pack[0]) is PlainRecord:
-        return _resolve_plain(pack, received_at, left_out)
+        pack = [SenmlRecord(**asdict(record)) for record in pack]
     rows: list[Resolved] = []
     base = _Base()
     for record in cast("list[SenmlRecord]", pack):
@@ -148,36 +179,6 @@ def resolve(
         unit = base.unit if record.u is None else record.u
         try:
             rows += _other(record, base, name, at, unit)
-        except MessageRefused as error:
-            if left_out is None:
-                raise
-            left_out.note(name or "a record without a name", str(error), reason=error.reason)
-    return rows
-
-
-def _resolve_plain(pack: list[PlainRecord], received_at: float | None, left_out: LeftOut | None) -> list[Resolved]:
-    """`resolve` for records with plain numbers. Written out for speed: there are hundreds of thousands a second."""
-    rows: list[Resolved] = []
-    base, known, add = _Base(), _known_names, rows.append
-    first, since, of_unit = "", 0.0, ""
-    for record in pack:
-        name, value, time, unit = record.n, record.v, record.t, record.u
-        if record.bn is not None or record.bt is not None or record.bu is not None:
-            base.update(SenmlRecord(bn=record.bn, bt=record.bt, bu=record.bu))
-            first, since, of_unit = base.name, base.time, base.unit
-            if name is None and value is None and time is None and unit is None:
-                continue
-        at = since if time is None else since + time
-        if at < RELATIVE_BELOW:
-            if received_at is None:
-                continue
-            at += received_at
-        name = first if name is None else first + name
-        if value is not None and name in known and EARLIEST <= at <= LATEST:
-            add((name, at, value, of_unit if unit is None else unit, None))
-            continue
-        try:
-            rows += _other(SenmlRecord(v=value), base, name, at, of_unit if unit is None else unit)
         except MessageRefused as error:
             if left_out is None:
                 raise

@@ -6,11 +6,31 @@ import msgspec
 
 from fleet.ingest.batch import NOT_NEWEST, Batch
 from fleet.ingest.delivery import Arrival
-from fleet.ingest.rows.tables import PG_EPOCH_US, READING_ROW, converted_row, event_row
+from fleet.ingest.rows.tables import (
+    PG_EPOCH_US,
+    READING_ROW,
+    converted_row,
+    event_row,
+    pg_time,
+    reading_head,
+    reading_middle,
+    reading_row,
+    reading_tail,
+)
 from fleet.ingest.stages.dirty_hours import HOUR
 from fleet.ingest.stages.series import SeriesBook, Use
 from fleet.telemetry.models import Suspicion
-from message_queue.contracts.readings import resolve
+from message_queue.contracts.readings import (
+    EARLIEST,
+    LATEST,
+    RELATIVE_BELOW,
+    PlainRecord,
+    Resolved,
+    Stretch,
+    name_check,
+    resolve,
+    stretches,
+)
 from message_queue.errors import MessageRefused
 
 KIND = "readings"
@@ -20,72 +40,48 @@ _NOT_NEWEST, _OUTSIDE = int(NOT_NEWEST), Suspicion.OUTSIDE.value
 _json = msgspec.json.Encoder().encode
 #: Earlier than any moment that can be stored.
 _NEVER = -(2**63)
+_NOTHING = (_NEVER, 0.0, 0)
+_NO_FLAGS = reading_tail(0)
+#: Flags of a time that only `resolve` can judge.
+_UNKNOWN = -1
 
 
 def handle(arrival: Arrival, batch: Batch, series: SeriesBook) -> None:
     """Add one reading per record; the newest believable one of each series becomes its newest value.
 
-    The loop runs hundreds of thousands of times a second, so calls are inlined. Nothing reaches the batch before the
-    end, because a message without anything usable is refused whole.
+    Nothing reaches the batch before the end, because a message without anything usable is refused whole.
     """
-    station, received, pack = arrival.station, batch.received, READING_ROW
-    earliest, latest = batch.believable
-    found = _Found()
-    rows, newest, dirty = found.rows, found.newest, found.dirty
-    resolved = resolve(arrival.message.body, batch.receipt(arrival.delivery), arrival.left_out)
-    last, last_unit, top, hour_from, hour_to = "", "", _NEVER, 0, 0
-    uses: dict[tuple[str, str], Use] = {}
-    series_id, is_plain = 0, True
-    for name, seconds, value, unit, text in resolved:
-        at = round(seconds * 1e6) - PG_EPOCH_US
-        flags = 0 if earliest <= seconds <= latest else batch.suspicion(seconds)
-        if text is not None:
-            found.texts.append(event_row(station.id, at, name, 0, received, None, _json({"text": text}), flags))
-            continue
-        if name != last or unit != last_unit:
-            last, last_unit, hour_to = name, unit, hour_from
-            use = uses.get((name, unit)) or _use(arrival, series, name, unit)
-            if use is None:
-                last = ""
-                continue
-            uses[name, unit] = use
-            series_id, is_plain = use.id, use.is_plain
-            top = newest[series_id][0] if series_id in newest else _NEVER
-        if is_plain:
-            rows.append(pack(5, 8, series_id, 8, at, 8, received, 8, value, 2, flags))
-        else:
-            sent = value
-            use = uses[name, unit]
-            value, flags = _stored(use, value, flags)  # noqa: PLW2901 - a name more would cost every row
-            if not isfinite(value):
-                arrival.left_out.note(name, f"{sent!r} {unit} is too large for the unit of its series")
-                continue
-            found.add(use, at, received, (value, flags), (sent, unit))
-        if at >= top and not flags & _NOT_NEWEST:
-            top = at
-            newest[series_id] = (at, value, flags)
-        if not hour_from <= at < hour_to:
-            hour = at // HOUR
-            dirty.append((series_id, hour))
-            hour_from = hour * HOUR
-            hour_to = hour_from + HOUR
-    if arrival.left_out and found.is_empty:
+    body = arrival.message.body
+    rows = _Rows(arrival, batch, series)
+    if type(body[0]) is PlainRecord:
+        for stretch in stretches(body):
+            rows.add_plain(stretch)
+    else:
+        rows.add(resolve(body, rows.received_at, arrival.left_out))
+    if arrival.left_out and rows.is_empty:
         raise MessageRefused(arrival.left_out.reason, arrival.left_out.sentence(is_alone=True))
-    found.hand_in(batch)
+    rows.hand_in()
     if arrival.message.also_said:
-        batch.also_said[station.id, KIND] = arrival.message.also_said
+        batch.also_said[arrival.station.id, KIND] = arrival.message.also_said
 
 
-class _Found:
-    """Results of one message, before they reach the batch."""
+class _Rows:
+    """What becomes of one message, before it reaches the batch."""
 
-    __slots__ = ("converted", "dirty", "newest", "rows", "texts")
+    __slots__ = (
+        *("arrival", "batch", "book", "received_at", "uses"),
+        *("converted", "dirty", "newest", "rows", "texts"),
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, arrival: Arrival, batch: Batch, book: SeriesBook) -> None:
+        self.arrival, self.batch, self.book = arrival, batch, book
+        self.received_at = batch.receipt(arrival.delivery)
+        self.uses: dict[tuple[str, str], Use] = {}
         self.rows: list[bytes] = []
         self.converted: list[bytes] = []
         self.texts: list[bytes] = []
         self.newest: dict[int, tuple[int, float, int]] = {}
+        #: Series ids with hours since 2000 that got readings.
         self.dirty: list[tuple[int, int]] = []
 
     @property
@@ -93,16 +89,84 @@ class _Found:
         """Whether nothing was usable."""
         return not (self.rows or self.converted or self.texts)
 
-    def add(self, use: Use, at: int, received: int, stored: tuple[float, int], sent: tuple[float, str]) -> None:
-        """Add a reading of a series with limits, or in another unit than that of its series."""
-        value, flags = stored
-        if use.conversion is None:
-            self.rows.append(READING_ROW(5, 8, use.id, 8, at, 8, received, 8, value, 2, flags))
-        else:
-            self.converted.append(converted_row(use.id, at, received, value, flags, *sent))
+    def add_plain(self, stretch: Stretch) -> None:
+        """Add records of plain numbers.
 
-    def hand_in(self, batch: Batch) -> None:
+        The loop runs hundreds of thousands of times a second, so calls are inlined. What it cannot store goes to
+        `resolve`, which says why.
+        """
+        base, since, of_unit, records = stretch
+        pack, rows, newest, dirty = READING_ROW, self.rows, self.newest, self.dirty
+        earliest, latest = self.batch.believable
+        head, middle = b"", reading_middle(self.batch.received)
+        use: Use | None = None
+        key, last_name, last_unit = ("", ""), None, None
+        series_id, is_plain, hour_from, hour_to = 0, True, 0, 0
+        # The newest value of the series so far, if this stretch has it: time, value, flags.
+        top, best, best_flags = _NEVER, None, 0
+        for record in records:
+            name = record.n
+            value = record.v
+            time = record.t
+            unit = record.u
+            seconds = since if time is None else since + time
+            flags = 0
+            if not earliest <= seconds <= latest:
+                seconds, flags = self._doubted(seconds)
+            if value is None or flags == _UNKNOWN:
+                self.add(resolve([stretch.senml(record)], self.received_at, self.arrival.left_out))
+                continue
+            if use is None or name != last_name or unit != last_unit:
+                if best is not None:
+                    newest[series_id] = (top, best, best_flags)
+                top, best, hour_to = _NEVER, None, hour_from
+                last_name, last_unit = name, unit
+                key = (base + (name or ""), of_unit if unit is None else unit)
+                use = self._use(*key)
+                if use is None:
+                    continue
+                series_id, is_plain, head = use.id, use.is_plain, reading_head(use.id)
+                top = newest.get(series_id, _NOTHING)[0]
+            at = round(seconds * 1e6) - PG_EPOCH_US
+            if is_plain:
+                rows.append(pack(head, at, middle, value, reading_tail(flags) if flags else _NO_FLAGS))
+            else:
+                stored = self._store(use, key, at, value, flags)
+                if stored is None:
+                    continue
+                value, flags = stored
+            if at >= top and (not flags or not flags & _NOT_NEWEST):
+                top = at
+                best = value
+                best_flags = flags
+            if not hour_from <= at < hour_to:
+                hour = at // HOUR
+                dirty.append((series_id, hour))
+                hour_from = hour * HOUR
+                hour_to = hour_from + HOUR
+        if best is not None:
+            newest[series_id] = (top, best, best_flags)
+
+    def add(self, resolved: list[Resolved]) -> None:
+        """Add records of any sort."""
+        station_id, received, newest = self.arrival.station.id, self.batch.received, self.newest
+        for name, seconds, sent, unit, text in resolved:
+            at, flags = pg_time(seconds), self.batch.suspicion(seconds)
+            if text is not None:
+                self.texts.append(event_row(station_id, at, name, 0, received, None, _json({"text": text}), flags))
+                continue
+            use = self._use(name, unit)
+            stored = None if use is None else self._store(use, (name, unit), at, sent, flags)
+            if use is None or stored is None:
+                continue
+            value, flags = stored
+            if not flags & _NOT_NEWEST and (use.id not in newest or at >= newest[use.id][0]):
+                newest[use.id] = (at, value, flags)
+            self.dirty.append((use.id, at // HOUR))
+
+    def hand_in(self) -> None:
         """Add everything to the batch."""
+        batch = self.batch
         batch.readings.rows += self.rows
         batch.converted.rows += self.converted
         batch.events.rows += self.texts
@@ -112,18 +176,42 @@ class _Found:
             if series_id not in known or newest[0] >= known[series_id][0]:
                 known[series_id] = newest
 
+    def _doubted(self, seconds: float) -> tuple[float, int]:
+        """A time outside the believable range, made absolute if it is relative, and its flags."""
+        if seconds < RELATIVE_BELOW:
+            if self.received_at is None:
+                return seconds, _UNKNOWN
+            seconds += self.received_at
+        return seconds, self.batch.suspicion(seconds) if EARLIEST <= seconds <= LATEST else _UNKNOWN
 
-def _use(arrival: Arrival, series: SeriesBook, name: str, unit: str) -> Use | None:
-    """Storage of a name and unit; None if the station may have no further series, which is noted in `left_out`."""
-    try:
-        return series.use_of(arrival.station, name, unit)
-    except MessageRefused as error:
-        arrival.left_out.note(name, str(error), reason=error.reason)
-        return None
+    def _store(self, use: Use, key: tuple[str, str], at: int, sent: float, flags: int) -> tuple[float, int] | None:
+        """Add a reading in the unit of its series; return its value and flags, including one for values outside limits.
 
+        `key` is the name and unit as sent. None if the value is too large, which is noted in `left_out`.
+        """
+        received, value = self.batch.received, sent
+        if use.conversion is not None:
+            value = sent * use.conversion.factor + use.conversion.offset
+        if not isfinite(value):
+            self.arrival.left_out.note(key[0], f"{sent!r} {key[1]} is too large for the unit of its series")
+            return None
+        if not use.least <= value <= use.most:
+            flags |= _OUTSIDE
+        if use.conversion is None:
+            self.rows.append(reading_row(use.id, at, received, value, flags))
+        else:
+            self.converted.append(converted_row(use.id, at, received, value, flags, sent, key[1]))
+        return value, flags
 
-def _stored(use: Use, value: float, flags: int) -> tuple[float, int]:
-    """A value in the unit of its series, and its flags, including one for values outside the limits."""
-    if use.conversion is not None:
-        value = value * use.conversion.factor + use.conversion.offset
-    return value, flags if use.least <= value <= use.most else flags | _OUTSIDE
+    def _use(self, name: str, unit: str) -> Use | None:
+        """Storage of a name and unit.
+
+        None if the name is not allowed or the station may have no further series, which is noted in `left_out`.
+        """
+        use = self.uses.get((name, unit))
+        if use is None:
+            try:
+                use = self.uses[name, unit] = self.book.use_of(self.arrival.station, name_check(name), unit)
+            except MessageRefused as error:
+                self.arrival.left_out.note(name or "a record without a name", str(error), reason=error.reason)
+        return use

@@ -21,8 +21,12 @@ _TRAILER = b"\xff\xff"
 _NULL = b"\xff\xff\xff\xff"
 _FLOAT = Struct(">id").pack
 _SHORT = Struct(">ih").pack
-#: Packs a row of `READINGS`: 5 fields, each preceded by its length.
-READING_ROW = Struct(">hiqiqiqidih").pack
+_READING = Struct(">hiqiqiqidih").pack
+#: Packs a row of `READINGS` around the parts that many rows share: `reading_head`, the time, `reading_middle`, the
+#: value, `reading_tail`. The arguments cost more than the bytes, so five instead of eleven save a third.
+READING_ROW = Struct(">18sq16sd6s").pack
+_READING_HEAD = Struct(">hiqi").pack
+_READING_MIDDLE = Struct(">iqi").pack
 _CONVERTED = Struct(">hiqiqiqidihid").pack
 _DETECTION = Struct(">hiqiqihihiiiq").pack
 _POSITION = Struct(">hiqiqiiiq").pack
@@ -80,7 +84,22 @@ def pg_time(seconds: float) -> int:
 
 def reading_row(series_id: int, occurred: int, received: int, value: float, flags: int) -> bytes:
     """A row of `READINGS`; times are `pg_time`."""
-    return READING_ROW(5, 8, series_id, 8, occurred, 8, received, 8, value, 2, flags)
+    return _READING(5, 8, series_id, 8, occurred, 8, received, 8, value, 2, flags)
+
+
+def reading_head(series_id: int) -> bytes:
+    """The part of `READING_ROW` that all rows of a series share."""
+    return _READING_HEAD(5, 8, series_id, 8)
+
+
+def reading_middle(received: int) -> bytes:
+    """The part of `READING_ROW` that all rows received together share; `received` is a `pg_time`."""
+    return _READING_MIDDLE(8, received, 8)
+
+
+def reading_tail(flags: int) -> bytes:
+    """The part of `READING_ROW` that all rows with these flags share."""
+    return _SHORT(2, flags)
 
 
 def converted_row(
