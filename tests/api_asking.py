@@ -1,4 +1,4 @@
-"""Asking the API with a key, and reading its problems."""
+"""A client for the API with a key, and a check of its error responses."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -22,7 +22,7 @@ class Asker:
 
 
 def problem_of(response: Any, status: int, field: str = "") -> dict[str, Any]:
-    """The problem in an answer, which must be one of this status, about this field."""
+    """Return the problem in a response, which must have this status and concern this field."""
     assert response.status_code == status, response.content
     assert response["Content-Type"] == "application/problem+json"
     body = response.json()

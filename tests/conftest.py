@@ -1,4 +1,4 @@
-"""What every test may ask for: the shared services of this run, or services of its own to break."""
+"""Fixtures for every test: the services that this run shares, or private services to break."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -21,23 +21,23 @@ from operations.paths import Paths
 from operations.stack import Stack
 from operations.trial import VARIABLE
 
-# Machines are shared and slow at times; how fast an example is made is not what these tests are about.
+# Machines are shared and slow at times, and these tests are not about how fast an example is generated.
 settings.register_profile("roost", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("roost")
 
-# Passwords that nobody attacks: at their real cost they took a tenth of the run.
+# Nobody attacks these passwords; hashing them at real cost took a tenth of the run.
 PBKDF2PasswordHasher.iterations = 1_000
 
 
 @pytest.fixture(scope="session")
 def stack() -> Instance:
-    """The services that this whole run shares. Never end or kill them: ask for `private_stack`."""
+    """The services that this whole run shares. Never stop or kill them: use `private_stack` for that."""
     return Instance.load(Paths(Path(os.environ[VARIABLE])))
 
 
 @pytest.fixture(scope="module")
 def private_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Stack]]:
-    """Makes services of the test's own, running and free to be killed; ended with the module."""
+    """Start private services that a test may kill; they are removed at the end of the module."""
     made: list[Stack] = []
 
     def make() -> Stack:

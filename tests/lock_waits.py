@@ -1,10 +1,10 @@
-"""Who waits for a lock in the database of this test; other tests run beside it in others of the same server."""
+"""A count of lock waiters in this test's database; other tests run in other databases of the same server."""
 
 from django.db import connection
 
 
 def waiting_for_a_lock() -> int:
-    """Connections to this database that wait for a lock. A lock on a transaction tells of no database."""
+    """Number of connections to this database that wait for a lock. A transaction lock does not name its database."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted AND pid IN (SELECT pid FROM pg_locks "

@@ -1,4 +1,4 @@
-"""People, organizations and stations that tests tell their stories with."""
+"""The people, organizations and stations that tests use."""
 
 import itertools
 import os
@@ -21,14 +21,14 @@ from fleet.stations.services import station_register
 Role = Membership.Role
 _numbers = itertools.count(1)
 
-#: Logins on a broker are for all vhosts of it, so serials differ between runs that share one.
+#: A broker login is valid for all its vhosts, so serials must differ between runs that share a broker.
 RUN = os.environ.get("PYTEST_XDIST_WORKER", "main")
 
 SERVER = viewer_of_server("test")
 
 
 def serial_new() -> str:
-    """A serial that no other test has."""
+    """A serial that no other test uses."""
     return f"SG-{RUN}-{os.getpid()}-{next(_numbers)}"
 
 
@@ -45,7 +45,7 @@ def key_of(organization: Organization, *, write: bool = False) -> str:
 
 
 def station_of(organization: Organization, *, state: str = "never_seen", **fields: object) -> Station:
-    """A station in a contact state, as ingest and sweeps would have left it."""
+    """A station in a contact state, as ingest and the sweeps would leave it."""
     station = station_register(actor=SERVER, organization=organization, serial=serial_new())
     Station.objects.filter(pk=station.pk).update(**fields)
     if state != "never_seen":
@@ -94,7 +94,7 @@ def stranger(elsewhere) -> Viewer:
 
 @pytest.fixture
 def no_counters() -> Iterator[None]:
-    """Throttles that count from nought."""
+    """Throttles that count from zero."""
     from django.core.cache import cache
 
     cache.clear()
@@ -104,6 +104,6 @@ def no_counters() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def english() -> Iterator[None]:
-    """A request in German leaves its language behind in the thread; no test speaks another's."""
+    """A request in German leaves its language behind in the thread, so reset it around every test."""
     with translation.override("en"):
         yield

@@ -1,4 +1,4 @@
-"""The site and the live process as people run them: uvicorn on free ports, on the database of the test."""
+"""The site and the live process as people run them: uvicorn on free ports, on the test's database."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @dataclass
 class Running:
-    """The two processes, and where they are."""
+    """The two processes and their addresses."""
 
     site_port: int
     live_port: int
@@ -61,7 +61,7 @@ class Running:
         raise AssertionError(f"{name} was not healthy within a minute")
 
     def stop(self, name: str) -> float:
-        """End one process as a supervisor does; return after how many seconds it was gone."""
+        """Stop one process as a supervisor does; return how many seconds that took."""
         process, began = self.processes.pop(name), time.monotonic()
         process.send_signal(signal.SIGTERM)
         try:
@@ -75,7 +75,7 @@ class Running:
 
 @contextmanager
 def running(static_root: Path, *names: str, **settings_more: str) -> Iterator[Running]:
-    """Start these processes, with more settings if wanted; end them afterwards."""
+    """Start these processes, with extra settings if given; stop them afterwards."""
     site_port, live_port = _free_ports(2)
     database = connection.settings_dict
     url = "postgres://{}:{}@{}:{}/{}".format(

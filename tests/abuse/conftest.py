@@ -1,4 +1,4 @@
-"""The people of these tests."""
+"""The people in these tests."""
 
 import pytest
 from people import elsewhere, english, institute, no_counters, operator, owner, stranger, viewer
@@ -8,7 +8,7 @@ __all__ = ["elsewhere", "english", "institute", "no_counters", "operator", "owne
 
 @pytest.fixture(autouse=True)
 def static_files_as_they_lie(settings):
-    """Pages are tested without collecting the static files first."""
+    """Serve static files from their sources, so that pages can be tested without `collectstatic`."""
     settings.STORAGES = {
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

@@ -1,4 +1,4 @@
-"""Requests of all shapes, made from the OpenAPI document: never an error of ours, never an answer it does not tell of."""
+"""Requests of all shapes, generated from the OpenAPI document: never a server error, never an undocumented answer."""
 
 import random
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ __all__ = ["world"]
 pytestmark = pytest.mark.django_db
 
 schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", WSGIHandler())
-# The cases that it adds by rule take four times as long as the rest; what is random is enough for every run.
+# The cases that it adds by rule take four times as long as the others; the random ones are enough for every run.
 schema.config.phases.coverage.enabled = False
 CHECKS = [
     not_a_server_error,
@@ -39,7 +39,7 @@ SHARE_THAT_EXISTS = 0.8
 
 @pytest.fixture(autouse=True)
 def one_connection() -> Iterator[None]:
-    """The transaction of the test outlives its requests."""
+    """Keep the connection open between requests: the test's transaction outlives them."""
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
     yield
@@ -58,7 +58,7 @@ def one_connection() -> Iterator[None]:
 )
 def test_every_answer_is_a_documented_one(world, case):
     known = {**world.own.values, "name": world.own.values["series"]}
-    # What exists, as a rule: made-up names would meet nothing but 404.
+    # Mostly use things that exist: made-up names would only ever give 404.
     if random.Random(repr(case.path_parameters)).random() < SHARE_THAT_EXISTS:
         case.path_parameters = {name: known.get(name, value) for name, value in (case.path_parameters or {}).items()}
     cache.clear()

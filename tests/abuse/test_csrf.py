@@ -1,4 +1,4 @@
-"""Case 73: no page does anything for a request that another site made."""
+"""Case 73: no page acts on a request that another site made."""
 
 import pytest
 from django.test import Client
@@ -15,7 +15,7 @@ UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
 FORMS = [
     (each, method) for each in listed() if not each.is_api for method in TABLE[each.name].methods if method in UNSAFE
 ]
-#: Where anybody may ask, the body has the only credential, and no browser sends that by itself.
+#: Without anonymous addresses: there the only credential is in the body, which no browser sends on its own.
 CALLS = [
     (each, method)
     for each in listed()

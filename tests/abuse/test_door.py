@@ -1,4 +1,4 @@
-"""What comes before any login costs next to nothing, by whatever way it comes: asked over real connections."""
+"""Requests before login cost next to nothing, on every path: tried over real connections."""
 
 import re
 import socket
@@ -24,7 +24,7 @@ def processes(tmp_path_factory, django_db_setup):
 
 
 def said_raw(port: int, request: bytes) -> bytes:
-    """The first line of the answer to these octets; empty when the connection just ends."""
+    """First line of the answer to these bytes; empty if the connection just ends."""
     with socket.create_connection(("127.0.0.1", port), timeout=20) as line:
         line.sendall(request)
         try:
@@ -34,7 +34,7 @@ def said_raw(port: int, request: bytes) -> bytes:
 
 
 def flooded(port: int, head: bytes, piece: bytes, most: int) -> tuple[int, bytes]:
-    """Send pieces without end: how many octets were taken, and the answer's first line."""
+    """Send pieces without end; return how many bytes were accepted and the first line of the answer."""
     taken = 0
     with socket.create_connection(("127.0.0.1", port), timeout=20) as line:
         line.sendall(head)
@@ -51,7 +51,7 @@ def flooded(port: int, head: bytes, piece: bytes, most: int) -> tuple[int, bytes
 
 
 CHUNK = b"f4240\r\n" + b"x" * MB + b"\r\n"
-#: Path, and port: what asks for no login, or has not looked at it.
+#: Method, path and process: addresses that need no login, or that are read before the login is checked.
 PLACES = [
     ("GET", "/healthz", "site"),
     ("POST", "/healthz", "site"),
@@ -73,8 +73,8 @@ def test_a_body_of_400_mb_before_login_is_taken_nowhere(processes: Running, told
         before = psutil.Process(processes.processes[name].pid).memory_info().rss
         taken, answer = flooded(port, head, b"x" * MB if told == "length" else CHUNK, 60 * MB)
         assert taken < 30 * MB, (method, path)
-        # Whoever goes on sending may see only that the connection broke.
-        # The live process reads no bodies: it may answer and hang up.
+        # A client that keeps sending may only see the connection break. The live process reads no bodies: it may answer
+        # and hang up.
         assert answer == b"" or int(answer.split()[1]) in (200, 405, 413), (method, path, answer)
         assert psutil.Process(processes.processes[name].pid).memory_info().rss - before < 40 * MB, (method, path)
     assert httpx.get(f"{processes.site}/healthz", trust_env=False).status_code == 200

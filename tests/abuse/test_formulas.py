@@ -1,4 +1,4 @@
-"""Case 76: no spreadsheet takes a cell for a formula, whoever wrote the name; figures stay figures."""
+"""Case 76: no spreadsheet reads a cell as a formula, whoever wrote the name; numbers stay numbers."""
 
 import csv
 import io

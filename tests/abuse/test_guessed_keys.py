@@ -1,4 +1,4 @@
-"""Case 79, for programs: who guesses keys or codes is slowed by source, and nobody else is."""
+"""Case 79, for programs: guessing keys or codes is limited per source address, and other callers are not affected."""
 
 import pytest
 from django.test import Client

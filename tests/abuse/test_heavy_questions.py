@@ -1,4 +1,4 @@
-"""Case 81: a question that would take long is refused, capped or cut off, and leaves the connection usable."""
+"""Case 81: an expensive request is refused, capped or cut off, and leaves the connection usable."""
 
 from contextlib import contextmanager
 
@@ -83,11 +83,11 @@ def test_a_page_that_is_asked_for_everything_is_still_a_page(browse, address):
 
 @contextmanager
 def slow_stations():
-    """Every question about stations takes longer than the database lets it."""
+    """Make every query about stations take longer than the database allows."""
 
     def wrapped(execute, sql, params, many, context):
         if '"stations_station"' in sql:
-            # The transaction of the test goes on, as that of a real request would not have begun.
+            # A savepoint, because the test's transaction must continue; a real request has no transaction around it.
             with transaction.atomic():
                 execute("SET LOCAL statement_timeout = '60ms'", None, False, context)
                 execute("SELECT pg_sleep(30)", None, False, context)

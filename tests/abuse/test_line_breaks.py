@@ -1,4 +1,4 @@
-"""Case 77: a line break in a name makes no second header and no second line in a log."""
+"""Case 77: a line break in a name adds neither a header nor a log line."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""What opens something stands in no log: real requests to real processes, then their logs are read."""
+"""Secrets appear in no log: real requests to real processes, whose logs are then read."""
 
 import re
 import stat
@@ -21,7 +21,7 @@ from web.log_paths import path_shown
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_counters")]
 
 CODE = "canaryCode0123456789abcdefXYZ"
-#: Addresses with a secret in them: as a mail has them, without the last slash, mistyped, and with a query.
+#: Addresses that contain a secret: as in a mail, without the final slash, mistyped, and with a query.
 ADDRESSES = [
     f"/accounts/password/reset/1a-{CODE}/",
     f"/accounts/password/reset/1a-{CODE}",
@@ -72,7 +72,7 @@ def test_links_and_codes_stand_in_no_log_of_a_process(tmp_path, institute, owner
         asker.post("/api/v1/enrolments", json={"serial": station.serial, "token": token})
         httpx.get(f"{processes.live}/live/fleet?code={CODE}", trust_env=False)
     logs = {file.name: file.read_text() for file in processes.logs.iterdir()}
-    # The log is one that tells who asked for what.
+    # Check first that the logs record who asked for what.
     assert '"GET /invitations/… HTTP/1.1"' in logs["site.log"]
     assert "POST /api/v1/enrolments" in logs["site.log"]
     assert "GET /live/fleet" in logs["live.log"]
@@ -112,7 +112,7 @@ def test_logs_are_for_their_owner_only(tmp_path):
     assert log.read_text() == "words\n"
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
     assert stat.S_IMODE(paths.logs.stat().st_mode) == 0o700
-    # Those of an earlier Roost too.
+    # Logs of an earlier Roost are also made private.
     log.chmod(0o644)
     paths.create()
     assert stat.S_IMODE(log.stat().st_mode) == 0o600

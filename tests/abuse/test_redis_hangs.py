@@ -1,4 +1,4 @@
-"""A Redis that hangs or is gone costs the counters, and nothing else: the API, sign-in and ingest go on, and limits hold."""
+"""A hanging or missing Redis costs only the counters: the API, sign-in and ingest go on, and limits still hold."""
 
 import logging
 import os
@@ -20,7 +20,7 @@ PASSWORD = "canary of the salt meadow 41"
 
 @pytest.fixture(autouse=True)
 def static_files_as_they_lie(settings):
-    """Pages are tested without collecting the static files first."""
+    """Serve static files from their sources, so that pages can be tested without `collectstatic`."""
     plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
 
@@ -32,7 +32,7 @@ def services(private_stack):
 
 @pytest.fixture(params=["hangs", "is gone"])
 def broken(request, services, settings, caplog):
-    """A Redis that worked a moment ago and does not answer now; `mend` makes it answer again."""
+    """A Redis that worked a moment ago and no longer answers; `mend` makes it answer again."""
     settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": services.cache.url(0)}}
     counters._gates.clear()
     cache.clear()
@@ -65,7 +65,7 @@ def test_the_api_answers_and_its_limit_holds(broken, institute, settings):
     client = Client(headers={"Authorization": f"Bearer {key_of(institute)}"})
     client.get("/api/v1/stations")
     took = [seconds(lambda: client.get("/api/v1/stations")) for _ in range(15)]
-    # A probe of a quarter of a second falls among them at most.
+    # At most one of them includes a probe of Redis, which takes a quarter of a second.
     assert sorted(took)[-2] < 0.25, took
     statuses = [client.get("/api/v1/stations").status_code for _ in range(10)]
     assert statuses[0] == 200

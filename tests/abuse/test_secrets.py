@@ -1,4 +1,4 @@
-"""Case 82: what opens something is in no log, no table, no error page and no process list."""
+"""Case 82: secrets are in no log, no table, no error page and no process list."""
 
 import contextlib
 import logging
@@ -29,7 +29,7 @@ def log_in(name: str, password: str):
 
 
 def secrets_used(institute, owner) -> dict[str, str]:
-    """Use one of each kind, rightly and wrongly; return them."""
+    """Use one secret of each kind, correctly and wrongly; return them."""
     owner.user.set_password(PASSWORD)
     owner.user.save()
     assert log_in(owner.user.username, PASSWORD).status_code == 302
@@ -59,7 +59,7 @@ def secrets_used(institute, owner) -> dict[str, str]:
 
 
 def rows_with(secret: str) -> list[str]:
-    """The tables in which this stands as it is."""
+    """Tables that contain this secret in plain text."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT format('%I', tablename) FROM pg_tables WHERE schemaname = 'public'")
         tables = [name for (name,) in cursor.fetchall()]

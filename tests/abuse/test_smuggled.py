@@ -1,4 +1,6 @@
-"""Case 72: a body that says more than it may changes no more than it may, and a method is the one of the request."""
+"""Case 72: extra fields in a body change nothing that the caller may not change, and no header or field overrides the
+method.
+"""
 
 from typing import Any
 
@@ -19,7 +21,7 @@ __all__ = ["world"]
 
 pytestmark = pytest.mark.django_db
 
-#: What a caller would like to set, beside what a form or resource takes.
+#: What a caller might try to set, in addition to the fields that a form or resource accepts.
 WANTED = {
     "id": 1,
     "pk": 1,
@@ -51,14 +53,14 @@ def owner_of(world: World, **options: Any) -> Client:
 
 
 def guarded() -> dict[tuple[str, object], tuple[object, ...]]:
-    """What nobody may set through a body, by row."""
+    """Fields that nobody may set through a body, by row."""
     people = User.objects.values_list("pk", "is_staff", "is_superuser")
     keys = ApiKey.objects.values_list("pk", "hashed_key", "organization_id")
     return {("person", row[0]): row for row in people} | {("key", row[0]): row for row in keys}
 
 
 def gained(world: World) -> list[object]:
-    """Rows that would mean that somebody got what nobody gave."""
+    """Rows that would mean that somebody gained rights or data that nobody gave them."""
     foreign = world.foreign.organization.pk
     return [
         *User.objects.exclude(pk=world.administrator.pk).filter(is_superuser=True),
@@ -105,7 +107,7 @@ def test_no_header_or_parameter_makes_another_method_of_a_request(world, address
 
 
 def posted(world: World, place: str, **options: Any) -> int:
-    """The status of a POST that is undone."""
+    """Status of a POST that is rolled back."""
     point = transaction.savepoint()
     status = owner_of(world, **options).post(place, {"_method": "DELETE"}).status_code
     transaction.savepoint_rollback(point)

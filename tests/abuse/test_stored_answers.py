@@ -1,4 +1,4 @@
-"""Stored answers belong to who asked: whoever does not show to be the same gets none, however the header is written."""
+"""Stored answers are given only to the caller they were made for, however the key header is written."""
 
 import pytest
 from django.core.cache import cache

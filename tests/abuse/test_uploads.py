@@ -1,4 +1,6 @@
-"""Case 78: a file is kept under a name of ours and as a picture, or not at all; whatever it is called or claims to be."""
+"""Case 78: an uploaded file is stored as a picture under a name that we choose, or not at all, whatever it claims to
+be.
+"""
 
 import io
 import re
@@ -71,7 +73,7 @@ def station(institute) -> Station:
 @pytest.mark.parametrize("name", NAMES, ids=lambda name: repr(name[:24]))
 def test_a_photo_is_kept_under_a_name_of_ours(client, kept, station, name):
     upload = SimpleUploadedFile("x.jpg", picture(), "text/html")
-    # Past Django's own cleaning, as from the wire.
+    # Set it past Django's own cleaning, as if it came over the network.
     upload._name = name
     answer = client.post(f"/stations/{station.serial}/notes/photos/", {"photo": upload, "caption": ""})
     assert answer.status_code in (200, 302, 400)

@@ -1,4 +1,4 @@
-"""Somebody with an account, browsers, and the mails that were written."""
+"""A person with an account, browsers, and the mails that were sent."""
 
 import re
 
@@ -18,7 +18,7 @@ __all__ = ["elsewhere", "english", "institute", "operator", "owner", "stranger",
 
 @pytest.fixture(autouse=True)
 def static_files_as_they_lie(settings):
-    """Pages are tested without collecting the static files first."""
+    """Serve static files from their sources, so that pages can be tested without `collectstatic`."""
     settings.STORAGES = {
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
@@ -48,7 +48,7 @@ def log_in():
 
 @pytest.fixture
 def link(mailoutbox):
-    """The path of the link in the last mail; that it leads to the site is seen on the way."""
+    """Return the path of the link in a mail, the last one by default, after checking that it leads to the site."""
 
     def read(number=-1):
         (url,) = re.findall(r"https?://\S+/accounts/(?:confirm|password)/\S+/", mailoutbox[number].body)
@@ -62,7 +62,7 @@ def link(mailoutbox):
 
 @pytest.fixture
 def app(plover) -> str:
-    """The secret of the authenticator app that plover has."""
+    """The secret of plover's authenticator app."""
     secret = generate_totp_secret()
     TOTP.activate(plover, secret)
     return secret

@@ -1,4 +1,4 @@
-"""What the tests of accounts know of the person that most of them are about."""
+"""The password of plover, the person in most of these tests, and a check for being logged in."""
 
 from django.test import Client
 

@@ -1,4 +1,6 @@
-"""Guessing is braked by account and by source, an invented source is not believed, and an owner always gets in."""
+"""Login attempts are limited per account and per source address; a forged address changes nothing, and the owner can
+always log in.
+"""
 
 import pytest
 from accounts.plovers import PASSWORD, is_logged_in
@@ -24,7 +26,7 @@ def from_address(number: int) -> Client:
 def test_one_account_from_many_sources(plover):
     told = [guess(from_address(number))[1] for number in range(1, 13)]
     assert [BRAKED in page for page in told] == [False] * 10 + [True] * 2
-    # The right one neither opens nor is told apart.
+    # The correct password does not log in either, and gets the same answer.
     status, page = guess(from_address(99), password=PASSWORD)
     assert status == 200
     assert BRAKED in page
@@ -40,7 +42,7 @@ def test_one_source_against_many_accounts(plover):
     source = from_address(1)
     told = [guess(source, login=f"person{number}")[1] for number in range(12)]
     assert [BRAKED in page for page in told] == [False] * 10 + [True] * 2
-    # Others are not held up.
+    # Other sources are not affected.
     assert guess(from_address(2), password=PASSWORD)[0] == 302
 
 
@@ -57,7 +59,7 @@ def test_a_browser_that_was_logged_in_before_has_a_brake_of_its_own(plover, log_
         guess(from_address(number))
     assert BRAKED in guess(from_address(99), password=PASSWORD)[1]
     assert guess(known, password=PASSWORD)[0] == 302
-    # It is a brake all the same.
+    # The known browser has a limit too.
     known.post("/logout/")
     known.defaults["REMOTE_ADDR"] = "203.0.113.200"
     told = [guess(known)[1] for _ in range(12)]

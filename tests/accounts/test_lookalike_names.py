@@ -1,4 +1,4 @@
-"""Nobody signs up under a name that people would take for another's, nor with an address that folds into another's."""
+"""Nobody can sign up with a name that looks like another's, nor with an address that folds into another's."""
 
 import pytest
 from django.core import mail

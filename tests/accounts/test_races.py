@@ -1,4 +1,4 @@
-"""Two at once: the last two owners who leave, and two who want one name."""
+"""Concurrent requests: the last two owners leaving at once, and several people signing up with one name."""
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -49,7 +49,7 @@ def test_two_who_want_one_name_get_one_account_and_no_error(transactional_db, ma
         return Client(raise_request_exception=False).post("/accounts/signup/", fields).status_code
 
     answers = together(*(lambda number=number: sign_up(number) for number in range(3)))
-    # 429: where the count of attempts is a second late, its reader is asked to try again.
+    # 429: if the count of attempts is a second late, the caller is asked to try again.
     assert 302 in answers
     assert set(answers) <= {200, 302, 429}
     assert User.objects.count() == 1

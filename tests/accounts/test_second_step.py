@@ -1,4 +1,4 @@
-"""The second step: an app's codes, recovery codes, and what is asked before either changes."""
+"""The second login step: an app's codes, recovery codes, and the confirmation required before either changes."""
 
 import re
 

@@ -132,10 +132,10 @@ def test_mails_speak_the_readers_language(plover, mailoutbox, log_in):
     client, _answer = log_in()
     client.post("/language/setlang/", {"language": "de", "next": "/accounts/"})
     assert "Mein Konto" in client.get("/accounts/").content.decode()
-    # Somebody else asks, in English.
+    # Somebody else requests the reset, in English.
     Client(headers={"Accept-Language": "en"}).post("/accounts/password/reset/", {"email": "plover@example.org"})
     assert mailoutbox[-1].subject == "Ein neues Passwort für Roost setzen"
-    # On another device it is there with the login.
+    # On another device, logging in sets the language.
     other, answer = log_in(client=Client(headers={"Accept-Language": "en"}))
     assert answer.cookies["django_language"].value == "de"
     assert "Mein Konto" in other.get("/accounts/").content.decode()
@@ -150,14 +150,14 @@ def test_addresses_are_added_confirmed_and_removed_after_the_password_once_more(
     client.post(link())
     assert EmailAddress.objects.get(email="second@example.org").verified
     assert log_in("second@example.org")[1].status_code == 302
-    # The main one stays.
+    # The primary address cannot be removed.
     client.post("/accounts/addresses/", {"action_remove": "", "email": "plover@example.org"})
     assert EmailAddress.objects.count() == 2
     client.post("/accounts/addresses/", {"action_primary": "", "email": "second@example.org"})
     client.post("/accounts/addresses/", {"action_remove": "", "email": "plover@example.org"})
     assert EmailAddress.objects.get().email == "second@example.org"
     assert User.objects.get().email == "second@example.org"
-    # Whoever loses an address is told at that address.
+    # The removed address itself is told of the removal.
     assert ["plover@example.org"] in [mail.to for mail in mailoutbox if mail.subject == "Address changed on Roost"]
 
 

@@ -1,4 +1,4 @@
-"""Signing up, confirming, logging in by name or address, and the lost password."""
+"""Signing up, confirming, logging in by name or address, and resetting a lost password."""
 
 import re
 from datetime import timedelta
@@ -51,7 +51,7 @@ def test_the_confirmation_in_another_browser_logs_nobody_in(link, mailoutbox, lo
     assert not is_logged_in(other)
     client, _answer = log_in("sanderling")
     assert is_logged_in(client)
-    # Asking for the page alone confirms nothing: mail programs open links by themselves.
+    # Opening the page alone confirms nothing, because mail programs open links on their own.
     sign_up(Client(), "dunlin", "dunlin@example.org")
     Client().get(link())
     assert not EmailAddress.objects.get(email="dunlin@example.org").verified
@@ -186,7 +186,7 @@ def test_a_lost_password_is_reset_once(plover, mailoutbox, link):
     first = link()
     form = browser.get(first, follow=True)
     address = form.redirect_chain[-1][0]
-    # What stands in the address bar opens nothing.
+    # The address in the address bar is useless elsewhere.
     assert address.endswith("set-password/")
     assert "already used" in Client().get(address).content.decode()
     browser.post(address, {"password1": "another long one", "password2": "another long one"})

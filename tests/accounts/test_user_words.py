@@ -1,4 +1,4 @@
-"""`user` on the command line: the password comes by standard input, wrong use is one sentence and exit code 2."""
+"""`user` on the command line: the password comes on standard input, and misuse gives one sentence and exit code 2."""
 
 import io
 import json
