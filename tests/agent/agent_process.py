@@ -1,4 +1,4 @@
-"""The agent as its users run it: a process of its own that can be stopped and killed."""
+"""The agent as its users run it: a separate process that can be stopped and killed."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 class AgentProcess:
-    """One station's agent on a folder of its own."""
+    """One station's agent, in a folder of its own."""
 
     def __init__(self, folder: Path, amqp, **fields) -> None:
         self.folder = folder
@@ -60,7 +60,7 @@ class AgentProcess:
             self._process.wait()
 
     def stop(self) -> tuple[int, float]:
-        """SIGTERM; the exit code and the seconds that it took."""
+        """Send SIGTERM; return the exit code and the seconds that it took."""
         begin = time.monotonic()
         self._process.send_signal(signal.SIGTERM)
         code = self._process.wait(20)

@@ -6,7 +6,7 @@ import threading
 
 
 class BadLink:
-    """Forwards TCP to a port. `silent` swallows what the server says; `cut` breaks everything that is open."""
+    """Forwards TCP to a port. `silent` drops what the server sends; `cut` breaks all open connections."""
 
     def __init__(self, port: int) -> None:
         self._target = port

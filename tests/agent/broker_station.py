@@ -1,4 +1,6 @@
-"""A station's place on a real broker, made as the server makes it, with a queue in which a test sees what it sent."""
+"""A station's login and queue on a real broker, set up as the server does it, and a queue in which a test sees what it
+sent.
+"""
 
 import time
 import uuid
@@ -22,7 +24,7 @@ from station_agent.config import AmqpSettings
 
 @dataclass(frozen=True)
 class Seen:
-    """One message as it lay in the queue."""
+    """One message as found in the queue."""
 
     properties: pika.BasicProperties
     decoded: codec.Decoded
@@ -34,7 +36,7 @@ class Seen:
 
 
 class BrokerStation:
-    """One station on the broker. `see` takes what it sent; `command` puts a command before it."""
+    """One station on the broker. `see` takes the messages that it sent; `command` queues a command for it."""
 
     def __init__(self, broker: RabbitMQ, vhost: str, *, tls: Path | None = None) -> None:
         self.broker = broker
@@ -95,7 +97,7 @@ class BrokerStation:
             yield connection.channel()
 
     def see(self) -> list[Seen]:
-        """Take everything that lies in the queue."""
+        """Take every message from the queue."""
         found = []
         with self.channel() as channel:
             while True:
@@ -114,7 +116,7 @@ class BrokerStation:
                 found.append(Seen(properties, decoded, body))
 
     def see_until(self, enough: Callable[[list[Seen]], bool], *, seconds: float = 30.0) -> list[Seen]:
-        """Take messages until there are enough of them."""
+        """Take messages until `enough` is true of them."""
         found: list[Seen] = []
         deadline = time.monotonic() + seconds
         while True:
@@ -127,7 +129,7 @@ class BrokerStation:
     def command(
         self, name: str, parameters: dict[str, Any] | None = None, *, expires_in: float = 60.0, **changes: Any
     ) -> uuid.UUID:
-        """Publish a command as the server does; returns its id."""
+        """Publish a command as the server does; return its id."""
         message = CommandMessage(
             id=uuid.uuid4(),
             station=self.serial,
@@ -148,7 +150,7 @@ class BrokerStation:
             )
 
     def statuses(self, command: uuid.UUID, *, last: str, seconds: float = 10.0) -> list[CommandStatus]:
-        """The steps of one command up to the state `last`."""
+        """The statuses of one command, until one has the state `last`."""
 
         def of_command(found: list[Seen]) -> list[CommandStatus]:
             bodies = [s.decoded.body for s in found if s.decoded.envelope.kind == "command_status"]

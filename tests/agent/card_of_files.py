@@ -1,4 +1,4 @@
-"""A card of sixty files of all kinds: good, damaged, of another station, unknown, growing."""
+"""A card of sixty files of all kinds: good, damaged, from another station, unknown, growing."""
 
 import bz2
 import gzip
@@ -23,7 +23,7 @@ def name_of(hour, *, day=16, serial=OWN, source="all"):
 
 
 def text_of(hour, count=40, *, day=16, ports=(3, 1)):
-    """Pulses, tags, a position, a clock line: values of its own for each hour."""
+    """Pulses, tags, a position and a clock line, with different values for each hour."""
     rng = random.Random(day * 100 + hour)
     base = 1639612800 + (day - 16) * 86_400 + hour * 3_600
     lines = [f"C,{base}.301,2,0\n", f"G,{base + ports[0]},44.{hour:02d},-64.2,22.4\n"]
@@ -35,14 +35,14 @@ def text_of(hour, count=40, *, day=16, ports=(3, 1)):
 
 
 def tags_of(hour):
-    """What the file of the other radio holds."""
+    """Content of the other radio's file."""
     return text_of(hour, 20, ports=(5, 2))
 
 
 def lzip(text):
-    """A member of lzip, made as its manual says."""
+    """An lzip member, built as the lzip manual describes."""
     filters = [{"id": lzma.FILTER_LZMA1, "dict_size": 1 << 16, "lc": 3, "lp": 0, "pb": 2}]
-    # LZMA_ALONE marks the end of its stream as lzip does; its header of 13 bytes is lzip's own to replace.
+    # LZMA_ALONE marks the end of its stream as lzip does; its 13-byte header is replaced by lzip's own.
     stream = lzma.compress(text, lzma.FORMAT_ALONE, filters=filters)[13:]
     head = b"LZIP\x01" + bytes([16])
     return head + stream + struct.pack("<IQQ", zlib.crc32(text), len(text), len(head) + len(stream) + 20)
@@ -56,13 +56,13 @@ def zipped(name, text):
 
 
 def cut_with_zeros(text):
-    """A gzip whose second half the card lost to zeros."""
+    """A gzip whose second half was overwritten with zeros on the card."""
     packed = gzip.compress(text)
     return packed[: len(packed) // 2] + b"\x00" * (len(packed) - len(packed) // 2)
 
 
 def good_files():
-    """Files as stations write them, compressed otherwise, or called otherwise."""
+    """Files as stations write them, some compressed or named differently."""
     files = {}
     for day, hours in (("2021-12-16", range(8)), ("2021-12-15", range(6))):
         for hour in hours:
@@ -89,7 +89,7 @@ def good_files():
 
 
 def damaged_files():
-    """Files to which something happened."""
+    """Files that were damaged in some way."""
     files = {}
     files[f"{TOMORROW}/{name_of(1, day=17)}.gz"] = cut_with_zeros(text_of(1, 600, day=17))
     files[f"{TOMORROW}/{name_of(2, day=17)}.gz"] = gzip.compress(text_of(2, 600, day=17))[:3_000]
@@ -112,7 +112,7 @@ def damaged_files():
 
 
 def other_files():
-    """Files of another station, and of none."""
+    """Files from another station, and files that are no station's."""
     files = {}
     for hour in range(12, 15):
         files[f"{TOMORROW}/{name_of(hour, day=17, serial='8D21RPZ2778A')}"] = text_of(hour, day=17)
@@ -130,7 +130,7 @@ def other_files():
 
 
 def card_make(root: Path) -> dict[str, bytes]:
-    """Write the card; returns what lies on it by path."""
+    """Write the card; return its contents by path."""
     files = good_files() | damaged_files() | other_files()
     for path, content in files.items():
         place = root / path

@@ -1,4 +1,4 @@
-"""Stations' configurations and places on the broker for the tests of the agent."""
+"""Station configurations, and logins on the broker, for the tests of the agent."""
 
 import os
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from station_agent.config import AmqpSettings, CommandSettings, Config, LinkSett
 from station_agent.daemon import station_open
 from station_agent.sources import sources_make
 
-#: Real files of a bench station, on machines that have them.
+#: Real files from a bench station, on machines that have them.
 REAL_DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "sg-v2-rpi4-2021"
 
 
@@ -44,7 +44,7 @@ def make_config(tmp_path) -> Callable[..., Config]:
 
 @pytest.fixture
 def make_station(make_config):
-    """Opens the outbox of a configuration; closes what was opened."""
+    """Open the outbox of a configuration; close all that were opened."""
     opened = []
 
     def make(**fields):
@@ -60,7 +60,7 @@ def make_station(make_config):
 
 @pytest.fixture
 def make_broker_station(stack):
-    """Makes stations on the shared broker, in the vhost of this test process."""
+    """Set up stations on the shared broker, in the vhost of this test process."""
     made = []
 
     def make(*, tls: bool = False) -> BrokerStation:
@@ -83,7 +83,7 @@ def day(tmp_path):
 
 @pytest.fixture
 def follow(make_station):
-    """Makes the source and polls it until it has nothing to do."""
+    """Create the source and poll it until it has nothing left to do."""
     settings = {}
 
     def configure(**fields):
@@ -105,4 +105,4 @@ def poll_all(source):
     for _ in range(1000):
         if source.poll() > 0:
             return
-    raise AssertionError("the source never rests")
+    raise AssertionError("the source never runs out of work")

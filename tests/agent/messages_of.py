@@ -1,4 +1,4 @@
-"""What lies in an outbox, decoded, for tests that look at it."""
+"""Decoded contents of an outbox."""
 
 from collections import Counter
 
@@ -13,9 +13,9 @@ from message_queue.contracts.gps import Gps
 
 
 def outbox_messages(outbox):
-    """Every message in the outbox as (kind, body), checked as the server checks it, without taking it out.
+    """Every message in the outbox as (kind, body), checked as the server checks it, without removing any.
 
-    Without the accounts of the station's files: see `accounts_told`.
+    Leaves out the accounts of the station's files: see `accounts_told`.
     """
     with outbox.database.reading() as sql:
         rows = sql.execute("SELECT kind, body, encoding FROM outbox WHERE kind != 'file' ORDER BY seq").fetchall()
@@ -23,7 +23,7 @@ def outbox_messages(outbox):
 
 
 def accounts_told(outbox):
-    """The newest account of each file that lies in the outbox, by the file's name."""
+    """The newest account of each file in the outbox, by file name."""
     with outbox.database.reading() as sql:
         rows = sql.execute("SELECT kind, body, encoding FROM outbox WHERE kind = 'file' ORDER BY seq").fetchall()
     return {account.name: account for row in rows for account in decoded(*row).files}
@@ -49,7 +49,7 @@ def line_numbers(body):
 
 
 def rows_counted(messages):
-    """How many of each: p, n, T, G and events by name."""
+    """Number of each: p, n, T, G and events by name."""
     count = Counter()
     for _, body in messages:
         if isinstance(body, Detections):
@@ -69,7 +69,7 @@ def rows_counted(messages):
 
 
 def moments(body, digits):
-    """The moments of a message's rows as text with so many digits."""
+    """The times of a message's rows as text, with this many digits."""
     return [f"{round(body.bt + t, 4):.{digits}f}" for t in body.t]
 
 

@@ -1,4 +1,4 @@
-"""Enrolment trades a token for a login and says in plain words why it cannot."""
+"""Enrolment exchanges a token for a login, and says in plain words why it cannot."""
 
 import json
 import subprocess
@@ -17,7 +17,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 @pytest.fixture
 def server():
-    """A small server that answers as it is told and keeps what it was asked."""
+    """A small server that gives a prepared answer and keeps the requests it got."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self):

@@ -1,4 +1,4 @@
-"""The agent running against a real broker: data, commands, power cuts, revocation, and what a person is told."""
+"""The agent running against a real broker: data, commands, power cuts, revocation, and messages to people."""
 
 import json
 import random
@@ -57,7 +57,7 @@ def test_data_and_commands_over_tls(make_broker_station, make_agent):
     health = station.see_until(lambda s: kinds(s)["health"] >= 1)
     announced = next(body.next_in for kind, body in bodies(health) if kind == "health")
     assert 4_000 <= announced <= 4_200, (
-        "an interval, and the twentieth by which a station's own moment may lie after it"
+        "an interval, plus up to a twentieth because each station reports at its own moment"
     )
     agent.status_until(
         lambda s: s["connected"] and s["backlog"]["messages"] == 0 and s["agent"]["reporting_interval"] == 4_000
@@ -113,7 +113,7 @@ def test_kill_at_random_moments_loses_and_doubles_nothing(make_broker_station, m
     found += station.see_until(lambda _: agent.status()["backlog"]["messages"] == 0 and not unread(agent), seconds=60)
     agent.stop()
     found += station.see()
-    # A message that was confirmed as the agent died may come twice, but only as itself.
+    # A message that was confirmed as the agent died may arrive twice, but always with the same content.
     unique = {}
     for seen in found:
         assert unique.setdefault(seen.key, seen).raw == seen.raw

@@ -1,7 +1,7 @@
-"""Whatever happens to files in whatever order, in the end every line is sent once and the accounts sum up.
+"""Whatever happens to files, in any order: in the end every line is sent once and the accounts add up.
 
-The histories are drawn at random from a fixed seed: files grow in the middle of a line, rest for hours, are compressed in
-three ways, are copied into another folder, while the agent restarts now and then.
+The histories are drawn at random from a fixed seed: files grow in mid-line, rest for hours, are compressed in three
+ways and copied into another folder, while the agent restarts now and then.
 """
 
 import bz2
@@ -26,7 +26,7 @@ KINDS = {"p": "pulse", "T": "tag", "G": "gps"}
 
 
 class History:
-    """A folder of files with a past, and what each should hold in the end."""
+    """A folder of files with a history, and what each file should contain in the end."""
 
     def __init__(self, root, seed) -> None:
         self.root, self.rng, self.at = root, random.Random(seed), 1639614325.0
@@ -89,7 +89,7 @@ class History:
 
 @pytest.fixture
 def steady(monkeypatch):
-    """The agent's steady clock, which can be put ahead."""
+    """The agent's monotonic clock, which can be moved forward."""
     ahead = SimpleNamespace(seconds=0.0)
     clock = SimpleNamespace(time=time.time, monotonic=lambda: time.monotonic() + ahead.seconds)
     monkeypatch.setattr("station_agent.sensorgnome.folder.time", clock)

@@ -1,4 +1,4 @@
-"""What cannot be worked off costs only itself: the commands behind it run, and it says what became of it."""
+"""A command that cannot be executed harms only itself: later commands run, and the server is told what happened."""
 
 import sqlite3
 import time
@@ -17,7 +17,7 @@ __all__ = ["consent", "make_executor", "runs"]
 
 @pytest.fixture
 def working(make_executor, monkeypatch):
-    """An executor whose thread works; `gave(body)` delivers and is true once it was acknowledged."""
+    """A running executor; `give(body)` delivers a command, and `done` collects those that were acknowledged."""
     monkeypatch.setattr(executor_module, "LOOK_BEHIND_SECONDS", 0.3)
     executor = make_executor()
     executor.start()
@@ -72,7 +72,7 @@ def test_a_damaged_journal_row_neither_runs_twice_nor_blocks_the_next(working, r
 
 
 def test_a_refused_redelivery_blocks_no_later_command(working, runs):
-    # It ran with an older agent, which died; today's contract does not take its parameters any more.
+    # It started in an older agent, which died; today's contract no longer accepts its parameters.
     odd, following = message(parameters={"loud": True}), message()
     journal_set(working, odd, state="running")
     for each in (odd, following):
@@ -126,7 +126,7 @@ def test_a_withdrawal_overtakes_the_commands_that_wait(working, runs):
     wait_for(lambda: len(working.done) == 3)
     assert [state for state, _ in said(working.station, reboot.id)] == ["refused", "refused"]
     assert len(runs.ran) == 1
-    # Told twice, it is one word to the server: of one moment.
+    # Reported twice, it must be the same report to the server, so with the same time.
     found = [b for k, b in outbox_messages(working.station.outbox) if k == "command_status" and b.command == reboot.id]
     assert all(one.at == other.at for one, other in pairwise(found))
 

@@ -1,4 +1,4 @@
-"""The broker dies in the middle: everything arrives, nothing under two numbers."""
+"""The broker dies in the middle: every message arrives, and none under two numbers."""
 
 import threading
 import time
@@ -24,7 +24,8 @@ def test_the_broker_is_killed_twice_while_the_outbox_empties(private_stack, make
     stack.broker.definitions_load(topology.definitions(stack.broker.users))
     place = BrokerStation(stack.broker, "fleet")
     place.provision()
-    # RabbitMQ 3.10.8 writes the name of a new quorum queue half a second later: killed before, it has no leader ever after.
+    # RabbitMQ 3.10.8 saves the name of a new quorum queue half a second late: if killed before, the queue never has a
+    # leader again.
     time.sleep(2.0)
     config = make_config(place.amqp)
     station, _ = station_open(config)
@@ -60,7 +61,7 @@ def test_the_broker_is_killed_twice_while_the_outbox_empties(private_stack, make
     numbers = {s.key: s.decoded.body[0].v for s in seen}
     assert sorted(numbers.values()) == [float(n) for n in range(MESSAGES)]
     assert sorted(seq for _, seq in numbers) == list(range(1, MESSAGES + 1))
-    # Repeats are at most what was on the wire, and always under the number they had.
+    # Repeats are at most what was on the wire, and always under their first number.
     assert len(seen) - len(numbers) <= 2 * LinkSettings().window
 
 

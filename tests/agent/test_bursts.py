@@ -24,7 +24,7 @@ def test_two_are_none_and_no_frequency_is_none():
 
 
 def test_the_span_is_one_for_all():
-    # Each has two neighbours within half a second, but no span of half a second holds three.
+    # Each has two neighbours within half a second, but no half second contains all three.
     assert bursts_find(heard((1, 0.0, 1.0), (1, 0.4, 1.0), (1, 0.8, 1.0)), RULE) == [False] * 3
     assert bursts_find(heard((1, 0.0, 1.0), (1, 0.25, 1.0), (1, 0.5, 1.0)), RULE) == [True] * 3
 

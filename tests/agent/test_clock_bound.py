@@ -1,4 +1,6 @@
-"""A station whose clock is far off: it says so, goes by the server's time for what it writes itself, and gets its data home."""
+"""A station whose clock is far off: it says so, uses the server's time for its own messages, and still delivers its
+data.
+"""
 
 import datetime as dt
 import http.server
@@ -78,7 +80,7 @@ def certificate_make(folder, first, last):
 
 @contextmanager
 def site(date, pem_file=None):
-    """A site that says this date, over TLS where a certificate is given."""
+    """A site that gives this date, over TLS if it has a certificate."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_HEAD(self):
@@ -88,7 +90,7 @@ def site(date, pem_file=None):
             self.end_headers()
 
         def log_message(self, *_):
-            """Say nothing."""
+            """Log nothing."""
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     if pem_file is not None:
@@ -166,7 +168,7 @@ def test_a_server_that_does_not_answer_changes_nothing(station):
 
 
 def test_the_time_is_believed_over_tls_when_the_certificate_is_of_that_time(tmp_path):
-    # As a station in 2000 sees today's certificate: not yet valid by its clock, valid by the server's.
+    # A station in 2000 sees today's certificate the same way: not yet valid by its own clock, valid by the server's.
     then = dt.datetime(2040, 1, 1, tzinfo=dt.UTC)
     pem = certificate_make(tmp_path, then, then + dt.timedelta(days=90))
     inside = (then + dt.timedelta(days=9)).timestamp()
@@ -201,7 +203,7 @@ def test_the_reason_says_by_how_much_the_clock_is_wrong():
 
 @pytest.mark.parametrize("off", [-26 * YEAR, 17 * YEAR])
 def test_with_the_servers_time_the_data_get_home_all_the_same(make_broker_station, make_station, off):
-    """OpenSSL goes by the machine's clock, which a test cannot set: the other time is told to the check of the dates."""
+    """OpenSSL uses the machine's clock, which a test cannot set, so the other time is passed to the date check."""
     place = make_broker_station(tls=True)
     station = make_station(amqp=place.amqp)
     now, view = [time.time() + off], LinkView()

@@ -1,4 +1,4 @@
-"""A command runs once, within the owner's consent and its time, and says what became of it."""
+"""A command runs once, only with the owner's consent and before it expires, and its result is reported."""
 
 import json
 import time
@@ -107,7 +107,7 @@ def test_nor_by_the_next_run_of_the_agent(make_executor, runs):
 
 @pytest.fixture
 def interrupted(make_executor, runs):
-    """An executor on whose station the agent died while a command was running."""
+    """An executor whose agent died while a command was running."""
 
     def make(name):
         body = command_encode(message(name))

@@ -1,4 +1,4 @@
-"""The configuration is read whole or refused with a sentence; secrets stay the owner's."""
+"""The configuration is read completely or refused with a sentence; only the owner can read its secrets."""
 
 import stat
 

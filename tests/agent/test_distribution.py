@@ -1,4 +1,6 @@
-"""The agent is a distribution of its own: it runs with four small libraries of plain Python, without Django, Celery or the server."""
+"""The agent is a distribution of its own: it runs with four small pure-Python libraries, without Django, Celery or the
+server.
+"""
 
 import re
 import subprocess
@@ -10,7 +12,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
-#: What must not be needed on a station.
+#: Packages that a station must not need.
 FORBIDDEN = (
     "django",
     "celery",

@@ -1,4 +1,4 @@
-"""A source that fails: said at once where people look, asked again, and of no cost to the others."""
+"""A failing source is reported at once where people look, polled again, and does not affect the other sources."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from station_agent.daemon import FAILED_SOURCE_WAIT, Daemon
 
 
 class Sensor:
-    """A source that fails as long as it is told to."""
+    """A source that fails while `trouble` is set."""
 
     def __init__(self) -> None:
         self.trouble = "no such device"

@@ -1,4 +1,4 @@
-"""Sixty files of all kinds: every byte is accounted for, live and by replay, and twice the same rows are sent."""
+"""Sixty files of all kinds: every byte is accounted for, both live and by replay, and both send the same rows."""
 
 import gzip
 import json
@@ -40,7 +40,9 @@ def sums_hold(account):
 
 
 def rows_of(messages):
-    """Every row that is sent, whatever message it came in: what the server tells rows apart by, and the values."""
+    """Count every row sent, whatever message it came in, by the fields that tell rows apart on the server and by its
+    values.
+    """
     rows = Counter()
     for kind, body in messages:
         if kind not in ("detections", "gps", "bursts"):
@@ -73,7 +75,7 @@ def test_the_sums_hold_to_the_byte_by_replay(card):
     for hour, ending in ((8, ""), (9, ""), (10, ""), (11, ""), (12, "")):
         account = by_name[name_of(hour) + ending]
         assert (account.bytes_taken, account.bytes_refused) == (len(text_of(hour)), 0), account
-    assert told[f"day.zip/{name_of(20)}"].bytes_known == len(text_of(20)), "it lies in another archive too"
+    assert told[f"day.zip/{name_of(20)}"].bytes_known == len(text_of(20)), "another archive contains it too"
     assert sum(account.bytes_known for account in told.values()) == sum(len(text_of(hour)) for hour in (0, 1, 2, 20))
 
 
@@ -89,7 +91,7 @@ def test_the_sums_hold_to_the_byte_live(card, follow):
     station = follow(directory=root, serial=SERIAL)
     station.poll()
     told = accounts_told(station.outbox)
-    # Of the two forms of one file, plain and compressed, one account.
+    # The plain and the compressed form of one file share one account.
     assert len(told) == len(files) - 1 + 1
     for account in told.values():
         sums_hold(account)
@@ -126,7 +128,7 @@ def test_live_and_by_replay_twice_the_same_rows(card, follow):
     once_more = follow(directory=root, serial=SERIAL)
     once_more.poll()
     assert rows_of(outbox_messages(once_more.outbox)) == live
-    assert max(live.values()) == 1, "live sends no row twice, copies and all"
+    assert max(live.values()) == 1, "live sends no row twice, even with copies"
 
 
 def test_no_row_is_invented_and_rows_of_damaged_files_are_marked(card):

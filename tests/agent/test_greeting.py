@@ -1,4 +1,4 @@
-"""The hello tells the station's address; where there was none yet, it is told once the modem is up."""
+"""The hello reports the station's address; if there was none yet, it is reported once the modem is up."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from station_agent.greeting import ADDRESS_AGAIN_S, address_is_news, hello_put
 
 @pytest.fixture
 def modem(monkeypatch):
-    """The address that the machine has at the moment."""
+    """The machine's current address."""
     has = {"address": ""}
     monkeypatch.setattr(greeting, "address_read", lambda: has["address"])
     monkeypatch.setattr(greeting, "hardware_read", lambda: dict(has) if has["address"] else {})

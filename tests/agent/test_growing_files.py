@@ -1,4 +1,4 @@
-"""A file that grows is never finished too early, whatever lies beside it and whatever the clock says."""
+"""A growing file is never finished too early, whatever other files exist and whatever the clock says."""
 
 import gzip
 import os
@@ -17,7 +17,7 @@ YEAR_2043 = "sgv2-7F5ERPI46977-003-2043-01-01T00-00-00.0000P-all.txt"
 
 @pytest.fixture
 def later(monkeypatch):
-    """Lets the agent's steady clock run ahead."""
+    """Let a test move the agent's monotonic clock forward."""
     ahead = [0.0]
     clock = SimpleNamespace(time=time.time, monotonic=lambda: time.monotonic() + ahead[0])
     monkeypatch.setattr("station_agent.sensorgnome.folder.time", clock)
@@ -72,7 +72,7 @@ def test_four_pulses_a_pause_five_pulses_and_gzip_are_nine(day, follow, later, b
     assert (account.state, account.lines_taken, account.bytes_unread) == ("done", 9, 0)
     assert account.bytes_read == account.bytes_taken == len(pulses(0, 9))
     counted = rows_counted(outbox_messages(station.outbox))
-    assert counted["p"] == 10, "the nine and the one beside"
+    assert counted["p"] == 10, "the nine, and one from the other file"
     again = follow(directory=day.parent)
     again.poll()
     assert rows_counted(outbox_messages(again.outbox)) == counted
@@ -292,7 +292,7 @@ def test_a_gzip_that_stays_beside_a_shorter_plain_file_is_read_too(day, follow, 
     old(packed)
     station = follow(directory=day.parent)
     station.poll()
-    assert numbers(station) == [1, 2, 3, 4], "while it may be in the making, it is left"
+    assert numbers(station) == [1, 2, 3, 4], "it is left alone while it may still be being written"
     later(700.0)
     station.poll()
     account = accounts_told(station.outbox)[f"{day.name}/{LIVE}.gz"]

@@ -1,4 +1,4 @@
-"""What the agent knows of its host, and how it talks to systemd and to a person."""
+"""What the agent knows about its host, and how it reports to systemd and to people."""
 
 import os
 import socket

@@ -1,4 +1,4 @@
-"""Every line that a station writes is read, or sent as it stands."""
+"""Every line that a station writes is parsed, or sent unchanged."""
 
 import math
 import re
@@ -146,7 +146,7 @@ def test_lines_become_columns_with_their_numbers():
     assert (tag.tag, tag.line, tag.port) == (["78664c3304"], [43], 1)
     assert (pulses.port, pulses.line, pulses.used) == ([3, 1], [42, 44], [True, False])
     assert pulses.snr == [None, 15.0]
-    # A position without a time has that of the line before.
+    # A position without a time takes the time of the line before.
     assert math.isclose(gps.bt + gps.t[0], 1639614327.5486, abs_tol=1e-6)
     assert (gps.lat, gps.alt, gps.line) == ([None], [], [45])
 

@@ -1,4 +1,4 @@
-"""The link keeps messages through every kind of bad connection, and says in words what is wrong."""
+"""The link loses no message on any kind of bad connection, and says in words what is wrong."""
 
 import socket
 import ssl
@@ -32,7 +32,7 @@ def bad_link(stack):
 
 @pytest.fixture
 def make_publisher(make_station):
-    """Starts a publishing link over an outbox of its own."""
+    """Start a publishing link with an outbox of its own."""
     running = []
 
     def make(amqp, **settings):
@@ -51,13 +51,13 @@ def make_publisher(make_station):
 
 
 class Nothing:
-    """A feed that has nothing."""
+    """An empty feed."""
 
     def take(self, _room):
         return []
 
     def given_back(self, keys):
-        """Nothing was taken."""
+        """Do nothing: nothing was taken."""
 
 
 def event(number):
@@ -94,7 +94,7 @@ def test_without_confirms_the_connection_is_dropped_and_the_messages_come_again(
     assert "no confirm for" in view.reason
     assert outbox.backlog().messages == 10
     bad_link.silent = False
-    # An attempt made in the silence would wait for its handshake.
+    # A connection attempt made during the silence would wait for its handshake.
     bad_link.cut()
     wait_for(lambda: outbox.backlog().messages == 0)
     seen = station.see()
@@ -122,7 +122,7 @@ def test_no_more_than_the_window_is_on_the_wire(make_broker_station, make_publis
         msgspec.structs.replace(station.amqp, port=bad_link.port), window=7, confirm_deadline=60.0
     )
     wait_for(lambda: view.connected_since is not None)
-    # One that is confirmed: the channel is open before the link falls silent.
+    # Send one that is confirmed, so that the channel is open before the link goes silent.
     outbox.put("event", event(0), EVENT)
     wait_for(lambda: outbox.backlog().messages == 0)
     bad_link.silent = True
@@ -173,7 +173,7 @@ def test_all_commands_that_wait_come_at_once_and_again_until_acknowledged(make_b
         bad_link.cut()
         wait_for(lambda: len(got) == 4)
         assert [body for body, _ in got] == [b"one", b"two"] * 2
-        # An acknowledgement of the dead connection must not hit the new one.
+        # An acknowledgement for the dead connection must not reach the new one.
         got[1][1]()
         got[2][1]()
         assert got[2][0] == b"one"
@@ -189,7 +189,7 @@ def test_the_first_connection_that_gets_through_wakes_the_other(make_broker_stat
     station = make_broker_station()
     amqp = msgspec.structs.replace(station.amqp, port=bad_link.port)
     company, data, commands = Company(), LinkView(), LinkView()
-    # Two minutes of pause: what came to be in the issue.
+    # A pause of two minutes, as in the incident that led to this test.
     patient = LinkSettings(retry_first=120.0, retry_most=240.0)
     bad_link.closed = True
     feed = Nothing()
@@ -269,7 +269,7 @@ def expired():
 
 
 def wrapped(error):
-    """As pika wraps what the network said."""
+    """Wrap an error as pika wraps network errors."""
     failed = workflow.AMQPConnectionWorkflowFailed([workflow.AMQPConnectorSocketConnectError(error)])
     return exceptions.AMQPConnectionError(failed)
 

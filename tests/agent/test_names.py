@@ -1,4 +1,4 @@
-"""File names of every era are understood; others are left alone."""
+"""File names of every era are understood; other files are left alone."""
 
 import os
 

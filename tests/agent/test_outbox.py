@@ -1,4 +1,4 @@
-"""The outbox keeps what it was given, gives it out in the order of urgency, and drops the least when it is full."""
+"""The outbox keeps its messages, gives them out by urgency, and drops the least valuable when it is full."""
 
 import contextlib
 import random
@@ -158,7 +158,7 @@ def test_a_transaction_is_all_or_nothing_and_totals_follow(path):
         fail()
     assert outbox.backlog().messages == 0
     assert outbox.state_get("a") is None
-    # A number that never left may be given again: nobody has seen it.
+    # A number that was never sent may be used again: nobody has seen it.
     assert outbox.put("event", event(), EVENT) == 1
 
 
@@ -272,7 +272,7 @@ def test_kill_in_the_middle_keeps_every_committed_message(path, milliseconds):
     said = [1, *(int(line) for line in writer.stdout.read().splitlines())]
     writer.wait()
     kept = opened(path).backlog().messages
-    # One more may have been committed than was said.
+    # One more message may have been committed than was printed.
     assert said == list(range(1, len(said) + 1))
     assert kept in (len(said), len(said) + 1)
 
@@ -291,7 +291,7 @@ def test_each_start_is_a_run_of_its_own_and_messages_keep_the_run_that_wrote_the
     assert said == [(1, first.run, 1), (2, first.run, 1), (3, second.run, 3)]
 
 
-#: The table as the first agent made it.
+#: The table as the first agent created it.
 FIRST_TABLE = """CREATE TABLE outbox (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, sending INTEGER NOT NULL, worth INTEGER NOT NULL,
     created_at REAL NOT NULL, encoding TEXT, size INTEGER NOT NULL, body BLOB NOT NULL);"""

@@ -1,4 +1,4 @@
-"""The station obeys the pace that the server asks for, keeps its data meanwhile, and ends it by itself."""
+"""The station obeys the pace that the server asks for, keeps its data meanwhile, and resumes on its own."""
 
 import time
 

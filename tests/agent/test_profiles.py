@@ -1,4 +1,4 @@
-"""Profiles: who decides, what a visiting link does, what it costs, and what stays on the station."""
+"""Profiles: who sets them, what a visiting link does, what it costs, and what stays on the station."""
 
 import socket
 import time
@@ -60,7 +60,7 @@ def test_each_station_has_its_own_moment_in_the_interval_and_keeps_it(make_stati
         assert 45 <= wait <= 945
         at = 1_760_000_000.0 + wait
         assert station.report_wait(at) == pytest.approx(900)
-        assert station.report_wait(at - 0.5) == pytest.approx(900.5), "woken a little early it does not report twice"
+        assert station.report_wait(at - 0.5) == pytest.approx(900.5), "woken a little early, it does not report twice"
         waits.append(wait)
     assert len({round(wait) for wait in waits}) == 3
 

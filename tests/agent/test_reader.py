@@ -1,4 +1,4 @@
-"""Data files are read in whole lines, whatever happened to them."""
+"""Data files are read in whole lines, however they were damaged."""
 
 import gzip
 import random

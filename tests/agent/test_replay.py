@@ -1,4 +1,4 @@
-"""Replay sends every line of a folder, with numbers that are the same each time."""
+"""Replay sends every line of a folder, with the same numbers each time."""
 
 import gzip
 import hashlib
@@ -22,7 +22,7 @@ LETTERS = {"clock": "C", "setting": "S", "filter": "F"}
 
 
 def drained(folder, *, confirm=True, **more):
-    """Everything that a replay would send of the files themselves; their accounts lie in `feed.told`."""
+    """Everything that a replay would send, except the accounts of the files; those are in `feed.told`."""
     feed, messages = ReplayFeed(folder, **more), []
     while taken := feed.take(7):
         messages += taken
@@ -38,7 +38,7 @@ def bodies(messages):
 
 
 def grep_counted(folder):
-    """An independent count by the first character of each line."""
+    """Count lines by their first character, independently of the parser."""
     count = Counter()
     for path in folder.rglob("*.txt*"):
         raw = path.read_bytes()

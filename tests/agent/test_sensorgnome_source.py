@@ -1,4 +1,4 @@
-"""The data folder is followed: every line once, whatever the files do and whenever the agent dies."""
+"""The data folder is followed: each line is sent once, whatever happens to the files and whenever the agent dies."""
 
 import gzip
 import os
@@ -340,7 +340,7 @@ def test_the_files_of_a_real_station(tmp_path, follow):
 
 
 def own_files(root):
-    """Small files of our own for machines without the real ones."""
+    """Small files of our own, for machines without the real ones."""
     folder = root / "2021-12-17"
     folder.mkdir(parents=True)
     (folder / NAME.format(hour=1, source="all")).write_text(

@@ -1,4 +1,4 @@
-"""Simulated stations behave on the wire as real ones, each in its own manner, from a seed."""
+"""Simulated stations behave like real ones on the wire, each in its own way, and repeatably from a seed."""
 
 import json
 import signal
@@ -84,7 +84,7 @@ def test_the_feed_keeps_a_messages_number():
 
 @pytest.fixture
 def simulator(tmp_path):
-    """Starts the simulator on entries that the test may change while it runs."""
+    """Run the simulator on entries that the test may change meanwhile."""
     path = tmp_path / "stations.json"
     running = []
 

@@ -1,7 +1,9 @@
-"""The agent on a 32-bit ARM board without a compiler: installed by pip from its wheel, it sends to the server beside it.
+"""The agent on a 32-bit ARM board without a compiler: installed by pip from its wheel, it sends to the server beside
+it.
 
-It needs root, `debootstrap` and `qemu-arm-static`, and half an hour: a Debian 12 for armhf is made in a folder and run by qemu.
-`ROOST_ARM_ROOT` names a folder that has one already. Run it with `./roost test --long tests/agent/test_small_board.py`.
+This requires root, `debootstrap`, `qemu-arm-static` and half an hour: it builds a Debian 12 for armhf in a folder and
+runs it with qemu. `ROOST_ARM_ROOT` names a folder that already has one. Run it with `./roost test --long
+tests/agent/test_small_board.py`.
 """
 
 import os
@@ -25,7 +27,7 @@ pytestmark = pytest.mark.long
 
 QEMU = "/usr/bin/qemu-arm-static"
 BINFMT = Path("/proc/sys/fs/binfmt_misc")
-#: What the kernel knows a 32-bit ARM program by: the beginning of its file, and which bits of that count.
+#: How the kernel recognizes a 32-bit ARM program: the first bytes of its file, and which bits of them count.
 MAGIC = (
     r":qemu-arm:M::\x7fELF\x01\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\x28\x00"
     r":\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff:" + QEMU + ":F"
@@ -76,7 +78,7 @@ def inside(root, *command):
 
 @pytest.fixture(scope="module")
 def installed(root, wheel):
-    """The agent in a virtual environment of its own in that root; the folder as seen from inside."""
+    """Install the agent into a virtual environment under that root; return its folder as seen from inside."""
     shutil.rmtree(root / "opt/station-agent", ignore_errors=True)
     shutil.copy(wheel, root / "opt")
     inside(root, "python3", "-m", "venv", "/opt/station-agent")

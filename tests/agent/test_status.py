@@ -1,4 +1,4 @@
-"""What a person at the station is shown when the agent has only just begun, or its file cannot be read."""
+"""What `status` shows a person at the station when the agent has only just started, or its file cannot be read."""
 
 import contextlib
 import sqlite3

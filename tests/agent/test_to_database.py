@@ -1,4 +1,4 @@
-"""What the agent sends, live or replayed or both, is in the database once: the count is that of the files."""
+"""Everything the agent sends, live or by replay or both, is in the database once: the counts match the files."""
 
 import shutil
 from collections import Counter
@@ -41,7 +41,7 @@ def data(tmp_path):
 
 
 def send_live(station, pipeline):
-    """Everything that the source finds, into the database."""
+    """Store everything that the source finds in the database."""
     source = sources_make(station)["sensorgnome"]
     source._settings = msgspec.structs.replace(source._settings, batch_age=0.0)
     poll_all(source)
@@ -90,12 +90,12 @@ def test_replayed_twice_and_sent_live_it_is_there_once(row, data, make_station):
     assert (second.stored, second.repeats) == (0, len(again))
     assert send_live(make_station(), pipeline).quarantined == 0
     assert rows_in_database() == expected
-    assert not StationEvent.objects.filter(name=LEFT_OUT).exists(), "the same rows from two sides are no loss"
+    assert not StationEvent.objects.filter(name=LEFT_OUT).exists(), "receiving the same rows both ways is no loss"
     assert not QuarantinedMessage.objects.exists()
 
 
 def rows_of_files():
-    """Counted rows, without what the agent says of files rather than reads in them."""
+    """Counted rows, without the agent's own messages about files."""
     return Counter({name: number for name, number in rows_in_database().items() if not name.startswith("file")})
 
 

@@ -1,4 +1,6 @@
-"""Cancelled means cancelled: with the real broker, the relay and the real agent, asleep, half connected, and faster than we."""
+"""A cancelled command does not run: with the real broker, relay and agent, while asleep, half connected, or faster than
+the cancellation.
+"""
 
 import signal
 import time
@@ -49,7 +51,7 @@ def sleeper(make_agent, place, tmp_path):
 
 @contextmanager
 def held(agent):
-    """The station's machine stands still: its connection stays open, nothing is read."""
+    """Freeze the station's machine: its connection stays open, but nothing is read."""
     agent._process.send_signal(signal.SIGSTOP)
     yield
     agent._process.send_signal(signal.SIGCONT)
@@ -72,7 +74,7 @@ def cancelled(operator, command):
 
 
 def answers_taken(place, station, enough):
-    """Bring what the station says of its commands home; the statuses."""
+    """Record the station's command statuses in the database; return them."""
     found = [
         body for kind, body in bodies(place.see_until(lambda seen: enough(_statuses(seen)))) if kind == "command_status"
     ]
@@ -90,7 +92,7 @@ def _statuses(seen):
 
 
 def queued(place):
-    """What is ready in the station's queue, oldest first; it stays there."""
+    """Messages ready in the station's queue, oldest first; they stay there."""
     with place.channel() as channel:
         found = []
         while True:
@@ -156,7 +158,7 @@ def test_what_ran_before_the_cancellation_came_is_said_with_its_moment(operator,
     cancelled(operator, reboot)
     assert (reboot.state, reboot.withdrawal) == ("cancelled", "sought")
     statuses = [body for kind, body in bodies(found) if kind == "command_status"]
-    # The end comes first: an outage turns reports round.
+    # The last status first, because an outage can reverse the order of reports.
     for status in reversed(statuses):
         command_report(station_id=station.id, status=status, moment=clock.now())
     reboot.refresh_from_db()
@@ -166,7 +168,7 @@ def test_what_ran_before_the_cancellation_came_is_said_with_its_moment(operator,
 
 
 def test_a_withdrawal_that_comes_before_its_command_stops_it(operator, station, place, sleeper):
-    # Two relays: one has the command in hand while it is cancelled, and publishes it after the other's withdrawal.
+    # With two relays, one may hold the command while it is cancelled, and publish it after the other's withdrawal.
     command = command_issue(viewer=operator, station=station, name="reboot", parameters={})
     row = OutboxMessage.objects.get(target="command")
     OutboxMessage.objects.filter(id=row.id).update(published_at=clock.now())
@@ -189,7 +191,7 @@ def test_what_was_cancelled_while_the_broker_was_away_never_goes_out(operator, s
     command.refresh_from_db()
     assert command.withdrawal == "unsent"
     assert not OutboxMessage.objects.filter(target__in=("command", "withdrawal")).exists()
-    # A row that another transaction held at that moment is still there: the relay does not send it.
+    # A row that another transaction had locked at that moment is still there; the relay must not send it.
     row.pk = None
     row.save()
     Relay().publish_round()
@@ -259,7 +261,7 @@ def test_the_others_stay_each_once_and_in_order(place, kind):
                 if method is not None:
                     left.append(properties.message_id)
             assert sorted(left, key=int) == [name for name in names if name not in wanted]
-            # A quorum queue may turn them round (decision 0170); stations' queues are classic.
+            # A quorum queue may change their order (decision 0170); station queues are classic.
             assert kind == "quorum" or left == sorted(left, key=int)
             assert channel.basic_get(queue)[0] is None
     finally:
