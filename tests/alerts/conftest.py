@@ -22,7 +22,9 @@ _numbers = itertools.count(1)
 
 
 class Mailbox:
-    """What the server took and saw. `answers` to the next mails: a reply, seconds to wait first, or how to break off."""
+    """What the server accepted and saw. Each of `answers` is for one mail: a reply, seconds to wait first, or a way to
+    disconnect.
+    """
 
     def __init__(self) -> None:
         self.answers = []
@@ -89,7 +91,7 @@ def smtp(settings):
 
 @pytest.fixture
 def smtp_down(settings, smtp):
-    """The server is away until the returned function is called."""
+    """The server is down until the returned function is called."""
     port = settings.EMAIL_PORT
     settings.EMAIL_PORT = 9
     return lambda: setattr(settings, "EMAIL_PORT", port)
@@ -133,7 +135,7 @@ def member(make_member):
 
 @pytest.fixture
 def make_station(organization):
-    """A station that was last heard from so long ago, with deadlines of a rhythm of one hour."""
+    """Create a station that was last heard from `heard_ago` ago, with the deadlines of an hourly rhythm."""
 
     def make(serial="", *, heard_ago=timedelta(minutes=1), state="on_time", of=None, **fields):
         now = datetime.now(tz=UTC)
@@ -160,13 +162,13 @@ def make_station(organization):
 
 @pytest.fixture
 def listening(db):
-    """Ingest has just said that it works."""
+    """Ingest has just reported that it works."""
     Pulse.objects.update_or_create(name="ingest", defaults={"beat_at": datetime.now(tz=UTC)})
 
 
 @pytest.fixture
 def hear():
-    """What ingest does when a station speaks."""
+    """Record a contact, as ingest does when a station sends something."""
 
     def contact(*stations):
         moment = datetime.now(tz=UTC)

@@ -1,4 +1,4 @@
-"""Messages held in quarantine, and one round of the clock's work on alerts: for tests of the rules about quarantine."""
+"""Messages held in quarantine, and one sweep of the alerts, for tests of the quarantine rules."""
 
 from datetime import timedelta
 
@@ -9,7 +9,7 @@ from fleet.ingest.models import QuarantinedMessage
 
 
 def held_make(station, count: int, *, ago: timedelta, reason: str, **fields) -> None:
-    """Put so many messages of a station into quarantine, received some time ago."""
+    """Put `count` messages of a station into quarantine, received some time ago."""
     QuarantinedMessage.objects.bulk_create(
         QuarantinedMessage(
             station=station,
@@ -27,7 +27,7 @@ def held_make(station, count: int, *, ago: timedelta, reason: str, **fields) -> 
 
 
 def sweep_and_send() -> tuple[int, int]:
-    """How many incidents opened and closed; their messages are sent."""
+    """Sweep the rules and send the messages; return the number of incidents opened and closed."""
     moved = rules_sweep()
     notifications_send()
     return moved

@@ -1,4 +1,4 @@
-"""A swap of board or card rings once, and the incident ends when somebody has said what it is."""
+"""A swapped board or card raises one alert, and the incident ends when somebody has said what happened."""
 
 from datetime import timedelta
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def _ready(smtp, listening):
-    """Mails have somewhere to go, and ingest listens."""
+    """Set up a mail server, and a pulse of ingest."""
 
 
 def spoke(station, machine, card, *, ago):
@@ -42,7 +42,7 @@ def sweep_and_send(times=1):
 def test_a_swap_is_told_once_and_ends_with_the_answer_same(smtp, member, make_station):
     station = make_station("SG-5113BBBK2972", name="Old Cut")
     spoke(station, "m1", "c1", ago=timedelta(hours=2))
-    assert sweep_and_send() == [(0, 0)], "the first hardware is no swap"
+    assert sweep_and_send() == [(0, 0)], "the first hardware is not a swap"
     spoke(station, "m2", "c1", ago=timedelta(hours=1))
     assert sweep_and_send(3) == [(1, 0), (0, 0), (0, 0)]
     incident = Incident.objects.get()
@@ -51,13 +51,13 @@ def test_a_swap_is_told_once_and_ends_with_the_answer_same(smtp, member, make_st
     assert "under “Hardware”" in smtp.taken[0].get_content()
     assert incident.opened_at - incident.began_at > timedelta(minutes=59)
     spoke(station, "m3", "c3", ago=timedelta(minutes=1))
-    assert sweep_and_send() == [(0, 0)], "one incident, however many pairs are asked about"
+    assert sweep_and_send() == [(0, 0)], "one incident, however many pairs are in question"
     pair_same(actor=SERVER, pair=swap_asked(station=station))
-    assert sweep_and_send() == [(0, 0)], "one of two is not answered yet"
+    assert sweep_and_send() == [(0, 0)], "one of the two is still open"
     pair_same(actor=SERVER, pair=swap_asked(station=station))
     assert sweep_and_send(2) == [(0, 1), (0, 0)]
     assert "the same station" in Incident.objects.get().closing_sentence
-    assert len(smtp.taken) == 1, "whoever answered knows"
+    assert len(smtp.taken) == 1, "the person who answered already knows"
 
 
 def test_the_answer_new_station_ends_it_and_the_successor_starts_without(smtp, member, make_station):

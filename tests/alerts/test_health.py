@@ -1,4 +1,4 @@
-"""What a station says of its health reaches people: once per mark, in a sentence with what to do, and again when over."""
+"""Health alerts reach people: once per mark, in a sentence that says what to do, and again when the problem is over."""
 
 from datetime import timedelta
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def _ready(smtp, listening):
-    """Every test has a mail server, and ingest listens."""
+    """Set up a mail server, and a pulse of ingest."""
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_each_mark_is_an_incident_of_its_own(station):
         {"battery_v": None},
         {"radios": [{"port": 1, "state": "running"}, {"port": 2}]},
         {"clock_offset_s": 100.0},
-        # Ten minutes in our queue look like a clock that is ten minutes behind.
+        # Ten minutes in our queue look like a clock that is ten minutes slow.
         {"clock_offset_s": -600.0},
         {"battery_v": 9.1, "ago": timedelta(days=2)},
     ],

@@ -1,4 +1,4 @@
-"""The incidents page: what is open and over, only for its own people, and the choice to be told less."""
+"""The incidents page: open and past incidents, shown only to members, and the choice to get fewer mails."""
 
 from datetime import timedelta
 

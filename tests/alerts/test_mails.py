@@ -1,4 +1,4 @@
-"""What a mail says, to whom, in which language and thread; and that no name can write its headers."""
+"""A mail's content, recipients, language and thread; and no name can add headers to it."""
 
 from datetime import timedelta
 
@@ -23,7 +23,7 @@ LONG = timedelta(hours=4, minutes=12)
 
 @pytest.fixture(autouse=True)
 def _ready(smtp, listening):
-    """Every test has a mail server, and ingest listens."""
+    """Set up a mail server, and a pulse of ingest."""
 
 
 def sweep_and_send():
@@ -132,7 +132,7 @@ def test_each_person_is_told_in_their_language_and_others_in_the_organization_s(
     organization.language = "de"
     organization.save()
     station = make_station("SG-1", heard_ago=LONG)
-    # The sweep runs in a worker that speaks no language of its own.
+    # The sweep runs in a worker that has no language of its own.
     sweep_and_send()
     hear(station)
     sweep_and_send()

@@ -1,4 +1,4 @@
-"""Messages that wait for a quota ring once when they wait long, and not while the station is suspended."""
+"""Messages that wait long for a quota raise one alert, but none while the station is suspended."""
 
 from datetime import timedelta
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def _ready(smtp, listening):
-    """Mails have somewhere to go, and ingest listens."""
+    """Set up a mail server, and a pulse of ingest."""
 
 
 def waiting_make(station, count, *, ago=timedelta(minutes=11), reason="over-quota", **fields):
@@ -35,7 +35,7 @@ def test_one_mail_when_messages_wait_long_and_one_when_none_does(smtp, member, m
     assert "1,209 of its messages are waiting" in incident.sentence
     assert incident.opened_at - incident.began_at > timedelta(minutes=10)
     QuarantinedMessage.objects.filter(received_at__lt=clock.now() - timedelta(minutes=10)).update(state="replayed")
-    assert sweep_and_send() == (0, 0), "nine wait still"
+    assert sweep_and_send() == (0, 0), "nine are still waiting"
     QuarantinedMessage.objects.update(state="replayed")
     for _ in range(3):
         sweep_and_send()
@@ -57,7 +57,7 @@ def test_a_suspended_station_rings_as_flooding_only(member, make_station):
     assert sweep_and_send() == (1, 0)
     assert Incident.objects.get().rule == "flooding"
     Station.objects.update(suspended_at=None)
-    assert sweep_and_send() == (0, 1), "let in again, it has some minutes to be worked off"
+    assert sweep_and_send() == (0, 1), "after the suspension, the backlog gets some minutes to drain"
     Incident.objects.update(closed_at=clock.now() - timedelta(minutes=11))
     assert sweep_and_send() == (1, 0)
     assert Incident.objects.get(closed_at=None).rule == "over_quota"

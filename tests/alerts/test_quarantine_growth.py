@@ -1,4 +1,4 @@
-"""A quarantine that grows opens one incident with one mail, and closes when it is quiet or decided about."""
+"""A growing quarantine opens one incident with one mail, which closes when it stops growing or all is decided."""
 
 from datetime import timedelta
 

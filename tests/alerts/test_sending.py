@@ -1,4 +1,6 @@
-"""Sending against a mail server that is down, refuses, is slow, or breaks off: nothing lost, nothing told too often."""
+"""Sending to a mail server that is down, refuses, is slow, or disconnects: nothing is lost and nothing is sent too
+often.
+"""
 
 import threading
 from datetime import UTC, datetime, timedelta
@@ -20,7 +22,7 @@ LONG = timedelta(hours=4)
 
 @pytest.fixture(autouse=True)
 def _ready(smtp, listening):
-    """Every test has a mail server, and ingest listens."""
+    """Set up a mail server, and a pulse of ingest."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Silence opens one incident and says so once; its end closes it and says so once; our own downtime says nothing."""
+"""Silence opens one incident and sends one mail, its end closes it and sends another; our own downtime sends none."""
 
 import threading
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,7 @@ LONG = timedelta(hours=4)
 
 @pytest.fixture(autouse=True)
 def _ready(smtp, listening):
-    """Every test has a mail server, and ingest listens."""
+    """Set up a mail server, and a pulse of ingest."""
 
 
 def sweep_and_send():
@@ -252,7 +252,7 @@ def test_the_sweep_wakes_the_sender_once(smtp, member, make_station):
 
 
 def _together(action, count):
-    """Run the action in so many threads that begin at the same moment; return what each gave."""
+    """Run the action in `count` threads that start at the same moment; return the results."""
     barrier, found = threading.Barrier(count), []
 
     def one():

@@ -1,4 +1,4 @@
-"""The broker's alarms are told to the administrators once, and once when they are over."""
+"""The broker's alarms are reported to the administrators once when they begin and once when they end."""
 
 import subprocess
 import time

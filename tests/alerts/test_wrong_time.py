@@ -1,4 +1,4 @@
-"""Data filed under 2000 are an incident, stand among what needs somebody, and are over when they are where they belong."""
+"""Data with a wrong time opens an incident, which closes once the data is moved or old."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -19,7 +19,7 @@ Y2000 = datetime(2000, 1, 1, 0, 5, tzinfo=UTC)
 
 @pytest.fixture(autouse=True)
 def _ready(smtp, listening):
-    """Every test has a mail server, and ingest listens."""
+    """Set up a mail server, and a pulse of ingest."""
 
 
 @pytest.fixture

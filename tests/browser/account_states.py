@@ -1,4 +1,6 @@
-"""Accounts in the states in which their rarer pages are shown: with every second step, half logged in, without a password."""
+"""Accounts in the states in which their rarer pages appear: with every second factor, half logged in, without a
+password.
+"""
 
 import os
 from hashlib import sha256
@@ -21,7 +23,7 @@ PASSWORD = "a long password"
 
 
 def proved(user: User) -> Client:
-    """Whoever proved a moment ago who it is: nothing asks for the password once more."""
+    """A client that has just confirmed its password, so that no page asks for it again."""
     user.set_password(PASSWORD)
     user.save()
     client = Client()
@@ -31,7 +33,7 @@ def proved(user: User) -> Client:
 
 
 def secured(name: str) -> tuple[Client, dict[str, str]]:
-    """Somebody with an app, a passkey and recovery codes, and the places that are of them."""
+    """A person with an app, a passkey and recovery codes, and the pages for these."""
     user = _person(name)
     client = proved(user)
     TOTP.activate(user, generate_totp_secret())
@@ -54,7 +56,7 @@ def secured(name: str) -> tuple[Client, dict[str, str]]:
 
 
 def half_in(name: str) -> tuple[Client, dict[str, str]]:
-    """Somebody whose password was right and whose second step is asked for."""
+    """A person who entered the right password and is asked for the second factor."""
     user = _person(name)
     user.set_password(PASSWORD)
     user.save()
@@ -65,7 +67,7 @@ def half_in(name: str) -> tuple[Client, dict[str, str]]:
 
 
 def without_password(name: str) -> tuple[Client, dict[str, str]]:
-    """Somebody who has only ever used a passkey."""
+    """A person who has only ever used a passkey."""
     user = _person(name)
     user.set_unusable_password()
     user.save()
@@ -75,7 +77,7 @@ def without_password(name: str) -> tuple[Client, dict[str, str]]:
 
 
 def with_links(name: str) -> tuple[Client, dict[str, str]]:
-    """Nobody yet, with the links of mails: to confirm an address, and to choose a new password."""
+    """A person who is not logged in, with links from mails: to confirm an address, and to choose a new password."""
     user = _person(name)
     fresh = EmailAddress.objects.create(user=user, email=f"second-{name}@example.org", verified=False)
     number, client = user_pk_to_url_str(user), Client()
@@ -89,7 +91,7 @@ def with_links(name: str) -> tuple[Client, dict[str, str]]:
 
 
 def passkey_give(user: User) -> Authenticator:
-    """A passkey as a browser would have made it, for the site's own name."""
+    """A passkey as a browser would create it, for the site's own name."""
     public = ES256.from_cryptography_key(ec.generate_private_key(ec.SECP256R1()).public_key())
     credential = AttestedCredentialData.create(b"\0" * 16, os.urandom(16), public)
     flags = AuthenticatorData.FLAG.UP | AuthenticatorData.FLAG.UV | AuthenticatorData.FLAG.AT

@@ -27,7 +27,7 @@ _ARGUMENTS = [
 
 @pytest.fixture(scope="session")
 def collected(tmp_path_factory) -> Path:
-    """What set-up and `collectstatic` leave: the files that browsers get."""
+    """Run set-up and `collectstatic`; return the folder of the files that browsers get."""
     root = tmp_path_factory.mktemp("static")
     environment = {**os.environ, "ROOST_STATIC_ROOT": str(root), "DJANGO_SETTINGS_MODULE": "web.settings"}
     for command in (["-m", "web.assets"], ["manage.py", "collectstatic", "--noinput", "-v0"]):
@@ -43,7 +43,7 @@ def processes(transactional_db, collected) -> Iterator[Running]:
 
 @pytest.fixture
 def browser() -> Iterator[Browser]:
-    # Playwright's own loop makes Django think it is called from asynchronous code.
+    # Playwright's own event loop makes Django think that it is called from asynchronous code.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     with sync_playwright() as playwright:
         made = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=_ARGUMENTS)

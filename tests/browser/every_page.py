@@ -1,4 +1,4 @@
-"""Every page of the table of who may what, in a browser of somebody who may see it."""
+"""Every page of the access table, in the browser of somebody who may see it."""
 
 import re
 from collections.abc import Iterator
@@ -24,10 +24,10 @@ from fleet.deployments.publishing import deployment_publish
 from fleet.organizations.invitations import invitation_create
 from fleet.organizations.models import Membership
 
-#: Addresses that GET takes and that are never a page of their own, and why.
+#: Addresses that accept GET but are never a page, and why.
 NO_PAGES = {
-    "healthz": "for whatever watches the server",
-    "logout": "a button; whoever follows it is asked by the button's page",
+    "healthz": "for monitoring",
+    "logout": "a button; opening it as a link shows a page that asks",
     "account_logout": "the same",
     "account_login": "the same as login",
     "mfa_login_webauthn": "what the passkey script asks for",
@@ -48,14 +48,14 @@ NO_PAGES = {
 
 @dataclass(frozen=True)
 class Walk:
-    """Some pages, by the names of their addresses, and whose session opens them."""
+    """Some pages, by the names of their addresses, and the client whose session opens them."""
 
     client: Client
     places: dict[str, str]
 
 
 def walks_of(tenant: Tenant) -> list[Walk]:
-    """Every page there is: those of an owner, of accounts in their rarer states, and of nobody."""
+    """All pages: those of an owner, of accounts in their rarer states, and of an anonymous visitor."""
     nobody = Client()
     owner = proved(tenant.people["owner"])
     walks = [
@@ -72,14 +72,14 @@ def walks_of(tenant: Tenant) -> list[Walk]:
 
 
 def forgotten(walks: list[Walk]) -> set[str]:
-    """Addresses of the table that GET takes and that neither stand on a walk nor are said to be no pages."""
+    """Addresses of the table that accept GET, but are neither on a walk nor listed as no pages."""
     seen = {name for walk in walks for name in walk.places}
     answering = {each.name for each in listed() if not each.is_api and "GET" in TABLE[each.name].methods}
     return answering - seen - set(NO_PAGES)
 
 
 def _public(tenant: Tenant) -> dict[str, str]:
-    """A place that everybody may see, and an invitation that nobody has taken."""
+    """A place that everybody may see, and an invitation that is still open."""
     deployment = Deployment.objects.select_related("station__organization", "site").get(
         pk=tenant.values["deployment_id"]
     )
@@ -104,12 +104,12 @@ def _public(tenant: Tenant) -> dict[str, str]:
 
 
 def places_of(tenant: Tenant, client: Client) -> list[str]:
-    """The addresses that are pages for this client; what is a file or leads elsewhere is left out."""
+    """Addresses that are pages for this client, without files and redirects."""
     return list(pages_of(tenant, client).values())
 
 
 def pages_of(tenant: Tenant, client: Client, *, only: Rule | None = None) -> dict[str, str]:
-    """The same by name; `only` those of one rule."""
+    """The same by name; with `only`, those of one rule."""
     found: dict[str, str] = {}
     for address in listed():
         line = TABLE[address.name]
@@ -122,7 +122,7 @@ def pages_of(tenant: Tenant, client: Client, *, only: Rule | None = None) -> dic
 
 
 def _get(client: Client, place: str) -> Any:
-    # The collected files are the other process's.
+    # The collected files belong to the other process.
     plain = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
     with override_settings(STORAGES={**settings.STORAGES, **plain}):
         return client.get(place)
@@ -135,20 +135,20 @@ def _is_page(answer: Any) -> bool:
 
 @dataclass
 class Visitor:
-    """One window with the session of somebody, and everything the browser said in it."""
+    """One window with a person's session, and everything that the browser reported in it."""
 
     page: Page
     site: str
     said: list[str] = field(default_factory=list)
 
     def visit(self, place: str) -> None:
-        """Go there and wait until scripts have had their turn."""
+        """Open the place and wait until its scripts have run."""
         self.page.goto(self.site + place, wait_until="load")
 
 
 @contextmanager
 def visiting(browser: Browser, processes: Running, who: User | Client | None, **options: object) -> Iterator[Visitor]:
-    """A window of this person, or with the session of this client; of nobody without one."""
+    """A window of this person, or with this client's session; anonymous for None."""
     context = browser.new_context(**options)
     client = who if isinstance(who, Client) else Client()
     if isinstance(who, User):

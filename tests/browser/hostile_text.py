@@ -1,11 +1,11 @@
-"""Sixty strings that try to become markup, script or style, and a tenant in which nothing is called otherwise."""
+"""Sixty strings that try to become markup, script or style, and a way to put them into every text of a tenant."""
 
 from typing import Any
 
 from django.apps import apps
 from django.db import models
 
-#: Each that runs calls `ran()`, which the browser of the test counts.
+#: Each string that runs calls `ran()`, which the test's browser counts.
 STRINGS = (
     "<script>ran(1)</script>",
     "<ScRiPt >ran(2)</ScRiPt>",
@@ -69,7 +69,7 @@ STRINGS = (
     "<a href=javascript:ran(60) hx-get=/logout/ hx-trigger=load>x</a>",
 )
 ALL = "\n".join(STRINGS)
-#: Columns that neither people nor stations write as they like: names of ours, secrets, addresses, words of a list.
+#: Columns that neither people nor stations fill freely: our own names, secrets, addresses, words from a list.
 OURS = frozenset(
     [
         "serial",
@@ -127,7 +127,7 @@ OURS = frozenset(
 
 
 def spoil(app_labels: tuple[str, ...]) -> int:
-    """Put the strings into every text of these apps' rows; return into how many columns."""
+    """Put the strings into every text of these apps' rows; return the number of columns changed."""
     spoiled = 0
     for model in apps.get_models():
         if model._meta.app_label not in app_labels:
@@ -155,13 +155,13 @@ def _hostile(field: models.Field[Any, Any], value: Any, number: int) -> Any:
     if isinstance(field, models.CharField):
         most = field.max_length or 1_000
         fitting = [text for text in STRINGS if len(text) + 6 <= most]
-        # Names may be unique: each row has its number.
+        # Names may have to be unique, so each row gets its number.
         return f"{fitting[number % len(fitting)]}{number}"
     return ALL
 
 
 def _leaves(value: Any) -> Any:
-    """The same object with every text of it replaced."""
+    """The same object with every text in it replaced."""
     if isinstance(value, dict):
         return {name: _leaves(inner) for name, inner in value.items()}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Signing up and logging in as people do it: without scripts, and with passkeys of an authenticator that Chromium plays."""
+"""Signing up and logging in as people do it: without scripts, and with passkeys from Chromium's virtual authenticator."""
 
 import re
 
@@ -16,7 +16,7 @@ NAME = "Username or email address"
 
 @pytest.fixture
 def watched(browser):
-    """A page in a fresh context, and what the browser complained of."""
+    """A page in a fresh context, and the errors that the browser reported."""
 
     def make(**options):
         context = browser.new_context(**options)
@@ -31,7 +31,7 @@ def watched(browser):
 
 @pytest.fixture
 def site(processes) -> str:
-    # A passkey belongs to a name, never to a number.
+    # A passkey belongs to a host name, never to an IP address.
     return processes.site.replace("127.0.0.1", "localhost")
 
 
@@ -97,7 +97,7 @@ def test_a_passkey_is_added_and_opens_alone(watched, site, person):
     page.goto(f"{site}/login/?next=/accounts/")
     page.get_by_role("button", name="Log in with a passkey").click()
     expect(page.get_by_role("heading", name="My account")).to_be_visible()
-    # With the password it is the second step.
+    # After the password, the passkey is the second factor.
     page.get_by_role("button", name="Log out").click()
     log_in(page, site, person.name)
     expect(page.get_by_role("heading", name="Second factor")).to_be_visible()

@@ -1,4 +1,4 @@
-"""axe finds nothing to complain of on any page: light and dark, on a phone and on a desk."""
+"""axe finds nothing wrong on any page: light and dark, on a phone and on a desktop."""
 
 import subprocess
 
@@ -25,13 +25,13 @@ RUN = (
 @pytest.fixture(scope="module")
 def axe(collected) -> str:
     if not AXE.is_file():
-        # The files that pages need may lie there from before, without what tests need.
+        # The files for pages may be there from an earlier run, without those for tests.
         subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=ROOT, check=True, timeout=300)
     return AXE.read_text("utf-8")
 
 
 def complaints_of(visitor, places, axe) -> list[str]:
-    """What axe says of these places."""
+    """What axe reports about these pages."""
     found = []
     for place in places:
         visitor.visit(place)
@@ -40,7 +40,7 @@ def complaints_of(visitor, places, axe) -> list[str]:
 
 
 def complaints_here(visitor, place, axe) -> list[str]:
-    """Colours must not be on their way from one scheme to the other: the windows here ask for no motion."""
+    """What axe reports about the open page. Colours must not be in transition: the windows here ask for no motion."""
     found = []
     visitor.page.evaluate(axe)
     for width, height in SIZES:
@@ -69,7 +69,7 @@ def test_every_page(browser, processes, axe):
 
 
 def test_what_is_shown_once(browser, processes, axe, tmp_path):
-    """Tokens, codes, keys, reports: pages that only an act makes."""
+    """Tokens, codes, keys, reports: pages that appear only after an action."""
     tenant = tenant_make("Alabaster")
     code = claim_open(serial="SG-7F5ERPI46977", hardware={"model": "Raspberry Pi 4"})[2]
     listing = tmp_path / "stations.csv"
@@ -90,7 +90,7 @@ def test_what_is_shown_once(browser, processes, axe, tmp_path):
             visitor.visit(place)
             act(visitor.page, fields, button)
             expect(visitor.page.get_by_text(said).first).to_be_visible()
-            # What asks first is open: its words are on the page too.
+            # Open every confirmation, so that its words are on the page too.
             visitor.page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
             complaints += complaints_here(visitor, f"{place} after “{button}”", axe)
     assert_none(complaints)
@@ -115,7 +115,7 @@ def test_what_is_refused_keeps_what_was_typed_and_says_why_beside_the_field(brow
 
 
 def refusals_of(tenant) -> list[tuple[str, dict[str, str], str]]:
-    """(where, what is typed by the names of the fields, which button)."""
+    """(address, input by field name, button) of forms that are refused."""
     values = tenant.values
     station, own = f"/stations/{values['serial']}", f"/organizations/{values['slug']}"
     deployment = f"/deployments/{values['deployment_id']}/"
@@ -140,7 +140,7 @@ def refusals_of(tenant) -> list[tuple[str, dict[str, str], str]]:
 
 
 def act(page, fields, button) -> None:
-    """Fill in and press; what the browser itself would refuse is sent as well."""
+    """Fill in the form and press the button, even where the browser itself would refuse the input."""
     page.evaluate("document.querySelectorAll('form').forEach(form => { form.noValidate = true; })")
     for name, value in fields.items():
         field = page.locator(f"main [name={name}]:not([type=hidden])").last

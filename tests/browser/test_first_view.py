@@ -1,4 +1,4 @@
-"""The first view of each page is under 50 kB on the wire: the page, its style and its pictures, in a browser without scripts."""
+"""The first view of each page takes under 50 kB: the page, its style and its pictures, in a browser without scripts."""
 
 import pytest
 from browser.every_page import forgotten, visiting, walks_of
@@ -29,7 +29,7 @@ def test_every_page_without_scripts(browser, processes):
                 session.send("Network.clearBrowserCache")
                 visitor.visit(place)
                 visitor.page.wait_for_load_state("networkidle")
-                # The page and two style sheets at least, or nothing was measured.
+                # A page and two style sheets at least; otherwise nothing was measured.
                 assert len(sizes) >= 3, place
                 if sum(sizes) >= BUDGET:
                     heavy[place] = sizes[:]

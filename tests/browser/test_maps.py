@@ -1,4 +1,4 @@
-"""Maps: drawn from our own files alone, in light and dark, reachable with the keyboard, and a table without scripts."""
+"""Maps: drawn from our own files alone, in light and dark, usable by keyboard, and shown as a table without scripts."""
 
 from urllib.parse import urlsplit
 
@@ -15,7 +15,7 @@ from fleet.deployments.publishing import deployment_publish
 
 pytestmark = pytest.mark.browser
 
-#: How many dots of the map are of each kind: transparent ones are the page's ground.
+#: Number of pixels drawn on the map; transparent ones show the page behind it.
 DRAWN = (
     "() => { const canvas = document.querySelector('#map canvas');"
     "if (!canvas) return 0;"
@@ -27,7 +27,7 @@ LAND = "() => performance.getEntriesByType('resource').some(one => one.name.incl
 
 @pytest.fixture
 def published(institute) -> Deployment:
-    """A station in Ontario whose place everybody may know to five kilometres."""
+    """A station in Ontario whose place is public to within five kilometres."""
     station = station_of(institute, state="on_time", name="Old Cut")
     site = Site.objects.create(organization=institute, name="Long Point", latitude=42.58123, longitude=-80.40456)
     Site.objects.create(organization=institute, name="Helgoland", latitude=54.18, longitude=7.89)
@@ -95,7 +95,7 @@ def test_the_keyboard_reaches_and_moves_the_map(browser, processes, person, publ
         before = visitor.page.evaluate(where)
         visitor.page.keyboard.press("ArrowRight")
         visitor.page.wait_for_function(f"before => ({where})() !== before", arg=before)
-        # On from there come its buttons, and then the table, in which each point is a link.
+        # After the map come its buttons, and then the table, in which each point is a link.
         words = []
         for _ in range(8):
             visitor.page.keyboard.press("Tab")

@@ -1,4 +1,4 @@
-"""The newcomer's walk of the tutorials, done in a browser without scripts; every word it names stands on a page it passes."""
+"""The newcomer's walk from the tutorials, in a browser without scripts; every term it names is on a page along the way."""
 
 import re
 
@@ -16,7 +16,7 @@ PASSWORD = "a long password"
 
 
 class Walker:
-    """A phone without scripts; it remembers what stood on every page it passed."""
+    """A phone without scripts; it remembers the text of every page it passed."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -48,7 +48,7 @@ def walker(browser):
 
 
 def words_of_tutorial() -> list[str]:
-    """What stands in italics there; where it says … the page has a name."""
+    """Words in italics in the tutorial; "…" in one stands for any name."""
     text = re.sub(r"\s+", " ", TUTORIAL.read_text("utf-8"))
     return [word for word in re.findall(r"(?<!\*)\*([^*]+)\*(?!\*)", text) if word != "italics"]
 

@@ -1,4 +1,6 @@
-"""What people see and do, in headless Chromium: with and without scripts, on a desk and on a phone, live and cut off."""
+"""What people see and do, in headless Chromium: with and without scripts, on a desktop and on a phone, live and
+disconnected.
+"""
 
 import time
 from datetime import timedelta
@@ -19,7 +21,7 @@ BUDGET = 50_000
 
 
 class Watched:
-    """A page in a fresh context, and everything the browser complained of on it."""
+    """A page in a fresh context, and every error that the browser reported on it."""
 
     def __init__(self, browser, **options) -> None:
         self.context = browser.new_context(**options)
@@ -127,7 +129,7 @@ def test_a_change_appears_by_itself(browser, processes, person, station, institu
     expect(page.get_by_role("cell", name="done", exact=True)).to_be_visible(timeout=6000)
     page.get_by_text("Output").click()
     expect(page.get_by_text("pong from the field")).to_be_visible()
-    # What was unfolded stays so when the part is exchanged.
+    # An unfolded part stays unfolded when the page replaces it.
     time.sleep(1.1)
     Command.objects.update(note="once more")
     live_announce(changed={institute.id: [station.serial]})
@@ -156,7 +158,7 @@ def test_a_page_that_lost_its_live_connection_says_so_and_finds_it_again(browser
     expect(page.get_by_text("Live: this page updates automatically")).to_be_visible()
     processes.stop("live")
     expect(page.get_by_text("The live connection is lost")).to_be_visible(timeout=10_000)
-    # It asks by itself meanwhile.
+    # Meanwhile the page polls.
     StationContact.objects.filter(station=station).update(state="silent")
     expect(page.get_by_text("Need attention")).to_be_visible(timeout=20_000)
     processes.start("live")
@@ -187,7 +189,7 @@ def test_the_whole_first_view_stays_under_fifty_kilobytes(browser, processes, pe
         station_of(institute, state="silent" if number < 5 else "on_time", name=f"A place with a name {number}")
     watched = Watched(browser)
     watched.log_in(processes, person)
-    # A browser that has nothing yet: everything that the fleet page needs is on the wire again.
+    # Start with an empty cache, so that everything that the fleet page needs is sent again.
     session = watched.context.new_cdp_session(watched.page)
     session.send("Network.enable")
     session.send("Network.clearBrowserCache")

@@ -1,4 +1,4 @@
-"""Plots in headless Chromium: their axis is the chosen span, gaps stay open, and what was zoomed into stays so."""
+"""Plots in headless Chromium: the axis is the chosen span, gaps stay open, and a zoom is kept."""
 
 import time
 from datetime import timedelta
@@ -38,7 +38,7 @@ def series_of(station, minutes_ago) -> Series:
 @pytest.fixture
 def watched(browser, processes, person) -> Watched:
     made = Watched(browser)
-    # The plots are asked, not looked at: each that is made is kept where the test finds it.
+    # Keep each plot that is made, so that the test can query it instead of looking at pixels.
     made.page.add_init_script(
         "let kept; Object.defineProperty(window, 'uPlot', { get: () => kept, set: (made) => {"
         " kept = class extends made { constructor(...all) { super(...all); window.plot = this; } };"
@@ -54,7 +54,7 @@ def axis_of(page: Page) -> tuple[float, float]:
 
 
 def until(page: Page, question: str) -> None:
-    """Wait for an answer of yes; the site's policy forbids the browser's own way of waiting for one."""
+    """Wait until the question is true; the site's policy forbids Playwright's own way of waiting."""
     deadline = time.monotonic() + 10
     while not page.evaluate(question):
         assert time.monotonic() < deadline, question
@@ -62,7 +62,7 @@ def until(page: Page, question: str) -> None:
 
 
 def zoom(page: Page, begin: float, end: float) -> None:
-    """Drag over a part of the plot, given as shares of its width."""
+    """Drag over a part of the plot, given as fractions of its width."""
     box = page.locator(".chart .u-over").bounding_box()
     middle = box["y"] + box["height"] / 2
     page.mouse.move(box["x"] + box["width"] * begin, middle)
@@ -73,7 +73,7 @@ def zoom(page: Page, begin: float, end: float) -> None:
 
 
 def drawn_between(page: Page, begin: float, end: float) -> int:
-    """How many dots of the lines' colours stand between two moments."""
+    """Number of pixels in the line's colour between two moments."""
     return page.evaluate(
         """([begin, end]) => {
             const u = window.plot, canvas = u.ctx.canvas, box = u.bbox;
@@ -130,7 +130,7 @@ def test_hours_with_detections_are_as_long_as_an_hour_and_hours_without_are_empt
     watched.page.goto(f"{processes.site}/stations/{station.serial}/detections/?span=24h")
     expect(watched.page.locator(".chart canvas")).to_be_visible()
     start = hour.timestamp()
-    # The last hour, one in the middle that stands alone, and the gap between.
+    # The last hour, a single hour in the middle, and the gap between them.
     assert drawn_between(watched.page, start - 2 * 3600 + 900, start - 3600 - 900) > 5
     assert drawn_between(watched.page, start - 10 * 3600 + 900, start - 9 * 3600 - 900) > 5
     assert drawn_between(watched.page, start - 9 * 3600 + 900, start - 3 * 3600 - 900) == 0
@@ -150,7 +150,7 @@ def test_a_live_refresh_keeps_the_zoom_and_a_button_or_a_double_click_ends_it(wa
     expect(reset).to_be_visible()
     zoomed = axis_of(page)
     assert abs(zoomed[1] - zoomed[0] - (whole[1] - whole[0]) * 0.2) < 600
-    # A new reading comes by the live connection; the zoom stays, also when the window changes its size.
+    # A new reading arrives on the live connection; the zoom stays, also when the window is resized.
     moment = clock.now()
     Reading.objects.create(series=made, occurred_at=moment, received_at=moment, value=99.0)
     time.sleep(1.1)

@@ -1,4 +1,4 @@
-"""Case 74: what people and stations write is text on every page, whatever it says: no script runs, no policy is broken."""
+"""Case 74: text from people and stations stays text on every page: no script runs and no policy is violated."""
 
 from datetime import timedelta
 
@@ -18,7 +18,7 @@ from fleet.telemetry.models import Reading, Series, StationEvent
 
 pytestmark = pytest.mark.browser
 
-#: What markup out of those strings would leave in a page.
+#: What those strings would leave in a page if they became markup.
 INJECTED = (
     "() => [...document.querySelectorAll("
     "'[onerror],[onload],[onfocus],[onmouseover],[ontoggle],[onbegin],[onstart],[style*=red],iframe,object,embed,"
@@ -36,7 +36,7 @@ WATCH = (
 
 
 def rows_make(tenant: Tenant) -> None:
-    """One row for each string in whatever is a list."""
+    """Create one row for each string, in everything that is a list."""
     station, moment = tenant.stations[0], clock.now()
     others = [station_of(tenant.organization, state="silent") for _ in STRINGS]
     for number, other in enumerate(others):
@@ -107,7 +107,7 @@ def test_nothing_that_is_written_becomes_markup_or_script(browser, processes):
             found += [f"{place}: became markup: {each}" for each in visitor.page.evaluate(INJECTED)]
             shown = visitor.page.evaluate("document.documentElement.innerText").count("ran(")
             if place.endswith(("/events/", "/commands/")):
-                # It is there to be read.
+                # These pages must show the text.
                 assert shown > len(STRINGS) // 2, place
     if found:
         pytest.fail("\n".join(found), pytrace=False)

@@ -1,4 +1,4 @@
-"""No page of a station is wider than its window, whatever the station says of itself; looked at in headless Chromium."""
+"""No page of a station is wider than its window, whatever the station reports; checked in headless Chromium."""
 
 import os
 from datetime import timedelta
@@ -20,7 +20,7 @@ PATH = "/data/sgdata/2026-11-28/" + "-".join(["all", "ports", "b110rpi4aaaa"] * 
 
 @pytest.fixture
 def talkative(institute):
-    """A station whose every word is long and has no place to break at."""
+    """A station whose every word is long and cannot be broken."""
     made = station_of(institute, state="on_time", name="W" * 110)
     moment = clock.now()
     health = {

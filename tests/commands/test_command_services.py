@@ -1,4 +1,4 @@
-"""A command from issue to end: who may, what moves it, and that the loser of a race leaves quietly."""
+"""Commands from issue to end: permissions, state changes, and races in which the loser does nothing."""
 
 import threading
 import uuid

@@ -1,4 +1,4 @@
-"""Pace: asked when Roost cannot keep up, only of stations that are there and know it, in turns, and over by itself."""
+"""Pace: sent when Roost cannot keep up, only to connected stations that know it, in turns, and ended automatically."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -26,7 +26,7 @@ CALM, FULL = BrokerLoad(10, has_alarm=False), BrokerLoad(500_000, has_alarm=Fals
 
 @pytest.fixture
 def connected(institute):
-    """A station that is there and knows `pace`, one that does not, and one that is away."""
+    """A connected station that knows `pace`, one that does not, and one that is away."""
 
     def make(commands, minutes):
         station = station_of(institute)
@@ -80,7 +80,7 @@ def test_those_that_send_most_are_asked_first_whatever_they_announce(institute, 
     monkeypatch.setattr("fleet.commands.pacing.ASKED_MOST", 1)
     assert congestion_watch(moment=moment, load=FULL).asked == 1
     assert Command.objects.get().station == stations[1]
-    # The next look asks the next ones, and none of them twice in the time for which it was asked.
+    # The next rounds ask the next stations, and none of them twice while its pace lasts.
     for number, station in enumerate((stations[0], stations[2]), start=2):
         assert congestion_watch(moment=moment + timedelta(seconds=number), load=FULL).asked == number
         assert Command.objects.latest("issued_at").station == station

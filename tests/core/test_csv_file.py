@@ -1,4 +1,4 @@
-"""A CSV download is one stream, however it is compressed: some clients read the first of several and stop."""
+"""A CSV download is a single compressed stream: some clients read the first of several and stop."""
 
 import csv
 import io

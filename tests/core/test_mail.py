@@ -1,4 +1,4 @@
-"""A mail is a row first, waits out a mail server that is away, and is gone from here once it was taken."""
+"""A mail is stored as a row, waits while the mail server is down, and is deleted once the server has accepted it."""
 
 import socket
 from datetime import timedelta
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 
 class Postbox:
-    """A mail server that takes, or says what it is told to say."""
+    """A mail server that accepts mails, or gives the answer that it was told."""
 
     def __init__(self) -> None:
         self.taken, self.answer = [], "250 OK"
@@ -58,7 +58,7 @@ def test_writing_a_mail_asks_for_a_job_and_sends_nothing(postbox):
     mail = write()
     assert postbox.taken == []
     job = OutboxMessage.objects.get(routing_key="core.send_mail")
-    # The job's row is kept for a day: what the mail says does not stand in it.
+    # The job's row is kept for a day, so it must not contain the mail.
     assert job.body == {"mail_id": mail.id}
 
 
@@ -181,7 +181,7 @@ def test_a_subject_begins_on_the_line_of_its_name(postbox, subject):
     (number,) = [number for number, line in enumerate(lines) if line.startswith("Subject:")]
     assert lines[number].strip() != "Subject:"
     assert all(len(line) <= 78 for line in lines[: lines.index("")])
-    # Nothing between may be read as the end of the headers.
+    # Nothing in between may be read as the end of the headers.
     assert lines[number + 1].startswith((" ", "From: "))
     read = message_from_string(content, policy=policy.default)
     assert read["Subject"] == subject.strip()
@@ -196,6 +196,6 @@ def test_a_sender_with_a_long_name_begins_on_its_line_too(postbox, settings):
     (line,) = [line for line in content.splitlines() if line.startswith("From:")]
     assert line.strip() != "From:"
     name, address = parseaddr(message_from_string(content)["From"].replace("\n", ""))
-    # Not by the policy of today's Python, which reads the break between two encoded words as a blank.
+    # Not with today's policy in Python, which reads the break between two encoded words as a space.
     assert str(make_header(decode_header(name))) == "Vögel, Höngg \u2013 die Stationen am Limmatufer und darüber hinaus"
     assert address == "roost@example.org"

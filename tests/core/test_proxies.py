@@ -1,4 +1,4 @@
-"""Who the caller behind proxies is: those named are believed, each about the one before it, and nobody else."""
+"""The caller's address behind proxies: a named proxy is trusted about the one before it, and no other is."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Our own downtime: noticed by gaps between pulses, and never held against a station."""
+"""Our own downtime: found by gaps between pulses, and never counted against a station."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""The people of these tests, and two sites."""
+"""The people in these tests, and two sites."""
 
 import pytest
 from people import SERVER, elsewhere, english, institute, no_counters, operator, owner, stranger, viewer

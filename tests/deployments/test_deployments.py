@@ -1,4 +1,4 @@
-"""Sites, and stations put there for a time: never at two places at once."""
+"""Sites, and stations deployed there for a time: never at two places at once."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta

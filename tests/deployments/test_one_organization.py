@@ -1,4 +1,4 @@
-"""The database itself refuses what would join two organizations, whoever writes it; and two at once come after each other."""
+"""The database itself refuses rows that would join two organizations, and concurrent changes wait for each other."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def world(institute, elsewhere, point, cut):
-    """Two stations, one in each organization, and what belongs to the first, with rows to be spoilt."""
+    """Two stations, one in each organization, and rows of the first one to be spoilt."""
     ours, theirs = station_of(institute), station_of(elsewhere)
     foreign = site_create(organization=elsewhere, actor=SERVER, name="Foreign")
     deployment = deployment_begin(station=ours, site=point, actor=SERVER)
@@ -50,7 +50,7 @@ def world(institute, elsewhere, point, cut):
 
 
 def checked() -> None:
-    """What waits for the commit is looked at now."""
+    """Check the deferred constraints now."""
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute("SET CONSTRAINTS ALL DEFERRED")
@@ -60,7 +60,7 @@ REFUSED = "another organization|deployment_room_at_its_site|photo_deployment_of_
 
 
 def commit(statement: str, values: dict[str, object]) -> None:
-    """Write, and see what the commit says."""
+    """Write, and check what a commit would check."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statement, values)
         checked()
@@ -107,7 +107,7 @@ def test_what_joins_two_organizations_is_refused(world, statement):
     ],
 )
 def test_a_station_goes_only_when_nothing_of_it_stays_behind(world, left):
-    """Each of them alone holds it back."""
+    """Each of them alone blocks the move."""
     Photo.objects.all().delete()
     Station.objects.update(model=None)
     with connection.cursor() as cursor:
@@ -138,7 +138,9 @@ def test_a_room_that_is_deleted_leaves_its_deployments(world, point, operator):
 
 
 def _meanwhile(first, second):
-    """Do the first; the second begins before the first has committed, and waits for it. Returns what became of it."""
+    """Do the first; start the second before the first has committed, and check that it waits. Return the second's
+    result.
+    """
 
     def other():
         try:
@@ -155,7 +157,7 @@ def _meanwhile(first, second):
             for _turn in range(100_000):
                 if told.done() or waiting_for_a_lock():
                     break
-            assert not told.done(), "It did not wait."
+            assert not told.done(), "the second did not wait"
         return told.result(timeout=60)
 
 

@@ -1,4 +1,4 @@
-"""Who may know where a station is, and how exactly; rooms, antennas, and times set right."""
+"""Who may know where a station is, and how exactly; rooms, antennas, and corrected times."""
 
 import math
 from datetime import timedelta
@@ -68,7 +68,8 @@ def test_a_blurred_place_lies_in_its_circle_and_is_always_told_alike(deployed, o
     around = metres(place, (told.latitude, told.longitude - math.copysign(360, told.longitude)))
     assert min(distance, around) <= radius
     assert told.radius_m == radius
-    # Saving it anew a little way off, as everybody does, tells the same point or the next cell's, never the place.
+    # Saving the site again slightly off, as everybody does, publishes the same point or the next cell's, never the
+    # place.
     points = set()
     for step in range(40):
         site_update(site=point, actor=operator, latitude=place[0] + step * 1e-6, longitude=place[1])
@@ -78,7 +79,7 @@ def test_a_blurred_place_lies_in_its_circle_and_is_always_told_alike(deployed, o
 
 
 def test_blurred_points_are_not_the_middle_of_their_places(institute, operator):
-    """Over many places the true one lies anywhere in the circle, so that its middle is no better guess."""
+    """Over many sites, the true place is anywhere in the circle, so the circle's centre is not a better guess."""
     offsets = []
     for number in range(60):
         site = site_create(

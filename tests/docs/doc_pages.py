@@ -1,4 +1,4 @@
-"""The documentation as a test reads it: pages, their links, anchors, code blocks and commands."""
+"""The documentation as tests read it: pages, their links, anchors, code blocks and commands."""
 
 import re
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ _HEADING = re.compile(r"^#{1,6} +(.+?) *$", re.MULTILINE)
 
 
 def name(page: Path) -> str:
-    """The page as a test calls it."""
+    """The page's name in a test."""
     return str(page.relative_to(ROOT))
 
 
@@ -25,22 +25,22 @@ def prose(page: Path) -> str:
 
 
 def links(page: Path) -> list[str]:
-    """Where its links lead, as written."""
+    """Targets of its links, as written."""
     return _LINK.findall(prose(page))
 
 
 def anchors(page: Path) -> set[str]:
-    """The anchors that its headings get."""
+    """Anchors of its headings."""
     words = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in _HEADING.findall(prose(page)))
     return {text.strip().replace(" ", "-") for text in words}
 
 
 def code_of(page: Path, language: str) -> list[str]:
-    """Its fenced blocks of one language."""
+    """Its fenced code blocks in one language."""
     return [code for tongue, code in _FENCE.findall(page.read_text("utf-8")) if tongue == language]
 
 
 def commands(page: Path, program: str) -> Iterator[list[str]]:
-    """The words after each mention of a program, up to what is no plain word any more."""
+    """The words after each mention of a program, up to the first that is not a plain word."""
     for rest in re.findall(rf"(?<![\w/]){re.escape(program)}((?: +[a-z][\w-]*)+)", page.read_text("utf-8")):
         yield rest.split()

@@ -1,4 +1,4 @@
-"""The page of what is accounted for names tests that exist, and places in the code that exist."""
+"""The page on accounting names only tests and code that exist."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Every command that README, tutorials, how-tos and reference tell a person to type is taken, and does what the page says."""
+"""Every command in README, tutorials, how-tos and reference is accepted and does what the page says."""
 
 import io
 import re
@@ -26,11 +26,11 @@ PAGES = [
 ]
 TYPED = re.compile(r"^(?: {4,}|)(?:\w+=\S+ )?((?:\./roost|station-agent|docker compose) .*)$", re.MULTILINE)
 DJANGO_WORDS = ("station", "organization", "user", "key")
-#: What a page calls by a word in capitals.
+#: Placeholders of the pages, in capitals, and the values used for them.
 STANDS_FOR = {"NAME": "jana", "ADDRESS": "jana@example.org", "TOKEN": "641f0ee1", "CODE": "ABCD-EFGH", "…": "641f0ee1"}
 STATION = "SG-7F5ERPI46977"
 SERVICES = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
-#: What a page supposes to have been done before: by another page, or by whoever reads it.
+#: Commands that a page assumes were run before, on another page or by the reader.
 BEFORE = {
     "docs/how-to/put-it-on-a-server.md": ["user add maria --email maria@example.org"],
     "docs/reference/api.md": [f'station add {STATION} --organization "Long Point"'],
@@ -41,7 +41,7 @@ pytestmark = pytest.mark.django_db
 
 
 def typed(page):
-    """The commands of a page, one after another, without remarks."""
+    """The commands of a page, in order, without comments."""
     for line in TYPED.findall(page.read_text("utf-8")):
         command = re.split(r"\s+(?:#|>|<|\|)\s?|\s&$", line)[0]
         for part in command.split(" && "):
@@ -51,7 +51,7 @@ def typed(page):
 
 @pytest.fixture
 def server(monkeypatch, tmp_path):
-    """A server as it is after its first start, and a person whose standard input is a password."""
+    """A server after its first start, and a person who types a password on standard input."""
     admin = User.objects.create_superuser("admin", "admin@example.org", "a long password")
     organization_create(name="Long Point", owner=admin)
     monkeypatch.chdir(tmp_path)
@@ -68,7 +68,7 @@ def server(monkeypatch, tmp_path):
 
 
 def taken(app, words):
-    """Let the command line read a command without running it; wrong use raises."""
+    """Parse a command without running it; misuse raises."""
     group = typer.main.get_command(app)
     command = group.commands[words[0]]
     with command.make_context(words[0], list(words[1:])):
@@ -99,7 +99,7 @@ def test_every_command_of_a_page_is_taken(page, server, capsys):
 
 
 def docker_taken(words):
-    """A command of Compose: about services that there are, and in ours with words that our image takes."""
+    """Check a command of Compose: its services exist, and our image knows the words given to it."""
     options = {"up", "ps", "down", "build", "logs", "exec"}
     assert words[0] in options, words
     rest = [word for word in words[1:] if not word.startswith("-")]

@@ -1,4 +1,6 @@
-"""What the documentation says exists: its links, pages, files, commands, settings, kinds, and the code of its guides."""
+"""Everything that the documentation names exists: links, pages, files, commands, settings, kinds, and the code of its
+guides.
+"""
 
 import ast
 import importlib
@@ -20,7 +22,7 @@ from station_agent.main import app as agent_app
 CLI = (DOCS / "reference" / "cli.md").read_text("utf-8")
 SETTINGS = (DOCS / "reference" / "settings.md").read_text("utf-8")
 WIRE = (DOCS / "reference" / "wire.md").read_text("utf-8")
-#: Files that the guides make.
+#: Files that the guides create.
 MADE = re.compile(r"visit|identify|one_wire|sites|chat|<")
 OURS = (
     "fleet",
@@ -44,13 +46,13 @@ def sources():
 
 def code_text():
     plain = [ROOT / "roost", ROOT / "docker-compose.yml", ROOT / "Dockerfile"]
-    # The fault rig is asked through the environment, and its report says how.
+    # The fault rig is controlled through the environment, and its report says how.
     plain += (ROOT / "tests" / "faults").glob("*.py")
     return "\n".join(path.read_text("utf-8") for path in [*sources(), *plain])
 
 
 def words_of(command):
-    """The words of one of our Django commands with their options."""
+    """The subcommands of one of our Django commands, with their options."""
     found = {}
     made = load_command_class(get_commands()[command], command)
     parser = made.create_parser("roost", command)
@@ -105,7 +107,7 @@ def test_every_command_that_is_named_exists(page):
 
 
 def described():
-    """(what, words that its line in the reference must have) of every command there is."""
+    """(command, words that its line in the reference must have) for every command."""
     for program, app in (("./roost", cli.app), ("station-agent", agent_app), ("bench", bench_app)):
         for word, command in typer.main.get_command(app).commands.items():
             options = [

@@ -1,4 +1,4 @@
-"""German texts keep to the words of docs/reference/words.md, and address people with Sie."""
+"""German texts use the words of docs/reference/words.md, and address people with Sie."""
 
 import gettext
 import re
@@ -10,7 +10,7 @@ from web.assets import catalogues_compile
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reference" / "words.md"
-#: What the page says not to write, where no other sense of the word is in use.
+#: Words that the page forbids, except those that are also used in another sense.
 NOT = (
     "Standort",
     "Ablesung",
@@ -62,7 +62,7 @@ def test_each_word_is_there_once_with_its_german():
     assert len(english) == len(set(english))
     assert all(len(row) == 4 and row[0] and row[2] for row in rows())
     german = [row[2] for row in rows()]
-    assert len(german) == len(set(german)), "two things have one German word"
+    assert len(german) == len(set(german)), "two terms have the same German word"
 
 
 @pytest.mark.parametrize("row", rows(), ids=lambda row: row[0])

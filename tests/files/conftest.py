@@ -1,4 +1,4 @@
-"""The people of these tests, and a folder of their own for files."""
+"""The people in these tests, and a separate folder for files."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ def files(settings, tmp_path) -> Path:
 
 @pytest.fixture(autouse=True)
 def static_files_as_they_lie(settings):
-    """Pages are tested without collecting the static files first."""
+    """Serve static files from their sources, so that pages can be tested without `collectstatic`."""
     settings.STORAGES = {
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

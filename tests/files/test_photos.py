@@ -1,4 +1,4 @@
-"""Photos: only the picture is kept, what is none is refused, and nobody else's are seen."""
+"""Photos: only the picture is kept, other files are refused, and only members see them."""
 
 import io
 import os
@@ -43,7 +43,7 @@ def station(institute):
 def test_a_photo_loses_what_the_camera_wrote_beside_it(station, operator, files):
     exif = Image.Exif()
     exif[0x010F] = "Camera of Jane Doe"
-    exif[0x0112] = 6  # lies on its side
+    exif[0x0112] = 6  # rotated by 90 degrees
     exif.get_ifd(0x8825)[2] = (52.0, 31.0, 12.34)
     upload = picture(exif=exif)
     assert b"Jane Doe" in upload.getvalue()
@@ -67,7 +67,7 @@ def test_other_kinds_become_jpeg(station, operator, kind):
 
 
 def bomb() -> bytes:
-    """A PNG of a few octets that says it is 60,000 by 60,000."""
+    """A PNG of a few bytes that claims to be 60,000 by 60,000."""
 
     def chunk(name: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))

@@ -1,4 +1,4 @@
-"""A small file that unpacks to a huge picture costs a process of its own, and neither the site nor the next person."""
+"""A small file that unpacks to a huge picture is read in its own process, and slows neither the site nor other people."""
 
 import io
 import struct

@@ -1,4 +1,6 @@
-"""Photos of deployments for everybody: only those marked so, only where the place is told exactly, and only the picture."""
+"""Public photos of deployments: only those marked public, only where the place is published exactly, and only the
+picture.
+"""
 
 import io
 from datetime import timedelta
@@ -25,7 +27,7 @@ pytestmark = pytest.mark.django_db
 
 
 def picture() -> io.BytesIO:
-    """One that says where it was taken, by whom, and with what."""
+    """A picture that contains where it was taken, by whom, and with what camera."""
     exif = Image.Exif()
     exif[0x010F] = "Camera of Jane Doe"
     exif.get_ifd(0x8825)[2] = (42.0, 34.0, 52.45)
@@ -56,7 +58,7 @@ def publish(deployment, operator, **how):
 
 
 def shown(deployment) -> list[Photo]:
-    """What everybody sees; that the list, the picture and the pages agree is looked at each time."""
+    """Photos that everybody sees, after checking that list, picture and pages agree."""
     moment = clock.now()
     listed = photos_public(deployments=list(deployments_public()), moment=moment)[deployment.pk]
     client, base = Client(), f"public/deployments/{deployment.public_id}"
