@@ -15,9 +15,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from psycopg.errors import QueryCanceled
 
-from fleet.core.errors import DomainError, NotFound
+from fleet.core.errors import DomainError, Forbidden, NotFound
 from fleet.organizations.access import Viewer, viewer_of_user
-from fleet.organizations.errors import NotAllowed
 from fleet.organizations.models import Membership
 
 P = ParamSpec("P")
@@ -34,7 +33,7 @@ def page(
             return view(request, viewer_of_user(request.user), *args, **kwargs)
         except NotFound as error:
             raise Http404(str(error)) from error
-        except NotAllowed as error:
+        except Forbidden as error:
             raise PermissionDenied(str(error)) from error
         except DatabaseError as error:
             if not isinstance(error.__cause__, QueryCanceled):

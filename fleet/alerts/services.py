@@ -14,7 +14,6 @@ from django.db.models import QuerySet
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from fleet.alerts.errors import NotAMember
 from fleet.alerts.models import Incident
 from fleet.alerts.notifications import notifications_are_due, notifications_plan_closed, notifications_plan_opened
 from fleet.alerts.rules import rules
@@ -22,6 +21,7 @@ from fleet.alerts.rules.base import Rule
 from fleet.alerts.rules.silence import NAME as SILENCE
 from fleet.core import clock
 from fleet.core.audit import audit_write
+from fleet.core.errors import NotFound
 from fleet.core.live import live_announce
 from fleet.core.locks import transaction_lock
 from fleet.core.models import Outage, OutboxMessage
@@ -148,10 +148,10 @@ def rule_sweep(*, rule: Rule, moment: datetime) -> tuple[int, int]:
 
 
 def alerts_choose(*, user: User, organization_id: int, is_alerted: bool) -> None:
-    """Set whether this member gets an organization's alerts by mail. Raises `NotAMember`."""
+    """Set whether this member gets an organization's alerts by mail. Raises `NotFound`."""
     membership = Membership.objects.filter(user=user, organization=organization_id)
     if not membership.update(is_alerted=is_alerted):
-        raise NotAMember(_("You are not a member of this organization, so you get none of its alerts."))
+        raise NotFound(_("You are not a member of this organization, so you get none of its alerts."))
     audit_write(
         actor=user,
         organization_id=organization_id,

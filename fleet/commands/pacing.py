@@ -17,13 +17,12 @@ from django.db import IntegrityError, transaction
 from django.db.models import Count, Exists, F, FloatField, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Cast, Extract, Greatest
 
-from fleet.commands.errors import CommandNotAllowed, StationRetired, TooManyWaiting
 from fleet.commands.models import Command, Congestion
 from fleet.commands.services import command_issue
 from fleet.core import clock
+from fleet.core.errors import Conflict, Forbidden, TooMany
 from fleet.core.locks import session_lock
 from fleet.organizations.access import Role, Viewer, viewer_of_server
-from fleet.organizations.errors import NotAllowed
 from fleet.organizations.models import Organization
 from fleet.stations.data_use import month_of
 from fleet.stations.logins.broker import BrokerAccess, BrokerLoad
@@ -57,7 +56,7 @@ def pace_ask(
             command_issue(
                 viewer=viewer, station=station, name=COMMAND.name, parameters=parameters, expires_in=expires_in
             )
-        except (TooManyWaiting, StationRetired, CommandNotAllowed) as error:
+        except (TooMany, Conflict, Forbidden) as error:
             _log.info("%s was not asked for another pace: %s", station.serial, error)
         else:
             asked += 1
@@ -73,7 +72,7 @@ class PaceAsked:
 
 
 def organization_pace_ask(*, viewer: Viewer, organization: Organization, parameters: dict[str, Any]) -> PaceAsked:
-    """Send `pace` to an organization's connected stations, busiest first. Raises `NotAllowed`."""
+    """Send `pace` to an organization's connected stations, busiest first. Raises `Forbidden`."""
     pace_operator_require(viewer, organization)
     connected = stations_connected(clock.now()).filter(organization=organization)
     asked = pace_ask(viewer=viewer, stations=connected[:ASKED_MOST], parameters=parameters)
@@ -81,9 +80,9 @@ def organization_pace_ask(*, viewer: Viewer, organization: Organization, paramet
 
 
 def pace_operator_require(viewer: Viewer, organization: Organization) -> None:
-    """Raise `NotAllowed` unless the viewer may operate this organization's stations."""
+    """Raise `Forbidden` unless the viewer may operate this organization's stations."""
     if not viewer.may(Role.OPERATOR, organization.pk):
-        raise NotAllowed("You need the operator role to change the pace of stations.")
+        raise Forbidden("You need the operator role to change the pace of stations.")
 
 
 def stations_connected(moment: datetime) -> QuerySet[Station]:

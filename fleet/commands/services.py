@@ -11,19 +11,11 @@ from django.db import transaction
 from django.db.models import F, Q
 
 from fleet.commands.announcing import steps_announce
-from fleet.commands.errors import (
-    CommandNotAllowed,
-    CommandNotOpen,
-    CommandUnknown,
-    StationRetired,
-    TooDangerous,
-    TooManyWaiting,
-)
 from fleet.commands.models import Command, CommandStep
 from fleet.commands.withdrawal import withdrawal_ask
 from fleet.core import clock
 from fleet.core.audit import audit_write
-from fleet.core.errors import InvalidInput
+from fleet.core.errors import Conflict, Forbidden, InvalidInput, TooMany
 from fleet.core.models import OutboxMessage
 from fleet.core.outbox import outbox_add
 from fleet.organizations.access import Viewer
@@ -48,16 +40,16 @@ def command_issue(
 ) -> Command:
     """Create a command and queue it for the relay. `expires_in` in seconds; None: the command's default.
 
-    Raises `CommandUnknown`, `CommandNotAllowed`, `StationRetired`, `TooManyWaiting`, `TooDangerous` or `InvalidInput`.
+    Raises `InvalidInput`, `Forbidden`, `Conflict` if the station is retired, or `TooMany`.
     """
     contract = command_contracts().get(name)
     if contract is None:
         known = ", ".join(sorted(command_contracts()))
-        raise CommandUnknown(f"There is no command {name!r}. Available commands: {known}.")
+        raise InvalidInput(f"There is no command {name!r}. Available commands: {known}.", field="name")
     if not viewer.may_station(Membership.Role(contract.role), station):
-        raise CommandNotAllowed(f"You need the {contract.role} role to send {name} to {station.serial}.")
+        raise Forbidden(f"You need the {contract.role} role to send {name} to {station.serial}.")
     if station.retired_at is not None:
-        raise StationRetired(f"{station.serial} is retired and receives no commands.")
+        raise Conflict(f"{station.serial} is retired and receives no commands.")
     try:
         contract.parameters_check(parameters)
     except CommandRefused as error:
@@ -67,7 +59,7 @@ def command_issue(
         raise InvalidInput(f"A command lives for 1 to {EXPIRY_MOST_S} seconds, not {life}.", field="expires_in")
     waiting = Q(state__in=Command.OPEN) | Q(withdrawal=Command.Withdrawal.SOUGHT)
     if Command.objects.filter(waiting, station=station).count() >= COMMANDS_WAITING_MOST:
-        raise TooManyWaiting(
+        raise TooMany(
             f"{COMMANDS_WAITING_MOST} commands are already waiting for {station.serial}. "
             "Cancel some, or wait for its next contact."
         )
@@ -104,11 +96,11 @@ def command_cancel(*, viewer: Viewer, command: Command) -> Command:
     contract = command_contracts().get(command.name)
     role = Membership.Role(contract.role) if contract else Membership.Role.OPERATOR
     if not viewer.may_station(role, command.station):
-        raise CommandNotAllowed(f"You need the {role.value} role to cancel this command.")
+        raise Forbidden(f"You need the {role.value} role to cancel this command.")
     moment = clock.now()
     if not _close_command(command.id, State.CANCELLED, moment, f"Cancelled by {viewer.name}."):
         command.refresh_from_db()
-        raise CommandNotOpen(f"This command is already closed ({command.state}); there is nothing to cancel.")
+        raise Conflict(f"This command is already closed ({command.state}); there is nothing to cancel.")
     withdrawal_ask(command_id=command.id, serial=command.station.serial)
     audit_write(
         actor=viewer.user,
@@ -191,7 +183,7 @@ def _danger_check(station: Station, name: str, moment: datetime) -> None:
     sent = Command.objects.filter(station=station, name=name, issued_at__gt=moment - DANGER_WITHIN)
     harmless = Q(state=State.CANCELLED) & ~Q(withdrawal=Command.Withdrawal.RAN)
     if sent.exclude(harmless).count() >= DANGER_MOST:
-        raise TooDangerous(
+        raise TooMany(
             f"{station.serial} was sent {name} {DANGER_MOST} times within {DANGER_WITHIN.total_seconds() / 60:.0f} minutes. "
             "Check how those ended, then try again later."
         )

@@ -8,16 +8,12 @@ from django.utils.translation import gettext as _
 
 from fleet.core import clock
 from fleet.core.audit import audit_write
-from fleet.core.errors import DomainError, NotFound
+from fleet.core.errors import Conflict, NotFound
 from fleet.core.models import DeadJob
 from fleet.core.outbox import job_ask
 
 State = DeadJob.State
 _ID_END = 2**63
-
-
-class JobNotHeld(DomainError):
-    """The job has already been retried or discarded, or cannot be run again."""
 
 
 def dead_job_keep(*, job_id: str, task: str, arguments: dict[str, Any]) -> bool:
@@ -38,7 +34,7 @@ def dead_job_retry(*, number: int) -> DeadJob:
     """Queue the job again, through the outbox."""
     job = _get(number)
     if not job.task:
-        raise JobNotHeld(_("Job %(id)s could not be read, so it cannot be run again. Discard it.") % {"id": number})
+        raise Conflict(_("Job %(id)s could not be read, so it cannot be run again. Discard it.") % {"id": number})
     _decide(job, State.RETRIED)
     job_ask(job.task, **job.arguments)
     return job
@@ -61,7 +57,7 @@ def _get(number: int) -> DeadJob:
 
 def _decide(job: DeadJob, state: str) -> None:
     if not DeadJob.objects.filter(pk=job.pk, state=State.HELD).update(state=state, decided_at=clock.now()):
-        raise JobNotHeld(_("Job %(id)s has already been retried or discarded.") % {"id": job.pk})
+        raise Conflict(_("Job %(id)s has already been retried or discarded.") % {"id": job.pk})
     audit_write(
         actor=None, organization_id=None, action=f"job.{state}", subject=f"{job.task or 'unreadable job'} {job.pk}"
     )

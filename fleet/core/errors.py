@@ -1,8 +1,12 @@
-"""Refusals of the domain: exceptions named after what is refused, with a sentence for people."""
+"""Refusals of the domain: six families, each with a sentence for people. Doors answer by family, not by name."""
 
 
 class DomainError(Exception):
-    """Something the domain refuses to do. Its text says what was wrong and what to do about it."""
+    """Something the domain refuses to do: always one of the families below.
+
+    The text says what was wrong and what to do about it. A refusal has a class of its own only where code catches it
+    by name.
+    """
 
 
 class NotFound(DomainError):
@@ -15,3 +19,19 @@ class InvalidInput(DomainError):
     def __init__(self, sentence: str, *, field: str = "") -> None:
         super().__init__(sentence)
         self.field = field
+
+
+class Forbidden(DomainError):
+    """This person, key or device may not do that, although it may know that the thing exists."""
+
+
+class Conflict(DomainError):
+    """The thing is not, or no longer, in a state that allows this. Trying again changes nothing."""
+
+
+class TooMany(DomainError):
+    """A limit of number or rate is reached. Waiting, or removing something, makes room."""
+
+
+class Unavailable(DomainError):
+    """Something that this needs, such as the broker, does not answer now. Trying again may help."""

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from fleet.core import clock
-from fleet.core.errors import DomainError
+from fleet.core.errors import InvalidInput
 from fleet.core.models import RequestDone
 
 
-class Repeated(DomainError):
+class Repeated(InvalidInput):
     """The same idempotency key came with a different request."""
 
 

@@ -7,10 +7,9 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from fleet.core.audit import audit_write
-from fleet.core.errors import InvalidInput
+from fleet.core.errors import Forbidden, InvalidInput
 from fleet.deployments.models import Antenna, Deployment
 from fleet.organizations.access import Role, Viewer
-from fleet.organizations.errors import NotAllowed
 from fleet.organizations.services import text_check
 
 _PORT_MOST, _TYPE_MOST, _CABLE_MOST, ANTENNAS_MOST = 99, 60, 60, 40
@@ -32,7 +31,7 @@ class AntennaSaid(NamedTuple):
 def antennas_set(*, deployment: Deployment, actor: Viewer, antennas: Sequence[AntennaSaid]) -> list[Antenna]:
     """Give a deployment exactly these antennas. Raises `InvalidInput` naming the field, such as `antennas.2.port`."""
     if not actor.may(Role.OPERATOR, deployment.station.organization_id):
-        raise NotAllowed(_("You need the operator role to change antennas."))
+        raise Forbidden(_("You need the operator role to change antennas."))
     if len(antennas) > ANTENNAS_MOST:
         raise InvalidInput(
             _("A station can have at most %(most)d antennas.") % {"most": ANTENNAS_MOST}, field="antennas"

@@ -6,10 +6,9 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from fleet.core.audit import audit_write
-from fleet.core.errors import InvalidInput, NotFound
+from fleet.core.errors import Forbidden, InvalidInput, NotFound
 from fleet.deployments.models import Deployment
 from fleet.organizations.access import Role, Viewer
-from fleet.organizations.errors import NotAllowed
 from fleet.stations.models import Station
 
 #: In metres: a smaller circle hides nothing, a larger one shows nothing.
@@ -70,4 +69,4 @@ def deployment_publish(
 
 def _operator_check(station: Station, actor: Viewer) -> None:
     if not actor.may(Role.OPERATOR, station.organization_id):
-        raise NotAllowed(_("You need the operator role to publish a place."))
+        raise Forbidden(_("You need the operator role to publish a place."))

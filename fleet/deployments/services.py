@@ -9,13 +9,12 @@ from psycopg.types.range import TimestamptzRange
 
 from fleet.core import clock
 from fleet.core.audit import audit_write
-from fleet.core.errors import InvalidInput
+from fleet.core.errors import Forbidden, InvalidInput
 from fleet.deployments.antennas import antennas_copy
 from fleet.deployments.models import Deployment, Room, Site
 from fleet.deployments.selectors import deployment_current
 from fleet.deployments.sites import coordinates_check
 from fleet.organizations.access import Role, Viewer
-from fleet.organizations.errors import NotAllowed
 from fleet.organizations.services import paragraphs_check
 from fleet.stations.models import Station
 
@@ -161,7 +160,7 @@ def _check_description(text: str) -> str:
 
 def _operator_check(station: Station, actor: Viewer) -> None:
     if not actor.may(Role.OPERATOR, station.organization_id):
-        raise NotAllowed(_("You need the operator role to move %(serial)s.") % {"serial": station.serial})
+        raise Forbidden(_("You need the operator role to move %(serial)s.") % {"serial": station.serial})
 
 
 def _audit(actor: Viewer, deployment: Deployment, action: str) -> None:

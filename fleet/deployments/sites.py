@@ -8,11 +8,9 @@ from django.db.models import ProtectedError
 from django.utils.translation import gettext as _
 
 from fleet.core.audit import audit_write
-from fleet.core.errors import InvalidInput
-from fleet.deployments.errors import SiteInUse
+from fleet.core.errors import Conflict, Forbidden, InvalidInput
 from fleet.deployments.models import Room, Site
 from fleet.organizations.access import Role, Viewer
-from fleet.organizations.errors import NotAllowed
 from fleet.organizations.models import Organization
 from fleet.organizations.services import paragraphs_check, text_check
 from message_queue.contracts.gps import is_no_fix
@@ -64,7 +62,7 @@ class RoomChanges(RoomFields, total=False):
 def site_create(*, organization: Organization, actor: Viewer, name: str, **fields: Unpack[SiteFields]) -> Site:
     """Create a site. Coordinates must be both given or both absent. Raises `InvalidInput` naming the field."""
     if not actor.may(Role.OPERATOR, organization.id):
-        raise NotAllowed(_("You need the operator role to add a site to %(name)s.") % {"name": organization.name})
+        raise Forbidden(_("You need the operator role to add a site to %(name)s.") % {"name": organization.name})
     site = Site(organization=organization, timezone=organization.timezone)
     _fill(site, {**fields, "name": name})
     _save(site)
@@ -84,14 +82,14 @@ def site_update(*, site: Site, actor: Viewer, **fields: Unpack[SiteChanges]) -> 
 
 @transaction.atomic
 def site_delete(*, site: Site, actor: Viewer) -> None:
-    """Delete a site that never had a station. Raises `SiteInUse`."""
+    """Delete a site that never had a station. Raises `Conflict`."""
     _operator_check(actor, site)
     try:
         with transaction.atomic():
             _audit(actor, site, "site.delete")
             site.delete()
     except ProtectedError as error:
-        raise SiteInUse(
+        raise Conflict(
             _("%(name)s cannot be deleted: stations were there, and their history would be lost.") % {"name": site.name}
         ) from error
 
@@ -189,7 +187,7 @@ def _room_save(room: Room) -> None:
 
 def _operator_check(actor: Viewer, site: Site) -> None:
     if not actor.may(Role.OPERATOR, site.organization_id):
-        raise NotAllowed(_("You need the operator role to change %(name)s.") % {"name": site.name})
+        raise Forbidden(_("You need the operator role to change %(name)s.") % {"name": site.name})
 
 
 def _audit(actor: Viewer, site: Site, action: str, **detail: str) -> None:

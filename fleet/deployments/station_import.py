@@ -7,9 +7,9 @@ from django.utils.translation import gettext as _
 from psycopg.types.range import TimestamptzRange
 
 from fleet.core import clock
+from fleet.core.errors import Forbidden
 from fleet.deployments.models import Deployment, Site
 from fleet.organizations.access import Role, Viewer
-from fleet.organizations.errors import NotAllowed
 from fleet.organizations.models import Organization
 from fleet.stations.joining.import_file import Problem, Sheet, sheet_read
 from fleet.stations.joining.import_list import ImportedToken, sheet_check, sheet_write
@@ -41,10 +41,10 @@ def station_import(
     """Import a list. Lines with a problem are left out; with `all_or_nothing`, one problem stops the whole import.
 
     A dry run reports the same and writes nothing. Raises `InvalidInput` if the file is not a station list, and
-    `NotAllowed`.
+    `Forbidden`.
     """
     if not actor.may(Role.OPERATOR, organization.id):
-        raise NotAllowed(_("You need the operator role to add a station to %(name)s.") % {"name": organization.name})
+        raise Forbidden(_("You need the operator role to add a station to %(name)s.") % {"name": organization.name})
     sheet = sheet_read(content)
     sheet_check(sheet=sheet, organization=organization)
     _sites_find(sheet, organization)

@@ -19,12 +19,11 @@ from django.utils.translation import gettext as _
 
 from fleet.core import clock
 from fleet.core.audit import audit_write
-from fleet.core.errors import DomainError, InvalidInput, NotFound
+from fleet.core.errors import Forbidden, InvalidInput, NotFound, TooMany
 from fleet.deployments.models import Deployment
 from fleet.files.models import Photo
 from fleet.files.pictures import Made, picture_make
 from fleet.organizations.access import Role, Viewer
-from fleet.organizations.errors import NotAllowed
 from fleet.organizations.services import text_check
 from fleet.stations.models import Station
 from fleet.stations.selectors import station_visible
@@ -38,14 +37,10 @@ ORPHAN_AFTER = timedelta(days=1)
 _CAPTION_MOST = 200
 
 
-class TooManyPhotos(DomainError):
-    """The station already has the maximum number of photos."""
-
-
 def photo_add(
     *, actor: Viewer, station: Station, upload: IO[bytes], caption: str = "", deployment: Deployment | None = None
 ) -> Photo:
-    """Store a picture of a station. Raises `InvalidInput`, `TooManyPhotos`, `PicturesBusy`, `NotAllowed`."""
+    """Store a picture of a station. Raises `InvalidInput`, `TooMany` and `Forbidden`."""
     photo_change_check(actor=actor, station=station)
     caption = text_check(caption, field="caption", most=_CAPTION_MOST, may_be_empty=True)
     if deployment is not None and deployment.station_id != station.pk:
@@ -137,7 +132,7 @@ def photos_sweep(*, moment: datetime) -> int:
 
 def _room_check(station: Station) -> None:
     if Photo.objects.filter(station=station).count() >= PHOTOS_MOST:
-        raise TooManyPhotos(
+        raise TooMany(
             _("%(serial)s already has %(most)d photos: remove one first.")
             % {"serial": station.serial, "most": PHOTOS_MOST}
         )
@@ -166,9 +161,9 @@ def _path(name: str, size: Size) -> Path:
 
 
 def photo_change_check(*, actor: Viewer, station: Station) -> None:
-    """Raise `NotAllowed` if the actor may not add or remove photos of the station."""
+    """Raise `Forbidden` if the actor may not add or remove photos of the station."""
     if not actor.may_station(Role.OPERATOR, station):
-        raise NotAllowed(_("You need the operator role to change %(serial)s.") % {"serial": station.serial})
+        raise Forbidden(_("You need the operator role to change %(serial)s.") % {"serial": station.serial})
 
 
 def _audit(actor: Viewer, station: Station, action: str, photo: Photo) -> None:

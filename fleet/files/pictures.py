@@ -10,7 +10,7 @@ from typing import IO, NamedTuple
 
 from django.utils.translation import gettext as _
 
-from fleet.core.errors import DomainError, InvalidInput
+from fleet.core.errors import InvalidInput, TooMany
 
 #: Maximum bytes of an upload.
 OCTETS_MOST = 15_000_000
@@ -24,10 +24,6 @@ _one = threading.Lock()
 _log = logging.getLogger(__name__)
 
 
-class PicturesBusy(DomainError):
-    """Other photos are still being read, and have been for a long time."""
-
-
 class Made(NamedTuple):
     """The sides of the picture that was written, in pixels."""
 
@@ -36,10 +32,10 @@ class Made(NamedTuple):
 
 
 def picture_make(*, upload: IO[bytes], whole: Path, small: Path) -> Made:
-    """Write both sizes of a picture. Raises `InvalidInput` if it is not one or too large, and `PicturesBusy`."""
+    """Write both sizes of a picture. Raises `InvalidInput` if it is not one or too large, and `TooMany`."""
     octets = _read_upload(upload)
     if not _one.acquire(timeout=WAIT_S):
-        raise PicturesBusy(_("Other photos are being processed right now: send this one again in a minute."))
+        raise TooMany(_("Other photos are being processed right now: send this one again in a minute."))
     try:
         answer = _run_picture_process(octets, whole, small)
     finally:

@@ -13,13 +13,12 @@ from django.utils.translation import gettext as _
 
 from fleet.core import clock
 from fleet.core.audit import audit_write
-from fleet.core.errors import DomainError, NotFound
+from fleet.core.errors import Conflict, Forbidden, NotFound
 from fleet.ingest.database import cursor
 from fleet.ingest.delivery import FORKED, Delivery, Refusal
 from fleet.ingest.limits.quarantine_budget import budget_apply
 from fleet.ingest.models import QuarantinedMessage
 from fleet.organizations.access import Viewer
-from fleet.organizations.errors import NotAllowed
 from fleet.organizations.models import Membership
 
 State = QuarantinedMessage.State
@@ -41,10 +40,6 @@ _SPECIAL = re.compile(r"[\\\t\n\r]")
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 #: Ids from here on exceed the database's range.
 _ID_END = 2**63
-
-
-class NotHeld(DomainError):
-    """The message is no longer in quarantine."""
 
 
 def quarantine_write(refusals: Sequence[Refusal], moment: datetime) -> int:
@@ -133,7 +128,7 @@ def quarantine_discard(*, viewer: Viewer, message: QuarantinedMessage, note: str
 def quarantine_release(*, viewer: Viewer, message: QuarantinedMessage) -> Delivery:
     """Mark a message as replayed and return its delivery, for the pipeline to try again."""
     if message.reason == FORKED:
-        raise NotHeld(
+        raise Conflict(
             _(
                 "This message belongs to a branch of its stream: decide about the whole branch on the station's "
                 "“Deliveries” page."
@@ -156,12 +151,12 @@ def delivery_of(message: QuarantinedMessage) -> Delivery:
 
 def _decide(viewer: Viewer, message: QuarantinedMessage, state: str, action: str, note: str) -> None:
     if not quarantine_may_decide(viewer=viewer, message=message):
-        raise NotAllowed(_("You need the operator role to decide about messages in quarantine."))
+        raise Forbidden(_("You need the operator role to decide about messages in quarantine."))
     moved = QuarantinedMessage.objects.filter(id=message.id, state=State.HELD).update(
         state=state, note=note, decided_by=viewer.name[:150], decided_at=clock.now()
     )
     if not moved:
-        raise NotHeld(_("Somebody else has already replayed or discarded this message."))
+        raise Conflict(_("Somebody else has already replayed or discarded this message."))
     audit_write(
         actor=viewer.user,
         organization_id=message.station.organization_id if message.station else None,

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from fleet.commands.models import Congestion
 from fleet.core import clock
 from fleet.core.audit import audit_write
-from fleet.core.errors import DomainError
+from fleet.core.errors import Conflict, Forbidden
 from fleet.core.locks import session_lock
 from fleet.core.outbox import job_ask
 from fleet.ingest.delivery import FORKED, TOO_MANY_GAPS, Delivery
@@ -23,7 +23,6 @@ from fleet.ingest.quarantine import State, delivery_of, quarantine_list, quarant
 from fleet.ingest.reading import weight_said
 from fleet.ingest.stages.gaps import UNNOTED, Admission, gaps_admit
 from fleet.organizations.access import Viewer
-from fleet.organizations.errors import NotAllowed
 from fleet.organizations.models import Membership
 from fleet.stations.models import Station
 
@@ -42,25 +41,17 @@ BATCH = 50
 _JOB_MOST = timedelta(minutes=5)
 
 
-class NothingToReplay(DomainError):
-    """No held message matches."""
-
-
-class NoRoom(NothingToReplay):
-    """The ledger still has no room for the message's number."""
-
-
 @transaction.atomic
 def quarantine_replay(*, viewer: Viewer, message: QuarantinedMessage) -> Outcome:
     """Try the message again, although the ledger has its number. If it fails again, it is quarantined as a new message.
 
-    Raises `NoRoom` if it waits for room in the ledger and there is still none.
+    Raises `Conflict` if it waits for room in the ledger and there is still none.
     """
     delivery = quarantine_release(viewer=viewer, message=message)
     if message.reason in UNNOTED:
         admission = gaps_admit([message])
         if admission.waits:
-            raise NoRoom(
+            raise Conflict(
                 _(
                     "There are still as many gaps, or streams, as before. The message stays here; messages that wait "
                     "for gaps are accepted automatically once some have closed."
@@ -75,18 +66,18 @@ def quarantine_replay(*, viewer: Viewer, message: QuarantinedMessage) -> Outcome
 def quarantine_replay_ask(*, viewer: Viewer, reason: str, station: str = "") -> QuarantineReplay:
     """Ask for a replay of all held messages of a reason that this viewer may decide about. A job does the work."""
     if reason == FORKED:
-        raise NothingToReplay(
+        raise Conflict(
             _("Messages of a branched stream are decided together as a branch, on the station's “Deliveries” page.")
         )
     may_decide = viewer.organization_ids(Membership.Role.OPERATOR)
     if not may_decide and not viewer.sees_all:
-        raise NotAllowed(_("You need the operator role to decide about messages in quarantine."))
+        raise Forbidden(_("You need the operator role to decide about messages in quarantine."))
     held = quarantine_list(viewer=viewer, station=station, reason=reason)
     if not viewer.sees_all:
         held = held.filter(station__organization_id__in=may_decide)
     up_to_id = held.aggregate(most=Max("id"))["most"]
     if not reason or up_to_id is None:
-        raise NothingToReplay(_("There are no held messages with this reason that you may decide about."))
+        raise Conflict(_("There are no held messages with this reason that you may decide about."))
     one = held.first()
     replay = QuarantineReplay.objects.create(
         reason=reason,

@@ -25,16 +25,14 @@ from fleet.commands.models import Command
 from fleet.commands.services import commands_withdraw
 from fleet.core import clock
 from fleet.core.audit import audit_write
-from fleet.core.errors import InvalidInput
+from fleet.core.errors import Conflict, Forbidden, InvalidInput
 from fleet.core.live import live_announce
 from fleet.core.origin import origin_begin
 from fleet.core.outbox import event_announce
 from fleet.deployments.handover import deployments_end, deployments_go_along
 from fleet.files.photos import photos_hide
 from fleet.organizations.access import Role, Viewer
-from fleet.organizations.errors import NotAllowed
 from fleet.organizations.models import ApiKey, Organization
-from fleet.stations.errors import StationIsRetired
 from fleet.stations.life.succession import station_succeed
 from fleet.stations.life.transfers import transfer_find
 from fleet.stations.logins.broker import BrokerAccess
@@ -52,25 +50,25 @@ class _Side(NamedTuple):
 
 
 def move_away_check(*, actor: Viewer, station: Station) -> None:
-    """Raise `NotAllowed` if the actor may not give the station away."""
+    """Raise `Forbidden` if the actor may not give the station away."""
     if not actor.may(Role.OPERATOR, station.organization_id):
-        raise NotAllowed(_("You need the operator role to move %(serial)s.") % {"serial": station.serial})
+        raise Forbidden(_("You need the operator role to move %(serial)s.") % {"serial": station.serial})
 
 
 def station_move(*, actor: Viewer, station: Station, organization: Organization, history: History) -> Station:
     """Move a station between two organizations in which the actor is an operator. Returns the row with the serial."""
     move_away_check(actor=actor, station=station)
     if not actor.may(Role.OPERATOR, organization.pk):
-        raise NotAllowed(_("You need the operator role to add a station to %(name)s.") % {"name": organization.name})
+        raise Forbidden(_("You need the operator role to add a station to %(name)s.") % {"name": organization.name})
     sides = _Side(station.organization, actor, actor.name), _Side(organization, actor, actor.name)
     return _move(station, *sides, history)
 
 
 @transaction.atomic
 def station_take(*, actor: Viewer, code: str, organization: Organization) -> Station:
-    """Accept an offered station by its code. Raises `NotFound`, `NotAllowed`, `InvalidInput`."""
+    """Accept an offered station by its code. Raises `NotFound`, `Forbidden`, `InvalidInput`."""
     if not actor.may(Role.OPERATOR, organization.pk):
-        raise NotAllowed(_("You need the operator role to add a station to %(name)s.") % {"name": organization.name})
+        raise Forbidden(_("You need the operator role to add a station to %(name)s.") % {"name": organization.name})
     offer = transfer_find(code=code)
     station, moment = offer.station, clock.now()
     if station.organization_id == organization.pk:
@@ -115,7 +113,7 @@ def _move(station: Station, giver: _Side, taker: _Side, history: History) -> Sta
 
 def _movable_check(station: Station, giver: _Side, taker: _Side) -> None:
     if station.retired_at is not None:
-        raise StationIsRetired(_("%(serial)s is retired and cannot be moved.") % {"serial": station.serial})
+        raise Conflict(_("%(serial)s is retired and cannot be moved.") % {"serial": station.serial})
     if station.organization_id != giver.organization.pk:
         raise InvalidInput(_("Somebody has just moved this station."), field="organization")
     if station.organization_id == taker.organization.pk:

@@ -41,7 +41,7 @@ def audit_list(
     chosen: AuditFilter | None = None,
     after: AuditPlace | None = None,
 ) -> QuerySet[AuditEntry]:
-    """Entries newest first, starting below `after`. Raises `NotAllowed` for viewers who are not owners."""
+    """Entries newest first, starting below `after`. Raises `Forbidden` for viewers who are not owners."""
     owner_require(viewer, organization)
     chosen = chosen or AuditFilter()
     entries = AuditEntry.objects.filter(organization_id=organization.pk)

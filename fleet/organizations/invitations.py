@@ -15,11 +15,10 @@ from django.utils.translation import gettext as _
 
 from fleet.core import clock
 from fleet.core.audit import audit_write
-from fleet.core.errors import InvalidInput, NotFound
+from fleet.core.errors import Conflict, Forbidden, InvalidInput, NotFound, TooMany
 from fleet.core.spoken import one_line
 from fleet.organizations.access import Role, Viewer, viewer_of_user
 from fleet.organizations.addresses import address_check
-from fleet.organizations.errors import InvitationNotOpen, InvitedElsewhere, NotAllowed, TooMany
 from fleet.organizations.members import member_write, organization_lock, owner_require
 from fleet.organizations.models import Invitation, Membership, Organization
 from fleet.organizations.people import address_language
@@ -92,16 +91,16 @@ def invitation_find(*, code: str) -> Invitation:
 def invitation_accept(*, code: str, user: User | None) -> Membership:
     """Join with the role offered, or keep a higher role. Accepting twice returns the first result.
 
-    Raises `NotFound` if the invitation is not open, `InvitedElsewhere` unless the person has confirmed its address.
+    Raises `NotFound` if the invitation is not open, `Forbidden` unless the person has confirmed its address.
     """
     if user is None:
-        raise NotAllowed(_("Only a person can accept an invitation: log in first."))
+        raise Forbidden(_("Only a person can accept an invitation: log in first."))
     held = Invitation.objects.select_related("organization").filter(code_hash=_hash(code)).first()
     if held is None:
         raise _ended_refusal()
     organization = organization_lock(held.organization)
     if not EmailAddress.objects.filter(user=user, verified=True, email__iexact=held.email).exists():
-        raise InvitedElsewhere(
+        raise Forbidden(
             _(
                 "This invitation went to %(email)s, which is not a confirmed address of the account "
                 "%(username)s. Log in with the account that has this address, or add and confirm it in your "
@@ -265,8 +264,8 @@ def _hash(code: str) -> str:
     return hashlib.sha256(code.encode(errors="replace")).hexdigest()
 
 
-def _not_open_refusal() -> InvitationNotOpen:
-    return InvitationNotOpen(_("This invitation is no longer open: it was accepted, revoked or sent again."))
+def _not_open_refusal() -> Conflict:
+    return Conflict(_("This invitation is no longer open: it was accepted, revoked or sent again."))
 
 
 def _ended_refusal() -> NotFound:

@@ -9,9 +9,8 @@ from django.utils.translation import gettext as _
 
 from fleet.core import clock
 from fleet.core.audit import audit_write
-from fleet.core.errors import InvalidInput, NotFound
+from fleet.core.errors import Conflict, Forbidden, InvalidInput, NotFound
 from fleet.organizations.access import Role, Viewer
-from fleet.organizations.errors import LastOwner, NotAllowed
 from fleet.organizations.models import Membership, Organization
 
 
@@ -28,7 +27,7 @@ def member_add(
 
 @transaction.atomic
 def member_role_set(*, organization: Organization, username: str, role: Membership.Role, actor: Viewer) -> Membership:
-    """Change a member's role. Raises `NotFound`, and `LastOwner` if no owner would be left."""
+    """Change a member's role. Raises `NotFound`, and `Conflict` if no owner would be left."""
     owner_require(actor, organization)
     organization_lock(organization)
     member = member_get(organization=organization, username=username)
@@ -37,7 +36,7 @@ def member_role_set(*, organization: Organization, username: str, role: Membersh
 
 @transaction.atomic
 def member_remove(*, organization: Organization, username: str, actor: Viewer) -> None:
-    """Remove a member: owners can remove anybody, members can leave. Raises `NotFound` and `LastOwner`."""
+    """Remove a member: owners can remove anybody, members can leave. Raises `NotFound` and `Conflict`."""
     is_self = actor.user is not None and actor.user.get_username() == username
     if not is_self:
         owner_require(actor, organization)
@@ -83,11 +82,11 @@ def member_get(*, organization: Organization, username: str) -> Membership:
 
 
 def owner_require(actor: Viewer, organization: Organization) -> None:
-    """Raise `NotFound` for viewers who do not see the organization, `NotAllowed` for those who are not owners."""
+    """Raise `NotFound` for viewers who do not see the organization, `Forbidden` for those who are not owners."""
     if not actor.may(Role.VIEWER, organization.id):
         raise organization_missing()
     if not actor.may(Role.OWNER, organization.id):
-        raise NotAllowed(_("Only an owner of %(name)s can do that. Ask one of them.") % {"name": organization.name})
+        raise Forbidden(_("Only an owner of %(name)s can do that. Ask one of them.") % {"name": organization.name})
 
 
 def organization_lock(organization: Organization) -> Organization:
@@ -122,12 +121,12 @@ def member_write(organization: Organization, user: User, role: Membership.Role, 
 
 
 def _check_owner_stays(member: Membership) -> None:
-    """Raise `LastOwner` if this member is the only owner who can log in."""
+    """Raise `Conflict` if this member is the only owner who can log in."""
     if member.role != Role.OWNER:
         return
     owners = Membership.objects.filter(organization=member.organization_id, role=Role.OWNER, user__is_active=True)
     if member.user.is_active and not owners.exclude(pk=member.pk).exists():
-        raise LastOwner(
+        raise Conflict(
             _("%(username)s is the only owner of %(name)s: make somebody else an owner first, or delete it.")
             % {"username": member.user.get_username(), "name": member.organization.name}
         )

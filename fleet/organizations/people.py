@@ -15,9 +15,8 @@ from django.utils.translation import gettext as _
 
 from fleet.core import clock
 from fleet.core.audit import audit_write
-from fleet.core.errors import InvalidInput, NotFound
+from fleet.core.errors import Forbidden, InvalidInput, NotFound
 from fleet.organizations.access import Role, Viewer
-from fleet.organizations.errors import NotAllowed
 from fleet.organizations.models import Membership, Organization, Person
 
 #: How long somebody who signed up may take to confirm the address.
@@ -187,4 +186,4 @@ def sessions_prune() -> None:
 
 def _server_require(actor: Viewer) -> None:
     if not actor.sees_all:
-        raise NotAllowed(_("Only administrators of the server can do that."))
+        raise Forbidden(_("Only administrators of the server can do that."))

@@ -12,10 +12,9 @@ from django.utils.translation import gettext as _
 
 from fleet.core import clock
 from fleet.core.audit import audit_write
-from fleet.core.errors import InvalidInput
+from fleet.core.errors import Forbidden, InvalidInput, TooMany
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.addresses import address_check
-from fleet.organizations.errors import NotAllowed, TooMany
 from fleet.organizations.lookalikes import look_of, scripts_check
 from fleet.organizations.members import member_add, member_write, organization_lock, owner_require
 from fleet.organizations.models import Organization
@@ -74,9 +73,9 @@ def organization_create(*, name: str, owner: User | None, actor: Viewer | None =
 def organization_found(
     *, name: str, actor: Viewer, timezone: str = "UTC", language: str = "en", contact_email: str = ""
 ) -> Organization:
-    """Create an organization that the actor owns. Raises `NotAllowed`, `TooMany` and `InvalidInput`."""
+    """Create an organization that the actor owns. Raises `Forbidden`, `TooMany` and `InvalidInput`."""
     if not may_found(actor) or actor.user is None:
-        raise NotAllowed(_("Only an administrator of this server can create organizations: ask one."))
+        raise Forbidden(_("Only an administrator of this server can create organizations: ask one."))
     # Lock the person's row, so that two requests at once cannot exceed the limit.
     User.objects.select_for_update(no_key=True).get(pk=actor.user.pk)
     if not actor.sees_all and Organization.objects.filter(created_by=actor.user).count() >= FOUNDED_MOST:

@@ -9,9 +9,8 @@ from django.utils.translation import gettext as _
 
 from fleet.core import clock
 from fleet.core.audit import audit_write
-from fleet.core.errors import InvalidInput
+from fleet.core.errors import Forbidden, InvalidInput, TooMany
 from fleet.organizations.access import Role, Viewer
-from fleet.organizations.errors import NotAllowed, TooMany
 from fleet.organizations.members import organization_lock, organization_missing
 from fleet.organizations.models import ApiKey, Organization
 from fleet.organizations.services import text_check
@@ -36,7 +35,7 @@ def api_key_create(
     """Make a key and return it with its secret, which is shown only this once and stored hashed.
 
     `is_personal`: the key acts as the actor, with the role that person has at the time of use. `serials`: the key
-    reaches only these stations. Raises `NotAllowed`, `TooMany` and `InvalidInput`. `actor` None: the command line.
+    reaches only these stations. Raises `Forbidden`, `TooMany` and `InvalidInput`. `actor` None: the command line.
     """
     user = actor.user if actor else None
     _create_check(organization, actor, is_personal=is_personal, is_read_only=is_read_only)
@@ -72,12 +71,12 @@ def _create_check(organization: Organization, actor: Viewer | None, *, is_person
         raise organization_missing()
     if not is_personal:
         if not actor.may(Role.OWNER, organization.id):
-            raise NotAllowed(_("Only an owner of %(name)s can make keys for it.") % {"name": organization.name})
+            raise Forbidden(_("Only an owner of %(name)s can make keys for it.") % {"name": organization.name})
         return
     if actor.user is None or organization.id not in actor.roles:
-        raise NotAllowed(_("A personal key must be made by that person, in an organization they belong to."))
+        raise Forbidden(_("A personal key must be made by that person, in an organization they belong to."))
     if not is_read_only and not actor.may(Role.OPERATOR, organization.id):
-        raise NotAllowed(
+        raise Forbidden(
             _("You are a viewer in %(name)s, so your keys must be read-only.") % {"name": organization.name}
         )
 

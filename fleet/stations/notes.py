@@ -8,9 +8,8 @@ from django.utils.translation import gettext as _
 
 from fleet.core import clock
 from fleet.core.audit import audit_write
-from fleet.core.errors import InvalidInput, NotFound
+from fleet.core.errors import Forbidden, InvalidInput, NotFound
 from fleet.organizations.access import Role, Viewer
-from fleet.organizations.errors import NotAllowed
 from fleet.organizations.services import paragraphs_check
 from fleet.stations.models import Station, StationNote
 
@@ -36,7 +35,7 @@ def note_get(*, station: Station, note_id: int) -> StationNote:
 def note_add(*, actor: Viewer, station: Station, text: str, at: datetime | None = None) -> StationNote:
     """Write a note; `at` is the time it is about, by default now. Raises `InvalidInput` naming the field."""
     if not actor.may_station(Role.OPERATOR, station):
-        raise NotAllowed(_("You need the operator role to write notes about %(serial)s.") % {"serial": station.serial})
+        raise Forbidden(_("You need the operator role to write notes about %(serial)s.") % {"serial": station.serial})
     moment = clock.now()
     text = paragraphs_check(text, field="text", most=TEXT_MOST)
     if not text:
@@ -59,7 +58,7 @@ def note_add(*, actor: Viewer, station: Station, text: str, at: datetime | None 
 def note_remove(*, actor: Viewer, station: Station, note: StationNote) -> None:
     """Remove a note: its author or an owner may."""
     if not note_may_remove(actor=actor, station=station, note=note):
-        raise NotAllowed(_("Only its author or an owner of the organization can remove a note."))
+        raise Forbidden(_("Only its author or an owner of the organization can remove a note."))
     if StationNote.objects.filter(pk=note.pk, station=station).delete()[0]:
         _audit(actor, station, "note.remove", note)
 

@@ -10,9 +10,8 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from fleet.core.audit import audit_write
-from fleet.core.errors import InvalidInput
+from fleet.core.errors import Forbidden, InvalidInput
 from fleet.organizations.access import Viewer
-from fleet.organizations.errors import NotAllowed
 from fleet.stations.models import Station
 
 MESSAGES_MOST, BYTES_MOST = 10_000.0, 1e12
@@ -33,9 +32,9 @@ def station_quota(station: Station) -> StationQuota:
 
 @transaction.atomic
 def station_quota_set(*, actor: Viewer, station: Station, quota: StationQuota) -> Station:
-    """Give a station its own quota, or the server's default again. Raises `NotAllowed` and `InvalidInput`."""
+    """Give a station its own quota, or the server's default again. Raises `Forbidden` and `InvalidInput`."""
     if not actor.sees_all:
-        raise NotAllowed(
+        raise Forbidden(
             _("Only administrators of this server can set quotas: ask one, and say what the station sends.")
         )
     _check(quota.messages_per_s, MESSAGES_MOST, "quota_messages_per_s")

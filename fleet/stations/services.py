@@ -9,10 +9,9 @@ from django.utils.translation import gettext as _
 
 from fleet.core import clock
 from fleet.core.audit import audit_write
-from fleet.core.errors import InvalidInput
+from fleet.core.errors import Forbidden, InvalidInput
 from fleet.core.outbox import job_ask
 from fleet.organizations.access import Role, Viewer
-from fleet.organizations.errors import NotAllowed
 from fleet.organizations.models import Organization
 from fleet.organizations.services import paragraphs_check, text_check
 from fleet.stations.life.succession import generation_last, station_succeed
@@ -71,7 +70,7 @@ def serial_read(serial: str) -> str:
 def station_register(*, actor: Viewer, organization: Organization, serial: str, name: str = "") -> Station:
     """Register a station. Raises `InvalidInput` if the broker does not allow the serial or it is taken."""
     if not actor.may(Role.OPERATOR, organization.id):
-        raise NotAllowed(_("You need the operator role to add a station to %(name)s.") % {"name": organization.name})
+        raise Forbidden(_("You need the operator role to add a station to %(name)s.") % {"name": organization.name})
     serial = serial_read(serial)
     name = text_check(name, field="name", most=_NAME_MOST, may_be_empty=True)
     # Serials that differ only in case mean the same receiver everywhere else, including Motus.
@@ -152,7 +151,7 @@ def station_retire(*, station: Station, actor: Viewer) -> Station:
 
 def _operator_check(station: Station, actor: Viewer) -> None:
     if not actor.may_station(Role.OPERATOR, station):
-        raise NotAllowed(_("You need the operator role to change %(serial)s.") % {"serial": station.serial})
+        raise Forbidden(_("You need the operator role to change %(serial)s.") % {"serial": station.serial})
 
 
 def _taken_refusal(serial: str) -> InvalidInput:

@@ -12,13 +12,13 @@ from django.utils.translation import ngettext
 
 from fleet.core import clock
 from fleet.core.audit import audit_write
+from fleet.core.errors import Conflict, Forbidden, NotFound, TooMany
 from fleet.core.locks import session_lock
 from fleet.core.outbox import job_ask
 from fleet.core.spoken import moment_words
 from fleet.organizations.access import Role, Viewer
 from fleet.sync.adapters import adapters
 from fleet.sync.adapters.base import Adapter, Fetched, SyncError
-from fleet.sync.errors import SyncNotAllowed, SyncNothingDoubted, SyncRunning, SyncTooSoon, SystemUnknown
 from fleet.sync.links import links_renew
 from fleet.sync.models import ExternalRecord, SyncRun
 from fleet.sync.records import Taken, records_take
@@ -38,37 +38,37 @@ _log = logging.getLogger(__name__)
 
 
 def adapter_get(system: str) -> Adapter:
-    """The adapter of that name. Raises `SystemUnknown`, whose text lists the known ones."""
+    """The adapter of that name. Raises `NotFound`, whose text lists the known ones."""
     adapter = adapters().get(system)
     if adapter is None:
         known = ", ".join(sorted(adapters()))
-        raise SystemUnknown(
+        raise NotFound(
             _("There is no outside system %(name)s. Available: %(known)s.") % {"name": system[:40], "known": known}
         )
     return adapter
 
 
 def sync_ask(*, viewer: Viewer, system: str, is_short_list_taken: bool = False) -> None:
-    """Queue a check to run now in the background, for the button. Also raises `SystemUnknown` or `SyncNothingDoubted`.
+    """Queue a check to run now in the background, for the button. Also raises `NotFound` or `Conflict`.
 
-    Raises `SyncNotAllowed` or `SyncTooSoon`. `is_short_list_taken`: the last check found a suspiciously short list, and
+    Raises `Forbidden` or `TooMany`. `is_short_list_taken`: the last check found a suspiciously short list, and
     the person confirms that it is right.
     """
     adapter = adapter_get(system)
     if not sync_may_be_asked(viewer=viewer):
-        raise SyncNotAllowed(
+        raise Forbidden(
             _("Only an owner of an organization may check %(label)s. Ask one of yours.") % {"label": adapter.label}
         )
     moment = clock.now()
     last = _last_run(adapter)
     if is_short_list_taken and (last is None or last.doubted_rows is None):
-        raise SyncNothingDoubted(
+        raise Conflict(
             _("The last check of %(label)s found no doubtful list, so there is nothing to confirm.")
             % {"label": adapter.label}
         )
     # Confirming a list need not wait, unlike another check.
     if not is_short_list_taken and last is not None and moment - last.started_at < BUTTON_PAUSE:
-        raise SyncTooSoon(
+        raise TooMany(
             _(
                 "%(label)s was last checked at %(moment)s, a few seconds ago. The result will appear below when it is "
                 "ready."
@@ -91,7 +91,7 @@ def sync_run(*, system: str, started_by: str = "", believed_rows: int | None = N
     """Fetch a system's whole list, store it and link the stations; return the run, succeeded or failed.
 
     `started_by` is empty for scheduled checks, which respect `LEAST_INTERVAL` and the pauses after failures
-    (`SyncTooSoon`). `believed_rows`: a person saw a list of this many rows and confirmed it.
+    (`TooMany`). `believed_rows`: a person saw a list of this many rows and confirmed it.
 
     1. One run at a time, by a lock that ends with our connection.  2. Fetch, outside of any transaction.
     3. Store list and links in one transaction.  4. Record the outcome.
@@ -100,7 +100,7 @@ def sync_run(*, system: str, started_by: str = "", believed_rows: int | None = N
     with _only_one(adapter):
         moment = clock.now()
         if not started_by and not _is_allowed(adapter, moment):
-            raise SyncTooSoon(f"{adapter.label} was asked less than {LEAST_INTERVAL} ago or asked us to wait.")
+            raise TooMany(f"{adapter.label} was asked less than {LEAST_INTERVAL} ago or asked us to wait.")
         SyncRun.objects.filter(system=system, state=State.RUNNING).update(
             state=State.FAILED,
             finished_at=moment,
@@ -128,7 +128,7 @@ def sync_run_due() -> list[SyncRun]:
                 runs.append(sync_run(system=adapter.name))
             else:
                 _link_new_stations(adapter)
-        except (SyncRunning, SyncTooSoon):
+        except (Conflict, TooMany):
             continue
     return runs
 
@@ -240,5 +240,5 @@ def _only_one(adapter: Adapter) -> Iterator[None]:
     """Hold the system's lock. It belongs to our connection, so a run that dies leaves nothing locked."""
     with session_lock(f"roost.sync.{adapter.name}") as is_ours:
         if not is_ours:
-            raise SyncRunning(_("A check of %(label)s is already running.") % {"label": adapter.label})
+            raise Conflict(_("A check of %(label)s is already running.") % {"label": adapter.label})
         yield

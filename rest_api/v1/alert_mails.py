@@ -9,7 +9,7 @@ from rest_framework.views import APIView
 
 from fleet.alerts.selectors import alert_choices
 from fleet.alerts.services import alerts_choose
-from fleet.organizations.errors import NotAllowed
+from fleet.core.errors import Forbidden
 from fleet.organizations.selectors import organization_find
 from rest_api.authentication import viewer_of
 from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers
@@ -42,7 +42,7 @@ class AlertMails(APIView):
         viewer = viewer_of(request)
         organization = organization_find(viewer=viewer, slug=slug)
         if viewer.user is None:
-            raise NotAllowed("A key gets no mails. Log in as a person.")
+            raise Forbidden("A key gets no mails. Log in as a person.")
         asked = MailsData(data=request.data)
         asked.is_valid(raise_exception=True)
         is_alerted = bool(asked.validated_data["mails"])

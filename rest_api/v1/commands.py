@@ -16,8 +16,8 @@ from rest_framework.views import APIView
 from fleet.commands.models import Command
 from fleet.commands.selectors import command_get, command_list
 from fleet.commands.services import command_cancel, command_issue
+from fleet.core.errors import Forbidden
 from fleet.organizations.access import Role, Viewer
-from fleet.organizations.errors import NotAllowed
 from fleet.stations.models import Station
 from fleet.stations.selectors import station_get
 from rest_api.authentication import viewer_of
@@ -184,9 +184,9 @@ def _filter(found: QuerySet[Command], query: Mapping[str, Any]) -> QuerySet[Comm
 
 
 def _operator_check(viewer: Viewer, station: Station) -> None:
-    """Raise `NotAllowed` without the operator role. Called before validation: 403 comes before validation errors."""
+    """Raise `Forbidden` without the operator role. Called before validation: 403 comes before validation errors."""
     if not viewer.may_station(Role.OPERATOR, station):
-        raise NotAllowed("Sending commands requires the operator role.")
+        raise Forbidden("Sending commands requires the operator role.")
 
 
 urlpatterns = [

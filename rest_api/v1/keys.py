@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from fleet.core import clock
-from fleet.organizations.errors import NotAllowed
+from fleet.core.errors import Forbidden
 from fleet.organizations.keys import STATES, api_key_get, api_key_list, api_key_revoke, key_state, keys_in_state
 from fleet.organizations.members import owner_require
 from fleet.organizations.models import ApiKey
@@ -138,7 +138,7 @@ class Keys(APIView):
         viewer = viewer_of(request)
         organization = organization_find(viewer=viewer, slug=slug)
         if viewer.user is None:
-            raise NotAllowed("Keys cannot create keys. Log in as a person.")
+            raise Forbidden("Keys cannot create keys. Log in as a person.")
         if not (isinstance(request.data, dict) and request.data.get("is_personal") is True):
             # Check the role first: a caller without permission gets 403, not validation errors.
             owner_require(viewer, organization)

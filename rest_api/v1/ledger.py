@@ -13,9 +13,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from fleet.core import clock
+from fleet.core.errors import Forbidden
 from fleet.ingest.corrections.branches import branch_settle
 from fleet.organizations.access import Role
-from fleet.organizations.errors import NotAllowed
 from fleet.stations.selectors import station_get
 from fleet.telemetry.backlog import backlog_of
 from fleet.telemetry.ledger import ledger_summary
@@ -125,7 +125,7 @@ class BranchDecision(APIView):
         station = station_get(viewer=viewer, serial=serial)
         ledger = branch_get(station=station, branch_id=branch_id)
         if not viewer.may(Role.OPERATOR, station.organization_id):
-            raise NotAllowed("Deciding about a branch requires the operator role in the station's organization.")
+            raise Forbidden("Deciding about a branch requires the operator role in the station's organization.")
         asked = BranchIn(data=request.data)
         asked.is_valid(raise_exception=True)
         branch_settle(viewer=viewer, ledger=ledger, decision=asked.validated_data["decision"])

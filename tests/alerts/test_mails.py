@@ -5,11 +5,11 @@ from datetime import timedelta
 import pytest
 from django.utils import translation
 
-from fleet.alerts.errors import NotAMember
 from fleet.alerts.models import Incident
 from fleet.alerts.notifications import notifications_send
 from fleet.alerts.selectors import incident_shown
 from fleet.alerts.services import alerts_choose, silence_sweep
+from fleet.core.errors import NotFound
 from fleet.core.models import AuditEntry
 from fleet.organizations.models import Membership
 from fleet.organizations.people import person_language_set
@@ -172,7 +172,7 @@ def test_a_member_chooses_to_be_told_less(smtp, member, make_station, organizati
 
 def test_a_stranger_has_nothing_to_choose(make_member, organization, member, make_organization):
     stranger = make_member("stranger@example.org", of=make_organization("Strangers"))
-    with pytest.raises(NotAMember):
+    with pytest.raises(NotFound):
         alerts_choose(user=stranger, organization_id=organization.pk, is_alerted=True)
 
 

@@ -8,12 +8,11 @@ from django.db import connection
 from people import SERVER, station_of
 
 from fleet.core import clock
-from fleet.core.errors import InvalidInput
+from fleet.core.errors import Forbidden, InvalidInput
 from fleet.deployments.models import Deployment
 from fleet.deployments.selectors import deployment_current, deployment_list, site_list
 from fleet.deployments.services import deployment_begin, deployment_end
 from fleet.deployments.sites import site_create
-from fleet.organizations.errors import NotAllowed
 
 pytestmark = pytest.mark.django_db
 
@@ -65,9 +64,9 @@ def test_a_site_that_cannot_be_is_refused_by_its_field(institute, point, fields,
 def test_strangers_and_viewers_move_nothing_and_sites_stay_at_home(institute, elsewhere, point, viewer, stranger):
     station = station_of(institute)
     for who in (viewer, stranger):
-        with pytest.raises(NotAllowed):
+        with pytest.raises(Forbidden):
             deployment_begin(station=station, site=point, actor=who)
-        with pytest.raises(NotAllowed):
+        with pytest.raises(Forbidden):
             site_create(organization=institute, actor=who, name="Mine")
     foreign = site_create(organization=elsewhere, actor=SERVER, name="Foreign")
     with pytest.raises(InvalidInput):

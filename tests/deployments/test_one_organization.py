@@ -8,13 +8,13 @@ from lock_waits import waiting_for_a_lock
 from people import SERVER, key_of, station_of
 
 from fleet.core import clock
+from fleet.core.errors import Forbidden
 from fleet.deployments.models import Deployment, Room
 from fleet.deployments.publishing import deployment_publish
 from fleet.deployments.services import deployment_begin, deployment_end
 from fleet.deployments.sites import room_create, site_create
 from fleet.files.models import Photo
 from fleet.lifecycle.move_station import station_move
-from fleet.organizations.errors import NotAllowed
 from fleet.organizations.keys import api_key_find
 from fleet.stations.models import Station
 from fleet.stations.sorting.device_models import model_create, station_model_set
@@ -145,7 +145,7 @@ def _meanwhile(first, second):
     def other():
         try:
             return second()
-        except NotAllowed as error:
+        except Forbidden as error:
             return error
         finally:
             connection.close()
@@ -172,7 +172,7 @@ def test_publishing_waits_for_a_move_and_publishes_nothing_of_another_organizati
         ),
         lambda: deployment_publish(deployment=made, actor=operator, is_public=True),
     )
-    assert isinstance(told, NotAllowed)
+    assert isinstance(told, Forbidden)
     assert not Deployment.objects.get().is_public
 
 

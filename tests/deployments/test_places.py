@@ -7,9 +7,8 @@ import pytest
 from people import SERVER, station_of
 
 from fleet.core import clock
-from fleet.core.errors import InvalidInput, NotFound
+from fleet.core.errors import Conflict, Forbidden, InvalidInput, NotFound
 from fleet.deployments.antennas import AntennaSaid, antennas_set
-from fleet.deployments.errors import SiteInUse
 from fleet.deployments.places import PlaceShown, place_shown
 from fleet.deployments.publishing import deployment_publish
 from fleet.deployments.selectors import (
@@ -23,7 +22,6 @@ from fleet.deployments.selectors import (
 from fleet.deployments.services import deployment_begin, deployment_delete, deployment_update
 from fleet.deployments.sites import room_create, room_update, site_create, site_delete, site_update
 from fleet.organizations.access import Viewer
-from fleet.organizations.errors import NotAllowed
 
 pytestmark = pytest.mark.django_db
 
@@ -119,7 +117,7 @@ def test_what_cannot_be_published_says_why(deployed, operator, viewer, field, wr
     with pytest.raises(InvalidInput) as refused:
         deployment_publish(deployment=deployed, actor=operator, is_public=True, **wrong)
     assert refused.value.field == field
-    with pytest.raises(NotAllowed):
+    with pytest.raises(Forbidden):
         deployment_publish(deployment=deployed, actor=viewer, is_public=True)
 
 
@@ -193,7 +191,7 @@ def test_rooms_belong_to_their_site(deployed, operator, point, cut, stranger):
 
 
 def test_a_site_where_a_station_stood_is_not_deleted(deployed, operator, point, cut, stranger):
-    with pytest.raises(SiteInUse):
+    with pytest.raises(Conflict):
         site_delete(site=point, actor=operator)
     site_delete(site=cut, actor=operator)
     assert [(site.name, site.stations_now) for site in site_list(viewer=operator)] == [("Long Point", 1)]

@@ -10,10 +10,10 @@ import psutil
 import pytest
 from PIL import Image
 
-from fleet.core.errors import InvalidInput
+from fleet.core.errors import InvalidInput, TooMany
 from fleet.files import pictures
 from fleet.files.picture_process import MEMORY_MOST
-from fleet.files.pictures import PicturesBusy, picture_make
+from fleet.files.pictures import picture_make
 
 
 def encoded(mode: str, size: tuple[int, int], kind: str, **more: object) -> io.BytesIO:
@@ -93,7 +93,7 @@ def test_they_are_read_one_at_a_time_and_who_waits_too_long_is_told(tmp_path, mo
     first.start()
     assert began.wait(20)
     monkeypatch.setattr(pictures, "WAIT_S", 0.01)
-    with pytest.raises(PicturesBusy, match="in a minute"):
+    with pytest.raises(TooMany, match="in a minute"):
         made(io.BytesIO(b"2"), tmp_path)
     monkeypatch.setattr(pictures, "WAIT_S", 20)
     second = threading.Thread(target=made, args=(io.BytesIO(b"3"), tmp_path))

@@ -11,7 +11,7 @@ from people import SERVER, station_of
 from PIL import Image
 
 from fleet.core import clock
-from fleet.core.errors import InvalidInput, NotFound
+from fleet.core.errors import Forbidden, InvalidInput, NotFound
 from fleet.core.models import AuditEntry
 from fleet.deployments.publishing import deployment_publish
 from fleet.deployments.selectors import deployment_public_get, deployments_public
@@ -21,7 +21,6 @@ from fleet.files.models import Photo
 from fleet.files.photos import photo_add, photo_publish
 from fleet.files.photos_public import photo_public_find, photos_public
 from fleet.lifecycle.move_station import station_move
-from fleet.organizations.errors import NotAllowed
 
 pytestmark = pytest.mark.django_db
 
@@ -133,7 +132,7 @@ def test_a_photo_is_found_by_its_own_deployment_only(deployed, photo, institute,
 
 def test_who_may_not_change_a_station_shows_none_of_its_photos(deployed, photo, operator, viewer, stranger):
     for who in (viewer, stranger):
-        with pytest.raises(NotAllowed):
+        with pytest.raises(Forbidden):
             photo_publish(actor=who, photo=photo, is_public=True)
     device = photo_add(actor=operator, station=deployed.station, upload=picture())
     with pytest.raises(InvalidInput) as refused:

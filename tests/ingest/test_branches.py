@@ -8,7 +8,8 @@ import pytest
 from fleet.alerts.models import Incident
 from fleet.alerts.services import rules_sweep
 from fleet.core import clock
-from fleet.ingest.corrections.branches import BranchDecided, branch_settle, branches_judge, branches_work_off
+from fleet.core.errors import Conflict
+from fleet.ingest.corrections.branches import branch_settle, branches_judge, branches_work_off
 from fleet.ingest.models import QuarantinedMessage
 from fleet.organizations.access import viewer_of_server
 from fleet.telemetry.completeness import CompletenessReport
@@ -101,7 +102,7 @@ def test_an_undecided_branch_is_told_of_within_minutes(forked):
 
 def test_a_branch_is_decided_once(forked):
     branch_settle(viewer=None, ledger=branch(), decision="believed")
-    with pytest.raises(BranchDecided):
+    with pytest.raises(Conflict):
         branch_settle(viewer=None, ledger=branch(), decision="discarded")
 
 

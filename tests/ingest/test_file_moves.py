@@ -3,14 +3,13 @@
 import pytest
 from people import elsewhere, institute, operator, station_of, stranger, viewer
 
-from fleet.core.errors import InvalidInput
+from fleet.core.errors import Conflict, Forbidden, InvalidInput
 from fleet.core.models import AuditEntry
 from fleet.files.models import FileMove, FileMoveTwin, StationFile
 from fleet.ingest.corrections import file_moves
-from fleet.ingest.corrections.file_moves import MoveUndone, file_move, file_move_list, file_move_preview, file_move_undo
+from fleet.ingest.corrections.file_moves import file_move, file_move_list, file_move_preview, file_move_undo
 from fleet.ingest.pipeline import Pipeline
 from fleet.ingest.stages.file_accounts import sums_rebuild
-from fleet.organizations.errors import NotAllowed
 from fleet.telemetry.models import Detection, DetectionCount, FileSummary, Position, StationEvent
 
 __all__ = ["elsewhere", "institute", "operator", "stranger", "viewer"]
@@ -105,7 +104,7 @@ def test_undoing_leaves_both_stations_exactly_as_they_were(mixed, operator):
     file_move_undo(actor=operator, move=move)
     assert (held(a), held(b)) == before
     assert not FileMoveTwin.objects.exists()
-    with pytest.raises(MoveUndone):
+    with pytest.raises(Conflict):
         file_move_undo(actor=operator, move=move)
 
 
@@ -150,7 +149,7 @@ def test_files_that_went_on_are_not_taken_back_behind_anybody(mixed, operator, i
     third = station_of(institute)
     move = file_move(actor=operator, station=a, target=b, files=foreign_of(a))
     file_move(actor=operator, station=b, target=third, files=foreign_of(b))
-    with pytest.raises(MoveUndone):
+    with pytest.raises(Conflict):
         file_move_undo(actor=operator, move=move)
     assert StationFile.objects.get(name=FOREIGN).station == third
 
@@ -160,9 +159,9 @@ def test_nothing_goes_to_another_organization_and_nobody_moves_who_may_not(
 ):
     a, b = mixed
     for who in (viewer, stranger):
-        with pytest.raises(NotAllowed):
+        with pytest.raises(Forbidden):
             file_move(actor=who, station=a, target=b, files=foreign_of(a))
-    with pytest.raises(NotAllowed):
+    with pytest.raises(Forbidden):
         file_move(actor=operator, station=a, target=station_of(elsewhere), files=foreign_of(a))
     with pytest.raises(InvalidInput):
         file_move(actor=operator, station=a, target=a, files=foreign_of(a))

@@ -5,10 +5,11 @@ import time
 
 import pytest
 
+from fleet.core.errors import Conflict
 from fleet.ingest import ledger
 from fleet.ingest.models import QuarantinedMessage
 from fleet.ingest.quarantine import quarantine_discard
-from fleet.ingest.replay import NoRoom, gaps_release, quarantine_replay, quarantine_replay_ask, quarantine_replays_run
+from fleet.ingest.replay import gaps_release, quarantine_replay, quarantine_replay_ask, quarantine_replays_run
 from fleet.ingest.stages.gaps import TOO_MANY_GAPS
 from fleet.organizations.access import viewer_of_server
 from fleet.stations.models import StationContact
@@ -121,7 +122,7 @@ def test_a_message_without_times_of_its_own_is_stored_once(pipeline, station, de
 def test_an_operator_may_try_again_and_is_told_that_there_is_no_room(send):
     send(*range(1, 14, 2))
     waiting = QuarantinedMessage.objects.get(seq=11)
-    with pytest.raises(NoRoom):
+    with pytest.raises(Conflict, match="as many gaps"):
         quarantine_replay(viewer=ROOST, message=waiting)
     assert held() == [11, 13]
     send(2)

@@ -7,11 +7,10 @@ from django.db import connection
 from people import station_of
 
 from fleet.core import clock
-from fleet.core.errors import InvalidInput
+from fleet.core.errors import Conflict, Forbidden, InvalidInput
 from fleet.core.models import AuditEntry
 from fleet.ingest.corrections.time_shifts import (
     PAST,
-    ShiftUndone,
     sides_wrong,
     time_shift,
     time_shift_list,
@@ -19,7 +18,6 @@ from fleet.ingest.corrections.time_shifts import (
     time_shift_undo,
     wrong_rows,
 )
-from fleet.organizations.errors import NotAllowed
 from fleet.telemetry.models import (
     Detection,
     DetectionCount,
@@ -125,7 +123,7 @@ def test_it_is_previewed_moved_marked_and_undone_to_the_byte(station, series, be
     assert stored() == before
     told = [(entry.action, entry.detail["rows"]) for entry in AuditEntry.objects.filter(action__contains="time_shift")]
     assert sorted(told) == [("station.time_shifted", 40), ("station.time_shifted_back", 40)]
-    with pytest.raises(ShiftUndone):
+    with pytest.raises(Conflict):
         time_shift_undo(actor=operator, shift=shift)
     assert stored() == before
 
@@ -237,7 +235,7 @@ def test_an_offset_that_cannot_be_is_refused(station, series, began, filed, oper
 
 def test_only_an_operator_moves_and_only_where_there_is_something(station, series, filed, viewer, stranger, operator):
     for who in (viewer, stranger):
-        with pytest.raises(NotAllowed):
+        with pytest.raises(Forbidden):
             time_shift(actor=who, station=station, side="behind")
     with pytest.raises(InvalidInput, match="No data"):
         time_shift(actor=operator, station=station, side="ahead")

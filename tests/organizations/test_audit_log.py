@@ -8,11 +8,10 @@ from people import key_of, person
 
 from fleet.core import clock
 from fleet.core.audit import audit_write
-from fleet.core.errors import NotFound
+from fleet.core.errors import Forbidden, NotFound
 from fleet.core.models import AuditEntry
 from fleet.core.origin import origin_begin, origin_now
 from fleet.organizations.audit import AuditFilter, AuditPlace, audit_export, audit_list
-from fleet.organizations.errors import NotAllowed
 
 pytestmark = pytest.mark.django_db
 
@@ -39,7 +38,7 @@ def write(organization, number: int, **fields) -> None:
 def test_owners_read_it_and_nobody_else(institute, owner, operator, stranger):
     write(institute, 3)
     assert audit_list(viewer=owner, organization=institute).count() >= 3
-    with pytest.raises(NotAllowed):
+    with pytest.raises(Forbidden):
         audit_list(viewer=operator, organization=institute)
     with pytest.raises(NotFound):
         audit_list(viewer=stranger, organization=institute)

@@ -14,7 +14,7 @@ from psycopg.types.range import Range
 from fleet.alerts.selectors import incident_list
 from fleet.alerts.services import incident_open
 from fleet.core import clock
-from fleet.core.errors import InvalidInput, NotFound
+from fleet.core.errors import Forbidden, InvalidInput, NotFound, TooMany
 from fleet.core.models import AuditEntry, OutboxMessage
 from fleet.deployments.models import Deployment, Site
 from fleet.deployments.selectors import deployments_visible, site_list
@@ -23,7 +23,6 @@ from fleet.lifecycle.erase_station import stations_erase
 from fleet.lifecycle.purge_organization import organization_purge, organizations_end, organizations_to_purge
 from fleet.organizations.access import viewer_of_user
 from fleet.organizations.deletion import organization_delete, organization_restore
-from fleet.organizations.errors import NotAllowed, TooMany
 from fleet.organizations.keys import api_key_find
 from fleet.organizations.models import Organization
 from fleet.organizations.people import person_language_set
@@ -151,14 +150,14 @@ def test_the_bound_holds_for_two_at_once():
 
 def test_where_administrators_make_them_others_cannot(settings, db):
     settings.ROOST_ORGANIZATIONS_BY = "admins"
-    with pytest.raises(NotAllowed):
+    with pytest.raises(Forbidden):
         organization_found(name="Mine", actor=viewer_of_user(person("founder")))
     root = viewer_of_user(User.objects.create_superuser("root"))
     assert organization_found(name="Theirs", actor=root).name == "Theirs"
 
 
 def test_a_key_and_the_word_add_make_none(db):
-    with pytest.raises(NotAllowed):
+    with pytest.raises(Forbidden):
         organization_found(name="By the server", actor=SERVER)
     assert organization_found(name="Add", actor=viewer_of_user(person("founder"))).slug == "add-1"
 
@@ -179,7 +178,7 @@ def test_owners_change_settings_and_the_log_says_what(institute, owner, operator
     assert entry.detail["timezone"] == "America/Toronto"
     organization_update(organization=institute, actor=owner, name="The Institute")
     assert AuditEntry.objects.filter(action="organization.update").count() == 1
-    with pytest.raises(NotAllowed):
+    with pytest.raises(Forbidden):
         organization_update(organization=institute, actor=operator, name="Mine")
     with pytest.raises(NotFound):
         organization_update(organization=institute, actor=stranger, name="Mine")
@@ -205,7 +204,7 @@ def test_a_setting_that_cannot_be_is_refused_by_its_field(institute, elsewhere, 
 def test_deleting_takes_the_name_and_an_owner(institute, owner, operator, stranger):
     with pytest.raises(InvalidInput, match="'Institute'"):
         organization_delete(organization=institute, typed="institute", actor=owner)
-    with pytest.raises(NotAllowed):
+    with pytest.raises(Forbidden):
         organization_delete(organization=institute, typed="Institute", actor=operator)
     with pytest.raises(NotFound):
         organization_delete(organization=institute, typed="Institute", actor=stranger)

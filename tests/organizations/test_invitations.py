@@ -12,12 +12,11 @@ from django.db import connection
 from people import Role, person
 
 from fleet.core import clock
-from fleet.core.errors import InvalidInput, NotFound
+from fleet.core.errors import Conflict, Forbidden, InvalidInput, NotFound, TooMany
 from fleet.core.models import AuditEntry
 from fleet.organizations import invitations
 from fleet.organizations.access import viewer_of_user
 from fleet.organizations.deletion import organization_delete
-from fleet.organizations.errors import InvitationNotOpen, InvitedElsewhere, NotAllowed, TooMany
 from fleet.organizations.invitations import (
     invitation_accept,
     invitation_create,
@@ -71,13 +70,13 @@ def test_the_invited_address_joins_in_the_role_that_was_offered(institute, owner
 def test_another_address_is_refused_without_being_told_whose_it_is(institute, owner):
     code = invite(institute, owner)
     other = confirmed("other", "other@example.org")
-    with pytest.raises(InvitedElsewhere, match=r"n…@example\.org") as refused:
+    with pytest.raises(Forbidden, match=r"n…@example\.org") as refused:
         invitation_accept(code=code, user=other)
     assert ADDRESS not in str(refused.value)
     EmailAddress.objects.create(user=other, email=ADDRESS, verified=False)
-    with pytest.raises(InvitedElsewhere):
+    with pytest.raises(Forbidden, match=r"n…@example\.org"):
         invitation_accept(code=code, user=other)
-    with pytest.raises(NotAllowed):
+    with pytest.raises(Forbidden):
         invitation_accept(code=code, user=None)
     assert not Membership.objects.filter(user=other).exists()
     assert invitation_find(code=code).email == ADDRESS
@@ -130,17 +129,17 @@ def test_sent_again_it_is_a_new_code_and_the_old_one_ends(institute, owner):
     assert [held.id for held in invitation_list(organization=institute, actor=owner)] == [second.id]
     with pytest.raises(NotFound):
         invitation_find(code=old)
-    with pytest.raises(InvitationNotOpen):
+    with pytest.raises(Conflict):
         invitation_resend(organization=institute, invitation_id=first.id, actor=owner)
     invitation_accept(code=code_mailed(), user=confirmed("new", ADDRESS))
-    with pytest.raises(InvitationNotOpen):
+    with pytest.raises(Conflict):
         invitation_revoke(organization=institute, invitation_id=second.id, actor=owner)
 
 
 def test_only_owners_invite_see_and_revoke(institute, owner, operator, stranger):
     invite(institute, owner)
     number = Invitation.objects.get().id
-    for actor, refusal in ((operator, NotAllowed), (stranger, NotFound)):
+    for actor, refusal in ((operator, Forbidden), (stranger, NotFound)):
         with pytest.raises(refusal):
             invitation_create(organization=institute, email="x@example.org", role=Role.OWNER, actor=actor)
         with pytest.raises(refusal):

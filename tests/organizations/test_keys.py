@@ -5,15 +5,13 @@ from datetime import timedelta
 import pytest
 from people import SERVER, Role, person, station_of
 
-from fleet.commands.errors import CommandNotAllowed
 from fleet.commands.services import command_issue
 from fleet.core import clock
-from fleet.core.errors import InvalidInput, NotFound
+from fleet.core.errors import Forbidden, InvalidInput, NotFound
 from fleet.core.models import AuditEntry
 from fleet.lifecycle.move_station import station_move
 from fleet.organizations.access import viewer_of_key, viewer_of_user
 from fleet.organizations.deletion import organization_delete
-from fleet.organizations.errors import NotAllowed
 from fleet.organizations.keys import api_key_find, api_key_get, api_key_list, api_key_revoke
 from fleet.organizations.members import member_add, member_remove, member_role_set
 from fleet.organizations.models import ApiKey
@@ -83,14 +81,14 @@ def test_a_key_for_one_station_reaches_it_and_nothing_else(institute, owner):
     assert not viewer.may(Role.VIEWER, institute.id)
     assert viewer.organization_ids() == frozenset()
     assert command_issue(viewer=viewer, station=mine, name="ping", parameters={}).station == mine
-    with pytest.raises(CommandNotAllowed):
+    with pytest.raises(Forbidden):
         command_issue(viewer=viewer, station=other, name="ping", parameters={})
 
 
 def test_a_read_only_key_for_one_station_sends_nothing(institute, owner):
     mine = station_of(institute)
     _key, secret = made(institute, owner, serials=[mine.serial], is_read_only=True)
-    with pytest.raises(CommandNotAllowed):
+    with pytest.raises(Forbidden):
         command_issue(viewer=opened(secret), station=mine, name="ping", parameters={})
 
 
@@ -115,9 +113,9 @@ def test_a_key_cannot_be_made_for_another_s_station(institute, elsewhere, owner)
 
 
 def test_who_may_make_which_key(institute, operator, viewer, stranger):
-    with pytest.raises(NotAllowed):
+    with pytest.raises(Forbidden):
         made(institute, operator)
-    with pytest.raises(NotAllowed):
+    with pytest.raises(Forbidden):
         made(institute, viewer, is_personal=True)
     made(institute, viewer, is_personal=True, is_read_only=True)
     with pytest.raises(NotFound):
@@ -139,13 +137,13 @@ def test_owners_see_all_keys_others_their_own(institute, owner, operator, strang
     assert set(api_key_list(organization=institute, viewer=owner)) == {machine, own}
     assert list(api_key_list(organization=institute, viewer=operator)) == [own]
     for prefix in (machine.prefix, "nosuch"):
-        with pytest.raises(NotAllowed):
+        with pytest.raises(Forbidden):
             api_key_get(organization=institute, prefix=prefix, viewer=operator)
     with pytest.raises(NotFound):
         api_key_get(organization=institute, prefix="nosuch", viewer=owner)
     with pytest.raises(NotFound):
         api_key_list(organization=institute, viewer=stranger)
-    with pytest.raises(NotAllowed):
+    with pytest.raises(Forbidden):
         api_key_revoke(api_key=machine, actor=operator)
 
 

@@ -7,9 +7,8 @@ from django.contrib.auth.models import AnonymousUser
 from people import Role, key_of, person
 
 from fleet.core import clock
-from fleet.core.errors import InvalidInput
+from fleet.core.errors import Forbidden, InvalidInput
 from fleet.organizations.access import viewer_of_key, viewer_of_user
-from fleet.organizations.errors import NotAllowed
 from fleet.organizations.keys import api_key_find, api_key_revoke
 from fleet.organizations.models import ApiKey, Organization
 from fleet.organizations.selectors import organization_list
@@ -70,9 +69,9 @@ def test_a_name_that_cannot_be_shown_is_refused_by_its_field(db, name):
 
 def test_only_owners_add_members_and_make_keys(institute, owner, operator):
     someone = person("someone")
-    with pytest.raises(NotAllowed):
+    with pytest.raises(Forbidden):
         member_add(organization=institute, user=someone, role=Role.OWNER, actor=operator)
-    with pytest.raises(NotAllowed):
+    with pytest.raises(Forbidden):
         api_key_create(organization=institute, name="mine", is_read_only=True, actor=operator)
     member_add(organization=institute, user=someone, role=Role.VIEWER, actor=owner)
     assert viewer_of_user(someone).roles == {institute.id: Role.VIEWER}

@@ -99,7 +99,13 @@ def test_a_retired_station_takes_none(station, where, writer):
 def test_more_commands_than_may_wait_are_refused(where, writer):
     for _ in range(50):
         assert writer.post(where, {"name": "ping"}).status_code == 201
-    problem_of(writer.post(where, {"name": "ping"}), 409)
+    problem_of(writer.post(where, {"name": "ping"}), 429)
+
+
+def test_a_dangerous_command_in_a_loop_is_too_many(where, writer):
+    for _ in range(3):
+        assert writer.post(where, {"name": "reboot"}).status_code == 201
+    problem_of(writer.post(where, {"name": "reboot"}), 429)
 
 
 def test_the_list_is_bounded(where, writer):

@@ -6,9 +6,7 @@ import pytest
 from people import station_of
 
 from fleet.core import clock
-from fleet.core.errors import NotFound
-from fleet.organizations.errors import NotAllowed
-from fleet.stations.errors import PairDecided
+from fleet.core.errors import Conflict, Forbidden, NotFound
 from fleet.stations.life import hardware
 from fleet.stations.life.hardware import (
     SaidHardware,
@@ -98,16 +96,16 @@ def test_a_station_that_says_another_card_each_time_fills_no_more_than_so_much(s
 def test_the_same_station_goes_on_and_is_not_asked_again(station, spoke, operator, viewer):
     spoke("m1", "c1")
     pair = spoke("m2", "c1")
-    with pytest.raises(NotAllowed):
+    with pytest.raises(Forbidden):
         pair_same(actor=viewer, pair=pair)
     pair_same(actor=operator, pair=pair)
     assert spoke("m2", "c1").state == "same"
     assert swap_asked(station=station) is None
     # A card that has been in this board is known with it.
     assert spoke("m2", "").state == "known"
-    with pytest.raises(PairDecided):
+    with pytest.raises(Conflict):
         pair_same(actor=operator, pair=pair)
-    with pytest.raises(PairDecided):
+    with pytest.raises(Conflict):
         pair_another(actor=operator, pair=pair)
 
 
@@ -134,6 +132,6 @@ def test_only_the_pair_that_speaks_now_can_be_a_new_station(station, spoke, oper
     spoke("m1", "c1")
     pair = spoke("m2", "c2")
     spoke("m1", "c1")
-    with pytest.raises(PairDecided):
+    with pytest.raises(Conflict):
         pair_another(actor=operator, pair=pair)
     assert Station.objects.count() == 1

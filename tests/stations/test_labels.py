@@ -3,8 +3,7 @@
 import pytest
 from people import SERVER, person, station_of
 
-from fleet.core.errors import InvalidInput, NotFound
-from fleet.organizations.errors import NotAllowed
+from fleet.core.errors import Forbidden, InvalidInput, NotFound
 from fleet.stations.models import StationContact, StationModel, Tag
 from fleet.stations.selectors import station_list
 from fleet.stations.sorting.device_models import (
@@ -44,9 +43,9 @@ def test_everybody_has_the_known_models_and_only_members_their_own(owner, operat
     assert model_list(viewer=stranger).count() == known
     with pytest.raises(InvalidInput, match="already"):
         model_create(actor=operator, organization=institute, name="OWL 3")
-    with pytest.raises(NotAllowed):
+    with pytest.raises(Forbidden):
         model_create(actor=viewer, organization=institute, name="Owl 4")
-    with pytest.raises(NotAllowed):
+    with pytest.raises(Forbidden):
         model_delete(actor=owner, model=StationModel.objects.filter(organization=None).first())
 
 
@@ -82,7 +81,7 @@ def test_a_tag_is_one_word_however_written_and_goes_with_its_last_station(operat
     assert not tag_list(viewer=stranger)
     station_tags_set(actor=operator, station=first, names=[])
     assert [tag.name for tag in Tag.objects.all()] == ["Solar"]
-    with pytest.raises(NotAllowed):
+    with pytest.raises(Forbidden):
         station_tags_set(actor=viewer, station=first, names=["mine"])
 
 
@@ -120,7 +119,7 @@ def test_a_group_of_others_is_not_there(stranger, operator, institute):
         group_get(viewer=stranger, group_id=group.pk)
     with pytest.raises(NotFound):
         station_list(viewer=stranger, group=group.pk)
-    with pytest.raises(NotAllowed):
+    with pytest.raises(Forbidden):
         group_delete(actor=stranger, group=group)
 
 

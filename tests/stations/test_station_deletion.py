@@ -12,7 +12,7 @@ from people import station_of
 from fleet.alerts.services import incident_open
 from fleet.commands.services import command_issue
 from fleet.core import clock
-from fleet.core.errors import InvalidInput, NotFound
+from fleet.core.errors import Forbidden, InvalidInput, NotFound
 from fleet.core.models import AuditEntry
 from fleet.deployments.services import deployment_begin
 from fleet.deployments.sites import site_create
@@ -22,7 +22,6 @@ from fleet.ingest.pipeline import Pipeline
 from fleet.lifecycle import erase_station as deletion
 from fleet.lifecycle.erase_station import station_belongings, station_delete, stations_erase
 from fleet.lifecycle.purge_organization import organizations_end
-from fleet.organizations.errors import NotAllowed
 from fleet.organizations.models import Organization
 from fleet.stations.life.reconcile import broker_reconcile
 from fleet.stations.logins.enrolment import enrolment_token_create, station_enrol
@@ -124,7 +123,7 @@ def test_its_login_ends_at_once(institute, owner, operator, works):
 def test_it_takes_an_owner_and_the_serial(institute, owner, operator, stranger):
     station = station_of(institute)
     for actor in (operator, stranger):
-        with pytest.raises(NotAllowed):
+        with pytest.raises(Forbidden):
             station_delete(actor=actor, station=station, typed=station.serial)
     with pytest.raises(InvalidInput) as refused:
         station_delete(actor=owner, station=station, typed="something else")

@@ -8,11 +8,10 @@ from django.core.management import call_command
 from people import station_of
 
 from fleet.core import clock
-from fleet.core.errors import InvalidInput
+from fleet.core.errors import Forbidden, InvalidInput
 from fleet.core.models import AuditEntry
 from fleet.deployments.models import Deployment, Site
 from fleet.deployments.station_import import station_import
-from fleet.organizations.errors import NotAllowed
 from fleet.stations.joining import import_file
 from fleet.stations.joining.claims import claim_open
 from fleet.stations.logins.enrolment import token_hash
@@ -155,7 +154,7 @@ def test_serials_of_no_known_maker_are_warned_of(do):
 
 def test_only_operators_import(institute, viewer, stranger):
     for who in (viewer, stranger):
-        with pytest.raises(NotAllowed):
+        with pytest.raises(Forbidden):
             station_import(actor=who, organization=institute, content=b"serial\nSG-1\n", is_dry_run=True)
 
 

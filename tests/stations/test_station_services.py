@@ -3,8 +3,7 @@
 import pytest
 from people import SERVER, serial_new, station_of
 
-from fleet.core.errors import InvalidInput
-from fleet.organizations.errors import NotAllowed
+from fleet.core.errors import Forbidden, InvalidInput
 from fleet.stations.models import Station, StationContact
 from fleet.stations.services import serial_warning, station_register, station_update
 
@@ -36,7 +35,7 @@ def test_a_serial_is_registered_once_and_nobody_is_told_whose_it_is(institute, e
 
 def test_viewers_and_strangers_register_nothing(institute, viewer, stranger):
     for who in (viewer, stranger):
-        with pytest.raises(NotAllowed):
+        with pytest.raises(Forbidden):
             station_register(actor=who, organization=institute, serial=serial_new())
     assert not Station.objects.exists()
 
@@ -87,5 +86,5 @@ def test_a_change_that_cannot_be_is_refused_by_its_field(institute, field, value
 def test_viewers_and_strangers_change_nothing(institute, viewer, stranger):
     station = station_of(institute)
     for who in (viewer, stranger):
-        with pytest.raises(NotAllowed):
+        with pytest.raises(Forbidden):
             station_update(station=station, actor=who, name="Mine")

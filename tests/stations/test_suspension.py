@@ -9,9 +9,10 @@ from people import SERVER, station_of
 from fleet.alerts.models import Incident
 from fleet.alerts.services import rules_sweep
 from fleet.core import clock
+from fleet.core.errors import Conflict
 from fleet.stations.life.reconcile import broker_reconcile
 from fleet.stations.logins.enrolment import enrolment_token_create, station_enrol
-from fleet.stations.logins.suspension import NotSuspended, floods_suspend, station_suspension_lift
+from fleet.stations.logins.suspension import floods_suspend, station_suspension_lift
 from fleet.stations.models import StationContact
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -69,7 +70,7 @@ def test_a_suspension_is_told_of_once_and_so_is_its_end(flooding):
     incident = Incident.objects.get(rule="flooding", station=station)
     assert "more than this server accepts" in incident.sentence
     station_suspension_lift(viewer=SERVER, station=station)
-    with pytest.raises(NotSuspended):
+    with pytest.raises(Conflict, match="not suspended"):
         station_suspension_lift(viewer=SERVER, station=station)
     rules_sweep()
     incident.refresh_from_db()

@@ -3,10 +3,10 @@
 import pytest
 from django.contrib.auth.models import User
 
+from fleet.core.errors import Forbidden, TooMany
 from fleet.core.models import AuditEntry, OutboxMessage
 from fleet.organizations.access import Role, Viewer
 from fleet.sync import services
-from fleet.sync.errors import SyncNotAllowed, SyncTooSoon
 from fleet.sync.selectors import changes, links_of, runs, systems
 from fleet.sync.services import sync_ask, sync_run
 
@@ -83,7 +83,7 @@ def test_the_button_asks_for_a_job_and_is_audited(make_station):
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.OPERATOR])
 def test_only_owners_press_the_button(make_station, role):
-    with pytest.raises(SyncNotAllowed):
+    with pytest.raises(Forbidden):
         sync_ask(viewer=viewer(make_station("SG-1"), role), system="motus")
     assert not OutboxMessage.objects.exists()
 
@@ -91,7 +91,7 @@ def test_only_owners_press_the_button(make_station, role):
 def test_the_button_waits_a_moment_after_a_check(motus, make_station, monkeypatch):
     owner = viewer(make_station("SG-1"), Role.OWNER)
     sync_run(system="motus", started_by="owner")
-    with pytest.raises(SyncTooSoon):
+    with pytest.raises(TooMany):
         sync_ask(viewer=owner, system="motus")
     monkeypatch.setattr(services, "BUTTON_PAUSE", services.BUTTON_PAUSE * 0)
     sync_ask(viewer=owner, system="motus")

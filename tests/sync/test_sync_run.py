@@ -8,10 +8,10 @@ import time_machine
 from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 
+from fleet.core.errors import Conflict, NotFound, TooMany
 from fleet.stations.models import Station
 from fleet.sync import services
 from fleet.sync.adapters.clients import motus as motus_client
-from fleet.sync.errors import SyncRunning, SyncTooSoon, SystemUnknown
 from fleet.sync.models import ExternalChange, ExternalLink, ExternalRecord, SyncRun
 from fleet.sync.selectors import links_of
 from fleet.sync.services import sync_run, sync_run_due
@@ -272,7 +272,7 @@ def test_the_clock_asks_at_its_interval_and_a_person_between(motus, settings):
         assert len(sync_run_due()) == 1
         traveller.shift(timedelta(minutes=9))
         assert sync_run_due() == []
-        with pytest.raises(SyncTooSoon):
+        with pytest.raises(TooMany):
             check(started_by="")
         assert check().state == "succeeded"
         traveller.shift(timedelta(minutes=11))
@@ -308,7 +308,7 @@ def test_a_fault_of_our_own_closes_the_run_and_is_not_hidden(motus, monkeypatch)
 
 
 def test_an_unknown_system_is_named_with_those_there_are():
-    with pytest.raises(SystemUnknown, match="Available: motus"):
+    with pytest.raises(NotFound, match="Available: motus"):
         sync_run(system="nosuch")
 
 
@@ -320,7 +320,7 @@ def test_two_at_once_ask_once(motus, make_row):
     def one():
         try:
             outcomes.append(check().state)
-        except SyncRunning:
+        except Conflict:
             outcomes.append("running")
         finally:
             connections.close_all()

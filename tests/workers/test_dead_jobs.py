@@ -11,8 +11,8 @@ from django.core.management import call_command
 from kombu import Queue
 
 from fleet.alerts.models import Trouble
-from fleet.core.dead_jobs import JobNotHeld, dead_job_discard, dead_job_keep, dead_job_list, dead_job_retry
-from fleet.core.errors import NotFound
+from fleet.core.dead_jobs import dead_job_discard, dead_job_keep, dead_job_list, dead_job_retry
+from fleet.core.errors import Conflict, NotFound
 from fleet.core.models import AuditEntry, OutboxMessage
 from message_queue.topology import DEAD_JOB_QUEUE, TASK_QUEUE
 from workers.celery_app import app
@@ -90,7 +90,7 @@ def test_a_retried_job_goes_through_the_outbox_once():
     row = OutboxMessage.objects.get(routing_key="core.send_mail")
     assert (row.target, row.body) == ("job", {"mail_id": 9})
     for decide in (dead_job_retry, dead_job_discard):
-        with pytest.raises(JobNotHeld):
+        with pytest.raises(Conflict):
             decide(number=kept.pk)
     assert OutboxMessage.objects.filter(routing_key="core.send_mail").count() == 1
     assert AuditEntry.objects.filter(action="job.retried").count() == 1
@@ -108,7 +108,7 @@ def test_what_cannot_be_read_holds_up_nobody_and_is_not_retried(dead):
         ("b-2", ""),
         ("b-3", "core.prune_outbox"),
     ]
-    with pytest.raises(JobNotHeld):
+    with pytest.raises(Conflict):
         dead_job_retry(number=dead_job_list().first().pk)
 
 

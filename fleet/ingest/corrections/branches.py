@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from fleet.core import clock
 from fleet.core.audit import audit_write
-from fleet.core.errors import DomainError
+from fleet.core.errors import Conflict, Forbidden, InvalidInput
 from fleet.core.locks import session_lock
 from fleet.core.outbox import job_ask
 from fleet.ingest.delivery import FORKED
@@ -24,7 +24,6 @@ from fleet.ingest.ledger import RUN_SEPARATOR, branch_name
 from fleet.ingest.models import QuarantinedMessage
 from fleet.ingest.replay import messages_retake
 from fleet.organizations.access import Viewer
-from fleet.organizations.errors import NotAllowed
 from fleet.organizations.models import Membership
 from fleet.telemetry.models import StreamLedger
 
@@ -38,21 +37,17 @@ _BATCH = 50
 _UNDECIDED = (Branch.HELD, Branch.CLONED)
 
 
-class BranchDecided(DomainError):
-    """The branch has already been decided about."""
-
-
 @transaction.atomic
 def branch_settle(*, viewer: Viewer | None, ledger: StreamLedger, decision: str) -> None:
     """Believe or discard a branch; a job then accepts or discards its messages. Without a viewer, Roost decides."""
     organization_id = ledger.station.organization_id
     if viewer is not None and not viewer.may(Membership.Role.OPERATOR, organization_id):
-        raise NotAllowed(_("You need the operator role to decide about a branch."))
+        raise Forbidden(_("You need the operator role to decide about a branch."))
     if decision not in (Branch.BELIEVED, Branch.DISCARDED):
-        raise DomainError(_("A branch can only be believed or discarded."))
+        raise InvalidInput(_("A branch can only be believed or discarded."), field="decision")
     rows = StreamLedger.objects.filter(id=ledger.id, branch__in=_UNDECIDED)
     if not rows.update(branch=decision):
-        raise BranchDecided(_("Somebody else has already decided about this branch."))
+        raise Conflict(_("Somebody else has already decided about this branch."))
     trunk = _trunk_of(ledger)
     if trunk is not None and not _branches_of(trunk).filter(branch__in=_UNDECIDED).exists():
         StreamLedger.objects.filter(id=trunk.id).update(is_contested=False)

@@ -17,12 +17,11 @@ from django.utils.translation import gettext as _
 
 from fleet.core import clock
 from fleet.core.audit import audit_write
-from fleet.core.errors import DomainError, InvalidInput, NotFound
+from fleet.core.errors import Conflict, Forbidden, InvalidInput, NotFound
 from fleet.core.live import live_announce
 from fleet.files.models import FileMove, StationFile
 from fleet.ingest.stages.file_accounts import sums_rebuild
 from fleet.organizations.access import Role, Viewer
-from fleet.organizations.errors import NotAllowed
 from fleet.stations.models import Station
 
 #: Limits of one move: a season's card, within the time that a person waits.
@@ -34,10 +33,6 @@ _TABLES: Final = {
 }
 _COUNTED = "telemetry_detection"
 _OF_FILES = "d.station_id = %(source)s AND d.file_id = ANY(%(files)s) AND d.occurred_at BETWEEN %(low)s AND %(high)s"
-
-
-class MoveUndone(DomainError):
-    """The move was already undone, or its files were moved again or deleted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +51,7 @@ class MovePreview:
 
 
 def file_move_preview(*, actor: Viewer, station: Station, target: Station, files: Sequence[StationFile]) -> MovePreview:
-    """Count what a move would do, without changing anything. Raises `NotAllowed` or `InvalidInput`."""
+    """Count what a move would do, without changing anything. Raises `Forbidden` or `InvalidInput`."""
     _move_check(actor, station, target, files)
     counted = {table: _count(table, _arguments(station, target, files)) for table in _TABLES}
     preview = MovePreview(
@@ -76,7 +71,7 @@ def file_move_preview(*, actor: Viewer, station: Station, target: Station, files
 
 @transaction.atomic
 def file_move(*, actor: Viewer, station: Station, target: Station, files: Sequence[StationFile]) -> FileMove:
-    """Move files with their rows. Raises `NotAllowed` or `InvalidInput`."""
+    """Move files with their rows. Raises `Forbidden` or `InvalidInput`."""
     moment = clock.now()
     _lock_contacts(station, target)
     # Read again under the lock, so that nobody else can move them now.
@@ -101,17 +96,17 @@ def file_move(*, actor: Viewer, station: Station, target: Station, files: Sequen
 
 @transaction.atomic
 def file_move_undo(*, actor: Viewer, move: FileMove) -> FileMove:
-    """Move the files back with all their rows, including those that the target already had. Raises `MoveUndone`."""
+    """Move the files back with all their rows, including those that the target already had. Raises `Conflict`."""
     moment, station, target = clock.now(), move.station, move.target
     _lock_contacts(station, target)
     files = list(StationFile.objects.select_for_update().filter(pk__in=move.file_ids, station=target))
     if len(files) != len(move.file_ids):
-        raise MoveUndone(_("Some of these files were moved again or deleted since. Move the others one by one."))
+        raise Conflict(_("Some of these files were moved again or deleted since. Move the others one by one."))
     _move_check(actor, target, station, files)
     if not FileMove.objects.filter(pk=move.pk, undone_at=None).update(
         undone_at=moment, undone_by_name=actor.name[:150]
     ):
-        raise MoveUndone(_("This move has already been undone."))
+        raise Conflict(_("This move has already been undone."))
     _move_rows(_arguments(target, station, files), None)
     _restore_twins(move)
     _move_files(files, station)
@@ -136,9 +131,9 @@ def file_move_get(*, station: Station, move_id: int) -> FileMove:
 
 
 def file_operator_require(*, actor: Viewer, station: Station) -> None:
-    """Raise `NotAllowed` unless the actor may move files of a station."""
+    """Raise `Forbidden` unless the actor may move files of a station."""
     if not actor.may_station(Role.OPERATOR, station):
-        raise NotAllowed(_("You need the operator role to move files of %(serial)s.") % {"serial": station.serial})
+        raise Forbidden(_("You need the operator role to move files of %(serial)s.") % {"serial": station.serial})
 
 
 def _move_check(actor: Viewer, station: Station, target: Station, files: Sequence[StationFile]) -> None:

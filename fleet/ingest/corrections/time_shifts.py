@@ -17,12 +17,11 @@ from django.utils.translation import gettext as _
 
 from fleet.core import clock
 from fleet.core.audit import audit_write
-from fleet.core.errors import DomainError, InvalidInput, NotFound
+from fleet.core.errors import Conflict, Forbidden, InvalidInput, NotFound
 from fleet.core.live import live_announce
 from fleet.core.spoken import duration_words
 from fleet.ingest.batch import AHEAD_S, NOT_NEWEST
 from fleet.organizations.access import Role, Viewer
-from fleet.organizations.errors import NotAllowed
 from fleet.stations.models import Station
 from fleet.telemetry.models import Series, Suspicion, TimeShift
 
@@ -44,10 +43,6 @@ _TABLES: Final = {
     "events": ("telemetry_stationevent", ("station_id", "name", "line", "source")),
 }
 _MOVED: Final = {"occurred_at": "{at}", "flags": "{flags}", "flags_before": "{before}", "shift_id": "{shift}"}
-
-
-class ShiftUndone(DomainError):
-    """The move was already undone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +132,7 @@ def time_shift_preview(
 ) -> ShiftPreview:
     """Count without changing anything; the offset defaults to the one from our receipt.
 
-    Raises `NotAllowed` or `InvalidInput`.
+    Raises `Forbidden` or `InvalidInput`.
     """
     time_operator_require(actor=actor, station=station)
     wrong = wrong_rows(station=station, side=side, received_from=received_from, received_until=received_until)
@@ -173,7 +168,7 @@ def time_shift(
     received_from: datetime | None = None,
     received_until: datetime | None = None,
 ) -> TimeShift:
-    """Move the rows of one side by an offset. Raises `NotAllowed` or `InvalidInput`.
+    """Move the rows of one side by an offset. Raises `Forbidden` or `InvalidInput`.
 
     1. Make ingest of this station wait.  2. Check as a preview does.  3. Take the rows out and insert them at the right
     time; rows with an equal one there stay.  4. Correct counts, roll-ups and newest values.
@@ -215,7 +210,7 @@ def time_shift(
 
 @transaction.atomic
 def time_shift_undo(*, actor: Viewer, shift: TimeShift) -> TimeShift:
-    """Move the rows back, with the flags that they had. Raises `ShiftUndone`.
+    """Move the rows back, with the flags that they had. Raises `Conflict`.
 
     A row that arrived again meanwhile is the same row: the moved one replaces it.
     """
@@ -225,7 +220,7 @@ def time_shift_undo(*, actor: Viewer, shift: TimeShift) -> TimeShift:
     if not TimeShift.objects.filter(pk=shift.pk, undone_at=None).update(
         undone_at=clock.now(), undone_by_name=actor.name[:150]
     ):
-        raise ShiftUndone(_("This move has already been undone."))
+        raise Conflict(_("This move has already been undone."))
     arguments = _arguments(station, shift.side, None, None) | {
         "offset": -shift.offset_us, "shift": shift.pk, "first": shift.first_at, "last": shift.last_at,
     }  # fmt: skip
@@ -259,9 +254,9 @@ def time_shift_get(*, station: Station, shift_id: int) -> TimeShift:
 
 
 def time_operator_require(*, actor: Viewer, station: Station) -> None:
-    """Raise `NotAllowed` unless the actor may move data of a station."""
+    """Raise `Forbidden` unless the actor may move data of a station."""
     if not actor.may_station(Role.OPERATOR, station):
-        raise NotAllowed(_("You need the operator role to move data of %(serial)s.") % {"serial": station.serial})
+        raise Forbidden(_("You need the operator role to move data of %(serial)s.") % {"serial": station.serial})
 
 
 _APART = "((extract(epoch FROM d.received_at) - extract(epoch FROM d.occurred_at)) * 1000000)::bigint"

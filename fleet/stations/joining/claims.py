@@ -14,11 +14,10 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
 from fleet.core import clock
+from fleet.core.errors import Forbidden, NotFound, TooMany
 from fleet.core.origin import origin_now
 from fleet.organizations.access import Role, Viewer
-from fleet.organizations.errors import NotAllowed
 from fleet.organizations.models import Organization
-from fleet.stations.errors import CodeUnknown, QueueFull, TooManyTries
 from fleet.stations.joining.newcomers import newcomer_accept, newcomer_make
 from fleet.stations.models import Newcomer, Station
 
@@ -35,7 +34,7 @@ _MADE_TRIES = 5
 
 
 def claim_open(*, serial: str, hardware: dict[str, Any]) -> tuple[Newcomer, str, str]:
-    """Give a device a code: return the device with its secret and the code. Raises `QueueFull`."""
+    """Give a device a code: return the device with its secret and the code. Raises `TooMany`."""
     newcomer, secret = newcomer_make(
         way=Newcomer.Way.CLAIM, organization=None, serial=serial, hardware=hardware, life=LIFE
     )
@@ -45,7 +44,7 @@ def claim_open(*, serial: str, hardware: dict[str, Any]) -> tuple[Newcomer, str,
         shown.filter(address=newcomer.address).count() >= OPEN_OF_ADDRESS_MOST
         or shown.count() >= OPEN_MOST  # each open code makes guessing easier
     ):
-        raise QueueFull(_("Too many devices are showing a code right now. Try again in half an hour."))
+        raise TooMany(_("Too many devices are showing a code right now. Try again in half an hour."))
     for _try in range(_MADE_TRIES):
         code = "".join(secrets.choice(ALPHABET) for _place in range(_LENGTH))
         newcomer.code_hash = _code_hash(code)
@@ -55,19 +54,17 @@ def claim_open(*, serial: str, hardware: dict[str, Any]) -> tuple[Newcomer, str,
         except IntegrityError:
             continue
         return newcomer, secret, f"{code[:_HALF]}-{code[_HALF:]}"
-    raise QueueFull(_("Too many devices are showing a code right now. Try again in half an hour."))
+    raise TooMany(_("Too many devices are showing a code right now. Try again in half an hour."))
 
 
 def claim_look(*, viewer: Viewer, code: str) -> Newcomer:
-    """The device that shows this code. Raises `CodeUnknown`, or `TooManyTries` after too many wrong ones."""
+    """The device that shows this code. Raises `NotFound`, or `TooMany` after too many wrong ones."""
     if not viewer.organization_ids(Role.OPERATOR):
-        raise NotAllowed(_("You need the operator role in an organization to claim a station. Ask one of its owners."))
+        raise Forbidden(_("You need the operator role in an organization to claim a station. Ask one of its owners."))
     counters = _counters(viewer)
     for key, most in counters:
         if int(cache.get(key, 0)) >= most:
-            raise TooManyTries(
-                _("Too many wrong codes. Wait an hour, then check the code on the device and type it again.")
-            )
+            raise TooMany(_("Too many wrong codes. Wait an hour, then check the code on the device and type it again."))
     # Count before looking, so that many tries at once cannot all slip through.
     for key, _most in counters:
         cache.add(key, 0, WRONG_WITHIN_S)
@@ -79,7 +76,7 @@ def claim_look(*, viewer: Viewer, code: str) -> Newcomer:
         expires_at__gt=clock.now(),
     ).first()
     if found is None:
-        raise CodeUnknown(
+        raise NotFound(
             _("No device is showing this code now. A code works once and for 30 minutes: check the code on the device.")
         )
     for key, _most in counters:
@@ -90,10 +87,10 @@ def claim_look(*, viewer: Viewer, code: str) -> Newcomer:
 def claim_take(*, viewer: Viewer, code: str, organization: Organization, name: str = "") -> Station:
     """Make the device that shows this code a station of the organization; it fetches its login by itself.
 
-    Raises what `claim_look` raises, `NotAllowed`, `NewcomerDecided`, and `InvalidInput` if the serial is taken.
+    Raises what `claim_look` raises, `Forbidden`, `Conflict`, and `InvalidInput` if the serial is taken.
     """
     if not viewer.may(Role.OPERATOR, organization.id):
-        raise NotAllowed(_("You need the operator role to add a station to %(name)s.") % {"name": organization.name})
+        raise Forbidden(_("You need the operator role to add a station to %(name)s.") % {"name": organization.name})
     newcomer = claim_look(viewer=viewer, code=code)
     return newcomer_accept(newcomer=newcomer, actor=viewer, organization=organization, name=name)
 

@@ -10,11 +10,11 @@ from django.utils.translation import gettext as _
 
 from fleet.core import clock
 from fleet.core.audit import audit_write
-from fleet.core.errors import InvalidInput
+from fleet.core.errors import Conflict, InvalidInput
 from fleet.core.origin import origin_now
 from fleet.organizations.access import Viewer
 from fleet.organizations.models import Organization
-from fleet.stations.errors import EnrolmentRefused, NewcomerDecided
+from fleet.stations.errors import EnrolmentRefused
 from fleet.stations.logins.enrolment import Grant, enrolment_token_adopt, station_enrol, token_hash
 from fleet.stations.models import Newcomer, Station
 from fleet.stations.services import station_register
@@ -79,7 +79,7 @@ def newcomer_fetch(*, secret: str) -> tuple[Newcomer, Grant | None]:
 def newcomer_accept(*, newcomer: Newcomer, actor: Viewer, organization: Organization, name: str) -> Station:
     """Make the device a station, or give the station with this serial a new login; its secret fetches it.
 
-    Raises `NewcomerDecided` for the loser of a race, `InvalidInput` if the serial is taken or the name is invalid.
+    Raises `Conflict` for the loser of a race, `InvalidInput` if the serial is taken or the name is invalid.
     """
     moment = clock.now()
     # Update the row first, so that only one of two people at once registers the station.
@@ -91,7 +91,7 @@ def newcomer_accept(*, newcomer: Newcomer, actor: Viewer, organization: Organiza
         expires_at=moment + FETCH_WITHIN,
     )
     if not taken:
-        raise NewcomerDecided(
+        raise Conflict(
             _("%(serial)s has already been accepted or refused, or it waited too long.") % {"serial": newcomer.serial}
         )
     station = station_known(organization=organization, serial=newcomer.serial)

@@ -11,11 +11,9 @@ from django.utils.translation import gettext as _
 
 from fleet.core import clock
 from fleet.core.audit import audit_write
-from fleet.core.errors import DomainError, InvalidInput, NotFound
+from fleet.core.errors import Conflict, DomainError, Forbidden, InvalidInput, NotFound, TooMany
 from fleet.organizations.access import Role, Viewer
-from fleet.organizations.errors import NotAllowed
 from fleet.organizations.models import Organization
-from fleet.stations.errors import NewcomerDecided, QueueFull, RegistrationRefused
 from fleet.stations.joining.newcomers import newcomer_accept, newcomer_make
 from fleet.stations.logins.enrolment import token_hash
 from fleet.stations.models import Newcomer, RegistrationCode, Station
@@ -74,7 +72,7 @@ def door_list(*, viewer: Viewer) -> list[Door]:
 def arrival_take(*, code: str, serial: str, hardware: dict[str, Any]) -> tuple[Newcomer, str]:
     """Put a device into the queue; return it with the secret it uses to ask again.
 
-    Raises `RegistrationRefused`, with the same sentence whatever the reason, and `QueueFull`.
+    Raises `Forbidden`, with the same sentence whatever the reason, and `TooMany`.
     """
     newcomer, secret = newcomer_make(
         way=Newcomer.Way.ARRIVAL, organization=None, serial=serial, hardware=hardware, life=LIFE
@@ -86,10 +84,10 @@ def arrival_take(*, code: str, serial: str, hardware: dict[str, Any]) -> tuple[N
         .first()
     )
     if known is None or _in_state(known.organization_id, State.BLOCKED).filter(serial__iexact=serial).exists():
-        raise RegistrationRefused(_("No device can join with this code. Ask the people who will own the station."))
+        raise Forbidden(_("No device can join with this code. Ask the people who will own the station."))
     waiting = _in_state(known.organization_id, State.WAITING).filter(expires_at__gt=newcomer.arrived_at)
     if waiting.filter(serial__iexact=serial).count() >= SERIAL_MOST or waiting.count() >= QUEUE_MOST:
-        raise QueueFull(
+        raise TooMany(
             _("Too many devices are waiting to be accepted. Somebody has to clear the queue first; try again later.")
         )
     newcomer.organization_id = known.organization_id
@@ -128,9 +126,7 @@ def arrival_get(*, viewer: Viewer, arrival_id: int) -> Newcomer:
     if found is None or found.organization is None:
         raise NotFound(_("There is no such device in a queue that you may see."))
     if not viewer.may(Role.OPERATOR, found.organization.id):
-        raise NotAllowed(
-            _("You need the operator role to accept devices into %(name)s.") % {"name": found.organization}
-        )
+        raise Forbidden(_("You need the operator role to accept devices into %(name)s.") % {"name": found.organization})
     return found
 
 
@@ -146,11 +142,11 @@ def arrival_refuse(*, arrival: Newcomer, actor: Viewer, is_for_good: bool) -> No
     """Reject a device. With `is_for_good`, its serial is blocked until somebody unblocks it."""
     organization_id = arrival.organization_id or 0
     if not actor.may(Role.OPERATOR, organization_id):
-        raise NotAllowed(_("You need the operator role to refuse %(serial)s.") % {"serial": arrival.serial})
+        raise Forbidden(_("You need the operator role to refuse %(serial)s.") % {"serial": arrival.serial})
     state = State.BLOCKED if is_for_good else State.REFUSED
     waiting = Newcomer.objects.filter(pk=arrival.pk, state=State.WAITING)
     if not waiting.update(state=state, decided_at=clock.now(), decided_by=actor.user):
-        raise NewcomerDecided(
+        raise Conflict(
             _("%(serial)s has already been accepted or refused, or it waited too long.") % {"serial": arrival.serial}
         )
     _audit(actor, organization_id, "station.arrival_block" if is_for_good else "station.arrival_refuse", arrival.serial)
@@ -161,7 +157,7 @@ def arrival_unblock(*, arrival: Newcomer, actor: Viewer) -> None:
     """Unblock a serial, so that it can ask again."""
     organization_id = arrival.organization_id or 0
     if not actor.may(Role.OPERATOR, organization_id):
-        raise NotAllowed(_("You need the operator role to unblock %(serial)s.") % {"serial": arrival.serial})
+        raise Forbidden(_("You need the operator role to unblock %(serial)s.") % {"serial": arrival.serial})
     same = _in_state(organization_id, State.BLOCKED).filter(serial__iexact=arrival.serial)
     if same.update(state=State.REFUSED):
         _audit(actor, organization_id, "station.arrival_unblock", arrival.serial)
@@ -174,7 +170,7 @@ def arrivals_decide(
     if decision not in DECISIONS:
         raise InvalidInput(_("Choose one of: %(words)s.") % {"words": ", ".join(DECISIONS)}, field="decision")
     if not viewer.organization_ids(Role.OPERATOR):
-        raise NotAllowed(
+        raise Forbidden(
             _("You need the operator role in an organization to accept or refuse devices. Ask one of its owners.")
         )
     done: list[Newcomer] = []
@@ -205,7 +201,7 @@ def _in_state(organization_id: int, state: Newcomer.State) -> QuerySet[Newcomer]
 
 def _owner_check(organization: Organization, actor: Viewer) -> None:
     if not actor.may(Role.OWNER, organization.id):
-        raise NotAllowed(
+        raise Forbidden(
             _("Only an owner of %(name)s can decide whether devices may ask to join.") % {"name": organization}
         )
 

@@ -14,11 +14,9 @@ from django.utils.translation import gettext as _
 
 from fleet.core import clock
 from fleet.core.audit import audit_write
-from fleet.core.errors import NotFound
+from fleet.core.errors import Conflict, Forbidden, NotFound
 from fleet.core.spoken import moment_words
 from fleet.organizations.access import Role, Viewer
-from fleet.organizations.errors import NotAllowed
-from fleet.stations.errors import PairDecided
 from fleet.stations.life.succession import station_succeed
 from fleet.stations.models import HardwarePair, Station
 
@@ -119,7 +117,7 @@ def swap_sentence(*, pair: HardwarePair, moment: datetime) -> str:
 
 @transaction.atomic
 def pair_same(*, actor: Viewer, pair: HardwarePair) -> None:
-    """Decide that it is the same station with other hardware: its history continues. Raises `PairDecided`."""
+    """Decide that it is the same station with other hardware: its history continues. Raises `Conflict`."""
     station = pair.station
     if not actor.may_station(Role.OPERATOR, station):
         raise _role_refusal(station)
@@ -132,7 +130,7 @@ def pair_same(*, actor: Viewer, pair: HardwarePair) -> None:
 def pair_another(*, actor: Viewer, pair: HardwarePair) -> Station:
     """Decide that it is a new station: it keeps serial and login; the history so far goes to an archived name.
 
-    Raises `PairDecided`, also if another pair has been seen since: then nobody knows whose login it is.
+    Raises `Conflict`, also if another pair has been seen since: then nobody knows whose login it is.
     """
     # A key limited to this station would not reach its successor.
     if not actor.may(Role.OPERATOR, pair.station.organization_id):
@@ -163,12 +161,12 @@ def _open_pair(pair: HardwarePair) -> QuerySet[HardwarePair]:
     return HardwarePair.objects.filter(pk=pair.pk, state=State.ASKED)
 
 
-def _role_refusal(station: Station) -> NotAllowed:
-    return NotAllowed(_("You need the operator role to change %(serial)s.") % {"serial": station.serial})
+def _role_refusal(station: Station) -> Forbidden:
+    return Forbidden(_("You need the operator role to change %(serial)s.") % {"serial": station.serial})
 
 
-def _decided_refusal(station: Station) -> PairDecided:
-    return PairDecided(
+def _decided_refusal(station: Station) -> Conflict:
+    return Conflict(
         _("Somebody has already said what the hardware of %(serial)s is, or it has changed again. Reload and check.")
         % {"serial": station.serial}
     )

@@ -9,10 +9,8 @@ from django.utils.translation import gettext as _
 
 from fleet.core import clock
 from fleet.core.audit import audit_write
-from fleet.core.errors import NotFound
+from fleet.core.errors import Conflict, Forbidden, NotFound
 from fleet.organizations.access import Role, Viewer
-from fleet.organizations.errors import NotAllowed
-from fleet.stations.errors import StationIsRetired
 from fleet.stations.logins.enrolment import token_hash
 from fleet.stations.models import History, Station, StationTransfer
 
@@ -26,7 +24,7 @@ def transfer_offer(*, actor: Viewer, station: Station, history: History) -> str:
     _operator_check(actor, station)
     station = Station.objects.select_for_update(no_key=True).get(pk=station.pk)
     if station.retired_at is not None:
-        raise StationIsRetired(_("%(serial)s is retired and cannot be moved.") % {"serial": station.serial})
+        raise Conflict(_("%(serial)s is retired and cannot be moved.") % {"serial": station.serial})
     moment = clock.now()
     _open(station).update(withdrawn_at=moment)
     code = secrets.token_hex(16)
@@ -81,7 +79,7 @@ def _open(station: Station) -> QuerySet[StationTransfer]:
 
 def _operator_check(actor: Viewer, station: Station) -> None:
     if not actor.may(Role.OPERATOR, station.organization_id):
-        raise NotAllowed(_("You need the operator role to move %(serial)s.") % {"serial": station.serial})
+        raise Forbidden(_("You need the operator role to move %(serial)s.") % {"serial": station.serial})
 
 
 def _audit(actor: Viewer, station: Station, action: str, **detail: str) -> None:

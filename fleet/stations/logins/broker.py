@@ -12,7 +12,8 @@ import httpx
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from fleet.stations.errors import BrokerRefused, BrokerUnreachable
+from fleet.core.errors import Unavailable
+from fleet.stations.errors import BrokerUnreachable
 from message_queue import routing, topology
 
 #: Timeout of one call, in seconds: the API answers in milliseconds, and a person is waiting.
@@ -74,7 +75,7 @@ class BrokerAccess:
     @classmethod
     @contextmanager
     def open(cls) -> Iterator[Self]:
-        """A client with the server's settings; its calls raise `BrokerUnreachable` and `BrokerRefused`."""
+        """A client with the server's settings; its calls raise `BrokerUnreachable` and `Unavailable`."""
         with httpx.Client(
             base_url=settings.ROOST_MANAGEMENT_URL,
             auth=(settings.ROOST_MANAGEMENT_USER, settings.ROOST_MANAGEMENT_PASSWORD),
@@ -206,7 +207,7 @@ class BrokerAccess:
                 % {"status": answer.status_code}
             )
         if answer.is_error:
-            raise BrokerRefused(
+            raise Unavailable(
                 _("The broker refused %(method)s %(path)s (%(status)d): %(why)s")
                 % {"method": method, "path": path, "status": answer.status_code, "why": answer.text[:300]}
             )

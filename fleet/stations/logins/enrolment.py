@@ -19,11 +19,10 @@ from django.utils.translation import gettext as _
 
 from fleet.core import clock
 from fleet.core.audit import audit_write
-from fleet.core.errors import DomainError
+from fleet.core.errors import Conflict, DomainError, Forbidden
 from fleet.core.outbox import job_ask
 from fleet.organizations.access import Role, Viewer
-from fleet.organizations.errors import NotAllowed
-from fleet.stations.errors import BrokerUnreachable, EnrolmentRefused, StationIsRetired
+from fleet.stations.errors import BrokerUnreachable, EnrolmentRefused
 from fleet.stations.logins.broker import BrokerAccess
 from fleet.stations.models import Credential, EnrolmentToken, LoginPurpose, Station
 from message_queue import routing
@@ -80,11 +79,9 @@ def enrolment_token_adopt(
 ) -> None:
     """Accept a secret, known only by its hash, as a token. Earlier unused ones of its purpose stop working."""
     if not actor.may(Role.OPERATOR, station.organization_id):
-        raise NotAllowed(_("You need the operator role to enrol %(serial)s.") % {"serial": station.serial})
+        raise Forbidden(_("You need the operator role to enrol %(serial)s.") % {"serial": station.serial})
     if station.retired_at is not None:
-        raise StationIsRetired(
-            _("%(serial)s is retired and cannot get an enrolment token.") % {"serial": station.serial}
-        )
+        raise Conflict(_("%(serial)s is retired and cannot get an enrolment token.") % {"serial": station.serial})
     moment = clock.now()
     tokens_end(station.pk, purpose)
     EnrolmentToken.objects.create(
@@ -101,7 +98,7 @@ def enrolment_token_adopt(
 def station_enrol(
     *, serial: str, token: str, hardware: dict[str, Any], purpose: LoginPurpose = LoginPurpose.STATION
 ) -> Grant:
-    """Turn a token into a login of its purpose. Raises `EnrolmentRefused`, `BrokerUnreachable` or `BrokerRefused`.
+    """Turn a token into a login of its purpose. Raises `EnrolmentRefused`, `BrokerUnreachable` or `Unavailable`.
 
     1. Claim the token and the next generation by conditional UPDATE: of several attempts at once, one wins.
     2. Create the login on the broker, its password last.
@@ -147,7 +144,7 @@ def station_revoke(*, station: Station, actor: Viewer, purpose: LoginPurpose | N
     revoked, a job keeps trying, and `BrokerUnreachable` is raised.
     """
     if not actor.may(Role.OPERATOR, station.organization_id):
-        raise NotAllowed(_("You need the operator role to revoke %(serial)s.") % {"serial": station.serial})
+        raise Forbidden(_("You need the operator role to revoke %(serial)s.") % {"serial": station.serial})
     moment = clock.now()
     with transaction.atomic():
         # Tokens before the station: an enrolment locks them in the same order.

@@ -14,9 +14,8 @@ from django.utils.translation import gettext as _
 
 from fleet.core import clock
 from fleet.core.audit import audit_write
-from fleet.core.errors import DomainError
+from fleet.core.errors import Conflict, Forbidden
 from fleet.organizations.access import Role, Viewer
-from fleet.organizations.errors import NotAllowed
 from fleet.stations.errors import BrokerUnreachable
 from fleet.stations.logins.broker import BrokerAccess
 from fleet.stations.logins.enrolment import upload_logins_end
@@ -29,10 +28,6 @@ PATIENCE = timedelta(seconds=30)
 #: It must have sent this recently: a station that has stopped needs no suspension.
 LATELY = timedelta(seconds=15)
 FLOODING = "flooding"
-
-
-class NotSuspended(DomainError):
-    """The station is not suspended."""
 
 
 def station_suspend(*, station: Station, reason: str, moment: datetime) -> bool:
@@ -55,16 +50,16 @@ def station_suspend(*, station: Station, reason: str, moment: datetime) -> bool:
 
 
 def station_suspension_lift(*, viewer: Viewer, station: Station) -> None:
-    """Give a suspended station its rights back, with a full quota. Raises `NotSuspended`."""
+    """Give a suspended station its rights back, with a full quota. Raises `Conflict`."""
     if not viewer.may_station(Role.OPERATOR, station):
-        raise NotAllowed(_("You need the operator role to let %(serial)s in again.") % {"serial": station.serial})
+        raise Forbidden(_("You need the operator role to let %(serial)s in again.") % {"serial": station.serial})
     with transaction.atomic():
         if (
             not Station.objects.filter(pk=station.pk)
             .exclude(suspended_at=None)
             .update(suspended_at=None, suspended_reason="")
         ):
-            raise NotSuspended(_("%(serial)s is not suspended.") % {"serial": station.serial})
+            raise Conflict(_("%(serial)s is not suspended.") % {"serial": station.serial})
         StationContact.objects.filter(station=station).update(
             flooding_since=None, quota_excess=0.0, quota_messages=None, quota_bytes=None, quota_reports=None
         )

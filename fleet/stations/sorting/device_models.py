@@ -9,9 +9,8 @@ from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from fleet.core.audit import audit_write
-from fleet.core.errors import InvalidInput, NotFound
+from fleet.core.errors import Forbidden, InvalidInput, NotFound
 from fleet.organizations.access import Role, Viewer
-from fleet.organizations.errors import NotAllowed
 from fleet.organizations.models import Organization
 from fleet.organizations.services import text_check
 from fleet.stations.models import Station
@@ -59,7 +58,7 @@ def model_create(
 ) -> StationModel:
     """Add a model to an organization. Raises `InvalidInput` naming the field."""
     if not actor.may(Role.OPERATOR, organization.id):
-        raise NotAllowed(_("You need the operator role to add a model to %(name)s.") % {"name": organization.name})
+        raise Forbidden(_("You need the operator role to add a model to %(name)s.") % {"name": organization.name})
     name = text_check(name, field="name", most=_NAME_MOST)
     manufacturer = text_check(manufacturer, field="manufacturer", most=_NAME_MOST, may_be_empty=True)
     if kind not in StationModel.Kind.values:
@@ -92,9 +91,9 @@ def model_create(
 def model_delete(*, actor: Viewer, model: StationModel) -> None:
     """Delete an organization's own model; its stations then have no model."""
     if model.organization_id is None:
-        raise NotAllowed(_("This model is shared by all organizations and cannot be deleted."))
+        raise Forbidden(_("This model is shared by all organizations and cannot be deleted."))
     if not actor.may(Role.OPERATOR, model.organization_id):
-        raise NotAllowed(_("You need the operator role to delete a model."))
+        raise Forbidden(_("You need the operator role to delete a model."))
     _audit(actor, model, "model.delete")
     model.delete()
 
@@ -124,7 +123,7 @@ def _is_named(model: StationModel, name: str) -> bool:
 def station_model_set(*, actor: Viewer, station: Station, model: StationModel | None) -> None:
     """Set a station's model."""
     if not actor.may_station(Role.OPERATOR, station):
-        raise NotAllowed(_("You need the operator role to change %(serial)s.") % {"serial": station.serial})
+        raise Forbidden(_("You need the operator role to change %(serial)s.") % {"serial": station.serial})
     if model is not None and model.organization_id not in (None, station.organization_id):
         raise InvalidInput(_("This model belongs to a different organization than the station."), field="model")
     if station.model_id == (model.pk if model else None):

@@ -8,9 +8,8 @@ from django.db.models.functions import Cast
 from django.utils.translation import gettext as _
 
 from fleet.core.audit import audit_write
-from fleet.core.errors import InvalidInput, NotFound
+from fleet.core.errors import Forbidden, InvalidInput, NotFound
 from fleet.organizations.access import Role, Viewer
-from fleet.organizations.errors import NotAllowed
 from fleet.organizations.models import Organization
 from fleet.organizations.services import text_check
 from fleet.stations.models import Station
@@ -139,7 +138,7 @@ def _check_fields(name: str, rule: str, value: str) -> tuple[str, str, str]:
 
 def _operator_check(actor: Viewer, organization_id: int) -> None:
     if not actor.may(Role.OPERATOR, organization_id):
-        raise NotAllowed(_("You need the operator role to change groups."))
+        raise Forbidden(_("You need the operator role to change groups."))
 
 
 def _taken_refusal(name: str) -> InvalidInput:

@@ -7,9 +7,8 @@ from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from fleet.core.audit import audit_write
-from fleet.core.errors import InvalidInput
+from fleet.core.errors import Forbidden, InvalidInput
 from fleet.organizations.access import Role, Viewer
-from fleet.organizations.errors import NotAllowed
 from fleet.organizations.models import Organization
 from fleet.organizations.services import text_check
 from fleet.stations.models import Station
@@ -47,7 +46,7 @@ def tags_check(names: Iterable[str]) -> list[str]:
 def station_tags_set(*, actor: Viewer, station: Station, names: Iterable[str]) -> list[str]:
     """Give a station exactly these tags, and delete tags that no station has any longer. Raises `InvalidInput`."""
     if not actor.may_station(Role.OPERATOR, station):
-        raise NotAllowed(_("You need the operator role to change %(serial)s.") % {"serial": station.serial})
+        raise Forbidden(_("You need the operator role to change %(serial)s.") % {"serial": station.serial})
     wanted = tags_check(names)
     # Tags of one organization change one at a time, so that two people do not create a tag twice or delete one in use.
     Organization.objects.select_for_update(of=("self",)).get(pk=station.organization_id)

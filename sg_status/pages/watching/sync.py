@@ -13,7 +13,6 @@ from django.views.decorators.http import require_POST, require_safe
 from fleet.organizations.access import Viewer
 from fleet.stations.models import Station
 from fleet.stations.selectors import station_list
-from fleet.sync.errors import SystemUnknown
 from fleet.sync.selectors import LinkView, SystemView, changes, links_of_many, runs, systems
 from fleet.sync.services import adapter_get, sync_ask, sync_may_be_asked
 from sg_status.access import act, page
@@ -61,10 +60,7 @@ def sync(request: HttpRequest, viewer: Viewer) -> HttpResponse:
 @require_POST
 def sync_now(request: HttpRequest, viewer: Viewer, system: str) -> HttpResponse:
     """Ask for a check in the background."""
-    try:
-        label = adapter_get(system).label
-    except SystemUnknown as error:
-        raise Http404(str(error)) from error
+    label = adapter_get(system).label
     done = gettext("%(label)s is being checked. The result will appear here shortly.") % {"label": label}
     is_taken = request.POST.get("do") == "take-short-list"
     act(request, lambda: sync_ask(viewer=viewer, system=system, is_short_list_taken=is_taken), done=done)
