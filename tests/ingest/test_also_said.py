@@ -1,4 +1,4 @@
-"""Fields that our contracts do not know are kept as sent, within bounds, and shown."""
+"""Fields that our contracts do not know are kept as sent, within limits, and shown."""
 
 import gzip
 import json
@@ -17,7 +17,7 @@ NOW = time.time()
 
 
 def _noise(length):
-    """Text that no compression shortens much, as the ratio of what is sent is bounded."""
+    """Text that compresses badly, because the compression ratio of a message is limited."""
     return random.Random(7).randbytes(length).hex()
 
 

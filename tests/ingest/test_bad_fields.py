@@ -1,4 +1,4 @@
-"""One bad field costs the field: its neighbours are stored, and what was left out is named."""
+"""A bad field costs only that field: its neighbours are stored, and what was left out is named."""
 
 import gzip
 import json

@@ -1,4 +1,6 @@
-"""Held branches: two machines are told of and wait for a person, an outbox gone back in time is taken by itself."""
+"""Held branches: two machines are reported and wait for a person, an outbox that went back in time is accepted
+automatically.
+"""
 
 import time
 from datetime import timedelta
@@ -50,7 +52,7 @@ def later(minutes):
 
 
 def began(minutes):
-    """As if the branch had come to light so many minutes ago."""
+    """Move the discovery of the branch this many minutes into the past."""
     StreamLedger.objects.filter(stream="a~bb").update(first_at=clock.now() - timedelta(minutes=minutes))
 
 
@@ -79,7 +81,7 @@ def test_two_machines_wait_for_a_person_and_are_told_of_once(forked, send, stati
     branches_judge(moment=clock.now())
     assert branch().branch == "cloned"
     branches_judge(moment=later(600))
-    assert branch().branch == "cloned", "only a person may end this"
+    assert branch().branch == "cloned", "only a person may decide this"
     rules_sweep()
     rules_sweep()
     incident = Incident.objects.get(rule="cloned_card")

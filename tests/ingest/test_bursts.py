@@ -1,4 +1,4 @@
-"""Bursts that a station decoded itself are events of their own with all their figures, each once."""
+"""Bursts that a station decoded itself are stored as events with all their figures, each once."""
 
 import pytest
 

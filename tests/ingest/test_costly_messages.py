@@ -1,4 +1,4 @@
-"""What one station's messages cost comes out of its own time and quota: the price is measured, and the others go first."""
+"""A station's messages use its own time and quota: their cost is measured, and other stations go first."""
 
 import gzip
 import json
@@ -113,7 +113,7 @@ def test_the_neighbours_of_messages_that_the_database_refuses_are_stored_first(
     outcome = pipeline.take(batch)
     assert tries[:3] == [100, 50, 50]
     assert Reading.objects.filter(series__station=good).count() == 50
-    assert outcome.left, "the search for culprits is given up for this time"
+    assert outcome.left, "the search for the bad messages is postponed"
     assert {d.exchange for d in outcome.left} == outcome.costly == {f"in.{bad.serial}"}
     assert len(outcome.left) + outcome.quarantined + outcome.stored == 100
     assert contact(bad).quota_bytes < BURST - 400_000
@@ -129,7 +129,7 @@ def test_a_message_is_read_once_however_often_its_batch_is_tried(pipeline, stati
     pipeline.take([first])
     again = delivery(station.serial, "readings", body_of(1), stream="a", seq=2)
     pipeline.take([again])
-    assert len(read) == 2, "the second time its row was there, and the batch was written again"
+    assert len(read) == 2, "two bodies were read: one for each message, although its batch was written again"
 
 
 def test_of_large_messages_that_wait_a_few_are_taken_at_a_time_and_others_get_their_share(

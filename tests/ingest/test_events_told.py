@@ -1,4 +1,4 @@
-"""Contact changes are told on `fleet.events`, each once, with where the contact stood before."""
+"""Contact changes are announced on `fleet.events`, each once, with the state before."""
 
 import time
 from datetime import timedelta

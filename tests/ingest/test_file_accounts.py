@@ -1,4 +1,4 @@
-"""Accounts of a station's files: the newest of each is kept, the sums hold, and rows know the file that they came from."""
+"""Accounts of a station's files: the newest of each is kept, the sums are right, and rows know the file they came from."""
 
 import time
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ BASE = NAME.rpartition("/")[2]
 
 
 def account(name=NAME, **figures):
-    """Of 1,000 bytes: 600 taken, 100 known, 50 kept back, 50 refused, 200 not read yet."""
+    """An account of 1,000 bytes: 600 taken, 100 known, 50 kept back, 50 refused, 200 not read yet."""
     told = {
         "bytes_read": 800,
         "bytes_unread": 200,
@@ -104,7 +104,7 @@ def test_between_desk_and_station_the_account_counts_that_has_read_more(pipeline
     pipeline.take([said(account(), at=NOW)])
     pipeline.take([said(done(), stream="f1-0a", at=NOW - 86_400, desk=True)])
     assert sums(station) == (1, 1000, 0, 50)
-    # An older copy of the card says nothing new.
+    # An older copy of the card adds nothing new.
     pipeline.take([said(account(bytes_read=10, bytes_taken=10), at=NOW + 120)])
     assert sums(station) == (1, 1000, 0, 50)
     pipeline.take([said(account(bytes_read=2000, bytes_taken=1800), at=NOW + 180)])

@@ -1,4 +1,4 @@
-"""Files that were read as another station's go where they belong, with their rows, counted, audited, and back again."""
+"""Files read as another station's can be moved to the right one with their rows, and back again, counted and audited."""
 
 import pytest
 from people import elsewhere, institute, operator, station_of, stranger, viewer
@@ -30,7 +30,7 @@ def fixes(file, *, at=AT):
 
 @pytest.fixture
 def mixed(institute, pipeline, delivery):
-    """Station A with a file of its own and one of B's; B has two of the same pulses already, and one fix."""
+    """Station A with a file of its own and one of B's; B already has two of the same pulses, and one fix."""
     a, b = station_of(institute), station_of(institute)
     said = {"name": FOREIGN, "state": "done", "size": 900, "bytes_read": 900, "bytes_taken": 850, "bytes_refused": 50}
     pipeline.take(
@@ -114,14 +114,14 @@ def test_moving_back_by_hand_is_a_way_too(mixed, operator):
     file_move(actor=operator, station=b, target=a, files=foreign_of(b))
     file = StationFile.objects.get(name=FOREIGN)
     assert (file.station, file.moved_from, file.is_moved_here) == (a, None, False)
-    assert Detection.objects.filter(station=a, file_id=file.pk).count() == 2, "twins are B's now"
+    assert Detection.objects.filter(station=a, file_id=file.pk).count() == 2, "the twins are now B's"
     assert [move.undone_at for move in file_move_list(station=a)] == [None, None]
 
 
 def test_what_comes_for_the_file_afterwards_is_a_new_file_of_the_sender(mixed, operator, pipeline, delivery):
     a, b = mixed
     file_move(actor=operator, station=a, target=b, files=foreign_of(a))
-    # The same worker, which remembers the id that the name had.
+    # The same worker, which still remembers the id for that name.
     pipeline.take([delivery(a.serial, "detections", pulses(FOREIGN, at=AT + 600), stream="a", seq=9)])
     new = StationFile.objects.get(station=a, name=FOREIGN)
     assert Detection.objects.filter(station=a, file_id=new.pk).count() == 4

@@ -1,4 +1,4 @@
-"""A station that leaves gap after gap: the ledger's row stays short, and nothing is lost or doubled."""
+"""A station that leaves gap after gap: its ledger row stays short, and nothing is lost or stored twice."""
 
 import json
 import time
@@ -87,13 +87,13 @@ def test_repeats_of_what_is_in_the_row_and_of_what_waits_are_dropped(send):
 
 def test_what_closes_a_gap_is_always_taken_and_then_what_waited(send):
     send(*range(1, 20, 2))
-    assert gaps_release() == 0, "no room still"
+    assert gaps_release() == 0, "there is still no room"
     assert held() == [11, 13, 15, 17, 19]
     assert send(2, 4, 6).stored == 3
     assert ranges() == 2
     assert gaps_release() == 3
     assert held() == [17, 19]
-    assert send(*range(8, 20, 2)).stored == 5, "each touches a range but 18, whose neighbours wait"
+    assert send(*range(8, 20, 2)).stored == 5, "each touches a range except 18, whose neighbours wait"
     assert gaps_release() == 3
     assert (ranges(), held(), Reading.objects.count()) == (1, [], 19)
     assert StreamLedger.objects.get().messages == 19
@@ -103,7 +103,7 @@ def test_what_closes_a_gap_is_always_taken_and_then_what_waited(send):
 def test_what_came_again_when_there_was_room_is_not_stored_a_second_time(send):
     send(*range(1, 12, 2))
     send(2)
-    assert send(11).stored == 1, "sent again, it is taken like any other"
+    assert send(11).stored == 1, "sent again, it is accepted like any other"
     assert gaps_release() == 1
     assert (held(), Reading.objects.count(), StreamLedger.objects.get().messages) == ([], 7, 7)
 
@@ -138,7 +138,7 @@ def test_all_of_the_reason_are_tried_as_far_as_there_is_room(send):
     quarantine_replays_run()
     replay.refresh_from_db()
     assert (replay.done, replay.stored, replay.quarantined) == (5, 2, 3)
-    assert held() == [15, 17, 19], "as they were, not anew"
+    assert held() == [15, 17, 19], "the same rows, not new ones"
     assert ranges() == MOST
 
 
@@ -180,7 +180,7 @@ def test_a_branch_is_bounded_as_well_and_stays_a_branch(send):
     gaps_release()
     assert held() == [13]
     assert QuarantinedMessage.objects.get(seq=11).reason == "forked-stream"
-    assert Reading.objects.count() == 39, "nothing of a held branch is taken"
+    assert Reading.objects.count() == 39, "no message of a held branch is stored"
 
 
 def test_it_weighs_on_the_quota_so_that_a_flood_of_gaps_is_a_flood(settings, send):

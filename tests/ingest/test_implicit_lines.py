@@ -1,4 +1,4 @@
-"""Rows whose line follows on from the only one given: never beyond what a line can be, and a neighbour is stored."""
+"""Rows numbered on from the first line: never past the largest line number, and neighbours are stored."""
 
 import time
 

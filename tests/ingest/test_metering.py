@@ -1,4 +1,4 @@
-"""What a station costs in a month: messages and bodies by us, bytes on the link by the agent's own word."""
+"""A station's monthly usage: messages and bodies as we count them, bytes on the link as its agent reports them."""
 
 import time
 from datetime import UTC, date, datetime, timedelta

@@ -1,4 +1,4 @@
-"""A station is moved to another organization: nothing lost, nothing doubled, nothing on the side that it does not belong to."""
+"""A station is moved to another organization: nothing is lost or stored twice, and nothing reaches the wrong side."""
 
 import json
 import threading
@@ -87,7 +87,7 @@ def values(station_id: int) -> list[float]:
 
 
 class Publisher(threading.Thread):
-    """A device that goes on publishing whatever happens, each tenth message twice, and keeps what it sent."""
+    """A device that keeps publishing whatever happens, every tenth message twice, and remembers what it sent."""
 
     def __init__(self, grant, port: int, count: int) -> None:
         super().__init__(daemon=True)
@@ -120,7 +120,7 @@ class Publisher(threading.Thread):
 
 @pytest.fixture
 def consumers(management_purge):
-    """Two ingest workers, each with what it remembers."""
+    """Two ingest workers, each with its own memory of stations."""
     made = [InboundConsumer(django_settings.ROOST_FLEET_BROKER_URL) for _ in range(2)]
     for each in made:
         each.start()
@@ -170,7 +170,7 @@ def test_a_station_is_moved_while_it_publishes(stack, station, giving, taking, g
     told = live_told(listener, giving.pk, taking.pk)
     assert serial in {name for names, _ in told[taking.pk] for name in names}
     assert not list(QuarantinedMessage.objects.values_list("reason", "sentence", "exchange"))
-    # A worker tells once more of what it took before the move; of what it took afterwards, nobody there hears.
+    # Each worker may announce messages that it took before the move once more; later messages are not announced there.
     told_late = [names for names, at in told[giving.pk] if at > committed_at and serial in names]
     assert len(told_late) <= len(consumers)
     if history == GOES:
@@ -180,7 +180,7 @@ def test_a_station_is_moved_while_it_publishes(stack, station, giving, taking, g
     sides = {value: station_id for station_id, value in rows}
     for seq, made_at in publisher.made_at.items():
         assert sides[float(seq)] == (station.pk if made_at < moved_at else moved.pk), (seq, made_at - moved_at)
-    assert len(set(sides.values())) == 2, "the move came before or after everything"
+    assert len(set(sides.values())) == 2, "the move happened before or after all messages"
     archived = Station.objects.get(pk=station.pk).serial
     assert archived == f"{serial}~1"
     assert {name for names, _ in told[giving.pk] for name in names} <= {serial, archived}
@@ -190,7 +190,7 @@ def test_a_station_is_moved_while_it_publishes(stack, station, giving, taking, g
 def wait_until(done) -> None:
     end = time.monotonic() + 60
     while not done():
-        assert time.monotonic() < end, "it did not come to that"
+        assert time.monotonic() < end, "the condition was not met within a minute"
         time.sleep(0.02)
 
 
@@ -206,7 +206,7 @@ def live_told(listener, *organization_ids: int) -> dict[int, list[tuple[list[str
 
 @pytest.mark.django_db
 class TestWhoseItIs:
-    """Messages that come after the move."""
+    """Messages that arrive after the move."""
 
     def test_a_worker_that_remembers_the_old_side_finds_out(self, station, taking, both):
         pipeline = Pipeline()
@@ -224,11 +224,11 @@ class TestWhoseItIs:
         hour_ago = time.time() - 3_600
         outcome = pipeline.take(
             [
-                message(serial, 3),  # its number was given out before the move, whatever its clock says
-                fifth,  # was taken before
-                message(serial, 6, hour_ago),  # its number was not known yet, but its time is
+                message(serial, 3),  # its number was assigned before the move, whatever its clock says
+                fifth,  # already stored
+                message(serial, 6, hour_ago),  # its number was not known yet, but its time is from before the move
                 message(serial, 7),
-                message(serial, 8, 86_400.0),  # a clock that is not set says nothing
+                message(serial, 8, 86_400.0),  # an unset clock says nothing
             ]
         )
         assert (outcome.stored, outcome.repeats) == (4, 1)
@@ -315,7 +315,7 @@ class TestWhoseItIs:
 
 @pytest.mark.django_db
 class TestMove:
-    """What goes along and what stays."""
+    """What moves with the station, and what stays."""
 
     def test_the_login_goes_on_and_the_history_stays(self, station, giving, taking, both, giver, taker):
         Station.objects.filter(pk=station.pk).update(generation=3)

@@ -1,4 +1,4 @@
-"""What a station says of itself moves only forward in its own sequence, in whatever order it comes."""
+"""What a station reports about itself moves only forward in its own sequence, in whatever order it arrives."""
 
 import time
 
@@ -32,7 +32,7 @@ def expected_s():
 
 
 def test_a_day_of_reports_newest_first_leaves_the_newest_word(say):
-    """A station on the satellite profile came back from a day without a link: what is news goes first."""
+    """A station on the satellite profile comes back after a day without a link and sends the newest first."""
     say("health", NOW, seq=30, next_in=600, disk_percent=50, warnings=["now"])
     expected = expected_s()
     for age in range(1, 25):

@@ -1,4 +1,4 @@
-"""What comes from a station over its quota is taken after the others, in batches of its own, and is all accounted for."""
+"""Messages from a station over quota are processed after the others, in separate batches, and are all accounted for."""
 
 import json
 import time
@@ -49,7 +49,7 @@ def purged(stack):
 
 
 class Publishes:
-    """A station's connection that sends numbered readings."""
+    """A station's connection, which sends numbered readings."""
 
     def __init__(self, grant, port: int) -> None:
         self.grant, self.seq = grant, 0
@@ -101,10 +101,10 @@ def test_a_station_over_its_quota_waits_behind_its_neighbours(stack, purged, gra
         consumer.join(20)
     both = {serial_of_exchange(grant.exchange) for grant in grants}
     assert set().union(*batches[settled:]) == both
-    assert [batch for batch in batches[settled:] if batch == both] == [], "a neighbour was in a batch of the flood"
+    assert [batch for batch in batches[settled:] if batch == both] == [], "a neighbour is in a batch of the flood"
     assert Reading.objects.filter(series__station__serial=serial_of_exchange(grants[1].exchange)).count() == CALM
     stored = Reading.objects.filter(series__station__serial=serial_of_exchange(grants[0].exchange)).count()
-    assert stored == CALM, "as many as its quota has room for"
+    assert stored == CALM, "as many as its quota allows"
     assert stored + QuarantinedMessage.objects.filter(reason=OVER_QUOTA).count() == CALM + BURST + FLOOD
 
 
@@ -114,7 +114,7 @@ def ledger(sender: Publishes) -> list[tuple[int, int]]:
 
 
 def depth(stack) -> int:
-    """Messages of the telemetry lane that nobody has acknowledged."""
+    """Messages of the telemetry lane that are not acknowledged yet."""
     with stack.rabbitmq.management() as client:
         found = client.get(f"/api/queues/{django_settings.ROOST_FLEET_VHOST}/{Lane.TELEMETRY.value}")
         return int(found.raise_for_status().json().get("messages", 0))
@@ -123,5 +123,5 @@ def depth(stack) -> int:
 def wait_until(done) -> None:
     end = time.monotonic() + 60
     while not done():
-        assert time.monotonic() < end, "it did not come to that"
+        assert time.monotonic() < end, "the condition was not met within a minute"
         time.sleep(0.02)

@@ -1,4 +1,4 @@
-"""Batches through the pipeline into a real PostgreSQL: once, counted, and never at a neighbour's cost."""
+"""Batches through the pipeline into a real PostgreSQL: stored once, counted, and never at a neighbour's cost."""
 
 import gzip
 import time
@@ -229,7 +229,7 @@ def test_a_message_that_the_database_refuses_costs_only_itself(pipeline, station
         real(arrival, batch, series)
 
     monkeypatch.setitem(registry.handlers(), "readings", breaks)
-    # However slow the machine: the search for the one is not given up for a next time.
+    # Even on a slow machine, the search for that message is not postponed.
     monkeypatch.setattr(pipelines, "PARTS_S", 600.0)
     batch = [delivery(station.serial, "readings", senml(at=NOW + s), stream="a", seq=s) for s in range(1, 501)]
     outcome = pipeline.take(batch)
@@ -261,10 +261,10 @@ def test_a_backlog_is_over_when_the_last_number_of_it_is_here(pipeline, station,
 
     assert waits("health", health, 4, next_seq=5) == (2, 900)
     assert waits("readings", senml(), 1, stream="f1-file", oldest=1, next_seq=2) == (2, 900)
-    # Sent before number 4 was made: its word is older than what is known.
+    # Sent before number 4 was written, so its counts are older than what is known.
     assert waits("readings", senml(at=NOW + 2), 2, next_seq=3) == (2, 900)
     assert waits("readings", senml(at=NOW + 3), 3, next_seq=5) == (0, 0)
-    # The report counts what came home together with it, as the hello of a start.
+    # The report counts the messages that arrived with it, as the hello after a start does.
     pipeline.take(
         [
             delivery(station.serial, "readings", senml(at=NOW + 5), stream="a", seq=5, oldest=5, next_seq=7),
@@ -333,7 +333,7 @@ def test_a_station_cannot_report_on_anothers_command(pipeline, make_station, del
 
 
 def test_a_clock_that_jumps_is_an_event_and_a_late_report_is_no_jump(pipeline, station, delivery):
-    # How late a report is is told by the present.
+    # How late a report is depends on the current time.
     now = time.time()
 
     def report(seq, sent, at):

@@ -1,4 +1,4 @@
-"""Packs of plain numbers take a faster path; it stores and refuses exactly what the general path does."""
+"""Packs of plain numbers take a faster path, which stores and refuses exactly what the general path does."""
 
 import json
 import random
@@ -23,7 +23,7 @@ from message_queue.left_out import LeftOut
 pytestmark = pytest.mark.django_db
 NOW = float(int(time.time()))
 MOMENT = datetime.fromtimestamp(NOW, tz=UTC)
-#: What a field may hold; None means that it is absent.
+#: Values that a field may have; None means that it is absent.
 FIELDS = {
     "n": ["", "t", "u2", "-x", "a b", None, None],
     "v": [0, 1.5, -3, 1e300, None],
@@ -41,7 +41,7 @@ def some_pack(dice):
 
 
 def handled(message, station, delivery, *, is_reused):
-    """What the handler makes of a message: its refusal, or everything in the batch."""
+    """What the handler does with a message: its refusal, or everything in the batch."""
     delivery.is_reused = is_reused
     ref = StationRef(station.id, station.organization_id, station.serial)
     batch, series = Batch(MOMENT), SeriesBook()
@@ -61,7 +61,7 @@ def handled(message, station, delivery, *, is_reused):
 
 
 def with_limits(station):
-    """Give the station a model whose voltage is believed from 0 to 1 volt."""
+    """Give the station a model whose voltage must be between 0 and 1 volt."""
     model = StationModel.objects.create(manufacturer="Gull", name="Board", kind="air_quality")
     ModelQuantity.objects.create(model=model, name="t", unit="V", least=0, most=1)
     station.model = model
@@ -80,7 +80,7 @@ def test_a_plain_pack_becomes_the_same_rows_on_both_paths(station, delivery, lim
         assert type(plain.body[0]) is PlainRecord
         assert type(general.body[0]) is SenmlRecord
         is_reused = dice.random() < 0.2
-        # Once without looking: from then on the series exist, with the same ids for both.
+        # Once without comparing: after that the series exist, with the same ids for both paths.
         handled(general, station, sent, is_reused=is_reused)
         wanted = handled(general, station, sent, is_reused=is_reused)
         assert handled(plain, station, sent, is_reused=is_reused) == wanted, sent.body

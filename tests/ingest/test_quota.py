@@ -1,4 +1,4 @@
-"""Quotas: a burst passes, what is over waits and is taken later, a flood is noted, and neighbours lose nothing."""
+"""Quotas: a burst passes, messages over quota wait until later, a flood is recorded, and neighbours lose nothing."""
 
 import time
 from datetime import timedelta
@@ -71,9 +71,11 @@ def test_what_is_over_the_quota_waits_and_is_taken_later(tight, pipeline, statio
     outcome = pipeline.take(many(station, 1, 25))
     assert (outcome.stored, outcome.quarantined) == (10, 15)
     assert set(QuarantinedMessage.objects.values_list("reason", flat=True)) == {"over-quota"}
-    assert StreamLedger.objects.get().messages == 25, "all of it came home"
+    assert StreamLedger.objects.get().messages == 25, "all of it arrived"
     again = pipeline.take(many(station, 1, 25))
-    assert (again.repeats, again.quarantined) == (15, 10), "those that are stored wait, those that wait are known"
+    assert (again.repeats, again.quarantined) == (15, 10), (
+        "repeats of stored ones must wait, those of waiting ones are known"
+    )
     assert quota_release() == 25
     assert Reading.objects.count() == 25
     assert not QuarantinedMessage.objects.filter(state="held").exists()
@@ -98,9 +100,9 @@ def test_a_pile_of_one_station_does_not_keep_another_from_its_turn(tight, pipeli
     monkeypatch.setattr("fleet.ingest.replay.RELEASED_AT_ONCE", 10)
     assert quota_release() == 9
     held = QuarantinedMessage.objects.filter(state="held")
-    assert not held.filter(station=other).exists(), "its four came, though older ones of the other wait"
+    assert not held.filter(station=other).exists(), "its four were released, though older ones of the other wait"
     assert held.filter(station=piled).count() == 45
-    assert quota_release() == 10, "alone, it gets all of it"
+    assert quota_release() == 10, "alone, it gets all the room"
     assert Reading.objects.filter(series__station=piled).count() == 25
 
 
@@ -122,7 +124,7 @@ def test_a_station_has_its_own_quota_where_it_needs_one(tight, pipeline, make_st
 @pytest.mark.django_db
 def test_what_a_station_left_that_flooded_and_stopped_is_taken(tight, pipeline, station, many):
     pipeline.take(many(station, 1, 500))
-    assert quota_release() == 0, "it may flood still"
+    assert quota_release() == 0, "it may still be flooding"
     StationContact.objects.update(quota_at=clock.now() - timedelta(seconds=21))
     type(station).objects.update(suspended_at=clock.now())
     assert quota_release() == 0, "suspended"

@@ -1,4 +1,4 @@
-"""A device without a clock sends values without a time: each is a row, also when many come in one batch."""
+"""A device without a clock sends values without a time: each becomes a row, even when many arrive in one batch."""
 
 import pytest
 
@@ -40,4 +40,4 @@ def test_values_without_a_time_that_waited_for_a_quota_are_all_kept(pipeline, st
     assert kept == [float(number) for number in range(1, 101)]
     QuarantinedMessage.objects.update(state="held")
     quota_release()
-    assert Reading.objects.count() == 100, "taken once more, they are known"
+    assert Reading.objects.count() == 100, "replayed once more, they are already known"

@@ -1,4 +1,4 @@
-"""What is refused, held or branched costs its station as much as what is taken, and cannot fill the server's disk."""
+"""Refused, held and branched messages cost their station as much as stored ones, and cannot fill the server's disk."""
 
 import pytest
 
@@ -63,7 +63,7 @@ def test_a_flood_of_garbage_is_a_flood(tight, pipeline, station, garbage):
 
 
 def test_repeats_cost_their_station_too(tight, pipeline, station, readings, time_machine):
-    # Time pays the quota back, so it stands still.
+    # Time refills the quota, so it stands still here.
     time_machine.move_to(clock.now(), tick=False)
     pipeline.take(readings(5, run="r1", since=1))
     for _ in range(100):
@@ -160,9 +160,9 @@ def test_streams_of_a_station_are_bounded_and_nothing_of_them_is_lost_or_doubled
         pipeline.take(message)
     assert StreamLedger.objects.count() == 3
     assert held(reason="too-many-streams").count() == 3
-    assert pipeline.take(readings(1, first=1, stream="s0")).repeats == 1, "those that are known go on"
+    assert pipeline.take(readings(1, first=1, stream="s0")).repeats == 1, "known streams continue"
     pipeline.take(readings(1, first=99, stream="f1-ab"))
-    assert StreamLedger.objects.filter(stream="f1-ab").exists(), "files sent whole have a bound of their own"
+    assert StreamLedger.objects.filter(stream="f1-ab").exists(), "files sent whole have a separate limit"
     monkeypatch.setattr(stream_bounds, "STREAMS_MOST", 10)
     for message in held(reason="too-many-streams"):
         assert quarantine_replay(viewer=ROOST, message=message).stored == 1

@@ -1,4 +1,4 @@
-"""A client without runs counts from one again after a restart: what is new under an old number is stored, once."""
+"""A client without runs counts from one again after a restart: new data under an old number is stored, once."""
 
 import time
 
@@ -30,12 +30,12 @@ def level(value, at):
 
 
 def values():
-    """All readings in the order of their times."""
+    """All readings, ordered by time."""
     return list(Reading.objects.order_by("occurred_at").values_list("value", flat=True))
 
 
 def held():
-    """Reasons of what is in quarantine."""
+    """Reasons of the quarantined messages."""
     return list(QuarantinedMessage.objects.order_by("id").values_list("reason", flat=True))
 
 
@@ -84,7 +84,7 @@ def test_numbers_in_the_body_are_as_good(pipeline, station, delivery):
             [delivery(station.serial, "health", {"at": at, "battery_v": 12.0 + at - NOW, "stream": "mqtt", "seq": 1})]
         )
     assert set(values()) == {2.0, 12.0}
-    assert StationContact.objects.get().health["battery_v"] == 12.0, "the later one is the newest word"
+    assert StationContact.objects.get().health["battery_v"] == 12.0, "the later report counts"
 
 
 def test_an_older_word_under_an_old_number_is_not_the_newest(send):
@@ -154,7 +154,7 @@ def test_what_is_over_a_quota_waits_and_its_receipt_counts_only_once(send, setti
 
 
 def test_an_agents_run_says_who_wrote_a_number(send):
-    """With a run a known number is a repeat, and costs no look at its rows."""
+    """With a run, a known number is a repeat, and its rows are not looked up."""
     headers = {"v": 1, "stream": "a", "seq": 1, "run": "r1", "since": 1}
     send("readings", level(1.0, NOW), 1, application_headers=headers)
     again = send("readings", level(2.0, NOW + 1), 1, application_headers=headers)

@@ -1,4 +1,4 @@
-"""Lives of an agent on one stream: restarts go on, a clone and an outbox gone back in time are held apart."""
+"""Runs of an agent on one stream: restarts continue it; a clone or an outbox that went back in time is held apart."""
 
 import time
 
@@ -15,7 +15,7 @@ STREAM = "a"
 
 @pytest.fixture
 def send(pipeline, station, delivery):
-    """Take messages of these numbers, written in one run; their values tell who wrote them."""
+    """Process messages with these numbers, written in one run; their values tell who wrote them."""
 
     def sent(run, since, *seqs, value=1.0):
         at = NOW + (0.5 if value != 1.0 else 0.0)
@@ -52,7 +52,7 @@ def test_what_an_earlier_life_wrote_may_come_late_and_twice(send):
     send("aa", 1, 1, 2)
     send("cc", 6, 6)
     assert send("aa", 1, 3).stored == 1
-    assert send("bb", 4, 4, 5).stored == 2, "a life that was not heard of yet fits between"
+    assert send("bb", 4, 4, 5).stored == 2, "a run that is not known yet fits in between"
     assert send("aa", 1, 3).repeats == 1
     assert (trunk().runs, trunk().messages) == (["aa", "bb", "cc"], 6)
 

@@ -1,4 +1,4 @@
-"""Rows that cannot be told apart: the first is kept, and what is not is said by an event of the station."""
+"""Rows that cannot be told apart: the first is kept, and an event of the station reports the others."""
 
 import time
 
@@ -17,7 +17,7 @@ def send(pipeline, station, delivery):
 
 
 def left_out():
-    """What events say of rows that were left out: (rows, count)."""
+    """Counts from the events about rows that were left out: (rows, count)."""
     events = StationEvent.objects.filter(name="rows_left_out").order_by("received_at")
     return [(event.data["rows"], event.data["count"]) for event in events]
 

@@ -1,4 +1,4 @@
-"""A series is its name and what it measures: nothing is stored under a unit that it does not have."""
+"""A series is its name and what it measures: no value is stored under a unit that it does not have."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -16,7 +16,7 @@ from fleet.telemetry.selectors import readings, series_get
 
 pytestmark = pytest.mark.django_db
 NOW = float(int(time.time()))
-#: As Roost's own models have them.
+#: The same limits as in the models that come with Roost.
 LIMITS = import_module("fleet.stations.migrations.0011_what_stations_say_has_its_place").LIMITS
 
 
@@ -127,7 +127,7 @@ def test_a_station_with_all_its_series_keeps_what_belongs_to_them(send, station)
 
 
 class TestTwoValuesAtOneMoment:
-    """A moment is a reading's key; what differs moves to the next microsecond, and nothing is lost."""
+    """A moment is a reading's key; a different value moves to the next microsecond, so nothing is lost."""
 
     def test_both_are_kept_and_the_newest_is_one_that_is_in_a_row(self, send):
         send({"n": "t", "v": 1, "t": NOW})
@@ -162,11 +162,11 @@ class TestTwoValuesAtOneMoment:
 
 
 class TestLimits:
-    """What a quantity cannot be is kept, marked, and left out of means."""
+    """An impossible value is kept, marked, and left out of means."""
 
     @pytest.fixture
     def station(self, make_station):
-        # Made here: the models that Roost brings are gone after a test that empties the tables.
+        # Made here, because the models that come with Roost are gone after a test that empties the tables.
         model = StationModel.objects.create(manufacturer="Gull", name="Nose of a test", kind="air_quality")
         for (name, unit), (least, most) in LIMITS.items():
             ModelQuantity.objects.create(model=model, name=name, unit=unit, least=least, most=most)

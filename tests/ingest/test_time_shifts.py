@@ -1,4 +1,6 @@
-"""Data filed under 2000 go to the right time: by our receipt, previewed, marked, and back to the byte."""
+"""Data stored under the year 2000 is moved to the right time: by our time of receipt, previewed, marked, and reversible
+exactly.
+"""
 
 from datetime import UTC, datetime, timedelta
 
@@ -43,7 +45,7 @@ STORED = (
 
 @pytest.fixture
 def began():
-    """When the station really began: a day ago."""
+    """When the station really started: a day ago."""
     return clock.now().replace(microsecond=123_456) - timedelta(days=1)
 
 
@@ -59,7 +61,7 @@ def series(station, began):
 
 @pytest.fixture
 def filed(station, series, began):
-    """Ten minutes of a station whose clock began at 2000; each row came 20 to 29 s after it was taken."""
+    """Ten minutes from a station whose clock started at 2000; each row arrived 20 to 29 s after it was recorded."""
     for minute in range(10):
         at, came = Y2000 + timedelta(minutes=minute), began + timedelta(minutes=minute, seconds=20 + minute)
         Reading.objects.create(series=series, occurred_at=at, received_at=came, value=minute, flags=EPOCH)
@@ -79,7 +81,7 @@ def filed(station, series, began):
 
 
 def stored():
-    """Every row of every table that a move touches, as PostgreSQL writes it."""
+    """Every row of every table that a move touches, as PostgreSQL prints it."""
     told = {}
     with connection.cursor() as cursor:
         for table in STORED:
@@ -94,7 +96,7 @@ def test_it_is_previewed_moved_marked_and_undone_to_the_byte(station, series, be
     assert stored() == before
     assert preview.wrong.counts == {"readings": 10, "detections": 10, "positions": 10, "events": 10}
     assert (preview.left, preview.wrong.is_of_several_starts) == (0, False)
-    # By our receipt: the quickest of all took 20 s.
+    # By our time of receipt: the fastest of all took 20 s.
     assert preview.first_at == began + timedelta(seconds=20)
     shift = time_shift(actor=operator, station=station, side="behind")
     assert (shift.readings, shift.detections, shift.positions, shift.events, shift.left) == (10, 10, 10, 10, 0)
@@ -102,7 +104,7 @@ def test_it_is_previewed_moved_marked_and_undone_to_the_byte(station, series, be
     assert [row.occurred_at for row in moved] == [began + timedelta(minutes=n, seconds=20) for n in range(10)]
     assert {(row.flags, row.flags_before, row.shift_id) for row in moved} == {(SHIFTED, EPOCH, shift.pk)}
     assert {row.received_at - row.occurred_at for row in moved} == {timedelta(seconds=n) for n in range(10)}
-    # What was doubted for another reason is doubted still.
+    # Rows that were doubtful for another reason stay doubtful.
     assert set(Detection.objects.values_list("flags", flat=True)) == {SHIFTED | 4}
     assert Position.objects.filter(occurred_at__gt=began).count() == 10
     assert StationEvent.objects.filter(occurred_at__gt=began).count() == 10
@@ -146,7 +148,7 @@ def test_what_has_a_twin_at_the_right_time_stays_and_is_told(station, series, be
 def test_a_card_that_was_read_again_meanwhile_is_not_doubled_by_an_undo(station, series, began, filed, operator):
     before = stored()
     shift = time_shift(actor=operator, station=station, side="behind")
-    # The same rows come once more, with their old times.
+    # The same rows arrive once more, with their old times.
     for minute in (0, 5):
         at = Y2000 + timedelta(minutes=minute)
         Reading.objects.create(series=series, occurred_at=at, received_at=clock.now(), value=minute, flags=EPOCH)
@@ -183,7 +185,7 @@ def test_two_starts_are_moved_one_by_one_by_the_span_of_their_receipt(station, s
         for start, came in ((0, began), (1, began + timedelta(hours=12)))
         for minute in range(3)
     ]
-    # The first one back leaves the second where it is.
+    # Moving the first back leaves the second where it is.
     time_shift_undo(actor=operator, shift=first)
     assert Reading.objects.filter(occurred_at__lt=PAST).count() == 3
     assert Reading.objects.filter(occurred_at__gt=between).count() == 3
@@ -191,7 +193,7 @@ def test_two_starts_are_moved_one_by_one_by_the_span_of_their_receipt(station, s
 
 
 def test_rows_whose_moments_overlap_old_and_new_are_moved_all_the_same(station, series, operator):
-    """A clock an hour ahead with a reading each hour: each comes to lie where its neighbour was."""
+    """A clock an hour ahead with a reading each hour: each moves to the time where its neighbour was."""
     moment = clock.now()
     for hour in range(1, 6):
         Reading.objects.create(

@@ -1,4 +1,4 @@
-"""What a desk uploads is stored as the station's, and never makes the station look as if it had spoken."""
+"""A desk's uploads are stored as the station's, but never count as contact from the station."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -134,7 +134,7 @@ def test_a_season_s_card_leaves_the_quota_of_the_station_in_the_field_alone(
     assert (contact.flooding_since, contact.quota_excess) == (None, 0.0)
     assert DeskQuota.objects.get(station=station).excess > 0
     again = pipeline.take([*live, *live])
-    assert (again.repeats, again.quarantined) == (3, 3), "and its own quota is its own"
+    assert (again.repeats, again.quarantined) == (3, 3), "and its own quota is separate"
 
 
 def test_a_desk_that_floods_loses_its_login_and_the_station_keeps_its_own(pipeline, station, uploaded, settings):

@@ -1,4 +1,4 @@
-"""Makes docs/reference/access.md of the table of who may what; test_matrix_admin.py says how it is written."""
+"""The page docs/reference/access.md, made from the access table; test_matrix_admin.py says how to regenerate it."""
 
 from pathlib import Path
 from string import Template
@@ -16,7 +16,7 @@ WORDS = {
     Rule.OWNER: "owner",
     Rule.ADMIN: "administrator",
 }
-#: Actors and methods of the matrix.
+#: Number of actors and methods of the matrix.
 ACTORS, METHODS = 9, 7
 _HEAD = ("| Address | Methods and who may |", "| --- | --- |")
 

@@ -1,16 +1,16 @@
-"""Who may use which method of which address: one line for every named address of the site. Add yours here.
+"""The access table: who may use which method of which address, one line per named address. Add new addresses here.
 
-An address is known by its name in Django's resolver (`station`, `api:station`). A line says for every method what role
-it takes *in the organization that owns the thing the address names*:
+An address is known by its name in Django's resolver (`station`, `api:station`). A line gives for every method the role
+that it requires *in the organization that owns the thing that the address names*:
 
-    ANYONE    nobody has to log in
-    PERSON    anybody who is logged in (API: any key), and shown their own things only
+    ANYONE    no login needed
+    PERSON    anybody who is logged in (API: any key), and sees only their own things
     VIEWER, OPERATOR, OWNER    at least that role there; everybody else gets 404, a lower role 403
-    ADMIN     whoever looks after the whole server
+    ADMIN     an administrator of the whole server
 
-`body` and `queries` may hold `$serial` and the like: values of the tenant the matrix asks about (`tenants.py`).
-Parameters of an address are filled in by their names; where a name says too little, `params` tells whose it is, and
-`=word` is that word itself.
+`body` and `queries` may contain `$serial` and the like: values of the tenant that the matrix tests (`tenants.py`).
+Parameters of an address are filled in by name; where the name is not enough, `params` names the value to use, and
+`=word` means the literal word.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,7 +22,7 @@ from django.urls import URLPattern, get_resolver
 
 
 class Rule(IntEnum):
-    """What it takes, the least first."""
+    """The requirement, the lowest first."""
 
     ANYONE = 0
     PERSON = 1
@@ -37,22 +37,22 @@ ANYONE, PERSON, VIEWER, OPERATOR, OWNER, ADMIN = Rule
 
 @dataclass(frozen=True)
 class Row:
-    """One address."""
+    """The rules of one address."""
 
     methods: Mapping[str, Rule]
     params: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
     queries: tuple[Mapping[str, Any], ...] = ()
-    #: Allowed, and yet the thing is answered as not there or not possible: why stands beside the line.
+    #: Allowed, but the answer is that the thing is absent or the act impossible; the reason is beside the line.
     may_be_absent: bool = False
-    #: What changes something here is done by people: a key gets 403.
+    #: Only people may change this: a key gets 403.
     people_only: bool = False
 
 
 def row(
     *, params: Mapping[str, str] | None = None, body: Any = None, queries: tuple[Any, ...] = (), **methods: Any
 ) -> Row:
-    """A line: `row(GET=VIEWER, POST=OPERATOR)`."""
+    """A line, as in `row(GET=VIEWER, POST=OPERATOR)`."""
     absent, people_only = methods.pop("may_be_absent", False), methods.pop("people_only", False)
     return Row(methods, params or {}, body, queries, absent, people_only)
 
@@ -63,7 +63,7 @@ OWN_FORM = row(GET=PERSON, POST=PERSON)
 
 
 def mine(parameter: str, rule: Rule, *more: str) -> Row:
-    """A page of one's own account about something of it: for everybody else's it is not there."""
+    """A page about a part of one's own account: for everybody else it does not exist."""
     params = dict.fromkeys((parameter, *more), "=1")
     return Row(dict.fromkeys(("GET", "POST", "PUT", "PATCH", "DELETE"), rule), params=params, may_be_absent=True)
 
@@ -79,7 +79,7 @@ TABLE: dict[str, Row] = {
     "login": FORM,
     "logout": FORM,
     "set_language": row(POST=ANYONE, body={"language": "de"}),
-    # Accounts: everybody's own, whoever it is.
+    # Accounts: each person's own.
     "account_login": FORM,
     "account_logout": FORM,
     "account_signup": FORM,
@@ -148,17 +148,17 @@ TABLE: dict[str, Row] = {
     "station-notes": row(GET=VIEWER, POST=OPERATOR, body={"text": "Looked at it."}),
     "station-note-remove": row(POST=OPERATOR),
     "station-photo-add": row(POST=OPERATOR),
-    # Its file was never made here.
+    # Its file was never created here.
     "photo": row(GET=VIEWER, params={"name": "photo_name"}, may_be_absent=True),
     "photo-small": row(GET=VIEWER, params={"name": "photo_name"}, may_be_absent=True),
-    # No photo of a device is for everybody; those of another organization are not there.
+    # Photos of a device are never public; those of another organization do not exist here.
     "photo-public": row(POST=OPERATOR, params={"name": "photo_name"}, body={"is_public": "yes"}),
     "photo-remove": row(POST=OPERATOR, params={"name": "photo_name"}),
     "station-move": row(GET=OPERATOR, POST=OPERATOR, body={"history": "stays"}),
     "station-offer": row(POST=OPERATOR, body={"history": "stays"}),
     "station-offer-withdraw": row(POST=OPERATOR),
     "station-delete": row(GET=OWNER, POST=OWNER, body={"serial": "not it"}),
-    # Whoever has a code takes its station; to everybody else it says nothing.
+    # A code gives its owner the station; for everybody else the page reveals nothing.
     "transfers": row(GET=PERSON, POST=PERSON, body={"code": "guessed"}),
     "station-commands": SEEN,
     "station-command-send": row(GET=OPERATOR, POST=OPERATOR, params={"name": "=reboot"}, body={"expires_in": "3600"}),
@@ -168,7 +168,7 @@ TABLE: dict[str, Row] = {
     "station-deliveries": SEEN,
     "station-files": SEEN,
     "station-files-move": row(POST=OPERATOR, body={"file": "$file_id", "to": "$serial"}),
-    # Its files have gone on since.
+    # Its files have grown since.
     "station-files-undo": row(POST=OPERATOR, may_be_absent=True),
     "station-branch-settle": row(POST=OPERATOR, body={"decision": "discard"}),
     "station-detections": SEEN,
@@ -177,7 +177,7 @@ TABLE: dict[str, Row] = {
     "station-positions-csv": SEEN,
     "station-events": SEEN,
     "station-clock": SEEN,
-    # Nothing of the tenants' is filed under a wrong time: asked to move it, the page says so and leads back.
+    # No data of the tenants has a wrong time: asked to move some, the page says so and leads back.
     "station-clock-move": row(POST=OPERATOR, body={"side": "behind"}),
     "station-clock-undo": row(POST=OPERATOR, may_be_absent=True),
     "station-hardware": SEEN,
@@ -220,10 +220,10 @@ TABLE: dict[str, Row] = {
     "organization": row(
         GET=VIEWER, POST=OWNER, body={"name": "New", "timezone": "UTC", "language": "en", "contact_email": ""}
     ),
-    # Whoever looks after the server without belonging to it has nothing to leave.
+    # An administrator who is not a member has nothing to leave.
     "organization-leave": row(GET=VIEWER, POST=VIEWER, may_be_absent=True),
     "organization-delete": row(GET=OWNER, POST=OWNER, body={"name": "not its name"}),
-    # It is not deleted; to everybody a deleted one is not there, but to its owners.
+    # It is not deleted; a deleted one exists only for its owners.
     "organization-restore": row(POST=PERSON, may_be_absent=True),
     "organization-members": row(GET=VIEWER, POST=OWNER, body={"email": "new@example.org", "role": "viewer"}),
     "member-role": row(POST=OWNER, body={"role": "operator"}),
@@ -309,7 +309,7 @@ TABLE: dict[str, Row] = {
     "api:notes": row(GET=VIEWER, POST=OPERATOR, body={"text": "Looked at it."}),
     "api:note": row(DELETE=OWNER),
     "api:photos": row(GET=VIEWER, POST=OPERATOR),
-    # Its file was never made here.
+    # Its file was never created here.
     "api:photo": row(
         GET=VIEWER,
         PATCH=OPERATOR,
@@ -339,10 +339,10 @@ TABLE: dict[str, Row] = {
     "api:quarantine-body": SEEN,
     "api:quarantine-replay": row(POST=OPERATOR),
     "api:quarantine-discard": row(POST=OPERATOR, body={"note": "of no use"}),
-    # Keys own nothing: they look at members, and no more.
+    # Keys own nothing: they may read members, and no more.
     "api:organizations": row(GET=PERSON, POST=PERSON, body={"name": "Made"}, people_only=True),
     "api:organization": row(GET=VIEWER, PATCH=OWNER, DELETE=OWNER, body={"name": "New"}),
-    # It is not deleted; to everybody a deleted one is not there, but to its owners.
+    # It is not deleted; a deleted one exists only for its owners.
     "api:organization-restore": row(POST=PERSON, may_be_absent=True),
     "api:members": SEEN,
     "api:member": row(GET=VIEWER, PATCH=OWNER, DELETE=OWNER, body={"role": "operator"}),
@@ -352,12 +352,12 @@ TABLE: dict[str, Row] = {
     "api:invitation-resend": row(POST=OWNER),
     # The code is the credential.
     "api:invitation-accept": row(POST=PERSON, body={"code": "guessed"}, may_be_absent=True, people_only=True),
-    # A key makes no keys.
+    # A key cannot create keys.
     "api:keys": row(GET=VIEWER, POST=OWNER, body={"name": "New"}, people_only=True),
     "api:key": row(GET=OWNER, DELETE=OWNER),
     "organization-keys": row(GET=VIEWER, POST=OWNER, body={"name": "New", "whose": "machine", "may": "read"}),
     "key-revoke": row(GET=OWNER, POST=OWNER),
-    # Keys have no mailbox, and who looks after the server is no member.
+    # Keys have no mailbox, and an administrator of the server is not a member.
     "api:alerts": row(GET=VIEWER, PUT=VIEWER, body={"mails": False}, people_only=True, may_be_absent=True),
     "api:organization-pace": row(POST=OPERATOR, body={"slowdown": 4}),
     "api:outside": row(GET=PERSON),
@@ -390,17 +390,17 @@ class Address:
 
     @property
     def is_api(self) -> bool:
-        """Whether programs ask here: keys open it, and refusals are problems."""
+        """Whether it belongs to the API: keys open it, and refusals are problem documents."""
         return self.name.startswith("api:")
 
     @property
     def is_admin(self) -> bool:
-        """Whether it is one of Django's admin, which is one rule: administrators only."""
+        """Whether it belongs to Django's admin, which has one rule: administrators only."""
         return self.name.startswith("admin:") or self.pattern.startswith("admin/")
 
 
 def addresses() -> list[Address]:
-    """Every address there is, the admin's among them."""
+    """Every address, including the admin's."""
     return list(_walk(get_resolver(), "", ""))
 
 
@@ -415,5 +415,5 @@ def _walk(resolver: Any, namespace: str, before: str) -> Iterator[Address]:
 
 
 def listed() -> list[Address]:
-    """The addresses of the table, in the resolver's order."""
+    """The addresses in the table, in the resolver's order."""
     return [each for each in addresses() if not each.is_admin and each.name in TABLE]

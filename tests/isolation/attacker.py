@@ -1,4 +1,4 @@
-"""A station that tries what it should not, with its real login: each try ends in a few words of what came of it."""
+"""A station that tries forbidden things with its real login; each attempt returns its outcome in a few words."""
 
 import time
 from collections.abc import Callable
@@ -13,14 +13,14 @@ Grant = dict[str, Any]
 
 
 class Attacker:
-    """One station's login and what it does with it."""
+    """One station's login, and the attempts that it can make."""
 
     def __init__(self, grant: Grant, victim: Grant) -> None:
         self.grant, self.victim = grant, victim
 
     @contextmanager
     def channel(self):
-        """A channel with confirms, over TLS as a station comes."""
+        """A channel with confirms, over TLS like a station's."""
         with pika.BlockingConnection(connection_parameters(self.grant)) as connection:
             channel = connection.channel()
             channel.confirm_delivery()
@@ -41,7 +41,7 @@ class Attacker:
         return self.outcome(lambda channel: channel.basic_publish(exchange, key, body, how, mandatory=True))
 
     def log_in(self, vhost: str) -> str:
-        """Open a connection to a vhost."""
+        """Try to open a connection to a vhost."""
         try:
             pika.BlockingConnection(connection_parameters(self.grant | {"vhost": vhost})).close()
         except ConnectionClosedByBroker as error:
@@ -51,7 +51,7 @@ class Attacker:
         return "allowed"
 
     def connections(self, count: int) -> str:
-        """Open many connections at once; how many stand."""
+        """Open many connections at once; say how many were accepted."""
         held = []
         try:
             for _ in range(count):
@@ -61,6 +61,6 @@ class Attacker:
         finally:
             for connection in held:
                 connection.close()
-            # The broker counts a connection until it has seen it end.
+            # The broker counts a connection until it has noticed its end.
             time.sleep(0.5)
         return "allowed"

@@ -1,6 +1,6 @@
-"""The attempts of a station against its neighbours and the server, what RabbitMQ 3.10.8 does, and why it is harmless.
+"""Attempts of a station against its neighbours and the server, what RabbitMQ 3.10.8 does, and why each is harmless.
 
-Station A tries, station B and the server are the victims. The page docs/reference/isolation.md is made of this list.
+Station A tries; station B and the server are the victims. The page docs/reference/isolation.md is made from this list.
 """
 
 import json
@@ -22,7 +22,7 @@ class Attempt:
     #: In the broker's words: refused with a reply code, or allowed.
     outcome: str
     why: str
-    #: Whether it works only while nobody reads the inbound queues, as after an outage.
+    #: Whether it works only while the inbound queues have no reader, as after an outage.
     unread: bool = False
 
 

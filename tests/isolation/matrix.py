@@ -1,4 +1,4 @@
-"""Asking one address as everybody, with every method, and judging each answer against the table."""
+"""Requests to an address as every actor, with every method, and the comparison of each answer with the access table."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -20,7 +20,7 @@ from isolation.tenants import Tenant, World, filled
 
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 SAFE = ("GET", "HEAD", "OPTIONS")
-#: Rows that an answer may change whoever is refused: when a key was last used, and sessions.
+#: Tables that even a refused request may change: when a key was last used, and sessions.
 UNTOUCHED_MEANS_NOTHING = ("django_session", "organizations_apikey", "usersessions_usersession")
 _LOGIN = re.compile(r"^/(?:accounts/)?login/|^/admin/login/")
 _FRESH = re.compile(r'name="csrfmiddlewaretoken" value="[^"]*"|csrf-token" content="[^"]*"')
@@ -28,12 +28,14 @@ _FRESH = re.compile(r'name="csrfmiddlewaretoken" value="[^"]*"|csrf-token" conte
 
 @dataclass
 class Actor:
-    """Somebody who asks. `rank` is what this one is in the tenant that is asked about (see `access_table.Rule`)."""
+    """Somebody who makes requests. `rank` is this one's rule in the tenant that is asked about (see
+    `access_table.Rule`).
+    """
 
     name: str
     rank: int
     client: Client
-    #: Sees the things of tenants with these words.
+    #: May see things of the tenants with these words.
     words: tuple[str, ...]
     cookies: SimpleCookie
     is_key: bool = False
@@ -42,7 +44,7 @@ class Actor:
 
 @dataclass
 class Answer:
-    """What came back, and what it did."""
+    """An answer, and what the request changed."""
 
     status: int
     body: str
@@ -52,12 +54,12 @@ class Answer:
 
     @property
     def is_login(self) -> bool:
-        """Sent away to log in."""
+        """Whether it redirects to the login page."""
         return self.status == 302 and bool(_LOGIN.search(self.location))
 
 
 def actors_of(world: World) -> list[Actor]:
-    """Everybody, with their ranks in the tenant `own`."""
+    """All actors, with their ranks in the tenant `own`."""
     own, foreign = world.own, world.foreign
     both = (own.word, foreign.word)
     made = [
@@ -103,13 +105,13 @@ def place_of(address: Address, line: Row, values: Mapping[str, str], others: Map
 
 
 def named_values(address: Address, line: Row) -> list[str]:
-    """Which values of a tenant the address names; none for a list or a form."""
+    """Names of the tenant's values in the address; none for a list or a form."""
     wheres = (line.params.get(parameter, parameter) for parameter in address.parameters)
     return [where for where in wheres if not where.startswith("=")]
 
 
 def ask(actor: Actor, address: Address, method: str, place: str, *, body: Any = None, query: Any = None) -> Answer:
-    """One request, undone afterwards whatever it did."""
+    """Make one request, and undo whatever it did."""
     cache.clear()
     actor.client.cookies = SimpleCookie(actor.cookies.output(header="", sep=";"))
     options: dict[str, Any] = {"query_params": query} if query else {}
@@ -133,7 +135,7 @@ def ask(actor: Actor, address: Address, method: str, place: str, *, body: Any = 
 
 
 def _writes() -> dict[str, int]:
-    """Rows that this transaction has written, by table: the database counts them, also those taken back."""
+    """Rows written by this transaction, by table; the database counts them, even those rolled back."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT relname, n_tup_ins + n_tup_upd + n_tup_del FROM pg_stat_xact_user_tables "
@@ -143,7 +145,7 @@ def _writes() -> dict[str, int]:
 
 
 def faults_of(world: World, actors: list[Actor], address: Address, line: Row) -> Iterator[str]:
-    """Every answer to this address that is not as the table says, in words."""
+    """Every answer of this address that differs from the table, in words."""
     for actor in actors:
         for method in METHODS:
             values = world.own.values
@@ -163,11 +165,11 @@ def faults_of(world: World, actors: list[Actor], address: Address, line: Row) ->
 def judged(actor: Actor, address: Address, line: Row, method: str, answer: Answer, world: World) -> Iterator[str]:
     """What is wrong with this answer to this actor."""
     if answer.status >= 500:
-        yield f"an error of ours: {answer.body[:300]}"
+        yield f"a server error: {answer.body[:300]}"
         return
     for word in {world.own.word, world.foreign.word} - set(actor.words):
         if word in answer.body or word in answer.location:
-            yield f"shows {word}, which is of a tenant that this one does not belong to"
+            yield f"shows {word}, which belongs to a tenant that this actor is not in"
     names = bool(named_values(address, line))
     rule = line.methods.get("GET" if method == "HEAD" else method)
     rank = _rank(actor, address, names=names)
@@ -177,9 +179,9 @@ def judged(actor: Actor, address: Address, line: Row, method: str, answer: Answe
         yield f"changed {', '.join(answer.changed)}"
     if rule is None:
         if method != "OPTIONS" and not _is_refused(answer):
-            yield "the table knows no such method here"
+            yield "the table does not list this method"
     elif may:
-        # What a stranger's form names is not there for the stranger, though the form is.
+        # A thing named in a stranger's form does not exist for the stranger, though the form does.
         is_absent = answer.status == 404 and (line.may_be_absent or (not names and actor.name == "stranger"))
         if rule > ANYONE and not is_absent and (answer.status in (401, 403, 404, 405) or answer.is_login):
             yield "the table allows it"
@@ -199,7 +201,9 @@ def _wrongly_refused(address: Address, answer: Answer, rank: int, *, is_stranger
 
 
 def _rank(actor: Actor, address: Address, *, names: bool) -> int:
-    """A key opens no page; a stranger is owner at home, which counts where the address names nothing of anybody's."""
+    """This actor's rank here. A key opens no page; a stranger is an owner at home, which counts if the address names
+    nothing.
+    """
     if actor.is_key and not address.is_api:
         return ANYONE
     if actor.name == "stranger" and not names:
@@ -214,7 +218,7 @@ def _is_refused(answer: Answer) -> bool:
 def unlike_nothing(
     world: World, actor: Actor, address: Address, line: Row, method: str, values: Mapping[str, str]
 ) -> Iterator[str]:
-    """Where another's thing is answered differently from one that does not exist."""
+    """Differences between the answer for another's thing and that for one that does not exist."""
     places = [place_of(address, line, each) for each in (values, world.nothing)]
     bodies = [filled(line.body, each) for each in (values, world.nothing)]
     with one_moment():
@@ -226,7 +230,7 @@ def unlike_nothing(
 
 
 def mixed_up(world: World, owner: Actor, address: Address, line: Row) -> Iterator[str]:
-    """Each parameter for itself taken from the other tenant, the others from one's own."""
+    """Take each parameter in turn from the other tenant, and the rest from one's own."""
     names = named_values(address, line)
     for name in names:
         for method in line.methods:
@@ -245,7 +249,7 @@ def mixed_up(world: World, owner: Actor, address: Address, line: Row) -> Iterato
 
 
 def asked_for_foreign(world: World, owner: Actor, address: Address, line: Row) -> Iterator[str]:
-    """Filters and bodies that name another tenant's things at an address of one's own."""
+    """Ask an address of one's own, with filters and bodies that name another tenant's things."""
     place = place_of(address, line, world.own.values)
     for query in line.queries:
         sides = (world.foreign.values, world.nothing)
@@ -265,7 +269,7 @@ def asked_for_foreign(world: World, owner: Actor, address: Address, line: Row) -
 
 
 def one_moment() -> time_machine.travel:
-    """Two answers are compared word by word, and "12 s ago" is a word."""
+    """Stop the clock: two answers are compared word by word, and "12 s ago" is a word."""
     return time_machine.travel(datetime.now(UTC), tick=False)
 
 
@@ -282,7 +286,7 @@ def _differences(what: str, answers: list[Answer], there: Mapping[str, str], non
 
 
 def _plain(body: str, values: Mapping[str, str]) -> str:
-    """The body without what the question itself said."""
+    """The body without the values from the request itself."""
     for value in sorted(
         {*values.values(), *(quote(value, safe="") for value in values.values())}, key=len, reverse=True
     ):
@@ -291,6 +295,6 @@ def _plain(body: str, values: Mapping[str, str]) -> str:
 
 
 def _first(one: str, other: str) -> str:
-    """Where two texts part."""
+    """The place where two texts start to differ."""
     at = next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
     return f"{one[max(at - 60, 0) : at + 80]!r} / {other[max(at - 60, 0) : at + 80]!r}"

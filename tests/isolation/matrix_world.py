@@ -1,4 +1,4 @@
-"""The fixture of the matrix: both tenants, made once for a file and taken back at its end."""
+"""The fixture of the matrix: both tenants, created once for a file and rolled back at its end."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from django.test import override_settings
 from isolation.matrix import Actor, actors_of
 from isolation.tenants import World, world_made
 
-#: Pages are asked without collecting the static files first.
+#: Serve static files from their sources, so that pages can be tested without `collectstatic`.
 _STATIC = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
 
 

@@ -35,13 +35,13 @@ from fleet.stations.sorting.groups import group_create, group_member_set
 from fleet.stations.sorting.tags import station_tags_set
 from fleet.telemetry.models import DetectionCount, Reading, Series, StationEvent, StreamLedger, TimeShift
 
-#: A word of each tenant. It stands in everything that people or stations wrote, and in no address and no id.
+#: A word for each tenant. It is in every text that people or stations wrote, and in no address and no id.
 WORDS = {"own": "Alabaster", "foreign": "Zinnober"}
 
 
 @dataclass
 class Tenant:
-    """One organization, and what stands for each parameter of an address: `values["serial"]`."""
+    """One organization, and a value for each parameter of an address: `values["serial"]`."""
 
     word: str
     organization: Organization
@@ -52,7 +52,7 @@ class Tenant:
 
 
 def nothing() -> dict[str, str]:
-    """Values of the same kinds as a tenant's that stand for nothing at all."""
+    """Values of the same kinds as a tenant's, which name nothing."""
     known = {
         "photo_name": uuid.uuid4().hex,
         "serial": serial_new(),
@@ -64,7 +64,7 @@ def nothing() -> dict[str, str]:
     return {**{name: str(uuid.uuid4()) for name in UUIDS}, **dict.fromkeys(NUMBERS, "2147483640"), **known}
 
 
-#: Parameters that are UUIDs, and that are numbers.
+#: Parameters that are UUIDs, and parameters that are numbers.
 UUIDS = ("command_id",)
 NUMBERS = (
     "arrival_id",
@@ -86,7 +86,7 @@ NUMBERS = (
 
 
 def tenant_make(word: str) -> Tenant:
-    """An organization with people, keys, and two stations of which the first has one of everything."""
+    """Create an organization with people, keys, and two stations, of which the first has one of everything."""
     organization = organization_create(name=f"{word} Institute", owner=None)
     first, second = (
         station_of(organization, state="on_time", name=f"{word} Hill {n}", notes=word, generation=1) for n in (1, 2)
@@ -103,7 +103,7 @@ def tenant_make(word: str) -> Tenant:
     }
     for role in Role:
         made.people[role.value] = person(f"{word}-{role.value}".lower(), (organization, role))
-        # Somebody with a password, though nobody knows it: it can be asked for once more.
+        # An account with a password that nobody knows, so that pages can still ask for it.
         made.people[role.value].password = "nobody's"
         made.people[role.value].save()
     made.values |= _joining_make(word, organization)
@@ -122,7 +122,7 @@ def tenant_make(word: str) -> Tenant:
 
 
 def _written_make(word: str, station: Station) -> Mapping[str, str]:
-    """What people wrote and pictured there."""
+    """Create what people wrote and photographed there."""
     note = StationNote.objects.create(
         station=station, at=clock.now(), text=word, written_by_name=word, written_at=clock.now()
     )
@@ -133,7 +133,7 @@ def _written_make(word: str, station: Station) -> Mapping[str, str]:
 
 
 def _joining_make(word: str, organization: Organization) -> Mapping[str, str]:
-    """Somebody who belongs to it, and somebody who is asked to."""
+    """Create a member and an invited person."""
     invitation = invitation_create(
         organization=organization, email=f"{word}@example.org".lower(), role=Role.VIEWER, actor=SERVER
     )
@@ -142,7 +142,7 @@ def _joining_make(word: str, organization: Organization) -> Mapping[str, str]:
 
 
 def _data_make(word: str, station: Station) -> Mapping[str, str]:
-    """What the station sent."""
+    """Create what the station sent."""
     moment = clock.now()
     StationContact.objects.filter(station=station).update(
         health={"at": moment.timestamp(), "warnings": [word]},
@@ -185,7 +185,7 @@ def _data_make(word: str, station: Station) -> Mapping[str, str]:
 
 
 def _work_make(word: str, organization: Organization, station: Station) -> Mapping[str, str]:
-    """What people did with the station."""
+    """Create what people did with the station."""
     moment = clock.now()
     command = Command.objects.create(
         station=station, name="ping", state="sent", issued_at=moment, expires_at=moment + timedelta(hours=1),
@@ -230,7 +230,7 @@ def _work_make(word: str, organization: Organization, station: Station) -> Mappi
 
 
 def _sorting_make(word: str, organization: Organization, station: Station) -> Mapping[str, str]:
-    """How people sort their stations."""
+    """Create what people use to sort their stations."""
     model = model_create(actor=SERVER, organization=organization, name=f"{word} Owl")
     station_model_set(actor=SERVER, station=station, model=model)
     station_tags_set(actor=SERVER, station=station, names=[word])
@@ -241,7 +241,7 @@ def _sorting_make(word: str, organization: Organization, station: Station) -> Ma
 
 @dataclass
 class World:
-    """Both tenants, whoever looks after the server, and values that stand for nothing."""
+    """Both tenants, an administrator of the server, and values that name nothing."""
 
     own: Tenant
     foreign: Tenant
@@ -250,7 +250,7 @@ class World:
 
 
 def ids_large() -> None:
-    """From now on ids are numbers that nothing else on a page is, so that they can be told from it."""
+    """Make all later ids large numbers, so that a page contains them only as ids."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT format('%I.%I', schemaname, sequencename) FROM pg_sequences WHERE schemaname = 'public'")
         for number, (sequence,) in enumerate(cursor.fetchall()):
@@ -261,7 +261,7 @@ def ids_large() -> None:
 
 @contextmanager
 def world_made() -> Iterator[World]:
-    """The world in a transaction of the caller's."""
+    """The world, in the caller's transaction."""
     ids_large()
     administrator = User.objects.create_superuser("administrator", "admin@example.org", "a long password")
     EmailAddress.objects.create(user=administrator, email=administrator.email, verified=True, primary=True)

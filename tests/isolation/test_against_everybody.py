@@ -19,7 +19,7 @@ from operations.stack import Stack
 pytestmark = [pytest.mark.faults, pytest.mark.long]
 
 MEGABYTE = 1_000_000
-#: How far the broker's memory may grow until its alarm, and what is sent at the most.
+#: How far the broker's memory may grow before its alarm, and how much is sent at most.
 ROOM, SENT_MOST = 150 * MEGABYTE, 1_000 * MEGABYTE
 FRAME_BODY = 131_072 - 8
 
@@ -29,7 +29,7 @@ def frame(kind, payload):
 
 
 def endless_body(exchange):
-    """The frames that declare a message of ten bytes, and one of the frames of its body."""
+    """The frames that declare a message of ten bytes, and one frame of its body."""
     name = exchange.encode()
     declared = frame(1, struct.pack(">HHH", 60, 40, 0) + bytes([len(name)]) + name + b"\x00\x00")
     return declared + frame(2, struct.pack(">HHQH", 60, 0, 10, 0)), frame(3, b"x" * FRAME_BODY)
@@ -37,7 +37,7 @@ def endless_body(exchange):
 
 @pytest.fixture
 def small_broker(tmp_path):
-    """A broker of its own: what the attack leaves in its memory must not be in the way of other tests."""
+    """A separate broker, so that the memory used by the attack does not disturb other tests."""
     with Rig.open(Stack(tmp_path / "rig")) as rig:
         yield rig
 
@@ -65,7 +65,7 @@ def test_a_body_without_end_stops_everybody_until_its_station_is_revoked(small_b
     sent, begun = 0, time.monotonic()
     declared, piece = endless_body(own["exchange"])
     connection.transport.sock.settimeout(5)
-    # The broker stops reading, as it does with every publisher under its alarm.
+    # The broker stops reading, as it does with every publisher during its alarm.
     with contextlib.suppress(TimeoutError):
         connection.transport.write(declared)
         while sent < SENT_MOST and not node(rig)["mem_alarm"]:
@@ -88,7 +88,7 @@ def test_a_body_without_end_stops_everybody_until_its_station_is_revoked(small_b
 
 
 def confirms(grant, seconds, body=b'[{"n":"calm","v":1}]'):
-    """Publish one by one, ten a second; how long each confirm took, in seconds."""
+    """Publish one message at a time, ten a second; return how many seconds each confirm took."""
     took = []
     with pika.BlockingConnection(connection_parameters(grant)) as connection:
         channel = connection.channel()
@@ -116,7 +116,7 @@ def test_a_flood_of_one_station_fails_no_message_of_another(rig):
     def flood():
         with pika.BlockingConnection(connection_parameters(flooder)) as connection:
             channel = connection.channel()
-            # One number for all: after the first the ledger drops them, so that the disk is not filled.
+            # One number for all: after the first the ledger drops them, so that the disk does not fill up.
             how = pika.BasicProperties(type="readings", delivery_mode=2, headers={"v": 1, "stream": "flood", "seq": 1})
             while not stopping.is_set():
                 channel.basic_publish(flooder["exchange"], "readings", body, how)

@@ -1,4 +1,4 @@
-"""What one station can do to another and to the server with its real login: nothing that reads or forges."""
+"""What one station can do to another and to the server with its real login: it can read and forge nothing."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def attacker(rig):
 
 @pytest.fixture(scope="module", autouse=True)
 def waiting_command(rig, attacker):
-    """One message in `cmd.B`, which must be there at the end."""
+    """One message in `cmd.B`, which must still be there at the end."""
     with rig.instance.rabbitmq.management() as client:
         answer = client.post(
             "/api/exchanges/fleet/commands/publish",
@@ -62,7 +62,7 @@ def test_copies_through_cc_and_bcc_are_one_message_and_its_repeats(rig, attacker
         attacker.grant["serial"],
     )
     numbers = {seq for part in received for seq in range(part.lower, part.upper)}
-    # 6 and 7 came with copies, 9 alone, 30 is in quarantine; the keys lead to one more queue, `inbound.urgent`.
+    # 6 and 7 came with copies, 9 alone, 30 is in quarantine; the copies also reach a second queue, `inbound.urgent`.
     assert numbers == {6, 7, 9, 30}
     assert (messages, repeats) == (4, 2)
     rows = rig.query(
@@ -82,7 +82,8 @@ def test_what_could_not_be_taken_is_in_quarantine_under_its_sender_or_nobody(rig
     )
     own = attacker.grant["serial"]
     assert [row[:2] for row in found] == [("dead-lettered", None), ("unknown-kind", own), ("wrong-sender", own)]
-    # 3.10 lets the forged header through: without the second look at `user_id` this would be B's. 4.x writes its own.
+    # 3.10 lets the forged header through: without the second check of `user_id` this would count as B's. 4.x writes its
+    # own.
     writes_its_own = int(rig.versions()["RabbitMQ"].partition(".")[0]) >= 4
     told = attacker.grant["exchange"] if writes_its_own else attacker.victim["exchange"]
     assert found[0][2]["application_headers"]["x-death"][0]["exchange"] == told
@@ -95,12 +96,12 @@ def test_a_station_cannot_log_in_to_the_management_api(rig, attacker):
 
 
 def test_the_page_says_what_the_tests_say():
-    assert table() in PAGE.read_text(), "Write it anew: python tests/isolation/isolation_page.py"
+    assert table() in PAGE.read_text(), "Regenerate it: python tests/isolation/isolation_page.py"
     assert Path(PAGE).read_text() == page()
 
 
 def counts(rig, serial):
-    """What the database has of a station."""
+    """Numbers of rows that the database has for a station."""
     questions = {
         "streams": "telemetry_streamledger x",
         "series": "telemetry_series x",
@@ -117,7 +118,7 @@ def counts(rig, serial):
 
 
 def attacker_free_count(rig, queue):
-    """Messages in a queue, asked with the server's own login."""
+    """Number of messages in a queue, read with the server's own login."""
     with rig.instance.rabbitmq.management() as client:
         answer = client.post(
             f"/api/queues/fleet/{queue}/get",

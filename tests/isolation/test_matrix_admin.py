@@ -1,4 +1,4 @@
-"""The admin's addresses, which are one rule: administrators only. And that no address is missing from the table."""
+"""The admin's addresses, which have one rule: administrators only; and a check that the table lists every address."""
 
 import os
 
@@ -14,7 +14,7 @@ __all__ = ["actors", "english", "world"]
 
 pytestmark = pytest.mark.django_db
 
-#: One of each kind is enough here: none of them has a role that counts.
+#: One actor of each kind is enough here, because no role counts.
 ASKING = ("anonymous", "owner", "read-write key", "administrator")
 ADMIN_PAGES = sorted({each for each in addresses() if each.is_admin}, key=lambda each: each.pattern)
 
@@ -24,7 +24,7 @@ def test_every_address_is_in_the_table():
     missing = sorted(names - set(TABLE))
     assert missing == [], f"Say in tests/isolation/access_table.py who may what at: {', '.join(missing)}."
     gone = sorted(set(TABLE) - names)
-    assert gone == [], f"tests/isolation/access_table.py lists addresses that are none: {', '.join(gone)}."
+    assert gone == [], f"tests/isolation/access_table.py lists addresses that do not exist: {', '.join(gone)}."
 
 
 def place_of(address) -> str:
@@ -64,5 +64,5 @@ def test_the_page_of_who_may_what_is_generated_from_the_table(actors):
     if os.environ.get("ROOST_ACCESS_PAGE") == "write":
         PAGE.write_text(page())
     assert PAGE.read_text() == page(), (
-        "Write it anew: ROOST_ACCESS_PAGE=write ./roost test tests/isolation/test_matrix_admin.py"
+        "Regenerate it: ROOST_ACCESS_PAGE=write ./roost test tests/isolation/test_matrix_admin.py"
     )

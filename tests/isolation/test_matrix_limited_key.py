@@ -1,4 +1,4 @@
-"""A key for one station, at every address of the API by every method: of everything else it sees and changes nothing."""
+"""A key for one station, at every API address with every method: it sees and changes nothing else."""
 
 from http.cookies import SimpleCookie
 
@@ -23,7 +23,9 @@ ASKED = [each for each in listed() if each.is_api]
 
 @pytest.fixture(scope="module")
 def holder(world) -> Actor:
-    """Its station and organization have no word of the tenant, which so stands only in what the key must not reach."""
+    """Its station and organization lack the tenant's word, so the word appears only in things that the key must not
+    reach.
+    """
     own = world.own
     Organization.objects.filter(pk=own.organization.pk).update(name="Its organization")
     Station.objects.filter(pk=own.stations[1].pk).update(name="Within reach", notes="")

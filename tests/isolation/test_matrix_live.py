@@ -1,4 +1,6 @@
-"""The live process as everybody by every method, against the table of who may what; and streams that end with the right to them."""
+"""The live process, tried by every actor with every method, against the access table; and streams that end with the
+permission.
+"""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -28,7 +30,7 @@ __all__ = ["elsewhere", "english", "institute"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-#: Within so many seconds a stream has ended to which the right has; less than it takes for a sign of life.
+#: Seconds within which a stream must end once the permission is gone; less than the interval between keep-alives.
 SOON_S = 12.0
 
 
@@ -88,7 +90,7 @@ def askers_of(institute: Organization, elsewhere: Organization, serial: str) -> 
 
 
 def ask(live: Running, asker: Asker, method: str, place: str) -> tuple[int, str]:
-    """The status, and the words of a refusal; a stream is left at once."""
+    """The status, and the words of a refusal; a stream is closed at once."""
     with (
         httpx.Client(trust_env=False, timeout=10, cookies=dict(asker.cookies), headers=dict(asker.headers)) as client,
         client.stream(method, f"{live.live}/{place}") as answer,
@@ -115,7 +117,7 @@ def test_everybody_gets_what_the_table_says_and_no_more(live, institute, elsewhe
 
 @contextmanager
 def open_stream(live: Running, user: User, place: str) -> Iterator[Iterator[str]]:
-    """The lines of a stream, and its end."""
+    """Open a stream and yield its lines."""
     timeout = httpx.Timeout(5, read=SOON_S)
     with (
         httpx.Client(trust_env=False, timeout=timeout, cookies=cookies_of(user)) as client,
@@ -160,7 +162,7 @@ def test_an_open_stream_ends_with_the_right_to_it(live, institute, end: Any):
         open_stream(live, user, f"live/stations/{station.serial}") as own,
     ):
         end(institute, user)
-        # Each ends by itself, not by the test's patience: that would be an error of reading.
+        # Each stream ends by itself, not by the test's timeout: that would raise a read error.
         assert not [line for lines in (fleet, own) for line in lines if line.startswith("event: changed")]
     if end in (membership_ends, account_ends):
         with open_stream(live, stays, "live/fleet") as others:
@@ -172,7 +174,7 @@ def test_an_open_stream_ends_with_the_right_to_it(live, institute, end: Any):
 def test_a_stream_to_which_the_right_stays_goes_on(live, institute):
     station, user = station_of(institute), person("viewer", (institute, Role.VIEWER))
     with open_stream(live, user, "live/fleet") as lines:
-        # Longer than two looks at its rights.
+        # Longer than two checks of its permissions.
         time.sleep(11)
         live_announce(changed={institute.id: [station.serial]})
         assert any(station.serial in line for line in lines)

@@ -1,4 +1,4 @@
-"""Every page as everybody by every method, against the table of who may what."""
+"""Every page, tried by every actor with every method, against the access table."""
 
 import pytest
 from isolation.access_table import TABLE, listed

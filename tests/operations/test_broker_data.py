@@ -1,4 +1,4 @@
-"""A broker of another series does not start on old data: said in one sentence before anything is touched."""
+"""A broker of another series does not start on old data: one sentence says so before anything is touched."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 from operations.paths import REPOSITORY
 from operations.services.broker_data import HOW_TO, broker_data_trouble
 
-#: As Debian 12's and Debian 13's RabbitMQ write it.
+#: As the RabbitMQ of Debian 12 and of Debian 13 writes it.
 OF_3_10 = "[classic_mirrored_queue_version,drop_unroutable_metric,empty_basic_get_metric,\n quorum_queue,stream_queue]."
 OF_4_0 = "[classic_mirrored_queue_version,\n message_containers,\n message_containers_deaths_v2,\n 'rabbitmq_4.0.0']."
 
@@ -29,7 +29,7 @@ def test_debian_13_s_broker_is_not_started_on_the_data_of_debian_12(data):
     trouble = broker_data_trouble(data=data(OF_3_10), server=server("4.0.5"))
     assert trouble is not None
     assert "3.12 or older" in trouble
-    assert trouble.count(". ") == 0, "one sentence"
+    assert trouble.count(". ") == 0, "it must be one sentence"
     assert HOW_TO in trouble
     assert (REPOSITORY / HOW_TO).exists()
 

@@ -1,4 +1,4 @@
-"""The authority is kept for good; the broker's certificate is renewed, and clients believe it."""
+"""The authority is kept permanently; the broker's certificate is renewed, and clients trust it."""
 
 import socket
 import ssl
@@ -19,7 +19,7 @@ def folder(tmp_path):
 
 
 def handshake(folder, name):
-    """What a station does: connect, believe the authority only, check the name."""
+    """Do what a station does: connect, trust only the authority, check the name."""
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(folder / "server.pem", folder / "server.key")
     client = ssl.create_default_context(cafile=str(folder / "ca.pem"))

@@ -1,4 +1,4 @@
-"""`./roost test` itself: what it started it ends, whatever comes between."""
+"""`./roost test` itself: it stops what it started, even when interrupted."""
 
 import pytest
 

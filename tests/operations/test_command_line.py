@@ -1,4 +1,4 @@
-"""`./roost` says in one sentence what was wrong, with the exit code that belongs to it."""
+"""`./roost` says in one sentence what was wrong, with the right exit code."""
 
 import json
 import os
@@ -146,7 +146,7 @@ def test_a_domain_word_without_a_database_says_how_to_start_it(roost):
 
 @pytest.fixture
 def bare(roost, tmp_path):
-    """A machine that has the tools of a shell and nothing else, and a person who is not root."""
+    """A machine with only a shell's tools, and a person who is not root."""
 
     def run(*words: str, also=()):
         tools = tmp_path / "bin"

@@ -1,4 +1,4 @@
-"""docker-compose.yml runs the same processes as `./roost up`, and shows no more to the network than it must."""
+"""docker-compose.yml runs the same processes as `./roost up`, and exposes no more to the network than necessary."""
 
 import re
 import subprocess
@@ -74,7 +74,7 @@ def test_to_open_the_stations_door_opens_no_door_that_passwords_go_through_in_pl
 
 
 def test_every_setting_of_an_operator_reaches_every_container_of_ours():
-    # Compose restarts no container that hangs, so nothing there watches.
+    # Compose restarts no container that hangs, so no watchdog runs there.
     expected = {*OPERATORS_CHOICE, "ROOST_PUBLIC_HOST", "ROOST_PORT_SITE", "ROOST_PORT_LIVE", "ROOST_PORT_AMQPS"}
     for name in OURS:
         given = SERVICES[name]["environment"]

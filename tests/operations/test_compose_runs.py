@@ -1,4 +1,6 @@
-"""The containers as a person starts them, on a real Docker engine: all healthy, a station from outside, down and up."""
+"""The containers as a person starts them, on a real Docker engine: all healthy, reachable by a station, down and up
+again.
+"""
 
 import os
 import subprocess
@@ -10,7 +12,7 @@ import pytest
 from operations.paths import REPOSITORY, Paths
 
 ENGINE = REPOSITORY / "tests" / "operations" / "engine"
-#: The roots are kept between runs, as making them takes a quarter of an hour.
+#: The root folders are kept between runs, because building them takes a quarter of an hour.
 FOLDER = Path(os.environ.get("ROOST_ENGINE") or Paths.from_environment().var.parent / "engine")
 INSIDE = "/srv/roost/tests/operations/engine"
 FILES = f"-f /srv/roost/docker-compose.yml -f {INSIDE}/host-network.yml"
@@ -32,8 +34,8 @@ def engine(network, *command: str):
 
 @pytest.fixture(scope="module")
 def seen():
-    """What the trial saw, by name."""
-    assert os.geteuid() == 0, "An engine in namespaces of its own is started by root."
+    """Results of the trial, by name."""
+    assert os.geteuid() == 0, "Only root can start an engine in its own namespaces."
     subprocess.run(
         [ENGINE / "roots.sh", FOLDER],
         check=True,
@@ -42,7 +44,7 @@ def seen():
     )
     bases = "/var/lib/docker/bases"
     engine("open", "bash", f"{INSIDE}/images.sh", f"{bases}/bookworm.tar", f"{bases}/trixie.tar", f"{bases}/node")
-    # What is built with the machine's network is found in the cache by the first `up --build` without it.
+    # The first `up --build` without network finds in the cache what was built with the network.
     engine("open", "bash", "-c", f"docker compose --progress quiet {FILES} build")
     lines = [line.partition("=") for line in engine("closed", "bash", f"{INSIDE}/trial.sh").splitlines()]
     return {name: value for name, equals, value in lines if equals and name.isidentifier()}
@@ -68,7 +70,7 @@ def test_what_is_started_in_the_wrong_order_heals(seen):
 
 
 def test_a_check_costs_next_to_nothing(seen):
-    # With the start of a process in the container by the engine; Django alone took 1,500.
+    # This includes starting the process in the container; Django alone took 1,500.
     assert int(seen["check_ms"]) < 1_000
 
 

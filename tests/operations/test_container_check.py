@@ -1,4 +1,4 @@
-"""A container's health check says what the process in it says, and nothing when there is no process."""
+"""A container's health check reports what its process reports, and fails when there is no process."""
 
 import http.server
 import os
@@ -25,7 +25,7 @@ def signs(tmp_path, monkeypatch):
 
 @pytest.fixture
 def page(monkeypatch):
-    """A page that answers with the status it is told, and remembers what it was asked."""
+    """A page that answers with a chosen status, and remembers its requests."""
 
     class Page(http.server.BaseHTTPRequestHandler):
         status, asked = 200, []
@@ -36,7 +36,7 @@ def page(monkeypatch):
             self.end_headers()
 
         def log_message(self, *_):
-            """Say nothing."""
+            """Log nothing."""
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -1,4 +1,4 @@
-"""`./roost demo` beside a demo that runs: it says what it leaves as it is, and what to do."""
+"""`./roost demo` while a demo is running: it says what it leaves unchanged, and what to do."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from operations.supervisor_daemon import Supervisor, configuration_write
 
 @pytest.fixture
 def demo(tmp_path):
-    """A supervisor that runs, as of a demo with twelve stations."""
+    """A running supervisor, as of a demo with twelve stations."""
     paths = Paths(tmp_path / "var")
     paths.create()
     (paths.run / "demo.json").write_text(json.dumps([{"serial": f"SG-{number}"} for number in range(12)]))
@@ -31,7 +31,7 @@ def demo(tmp_path):
     def run(*words: str):
         return subprocess.run(
             [REPOSITORY / "roost", "demo", *words],
-            # A socket whose path is too long lies in the temporary folder: both must mean the same one.
+            # A socket whose path is too long is put into the temporary folder: both must use the same one.
             env={
                 "PATH": os.environ["PATH"],
                 "ROOST_VAR": str(paths.var),

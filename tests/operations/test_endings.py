@@ -15,7 +15,7 @@ from operations.stack import wait_until
 from operations.supervisor_daemon import Supervisor, configuration_write
 
 TRACEBACK = "raise SystemExit('the port is taken')"
-#: Longer than a quick hiccup; the time stands for work done at a start, it is not waited for.
+#: Longer than a brief failure; the sleep stands for work at a start, the test does not wait for it.
 SLOW_END = "import time; time.sleep(6); print('FATAL:  the data are of another version')"
 ENDS_ONCE = (
     "import pathlib, time; mark = pathlib.Path('was-here')\n"

@@ -1,4 +1,6 @@
-"""Arrows that import-linter cannot see: strings that name a module or model above, and lookups of relations from below."""
+"""Imports that import-linter cannot see: strings that name a module or model above, and lookups of relations from
+below.
+"""
 
 import ast
 import re
@@ -7,7 +9,7 @@ import pytest
 
 from operations.paths import REPOSITORY
 
-#: From the top down; what stands together may not reach each other.
+#: From the top down; packages in one group may not reach each other.
 FLOORS = (("operations",), ("web",), ("rest_api", "sg_status", "workers"), ("fleet",), ("message_queue",))
 ROOMS = (
     ("lifecycle",),
@@ -19,19 +21,19 @@ ROOMS = (
     ("organizations",),
     ("core",),
 )
-#: Which models hang on a row may be asked on the top floor only.
+#: Only the top floor may ask which models refer to a row.
 RELATIONS = re.compile(r"_meta\.get_fields?\(|\brelated_model\b")
 LOADERS = ("import_module", "__import__", "get_model", "import_string")
 
 
 def is_above_or_beside(levels, mine, theirs):
-    """Whether one floor may not reach another; floors that are none of ours may be reached."""
+    """Whether one floor may not reach another; floors outside the list may be reached."""
     depths = {name: depth for depth, level in enumerate(levels) for name in level}
     return mine != theirs and mine in depths and theirs in depths and depths[theirs] <= depths[mine]
 
 
 def reached(tree):
-    """The first word of every string that a loader is given."""
+    """Called function, and the words of every string that a loader gets."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
             called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
@@ -40,7 +42,7 @@ def reached(tree):
 
 
 def climbs(path, text):
-    """What a file reaches above its own floor or room, or beside it."""
+    """Names that a file reaches above or beside its own floor or room."""
     floor, room, *_ = path.split("/")
     for called, words in reached(ast.parse(text)):
         names = ["fleet", *words] if called == "get_model" else words

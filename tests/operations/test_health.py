@@ -1,4 +1,4 @@
-"""`./roost status` tells what really works, also where nobody watches over it any more."""
+"""`./roost status` reports what really works, even when the supervisor is gone."""
 
 import pytest
 
@@ -12,7 +12,7 @@ from operations.supervisor_daemon import Supervisor, configuration_write
 
 @pytest.fixture
 def instance(tmp_path, monkeypatch):
-    """Redis under a supervisor; nothing else of Roost is asked for."""
+    """Redis under a supervisor, without the other services."""
     instance = Instance.load(Paths(tmp_path / "var"))
     instance.redis.prepare()
     programs = instance.redis.programs()

@@ -1,4 +1,6 @@
-"""What is ended belongs to this instance: no test run below its folder, nothing that means another folder by the name."""
+"""Only processes of this instance are stopped: no test run below its folder, and no process that means another folder
+by the name.
+"""
 
 import os
 import subprocess
@@ -90,7 +92,7 @@ def test_what_a_killed_start_left_is_found_after_its_folder_was_made_new(paths):
 
 def test_a_run_is_cleared_when_its_process_is_gone_and_not_by_its_number(tmp_path):
     folder = tmp_path / "test"
-    # No process has this number: under another root or in a container it may well be a living one's.
+    # No process has this number; under another root or in a container it may be that of a living one.
     run = folder / "4194305"
     run.mkdir(parents=True)
     code = f"from pathlib import Path; from operations.trial import trial_lock; trial_lock(Path({str(run)!r})); {SLEEP}"
@@ -110,7 +112,7 @@ def test_a_run_is_cleared_when_its_process_is_gone_and_not_by_its_number(tmp_pat
 
 
 def test_a_process_that_ends_between_the_look_and_the_signal_is_no_trouble(paths, monkeypatch):
-    """PostgreSQL's children end with it, on a busy machine just then."""
+    """PostgreSQL's children end with it, on a busy machine just at that moment."""
     with subprocess.Popen(
         [sys.executable, "-c", SLEEP], env={INSTANCE_VARIABLE: str(paths.var)}, stdout=subprocess.PIPE
     ) as left:

@@ -1,4 +1,4 @@
-"""Mail that Roost sends is kept as a file and shown as text; nothing in it runs."""
+"""Mail that Roost sends is kept as a file and shown as text; nothing in it is executed."""
 
 import smtplib
 import subprocess
@@ -15,7 +15,7 @@ from operations.ports import ports_read
 
 @pytest.fixture(scope="module")
 def mailbox(tmp_path_factory):
-    """The running catcher: its ports and its folder."""
+    """The running mail catcher: its ports and its folder."""
     var = tmp_path_factory.mktemp("var")
     ports = ports_read(paths=Paths(var))
     command = [sys.executable, "-m", "operations.mailbox"]

@@ -1,4 +1,4 @@
-"""What is missing on a machine is installed by whoever may, or named in one sentence."""
+"""Missing packages are installed if the user may do that, or named in one sentence."""
 
 import os
 
@@ -16,7 +16,7 @@ echo "$@" >>"{log}"
 
 @pytest.fixture
 def machine(tmp_path, monkeypatch):
-    """A machine without RabbitMQ, whose apt-get writes down what it was asked for."""
+    """A machine without RabbitMQ, whose apt-get records its arguments."""
     log = tmp_path / "apt.log"
     log.touch()
     absent = [True]

@@ -1,4 +1,4 @@
-"""Ports are remembered; one that somebody took is replaced and that is said."""
+"""Ports are remembered; one that another program uses is replaced, and the user is told."""
 
 import socket
 
@@ -16,7 +16,7 @@ def paths(tmp_path):
 
 @pytest.fixture
 def occupy():
-    """Listens on a port until the test is over."""
+    """Listen on a port until the test is over."""
     listening = []
 
     def listen(port):

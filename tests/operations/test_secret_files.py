@@ -1,4 +1,4 @@
-"""Secrets are random, private, and the same for everybody who asks at once."""
+"""Secrets are random, private, and the same for all processes that ask at once."""
 
 from concurrent.futures import ThreadPoolExecutor
 

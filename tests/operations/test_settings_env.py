@@ -1,4 +1,6 @@
-"""Every process gets its settings from one place, and from the caller's environment only what an operator may say."""
+"""Every process gets its settings from one place, and from the caller's environment only those that an operator may
+set.
+"""
 
 import subprocess
 import sys
@@ -76,7 +78,7 @@ def test_in_a_container_others_are_told_the_ports_at_which_it_is_shown(tmp_path,
 
 
 def test_an_empty_word_is_no_word_everywhere(tmp_path):
-    """Compose hands on `NAME=` for what nobody set, and a process or a check of a container meets it."""
+    """Compose passes `NAME=` for unset names, and a process or health check in a container gets it."""
     code = (
         "import django; django.setup(); import operations.process_table, operations.watchdog, workers.consumers.inbound\n"
         "from operations.instance import Instance; print(Instance.load().site_bind)"

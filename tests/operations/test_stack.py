@@ -62,7 +62,7 @@ def test_the_broker_listens_on_the_loopback_only(running):
     with running.broker.management() as client:
         listeners = client.get("/api/overview").json()["listeners"]
     assert {each["protocol"] for each in listeners} >= {"amqp", "amqp/ssl", "http"}
-    # The API shows what it was told; where the node really listens, the kernel knows.
+    # The API shows the configuration; the kernel knows where the node really listens.
     mine = psutil.Process(running.rabbitmq.pid).net_connections(kind="tcp")
     assert {each.laddr.ip for each in mine if each.status == psutil.CONN_LISTEN} == {"127.0.0.1"}
 

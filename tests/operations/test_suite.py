@@ -1,4 +1,4 @@
-"""A run of the tests loses none without a word, and tells an unsteady test from a broken one."""
+"""A run of the tests never loses one silently, and tells an unsteady test from a broken one."""
 
 import os
 import re
@@ -14,7 +14,7 @@ from operations import suite
 from operations.paths import REPOSITORY, Paths
 from operations.pytest_account import complaint_make
 
-#: As many processes as the whole run has, and one.
+#: With several processes, as in the whole run, and in one.
 WAYS = pytest.mark.parametrize("way", [["-n", "2", "--dist=loadfile"], []], ids=["by file", "alone"])
 CONFIGURATION = """
 [pytest]
@@ -26,7 +26,7 @@ TWO = "def test_one(): pass\ndef test_two(): pass\n"
 
 @pytest.fixture
 def project(tmp_path):
-    """A folder with tests of its own, which no service is started for."""
+    """A folder with its own tests, for which no services are started."""
     (tmp_path / "pytest.ini").write_text(CONFIGURATION)
     return tmp_path
 
@@ -103,7 +103,7 @@ def test_what_a_worker_that_died_took_along_is_named(project):
     code, said = run(project, "-n", "2", "--dist=loadfile", test_a=dies)
     assert code == 1, said
     assert "FAILED test_a.py::test_one" in said
-    # pytest-xdist gives the rest of the file to nobody.
+    # pytest-xdist gives the rest of the file to no other worker.
     assert "no result of test_a.py::test_two" in said
 
 
@@ -128,7 +128,7 @@ def suite_counter(**ended: int):
 
 @pytest.fixture
 def whole(project, monkeypatch, capfd):
-    """`./roost test`'s part that runs pytest, in the folder of the project."""
+    """The part of `./roost test` that runs pytest, in the project's folder."""
     monkeypatch.setattr(suite, "REPOSITORY", project)
     monkeypatch.setattr(suite, "tests_environment", lambda *_: environment())
 

@@ -1,4 +1,4 @@
-"""The whole of `./roost up`, as a person starts and ends it."""
+"""The whole of `./roost up`, as a person starts and stops it."""
 
 import json
 import os
@@ -20,7 +20,7 @@ from operations.instance import Instance
 from operations.leftovers import leftovers_find
 from operations.paths import REPOSITORY, Paths
 
-#: One system for all tests here, and no other beside it: they end it and start it again.
+#: All tests here share one system and run in one process, because they stop it and start it again.
 pytestmark = pytest.mark.xdist_group("up")
 
 
@@ -47,7 +47,7 @@ def roost(var, *words: str, seconds=240, **more: str):
 
 
 def throw_away(var):
-    """End an instance and remove what it put outside its folder."""
+    """Stop an instance and remove what it put outside its folder."""
     roost(var, "down")
     shutil.rmtree(Instance.load(Paths(var)).postgres.home, ignore_errors=True)
 
@@ -61,7 +61,7 @@ def var(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def system(var):
-    """Everything up."""
+    """The running system, with everything started."""
     done = roost(var, "up", "--detach")
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(roost(var, "status", "--json").stdout)
@@ -161,7 +161,7 @@ def test_ctrl_c_in_the_middle_of_a_start_leaves_nothing(tmp_path):
     with subprocess.Popen([REPOSITORY / "roost", "up"], env=environment(paths.var), stdout=subprocess.PIPE) as process:
         deadline = time.monotonic() + 60
         while not (paths.run / "supervisord.pid").exists():
-            assert time.monotonic() < deadline, "the start did not get going"
+            assert time.monotonic() < deadline, "the start did not begin"
             time.sleep(0.1)
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0
