@@ -36,7 +36,7 @@ SOON_S = 12.0
 
 @dataclass
 class Asker:
-    """Somebody who asks, and what this one is in the organization that is asked about."""
+    """Somebody who makes requests, and this one's rank in the organization that is asked about."""
 
     name: str
     rank: int

@@ -1,4 +1,4 @@
-"""The admin pages: all open, secrets are on none, and what only services may write cannot be written there."""
+"""The admin pages: every one opens, none shows secrets, and none can write what only services may write."""
 
 import pytest
 from django.contrib import admin
@@ -73,7 +73,7 @@ def test_a_station_s_serial_and_organization_stay(root, institute, elsewhere):
 
 
 def test_no_page_here_goes_around_the_rules_of_people(root, institute, owner):
-    """Neither the last owner, nor the last administrator, nor the audit log can be got around."""
+    """The admin cannot remove the last owner or the last administrator, nor change the audit log."""
     member = Membership.objects.get(user=owner.user)
     key_of(institute)
     key, admin_person, before = ApiKey.objects.get(), User.objects.get(username="root"), AuditEntry.objects.count()

@@ -1,4 +1,4 @@
-"""The audit log: who did what from where, for owners only, and asked for in constant time."""
+"""The audit log: who did what from where, shown to owners only, and read in constant time."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Every action that anything writes into the audit log has words for people."""
+"""Every action in the audit log has a text for people."""
 
 import ast
 import re
@@ -11,7 +11,7 @@ _ACTION = re.compile(r"[a-z]+\.[a-z_]*\Z")
 
 
 def actions_of(tree: ast.AST) -> set[str]:
-    """The texts like `noun.verb` in calls that write the log, or that hand them on; `noun.` of what is put together."""
+    """Texts like `noun.verb` in calls that write or pass on an entry; `noun.` if the verb is added later."""
     found = set()
     for node in ast.walk(tree):
         name = getattr(node.func, "id", "") if isinstance(node, ast.Call) else ""

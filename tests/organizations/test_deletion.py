@@ -1,4 +1,4 @@
-"""Making, changing, deleting and bringing back organizations."""
+"""Creating, changing, deleting and restoring organizations."""
 
 import threading
 from datetime import timedelta
@@ -93,7 +93,7 @@ def test_not_even_an_administrator_hears_or_finds_a_deleted_organization_s_stati
     assert grant_of(session, None).organization_ids == {elsewhere.pk}
     assert grant_of(session, station.serial) is None
     assert sum(station_totals(viewer=SERVER).values()) == 0
-    assert institute.name in client.get("/organizations/").content.decode(), "there it is brought back"
+    assert institute.name in client.get("/organizations/").content.decode(), "the page from which it can be restored"
 
 
 def test_every_owner_is_told_of_the_deletion_in_the_language_of_that_owner(institute, owner):

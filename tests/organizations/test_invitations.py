@@ -1,4 +1,4 @@
-"""Invitations: one mail, one address, one use, seven days; and nobody's letter box is filled."""
+"""Invitations: one mail, one address, one use, seven days; and nobody's mailbox is flooded."""
 
 import re
 import threading

@@ -1,4 +1,4 @@
-"""Keys: whose they are, what they reach, when they end, and who learns of it."""
+"""Keys: their owners, their reach, their end, and who is told of it."""
 
 from datetime import timedelta
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 
 
 def opened(secret: str):
-    """The viewer that a secret makes."""
+    """The viewer for a secret."""
     key = api_key_find(secret=secret)
     assert key is not None
     return viewer_of_key(key)
@@ -98,7 +98,7 @@ def test_a_station_that_moved_away_or_is_gone_is_out_of_its_key_s_reach(institut
     station_move(actor=SERVER, station=moved, organization=elsewhere, history="goes")
     ApiKey.stations.through.objects.filter(station_id=gone.pk).delete()
     assert list(station_list(viewer=opened(secret))) == []
-    # Nor is it again when the station comes back.
+    # It stays out of reach even when the station comes back.
     station_move(actor=SERVER, station=Station.objects.get(pk=moved.pk), organization=institute, history="goes")
     assert list(station_list(viewer=opened(secret))) == []
 

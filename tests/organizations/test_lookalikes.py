@@ -1,4 +1,4 @@
-"""Look-alike names and addresses that case makes one: refused where a name or an account is made."""
+"""Look-alike names, and addresses that differ only by case: refused when a name or an account is created."""
 
 import pytest
 from people import SERVER, person
@@ -11,7 +11,7 @@ from fleet.organizations.services import organization_create, organization_updat
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_counters")]
 
 PLOVER = "plover"
-#: Each is another name than `plover` to a computer: with Cyrillic letters, figures, wide letters.
+#: A computer tells each of these from `plover`: they have Cyrillic letters, digits or wide letters.
 LIKE_PLOVER = [
     "\u0440lover",
     "pl\u043ever",
@@ -62,7 +62,7 @@ def test_one_script_a_word_is_fine(name):
     scripts_check(name, field="name")
 
 
-#: Letters that fold into plain ones: the Kelvin sign, the long s, and two i's of Turkish.
+#: Letters that fold into plain ones: the Kelvin sign, the long s, and two Turkish i's.
 FOLDED = [
     "mi\u212ae@example.org",
     "mi\u017fe@example.org",

@@ -1,4 +1,4 @@
-"""Who belongs to an organization: roles, leaving, handing over, and the owner who always stays."""
+"""Members of an organization: roles, leaving, handing over, and the last owner, who must stay."""
 
 import threading
 

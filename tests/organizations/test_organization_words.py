@@ -1,4 +1,4 @@
-"""`./roost organization …`: what it prints, and how it refuses."""
+"""`./roost organization …`: its output and its refusals."""
 
 import json
 from contextlib import nullcontext

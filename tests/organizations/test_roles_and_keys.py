@@ -1,4 +1,4 @@
-"""Who may do what, and keys that open exactly what they should."""
+"""What each role may do, and keys that open exactly what they should."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Stations that have sent something of everything, each time with an attempt at the reader's browser."""
+"""Stations with some data of every kind, each containing an attempt to inject script."""
 
 import uuid
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""The people of these tests, clients logged in as them, and a station that has sent something of everything."""
+"""The people in these tests, clients logged in as them, and a station with some data of every kind."""
 
 import pytest
 from django.contrib.auth.models import User
@@ -15,7 +15,7 @@ __all__ = ["elsewhere", "institute", "no_counters", "operator", "owner", "strang
 
 @pytest.fixture(autouse=True)
 def static_files_as_they_lie(settings):
-    """Pages are tested without collecting the static files first."""
+    """Serve static files from their sources, so that pages can be tested without `collectstatic`."""
     settings.STORAGES = {
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
@@ -24,7 +24,7 @@ def static_files_as_they_lie(settings):
 
 @pytest.fixture
 def browse():
-    """A client logged in as that viewer."""
+    """Log a client in as a viewer."""
 
     def client_of(who, **options) -> Client:
         client = Client(**options)
@@ -41,13 +41,13 @@ def administrator(db):
 
 @pytest.fixture
 def busy(institute: Organization) -> Station:
-    """A station that has sent something of everything, each with an attempt at the reader's browser."""
+    """A station with some data of every kind, each containing an attempt to inject script."""
     return busy_make(institute)
 
 
 @pytest.fixture
 def queries_of(django_assert_max_num_queries):
-    """How many queries an address takes."""
+    """Count the queries for an address."""
 
     def count(client: Client, address: str) -> int:
         with django_assert_max_num_queries(200) as asked:

@@ -1,4 +1,4 @@
-"""The agent at `/agent/`: open to everybody, the sources that run here, with a hash that pip checks."""
+"""The agent at `/agent/`: open to everybody, built from the sources that run here, with a hash that pip checks."""
 
 import hashlib
 import io
@@ -50,7 +50,7 @@ def test_it_holds_what_the_build_tool_would_pack(wheel):
 
 
 def _sorted(line):
-    """A requirement whose bounds stand in any order."""
+    """A requirement with its bounds in a fixed order."""
     return "".join(sorted(line.replace(" ", "").replace('"', "'")))
 
 

@@ -1,4 +1,4 @@
-"""The assets: named files of locked packages, and catalogues that compile without gettext."""
+"""The assets: named files from locked packages, and catalogues that are compiled without gettext."""
 
 import json
 from pathlib import Path
@@ -58,7 +58,7 @@ def test_a_catalogue_is_compiled_when_it_changed(tmp_path):
 
 @pytest.mark.parametrize("name", ["live.js", "chart.js", "roost.css"])
 def test_our_own_scripts_and_sheet_load_nothing_from_elsewhere(name):
-    # The name of SVG's namespace is only a name.
+    # SVG's namespace looks like a URL, but nothing is loaded from it.
     content = (ROOT / "web" / "static" / name).read_text().replace("http://www.w3.org/2000/svg", "")
     assert "://" not in content
     assert "eval(" not in content

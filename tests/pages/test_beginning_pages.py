@@ -41,7 +41,7 @@ def test_a_station_is_claimed_in_two_steps(browse, operator, institute):
     by_qr = client.get("/stations/claim/", {"code": code})
     page = body(by_qr)
     assert f"Claim {device.serial}" in page
-    # The code goes along unseen.
+    # The code is in a hidden field.
     assert f'type="hidden" name="code" value="{code}"' in page
     assert ">Code</label>" not in page
     assert (by_qr["Referrer-Policy"], "no-store" in by_qr["Cache-Control"]) == ("same-origin", True)

@@ -1,4 +1,4 @@
-"""The page of data with a wrong time: looked at, moved after a preview, moved back; and what other pages say meanwhile."""
+"""The page for data with a wrong time: viewed, moved after a preview, moved back; and what other pages say meanwhile."""
 
 from datetime import UTC, datetime, timedelta
 

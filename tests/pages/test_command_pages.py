@@ -1,4 +1,4 @@
-"""Commands from the page: who may, what a dangerous one asks first, and what becomes of them."""
+"""Commands on the page: permissions, the confirmation of dangerous ones, and their results."""
 
 import pytest
 from pages.busy_stations import command_make
@@ -37,7 +37,7 @@ def test_a_dangerous_command_says_first_what_it_does(browse, operator, station):
     assert "somebody has to travel there" in page
     assert "Reboot station: Old Cut" in page
     assert not Command.objects.exists()
-    # Pressed without having seen that page, nothing is sent.
+    # Posted without that page's fields, nothing is sent.
     assert client.post(send(station, "reboot")).status_code == 200
     assert not Command.objects.exists()
     assert client.post(send(station, "reboot"), {"expires_in": "3600"}).status_code == 302

@@ -1,4 +1,4 @@
-"""The completeness report: true by number, for one's own stations only, and safe in a spreadsheet."""
+"""The completeness report: right by number, for one's own stations only, and safe in a spreadsheet."""
 
 import csv
 import io
@@ -27,7 +27,9 @@ def stream(station, name="a", received=((1, 11),), **fields):
 
 @pytest.fixture
 def holed(institute):
-    """Of 20 numbers of two streams 12 are here, 5 on the station, 3 lost; 2 came without a number, 1 branch is open."""
+    """Of 20 numbers in two streams, 12 have arrived, 5 are on the station, 3 are lost; 2 messages had no number, 1
+    branch is open.
+    """
     station = station_of(institute, state="on_time", name="Holed")
     stream(station, received=((1, 3), (6, 9)), oldest_seq=5, next_seq=13)
     stream(station, "b", received=((1, 8),), oldest_seq=9, next_seq=9)

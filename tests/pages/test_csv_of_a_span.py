@@ -1,4 +1,6 @@
-"""Readings and detections of the span on the page as a file: all of it, in order, safe in a spreadsheet, or refused in words."""
+"""Readings and detections of the page's span as a file: complete, in order, safe in a spreadsheet, or refused in a
+sentence.
+"""
 
 import csv
 import io
@@ -38,7 +40,7 @@ def station(institute):
 
 @pytest.fixture
 def series(station) -> Series:
-    """More readings than one piece, two seconds apart, of a name that a spreadsheet would run."""
+    """More readings than fit in one chunk, two seconds apart, in a series whose name a spreadsheet would execute."""
     moment = clock.now()
     made = Series.objects.create(
         station=station, name="=cmd/temp", unit="Cel", created_at=moment, last_at=moment, last_received_at=moment

@@ -1,4 +1,6 @@
-"""Tokens for desks on the page, the command line and the API, and the word that a plain one would end a live login."""
+"""Tokens for desks on the page, the command line and the API, and the warning that a plain token would end a live
+login.
+"""
 
 import json
 from datetime import timedelta
@@ -16,7 +18,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def station(institute):
-    """On time by its own login, which the broker of this test does not know."""
+    """A station on time with its own login, which the broker in this test does not know."""
     station = station_of(institute, state="on_time")
     for purpose, name, generation in ((LoginPurpose.STATION, "st", 1), (LoginPurpose.UPLOAD, "up", 2)):
         Credential.objects.create(

@@ -1,4 +1,4 @@
-"""The page of a station's files, the same by API, and what completeness makes of them."""
+"""The page of a station's files, the same over the API, and their effect on completeness."""
 
 import pytest
 from django.test import Client
@@ -67,7 +67,7 @@ def test_every_file_is_on_the_page_with_its_reason(client_of, station):
     for word in ("good-all.txt", "bad-all.txt.gz", "Its beginning is zeros.", "zeros: 3", "damaged", "unsaid-all.txt"):
         assert word in page
     assert "4.9 kB of its files could not be read." in page
-    assert 'name="file"' not in page, "a viewer picks nothing"
+    assert 'name="file"' not in page, "a viewer cannot select files"
 
 
 def test_the_state_narrows_it_and_awkward_words_in_the_address_do_not_break_it(client_of, station):
@@ -182,7 +182,7 @@ def test_what_is_unread_or_refused_on_the_station_is_not_home(client_of, institu
     StreamLedger.objects.all().delete()
     FileSummary.objects.update(bytes_unread=3000)
     (row,) = CompletenessReport(viewer=operator).part(offset=0, limit=10)
-    assert row.percent == 50.0, "files alone are known of"
+    assert row.percent == 50.0, "only files are known"
     page = client_of(Membership.Role.VIEWER).get("/completeness/").content.decode()
     assert "2.9 kB of the stations" in page
     key = {"Authorization": f"Bearer {key_of(institute)}"}

@@ -1,4 +1,4 @@
-"""The fleet page: what needs somebody comes first, nobody sees what is not theirs, and it costs the same for any fleet."""
+"""The fleet page: stations that need attention come first, nobody sees another's, and it costs the same for any fleet."""
 
 import pytest
 from pages.busy_stations import EVIL

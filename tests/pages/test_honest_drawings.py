@@ -1,4 +1,4 @@
-"""Small drawings say what they show: bars are linear, the strip counts from the first contact and marks the present."""
+"""Small drawings are accurate: bars are linear, and the strip counts from the first contact and marks the present."""
 
 import re
 from datetime import timedelta
@@ -42,7 +42,7 @@ def test_hours_are_counted_from_the_first_contact(station):
     moment = clock.now().replace(minute=30, second=0, microsecond=0)
     contact_begin(station, moment - timedelta(hours=7))
     strip = strip_of(station, [], moment)
-    assert strip.hours == 8, "seven whole hours, and the present one"
+    assert strip.hours == 8, "seven whole hours, and the current one"
     assert strip.is_new
 
 

@@ -1,4 +1,4 @@
-"""The page of keys: a secret is shown once, and viewers make keys of their own only."""
+"""The page of keys: a secret is shown once, and viewers can only make keys for themselves."""
 
 import pytest
 from django.test import Client

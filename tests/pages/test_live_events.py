@@ -1,4 +1,4 @@
-"""The live process: tells each page what it may hear, soon, not too often, and ends at once when told to."""
+"""The live process: tells each page soon, but not too often, what it may see, and stops at once when told to."""
 
 import json
 import threading
@@ -211,7 +211,7 @@ def test_one_person_cannot_take_all_places_and_others_still_listen(processes, vi
     with ExitStack() as open_pages:
         client = open_pages.enter_context(httpx.Client(trust_env=False, timeout=10, limits=httpx.Limits()))
         for number in range(PERSONS_MOST):
-            # Every page with cookies that are written in another way, and in a session of its own now and then.
+            # Write each page's cookies differently, and use a new session now and then.
             cookies = cookies_of(viewer) if number % 25 == 0 else cookies
             headers = {"Cookie": f"n={number}; sessionid={cookies['sessionid']}"}
             answer = open_pages.enter_context(client.stream("GET", f"{processes.live}/live/fleet", headers=headers))
@@ -219,7 +219,7 @@ def test_one_person_cannot_take_all_places_and_others_still_listen(processes, vi
         for path in ("/live/fleet", f"/live/stations/{station.serial}"):
             assert ask(processes, path, viewer) == 429
         assert ask(processes, "/live/fleet", operator) == 200
-        # They are looked after together: one question to the database for each session, not one for each page.
+        # They are checked together: one query for each session, not one for each page.
         assert httpx.get(f"{processes.live}/live/healthz", trust_env=False).status_code == 200
     until_free(processes, viewer)
 
@@ -227,5 +227,5 @@ def test_one_person_cannot_take_all_places_and_others_still_listen(processes, vi
 def until_free(processes, who):
     deadline = time.monotonic() + 20
     while ask(processes, "/live/fleet", who) != 200:
-        assert time.monotonic() < deadline, "places of pages that are gone are not given back"
+        assert time.monotonic() < deadline, "closed pages still count against the limit"
         time.sleep(0.2)

@@ -1,4 +1,4 @@
-"""A station's model is guessed from its serial, and said to be a guess until somebody says a model."""
+"""A station's model is guessed from its serial, and marked as a guess until somebody sets a model."""
 
 from importlib import import_module
 
@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("known")]
 
 @pytest.fixture
 def known(db):
-    """The models that everybody has, as a new server has them: tests that empty all tables leave none."""
+    """The shared models, as on a new server: tests that empty all tables leave none."""
     StationModel.objects.all().delete()
     import_module("fleet.stations.migrations.0004_labels").known_add(apps, None)
 

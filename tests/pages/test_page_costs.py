@@ -1,4 +1,4 @@
-"""What `bench pages` measures, in small: pages take as many queries for a large fleet as for a small one."""
+"""A small version of `bench pages`: pages take as many queries for a large fleet as for a small one."""
 
 import pytest
 from django.test import Client
@@ -8,7 +8,7 @@ from operations.bench.pages_fill import Size, fleet_fill
 
 pytestmark = pytest.mark.django_db
 
-#: Both more than one page of anything.
+#: Both have more than one page of everything.
 SMALL = Size(stations=60, organizations=2, deployments=120, readings=1_200)
 LARGE = Size(stations=240, organizations=8, deployments=960, readings=9_600)
 

@@ -1,4 +1,4 @@
-"""Sites, deployments and what everybody may read of them, on the site."""
+"""Sites and deployments on the site, and what everybody may see of them."""
 
 import io
 import re
@@ -204,7 +204,7 @@ def test_the_list_of_public_places_costs_the_same_however_long_it_is(institute, 
     assert 'rel="next"' not in body(Client().get("/public/deployments/"))
     more(6)
     assert queries_of(Client(), "/public/deployments/") == few
-    # Page by page each is told once, the newest first.
+    # Over all pages, each is listed once, newest first.
     told, address = [], "/public/deployments/"
     while address:
         page = body(Client().get(address))

@@ -1,4 +1,4 @@
-"""GPS history on the page of a station: a track, fixes one by one, and CSV; and what is no fix looks like none."""
+"""GPS history on a station's page: a track, single fixes, and CSV; missing fixes are not drawn as points."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""What surrounds the pages: login, policy, languages, errors in plain words, health."""
+"""What all pages share: login, policy, languages, errors in plain words, health."""
 
 import re
 from pathlib import Path
@@ -22,7 +22,7 @@ CATALOGUES = sorted([*ROOT.glob("web/locale/*/LC_MESSAGES/*.po"), *ROOT.glob("fl
 
 @pytest.fixture
 def person(viewer):
-    """Somebody who knows their password."""
+    """A person who knows their password."""
     viewer.user.set_password(PASSWORD)
     viewer.user.save()
     return viewer.user
@@ -123,7 +123,7 @@ def test_health_is_a_query(client, monkeypatch):
 
 def test_every_page_is_for_people_who_are_logged_in(client):
     values = {"serial": "X", "message_id": 1, "command_id": "00000000-0000-0000-0000-000000000000", "name": "ping"}
-    # What an invitation says is for whoever holds its link; what is public is for everybody.
+    # Invitations are for people with the link, and public pages are for everybody.
     for pattern in page_patterns():
         if pattern.name == "invitation" or pattern.name.startswith("public-"):
             continue

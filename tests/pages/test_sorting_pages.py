@@ -1,4 +1,4 @@
-"""Groups, models, tags and kept views on the site."""
+"""Groups, models, tags and saved views on the site."""
 
 import pytest
 from pages.busy_stations import EVIL

@@ -1,4 +1,4 @@
-"""The pages of one station: complete for its own people, not there for others, and no dearer when it has sent much."""
+"""The pages of one station: complete for members, absent for others, and as cheap when it has sent much."""
 
 import re
 from datetime import UTC, datetime, timedelta

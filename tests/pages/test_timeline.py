@@ -1,4 +1,4 @@
-"""The timeline of a station's places: a lane for each site, whatever their number, and forms that keep what was typed."""
+"""The timeline of a station's sites: one lane for each site, however many, and forms that keep their input."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 
 def stays(institute, number, *, sites=6, days=60, ends_at=None):
-    """A station that stood at some sites in turn, a week between two stays; it is still at the last."""
+    """A station that stayed at some sites in turn, a week between two stays; it is still at the last."""
     station = station_of(institute, name="Old Cut")
     places = [Site.objects.create(organization=institute, name=f"Site {n}") for n in range(sites)]
     until, moment = None, ends_at or clock.now()
@@ -94,7 +94,7 @@ def test_the_page_takes_as_many_queries_for_thirty_as_for_three(institute, brows
     )
     client = browse(viewer)
     page = client.get(f"/stations/{many.serial}/deployments/").content.decode()
-    # Each lane has its bar, each bar its words, and the table has a row for each of them.
+    # Each lane has its bar, each bar its label, and the table has a row for each stay.
     assert page.count('class="lane"') == 31
     assert len(re.findall(r"<title>Far \d+: \d{4}-\d\d-\d\d to \d{4}-\d\d-\d\d</title>", page)) == 30
     assert page.count("<tr>") + page.count('<tr class="open">') == 31
@@ -126,5 +126,5 @@ def test_a_room_that_is_refused_keeps_what_was_typed(institute, browse, operator
         assert kept in page
     assert re.search(r'id="room_height_m_error">Enter a number', page)
     assert not site.rooms.exists()
-    # The site's own form has not taken any of it.
+    # The site's own form took none of it.
     assert 'value="Hut"' in page

@@ -1,4 +1,4 @@
-"""The people of these tests, their clients, and stations with data."""
+"""The people in these tests, their clients, and stations with data."""
 
 from datetime import timedelta
 
@@ -34,7 +34,7 @@ def station(institute) -> Station:
 
 @pytest.fixture
 def series(station) -> Series:
-    """240 readings, one a minute from noon, of value 0, 1, 2 …"""
+    """240 readings, one a minute from noon, with values 0, 1, 2 …"""
     made = Series.objects.create(station=station, name="weather/inside:temp", unit="Cel", created_at=NOON)
     Reading.objects.bulk_create(
         Reading(series=made, occurred_at=NOON + timedelta(minutes=n), received_at=NOON, value=n) for n in range(240)

@@ -1,4 +1,4 @@
-"""Every address of the API against everybody: nobody sees or changes what is another's."""
+"""API addresses tried by other tenants and without a login: nobody sees or changes another's data."""
 
 import uuid
 from datetime import timedelta
@@ -18,7 +18,7 @@ from fleet.organizations.models import ApiKey
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_counters")]
 
 METHODS = ("get", "head", "post", "put", "patch", "delete", "options")
-#: What the fleet is asked by (all addresses: tests/isolation): whether it is of one station, and the methods that it has.
+#: Addresses tried here (tests/isolation tries all of them): whose they are, and their methods.
 ADDRESSES = {
     "openapi": ("open", {"get"}),
     "docs": ("open", {"get"}),

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_counters")]
 
 @pytest.fixture
 def device():
-    """A device: it has no key."""
+    """A device, which has no key."""
 
     def post(address, body, source="203.0.113.5"):
         client = Client(REMOTE_ADDR=source, raise_request_exception=False)

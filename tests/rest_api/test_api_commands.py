@@ -1,4 +1,4 @@
-"""Commands through the API: sent by who may, seen, cancelled, and refused with the field that was wrong."""
+"""Commands over the API: sent with permission, read, cancelled, and refused by the field that was wrong."""
 
 import pytest
 from api_asking import problem_of

@@ -1,4 +1,4 @@
-"""Detections: filters, and pages that neither skip nor repeat."""
+"""Detections: filters, and pages that neither skip nor repeat rows."""
 
 import pytest
 from api_asking import problem_of

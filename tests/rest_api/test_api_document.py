@@ -1,4 +1,4 @@
-"""The OpenAPI document and the page to read it on."""
+"""The OpenAPI document and the page that shows it."""
 
 import re
 

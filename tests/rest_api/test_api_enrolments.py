@@ -1,4 +1,4 @@
-"""The enrolment address: once, in one shape, telling nobody why not, and not as often as one likes."""
+"""The enrolment address: it works once, every refusal looks the same, and attempts are limited."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""What every resource of the API has without doing anything for it: fields, ETags, repeats and limits."""
+"""Features that every API resource has: field selection, ETags, repeats and limits."""
 
 import pytest
 from api_asking import Asker, problem_of
@@ -103,7 +103,7 @@ def test_wrong_keys_are_slowed_down_by_their_address_and_right_ones_are_not(inst
     for _ in range(3):
         problem_of(ask("abcd.wrong", "198.51.100.7"), 401)
     problem_of(ask("abcd.wrong", "198.51.100.7"), 429)
-    # Whoever has a right key is not locked out by somebody else's wrong ones.
+    # A correct key works from an address that wrong keys have blocked.
     assert ask(secret, "198.51.100.7").status_code == 200
     problem_of(ask("abcd.wrong", "198.51.100.8"), 401)
 

@@ -1,4 +1,4 @@
-"""Keys over the API: made by people, shown once, and what a key for some stations gets of every address."""
+"""Keys over the API: created by people, shown once, and the rows that a key for some stations gets."""
 
 import pytest
 from api_asking import Asker, problem_of
@@ -73,7 +73,7 @@ def test_what_is_wrong_is_named(owner, where, body, field):
     assert not ApiKey.objects.exists()
 
 
-#: Lists over all stations, and what of them a key for one station may get: its own rows, or none.
+#: Lists over all stations; a key for one station gets its own rows from them, or none.
 LISTS = (
     "stations", "completeness", "fidelity", "quarantine", "quarantine/replays", "groups", "tags", "models", "filters",
     "organizations",

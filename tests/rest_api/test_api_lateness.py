@@ -1,4 +1,4 @@
-"""What came late or with a wrong clock is marked in every answer: readings, detections, events."""
+"""Late data and data from a wrong clock are marked in every answer: readings, detections, events."""
 
 from datetime import timedelta
 

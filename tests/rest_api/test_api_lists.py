@@ -1,4 +1,4 @@
-"""Every list alike: sorted by what it names, filtered, and paged so that rows that tie come once and only once."""
+"""All lists: sorted by their columns, filtered, and paged so that rows with equal keys come exactly once."""
 
 from datetime import timedelta
 
@@ -20,7 +20,7 @@ from fleet.telemetry.models import StationEvent
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_counters")]
 
-#: Each list with the columns it is sorted by; the names of rows are in the third.
+#: Each list: its address, the columns that it can be sorted by, and the field that names a row.
 LISTS = {
     "members": ("organizations/institute/members", ("created_at", "username"), "username"),
     "invitations": ("organizations/institute/invitations", ("created_at", "expires_at", "email"), "id"),
@@ -38,7 +38,7 @@ SORTS = [
 
 
 class Owner(Asker):
-    """An owner who is logged in."""
+    """A client of an owner who is logged in."""
 
     def __init__(self, who) -> None:
         self.client = Client(raise_request_exception=False)
@@ -46,7 +46,7 @@ class Owner(Asker):
 
 
 def rows_make(name: str, institute, station, numbers: range) -> None:
-    """So many rows of a list, most of them alike in most columns: three moments, two names, every other empty."""
+    """Create rows of a list, most of them alike in most columns: three moments, two names, every other empty."""
     for n in numbers:
         at, some = NOON + timedelta(minutes=n % 3), NOON if n % 2 else None
         if name == "members":
@@ -88,7 +88,7 @@ def rows_make(name: str, institute, station, numbers: range) -> None:
                 reason=f"r{n % 2}", asked_at=at, total=n % 2, finished_at=some, done=n % 2, **told
             )
         else:
-            # Some happened in the future, so that they stand where they were received.
+            # Some happened in the future, so they are sorted by their time of receipt.
             told = {"occurred_at": NOON + timedelta(days=n % 5), "received_at": at, "name": f"e{n % 2}", "line": n // 2}
             StationEvent.objects.create(station=station, source="all" if n % 2 else "", data={"n": n}, **told)
 
@@ -116,7 +116,7 @@ def test_rows_that_tie_come_once_whatever_they_are_sorted_by(institute, station,
     if column in whole[0]:
         given = [value for value in values if value is not None]
         assert given == sorted(given, reverse=sign == "-")
-        # What has no value comes last, whichever way round.
+        # Rows without a value come last, in either order.
         assert values[: len(given)] == given
 
 
@@ -220,10 +220,10 @@ def test_the_newest_of_a_long_list_come_by_an_index_also_on_the_next_page(
         each["sql"] for each in asked.captured_queries if f'FROM "{table}"' in each["sql"] and "LIMIT 4" in each["sql"]
     ]
     with connection.cursor() as cursor:
-        # Of few rows anything is quick: what is asked is whether the index can do it.
+        # With few rows any plan is fast, so ask whether the index could be used.
         cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off")
         cursor.execute(f"EXPLAIN {question}")
         plan = "\n".join(line for (line,) in cursor.fetchall())
     assert index in plan
-    # Sorted wholly, and not within the moments that the index has in order already: that would be the whole list.
+    # A plain Sort would read the whole list; an incremental sort within moments that the index has in order is fine.
     assert not any(line.strip(" ->").startswith("Sort  ") for line in plan.splitlines()), plan

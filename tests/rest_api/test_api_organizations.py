@@ -1,4 +1,6 @@
-"""Organizations, members, invitations and the audit log by the API: what each role and key gets, and nothing of others."""
+"""Organizations, members, invitations and the audit log over the API: what each role and key gets, and nothing of
+others.
+"""
 
 import re
 
@@ -15,7 +17,7 @@ pytestmark = pytest.mark.django_db
 
 
 class Person(Asker):
-    """A client of somebody who is logged in."""
+    """A client of a person who is logged in."""
 
     def __init__(self, who) -> None:
         self.client = Client(raise_request_exception=False)

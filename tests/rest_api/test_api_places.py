@@ -1,4 +1,4 @@
-"""Sites, rooms, deployments and what is public of them, as programs see them."""
+"""Sites, rooms, deployments and public places, as programs see them."""
 
 import io
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""GPS history through the API: filters, and pages that neither skip nor repeat."""
+"""GPS history over the API: filters, and pages that neither skip nor repeat rows."""
 
 from datetime import timedelta
 
@@ -14,7 +14,7 @@ RANGE = {"from": "2026-11-20T12:00:00Z", "to": "2026-11-20T13:00:00Z"}
 
 @pytest.fixture
 def where(station) -> str:
-    """Twenty moments, each in the files `all` and `ctt`; every fifth found no position."""
+    """Twenty moments, each in the files `all` and `ctt`; every fifth has no fix."""
     Position.objects.bulk_create(
         Position(
             station=station,

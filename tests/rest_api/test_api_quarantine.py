@@ -1,4 +1,4 @@
-"""Quarantine over the API: seen and decided by the right keys, page by page, harmless whatever it holds."""
+"""Quarantine over the API: read and decided with the right keys, page by page, harmless whatever it contains."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""Series and their readings: single, in buckets, page by page, and every wrong question named."""
+"""Series and their readings: single, in buckets, page by page, and every invalid parameter named."""
 
 from datetime import timedelta
 from urllib.parse import quote

@@ -1,4 +1,4 @@
-"""`Idempotency-Key` among several who ask at once, on real connections: done once, whoever comes first and however often."""
+"""`Idempotency-Key` in concurrent requests, on real connections: done once, whichever comes first and however often."""
 
 import threading
 import time
@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 
 
 def invite(who, email: str, *, key: str = "same", lock_timeout_ms: int = 14_000) -> Any:
-    """Ask for an invitation under a key: making one locks the organization's row."""
+    """Request an invitation under a key; creating one locks the organization's row."""
     client = Client(raise_request_exception=False)
     client.force_login(who.user)
     with connection.cursor() as cursor:
@@ -35,7 +35,7 @@ def invite(who, email: str, *, key: str = "same", lock_timeout_ms: int = 14_000)
 
 
 class Aside(threading.Thread):
-    """Something done in a thread, on a connection of its own."""
+    """A call in a thread, on a connection of its own."""
 
     def __init__(self, what: Callable[[], Any]) -> None:
         super().__init__(daemon=True)
@@ -67,7 +67,7 @@ def until_waiting(count: int) -> None:
 
 @contextmanager
 def organization_held(organization: Organization) -> Iterator[None]:
-    """Somebody else has the organization's row for as long."""
+    """Keep the organization's row locked meanwhile."""
     with transaction.atomic():
         Organization.objects.select_for_update().get(pk=organization.pk)
         yield
@@ -116,7 +116,7 @@ def test_the_same_key_of_another_person_waits_for_nobody(institute, owner):
     with organization_held(institute):
         first = Aside(lambda: invite(owner, "new@example.org"))
         until_waiting(1)
-        # It gets as far as the organization's row, which is held: not to the other's key.
+        # It gets as far as the organization's row, which is locked; it does not wait for the other's key.
         problem_of(Aside(lambda: invite(other, "other@example.org", lock_timeout_ms=200)).done(), 503)
     assert first.done().status_code == 201
     assert "Idempotent-Replayed" not in invite(other, "other@example.org")
@@ -137,7 +137,7 @@ def test_what_failed_of_our_own_was_not_done_and_may_come_again_under_its_key(in
 
 
 def test_what_broke_off_within_was_not_done_either(institute, owner, monkeypatch, settings):
-    # The page that tells of it is made without collecting the static files first.
+    # The error page is rendered without collected static files.
     plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
     from rest_api.v1 import invitations

@@ -1,4 +1,4 @@
-"""Models, tags, groups, kept views and grades, as programs see them; stations made and changed."""
+"""Models, tags, groups, saved views and grades, as programs see them; stations created and changed."""
 
 import pytest
 from api_asking import problem_of

@@ -1,4 +1,4 @@
-"""Moving data in time by the API: what is wrong, a dry run, a move, and the way back."""
+"""Moving data in time over the API: listing wrong times, a dry run, a move, and undoing it."""
 
 from datetime import UTC, datetime, timedelta
 

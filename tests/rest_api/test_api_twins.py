@@ -1,4 +1,4 @@
-"""What pages can do and programs can too: logins, branches, quotas, pace, mails of alerts, and outside systems."""
+"""Actions of pages that programs can do too: logins, branches, quotas, pace, alert mails, and outside systems."""
 
 from datetime import timedelta
 
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_counters")]
 
 
 class Person(Asker):
-    """Somebody who is logged in."""
+    """A client of a person who is logged in."""
 
     def __init__(self, user: User) -> None:
         self.client = Client(raise_request_exception=False)

@@ -1,4 +1,4 @@
-"""A client that a public generator makes from our OpenAPI document, without a warning, and used against a running server."""
+"""A client that a public generator makes from our OpenAPI document without warnings, used against a running server."""
 
 import json
 import os
@@ -18,14 +18,14 @@ from operations.paths import REPOSITORY
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_counters")]
 
 GENERATOR = REPOSITORY / "requirements" / "client.txt"
-#: Told once, as its manual says: what a picture is to a program.
+#: Set once, as its manual says: how programs see a picture.
 CONFIGURATION = "content_type_overrides:\n  image/jpeg: application/octet-stream\n"
 USE = Path(__file__).with_name("use_generated_client.py")
 
 
 @pytest.fixture(scope="module")
 def generated(tmp_path_factory) -> tuple[Path, Path]:
-    """The generator in an environment of its own, and what it made. Returns its interpreter and the client's folder."""
+    """Run the generator in an environment of its own; return its interpreter and the client's folder."""
     folder = tmp_path_factory.mktemp("client")
     tools = folder / "tools"
     uv = [sys.executable, "-m", "uv"]

@@ -22,7 +22,7 @@ def files(settings, tmp_path):
 
 @pytest.fixture
 def owned(institute, elsewhere) -> Client:
-    """Somebody who owns both organizations, in a browser's session."""
+    """A client of a person who owns both organizations, with a session."""
     client = Client(raise_request_exception=False)
     client.force_login(person("both", (institute, Role.OWNER), (elsewhere, Role.OWNER)))
     return client

@@ -1,4 +1,4 @@
-"""What a program does with the generated client: asks, changes, repeats, and reads a file. Prints what it was told as JSON."""
+"""A program that uses the generated client: reads, changes, repeats, and reads a file. Prints the answers as JSON."""
 
 import json
 import sys
@@ -17,7 +17,7 @@ from roost_client.models import NoteIn, PatchedStationChangesIn
 
 
 def lists(client: AuthenticatedClient, serial: str) -> dict[str, Any]:
-    """Whole answers, few fields, and what has not changed. Few fields have no class of their own: they are read as they come."""
+    """Read whole answers, few fields, and an unchanged one. Few fields have no class, so they are read as raw JSON."""
     few = client.get_httpx_client().request(**stations_retrieve._get_kwargs(serial, fields="name"))
     return {
         "names": [station.name for station in stations_list.sync(client=client).results],
@@ -28,7 +28,7 @@ def lists(client: AuthenticatedClient, serial: str) -> dict[str, Any]:
 
 
 def notes(client: AuthenticatedClient, serial: str) -> dict[str, Any]:
-    """The same note twice is written once, and another one is not taken for it."""
+    """Write the same note twice, which stores it once, and another note, which is not taken for the first."""
 
     def note(text: str) -> Any:
         return notes_create.sync_detailed(serial, client=client, body=NoteIn(text=text), idempotency_key="one")
@@ -43,7 +43,7 @@ def notes(client: AuthenticatedClient, serial: str) -> dict[str, Any]:
 
 
 def changes(client: AuthenticatedClient, serial: str) -> dict[str, Any]:
-    """A change of what was seen goes through; one of what was seen before is refused."""
+    """Change a station as it was last read, which is accepted, and once more with the old tag, which is refused."""
     tag = stations_retrieve.sync_detailed(serial, client=client).headers["ETag"]
 
     def change(name: str) -> Any:
@@ -55,7 +55,7 @@ def changes(client: AuthenticatedClient, serial: str) -> dict[str, Any]:
 
 
 def readings(client: AuthenticatedClient, serial: str) -> dict[str, Any]:
-    """One reading, as an object and in a file."""
+    """Read one reading, as an object and in a file."""
     points = readings_list.sync(serial, "weather/temp", client=client).points
     file = readings_file.sync_detailed(serial, "weather/temp", client=client).content.decode("utf-8-sig")
     return {"value": points[0].value, "file": [line.split(",")[3] for line in file.splitlines()]}

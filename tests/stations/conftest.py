@@ -1,4 +1,4 @@
-"""The people of these tests, logins tried on the real broker, and a gate before its management API."""
+"""The people in these tests, logins tried on the real broker, and a gate in front of its management API."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ __all__ = ["elsewhere", "english", "institute", "no_counters", "operator", "owne
 
 
 class Gate:
-    """Stands before the management API and lets through what `decide` lets through, in order of arrival."""
+    """A proxy in front of the management API, which forwards the requests that `decide` accepts, in order of arrival."""
 
     def __init__(self, behind: str) -> None:
         self.behind = behind
@@ -52,7 +52,7 @@ class Gate:
             do_GET = do_PUT = do_POST = do_DELETE = _pass  # noqa: N815 - the library's names
 
             def log_message(self, *_: object) -> None:
-                """Quiet."""
+                """Log nothing."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.address = f"http://127.0.0.1:{self.server.server_port}"
@@ -81,7 +81,7 @@ def management(stack) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def inbound_empty(settings, management) -> Iterator[None]:
-    """The inbound queues hold only what this test sends, and nothing of it afterwards."""
+    """Empty the inbound queues before and after the test, so that they hold only its messages."""
 
     def purge() -> None:
         for queue in topology.INBOUND_QUEUES:
@@ -93,7 +93,7 @@ def inbound_empty(settings, management) -> Iterator[None]:
 
 
 def connection_open(stack, username: str, password: str) -> pika.BlockingConnection:
-    """A connection over the broker's plain port, as this login."""
+    """A connection over the broker's plain port, with this login."""
     return pika.BlockingConnection(
         pika.ConnectionParameters(
             "127.0.0.1",
@@ -108,7 +108,7 @@ def connection_open(stack, username: str, password: str) -> pika.BlockingConnect
 
 @pytest.fixture
 def connect(stack) -> Iterator[Callable[[Grant], pika.BlockingConnection]]:
-    """Opens a station's connection with its grant."""
+    """Open a station's connection with its grant."""
     opened: list[pika.BlockingConnection] = []
 
     def open_one(grant: Grant) -> pika.BlockingConnection:
@@ -123,7 +123,7 @@ def connect(stack) -> Iterator[Callable[[Grant], pika.BlockingConnection]]:
 
 @pytest.fixture
 def works(stack) -> Callable[[str, str], bool]:
-    """Whether a login opens a connection to our vhost."""
+    """Whether a login can open a connection to our vhost."""
 
     def try_it(username: str, password: str) -> bool:
         try:
@@ -137,5 +137,5 @@ def works(stack) -> Callable[[str, str], bool]:
 
 @pytest.fixture
 def agreed(db) -> None:
-    """What earlier tests left on the broker is no station's here, and goes first."""
+    """Remove what earlier tests left on the broker, because it belongs to no station here."""
     broker_reconcile()

@@ -1,4 +1,4 @@
-"""A real agent lets itself be claimed, or waits in the queue, and then sends: site, broker and agent as users run them."""
+"""A real agent is claimed, or waits in the queue, and then sends: site, broker and agent as users run them."""
 
 import json
 import os
@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 
 
 class Agent:
-    """An agent's command in a process, with what it has printed so far."""
+    """An agent's command in a process, with its output so far."""
 
     def __init__(self, folder, *words) -> None:
         self.config = folder / "config.toml"
@@ -78,7 +78,7 @@ def agent(tmp_path):
 
 
 def hello_of(settings, seconds=40.0):
-    """The first hello in the inbound queue, as ingest takes it."""
+    """The first hello in the inbound queue, as ingest reads it."""
     ends = time.monotonic() + seconds
     with pika.BlockingConnection(pika.URLParameters(settings.ROOST_FLEET_BROKER_URL)) as reader:
         channel = reader.channel()
@@ -95,7 +95,7 @@ def hello_of(settings, seconds=40.0):
                 }
                 return Delivery(method.exchange, method.routing_key, told, body)
             time.sleep(0.2)
-    pytest.fail("No hello came.")
+    pytest.fail("No hello arrived.")
 
 
 def test_an_agent_shows_its_code_is_claimed_on_the_page_and_sends(

@@ -1,4 +1,4 @@
-"""The reconcile job on a real broker: whatever differs is repaired, and nobody else's things are touched."""
+"""The reconcile job on a real broker: it repairs every difference, and touches nobody else's things."""
 
 import pytest
 from django.db import connection
@@ -101,7 +101,7 @@ def test_logins_of_another_vhost_and_the_server_s_own_are_left(institute, manage
     name = f"st.{serial}.1"
     management.put(f"/api/users/{name}", json={"password": "x", "tags": ""}).raise_for_status()
     assert broker_reconcile().deleted == []
-    # Logins are for all vhosts of a broker, and other test processes make and delete theirs meanwhile.
+    # Logins are shared by all vhosts of a broker, and other test processes create and delete theirs meanwhile.
     left = {row["name"] for row in management.get("/api/users").json()}
     assert left >= {name, "ingest", "commander", "provisioner", "jobs"}
     management.delete(f"/api/users/{name}").raise_for_status()
@@ -113,7 +113,7 @@ def test_an_enrolment_that_begins_while_the_job_looks_is_not_undone(institute, g
     grants = []
 
     def decide(number: int, method: str, path: str, body: str) -> bool:
-        # The job has just asked for exchanges; the login comes to be before it asks for logins.
+        # The job has just asked for exchanges; the login is created before it asks for logins.
         if path.startswith("/api/vhosts/") and not grants:
             try:
                 grants.append(station_enrol(serial=station.serial, token=token, hardware={}))

@@ -1,4 +1,6 @@
-"""A desk that reads a station's cards has a login of its own: it ends nothing, reads nothing, and writes to one exchange."""
+"""A desk that reads a station's cards has a separate login: it ends no other login, reads nothing, and writes to one
+exchange.
+"""
 
 from datetime import timedelta
 
@@ -181,7 +183,7 @@ def test_a_station_that_moves_takes_its_own_login_along_and_leaves_the_desk_behi
 def test_whoever_makes_a_token_for_the_station_is_told_which_login_it_would_end(station, operator, connect):
     assert login_at_stake(station=station, moment=clock.now()) == ""
     desk(station, operator)
-    assert login_at_stake(station=station, moment=clock.now()) == "", "a desk's login does not end"
+    assert login_at_stake(station=station, moment=clock.now()) == "", "a desk's login would not end"
     live = field(station, operator)
     assert "has never made contact" in login_at_stake(station=station, moment=clock.now())
     heard = clock.now() - timedelta(minutes=3)
@@ -196,7 +198,7 @@ def test_whoever_makes_a_token_for_the_station_is_told_which_login_it_would_end(
 
 
 def test_a_station_cannot_take_the_name_of_a_desk_s_login(institute, works):
-    """`up` as a serial, and serials that look like logins, give names that cannot be mistaken."""
+    """Even with serials like `up` and `st`, the names of logins stay unambiguous."""
     for serial in ("up", "st", serial_new()):
         assert routing.serial_of_user(routing.upload_user(serial, 1)) == serial
         assert routing.serial_of_user(routing.station_user(serial, 1)) == serial

@@ -1,4 +1,4 @@
-"""Enrolment on a real broker: once for a token, nothing usable after a failure, and no way back after a revocation."""
+"""Enrolment on a real broker: once per token, nothing usable after a failure, and no return after a revocation."""
 
 import ssl
 import threading
@@ -28,7 +28,7 @@ from fleet.stations.services import station_retire
 from message_queue import topology
 from message_queue.topology import INBOUND_QUEUES
 
-# Enrolment commits in steps on purpose, so these tests see real commits.
+# Enrolment commits in steps on purpose, so these tests need real commits.
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -218,7 +218,7 @@ def test_a_failure_at_any_step_leaves_nothing_usable_and_the_token_usable(instit
         def decide(number: int, method: str, path: str, body: str, broken: int = broken) -> bool:
             if '"password"' in body:
                 passwords.append(body)
-            # From this call on the way there fails; what tidies up gets through.
+            # From this call on, requests fail; requests that clean up get through.
             return number < broken or method == "DELETE"
 
         gate.decide = decide

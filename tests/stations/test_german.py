@@ -1,4 +1,4 @@
-"""Every sentence of the domain has its German, with the same gaps to fill."""
+"""Every sentence of the domain has a German translation with the same placeholders."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""Boards and cards behind an identity: a swap is asked about, and either answer keeps the history."""
+"""Boards and cards of a station: a swap raises a question, and either answer keeps the history."""
 
 from datetime import timedelta
 
@@ -31,7 +31,7 @@ def station(institute):
 
 @pytest.fixture
 def spoke(station):
-    """The station's hello with this board and card, each a minute later than the last."""
+    """Report this board and card for the station, each time a minute later."""
     moments = iter(clock.now() - timedelta(hours=1) + timedelta(minutes=n) for n in range(500))
 
     def say(machine, card, of=None):
@@ -101,7 +101,7 @@ def test_the_same_station_goes_on_and_is_not_asked_again(station, spoke, operato
     pair_same(actor=operator, pair=pair)
     assert spoke("m2", "c1").state == "same"
     assert swap_asked(station=station) is None
-    # A card that has been in this board is known with it.
+    # A card is known together with the board that it was in.
     assert spoke("m2", "").state == "known"
     with pytest.raises(Conflict):
         pair_same(actor=operator, pair=pair)
@@ -121,7 +121,7 @@ def test_a_new_station_goes_on_under_the_serial_and_the_history_stays(station, s
     assert (successor.serial, station.serial) == (serial, f"{serial}~1")
     assert station.retired_at is not None
     assert successor.organization == station.organization
-    # The device goes on with the login that it has.
+    # The device continues with its login.
     assert Credential.objects.get(username=grant.username).station == successor
     assert list(pair_list(station=successor).values_list("machine", "state")) == [("m2", "known")]
     assert list(pair_list(station=station).values_list("machine", "state")) == [("m2", "another"), ("m1", "known")]

@@ -1,4 +1,4 @@
-"""Models, tags, groups and kept filters: who may change them, what they hold, and what they find."""
+"""Models, tags, groups and saved filters: who may change them, what they contain, and what they find."""
 
 import pytest
 from people import SERVER, person, station_of
@@ -103,7 +103,7 @@ def test_a_group_holds_who_was_put_into_it_and_who_meets_its_rule(operator, view
     with pytest.raises(InvalidInput):
         group_member_set(actor=SERVER, group=group, station=foreign, is_member=True)
     group_member_set(actor=operator, group=group, station=far, is_member=False)
-    # Even whoever sees all stations finds only the organization's own in its group.
+    # Even somebody who sees all stations finds only the organization's own in its group.
     assert serials(station_list(viewer=SERVER, group=group.pk)) == {near.serial}
     group_update(actor=operator, group=group, name="Far", rule="serial", value=far.serial.lower())
     assert serials(station_list(viewer=viewer, group=group.pk)) == {far.serial}

@@ -1,4 +1,4 @@
-"""Devices that ask to be let in: by an organization's code, or by a short code that somebody claims."""
+"""Devices that ask to join: with an organization's code, or with a short code that somebody claims."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -195,7 +195,7 @@ def test_a_claimed_device_is_a_station_and_its_code_is_used(institute, operator)
 def test_codes_cannot_be_guessed_by_an_account_or_from_an_address(institute, operator, monkeypatch):
     _, _, code = claimed()
     for n in range(claims.WRONG_OF_ACCOUNT_MOST):
-        # A right code in between does not give new tries.
+        # A correct code in between gives no new attempts.
         assert claim_look(viewer=operator, code=code)
         with origin_begin(address=f"198.51.100.{n}"), pytest.raises(NotFound):
             claim_look(viewer=operator, code="AAAA-2222")

@@ -1,4 +1,4 @@
-"""A station gets a new login while it runs: both work for a while, and nothing secret lies anywhere on the way."""
+"""A station gets a new login while running: both work for a while, and no secret is stored on the way."""
 
 import hashlib
 import json
@@ -42,7 +42,7 @@ def grant(station, operator):
 
 
 def rotated(station, moment=None):
-    """As the agent does it: a secret of its own, its hash to the server, the login for the secret."""
+    """Rotate as the agent does: create a secret, send its hash to the server, exchange the secret for the login."""
     secret = secrets.token_hex(32)
     secret_hash = hashlib.sha256(secret.encode()).hexdigest()
     assert rotation_accept(station_id=station.pk, secret_hash=secret_hash, moment=moment or clock.now())
@@ -58,7 +58,7 @@ def test_the_old_login_works_until_the_new_one_is_in_use(station, grant, works, 
     old_connection, _ = connect(grant), connect(new)
     wait = 100
     while not rotations_end(moment=clock.now()):
-        # The management API hears of connections with a delay of its own.
+        # The management API hears of connections with a delay.
         old_connection.sleep(0.1)
         wait -= 1
         assert wait, "the new connection was not seen"
@@ -105,7 +105,7 @@ def test_the_command_s_result_asks_for_the_login_and_holds_no_secret(station, op
         command=command.id, state="succeeded", at=clock.now().timestamp(), result={"secret_hash": secret_hash}
     )
     assert command_report(station_id=station.pk, status=status, moment=clock.now())
-    # Said again, it asks for nothing more.
+    # Repeated, it requests nothing more.
     command_report(station_id=station.pk, status=status, moment=clock.now())
     asked = OutboxMessage.objects.get(routing_key=ACCEPT_JOB)
     assert asked.body == {"station_id": station.pk, "secret_hash": secret_hash}
@@ -133,14 +133,14 @@ def config_path(tmp_path, grant, station, live_server, no_counters, stack):
 
 @pytest.fixture
 def plain_port(settings, stack):
-    """What enrolment tells leads to the broker's plain port."""
+    """Let enrolment return the broker's plain port."""
     settings.ROOST_STATION_AMQP_HOST, settings.ROOST_STATION_AMQP_TLS = "127.0.0.1", False
     settings.ROOST_STATION_AMQP_PORT = stack.ports["amqp"]
 
 
 @pytest.fixture
 def agent(config_path):
-    """A station's own side, without its connections."""
+    """The station's side, without its connections."""
     station, _journal = station_open(config_load(config_path, {}))
     station.config_path = config_path
     yield station
@@ -236,7 +236,7 @@ def test_a_running_agent_goes_on_with_the_new_login(station, grant, config_path,
 def until(done) -> None:
     end = time.monotonic() + 60
     while not done():
-        assert time.monotonic() < end, "it did not come to that"
+        assert time.monotonic() < end, "the condition was not met within a minute"
         time.sleep(0.1)
 
 

@@ -1,4 +1,4 @@
-"""A serial is the same whatever its case: imported in small letters, enrolled in capitals, asked for in any."""
+"""A serial is the same in any case: imported in lower case, enrolled in capitals, looked up in either."""
 
 import importlib
 
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def small(institute):
-    """A station whose serial was imported in small letters."""
+    """A station whose serial was imported in lower case."""
     return station_register(actor=SERVER, organization=institute, serial=serial_new().lower(), name="Kent")
 
 
@@ -89,7 +89,7 @@ def test_it_is_found_by_pages_programs_searches_and_the_live_channel(institute, 
 
 
 def test_a_live_page_of_another_case_hears_what_is_said_of_the_station(small, operator, monkeypatch):
-    # What is said of it is said under its own name.
+    # Changes of the station are announced under its own spelling.
     monkeypatch.setattr(live_access, "close_old_connections", lambda: None)
     client = Client()
     client.force_login(operator.user)
@@ -148,7 +148,7 @@ def test_after_retiring_it_another_case_succeeds_it_and_its_logins_go_on_countin
 
 
 class TestTwinsFromBefore:
-    """What the migration makes of stations that differ by case only."""
+    """How the migration treats stations whose serials differ only by case."""
 
     @pytest.fixture
     def twins(self, institute, elsewhere):

@@ -1,4 +1,6 @@
-"""A station is deleted for good: shut out at once, erased in steps that may end anywhere, and nobody else loses a row."""
+"""A station is deleted permanently: shut out at once, erased in steps that may be interrupted, and nobody else loses a
+row.
+"""
 
 import json
 import time
@@ -55,7 +57,7 @@ def pulses(serial: str) -> Delivery:
 
 @pytest.fixture
 def filled(institute, operator):
-    """A station with something in every place."""
+    """A station with data in every table."""
 
     def make(site: str) -> Station:
         station = station_of(institute)
@@ -73,7 +75,7 @@ def filled(institute, operator):
 
 
 def rows_by_table(station: Station) -> dict[str, int]:
-    """How many rows of each table name this station, asked without the models' relations."""
+    """Number of rows in each table that name this station, counted without the models' relations."""
     found = {}
     with connection.cursor() as cursor:
         cursor.execute(
@@ -197,7 +199,7 @@ def test_the_stations_of_an_organization_that_is_over_go_too(filled, institute):
 
 
 def test_no_table_that_names_a_station_is_forgotten():
-    """A table that is added later is erased too: each model with a key of a station is among those that are asked."""
+    """A table that is added later is erased too: each model with a key to a station is among those erased."""
     found = {rows.model for rows in deletion._rows_of(Station, "%s", ())}
     expected = {
         model

@@ -1,4 +1,4 @@
-"""Lists of stations: what is good goes in, what is wrong is told by line and column, however the file was written."""
+"""Lists of stations: good lines are imported, errors are reported by line and column, in any file format."""
 
 import json
 from io import StringIO
@@ -123,7 +123,7 @@ def test_each_bad_line_is_told_with_its_place_and_its_neighbours_go_in(do, elsew
     assert report.unknown_columns == ["colour"]
     assert (report.line_count, report.good, report.imported) == (15, 2, 2)
     sentences = {one.line: one.sentence for one in report.problems}
-    # Whose it is is nobody's business.
+    # The report does not reveal whose the taken serial is.
     assert sentences[6] == sentences[7]
     assert "line 2" in sentences[5]
 
@@ -277,7 +277,7 @@ def test_a_damaged_byte_costs_its_line_and_not_the_umlauts_of_the_others(do):
     assert told(report) == [(3, "name", "K\ufffdln")]
     assert "save the list as CSV in UTF-8" in report.problems[0].sentence
     assert set(Station.objects.values_list("name", flat=True)) == {"Zürich Höngg", "Föhr"}
-    # Bytes that mean nothing in Windows-1252 either.
+    # Bytes that are undefined in Windows-1252 as well.
     assert told(do(b"serial,name\nSG-7F5ERPI46980,K\x81ln \xfc\n")) == [(2, "name", "K\ufffdln ü")]
 
 

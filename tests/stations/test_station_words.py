@@ -1,4 +1,4 @@
-"""`station`, `key` and `organization` on the command line: data as JSON, wrong use as one sentence and exit code 2."""
+"""`station`, `key` and `organization` on the command line: data as JSON, misuse as one sentence and exit code 2."""
 
 import json
 from io import StringIO

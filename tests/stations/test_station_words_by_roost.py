@@ -1,4 +1,4 @@
-"""What becomes of a station later, as words of the real `./roost`: right use, `--json`, and wrong use in one sentence."""
+"""The later life of a station, with the real `./roost`: correct use, `--json`, and misuse in one sentence."""
 
 import json
 import os
@@ -16,7 +16,7 @@ Done = subprocess.CompletedProcess[str]
 
 
 class Roost:
-    """`./roost` of one instance, asked from a folder that is not the repository's."""
+    """`./roost` of one instance, run from a folder outside the repository."""
 
     def __init__(self, instance: Instance, folder: Path) -> None:
         inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
@@ -37,7 +37,7 @@ class Roost:
 
 @pytest.fixture(scope="module")
 def roost(private_stack, tmp_path_factory) -> Roost:
-    """An instance of its own with two organizations and a station."""
+    """A private instance with two organizations and a station."""
     instance = Instance.load(private_stack().paths)
     django_run(instance, "migrate", "--no-input", "--skip-checks", "-v0")
     made = Roost(instance, tmp_path_factory.mktemp("elsewhere"))
@@ -74,7 +74,7 @@ def test_a_station_moves_is_told_to_rotate_retires_and_is_deleted(roost):
     assert retired["serial"] == serial
     assert retired["retired_at"]
     assert state(roost, serial) == "retired"
-    # Of what is out of service nothing is asked any more; that is a refusal, not wrong use.
+    # A retired station accepts no commands: that is a refusal, not misuse.
     refused = roost("station", "rotate", serial)
     assert refused.returncode == 1
     assert len(refused.stderr.strip().splitlines()) == 1

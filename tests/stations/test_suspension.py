@@ -1,4 +1,4 @@
-"""Suspending a flooding station on a real broker: cut off at once, told of once, and let in with what it has."""
+"""Suspending a flooding station on a real broker: cut off at once, reported once, and let in again with its data."""
 
 from datetime import timedelta
 
@@ -35,7 +35,7 @@ def flooding(institute):
 
 
 def _publish_on(connection, channel, grant):
-    """For ten seconds, as the agent would."""
+    """Keep publishing for ten seconds, as the agent would."""
     for _ in range(100):
         channel.basic_publish(grant.exchange, "health", b"{}", mandatory=True)
         connection.process_data_events(0.1)

@@ -1,4 +1,4 @@
-"""A Motus in small over HTTP, and stations of two organizations."""
+"""A small Motus over HTTP, and stations of two organizations."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""The client of Motus against a real server with every fault it has shown."""
+"""The Motus client against a real HTTP server, with every fault that Motus has shown."""
 
 import codecs
 import logging
@@ -187,7 +187,7 @@ def test_a_row_has_a_page_for_people(make_row, settings, pattern, number, addres
 
 
 def answer_all(monkeypatch, body):
-    """Make Motus answer everything with the same bytes."""
+    """Make Motus answer every request with the same bytes."""
     answered = httpx.Response(200, content=body, request=httpx.Request("GET", "https://motus.example/api/"))
     monkeypatch.setattr(httpx.Client, "send", lambda *_args, **_options: answered)
 

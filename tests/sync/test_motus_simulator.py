@@ -1,4 +1,4 @@
-"""The Motus simulator itself: what the real interface does, told from outside over HTTP."""
+"""The Motus simulator itself: it behaves over HTTP as the real interface does."""
 
 import json
 import signal

@@ -1,4 +1,4 @@
-"""What pages ask of synchronisation: sentences, runs, and changes within the viewer's own organizations."""
+"""Synchronisation as pages show it: sentences, runs, and changes within the viewer's own organizations."""
 
 import pytest
 from django.contrib.auth.models import User

@@ -1,4 +1,4 @@
-"""The page of outside systems: own stations only, the button for owners only, and failures in plain words."""
+"""The page of outside systems: own stations only, a button for owners only, and failures in plain words."""
 
 from datetime import UTC, datetime
 

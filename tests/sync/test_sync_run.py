@@ -1,4 +1,6 @@
-"""A check of an outside system: every row taken, stations linked by the right row, differences written down."""
+"""A check of an outside system: every row is stored, stations are linked to the right row, and differences are
+recorded.
+"""
 
 import threading
 from datetime import UTC, datetime, timedelta
@@ -186,7 +188,7 @@ def test_an_empty_list_is_not_believed_before_a_person_saw_how_short_it_is(motus
         assert run.state == "failed"
         assert "nothing was changed" in run.sentence
         assert ExternalRecord.objects.filter(absent_since=None).count() == listed
-        # The button alone says nothing of a list that nobody has seen.
+        # Pressing the button accepts no list that nobody has seen.
         asked = check()
         assert (asked.state, asked.doubted_rows) == ("failed", 0)
         assert ExternalRecord.objects.filter(absent_since=None).count() == listed

@@ -1,4 +1,4 @@
-"""Whole lists, made up and (where one lies beside the repository) real: every row taken, every serial its right row."""
+"""Whole lists, one made up and a real one if the machine has it: every row is stored, every serial gets its right row."""
 
 import json
 import os
@@ -33,7 +33,7 @@ def by_serial(rows):
 
 
 def right_row(rows):
-    """An independent reading of the rule: only active rows when there are any, of those the newest start."""
+    """An independent version of the rule: only active rows if there are any, and of those the newest start."""
     active = [row for row in rows if row["deploymentStatus"] == "active"] or rows
 
     def start(row):

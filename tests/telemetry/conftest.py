@@ -1,4 +1,4 @@
-"""The people of these tests."""
+"""The people in these tests."""
 
 from people import elsewhere, english, institute, no_counters, operator, owner, stranger, viewer
 

@@ -1,4 +1,4 @@
-"""Readings that tests store as ingest would: rows and the notes of their hours."""
+"""Readings stored as ingest would store them: rows and the notes of their hours."""
 
 from datetime import UTC, datetime
 
@@ -17,7 +17,7 @@ def series_make(institute, name="temp") -> Series:
 
 
 def readings_store(series, rows, noted=None) -> None:
-    """Rows of (moment, value) or (moment, value, flags), and their notes, in one transaction."""
+    """Store rows of (moment, value) or (moment, value, flags), and their notes, in one transaction."""
     book = noted or NotedHours()
     with transaction.atomic():
         Reading.objects.bulk_create(
@@ -29,7 +29,7 @@ def readings_store(series, rows, noted=None) -> None:
 
 
 def rows_fill(table: str, select: str) -> None:
-    """Many rows from a query, then what the planner should know of them."""
+    """Insert many rows from a query, and update the planner's statistics."""
     with connection.cursor() as cursor:
         cursor.execute(f"INSERT INTO {table} {select}")
         cursor.execute(f"ANALYZE {table}")

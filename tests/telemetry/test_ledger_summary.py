@@ -1,4 +1,4 @@
-"""The delivery ledger in numbers and words: what came, what will come, what is lost."""
+"""The delivery ledger in numbers and words: what has arrived, what is still to come, what is lost."""
 
 from datetime import timedelta
 
@@ -121,7 +121,7 @@ def test_the_newest_fifty_streams_are_listed_and_all_are_counted(institute):
 
 
 class CountsHold(TestCase):
-    """Received, missing and lost make up everything below the next number, whatever came in which order."""
+    """Received, missing and lost numbers add up to everything below the next number, in any order of arrival."""
 
     @given(
         received=st.sets(st.integers(1, 60), min_size=1),

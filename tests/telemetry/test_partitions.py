@@ -1,4 +1,4 @@
-"""Partitions: each time has one, months are made ahead with the rows that wait for them, and DEFAULT stays empty."""
+"""Partitions: each time has one, months are created ahead and take their waiting rows, and DEFAULT stays empty."""
 
 import threading
 from datetime import UTC, datetime, timedelta
@@ -123,7 +123,7 @@ def test_administrators_are_told_of_rows_in_default_once(institute, settings, ad
 
 @pytest.mark.django_db(transaction=True)
 def test_a_writer_is_never_made_to_wait_for_a_long_transaction_of_another(institute):
-    """The maker of partitions gives up its place in the queue, changes nothing, and can do it later."""
+    """The job that creates partitions gives up its place in the queue, changes nothing, and can succeed later."""
     series = series_make(institute)
     later = partitions.partition_list(table=READINGS)[-1].start
     before = partitions.partition_list(table=READINGS)
@@ -148,7 +148,7 @@ def test_a_writer_is_never_made_to_wait_for_a_long_transaction_of_another(instit
         partitions.partitions_ensure(moment=later)
         assert where(series) == {0: f"{later:%Y_%m}"}
     finally:
-        # The tables stay for the tests that follow: put them back to what a migration makes.
+        # Later tests use the tables too: restore the partitions that a migration creates.
         Reading.objects.all().delete()
         shrink(before)
 

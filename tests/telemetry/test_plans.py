@@ -1,4 +1,4 @@
-"""What pages and the API ask is planned with an index, and with the partitions of the time asked for only."""
+"""Queries of pages and the API use an index, and only the partitions of their time range."""
 
 import json
 import re
@@ -14,13 +14,13 @@ from fleet.telemetry import coverage, selectors
 from fleet.telemetry.models import Series
 
 DAY = timedelta(days=1)
-#: Tables of which none may be read whole.
+#: Tables that may never be read whole.
 BIG = re.compile("telemetry_(reading|detection|position|stationevent)")
 
 
 @pytest.fixture(scope="module")
 def filled(django_db_setup, django_db_blocker):
-    """200,000 readings and 40,000 of each other kind over twelve years, of 40 series and 8 stations."""
+    """200,000 readings and 40,000 rows of each other kind over twelve years, for 40 series and 8 stations."""
     from fleet.organizations.models import Organization
 
     with django_db_blocker.unblock():
@@ -31,7 +31,7 @@ def filled(django_db_setup, django_db_blocker):
         fill(made[0].pk, stations[0].pk)
         yield made[0]
         with connection.cursor() as cursor:
-            # Readings and detections refer to nothing that the database knows of.
+            # Readings and detections have no foreign keys that the database knows.
             tables = ["reading", "detection", "position", "stationevent", "detectioncount", "readinghour", "readingday"]
             names = ", ".join(f"telemetry_{table}" for table in tables)
             cursor.execute(f"TRUNCATE organizations_organization, {names} CASCADE")
@@ -74,12 +74,12 @@ def fill(series: int, station: int) -> None:
 
 
 def asked(act: Callable[[], object]) -> list[dict]:
-    """The nodes of the plans of everything that was asked."""
+    """The nodes of the plans of every query."""
     plans = []
 
     def explain(execute, sql, params, many, context):
         if sql.lstrip().upper().startswith(("SELECT", "WITH")):
-            # Run for real, as pruning in a loop is seen only then.
+            # Run it for real, because pruning in a loop shows only then.
             execute(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {sql}", params, many, context)
             found = context["cursor"].fetchone()[0]
             plans.append(found if isinstance(found, list) else json.loads(found))
@@ -95,7 +95,7 @@ def nodes(plan: dict) -> list[dict]:
 
 
 def tables_read(found: list[dict]) -> set[str]:
-    """Tables, and the names of partitions, that were really read."""
+    """Tables and partitions that were really read, by name."""
     return {n["Relation Name"] for n in found if "Relation Name" in n and n["Actual Loops"] > 0}
 
 
@@ -129,7 +129,7 @@ def test_a_question_reads_by_index_and_only_the_partitions_of_its_time(filled, n
     assert whole == []
     read = {table for table in tables_read(found) if re.search(r"_(\d|ancient|future|default)", table)}
     if "years" not in name:
-        # A week lies in one month.
+        # The week is within one month.
         assert read <= {"telemetry_reading_2026_11", "telemetry_detection_2026_11"}
 
 
@@ -141,7 +141,7 @@ def test_years_by_day_touch_no_row_where_days_are_known(filled):
         for n in found
         if n.get("Relation Name", "").startswith("telemetry_reading_")
     )
-    # The two days at the ends, which are asked for in part.
+    # The two days at the ends, which are only partly in the range.
     assert rows <= 4
 
 

@@ -1,4 +1,4 @@
-"""Retention: each series by its rule, finer first, late rows are still counted, and the ledger stays whole."""
+"""Retention: each series by its rule, finer data first; late rows are still counted, and the ledger is kept whole."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -47,7 +47,7 @@ def test_rows_go_first_and_the_answers_by_day_and_hour_stay_the_same(institute, 
     by_hour = selectors.readings(**hour)
     retention_set(organization=institute, raw_days=10, hour_days=35)
     found = retention_run(moment=NOON)
-    # From before midnight ten days ago; hours from before midnight 35 days ago.
+    # Rows before midnight ten days ago, and hours before midnight 35 days ago.
     assert found == {"Institute": Removed(readings=960 - 253, hours=960 - 853)}
     assert Reading.objects.earliest("occurred_at").occurred_at == MIDNIGHT - 10 * DAY
     assert ReadingHour.objects.earliest("start").start == MIDNIGHT - 35 * DAY
@@ -66,7 +66,7 @@ def test_what_comes_late_for_a_time_that_was_cleared_is_added_and_no_row_stays(i
     for n in range(2):
         readings_store(series, [(at + timedelta(seconds=n), 240.0) for at in late])
         for is_rebuilt in (False, True):
-            # As true before the job as after it.
+            # The answers are right before the job and after it.
             found = {row[0]: row for row in per_day(series)}
             for day, known in ((MIDNIGHT - 20 * DAY, 24), (MIDNIGHT - 38 * DAY, 24), (MIDNIGHT - 50 * DAY, 0)):
                 assert (found[day][3], found[day][4]) == (240.0, known + n + 1), (n, is_rebuilt, day)

@@ -1,4 +1,4 @@
-"""Roll-ups by hour and day say what the rows say, however late these come, and whoever dies meanwhile."""
+"""Roll-ups by hour and day agree with the rows, however late these arrive, and whatever dies meanwhile."""
 
 import json
 import random
@@ -19,12 +19,12 @@ from fleet.telemetry.models import DirtyHour, Reading, ReadingDay, ReadingHour
 from fleet.telemetry.rollups import rollups_rebuild
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-#: Widths that are served by day, by hour, and from the rows.
+#: Widths that are served from days, from hours, and from the rows.
 WIDTHS = (DAY, 7 * DAY, HOUR, 6 * HOUR, 30 * HOUR, timedelta(minutes=10), timedelta(minutes=90))
 
 
 def from_rows(rows, start, end, every) -> list[tuple]:
-    """What `readings(every=…)` must answer, worked out here."""
+    """The expected answer of `readings(every=…)`, computed here."""
     origin = datetime(2000, 1, 1, tzinfo=UTC)
     bins: dict[datetime, list[tuple]] = {}
     for at, value, flags in rows:
@@ -57,7 +57,7 @@ def answer(series, start, end, every) -> list[tuple]:
 
 def random_rows(rng, count, days) -> list[tuple]:
     moments = {NOON - timedelta(seconds=rng.randrange(days * 86_400)) for _ in range(count)}
-    # Some on the very edges of hours and days.
+    # Some are exactly at the edges of hours and days.
     moments |= {NOON - HOUR, NOON - 2 * HOUR + timedelta(microseconds=-1), NOON - 36 * HOUR}
     return [(at, rng.uniform(-50, 50), rng.choice((0, 0, 0, 1, 2, 4))) for at in sorted(moments)]
 
@@ -65,7 +65,7 @@ def random_rows(rng, count, days) -> list[tuple]:
 @pytest.mark.django_db
 @pytest.mark.parametrize("seed", range(4))
 def test_all_levels_answer_what_the_rows_say(institute, seed):
-    """Rolled up, half dirty again by late data, and whatever the range and the width."""
+    """Right when rolled up and when half is noted again for late data, for any range and width."""
     rng = random.Random(seed)
     series, other = series_make(institute), series_make(institute, "other")
     rows = random_rows(rng, 400, 20)
@@ -87,7 +87,7 @@ def test_all_levels_answer_what_the_rows_say(institute, seed):
 
 @pytest.mark.django_db
 def test_days_and_hours_are_really_used(institute):
-    """The tables are read, not the rows: a figure changed in them is seen."""
+    """The tables are read, not the rows: a changed value in them shows."""
     series = series_make(institute)
     midnight = NOON.replace(hour=0)
     readings_store(series, [(midnight - DAY + n * HOUR, 1.0) for n in range(24)])
@@ -154,11 +154,11 @@ def test_a_worker_notes_an_hour_once_until_its_note_is_too_old(institute, monkey
     for seconds in (0, 600, 330, 600, 350, 10_000):
         clock[0] += seconds
         before = DirtyHour.objects.count()
-        # Each batch has a moment of its own in the database, though all are one transaction here.
+        # Each batch has a different moment in the database, though all are in one transaction here.
         readings_store(series, [(NOON + timedelta(seconds=len(noted)), 1.0)], book)
         noted.append(DirtyHour.objects.count() - before)
     assert noted == [1, 0, 0, 0, 1, 1]
-    # Two generations of half that time and a minute each: nobody relies on a note for as long as the job waits.
+    # Two generations of half that time and a minute each: nobody relies on a note as long as the job waits.
     assert rollups.RELIED_S + 120 < rollups.SETTLED_S
 
 
@@ -206,7 +206,7 @@ def test_only_one_rebuilds_at_a_time(institute):
 
 @pytest.mark.django_db(transaction=True)
 def test_rows_of_a_transaction_that_relies_on_an_old_note_are_not_missed(institute, monkeypatch):
-    """The job waits for whoever writes while it looks; if that takes too long it leaves the note for the next run."""
+    """The job waits for transactions that write meanwhile; if that takes too long, it leaves the note for the next run."""
     series, book = series_make(institute), NotedHours()
     readings_store(series, [(NOON, 1.0)], book)
     monkeypatch.setattr(rollups, "_WAIT_S", 0.5)
@@ -233,14 +233,14 @@ def test_nobody_waits_for_who_writes_in_another_database_of_the_same_server(inst
 
 @pytest.mark.django_db(transaction=True)
 def test_writers_and_the_job_side_by_side_lose_nothing_and_no_answer_is_stale(institute):
-    """Two writers with notes of their own, jobs without pause, and a reader who counts what was committed."""
+    """Two writers with separate notes, jobs without pause, and a reader who counts what was committed."""
     series = series_make(institute)
     committed, done = [0, 0], threading.Event()
 
     def write(number: int) -> None:
         book, rng = NotedHours(), random.Random(number)
         for n in range(60):
-            # No memory here: the job of this test does not wait until notes are settled.
+            # Forget the notes here, because the job in this test does not wait until they are settled.
             book.forget()
             moments = [NOON + timedelta(hours=rng.randrange(400), seconds=2 * (n * 5 + k) + number) for k in range(5)]
             readings_store(series, [(at, 1.0) for at in moments], book)
@@ -273,7 +273,7 @@ def test_writers_and_the_job_side_by_side_lose_nothing_and_no_answer_is_stale(in
 
 
 def closing(act, *arguments):
-    """Run in a thread, and give its connection back."""
+    """Run in a thread, and close its connections."""
     try:
         return act(*arguments)
     finally:

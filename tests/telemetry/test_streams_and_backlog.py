@@ -1,4 +1,4 @@
-"""What waits on a station and for how long; new streams after a swapped card; branches that nobody mixes in."""
+"""A station's backlog and how long it will last; new streams after a swapped card; branches, which are kept separate."""
 
 from datetime import timedelta
 
@@ -23,7 +23,7 @@ def station(institute):
 
 
 def told(station, *words):
-    """Words of the station about its backlog: (minutes ago, messages), oldest first."""
+    """Store a station's reports of its backlog, as (minutes ago, messages), oldest first; return the backlog."""
     moment = clock.now()
     series = Series.objects.create(station=station, name=SERIES, unit="count", created_at=moment)
     for minutes, messages in words:

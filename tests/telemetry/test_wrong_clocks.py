@@ -1,4 +1,4 @@
-"""A clock that ran ahead once, or was never set, stands in nobody's way."""
+"""A clock that was ahead once, or was never set, does not disturb lists and newest values."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -16,7 +16,7 @@ NOW = 1_763_690_000.0
 
 
 def said_about(properties, kind, raw):
-    """`taken`, or the sentence of the refusal; anything else that is raised fails the test."""
+    """`taken`, or the sentence of the refusal; any other exception fails the test."""
     try:
         codec.decode(properties, kind, "A", raw)
     except MessageRefused as error:

@@ -1,4 +1,4 @@
-"""Folders as registries: what is missing or doubled ends the start with a sentence."""
+"""Folders as registries: a missing or duplicate entry ends the start with a sentence."""
 
 import sys
 

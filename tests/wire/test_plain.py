@@ -1,4 +1,4 @@
-"""The plain Python way reads, refuses and writes as msgspec does: held one against the other, word for word."""
+"""The pure-Python substitute reads, refuses and writes as msgspec does: the two are compared word for word."""
 
 import copy
 import json
@@ -24,7 +24,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 def twin(kind: Any, known: dict[Any, Any]) -> Any:
-    """The same type, made of the plain way's classes."""
+    """The same type, built from the substitute's classes."""
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         if kind not in known:
             config = kind.__struct_config__
@@ -85,7 +85,7 @@ BY_SAMPLE = [(path.name.partition(".")[0], json.loads(path.read_text())["body"])
 
 
 def answers(kind: str, raw: bytes) -> tuple[Any, Any]:
-    """What both make of the bytes: plain values, or the refusal."""
+    """The answers of both to the bytes: plain values, or the refusal."""
     found: list[Any] = []
     for library, of in ((msgspec, TYPES[kind]), (plain, TWINS[kind])):
         try:
@@ -218,7 +218,7 @@ def test_a_struct_is_used_alike():
 
 @pytest.mark.long
 def test_the_agents_tests_pass_without_msgspec():
-    """In a process of their own, as the substitute stands in for the whole process."""
+    """Run them in a separate process, because the substitute applies to the whole process."""
     environment = {**os.environ, "STATION_AGENT_PLAIN": "1"}
     command = [
         sys.executable,
@@ -227,9 +227,9 @@ def test_the_agents_tests_pass_without_msgspec():
         "tests/agent",
         "tests/wire/test_codec.py",
         "tests/wire/test_samples.py",
-        # The documents are made on the server, whose schemas only msgspec knows.
+        # The documents are made on the server, and only msgspec knows their schemas.
         "-k=not generated_files and not asyncapi",
-        # The board's test is its own judge of an agent without it.
+        # The board's test itself checks an agent without msgspec.
         "--ignore=tests/agent/test_small_board.py",
         "-q",
         "-x",

@@ -1,4 +1,4 @@
-"""Old samples of the wire are read for ever: files in tests/wire_samples are added to, never edited."""
+"""Old samples of the wire stay readable forever: files in tests/wire_samples are added, never edited."""
 
 import inspect
 import json
@@ -58,7 +58,7 @@ def test_the_asyncapi_document_names_every_kind_and_resolves():
 
 
 def test_the_asyncapi_document_is_the_same_on_every_python():
-    """Up to 3.12 a docstring keeps the indentation of its lines in the source, from 3.13 on the compiler drops it."""
+    """Up to 3.12 a docstring keeps the indentation of its source lines; from 3.13 on the compiler removes it."""
 
     def descriptions(value):
         if isinstance(value, dict):

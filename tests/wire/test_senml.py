@@ -1,4 +1,4 @@
-"""SenML as RFC 8428 says: its own examples with their resolved values, and what it leaves to be got wrong."""
+"""SenML as RFC 8428 defines it: its own examples with their resolved values, and the cases it leaves open."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""SenML's units: what is of one dimension becomes one another, and back, and nothing else does."""
+"""SenML's units: units of one dimension convert into each other and back, and no others do."""
 
 import pytest
 

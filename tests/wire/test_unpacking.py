@@ -1,4 +1,4 @@
-"""What a body may unpack to, and what of that is known before it is unpacked."""
+"""How much a body may unpack to, and how much of that is known before unpacking."""
 
 import gzip
 import io
@@ -13,7 +13,7 @@ from message_queue.errors import MessageRefused
 from message_queue.unpacking import OBJECTS_MOST, RATIO_FREE_BYTES, RATIO_MOST, VALUES_MOST, size_said, unpacked
 
 RECORD = b'{"n":"a","v":1},'
-#: What reading one message may cost at most, in seconds of the processor; four times what it takes here.
+#: Maximum processor time for reading one message, in seconds; four times what it takes here.
 READ_MOST_S = 0.5
 
 

@@ -1,4 +1,4 @@
-"""The people of these tests."""
+"""The people in these tests."""
 
 from people import elsewhere, institute, operator, owner, stranger, viewer
 

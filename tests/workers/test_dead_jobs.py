@@ -1,4 +1,4 @@
-"""Jobs in the queue of the dead are kept once, told of once, listed, and retried or discarded once."""
+"""Jobs in the dead-letter queue are kept once, reported once, listed, and retried or discarded once."""
 
 import json
 import time
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def dead():
-    """The real queue, empty before and after; called, it puts a message there."""
+    """The real queue, empty before and after the test; the function puts a message into it."""
     with app.connection_for_write() as connection, connection.channel() as channel:
         channel.queue_purge(DEAD_JOB_QUEUE)
 
@@ -41,7 +41,7 @@ def job(dead, job_id, task="core.prune_outbox", arguments=None):
 
 
 def until(look):
-    """What `look` finds, once it finds something."""
+    """Wait until `look` finds something, and return it."""
     ends = time.monotonic() + 20
     while not (found := look()):
         assert time.monotonic() < ends

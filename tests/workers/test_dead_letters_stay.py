@@ -1,4 +1,4 @@
-"""What has no place to be set aside to stays where it is, however often its reader dies: on RabbitMQ 3.10 and on 4.x."""
+"""A message without a dead-letter queue stays in its queue, however often its reader dies, on RabbitMQ 3.10 and on 4.x."""
 
 import time
 
@@ -8,12 +8,14 @@ from django.conf import settings
 
 from message_queue import topology
 
-#: A queue without a limit of its own loses a message at the 21st delivery on 4.x.
+#: On 4.x, a queue without its own limit loses a message at the 21st delivery.
 DEATHS = 25
 
 
 def delivered_in_vain(url, queue):
-    """Have the one message of a queue delivered, and break off without an answer; how often it came before."""
+    """Have the queue's one message delivered, and disconnect without an answer; return how often it was delivered
+    before.
+    """
     connection = pika.BlockingConnection(pika.URLParameters(url))
     channel = connection.channel()
     for _method, properties, _body in channel.consume(queue, inactivity_timeout=10):
@@ -58,7 +60,9 @@ def test_a_message_whose_reader_dies_twenty_five_times_is_still_there(stack, pol
 
 
 def test_every_queue_that_we_declare_names_its_limit_of_deliveries():
-    """A policy without one is 20 and then gone, on 4.x, where there is no place for the dead."""
+    """On 4.x, a policy without a limit means 20 deliveries, and then the message is gone if there is no dead-letter
+    queue.
+    """
     policies = [*topology.POLICIES.values(), *topology.JOB_POLICIES.values()]
     assert all("delivery-limit" in policy["definition"] for policy in policies)
     for policy in policies:

@@ -1,4 +1,4 @@
-"""The relay on a real broker: published once in the normal case, kept while the broker refuses, in order."""
+"""The relay on a real broker: each message is published once, kept while the broker refuses it, and in order."""
 
 import json
 from datetime import timedelta
@@ -58,7 +58,7 @@ def test_a_command_is_published_with_its_expiry_and_marked_as_sent(operator, ins
     station = station_of(institute)
     queue = bound(topology.COMMANDS, station.serial)
     command = command_issue(viewer=operator, station=station, name="ping", parameters={}, expires_in=60)
-    assert Relay().publish_round() == 2, "the command, and an event for programs that it waits"
+    assert Relay().publish_round() == 2, "the command, and an event that it is waiting"
     (message,) = got(channel, queue)
     assert json.loads(message.body)["id"] == str(command.id)
     assert message.properties["delivery_mode"] == 2
