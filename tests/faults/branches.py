@@ -1,4 +1,6 @@
-"""Does what the clock does about branches of streams (`judge`), or decides for them (`believe`); run with the environment of a rig."""
+"""Judges the branches of streams as the clock does (`judge`), or accepts them (`believe`); run with a rig's
+environment.
+"""
 
 import sys
 
@@ -15,7 +17,7 @@ Branch = StreamLedger.Branch
 
 
 def main(word: str) -> None:
-    """Judge, or take what is held apart."""
+    """Judge the branches, or accept those that are held."""
     if word == "judge":
         branches_judge(moment=clock.now())
     else:

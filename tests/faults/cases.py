@@ -1,4 +1,4 @@
-"""One case: publish, break something in the middle, let it recover, judge."""
+"""A fault case: publish, break something in the middle, let it recover, judge."""
 
 import itertools
 import os
@@ -15,9 +15,9 @@ from faults.rig import Grant, Rig, until
 #: Messages of a case in the normal run, and in `./roost test --long`.
 FEW, MANY = int(os.environ.get("ROOST_FAULT_MESSAGES", "12000")), 100_000
 
-#: Seconds in which messages come home again after a fault, unless none is left to come.
+#: Seconds within which messages arrive again after a fault, unless none are left to arrive.
 COMES_HOME_S = 60.0
-#: No two cases of a run share a stream: the second would be nothing but repeats.
+#: No two cases of a run share a stream: in the second one, every message would be a repeat.
 _numbers = itertools.count(1)
 
 
@@ -47,11 +47,11 @@ class Case:
         self.publishing.start()
 
     def moments_of_publishing(self, count: int, first: float = 0.1, last: float = 0.8) -> Iterator[float]:
-        """Random shares of the messages, in order; waits until each is confirmed."""
+        """Yield at random shares of the messages, in order, each once that share is confirmed."""
         yield from self._moments(lambda: self.publishing.confirmed, count, first, last)
 
     def moments_of_ingest(self, count: int, first: float = 0.05, last: float = 0.8) -> Iterator[float]:
-        """Random shares of the messages, in order; waits until each is in the database."""
+        """Yield at random shares of the messages, in order, each once that share is in the database."""
         yield from self._moments(lambda: self.rig.taken() - self._taken_before, count, first, last)
 
     def _moments(self, done: Callable[[], int], count: int, first: float, last: float) -> Iterator[float]:
@@ -61,7 +61,7 @@ class Case:
             yield share
 
     def recovers(self, since: float | None = None) -> None:
-        """Wait until messages come home again, and note the time since then as the time to recover."""
+        """Wait until messages arrive again, and record the time since then as the time to recover."""
         begun = time.monotonic() if since is None else since
         before = -1
         while before < 0:
@@ -70,14 +70,14 @@ class Case:
         until(
             lambda: self.rig.taken() > before or time.monotonic() > patience,
             COMES_HOME_S + 10,
-            "an answer of the database",
+            "an answer from the database",
             every=0.05,
         )
-        # Where nothing came because all was here before, or was lost, the judge says which.
+        # If none arrived because all were there before, or were lost, the judge says which.
         self.verdict.recovered_s = max(self.verdict.recovered_s or 0.0, time.monotonic() - begun)
 
     def finish(self, note: str) -> Verdict:
-        """Wait for the last confirm and for empty queues, judge, and insist on a clean verdict."""
+        """Wait for the last confirm and for empty queues, judge, and require a clean verdict."""
         self.publishing.join(300)
         assert not self.publishing.is_alive(), f"only {self.publishing.confirmed} of {self.publishing.total} confirmed"
         self.rig.quiesce()

@@ -1,4 +1,4 @@
-"""Which cases of the catalogue of faults are shown by a test elsewhere, and which are not shown: read by the report."""
+"""Cases of the fault catalogue that other tests show, and cases that none shows; the report reads both lists."""
 
 #: Number -> what is shown, and the tests that show it.
 SHOWN_BY: dict[str, tuple[str, tuple[str, ...]]] = {

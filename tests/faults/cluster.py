@@ -1,4 +1,4 @@
-"""Three RabbitMQ nodes on the loopback that form one cluster, behind doors at the ports that an instance knows."""
+"""Three RabbitMQ nodes on the loopback in one cluster, behind proxies at the ports that an instance knows."""
 
 import json
 import os
@@ -20,28 +20,28 @@ from operations.services.rabbitmq import RabbitMQ
 from operations.stack import RunningService, Stack, StopMode
 
 NUMBERS = (1, 2, 3)
-#: What a node has for itself; the others' ports are those of the instance.
+#: Ports that each node has for itself; the other ports are the instance's.
 OWN_PORTS = ("amqp", "amqps", "management", "broker_metrics", "distribution")
-#: What is reached through a door that leads to a node that answers.
+#: Ports that are reached through a proxy to a node that answers.
 DOORS = ("amqp", "amqps", "management")
 DISCOVERY = "cluster_formation.peer_discovery_backend = classic_config\n" + "".join(
     f"cluster_formation.classic_config.nodes.{number} = roost{number}@localhost\n" for number in NUMBERS
 )
-#: Figures every second instead of every five, so that tests need not wait.
+#: Statistics every second instead of every five, so that tests need not wait.
 QUICK_FIGURES = "collect_statistics_interval = 1000\n"
 QUICK_TICKS = "[{rabbit, [{quorum_tick_interval, 1000}]}].\n"
 
 
 @dataclass(frozen=True)
 class Node(RabbitMQ):
-    """One of the three; the definitions are loaded once into the whole cluster, not by each node."""
+    """One of the three nodes; the definitions are loaded once into the whole cluster, not by each node."""
 
     number: int = 1
     cookie: str = field(default="", repr=False)
 
     @property
     def name(self) -> str:  # type: ignore[override]
-        """Of its program and folder."""
+        """Name of its program and folder."""
         return f"rabbitmq{self.number}"
 
     @property
@@ -51,11 +51,11 @@ class Node(RabbitMQ):
 
     @property
     def erlang_name(self) -> str:
-        """What the others call it."""
+        """Its name in the cluster."""
         return f"roost{self.number}@localhost"
 
     def prepare(self) -> None:
-        """As any node, with the cluster's cookie and the names of all."""
+        """Prepare as for any node, with the cluster's cookie and the names of all nodes."""
         (self.home / "conf.d").mkdir(mode=0o700, parents=True, exist_ok=True)
         (self.home / "conf.d" / "cluster.conf").write_text(DISCOVERY + QUICK_FIGURES)
         (self.home / "none.config").write_text(QUICK_TICKS)
@@ -66,14 +66,16 @@ class Node(RabbitMQ):
         super().prepare()
 
     def files_write(self, folder: Path, *, tls: Path) -> None:
-        """As any node; a node that has definitions of its own to load would make queues before it has met the others."""
+        """Write the files of any node, but without definitions: a node with its own would create queues before it has
+        met the others.
+        """
         super().files_write(folder, tls=tls)
         configuration = folder / "rabbitmq.conf"
         lines = configuration.read_text().splitlines()
         configuration.write_text("\n".join(line for line in lines if not line.startswith("load_definitions")) + "\n")
 
     def programs(self) -> list[Program]:
-        """Only the first brings the epmd that all share."""
+        """Only the first node starts the epmd that all share."""
         programs = super().programs()
         return programs if self.number == NUMBERS[0] else programs[1:]
 
@@ -82,7 +84,7 @@ class Node(RabbitMQ):
 
 
 class Cluster:
-    """The nodes as one service: started, ended and killed together or one by one."""
+    """The nodes as one service: started, stopped and killed together or one by one."""
 
     def __init__(self, nodes: list[Node], logs: Path) -> None:
         self.nodes = {node.number: node for node in nodes}
@@ -90,12 +92,12 @@ class Cluster:
 
     @property
     def tool(self) -> str:
-        """`rabbitmqctl`."""
+        """Path of `rabbitmqctl`."""
         server = self.nodes[1].programs()[-1].command[0]
         return str(Path(server).with_name("rabbitmqctl"))
 
     def control(self, number: int, *words: str) -> str:
-        """`rabbitmqctl` for one node."""
+        """Run `rabbitmqctl` for one node."""
         node = self.nodes[number]
         done = subprocess.run(
             [self.tool, "-n", node.erlang_name, *words],
@@ -109,13 +111,13 @@ class Cluster:
         return done.stdout
 
     def begin(self, definitions: Path) -> None:
-        """The first start: all of them, as each of 4.x waits for the others; then what is declared."""
+        """Start all nodes for the first time, because on 4.x each waits for the others; then load the definitions."""
         self.launch()
         deadline, missing = time.monotonic() + 120, set(NUMBERS)
         while missing:
             assert time.monotonic() < deadline, f"nodes {missing} do not start"
             for number in sorted(missing):
-                # Of three that start at once, 3.10 now and then ends; as a supervisor does.
+                # Of three nodes that start at once, 3.10 sometimes ends; start it again, as a supervisor does.
                 if self.running[number].has_ended:
                     self.running[number].launch()
                 elif self._answers(number):
@@ -124,7 +126,7 @@ class Cluster:
         running = json.loads(self.control(1, "cluster_status", "--formatter", "json"))["running_nodes"]
         assert len(running) == len(NUMBERS), f"they did not become one cluster: {running}"
         self.control(1, "import_definitions", str(definitions))
-        # RabbitMQ 3.10.8 writes the name of a new quorum queue half a second later: killed before, it has no leader.
+        # RabbitMQ 3.10.8 saves the name of a new quorum queue half a second late: if killed before, it has no leader.
         self.wait()
         time.sleep(1.0)
 
@@ -142,13 +144,13 @@ class Cluster:
         return done.returncode == 0
 
     def launch(self) -> None:
-        """Start what is not running."""
+        """Start the nodes that are not running."""
         for service in self.running.values():
             service.launch()
 
     def wait(self, seconds: float = 90) -> None:
-        """Wait until every node answers. One that ended by itself is started again, as a supervisor does: of three that start
-        at once, RabbitMQ 3.10.8 now and then asks another for features that this one has not read yet, and ends.
+        """Wait until every node answers. A node that ended is started again, as a supervisor does: of three that start
+        at once, RabbitMQ 3.10.8 sometimes asks another for features that it has not read yet, and ends.
         """
         deadline = time.monotonic() + seconds
         while wrong := [word for service in self.running.values() if (word := service.check())]:
@@ -159,24 +161,24 @@ class Cluster:
             time.sleep(0.2)
 
     def start(self, seconds: float = 90) -> None:
-        """Start what is not running and wait for it."""
+        """Start the nodes that are not running, and wait for them."""
         self.launch()
         self.wait(seconds)
 
     def stop(self, mode: StopMode = "fast") -> None:
-        """End all; the first, which has the epmd, last."""
+        """Stop all nodes; the first, which has the epmd, last."""
         for service in reversed(self.running.values()):
             service.stop(mode)
 
     def kill(self) -> None:
-        """All three at once."""
+        """Kill all three at once."""
         for service in self.running.values():
             os.kill(service.pid, signal.SIGKILL)
         for service in self.running.values():
             service.kill()
 
     def partition(self, minority: int) -> None:
-        """Cut one node off from the two others, in one step: cookies that differ keep them from meeting again."""
+        """Cut one node off from the two others in one step: different cookies prevent them from reconnecting."""
         others = [node.erlang_name for number, node in self.nodes.items() if number != minority]
         here = f"'{self.nodes[minority].erlang_name}'"
         names = ", ".join(f"'{name}'" for name in others)
@@ -188,8 +190,8 @@ class Cluster:
         )
 
     def heal(self, minority: int) -> None:
-        """Let it meet both others again, in one step: with one of them only it would be a majority, start without the third,
-        and be at odds with it for good. Nodes that nobody told to handle partitions do not look for each other.
+        """Reconnect it to both others in one step: with only one of them it would form a majority, start without the
+        third, and disagree with it permanently. Nodes without partition handling do not look for each other.
         """
         node = self.nodes[minority]
         first = next(number for number in NUMBERS if number != minority)
@@ -245,7 +247,7 @@ class ClusterStack(Stack):
         return folder / "definitions.json"
 
     def stop(self) -> None:
-        """End all of it."""
+        """Stop all of it."""
         for door in self.doors:
             door.stop()
         super().stop()

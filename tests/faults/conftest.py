@@ -1,4 +1,4 @@
-"""How the cases begin, and how many messages they have."""
+"""Fixtures that start a case, and that set its number of messages."""
 
 from collections.abc import Callable
 
@@ -8,13 +8,13 @@ from faults.cases import FEW, MANY, Case
 
 @pytest.fixture(params=[FEW, pytest.param(MANY, marks=pytest.mark.long)])
 def messages(request) -> int:
-    """How many messages a case has."""
+    """Number of messages in a case."""
     return request.param
 
 
 @pytest.fixture
 def case(rig, grants, verdicts, tmp_path) -> Callable[..., Case]:
-    """Begins a case with the ordinary ingest worker, which must be there whatever the case before left."""
+    """Start a case with the ordinary ingest worker running, whatever the previous case left behind."""
 
     def begin(
         name: str,

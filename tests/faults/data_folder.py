@@ -1,4 +1,4 @@
-"""A Sensorgnome that writes its data folder: files that rotate, a file that grows, lines that can be told apart."""
+"""A simulated Sensorgnome that writes its data folder: rotating files, a growing file, lines that can be told apart."""
 
 import random
 import threading
@@ -11,12 +11,12 @@ BEGIN = 1_639_612_800
 LINES_OF_FILE = 2_500
 PULSE, TAG = 1, 2
 
-#: One line of the folder as the database shall have it: kind, port, line number, ten-thousandths of a second.
+#: A line of the folder as the database must have it: kind, port, line number, ten-thousandths of a second.
 Heard = tuple[int, int, int, int]
 
 
 class DataFolder(threading.Thread):
-    """Writes `total` lines in small portions; what was written is in `heard` and `fixes`."""
+    """Writes `total` lines in small portions; the lines written are in `heard` and `fixes`."""
 
     def __init__(self, root: Path, serial: str, total: int, seed: str, lines_per_second: int) -> None:
         super().__init__(name="sensorgnome", daemon=True)
@@ -28,7 +28,7 @@ class DataFolder(threading.Thread):
         self._random, self._pace = random.Random(seed), lines_per_second
 
     def run(self) -> None:
-        """Write at the pace, flushing in the middle of lines as a real station does."""
+        """Write at the given pace, flushing in the middle of lines as a real station does."""
         begun = time.monotonic()
         while self.written < self._total:
             self._write_file(min(LINES_OF_FILE, self._total - self.written), begun)

@@ -1,4 +1,4 @@
-"""The relay with a failpoint: it dies by SIGKILL after the broker has confirmed a command and before it is marked.
+"""The relay with a failpoint: it kills itself with SIGKILL after the broker confirms a command and before it is marked.
 
 ROOST_FAILPOINT_LEFT names a file with the number of deaths left. Run as `python -m faults.failing_relay`.
 """

@@ -1,4 +1,4 @@
-"""The ingest worker with a failpoint: it dies by SIGKILL right before or right after a commit, a few times.
+"""The ingest worker with a failpoint: it kills itself with SIGKILL just before or just after a commit, a few times.
 
 ROOST_FAILPOINT is `before-commit` or `after-commit`; ROOST_FAILPOINT_LEFT names a file with the number of deaths left.
 """
@@ -13,7 +13,7 @@ from fleet.ingest.pipeline import Pipeline
 __all__ = ["app"]
 
 POINT, LEFT = os.environ["ROOST_FAILPOINT"], Path(os.environ["ROOST_FAILPOINT_LEFT"])
-#: Batches of one life; the first one may be only a few messages long.
+#: Batches in one life; the first one may have only a few messages.
 LIFE = 5
 
 _batches = [0]
@@ -38,5 +38,5 @@ def _patch(name: str) -> None:
     setattr(Pipeline, name, with_failpoint)
 
 
-# `_write` returns inside the transaction, `take` when it is committed and nothing is acknowledged yet.
+# `_write` returns inside the transaction; `take` returns once it is committed, and nothing is acknowledged yet.
 _patch({"before-commit": "_write", "after-commit": "take"}[POINT])

@@ -1,4 +1,4 @@
-"""The rigs, with one broker and with three, three stations in each, and the report at the end of a test process."""
+"""The rigs, with one broker and with three; three stations in each; and the report at the end of a test process."""
 
 import sys
 from collections.abc import Iterator
@@ -16,17 +16,17 @@ STATIONS = ("SG-FA01RPI40001", "SG-FA02RPI40002", "SG-FA03RPI40003")
 
 @pytest.fixture(scope="session")
 def versions() -> dict[str, str]:
-    """What ran; every rig notes it."""
+    """Versions of what ran; every rig adds its own."""
     return {}
 
 
 @pytest.fixture(scope="session")
 def verdicts(versions, pytestconfig) -> Iterator[list[Verdict]]:
-    """What became of the cases so far; told at the end of the run."""
+    """Verdicts of the cases so far, printed at the end of the run."""
     made: list[Verdict] = []
     yield made
     if made:
-        # To standard error: the only output of a test process that is seen when several run beside each other.
+        # To standard error: the only output of a test process that shows when several run in parallel.
         with pytestconfig.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
             seed = made[0].seed
             words = f"Faults, seed {seed}; ROOST_FAULT_SEED={seed} plays them again."

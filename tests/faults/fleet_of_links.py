@@ -1,4 +1,6 @@
-"""Stations in the test's own process: the agent's real publishing link over a feed in memory, with its own book."""
+"""Stations in the test's own process: the agent's real publishing link with a feed in memory, and a separate record of
+what was sent.
+"""
 
 import asyncio
 import random
@@ -16,12 +18,12 @@ from station_agent.station import LinkView
 
 #: 2023-11-14 22:13:20 UTC.
 BEGIN = 1_700_000_000.0
-#: Readings whose text cannot be packed much, so that bytes put in are bytes to be carried.
+#: Rows per message; their values do not compress, so that bytes put in are bytes on the link.
 ROWS = 20
 
 
 class Linked:
-    """One station: what it was given to send is `put`, what the broker confirmed `feed.confirmed_count`."""
+    """One station: `put` counts the messages it was given, `feed.confirmed_count` those that the broker confirmed."""
 
     def __init__(
         self, grant: dict[str, Any], seed: int, *, settings: LinkSettings | None = None, **changes: Any
@@ -40,7 +42,7 @@ class Linked:
         )
 
     def put(self, count: int = 1, rows: int = ROWS) -> None:
-        """Take some messages; each has rows of its own in one series, and the number of the message in its time."""
+        """Queue some messages; each has its own rows in one series, and its number in its time."""
         for _ in range(count):
             self.put_count += 1
             at = BEGIN + self.put_count * rows
@@ -55,12 +57,12 @@ class Linked:
 
     @property
     def is_done(self) -> bool:
-        """Whether everything was confirmed."""
+        """Whether everything is confirmed."""
         return self.feed.waiting == 0
 
 
 class Links:
-    """Many of them in one thread, as long as this lasts."""
+    """Runs many stations in one thread while the context lasts."""
 
     def __init__(self, *stations: Linked, spread_s: float = 0.0) -> None:
         self.stations, self._spread = stations, spread_s
@@ -82,7 +84,7 @@ class Links:
 
 
 def judge_links(rig: Rig, stations: tuple[Linked, ...] | list[Linked], verdict: Verdict, rows: int = ROWS) -> Verdict:
-    """Compare what each station put with the ledger and with the rows, after everything is quiet."""
+    """Once everything is quiet, compare what each station put with the ledger and with the rows."""
     rig.quiesce()
     for station in stations:
         ledger = rig.query(
@@ -106,7 +108,7 @@ def judge_links(rig: Rig, stations: tuple[Linked, ...] | list[Linked], verdict: 
         verdict.sent += len(put)
         verdict.confirmed += station.feed.confirmed_count
         verdict.repeats += repeats
-        # What was not confirmed still lies in the feed, and nothing is promised for it.
+        # Unconfirmed messages are still in the feed, and nothing is promised for them.
         verdict.lost += len(put - station.feed._rows.keys() - stored.keys())
         verdict.doubled += messages - len(numbers) + sum(max(count - rows, 0) for count in stored.values())
         verdict.unexpected += len((stored.keys() | numbers) - put)

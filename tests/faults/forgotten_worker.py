@@ -1,6 +1,7 @@
-"""The ingest worker whose broker forgets it: after a few batches no acknowledgement arrives, until it connects anew.
+"""The ingest worker, forgotten by its broker: after a few batches no acknowledgement arrives, until it reconnects.
 
-To the worker it looks as a quorum queue does that has lost its reader: messages wait, none comes, no connection breaks.
+To the worker this looks like a quorum queue that has lost its reader: messages wait, none arrives, no connection
+breaks.
 """
 
 from workers.celery_app import app  # isort: skip - it sets Django up
@@ -8,7 +9,7 @@ from workers.consumers import inbound, lanes
 
 __all__ = ["app"]
 
-#: Acknowledgements that arrive on the first connection.
+#: Acknowledgements that get through on the first connection.
 ARRIVE = 3
 
 lanes.LOOK_EVERY_S = 2.0

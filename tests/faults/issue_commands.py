@@ -1,4 +1,4 @@
-"""Issues commands through the server's own service, one after the other; run with the environment of a rig."""
+"""Issues commands through the server's own service, one after another; run with a rig's environment."""
 
 import sys
 from datetime import timedelta
@@ -14,12 +14,12 @@ from fleet.stations.selectors import station_get  # noqa: E402
 
 
 def main(serial: str, names: list[str]) -> None:
-    """Write the commands as a page does."""
+    """Issue the commands as a page does."""
     viewer = viewer_of_server("fault rig")
     station = station_get(viewer=viewer, serial=serial)
     for name in names:
         issued = command_issue(viewer=viewer, station=station, name=name, parameters={})
-        # As over days: of a dangerous command only a few are let through in an hour.
+        # Spread them over days, because only a few dangerous commands are allowed in an hour.
         Command.objects.filter(pk=issued.pk).update(issued_at=issued.issued_at - timedelta(days=1))
 
 

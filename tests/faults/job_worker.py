@@ -1,6 +1,6 @@
 """The task worker with jobs that leave a trace of every run, and one that kills its process.
 
-`fault_effect` holds what a job did, once as every job of ours does it; `fault_run` every time that one began.
+`fault_effect` holds the effect of a job, once, as with all our jobs; `fault_run` has a row for every run that began.
 """
 
 import os

@@ -1,7 +1,7 @@
-"""The messages of the rig: each number has rows of its own, so that rows and numbers can be compared one to one.
+"""The messages of the rig: each number has its own rows, so that rows and numbers can be compared one to one.
 
-Two kinds of rows give doubling away where a primary key would hide it: readings with a relative time land at
-another moment when they are taken twice, and detections are counted per hour and file by adding.
+Two kinds of rows reveal duplicates that a primary key would hide: readings with a relative time get a different moment
+when stored a second time, and detections are added to counts per hour and file.
 """
 
 import json
@@ -9,7 +9,7 @@ import zlib
 
 #: 2023-11-14 22:13:20 UTC.
 BEGIN = 1_700_000_000
-#: Every so many messages one is of detections.
+#: Every tenth message has detections.
 DETECTIONS_EVERY = 10
 PULSES = 3
 ROWS_OF_READINGS = 2
@@ -39,11 +39,11 @@ def message_of(stream: str, seq: int) -> tuple[str, bytes]:
 
 
 def rows_of(seq: int) -> int:
-    """How many rows one message becomes."""
+    """Number of rows in one message."""
     return PULSES if seq % DETECTIONS_EVERY == 0 else ROWS_OF_READINGS
 
 
 def place_of(stream: str) -> tuple[int, int]:
-    """Every stream hears on a port and from a line of its own, for its detections to be told apart."""
+    """A port and first line for each stream, so that detections of different streams can be told apart."""
     number = zlib.crc32(stream.encode())
     return number % 1000, number // 1000 % 2000 * 1_000_000

@@ -1,4 +1,4 @@
-"""The judge: compares the publisher's own book with the delivery ledger and with the rows, number by number."""
+"""The judge: it compares the publisher's own book with the delivery ledger and with the rows, number by number."""
 
 from collections import Counter
 from dataclasses import asdict, dataclass, field
@@ -10,17 +10,17 @@ from faults.rig import Rig
 
 @dataclass
 class Verdict:
-    """What became of one case; the words are those of Jepsen's reports.
+    """The result of one case, in the terms of Jepsen's reports.
 
-    lost         confirmed by the broker, and neither in rows nor in quarantine
+    lost         confirmed by the broker, but neither in rows nor in quarantine
     doubled      rows, or counts, beyond what was sent once
-    unexpected   in the database and never sent
-    unaccounted  numbers on which ledger and rows (or quarantine) do not agree, or messages with half of their rows
+    unexpected   in the database but never sent
+    unaccounted  numbers on which ledger and rows (or quarantine) disagree, or messages with only part of their rows
     """
 
     case: str
     seed: int
-    #: Of the catalogue of faults in the documentation; several where one run shows several.
+    #: Numbers in the documentation's catalogue of faults; several if one run shows several.
     number: str = ""
     sent: int = 0
     confirmed: int = 0
@@ -40,14 +40,14 @@ class Verdict:
         return not (self.lost or self.doubled or self.unexpected or self.unaccounted)
 
     def row(self) -> dict[str, object]:
-        """For the report."""
+        """Its row in the report."""
         row = asdict(self)
         del row["details"]
         return row
 
 
 def judge(rig: Rig, publishing: Publishing, verdict: Verdict) -> Verdict:
-    """Add up what became of every number of every stream of a case."""
+    """Add up the results for every number of every stream of a case."""
     for sender in publishing.senders:
         _judge_stream(rig, sender, publishing, verdict)
     return verdict
@@ -80,7 +80,7 @@ def _judge_stream(rig: Rig, sender: Sender, publishing: Publishing, verdict: Ver
 
 
 def _ledger(rig: Rig, sender: Sender) -> tuple[set[int], int, int]:
-    """Numbers that the delivery ledger holds, how many messages it counted, and how many repeats it met."""
+    """Numbers in the delivery ledger, its count of messages, and its count of repeats."""
     found = rig.query(
         "SELECT l.received, l.messages, l.repeats FROM telemetry_streamledger l "
         "JOIN stations_station s ON s.id = l.station_id WHERE s.serial = %s AND l.stream = %s",
@@ -94,7 +94,7 @@ def _ledger(rig: Rig, sender: Sender) -> tuple[set[int], int, int]:
 
 
 def _rows(rig: Rig, sender: Sender) -> Counter[int]:
-    """How many rows there are of each number."""
+    """Number of rows for each message number."""
     rows: Counter[int] = Counter()
     readings = rig.query(
         "SELECT r.value, count(*) FROM telemetry_reading r JOIN telemetry_series s ON s.id = r.series_id "
@@ -131,7 +131,7 @@ def _quarantined(rig: Rig, sender: Sender) -> set[int]:
 
 
 def _counted_twice(rig: Rig, sender: Sender, rows: Counter[int]) -> int:
-    """What the figures that are kept by adding (pulses per hour, lines per file) say beyond the rows."""
+    """By how much the added figures (pulses per hour, lines per file) exceed the rows."""
     port, _ = place_of(sender.stream)
     pulses = sum(count for seq, count in rows.items() if rows_of(seq) == PULSES)
     hours = rig.query(

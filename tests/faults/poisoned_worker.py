@@ -1,4 +1,4 @@
-"""The ingest worker with a weakness: a message with certain words kills it, in whatever batch it comes."""
+"""The ingest worker with a weakness: a message with certain words kills it, in any batch."""
 
 import os
 import signal

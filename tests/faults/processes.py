@@ -1,4 +1,4 @@
-"""Processes of ours that the rig starts, kills, and starts again as a supervisor does."""
+"""Our own processes, which the rig starts, kills, and starts again as a supervisor does."""
 
 import os
 import signal
@@ -30,19 +30,19 @@ class Supervised:
 
     @property
     def pid(self) -> int:
-        """The process number now; waits while it is between two lives."""
+        """Its current process id; waits while it is restarting."""
         while (process := self._process) is None or process.poll() is not None:
             time.sleep(0.02)
         return process.pid
 
     def start(self) -> "Supervised":
-        """Start it and go on starting it; it is counted as started when this returns."""
+        """Start it, and restart it from now on; when this returns, the start has been counted."""
         self._thread.start()
         self._begun.wait()
         return self
 
     def kill(self) -> int:
-        """What the kernel does to a process when memory is short; returns the number it had."""
+        """Kill it as the kernel does when memory is short; return its process id."""
         pid = self.pid
         os.kill(pid, signal.SIGKILL)
         return pid
@@ -52,7 +52,7 @@ class Supervised:
         return int(psutil.Process(self.pid).memory_info().rss)
 
     def stop(self, seconds: float = 15.0) -> None:
-        """End it for good."""
+        """Stop it permanently."""
         self._stopping.set()
         process = self._process
         if process is not None and process.poll() is None:

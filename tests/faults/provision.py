@@ -1,4 +1,6 @@
-"""Enrols stations, or desks for them, with the server's own services and prints the logins; run with a rig's environment."""
+"""Enrols stations, or desks for them, with the server's own services and prints the logins; run with a rig's
+environment.
+"""
 
 import json
 import sys
@@ -17,7 +19,7 @@ from fleet.stations.services import station_register  # noqa: E402
 
 
 def main(serials: list[str]) -> None:
-    """Register and enrol each serial; after `--for-upload` a desk for each that is registered."""
+    """Register and enrol each serial; after `--for-upload`, enrol a desk for each, which must be registered."""
     actor = viewer_of_server("fault rig")
     organization = organization_list(viewer=actor).first() or organization_create(name="Fault rig", owner=None)
     grants = []

@@ -1,4 +1,4 @@
-"""An independent publisher: windows of confirms, sends again what was not confirmed, and keeps its own book of it.
+"""An independent publisher: it sends in windows, repeats what was not confirmed, and keeps its own book.
 
 The book is a SQLite file outside the system under test. A number is `confirmed` only after the broker's ack.
 """
@@ -22,7 +22,7 @@ _PERSISTENT = 2
 
 
 class Book:
-    """What was sent and what the broker confirmed, by stream and number."""
+    """Messages sent and messages confirmed by the broker, by stream and number."""
 
     def __init__(self, path: Path) -> None:
         self._file = sqlite3.connect(path, check_same_thread=False)
@@ -35,15 +35,15 @@ class Book:
         self._confirmed: list[tuple[str, int, float]] = []
 
     def note_sent(self, stream: str, seq: int) -> None:
-        """About to be handed to the socket."""
+        """Record a message that is about to be handed to the socket."""
         self._sent.append((stream, seq))
 
     def note_confirmed(self, stream: str, seq: int) -> None:
-        """Acknowledged by the broker."""
+        """Record a message that the broker acknowledged."""
         self._confirmed.append((stream, seq, time.time()))
 
     def write(self) -> None:
-        """Put what was noted on disk."""
+        """Write the recorded messages to disk."""
         with self._file:
             self._file.executemany("INSERT OR IGNORE INTO sent VALUES (?, ?)", self._sent)
             self._file.executemany("INSERT OR IGNORE INTO confirmed VALUES (?, ?, ?)", self._confirmed)
@@ -55,14 +55,14 @@ class Book:
 
 
 class Sender:
-    """One station: its connection, its stream, what is under way and what must go again."""
+    """One station: its connection, its stream, the messages under way and those to be repeated."""
 
     def __init__(
         self, grant: dict[str, Any], stream: str, total: int, book: Book, loop: IOLoop, done: Callable[[], None]
     ) -> None:
         self.serial, self.stream, self.total = grant["serial"], stream, total
         self.confirmed = 0
-        #: Messages that the broker returned or did not take.
+        #: Messages that the broker returned or refused.
         self.refused = 0
         #: Numbers above this one wait.
         self.limit = total
@@ -100,7 +100,7 @@ class Sender:
             self._loop.call_later(random.uniform(0.1, 0.6), self._connect)
 
     def pump(self) -> None:
-        """Send what may go now."""
+        """Send the messages that may go now."""
         channel = self._channel
         while channel is not None and channel.is_open and len(self._under_way) < WINDOW:
             if self._again:
@@ -147,7 +147,7 @@ class Sender:
             self._done()
         elif len(self._again) == again:
             self.pump()
-        # What was refused goes again with the next tick, not in a circle without rest.
+        # Refused messages are sent again at the next tick, not in a tight loop.
 
 
 class Publishing(threading.Thread):
@@ -166,7 +166,7 @@ class Publishing(threading.Thread):
 
     @property
     def confirmed(self) -> int:
-        """Messages that the broker has confirmed."""
+        """Number of messages that the broker has confirmed."""
         return sum(sender.confirmed for sender in self.senders)
 
     def run(self) -> None:
@@ -176,13 +176,13 @@ class Publishing(threading.Thread):
         self.book.write()
 
     def stop(self) -> None:
-        """Send nothing more; the book has what was confirmed until then."""
+        """Stop sending; the book has what was confirmed until then."""
         self._loop.add_callback_threadsafe(self._loop.stop)
         self.join(20)
 
     @property
     def refused(self) -> int:
-        """Messages that the broker returned or did not take."""
+        """Number of messages that the broker returned or refused."""
         return sum(sender.refused for sender in self.senders)
 
     def hold_at(self, share: float) -> None:
@@ -204,12 +204,12 @@ class Publishing(threading.Thread):
     def _one_done(self) -> None:
         self._left -= 1
         if not self._left:
-            # Time to say goodbye to the broker.
+            # Leave time for closing the connection to the broker.
             self._loop.call_later(0.2, self._loop.stop)
 
 
 def connection_parameters(grant: dict[str, Any], *, plain_port: int | None = None) -> pika.ConnectionParameters:
-    """Over TLS with the server's certificate checked, or over the plain listener where a port is given."""
+    """Connection parameters: TLS with the server's certificate checked, or the plain listener if a port is given."""
     options = None
     if plain_port is None:
         context = ssl.create_default_context(cadata=grant["ca_pem"])

@@ -1,4 +1,4 @@
-"""AMQP properties as bytes of one's own making: what no client library would send."""
+"""AMQP properties as raw bytes, for messages that no client library would send."""
 
 import struct
 from typing import Any
@@ -16,7 +16,7 @@ class RawProperties(pika.BasicProperties):
         self._raw = struct.pack(">H", flags) + raw
 
     def encode(self) -> list[bytes]:
-        """What pika puts behind the body's size."""
+        """The bytes that pika puts after the body's size."""
         return [self._raw]
 
 
@@ -36,7 +36,7 @@ def message_id(raw: bytes) -> RawProperties:
 
 
 def nested(depth: int, name: bytes = b"n") -> bytes:
-    """An entry that holds a table that holds a table …"""
+    """An entry that contains a table that contains a table …"""
     table = b""
     for _ in range(depth):
         table = entry(b"n", b"F", struct.pack(">I", len(table)) + table)
@@ -44,5 +44,5 @@ def nested(depth: int, name: bytes = b"n") -> bytes:
 
 
 def publish(channel: Any, exchange: str, key: str | bytes, body: bytes, properties: pika.BasicProperties) -> None:
-    """Publish with pika's checks of text left out."""
+    """Publish without pika's checks of text."""
     channel.basic_publish(exchange, key, body, properties, mandatory=True)

@@ -1,4 +1,4 @@
-"""The fault report: one line a case, printed at the end of the run, and on demand written as a page of the docs."""
+"""The fault report: one line per case, printed at the end of the run, and on request written as a page of the docs."""
 
 import json
 import os
@@ -56,7 +56,7 @@ def page(verdicts: list[Verdict], versions: dict[str, str]) -> str:
 
 
 def elsewhere() -> str:
-    """What other tests show, and what is not shown, as two lists."""
+    """Cases that other tests show, and cases that none shows, as two lists."""
     shown = [f"- **{number}** {what} {_files(tests)}" for number, (what, tests) in SHOWN_BY.items()]
     missing = [f"- **{number}** {why}" for number, why in NOT_SHOWN.items()]
     return "\n".join([*shown, *(["", "Not shown:", "", *missing] if missing else [])])
@@ -68,7 +68,7 @@ def _files(tests: tuple[str, ...]) -> str:
 
 
 def fullest(verdicts: list[Verdict]) -> list[Verdict]:
-    """Of each case the run with most messages, in the order of the catalogue."""
+    """The run with most messages for each case, in the order of the catalogue."""
     kept: dict[str, Verdict] = {}
     for verdict in verdicts:
         if verdict.case not in kept or verdict.sent > kept[verdict.case].sent:
@@ -77,16 +77,16 @@ def fullest(verdicts: list[Verdict]) -> list[Verdict]:
 
 
 def machine(versions: dict[str, str]) -> str:
-    """Where it ran, in a sentence."""
+    """The machine it ran on, in one sentence."""
     memory = round(psutil.virtual_memory().total / 2**30)
     parts = ", ".join(f"{name} {version}" for name, version in versions.items())
     return f"{os.cpu_count()} cores, {memory} GB of memory, Linux {platform.release().partition('-')[0]}, {parts}"
 
 
 def save(verdicts: list[Verdict], versions: dict[str, str]) -> None:
-    """Write the page where ROOST_FAULT_REPORT is 1; where it names a file, a part of the page into that file.
+    """Write the page if ROOST_FAULT_REPORT is 1; if it names a file, write a part of the page to that file.
 
-    Each of several pytest workers writes a file of its own, with its name behind.
+    Each of several pytest workers writes its own file, with its name appended.
     """
     if os.environ.get(VARIABLE) == "1":
         PAGE.parent.mkdir(parents=True, exist_ok=True)
@@ -99,7 +99,7 @@ def save(verdicts: list[Verdict], versions: dict[str, str]) -> None:
 
 
 def join(parts: list[Path]) -> None:
-    """Write the page from the parts of a run on several processes."""
+    """Write the page from the parts of a run in several processes."""
     verdicts: list[Verdict] = []
     versions: dict[str, str] = {}
     for part in parts:

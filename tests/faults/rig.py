@@ -1,4 +1,4 @@
-"""A whole ingest path of its own to break: private services, a real worker under a supervisor, stations enrolled."""
+"""A complete private ingest path to break: services, a real worker under a supervisor, enrolled stations."""
 
 import json
 import os
@@ -28,7 +28,7 @@ from operations.settings_env import process_environment
 from operations.stack import Stack
 
 HERE = Path(__file__).parent
-#: The broker says how full its queues are every second instead of every five, so that the rig need not wait.
+#: The broker reports queue lengths every second instead of every five, so that the rig need not wait.
 QUICK_FIGURES = "collect_statistics_interval = 1000\n"
 QUICK_TICKS = "[{rabbit, [{quorum_tick_interval, 1000}]}].\n"
 QUIET_S = 2.2
@@ -38,7 +38,7 @@ Grant = dict[str, Any]
 
 @cache
 def seed_of_run() -> int:
-    """ROOST_FAULT_SEED, else a new one; it is printed with every result."""
+    """ROOST_FAULT_SEED, or a new one; it is printed with every result."""
     return int(os.environ.get("ROOST_FAULT_SEED") or random.SystemRandom().randrange(1, 1_000_000))
 
 
@@ -68,8 +68,8 @@ class Rig:
     @classmethod
     @contextmanager
     def open(cls, stack: Stack) -> Iterator["Rig"]:
-        """A rig on these services, ended with everything in it."""
-        # Where this runs as root, PostgreSQL's data lie outside the folder; a run that was killed left its own.
+        """A rig on these services; everything in it is stopped at the end."""
+        # As root, PostgreSQL's data is outside the folder, and a run that was killed leaves its data behind.
         shutil.rmtree(stack.database.home, ignore_errors=True)
         home = stack.broker.home
         (home / "conf.d").mkdir(parents=True, exist_ok=True)
@@ -92,7 +92,7 @@ class Rig:
         return self._provision(*serials)
 
     def desks(self, *serials: str) -> list[Grant]:
-        """Enrol a desk for each of these stations, which are registered already."""
+        """Enrol a desk for each of these stations, which must be registered."""
         return self._provision("--for-upload", *serials)
 
     def _provision(self, *serials: str) -> list[Grant]:
@@ -109,11 +109,11 @@ class Rig:
         return [grant | plain for grant in json.loads(done.stdout.splitlines()[-1])]
 
     def revoke(self, serial: str) -> None:
-        """End a station's login as an operator does."""
+        """Revoke a station's login as an operator does."""
         django_run(self.instance, "station", "revoke", serial)
 
     def worker_ensure(self, application: str = "workers.celery_app", **environment: str) -> Supervised:
-        """See that this ingest worker runs and drains; one that is another application is replaced."""
+        """Make sure that this ingest worker runs and reads; replace one with another application."""
         wanted = (application, environment)
         if self.worker is None or self._worker_is != wanted:
             self.worker_stop()
@@ -124,13 +124,13 @@ class Rig:
         return self.worker
 
     def worker_stop(self) -> None:
-        """End the ingest worker."""
+        """Stop the ingest worker."""
         if self.worker is not None:
             self.worker.stop()
             self.worker = None
 
     def query(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
-        """Ask the database as its superuser, past all of our own code."""
+        """Query the database as its superuser, bypassing all our own code."""
         with self.instance.postgres.connect(DATABASE) as connection:
             return connection.execute(statement, values).fetchall()  # type: ignore[arg-type]
 
@@ -140,17 +140,17 @@ class Rig:
             connection.execute(statement)  # type: ignore[arg-type]
 
     def taken(self) -> int:
-        """Messages that have come home so far; -1 while the database does not answer."""
+        """Number of messages that have arrived so far; -1 while the database does not answer."""
         try:
             return int(self.query("SELECT coalesce(sum(messages), 0) FROM telemetry_streamledger")[0][0])
         except psycopg.Error:
             return -1
 
     def quiesce(self, seconds: float = 120.0) -> None:
-        """Wait until the inbound queues are empty with nothing unacknowledged, and nothing moves any more.
+        """Wait until the inbound queues are empty with nothing unacknowledged, and nothing changes any more.
 
-        What the management API says is seconds old, and of waiting messages only the queue itself knows at once:
-        both must say zero, and neither the ledger nor quarantine may grow, for longer than figures are old.
+        The management API's figures are seconds old, and only the queue itself knows at once how many messages wait:
+        both must say zero, and neither the ledger nor quarantine may grow, for longer than the age of the figures.
         """
         quiet_since, before = 0.0, ""
         with pika.BlockingConnection(
@@ -180,7 +180,7 @@ class Rig:
 
     @contextmanager
     def changed_policy(self, name: str, changes: dict[str, Any], vhost: str = FLEET_VHOST) -> Iterator[None]:
-        """A policy of the broker with some values changed, as long as this lasts."""
+        """A policy of the broker with some values changed while the context lasts."""
         with self.instance.rabbitmq.management() as client:
             path = f"/api/policies/{vhost}/{name}"
             policy = client.get(path).json()
@@ -192,7 +192,7 @@ class Rig:
 
     @contextmanager
     def without_bindings(self, exchanges: Iterable[str]) -> Iterator[None]:
-        """The exchanges of some stations lead nowhere, as long as this lasts."""
+        """Remove the bindings of some stations' exchanges while the context lasts."""
         paths = [f"/api/bindings/fleet/e/{exchange}/e/{INBOUND}" for exchange in exchanges]
         with self.instance.rabbitmq.management() as client:
             for path in paths:
@@ -204,7 +204,7 @@ class Rig:
                     client.post(path, json={"routing_key": ""}).raise_for_status()
 
     def control(self, *words: str) -> str:
-        """`rabbitmqctl` for the rig's own node, the first where there are several."""
+        """Run `rabbitmqctl` for the rig's node, the first if there are several."""
         program = self.stack.broker.programs()[-1]
         tool = Path(program.command[0]).with_name("rabbitmqctl")
         done = subprocess.run(
@@ -219,7 +219,7 @@ class Rig:
         return done.stdout
 
     def versions(self) -> dict[str, str]:
-        """What ran here."""
+        """Versions of what ran here."""
         with self.instance.rabbitmq.management() as client:
             overview = client.get("/api/overview").json()
         database = self.query("SHOW server_version")[0][0].split()[0]

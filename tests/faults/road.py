@@ -1,4 +1,4 @@
-"""The road between stations and brokers: a TCP proxy that is slow, cuts, swallows, slices, or chooses among brokers."""
+"""The network between stations and brokers: a TCP proxy that delays, cuts, drops, slices, or chooses among brokers."""
 
 import asyncio
 import contextlib
@@ -10,21 +10,21 @@ import threading
 import time
 from collections.abc import Sequence
 
-#: Bytes under way in one direction before the proxy reads no more; a slow line has small buffers.
+#: Size and number of pieces under way in one direction before the proxy stops reading; a slow line has small buffers.
 PIECE, PIECES = 512, 128
-#: Seconds of patience with a broker that does not take a connection.
+#: Seconds to wait for a broker to accept a connection.
 REACH_S = 2.0
 _RESET = struct.pack("ii", 1, 0)
 
 
 class Road(threading.Thread):
-    """Forwards TCP from `port` to the first of `targets` that answers, taking turns. Its state may be changed at any time.
+    """Forwards TCP from `port` to the first of `targets` that answers, in turn. Its state may be changed at any time.
 
-    delay_s   seconds that everything takes in each direction
-    rate      bytes a second in each direction, None for as fast as it goes
-    slice     bytes of one write
-    silent    nothing that the target says comes through, and nothing tells of it
-    closed    whoever connects is refused
+    delay_s   delay in each direction, in seconds
+    rate      bytes a second in each direction, None for no limit
+    slice     bytes per write
+    silent    drops everything from the target, without an error
+    closed    refuses new connections
     open_for  seconds out of every ten in which anything passes
     """
 
@@ -34,7 +34,7 @@ class Road(threading.Thread):
         self.delay_s, self.rate, self.slice = 0.0, None, 65_536
         self.silent = self.closed = False
         self.open_for = 10.0
-        #: Moments (monotonic) at which somebody connected, and bytes that went through, to and from the target.
+        #: Times (monotonic) of connections, and bytes that went through, to and from the target.
         self.connected_at: list[float] = []
         self.sent = self.received = 0
         self._turn = itertools.count()
@@ -52,11 +52,11 @@ class Road(threading.Thread):
         self._loop.close()
 
     def cut(self) -> None:
-        """Break everything that is open with a reset."""
+        """Break all open connections with a reset."""
         self._loop.call_soon_threadsafe(self._cut)
 
     def stop(self) -> None:
-        """End it with all that is open."""
+        """Stop it and close all connections."""
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._ending.set)
         self.join(10)
@@ -118,7 +118,7 @@ class Road(threading.Thread):
             pass
         finally:
             writing.cancel()
-            # One end is gone: so is the other.
+            # When one end is gone, close the other.
             target.transport.close()
 
     async def _deliver(
@@ -140,7 +140,7 @@ class Road(threading.Thread):
                     target.write(part)
                     await target.drain()
                     if self.slice < PIECE:
-                        # Otherwise the kernel puts the slices together again.
+                        # Otherwise the kernel joins the slices again.
                         await asyncio.sleep(0)
                     if self.rate:
                         await asyncio.sleep(len(part) / self.rate)

@@ -1,4 +1,4 @@
-"""Suspends stations that flood, every ten seconds as the schedule does; run with the environment of a rig."""
+"""Suspends stations that flood, every ten seconds as the schedule does; run with a rig's environment."""
 
 import time
 
@@ -10,7 +10,7 @@ from fleet.stations.logins.suspension import floods_suspend  # noqa: E402 - Djan
 
 
 def main() -> None:
-    """Until it is ended."""
+    """Sweep until the process is stopped."""
     while True:
         floods_suspend()
         time.sleep(10.0)

@@ -1,4 +1,4 @@
-"""What one login, or none, can do to the others: a flood, sockets that never say anything, a station that was revoked."""
+"""Attacks by one login, or without one: a flood, sockets that stay silent, a station that was revoked."""
 
 import contextlib
 import socket
@@ -24,7 +24,7 @@ def stored(rig, station):
 
 
 def probe(rig, station):
-    """One message of a neighbour: seconds until the broker has it, and until the database has it."""
+    """Send one message of a neighbour; return the seconds until the broker has it, and until the database has it."""
     begun, before = time.monotonic(), stored(rig, station)
     station.put()
     until(lambda: station.is_done, 30, "the neighbour's confirm", every=0.005)

@@ -41,7 +41,7 @@ def agent(rig, grant, folder, **fields):
 
 
 def heard_in_database(rig, serial):
-    """Every detection of a station, as often as it is there."""
+    """Every detection of a station, with duplicates."""
     return rig.query(
         "SELECT d.kind, d.port, d.line, round(extract(epoch FROM d.occurred_at) * 10000)::bigint "
         "FROM telemetry_detection d JOIN stations_station s ON s.id = d.station_id WHERE s.serial = %s",
@@ -105,7 +105,7 @@ def _judge(rig, serial, folder, verdict):
     verdict.lost = len(folder.heard - set(heard)) + len(folder.fixes - set(fixes))
     verdict.doubled = len(heard) - len(set(heard)) + len(fixes) - len(set(fixes))
     verdict.unexpected = len(set(heard) - folder.heard) + len(set(fixes) - folder.fixes)
-    # Figures that are kept by adding would show a line that was sent under two numbers.
+    # Added figures would reveal a line that was sent under two numbers.
     lines = dict(
         rig.query(
             "SELECT f.base, f.rows FROM files_stationfile f JOIN stations_station s ON s.id = f.station_id "

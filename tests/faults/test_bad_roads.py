@@ -1,4 +1,4 @@
-"""Links as stations have them: they break, go silent, lose, crawl and stall; nothing is lost and no agent spins."""
+"""Links as stations have them: broken, silent, lossy, slow, stalling; nothing is lost and no agent busy-loops."""
 
 import contextlib
 import socket
@@ -24,7 +24,7 @@ SLOW_RTT, SLOW_RATE = 0.6, 2_500.0
 
 @pytest.fixture
 def road(rig):
-    """A road to the TLS port of the rig's broker."""
+    """A proxy in front of the TLS port of the rig's broker."""
     made = Road(rig.instance.ports["amqps"])
     yield made
     made.stop()
@@ -32,7 +32,7 @@ def road(rig):
 
 @pytest.fixture
 def station(rig, road):
-    """A station on the road, in this process."""
+    """A station behind the proxy, in this process."""
     (grant,) = rig.stations(f"SG-BADARPI4{road.port:05d}")
     return Linked(grant, rig.seed, port=road.port)
 
@@ -96,9 +96,9 @@ def test_an_agent_on_a_link_that_does_everything_wrong_neither_loses_nor_spins(r
     )
     verdicts.append(verdict)
     assert verdict.is_clean, verdict.row()
-    # Each of the two links waits half of the first pause at the least, and soon much longer.
+    # Each of the two links waits at least half of the first pause, and soon much longer.
     assert refused <= 2 * (seconds / 0.25 if seconds < 10 else seconds / 1.0)
-    assert share < 0.25, "the agent spins"
+    assert share < 0.25, "the agent uses too much processor time"
     assert running.starts == 1
 
 
@@ -126,7 +126,7 @@ def test_a_backlog_drains_over_a_slow_mobile_link(rig, road, station, verdicts, 
     )
     verdicts.append(verdict)
     assert verdict.is_clean, verdict.row()
-    # A reset costs a window of messages again, so a short run with as many resets has the wider bound.
+    # A reset repeats a window of messages, so a short run with as many resets gets the wider bound.
     assert carried / left <= 2.5
 
 
@@ -221,7 +221,7 @@ def test_a_whole_fleet_comes_back_after_the_broker_was_killed(rig, verdicts, cou
 
 
 def overflowed():
-    """Connections of this machine that found the queue of a listener full."""
+    """Number of connections on this machine that found a listener's queue full."""
     with contextlib.suppress(OSError, ValueError), Path("/proc/net/netstat").open() as file:
         names, values = [line.split() for line in file if line.startswith("TcpExt:")]
         return int(values[names.index("ListenOverflows")])

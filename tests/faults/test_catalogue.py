@@ -1,4 +1,4 @@
-"""Every case of the catalogue is in the report: played here, shown by a test elsewhere, or named as not shown."""
+"""Every case of the catalogue is in the report: run here, shown by a test elsewhere, or named as not shown."""
 
 import re
 from pathlib import Path

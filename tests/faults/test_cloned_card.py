@@ -1,4 +1,4 @@
-"""A copied card: two real agents with one identity and one outbox are found out, and what they send is kept apart."""
+"""A copied card: two real agents with one identity and one outbox are detected, and their data is kept apart."""
 
 import shutil
 import subprocess
@@ -19,7 +19,7 @@ BEGIN = 1_639_699_200
 
 
 def write(folder, grant, hour, port):
-    """A file of an hour; its lines are told apart by hour, and by the machine's port."""
+    """Write a file for an hour; its lines are told apart by the hour and by the machine's port."""
     day = folder / "SGdata" / "2021-12-17"
     day.mkdir(parents=True, exist_ok=True)
     name = f"changeMe-{grant['serial']}-000007-2021-12-17T{hour:02d}-00-0{port}.0000T-all.txt"

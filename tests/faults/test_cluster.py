@@ -1,4 +1,4 @@
-"""Three brokers that form a cluster: nodes that die, hang, restart and lose sight of each other."""
+"""Three brokers in a cluster: nodes that die, hang, restart and lose contact with each other."""
 
 import os
 import signal
@@ -23,13 +23,13 @@ REVOKED = "refuses this station's login"
 
 @pytest.fixture(params=[FEW, pytest.param(60_000, marks=pytest.mark.long)])
 def messages(request) -> int:
-    """How many messages a case has."""
+    """Number of messages in a case."""
     return request.param
 
 
 @pytest.fixture
 def case(cluster_rig, cluster_grants, verdicts, tmp_path) -> Callable[..., Case]:
-    """Begins a case on the cluster, which must be whole whatever the case before left."""
+    """Start a case on the cluster, which must be complete whatever the previous case left behind."""
 
     def begin(name: str, messages: int = FEW, hold_at: float = 1.0, number: str = "") -> Case:
         cluster_rig.stack.cluster.start()
@@ -50,7 +50,7 @@ class Gaps(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        """Look until everything is confirmed."""
+        """Watch until everything is confirmed."""
         seen, since = self._publishing.confirmed, time.monotonic()
         while seen < self._publishing.total and self._publishing.is_alive():
             time.sleep(0.02)
@@ -61,7 +61,7 @@ class Gaps(threading.Thread):
 
 @contextmanager
 def trickle(broken, seconds):
-    """Publish the rest over so many seconds, so that a fault meets messages under way all the time."""
+    """Publish the rest over this many seconds, so that messages are under way whenever the fault occurs."""
     ending, step = threading.Event(), 0.05
     portion = max(int(max(s.total - s.limit for s in broken.publishing.senders) * step / seconds), 1)
 
@@ -167,7 +167,7 @@ def test_a_partition_that_nobody_handles(cluster_rig, case):
                 cluster.heal(leader)
                 until(flagged, 60, "the broker's word that it was parted")
                 begun = time.monotonic()
-                # What its documentation asks of the operator.
+                # Its documentation asks the operator to do this.
                 cluster.running[leader].stop("smart")
                 cluster.start()
                 broken.recovers(begun)
@@ -203,7 +203,7 @@ def test_a_station_that_is_revoked_during_a_partition_stays_out(cluster_rig, ver
     (grant,) = cluster_rig.stations("SG-70CRRPI40070")
     verdict, begun = Verdict(case="revoked during a partition", number="70", seed=cluster_rig.seed), time.monotonic()
     _, (apart, _) = nodes_of(cluster_rig, LED)
-    # It knows no other broker than the one that will be alone.
+    # It knows only the broker that will be cut off.
     station = Linked(grant, cluster_rig.seed, port=cluster.nodes[apart].ports["amqps"])
     with Links(station):
         station.put(20)

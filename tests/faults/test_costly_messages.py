@@ -1,4 +1,4 @@
-"""What one station's messages may cost its neighbours in time: measured as their p99 with it and without."""
+"""How much one station's messages delay its neighbours: the neighbour's p99 with these messages and without."""
 
 import gzip
 import json
@@ -26,13 +26,13 @@ QUOTA = {"ROOST_QUOTA_MESSAGES_PER_S": "20", "ROOST_QUOTA_BYTES_PER_HOUR": "5000
 RECORD = b'{"n":"a","v":1},'
 #: Seconds that a neighbour may wait at most in an ordinary run, on a machine that does other work. It was 47 and more.
 WAIT_MOST_S = 10.0
-#: In a long run: how many times its p99 without, and seconds within which two runs of nothing differ.
+#: In a long run: the largest ratio to the p99 without the messages, and the seconds by which two idle runs may differ.
 P99_MOST, P99_SLACK_S = 2.0, 0.05
 PROBES = 100
 
 
 class Costly:
-    """A station that costs much, and a neighbour that is asked how long it waits."""
+    """An expensive station, and a neighbour whose waiting time is measured."""
 
     def __init__(self, rig, verdict, serials) -> None:
         self.rig, self.verdict = rig, verdict
@@ -42,7 +42,9 @@ class Costly:
         self.before, self.during = [], []
 
     def measure(self, attack, *, probes, a_second=0):
-        """The neighbour's times before, and while `attack` sends (so many a second, 0 at once) and until all was taken."""
+        """Measure the neighbour's times before, and while `attack` sends (`a_second`, or 0 for all at once) until all
+        is processed.
+        """
         with Links(self.neighbour):
             until(lambda: self.neighbour.is_connected, 30, "the neighbour's connection")
             self.before = [probe(self.rig, self.neighbour) for _ in range(probes)]
@@ -68,18 +70,18 @@ class Costly:
 
     @contextmanager
     def connection(self):
-        """Without confirms, to be as quick as it goes."""
+        """A channel without confirms, to publish as fast as possible."""
         parameters = connection_parameters(self.grant, plain_port=self.grant["plain_port"])
         with pika.BlockingConnection(parameters) as connection:
             yield connection.channel()
 
     def count(self, statement):
-        """A number about the costly station, whose id the statement knows as %s."""
+        """A number about the expensive station, whose id is %s in the statement."""
         (number,) = self.rig.query("SELECT id FROM stations_station WHERE serial = %s", self.grant["serial"])[0]
         return self.rig.query(statement, number)[0][0]
 
     def held(self):
-        """By reason how many of its messages are in quarantine."""
+        """Number of its quarantined messages, by reason."""
         return dict(
             self.rig.query(
                 "SELECT q.reason, count(*) FROM ingest_quarantinedmessage q JOIN stations_station s ON s.id = q.station_id "
@@ -89,14 +91,14 @@ class Costly:
         )
 
     def numbers(self):
-        """How many numbers of its stream are in the ledger."""
+        """Number of message numbers of its stream in the ledger."""
         return self.count(
             "SELECT coalesce(sum(upper(r) - lower(r)), 0)::bigint FROM telemetry_streamledger l, unnest(l.received) r "
             "WHERE l.station_id = %s AND l.stream = 'costly'"
         )
 
     def note(self, what):
-        """The report's sentence, and the figures."""
+        """Write the report's sentence, with the figures."""
         self.verdict.note = (
             f"{what} A neighbour's p99 to the database is {worst([d for _, d in self.before])} without and "
             f"{worst([d for _, d in self.during])} with it ({len(self.during)} messages), "
@@ -105,7 +107,7 @@ class Costly:
         print(self.verdict.note)
 
     def insist(self, *, is_measured):
-        """At most twice, where it is measured; else that nobody waits for long."""
+        """Require that the p99 at most doubled if it is measured, and always that nobody waits long."""
         assert self.verdict.is_clean, (self.verdict.row(), self.verdict.details)
         before, during = (
             statistics.quantiles([d for _, d in times], n=100)[98] for times in (self.before, self.during)
@@ -132,7 +134,7 @@ def costly(rig, verdicts):
 
 
 def waiting(rig):
-    """Whether the broker still holds something for ingest."""
+    """Whether the broker still holds messages for ingest."""
     return any(rig._queue(name).get("messages", 1) for name in INBOUND_QUEUES)
 
 
@@ -141,14 +143,14 @@ def repeated(unit, size):
 
 
 def bombs(times):
-    """What was sent on a real instance, and what a sender would try next."""
+    """Messages that a real instance received, and those that a sender would try next."""
     full = repeated(RECORD, 8_300_000)
     small = zstandard.ZstdCompressor(level=19).compress(full)
     packed = gzip.compress(full, 9)
     for _ in range(times):
         yield from [("readings", small, "zstd", {})] * 100
         yield from [("readings", packed, "gzip", {})] * 400
-        # Below 64 KiB no ratio holds: a hundred bytes that are 2,700 records.
+        # Below 64 KiB no ratio applies: a hundred bytes can be 2,700 records.
         tiny = repeated(RECORD, 65_000)
         yield from [("readings", zstandard.ZstdCompressor(level=19).compress(tiny), "zstd", {})] * 1_500
         yield from (("readings", rows(number), "gzip", {}) for number in range(100))
@@ -156,13 +158,13 @@ def bombs(times):
 
 
 def rows(number):
-    """A message as large as it may be, of rows that are all taken."""
+    """A message of the largest size, with rows that are all stored."""
     first = 1_700_000_000 + number * 5_000
     return gzip.compress(json.dumps([{"n": "full", "t": first + n, "v": n} for n in range(5_000)]).encode())
 
 
 def pulses(number):
-    """A few hundred bytes that are 5,000 rows."""
+    """A few hundred bytes that become 5,000 rows."""
     body = {"what": "pulse", "port": 1, "bt": 1_700_000_000, "t": [0] * 5_000, "line": [number * 5_000]}
     return gzip.compress(json.dumps(body).encode())
 
@@ -186,7 +188,7 @@ GARBAGE = b'{"no": "readings"'
 
 
 def refuse(messages):
-    """Bodies that are none, then messages whose agent claims to be another one each time."""
+    """Invalid bodies, then messages whose agent claims a different run each time."""
     yield from [("readings", GARBAGE, None, {})] * messages
     body = json.dumps([{"n": "a", "v": 1, "t": 1_700_000_000}]).encode()
     yield ("readings", body, None, {"stream": "forked", "seq": 1, "run": "aa", "since": 1})
@@ -198,7 +200,7 @@ def refuse(messages):
 def test_what_is_refused_costs_a_neighbour_no_time_and_the_server_no_disk(costly, messages):
     number = messages // 1_000
     with costly("refused messages", "87", (f"SG-72AARPI4{number:04d}", f"SG-72BBRPI4{number:04d}")) as case:
-        # All at once they would be a queue that everybody stands in, as any backlog is.
+        # All at once they would simply be a backlog, which delays everybody.
         case.measure(refuse(messages), probes=PROBES, a_second=1_000)
         held = case.held()
         cut = case.count("SELECT coalesce(sum(cut), 0)::bigint FROM ingest_quarantinetally WHERE station_id = %s")
@@ -212,12 +214,12 @@ def test_what_is_refused_costs_a_neighbour_no_time_and_the_server_no_disk(costly
         assert rows <= 40
         assert held.get("bad-fields", 0) + held.get("bad-json", 0) <= 10_000, refused
         spent = case.count("SELECT quota_messages FROM stations_stationcontact WHERE station_id = %s")
-        assert spent < 20_000 - 12_000 / 2, "its quota is as it was"
+        assert spent < 20_000 - 12_000 / 2, "its quota was not charged"
         case.insist(is_measured=messages > 12_000)
 
 
 def reports(command_id, count):
-    """One word about one command, again and again."""
+    """Repeated reports about one command."""
     for number in range(count):
         body = {"command": command_id, "state": "running", "at": 1_700_000_000 + number}
         yield ("command_status", json.dumps(body).encode(), None, {})

@@ -1,4 +1,6 @@
-"""The database is locked for long, or set back to a backup and told everything again: nothing is lost, nothing doubled."""
+"""The database is locked for long, or restored from a backup and sent everything again: nothing is lost or stored
+twice.
+"""
 
 import os
 import subprocess

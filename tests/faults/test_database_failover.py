@@ -1,4 +1,4 @@
-"""The database dies for good and its synchronous replica takes its place: what was acknowledged is there."""
+"""The database dies permanently and its synchronous replica takes over: everything acknowledged is there."""
 
 import os
 import signal
@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.long]
 
 
 class Replica:
-    """A standby of the rig's database, beside it on the same machine."""
+    """A standby of the rig's database, on the same machine."""
 
     def __init__(self, rig) -> None:
         self._database = rig.stack.database
@@ -103,7 +103,7 @@ def replica(rig):
     yield made
     made.stop()
     rig.stack.postgres.stop()
-    # The first database comes back for the cases after this one, and waits for no replica any more.
+    # The first database comes back for the next cases, and no longer waits for a replica.
     settings = database.data / "postgresql.auto.conf"
     settings.write_text("".join(line for line in settings.open() if "synchronous_standby" not in line))
     rig.stack.postgres.start()
@@ -125,7 +125,7 @@ def test_the_replica_takes_the_place_of_the_database(rig, case, replica):
         begun = time.monotonic()
         rig.stack.postgres.kill()
         replica.promote()
-        # The address moves to it, as an operator or a proxy would see to.
+        # The replica moves to the old address, as an operator or a proxy would arrange.
         replica.stop()
         replica.start(port)
         broken.recovers(begun)

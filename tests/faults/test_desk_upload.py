@@ -1,4 +1,4 @@
-"""A card is read at a desk while its station sends: both come home, and the station keeps its login and its silence."""
+"""A card is read at a desk while its station sends: both arrive, and the station keeps its login and its contact state."""
 
 import subprocess
 import sys
@@ -59,7 +59,7 @@ def test_a_card_is_replayed_at_a_desk_while_its_station_sends(rig, case, grants,
         config = config_write(folder, desk)
         replay(rig, config)
         replay(rig, config)
-    # A desk that another program drives, with numbers of its own, is no contact either.
+    # A desk with another program and its own numbers is no contact either.
     other = Publishing([desks[1]], f"desk-{rig.seed}", 300, tmp_path)
     other.start()
     other.join(120)
@@ -77,7 +77,7 @@ def test_a_card_is_replayed_at_a_desk_while_its_station_sends(rig, case, grants,
 
 
 def card_judge(rig, serial, card, verdict):
-    """Every line of a card, once. The live station's own pulses lie on other lines and at other moments."""
+    """Check that every line of a card is stored once. The live station's own pulses have other lines and times."""
     ours = [row for row in heard_in_database(rig, serial) if row in card.heard]
     fixes = fixes_in_database(rig, serial)
     verdict.sent += len(card.heard) + len(card.fixes)

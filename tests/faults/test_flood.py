@@ -1,4 +1,4 @@
-"""A station that floods, from its first message to its suspension, with the quotas that are usual."""
+"""A flooding station, from its first message to its suspension, with the usual quotas."""
 
 import subprocess
 import sys
@@ -16,9 +16,9 @@ from operations.paths import REPOSITORY
 
 pytestmark = pytest.mark.faults
 
-#: As in the settings, but for the burst, which would let a flood of some seconds pass.
+#: As in the settings, except for the burst, which would let a flood of some seconds pass.
 QUOTA = {"ROOST_QUOTA_MESSAGES_PER_S": "20", "ROOST_QUOTA_BURST": "2000", "ROOST_QUOTA_BYTES_PER_HOUR": "50000000"}
-#: From the first message of a flood to its end, in seconds.
+#: Seconds from the first message of a flood until the suspension.
 SUSPENDED_WITHIN_S = 60.0
 
 

@@ -1,4 +1,6 @@
-"""A file rests, grows again and is gzipped, beside one from hours ahead, one from 2043 and a copy: each line is there once."""
+"""A file rests, grows again and is gzipped, beside one from hours ahead, one from 2043 and a copy: each line is stored
+once.
+"""
 
 import gzip
 import os
@@ -23,11 +25,11 @@ class Card:
         self.day.mkdir(parents=True)
 
     def path(self, moment, folder=None):
-        """Where the file that begins at a moment (`2021-12-16T10-00-00.0000T`) lies."""
+        """Path of the file that begins at a moment (`2021-12-16T10-00-00.0000T`)."""
         return (folder or self.day) / f"changeMe-{self.serial}-000007-{moment}-all.txt"
 
     def append(self, path, port, first, count):
-        """Write some pulses, each of a second of its own; `first` is the number of the first line."""
+        """Write some pulses, each in a second of its own; `first` is the number of the first line."""
         with path.open("a") as file:
             for number in range(first, first + count):
                 second = BEGIN + port * HOUR + number
@@ -61,7 +63,7 @@ def test_a_file_that_rests_and_grows_beside_clocks_that_are_ahead(rig, tmp_path,
         card.append(copied, 4, 1, 5)
         os.utime(copied, (time.time() + 5 * HOUR,) * 2)
         until(all_here, 60, "what lies beside the live file")
-        # As long as the receiver hears nothing.
+        # The receiver hears nothing for this long.
         time.sleep(pause)
         card.append(live, 1, 5, 5)
         until(all_here, 60, "what the live file grew by")

@@ -1,4 +1,4 @@
-"""Processes that hang are restarted, and what they held comes home."""
+"""Hanging processes are restarted, and the messages that they held arrive."""
 
 import os
 import signal

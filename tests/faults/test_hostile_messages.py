@@ -1,4 +1,4 @@
-"""What a hostile or broken station may send: quarantined with a reason, at no cost to its neighbours or the worker."""
+"""Messages of a hostile or broken station: quarantined with a reason, at no cost to its neighbours or the worker."""
 
 import bz2
 import gzip
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.faults
 
 GOOD = [{"n": "good", "t": 1_700_000_000, "v": 1.0}]
 MEBIBYTE = 1_048_576
-#: Good messages that are sent at the same time.
+#: Good messages sent at the same time.
 NEIGHBOURS = 5_000
 
 
@@ -27,7 +27,7 @@ def pack(name="x", **fields):
 
 
 def marked(marker):
-    """A good body that can be found again by its bytes."""
+    """A good body that can be found by its bytes."""
     return pack(name=f"hostile/{marker}")
 
 
@@ -152,7 +152,7 @@ def envelopes():
 
 
 def unreadable():
-    """Properties on which client libraries stumble."""
+    """Properties that client libraries cannot handle."""
     stamp = raw_amqp.entry(b"when", b"T", struct.pack(">Q", 2**63))
     return {
         "date beyond all calendars": ("readings", marked("T"), raw_amqp.headers(stamp), "bad-properties"),
@@ -201,7 +201,7 @@ def test_every_hostile_message_is_in_quarantine_with_its_reason_and_no_neighbour
 
 
 def test_no_depth_of_headers_ends_the_reading(rig, case):
-    """A table that the reader just so takes must not be too deep for what comes after it."""
+    """A table that the reader can just accept must not be too deep for later steps."""
     begun = case("headers of every depth", number="62", messages=NEIGHBOURS)
     grant, starts = begun.grants[0], rig.worker.starts
     depths = [*range(1, 60, 7), *range(850, 1_000, 2)]

@@ -1,4 +1,4 @@
-"""Several ingest workers, none at all, and one that a message kills: every message comes home once."""
+"""Several ingest workers, none at all, and one that a message kills: every message arrives once."""
 
 import json
 import time
@@ -19,7 +19,9 @@ READ = ("inbound.urgent", "inbound.telemetry", "inbound.bulk")
 
 @pytest.mark.parametrize("limit", [5, pytest.param(DELIVERY_LIMIT, marks=pytest.mark.long)])
 def test_a_message_that_kills_its_reader_is_set_aside_alone(rig, case, limit):
-    """Each death counts against all that was delivered and not acknowledged; the innocent must not share the end."""
+    """Each death counts against all messages delivered but not acknowledged; the harmless ones must not be set aside
+    too.
+    """
     broken = case(
         "a message that kills ingest", number="25", messages=3_000, hold_at=0.5, application="faults.poisoned_worker"
     )

@@ -1,4 +1,4 @@
-"""Task workers, the relay's broker and the clock are killed or doubled: every job is done, and none is in the way of others."""
+"""Task workers, the relay's broker and the clock are killed or doubled: every job is done, and none blocks the others."""
 
 import itertools
 import json
@@ -66,7 +66,7 @@ class Jobs:
         return {pid for (pid,) in found}
 
     def kill_at(self, share, how):
-        """When this share is done, break something; note how long nothing more was done."""
+        """When this share is done, break something; record how long no job was done."""
         until(lambda: self.done() >= share * self.verdict.sent, 120, f"{share:.0%} of the jobs", every=0.02)
         begun = time.monotonic()
         how()
@@ -88,7 +88,7 @@ class Jobs:
 
 @pytest.fixture(scope="module")
 def task_worker(rig):
-    """The relay and a task worker of two children, with the jobs of `faults.job_worker`."""
+    """The relay and a task worker with two children, with the jobs of `faults.job_worker`."""
     for statement in TABLES:
         rig.execute(f"SET ROLE roost; {statement}")
     logs, words = rig.stack.paths.logs, ["--without-gossip", "--without-mingle", "-P", "prefork", "-c", "2"]
@@ -106,7 +106,7 @@ def task_worker(rig):
 
 @pytest.fixture
 def jobs(rig, task_worker, verdicts):
-    """Begins a case of jobs."""
+    """Start a case of jobs."""
 
     def begin(number, name, note):
         verdict = Verdict(case=name, number=number, seed=rig.seed)
@@ -164,7 +164,7 @@ def test_a_job_that_kills_its_process_is_set_aside_and_holds_up_nobody(rig, jobs
         broken.verdict.recovered_s = time.monotonic() - broken.begun
         broken.finish()
     killed = rig.query("SELECT count(*) FROM fault_run WHERE episode = %s AND number = -1", broken.episode)[0][0]
-    # It is counted by the broker; a run more or less is the one that it began and did not finish.
+    # The broker counts the deliveries; runs that began and did not finish make a small difference.
     assert limit <= killed <= limit + 2
 
 
@@ -182,7 +182,7 @@ def test_connections_are_closed_under_busy_workers(rig, jobs):
 
 
 def test_two_clocks_at_once_have_each_job_done_once(rig, jobs, tmp_path):
-    """Two beats send every periodic job twice; each settles in the database whose turn it is."""
+    """Two beats send every periodic job twice; the database decides each time whose turn it is."""
     broken = jobs(
         "39",
         "two clocks",

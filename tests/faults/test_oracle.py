@@ -1,4 +1,4 @@
-"""The judge of the cases must see what is wrong: a clean case is spoilt behind its back, in one way after the other."""
+"""The judge of the cases must notice errors: a clean case is damaged in one way after another."""
 
 import pytest
 from faults.messages import place_of

@@ -1,4 +1,4 @@
-"""The outbox after power cuts: whatever became of the end of its log, what is left is a clean beginning of it."""
+"""The outbox after power cuts: whatever happened to the end of its log, a clean beginning of it remains."""
 
 import random
 import shutil
@@ -25,7 +25,7 @@ def opened(path):
 
 @pytest.fixture(scope="module")
 def cut_off(tmp_path_factory):
-    """The files of an outbox as they lie on the card while it is open: most of it is in the log."""
+    """Files of an outbox as they are on the card while it is open: most of it is in the log."""
     folder = tmp_path_factory.mktemp("card")
     outbox = opened(folder / "open.db")
     for number in range(MESSAGES):
@@ -37,7 +37,7 @@ def cut_off(tmp_path_factory):
 
 
 def wounds(log, chance):
-    """What a power cut, or a bad card, leaves of a log."""
+    """States of a log after a power cut, or on a bad card."""
     frames = range(WAL_HEADER, len(log), FRAME)
     for end in frames:
         yield "cut at a frame", log[:end]

@@ -1,4 +1,4 @@
-"""A client that is not ours, from another language and library: Debian's `amqp-publish` with a station's own login."""
+"""A foreign client, in another language and with another library: Debian's `amqp-publish` with a station's own login."""
 
 import shutil
 import subprocess
@@ -12,7 +12,7 @@ CLIENT = "amqp-publish"
 
 
 def publish(grant, ca_file, body, key="readings", exchange=None):
-    """Publish one SenML pack over TLS. The server is named: this client compares names, not addresses."""
+    """Publish one SenML pack over TLS. The server is given by name, because this client checks names, not addresses."""
     assert shutil.which(CLIENT), "amqp-publish is missing: install the package amqp-tools."
     url = f"amqps://{grant['username']}:{grant['password']}@localhost:{grant['port']}/{grant['vhost']}"
     words = ["--cacert", str(ca_file), "--exchange", exchange or grant["exchange"], "--routing-key", key]

@@ -1,4 +1,4 @@
-"""The server's certificate runs out, then another authority signs it: stations refuse, keep, and say why."""
+"""The server's certificate expires, then another authority signs it: stations refuse it, keep their data, and say why."""
 
 import time
 
@@ -18,7 +18,7 @@ OUT_OF_DATE = "is out of date"
 
 @pytest.fixture
 def show(rig):
-    """Puts a certificate before the broker, which takes it without a restart; the old one comes back at the end."""
+    """Give the broker a certificate, which it loads without a restart; restore the old one at the end."""
     tls = rig.stack.paths.tls
     kept = {name: (tls / name).read_bytes() for name in FILES}
 
@@ -33,7 +33,7 @@ def show(rig):
 
 @pytest.fixture
 def ended(rig, tmp_path, monkeypatch):
-    """A certificate of the right authority that ended twelve hours ago."""
+    """A certificate from the right authority that expired twelve hours ago."""
     folder = tmp_path / "ended"
     folder.mkdir()
     for name in ("ca.pem", "ca.key"):
@@ -46,7 +46,7 @@ def ended(rig, tmp_path, monkeypatch):
 
 @pytest.fixture
 def foreign(tmp_path):
-    """A good certificate of another authority."""
+    """A good certificate from another authority."""
     certificates.certificates_ensure(folder=tmp_path / "foreign", hosts=())
     return tmp_path / "foreign"
 
@@ -72,7 +72,7 @@ def test_a_station_refuses_a_server_it_cannot_trust_and_a_second_authority_lets_
         verdict.recovered_s = time.monotonic() - changed
         until(lambda: "expired" not in knows_one.view.reason, 30, "the other agent's word on the authority")
         assert NOT_TRUSTED in knows_one.view.reason
-        # Nothing went another way: no connection without TLS, none without a check.
+        # Nothing was sent another way: no connection without TLS, and none without a check.
         assert (knows_one.feed.confirmed_count, knows_one.feed.waiting) == (0, 10)
         judge_links(rig, stations, verdict)
     verdict.seconds = time.monotonic() - begun

@@ -1,4 +1,4 @@
-"""The broker, the ingest worker and the database are killed in the middle: nothing is lost, nothing is doubled."""
+"""The broker, the ingest worker and the database are killed in the middle: nothing is lost or stored twice."""
 
 import time
 
@@ -78,8 +78,8 @@ def test_the_database_only_reads_for_a_while(rig, case, messages):
         time.sleep(1.0)
         stood = rig.taken()
         time.sleep(2.0)
-        assert rig.taken() == stood, "rows came into a database that only reads"
-        # The superuser's own session reads only, too, unless it says otherwise.
+        assert rig.taken() == stood, "rows were written to a read-only database"
+        # The superuser's own session is read-only too, unless it says otherwise.
         rig.execute("ALTER SYSTEM RESET default_transaction_read_only")
         rig.execute("SELECT pg_reload_conf()")
         broken.recovers()
@@ -100,7 +100,7 @@ def test_the_broker_is_short_of_something_for_a_while(rig, case, what):
     broken = case(f"broker without {what}", number=NUMBERS[what], hold_at=0.5)
     for _ in broken.moments_of_publishing(1, last=0.4):
         rig.control(*raised)
-        # What goes out from here on meets a broker that reads nothing.
+        # Messages sent from here on meet a broker that reads nothing.
         broken.publishing.release()
         time.sleep(1.0)
         stood = broken.publishing.confirmed
@@ -121,7 +121,7 @@ def test_a_queue_is_full_for_a_while(rig, case):
         until(lambda: broken.publishing.refused > 100, 60, "messages that the broker does not take")
         stood = broken.publishing.confirmed
         time.sleep(2.0)
-        # The limit is overshot by what was under way, and no more.
+        # The limit is exceeded only by the messages under way.
         assert broken.publishing.confirmed - stood < 1_000
     begun = time.monotonic()
     rig.worker_ensure()

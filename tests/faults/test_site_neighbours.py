@@ -1,4 +1,6 @@
-"""What one person asks of the site, and how long another person's question waits beside it: pictures, bodies, live places."""
+"""Expensive requests by one person, and how long another person's requests wait meanwhile: pictures, bodies, live
+pages.
+"""
 
 import io
 import socket
@@ -17,7 +19,7 @@ from site_processes import Running, running
 
 from sg_status.live.door import PERSONS_MOST
 
-#: Long, as waits are measured here; what the bounds do is tested in tests/abuse, tests/files and tests/pages.
+#: Long, because waits are measured here; tests/abuse, tests/files and tests/pages test the limits.
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.faults,
@@ -26,7 +28,7 @@ pytestmark = [
 ]
 
 ASKED = 150
-#: What a machine with other work adds by chance, in seconds.
+#: Seconds that other work on the machine may add by chance.
 CHANCE_S = 0.3
 
 
@@ -37,7 +39,7 @@ def processes(tmp_path) -> Iterator[Running]:
 
 
 def p99(ask: Callable[[], int]) -> float:
-    """Seconds within which 99 of 100 questions are answered, each of them well."""
+    """Seconds within which 99 of 100 requests are answered, each with 200."""
     took = []
     for _ in range(ASKED):
         began = time.monotonic()
@@ -48,7 +50,7 @@ def p99(ask: Callable[[], int]) -> float:
 
 @contextmanager
 def repeated(act: Callable[[], object], threads: int) -> Iterator[list[int]]:
-    """Somebody does this in several threads without end; gives how often it was done."""
+    """Repeat an act in several threads while the context lasts; yield the count."""
     over, done = threading.Event(), [0]
 
     def go() -> None:
@@ -78,7 +80,7 @@ def told(verdicts, case: str, number: str, before: float, during: float, what: s
 
 @pytest.fixture
 def neighbour(processes, elsewhere) -> Callable[[], int]:
-    """A question of somebody from another organization."""
+    """A request by somebody from another organization."""
     station_of(elsewhere)
     client = httpx.Client(headers={"Authorization": f"Bearer {key_of(elsewhere)}"}, trust_env=False, timeout=60)
     return lambda: client.get(f"{processes.site}/api/v1/stations").status_code

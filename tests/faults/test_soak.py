@@ -1,4 +1,4 @@
-"""Faults of every kind, one after another at random, for as long as asked: nothing lost, and the worker does not grow."""
+"""Random faults of every kind, one after another, for a given time: nothing is lost, and the worker does not grow."""
 
 import os
 import random
@@ -14,14 +14,14 @@ from faults.oracle import Verdict
 
 pytestmark = [pytest.mark.faults, pytest.mark.long]
 
-#: Minutes that it lasts.
+#: Duration in minutes.
 MINUTES = float(os.environ.get("ROOST_SOAK_MINUTES", "20"))
-#: Faults of one round, at random moments of its publishing.
+#: Faults in one round, at random moments of its publishing.
 FAULTS_A_ROUND = 2
 #: Seconds for which a process is frozen.
 FROZEN_S = 2.0
 SAMPLE_S = 1.0
-#: How much more the later half may use than the earlier one did at its most.
+#: Ratio of the later half's maximum to the earlier half's that is allowed.
 ROOM = 1.25
 
 
@@ -85,7 +85,7 @@ INJECTORS = (
 
 
 class Watch(threading.Thread):
-    """Memory and descriptors of the worker, whichever life it is in, every second."""
+    """Memory and descriptors of the worker, in each of its lives, every second."""
 
     def __init__(self, worker) -> None:
         super().__init__(daemon=True)
@@ -98,7 +98,7 @@ class Watch(threading.Thread):
                 process = psutil.Process(self._worker.pid)
                 memory, descriptors = process.memory_info().rss, process.num_fds()
             except psutil.Error:
-                # It is between two lives.
+                # It is being restarted.
                 continue
             self.memory.append(memory)
             self.descriptors.append(descriptors)
@@ -109,7 +109,7 @@ class Watch(threading.Thread):
 
 
 def halves(values):
-    """The most of the earlier half and of the later one."""
+    """The maximum of the earlier half and of the later one."""
     middle = len(values) // 2
     return max(values[:middle]), max(values[middle:])
 
@@ -143,7 +143,7 @@ def test_faults_at_random_lose_nothing_and_the_worker_does_not_grow(rig, grants,
 
 
 def round_play(rig, grants, folder, chance, happened, number):
-    """One round, judged for itself; a verdict that is not clean ends the soak there, with the faults that led to it."""
+    """Run and judge one round; a verdict that is not clean ends the soak, with the faults that led to it."""
     played = []
     broken = Case(rig, grants, folder, f"soak {number}", FEW, [])
     for _ in broken.moments_of_publishing(FAULTS_A_ROUND):

@@ -1,4 +1,4 @@
-"""A station's card that is full, or takes no write any more, and a week without a link: told, and taken up again."""
+"""A station's card that is full, or refuses all writes, and a week without a link: reported, and resumed afterwards."""
 
 import json
 import os
@@ -26,14 +26,14 @@ STREAMS = (
 
 
 class Card:
-    """The agent's state folder on a small disk of its own, in a mount namespace of the agent's own."""
+    """The agent's state folder on a small disk, in a mount namespace of the agent's own."""
 
     def __init__(self, command, environment, folder, size) -> None:
         self.state = folder / "state"
         self.state.mkdir(parents=True)
         self._log = (folder / "card.log").open("ab")
         mount = f'mount -t tmpfs -o size={size} tmpfs "$0" && exec "$@"'
-        # Root needs no users of its own for that, and is not given any in a changed root.
+        # Root needs no user namespace for this, and in a chroot cannot create one.
         apart = "-m" if os.geteuid() == 0 else "-Urm"
         self.process = subprocess.Popen(
             ["unshare", apart, "sh", "-c", mount, str(self.state), *command],
@@ -41,19 +41,19 @@ class Card:
             cwd=REPOSITORY,
             stderr=subprocess.PIPE,
         )
-        # Not written by the agent itself, as its words must come through when nothing can be written.
+        # Written by another process, because the agent's output must get through when nothing can be written.
         self._listener = subprocess.Popen(["cat"], stdin=self.process.stderr, stdout=self._log)
 
     def refuse(self):
-        """From now on no write succeeds, as on a card that has died: `EFBIG`, which SQLite takes for a bad disk."""
+        """Let every write fail, as on a dead card: `EFBIG`, which SQLite takes for a bad disk."""
         resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
 
     def accept(self):
-        """It writes again."""
+        """Let writes succeed again."""
         resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
     def fill(self):
-        """Take the rest of the room."""
+        """Fill the remaining space."""
         path = Path(f"/proc/{self.process.pid}/root{self.state}/ballast")
         try:
             with path.open("wb", buffering=0) as ballast:
@@ -114,7 +114,7 @@ def test_a_card_that_takes_nothing_for_a_while(rig, tmp_path, verdicts, trouble)
         time.sleep(5.0)
         stood = len(heard_in_database(rig, grant["serial"]))
         time.sleep(3.0)
-        assert len(heard_in_database(rig, grant["serial"])) == stood, "lines went out that were not safe on the card"
+        assert len(heard_in_database(rig, grant["serial"])) == stood, "lines left before they were safe on the card"
         assert card.process.poll() is None, "the agent ended"
         back = time.monotonic()
         if trouble == "full":
@@ -198,7 +198,7 @@ def test_a_week_without_a_link_comes_home_behind_the_present(rig, tmp_path, verd
     verdict.note = f"A real agent with the messages of {WEEK_HOURS} hours on its card; the time is from its start until all was home."
     verdicts.append(verdict)
     assert verdict.is_clean, verdict.row()
-    # The first health of the new day stands before the readings of the week.
+    # The first health report of the new day arrives before the readings of the week.
     newest = rig.query(
         "SELECT min(r.received_at) FROM telemetry_reading r JOIN telemetry_series s ON s.id = r.series_id "
         "JOIN stations_station t ON t.id = s.station_id WHERE t.serial = %s AND s.name = 'week'",
@@ -212,7 +212,7 @@ def test_a_week_without_a_link_comes_home_behind_the_present(rig, tmp_path, verd
 
 
 def prefill(rig, folder, grant, *, hours, **fields):
-    """Have the agent's own outbox take what a station says in so many hours."""
+    """Fill the agent's own outbox with a station's messages from this many hours."""
     config = config_write(folder, grant, **fields)
     done = subprocess.run(
         [sys.executable, str(HERE / "prefill.py"), str(config), str(hours)],
@@ -227,7 +227,7 @@ def prefill(rig, folder, grant, *, hours, **fields):
 
 
 def outbox_of(folder):
-    """Messages that wait, messages dropped, and the last number, as they stand in the outbox."""
+    """Messages waiting, messages dropped, and the last number in the outbox."""
     with closing(sqlite3.connect(folder / "state" / "outbox.db")) as sql:
         waiting = sql.execute("SELECT messages FROM totals").fetchone()[0]
         dropped = sql.execute("SELECT coalesce(sum(messages), 0) FROM dropped").fetchone()[0]

@@ -1,4 +1,4 @@
-"""Clocks that are wrong, and messages that come ten times in any order: everything is kept, and once."""
+"""Wrong clocks, and messages that arrive ten times in any order: everything is stored, once."""
 
 import json
 import random
@@ -18,14 +18,14 @@ NUMBERS, TIMES = 200, 10
 
 
 class Stream(NamedTuple):
-    """What the judge wants to know of a sender."""
+    """The fields of a sender that the judge uses."""
 
     serial: str
     stream: str
 
 
 class Sent(NamedTuple):
-    """What the judge wants to know of a publisher."""
+    """The fields of a publisher that the judge uses."""
 
     senders: list
     book: Book
@@ -76,7 +76,7 @@ def test_every_message_comes_ten_times_in_another_order_and_some_never(rig, gran
 
 
 def moments():
-    """What stations' clocks have said: name, seconds since 1970, whether it must be marked."""
+    """Times that stations' clocks have given: name, seconds since 1970, whether it must be marked."""
     now = time.time()
     return {
         "clock-not-set": (datetime(2000, 1, 1, 0, 3, tzinfo=UTC).timestamp(), True),
@@ -103,7 +103,8 @@ def test_no_clock_loses_a_row_or_hides_a_station(rig, grants, verdicts):
         for seq, (name, (moment, _)) in enumerate(said.items(), start=1):
             body = json.dumps([{"t": moment, "n": f"{stream}:{name}", "v": seq}]).encode()
             publish(channel, grant, stream, seq, "readings", body, len(said) + 2)
-        # A reading so small in time would count from its receipt, by SenML's own rule; a detection is of 1970.
+        # A reading with such a small time would count from its receipt, by SenML's own rule; a detection would be in
+        # 1970.
         pulse = json.dumps({"what": "pulse", "port": 70, "bt": 5.0, "t": [0.0], "line": [1], "file": stream}).encode()
         publish(channel, grant, stream, len(said) + 1, "detections", pulse, len(said) + 2)
     rig.quiesce()
@@ -139,11 +140,13 @@ def test_no_clock_loses_a_row_or_hides_a_station(rig, grants, verdicts):
         "JOIN stations_station s ON s.id = c.station_id WHERE s.serial = %s",
         grant["serial"],
     )
-    assert seen[0] < 120, "when a station was heard is told by our clock"
+    assert seen[0] < 120, "the time of contact comes from our clock"
 
 
 def said_of_itself(rig, serial):
-    """The interval, profile and disk that are believed, and the seconds from the last contact until it is silent."""
+    """The interval, profile and disk that are in force, and the seconds from the last contact until it counts as
+    silent.
+    """
     return rig.query(
         "SELECT c.announced_interval_s, c.hello->>'profile', host(c.address), (c.health->>'disk_percent')::float, "
         "extract(epoch FROM c.silent_after - c.last_contact_at)::float FROM stations_stationcontact c "
@@ -153,7 +156,7 @@ def said_of_itself(rig, serial):
 
 
 def test_a_day_offline_comes_newest_first_and_nobody_is_said_to_be_silent(rig, grants, verdicts, tmp_path):
-    """In the day without a link the station went over from a report every few seconds to one an hour."""
+    """During the day without a link, the station changed from a report every few seconds to one an hour."""
     rig.worker_ensure()
     begun, grant, now, hours = time.monotonic(), grants[2], time.time(), 24
     stream, words, book = f"offline-{rig.seed}", f"offline-words-{rig.seed}", Book(tmp_path / "book.db")
