@@ -11,13 +11,11 @@ from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
-from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from psycopg.errors import QueryCanceled
 
 from fleet.core.errors import DomainError, Forbidden, NotFound
 from fleet.organizations.access import Viewer, viewer_of_user
-from fleet.organizations.models import Membership
 
 P = ParamSpec("P")
 
@@ -53,24 +51,14 @@ def page(
     return outer
 
 
-def role_require(viewer: Viewer, role: Membership.Role, organization_id: int) -> None:
-    """Answer 403 with a sentence when the viewer's role there is too low."""
-    if not viewer.may(role, organization_id):
-        raise PermissionDenied(role_sentence(role))
-
-
-def role_sentence(role: Membership.Role) -> str:
-    """The role that an action requires and who can give it."""
-    if role == Membership.Role.OWNER:
-        return _("Only owners of this organization can do that. Ask one of them.")
-    return _("You can view this station but not change it. An owner of the organization can make you an operator.")
-
-
 def act(request: HttpRequest, action: Callable[[], object], *, done: str) -> bool:
-    """Make one domain call and leave its outcome as a message for the next page; False if it was refused."""
+    """Make one domain call and leave its outcome as a message for the next page; False if it was refused.
+
+    `NotFound` and `Forbidden` have pages of their own.
+    """
     try:
         action()
-    except NotFound:
+    except (NotFound, Forbidden):
         raise
     except DomainError as error:
         messages.error(request, str(error))

@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Exists, F, FloatField, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Cast, Extract, Greatest
+from django.utils.translation import gettext as _
 
 from fleet.commands.models import Command, Congestion
 from fleet.commands.services import command_issue
@@ -81,8 +82,7 @@ def organization_pace_ask(*, viewer: Viewer, organization: Organization, paramet
 
 def pace_operator_require(viewer: Viewer, organization: Organization) -> None:
     """Raise `Forbidden` unless the viewer may operate this organization's stations."""
-    if not viewer.may(Role.OPERATOR, organization.pk):
-        raise Forbidden("You need the operator role to change the pace of stations.")
+    viewer.require(Role.OPERATOR, organization=organization, to=_("change the pace of stations"))
 
 
 def stations_connected(moment: datetime) -> QuerySet[Station]:

@@ -9,13 +9,14 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import F, Q
+from django.utils.translation import gettext as _
 
 from fleet.commands.announcing import steps_announce
 from fleet.commands.models import Command, CommandStep
 from fleet.commands.withdrawal import withdrawal_ask
 from fleet.core import clock
 from fleet.core.audit import audit_write
-from fleet.core.errors import Conflict, Forbidden, InvalidInput, TooMany
+from fleet.core.errors import Conflict, InvalidInput, TooMany
 from fleet.core.models import OutboxMessage
 from fleet.core.outbox import outbox_add
 from fleet.organizations.access import Viewer
@@ -46,8 +47,9 @@ def command_issue(
     if contract is None:
         known = ", ".join(sorted(command_contracts()))
         raise InvalidInput(f"There is no command {name!r}. Available commands: {known}.", field="name")
-    if not viewer.may_station(Membership.Role(contract.role), station):
-        raise Forbidden(f"You need the {contract.role} role to send {name} to {station.serial}.")
+    viewer.require(
+        Membership.Role(contract.role), station=station, to=_("send %(command)s to %(serial)s"), command=name
+    )
     if station.retired_at is not None:
         raise Conflict(f"{station.serial} is retired and receives no commands.")
     try:
@@ -95,8 +97,7 @@ def command_cancel(*, viewer: Viewer, command: Command) -> Command:
     """
     contract = command_contracts().get(command.name)
     role = Membership.Role(contract.role) if contract else Membership.Role.OPERATOR
-    if not viewer.may_station(role, command.station):
-        raise Forbidden(f"You need the {role.value} role to cancel this command.")
+    viewer.require(role, station=command.station, to=_("cancel this command"))
     moment = clock.now()
     if not _close_command(command.id, State.CANCELLED, moment, f"Cancelled by {viewer.name}."):
         command.refresh_from_db()

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from fleet.core.audit import audit_write
-from fleet.core.errors import Forbidden, InvalidInput
+from fleet.core.errors import InvalidInput
 from fleet.deployments.models import Antenna, Deployment
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.services import text_check
@@ -30,8 +30,7 @@ class AntennaSaid(NamedTuple):
 @transaction.atomic
 def antennas_set(*, deployment: Deployment, actor: Viewer, antennas: Sequence[AntennaSaid]) -> list[Antenna]:
     """Give a deployment exactly these antennas. Raises `InvalidInput` naming the field, such as `antennas.2.port`."""
-    if not actor.may(Role.OPERATOR, deployment.station.organization_id):
-        raise Forbidden(_("You need the operator role to change antennas."))
+    actor.require(Role.OPERATOR, organization=deployment.station.organization_id, to=_("change antennas"))
     if len(antennas) > ANTENNAS_MOST:
         raise InvalidInput(
             _("A station can have at most %(most)d antennas.") % {"most": ANTENNAS_MOST}, field="antennas"

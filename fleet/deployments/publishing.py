@@ -6,7 +6,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from fleet.core.audit import audit_write
-from fleet.core.errors import Forbidden, InvalidInput, NotFound
+from fleet.core.errors import InvalidInput, NotFound
 from fleet.deployments.models import Deployment
 from fleet.organizations.access import Role, Viewer
 from fleet.stations.models import Station
@@ -29,7 +29,7 @@ def deployment_publish(
     is_serial_public: bool = False,
 ) -> Deployment:
     """Make a place public, or visible only to members again. Raises `InvalidInput` naming the field."""
-    _operator_check(deployment.station, actor)
+    actor.require(Role.OPERATOR, organization=deployment.station.organization_id, to=_("publish a place"))
     if location not in Deployment.Location.values:
         raise InvalidInput(
             _("There is no location %(location)s: use one of %(locations)s.")
@@ -46,7 +46,7 @@ def deployment_publish(
         )
     # Lock the station first, as every move does; it may have changed hands in the meantime.
     station = Station.objects.select_for_update().get(pk=deployment.station_id)
-    _operator_check(station, actor)
+    actor.require(Role.OPERATOR, organization=station.organization_id, to=_("publish a place"))
     changed = Deployment.objects.filter(pk=deployment.pk).update(
         is_public=is_public,
         location=location,
@@ -65,8 +65,3 @@ def deployment_publish(
         detail={"location": location, "blur_radius_m": deployment.blur_radius_m, "by": actor.name},
     )
     return deployment
-
-
-def _operator_check(station: Station, actor: Viewer) -> None:
-    if not actor.may(Role.OPERATOR, station.organization_id):
-        raise Forbidden(_("You need the operator role to publish a place."))

@@ -9,7 +9,7 @@ from psycopg.types.range import TimestamptzRange
 
 from fleet.core import clock
 from fleet.core.audit import audit_write
-from fleet.core.errors import Forbidden, InvalidInput
+from fleet.core.errors import InvalidInput
 from fleet.deployments.antennas import antennas_copy
 from fleet.deployments.models import Deployment, Room, Site
 from fleet.deployments.selectors import deployment_current
@@ -159,8 +159,7 @@ def _check_description(text: str) -> str:
 
 
 def _operator_check(station: Station, actor: Viewer) -> None:
-    if not actor.may(Role.OPERATOR, station.organization_id):
-        raise Forbidden(_("You need the operator role to move %(serial)s.") % {"serial": station.serial})
+    actor.require(Role.OPERATOR, organization=station.organization_id, to=_("move %(serial)s"), serial=station.serial)
 
 
 def _audit(actor: Viewer, deployment: Deployment, action: str) -> None:

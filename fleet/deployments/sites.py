@@ -8,7 +8,7 @@ from django.db.models import ProtectedError
 from django.utils.translation import gettext as _
 
 from fleet.core.audit import audit_write
-from fleet.core.errors import Conflict, Forbidden, InvalidInput
+from fleet.core.errors import Conflict, InvalidInput
 from fleet.deployments.models import Room, Site
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.models import Organization
@@ -61,8 +61,7 @@ class RoomChanges(RoomFields, total=False):
 @transaction.atomic
 def site_create(*, organization: Organization, actor: Viewer, name: str, **fields: Unpack[SiteFields]) -> Site:
     """Create a site. Coordinates must be both given or both absent. Raises `InvalidInput` naming the field."""
-    if not actor.may(Role.OPERATOR, organization.id):
-        raise Forbidden(_("You need the operator role to add a site to %(name)s.") % {"name": organization.name})
+    actor.require(Role.OPERATOR, organization=organization, to=_("add a site to %(name)s"))
     site = Site(organization=organization, timezone=organization.timezone)
     _fill(site, {**fields, "name": name})
     _save(site)
@@ -186,8 +185,7 @@ def _room_save(room: Room) -> None:
 
 
 def _operator_check(actor: Viewer, site: Site) -> None:
-    if not actor.may(Role.OPERATOR, site.organization_id):
-        raise Forbidden(_("You need the operator role to change %(name)s.") % {"name": site.name})
+    actor.require(Role.OPERATOR, organization=site.organization_id, to=_("change %(name)s"), name=site.name)
 
 
 def _audit(actor: Viewer, site: Site, action: str, **detail: str) -> None:

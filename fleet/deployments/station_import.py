@@ -7,7 +7,6 @@ from django.utils.translation import gettext as _
 from psycopg.types.range import TimestamptzRange
 
 from fleet.core import clock
-from fleet.core.errors import Forbidden
 from fleet.deployments.models import Deployment, Site
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.models import Organization
@@ -43,8 +42,7 @@ def station_import(
     A dry run reports the same and writes nothing. Raises `InvalidInput` if the file is not a station list, and
     `Forbidden`.
     """
-    if not actor.may(Role.OPERATOR, organization.id):
-        raise Forbidden(_("You need the operator role to add a station to %(name)s.") % {"name": organization.name})
+    actor.require(Role.OPERATOR, organization=organization, to=_("add a station to %(name)s"))
     sheet = sheet_read(content)
     sheet_check(sheet=sheet, organization=organization)
     _sites_find(sheet, organization)

@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 
 from fleet.core import clock
 from fleet.core.audit import audit_write
-from fleet.core.errors import Forbidden, InvalidInput, NotFound, TooMany
+from fleet.core.errors import InvalidInput, NotFound, TooMany
 from fleet.deployments.models import Deployment
 from fleet.files.models import Photo
 from fleet.files.pictures import Made, picture_make
@@ -162,8 +162,7 @@ def _path(name: str, size: Size) -> Path:
 
 def photo_change_check(*, actor: Viewer, station: Station) -> None:
     """Raise `Forbidden` if the actor may not add or remove photos of the station."""
-    if not actor.may_station(Role.OPERATOR, station):
-        raise Forbidden(_("You need the operator role to change %(serial)s.") % {"serial": station.serial})
+    actor.require(Role.OPERATOR, station=station, to=_("change %(serial)s"))
 
 
 def _audit(actor: Viewer, station: Station, action: str, photo: Photo) -> None:

@@ -13,12 +13,12 @@ from django.utils.translation import gettext as _
 
 from fleet.core import clock
 from fleet.core.audit import audit_write
-from fleet.core.errors import Conflict, Forbidden, NotFound
+from fleet.core.errors import Conflict, NotFound
 from fleet.ingest.database import cursor
 from fleet.ingest.delivery import FORKED, Delivery, Refusal
 from fleet.ingest.limits.quarantine_budget import budget_apply
 from fleet.ingest.models import QuarantinedMessage
-from fleet.organizations.access import Viewer
+from fleet.organizations.access import Viewer, role_refusal
 from fleet.organizations.models import Membership
 
 State = QuarantinedMessage.State
@@ -118,6 +118,12 @@ def quarantine_may_decide(*, viewer: Viewer, message: QuarantinedMessage) -> boo
     return viewer.may_station(Membership.Role.OPERATOR, message.station)
 
 
+def quarantine_decide_require(*, viewer: Viewer, message: QuarantinedMessage) -> None:
+    """Raise `Forbidden` unless this viewer may replay or discard the message."""
+    if not quarantine_may_decide(viewer=viewer, message=message):
+        raise role_refusal(Membership.Role.OPERATOR, _("decide about messages in quarantine"))
+
+
 @transaction.atomic
 def quarantine_discard(*, viewer: Viewer, message: QuarantinedMessage, note: str = "") -> None:
     """Discard a message, with a note on why. It stays readable, marked as discarded."""
@@ -150,8 +156,7 @@ def delivery_of(message: QuarantinedMessage) -> Delivery:
 
 
 def _decide(viewer: Viewer, message: QuarantinedMessage, state: str, action: str, note: str) -> None:
-    if not quarantine_may_decide(viewer=viewer, message=message):
-        raise Forbidden(_("You need the operator role to decide about messages in quarantine."))
+    quarantine_decide_require(viewer=viewer, message=message)
     moved = QuarantinedMessage.objects.filter(id=message.id, state=State.HELD).update(
         state=state, note=note, decided_by=viewer.name[:150], decided_at=clock.now()
     )

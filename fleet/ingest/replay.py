@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from fleet.commands.models import Congestion
 from fleet.core import clock
 from fleet.core.audit import audit_write
-from fleet.core.errors import Conflict, Forbidden
+from fleet.core.errors import Conflict
 from fleet.core.locks import session_lock
 from fleet.core.outbox import job_ask
 from fleet.ingest.delivery import FORKED, TOO_MANY_GAPS, Delivery
@@ -69,9 +69,8 @@ def quarantine_replay_ask(*, viewer: Viewer, reason: str, station: str = "") -> 
         raise Conflict(
             _("Messages of a branched stream are decided together as a branch, on the station's “Deliveries” page.")
         )
+    viewer.require_somewhere(Membership.Role.OPERATOR, to=_("decide about messages in quarantine"))
     may_decide = viewer.organization_ids(Membership.Role.OPERATOR)
-    if not may_decide and not viewer.sees_all:
-        raise Forbidden(_("You need the operator role to decide about messages in quarantine."))
     held = quarantine_list(viewer=viewer, station=station, reason=reason)
     if not viewer.sees_all:
         held = held.filter(station__organization_id__in=may_decide)

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from fleet.commands.models import Command
 from fleet.core import clock
 from fleet.core.audit import audit_write
-from fleet.core.errors import Forbidden, InvalidInput
+from fleet.core.errors import InvalidInput
 from fleet.core.locks import session_lock
 from fleet.core.outbox import job_ask
 from fleet.deployments.models import Deployment
@@ -79,8 +79,9 @@ def station_belongings(*, station: Station) -> StationBelongings:
 
 def station_delete(*, actor: Viewer, station: Station, typed: str) -> None:
     """Permanently delete a station and its data. `typed`: its serial, typed by a person as confirmation."""
-    if not actor.may(Role.OWNER, station.organization_id):
-        raise Forbidden(_("You need the owner role to delete %(serial)s with its data.") % {"serial": station.serial})
+    actor.require(
+        Role.OWNER, organization=station.organization_id, to=_("delete %(serial)s with its data"), serial=station.serial
+    )
     if typed.strip().lower() != station.serial.lower():
         raise InvalidInput(
             _("The serial does not match: type %(serial)s exactly to delete the station.") % {"serial": station.serial},

@@ -25,7 +25,7 @@ from fleet.commands.models import Command
 from fleet.commands.services import commands_withdraw
 from fleet.core import clock
 from fleet.core.audit import audit_write
-from fleet.core.errors import Conflict, Forbidden, InvalidInput
+from fleet.core.errors import Conflict, InvalidInput
 from fleet.core.live import live_announce
 from fleet.core.origin import origin_begin
 from fleet.core.outbox import event_announce
@@ -51,15 +51,15 @@ class _Side(NamedTuple):
 
 def move_away_check(*, actor: Viewer, station: Station) -> None:
     """Raise `Forbidden` if the actor may not give the station away."""
-    if not actor.may(Role.OPERATOR, station.organization_id):
-        raise Forbidden(_("You need the operator role to move %(serial)s.") % {"serial": station.serial})
+    actor.require(
+        Role.OPERATOR, organization=station.organization_id, to=_("give %(serial)s away"), serial=station.serial
+    )
 
 
 def station_move(*, actor: Viewer, station: Station, organization: Organization, history: History) -> Station:
     """Move a station between two organizations in which the actor is an operator. Returns the row with the serial."""
     move_away_check(actor=actor, station=station)
-    if not actor.may(Role.OPERATOR, organization.pk):
-        raise Forbidden(_("You need the operator role to add a station to %(name)s.") % {"name": organization.name})
+    actor.require(Role.OPERATOR, organization=organization, to=_("add a station to %(name)s"))
     sides = _Side(station.organization, actor, actor.name), _Side(organization, actor, actor.name)
     return _move(station, *sides, history)
 
@@ -67,8 +67,7 @@ def station_move(*, actor: Viewer, station: Station, organization: Organization,
 @transaction.atomic
 def station_take(*, actor: Viewer, code: str, organization: Organization) -> Station:
     """Accept an offered station by its code. Raises `NotFound`, `Forbidden`, `InvalidInput`."""
-    if not actor.may(Role.OPERATOR, organization.pk):
-        raise Forbidden(_("You need the operator role to add a station to %(name)s.") % {"name": organization.name})
+    actor.require(Role.OPERATOR, organization=organization, to=_("add a station to %(name)s"))
     offer = transfer_find(code=code)
     station, moment = offer.station, clock.now()
     if station.organization_id == organization.pk:

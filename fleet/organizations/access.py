@@ -2,23 +2,33 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import Q
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
+from fleet.core.errors import Forbidden
 from fleet.organizations.models import ApiKey, Membership, Organization
 
 Role = Membership.Role
 
 #: Each role includes the ones below it: owners may do what operators may, operators what viewers may.
 _RANK = {Role.VIEWER: 1, Role.OPERATOR: 2, Role.OWNER: 3}
+ROLE_NAMES: Final[dict[Membership.Role, Promise]] = {
+    Role.OWNER: gettext_lazy("owner"),
+    Role.OPERATOR: gettext_lazy("operator"),
+    Role.VIEWER: gettext_lazy("viewer"),
+}
 
 
 class OfOrganization(Protocol):
     """The part of a station that matters here."""
 
     pk: int
+    serial: str
     organization_id: int
 
 
@@ -52,6 +62,38 @@ class Viewer:
         held = self.station_roles.get(station.pk)
         return self.may(role, station.organization_id) or (held is not None and _RANK[held] >= _RANK[role])
 
+    def may_somewhere(self, role: Membership.Role) -> bool:
+        """Whether the viewer has at least this role in any organization."""
+        return self.sees_all or any(_RANK[held] >= _RANK[role] for held in self.roles.values())
+
+    def require(
+        self,
+        role: Membership.Role,
+        *,
+        to: str,
+        station: OfOrganization | None = None,
+        organization: Organization | int | None = None,
+        **names: object,
+    ) -> None:
+        """Raise `Forbidden` unless the viewer has at least this role for the station, or in the whole organization.
+
+        `to` completes the sentence, as in `to=_("change %(serial)s")`. Its names are filled in from the station's
+        `serial`, the organization's `name`, and `names`.
+        """
+        if station is not None:
+            is_allowed, known = self.may_station(role, station), {"serial": station.serial}
+        elif isinstance(organization, Organization):
+            is_allowed, known = self.may(role, organization.pk), {"name": organization.name}
+        else:
+            is_allowed, known = self.may(role, organization or 0), {}
+        if not is_allowed:
+            raise role_refusal(role, to % {**known, **names})
+
+    def require_somewhere(self, role: Membership.Role, *, to: str, **names: object) -> None:
+        """Raise `Forbidden` unless the viewer has at least this role in any organization."""
+        if not self.may_somewhere(role):
+            raise role_refusal(role, to % names)
+
     def organizations(self, path: str = "") -> Q:
         """A condition for the organizations the viewer sees; `path` leads to them, such as `organization__`.
 
@@ -63,6 +105,11 @@ class Viewer:
         """A condition for the stations the viewer sees; `path` leads to the station, such as `station__`."""
         seen = self.organizations(f"{path}organization__")
         return seen | Q(**{f"{path}pk__in": list(self.station_roles)}) if self.station_roles else seen
+
+
+def role_refusal(role: Membership.Role, to: str) -> Forbidden:
+    """The refusal for a role that is too low: "You need the operator role to change SG-1234."."""
+    return Forbidden(_("You need the %(role)s role to %(do)s.") % {"role": ROLE_NAMES[role], "do": to})
 
 
 def viewer_of_user(user: User | AnonymousUser) -> Viewer:

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from fleet.core import clock
 from fleet.core.audit import audit_write
-from fleet.core.errors import Forbidden, NotFound
+from fleet.core.errors import NotFound
 from fleet.core.origin import origin_now
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.members import organization_missing
@@ -27,8 +27,8 @@ def api_key_revoke(*, api_key: ApiKey, actor: Viewer | None = None) -> None:
     """Revoke a key: owners any of their organization's, a person their own. Revoking it twice is no error."""
     user = actor.user if actor else None
     is_own = user is not None and api_key.person_id == user.pk
-    if actor is not None and not is_own and not actor.may(Role.OWNER, api_key.organization_id):
-        raise Forbidden(_("Only an owner of the organization can revoke its keys."))
+    if actor is not None and not is_own:
+        actor.require(Role.OWNER, organization=api_key.organization_id, to=_("revoke this key"))
     by = actor.name if actor else origin_now().name
     working = ApiKey.objects.filter(pk=api_key.pk, revoked=False)
     if working.update(revoked=True, revoked_at=clock.now(), revoked_by_name=by[:150]):
@@ -56,9 +56,8 @@ def api_key_get(*, organization: Organization, prefix: str, viewer: Viewer) -> A
     """One key by its prefix. Viewers who are not owners get one refusal for unknown keys and other people's."""
     prefix = prefix.replace("\x00", "")
     key = api_key_list(organization=organization, viewer=viewer).filter(prefix=prefix).first()
-    if key is None and not viewer.may(Role.OWNER, organization.id):
-        raise Forbidden(_("Only an owner of %(name)s can see other people's keys.") % {"name": organization.name})
     if key is None:
+        viewer.require(Role.OWNER, organization=organization, to=_("see other people's keys of %(name)s"))
         raise NotFound(_("There is no key %(prefix)s that you may see.") % {"prefix": repr(prefix[:16])})
     return key
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from fleet.core import clock
 from fleet.core.audit import audit_write
-from fleet.core.errors import Conflict, Forbidden, InvalidInput, NotFound
+from fleet.core.errors import Conflict, InvalidInput, NotFound
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.models import Membership, Organization
 
@@ -85,8 +85,7 @@ def owner_require(actor: Viewer, organization: Organization) -> None:
     """Raise `NotFound` for viewers who do not see the organization, `Forbidden` for those who are not owners."""
     if not actor.may(Role.VIEWER, organization.id):
         raise organization_missing()
-    if not actor.may(Role.OWNER, organization.id):
-        raise Forbidden(_("Only an owner of %(name)s can do that. Ask one of them.") % {"name": organization.name})
+    actor.require(Role.OWNER, organization=organization, to=_("manage %(name)s"))
 
 
 def organization_lock(organization: Organization) -> Organization:

@@ -70,8 +70,7 @@ def _create_check(organization: Organization, actor: Viewer | None, *, is_person
     if not actor.may(Role.VIEWER, organization.id):
         raise organization_missing()
     if not is_personal:
-        if not actor.may(Role.OWNER, organization.id):
-            raise Forbidden(_("Only an owner of %(name)s can make keys for it.") % {"name": organization.name})
+        actor.require(Role.OWNER, organization=organization, to=_("make keys for %(name)s"))
         return
     if actor.user is None or organization.id not in actor.roles:
         raise Forbidden(_("A personal key must be made by that person, in an organization they belong to."))

@@ -34,8 +34,7 @@ def note_get(*, station: Station, note_id: int) -> StationNote:
 @transaction.atomic
 def note_add(*, actor: Viewer, station: Station, text: str, at: datetime | None = None) -> StationNote:
     """Write a note; `at` is the time it is about, by default now. Raises `InvalidInput` naming the field."""
-    if not actor.may_station(Role.OPERATOR, station):
-        raise Forbidden(_("You need the operator role to write notes about %(serial)s.") % {"serial": station.serial})
+    actor.require(Role.OPERATOR, station=station, to=_("write notes about %(serial)s"))
     moment = clock.now()
     text = paragraphs_check(text, field="text", most=TEXT_MOST)
     if not text:

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from fleet.core import clock
 from fleet.core.audit import audit_write
-from fleet.core.errors import Forbidden, InvalidInput
+from fleet.core.errors import InvalidInput
 from fleet.core.outbox import job_ask
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.models import Organization
@@ -69,8 +69,7 @@ def serial_read(serial: str) -> str:
 @transaction.atomic
 def station_register(*, actor: Viewer, organization: Organization, serial: str, name: str = "") -> Station:
     """Register a station. Raises `InvalidInput` if the broker does not allow the serial or it is taken."""
-    if not actor.may(Role.OPERATOR, organization.id):
-        raise Forbidden(_("You need the operator role to add a station to %(name)s.") % {"name": organization.name})
+    actor.require(Role.OPERATOR, organization=organization, to=_("add a station to %(name)s"))
     serial = serial_read(serial)
     name = text_check(name, field="name", most=_NAME_MOST, may_be_empty=True)
     # Serials that differ only in case mean the same receiver everywhere else, including Motus.
@@ -110,7 +109,7 @@ def _make_station(organization: Organization, serial: str, name: str, holder: St
 @transaction.atomic
 def station_update(*, station: Station, actor: Viewer, **changes: Unpack[StationChanges]) -> Station:
     """Change what an operator can set. Raises `InvalidInput` naming the field."""
-    _operator_check(station, actor)
+    actor.require(Role.OPERATOR, station=station, to=_("change %(serial)s"))
     if "name" in changes:
         changes["name"] = text_check(changes["name"], field="name", most=_NAME_MOST, may_be_empty=True)
     if "notes" in changes:
@@ -137,7 +136,7 @@ def station_update(*, station: Station, actor: Viewer, **changes: Unpack[Station
 
 def station_retire(*, station: Station, actor: Viewer) -> Station:
     """Take a station out of service: its logins end, its data stay. Retiring it twice is no error."""
-    _operator_check(station, actor)
+    actor.require(Role.OPERATOR, station=station, to=_("change %(serial)s"))
     moment = clock.now()
     with transaction.atomic():
         if Station.objects.filter(pk=station.pk, retired_at=None).update(retired_at=moment):
@@ -147,11 +146,6 @@ def station_retire(*, station: Station, actor: Viewer) -> Station:
     job_ask(RECONCILE_JOB)
     station_revoke(station=station, actor=actor)
     return station
-
-
-def _operator_check(station: Station, actor: Viewer) -> None:
-    if not actor.may_station(Role.OPERATOR, station):
-        raise Forbidden(_("You need the operator role to change %(serial)s.") % {"serial": station.serial})
 
 
 def _taken_refusal(serial: str) -> InvalidInput:

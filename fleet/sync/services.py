@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 
 from fleet.core import clock
 from fleet.core.audit import audit_write
-from fleet.core.errors import Conflict, Forbidden, NotFound, TooMany
+from fleet.core.errors import Conflict, NotFound, TooMany
 from fleet.core.locks import session_lock
 from fleet.core.outbox import job_ask
 from fleet.core.spoken import moment_words
@@ -55,10 +55,7 @@ def sync_ask(*, viewer: Viewer, system: str, is_short_list_taken: bool = False) 
     the person confirms that it is right.
     """
     adapter = adapter_get(system)
-    if not sync_may_be_asked(viewer=viewer):
-        raise Forbidden(
-            _("Only an owner of an organization may check %(label)s. Ask one of yours.") % {"label": adapter.label}
-        )
+    viewer.require_somewhere(Role.OWNER, to=_("check %(label)s"), label=adapter.label)
     moment = clock.now()
     last = _last_run(adapter)
     if is_short_list_taken and (last is None or last.doubted_rows is None):
@@ -84,7 +81,7 @@ def sync_ask(*, viewer: Viewer, system: str, is_short_list_taken: bool = False) 
 
 def sync_may_be_asked(*, viewer: Viewer) -> bool:
     """Whether the viewer may start a check: owners of any organization, and the server's administrators."""
-    return viewer.sees_all or Role.OWNER in viewer.roles.values()
+    return viewer.may_somewhere(Role.OWNER)
 
 
 def sync_run(*, system: str, started_by: str = "", believed_rows: int | None = None) -> SyncRun:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 from django.urls import path, reverse
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
@@ -16,9 +17,7 @@ from rest_framework.views import APIView
 from fleet.commands.models import Command
 from fleet.commands.selectors import command_get, command_list
 from fleet.commands.services import command_cancel, command_issue
-from fleet.core.errors import Forbidden
-from fleet.organizations.access import Role, Viewer
-from fleet.stations.models import Station
+from fleet.organizations.access import Role
 from fleet.stations.selectors import station_get
 from rest_api.authentication import viewer_of
 from rest_api.lists import LIMIT_MOST, Column, ListQuery, page_read
@@ -136,7 +135,8 @@ class Commands(APIView):
         """Send a command. It waits for the station and runs once, or expires. Requires the operator role."""
         viewer = viewer_of(request)
         station = station_get(viewer=viewer, serial=serial)
-        _operator_check(viewer, station)
+        # Check the role first: a caller without permission gets 403, not validation errors.
+        viewer.require(Role.OPERATOR, station=station, to=_("send commands to %(serial)s"))
         asked = CommandIn(data=request.data)
         asked.is_valid(raise_exception=True)
         told = asked.validated_data
@@ -169,7 +169,6 @@ class CommandCancel(APIView):
         """Close a command and withdraw it from the station's queue. `withdrawal` tells if the station was faster."""
         viewer = viewer_of(request)
         station = station_get(viewer=viewer, serial=serial)
-        _operator_check(viewer, station)
         command = command_cancel(viewer=viewer, command=command_get(station=station, command_id=command_id))
         return Response(CommandOut(command).data)
 
@@ -181,12 +180,6 @@ def _filter(found: QuerySet[Command], query: Mapping[str, Any]) -> QuerySet[Comm
         return found
     is_open = Q(state__in=Command.OPEN)
     return found.filter(is_open if query["is_open"] else ~is_open)
-
-
-def _operator_check(viewer: Viewer, station: Station) -> None:
-    """Raise `Forbidden` without the operator role. Called before validation: 403 comes before validation errors."""
-    if not viewer.may_station(Role.OPERATOR, station):
-        raise Forbidden("Sending commands requires the operator role.")
 
 
 urlpatterns = [

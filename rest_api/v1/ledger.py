@@ -6,6 +6,7 @@ from typing import Any
 
 from django.urls import path
 from django.utils import translation
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -13,7 +14,6 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from fleet.core import clock
-from fleet.core.errors import Forbidden
 from fleet.ingest.corrections.branches import branch_settle
 from fleet.organizations.access import Role
 from fleet.stations.selectors import station_get
@@ -124,8 +124,7 @@ class BranchDecision(APIView):
         viewer = viewer_of(request)
         station = station_get(viewer=viewer, serial=serial)
         ledger = branch_get(station=station, branch_id=branch_id)
-        if not viewer.may(Role.OPERATOR, station.organization_id):
-            raise Forbidden("Deciding about a branch requires the operator role in the station's organization.")
+        viewer.require(Role.OPERATOR, organization=station.organization_id, to=_("decide about a branch"))
         asked = BranchIn(data=request.data)
         asked.is_valid(raise_exception=True)
         branch_settle(viewer=viewer, ledger=ledger, decision=asked.validated_data["decision"])

@@ -4,11 +4,12 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
-from people import Role, key_of, person
+from django.utils import translation
+from people import Role, key_of, person, station_of
 
 from fleet.core import clock
 from fleet.core.errors import Forbidden, InvalidInput
-from fleet.organizations.access import viewer_of_key, viewer_of_user
+from fleet.organizations.access import viewer_of_key, viewer_of_server, viewer_of_user
 from fleet.organizations.keys import api_key_find, api_key_revoke
 from fleet.organizations.models import ApiKey, Organization
 from fleet.organizations.selectors import organization_list
@@ -31,6 +32,29 @@ def test_a_stranger_may_nothing_here(institute, elsewhere, stranger):
     assert not any(stranger.may(role, institute.id) for role in Role)
     assert stranger.organization_ids() == {elsewhere.id}
     assert list(organization_list(viewer=stranger)) == [elsewhere]
+
+
+def test_a_refusal_names_the_role_and_the_act(institute, viewer, stranger):
+    station = station_of(institute)
+    station.serial = "SG-100%(name)s"
+    with pytest.raises(Forbidden, match=r"^You need the operator role to change SG-100%\(name\)s\.$"):
+        viewer.require(Role.OPERATOR, station=station, to="change %(serial)s")
+    with pytest.raises(Forbidden, match=r"^You need the owner role to manage Institute\.$"):
+        viewer.require(Role.OWNER, organization=institute, to="manage %(name)s")
+    with pytest.raises(Forbidden, match=r"to change Point\.$"):
+        stranger.require(Role.VIEWER, organization=institute.pk, to="change %(name)s", name="Point")
+    with pytest.raises(Forbidden, match="to add sites"):
+        viewer.require_somewhere(Role.OPERATOR, to="add sites")
+    viewer.require(Role.VIEWER, station=station, to="see it")
+    stranger.require_somewhere(Role.OWNER, to="add sites")
+    with translation.override("de"), pytest.raises(Forbidden, match="Sie brauchen die Rolle Eigentümer, um"):
+        viewer.require(Role.OWNER, organization=institute, to="%(name)s zu verwalten")
+
+
+def test_a_role_in_no_organization_is_nobodys(viewer):
+    with pytest.raises(Forbidden):
+        viewer.require(Role.VIEWER, to="see it")
+    viewer_of_server("server").require(Role.OWNER, to="see it")
 
 
 def test_the_minimum_role_narrows_the_organizations(institute, elsewhere):

@@ -85,7 +85,8 @@ def test_others_do_not(make_station, browse, role):
     client = browse(make_station("SG-1"), role)
     assert "Check Motus now" not in client.get("/outside/").content.decode()
     answer = client.post("/outside/motus/check/", follow=True)
-    assert "Only an owner" in answer.content.decode()
+    assert answer.status_code == 403
+    assert "You need the owner role to check Motus." in answer.content.decode()
     assert not OutboxMessage.objects.exists()
 
 

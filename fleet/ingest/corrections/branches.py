@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from fleet.core import clock
 from fleet.core.audit import audit_write
-from fleet.core.errors import Conflict, Forbidden, InvalidInput
+from fleet.core.errors import Conflict, InvalidInput
 from fleet.core.locks import session_lock
 from fleet.core.outbox import job_ask
 from fleet.ingest.delivery import FORKED
@@ -41,8 +41,8 @@ _UNDECIDED = (Branch.HELD, Branch.CLONED)
 def branch_settle(*, viewer: Viewer | None, ledger: StreamLedger, decision: str) -> None:
     """Believe or discard a branch; a job then accepts or discards its messages. Without a viewer, Roost decides."""
     organization_id = ledger.station.organization_id
-    if viewer is not None and not viewer.may(Membership.Role.OPERATOR, organization_id):
-        raise Forbidden(_("You need the operator role to decide about a branch."))
+    if viewer is not None:
+        viewer.require(Membership.Role.OPERATOR, organization=organization_id, to=_("decide about a branch"))
     if decision not in (Branch.BELIEVED, Branch.DISCARDED):
         raise InvalidInput(_("A branch can only be believed or discarded."), field="decision")
     rows = StreamLedger.objects.filter(id=ledger.id, branch__in=_UNDECIDED)

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from fleet.core import clock
 from fleet.core.audit import audit_write
-from fleet.core.errors import Conflict, Forbidden, InvalidInput, NotFound
+from fleet.core.errors import Conflict, InvalidInput, NotFound
 from fleet.core.live import live_announce
 from fleet.files.models import FileMove, StationFile
 from fleet.ingest.stages.file_accounts import sums_rebuild
@@ -132,8 +132,7 @@ def file_move_get(*, station: Station, move_id: int) -> FileMove:
 
 def file_operator_require(*, actor: Viewer, station: Station) -> None:
     """Raise `Forbidden` unless the actor may move files of a station."""
-    if not actor.may_station(Role.OPERATOR, station):
-        raise Forbidden(_("You need the operator role to move files of %(serial)s.") % {"serial": station.serial})
+    actor.require(Role.OPERATOR, station=station, to=_("move files of %(serial)s"))
 
 
 def _move_check(actor: Viewer, station: Station, target: Station, files: Sequence[StationFile]) -> None:

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from fleet.core import clock
 from fleet.core.audit import audit_write
-from fleet.core.errors import Conflict, Forbidden, InvalidInput, NotFound
+from fleet.core.errors import Conflict, InvalidInput, NotFound
 from fleet.core.live import live_announce
 from fleet.core.spoken import duration_words
 from fleet.ingest.batch import AHEAD_S, NOT_NEWEST
@@ -255,8 +255,7 @@ def time_shift_get(*, station: Station, shift_id: int) -> TimeShift:
 
 def time_operator_require(*, actor: Viewer, station: Station) -> None:
     """Raise `Forbidden` unless the actor may move data of a station."""
-    if not actor.may_station(Role.OPERATOR, station):
-        raise Forbidden(_("You need the operator role to move data of %(serial)s.") % {"serial": station.serial})
+    actor.require(Role.OPERATOR, station=station, to=_("move data of %(serial)s"))
 
 
 _APART = "((extract(epoch FROM d.received_at) - extract(epoch FROM d.occurred_at)) * 1000000)::bigint"

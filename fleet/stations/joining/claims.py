@@ -14,7 +14,7 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
 from fleet.core import clock
-from fleet.core.errors import Forbidden, NotFound, TooMany
+from fleet.core.errors import NotFound, TooMany
 from fleet.core.origin import origin_now
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.models import Organization
@@ -59,8 +59,7 @@ def claim_open(*, serial: str, hardware: dict[str, Any]) -> tuple[Newcomer, str,
 
 def claim_look(*, viewer: Viewer, code: str) -> Newcomer:
     """The device that shows this code. Raises `NotFound`, or `TooMany` after too many wrong ones."""
-    if not viewer.organization_ids(Role.OPERATOR):
-        raise Forbidden(_("You need the operator role in an organization to claim a station. Ask one of its owners."))
+    viewer.require_somewhere(Role.OPERATOR, to=_("claim a station"))
     counters = _counters(viewer)
     for key, most in counters:
         if int(cache.get(key, 0)) >= most:
@@ -89,8 +88,7 @@ def claim_take(*, viewer: Viewer, code: str, organization: Organization, name: s
 
     Raises what `claim_look` raises, `Forbidden`, `Conflict`, and `InvalidInput` if the serial is taken.
     """
-    if not viewer.may(Role.OPERATOR, organization.id):
-        raise Forbidden(_("You need the operator role to add a station to %(name)s.") % {"name": organization.name})
+    viewer.require(Role.OPERATOR, organization=organization, to=_("add a station to %(name)s"))
     newcomer = claim_look(viewer=viewer, code=code)
     return newcomer_accept(newcomer=newcomer, actor=viewer, organization=organization, name=name)
 

@@ -28,7 +28,7 @@ State = Newcomer.State
 @transaction.atomic
 def registration_turn_on(*, organization: Organization, actor: Viewer) -> str:
     """Let devices with a new code join the queue. Returns the code, shown only once; an earlier one stops working."""
-    _owner_check(organization, actor)
+    actor.require(Role.OWNER, organization=organization, to=_("decide whether devices may ask to join %(name)s"))
     code = secrets.token_hex(16)
     RegistrationCode.objects.update_or_create(
         organization=organization,
@@ -41,7 +41,7 @@ def registration_turn_on(*, organization: Organization, actor: Viewer) -> str:
 @transaction.atomic
 def registration_turn_off(*, organization: Organization, actor: Viewer) -> None:
     """Let no more devices join the queue; those already in it stay."""
-    _owner_check(organization, actor)
+    actor.require(Role.OWNER, organization=organization, to=_("decide whether devices may ask to join %(name)s"))
     if RegistrationCode.objects.filter(organization=organization).delete()[0]:
         _audit(actor, organization.id, "registration.off", organization.name)
 
@@ -125,8 +125,7 @@ def arrival_get(*, viewer: Viewer, arrival_id: int) -> Newcomer:
     )
     if found is None or found.organization is None:
         raise NotFound(_("There is no such device in a queue that you may see."))
-    if not viewer.may(Role.OPERATOR, found.organization.id):
-        raise Forbidden(_("You need the operator role to accept devices into %(name)s.") % {"name": found.organization})
+    viewer.require(Role.OPERATOR, organization=found.organization, to=_("accept devices into %(name)s"))
     return found
 
 
@@ -141,8 +140,7 @@ def arrival_accept(*, arrival: Newcomer, actor: Viewer, name: str = "") -> Stati
 def arrival_refuse(*, arrival: Newcomer, actor: Viewer, is_for_good: bool) -> None:
     """Reject a device. With `is_for_good`, its serial is blocked until somebody unblocks it."""
     organization_id = arrival.organization_id or 0
-    if not actor.may(Role.OPERATOR, organization_id):
-        raise Forbidden(_("You need the operator role to refuse %(serial)s.") % {"serial": arrival.serial})
+    actor.require(Role.OPERATOR, organization=organization_id, to=_("refuse %(serial)s"), serial=arrival.serial)
     state = State.BLOCKED if is_for_good else State.REFUSED
     waiting = Newcomer.objects.filter(pk=arrival.pk, state=State.WAITING)
     if not waiting.update(state=state, decided_at=clock.now(), decided_by=actor.user):
@@ -156,8 +154,7 @@ def arrival_refuse(*, arrival: Newcomer, actor: Viewer, is_for_good: bool) -> No
 def arrival_unblock(*, arrival: Newcomer, actor: Viewer) -> None:
     """Unblock a serial, so that it can ask again."""
     organization_id = arrival.organization_id or 0
-    if not actor.may(Role.OPERATOR, organization_id):
-        raise Forbidden(_("You need the operator role to unblock %(serial)s.") % {"serial": arrival.serial})
+    actor.require(Role.OPERATOR, organization=organization_id, to=_("unblock %(serial)s"), serial=arrival.serial)
     same = _in_state(organization_id, State.BLOCKED).filter(serial__iexact=arrival.serial)
     if same.update(state=State.REFUSED):
         _audit(actor, organization_id, "station.arrival_unblock", arrival.serial)
@@ -169,10 +166,7 @@ def arrivals_decide(
     """Accept, refuse or block devices by id, each on its own: return those done, and (id, sentence) for the rest."""
     if decision not in DECISIONS:
         raise InvalidInput(_("Choose one of: %(words)s.") % {"words": ", ".join(DECISIONS)}, field="decision")
-    if not viewer.organization_ids(Role.OPERATOR):
-        raise Forbidden(
-            _("You need the operator role in an organization to accept or refuse devices. Ask one of its owners.")
-        )
+    viewer.require_somewhere(Role.OPERATOR, to=_("accept or refuse devices"))
     done: list[Newcomer] = []
     left: list[tuple[int, str]] = []
     for arrival_id, name in names.items():
@@ -197,13 +191,6 @@ def _open_since(organization: Organization) -> datetime | None:
 
 def _in_state(organization_id: int, state: Newcomer.State) -> QuerySet[Newcomer]:
     return Newcomer.objects.filter(organization=organization_id, way=Newcomer.Way.ARRIVAL, state=state)
-
-
-def _owner_check(organization: Organization, actor: Viewer) -> None:
-    if not actor.may(Role.OWNER, organization.id):
-        raise Forbidden(
-            _("Only an owner of %(name)s can decide whether devices may ask to join.") % {"name": organization}
-        )
 
 
 def _audit(actor: Viewer, organization_id: int, action: str, subject: str) -> None:

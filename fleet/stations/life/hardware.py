@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from fleet.core import clock
 from fleet.core.audit import audit_write
-from fleet.core.errors import Conflict, Forbidden, NotFound
+from fleet.core.errors import Conflict, NotFound
 from fleet.core.spoken import moment_words
 from fleet.organizations.access import Role, Viewer
 from fleet.stations.life.succession import station_succeed
@@ -119,8 +119,7 @@ def swap_sentence(*, pair: HardwarePair, moment: datetime) -> str:
 def pair_same(*, actor: Viewer, pair: HardwarePair) -> None:
     """Decide that it is the same station with other hardware: its history continues. Raises `Conflict`."""
     station = pair.station
-    if not actor.may_station(Role.OPERATOR, station):
-        raise _role_refusal(station)
+    actor.require(Role.OPERATOR, station=station, to=_("change %(serial)s"))
     if not _open_pair(pair).update(state=State.SAME, decided_at=clock.now(), decided_by=actor.user):
         raise _decided_refusal(station)
     _audit(actor, station, "station.hardware_same", pair)
@@ -133,8 +132,8 @@ def pair_another(*, actor: Viewer, pair: HardwarePair) -> Station:
     Raises `Conflict`, also if another pair has been seen since: then nobody knows whose login it is.
     """
     # A key limited to this station would not reach its successor.
-    if not actor.may(Role.OPERATOR, pair.station.organization_id):
-        raise _role_refusal(pair.station)
+    old = pair.station
+    actor.require(Role.OPERATOR, organization=old.organization_id, to=_("change %(serial)s"), serial=old.serial)
     station = Station.objects.select_for_update(of=("self",)).get(pk=pair.station_id)
     newest = pair_list(station=station).values_list("pk", flat=True).first()
     moment = clock.now()
@@ -159,10 +158,6 @@ def pair_another(*, actor: Viewer, pair: HardwarePair) -> Station:
 
 def _open_pair(pair: HardwarePair) -> QuerySet[HardwarePair]:
     return HardwarePair.objects.filter(pk=pair.pk, state=State.ASKED)
-
-
-def _role_refusal(station: Station) -> Forbidden:
-    return Forbidden(_("You need the operator role to change %(serial)s.") % {"serial": station.serial})
 
 
 def _decided_refusal(station: Station) -> Conflict:

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from fleet.core import clock
 from fleet.core.audit import audit_write
-from fleet.core.errors import Conflict, Forbidden, NotFound
+from fleet.core.errors import Conflict, NotFound
 from fleet.organizations.access import Role, Viewer
 from fleet.stations.logins.enrolment import token_hash
 from fleet.stations.models import History, Station, StationTransfer
@@ -21,7 +21,9 @@ LIFE = timedelta(days=7)
 @transaction.atomic
 def transfer_offer(*, actor: Viewer, station: Station, history: History) -> str:
     """Offer a station to whoever has the returned code. An earlier offer of it ends."""
-    _operator_check(actor, station)
+    actor.require(
+        Role.OPERATOR, organization=station.organization_id, to=_("give %(serial)s away"), serial=station.serial
+    )
     station = Station.objects.select_for_update(no_key=True).get(pk=station.pk)
     if station.retired_at is not None:
         raise Conflict(_("%(serial)s is retired and cannot be moved.") % {"serial": station.serial})
@@ -44,7 +46,9 @@ def transfer_offer(*, actor: Viewer, station: Station, history: History) -> str:
 @transaction.atomic
 def transfer_withdraw(*, actor: Viewer, station: Station) -> None:
     """Withdraw a station's open offer. Raises `NotFound` if there is none."""
-    _operator_check(actor, station)
+    actor.require(
+        Role.OPERATOR, organization=station.organization_id, to=_("give %(serial)s away"), serial=station.serial
+    )
     if not _open(station).update(withdrawn_at=clock.now()):
         raise NotFound(_("%(serial)s is not offered to anybody.") % {"serial": station.serial})
     _audit(actor, station, "station.offer_withdraw")
@@ -75,11 +79,6 @@ def transfer_find(*, code: str) -> StationTransfer:
 
 def _open(station: Station) -> QuerySet[StationTransfer]:
     return StationTransfer.objects.filter(station=station, accepted_at=None, withdrawn_at=None)
-
-
-def _operator_check(actor: Viewer, station: Station) -> None:
-    if not actor.may(Role.OPERATOR, station.organization_id):
-        raise Forbidden(_("You need the operator role to move %(serial)s.") % {"serial": station.serial})
 
 
 def _audit(actor: Viewer, station: Station, action: str, **detail: str) -> None:

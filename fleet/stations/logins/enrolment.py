@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 
 from fleet.core import clock
 from fleet.core.audit import audit_write
-from fleet.core.errors import Conflict, DomainError, Forbidden
+from fleet.core.errors import Conflict, DomainError
 from fleet.core.outbox import job_ask
 from fleet.organizations.access import Role, Viewer
 from fleet.stations.errors import BrokerUnreachable, EnrolmentRefused
@@ -78,8 +78,7 @@ def enrolment_token_adopt(
     purpose: LoginPurpose = LoginPurpose.STATION,
 ) -> None:
     """Accept a secret, known only by its hash, as a token. Earlier unused ones of its purpose stop working."""
-    if not actor.may(Role.OPERATOR, station.organization_id):
-        raise Forbidden(_("You need the operator role to enrol %(serial)s.") % {"serial": station.serial})
+    actor.require(Role.OPERATOR, organization=station.organization_id, to=_("enrol %(serial)s"), serial=station.serial)
     if station.retired_at is not None:
         raise Conflict(_("%(serial)s is retired and cannot get an enrolment token.") % {"serial": station.serial})
     moment = clock.now()
@@ -143,8 +142,7 @@ def station_revoke(*, station: Station, actor: Viewer, purpose: LoginPurpose | N
     The broker closes a deleted login's connections at once. If the broker does not answer, the logins are marked
     revoked, a job keeps trying, and `BrokerUnreachable` is raised.
     """
-    if not actor.may(Role.OPERATOR, station.organization_id):
-        raise Forbidden(_("You need the operator role to revoke %(serial)s.") % {"serial": station.serial})
+    actor.require(Role.OPERATOR, organization=station.organization_id, to=_("revoke %(serial)s"), serial=station.serial)
     moment = clock.now()
     with transaction.atomic():
         # Tokens before the station: an enrolment locks them in the same order.

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from fleet.core import clock
 from fleet.core.audit import audit_write
-from fleet.core.errors import Conflict, Forbidden
+from fleet.core.errors import Conflict
 from fleet.organizations.access import Role, Viewer
 from fleet.stations.errors import BrokerUnreachable
 from fleet.stations.logins.broker import BrokerAccess
@@ -51,8 +51,7 @@ def station_suspend(*, station: Station, reason: str, moment: datetime) -> bool:
 
 def station_suspension_lift(*, viewer: Viewer, station: Station) -> None:
     """Give a suspended station its rights back, with a full quota. Raises `Conflict`."""
-    if not viewer.may_station(Role.OPERATOR, station):
-        raise Forbidden(_("You need the operator role to let %(serial)s in again.") % {"serial": station.serial})
+    viewer.require(Role.OPERATOR, station=station, to=_("let %(serial)s in again"))
     with transaction.atomic():
         if (
             not Station.objects.filter(pk=station.pk)

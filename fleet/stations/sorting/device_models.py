@@ -57,8 +57,7 @@ def model_create(
     quantities: Sequence[Quantity] = (),
 ) -> StationModel:
     """Add a model to an organization. Raises `InvalidInput` naming the field."""
-    if not actor.may(Role.OPERATOR, organization.id):
-        raise Forbidden(_("You need the operator role to add a model to %(name)s.") % {"name": organization.name})
+    actor.require(Role.OPERATOR, organization=organization, to=_("add a model to %(name)s"))
     name = text_check(name, field="name", most=_NAME_MOST)
     manufacturer = text_check(manufacturer, field="manufacturer", most=_NAME_MOST, may_be_empty=True)
     if kind not in StationModel.Kind.values:
@@ -92,8 +91,7 @@ def model_delete(*, actor: Viewer, model: StationModel) -> None:
     """Delete an organization's own model; its stations then have no model."""
     if model.organization_id is None:
         raise Forbidden(_("This model is shared by all organizations and cannot be deleted."))
-    if not actor.may(Role.OPERATOR, model.organization_id):
-        raise Forbidden(_("You need the operator role to delete a model."))
+    actor.require(Role.OPERATOR, organization=model.organization_id, to=_("delete a model"))
     _audit(actor, model, "model.delete")
     model.delete()
 
@@ -122,8 +120,7 @@ def _is_named(model: StationModel, name: str) -> bool:
 @transaction.atomic
 def station_model_set(*, actor: Viewer, station: Station, model: StationModel | None) -> None:
     """Set a station's model."""
-    if not actor.may_station(Role.OPERATOR, station):
-        raise Forbidden(_("You need the operator role to change %(serial)s.") % {"serial": station.serial})
+    actor.require(Role.OPERATOR, station=station, to=_("change %(serial)s"))
     if model is not None and model.organization_id not in (None, station.organization_id):
         raise InvalidInput(_("This model belongs to a different organization than the station."), field="model")
     if station.model_id == (model.pk if model else None):

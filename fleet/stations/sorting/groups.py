@@ -8,7 +8,7 @@ from django.db.models.functions import Cast
 from django.utils.translation import gettext as _
 
 from fleet.core.audit import audit_write
-from fleet.core.errors import Forbidden, InvalidInput, NotFound
+from fleet.core.errors import InvalidInput, NotFound
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.models import Organization
 from fleet.organizations.services import text_check
@@ -137,8 +137,7 @@ def _check_fields(name: str, rule: str, value: str) -> tuple[str, str, str]:
 
 
 def _operator_check(actor: Viewer, organization_id: int) -> None:
-    if not actor.may(Role.OPERATOR, organization_id):
-        raise Forbidden(_("You need the operator role to change groups."))
+    actor.require(Role.OPERATOR, organization=organization_id, to=_("change groups"))
 
 
 def _taken_refusal(name: str) -> InvalidInput:

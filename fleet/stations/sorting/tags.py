@@ -7,7 +7,7 @@ from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from fleet.core.audit import audit_write
-from fleet.core.errors import Forbidden, InvalidInput
+from fleet.core.errors import InvalidInput
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.models import Organization
 from fleet.organizations.services import text_check
@@ -45,8 +45,7 @@ def tags_check(names: Iterable[str]) -> list[str]:
 @transaction.atomic
 def station_tags_set(*, actor: Viewer, station: Station, names: Iterable[str]) -> list[str]:
     """Give a station exactly these tags, and delete tags that no station has any longer. Raises `InvalidInput`."""
-    if not actor.may_station(Role.OPERATOR, station):
-        raise Forbidden(_("You need the operator role to change %(serial)s.") % {"serial": station.serial})
+    actor.require(Role.OPERATOR, station=station, to=_("change %(serial)s"))
     wanted = tags_check(names)
     # Tags of one organization change one at a time, so that two people do not create a tag twice or delete one in use.
     Organization.objects.select_for_update(of=("self",)).get(pk=station.organization_id)

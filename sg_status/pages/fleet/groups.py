@@ -1,7 +1,6 @@
 """Groups of stations: the list, one group with its stations, and changing them."""
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
@@ -21,7 +20,7 @@ from fleet.stations.sorting.groups import (
     group_member_set,
     group_update,
 )
-from sg_status.access import act, page, role_require
+from sg_status.access import act, page
 from sg_status.pages.fleet.forms import RULES, GroupAddForm, GroupForm
 
 #: Stations listed on a group's page; a filter shows all of them.
@@ -36,8 +35,7 @@ def groups(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     mine = viewer.organization_ids(_OPERATOR)
     form = GroupAddForm(mine, request.POST if request.method == "POST" else None)
     if request.method == "POST":
-        if not mine:
-            raise PermissionDenied(_("Only operators can create groups. An owner can make you one."))
+        viewer.require_somewhere(_OPERATOR, to=_("create groups"))
         if form.is_valid() and (made := _create(viewer, form)):
             messages.success(request, _("The group %(name)s is created.") % {"name": made.name})
             return redirect("group", group_id=made.pk)
@@ -55,7 +53,7 @@ def group(request: HttpRequest, viewer: Viewer, group_id: int) -> HttpResponse:
     given = {"name": found.name, "rule": found.rule, "value": found.value}
     form = GroupForm(request.POST if request.method == "POST" else None, initial=given)
     if request.method == "POST":
-        role_require(viewer, _OPERATOR, found.organization_id)
+        viewer.require(_OPERATOR, organization=found.organization_id, to=_("change groups"))
         if form.is_valid() and _update(viewer, found, form):
             messages.success(request, _("The group is saved."))
             return redirect("group", group_id=found.pk)
@@ -77,7 +75,7 @@ def group(request: HttpRequest, viewer: Viewer, group_id: int) -> HttpResponse:
 def group_member(request: HttpRequest, viewer: Viewer, group_id: int) -> HttpResponse:
     """Add a station by its serial, or remove one."""
     found = group_get(viewer=viewer, group_id=group_id)
-    role_require(viewer, _OPERATOR, found.organization_id)
+    viewer.require(_OPERATOR, organization=found.organization_id, to=_("change groups"))
     serial = request.POST.get("serial", "").strip()
     try:
         station = station_get(viewer=viewer, serial=serial)
@@ -99,7 +97,6 @@ def group_member(request: HttpRequest, viewer: Viewer, group_id: int) -> HttpRes
 def group_gone(request: HttpRequest, viewer: Viewer, group_id: int) -> HttpResponse:
     """Delete a group; its stations remain."""
     found = group_get(viewer=viewer, group_id=group_id)
-    role_require(viewer, _OPERATOR, found.organization_id)
     done = _("The group %(name)s is deleted. Its stations remain.") % {"name": found.name}
     act(request, lambda: group_delete(actor=viewer, group=found), done=done)
     return redirect("groups")

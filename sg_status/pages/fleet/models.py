@@ -1,7 +1,6 @@
 """The catalogue of device models: the list, what each measures, and adding one."""
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
@@ -13,7 +12,7 @@ from fleet.organizations.access import Viewer
 from fleet.organizations.models import Membership
 from fleet.stations.models import StationModel
 from fleet.stations.sorting.device_models import model_create, model_delete, model_get, models_counted
-from sg_status.access import act, page, role_require
+from sg_status.access import act, page
 from sg_status.pages.fleet.forms import KINDS, ModelAddForm
 
 _OPERATOR = Membership.Role.OPERATOR
@@ -26,8 +25,7 @@ def models(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     mine = viewer.organization_ids(_OPERATOR)
     form = ModelAddForm(mine, request.POST if request.method == "POST" else None)
     if request.method == "POST":
-        if not mine:
-            raise PermissionDenied(_("Only operators can add models. An owner can make you one."))
+        viewer.require_somewhere(_OPERATOR, to=_("add models"))
         if form.is_valid() and (made := _create(viewer, form)):
             messages.success(request, _("The model %(name)s is added.") % {"name": made})
             return redirect("models")
@@ -44,9 +42,6 @@ def models(request: HttpRequest, viewer: Viewer) -> HttpResponse:
 def model_gone(request: HttpRequest, viewer: Viewer, model_id: int) -> HttpResponse:
     """Delete one's own model; its stations then have none."""
     found = model_get(viewer=viewer, model_id=model_id)
-    if found.organization_id is None:
-        raise PermissionDenied(_("This model is shared by all organizations and cannot be deleted."))
-    role_require(viewer, _OPERATOR, found.organization_id)
     done = _("The model %(name)s is deleted.") % {"name": found}
     act(request, lambda: model_delete(actor=viewer, model=found), done=done)
     return redirect("models")

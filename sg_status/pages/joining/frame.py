@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Final
 
-from django.core.exceptions import PermissionDenied
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -39,9 +38,5 @@ def joining_links(current: str) -> list[JoiningLink]:
 
 def operator_organizations(viewer: Viewer) -> frozenset[int]:
     """Organizations in which the viewer can add stations; answers 403 with a sentence if there are none."""
-    organizations = viewer.organization_ids(Membership.Role.OPERATOR)
-    if not organizations:
-        raise PermissionDenied(
-            _("You need the operator role in an organization to add stations. Ask one of its owners.")
-        )
-    return organizations
+    viewer.require_somewhere(Membership.Role.OPERATOR, to=_("add stations"))
+    return viewer.organization_ids(Membership.Role.OPERATOR)

@@ -9,7 +9,7 @@ from django.urls.converters import SlugConverter
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from fleet.organizations.access import Role, Viewer
+from fleet.organizations.access import ROLE_NAMES, Role, Viewer
 from fleet.organizations.models import Membership, Organization
 from sg_status.pages.station.frame import Tab
 
@@ -58,11 +58,4 @@ def organization_render(
 
 def role_word(role: str | None) -> str | Promise:
     """A role in words; a viewer without one is an administrator of the server."""
-    return _ROLES[Role(role)] if role else _("administrator of the server")
-
-
-_ROLES: Final[dict[Membership.Role, Promise]] = {
-    Role.OWNER: _("owner"),
-    Role.OPERATOR: _("operator"),
-    Role.VIEWER: _("viewer"),
-}
+    return ROLE_NAMES[Role(role)] if role else _("administrator of the server")

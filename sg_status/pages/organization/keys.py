@@ -18,7 +18,7 @@ from fleet.organizations.keys import api_key_get, api_key_list, api_key_revoke, 
 from fleet.organizations.models import ApiKey, Organization
 from fleet.organizations.selectors import organization_find
 from fleet.stations.keys import api_key_create
-from sg_status.access import act, page, role_require
+from sg_status.access import act, page
 from sg_status.pages.organization.forms import KeyForm
 from sg_status.pages.organization.frame import organization_render
 
@@ -41,7 +41,7 @@ def keys(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse:
     found = organization_find(viewer=viewer, slug=slug)
     is_post = request.method == "POST"
     if is_post and request.POST.get("whose") != "mine":
-        role_require(viewer, Role.OWNER, found.id)
+        viewer.require(Role.OWNER, organization=found, to=_("make keys for %(name)s"))
     form = KeyForm(request.POST if is_post else None)
     made = _make(viewer, found, form) if is_post and form.is_valid() else None
     shown_page = Paginator(api_key_list(organization=found, viewer=viewer), PAGE_SIZE).get_page(request.GET.get("page"))

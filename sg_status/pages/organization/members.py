@@ -24,7 +24,7 @@ from fleet.organizations.invitations import (
 from fleet.organizations.members import member_get, member_remove, member_role_set, ownership_transfer
 from fleet.organizations.models import Invitation, Membership, Organization
 from fleet.organizations.selectors import member_list, organization_find
-from sg_status.access import act, page, role_require
+from sg_status.access import act, page
 from sg_status.pages.organization.forms import InvitationForm
 from sg_status.pages.organization.frame import organization_render, role_word
 
@@ -58,7 +58,7 @@ def members(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse:
     found = organization_find(viewer=viewer, slug=slug)
     is_post = request.method == "POST"
     if is_post:
-        role_require(viewer, Role.OWNER, found.id)
+        viewer.require(Role.OWNER, organization=found, to=_("manage %(name)s"))
     form = InvitationForm(request.POST if is_post else None)
     if is_post and form.is_valid() and _invite(request, viewer, found, form):
         return redirect("organization-members", found.slug)
@@ -86,7 +86,7 @@ def members(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse:
 def member_role(request: HttpRequest, viewer: Viewer, slug: str, username: str) -> HttpResponse:
     """Give a member another role."""
     found = organization_find(viewer=viewer, slug=slug)
-    role_require(viewer, Role.OWNER, found.id)
+    viewer.require(Role.OWNER, organization=found, to=_("manage %(name)s"))
     wanted = request.POST.get("role", "")
     if wanted in Role.values:
         role = Role(wanted)
@@ -104,7 +104,7 @@ def member_role(request: HttpRequest, viewer: Viewer, slug: str, username: str) 
 def member_out(request: HttpRequest, viewer: Viewer, slug: str, username: str) -> HttpResponse:
     """GET: the consequences. POST: remove the member."""
     found = organization_find(viewer=viewer, slug=slug)
-    role_require(viewer, Role.OWNER, found.id)
+    viewer.require(Role.OWNER, organization=found, to=_("manage %(name)s"))
     member_get(organization=found, username=username)
     names = {"person": username, "name": found.name}
     if request.method == "POST":
@@ -128,7 +128,7 @@ def member_out(request: HttpRequest, viewer: Viewer, slug: str, username: str) -
 def transfer(request: HttpRequest, viewer: Viewer, slug: str, username: str) -> HttpResponse:
     """GET: the consequences. POST: the member becomes owner, and the previous owner an operator."""
     found = organization_find(viewer=viewer, slug=slug)
-    role_require(viewer, Role.OWNER, found.id)
+    viewer.require(Role.OWNER, organization=found, to=_("manage %(name)s"))
     member_get(organization=found, username=username)
     names = {"person": username, "name": found.name}
     if request.method == "POST":
@@ -152,7 +152,6 @@ def transfer(request: HttpRequest, viewer: Viewer, slug: str, username: str) -> 
 def invitation_again(request: HttpRequest, viewer: Viewer, slug: str, invitation_id: int) -> HttpResponse:
     """Resend an invitation, with a new code."""
     found = organization_find(viewer=viewer, slug=slug)
-    role_require(viewer, Role.OWNER, found.id)
     done = _("The invitation is sent again. The link in the previous mail no longer works.")
     act(
         request,
@@ -167,7 +166,6 @@ def invitation_again(request: HttpRequest, viewer: Viewer, slug: str, invitation
 def invitation_end(request: HttpRequest, viewer: Viewer, slug: str, invitation_id: int) -> HttpResponse:
     """Revoke an invitation."""
     found = organization_find(viewer=viewer, slug=slug)
-    role_require(viewer, Role.OWNER, found.id)
     act(
         request,
         lambda: invitation_revoke(organization=found, invitation_id=invitation_id, actor=viewer),

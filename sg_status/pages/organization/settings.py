@@ -12,7 +12,7 @@ from fleet.organizations.members import member_remove
 from fleet.organizations.models import Organization
 from fleet.organizations.selectors import organization_find
 from fleet.organizations.services import organization_update
-from sg_status.access import act, page, role_require
+from sg_status.access import act, page
 from sg_status.pages.organization.forms import OrganizationForm
 from sg_status.pages.organization.frame import organization_render
 
@@ -24,7 +24,7 @@ def organization(request: HttpRequest, viewer: Viewer, slug: str) -> HttpRespons
     found = organization_find(viewer=viewer, slug=slug)
     is_post = request.method == "POST"
     if is_post:
-        role_require(viewer, Role.OWNER, found.id)
+        viewer.require(Role.OWNER, organization=found, to=_("manage %(name)s"))
     form = OrganizationForm.of(found, request.POST if is_post else None)
     if is_post and form.is_valid() and _save(request, viewer, found, form):
         return redirect("organization", found.slug)

@@ -3,7 +3,6 @@
 from typing import Final
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -19,7 +18,7 @@ from fleet.deployments.selectors import deployments_visible, room_get, site_get,
 from fleet.deployments.sites import room_create, room_delete, site_create, site_delete, site_update
 from fleet.organizations.access import Viewer
 from fleet.organizations.models import Membership
-from sg_status.access import act, page, role_require
+from sg_status.access import act, page
 from sg_status.menu import MenuEntry
 from sg_status.pages.places.forms import RoomForm, SiteAddForm, SiteForm
 from sg_status.pages.places.map import Point, points_drawn
@@ -42,8 +41,7 @@ def sites(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     mine = viewer.organization_ids(_OPERATOR)
     form = SiteAddForm(mine, request.POST if request.method == "POST" else None)
     if request.method == "POST":
-        if not mine:
-            raise PermissionDenied(_("Only operators can add sites. An owner can make you one."))
+        viewer.require_somewhere(_OPERATOR, to=_("add sites"))
         if form.is_valid() and (made := _create(viewer, form)):
             messages.success(request, _("The site %(name)s is added.") % {"name": made.name})
             return redirect("site", site_id=made.pk)
@@ -64,7 +62,7 @@ def site(request: HttpRequest, viewer: Viewer, site_id: int) -> HttpResponse:
     found = site_get(viewer=viewer, site_id=site_id)
     form = SiteForm.of(found, request.POST if request.method == "POST" else None)
     if request.method == "POST":
-        role_require(viewer, _OPERATOR, found.organization_id)
+        viewer.require(_OPERATOR, organization=found.organization_id, to=_("change %(name)s"), name=found.name)
         if form.is_valid() and _update(viewer, found, form):
             messages.success(request, _("The site is saved."))
             return redirect("site", site_id=site_id)
@@ -96,7 +94,6 @@ def _site_render(
 def site_gone(request: HttpRequest, viewer: Viewer, site_id: int) -> HttpResponse:
     """Delete a site that never had a deployment."""
     found = site_get(viewer=viewer, site_id=site_id)
-    role_require(viewer, _OPERATOR, found.organization_id)
     done = _("The site %(name)s is deleted.") % {"name": found.name}
     is_gone = act(request, lambda: site_delete(site=found, actor=viewer), done=done)
     return redirect("sites") if is_gone else redirect("site", site_id=site_id)
@@ -107,7 +104,7 @@ def site_gone(request: HttpRequest, viewer: Viewer, site_id: int) -> HttpRespons
 def room_add(request: HttpRequest, viewer: Viewer, site_id: int) -> HttpResponse:
     """Add a room."""
     found = site_get(viewer=viewer, site_id=site_id)
-    role_require(viewer, _OPERATOR, found.organization_id)
+    viewer.require(_OPERATOR, organization=found.organization_id, to=_("change %(name)s"), name=found.name)
     form = RoomForm(request.POST, auto_id=_ROOM_IDS)
     if not form.is_valid() or not _room_create(viewer, found, form):
         return _site_render(request, viewer, found, SiteForm.of(found), form)
@@ -120,7 +117,6 @@ def room_add(request: HttpRequest, viewer: Viewer, site_id: int) -> HttpResponse
 def room_gone(request: HttpRequest, viewer: Viewer, room_id: int) -> HttpResponse:
     """Delete a room; its deployments then belong to the site only."""
     found = room_get(viewer=viewer, room_id=room_id)
-    role_require(viewer, _OPERATOR, found.site.organization_id)
     done = _("The room %(name)s is deleted.") % {"name": found.name}
     act(request, lambda: room_delete(room=found, actor=viewer), done=done)
     return redirect("site", site_id=found.site_id)

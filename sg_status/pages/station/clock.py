@@ -21,7 +21,7 @@ from fleet.ingest.corrections.time_shifts import (
 )
 from fleet.organizations.access import Viewer
 from fleet.organizations.models import Membership
-from sg_status.access import act, page, role_require
+from sg_status.access import act, page
 from sg_status.pages.station.frame import station_of, station_render
 
 SHIFTS_SHOWN = 20
@@ -45,7 +45,7 @@ def station_clock(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResp
 def station_clock_move(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
     """Preview a correction; do it once confirmed."""
     station = station_of(viewer, serial)
-    role_require(viewer, Membership.Role.OPERATOR, station.organization_id)
+    viewer.require(Membership.Role.OPERATOR, station=station, to=_("move data of %(serial)s"))
     posted = request.POST
     try:
         side, offset = posted.get("side", "")[:16], _offset_of(posted)
@@ -78,7 +78,6 @@ def station_clock_move(request: HttpRequest, viewer: Viewer, serial: str) -> Htt
 def station_clock_undo(request: HttpRequest, viewer: Viewer, serial: str, shift_id: int) -> HttpResponse:
     """Undo a correction."""
     station = station_of(viewer, serial)
-    role_require(viewer, Membership.Role.OPERATOR, station.organization_id)
     shift = time_shift_get(station=station, shift_id=shift_id)
     act(request, lambda: time_shift_undo(actor=viewer, shift=shift), done=_("The data is back at its original times."))
     return redirect("station-clock", serial=station.serial)

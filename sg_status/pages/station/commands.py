@@ -19,7 +19,7 @@ from fleet.organizations.models import Membership
 from fleet.stations.models import Station
 from message_queue.contracts.commands import command_contracts
 from message_queue.contracts.commands.base import CommandContract
-from sg_status.access import act, page, role_require
+from sg_status.access import act, page
 from sg_status.command_words import command_shown
 from sg_status.pages.station.command_form import CommandForm, needs_page
 from sg_status.pages.station.contact import contact_of
@@ -60,7 +60,7 @@ def station_command_send(request: HttpRequest, viewer: Viewer, serial: str, name
     contract = command_contracts().get(name)
     if contract is None:
         raise Http404(_("There is no such command."))
-    role_require(viewer, Membership.Role(contract.role), station.organization_id)
+    viewer.require(Membership.Role(contract.role), station=station, to=_("send commands to %(serial)s"))
     form = CommandForm(contract, request.POST if request.method == "POST" else None)
     if request.method == "POST" and not needs_page(contract) and "expires_in" not in request.POST:
         form = CommandForm(contract, {"expires_in": contract.default_expiry})
@@ -83,7 +83,6 @@ def station_command_send(request: HttpRequest, viewer: Viewer, serial: str, name
 def station_command_cancel(request: HttpRequest, viewer: Viewer, serial: str, command_id: UUID) -> HttpResponse:
     """Cancel an open command."""
     station = station_of(viewer, serial)
-    role_require(viewer, Membership.Role.OPERATOR, station.organization_id)
     command = command_get(station=station, command_id=command_id)
     act(
         request,

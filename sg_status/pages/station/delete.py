@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods
 from fleet.core.errors import InvalidInput
 from fleet.lifecycle.erase_station import station_belongings, station_delete
 from fleet.organizations.access import Role, Viewer
-from sg_status.access import page, role_require
+from sg_status.access import page
 from sg_status.pages.station.frame import station_of, station_render
 
 
@@ -31,7 +31,7 @@ class DeleteForm(forms.Form):
 def station_delete_page(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
     """Show what is deleted; delete it once the serial was typed."""
     station = station_of(viewer, serial)
-    role_require(viewer, Role.OWNER, station.organization_id)
+    viewer.require(Role.OWNER, station=station, to=_("delete %(serial)s with its data"))
     form = DeleteForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:

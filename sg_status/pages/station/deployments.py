@@ -23,7 +23,7 @@ from fleet.files.photos import photo_add, photo_list
 from fleet.organizations.access import Viewer
 from fleet.organizations.models import Membership
 from fleet.stations.models import Station
-from sg_status.access import act, page, role_require
+from sg_status.access import act, page
 from sg_status.pages.places.forms import AntennasForm, DeployForm, DeploymentForm, EndForm, PublishForm
 from sg_status.pages.places.map import Point, points_drawn
 from sg_status.pages.station.frame import station_of, station_render
@@ -45,7 +45,7 @@ def station_deployments(request: HttpRequest, viewer: Viewer, serial: str) -> Ht
     station = station_of(viewer, serial)
     form = DeployForm(station.organization_id, request.POST if request.method == "POST" else None)
     if request.method == "POST":
-        role_require(viewer, _OPERATOR, station.organization_id)
+        viewer.require(_OPERATOR, station=station, to=_("move %(serial)s"))
         if form.is_valid() and _try(form, lambda: deployment_begin(station=station, actor=viewer, **form.cleaned_data)):
             messages.success(request, _("%(station)s is deployed there.") % {"station": station})
             return redirect("station-deployments", serial=serial)
@@ -80,7 +80,7 @@ def deployment(request: HttpRequest, viewer: Viewer, deployment_id: int) -> Http
     part = request.POST.get("part", "") if request.method == "POST" else ""
     form_of = {name: kind.of(found, request.POST if part == name else None) for name, kind in _KINDS.items()}
     if request.method == "POST":
-        role_require(viewer, _OPERATOR, found.station.organization_id)
+        viewer.require(_OPERATOR, station=found.station, to=_("move %(serial)s"))
         if part in form_of and form_of[part].is_valid() and _change(viewer, found, part, form_of[part]):
             messages.success(request, _("The deployment is saved."))
             return redirect("deployment", deployment_id=deployment_id)
@@ -93,7 +93,7 @@ def deployment(request: HttpRequest, viewer: Viewer, deployment_id: int) -> Http
 def deployment_photo_add(request: HttpRequest, viewer: Viewer, deployment_id: int) -> HttpResponse:
     """Add a photo of the deployment."""
     found = deployment_get(viewer=viewer, deployment_id=deployment_id)
-    role_require(viewer, _OPERATOR, found.station.organization_id)
+    viewer.require(_OPERATOR, station=found.station, to=_("change %(serial)s"))
     form = PhotoForm(request.POST, request.FILES)
     if form.is_valid():
         upload, caption = form.cleaned_data["photo"], form.cleaned_data["caption"]
@@ -130,7 +130,7 @@ def _deployment_render(
 def deployment_over(request: HttpRequest, viewer: Viewer, deployment_id: int) -> HttpResponse:
     """End a deployment."""
     found = deployment_get(viewer=viewer, deployment_id=deployment_id)
-    role_require(viewer, _OPERATOR, found.station.organization_id)
+    viewer.require(_OPERATOR, station=found.station, to=_("move %(serial)s"))
     form = EndForm(request.POST, auto_id=_END_IDS)
     if not form.is_valid() or not _try(
         form, lambda: deployment_end(deployment=found, actor=viewer, at=form.cleaned_data["at"])
@@ -147,7 +147,6 @@ def deployment_over(request: HttpRequest, viewer: Viewer, deployment_id: int) ->
 def deployment_gone(request: HttpRequest, viewer: Viewer, deployment_id: int) -> HttpResponse:
     """Delete a deployment that never happened."""
     found = deployment_get(viewer=viewer, deployment_id=deployment_id)
-    role_require(viewer, _OPERATOR, found.station.organization_id)
     act(
         request,
         lambda: deployment_delete(deployment=found, actor=viewer),

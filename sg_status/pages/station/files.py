@@ -24,7 +24,7 @@ from fleet.organizations.models import Membership
 from fleet.stations.models import Station
 from fleet.stations.selectors import station_get
 from fleet.telemetry.file_summary import file_summary
-from sg_status.access import act, page, role_require
+from sg_status.access import act, page
 from sg_status.pages.station.file_words import figure_headings, file_sentences, state_words
 from sg_status.pages.station.frame import station_of, station_render
 
@@ -60,7 +60,7 @@ def station_files(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResp
 def station_files_move(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
     """Preview moving the chosen files; do it once confirmed."""
     station = station_of(viewer, serial)
-    role_require(viewer, Membership.Role.OPERATOR, station.organization_id)
+    viewer.require(Membership.Role.OPERATOR, station=station, to=_("move files of %(serial)s"))
     try:
         files, target = _selected_of(viewer, station, request.POST)
         if request.POST.get("confirmed") == "yes":
@@ -81,7 +81,6 @@ def station_files_move(request: HttpRequest, viewer: Viewer, serial: str) -> Htt
 def station_files_undo(request: HttpRequest, viewer: Viewer, serial: str, move_id: int) -> HttpResponse:
     """Undo a move of files."""
     station = station_of(viewer, serial)
-    role_require(viewer, Membership.Role.OPERATOR, station.organization_id)
     move = file_move_get(station=station, move_id=move_id)
     act(
         request,

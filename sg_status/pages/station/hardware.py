@@ -14,7 +14,7 @@ from fleet.organizations.access import Viewer
 from fleet.organizations.models import Membership
 from fleet.stations.life.hardware import pair_get, pair_list, pair_same, swap_asked, swap_sentence
 from fleet.telemetry.streams import branch_list
-from sg_status.access import act, page, role_require
+from sg_status.access import act, page
 from sg_status.pages.station.frame import station_of, station_render
 
 
@@ -41,7 +41,7 @@ def station_hardware(request: HttpRequest, viewer: Viewer, serial: str) -> HttpR
 def station_hardware_decide(request: HttpRequest, viewer: Viewer, serial: str, pair_id: int) -> HttpResponse:
     """Decide: the same station, or a new one."""
     station = station_of(viewer, serial)
-    role_require(viewer, Membership.Role.OPERATOR, station.organization_id)
+    viewer.require(Membership.Role.OPERATOR, station=station, to=_("change %(serial)s"))
     pair = pair_get(station=station, pair_id=pair_id)
     if request.POST.get("decision") == "another":
         try:

@@ -16,7 +16,7 @@ from fleet.lifecycle.move_station import commands_waiting, station_move
 from fleet.organizations.access import Role, Viewer
 from fleet.stations.life.transfers import transfer_offer, transfer_open, transfer_withdraw
 from fleet.stations.models import History, Station
-from sg_status.access import act, page, role_require
+from sg_status.access import act, page
 from sg_status.forms import OrganizationField
 from sg_status.pages.station.frame import station_of, station_render
 
@@ -52,7 +52,7 @@ class MoveForm(HistoryForm):
 def station_move_page(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
     """Explain a move; do it."""
     station = station_of(viewer, serial)
-    role_require(viewer, Role.OPERATOR, station.organization_id)
+    viewer.require(Role.OPERATOR, station=station, to=_("give %(serial)s away"))
     others = viewer.organization_ids(Role.OPERATOR) - {station.organization_id}
     form = MoveForm(others, request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
@@ -70,7 +70,7 @@ def station_move_page(request: HttpRequest, viewer: Viewer, serial: str) -> Http
 def station_offer(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
     """Create a code with which another organization takes the station; shown only once."""
     station = station_of(viewer, serial)
-    role_require(viewer, Role.OPERATOR, station.organization_id)
+    viewer.require(Role.OPERATOR, station=station, to=_("give %(serial)s away"))
     form = HistoryForm(request.POST)
     code = ""
     if form.is_valid():
@@ -86,7 +86,7 @@ def station_offer(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResp
 def station_offer_withdraw(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
     """Withdraw an offer."""
     station = station_of(viewer, serial)
-    role_require(viewer, Role.OPERATOR, station.organization_id)
+    viewer.require(Role.OPERATOR, station=station, to=_("give %(serial)s away"))
     if transfer_open(station=station):
         done = _("The offer is withdrawn; its code no longer works.")
         act(request, lambda: transfer_withdraw(actor=viewer, station=station), done=done)

@@ -27,7 +27,7 @@ from fleet.files.pictures import OCTETS_MOST
 from fleet.organizations.access import Role, Viewer
 from fleet.stations.models import Station
 from fleet.stations.notes import TEXT_MOST, note_add, note_get, note_list, note_may_remove, note_remove
-from sg_status.access import act, page, role_require
+from sg_status.access import act, page
 from sg_status.pages.station.frame import station_of, station_render
 from sg_status.photo_answer import photo_answer
 
@@ -66,7 +66,7 @@ def station_notes(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResp
     station = station_of(viewer, serial)
     form = NoteForm(request.POST if request.method == "POST" else None)
     if request.method == "POST":
-        role_require(viewer, Role.OPERATOR, station.organization_id)
+        viewer.require(Role.OPERATOR, station=station, to=_("write notes about %(serial)s"))
         if form.is_valid() and _note(viewer, station, form):
             messages.success(request, _("The note is saved."))
             return redirect("station-notes", serial=station.serial)
@@ -78,7 +78,6 @@ def station_notes(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResp
 def station_note_remove(request: HttpRequest, viewer: Viewer, serial: str, note_id: int) -> HttpResponse:
     """Remove a note."""
     station = station_of(viewer, serial)
-    role_require(viewer, Role.OPERATOR, station.organization_id)
     note = note_get(station=station, note_id=note_id)
     act(request, lambda: note_remove(actor=viewer, station=station, note=note), done=_("The note is removed."))
     return redirect("station-notes", serial=station.serial)
@@ -89,7 +88,7 @@ def station_note_remove(request: HttpRequest, viewer: Viewer, serial: str, note_
 def station_photo_add(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
     """Add a photo."""
     station = station_of(viewer, serial)
-    role_require(viewer, Role.OPERATOR, station.organization_id)
+    viewer.require(Role.OPERATOR, station=station, to=_("change %(serial)s"))
     form = PhotoForm(request.POST, request.FILES)
     if form.is_valid():
         upload, caption = form.cleaned_data["photo"], form.cleaned_data["caption"]
@@ -110,7 +109,6 @@ def station_photo_add(request: HttpRequest, viewer: Viewer, serial: str) -> Http
 def photo_delete(request: HttpRequest, viewer: Viewer, name: str) -> HttpResponse:
     """Remove a photo."""
     photo = photo_find(viewer=viewer, name=name)
-    role_require(viewer, Role.OPERATOR, photo.station.organization_id)
     act(request, lambda: photo_remove(actor=viewer, photo=photo), done=_("The photo is removed."))
     return _back(photo)
 
@@ -120,7 +118,6 @@ def photo_delete(request: HttpRequest, viewer: Viewer, name: str) -> HttpRespons
 def photo_public(request: HttpRequest, viewer: Viewer, name: str) -> HttpResponse:
     """Make a photo of a deployment public, or visible only to members again."""
     photo = photo_find(viewer=viewer, name=name)
-    role_require(viewer, Role.OPERATOR, photo.station.organization_id)
     is_public = request.POST.get("is_public") == "yes"
     done = _("Everyone can see the photo.") if is_public else _("Only members can see the photo.")
     act(request, lambda: photo_publish(actor=viewer, photo=photo, is_public=is_public), done=done)

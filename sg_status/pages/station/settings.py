@@ -11,8 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from fleet.core import clock
 from fleet.core.errors import DomainError, InvalidInput
-from fleet.organizations.access import Viewer
-from fleet.organizations.models import Membership
+from fleet.organizations.access import Role, Viewer
 from fleet.stations.logins.live import login_at_stake
 from fleet.stations.logins.suspension import station_suspension_lift
 from fleet.stations.models import LoginPurpose, Station
@@ -21,7 +20,7 @@ from fleet.stations.selectors import credential_list
 from fleet.stations.services import enrolment_token_create, station_retire, station_revoke, station_update
 from fleet.stations.sorting.device_models import station_model_set
 from fleet.stations.sorting.tags import station_tags_set, tags_read
-from sg_status.access import act, page, role_require
+from sg_status.access import act, page
 from sg_status.pages.station.forms import QuotaForm, StationForm
 from sg_status.pages.station.frame import station_of, station_render
 from sg_status.pages.station.token_shown import enrolment_render
@@ -36,7 +35,7 @@ def station_settings(request: HttpRequest, viewer: Viewer, serial: str) -> HttpR
     station = station_of(viewer, serial)
     form = StationForm.of(viewer, station, request.POST if request.method == "POST" else None)
     if request.method == "POST":
-        role_require(viewer, Membership.Role.OPERATOR, station.organization_id)
+        viewer.require(Role.OPERATOR, station=station, to=_("change %(serial)s"))
         if form.is_valid() and _save(viewer, station, form):
             messages.success(request, _("The settings are saved."))
             return redirect("station-settings", serial=station.serial)
@@ -79,7 +78,7 @@ def _settings_render(
 def station_token(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
     """Create an enrolment token for the station or for a desk; shown only once."""
     station = station_of(viewer, serial)
-    role_require(viewer, Membership.Role.OPERATOR, station.organization_id)
+    viewer.require(Role.OPERATOR, station=station, to=_("enrol %(serial)s"))
     is_upload = request.POST.get("purpose") == LoginPurpose.UPLOAD
     purpose = LoginPurpose.UPLOAD if is_upload else LoginPurpose.STATION
     try:
@@ -96,7 +95,6 @@ def station_token(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResp
 def station_desk_revoke(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
     """Revoke the login of a desk; the station's own stays valid."""
     station = station_of(viewer, serial)
-    role_require(viewer, Membership.Role.OPERATOR, station.organization_id)
     done = _("The desk's login is revoked. The station's own login stays valid.")
     act(request, lambda: station_revoke(station=station, actor=viewer, purpose=LoginPurpose.UPLOAD), done=done)
     return redirect("station-settings", serial=station.serial)
@@ -107,7 +105,6 @@ def station_desk_revoke(request: HttpRequest, viewer: Viewer, serial: str) -> Ht
 def station_let_in(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
     """Lift a suspension."""
     station = station_of(viewer, serial)
-    role_require(viewer, Membership.Role.OPERATOR, station.organization_id)
     done = _("%(station)s can send again.") % {"station": station}
     act(request, lambda: station_suspension_lift(viewer=viewer, station=station), done=done)
     return redirect("station-settings", serial=station.serial)
@@ -118,7 +115,7 @@ def station_let_in(request: HttpRequest, viewer: Viewer, serial: str) -> HttpRes
 def station_revoke_confirm(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
     """Explain revoking; do it."""
     station = station_of(viewer, serial)
-    role_require(viewer, Membership.Role.OPERATOR, station.organization_id)
+    viewer.require(Role.OPERATOR, station=station, to=_("revoke %(serial)s"))
     if request.method == "POST":
         done = _("The login of %(serial)s is revoked and its connection closed.") % {"serial": station.serial}
         act(request, lambda: station_revoke(station=station, actor=viewer), done=done)
@@ -141,7 +138,7 @@ def station_revoke_confirm(request: HttpRequest, viewer: Viewer, serial: str) ->
 def station_retire_confirm(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
     """Explain retiring; do it."""
     station = station_of(viewer, serial)
-    role_require(viewer, Membership.Role.OPERATOR, station.organization_id)
+    viewer.require(Role.OPERATOR, station=station, to=_("change %(serial)s"))
     if request.method == "POST":
         done = _("%(station)s is retired. Its data is kept.") % {"station": station}
         act(request, lambda: station_retire(station=station, actor=viewer), done=done)

@@ -21,6 +21,7 @@ from fleet.ingest.models import QuarantinedMessage
 from fleet.ingest.quarantine import (
     NOTE_MOST,
     quarantine_counts,
+    quarantine_decide_require,
     quarantine_discard,
     quarantine_get,
     quarantine_list,
@@ -30,7 +31,7 @@ from fleet.ingest.raw_view import raw_view
 from fleet.ingest.replay import quarantine_replay, quarantine_replay_ask, quarantine_replay_list
 from fleet.organizations.access import Viewer
 from fleet.organizations.models import Membership
-from sg_status.access import act, page, role_require
+from sg_status.access import act, page
 from sg_status.menu import MenuEntry
 
 MENU = MenuEntry(gettext_lazy("Quarantine"), "quarantine", 30)
@@ -85,7 +86,9 @@ def quarantine(request: HttpRequest, viewer: Viewer) -> HttpResponse:
         "reasons": quarantine_counts(messages=listed())[:REASONS_SHOWN],
         "cut": tallies_cut(viewer=viewer, station=asked.station)[:CUT_SHOWN],
         "replays": quarantine_replay_list(viewer=viewer)[:REPLAYS_SHOWN],
-        "may_replay_all": is_held and asked.reason not in ("", FORKED) and _may_operate(viewer),
+        "may_replay_all": is_held
+        and asked.reason not in ("", FORKED)
+        and viewer.may_somewhere(Membership.Role.OPERATOR),
     }
     return render(request, "sg_status/watching/quarantine.html", context)
 
@@ -127,7 +130,8 @@ def quarantine_body(request: HttpRequest, viewer: Viewer, message_id: int) -> Ht
 @require_POST
 def quarantine_replay_now(request: HttpRequest, viewer: Viewer, message_id: int) -> HttpResponse:
     """Retry the message."""
-    message = _decidable(viewer, message_id)
+    message = quarantine_get(viewer=viewer, message_id=message_id)
+    quarantine_decide_require(viewer=viewer, message=message)
     try:
         outcome = quarantine_replay(viewer=viewer, message=message)
     except DomainError as error:
@@ -164,7 +168,7 @@ def quarantine_replay_reason(request: HttpRequest, viewer: Viewer) -> HttpRespon
 @require_POST
 def quarantine_discard_now(request: HttpRequest, viewer: Viewer, message_id: int) -> HttpResponse:
     """Discard the message, with a note on why."""
-    message = _decidable(viewer, message_id)
+    message = quarantine_get(viewer=viewer, message_id=message_id)
     note = request.POST.get("note", "")
     done = pgettext("quarantine", "The message is discarded. You can still read it under “discarded”.")
     act(request, lambda: quarantine_discard(viewer=viewer, message=message, note=note), done=done)
@@ -194,18 +198,6 @@ def _moment_of(text: str) -> datetime | None:
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-
-
-def _may_operate(viewer: Viewer) -> bool:
-    return viewer.sees_all or bool(viewer.organization_ids(Membership.Role.OPERATOR))
-
-
-def _decidable(viewer: Viewer, message_id: int) -> QuarantinedMessage:
-    """The message, if this viewer can see it (else 404) and decide about it (else 403)."""
-    message = quarantine_get(viewer=viewer, message_id=message_id)
-    if message.station is not None:
-        role_require(viewer, Membership.Role.OPERATOR, message.station.organization_id)
-    return message
 
 
 urlpatterns = [
