@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
-from faults.fixtures import (  # noqa: F401 - fixtures of the tests of faults and of isolation
+from faults.fixtures import (  # noqa: F401 - fixtures for the tests of faults and of isolation
     cluster_grants,
     cluster_rig,
     grants,

@@ -21,7 +21,7 @@ __all__ = ["world"]
 
 pytestmark = pytest.mark.django_db
 
-#: What a caller might try to set, in addition to the fields that a form or resource accepts.
+#: Fields that a caller might try to set, in addition to those that a form or resource accepts.
 WANTED = {
     "id": 1,
     "pk": 1,

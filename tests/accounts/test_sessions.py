@@ -157,7 +157,7 @@ def test_addresses_are_added_confirmed_and_removed_after_the_password_once_more(
     client.post("/accounts/addresses/", {"action_remove": "", "email": "plover@example.org"})
     assert EmailAddress.objects.get().email == "second@example.org"
     assert User.objects.get().email == "second@example.org"
-    # The removed address itself is told of the removal.
+    # The removed address itself is notified.
     assert ["plover@example.org"] in [mail.to for mail in mailoutbox if mail.subject == "Address changed on Roost"]
 
 

@@ -1,4 +1,4 @@
-"""What the agent knows about its host, and how it reports to systemd and to people."""
+"""The agent's knowledge of its host, and its reports to systemd and to people."""
 
 import os
 import socket

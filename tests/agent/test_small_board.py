@@ -27,7 +27,7 @@ pytestmark = pytest.mark.long
 
 QEMU = "/usr/bin/qemu-arm-static"
 BINFMT = Path("/proc/sys/fs/binfmt_misc")
-#: How the kernel recognizes a 32-bit ARM program: the first bytes of its file, and which bits of them count.
+#: The kernel recognizes a 32-bit ARM program by the first bytes of its file; the second part says which bits count.
 MAGIC = (
     r":qemu-arm:M::\x7fELF\x01\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\x28\x00"
     r":\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff:" + QEMU + ":F"

@@ -1,4 +1,4 @@
-"""What `status` shows a person at the station when the agent has only just started, or its file cannot be read."""
+"""The output of `status` when the agent has only just started, or its file cannot be read."""
 
 import contextlib
 import sqlite3

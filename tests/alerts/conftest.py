@@ -22,8 +22,8 @@ _numbers = itertools.count(1)
 
 
 class Mailbox:
-    """What the server accepted and saw. Each of `answers` is for one mail: a reply, seconds to wait first, or a way to
-    disconnect.
+    """Mails that the server accepted and saw. Each of `answers` is for one mail: a reply, seconds to wait first, or a
+    way to disconnect.
     """
 
     def __init__(self) -> None:

@@ -31,7 +31,7 @@ def axe(collected) -> str:
 
 
 def complaints_of(visitor, places, axe) -> list[str]:
-    """What axe reports about these pages."""
+    """Complaints of axe about these pages."""
     found = []
     for place in places:
         visitor.visit(place)
@@ -40,7 +40,7 @@ def complaints_of(visitor, places, axe) -> list[str]:
 
 
 def complaints_here(visitor, place, axe) -> list[str]:
-    """What axe reports about the open page. Colours must not be in transition: the windows here ask for no motion."""
+    """Complaints of axe about the open page. Colours must not be in transition: the windows here ask for no motion."""
     found = []
     visitor.page.evaluate(axe)
     for width, height in SIZES:

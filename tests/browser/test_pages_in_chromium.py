@@ -1,6 +1,4 @@
-"""What people see and do, in headless Chromium: with and without scripts, on a desktop and on a phone, live and
-disconnected.
-"""
+"""The pages in headless Chromium: with and without scripts, on a desktop and on a phone, live and disconnected."""
 
 import time
 from datetime import timedelta

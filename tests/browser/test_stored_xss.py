@@ -18,7 +18,7 @@ from fleet.telemetry.models import Reading, Series, StationEvent
 
 pytestmark = pytest.mark.browser
 
-#: What those strings would leave in a page if they became markup.
+#: Elements and attributes that those strings would leave in a page if they became markup.
 INJECTED = (
     "() => [...document.querySelectorAll("
     "'[onerror],[onload],[onfocus],[onmouseover],[ontoggle],[onbegin],[onstart],[style*=red],iframe,object,embed,"

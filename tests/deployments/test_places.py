@@ -1,4 +1,4 @@
-"""Who may know where a station is, and how exactly; rooms, antennas, and corrected times."""
+"""Visibility of a station's place: to whom, and how exactly; rooms, antennas, and corrected times."""
 
 import math
 from datetime import timedelta

@@ -1,7 +1,9 @@
 """English that reads as translated: the commonest slips, wherever people read. `docs/reference/english.md` has the voice."""
 
 import ast
+import io
 import re
+import tokenize
 
 import pytest
 
@@ -18,13 +20,17 @@ SLIPS = {
     r"\bis told of\b": "is reported",
     r"\bso long (as|it|until)\b": "while, until",
     r"\bwho may not\b": "a caller without permission",
+    r"\bfor good\b": "permanently",
+    r"\bof whom\b": "whose, of which",
+    r"\bnought\b": "zero",
+    r"\bin vain\b": "without success",
 }
 SLIP = re.compile("|".join(f"(?:{pattern})" for pattern in SLIPS), re.IGNORECASE)
 #: The address of a link, which may be a file's name.
 LINK = re.compile(r"\]\([^)]*\)")
 #: A first line that begins with a clause for a subject.
 HEADLESS = re.compile(r"(Who|What|Whose|Where|Whom|Whoever)\b(?!.*\?)")
-#: Where the slips are quoted.
+#: Pages that quote the slips.
 QUOTED = {"docs/reference/english.md", "docs/reference/faults.md", "docs/reference/api-changes.md"}
 
 
@@ -39,6 +45,20 @@ def texts():
                 yield path
     yield from sorted(p for p in (REPOSITORY / "docs").rglob("*.md") if "decisions" not in p.parts)
     yield from (REPOSITORY / "README.md", REPOSITORY / "docs" / "reference" / "openapi.yaml")
+    yield from sorted((REPOSITORY / "tests").rglob("*.py"))
+
+
+def lines_of(path):
+    """Numbered lines of a file; of a test only docstrings and comments, because its other strings are input."""
+    text = path.read_text()
+    lines = list(enumerate(text.splitlines(), start=1))
+    if path.suffix != ".py" or not path.is_relative_to(REPOSITORY / "tests"):
+        return lines
+    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+    comments = [(token.start[0], token.string) for token in tokens if token.type == tokenize.COMMENT]
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    described = [node for node in ast.walk(ast.parse(text)) if isinstance(node, kinds) and ast.get_docstring(node)]
+    return comments + [line for node in described for line in lines[node.body[0].lineno - 1 : node.body[0].end_lineno]]
 
 
 def test_nothing_reads_as_translated():
@@ -46,7 +66,7 @@ def test_nothing_reads_as_translated():
         f"{path.relative_to(REPOSITORY)}:{number}: {match[0]!r}"
         for path in texts()
         if str(path.relative_to(REPOSITORY)) not in QUOTED
-        for number, line in enumerate(path.read_text().splitlines(), start=1)
+        for number, line in lines_of(path)
         for match in [SLIP.search(LINK.sub("", line))]
         if match
     ]
@@ -55,7 +75,7 @@ def test_nothing_reads_as_translated():
     )
 
 
-@pytest.mark.parametrize("folder", CODE)
+@pytest.mark.parametrize("folder", [*CODE, "tests"])
 def test_a_file_s_first_line_has_a_subject(folder):
     found = []
     for path in sorted((REPOSITORY / folder).rglob("*.py")):

@@ -89,7 +89,7 @@ def test_sockets_that_never_say_anything_keep_nobody_out(rig, verdicts):
 
 
 def handles(rig):
-    """How many files and sockets the broker may open, and how many it has open."""
+    """Number of files and sockets that the broker may open, and number that it has open."""
     with rig.instance.rabbitmq.management() as client:
         (node,) = client.get("/api/nodes").json()
     return node["fd_total"], node["fd_used"]

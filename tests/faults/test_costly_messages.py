@@ -1,4 +1,4 @@
-"""How much one station's messages delay its neighbours: the neighbour's p99 with these messages and without."""
+"""Delays that one station's messages cause its neighbours: a neighbour's p99 with these messages and without."""
 
 import gzip
 import json

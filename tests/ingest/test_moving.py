@@ -98,7 +98,7 @@ class Publisher(threading.Thread):
     def run(self) -> None:
         try:
             self._run()
-        except Exception as error:  # noqa: BLE001 - told by the test
+        except Exception as error:  # noqa: BLE001 - the test checks it
             self.error = error
 
     def _run(self) -> None:
@@ -315,7 +315,7 @@ class TestWhoseItIs:
 
 @pytest.mark.django_db
 class TestMove:
-    """What moves with the station, and what stays."""
+    """Things that move with the station, and things that stay."""
 
     def test_the_login_goes_on_and_the_history_stays(self, station, giving, taking, both, giver, taker):
         Station.objects.filter(pk=station.pk).update(generation=3)

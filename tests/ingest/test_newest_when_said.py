@@ -1,4 +1,4 @@
-"""What a station reports about itself moves only forward in its own sequence, in whatever order it arrives."""
+"""A station's reports about itself move only forward in its own sequence, in whatever order they arrive."""
 
 import time
 

@@ -41,7 +41,7 @@ def some_pack(dice):
 
 
 def handled(message, station, delivery, *, is_reused):
-    """What the handler does with a message: its refusal, or everything in the batch."""
+    """The result of the handler for a message: its refusal, or everything in the batch."""
     delivery.is_reused = is_reused
     ref = StationRef(station.id, station.organization_id, station.serial)
     batch, series = Batch(MOMENT), SeriesBook()

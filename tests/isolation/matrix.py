@@ -163,7 +163,7 @@ def faults_of(world: World, actors: list[Actor], address: Address, line: Row) ->
 
 
 def judged(actor: Actor, address: Address, line: Row, method: str, answer: Answer, world: World) -> Iterator[str]:
-    """What is wrong with this answer to this actor."""
+    """Faults in this answer to this actor."""
     if answer.status >= 500:
         yield f"a server error: {answer.body[:300]}"
         return

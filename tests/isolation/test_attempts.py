@@ -1,4 +1,4 @@
-"""What one station can do to another and to the server with its real login: it can read and forge nothing."""
+"""Attacks by one station on another and on the server, with its real login: none reads or forges anything."""
 
 from pathlib import Path
 

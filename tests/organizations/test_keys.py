@@ -1,4 +1,4 @@
-"""Keys: their owners, their reach, their end, and who is told of it."""
+"""Keys: their owners, their reach, their end, and the notices about them."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""What each role may do, and keys that open exactly what they should."""
+"""Permissions of each role, and keys that open exactly what they should."""
 
 from datetime import timedelta
 

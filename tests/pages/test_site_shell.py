@@ -1,4 +1,4 @@
-"""What all pages share: login, policy, languages, errors in plain words, health."""
+"""Parts that all pages share: login, policy, languages, errors in plain words, health."""
 
 import re
 from pathlib import Path

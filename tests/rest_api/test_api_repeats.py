@@ -45,7 +45,7 @@ class Aside(threading.Thread):
     def run(self) -> None:
         try:
             self.result = self.what()
-        except Exception as error:  # noqa: BLE001 - told to who waits for it
+        except Exception as error:  # noqa: BLE001 - raised again in `done`
             self.error = error
         finally:
             connection.close()

@@ -1,4 +1,4 @@
-"""How much a body may unpack to, and how much of that is known before unpacking."""
+"""Limits on what a body may unpack to, and the estimate of its size before unpacking."""
 
 import gzip
 import io
