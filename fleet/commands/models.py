@@ -95,6 +95,10 @@ class Command(models.Model):
     def __str__(self) -> str:
         return f"{self.name} for {self.station_id}"
 
+    def audited_as(self) -> tuple[int | None, str]:
+        """Organization and name for the audit log."""
+        return self.station.organization_id, f"{self.name} for {self.station.serial}"
+
 
 class Congestion(models.Model):
     """A period in which Roost could not keep up and asked its stations to slow down.

@@ -15,7 +15,7 @@ from fleet.commands.announcing import steps_announce
 from fleet.commands.models import Command, CommandStep
 from fleet.commands.withdrawal import withdrawal_ask
 from fleet.core import clock
-from fleet.core.audit import audit_write
+from fleet.core.audit import audit
 from fleet.core.errors import Conflict, InvalidInput, TooMany
 from fleet.core.models import OutboxMessage
 from fleet.core.outbox import outbox_add
@@ -79,13 +79,7 @@ def command_issue(
     )
     _record_step(command.id, State.QUEUED, moment, moment)
     _queue_for_relay(command, station.serial)
-    audit_write(
-        actor=viewer.user,
-        organization_id=station.organization_id,
-        action="command.issue",
-        subject=f"{name} for {station.serial}",
-        detail={"command": str(command.id), "parameters": parameters, "by": viewer.name},
-    )
+    audit(viewer, command, "command.issue", command=str(command.id), parameters=parameters)
     return command
 
 
@@ -103,13 +97,7 @@ def command_cancel(*, viewer: Viewer, command: Command) -> Command:
         command.refresh_from_db()
         raise Conflict(f"This command is already closed ({command.state}); there is nothing to cancel.")
     withdrawal_ask(command_id=command.id, serial=command.station.serial)
-    audit_write(
-        actor=viewer.user,
-        organization_id=command.station.organization_id,
-        action="command.cancel",
-        subject=f"{command.name} for {command.station.serial}",
-        detail={"command": str(command.id), "by": viewer.name},
-    )
+    audit(viewer, command, "command.cancel", command=str(command.id))
     command.refresh_from_db()
     return command
 

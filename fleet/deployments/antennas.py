@@ -6,7 +6,7 @@ from typing import NamedTuple
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from fleet.core.audit import audit_write
+from fleet.core.audit import audit
 from fleet.core.errors import InvalidInput
 from fleet.deployments.models import Antenna, Deployment
 from fleet.organizations.access import Role, Viewer
@@ -45,13 +45,7 @@ def antennas_set(*, deployment: Deployment, actor: Viewer, antennas: Sequence[An
             )
     Antenna.objects.filter(deployment=deployment).delete()
     made = Antenna.objects.bulk_create([Antenna(deployment=deployment, **said._asdict()) for said in checked])
-    audit_write(
-        actor=actor.user,
-        organization_id=deployment.station.organization_id,
-        action="deployment.antennas",
-        subject=f"{deployment.station.serial} at {deployment.site.name}",
-        detail={"antennas": len(made), "by": actor.name},
-    )
+    audit(actor, deployment, "deployment.antennas", antennas=len(made))
     return made
 
 

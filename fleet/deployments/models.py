@@ -37,6 +37,10 @@ class Site(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def audited_as(self) -> tuple[int | None, str]:
+        """Organization and name for the audit log."""
+        return self.organization_id, self.name
+
 
 class Room(models.Model):
     """A room at a site: its size in square metres, its height in metres, and how many people it holds."""
@@ -111,6 +115,10 @@ class Deployment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.station_id} at {self.site_id}"
+
+    def audited_as(self) -> tuple[int | None, str]:
+        """Organization and name for the audit log."""
+        return self.station.organization_id, f"{self.station.serial} at {self.site.name}"
 
 
 class Antenna(models.Model):

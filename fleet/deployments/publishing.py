@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from fleet.core.audit import audit_write
+from fleet.core.audit import audit
 from fleet.core.errors import InvalidInput, NotFound
 from fleet.deployments.models import Deployment
 from fleet.organizations.access import Role, Viewer
@@ -57,11 +57,11 @@ def deployment_publish(
     if not changed:
         raise NotFound(_("This deployment no longer exists."))
     deployment.refresh_from_db(fields=["station", "site", "period", *PUBLICATION])
-    audit_write(
-        actor=actor.user,
-        organization_id=station.organization_id,
-        action="deployment.publish" if is_public else "deployment.hide",
-        subject=f"{station.serial} at {deployment.site.name}",
-        detail={"location": location, "blur_radius_m": deployment.blur_radius_m, "by": actor.name},
+    audit(
+        actor,
+        deployment,
+        "deployment.publish" if is_public else "deployment.hide",
+        location=location,
+        blur_radius_m=deployment.blur_radius_m,
     )
     return deployment

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from psycopg.types.range import TimestamptzRange
 
 from fleet.core import clock
-from fleet.core.audit import audit_write
+from fleet.core.audit import audit
 from fleet.core.errors import InvalidInput
 from fleet.deployments.antennas import antennas_copy
 from fleet.deployments.models import Deployment, Room, Site
@@ -76,7 +76,7 @@ def deployment_begin(
         raise _moved_later_refusal() from error
     made.refresh_from_db(fields=["public_id"])
     antennas_copy(of=before, to=made)
-    _audit(actor, made, "deployment.begin")
+    audit(actor, made, "deployment.begin")
     return made
 
 
@@ -87,7 +87,7 @@ def deployment_end(*, deployment: Deployment, actor: Viewer, at: datetime | None
     Station.objects.select_for_update().get(pk=deployment.station_id)
     deployment.refresh_from_db(fields=["period"])
     _end(deployment, at or clock.now())
-    _audit(actor, deployment, "deployment.end")
+    audit(actor, deployment, "deployment.end")
     return deployment
 
 
@@ -117,7 +117,7 @@ def deployment_update(*, deployment: Deployment, actor: Viewer, **changes: Unpac
             deployment.save(update_fields=["period", "room", "description", "latitude", "longitude"])
     except IntegrityError as error:
         raise InvalidInput(_overlap_sentence(deployment), field="start") from error
-    _audit(actor, deployment, "deployment.update")
+    audit(actor, deployment, "deployment.update")
     return deployment
 
 
@@ -125,7 +125,7 @@ def deployment_update(*, deployment: Deployment, actor: Viewer, **changes: Unpac
 def deployment_delete(*, deployment: Deployment, actor: Viewer) -> None:
     """Delete a deployment that never happened."""
     _operator_check(deployment.station, actor)
-    _audit(actor, deployment, "deployment.delete")
+    audit(actor, deployment, "deployment.delete")
     deployment.delete()
 
 
@@ -160,13 +160,3 @@ def _check_description(text: str) -> str:
 
 def _operator_check(station: Station, actor: Viewer) -> None:
     actor.require(Role.OPERATOR, organization=station.organization_id, to=_("move %(serial)s"), serial=station.serial)
-
-
-def _audit(actor: Viewer, deployment: Deployment, action: str) -> None:
-    audit_write(
-        actor=actor.user,
-        organization_id=deployment.station.organization_id,
-        action=action,
-        subject=f"{deployment.station.serial} at {deployment.site.name}",
-        detail={"by": actor.name},
-    )

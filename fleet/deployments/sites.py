@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
 from django.utils.translation import gettext as _
 
-from fleet.core.audit import audit_write
+from fleet.core.audit import audit
 from fleet.core.errors import Conflict, InvalidInput
 from fleet.deployments.models import Room, Site
 from fleet.organizations.access import Role, Viewer
@@ -65,7 +65,7 @@ def site_create(*, organization: Organization, actor: Viewer, name: str, **field
     site = Site(organization=organization, timezone=organization.timezone)
     _fill(site, {**fields, "name": name})
     _save(site)
-    _audit(actor, site, "site.create")
+    audit(actor, site, "site.create")
     return site
 
 
@@ -75,7 +75,7 @@ def site_update(*, site: Site, actor: Viewer, **fields: Unpack[SiteChanges]) -> 
     _operator_check(actor, site)
     _fill(site, fields)
     _save(site)
-    _audit(actor, site, "site.update")
+    audit(actor, site, "site.update")
     return site
 
 
@@ -85,7 +85,7 @@ def site_delete(*, site: Site, actor: Viewer) -> None:
     _operator_check(actor, site)
     try:
         with transaction.atomic():
-            _audit(actor, site, "site.delete")
+            audit(actor, site, "site.delete")
             site.delete()
     except ProtectedError as error:
         raise Conflict(
@@ -100,7 +100,7 @@ def room_create(*, site: Site, actor: Viewer, name: str, **fields: Unpack[RoomFi
     room = Room(site=site)
     _room_fill(room, {**fields, "name": name})
     _room_save(room)
-    _audit(actor, site, "room.create", room=room.name)
+    audit(actor, site, "room.create", room=room.name)
     return room
 
 
@@ -110,7 +110,7 @@ def room_update(*, room: Room, actor: Viewer, **fields: Unpack[RoomChanges]) -> 
     _operator_check(actor, room.site)
     _room_fill(room, fields)
     _room_save(room)
-    _audit(actor, room.site, "room.update", room=room.name)
+    audit(actor, room.site, "room.update", room=room.name)
     return room
 
 
@@ -118,7 +118,7 @@ def room_update(*, room: Room, actor: Viewer, **fields: Unpack[RoomChanges]) -> 
 def room_delete(*, room: Room, actor: Viewer) -> None:
     """Delete a room; its deployments stay at the site."""
     _operator_check(actor, room.site)
-    _audit(actor, room.site, "room.delete", room=room.name)
+    audit(actor, room.site, "room.delete", room=room.name)
     room.delete()
 
 
@@ -186,13 +186,3 @@ def _room_save(room: Room) -> None:
 
 def _operator_check(actor: Viewer, site: Site) -> None:
     actor.require(Role.OPERATOR, organization=site.organization_id, to=_("change %(name)s"), name=site.name)
-
-
-def _audit(actor: Viewer, site: Site, action: str, **detail: str) -> None:
-    audit_write(
-        actor=actor.user,
-        organization_id=site.organization_id,
-        action=action,
-        subject=site.name,
-        detail={**detail, "by": actor.name},
-    )

@@ -18,7 +18,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from fleet.core import clock
-from fleet.core.audit import audit_write
+from fleet.core.audit import audit
 from fleet.core.errors import InvalidInput, NotFound, TooMany
 from fleet.deployments.models import Deployment
 from fleet.files.models import Photo
@@ -65,7 +65,7 @@ def photo_add(
                 added_by_name=actor.name[:150],
                 added_at=clock.now(),
             )
-            _audit(actor, station, "photo.add", photo)
+            audit(actor, station, "photo.add", photo=photo.pk, caption=photo.caption)
     except BaseException:
         _files_remove(name)
         raise
@@ -78,7 +78,7 @@ def photo_remove(*, actor: Viewer, photo: Photo) -> None:
     station = photo.station
     photo_change_check(actor=actor, station=station)
     if Photo.objects.filter(pk=photo.pk).delete()[0]:
-        _audit(actor, station, "photo.remove", photo)
+        audit(actor, station, "photo.remove", photo=photo.pk, caption=photo.caption)
         transaction.on_commit(partial(_files_remove, photo.name), robust=True)
 
 
@@ -90,7 +90,9 @@ def photo_publish(*, actor: Viewer, photo: Photo, is_public: bool) -> Photo:
         raise InvalidInput(_("Only photos of a deployment can be public."), field="is_public")
     if Photo.objects.filter(pk=photo.pk).exclude(is_public=is_public).update(is_public=is_public):
         photo.is_public = is_public
-        _audit(actor, photo.station, "photo.publish" if is_public else "photo.hide", photo)
+        audit(
+            actor, photo.station, "photo.publish" if is_public else "photo.hide", photo=photo.pk, caption=photo.caption
+        )
     return photo
 
 
@@ -163,13 +165,3 @@ def _path(name: str, size: Size) -> Path:
 def photo_change_check(*, actor: Viewer, station: Station) -> None:
     """Raise `Forbidden` if the actor may not add or remove photos of the station."""
     actor.require(Role.OPERATOR, station=station, to=_("change %(serial)s"))
-
-
-def _audit(actor: Viewer, station: Station, action: str, photo: Photo) -> None:
-    audit_write(
-        actor=actor.user,
-        organization_id=station.organization_id,
-        action=action,
-        subject=station.serial,
-        detail={"photo": photo.pk, "caption": photo.caption, "by": actor.name},
-    )

@@ -63,6 +63,10 @@ class QuarantinedMessage(models.Model):
     def __str__(self) -> str:
         return f"{self.reason} from {self.exchange}"
 
+    def audited_as(self) -> tuple[int | None, str]:
+        """Organization and name for the audit log."""
+        return self.station.organization_id if self.station else None, f"message {self.id} ({self.reason})"
+
 
 class QuarantineTally(models.Model):
     """Numbers of a station's messages in quarantine for one reason: held ones, and those over budget, only counted."""

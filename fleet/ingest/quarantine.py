@@ -12,7 +12,7 @@ from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from fleet.core import clock
-from fleet.core.audit import audit_write
+from fleet.core.audit import audit
 from fleet.core.errors import Conflict, NotFound
 from fleet.ingest.database import cursor
 from fleet.ingest.delivery import FORKED, Delivery, Refusal
@@ -162,13 +162,7 @@ def _decide(viewer: Viewer, message: QuarantinedMessage, state: str, action: str
     )
     if not moved:
         raise Conflict(_("Somebody else has already replayed or discarded this message."))
-    audit_write(
-        actor=viewer.user,
-        organization_id=message.station.organization_id if message.station else None,
-        action=action,
-        subject=f"message {message.id} ({message.reason})",
-        detail={"by": viewer.name, "note": note},
-    )
+    audit(viewer, message, action, note=note)
 
 
 def _line(refusal: Refusal, moment: datetime) -> str:

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from fleet.commands.models import Command
 from fleet.core import clock
-from fleet.core.audit import audit_write
+from fleet.core.audit import audit
 from fleet.core.errors import InvalidInput
 from fleet.core.locks import session_lock
 from fleet.core.outbox import job_ask
@@ -91,13 +91,7 @@ def station_delete(*, actor: Viewer, station: Station, typed: str) -> None:
     with transaction.atomic():
         if not station_hide(station_id=station.pk, moment=clock.now()):
             return
-        audit_write(
-            actor=actor.user,
-            organization_id=station.organization_id,
-            action="station.delete",
-            subject=station.serial,
-            detail={"by": actor.name, "messages": belongings.messages, "series": belongings.series},
-        )
+        audit(actor, station, "station.delete", messages=belongings.messages, series=belongings.series)
         job_ask(ERASE_JOB)
     # If the broker is down, a job ends the logins later; until then, messages from the station are not accepted.
     station_logins_end(station)

@@ -37,6 +37,10 @@ class Organization(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def audited_as(self) -> tuple[int | None, str]:
+        """Organization and name for the audit log."""
+        return self.pk, self.name
+
 
 class Person(models.Model):
     """What Roost stores about a person besides the login: the chosen language of pages and mails, empty for none."""

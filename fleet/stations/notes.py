@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from fleet.core import clock
-from fleet.core.audit import audit_write
+from fleet.core.audit import audit
 from fleet.core.errors import Forbidden, InvalidInput, NotFound
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.services import paragraphs_check
@@ -49,7 +49,7 @@ def note_add(*, actor: Viewer, station: Station, text: str, at: datetime | None 
         written_by_name=actor.name[:150],
         written_at=moment,
     )
-    _audit(actor, station, "note.add", note)
+    audit(actor, station, "note.add", note=note.pk)
     return note
 
 
@@ -59,7 +59,7 @@ def note_remove(*, actor: Viewer, station: Station, note: StationNote) -> None:
     if not note_may_remove(actor=actor, station=station, note=note):
         raise Forbidden(_("Only its author or an owner of the organization can remove a note."))
     if StationNote.objects.filter(pk=note.pk, station=station).delete()[0]:
-        _audit(actor, station, "note.remove", note)
+        audit(actor, station, "note.remove", note=note.pk)
 
 
 def note_may_remove(*, actor: Viewer, station: Station, note: StationNote) -> bool:
@@ -67,14 +67,4 @@ def note_may_remove(*, actor: Viewer, station: Station, note: StationNote) -> bo
     is_author = actor.user is not None and note.written_by_id == actor.user.pk
     return actor.may(Role.OWNER, station.organization_id) or (
         is_author and actor.may(Role.OPERATOR, station.organization_id)
-    )
-
-
-def _audit(actor: Viewer, station: Station, action: str, note: StationNote) -> None:
-    audit_write(
-        actor=actor.user,
-        organization_id=station.organization_id,
-        action=action,
-        subject=station.serial,
-        detail={"note": note.pk, "by": actor.name},
     )

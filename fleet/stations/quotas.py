@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from fleet.core.audit import audit_write
+from fleet.core.audit import audit
 from fleet.core.errors import Forbidden, InvalidInput
 from fleet.organizations.access import Viewer
 from fleet.stations.models import Station
@@ -42,13 +42,7 @@ def station_quota_set(*, actor: Viewer, station: Station, quota: StationQuota) -
     rows = Station.objects.filter(pk=station.pk)
     rows.update(quota_messages_per_s=quota.messages_per_s, quota_bytes_per_hour=quota.bytes_per_hour)
     station.refresh_from_db(fields=["quota_messages_per_s", "quota_bytes_per_hour"])
-    audit_write(
-        actor=actor.user,
-        organization_id=station.organization_id,
-        action="station.quota",
-        subject=station.serial,
-        detail={"messages_per_s": quota.messages_per_s, "bytes_per_hour": quota.bytes_per_hour, "by": actor.name},
-    )
+    audit(actor, station, "station.quota", messages_per_s=quota.messages_per_s, bytes_per_hour=quota.bytes_per_hour)
     return station
 
 

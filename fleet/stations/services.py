@@ -1,6 +1,5 @@
 """Registering, changing and retiring stations."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import TypedDict, Unpack
 
@@ -8,7 +7,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from fleet.core import clock
-from fleet.core.audit import audit_write
+from fleet.core.audit import audit
 from fleet.core.errors import InvalidInput
 from fleet.core.outbox import job_ask
 from fleet.organizations.access import Role, Viewer
@@ -81,7 +80,7 @@ def station_register(*, actor: Viewer, organization: Organization, serial: str, 
             station = _make_station(organization, serial, name, holder)
     except IntegrityError as error:
         raise _taken_refusal(serial) from error
-    _audit(actor, station, "station.register", {})
+    audit(actor, station, "station.register")
     return station
 
 
@@ -130,7 +129,7 @@ def station_update(*, station: Station, actor: Viewer, **changes: Unpack[Station
             field: value if isinstance(value, bool | float | int) else str(value)[:200]
             for field, value in changes.items()
         }
-        _audit(actor, station, "station.update", told)
+        audit(actor, station, "station.update", **told)
     return station
 
 
@@ -140,7 +139,7 @@ def station_retire(*, station: Station, actor: Viewer) -> Station:
     moment = clock.now()
     with transaction.atomic():
         if Station.objects.filter(pk=station.pk, retired_at=None).update(retired_at=moment):
-            _audit(actor, station, "station.retire", {})
+            audit(actor, station, "station.retire")
     station.refresh_from_db(fields=["retired_at"])
     # A job removes its exchange and queue; whatever the broker has confirmed to it is already in the inbound queues.
     job_ask(RECONCILE_JOB)
@@ -154,14 +153,4 @@ def _taken_refusal(serial: str) -> InvalidInput:
         _("The serial %(serial)s is already registered. If it is your device, ask an administrator of this server.")
         % {"serial": serial},
         field="serial",
-    )
-
-
-def _audit(actor: Viewer, station: Station, action: str, detail: Mapping[str, object]) -> None:
-    audit_write(
-        actor=actor.user,
-        organization_id=station.organization_id,
-        action=action,
-        subject=station.serial,
-        detail={**detail, "by": actor.name},
     )

@@ -281,6 +281,10 @@ class StreamLedger(models.Model):
     def __str__(self) -> str:
         return f"{self.station_id} {self.stream}"
 
+    def audited_as(self) -> tuple[int | None, str]:
+        """Organization and name for the audit log."""
+        return self.station.organization_id, f"{self.station.serial}, stream {self.stream}"
+
 
 class DetectionCount(models.Model):
     """Detections per station, hour, port and kind: plots and the fleet page read this instead of the rows."""

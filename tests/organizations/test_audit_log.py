@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
-from people import key_of, person
+from people import key_of, person, station_of
 
 from fleet.core import clock
-from fleet.core.audit import audit_write
+from fleet.core.audit import audit, audit_write
 from fleet.core.errors import Forbidden, NotFound
 from fleet.core.models import AuditEntry
 from fleet.core.origin import origin_begin, origin_now
@@ -44,6 +44,17 @@ def test_owners_read_it_and_nobody_else(institute, owner, operator, stranger):
         audit_list(viewer=stranger, organization=institute)
     with pytest.raises(NotFound):
         audit_export(viewer=stranger, organization=institute, chosen=AuditFilter())
+
+
+def test_an_entry_names_its_subject_and_who_acted(institute, operator):
+    station = station_of(institute)
+    audit(operator, station, "thing.done", action="x", subject="y")
+    audit(None, institute, "thing.happened")
+    happened, done = AuditEntry.objects.filter(action__startswith="thing.").order_by("-id")
+    assert (done.organization_id, done.actor, done.subject) == (institute.pk, operator.user, station.serial)
+    assert done.detail == {"action": "x", "subject": "y", "by": "operator"}
+    assert (happened.organization_id, happened.actor, happened.subject) == (institute.pk, None, "Institute")
+    assert happened.detail == {}
 
 
 def test_each_filter_narrows_and_other_tenants_stay_out(institute, elsewhere, owner):

@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from fleet.core import clock
-from fleet.core.audit import audit_write
+from fleet.core.audit import audit
 from fleet.core.errors import Conflict, InvalidInput
 from fleet.core.locks import session_lock
 from fleet.core.outbox import job_ask
@@ -51,13 +51,7 @@ def branch_settle(*, viewer: Viewer | None, ledger: StreamLedger, decision: str)
     trunk = _trunk_of(ledger)
     if trunk is not None and not _branches_of(trunk).filter(branch__in=_UNDECIDED).exists():
         StreamLedger.objects.filter(id=trunk.id).update(is_contested=False)
-    audit_write(
-        actor=viewer.user if viewer else None,
-        organization_id=organization_id,
-        action=f"branch.{decision}",
-        subject=f"{ledger.station.serial}, stream {ledger.stream}",
-        detail={"by": viewer.name if viewer else "Roost", "messages": ledger.messages},
-    )
+    audit(viewer, ledger, f"branch.{decision}", messages=ledger.messages)
     job_ask(BRANCHES_JOB)
 
 

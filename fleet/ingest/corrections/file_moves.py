@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from fleet.core import clock
-from fleet.core.audit import audit_write
+from fleet.core.audit import audit
 from fleet.core.errors import Conflict, InvalidInput, NotFound
 from fleet.core.live import live_announce
 from fleet.files.models import FileMove, StationFile
@@ -248,19 +248,15 @@ def _move_files(files: Sequence[StationFile], target: Station) -> None:
 
 def _audit_and_announce(actor: Viewer, move: FileMove, action: str) -> None:
     organization_id = move.station.organization_id
-    audit_write(
-        actor=actor.user,
-        organization_id=organization_id,
-        action=action,
-        subject=move.station.serial,
-        detail={
-            "to": move.target.serial,
-            "move": move.pk,
-            "files": move.files,
-            "rows": move.rows,
-            "twins": move.twins,
-            "by": actor.name,
-        },
+    audit(
+        actor,
+        move.station,
+        action,
+        to=move.target.serial,
+        move=move.pk,
+        files=move.files,
+        rows=move.rows,
+        twins=move.twins,
     )
     changed = {organization_id: [move.station.serial, move.target.serial]}
     transaction.on_commit(partial(live_announce, changed=changed), robust=True)

@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from fleet.core import clock
-from fleet.core.audit import audit_write
+from fleet.core.audit import audit
 from fleet.core.errors import Conflict, InvalidInput, NotFound
 from fleet.core.live import live_announce
 from fleet.core.spoken import duration_words
@@ -403,19 +403,15 @@ def _lock_contact(station: Station) -> None:
 
 def _audit_and_announce(actor: Viewer, shift: TimeShift, action: str) -> None:
     station = shift.station
-    audit_write(
-        actor=actor.user,
-        organization_id=station.organization_id,
-        action=action,
-        subject=station.serial,
-        detail={
-            "shift": shift.pk,
-            "offset": duration_words(abs(shift.offset_us) / 1e6),
-            "offset_us": shift.offset_us,
-            "rows": shift.rows,
-            "left": shift.left,
-            "by": actor.name,
-        },
+    audit(
+        actor,
+        station,
+        action,
+        shift=shift.pk,
+        offset=duration_words(abs(shift.offset_us) / 1e6),
+        offset_us=shift.offset_us,
+        rows=shift.rows,
+        left=shift.left,
     )
     changed = {station.organization_id: [station.serial]}
     transaction.on_commit(partial(live_announce, changed=changed), robust=True)

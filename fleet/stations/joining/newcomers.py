@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from fleet.core import clock
-from fleet.core.audit import audit_write
+from fleet.core.audit import audit
 from fleet.core.errors import Conflict, InvalidInput
 from fleet.core.origin import origin_now
 from fleet.organizations.access import Viewer
@@ -99,13 +99,7 @@ def newcomer_accept(*, newcomer: Newcomer, actor: Viewer, organization: Organiza
         station = station_register(actor=actor, organization=organization, serial=newcomer.serial, name=name)
     enrolment_token_adopt(station=station, actor=actor, secret_hash=newcomer.secret_hash, life=FETCH_WITHIN)
     Newcomer.objects.filter(pk=newcomer.pk).update(station=station)
-    audit_write(
-        actor=actor.user,
-        organization_id=organization.id,
-        action=f"station.{newcomer.way}_accept",
-        subject=station.serial,
-        detail={"address": newcomer.address, "by": actor.name},
-    )
+    audit(actor, station, f"station.{newcomer.way}_accept", address=newcomer.address)
     return station
 
 

@@ -10,7 +10,7 @@ from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Value, When
 from django.utils.translation import gettext as _
 
 from fleet.core import clock
-from fleet.core.audit import audit_write
+from fleet.core.audit import audit
 from fleet.core.errors import Conflict, DomainError, Forbidden, InvalidInput, NotFound, TooMany
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.models import Organization
@@ -34,7 +34,7 @@ def registration_turn_on(*, organization: Organization, actor: Viewer) -> str:
         organization=organization,
         defaults={"code_hash": token_hash(code), "created_at": clock.now(), "created_by": actor.user},
     )
-    _audit(actor, organization.id, "registration.on", organization.name)
+    audit(actor, organization, "registration.on")
     return code
 
 
@@ -43,7 +43,7 @@ def registration_turn_off(*, organization: Organization, actor: Viewer) -> None:
     """Let no more devices join the queue; those already in it stay."""
     actor.require(Role.OWNER, organization=organization, to=_("decide whether devices may ask to join %(name)s"))
     if RegistrationCode.objects.filter(organization=organization).delete()[0]:
-        _audit(actor, organization.id, "registration.off", organization.name)
+        audit(actor, organization, "registration.off")
 
 
 def registration_of(*, organization: Organization) -> RegistrationCode | None:
@@ -147,7 +147,7 @@ def arrival_refuse(*, arrival: Newcomer, actor: Viewer, is_for_good: bool) -> No
         raise Conflict(
             _("%(serial)s has already been accepted or refused, or it waited too long.") % {"serial": arrival.serial}
         )
-    _audit(actor, organization_id, "station.arrival_block" if is_for_good else "station.arrival_refuse", arrival.serial)
+    audit(actor, arrival, "station.arrival_block" if is_for_good else "station.arrival_refuse")
 
 
 @transaction.atomic
@@ -157,7 +157,7 @@ def arrival_unblock(*, arrival: Newcomer, actor: Viewer) -> None:
     actor.require(Role.OPERATOR, organization=organization_id, to=_("unblock %(serial)s"), serial=arrival.serial)
     same = _in_state(organization_id, State.BLOCKED).filter(serial__iexact=arrival.serial)
     if same.update(state=State.REFUSED):
-        _audit(actor, organization_id, "station.arrival_unblock", arrival.serial)
+        audit(actor, arrival, "station.arrival_unblock")
 
 
 def arrivals_decide(
@@ -191,9 +191,3 @@ def _open_since(organization: Organization) -> datetime | None:
 
 def _in_state(organization_id: int, state: Newcomer.State) -> QuerySet[Newcomer]:
     return Newcomer.objects.filter(organization=organization_id, way=Newcomer.Way.ARRIVAL, state=state)
-
-
-def _audit(actor: Viewer, organization_id: int, action: str, subject: str) -> None:
-    audit_write(
-        actor=actor.user, organization_id=organization_id, action=action, subject=subject, detail={"by": actor.name}
-    )

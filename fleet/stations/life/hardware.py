@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from fleet.core import clock
-from fleet.core.audit import audit_write
+from fleet.core.audit import audit
 from fleet.core.errors import Conflict, NotFound
 from fleet.core.spoken import moment_words
 from fleet.organizations.access import Role, Viewer
@@ -122,7 +122,7 @@ def pair_same(*, actor: Viewer, pair: HardwarePair) -> None:
     actor.require(Role.OPERATOR, station=station, to=_("change %(serial)s"))
     if not _open_pair(pair).update(state=State.SAME, decided_at=clock.now(), decided_by=actor.user):
         raise _decided_refusal(station)
-    _audit(actor, station, "station.hardware_same", pair)
+    audit(actor, station, "station.hardware_same", machine=pair.machine, card_key=pair.card_key)
 
 
 @transaction.atomic
@@ -152,7 +152,7 @@ def pair_another(*, actor: Viewer, pair: HardwarePair) -> Station:
         first_seen_at=pair.first_seen_at,
         last_seen_at=pair.last_seen_at,
     )
-    _audit(actor, successor, "station.hardware_another", pair)
+    audit(actor, successor, "station.hardware_another", machine=pair.machine, card_key=pair.card_key)
     return successor
 
 
@@ -164,14 +164,4 @@ def _decided_refusal(station: Station) -> Conflict:
     return Conflict(
         _("Somebody has already said what the hardware of %(serial)s is, or it has changed again. Reload and check.")
         % {"serial": station.serial}
-    )
-
-
-def _audit(actor: Viewer, station: Station, action: str, pair: HardwarePair) -> None:
-    audit_write(
-        actor=actor.user,
-        organization_id=station.organization_id,
-        action=action,
-        subject=station.serial,
-        detail={"machine": pair.machine, "card_key": pair.card_key, "by": actor.name},
     )

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from fleet.core import clock
-from fleet.core.audit import audit_write
+from fleet.core.audit import audit
 from fleet.core.errors import Conflict, NotFound
 from fleet.organizations.access import Role, Viewer
 from fleet.stations.logins.enrolment import token_hash
@@ -39,7 +39,7 @@ def transfer_offer(*, actor: Viewer, station: Station, history: History) -> str:
         offered_at=moment,
         expires_at=moment + LIFE,
     )
-    _audit(actor, station, "station.offer", history=history)
+    audit(actor, station, "station.offer", history=history)
     return code
 
 
@@ -51,7 +51,7 @@ def transfer_withdraw(*, actor: Viewer, station: Station) -> None:
     )
     if not _open(station).update(withdrawn_at=clock.now()):
         raise NotFound(_("%(serial)s is not offered to anybody.") % {"serial": station.serial})
-    _audit(actor, station, "station.offer_withdraw")
+    audit(actor, station, "station.offer_withdraw")
 
 
 def transfer_open(*, station: Station) -> StationTransfer | None:
@@ -79,13 +79,3 @@ def transfer_find(*, code: str) -> StationTransfer:
 
 def _open(station: Station) -> QuerySet[StationTransfer]:
     return StationTransfer.objects.filter(station=station, accepted_at=None, withdrawn_at=None)
-
-
-def _audit(actor: Viewer, station: Station, action: str, **detail: str) -> None:
-    audit_write(
-        actor=actor.user,
-        organization_id=station.organization_id,
-        action=action,
-        subject=station.serial,
-        detail={**detail, "by": actor.name},
-    )

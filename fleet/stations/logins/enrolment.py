@@ -18,7 +18,7 @@ from django.db.models import F, QuerySet
 from django.utils.translation import gettext as _
 
 from fleet.core import clock
-from fleet.core.audit import audit_write
+from fleet.core.audit import audit
 from fleet.core.errors import Conflict, DomainError
 from fleet.core.outbox import job_ask
 from fleet.organizations.access import Role, Viewer
@@ -91,7 +91,7 @@ def enrolment_token_adopt(
         expires_at=moment + life,
         purpose=purpose,
     )
-    _audit(actor, station, "station.enrolment_token", **_purpose_detail(purpose))
+    audit(actor, station, "station.enrolment_token", **_purpose_detail(purpose))
 
 
 def station_enrol(
@@ -150,7 +150,7 @@ def station_revoke(*, station: Station, actor: Viewer, purpose: LoginPurpose | N
         Station.objects.select_for_update().get(pk=station.pk)
         ended = _logins(station, purpose).filter(revoked_at=None).update(revoked_at=moment)
         if ended:
-            _audit(actor, station, "station.revoke", logins=ended, **_purpose_detail(purpose))
+            audit(actor, station, "station.revoke", logins=ended, **_purpose_detail(purpose))
     if not station_logins_end(station, purpose):
         raise BrokerUnreachable(
             _(
@@ -216,7 +216,7 @@ def _adopt(credential: Credential, *, is_rotation: bool) -> list[str]:
             older.filter(revoked_at=None).update(revoked_at=moment)
         if is_valid:
             told = _purpose_detail(credential.purpose)
-            _audit(None, station, "station.enrol", generation=credential.generation, **told)
+            audit(None, station, "station.enrol", generation=credential.generation, **told)
     if not is_valid:
         _users_delete([credential.username])
         raise _token_refusal()
@@ -283,13 +283,3 @@ def _purpose_detail(purpose: str | None) -> dict[str, str]:
 
 def _ca_pem() -> str:
     return Path(settings.ROOST_CA_FILE).read_text(encoding="ascii") if settings.ROOST_CA_FILE else ""
-
-
-def _audit(actor: Viewer | None, station: Station, action: str, **detail: Any) -> None:
-    audit_write(
-        actor=actor.user if actor else None,
-        organization_id=station.organization_id,
-        action=action,
-        subject=station.serial,
-        detail={**detail, **({"by": actor.name} if actor else {})},
-    )

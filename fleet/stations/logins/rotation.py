@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from fleet.core.audit import audit_write
+from fleet.core.audit import audit
 from fleet.core.errors import DomainError
 from fleet.stations.logins.broker import BrokerAccess
 from fleet.stations.logins.enrolment import tokens_end
@@ -45,7 +45,7 @@ def rotation_accept(*, station_id: int, secret_hash: object, moment: datetime) -
         expires_at=moment + FETCH_WITHIN,
         is_rotation=True,
     )
-    audit_write(actor=None, organization_id=station.organization_id, action="station.rotate", subject=station.serial)
+    audit(None, station, "station.rotate")
     return True
 
 
@@ -80,11 +80,5 @@ def _is_succeeded(credential: Credential, broker: BrokerAccess) -> bool:
 def _end(credential: Credential, moment: datetime) -> int:
     ended = Credential.objects.filter(pk=credential.pk, revoked_at=None).update(revoked_at=moment)
     if ended:
-        audit_write(
-            actor=None,
-            organization_id=credential.station.organization_id,
-            action="station.rotated",
-            subject=credential.station.serial,
-            detail={"ended": credential.username},
-        )
+        audit(None, credential.station, "station.rotated", ended=credential.username)
     return ended

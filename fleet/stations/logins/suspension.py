@@ -13,7 +13,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from fleet.core import clock
-from fleet.core.audit import audit_write
+from fleet.core.audit import audit
 from fleet.core.errors import Conflict
 from fleet.organizations.access import Role, Viewer
 from fleet.stations.errors import BrokerUnreachable
@@ -36,13 +36,7 @@ def station_suspend(*, station: Station, reason: str, moment: datetime) -> bool:
         rows = Station.objects.filter(pk=station.pk, suspended_at=None, retired_at=None)
         if not rows.update(suspended_at=moment, suspended_reason=reason):
             return False
-        audit_write(
-            actor=None,
-            organization_id=station.organization_id,
-            action="station.suspend",
-            subject=station.serial,
-            detail={"reason": reason},
-        )
+        audit(None, station, "station.suspend", reason=reason)
     with BrokerAccess.open() as broker:
         for username in _logins(station):
             broker.user_silence(username)
@@ -62,13 +56,7 @@ def station_suspension_lift(*, viewer: Viewer, station: Station) -> None:
         StationContact.objects.filter(station=station).update(
             flooding_since=None, quota_excess=0.0, quota_messages=None, quota_bytes=None, quota_reports=None
         )
-        audit_write(
-            actor=viewer.user,
-            organization_id=station.organization_id,
-            action="station.let_in",
-            subject=station.serial,
-            detail={"by": viewer.name},
-        )
+        audit(viewer, station, "station.let_in")
         with BrokerAccess.open() as broker:
             for username in _logins(station):
                 broker.user_allow(username)
@@ -101,13 +89,7 @@ def _desks_end(moment: datetime) -> int:
         with transaction.atomic():
             if not upload_logins_end(desk.station_id, moment):
                 continue
-            audit_write(
-                actor=None,
-                organization_id=desk.station.organization_id,
-                action="station.revoke",
-                subject=desk.station.serial,
-                detail={"purpose": LoginPurpose.UPLOAD.value, "reason": FLOODING},
-            )
+            audit(None, desk.station, "station.revoke", purpose=LoginPurpose.UPLOAD.value, reason=FLOODING)
             ended += 1
     return ended
 

@@ -82,3 +82,7 @@ class Newcomer(models.Model):
 
     def __str__(self) -> str:
         return f"{self.serial} ({self.state})"
+
+    def audited_as(self) -> tuple[int | None, str]:
+        """Organization and name for the audit log."""
+        return self.organization_id, self.serial

@@ -38,6 +38,10 @@ class StationModel(models.Model):
     def __str__(self) -> str:
         return f"{self.manufacturer} {self.name}" if self.manufacturer else self.name
 
+    def audited_as(self) -> tuple[int | None, str]:
+        """Organization and name for the audit log."""
+        return self.organization_id, str(self)
+
 
 class ModelQuantity(models.Model):
     """A quantity that devices of a model measure: the name of its series, and its unit in SenML notation."""
@@ -109,6 +113,10 @@ class StationGroup(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def audited_as(self) -> tuple[int | None, str]:
+        """Organization and name for the audit log."""
+        return self.organization_id, self.name
 
 
 class SavedFilter(models.Model):

@@ -57,6 +57,10 @@ class Station(models.Model):
     def __str__(self) -> str:
         return f"{self.name} ({self.spoken_serial})" if self.name else self.spoken_serial
 
+    def audited_as(self) -> tuple[int | None, str]:
+        """Organization and name for the audit log."""
+        return self.organization_id, self.serial
+
     @property
     def spoken_serial(self) -> str:
         """The serial for people; if another device has it now, with the day this station gave it up."""

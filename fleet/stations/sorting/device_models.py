@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext as _
 
-from fleet.core.audit import audit_write
+from fleet.core.audit import audit
 from fleet.core.errors import Forbidden, InvalidInput, NotFound
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.models import Organization
@@ -82,7 +82,7 @@ def model_create(
             _("There is already a model %(name)s: choose another name.") % {"name": repr(name)}, field="name"
         ) from error
     ModelQuantity.objects.bulk_create([ModelQuantity(model=model, **quantity._asdict()) for quantity in measured])
-    _audit(actor, model, "model.create")
+    audit(actor, model, "model.create")
     return model
 
 
@@ -92,7 +92,7 @@ def model_delete(*, actor: Viewer, model: StationModel) -> None:
     if model.organization_id is None:
         raise Forbidden(_("This model is shared by all organizations and cannot be deleted."))
     actor.require(Role.OPERATOR, organization=model.organization_id, to=_("delete a model"))
-    _audit(actor, model, "model.delete")
+    audit(actor, model, "model.delete")
     model.delete()
 
 
@@ -127,13 +127,7 @@ def station_model_set(*, actor: Viewer, station: Station, model: StationModel | 
         return
     station.model = model
     station.save(update_fields=["model"])
-    audit_write(
-        actor=actor.user,
-        organization_id=station.organization_id,
-        action="station.model",
-        subject=station.serial,
-        detail={"model": str(model) if model else None, "by": actor.name},
-    )
+    audit(actor, station, "station.model", model=str(model) if model else None)
 
 
 def models_counted(*, viewer: Viewer) -> QuerySet[StationModel]:
@@ -153,13 +147,3 @@ def _quantity_check(quantity: Quantity) -> Quantity:
             _("The smallest value of %(name)s must be below the largest.") % {"name": name}, field="quantities"
         )
     return Quantity(name, unit, quantity.least, quantity.most)
-
-
-def _audit(actor: Viewer, model: StationModel, action: str) -> None:
-    audit_write(
-        actor=actor.user,
-        organization_id=model.organization_id,
-        action=action,
-        subject=str(model),
-        detail={"by": actor.name},
-    )

@@ -7,7 +7,7 @@ from django.db.models import BooleanField, F, Func, GenericIPAddressField, Q, Qu
 from django.db.models.functions import Cast
 from django.utils.translation import gettext as _
 
-from fleet.core.audit import audit_write
+from fleet.core.audit import audit
 from fleet.core.errors import InvalidInput, NotFound
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.models import Organization
@@ -62,7 +62,7 @@ def group_create(
             group = StationGroup.objects.create(organization=organization, name=name, rule=rule, value=value)
     except IntegrityError as error:
         raise _taken_refusal(name) from error
-    _audit(actor, group, "group.create")
+    audit(actor, group, "group.create", rule=group.rule, value=group.value)
     return group
 
 
@@ -76,7 +76,7 @@ def group_update(*, actor: Viewer, group: StationGroup, name: str, rule: str, va
             group.save(update_fields=["name", "rule", "value"])
     except IntegrityError as error:
         raise _taken_refusal(name) from error
-    _audit(actor, group, "group.update")
+    audit(actor, group, "group.update", rule=group.rule, value=group.value)
     return group
 
 
@@ -84,7 +84,7 @@ def group_update(*, actor: Viewer, group: StationGroup, name: str, rule: str, va
 def group_delete(*, actor: Viewer, group: StationGroup) -> None:
     """Delete a group; its stations stay."""
     _operator_check(actor, group.organization_id)
-    _audit(actor, group, "group.delete")
+    audit(actor, group, "group.delete", rule=group.rule, value=group.value)
     group.delete()
 
 
@@ -98,7 +98,14 @@ def group_member_set(*, actor: Viewer, group: StationGroup, station: Station, is
         group.members.add(station)
     else:
         group.members.remove(station)
-    _audit(actor, group, "group.add" if is_member else "group.remove", station=station.serial)
+    audit(
+        actor,
+        group,
+        "group.add" if is_member else "group.remove",
+        rule=group.rule,
+        value=group.value,
+        station=station.serial,
+    )
 
 
 def _rule_condition(group: StationGroup) -> Q:
@@ -143,14 +150,4 @@ def _operator_check(actor: Viewer, organization_id: int) -> None:
 def _taken_refusal(name: str) -> InvalidInput:
     return InvalidInput(
         _("There is already a group %(name)s: choose another name.") % {"name": repr(name)}, field="name"
-    )
-
-
-def _audit(actor: Viewer, group: StationGroup, action: str, **detail: str) -> None:
-    audit_write(
-        actor=actor.user,
-        organization_id=group.organization_id,
-        action=action,
-        subject=group.name,
-        detail={"rule": group.rule, "value": group.value, **detail, "by": actor.name},
     )

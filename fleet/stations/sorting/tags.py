@@ -6,7 +6,7 @@ from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext as _
 
-from fleet.core.audit import audit_write
+from fleet.core.audit import audit
 from fleet.core.errors import InvalidInput
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.models import Organization
@@ -60,11 +60,5 @@ def station_tags_set(*, actor: Viewer, station: Station, names: Iterable[str]) -
         return sorted(after)
     station.tags.set(tags)
     Tag.objects.filter(organization=station.organization_id, stations=None).delete()
-    audit_write(
-        actor=actor.user,
-        organization_id=station.organization_id,
-        action="station.tags",
-        subject=station.serial,
-        detail={"tags": sorted(after), "by": actor.name},
-    )
+    audit(actor, station, "station.tags", tags=sorted(after))
     return sorted(after)
