@@ -5,6 +5,7 @@ from functools import wraps
 from http import HTTPStatus
 from typing import Concatenate, ParamSpec
 
+from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
@@ -14,7 +15,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from psycopg.errors import QueryCanceled
 
-from fleet.core.errors import DomainError, Forbidden, NotFound
+from fleet.core.errors import DomainError, Forbidden, InvalidInput, NotFound
 from fleet.organizations.access import Viewer, viewer_of_user
 
 P = ParamSpec("P")
@@ -49,6 +50,13 @@ def page(
         return guarded(request, *args, **kwargs)
 
     return outer
+
+
+def refusal_show(form: forms.Form, refusal: DomainError, **renamed: str) -> None:
+    """Show a refusal at the form's field that it concerns, else above the form. `renamed`: a field's other name here."""
+    field = refusal.field if isinstance(refusal, InvalidInput) else ""
+    field = renamed.get(field, field)
+    form.add_error(field if field in form.fields else None, str(refusal))
 
 
 def act(request: HttpRequest, action: Callable[[], object], *, done: str) -> bool:

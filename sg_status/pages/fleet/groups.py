@@ -20,7 +20,7 @@ from fleet.stations.sorting.groups import (
     group_member_set,
     group_update,
 )
-from sg_status.access import act, page
+from sg_status.access import act, page, refusal_show
 from sg_status.pages.fleet.forms import RULES, GroupAddForm, GroupForm
 
 #: Stations listed on a group's page; a filter shows all of them.
@@ -106,7 +106,7 @@ def _create(viewer: Viewer, form: GroupAddForm) -> StationGroup | None:
     try:
         return group_create(actor=viewer, **form.cleaned_data)
     except InvalidInput as error:
-        form.add_error(error.field if error.field in form.fields else None, str(error))
+        refusal_show(form, error)
     return None
 
 
@@ -114,7 +114,7 @@ def _update(viewer: Viewer, found: StationGroup, form: GroupForm) -> bool:
     try:
         group_update(actor=viewer, group=found, **form.cleaned_data)
     except InvalidInput as error:
-        form.add_error(error.field if error.field in form.fields else None, str(error))
+        refusal_show(form, error)
         return False
     return True
 

@@ -12,7 +12,7 @@ from fleet.organizations.access import Viewer
 from fleet.organizations.models import Membership
 from fleet.stations.models import StationModel
 from fleet.stations.sorting.device_models import model_create, model_delete, model_get, models_counted
-from sg_status.access import act, page
+from sg_status.access import act, page, refusal_show
 from sg_status.pages.fleet.forms import KINDS, ModelAddForm
 
 _OPERATOR = Membership.Role.OPERATOR
@@ -59,7 +59,7 @@ def _create(viewer: Viewer, form: ModelAddForm) -> StationModel | None:
             quantities=form.measured(),
         )
     except InvalidInput as error:
-        form.add_error(error.field if error.field in form.fields else None, str(error))
+        refusal_show(form, error)
     return None
 
 

@@ -8,12 +8,12 @@ from django.urls import path
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from fleet.core.errors import DomainError, InvalidInput
+from fleet.core.errors import DomainError
 from fleet.organizations.access import Viewer
 from fleet.stations.models import Station
 from fleet.stations.selectors import station_get
 from fleet.stations.services import enrolment_token_create, serial_warning, station_register
-from sg_status.access import page
+from sg_status.access import page, refusal_show
 from sg_status.pages.joining.frame import joining_links, operator_organizations
 from sg_status.pages.station.forms import StationAddForm
 from sg_status.pages.station.token_shown import enrolment_render
@@ -45,10 +45,8 @@ def _register(viewer: Viewer, form: StationAddForm) -> tuple[Station, str] | Non
                 actor=viewer, organization=filled["organization"], serial=filled["serial"], name=filled["name"]
             )
             return station, enrolment_token_create(station=station, actor=viewer)
-    except InvalidInput as error:
-        form.add_error(error.field if error.field in form.fields else None, str(error))
     except DomainError as error:
-        form.add_error(None, str(error))
+        refusal_show(form, error)
     return None
 
 

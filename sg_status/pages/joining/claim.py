@@ -12,12 +12,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
-from fleet.core.errors import DomainError, InvalidInput
+from fleet.core.errors import DomainError
 from fleet.organizations.access import Viewer
 from fleet.stations.joining.claims import claim_look, claim_take
 from fleet.stations.models import Newcomer, Station
 from fleet.stations.serials import serial_warning
-from sg_status.access import page
+from sg_status.access import page, refusal_show
 from sg_status.forms import OrganizationField
 from sg_status.pages.joining.frame import NOT_HERE, joining_links, operator_organizations
 
@@ -86,10 +86,8 @@ def _take(viewer: Viewer, form: ClaimForm) -> Station | None:
     filled = form.cleaned_data
     try:
         return claim_take(viewer=viewer, code=filled["code"], organization=filled["organization"], name=filled["name"])
-    except InvalidInput as error:
-        form.add_error(error.field if error.field in form.fields else None, str(error))
     except DomainError as error:
-        form.add_error(None, str(error))
+        refusal_show(form, error)
     return None
 
 

@@ -15,12 +15,12 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods
 
 from fleet.core.csv_file import CSV_MARK, cell_guarded
-from fleet.core.errors import DomainError, InvalidInput
+from fleet.core.errors import DomainError
 from fleet.deployments.station_import import ImportReport, station_import
 from fleet.organizations.access import Viewer
 from fleet.stations.joining.import_file import COLUMNS
 from fleet.stations.joining.import_list import ImportedToken
-from sg_status.access import page
+from sg_status.access import page, refusal_show
 from sg_status.forms import OrganizationField
 from sg_status.pages.joining.frame import NOT_HERE, joining_links, operator_organizations
 
@@ -95,10 +95,8 @@ def _import(viewer: Viewer, form: ImportForm, *, is_dry_run: bool) -> ImportRepo
             all_or_nothing=filled["all_or_nothing"],
             with_tokens=filled["with_tokens"],
         )
-    except InvalidInput as error:
-        form.add_error(error.field if error.field in form.fields else None, str(error))
     except DomainError as error:
-        form.add_error(None, str(error))
+        refusal_show(form, error)
     return None
 
 

@@ -16,7 +16,7 @@ from fleet.lifecycle.move_station import station_take
 from fleet.organizations.access import Role, Viewer
 from fleet.stations.life.transfers import transfer_find
 from fleet.stations.models import Station, StationTransfer
-from sg_status.access import page
+from sg_status.access import page, refusal_show
 from sg_status.forms import OrganizationField
 from sg_status.pages.joining.frame import joining_links
 
@@ -79,7 +79,7 @@ def _station_take(viewer: Viewer, form: forms.Form) -> Station | None:
     try:
         return station_take(actor=viewer, code=filled["code"], organization=filled["organization"])
     except DomainError as error:
-        form.add_error(None, str(error))
+        refusal_show(form, error)
         return None
 
 

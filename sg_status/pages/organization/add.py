@@ -9,11 +9,11 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from fleet.core.errors import DomainError, InvalidInput
+from fleet.core.errors import DomainError
 from fleet.organizations.access import Viewer
 from fleet.organizations.models import Organization
 from fleet.organizations.services import may_found, organization_found
-from sg_status.access import page
+from sg_status.access import page, refusal_show
 from sg_status.pages.organization.forms import OrganizationForm
 
 
@@ -47,10 +47,8 @@ def _create(viewer: Viewer, form: OrganizationForm) -> Organization | None:
             language=filled["language"],
             contact_email=filled["contact_email"],
         )
-    except InvalidInput as error:
-        form.add_error(error.field if error.field in form.fields else None, str(error))
     except DomainError as error:
-        form.add_error(None, str(error))
+        refusal_show(form, error)
     return None
 
 

@@ -12,13 +12,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from fleet.core import clock
-from fleet.core.errors import DomainError, InvalidInput
+from fleet.core.errors import DomainError
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.keys import api_key_get, api_key_list, api_key_revoke, key_state
 from fleet.organizations.models import ApiKey, Organization
 from fleet.organizations.selectors import organization_find
 from fleet.stations.keys import api_key_create
-from sg_status.access import act, page
+from sg_status.access import act, page, refusal_show
 from sg_status.pages.organization.forms import KeyForm
 from sg_status.pages.organization.frame import organization_render
 
@@ -97,12 +97,8 @@ def _make(viewer: Viewer, found: Organization, form: KeyForm) -> dict[str, Any] 
             expires_at=_end_of(told["expires"]) if told["expires"] else None,
             actor=viewer,
         )
-    except InvalidInput as error:
-        field = "expires" if error.field == "expires_at" else error.field
-        form.add_error(field if field in form.fields else None, str(error))
-        return None
     except DomainError as error:
-        form.add_error(None, str(error))
+        refusal_show(form, error, expires_at="expires")
         return None
     return {"name": key.name, "secret": secret}
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from fleet.core import clock
-from fleet.core.errors import DomainError, InvalidInput
+from fleet.core.errors import DomainError
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.invitations import (
     invitation_create,
@@ -24,7 +24,7 @@ from fleet.organizations.invitations import (
 from fleet.organizations.members import member_get, member_remove, member_role_set, ownership_transfer
 from fleet.organizations.models import Invitation, Membership, Organization
 from fleet.organizations.selectors import member_list, organization_find
-from sg_status.access import act, page
+from sg_status.access import act, page, refusal_show
 from sg_status.pages.organization.forms import InvitationForm
 from sg_status.pages.organization.frame import organization_render, role_word
 
@@ -178,11 +178,8 @@ def _invite(request: HttpRequest, viewer: Viewer, found: Organization, form: Inv
     filled = form.cleaned_data
     try:
         invitation_create(organization=found, email=filled["email"], role=Role(filled["role"]), actor=viewer)
-    except InvalidInput as error:
-        form.add_error(error.field if error.field in form.fields else None, str(error))
-        return False
     except DomainError as error:
-        form.add_error(None, str(error))
+        refusal_show(form, error)
         return False
     messages.success(
         request, _("%(email)s is invited. The invitation is valid for seven days.") % {"email": filled["email"]}

@@ -1,5 +1,6 @@
 """The settings of an organization, handing it over, and leaving it."""
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path
@@ -12,7 +13,7 @@ from fleet.organizations.members import member_remove
 from fleet.organizations.models import Organization
 from fleet.organizations.selectors import organization_find
 from fleet.organizations.services import organization_update
-from sg_status.access import act, page
+from sg_status.access import act, page, refusal_show
 from sg_status.pages.organization.forms import OrganizationForm
 from sg_status.pages.organization.frame import organization_render
 
@@ -62,14 +63,12 @@ def leave(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse:
 
 def _save(request: HttpRequest, viewer: Viewer, found: Organization, form: OrganizationForm) -> bool:
     try:
-        return act(
-            request,
-            lambda: organization_update(organization=found, actor=viewer, **form.changes()),
-            done=_("The settings are saved."),
-        )
+        organization_update(organization=found, actor=viewer, **form.changes())
     except InvalidInput as error:
-        form.add_error(error.field if error.field in form.fields else None, str(error))
+        refusal_show(form, error)
         return False
+    messages.success(request, _("The settings are saved."))
+    return True
 
 
 urlpatterns = [

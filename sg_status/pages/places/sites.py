@@ -18,7 +18,7 @@ from fleet.deployments.selectors import deployments_visible, room_get, site_get,
 from fleet.deployments.sites import room_create, room_delete, site_create, site_delete, site_update
 from fleet.organizations.access import Viewer
 from fleet.organizations.models import Membership
-from sg_status.access import act, page
+from sg_status.access import act, page, refusal_show
 from sg_status.menu import MenuEntry
 from sg_status.pages.places.forms import RoomForm, SiteAddForm, SiteForm
 from sg_status.pages.places.map import Point, points_drawn
@@ -126,7 +126,7 @@ def _create(viewer: Viewer, form: SiteAddForm) -> Site | None:
     try:
         return site_create(actor=viewer, **form.cleaned_data)
     except InvalidInput as error:
-        form.add_error(error.field if error.field in form.fields else None, str(error))
+        refusal_show(form, error)
     return None
 
 
@@ -134,7 +134,7 @@ def _room_create(viewer: Viewer, found: Site, form: RoomForm) -> bool:
     try:
         room_create(site=found, actor=viewer, **form.cleaned_data)
     except InvalidInput as error:
-        form.add_error(error.field if error.field in form.fields else None, str(error))
+        refusal_show(form, error)
         return False
     return True
 
@@ -143,7 +143,7 @@ def _update(viewer: Viewer, found: Site, form: SiteForm) -> bool:
     try:
         site_update(site=found, actor=viewer, **form.cleaned_data)
     except InvalidInput as error:
-        form.add_error(error.field if error.field in form.fields else None, str(error))
+        refusal_show(form, error)
         return False
     return True
 

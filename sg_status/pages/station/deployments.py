@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from fleet.core import clock
-from fleet.core.errors import DomainError, InvalidInput
+from fleet.core.errors import DomainError
 from fleet.deployments.antennas import antennas_set
 from fleet.deployments.models import Deployment
 from fleet.deployments.places import place_shown
@@ -23,7 +23,7 @@ from fleet.files.photos import photo_add, photo_list
 from fleet.organizations.access import Viewer
 from fleet.organizations.models import Membership
 from fleet.stations.models import Station
-from sg_status.access import act, page
+from sg_status.access import act, page, refusal_show
 from sg_status.pages.places.forms import AntennasForm, DeployForm, DeploymentForm, EndForm, PublishForm
 from sg_status.pages.places.map import Point, points_drawn
 from sg_status.pages.station.frame import station_of, station_render
@@ -179,12 +179,8 @@ def _try(form: forms.Form, call: Any) -> bool:
     """Do it; show a refusal at the field it concerns."""
     try:
         call()
-    except InvalidInput as error:
-        field = {"blur_radius_m": "blur_radius_km"}.get(error.field, error.field)
-        form.add_error(field if field in form.fields else None, str(error))
-        return False
     except DomainError as error:
-        form.add_error(None, str(error))
+        refusal_show(form, error, blur_radius_m="blur_radius_km")
         return False
     return True
 

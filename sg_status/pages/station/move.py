@@ -16,7 +16,7 @@ from fleet.lifecycle.move_station import commands_waiting, station_move
 from fleet.organizations.access import Role, Viewer
 from fleet.stations.life.transfers import transfer_offer, transfer_open, transfer_withdraw
 from fleet.stations.models import History, Station
-from sg_status.access import act, page
+from sg_status.access import act, page, refusal_show
 from sg_status.forms import OrganizationField
 from sg_status.pages.station.frame import station_of, station_render
 
@@ -116,7 +116,7 @@ def _station_move(viewer: Viewer, station: Station, form: MoveForm) -> Station |
             history=History(filled["history"]),
         )
     except DomainError as error:
-        form.add_error(None, str(error))
+        refusal_show(form, error)
         return None
 
 

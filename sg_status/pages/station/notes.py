@@ -27,7 +27,7 @@ from fleet.files.pictures import OCTETS_MOST
 from fleet.organizations.access import Role, Viewer
 from fleet.stations.models import Station
 from fleet.stations.notes import TEXT_MOST, note_add, note_get, note_list, note_may_remove, note_remove
-from sg_status.access import act, page
+from sg_status.access import act, page, refusal_show
 from sg_status.pages.station.frame import station_of, station_render
 from sg_status.photo_answer import photo_answer
 
@@ -94,10 +94,8 @@ def station_photo_add(request: HttpRequest, viewer: Viewer, serial: str) -> Http
         upload, caption = form.cleaned_data["photo"], form.cleaned_data["caption"]
         try:
             photo_add(actor=viewer, station=station, upload=upload, caption=caption)
-        except InvalidInput as error:
-            form.add_error(error.field if error.field in form.fields else None, str(error))
         except DomainError as error:
-            form.add_error(None, str(error))
+            refusal_show(form, error)
         else:
             messages.success(request, _("The photo is saved."))
             return redirect("station-notes", serial=station.serial)
@@ -141,7 +139,7 @@ def _note(viewer: Viewer, station: Station, form: NoteForm) -> bool:
     try:
         note_add(actor=viewer, station=station, text=form.cleaned_data["text"], at=form.cleaned_data["at"])
     except InvalidInput as error:
-        form.add_error(error.field if error.field in form.fields else None, str(error))
+        refusal_show(form, error)
         return False
     return True
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from fleet.core import clock
-from fleet.core.errors import DomainError, InvalidInput
+from fleet.core.errors import DomainError
 from fleet.organizations.access import Role, Viewer
 from fleet.stations.logins.live import login_at_stake
 from fleet.stations.logins.suspension import station_suspension_lift
@@ -20,7 +20,7 @@ from fleet.stations.selectors import credential_list
 from fleet.stations.services import enrolment_token_create, station_retire, station_revoke, station_update
 from fleet.stations.sorting.device_models import station_model_set
 from fleet.stations.sorting.tags import station_tags_set, tags_read
-from sg_status.access import act, page
+from sg_status.access import act, page, refusal_show
 from sg_status.pages.station.forms import QuotaForm, StationForm
 from sg_status.pages.station.frame import station_of, station_render
 from sg_status.pages.station.token_shown import enrolment_render
@@ -163,14 +163,8 @@ def _save(viewer: Viewer, station: Station, form: StationForm) -> bool:
             station_model_set(actor=viewer, station=station, model=filled["model"])
             if "tags" in form.changed_data:
                 station_tags_set(actor=viewer, station=station, names=tags_read(filled["tags"]))
-    except InvalidInput as error:
-        field = {"operator_interval_s": "interval_hours", "data_plan_bytes": "data_plan_mb"}.get(
-            error.field, error.field
-        )
-        form.add_error(field if field in form.fields else None, str(error))
-        return False
     except DomainError as error:
-        form.add_error(None, str(error))
+        refusal_show(form, error, operator_interval_s="interval_hours", data_plan_bytes="data_plan_mb")
         return False
     return True
 
