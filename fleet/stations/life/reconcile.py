@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from fleet.core.errors import DomainError
+from fleet.core.errors import Unavailable
 from fleet.stations.errors import BrokerUnreachable
 from fleet.stations.life.succession import ARCHIVE_MARK
 from fleet.stations.logins.broker import BrokerAccess, BrokerState
@@ -118,7 +118,7 @@ def _try(act: Callable[..., None], arguments: tuple[str, ...], done: list[str], 
         act(*arguments)
     except BrokerUnreachable:
         raise
-    except DomainError as error:
+    except Unavailable as error:
         _log.error("%s could not be repaired on the broker: %s", arguments[-1], error)
         repairs.failed.append(arguments[-1])
     else:

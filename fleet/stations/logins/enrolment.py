@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 
 from fleet.core import clock
 from fleet.core.audit import audit
-from fleet.core.errors import Conflict, DomainError
+from fleet.core.errors import Conflict, Unavailable
 from fleet.core.outbox import job_ask
 from fleet.organizations.access import Role, Viewer
 from fleet.stations.errors import BrokerUnreachable, EnrolmentRefused
@@ -117,7 +117,7 @@ def station_enrol(
             else:
                 broker.station_ensure(serial)
             broker.user_make(credential.username, password)
-    except DomainError:
+    except Unavailable:
         _unclaim(credential, token, used_at)
         raise
     replaced = _adopt(credential, is_rotation=is_rotation)
@@ -251,7 +251,7 @@ def _users_delete(usernames: list[str]) -> bool:
         with BrokerAccess.open() as broker:
             for username in usernames:
                 broker.user_delete(username)
-    except DomainError as error:
+    except Unavailable as error:
         _log.warning("Logins %s could not be deleted on the broker: %s", ", ".join(usernames), error)
         job_ask(RECONCILE_JOB)
         return False

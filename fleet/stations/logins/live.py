@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
-from fleet.core.errors import DomainError
+from fleet.core.errors import Unavailable
 from fleet.core.spoken import duration_words
 from fleet.stations.logins.broker import BrokerAccess
 from fleet.stations.models import Credential, LoginPurpose, Station, StationContact
@@ -42,6 +42,6 @@ def _is_connected(usernames: list[str]) -> bool:
     try:
         with BrokerAccess.open() as broker:
             return any(broker.is_connected(username) for username in usernames)
-    except DomainError as error:
+    except Unavailable as error:
         _log.warning("The broker could not say whether %s is connected: %s", ", ".join(usernames), error)
         return False

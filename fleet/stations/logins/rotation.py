@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from fleet.core.audit import audit
-from fleet.core.errors import DomainError
+from fleet.core.errors import Unavailable
 from fleet.stations.logins.broker import BrokerAccess
 from fleet.stations.logins.enrolment import tokens_end
 from fleet.stations.models import Credential, EnrolmentToken, LoginPurpose, Station
@@ -60,7 +60,7 @@ def rotations_end(*, moment: datetime) -> int:
                 if is_over or _is_succeeded(credential, broker):
                     broker.user_delete(credential.username)
                     ended += _end(credential, moment)
-        except DomainError as error:
+        except Unavailable as error:
             _log.warning("The old login %s could not be ended; Roost will try again: %s", credential.username, error)
     return ended
 
