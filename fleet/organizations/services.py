@@ -74,24 +74,30 @@ def organization_found(
     *, name: str, actor: Viewer, timezone: str = "UTC", language: str = "en", contact_email: str = ""
 ) -> Organization:
     """Create an organization that the actor owns. Raises `Forbidden`, `TooMany` and `InvalidInput`."""
-    if not may_found(actor) or actor.user is None:
-        raise Forbidden(_("Only an administrator of this server can create organizations: ask one."))
+    person = founder_require(actor)
     # Lock the person's row, so that two requests at once cannot exceed the limit.
-    User.objects.select_for_update(no_key=True).get(pk=actor.user.pk)
-    if not actor.sees_all and Organization.objects.filter(created_by=actor.user).count() >= FOUNDED_MOST:
+    User.objects.select_for_update(no_key=True).get(pk=person.pk)
+    if not actor.sees_all and Organization.objects.filter(created_by=person).count() >= FOUNDED_MOST:
         raise TooMany(
             _("You have created %(most)d organizations, the maximum: ask an administrator of this server for more.")
             % {"most": FOUNDED_MOST}
         )
-    organization = organization_create(name=name, owner=actor.user, actor=actor)
+    organization = organization_create(name=name, owner=person, actor=actor)
     # `organization_update` would refuse: the viewer was made before there was an organization to own.
     _change(
         organization,
-        actor.user,
+        person,
         OrganizationChanges(timezone=timezone, language=language, contact_email=contact_email),
     )
     organization.refresh_from_db()
     return organization
+
+
+def founder_require(viewer: Viewer) -> User:
+    """The person, who may create organizations; raises `Forbidden` for others and for keys."""
+    if viewer.user is None or not may_found(viewer):
+        raise Forbidden(_("Only the administrators of this server can create organizations: ask them."))
+    return viewer.user
 
 
 def may_found(viewer: Viewer) -> bool:

@@ -30,13 +30,18 @@ def station_quota(station: Station) -> StationQuota:
     return StationQuota(station.quota_messages_per_s, station.quota_bytes_per_hour)
 
 
+def quota_require(actor: Viewer) -> None:
+    """Raise `Forbidden` unless the actor may set quotas."""
+    if not actor.sees_all:
+        raise Forbidden(
+            _("Only the administrators of this server can set quotas: ask them, and describe what the station sends.")
+        )
+
+
 @transaction.atomic
 def station_quota_set(*, actor: Viewer, station: Station, quota: StationQuota) -> Station:
     """Give a station its own quota, or the server's default again. Raises `Forbidden` and `InvalidInput`."""
-    if not actor.sees_all:
-        raise Forbidden(
-            _("Only administrators of this server can set quotas: ask one, and say what the station sends.")
-        )
+    quota_require(actor)
     _check(quota.messages_per_s, MESSAGES_MOST, "quota_messages_per_s")
     _check(quota.bytes_per_hour, BYTES_MOST, "quota_bytes_per_hour")
     rows = Station.objects.filter(pk=station.pk)

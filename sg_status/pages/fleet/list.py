@@ -107,7 +107,7 @@ def fleet(request: HttpRequest, viewer: Viewer) -> HttpResponse:
         "state_now": narrowing.state,
         "sort": sort,
         "belongs": viewer.sees_all or bool(viewer.roles),
-        "may_add": bool(viewer.sees_all or viewer.organization_ids(Membership.Role.OPERATOR)),
+        "may_add": viewer.may_somewhere(Membership.Role.OPERATOR),
     }
     if request.headers.get("HX-Request"):
         return render(request, "sg_status/fleet/live.html", context)

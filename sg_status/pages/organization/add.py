@@ -1,7 +1,6 @@
 """Creating an organization; its creator owns it."""
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
@@ -12,7 +11,7 @@ from django.views.decorators.http import require_http_methods
 from fleet.core.errors import DomainError
 from fleet.organizations.access import Viewer
 from fleet.organizations.models import Organization
-from fleet.organizations.services import may_found, organization_found
+from fleet.organizations.services import founder_require, organization_found
 from sg_status.access import page, refusal_show
 from sg_status.pages.organization.forms import OrganizationForm
 
@@ -21,8 +20,7 @@ from sg_status.pages.organization.forms import OrganizationForm
 @require_http_methods(["GET", "HEAD", "POST"])
 def organization_add(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     """GET: the form. POST: create the organization."""
-    if not may_found(viewer):
-        raise PermissionDenied(_("Only the administrators of this server can create organizations: ask them."))
+    founder_require(viewer)
     language = get_language() or "en"
     contact = viewer.user.email if viewer.user else ""
     usual = Organization(name="", timezone="UTC", language=language, contact_email=contact)

@@ -1,7 +1,6 @@
 """Settings of a station: name and interval, enrolment token and logins, and taking it out of service."""
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -15,7 +14,7 @@ from fleet.organizations.access import Role, Viewer
 from fleet.stations.logins.live import login_at_stake
 from fleet.stations.logins.suspension import station_suspension_lift
 from fleet.stations.models import LoginPurpose, Station
-from fleet.stations.quotas import station_quota, station_quota_set
+from fleet.stations.quotas import quota_require, station_quota, station_quota_set
 from fleet.stations.selectors import credential_list
 from fleet.stations.services import enrolment_token_create, station_retire, station_revoke, station_update
 from fleet.stations.sorting.device_models import station_model_set
@@ -47,10 +46,7 @@ def station_settings(request: HttpRequest, viewer: Viewer, serial: str) -> HttpR
 def station_quota_save(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
     """Set a station's own quota; only for administrators of the server."""
     station = station_of(viewer, serial)
-    if not viewer.sees_all:
-        raise PermissionDenied(
-            _("Only the administrators of this server can set quotas: ask them, and describe what the station sends.")
-        )
+    quota_require(viewer)
     form = QuotaForm.of(station, request.POST)
     if not form.is_valid():
         return _settings_render(request, viewer, station, StationForm.of(viewer, station), form)
