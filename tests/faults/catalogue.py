@@ -7,7 +7,7 @@ SHOWN_BY: dict[str, tuple[str, tuple[str, ...]]] = {
         ("tests/ingest/test_pipeline.py::test_a_message_that_the_database_refuses_costs_only_itself",),
     ),
     "35": (
-        "A mail server that is down, refuses for now, or is slow: mails wait and gather, and one comes for an episode.",
+        "A mail server that is down, refuses for now, or is slow: mails wait and are merged into one per episode.",
         (
             "tests/alerts/test_sending.py::test_a_server_that_is_down_delays_and_loses_nothing",
             "tests/alerts/test_sending.py::test_an_episode_that_ended_while_the_server_was_down_is_one_mail",
@@ -17,7 +17,7 @@ SHOWN_BY: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     "36": (
-        "A mail server that breaks off before its answer gets the same mail again, under the same Message-ID.",
+        "A mail server that disconnects before its answer gets the same mail again, under the same Message-ID.",
         ("tests/alerts/test_sending.py::test_a_connection_that_breaks_before_the_answer_sends_the_same_mail_again",),
     ),
     "37": (
@@ -32,7 +32,7 @@ SHOWN_BY: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     "43": (
-        "A destroyed outbox is set aside; a new one begins under a stream of its own.",
+        "A destroyed outbox is set aside; a new one begins a new stream.",
         (
             "tests/agent/test_outbox.py::test_a_damaged_file_is_set_aside_or_is_a_clean_prefix",
             "tests/agent/test_outbox.py::test_damage_met_while_running_sets_the_file_aside_at_the_next_start",
@@ -43,7 +43,7 @@ SHOWN_BY: dict[str, tuple[str, tuple[str, ...]]] = {
         ("tests/agent/test_outbox.py::test_a_file_of_a_newer_agent_is_left_alone",),
     ),
     "51": (
-        "A command that comes again is not run again; of one that was interrupted it is said that nobody knows.",
+        "A repeated command is not run again; an interrupted one is reported as unknown.",
         (
             "tests/agent/test_commands.py::test_a_command_that_comes_again_is_not_run_again",
             "tests/agent/test_commands.py::test_nor_by_the_next_run_of_the_agent",
@@ -51,7 +51,7 @@ SHOWN_BY: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     "52": (
-        "Commands that are old, altered or for another station do not run; the broker gives a station its own only.",
+        "Commands that are old, altered or for another station do not run; the broker gives a station only its own.",
         (
             "tests/agent/test_commands.py::test_what_must_not_run_does_not",
             "tests/stations/test_enrolment.py::test_a_station_takes_its_own_commands_and_no_other_station_s",
@@ -65,7 +65,7 @@ SHOWN_BY: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     "54": (
-        "Late, double and foreign words about a command change nothing; of many ends at once one wins.",
+        "Late, repeated and foreign reports about a command change nothing; of several results at once, one wins.",
         (
             "tests/commands/test_command_services.py::test_a_command_goes_through_its_states_and_a_second_end_is_only_a_note",
             "tests/commands/test_command_services.py::test_no_station_speaks_for_anothers_command",
@@ -80,7 +80,7 @@ SHOWN_BY: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     "56": (
-        "A dangerous command in a loop: three in an hour for one station, then it is refused in a sentence.",
+        "A dangerous command in a loop: three an hour for one station, then it is refused with a reason.",
         ("tests/commands/test_command_services.py::test_a_dangerous_command_in_a_loop_is_refused",),
     ),
 }

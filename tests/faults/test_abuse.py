@@ -55,7 +55,7 @@ def test_a_flood_of_one_station_costs_its_neighbour_no_message(rig, verdicts, tm
         judge_links(rig, [neighbour], verdict)
     verdict.seconds = time.monotonic() - begun
     verdict.note = (
-        f"{messages:,} messages of one station as fast as they go. A neighbour's p99 to the broker's confirm is "
+        f"One station sends {messages:,} messages as fast as it can. A neighbour's p99 to the broker's confirm is "
         f"{worst([c for c, _ in before])} before and {worst([c for c, _ in during])} during, to the database "
         f"{worst([d for _, d in before])} and {worst([d for _, d in during])}."
     )
@@ -80,7 +80,7 @@ def test_sockets_that_never_say_anything_keep_nobody_out(rig, verdicts):
             judge_links(rig, [station], verdict)
     verdict.seconds = time.monotonic() - begun
     verdict.note = (
-        f"{SOCKETS:,} sockets to the TLS port that never begin; a station connects beside them. "
+        f"{SOCKETS:,} sockets to the TLS port stay silent; a station can still connect. "
         f"The broker holds {wanted:,} of {most:,} sockets and files."
     )
     verdicts.append(verdict)
@@ -117,7 +117,7 @@ def test_a_station_is_revoked_while_it_publishes(rig, verdicts):
         assert not station.is_connected
     judge_links(rig, [station], verdict)
     verdict.seconds = time.monotonic() - begun
-    verdict.note = "Its connection ends, it is told why, and what it could not send stays with it."
+    verdict.note = "The station's connection ends, it is told why, and it keeps what it could not send."
     verdicts.append(verdict)
     assert station.feed.waiting >= 5
     assert verdict.confirmed >= 5
@@ -137,7 +137,7 @@ def test_a_station_that_was_revoked_while_away_does_not_come_back(rig, verdicts)
         assert not station.is_connected
     judge_links(rig, [station], verdict)
     verdict.seconds = time.monotonic() - begun
-    verdict.note = "It comes with messages after it was revoked; none is taken, and it keeps them."
+    verdict.note = "The station returns with messages after it was revoked; none is accepted, and it keeps them."
     verdicts.append(verdict)
     assert (station.feed.waiting, stored(rig, station)) == (20, 0)
     assert verdict.is_clean, verdict.row()

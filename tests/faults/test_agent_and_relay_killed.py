@@ -93,7 +93,7 @@ def test_the_agent_is_killed_while_it_reads_and_sends(rig, tmp_path, verdicts, l
     verdict.seconds = time.monotonic() - begun
     verdict.note = (
         f"`kill -9` of the agent at {kills} random moments while a Sensorgnome writes {lines:,} lines; numbers are "
-        "lines of its files, each looked for by line, port and time, and counted by file. Confirmed means written here."
+        "lines of its files, each looked for by line, port and time, and counted by file. Confirmed here means written."
     )
     verdicts.append(verdict)
     assert verdict.is_clean, verdict.row()
@@ -153,7 +153,7 @@ def test_the_relay_is_killed_between_publishing_and_marking(rig, tmp_path, verdi
     verdict.seconds = time.monotonic() - begun
     verdict.note = (
         f"The relay kills itself {deaths} times after the broker's confirm and before the row is marked; numbers are "
-        "commands, and how often the station ran them. A repeat is a second copy in the station's queue."
+        "commands and how often the station ran them. A repeat is a second copy in the station's queue."
     )
     verdicts.append(verdict)
     assert relay.starts == deaths + 1

@@ -90,7 +90,7 @@ def test_an_agent_on_a_link_that_does_everything_wrong_neither_loses_nor_spins(r
     _judge(rig, grant["serial"], folder, verdict)
     verdict.seconds = time.monotonic() - begun
     verdict.note = (
-        f"Three resets, then {seconds} s each half-open, in slices of one byte, open for a tenth of the time, and refused; "
+        f"Three resets, then {seconds} s each half-open, one byte at a time, open a tenth of the time, and refused; "
         f"{len(road.connected_at)} connections in all, {refused} of them refused; {share:.1%} of one core. "
         "Numbers are lines of the station's files."
     )
@@ -121,8 +121,8 @@ def test_a_backlog_drains_over_a_slow_mobile_link(rig, road, station, verdicts, 
         judge_links(rig, [station], verdict)
     verdict.seconds = time.monotonic() - begun
     verdict.note = (
-        f"{SLOW_RTT * 1000:.0f} ms there and back, {SLOW_RATE * 8 / 1000:.0f} kbit/s, {resets} resets: {payload:,} bytes "
-        f"of bodies at {left / took / SLOW_RATE:.0%} of the line, {carried / left:.2f} bytes sent for each of them."
+        f"{SLOW_RTT * 1000:.0f} ms round trip, {SLOW_RATE * 8 / 1000:.0f} kbit/s, {resets} resets: {payload:,} bytes "
+        f"of bodies at {left / took / SLOW_RATE:.0%} of the link's rate, {carried / left:.2f} bytes sent for each of them."
     )
     verdicts.append(verdict)
     assert verdict.is_clean, verdict.row()
@@ -143,7 +143,9 @@ def test_a_handshake_that_takes_many_seconds_succeeds_at_the_first_try(rig, road
         until(lambda: station.is_done, 60, "every confirm")
         judge_links(rig, [station], verdict)
     verdict.seconds = time.monotonic() - begun
-    verdict.note = f"{one_way * 2:.0f} s there and back: TLS and AMQP together take the time given, at the first try."
+    verdict.note = (
+        f"{one_way * 2:.0f} s round trip: TLS and AMQP connect within the time allowed, at the first attempt."
+    )
     verdicts.append(verdict)
     assert len(road.connected_at) == 1
     assert verdict.is_clean, verdict.row()
@@ -185,7 +187,7 @@ def test_the_name_of_the_server_is_gone_and_comes_back_with_another_address(rig,
         first.stop()
         second.stop()
     verdict.seconds = time.monotonic() - begun
-    verdict.note = "The server's name cannot be resolved for a while, then it leads to another address."
+    verdict.note = "The server's name cannot be resolved for a while, then it resolves to another address."
     verdicts.append(verdict)
     assert second.connected_at
     assert verdict.is_clean, verdict.row()
@@ -213,8 +215,8 @@ def test_a_whole_fleet_comes_back_after_the_broker_was_killed(rig, verdicts, cou
         judge_links(rig, stations, verdict)
     verdict.seconds = time.monotonic() - begun
     verdict.note = (
-        f"{count} stations with TLS when the broker is killed; all were back {after:.1f} s after it answered again, "
-        f"{overflowed() - overflows} connections overflowed the queue of the listener."
+        f"{count} stations are connected over TLS when the broker is killed; all were back {after:.1f} s after it answered again, "
+        f"and {overflowed() - overflows} connections overflowed the listener's queue."
     )
     verdicts.append(verdict)
     assert verdict.is_clean, verdict.row()

@@ -111,7 +111,7 @@ def test_a_copied_card_is_found_out_and_nothing_is_merged(rig, tmp_path, verdict
     verdict.doubled, verdict.seconds = len(rows) - len(set(rows)), time.monotonic() - begun
     verdict.note = (
         "Two real agents run from one copied folder. The second one's messages are kept apart and an incident opens; the "
-        "time is from the copy until then. Decided to be believed, all of it is there. Numbers are lines of both."
+        "time is from the copy until then. After a decision to accept them, all are stored. Numbers are lines of both."
     )
     verdicts.append(verdict)
     assert verdict.is_clean, verdict.row()

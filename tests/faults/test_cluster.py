@@ -110,7 +110,7 @@ def test_the_leading_broker_hangs(cluster_rig, case, messages):
                 os.kill(pid, signal.SIGCONT)
             broken.recovers()
     verdict = broken.finish("")
-    verdict.note = f"SIGSTOP of the queue's leader for {HANG_S:.0f} s; without a confirm for {gaps.longest:.1f} s."
+    verdict.note = f"SIGSTOP of the queue's leader for {HANG_S:.0f} s; there was no confirm for {gaps.longest:.1f} s."
 
 
 def test_all_three_brokers_are_killed(cluster_rig, case, messages):
@@ -139,8 +139,8 @@ def test_the_leader_loses_sight_of_the_others(cluster_rig, case):
             cluster_rig.stack.cluster.wait()
     verdict = broken.finish("")
     verdict.note = (
-        f"The queue's leader sees nobody for {APART_S:.0f} s under `pause_minority`; "
-        f"without a confirm for {gaps.longest:.1f} s, healed by itself."
+        f"The queue's leader is cut off for {APART_S:.0f} s under `pause_minority`; "
+        f"there was no confirm for {gaps.longest:.1f} s, and the cluster healed by itself."
     )
 
 
@@ -174,7 +174,9 @@ def test_a_partition_that_nobody_handles(cluster_rig, case):
                 until(lambda: not flagged(), 60, "a cluster in one piece")
     finally:
         handling("pause_minority")
-    broken.finish("The leader is alone for 20 s under `ignore`; the flag stays until the operator restarts that node.")
+    broken.finish(
+        "The leader is cut off for 20 s under `ignore`; its flag stays until the operator restarts that node."
+    )
 
 
 @pytest.mark.long

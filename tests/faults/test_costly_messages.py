@@ -102,7 +102,7 @@ class Costly:
         self.verdict.note = (
             f"{what} A neighbour's p99 to the database is {worst([d for _, d in self.before])} without and "
             f"{worst([d for _, d in self.during])} with it ({len(self.during)} messages), "
-            f"its longest wait {max(d for _, d in self.during) * 1000:.0f} ms."
+            f"its longest wait is {max(d for _, d in self.during) * 1000:.0f} ms."
         )
         print(self.verdict.note)
 
@@ -175,7 +175,7 @@ def test_messages_that_unpack_to_much_cost_a_neighbour_no_time(costly, times):
         case.measure(bombs(times), probes=PROBES if times == 1 else 300)
         held = case.held()
         case.note(
-            f"{case.sent:,} messages of a few hundred bytes to some kilobytes that unpack to up to 8.3 MB, or are 5,000 rows "
+            f"{case.sent:,} messages of a few hundred bytes to some kilobytes that unpack to up to 8.3 MB, or become 5,000 rows "
             f"each: {sum(held.values()):,} of them are in quarantine ({', '.join(f'{n} {r}' for r, n in held.items())})."
         )
         assert case.numbers() == case.sent
@@ -206,7 +206,7 @@ def test_what_is_refused_costs_a_neighbour_no_time_and_the_server_no_disk(costly
         cut = case.count("SELECT coalesce(sum(cut), 0)::bigint FROM ingest_quarantinetally WHERE station_id = %s")
         rows = case.count("SELECT count(*) FROM telemetry_streamledger WHERE station_id = %s")
         case.note(
-            f"{messages:,} bodies that are none and 1,501 messages of 1,501 lives of an agent, a thousand a second: {sum(held.values()):,} are kept, "
+            f"{messages:,} invalid bodies and 1,501 messages that claim 1,501 runs of an agent, a thousand a second: {sum(held.values()):,} are kept, "
             f"{cut:,} counted, {rows} rows in the ledger."
         )
         refused = {reason: n for reason, n in held.items() if reason not in ("over-quota", "forked-stream")}

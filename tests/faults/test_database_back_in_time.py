@@ -30,7 +30,7 @@ def test_somebody_holds_a_lock_for_long(rig, case, seconds):
         until(lambda: rig.taken() >= 0, 10, "an answer")
         broken.recovers(begun)
     broken.finish(
-        f"The ledger's table is locked for {seconds} s, as a long migration does; a statement waits 5 s for it."
+        f"The ledger's table is locked for {seconds} s, as a long migration does; statements wait 5 s for it."
     )
     assert b"due to lock timeout" in log.read_bytes()[length:], "ingest did not meet the lock"
     assert rig.query("SELECT count(*) FROM ingest_quarantinedmessage WHERE reason = 'not-stored'") == [(0,)]
@@ -52,7 +52,7 @@ def test_a_backup_is_restored_and_all_messages_come_again(rig, case, grants, tmp
     backup = str(tmp_path / "roost.dump")
     tool(rig, "pg_dump", "-Fc", "-f", backup, DATABASE)
     broken.publishing.release()
-    broken.finish("The database goes back to a backup of half of it, and the stations say everything again.")
+    broken.finish("The database is restored from a backup of half of it, and the stations send everything again.")
     rig.worker_stop()
     tool(rig, "dropdb", "--force", DATABASE)
     tool(rig, "createdb", "--owner", OWNER, DATABASE)

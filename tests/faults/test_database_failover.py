@@ -130,6 +130,6 @@ def test_the_replica_takes_the_place_of_the_database(rig, case, replica):
         replica.start(port)
         broken.recovers(begun)
     broken.finish(
-        "PostgreSQL is killed and its synchronous replica promoted under its address. Without "
-        "`synchronous_standby_names` the last commits before the death may be missing, and are not looked for here."
+        "PostgreSQL is killed, and its synchronous replica is promoted and gets its address. Without "
+        "`synchronous_standby_names` the last commits before the kill may be missing; that is not tested here."
     )

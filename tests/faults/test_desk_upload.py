@@ -64,8 +64,8 @@ def test_a_card_is_replayed_at_a_desk_while_its_station_sends(rig, case, grants,
     other.start()
     other.join(120)
     verdict = one.finish(
-        "Two cards are replayed twice by the real agent with a desk's login, one of a station that publishes all the while "
-        "and one of a station never heard: the first keeps its login and its connection, the second stays never seen."
+        "The real agent replays two cards twice with a desk's login: one from a station that publishes meanwhile, one from a "
+        "station that never called. The first keeps its login and its connection, the second stays never seen."
     )
     judge(rig, other, verdict)
     for serial, (_folder, card) in cards.items():

@@ -90,8 +90,9 @@ def test_a_file_that_rests_and_grows_beside_clocks_that_are_ahead(rig, tmp_path,
     verdict.unaccounted = abs(int(counted[0][0]) - len(card.heard))
     verdict.seconds = time.monotonic() - begun
     verdict.note = (
-        f"The live file gets 4 pulses, rests for {pause} s beside one that begins four hours later, one of 2043 and a copy from "
-        "the day before with a time of change to come, gets 5 more, is gzipped; then the agent is killed. Numbers are lines."
+        f"The live file gets 4 pulses, rests for {pause} s beside one that begins four hours later, one from 2043 and a copy "
+        "from the day before with a future modification time, gets 5 more and is gzipped; then the agent is killed. "
+        "Numbers are lines."
     )
     verdicts.append(verdict)
     assert verdict.is_clean, (verdict.row(), sorted(card.heard ^ set(heard)))

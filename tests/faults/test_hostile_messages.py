@@ -179,7 +179,7 @@ def test_every_hostile_message_is_in_quarantine_with_its_reason_and_no_neighbour
         channel.confirm_delivery()
         for key, body, how, _ in cases.values():
             raw_amqp.publish(channel, grant["exchange"], key, body, how)
-        begun.finish(f"{len(cases)} kinds of hostile messages; counted here are the good ones beside them.")
+        begun.finish(f"{len(cases)} kinds of hostile messages; numbers are the good messages sent meanwhile.")
     rows = rig.query(
         "SELECT q.body, q.reason, q.sentence, s.serial FROM ingest_quarantinedmessage q "
         "LEFT JOIN stations_station s ON s.id = q.station_id WHERE q.id > %s",
@@ -215,7 +215,7 @@ def test_no_depth_of_headers_ends_the_reading(rig, case):
                     channel, grant["exchange"], "readings", body, raw_amqp.headers(raw_amqp.nested(depth, name))
                 )
         begun.finish(
-            "Headers nested 1 to 1,000 deep with a body that is refused as well; counted are the good ones beside them."
+            "Headers nested 1 to 1,000 deep, with a body that is also refused; numbers are the good messages sent meanwhile."
         )
     held = rig.query("SELECT count(*) FROM ingest_quarantinedmessage WHERE body LIKE '[b''%%'")
     assert held == [(2 * len(depths),)]
@@ -240,5 +240,7 @@ def test_memory_stays_flat_under_bombs(rig, case):
         rig.quiesce()
         warm = rig.worker.memory()
         throw(25)
-        begun.finish("A hundred bombs; the worker grows by less than 50 MB. Counted are the good messages beside them.")
+        begun.finish(
+            "A hundred bombs; the worker grows by less than 50 MB. Numbers are the good messages sent meanwhile."
+        )
     assert rig.worker.memory() - warm < 50 * MEBIBYTE

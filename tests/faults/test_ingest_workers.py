@@ -41,7 +41,7 @@ def test_a_message_that_kills_its_reader_is_set_aside_alone(rig, case, limit):
         until(lambda: rig.query(dead)[0][0] > before, 300, "the message in quarantine", every=0.5)
         broken.verdict.recovered_s = time.monotonic() - begun
         broken.finish(
-            f"One message among thousands kills the worker each time; set aside after {limit} deliveries, alone."
+            f"One message among thousands kills the worker every time; it alone is set aside, after {limit} deliveries."
         )
     assert rig.query(dead) == [(before + 1,)]
     assert limit <= rig.worker.starts - starts <= limit + 3
@@ -57,7 +57,9 @@ def test_nobody_reads_for_a_while(rig, case):
     waiting = broken.publishing.total - (before - broken._taken_before)
     until(lambda: rig.taken() - before >= waiting, 120, "what had gathered")
     broken.verdict.recovered_s = time.monotonic() - begun
-    broken.finish("The worker is away while everything is published; the time is from its start until all was home.")
+    broken.finish(
+        "The worker is stopped while everything is published; the time is from its start until everything had arrived."
+    )
 
 
 def test_a_reader_that_the_broker_forgot_connects_anew(rig, case):
@@ -65,8 +67,8 @@ def test_a_reader_that_the_broker_forgot_connects_anew(rig, case):
     length = log.stat().st_size if log.exists() else 0
     broken = case("a reader that the broker forgot", number="5b", application="faults.forgotten_worker")
     verdict = broken.finish(
-        "No acknowledgement arrives any more, so the queue delivers nothing and no connection breaks. Ingest looks at a "
-        "lane that brings nothing, here every 2 s, finds that messages wait, and connects anew."
+        "Acknowledgements stop arriving, so the queue delivers nothing, but no connection breaks. Ingest checks a lane "
+        "that brings nothing, here every 2 s, finds that messages are waiting, and reconnects."
     )
     assert "inbound.telemetry holds" in log.read_text()[length:]
     assert verdict.repeats > 0
@@ -84,7 +86,7 @@ def test_two_workers_side_by_side_never_wait_for_each_other_in_a_circle(rig, cas
             begun = time.monotonic()
             second.kill()
             broken.recovers(begun)
-        broken.finish("Two workers take from the same queues, every station in both; one is killed on the way.")
+        broken.finish("Two workers read the same queues, each with messages of every station; one of them is killed.")
     finally:
         second.stop()
     said = log.read_bytes()[length:]

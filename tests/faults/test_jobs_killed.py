@@ -154,7 +154,7 @@ def test_a_job_that_kills_its_process_is_set_aside_and_holds_up_nobody(rig, jobs
     broken = jobs(
         "24",
         "a job that kills its worker",
-        f"Set aside after {limit} deliveries; the others among which it was sent are done. Numbers are those.",
+        f"Set aside after {limit} deliveries; the jobs sent with it are done. Numbers are those jobs.",
     )
     dead = waiting(rig, DEAD_JOB_QUEUE)
     with rig.changed_policy("jobs", {"delivery-limit": limit}, JOBS_VHOST):
@@ -186,7 +186,7 @@ def test_two_clocks_at_once_have_each_job_done_once(rig, jobs, tmp_path):
     broken = jobs(
         "39",
         "two clocks",
-        "Two beats send every periodic job twice, and one is killed on the way. Numbers are commands that had to expire, once each.",
+        "Two beats send every periodic job twice, and one of them is killed. Numbers are commands that had to expire, once each.",
     )
     expired = "SELECT count(*) FROM commands_commandstep WHERE state = 'expired'"
     beats = [

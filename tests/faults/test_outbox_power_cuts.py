@@ -76,8 +76,8 @@ def test_what_is_left_is_a_clean_beginning(cut_off, tmp_path, verdicts):
     verdict.confirmed, verdict.seconds = verdict.sent, time.monotonic() - begun
     verdict.note = (
         "The write-ahead log of an open outbox is cut at every frame and anywhere, ends in rubbish or zeros, or has one "
-        "bit wrong; every second time its index file is gone. Numbers are damaged copies; lost are those with a damaged "
-        "database, unaccounted those that are no beginning of what was committed."
+        "wrong bit; every second time its index file is missing. Numbers are damaged copies: lost are those whose "
+        "database is damaged, unaccounted those that are not a beginning of what was committed."
     )
     verdicts.append(verdict)
     assert verdict.sent > 300

@@ -77,8 +77,8 @@ def test_a_station_refuses_a_server_it_cannot_trust_and_a_second_authority_lets_
         judge_links(rig, stations, verdict)
     verdict.seconds = time.monotonic() - begun
     verdict.note = (
-        "Two stations refuse a server whose certificate ended. When another authority signs it, the one that carries "
-        "both authorities comes back; the other keeps its messages and says why."
+        "Two stations refuse a server whose certificate has expired. When another authority signs it, the station that "
+        "trusts both authorities reconnects; the other keeps its messages and says why."
     )
     verdicts.append(verdict)
     assert verdict.is_clean, verdict.row()

@@ -48,8 +48,8 @@ def test_the_ingest_worker_dies_at_the_worst_moment(case, tmp_path, point, messa
         ROOST_FAILPOINT_LEFT=str(left),
     )
     where = {
-        "before-commit": "with all rows of a batch written and not committed",
-        "after-commit": "with a batch committed and not acknowledged",
+        "before-commit": "with all rows of a batch written but not committed",
+        "after-commit": "with a batch committed but not acknowledged",
     }
     for remaining in reversed(range(deaths)):
         until(lambda now=str(remaining): left.read_text() == now, 120, "the worker's death", every=0.02)
@@ -67,7 +67,9 @@ def test_the_database_crashes_in_the_middle_of_batches(rig, case, messages):
         rig.stack.postgres.stop("immediate")
         rig.stack.postgres.start()
         broken.recovers(begun)
-    broken.finish(f"PostgreSQL ends as with `pg_ctl -m immediate`, {times(crashes, 'time')}; it recovers from its log.")
+    broken.finish(
+        f"PostgreSQL is stopped as with `pg_ctl -m immediate`, {times(crashes, 'time')}; it recovers from its log."
+    )
 
 
 def test_the_database_only_reads_for_a_while(rig, case, messages):
@@ -110,7 +112,7 @@ def test_the_broker_is_short_of_something_for_a_while(rig, case, what):
         rig.control(*cleared)
         until(lambda before=stood: broken.publishing.confirmed > before + 10, 30, "confirms after the alarm")
         broken.recovers(begun)
-    broken.finish(f"An alarm for {what} blocks every publisher for some seconds.")
+    broken.finish(f"A {what} alarm blocks every publisher for some seconds.")
 
 
 def test_a_queue_is_full_for_a_while(rig, case):
@@ -137,4 +139,4 @@ def test_the_way_into_the_queues_is_missing_for_a_while(rig, case):
             broken.publishing.release()
             until(lambda: broken.publishing.refused > 100, 30, "messages that come back")
         broken.recovers()
-    broken.finish("The stations' exchanges lead nowhere for a moment; `mandatory` brings every message back.")
+    broken.finish("The stations' exchanges have no binding for a moment; `mandatory` returns every message.")

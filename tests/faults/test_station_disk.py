@@ -140,8 +140,8 @@ def test_a_card_that_takes_nothing_for_a_while(rig, tmp_path, verdicts, trouble)
     verdict.lost, verdict.doubled = len(folder.heard - set(heard)), len(heard) - len(set(heard))
     verdict.unexpected, verdict.seconds = len(set(heard) - folder.heard), time.monotonic() - begun
     verdict.note = (
-        f"The card with the agent's state is {trouble} for eight seconds while a Sensorgnome writes; the agent stays, says "
-        "so, and goes on where it was. Numbers are lines of its files."
+        f"The card with the agent's state is {trouble} for eight seconds while a Sensorgnome writes; the agent keeps "
+        "running, reports it, and continues where it was. Numbers are lines of its files."
     )
     verdicts.append(verdict)
     assert verdict.is_clean, verdict.row()
@@ -167,7 +167,7 @@ def test_what_a_full_outbox_drops_is_a_gap_of_the_same_size(rig, tmp_path, verdi
     kept = last - dropped
     verdict = Verdict(case="an outbox that was too small", number="44", seed=rig.seed, sent=kept, confirmed=kept)
     verdict.unaccounted, verdict.repeats, verdict.seconds = abs(missing - dropped), repeats, time.monotonic() - begun
-    verdict.note = f"{dropped} messages of least worth were dropped for room, and the ledger misses as many; no detection is among them."
+    verdict.note = f"{dropped} of the least valuable messages were dropped to make room, and the ledger lacks as many; no detection is among them."
     verdicts.append(verdict)
     assert verdict.is_clean, (missing, dropped, messages)
     pulses = rig.query(
@@ -195,7 +195,7 @@ def test_a_week_without_a_link_comes_home_behind_the_present(rig, tmp_path, verd
     verdict.lost = sum(1 for seq in range(1, next_seq) if not any(part.lower <= seq < part.upper for part in received))
     verdict.doubled, verdict.repeats = messages - sum(part.upper - part.lower for part in received), repeats
     verdict.recovered_s, verdict.seconds = recovered, time.monotonic() - begun
-    verdict.note = f"A real agent with the messages of {WEEK_HOURS} hours on its card; the time is from its start until all was home."
+    verdict.note = f"A real agent with the messages of {WEEK_HOURS} hours on its card; the time is from its start until everything had arrived."
     verdicts.append(verdict)
     assert verdict.is_clean, verdict.row()
     # The first health report of the new day arrives before the readings of the week.

@@ -66,7 +66,10 @@ def test_every_message_comes_ten_times_in_another_order_and_some_never(rig, gran
     rig.quiesce()
     verdict = Verdict(case=f"{TIMES} times, {order}", number="49", seed=rig.seed)
     judge(rig, Sent([Stream(grant["serial"], stream)], book), verdict)
-    verdict.note, verdict.seconds = f"Every message {TIMES} times, {order}, 30 numbers never.", time.monotonic() - begun
+    verdict.note, verdict.seconds = (
+        f"Every message comes {TIMES} times, {order}; 30 numbers never come.",
+        time.monotonic() - begun,
+    )
     verdicts.append(verdict)
     assert verdict.is_clean, (verdict.row(), verdict.details)
     assert verdict.repeats == len(numbers) * (TIMES - 1)
@@ -123,7 +126,7 @@ def test_no_clock_loses_a_row_or_hides_a_station(rig, grants, verdicts):
     )
     verdict.lost = len(said.keys() - found.keys()) + (not pulses)
     verdict.doubled = len(rows) - len(found) + max(len(pulses) - 1, 0)
-    verdict.note = "Readings of 1970, 2000, 2038, the future, a leap second and a repeated hour; none is refused."
+    verdict.note = "Readings from 1970, 2000, 2038, the future, a leap second and a repeated hour; none is refused."
     verdict.seconds = time.monotonic() - begun
     verdicts.append(verdict)
     wrong = {
@@ -180,7 +183,7 @@ def test_a_day_offline_comes_newest_first_and_nobody_is_said_to_be_silent(rig, g
     judge(rig, Sent([Stream(grant["serial"], stream)], book), verdict)
     interval, profile, address, disk, silent_s = said_of_itself(rig, grant["serial"])
     verdict.note = (
-        "A day of reports, the newest first: the old ones change neither interval nor address, deadline nor profile."
+        "A day of reports, the newest first: the old ones change neither interval, address, deadline nor profile."
     )
     verdict.unexpected += silent_s < calm["next_in"]
     verdict.seconds = time.monotonic() - begun
