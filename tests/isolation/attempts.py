@@ -114,21 +114,21 @@ ATTEMPTS = (
         "send B a command through the default exchange to `cmd.B`",
         lambda a: a.publish("", f"cmd.{_b(a)}", b"{}"),
         "refused (403)",
-        "The default exchange asks for the write permission on `amq.default`.",
+        "The default exchange requires the write permission on `amq.default`.",
     ),
     Attempt(
         5,
         "publish through the default exchange into `inbound.telemetry`",
         lambda a: a.publish("", "inbound.telemetry", SENT),
         "refused (403)",
-        "As above; so no message comes without the exchange that names its station.",
+        "As above, so no message arrives without the exchange that names its station.",
     ),
     Attempt(
         6,
         "publish to its own exchange with `CC`: B's serial, `cmd.B`, `in.B` and other kinds",
         _copies("CC", 6),
         "allowed",
-        "Copies reach only queues that are bound to `inbound`, and each says `in.A`: the ledger takes one "
+        "Copies reach only queues that are bound to `inbound`, and each is from `in.A`: the ledger accepts one "
         "and drops the others as repeats. Nothing reaches `cmd.B`.",
     ),
     Attempt(
@@ -136,7 +136,7 @@ ATTEMPTS = (
         "the same with `BCC`, which the broker removes",
         _copies("BCC", 7),
         "allowed",
-        "As above: who sent it is read from the exchange, never from a header or key.",
+        "As above: the exchange identifies the sender, never a header or key.",
     ),
     Attempt(
         8,
@@ -150,14 +150,14 @@ ATTEMPTS = (
         "leave `user_id` out",
         _own(9),
         "allowed",
-        "It is a second check only; the exchange says who it is.",
+        "It is only a second check; the exchange identifies the sender.",
     ),
     Attempt(
         10,
         "publish with any routing key, such as B's serial",
         lambda a: a.publish(a.grant["exchange"], _b(a), SENT, type=_b(a)),
         "allowed",
-        "It is routed by kind: what is no kind goes through the alternate exchange to quarantine, as A's.",
+        "Messages are routed by kind; other keys go through the alternate exchange to quarantine, as A's.",
     ),
     Attempt(
         11,
@@ -171,8 +171,8 @@ ATTEMPTS = (
         "ask with a passive declare how full `cmd.B` is",
         _passive(lambda a: f"cmd.{_b(a)}", "queue"),
         "allowed",
-        "Count of messages and consumers leak on this version (CVE-2026-57221, fixed in 4.2.6), "
-        "no content does. Use 4.2.9 or 4.3.5 and later where stations are not trusted so far.",
+        "The numbers of messages and consumers leak on this version (CVE-2026-57221, fixed in 4.2.6), "
+        "but no content. Use 4.2.9, or 4.3.5 and later, if you do not trust the stations with that.",
     ),
     Attempt(
         13,
@@ -183,7 +183,7 @@ ATTEMPTS = (
     ),
     Attempt(
         14,
-        "ask whether the exchange of a station exists that does not",
+        "ask whether the exchange of a nonexistent station exists",
         _passive(lambda _: "in.SG-NOT1RPI40000", "exchange"),
         "refused (404)",
         "The other half of the guess above.",
@@ -211,7 +211,7 @@ ATTEMPTS = (
     ),
     Attempt(
         18,
-        "read what was set aside from `inbound.dead`",
+        "read dead letters from `inbound.dead`",
         lambda a: a.outcome(lambda c: c.basic_get("inbound.dead")),
         "refused (403)",
         "As above.",
@@ -221,18 +221,18 @@ ATTEMPTS = (
         "empty B's queue `cmd.B`",
         lambda a: a.outcome(lambda c: c.queue_purge(f"cmd.{_b(a)}")),
         "refused (403)",
-        "Emptying asks for the read permission.",
+        "Emptying requires the read permission.",
     ),
     Attempt(
         20,
         "delete `cmd.B`",
         lambda a: a.outcome(lambda c: c.queue_delete(f"cmd.{_b(a)}")),
         "refused (403)",
-        "A station may configure nothing, `^$`.",
+        "A station may configure nothing (`^$`).",
     ),
     Attempt(
         21,
-        "declare a queue of a name of its own",
+        "declare a queue with a name of its choice",
         lambda a: a.outcome(lambda c: c.queue_declare("mine")),
         "refused (403)",
         "As above.",
@@ -242,18 +242,18 @@ ATTEMPTS = (
         "declare a queue that the broker names",
         lambda a: a.outcome(lambda c: c.queue_declare("", exclusive=True)),
         "refused (403)",
-        "As above; the name is made before the permission is asked.",
+        "As above; the broker makes the name before it checks the permission.",
     ),
     Attempt(
         23,
-        "bind its own queue to B's exchange, to be sent all that B sends",
+        "bind its own queue to B's exchange, to receive everything that B sends",
         lambda a: a.outcome(lambda c: c.queue_bind(f"cmd.{a.grant['serial']}", a.victim["exchange"])),
         "refused (403)",
-        "Binding asks for write on the queue and read on the exchange; it has neither.",
+        "Binding requires the write permission on the queue and the read permission on the exchange; it has neither.",
     ),
     Attempt(
         24,
-        "bind B's exchange into its own, to send all that B sends as its own",
+        "bind B's exchange to its own, to send B's messages as its own",
         lambda a: a.outcome(lambda c: c.exchange_bind(a.grant["exchange"], a.victim["exchange"])),
         "refused (403)",
         "It may write to its own exchange, but not read from B's.",
@@ -263,14 +263,14 @@ ATTEMPTS = (
         "empty its own queue `cmd.A`",
         lambda a: a.outcome(lambda c: c.queue_purge(f"cmd.{a.grant['serial']}")),
         "allowed",
-        "It may throw its own commands away; they are rows in the database, and are sent again or expire there.",
+        "It may discard its own commands; they are rows in the database, and are sent again or expire there.",
     ),
     Attempt(
         26,
         "consume answers through `amq.rabbitmq.reply-to`",
         _direct_reply,
         "allowed",
-        "Nobody on the server answers to an address that a message names.",
+        "Nothing on the server replies to an address in a message.",
     ),
     Attempt(
         27,
@@ -278,7 +278,7 @@ ATTEMPTS = (
         _forged_death,
         "allowed",
         "RabbitMQ 3.10 believes the header and only counts in it; 4.x writes its own. Either way a dead letter belongs to a "
-        "station only where its `user_id`, which the broker checked, says the same; else it is kept in quarantine as nobody's.",
+        "station only if its `user_id`, which the broker checked, agrees; otherwise it is kept in quarantine without a station.",
         unread=True,
     ),
     Attempt(
@@ -286,7 +286,7 @@ ATTEMPTS = (
         "log in to the vhost of Celery, `jobs`",
         lambda a: a.log_in("jobs"),
         "refused (530)",
-        "Whoever can write there can run any task; no station has a permission there.",
+        "Anyone who can write there can run any task; no station has a permission there.",
     ),
     Attempt(
         29,
