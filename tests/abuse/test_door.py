@@ -23,7 +23,7 @@ def processes(tmp_path_factory, django_db_setup):
         yield made
 
 
-def said_raw(port: int, request: bytes) -> bytes:
+def first_line_of_answer(port: int, request: bytes) -> bytes:
     """First line of the answer to these bytes; empty if the connection just ends."""
     with socket.create_connection(("127.0.0.1", port), timeout=20) as line:
         line.sendall(request)
@@ -33,7 +33,7 @@ def said_raw(port: int, request: bytes) -> bytes:
             return b""
 
 
-def flooded(port: int, head: bytes, piece: bytes, most: int) -> tuple[int, bytes]:
+def flood(port: int, head: bytes, piece: bytes, most: int) -> tuple[int, bytes]:
     """Send pieces without end; return how many bytes were accepted and the first line of the answer."""
     taken = 0
     with socket.create_connection(("127.0.0.1", port), timeout=20) as line:
@@ -71,7 +71,7 @@ def test_a_body_of_400_mb_before_login_is_taken_nowhere(processes: Running, told
         how = b"Content-Length: 400000000" if told == "length" else b"Transfer-Encoding: chunked"
         head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n".encode() + how + b"\r\n\r\n"
         before = psutil.Process(processes.processes[name].pid).memory_info().rss
-        taken, answer = flooded(port, head, b"x" * MB if told == "length" else CHUNK, 60 * MB)
+        taken, answer = flood(port, head, b"x" * MB if told == "length" else CHUNK, 60 * MB)
         assert taken < 30 * MB, (method, path)
         # A client that keeps sending may only see the connection break. The live process reads no bodies: it may answer
         # and hang up.
@@ -98,7 +98,7 @@ def test_who_says_beforehand_how_long_a_body_is_reads_why_it_is_refused(processe
 def test_headers_without_end_are_not_read(processes, name):
     port = processes.site_port if name == "site" else processes.live_port
     head = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
-    taken, _answer = flooded(port, head, b"X-Long: " + b"a" * 50_000 + b"\r\n", 60 * MB)
+    taken, _answer = flood(port, head, b"X-Long: " + b"a" * 50_000 + b"\r\n", 60 * MB)
     assert taken < 10 * MB
 
 
@@ -126,13 +126,13 @@ def test_a_host_or_an_origin_that_is_none_is_400_everywhere(processes, path):
     heads += ["Host: localhost\r\nHost: localhost", "Host: localhost\r\nOrigin: http://a\r\nOrigin: http://a"]
     for head in heads:
         request = f"GET {path} HTTP/1.1\r\n{head}\r\nConnection: close\r\n\r\n".encode("latin-1")
-        assert re.match(rb"HTTP/1.1 400 ", said_raw(port, request)), head
+        assert re.match(rb"HTTP/1.1 400 ", first_line_of_answer(port, request)), head
 
 
 def test_hosts_and_origins_that_are_well_written_pass(processes):
     for head in ("Host: localhost", "Host: 127.0.0.1:1", "Host: LOCALHOST:80", "Host: localhost\r\nOrigin: null"):
         request = f"GET /healthz HTTP/1.1\r\n{head}\r\nConnection: close\r\n\r\n".encode()
-        assert said_raw(processes.site_port, request) == b"HTTP/1.1 200 OK", head
+        assert first_line_of_answer(processes.site_port, request) == b"HTTP/1.1 200 OK", head
 
 
 def test_a_proxy_that_is_named_tells_the_caller_apart_and_another_is_not_heard(processes):
@@ -163,6 +163,6 @@ def test_the_scheme_that_a_proxy_tells_is_in_the_addresses_that_lead_on(processe
 def test_a_web_socket_is_an_ordinary_question(processes):
     head = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: eA==\r\n"
     for port, path in ((processes.site_port, "/healthz"), (processes.live_port, "/live/fleet")):
-        first = said_raw(port, f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{head}\r\n".encode())
+        first = first_line_of_answer(port, f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{head}\r\n".encode())
         assert int(first.split()[1]) < 500, first
     assert "can only handle" not in (processes.logs / "site.log").read_text()

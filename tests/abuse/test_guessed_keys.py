@@ -9,7 +9,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_counters")]
 GUESSES = 400
 
 
-def asked(secret: str, source: str, **headers: str) -> int:
+def request_status(secret: str, source: str, **headers: str) -> int:
     client = Client(
         REMOTE_ADDR=source, headers={"Authorization": f"Bearer {secret}", **headers}, raise_request_exception=False
     )
@@ -19,7 +19,7 @@ def asked(secret: str, source: str, **headers: str) -> int:
 def guess_until_braked(**headers: str) -> int:
     for number in range(GUESSES):
         invented = {name: value.format(number % 250) for name, value in headers.items()}
-        if asked(f"guess{number:03d}.{'x' * 32}", "203.0.113.9", **invented) == 429:
+        if request_status(f"guess{number:03d}.{'x' * 32}", "203.0.113.9", **invented) == 429:
             return number
     return GUESSES
 
@@ -27,7 +27,7 @@ def guess_until_braked(**headers: str) -> int:
 def test_wrong_keys_are_braked_by_source_and_good_ones_from_elsewhere_are_not(institute):
     assert guess_until_braked() < GUESSES
     key = key_of(institute)
-    assert asked(key, "203.0.113.10") == 200
+    assert request_status(key, "203.0.113.10") == 200
 
 
 def test_a_source_that_the_caller_invents_is_not_believed(institute):

@@ -103,10 +103,10 @@ def test_no_header_or_parameter_makes_another_method_of_a_request(world, address
     assert answer.status_code == plain.status_code
     assert guarded() == before
     assert Station.objects.filter(pk=world.own.stations[0].pk, retired_at=None).exists()
-    assert posted(world, place, headers=headers) == posted(world, place)
+    assert post_and_undo(world, place, headers=headers) == post_and_undo(world, place)
 
 
-def posted(world: World, place: str, **options: Any) -> int:
+def post_and_undo(world: World, place: str, **options: Any) -> int:
     """Status of a POST that is rolled back."""
     point = transaction.savepoint()
     status = owner_of(world, **options).post(place, {"_method": "DELETE"}).status_code

@@ -45,11 +45,11 @@ def world(institute, elsewhere, point, cut):
         "tag": ours.tags.get().pk, "group": group.pk, "key": key.pk, "photo": photo.pk, "point": point.pk,
         "room": room_create(site=cut, actor=SERVER, name="Attic").pk, "elsewhere": elsewhere.pk,
     }  # fmt: skip
-    checked()
+    check_constraints()
     return found
 
 
-def checked() -> None:
+def check_constraints() -> None:
     """Check the deferred constraints now."""
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
@@ -63,7 +63,7 @@ def commit(statement: str, values: dict[str, object]) -> None:
     """Write, and check what a commit would check."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statement, values)
-        checked()
+        check_constraints()
 
 
 WRONG = {
@@ -123,7 +123,7 @@ def test_a_station_goes_only_when_nothing_of_it_stays_behind(world, left):
 def test_a_move_with_the_history_leaves_nothing_behind(world, elsewhere):
     station = Station.objects.get(pk=world["ours"])
     station_move(actor=SERVER, station=station, organization=elsewhere, history="goes")
-    checked()
+    check_constraints()
     moved = Deployment.objects.select_related("site").get(pk=world["deployment"])
     assert (moved.site.organization_id, moved.room_id) == (elsewhere.pk, None)
 
@@ -131,9 +131,9 @@ def test_a_move_with_the_history_leaves_nothing_behind(world, elsewhere):
 def test_a_room_that_is_deleted_leaves_its_deployments(world, point, operator):
     room = room_create(site=point, actor=operator, name="Cellar")
     Deployment.objects.filter(pk=world["deployment"]).update(room=room)
-    checked()
+    check_constraints()
     Room.objects.get(pk=room.pk).delete()
-    checked()
+    check_constraints()
     assert Deployment.objects.get(pk=world["deployment"]).room_id is None
 
 

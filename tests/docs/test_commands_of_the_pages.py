@@ -67,7 +67,7 @@ def server(monkeypatch, tmp_path):
     return run
 
 
-def taken(app, words):
+def parse_command(app, words):
     """Parse a command without running it; misuse raises."""
     group = typer.main.get_command(app)
     command = group.commands[words[0]]
@@ -85,9 +85,9 @@ def test_every_command_of_a_page_is_taken(page, server, capsys):
     for words in typed(page):
         program, *rest = words
         if program == "station-agent":
-            taken(agent_app, rest)
+            parse_command(agent_app, rest)
         elif program == "docker":
-            docker_taken(rest[1:])
+            check_docker_command(rest[1:])
         elif rest[0] in DJANGO_WORDS:
             assert server(rest) == 0, (words, capsys.readouterr())
         elif rest[:2] == ["manage", "makemessages"]:
@@ -95,10 +95,10 @@ def test_every_command_of_a_page_is_taken(page, server, capsys):
         elif rest[0] == "manage":
             assert server(rest[1:]) == 0, (words, capsys.readouterr())
         else:
-            taken(cli.app, rest)
+            parse_command(cli.app, rest)
 
 
-def docker_taken(words):
+def check_docker_command(words):
     """Check a command of Compose: its services exist, and our image knows the words given to it."""
     options = {"up", "ps", "down", "build", "logs", "exec"}
     assert words[0] in options, words

@@ -22,36 +22,36 @@ from fleet.stations.selectors import station_get, station_list
 pytestmark = pytest.mark.django_db
 
 
-def opened(secret: str):
+def viewer_with(secret: str):
     """The viewer for a secret."""
     key = api_key_find(secret=secret)
     assert key is not None
     return viewer_of_key(key)
 
 
-def made(institute, actor, **how):
+def make_key(institute, actor, **how):
     return api_key_create(organization=institute, name="test", actor=actor, **{"is_read_only": False, **how})
 
 
 def test_a_person_s_key_may_what_the_person_may_at_that_moment(institute, owner, operator):
-    _key, secret = made(institute, operator, is_personal=True)
-    assert opened(secret).may(Role.OPERATOR, institute.id)
+    _key, secret = make_key(institute, operator, is_personal=True)
+    assert viewer_with(secret).may(Role.OPERATOR, institute.id)
     member_role_set(organization=institute, username="operator", role=Role.VIEWER, actor=owner)
-    assert opened(secret).may(Role.VIEWER, institute.id)
-    assert not opened(secret).may(Role.OPERATOR, institute.id)
+    assert viewer_with(secret).may(Role.VIEWER, institute.id)
+    assert not viewer_with(secret).may(Role.OPERATOR, institute.id)
     member_remove(organization=institute, username="operator", actor=owner)
     assert api_key_find(secret=secret) is None
 
 
 def test_an_owner_s_own_key_owns_nothing(institute, owner):
-    _key, secret = made(institute, owner, is_personal=True)
-    assert opened(secret).may(Role.OPERATOR, institute.id)
-    assert not opened(secret).may(Role.OWNER, institute.id)
-    assert opened(secret).user is None
+    _key, secret = make_key(institute, owner, is_personal=True)
+    assert viewer_with(secret).may(Role.OPERATOR, institute.id)
+    assert not viewer_with(secret).may(Role.OWNER, institute.id)
+    assert viewer_with(secret).user is None
 
 
 def test_the_key_of_somebody_who_may_no_longer_log_in_opens_nothing(institute, operator):
-    _key, secret = made(institute, operator, is_personal=True)
+    _key, secret = make_key(institute, operator, is_personal=True)
     operator.user.is_active = False
     operator.user.save()
     assert api_key_find(secret=secret) is None
@@ -59,21 +59,21 @@ def test_the_key_of_somebody_who_may_no_longer_log_in_opens_nothing(institute, o
 
 def test_a_machine_s_key_outlives_whoever_made_it(institute, owner):
     second = viewer_of_user(person("second", (institute, Role.OWNER)))
-    _key, secret = made(institute, owner)
+    _key, secret = make_key(institute, owner)
     member_remove(organization=institute, username="owner", actor=second)
-    assert opened(secret).may(Role.OPERATOR, institute.id)
+    assert viewer_with(secret).may(Role.OPERATOR, institute.id)
 
 
 def test_a_key_of_a_deleted_organization_opens_nothing(institute, owner):
-    _key, secret = made(institute, owner)
+    _key, secret = make_key(institute, owner)
     organization_delete(organization=institute, typed=institute.name, actor=owner)
     assert api_key_find(secret=secret) is None
 
 
 def test_a_key_for_one_station_reaches_it_and_nothing_else(institute, owner):
     mine, other = station_of(institute), station_of(institute)
-    _key, secret = made(institute, owner, serials=[mine.serial])
-    viewer = opened(secret)
+    _key, secret = make_key(institute, owner, serials=[mine.serial])
+    viewer = viewer_with(secret)
     assert [found.serial for found in station_list(viewer=viewer)] == [mine.serial]
     assert station_get(viewer=viewer, serial=mine.serial) == mine
     with pytest.raises(NotFound):
@@ -87,53 +87,53 @@ def test_a_key_for_one_station_reaches_it_and_nothing_else(institute, owner):
 
 def test_a_read_only_key_for_one_station_sends_nothing(institute, owner):
     mine = station_of(institute)
-    _key, secret = made(institute, owner, serials=[mine.serial], is_read_only=True)
+    _key, secret = make_key(institute, owner, serials=[mine.serial], is_read_only=True)
     with pytest.raises(Forbidden):
-        command_issue(viewer=opened(secret), station=mine, name="ping", parameters={})
+        command_issue(viewer=viewer_with(secret), station=mine, name="ping", parameters={})
 
 
 def test_a_station_that_moved_away_or_is_gone_is_out_of_its_key_s_reach(institute, elsewhere, owner):
     moved, gone = station_of(institute), station_of(institute)
-    _key, secret = made(institute, owner, serials=[moved.serial, gone.serial])
+    _key, secret = make_key(institute, owner, serials=[moved.serial, gone.serial])
     station_move(actor=SERVER, station=moved, organization=elsewhere, history="goes")
     ApiKey.stations.through.objects.filter(station_id=gone.pk).delete()
-    assert list(station_list(viewer=opened(secret))) == []
+    assert list(station_list(viewer=viewer_with(secret))) == []
     # It stays out of reach even when the station comes back.
     station_move(actor=SERVER, station=Station.objects.get(pk=moved.pk), organization=institute, history="goes")
-    assert list(station_list(viewer=opened(secret))) == []
+    assert list(station_list(viewer=viewer_with(secret))) == []
 
 
 def test_a_key_cannot_be_made_for_another_s_station(institute, elsewhere, owner):
     foreign = station_of(elsewhere)
     with pytest.raises(InvalidInput) as refusal:
-        made(institute, owner, serials=[foreign.serial])
+        make_key(institute, owner, serials=[foreign.serial])
     assert refusal.value.field == "stations"
     with pytest.raises(InvalidInput):
-        made(institute, owner, serials=[])
+        make_key(institute, owner, serials=[])
 
 
 def test_who_may_make_which_key(institute, operator, viewer, stranger):
     with pytest.raises(Forbidden):
-        made(institute, operator)
+        make_key(institute, operator)
     with pytest.raises(Forbidden):
-        made(institute, viewer, is_personal=True)
-    made(institute, viewer, is_personal=True, is_read_only=True)
+        make_key(institute, viewer, is_personal=True)
+    make_key(institute, viewer, is_personal=True, is_read_only=True)
     with pytest.raises(NotFound):
-        made(institute, stranger, is_personal=True)
+        make_key(institute, stranger, is_personal=True)
 
 
 def test_a_key_does_not_begin_expired_and_ends_at_its_moment(institute, owner, monkeypatch):
     with pytest.raises(InvalidInput):
-        made(institute, owner, expires_at=clock.now())
-    _key, secret = made(institute, owner, expires_at=clock.now() + timedelta(days=1))
+        make_key(institute, owner, expires_at=clock.now())
+    _key, secret = make_key(institute, owner, expires_at=clock.now() + timedelta(days=1))
     assert api_key_find(secret=secret) is not None
     ApiKey.objects.update(expiry_date=clock.now())
     assert api_key_find(secret=secret) is None
 
 
 def test_owners_see_all_keys_others_their_own(institute, owner, operator, stranger):
-    machine, _secret = made(institute, owner)
-    own, _secret = made(institute, operator, is_personal=True)
+    machine, _secret = make_key(institute, owner)
+    own, _secret = make_key(institute, operator, is_personal=True)
     assert set(api_key_list(organization=institute, viewer=owner)) == {machine, own}
     assert list(api_key_list(organization=institute, viewer=operator)) == [own]
     for prefix in (machine.prefix, "nosuch"):
@@ -148,7 +148,7 @@ def test_owners_see_all_keys_others_their_own(institute, owner, operator, strang
 
 
 def test_revoking_says_who_and_when_once(institute, owner, operator):
-    own, secret = made(institute, operator, is_personal=True)
+    own, secret = make_key(institute, operator, is_personal=True)
     api_key_revoke(api_key=own, actor=operator)
     api_key_revoke(api_key=own, actor=owner)
     own.refresh_from_db()
@@ -160,7 +160,7 @@ def test_revoking_says_who_and_when_once(institute, owner, operator):
 
 def test_a_key_is_found_in_one_query(institute, operator, django_assert_num_queries):
     member_add(organization=institute, user=person("other"), role=Role.VIEWER)
-    _key, secret = made(institute, operator, is_personal=True)
+    _key, secret = make_key(institute, operator, is_personal=True)
     api_key_find(secret=secret)
     with django_assert_num_queries(1):
         viewer_of_key(api_key_find(secret=secret))

@@ -9,14 +9,14 @@ from fleet.organizations.models import ApiKey
 pytestmark = pytest.mark.django_db
 
 
-def logged_in(viewer) -> Client:
+def log_in(viewer) -> Client:
     client = Client(raise_request_exception=False)
     client.force_login(viewer.user)
     return client
 
 
 def test_the_page_shows_a_secret_once_and_revokes(owner, institute):
-    client = logged_in(owner)
+    client = log_in(owner)
     page = f"/organizations/{institute.slug}/keys/"
     form = {"name": "logger", "whose": "machine", "may": "read", "stations": "", "expires": ""}
     shown = client.post(page, form)
@@ -33,7 +33,7 @@ def test_the_page_shows_a_secret_once_and_revokes(owner, institute):
 
 
 def test_the_page_of_a_viewer_makes_only_their_own(viewer, institute):
-    client = logged_in(viewer)
+    client = log_in(viewer)
     page = f"/organizations/{institute.slug}/keys/"
     form = {"name": "mine", "whose": "mine", "may": "write"}
     assert "so your keys must be read-only" in client.post(page, form).content.decode()

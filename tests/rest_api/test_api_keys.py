@@ -11,7 +11,7 @@ from fleet.stations.keys import api_key_create
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_counters")]
 
 
-def logged_in(viewer) -> Client:
+def log_in(viewer) -> Client:
     client = Client(raise_request_exception=False)
     client.force_login(viewer.user)
     return client
@@ -23,7 +23,7 @@ def where(institute) -> str:
 
 
 def test_a_key_is_made_shown_once_listed_and_revoked(owner, where, station):
-    client = logged_in(owner)
+    client = log_in(owner)
     body = {"name": "gate", "is_read_only": False, "stations": [station.serial], "expires_at": "2190-01-01T00:00:00Z"}
     answer = client.post(where, body, content_type="application/json")
     assert answer.status_code == 201
@@ -41,7 +41,7 @@ def test_a_key_is_made_shown_once_listed_and_revoked(owner, where, station):
 
 
 def test_a_repeated_order_makes_one_key_and_does_not_tell_its_secret_again(owner, where):
-    client = logged_in(owner)
+    client = log_in(owner)
     for status in (201, 409):
         answer = client.post(where, {"name": "x"}, content_type="application/json", headers={"Idempotency-Key": "1"})
         assert answer.status_code == status
@@ -50,12 +50,12 @@ def test_a_repeated_order_makes_one_key_and_does_not_tell_its_secret_again(owner
 
 
 def test_members_make_keys_of_their_own_and_a_key_makes_none(viewer, operator, where, writer):
-    problem_of(logged_in(operator).post(where, {"name": "x"}, content_type="application/json"), 403)
+    problem_of(log_in(operator).post(where, {"name": "x"}, content_type="application/json"), 403)
     mine = {"name": "x", "is_personal": True}
-    made = logged_in(viewer).post(where, mine, content_type="application/json")
+    made = log_in(viewer).post(where, mine, content_type="application/json")
     assert made.json()["person"] == "viewer"
     problem_of(writer.post(where.removeprefix("/api/v1/"), mine), 403)
-    problem_of(logged_in(viewer).post(where, {**mine, "is_read_only": False}, content_type="application/json"), 403)
+    problem_of(log_in(viewer).post(where, {**mine, "is_read_only": False}, content_type="application/json"), 403)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_members_make_keys_of_their_own_and_a_key_makes_none(viewer, operator, w
     ],
 )
 def test_what_is_wrong_is_named(owner, where, body, field):
-    problem_of(logged_in(owner).post(where, body, content_type="application/json"), 400, field)
+    problem_of(log_in(owner).post(where, body, content_type="application/json"), 400, field)
     assert not ApiKey.objects.exists()
 
 

@@ -20,19 +20,19 @@ def vhost(settings) -> str:
     return settings.ROOST_FLEET_VHOST
 
 
-def enrolled(institute):
+def enrol_station(institute):
     station = station_of(institute)
     token = enrolment_token_create(station=station, actor=SERVER)
     return station, station_enrol(serial=station.serial, token=token, hardware={})
 
 
 def test_a_broker_in_line_needs_no_repair(institute):
-    enrolled(institute)
+    enrol_station(institute)
     assert broker_reconcile().is_empty()
 
 
 def test_lost_queues_exchanges_and_bindings_are_made_again(institute, vhost, management, connect, inbound_empty):
-    station, grant = enrolled(institute)
+    station, grant = enrol_station(institute)
     management.delete(f"/api/queues/{vhost}/{grant.command_queue}").raise_for_status()
     management.delete(f"/api/exchanges/{vhost}/{grant.exchange}").raise_for_status()
     assert broker_reconcile().rebuilt == [station.serial]
@@ -43,7 +43,7 @@ def test_lost_queues_exchanges_and_bindings_are_made_again(institute, vhost, man
 
 
 def test_a_lost_binding_alone_is_noticed(institute, vhost, management):
-    station, grant = enrolled(institute)
+    station, grant = enrol_station(institute)
     path = f"/api/bindings/{vhost}/e/commands/q/{grant.command_queue}/{station.serial}"
     management.delete(path).raise_for_status()
     assert broker_reconcile().rebuilt == [station.serial]
@@ -51,7 +51,7 @@ def test_a_lost_binding_alone_is_noticed(institute, vhost, management):
 
 
 def test_rights_and_limits_that_were_changed_are_put_right(institute, vhost, management):
-    station, grant = enrolled(institute)
+    station, grant = enrol_station(institute)
     everything = {"configure": ".*", "write": ".*", "read": ".*"}
     management.put(f"/api/permissions/{vhost}/{grant.username}", json=everything).raise_for_status()
     assert broker_reconcile().allowed == [grant.username]
@@ -73,14 +73,14 @@ def test_a_login_that_is_no_station_s_present_one_is_deleted(institute, vhost, m
 
 
 def test_a_revoked_login_that_the_broker_still_has_is_deleted(institute, works):
-    station, grant = enrolled(institute)
+    station, grant = enrol_station(institute)
     Credential.objects.filter(station=station).update(revoked_at=station.registered_at)
     assert broker_reconcile().deleted == [grant.username]
     assert not works(grant.username, grant.password)
 
 
 def test_a_login_that_the_broker_lost_is_told_and_not_invented(institute, management):
-    _, grant = enrolled(institute)
+    _, grant = enrol_station(institute)
     management.delete(f"/api/users/{grant.username}").raise_for_status()
     repairs = broker_reconcile()
     assert repairs.lost == [grant.username]
@@ -88,7 +88,7 @@ def test_a_login_that_the_broker_lost_is_told_and_not_invented(institute, manage
 
 
 def test_a_retired_station_loses_its_queue_and_exchange(institute, vhost, management):
-    station, grant = enrolled(institute)
+    station, grant = enrol_station(institute)
     station_retire(station=station, actor=SERVER)
     assert broker_reconcile().removed == [station.serial]
     assert management.get(f"/api/queues/{vhost}/{grant.command_queue}").status_code == 404
@@ -136,7 +136,7 @@ def test_a_broker_that_is_away_is_said_so(db, settings):
 def test_the_job_repairs_and_waits_for_its_next_turn_while_the_broker_is_away(institute, vhost, management, settings):
     from workers.tasks.stations import reconcile_broker
 
-    _, grant = enrolled(institute)
+    _, grant = enrol_station(institute)
     management.delete(f"/api/queues/{vhost}/{grant.command_queue}").raise_for_status()
     there, settings.ROOST_MANAGEMENT_URL = settings.ROOST_MANAGEMENT_URL, "http://127.0.0.1:1"
     reconcile_broker(added_by_a_newer_server=1)

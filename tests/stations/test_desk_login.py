@@ -41,7 +41,7 @@ def desk(station, operator):
     return station_enrol(serial=station.serial, token=token, hardware={}, purpose=UPLOAD)
 
 
-def refused(connection, act) -> int:
+def refusal_code(connection, act) -> int:
     channel = connection.channel()
     channel.confirm_delivery()
     with pytest.raises(ChannelClosedByBroker) as closed:
@@ -79,18 +79,18 @@ def test_a_desk_writes_to_its_exchange_and_to_nothing_else(station, institute, o
     channel.confirm_delivery()
     channel.basic_publish(upload.exchange, "detections", b"{}", mandatory=True)
     for exchange in (live.exchange, neighbour.exchange, "inbound", "commands", "amq.default", ""):
-        code = refused(mine, lambda c, to=exchange: c.basic_publish(to, "health", b"{}", mandatory=True))
+        code = refusal_code(mine, lambda c, to=exchange: c.basic_publish(to, "health", b"{}", mandatory=True))
         assert code == 403, exchange
-    assert refused(mine, lambda c: c.basic_consume(live.command_queue, lambda *_: None)) == 403
-    assert refused(mine, lambda c: c.queue_purge(live.command_queue)) == 403
-    assert refused(mine, lambda c: c.queue_declare("mine")) == 403
-    code = refused(mine, lambda c: c.exchange_bind(upload.exchange, live.exchange))
+    assert refusal_code(mine, lambda c: c.basic_consume(live.command_queue, lambda *_: None)) == 403
+    assert refusal_code(mine, lambda c: c.queue_purge(live.command_queue)) == 403
+    assert refusal_code(mine, lambda c: c.queue_declare("mine")) == 403
+    code = refusal_code(mine, lambda c: c.exchange_bind(upload.exchange, live.exchange))
     assert code == 403
 
 
 def test_the_station_does_not_write_through_the_desk_s_exchange(station, operator, connect):
     live, upload = field(station, operator), desk(station, operator)
-    code = refused(connect(live), lambda c: c.basic_publish(upload.exchange, "health", b"{}", mandatory=True))
+    code = refusal_code(connect(live), lambda c: c.basic_publish(upload.exchange, "health", b"{}", mandatory=True))
     assert code == 403
 
 
@@ -135,7 +135,7 @@ def test_a_suspended_station_s_desk_is_silent_too_and_gets_its_own_rights_back(
 ):
     upload = desk(station, operator)
     station_suspend(station=station, reason="flooding", moment=clock.now())
-    code = refused(connect(upload), lambda c: c.basic_publish(upload.exchange, "gps", b"{}", mandatory=True))
+    code = refusal_code(connect(upload), lambda c: c.basic_publish(upload.exchange, "gps", b"{}", mandatory=True))
     assert code == 403
     station_suspension_lift(viewer=operator, station=station)
     path = f"/api/permissions/{settings.ROOST_FLEET_VHOST}/{upload.username}"

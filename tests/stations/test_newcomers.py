@@ -42,34 +42,34 @@ def code(institute, owner):
     return registration_turn_on(organization=institute, actor=owner)
 
 
-def arrived(code, serial=None, **hardware):
+def arrive(code, serial=None, **hardware):
     return arrival_take(code=code, serial=serial or serial_new(), hardware=hardware)
 
 
-def claimed(serial=None):
+def ask_to_be_claimed(serial=None):
     return claim_open(serial=serial_new() if serial is None else serial, hardware={"model": "Pi 4"})
 
 
 def test_nobody_joins_until_an_owner_turns_it_on_and_after_it_is_off(institute, owner, operator, code):
     assert code not in str(RegistrationCode.objects.values())
-    assert arrived(code)
+    assert arrive(code)
     newer = registration_turn_on(organization=institute, actor=owner)
     with pytest.raises(Forbidden, match="can join") as old:
-        arrived(code)
-    assert arrived(newer)
+        arrive(code)
+    assert arrive(newer)
     with pytest.raises(Forbidden):
         registration_turn_off(organization=institute, actor=operator)
     registration_turn_off(organization=institute, actor=owner)
     with pytest.raises(Forbidden, match="can join") as off:
-        arrived(newer)
+        arrive(newer)
     with pytest.raises(Forbidden, match="can join") as wrong:
-        arrived("wrong")
+        arrive("wrong")
     assert len({str(old.value), str(off.value), str(wrong.value)}) == 1
     assert set(AuditEntry.objects.values_list("action", flat=True)) >= {"registration.on", "registration.off"}
 
 
 def test_an_accepted_device_fetches_its_login_once(institute, operator, code, transactional_db):
-    device, secret = arrived(code, model="Pi 4", odd=["not", "kept"])
+    device, secret = arrive(code, model="Pi 4", odd=["not", "kept"])
     assert newcomer_fetch(secret=secret) == (device, None)
     assert device.hardware == {"model": "Pi 4"}
     station = arrival_accept(arrival=device, actor=operator, name="Kent")
@@ -88,9 +88,9 @@ def test_an_accepted_device_fetches_its_login_once(institute, operator, code, tr
 
 def test_what_a_device_says_is_short_plain_text(code):
     hardware = {f"n{n}": n for n in range(100)} | {"long": "x" * 500}
-    device, _ = arrived(code, **hardware)
+    device, _ = arrive(code, **hardware)
     assert len(device.hardware) <= 24
-    evil, _ = arrived(code, model="Pi\x1b[31m\u202e4 " + "x" * 500, nothing=None)
+    evil, _ = arrive(code, model="Pi\x1b[31m\u202e4 " + "x" * 500, nothing=None)
     assert set(evil.hardware) == {"model"}
     assert "\x1b" not in evil.hardware["model"]
     assert len(evil.hardware["model"]) <= 120
@@ -100,18 +100,18 @@ def test_the_queue_is_bounded_and_so_is_one_serial(monkeypatch, code):
     monkeypatch.setattr(arrivals, "QUEUE_MOST", 4)
     serial = serial_new()
     for _ in range(3):
-        arrived(code, serial)
+        arrive(code, serial)
     with pytest.raises(TooMany):
-        arrived(code, serial.lower())
-    arrived(code)
+        arrive(code, serial.lower())
+    arrive(code)
     with pytest.raises(TooMany):
-        arrived(code)
+        arrive(code)
     Newcomer.objects.update(expires_at=clock.now())
-    assert arrived(code)
+    assert arrive(code)
 
 
 def test_the_queue_is_seen_by_operators_of_the_organization_only(owner, operator, viewer, stranger, code):
-    device, _ = arrived(code)
+    device, _ = arrive(code)
     assert [one.pk for one in arrival_list(viewer=operator)] == [device.pk]
     assert not arrival_list(viewer=viewer).exists()
     assert not arrival_list(viewer=stranger).exists()
@@ -128,8 +128,8 @@ def test_the_queue_is_seen_by_operators_of_the_organization_only(owner, operator
 
 def test_a_serial_of_another_organization_is_not_had_and_one_s_own_is_renewed(institute, elsewhere, operator, code):
     foreign, own = station_of(elsewhere), station_of(institute, name="Old Cut")
-    first, _ = arrived(code, foreign.serial)
-    second, _ = arrived(code, own.serial)
+    first, _ = arrive(code, foreign.serial)
+    second, _ = arrive(code, own.serial)
     rows = {one.pk: (one.is_ours, one.is_taken) for one in arrival_list(viewer=operator)}
     assert rows == {first.pk: (False, True), second.pk: (True, False)}
     names = {first.pk: "Mine", second.pk: "", 2**62: "nothing"}
@@ -145,24 +145,24 @@ def test_a_serial_of_another_organization_is_not_had_and_one_s_own_is_renewed(in
 
 def test_a_refused_device_may_ask_again_and_a_blocked_one_only_when_it_is_let(operator, code):
     serial = serial_new()
-    device, secret = arrived(code, serial)
+    device, secret = arrive(code, serial)
     arrival_refuse(arrival=device, actor=operator, is_for_good=False)
     with pytest.raises(EnrolmentRefused):
         newcomer_fetch(secret=secret)
     with pytest.raises(Conflict):
         arrival_accept(arrival=device, actor=operator)
-    again, _ = arrived(code, serial)
+    again, _ = arrive(code, serial)
     arrival_refuse(arrival=again, actor=operator, is_for_good=True)
     with pytest.raises(Forbidden, match="can join"):
-        arrived(code, serial.lower())
+        arrive(code, serial.lower())
     arrival_unblock(arrival=again, actor=operator)
-    assert arrived(code, serial)
+    assert arrive(code, serial)
 
 
 def test_time_empties_the_queue_but_not_the_blocked(operator, code):
-    old, _ = arrived(code)
-    fresh, _ = arrived(code)
-    blocked, _ = arrived(code)
+    old, _ = arrive(code)
+    fresh, _ = arrive(code)
+    blocked, _ = arrive(code)
     arrival_refuse(arrival=blocked, actor=operator, is_for_good=True)
     Newcomer.objects.filter(pk__in=[old.pk, blocked.pk]).update(expires_at=clock.now() - timedelta(seconds=1))
     assert not arrival_list(viewer=operator).filter(pk=old.pk).exists()
@@ -171,7 +171,7 @@ def test_time_empties_the_queue_but_not_the_blocked(operator, code):
 
 
 def test_a_claimed_device_is_a_station_and_its_code_is_used(institute, operator):
-    device, secret, code = claimed()
+    device, secret, code = ask_to_be_claimed()
     assert len(code) == 9
     assert set(code) <= {*ALPHABET, "-"}
     typed = f" {code.lower().replace('-', ' ')} "
@@ -181,7 +181,7 @@ def test_a_claimed_device_is_a_station_and_its_code_is_used(institute, operator)
     assert code not in str(list(Newcomer.objects.values()))
     with pytest.raises(NotFound) as used:
         claim_look(viewer=operator, code=code)
-    _, _, expired = claimed()
+    _, _, expired = ask_to_be_claimed()
     Newcomer.objects.update(expires_at=clock.now())
     with pytest.raises(NotFound) as late:
         claim_look(viewer=operator, code=expired)
@@ -193,7 +193,7 @@ def test_a_claimed_device_is_a_station_and_its_code_is_used(institute, operator)
 
 
 def test_codes_cannot_be_guessed_by_an_account_or_from_an_address(institute, operator, monkeypatch):
-    _, _, code = claimed()
+    _, _, code = ask_to_be_claimed()
     for n in range(claims.WRONG_OF_ACCOUNT_MOST):
         # A correct code in between gives no new attempts.
         assert claim_look(viewer=operator, code=code)
@@ -215,22 +215,22 @@ def test_codes_cannot_be_guessed_by_an_account_or_from_an_address(institute, ope
 def test_open_codes_are_bounded(monkeypatch):
     monkeypatch.setattr(claims, "OPEN_OF_ADDRESS_MOST", 2)
     with origin_begin(address="203.0.113.1"):
-        claimed()
-        claimed()
+        ask_to_be_claimed()
+        ask_to_be_claimed()
         with pytest.raises(TooMany):
-            claimed()
+            ask_to_be_claimed()
     with origin_begin(address="203.0.113.2"):
-        assert claimed()
+        assert ask_to_be_claimed()
 
 
 def test_only_operators_claim_and_only_for_their_own_organization(institute, elsewhere, viewer, operator, stranger):
-    _, _, code = claimed()
+    _, _, code = ask_to_be_claimed()
     with pytest.raises(Forbidden):
         claim_look(viewer=viewer, code=code)
     with pytest.raises(Forbidden):
         claim_take(viewer=operator, code=code, organization=elsewhere)
     foreign = station_of(elsewhere)
-    _, _, other = claimed(foreign.serial)
+    _, _, other = ask_to_be_claimed(foreign.serial)
     with pytest.raises(InvalidInput, match="already registered"):
         claim_take(viewer=operator, code=other, organization=institute)
     assert claim_take(viewer=stranger, code=other, organization=elsewhere).pk == foreign.pk
@@ -238,7 +238,7 @@ def test_only_operators_claim_and_only_for_their_own_organization(institute, els
 
 @pytest.mark.django_db(transaction=True)
 def test_of_ten_claims_at_once_one_wins(institute):
-    _, _, code = claimed()
+    _, _, code = ask_to_be_claimed()
     together = threading.Barrier(10)
 
     def attempt(_):
@@ -260,7 +260,7 @@ def test_of_ten_claims_at_once_one_wins(institute):
 @pytest.mark.parametrize("serial", ["", "a b", "add", "Claim", "x" * 65, "a.b", "é"])
 def test_a_serial_that_cannot_be_is_refused_at_the_latest_when_it_is_accepted(institute, operator, serial):
     def claim_it():
-        _, _, code = claimed(serial)
+        _, _, code = ask_to_be_claimed(serial)
         claim_take(viewer=operator, code=code, organization=institute)
 
     with pytest.raises(InvalidInput):
@@ -270,4 +270,4 @@ def test_a_serial_that_cannot_be_is_refused_at_the_latest_when_it_is_accepted(in
 def test_nobody_joins_an_organization_that_is_deleted(institute, code):
     Organization.objects.filter(pk=institute.pk).update(deleted_at=clock.now())
     with pytest.raises(Forbidden, match="can join"):
-        arrived(code)
+        arrive(code)

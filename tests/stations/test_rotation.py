@@ -41,7 +41,7 @@ def grant(station, operator):
     )
 
 
-def rotated(station, moment=None):
+def rotate(station, moment=None):
     """Rotate as the agent does: create a secret, send its hash to the server, exchange the secret for the login."""
     secret = secrets.token_hex(32)
     secret_hash = hashlib.sha256(secret.encode()).hexdigest()
@@ -50,7 +50,7 @@ def rotated(station, moment=None):
 
 
 def test_the_old_login_works_until_the_new_one_is_in_use(station, grant, works, connect):
-    new = rotated(station)
+    new = rotate(station)
     assert (new.username, new.exchange) == (f"st.{station.serial}.2", grant.exchange)
     assert works(grant.username, grant.password)
     assert works(new.username, new.password)
@@ -71,13 +71,13 @@ def test_the_old_login_works_until_the_new_one_is_in_use(station, grant, works, 
 
 
 def test_the_old_login_ends_by_its_time(station, grant, works, settings):
-    new = rotated(station)
+    new = rotate(station)
     assert rotations_end(moment=clock.now() + settings.ROOST_ROTATION_OVERLAP + timedelta(seconds=1)) == 1
     assert (works(grant.username, grant.password), works(new.username, new.password)) == (False, True)
 
 
 def test_revoking_ends_both_at_once(station, grant, works, operator):
-    new = rotated(station)
+    new = rotate(station)
     assert station_revoke(station=station, actor=operator) == 2
     assert (works(grant.username, grant.password), works(new.username, new.password)) == (False, False)
 

@@ -43,7 +43,7 @@ def roost(private_stack, tmp_path_factory) -> Roost:
     made = Roost(instance, tmp_path_factory.mktemp("elsewhere"))
     for words in (("organization", "add", "Institute"), ("organization", "add", "Elsewhere")):
         assert made(*words).returncode == 0
-    added(made, "SG-WORDS9")
+    add_station(made, "SG-WORDS9")
     return made
 
 
@@ -52,7 +52,7 @@ def data(done: Done) -> dict:
     return json.loads(done.stdout)
 
 
-def added(roost: Roost, serial: str) -> str:
+def add_station(roost: Roost, serial: str) -> str:
     assert roost("station", "add", serial, "--organization", "Institute").returncode == 0
     return serial
 
@@ -62,7 +62,7 @@ def state(roost: Roost, serial: str) -> str:
 
 
 def test_a_station_moves_is_told_to_rotate_retires_and_is_deleted(roost):
-    serial = added(roost, "SG-WORDS1")
+    serial = add_station(roost, "SG-WORDS1")
     assert data(roost("station", "move", serial, "--to", "Elsewhere", "--json")) == {
         "serial": serial,
         "organization": "Elsewhere",
@@ -83,7 +83,7 @@ def test_a_station_moves_is_told_to_rotate_retires_and_is_deleted(roost):
 
 
 def test_people_read_sentences(roost):
-    serial = added(roost, "SG-WORDS2")
+    serial = add_station(roost, "SG-WORDS2")
     assert "The old one works until the new one is in use." in roost("station", "rotate", serial).stdout
     assert "is retired. Its data is kept" in roost("station", "retire", serial).stdout
     assert "is deleted; its data will be erased" in roost("station", "delete", serial, "--yes", serial).stdout

@@ -22,7 +22,7 @@ def station(institute):
     return station_of(institute, state="on_time")
 
 
-def told(station, *words):
+def backlog_after(station, *words):
     """Store a station's reports of its backlog, as (minutes ago, messages), oldest first; return the backlog."""
     moment = clock.now()
     series = Series.objects.create(station=station, name=SERIES, unit="count", created_at=moment)
@@ -40,31 +40,31 @@ def test_a_station_that_never_said_has_no_backlog(station):
 
 
 def test_the_time_that_is_left_follows_the_pace_of_the_last_half_hour(station):
-    backlog = told(station, (300, 9000), (20, 5000), (10, 4000), (0, 3000))
+    backlog = backlog_after(station, (300, 9000), (20, 5000), (10, 4000), (0, 3000))
     assert (backlog.messages, round(backlog.per_minute), round(backlog.left_s)) == (3000, 100, 1800)
     assert "The backlog shrinks by 100 a minute; at that pace it will have arrived in 30 min." in backlog.sentence
 
 
 def test_a_station_that_speaks_hourly_is_judged_by_its_last_two_words(station):
-    backlog = told(station, (180, 2000), (120, 1200), (60, 600))
+    backlog = backlog_after(station, (180, 2000), (120, 1200), (60, 600))
     assert (round(backlog.per_minute), round(backlog.left_s)) == (10, 3600)
 
 
 @pytest.mark.parametrize("words", [[(10, 100), (0, 100)], [(10, 100), (0, 150)]])
 def test_what_does_not_become_less_has_no_end(station, words):
-    backlog = told(station, *words)
+    backlog = backlog_after(station, *words)
     assert backlog.left_s is None
     assert "The backlog is not shrinking" in backlog.sentence
 
 
 def test_one_word_alone_has_no_pace(station):
-    backlog = told(station, (5, 70))
+    backlog = backlog_after(station, (5, 70))
     assert (backlog.per_minute, backlog.left_s) == (None, None)
     assert backlog.sentence.startswith("70 messages were waiting on the station")
 
 
 def test_nothing_waits(station):
-    assert told(station, (10, 50), (0, 0)).sentence.startswith("No messages were waiting on the station")
+    assert backlog_after(station, (10, 50), (0, 0)).sentence.startswith("No messages were waiting on the station")
 
 
 def stream_make(station, name, ago, numbers=(1, 5), **fields):
