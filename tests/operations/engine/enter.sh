@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs a command beside a real Docker engine, in namespaces of its own: `enter.sh ROOT DATA open|closed COMMAND…`.
+# Runs a command with a real Docker engine, in separate namespaces: `enter.sh ROOT DATA open|closed COMMAND…`.
 # ROOT is a Debian 13 with docker.io and docker-compose, DATA the engine's folder. `open` keeps the machine's network,
-# for builds; `closed` has one of its own, so that no bridge and no port outlives it or is seen outside.
+# for builds; `closed` has a separate network, so that no bridge or port outlives it or is visible outside.
 set -euo pipefail
 
 root=$(realpath "$1") data=$(realpath "$2") network=$3

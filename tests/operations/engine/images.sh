@@ -1,5 +1,5 @@
-# Runs beside the engine, with the machine's network: makes stand-ins for the official images from Debian's packages, and
-# builds Roost's own image on them. What a stand-in cannot prove is what only the official image does: its entry script.
+# Runs with the engine and the machine's network: makes stand-ins for the official images from Debian's packages, and
+# builds Roost's own image on them. A stand-in cannot test the official image's entry script.
 # `images.sh BOOKWORM.tar TRIXIE.tar NODE`: two minimal roots and a folder with bin/node and lib/node_modules.
 set -euo pipefail
 bookworm=$1 trixie=$2 node=$3

@@ -22,7 +22,7 @@ umount -l /old
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8
 ip link set lo up
 if [[ $network == closed ]]; then
-    # An address of this machine that is not the loopback, as stations have it before them.
+    # An address of this machine other than the loopback, for stations to connect to.
     ip addr add 198.51.100.1/32 dev lo
 fi
 dockerd --iptables=false --ip6tables=false --bridge=none --ip-forward=false --storage-driver=overlay2 \

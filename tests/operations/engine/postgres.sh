@@ -1,4 +1,4 @@
-# What the official image documents of its first start: initdb with POSTGRES_INITDB_ARGS, a password, access by password.
+# The first start as the official image documents it: initdb with POSTGRES_INITDB_ARGS, a password, access by password.
 set -eu
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
     # shellcheck disable=SC2086 - several words

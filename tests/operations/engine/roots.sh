@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes what the trial of the containers runs on, once: `roots.sh FOLDER`. FOLDER/root is a Debian 13 with Docker's engine,
-# FOLDER/docker the engine's own folder, and in FOLDER/docker/bases lie two minimal roots and node, for the stand-ins.
+# Builds, once, the roots for the trial of the containers: `roots.sh FOLDER`. FOLDER/root is a Debian 13 with Docker's
+# engine, FOLDER/docker the engine's own folder; FOLDER/docker/bases has two minimal roots and node, for the stand-ins.
 # Needs root and debootstrap, and takes a quarter of an hour and 4 GB.
 set -euo pipefail
 folder=$1
@@ -14,7 +14,7 @@ for release in bookworm trixie; do
     plain=$(mktemp -d "$folder/plain.XXXX")
     chmod 755 "$plain"
     debootstrap --variant=minbase --include=ca-certificates "$release" "$plain"
-    # Behind a proxy of its own this machine has certificates and registries that the builds need too.
+    # If this machine is behind a proxy, the builds need its certificates and registries too.
     cp --parents /etc/ssl/certs/ca-certificates.crt "$plain"
     [[ ! -e /etc/pip.conf ]] || cp /etc/pip.conf "$plain/etc/"
     mkdir -p "$plain/usr/local/etc"

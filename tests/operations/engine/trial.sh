@@ -1,5 +1,5 @@
-# Runs beside the engine, cut off from the machine's network: the stack comes up as the how-to says, every container gets
-# healthy, a station enrols from outside, and after `down` and `up` all of it is there. Prints what it saw as NAME=VALUE.
+# Runs with the engine, without the machine's network: the stack starts as the how-to says, every container becomes
+# healthy, a station enrols from outside, and after `down` and `up` everything is there. Prints its results as NAME=VALUE.
 set -euo pipefail
 cd /srv/roost
 export ROOST_BIND=0.0.0.0 ROOST_BIND_SITE=0.0.0.0 ROOST_PUBLIC_HOST=198.51.100.1
@@ -23,13 +23,13 @@ seen healthy "$(compose ps --format '{{.Health}}' | sort | uniq -c | xargs)"
 
 site station add SG-7F5ERPI46977 --organization "Long Point" --json >/tmp/station.json
 token=$(sed -n 's/.*"token": "\(.*\)".*/\1/p' /tmp/station.json)
-# The station: Roost's image on the machine's own network, with nothing of the server's but its address.
+# The station: Roost's image on the machine's own network, which knows only the server's address.
 station() {
     docker run --rm --network=host --read-only --tmpfs /tmp -v station:/station --user root --entrypoint python \
         -e STATION_AGENT_CONFIG=/station/station.toml -e STATION_AGENT_STATE_DIR=/station/state roost -m station_agent "$@"
 }
 for _ in 1 2 3 4 5 6; do
-    # On a busy machine the broker may be slow to make a login; the token stays good.
+    # On a busy machine the broker may be slow to create a login; the token stays valid.
     station enrol --server http://198.51.100.1:8000 --serial SG-7F5ERPI46977 --token "$token" --insecure-http && enrolled=yes && break
     sleep 10
 done
@@ -44,7 +44,7 @@ done
 seen station "$state"
 seen environment_of_ingest "$(compose exec -T ingest env | grep -c '^ROOST_')"
 
-# What the checks cost: processor time of all containers over a minute in which nothing happens.
+# Cost of the checks: processor time of all containers during an idle minute.
 busy() { cat /sys/fs/cgroup/cpuacct/docker/cpuacct.usage 2>/dev/null || echo 0; }
 before=$(busy); sleep 60; after=$(busy)
 seen cores_idle "$(awk "BEGIN {printf \"%.3f\", ($after - $before) / 6e10}")"
@@ -69,7 +69,7 @@ for _ in $(seq 60); do
 done
 seen station_again "$(sed -n 's/.*"state": "\(.*\)".*/\1/p' <<<"$shown" | head -1)"
 
-# Started again in the wrong order: what is needed comes last.
+# Start in the wrong order: the services that others need come last.
 compose restart --timeout 10 relay ingest tasks >/dev/null
 compose stop --timeout 15 postgres rabbitmq >/dev/null
 compose start rabbitmq postgres >/dev/null
