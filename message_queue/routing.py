@@ -97,8 +97,3 @@ def login_permissions(user: str) -> dict[str, str]:
     if serial is None:
         raise SerialNotAllowed(user)
     return upload_permissions(serial) if is_upload(user) else station_permissions(serial)
-
-
-def event_key(organization: str, serial: str, event: str) -> str:
-    """The routing key on `fleet.events`: `<organization>.<serial>.<event>`."""
-    return f"{organization}.{serial_check(serial)}.{event}"

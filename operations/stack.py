@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import signal
 import subprocess
@@ -200,9 +199,3 @@ class Stack:
         traceback: TracebackType | None,
     ) -> None:
         self.stop()
-
-
-def stack_var_from_environment() -> Path | None:
-    """The var directory of a stack that the caller started, if any."""
-    value = os.environ.get("ROOST_TEST_STACK")
-    return Path(value) if value else None

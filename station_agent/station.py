@@ -38,7 +38,6 @@ class LinkView:
     reason: str = "It has not been tried yet."
     next_try_at: float | None = None
     last_confirm_at: float | None = None
-    last_command_at: float | None = None
     trouble: str = ""
     bytes_sent: int = 0
     bytes_received: int = 0

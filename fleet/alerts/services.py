@@ -45,14 +45,6 @@ class Opening:
     sentences: Mapping[str, str] = field(default_factory=dict)
 
 
-def incident_open(
-    *, station: Station, rule: str, sentence: str, moment: datetime, began_at: datetime | None = None
-) -> Incident | None:
-    """Open an incident and plan its messages; None if one for this station and rule is already open."""
-    opened = incidents_open(openings=[Opening(station, began_at or moment, sentence)], rule=rule, moment=moment)
-    return opened[0] if opened else None
-
-
 @transaction.atomic
 def incidents_open(*, openings: Sequence[Opening], rule: str, moment: datetime) -> list[Incident]:
     """Open several incidents at once, announced together. Stations with an open one are skipped.

@@ -41,11 +41,6 @@ class Report(NamedTuple):
     status: CommandStatus
 
 
-def command_report(*, station_id: int, status: CommandStatus, moment: datetime) -> bool:
-    """Apply one report; False if the command does not belong to this station."""
-    return not commands_report([Report(station_id, status)], moment)
-
-
 @transaction.atomic
 def commands_report(reports: Sequence[Report], moment: datetime) -> list[int]:
     """Apply reports in order; return the indexes of those whose command does not belong to their station."""

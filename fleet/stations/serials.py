@@ -8,38 +8,29 @@ from django.utils.translation import gettext as _
 
 @dataclass(frozen=True, slots=True)
 class Grammar:
-    """One family of receivers: its id, its name, and the pattern of its serials."""
+    """One family of receivers: its name, and the pattern of its serials."""
 
-    kind: str
     name: str
     pattern: re.Pattern[str]
 
 
-def _grammar(kind: str, name: str, pattern: str) -> Grammar:
-    return Grammar(kind, name, re.compile(pattern + r"\Z", re.IGNORECASE))
+def _grammar(name: str, pattern: str) -> Grammar:
+    return Grammar(name, re.compile(pattern + r"\Z", re.IGNORECASE))
 
 
 #: The patterns Motus uses for receivers. `_1`, `_2` distinguish devices that share a serial.
 GRAMMARS = (
-    _grammar("sensorgnome-v2", "Sensorgnome V2", r"SG-[0-9A-Z]{4}RP[A-Z0-9]{2}[0-9A-Z]{4}(?:_[0-9])?"),
-    _grammar("sensorgnome-v1", "Sensorgnome V1", r"SG-[0-9A-Z]{4}(?:BBBK|BB[0-9][0-9A-Z])[0-9A-Z]{4}(?:_[0-9])?"),
-    _grammar("ctt", "CTT SensorStation", r"CTT-V?[0-9A-F]+"),
-    _grammar("lotek", "Lotek SRX", r"Lotek-M?D?[0-9]+(?:_[0-9])?"),
-    _grammar("sigma-eight", "Sigma Eight", r"SEI_[A-Z]_[A-Z0-9]{9}"),
+    _grammar("Sensorgnome V2", r"SG-[0-9A-Z]{4}RP[A-Z0-9]{2}[0-9A-Z]{4}(?:_[0-9])?"),
+    _grammar("Sensorgnome V1", r"SG-[0-9A-Z]{4}(?:BBBK|BB[0-9][0-9A-Z])[0-9A-Z]{4}(?:_[0-9])?"),
+    _grammar("CTT SensorStation", r"CTT-V?[0-9A-F]+"),
+    _grammar("Lotek SRX", r"Lotek-M?D?[0-9]+(?:_[0-9])?"),
+    _grammar("Sigma Eight", r"SEI_[A-Z]_[A-Z0-9]{9}"),
 )
-#: The kind of every serial that matches no pattern.
-GENERIC = "generic"
 
 
 def serial_grammar(serial: str) -> Grammar | None:
     """The family this serial belongs to, ignoring case; None for any other device."""
     return next((grammar for grammar in GRAMMARS if grammar.pattern.match(serial)), None)
-
-
-def serial_kind(serial: str) -> str:
-    """The id of the serial's family, or `generic`."""
-    grammar = serial_grammar(serial)
-    return grammar.kind if grammar else GENERIC
 
 
 def serial_warning(serial: str) -> str | None:

@@ -85,7 +85,6 @@ _SORTS: Final = {
     "branches": "t.branches",
     "files": "coalesce(f.bytes_unread::numeric + f.bytes_refused, 0)",
 }
-SORTS = tuple(_SORTS)
 
 
 @dataclass(frozen=True, slots=True)

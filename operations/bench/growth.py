@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import statistics
 import threading
@@ -198,8 +197,3 @@ def _nodes(node: dict[str, Any]) -> Any:
     yield node
     for child in node.get("Plans", []):
         yield from _nodes(child)
-
-
-def plans_are_good(plans: list[dict[str, Any]]) -> bool:
-    """Whether no query scans a big table completely."""
-    return not json.dumps(plans).count('"error"') and not any(plan.get("sequential_scans") for plan in plans)

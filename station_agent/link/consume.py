@@ -8,7 +8,6 @@ carries.
 """
 
 import asyncio
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -111,7 +110,6 @@ class CommandLink:
     def _on_message(
         self, channel: Channel, method: Basic.Deliver, _properties: pika.BasicProperties, body: bytes
     ) -> None:
-        self._view.last_command_at = time.time()
         self._open_commands += 1
         loop = asyncio.get_running_loop()
         tag: int = method.delivery_tag

@@ -118,11 +118,6 @@ class PublishLink:
             watch.cancel()
             self._flush()
 
-    @property
-    def is_idle(self) -> bool:
-        """True when no message is in flight."""
-        return not self._waiting
-
     def login_change(self, amqp: AmqpSettings) -> None:
         """Connect with another login from now on. Callable from any thread."""
         self._next_amqp = amqp

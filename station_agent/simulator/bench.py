@@ -120,6 +120,7 @@ def _figures(stations: list[_Timed], plan: BenchPlan, *, connected: int, begin: 
         "seconds": round(end - begin, 3),
         "messages": len(timings),
         "confirmed": len(waits),
+        "dropped": sum(station.feed.dropped_count for station in stations),
         "messages_per_s": round(len(timings) / max(end - begin, 0.001), 1),
         "readings_per_message": plan.readings,
         "confirm_p50_s": round(waits[len(waits) // 2], 4) if waits else None,

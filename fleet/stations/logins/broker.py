@@ -69,7 +69,6 @@ class BrokerAccess:
 
     def __init__(self, client: httpx.Client, vhost: str) -> None:
         self._client = client
-        self._vhost = vhost
         self._v = quote(vhost, safe="")
 
     @classmethod

@@ -42,11 +42,6 @@ class Narrowing:
         """Whether it filters out any station."""
         return bool(self.search or self.state or self.tag) or self.group is not None or self.model is not None
 
-    @property
-    def is_more(self) -> bool:
-        """Whether it uses one of the collapsed filters."""
-        return bool(self.tag) or self.group is not None or self.model is not None
-
 
 @dataclass(slots=True)
 class Choices:

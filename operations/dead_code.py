@@ -1,0 +1,118 @@
+"""The check for dead code: vulture, which also gets to know the names in templates, settings and registries.
+
+Tests do not count as use: a function that only its test calls is dead. Fields of classes are not checked, because rows,
+messages and API answers have readers outside the code.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import vulture
+from vulture.core import Item
+
+from operations.paths import PACKAGES, REPOSITORY
+
+SETTINGS = REPOSITORY / "web" / "settings.py"
+#: Decorators that hand a function to a registry.
+DECORATORS = [
+    "@*app.command",
+    "@admin.display",
+    "@admin.register",
+    "@*.connect",
+    "@pytest.hookimpl",
+    "@register.*",
+    "@shared_task",
+]
+#: Names that code outside Roost looks for. One that matches nothing is reported, so the list cannot rot.
+NAMES = (
+    # Django
+    *("*Config", "add_arguments", "clean_*", "db_type", "has_*_permission", "handler[45]00", "app_name"),
+    # Django REST framework and drf-spectacular
+    *("accepted_*", "allow_request", "ApiKeyScheme", "authenticate_header", "get_*", "renderer_context"),
+    *("to_representation", "validate_*"),
+    # allauth
+    *("_authenticate", "_get_login_attempts_cache_key", "is_open_for_signup", "is_safe_url"),
+    # the standard library's servers, URL openers and archives; aiosmtpd
+    *("close_connection", "compress_type", "do_*", "external_attr", "handle_DATA", "log_message", "redirect_request"),
+    # psycopg, pika, py-amqp and Celery
+    *("auto_decode", "autocommit", "beat_schedule", "bytes_recv", "include_if", "read_frame", "*_timeout", "Transport"),
+    "pytest_*",
+    # the registries that are folders
+    *("ADAPTER", "CHECKS_OF_THE_DOMAIN", "CONTRACT", "HANDLER", "SOURCE"),
+    # tables that only SQL reads and writes
+    *("FileMoveTwin", "ReadingDay", "ReadingHour"),
+    # Django's, to render a response again
+    "_is_rendered",
+    # the tests of faults compare it with what arrived
+    "confirmed_count",
+    # how the tests of the agent write what a server sends
+    *("command_encode", "withdrawal_encode"),
+)
+DOTTED = re.compile(rf"\b(?:{'|'.join(PACKAGES)})(?:\.\w+)+")
+PLACEHOLDER = re.compile(r"\{[{%](.*?)[%}]\}", re.DOTALL)
+
+
+def complaints() -> list[str]:
+    """One sentence for each dead name, and for each entry of `NAMES` that is no longer needed."""
+    finder = vulture.Vulture(ignore_decorators=DECORATORS)
+    finder.scavenge([str(REPOSITORY / package) for package in PACKAGES], exclude=["*/migrations/*"])
+    unused = finder.get_unused_code()
+    fields = {item.name for item in unused if is_field(item)}
+    known = names_in_templates() | names_in_strings() | fields
+    suspects = [item for item in unused if item.name not in known and not is_library_setting(item)]
+    dead = [item for item in suspects if not any(fnmatchcase(item.name, pattern) for pattern in NAMES)]
+    idle = [pattern for pattern in NAMES if not any(fnmatchcase(item.name, pattern) for item in suspects)]
+    places = (f"{Path(item.filename).relative_to(REPOSITORY)}:{item.first_lineno}" for item in dead)
+    return [
+        *(f"{place}: nothing uses the {item.typ} {item.name}" for place, item in zip(places, dead, strict=True)),
+        *(f"operations/dead_code.py: nothing needs {pattern} in NAMES" for pattern in idle),
+    ]
+
+
+def is_field(item: Item) -> bool:
+    """Whether this is a variable inside a class. Those inside functions are ruff's to find."""
+    if item.typ != "variable":
+        return False
+    line: str = Path(item.filename).read_text().splitlines()[item.first_lineno - 1]
+    return line[:1].isspace()
+
+
+def is_library_setting(item: Item) -> bool:
+    """Whether a library reads this setting: Roost's own begin with ROOST."""
+    return Path(item.filename) == SETTINGS and not item.name.startswith("ROOST_")
+
+
+def names_in_templates() -> set[str]:
+    """Every word in the placeholders and tags of the templates."""
+    return {
+        word
+        for package in PACKAGES
+        for template in (REPOSITORY / package).glob("**/templates/**/*.*")
+        for inner in PLACEHOLDER.findall(template.read_text())
+        for word in re.findall(r"\w+", inner)
+    }
+
+
+def names_in_strings() -> set[str]:
+    """The last word of every dotted name of ours: settings and schedules name classes and functions that way."""
+    return {
+        dotted.rpartition(".")[2]
+        for package in PACKAGES
+        for source in (REPOSITORY / package).rglob("*.py")
+        for dotted in DOTTED.findall(source.read_text())
+    }
+
+
+def main() -> int:
+    """Print what is dead; the exit code is 1 if anything is."""
+    found = complaints()
+    print("\n".join(found) or "Nothing is dead.")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
