@@ -8,11 +8,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from fleet.core.signs import SIGNS_VARIABLE
 from operations import preparation
 from operations.certificates import certificates_ensure, hosts_from_environment
 from operations.errors import OperationsError, WrongUse
-from operations.instance import Instance
+from operations.instance import SIGNS_VARIABLE, Instance
 from operations.paths import REPOSITORY
 from operations.process_table import process_programs
 from operations.secret_files import secrets_read

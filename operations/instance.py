@@ -18,6 +18,8 @@ EVERYWHERE = "0.0.0.0"  # noqa: S104 - inside a container; what is shown outside
 
 #: Set in the image: every service is a separate container, reached by name at its usual port.
 CONTAINER_VARIABLE = "ROOST_IN_CONTAINER"
+#: Set in the image: the folder of the files that its health check reads.
+SIGNS_VARIABLE = "ROOST_SIGNS"
 CONTAINER_PORTS = {
     "site": 8000,
     "live": 8001,

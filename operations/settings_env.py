@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from fleet.core.signs import SIGNS_VARIABLE
-from operations.instance import CONTAINER_VARIABLE, Instance
+from operations.instance import CONTAINER_VARIABLE, SIGNS_VARIABLE, Instance
 from operations.paths import REPOSITORY
 from operations.services.postgres import STATEMENT_TIMEOUT_MS, Login
 

@@ -31,7 +31,6 @@ INSTALLED_APPS = [
     "allauth.mfa",
     "allauth.usersessions",
     "django_htmx",
-    "django_tables2",
     "rest_framework",
     "rest_framework_api_key",
     "drf_spectacular",
@@ -281,6 +280,12 @@ ROOST_QUOTA_MESSAGES_PER_S = float(setting("ROOST_QUOTA_MESSAGES_PER_S", "20"))
 ROOST_QUOTA_BURST = float(setting("ROOST_QUOTA_BURST", "20000"))
 ROOST_QUOTA_BYTES_PER_HOUR = float(setting("ROOST_QUOTA_BYTES_PER_HOUR", "50000000"))
 ROOST_QUOTA_BYTES_BURST = float(setting("ROOST_QUOTA_BYTES_BURST", "500000000"))
+#: Whether this Celery worker drains the stations' queues, its name among several, and the most messages of a batch.
+ROOST_INGEST = setting("ROOST_INGEST", "0") == "1"
+ROOST_INGEST_NAME = setting("ROOST_INGEST_NAME", "ingest")
+ROOST_INGEST_BATCH = int(setting("ROOST_INGEST_BATCH", "1000"))
+#: Folder of the files that a container's health check reads; empty outside a container.
+ROOST_SIGNS = setting("ROOST_SIGNS", "")
 # Messages waiting for ingest before stations are asked to slow down.
 ROOST_PACE_BACKLOG = int(setting("ROOST_PACE_BACKLOG", "200000"))
 #: Who can create organizations: `anybody` who is logged in, or only `admins` of the server.

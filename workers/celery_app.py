@@ -49,7 +49,7 @@ app.conf.update(
     worker_send_task_events=True,
     # If the cluster node that holds the durable control queue is down, declaring it fails and the worker keeps exiting.
     # Ingest must keep running then, and it does not need remote control.
-    worker_enable_remote_control=os.environ.get("ROOST_INGEST") != "1",
+    worker_enable_remote_control=not settings.ROOST_INGEST,
     # With an exclusive control queue, a worker whose connection died half-open exits on reconnect (405).
     control_queue_exclusive=False,
     control_queue_durable=True,

@@ -9,15 +9,17 @@ import time
 import pytest
 
 from fleet.core.pulses import pulse_beat
-from fleet.core.signs import SIGNS_VARIABLE, sign_leave
+from fleet.core.signs import sign_leave
 from operations import container_check
 from operations.container_check import trouble_find
+from operations.instance import SIGNS_VARIABLE
 from operations.process_table import NAMES
 from workers.celery_app import _leave_beat_sign
 
 
 @pytest.fixture(autouse=True)
-def signs(tmp_path, monkeypatch):
+def signs(tmp_path, monkeypatch, settings):
+    settings.ROOST_SIGNS = str(tmp_path)
     monkeypatch.setenv(SIGNS_VARIABLE, str(tmp_path))
     monkeypatch.setenv("ROOST_VAR", str(tmp_path / "var"))
     return tmp_path
@@ -74,8 +76,8 @@ def test_what_the_clock_sent_is_a_sign():
     assert trouble_find("beat") is None
 
 
-def test_without_a_folder_no_sign_is_left(monkeypatch, tmp_path):
-    monkeypatch.delenv(SIGNS_VARIABLE)
+def test_without_a_folder_no_sign_is_left(settings, tmp_path):
+    settings.ROOST_SIGNS = ""
     sign_leave("relay")
     assert list(tmp_path.iterdir()) == []
 

@@ -16,7 +16,6 @@ its own channel, so that one acknowledgement covers a lane's whole part of a bat
 import contextlib
 import gc
 import logging
-import os
 import random
 import threading
 import time
@@ -45,7 +44,7 @@ from workers.consumers.lanes import KeptBack, Lane, Load, exchanges_of
 _log = logging.getLogger(__name__)
 
 #: A batch ends at this many messages, at this many bytes, or `BATCH_WAIT_S` seconds after its first message.
-BATCH_MOST = int(os.environ.get("ROOST_INGEST_BATCH") or "1000")
+BATCH_MOST = settings.ROOST_INGEST_BATCH
 BATCH_BYTES = 16_000_000
 #: Maximum messages in a batch of late ones.
 LATE_MOST = 500
@@ -53,8 +52,6 @@ LATE_MOST = 500
 COSTLY_S = 5.0
 #: Late messages in a lane from which there is too little room for others.
 CROWDED_FROM = 1_000
-#: Name of this ingest worker among several.
-NAME = os.environ.get("ROOST_INGEST_NAME") or INGEST
 BATCH_WAIT_S = 0.05
 HEARTBEAT_S = 30
 BEAT_EVERY_S = 5.0
@@ -269,9 +266,9 @@ class InboundConsumer(threading.Thread):
             return
         try:
             ingest_beat(moment=clock.now())
-            if NAME != INGEST:
+            if settings.ROOST_INGEST_NAME != INGEST:
                 # `ingest_beat` writes the pulse that all workers share; each further worker also has its own.
-                pulse_beat(name=NAME)
+                pulse_beat(name=settings.ROOST_INGEST_NAME)
         except DatabaseError as error:
             _log.warning("Ingest's pulse was not written: %s", str(error).strip().splitlines()[:1])
             database.close()
@@ -321,7 +318,7 @@ class InboundStep(bootsteps.StartStopStep):
 
     def include_if(self, worker: Any) -> bool:  # noqa: ARG002 - Celery's signature
         """Only ingest workers drain station queues."""
-        return os.environ.get("ROOST_INGEST") == "1"
+        return bool(settings.ROOST_INGEST)
 
     def start(self, parent: Any) -> None:  # noqa: ARG002 - Celery's signature
         """Start draining."""
