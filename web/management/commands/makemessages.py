@@ -3,15 +3,14 @@
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import polib
 from django.core.management.commands import makemessages
 
-from message_queue.contracts.commands import command_contracts
+from web.texts import command_texts
 
 #: Not ours, or not shown on the site.
 _IGNORED = ["var/*", "node_modules/*", "tests/*", "station_agent/*", "operations/*", "web/static/*"]
-#: The wire contracts do not use Django, so gettext finds no marked texts there.
+#: Where the texts come from that gettext finds no mark on.
 _WORDS_FROM = "message_queue/contracts/commands"
 
 _SITE, _DOMAIN = "web/locale", "fleet/*/locale"
@@ -37,17 +36,6 @@ class Command(makemessages.Command):
             headers_drop(path)
 
 
-def command_texts() -> list[str]:
-    """Texts of the command contracts that the site shows, each once and in a fixed order."""
-    found: dict[str, None] = {}
-    for contract in command_contracts().values():
-        titles = [field["title"] for field in _parameter_schemas(contract.parameters) if "title" in field]
-        for text in (contract.label, contract.explanation, contract.danger, *titles):
-            if text:
-                found[text] = None
-    return list(found)
-
-
 def words_add(catalogue: Path, before: dict[str, str]) -> None:
     """Add the command texts to a catalogue; existing translations stay."""
     messages = polib.pofile(str(catalogue), wrapwidth=120)
@@ -67,8 +55,3 @@ def headers_drop(catalogue: Path) -> None:
 
 def _catalogues(folder: str) -> list[Path]:
     return sorted(Path().glob(f"{folder}/*/LC_MESSAGES/django.po"))
-
-
-def _parameter_schemas(parameters: type) -> list[dict[str, Any]]:
-    _schema, parts = msgspec.json.schema_components([parameters], ref_template="{name}")
-    return [field for part in parts.values() for field in part.get("properties", {}).values()]
