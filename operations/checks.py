@@ -1,31 +1,34 @@
-"""`./roost test`: every check that CI runs, at once, on services started for it."""
+"""`./roost test`: every check that CI runs, then the tests, on services started for them; `--quick` does without any."""
 
 from __future__ import annotations
 
 import difflib
+import os
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from operations import packages, preparation
 from operations.instance import Instance
-from operations.paths import REPOSITORY
+from operations.paths import PACKAGES, REPOSITORY
+from operations.pytest_account import NOTES_VARIABLE
 from operations.stack import Stack
 from operations.suite import tests_run
-from operations.trial import trial_end, trial_environment, trial_start
+from operations.trial import serviceless_environment, trial_end, trial_environment, trial_start
 
-PACKAGES = ("fleet", "message_queue", "operations", "rest_api", "sg_status", "station_agent", "web", "workers")
 OPENAPI = REPOSITORY / "docs" / "reference" / "openapi.yaml"
+GERMAN = "German"
+SLOWEST_SHOWN = 5
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result of one check."""
+    """The result of one check, or of starting the services."""
 
     name: str
     passed: bool
@@ -33,33 +36,64 @@ class Outcome:
     seconds: float
 
 
-def checks_run(*, long: bool, pytest_arguments: list[str]) -> int:
-    """Run all checks, then the tests. Return 0 only if everything passed; failures are listed last.
+def checks_run(*, long: bool, quick: bool, pytest_arguments: list[str]) -> int:
+    """Run all checks, then the tests. Return 0 only if everything passed; failures are listed last."""
+    if not quick:
+        packages.tools_ensure(assume_yes=True, for_tests=True)
+    with tempfile.TemporaryDirectory(prefix="roost-test-") as folder:
+        serviceless = serviceless_environment(Path(folder))
+        if quick:
+            outcomes = checks_all(serviceless)
+            environment = serviceless | notes_of(outcomes)
+            code = tests_run(Path(folder), environment, long=long, arguments=pytest_arguments)
+        else:
+            outcomes, code = with_services(serviceless, long=long, arguments=pytest_arguments)
+    failed = [outcome.name for outcome in outcomes if not outcome.passed]
+    if failed:
+        # After the tests, where it will not be overlooked.
+        print(f"{len(failed)} of {len(outcomes)} checks failed: {', '.join(failed)}.")
+    return 1 if failed else code
 
-    1. start the services while checks run that need none
-    2. the checks that read code
-    3. the checks that need Django
-    4. the tests
-    """
-    packages.tools_ensure(assume_yes=True, for_tests=True)
+
+def with_services(serviceless: dict[str, str], *, long: bool, arguments: list[str]) -> tuple[list[Outcome], int]:
+    """Start the services while the checks run, which need none; then run the tests on them."""
     with ThreadPoolExecutor(1) as pool:
-        starting: Future[Stack] = pool.submit(trial_start)
+        starting = pool.submit(services_start)
         try:
-            outcomes = [check_run(name, command) for name, command in code_checks().items()]
-            stack = starting.result()
+            outcomes = checks_all(serviceless)
+            stack, seconds = starting.result()
             environment = trial_environment(stack.paths.var, worker="main")
             preparation.assets_build(Instance.load(stack.paths))
-            outcomes += [check_run(name, command, environment) for name, command in django_checks().items()]
-            outcomes.append(openapi_check(environment))
-            failed = [outcome.name for outcome in outcomes if not outcome.passed]
-            code = tests_run(stack, environment, long=long, arguments=pytest_arguments)
-            if failed:
-                # After the tests, where it will not be overlooked.
-                print(f"{len(failed)} of {len(outcomes)} checks failed: {', '.join(failed)}.")
-            return 1 if failed else code
+            outcomes.append(Outcome("start of the services", passed=True, output="", seconds=seconds))
+            environment |= notes_of(outcomes)
+            return outcomes, tests_run(stack.paths.var, environment, long=long, arguments=arguments)
         finally:
             # Interrupting the first checks must not leave a service behind either.
-            trial_end(starting.result())
+            trial_end(starting.result()[0])
+
+
+def services_start() -> tuple[Stack, float]:
+    """Start the services; return them and the seconds that it took."""
+    begun = time.monotonic()
+    stack = trial_start()
+    return stack, time.monotonic() - begun
+
+
+def checks_all(environment: dict[str, str]) -> list[Outcome]:
+    """Run the checks, as many at once as there are cores. They load Django's settings and use no service."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        runs = [pool.submit(check_run, name, command, environment) for name, command in code_checks().items()]
+        runs.append(pool.submit(openapi_check, environment))
+        return [run.result() for run in runs]
+
+
+def notes_of(outcomes: list[Outcome]) -> dict[str, str]:
+    """What the summary of the tests also says: the slowest checks, and how much German is missing."""
+    slowest = sorted(outcomes, key=lambda outcome: -outcome.seconds)[:SLOWEST_SHOWN]
+    notes = [f"{outcome.seconds:7.1f}s {outcome.name}" for outcome in slowest]
+    german = next((outcome.output for outcome in outcomes if outcome.name == GERMAN and outcome.passed), "")
+    notes += [f"{line} See ./roost manage german" for line in german.splitlines()[-1:] if not line.startswith("0 ")]
+    return {NOTES_VARIABLE: "\n".join(notes)}
 
 
 def python_module(*words: str) -> list[str]:
@@ -68,26 +102,22 @@ def python_module(*words: str) -> list[str]:
 
 
 def code_checks() -> dict[str, list[str]]:
-    """The checks that only read the code."""
+    """The checks by name, the longest first."""
     scripts = Path(sys.executable).parent
     return {
+        "types": python_module("mypy", *PACKAGES),
         "ruff format": python_module("ruff", "format", "--check", "."),
         "ruff check": python_module("ruff", "check", "."),
         "import floors": [str(scripts / "lint-imports")],
+        "dead code": python_module("operations.dead_code"),
         "generated broker and AsyncAPI files": python_module("message_queue.generate", "--check"),
-    }
-
-
-def django_checks() -> dict[str, list[str]]:
-    """The checks that load Django and so need its settings."""
-    return {
-        "types": python_module("mypy", *PACKAGES),
         "missing migrations": [sys.executable, "manage.py", "makemigrations", "--check", "--dry-run"],
         "Django's own checks": [sys.executable, "manage.py", "check", "--fail-level=WARNING"],
+        GERMAN: [sys.executable, "manage.py", "german"],
     }
 
 
-def check_run(name: str, command: list[str], environment: dict[str, str] | None = None) -> Outcome:
+def check_run(name: str, command: list[str], environment: dict[str, str]) -> Outcome:
     """Run one check and report its result at once."""
 
     def run() -> tuple[bool, str]:
@@ -110,9 +140,9 @@ def timed(name: str, run: Callable[[], tuple[bool, str]]) -> Outcome:
     begun = time.monotonic()
     passed, output = run()
     outcome = Outcome(name, passed, output, time.monotonic() - begun)
-    if not passed:
-        print(output.rstrip())
-    print(f"{'ok    ' if passed else 'FAILED'} {name} ({outcome.seconds:.1f} s)", flush=True)
+    said = "" if passed else f"{output.rstrip()}\n"
+    # One write, because others report beside it.
+    print(f"{said}{'ok    ' if passed else 'FAILED'} {name} ({outcome.seconds:.1f} s)\n", end="", flush=True)
     return outcome
 
 

@@ -104,9 +104,13 @@ def checks_command(
     context: typer.Context,
     *,
     long: Annotated[bool, typer.Option("--long", help="Also run the tests that take minutes.")] = False,
+    quick: Annotated[
+        bool,
+        typer.Option("--quick", help="Only checks and tests that need no service: no RabbitMQ, PostgreSQL or Redis."),
+    ] = False,
 ) -> None:
     """Run every check that CI runs; further arguments go to pytest."""
-    raise typer.Exit(checks.checks_run(long=long, pytest_arguments=context.args))
+    raise typer.Exit(checks.checks_run(long=long, quick=quick, pytest_arguments=context.args))
 
 
 @app.command("manage", context_settings={**PASS_ON, "help_option_names": []})

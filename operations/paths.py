@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+#: Roost's Python packages, the tests aside.
+PACKAGES = ("fleet", "message_queue", "operations", "rest_api", "sg_status", "station_agent", "web", "workers")
 
 # The kernel refuses a unix socket whose path is longer than 107 bytes.
 LONGEST_SOCKET_PATH = 100

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 #: Where to write the results, and which tests alone to run: passed between `./roost test` and its pytest.
 REPORT_VARIABLE = "ROOST_TEST_REPORT"
 ONLY_VARIABLE = "ROOST_TEST_ONLY"
+#: Lines about the checks before the tests, for the summary.
+NOTES_VARIABLE = "ROOST_TEST_NOTES"
 
 #: A run that ends otherwise was interrupted, and says so itself.
 COUNTED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
@@ -100,12 +102,15 @@ class Account:
         return (yield)
 
     def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
-        """Print the slowest files and the lost tests."""
+        """Print the slowest files and checks, and the lost tests."""
         slowest = sorted(self.seconds.items(), key=lambda part: -part[1])[:SLOWEST_SHOWN]
         if len(self.seconds) > 1:
             terminalreporter.section(f"slowest {len(slowest)} of {len(self.seconds)} files")
             for file, seconds in slowest:
                 terminalreporter.write_line(f"{seconds:7.1f}s {file}")
+        if notes := os.environ.get(NOTES_VARIABLE):
+            terminalreporter.section("checks")
+            terminalreporter.write_line(notes)
         if self.complaint:
             terminalreporter.section("tests without a result", red=True)
             for line in self.complaint[:NAMES_SHOWN]:

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from operations.pytest_account import Account, id_make_own, items_choose
+from operations.pytest_quick import guard_set, is_quick, items_without_services
 from operations.stack import Stack
 from operations.trial import VARIABLE, trial_end, trial_environment, trial_start
+from web.assets import catalogues_compile
 
 STARTED: list[Stack] = []
 WORKER_VARIABLE = "PYTEST_XDIST_WORKER"
@@ -23,6 +25,11 @@ def pytest_load_initial_conftests() -> Generator[None]:
     `./roost test` has already started the services; plain pytest starts its own, once for all xdist workers,
     which inherit the environment of the process that starts them.
     """
+    if WORKER_VARIABLE not in os.environ:
+        catalogues_compile()
+    if is_quick():
+        guard_set()
+        return (yield)
     if VARIABLE not in os.environ and "ROOST_DATABASE_URL" in os.environ:
         # The caller has their own services and named them all.
         return (yield)
@@ -51,8 +58,10 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Limit a second run to the tests that failed in the first."""
+    """Limit a second run to the tests that failed in the first, and a quick one to those that need no services."""
     items_choose(config, items)
+    if is_quick():
+        items_without_services(config, items)
 
 
 @pytest.hookimpl(trylast=True)

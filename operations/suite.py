@@ -1,8 +1,8 @@
 """The tests of `./roost test`: one whole run, then each failed test once more, alone.
 
 failed in the whole run ──alone──▶ passes: listed as `unsteady`, and the run may pass
-──alone──▶ fails again: the run fails
-──watches for lost data──▶ never run again: what was lost once was lost
+                        ──alone──▶ fails again: the run fails
+                        ──watches for lost data──▶ never run again: what was lost once was lost
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ from pathlib import Path
 
 from operations import preparation
 from operations.paths import REPOSITORY
-from operations.pytest_account import ONLY_VARIABLE, REPORT_VARIABLE
-from operations.stack import Stack
-from operations.trial import VARIABLE
+from operations.pytest_account import NOTES_VARIABLE, ONLY_VARIABLE, REPORT_VARIABLE
+from operations.trial import QUICK_VARIABLE
 
 #: pytest's exit codes for failed tests and for bad arguments, and the exit code of Roost's commands in that case.
 PYTEST_FAILED, PYTEST_WRONG_USE, WRONG_USE = 1, 4, 2
@@ -48,8 +47,8 @@ class Run:
     faults: tuple[str, ...] = ()
 
 
-def tests_run(stack: Stack, environment: Mapping[str, str], *, long: bool, arguments: list[str]) -> int:
-    """Run the tests; the summary is printed last. Return pytest's exit code."""
+def tests_run(folder: Path, environment: Mapping[str, str], *, long: bool, arguments: list[str]) -> int:
+    """Run the tests, with reports in a folder; the summary is printed last. Return pytest's exit code."""
     words = ["--durations=10", "--durations-min=1"]
     if not any(word.startswith(("-n", "--pdb")) for word in arguments):
         # By file, because a module's fixtures are expensive. By group is not possible: pytest 9.2 keeps an item's id
@@ -57,13 +56,13 @@ def tests_run(stack: Stack, environment: Mapping[str, str], *, long: bool, argum
         words += ["-n", str(WORKERS), "--dist=loadfile"]
     if not long and not any(word == "-m" for word in arguments):
         words += ["-m", "not long"]
-    environment = tests_environment(stack, environment)
-    first = pytest_run([*words, *arguments], stack.paths.var / "first.json", environment)
+    environment = tests_environment(environment)
+    first = pytest_run([*words, *arguments], folder / "first.json", environment)
     # A person who names tests wants to see them fail.
     if arguments or not may_be_unsteady(first):
         return WRONG_USE if first.code == PYTEST_WRONG_USE else first.code
     print(f"Once more, alone: {', '.join(first.failed)}", flush=True)
-    second = alone_run(first.failed, stack.paths.var, environment)
+    second = alone_run(first.failed, folder, environment)
     return verdict_say(first, second)
 
 
@@ -77,7 +76,8 @@ def alone_run(names: tuple[str, ...], folder: Path, environment: Mapping[str, st
     only = folder / "only.json"
     only.write_text(json.dumps(names))
     files = sorted({name.partition("::")[0] for name in names})
-    return pytest_run(files, folder / "second.json", {**environment, ONLY_VARIABLE: str(only)})
+    again = {**environment, ONLY_VARIABLE: str(only), NOTES_VARIABLE: ""}
+    return pytest_run(files, folder / "second.json", again)
 
 
 def verdict_say(first: Run, second: Run) -> int:
@@ -111,10 +111,10 @@ def pytest_run(words: list[str], report: Path, environment: Mapping[str, str]) -
     )
 
 
-def tests_environment(stack: Stack, environment: Mapping[str, str]) -> dict[str, str]:
+def tests_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """The environment of the tests: services, tools, and options a person may set for them."""
     said = {name: value for name, value in os.environ.items() if name in KEPT or name.startswith(PACKAGES_FROM)}
     path = environment["PATH"]
-    if shutil.which("npm") is None:
+    if shutil.which("npm") is None and QUICK_VARIABLE not in environment:
         path = os.pathsep.join((str(preparation.npm_folder()), path))
-    return {**environment, "PATH": path, **said, VARIABLE: str(stack.paths.var)}
+    return {**environment, "PATH": path, **said}

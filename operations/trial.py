@@ -17,7 +17,8 @@ from operations.stack import Stack
 
 #: Names the var directory of the services that a test run shares.
 VARIABLE = "ROOST_TEST_STACK"
-
+#: Set where there are no services: only tests that use none are run.
+QUICK_VARIABLE = "ROOST_TEST_QUICK"
 
 #: The locks of this process's runs: the kernel releases them when it ends, however it ends.
 HELD: dict[Path, TextIO] = {}
@@ -80,6 +81,12 @@ def trial_clear(var: Path) -> None:
     shutil.rmtree(var, ignore_errors=True)
 
 
+def serviceless_environment(var: Path) -> dict[str, str]:
+    """The settings of checks and tests that use no service: they name ports where nothing listens."""
+    instance = Instance.load(Paths(var.resolve()))
+    return process_environment(instance, operator={}) | {QUICK_VARIABLE: "1", "ROOST_MAIL_FROM": "roost@localhost"}
+
+
 def trial_environment(var: Path, *, worker: str) -> dict[str, str]:
     """The settings of one test process: shared services, but its own vhosts and Redis database."""
     instance = Instance.load(Paths(var.resolve()))
@@ -87,6 +94,7 @@ def trial_environment(var: Path, *, worker: str) -> dict[str, str]:
     fleet, jobs = f"fleet-{worker}", f"jobs-{worker}"
     instance.rabbitmq.definitions_load(topology.definitions(instance.rabbitmq.users, fleet, jobs))
     return process_environment(instance, operator={}) | {
+        VARIABLE: str(var),
         "ROOST_FLEET_VHOST": fleet,
         "ROOST_FLEET_BROKER_URL": instance.rabbitmq.broker_url("ingest", fleet),
         "ROOST_COMMAND_BROKER_URL": instance.rabbitmq.broker_url("commander", fleet),

@@ -30,13 +30,18 @@ PBKDF2PasswordHasher.iterations = 1_000
 
 
 @pytest.fixture(scope="session")
-def stack() -> Instance:
+def services() -> None:
+    """Ask for this in a test that starts or reaches services by itself: a quick run leaves it out."""
+
+
+@pytest.fixture(scope="session")
+def stack(services) -> Instance:
     """The services that this whole run shares. Never stop or kill them: use `private_stack` for that."""
     return Instance.load(Paths(Path(os.environ[VARIABLE])))
 
 
 @pytest.fixture(scope="module")
-def private_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Stack]]:
+def private_stack(services, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Stack]]:
     """Start private services that a test may kill; they are removed at the end of the module."""
     made: list[Stack] = []
 

@@ -35,7 +35,7 @@ def verdicts(versions, pytestconfig) -> Iterator[list[Verdict]]:
 
 
 @pytest.fixture(scope="session")
-def rig(tmp_path_factory, versions) -> Iterator[Rig]:
+def rig(services, tmp_path_factory, versions) -> Iterator[Rig]:
     """One rig for the whole run."""
     with Rig.open(Stack(tmp_path_factory.mktemp("rig"))) as made:
         versions.update(made.versions())
@@ -43,7 +43,7 @@ def rig(tmp_path_factory, versions) -> Iterator[Rig]:
 
 
 @pytest.fixture(scope="module")
-def cluster_rig(tmp_path_factory, versions) -> Iterator[Rig]:
+def cluster_rig(services, tmp_path_factory, versions) -> Iterator[Rig]:
     """A rig with three brokers that form a cluster."""
     with Rig.open(ClusterStack(tmp_path_factory.mktemp("cluster"))) as made:
         versions.update(made.versions())

@@ -4,10 +4,15 @@ import pytest
 
 from operations import checks
 from operations.leftovers import leftovers_find
+from operations.pytest_account import NOTES_VARIABLE
 from operations.stack import Stack
+from operations.trial import QUICK_VARIABLE
+
+#: Three checks; one of them fails.
+PARTS = {"good": "true", "broken": "echo why; false", "fine": "true"}
 
 
-def test_who_breaks_off_during_the_first_checks_leaves_no_service_behind(tmp_path, monkeypatch):
+def test_who_breaks_off_during_the_first_checks_leaves_no_service_behind(services, tmp_path, monkeypatch):
     stack, started = Stack(tmp_path / "stack"), []
 
     def broken_off():
@@ -21,6 +26,45 @@ def test_who_breaks_off_during_the_first_checks_leaves_no_service_behind(tmp_pat
     monkeypatch.setattr(checks, "trial_start", start)
     monkeypatch.setattr(checks, "code_checks", broken_off)
     with pytest.raises(KeyboardInterrupt):
-        checks.checks_run(long=False, pytest_arguments=[])
+        checks.checks_run(long=False, quick=False, pytest_arguments=[])
     assert started
     assert leftovers_find(paths=stack.paths) == []
+
+
+def test_a_quick_run_installs_and_starts_nothing(monkeypatch):
+    given = []
+
+    def never(*_, **__):
+        raise AssertionError
+
+    def tests_run(folder, environment, **_):
+        given.append(environment)
+        return 0
+
+    monkeypatch.setattr(checks.packages, "tools_ensure", never)
+    monkeypatch.setattr(checks, "trial_start", never)
+    monkeypatch.setattr(checks, "tests_run", tests_run)
+    monkeypatch.setattr(
+        checks, "checks_all", lambda _: [checks.Outcome("types", passed=True, output="", seconds=41.24)]
+    )
+    assert checks.checks_run(long=False, quick=True, pytest_arguments=[]) == 0
+    assert given[0][QUICK_VARIABLE] == "1"
+    assert given[0][NOTES_VARIABLE] == "   41.2s types"
+
+
+def test_a_check_that_failed_fails_the_run_and_is_named_after_the_tests(monkeypatch, capsys):
+    outcomes = [checks.check_run(name, ["sh", "-c", command], {}) for name, command in PARTS.items()]
+    monkeypatch.setattr(checks, "checks_all", lambda _: outcomes)
+    monkeypatch.setattr(checks, "tests_run", lambda *_, **__: print("5 passed") or 0)
+    assert checks.checks_run(long=False, quick=True, pytest_arguments=[]) == 1
+    assert capsys.readouterr().out.endswith("5 passed\n1 of 3 checks failed: broken.\n")
+
+
+def test_missing_german_is_counted_in_the_summary_and_fails_nothing():
+    def note(said):
+        return checks.notes_of([checks.Outcome(checks.GERMAN, passed=True, output=said, seconds=1.0)])[NOTES_VARIABLE]
+
+    assert note("no German: Nests\n1 text has no German, 0 German texts are shown nowhere.\n").splitlines()[1:] == [
+        "1 text has no German, 0 German texts are shown nowhere. See ./roost manage german"
+    ]
+    assert note("0 texts have no German, 0 German texts are shown nowhere.\n").splitlines()[1:] == []

@@ -11,7 +11,7 @@ from operations.supervisor_daemon import Supervisor, configuration_write
 
 
 @pytest.fixture
-def instance(tmp_path, monkeypatch):
+def instance(services, tmp_path, monkeypatch):
     """Redis under a supervisor, without the other services."""
     instance = Instance.load(Paths(tmp_path / "var"))
     instance.redis.prepare()

@@ -27,7 +27,7 @@ def paths(tmp_path):
     return paths
 
 
-def test_the_redis_of_a_test_run_is_not_the_instances(paths):
+def test_the_redis_of_a_test_run_is_not_the_instances(services, paths):
     run = Stack(paths.var / "test" / "4711")
     run.redis.start()
     try:

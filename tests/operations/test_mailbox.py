@@ -8,6 +8,7 @@ from email.message import EmailMessage
 
 import httpx
 import pytest
+from waiting import PATIENCE_S
 
 from operations.paths import REPOSITORY, Paths
 from operations.ports import ports_read
@@ -20,7 +21,7 @@ def mailbox(tmp_path_factory):
     ports = ports_read(paths=Paths(var))
     command = [sys.executable, "-m", "operations.mailbox"]
     with subprocess.Popen(command, cwd=REPOSITORY, env={"ROOST_VAR": str(var)}) as process:
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + PATIENCE_S
         while True:
             try:
                 smtplib.SMTP("127.0.0.1", ports["smtp"]).quit()
@@ -30,7 +31,7 @@ def mailbox(tmp_path_factory):
                 time.sleep(0.1)
         yield ports, Paths(var).mail
         process.terminate()
-        assert process.wait(5) == 0
+        assert process.wait(PATIENCE_S) == 0
 
 
 @pytest.fixture

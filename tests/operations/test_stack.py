@@ -67,7 +67,7 @@ def test_the_broker_listens_on_the_loopback_only(running):
     assert {each.laddr.ip for each in mine if each.status == psutil.CONN_LISTEN} == {"127.0.0.1"}
 
 
-def test_the_end_leaves_nothing(tmp_path):
+def test_the_end_leaves_nothing(services, tmp_path):
     stack = Stack(tmp_path / "var").start()
     assert leftovers_find(paths=stack.paths)
     stack.discard()

@@ -5,13 +5,11 @@ import re
 import subprocess
 import sys
 import textwrap
-from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from operations import suite
-from operations.paths import REPOSITORY, Paths
+from operations.paths import REPOSITORY
 from operations.pytest_account import complaint_make
 
 #: With several processes, as in the whole run, and in one.
@@ -135,8 +133,7 @@ def whole(project, monkeypatch, capfd):
     def tests_run(**files: str):
         for name, content in files.items():
             (project / f"{name}.py").write_text(textwrap.dedent(content))
-        stack = SimpleNamespace(paths=Paths(Path(project)))
-        return suite.tests_run(stack, {}, long=False, arguments=[]), capfd.readouterr().out
+        return suite.tests_run(project, {}, long=False, arguments=[]), capfd.readouterr().out
 
     return tests_run
 

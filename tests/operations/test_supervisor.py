@@ -6,10 +6,10 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 
 import psutil
 import pytest
+from waiting import PATIENCE_S, until
 
 from operations.errors import OperationsError
 from operations.leftovers import leftovers_end, leftovers_find
@@ -44,14 +44,6 @@ def begin(paths, *programs: Program):
     process = supervisor.launch(tied_to_us=True)
     supervisor.start(programs)
     return supervisor, process
-
-
-def until(question, seconds=10):
-    deadline = time.monotonic() + seconds
-    while not (answer := question()):
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
-    return answer
 
 
 def test_what_is_killed_is_started_again(paths):
@@ -89,10 +81,8 @@ def test_the_end_leaves_nothing_not_even_what_ignores_it(paths):
         paths, program(paths, "sleeper", SLEEP), program(paths, "stubborn", stubborn), program(paths, "family", family)
     )
     until(lambda: all(state.is_running for state in supervisor.states().values()))
-    begun = time.monotonic()
     supervisor.end()
-    process.wait(5)
-    assert time.monotonic() - begun < 15
+    process.wait(PATIENCE_S)
     assert leftovers_find(paths=paths) == []
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import httpx
 import psutil
 import pytest
+from waiting import PATIENCE_S, until
 
 from operations import up
 from operations.errors import OperationsError
@@ -21,7 +22,7 @@ from operations.leftovers import leftovers_find
 from operations.paths import REPOSITORY, Paths
 
 #: All tests here share one system and run in one process, because they stop it and start it again.
-pytestmark = pytest.mark.xdist_group("up")
+pytestmark = [pytest.mark.xdist_group("up"), pytest.mark.usefixtures("services")]
 
 
 class Usage(NamedTuple):
@@ -120,9 +121,7 @@ def test_what_is_killed_comes_back(system, var, name):
         if {"site": "web.asgi", "relay": "workers.relay", "redis": "redis-server"}[name] in " ".join(process.cmdline())
     ]
     found[0].kill()
-    deadline = time.monotonic() + 60
-    while roost(var, "status").returncode != 0:
-        assert time.monotonic() < deadline, "it did not come back"
+    until(lambda: roost(var, "status").returncode == 0, f"{name} again")
 
 
 @pytest.mark.long
@@ -150,7 +149,7 @@ def test_down_ends_everything_in_fifteen_seconds_and_ctrl_c_too(system, var):
                 break
         begun = time.monotonic()
         process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0
+        assert process.wait(PATIENCE_S) == 0
     assert time.monotonic() - begun < 15
     assert leftovers_find(paths=Paths(var)) == []
 
@@ -159,12 +158,9 @@ def test_down_ends_everything_in_fifteen_seconds_and_ctrl_c_too(system, var):
 def test_ctrl_c_in_the_middle_of_a_start_leaves_nothing(tmp_path):
     paths = Paths(tmp_path / "var")
     with subprocess.Popen([REPOSITORY / "roost", "up"], env=environment(paths.var), stdout=subprocess.PIPE) as process:
-        deadline = time.monotonic() + 60
-        while not (paths.run / "supervisord.pid").exists():
-            assert time.monotonic() < deadline, "the start did not begin"
-            time.sleep(0.1)
+        until((paths.run / "supervisord.pid").exists, "the start")
         process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0
+        assert process.wait(PATIENCE_S) == 0
     assert leftovers_find(paths=paths) == []
     throw_away(paths.var)
 
