@@ -15,10 +15,13 @@ from urllib.parse import quote
 import httpx
 from django.conf import settings
 from django.db import connection
+from waiting import PATIENCE_S
 
 from operations.process_table import UVICORN
 
 ROOT = Path(__file__).resolve().parents[1]
+#: Seconds for which a server that is told to end waits for its open connections.
+GRACE_S = 60
 
 
 @dataclass
@@ -43,29 +46,29 @@ class Running:
         application = {"site": "web.asgi:application", "live": "sg_status.live.main:application"}[name]
         port = {"site": self.site_port, "live": self.live_port}[name]
         flags = [flag.format(bind="127.0.0.1") for flag in UVICORN]
-        command = [sys.executable, *flags, application, "--port", str(port), "--timeout-graceful-shutdown", "20"]
+        command = [sys.executable, *flags, application, "--port", str(port), f"--timeout-graceful-shutdown={GRACE_S}"]
         with (self.logs / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
                 command, cwd=ROOT, env=self.environment, stdout=log, stderr=subprocess.STDOUT
             )
         health = {"site": f"{self.site}/healthz", "live": f"{self.live}/live/healthz"}[name]
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
             assert self.processes[name].poll() is None, f"{name} ended at once"
             try:
-                if httpx.get(health, timeout=2, trust_env=False).status_code == 200:
+                if httpx.get(health, timeout=20, trust_env=False).status_code == 200:
                     return
             except httpx.TransportError:
                 pass
             time.sleep(0.1)
-        raise AssertionError(f"{name} was not healthy within a minute")
+        raise AssertionError(f"{name} was not healthy in time")
 
     def stop(self, name: str) -> float:
         """Stop one process as a supervisor does; return how many seconds that took."""
         process, began = self.processes.pop(name), time.monotonic()
         process.send_signal(signal.SIGTERM)
         try:
-            process.wait(30)
+            process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait(5)

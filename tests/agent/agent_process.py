@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import msgspec
+from waiting import PATIENCE_S
 
 from station_agent.config import config_load, config_write
 from station_agent.status import status_read
@@ -63,7 +64,7 @@ class AgentProcess:
         """Send SIGTERM; return the exit code and the seconds that it took."""
         begin = time.monotonic()
         self._process.send_signal(signal.SIGTERM)
-        code = self._process.wait(20)
+        code = self._process.wait(PATIENCE_S)
         return code, time.monotonic() - begin
 
     def status(self):
@@ -76,10 +77,10 @@ class AgentProcess:
             text=True,
             cwd=REPOSITORY,
             check=False,
-            timeout=30,
+            timeout=PATIENCE_S,
         )
 
-    def status_until(self, wanted, *, seconds=20.0):
+    def status_until(self, wanted, *, seconds=PATIENCE_S):
         deadline = time.monotonic() + seconds
         while not wanted(status := self.status()):
             assert time.monotonic() < deadline, status

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import msgspec
 import pika
+from waiting import PATIENCE_S
 
 from message_queue import codec, topology
 from message_queue.contracts.command_status import CommandStatus
@@ -115,7 +116,7 @@ class BrokerStation:
                 decoded = codec.decode(fields, method.routing_key, self.serial, body)
                 found.append(Seen(properties, decoded, body))
 
-    def see_until(self, enough: Callable[[list[Seen]], bool], *, seconds: float = 30.0) -> list[Seen]:
+    def see_until(self, enough: Callable[[list[Seen]], bool], *, seconds: float = PATIENCE_S) -> list[Seen]:
         """Take messages until `enough` is true of them."""
         found: list[Seen] = []
         deadline = time.monotonic() + seconds
@@ -149,7 +150,7 @@ class BrokerStation:
                 topology.COMMANDS, self.serial, body, pika.BasicProperties(delivery_mode=2), mandatory=True
             )
 
-    def statuses(self, command: uuid.UUID, *, last: str, seconds: float = 10.0) -> list[CommandStatus]:
+    def statuses(self, command: uuid.UUID, *, last: str, seconds: float = PATIENCE_S) -> list[CommandStatus]:
         """The statuses of one command, until one has the state `last`."""
 
         def of_command(found: list[Seen]) -> list[CommandStatus]:

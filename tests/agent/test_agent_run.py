@@ -51,7 +51,7 @@ def test_data_and_commands_over_tls(make_broker_station, make_agent):
     assert hello.sources == ["host_health", "sensorgnome"]
     assert {"ping", "reboot"} <= set(hello.commands)
     for name, parameters in (("ping", {}), ("run_diagnostics", {}), ("reboot", {})):
-        steps = station.statuses(station.command(name, parameters), last="succeeded", seconds=5.0)
+        steps = station.statuses(station.command(name, parameters), last="succeeded")
         assert [step.state for step in steps] == ["received", "running", "succeeded"]
     station.command("set_reporting_interval", {"seconds": 4_000})
     health = station.see_until(lambda s: kinds(s)["health"] >= 1)
@@ -67,7 +67,8 @@ def test_data_and_commands_over_tls(make_broker_station, make_agent):
     assert f"Connected to 127.0.0.1:{station.amqp.port}" in words
     assert "Nothing: everything has been sent." in words
     code, seconds = agent.stop()
-    assert (code, seconds < 5.0) == (0, True)
+    # Far below the 90 s after which systemd kills it.
+    assert (code, seconds < 60.0) == (0, True)
     assert "It is not running" in agent.command("status").stdout
 
 
@@ -110,7 +111,7 @@ def test_kill_at_random_moments_loses_and_doubles_nothing(make_broker_station, m
         agent.kill()
         found += station.see()
     agent.start()
-    found += station.see_until(lambda _: agent.status()["backlog"]["messages"] == 0 and not unread(agent), seconds=60)
+    found += station.see_until(lambda _: agent.status()["backlog"]["messages"] == 0 and not unread(agent))
     agent.stop()
     found += station.see()
     # A message that was confirmed as the agent died may arrive twice, but always with the same content.
@@ -206,5 +207,6 @@ def test_without_a_server_it_collects_and_ends_at_once(make_agent, make_config):
     )
     assert "Not connected. 127.0.0.1:1 refuses connections" in agent.command("status").stdout
     code, seconds = agent.stop()
-    assert (code, seconds < 5.0) == (0, True)
+    # Far below the 90 s after which systemd kills it.
+    assert (code, seconds < 60.0) == (0, True)
     assert agent.status()["backlog"]["messages"] >= 6

@@ -1,13 +1,13 @@
 """A command that cannot be executed harms only itself: later commands run, and the server is told what happened."""
 
 import sqlite3
-import time
 import uuid
 from itertools import pairwise
 
 import pytest
 from agent.messages_of import outbox_messages
 from agent.test_commands import consent, last, make_executor, message, runs, states
+from waiting import until
 
 from message_queue.contracts.commands.base import Withdrawal, command_encode, withdrawal_encode
 from station_agent.running import executor as executor_module
@@ -25,13 +25,6 @@ def working(make_executor, monkeypatch):
     executor.give = lambda body: executor.deliver(body, lambda: executor.done.append(body))
     yield executor
     executor.stop(5.0)
-
-
-def wait_for(done):
-    deadline = time.monotonic() + 10
-    while not done():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def said(station, command):
@@ -64,7 +57,7 @@ def test_a_damaged_journal_row_neither_runs_twice_nor_blocks_the_next(working, r
     journal_set(working, damaged, **columns)
     for each in (damaged, following):
         working.give(command_encode(each))
-    wait_for(lambda: len(working.done) == 2)
+    until(lambda: len(working.done) == 2)
     assert len(runs.ran) == 1
     ((told, note),) = said(working.station, damaged.id)
     assert (told, words in note, len(note) <= 250) == (state, True, True)
@@ -77,7 +70,7 @@ def test_a_refused_redelivery_blocks_no_later_command(working, runs):
     journal_set(working, odd, state="running")
     for each in (odd, following):
         working.give(command_encode(each))
-    wait_for(lambda: len(working.done) == 2)
+    until(lambda: len(working.done) == 2)
     ((state, note),) = said(working.station, odd.id)
     assert (state, "Invalid parameters" in note) == ("failed", True)
     assert len(runs.ran) == 1
@@ -97,7 +90,7 @@ def test_a_full_disk_puts_a_command_aside_for_the_others(working, runs, monkeypa
     first, second = message(), message()
     for each in (first, second):
         working.give(command_encode(each))
-    wait_for(lambda: len(working.done) == 2)
+    until(lambda: len(working.done) == 2)
     assert working.done == [command_encode(second), command_encode(first)]
     assert len(runs.ran) == 2
 
@@ -110,12 +103,12 @@ def test_whatever_is_wrong_with_one_is_said_and_the_next_runs(working, runs, mon
         change.setattr(working._journal, "get", odd)
         bad = message()
         working.give(command_encode(bad))
-        wait_for(lambda: len(working.done) == 1)
+        until(lambda: len(working.done) == 1)
     assert said(working.station, bad.id) == [
         ("failed", "The station could not process it: of a kind nobody thought of.")
     ]
     working.give(command_encode(message()))
-    wait_for(lambda: len(runs.ran) == 1)
+    until(lambda: len(runs.ran) == 1)
 
 
 def test_a_withdrawal_overtakes_the_commands_that_wait(working, runs):
@@ -123,7 +116,7 @@ def test_a_withdrawal_overtakes_the_commands_that_wait(working, runs):
     word = withdrawal_encode(Withdrawal(withdraw=reboot.id, station="SG-TEST", expires_at=reboot.expires_at))
     for body in (command_encode(reboot), command_encode(ping), word):
         working.give(body)
-    wait_for(lambda: len(working.done) == 3)
+    until(lambda: len(working.done) == 3)
     assert [state for state, _ in said(working.station, reboot.id)] == ["refused", "refused"]
     assert len(runs.ran) == 1
     # Reported twice, it must be the same report to the server, so with the same time.
@@ -158,7 +151,7 @@ def test_the_same_command_twice_in_one_burst_is_acknowledged_twice_and_runs_once
     body = command_encode(message("reboot"))
     for _ in range(3):
         working.give(body)
-    wait_for(lambda: len(working.done) == 3)
+    until(lambda: len(working.done) == 3)
     assert len(runs.ran) == 1
 
 

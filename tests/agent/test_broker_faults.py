@@ -5,6 +5,7 @@ import time
 
 import pytest
 from agent.broker_station import BrokerStation
+from waiting import until
 
 from message_queue import topology
 from message_queue.contracts.readings import SenmlRecord
@@ -45,14 +46,15 @@ def test_the_broker_is_killed_twice_while_the_outbox_empties(private_stack, make
     filling.start()
     try:
         for _ in range(2):
-            wait_for(lambda: view.connected_since is not None and view.last_confirm_at is not None)
+            until(lambda: view.connected_since is not None and view.last_confirm_at is not None)
+            # Somewhere in the middle of the outbox.
             time.sleep(0.4)
             stack.rabbitmq.kill()
-            wait_for(lambda: view.connected_since is None)
+            until(lambda: view.connected_since is None)
             assert view.reason
             stack.rabbitmq.start()
         filling.join()
-        wait_for(lambda: outbox.backlog().messages == 0, seconds=60)
+        until(lambda: outbox.backlog().messages == 0)
     finally:
         filling.join()
         network.stop(5.0)
@@ -63,10 +65,3 @@ def test_the_broker_is_killed_twice_while_the_outbox_empties(private_stack, make
     assert sorted(seq for _, seq in numbers) == list(range(1, MESSAGES + 1))
     # Repeats are at most what was on the wire, and always under their first number.
     assert len(seen) - len(numbers) <= 2 * LinkSettings().window
-
-
-def wait_for(done, *, seconds=40.0):
-    deadline = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)

@@ -13,11 +13,11 @@ from email.utils import formatdate
 import pytest
 from agent.messages_of import outbox_messages
 from agent.test_commands import last, message
-from agent.test_link import wait_for
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from waiting import until
 
 from message_queue.contracts.commands.base import command_encode
 from station_agent.clock_bound import ClockBound
@@ -214,12 +214,12 @@ def test_with_the_servers_time_the_data_get_home_all_the_same(make_broker_statio
     network = Network(link.run)
     network.start()
     try:
-        wait_for(lambda: "certificate" in view.reason)
+        until(lambda: "certificate" in view.reason)
         assert doubts
         station.event("test")
         now[0] = time.time()
         company.wake(network.loop)
-        wait_for(lambda: station.outbox.backlog().messages == 0)
+        until(lambda: station.outbox.backlog().messages == 0)
     finally:
         assert network.stop(5.0)
 

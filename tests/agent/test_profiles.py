@@ -140,7 +140,7 @@ def test_a_frugal_station_comes_with_its_report_takes_its_commands_and_leaves(ma
         command = station.command("ping")
         agent.stop()
         agent.start()
-        station.statuses(command, last="succeeded", seconds=20)
+        station.statuses(command, last="succeeded")
         agent.status_until(lambda s: s["running"] and s["agent"] and not s["connected"])
     finally:
         agent.kill()

@@ -3,17 +3,17 @@ the cancellation.
 """
 
 import signal
-import time
 from contextlib import contextmanager
 
 import pika
 import pytest
 from agent.test_agent_run import bodies, make_agent
 from django.conf import settings
+from one_each import command_report
 from people import institute, operator, owner, station_of
+from waiting import until
 
 from fleet.commands.models import Command
-from fleet.commands.reports import command_report
 from fleet.commands.services import command_cancel, command_issue
 from fleet.commands.withdrawal import withdrawals_seek
 from fleet.core import clock
@@ -134,6 +134,13 @@ def test_a_command_in_the_hand_of_a_half_open_connection_is_refused_there(operat
     assert not sleeper.mark.exists()
 
 
+def is_taken_back(command) -> bool:
+    """Seek once more; whether the command has left the queue."""
+    withdrawals_seek(moment=clock.now())
+    command.refresh_from_db()
+    return command.withdrawal == "taken_back"
+
+
 def test_what_a_half_open_connection_held_is_taken_back_when_it_ends(operator, station, place, sleeper):
     sleeper.start()
     sleeper.status_until(_takes_commands)
@@ -141,11 +148,7 @@ def test_what_a_half_open_connection_held_is_taken_back_when_it_ends(operator, s
         reboot = sent(operator, station, "reboot")
         cancelled(operator, reboot)
         sleeper.kill()
-        deadline = time.monotonic() + 30
-        while reboot.withdrawal != "taken_back":
-            assert time.monotonic() < deadline
-            withdrawals_seek(moment=clock.now())
-            reboot.refresh_from_db()
+        until(lambda: is_taken_back(reboot), "the command")
     sleeper.start()
     answers_taken(place, station, lambda s: (reboot.id, "refused") in s)
     assert not sleeper.mark.exists()

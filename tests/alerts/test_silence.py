@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.contrib.auth.models import User
 from django.db import connections, transaction
+from one_each import incident_open
 
 from fleet.alerts.models import Incident, Notification
 from fleet.alerts.notifications import notifications_send
-from fleet.alerts.services import incident_open, silence_sweep, station_heard_again
+from fleet.alerts.services import silence_sweep, station_heard_again
 from fleet.core.models import Outage, OutboxMessage, Pulse
 from fleet.organizations.models import Membership
 from fleet.stations.models import StationContact

@@ -1,11 +1,11 @@
 """The broker's alarms are reported to the administrators once when they begin and once when they end."""
 
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
+from waiting import until
 
 from fleet.alerts.models import Trouble
 from fleet.alerts.troubles import ALARM, broker_watch, trouble_judge
@@ -62,11 +62,12 @@ def test_an_alarm_of_the_real_broker_is_told(smtp, stack):
         assert all(not node.alarms and not node.partitions for node in broker.nodes())
     control(stack, "set_vm_memory_high_watermark", "absolute", "20MB")
     try:
-        _until(lambda: Trouble.objects.filter(about=ALARM).exists())
+        until(lambda: broker_watch() or Trouble.objects.filter(about=ALARM).exists(), "the broker's alarm", every=0.5)
         broker_watch()
     finally:
         control(stack, "set_vm_memory_high_watermark", "0.4")
-    _until(lambda: Trouble.objects.filter(about=ALARM).exclude(ended_at=None).exists())
+    over = Trouble.objects.filter(about=ALARM).exclude(ended_at=None)
+    until(lambda: broker_watch() or over.all(), "the end of the alarm", every=0.5)
     told, over = smtp.taken
     assert "memory on " in told.get_content()
     assert "accepts messages again" in over.get_content()
@@ -81,12 +82,3 @@ def control(stack, *words):
         check=True,
         capture_output=True,
     )
-
-
-def _until(condition):
-    for _ in range(60):
-        broker_watch()
-        if condition():
-            return
-        time.sleep(0.5)
-    raise AssertionError("the broker's alarm was not noticed")

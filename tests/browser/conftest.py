@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 from people import elsewhere, institute, operator, owner, stranger, viewer
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 from site_processes import ROOT, Running, running
+from waiting import PATIENCE_S
 
 __all__ = ["elsewhere", "institute", "operator", "owner", "stranger", "viewer"]
 
 PASSWORD = "a long password"
+expect.set_options(timeout=PATIENCE_S * 1_000)
 _ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",

@@ -4,9 +4,10 @@ import time
 from datetime import timedelta
 
 import pytest
-from browser.test_pages_in_chromium import Watched
+from browser.test_pages_in_chromium import REFRESHED_S, Watched
 from people import station_of
 from playwright.sync_api import Page, expect
+from waiting import PATIENCE_S
 
 from fleet.core import clock
 from fleet.core.live import live_announce
@@ -55,7 +56,7 @@ def axis_of(page: Page) -> tuple[float, float]:
 
 def until(page: Page, question: str) -> None:
     """Wait until the question is true; the site's policy forbids Playwright's own way of waiting."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE_S
     while not page.evaluate(question):
         assert time.monotonic() < deadline, question
         page.wait_for_timeout(50)
@@ -153,9 +154,9 @@ def test_a_live_refresh_keeps_the_zoom_and_a_button_or_a_double_click_ends_it(wa
     # A new reading arrives on the live connection; the zoom stays, also when the window is resized.
     moment = clock.now()
     Reading.objects.create(series=made, occurred_at=moment, received_at=moment, value=99.0)
-    time.sleep(1.1)
+    time.sleep(REFRESHED_S)
     live_announce(changed={institute.id: [station.serial]})
-    expect(page.get_by_role("cell", name="99", exact=True)).to_be_visible(timeout=6000)
+    expect(page.get_by_role("cell", name="99", exact=True)).to_be_visible()
     until(page, "window.plot.data[1].includes(99)")
     assert axis_of(page) == pytest.approx(zoomed)
     page.set_viewport_size({"width": 900, "height": 700})

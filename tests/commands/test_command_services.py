@@ -6,10 +6,11 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
+from one_each import command_report
 from people import station_of
 
 from fleet.commands.models import Command
-from fleet.commands.reports import STEPS_MOST, Report, command_report, commands_report
+from fleet.commands.reports import STEPS_MOST, Report, commands_report
 from fleet.commands.services import (
     command_cancel,
     command_issue,

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from faults.oracle import Verdict, judge
 from faults.publisher import Publishing
-from faults.rig import Grant, Rig, until
+from faults.rig import Grant, Rig
+from waiting import until
 
 #: Messages of a case in the normal run, and in `./roost test --long`.
 FEW, MANY = int(os.environ.get("ROOST_FAULT_MESSAGES", "12000")), 100_000
@@ -57,7 +58,7 @@ class Case:
     def _moments(self, done: Callable[[], int], count: int, first: float, last: float) -> Iterator[float]:
         for share in sorted(self.random.uniform(first, last) for _ in range(count)):
             goal = share * self.publishing.total
-            until(lambda goal=goal: done() >= goal, 240, f"{share:.0%} of the messages", every=0.01)
+            until(lambda goal=goal: done() >= goal, f"{share:.0%} of the messages", seconds=240, every=0.01)
             yield share
 
     def recovers(self, since: float | None = None) -> None:
@@ -69,7 +70,6 @@ class Case:
         patience = time.monotonic() + COMES_HOME_S
         until(
             lambda: self.rig.taken() > before or time.monotonic() > patience,
-            COMES_HOME_S + 10,
             "an answer from the database",
             every=0.05,
         )
@@ -78,7 +78,7 @@ class Case:
 
     def finish(self, note: str) -> Verdict:
         """Wait for the last confirm and for empty queues, judge, and require a clean verdict."""
-        self.publishing.join(300)
+        self.publishing.join(600)
         assert not self.publishing.is_alive(), f"only {self.publishing.confirmed} of {self.publishing.total} confirmed"
         self.rig.quiesce()
         verdict = judge(self.rig, self.publishing, self.verdict)

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 import pika
 import psycopg
 from faults.processes import Supervised, ingest_worker
+from waiting import PATIENCE_S, until
 
 from message_queue.routing import FLEET_VHOST
 from message_queue.topology import DEAD_QUEUE, INBOUND, INBOUND_QUEUES
@@ -120,7 +121,7 @@ class Rig:
             logs, whole = self.stack.paths.logs, self.environment | environment
             self.worker = ingest_worker("ingest", whole, logs, application).start()
             self._worker_is = wanted
-        until(lambda: self._queue("inbound.telemetry").get("consumers", 0) > 0, 30, "a worker that reads")
+        until(lambda: self._queue("inbound.telemetry").get("consumers", 0) > 0, "a worker that reads")
         return self.worker
 
     def worker_stop(self) -> None:
@@ -146,7 +147,7 @@ class Rig:
         except psycopg.Error:
             return -1
 
-    def quiesce(self, seconds: float = 120.0) -> None:
+    def quiesce(self, seconds: float = PATIENCE_S) -> None:
         """Wait until the inbound queues are empty with nothing unacknowledged, and nothing changes any more.
 
         The management API's figures are seconds old, and only the queue itself knows at once how many messages wait:
@@ -212,7 +213,7 @@ class Rig:
             env=dict(program.environment),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE_S,
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
@@ -229,11 +230,3 @@ class Rig:
         with self.instance.rabbitmq.management() as client:
             answer = client.get(f"/api/queues/fleet/{name}")
         return dict(answer.json()) if answer.is_success else {}
-
-
-def until(is_so: Callable[[], object], seconds: float, what: str, every: float = 0.1) -> None:
-    """Wait for something; fail with its name."""
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < deadline, f"Waited {seconds:g} s in vain for {what}."
-        time.sleep(every)

@@ -10,7 +10,7 @@ import pytest
 from faults.cases import Case
 from faults.fleet_of_links import Linked, Links, judge_links
 from faults.oracle import Verdict
-from faults.rig import until
+from waiting import until
 
 pytestmark = pytest.mark.faults
 
@@ -27,9 +27,9 @@ def probe(rig, station):
     """Send one message of a neighbour; return the seconds until the broker has it, and until the database has it."""
     begun, before = time.monotonic(), stored(rig, station)
     station.put()
-    until(lambda: station.is_done, 30, "the neighbour's confirm", every=0.005)
+    until(lambda: station.is_done, "the neighbour's confirm", every=0.005)
     confirmed = time.monotonic() - begun
-    until(lambda: stored(rig, station) > before, 60, "the neighbour's message in the database", every=0.005)
+    until(lambda: stored(rig, station) > before, "the neighbour's message in the database", every=0.005)
     return confirmed, time.monotonic() - begun
 
 
@@ -44,7 +44,7 @@ def test_a_flood_of_one_station_costs_its_neighbour_no_message(rig, verdicts, tm
     neighbour = Linked(calm, rig.seed)
     begun = time.monotonic()
     with Links(neighbour):
-        until(lambda: neighbour.is_connected, 30, "the neighbour's connection")
+        until(lambda: neighbour.is_connected, "the neighbour's connection")
         before = [probe(rig, neighbour) for _ in range(20)]
         flood = Case(rig, [flooder], tmp_path, "flood of one station", messages, verdicts, number="68")
         during = []
@@ -74,9 +74,9 @@ def test_sockets_that_never_say_anything_keep_nobody_out(rig, verdicts):
         most, wanted = handles(rig)
         opened = time.monotonic()
         with Links(station):
-            until(lambda: station.is_connected, 20, "a station's connection beside silent sockets", every=0.01)
+            until(lambda: station.is_connected, "a station's connection beside silent sockets", every=0.01)
             verdict.recovered_s = time.monotonic() - opened
-            until(lambda: station.is_done, 20, "its confirms")
+            until(lambda: station.is_done, "its confirms")
             judge_links(rig, [station], verdict)
     verdict.seconds = time.monotonic() - begun
     verdict.note = (
@@ -101,7 +101,7 @@ def test_a_station_is_revoked_while_it_publishes(rig, verdicts):
     verdict, begun = Verdict(case="revoked while publishing", number="70", seed=rig.seed), time.monotonic()
     station = Linked(grant, rig.seed)
     with Links(station):
-        until(lambda: station.is_connected, 30, "its connection")
+        until(lambda: station.is_connected, "its connection")
         revoking = threading.Thread(target=rig.revoke, args=(grant["serial"],))
         revoking.start()
 
@@ -109,7 +109,7 @@ def test_a_station_is_revoked_while_it_publishes(rig, verdicts):
             station.put(5)
             return REVOKED in station.view.reason
 
-        until(goes_on, 60, "the agent's word that it was revoked", every=0.05)
+        until(goes_on, "the agent's word that it was revoked", every=0.05)
         revoking.join()
         confirmed = station.feed.confirmed_count
         time.sleep(2.0)
@@ -132,7 +132,7 @@ def test_a_station_that_was_revoked_while_away_does_not_come_back(rig, verdicts)
     station.put(20)
     rig.revoke(grant["serial"])
     with Links(station):
-        until(lambda: REVOKED in station.view.reason, 30, "the agent's word that it was revoked", every=0.01)
+        until(lambda: REVOKED in station.view.reason, "the agent's word that it was revoked", every=0.01)
         time.sleep(2.0)
         assert not station.is_connected
     judge_links(rig, [station], verdict)

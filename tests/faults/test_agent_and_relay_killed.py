@@ -10,7 +10,8 @@ import pytest
 from faults.data_folder import DataFolder
 from faults.oracle import Verdict
 from faults.processes import Supervised
-from faults.rig import HERE, REPOSITORY, until
+from faults.rig import HERE, REPOSITORY
+from waiting import until
 
 pytestmark = pytest.mark.faults
 
@@ -80,7 +81,6 @@ def test_the_agent_is_killed_while_it_reads_and_sends(rig, tmp_path, verdicts, l
                 len(heard_in_database(rig, grant["serial"])) + len(fixes_in_database(rig, grant["serial"]))
                 >= everything
             ),
-            60,
             f"{everything} lines in the database; the agent says: {running.log.read_text()[-500:]}",
             every=0.5,
         )
@@ -139,10 +139,10 @@ def test_the_relay_is_killed_between_publishing_and_marking(rig, tmp_path, verdi
             "SELECT c.state, count(*) FROM commands_command c JOIN stations_station s ON s.id = c.station_id "
             "WHERE s.serial = %s GROUP BY 1"
         )
-        until(lambda: rig.query(question, serial) == [("succeeded", count)], 120, "an answer to each", every=0.3)
-        until(lambda: left.read_text() == "0", 5, "the deaths of the relay")
+        until(lambda: rig.query(question, serial) == [("succeeded", count)], "an answer to each", every=0.3)
+        until(lambda: left.read_text() == "0", "the deaths of the relay")
         waiting = "SELECT count(*) FROM core_outboxmessage WHERE target = 'command' AND published_at IS NULL"
-        until(lambda: rig.query(waiting) == [(0,)], 30, "an outbox with every command marked", every=0.3)
+        until(lambda: rig.query(waiting) == [(0,)], "an outbox with every command marked", every=0.3)
         time.sleep(1.0)
     finally:
         relay.stop()

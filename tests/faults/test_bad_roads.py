@@ -10,9 +10,9 @@ import pytest
 from faults.data_folder import DataFolder
 from faults.fleet_of_links import Linked, Links, judge_links
 from faults.oracle import Verdict
-from faults.rig import until
 from faults.road import Road
 from faults.test_agent_and_relay_killed import _judge, agent, heard_in_database
+from waiting import until
 
 from station_agent.config import LinkSettings
 
@@ -55,7 +55,7 @@ def test_an_agent_on_a_link_that_does_everything_wrong_neither_loses_nor_spins(r
     running = agent(rig, grant | {"port": road.port}, tmp_path / "agent", link=link)
     try:
         folder.start()
-        until(lambda: road.connected_at, 20, "the agent's first connection")
+        until(lambda: road.connected_at, "the agent's first connection")
         process = psutil.Process(running.pid)
         used, since = seconds_of(process), time.monotonic()
         for _ in range(3):
@@ -78,7 +78,6 @@ def test_an_agent_on_a_link_that_does_everything_wrong_neither_loses_nor_spins(r
         everything = len(folder.heard) + len(folder.fixes)
         until(
             lambda: len(heard_in_database(rig, grant["serial"])) + len(folder.fixes) >= everything,
-            60,
             "every line in the database",
             every=0.5,
         )
@@ -110,13 +109,15 @@ def test_a_backlog_drains_over_a_slow_mobile_link(rig, road, station, verdicts, 
     station.put(count)
     payload, resets = station.feed.waiting_bytes, max(count // 80, 1)
     with Links(station):
-        until(lambda: station.feed.confirmed_count > 0, 60, "the first confirm")
+        until(lambda: station.feed.confirmed_count > 0, "the first confirm")
         first, sent = time.monotonic(), road.sent
         left = station.feed.waiting_bytes
         for number in range(1, resets + 1):
-            until(lambda n=number: station.feed.confirmed_count >= count * n / (resets + 1), 400, "more confirms")
+            until(
+                lambda n=number: station.feed.confirmed_count >= count * n / (resets + 1), "more confirms", seconds=400
+            )
             road.cut()
-        until(lambda: station.is_done, 600, "the last confirm")
+        until(lambda: station.is_done, "the last confirm", seconds=600)
         took, carried = time.monotonic() - first, road.sent - sent
         judge_links(rig, [station], verdict)
     verdict.seconds = time.monotonic() - begun
@@ -137,10 +138,10 @@ def test_a_handshake_that_takes_many_seconds_succeeds_at_the_first_try(rig, road
     road.delay_s = one_way
     station.put(5)
     with Links(station):
-        until(lambda: station.is_connected, 90, "a connection")
+        until(lambda: station.is_connected, "a connection")
         verdict.recovered_s = time.monotonic() - begun
         road.delay_s = 0.0
-        until(lambda: station.is_done, 60, "every confirm")
+        until(lambda: station.is_done, "every confirm")
         judge_links(rig, [station], verdict)
     verdict.seconds = time.monotonic() - begun
     verdict.note = (
@@ -171,16 +172,16 @@ def test_the_name_of_the_server_is_gone_and_comes_back_with_another_address(rig,
     try:
         with Links(station):
             station.put(10)
-            until(lambda: station.is_done, 30, "confirms at the first address")
+            until(lambda: station.is_done, "confirms at the first address")
             answer.clear()
             first.closed = True
             first.cut()
-            until(lambda: "cannot be resolved" in station.view.reason, 20, "the agent's word on the name")
+            until(lambda: "cannot be resolved" in station.view.reason, "the agent's word on the name")
             station.put(10)
             time.sleep(2.0)
             repaired = time.monotonic()
             answer.append("127.0.0.2")
-            until(lambda: station.is_done, 60, "confirms at the second address")
+            until(lambda: station.is_done, "confirms at the second address")
             verdict.recovered_s = time.monotonic() - repaired
             judge_links(rig, [station], verdict)
     finally:
@@ -200,7 +201,7 @@ def test_a_whole_fleet_comes_back_after_the_broker_was_killed(rig, verdicts, cou
     stations = [Linked(grant, rig.seed, settings=LinkSettings()) for grant in grants]
     verdict, begun = Verdict(case=f"{count} stations come back", number="17", seed=rig.seed), time.monotonic()
     with Links(*stations, spread_s=count / 50):
-        until(lambda: all(station.is_connected for station in stations), 120, "the whole fleet", every=0.2)
+        until(lambda: all(station.is_connected for station in stations), "the whole fleet", every=0.2)
         for station in stations:
             station.put(5)
         killed, overflows = time.monotonic(), overflowed()
@@ -209,7 +210,7 @@ def test_a_whole_fleet_comes_back_after_the_broker_was_killed(rig, verdicts, cou
             station.put(5)
         rig.stack.rabbitmq.start()
         up = time.monotonic()
-        until(lambda: all(s.is_connected and s.is_done for s in stations), 120, "the whole fleet again", every=0.1)
+        until(lambda: all(s.is_connected and s.is_done for s in stations), "the whole fleet again", every=0.1)
         verdict.recovered_s = time.monotonic() - killed
         after = time.monotonic() - up
         judge_links(rig, stations, verdict)

@@ -7,8 +7,9 @@ import time
 
 import pytest
 from faults.oracle import Verdict
-from faults.rig import HERE, REPOSITORY, until
+from faults.rig import HERE, REPOSITORY
 from faults.test_agent_and_relay_killed import agent
+from waiting import until
 
 pytestmark = pytest.mark.faults
 
@@ -73,7 +74,7 @@ def test_a_copied_card_is_found_out_and_nothing_is_merged(rig, tmp_path, verdict
     written = {BEFORE: write(one, grant, 0, BEFORE), FIRST: set(), SECOND: set()}
     running = agent(rig, grant, one)
     try:
-        until(lambda: len(heard(rig, grant)) == LINES, 60, "what was before")
+        until(lambda: len(heard(rig, grant)) == LINES, "what was before")
     finally:
         running.stop()
     shutil.copytree(one, two)
@@ -94,8 +95,8 @@ def test_a_copied_card_is_found_out_and_nothing_is_merged(rig, tmp_path, verdict
             assert hour < 24, f"not found out: {branches(rig, grant)}"
         assert found_after < 300
         assert incidents(rig, grant) == [(True,)]
-        until(lambda: all(machine.starts == 1 for machine in machines), 1, "agents that stayed")
-        until(lambda: written[FIRST] <= set(heard(rig, grant)), 60, "all of the first machine", every=0.3)
+        until(lambda: all(machine.starts == 1 for machine in machines), "agents that stayed")
+        until(lambda: written[FIRST] <= set(heard(rig, grant)), "all of the first machine", every=0.3)
         rig.quiesce()
     finally:
         for machine in machines:

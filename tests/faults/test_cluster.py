@@ -12,7 +12,7 @@ from faults.cases import FEW, Case
 from faults.cluster import NUMBERS, nodes_of
 from faults.fleet_of_links import Linked, Links, judge_links
 from faults.oracle import Verdict
-from faults.rig import until
+from waiting import until
 
 pytestmark = pytest.mark.faults
 
@@ -34,7 +34,7 @@ def case(cluster_rig, cluster_grants, verdicts, tmp_path) -> Callable[..., Case]
     def begin(name: str, messages: int = FEW, hold_at: float = 1.0, number: str = "") -> Case:
         cluster_rig.stack.cluster.start()
         cluster_rig.worker_ensure()
-        until(lambda: len(cluster_rig._queue(LED).get("online", [])) == len(NUMBERS), 60, "three members of the queue")
+        until(lambda: len(cluster_rig._queue(LED).get("online", [])) == len(NUMBERS), "three members of the queue")
         return Case(cluster_rig, cluster_grants, tmp_path, name, messages, verdicts, hold_at, number)
 
     return begin
@@ -165,13 +165,13 @@ def test_a_partition_that_nobody_handles(cluster_rig, case):
                 cluster.partition(leader)
                 time.sleep(APART_S)
                 cluster.heal(leader)
-                until(flagged, 60, "the broker's word that it was parted")
+                until(flagged, "the broker's word that it was parted")
                 begun = time.monotonic()
                 # Its documentation asks the operator to do this.
                 cluster.running[leader].stop("smart")
                 cluster.start()
                 broken.recovers(begun)
-                until(lambda: not flagged(), 60, "a cluster in one piece")
+                until(lambda: not flagged(), "a cluster in one piece")
     finally:
         handling("pause_minority")
     broken.finish(
@@ -190,7 +190,7 @@ def test_the_brokers_are_restarted_one_after_the_other(cluster_rig, case):
                 cluster_rig.stack.cluster.running[number].stop("smart")
                 cluster_rig.stack.cluster.running[number].start()
                 broken.recovers(begun)
-                until(lambda: len(cluster_rig._queue(LED)["online"]) == len(NUMBERS), 60, "three members again")
+                until(lambda: len(cluster_rig._queue(LED)["online"]) == len(NUMBERS), "three members again")
     verdict = broken.finish("")
     verdict.note = (
         f"The brokers are restarted one after another; the longest time without a confirm was {gaps.longest:.1f} s."
@@ -209,14 +209,14 @@ def test_a_station_that_is_revoked_during_a_partition_stays_out(cluster_rig, ver
     station = Linked(grant, cluster_rig.seed, port=cluster.nodes[apart].ports["amqps"])
     with Links(station):
         station.put(20)
-        until(lambda: station.is_done, 30, "its confirms")
+        until(lambda: station.is_done, "its confirms")
         cluster.partition(apart)
-        until(lambda: not station.is_connected, 30, "the end of its connection to a broker that is alone")
+        until(lambda: not station.is_connected, "the end of its connection to a broker that is alone")
         cluster_rig.revoke(grant["serial"])
         station.put(20)
         cluster.heal(apart)
         healed = time.monotonic()
-        until(lambda: REVOKED in station.view.reason, 60, "the agent's word that it was revoked", every=0.05)
+        until(lambda: REVOKED in station.view.reason, "the agent's word that it was revoked", every=0.05)
         verdict.recovered_s = time.monotonic() - healed
         time.sleep(2.0)
         assert not station.is_connected

@@ -14,8 +14,8 @@ import zstandard
 from faults.fleet_of_links import Linked, Links, judge_links
 from faults.oracle import Verdict
 from faults.publisher import connection_parameters
-from faults.rig import until
 from faults.test_abuse import probe, worst
+from waiting import until
 
 from message_queue.topology import INBOUND_QUEUES
 
@@ -46,7 +46,7 @@ class Costly:
         is processed.
         """
         with Links(self.neighbour):
-            until(lambda: self.neighbour.is_connected, 30, "the neighbour's connection")
+            until(lambda: self.neighbour.is_connected, "the neighbour's connection")
             self.before = [probe(self.rig, self.neighbour) for _ in range(probes)]
             sending = threading.Thread(target=self._publish, args=(attack, a_second))
             sending.start()

@@ -9,7 +9,7 @@ import time
 import pytest
 from faults.oracle import Verdict, judge
 from faults.publisher import Publishing
-from faults.rig import until
+from waiting import until
 
 from operations.services.postgres import DATABASE, OWNER, SUPERUSER
 
@@ -27,7 +27,7 @@ def test_somebody_holds_a_lock_for_long(rig, case, seconds):
             broken.publishing.release()
             time.sleep(seconds)
         begun = time.monotonic()
-        until(lambda: rig.taken() >= 0, 10, "an answer")
+        until(lambda: rig.taken() >= 0, "an answer")
         broken.recovers(begun)
     broken.finish(
         f"The ledger's table is locked for {seconds} s, as a long migration does; statements wait 5 s for it."
@@ -47,7 +47,7 @@ def tool(rig, name, *words):
 @pytest.mark.long
 def test_a_backup_is_restored_and_all_messages_come_again(rig, case, grants, tmp_path):
     broken = case("a backup restored", number="40", hold_at=0.5)
-    until(lambda: broken.publishing.confirmed >= broken.publishing.total // 2 - 3, 120, "half of the messages")
+    until(lambda: broken.publishing.confirmed >= broken.publishing.total // 2 - 3, "half of the messages")
     rig.quiesce()
     backup = str(tmp_path / "roost.dump")
     tool(rig, "pg_dump", "-Fc", "-f", backup, DATABASE)

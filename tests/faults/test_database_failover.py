@@ -8,7 +8,7 @@ import time
 
 import psycopg
 import pytest
-from faults.rig import until
+from waiting import until
 
 from operations.programs import INSTANCE_VARIABLE
 from operations.services.postgres import DATABASE, SUPERUSER
@@ -64,7 +64,7 @@ class Replica:
                 start_new_session=True,
                 **self._who,
             )
-        until(lambda: self._answers(port), 60, "the replica's answer")
+        until(lambda: self._answers(port), "the replica's answer")
 
     def promote(self):
         self._run("pg_ctl", "promote", "-w", "-D", str(self.data))
@@ -118,7 +118,7 @@ def test_the_replica_takes_the_place_of_the_database(rig, case, replica):
     replica.start(beside)
     rig.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
     rig.execute("SELECT pg_reload_conf()")
-    until(lambda: rig.query("SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync'"), 30, "a synchronous replica")
+    until(lambda: rig.query("SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync'"), "a synchronous replica")
     broken = case("the database's replica takes over", number="30", hold_at=0.5)
     for _ in broken.moments_of_ingest(1, last=0.45):
         broken.publishing.release()

@@ -9,8 +9,9 @@ import pytest
 from faults.fleet_of_links import Linked, Links, judge_links
 from faults.oracle import Verdict, judge
 from faults.publisher import Publishing
-from faults.rig import HERE, until
+from faults.rig import HERE
 from faults.test_abuse import probe, worst
+from waiting import until
 
 from operations.paths import REPOSITORY
 
@@ -35,7 +36,7 @@ def test_a_flooding_station_is_cut_off_within_a_minute_and_costs_its_neighbour_n
     sweep = subprocess.Popen([sys.executable, str(HERE / "sweep_floods.py")], env=environment, cwd=REPOSITORY)
     try:
         with Links(neighbour):
-            until(lambda: neighbour.is_connected, 30, "the neighbour's connection")
+            until(lambda: neighbour.is_connected, "the neighbour's connection")
             before = [probe(rig, neighbour) for _ in range(100)]
             flood = Publishing([flooder], f"flood-{rig.seed}", 5_000_000, tmp_path)
             started, during = time.monotonic(), []

@@ -9,8 +9,8 @@ import time
 import pytest
 from faults.data_folder import BEGIN, PULSE
 from faults.oracle import Verdict
-from faults.rig import until
 from faults.test_agent_and_relay_killed import agent, heard_in_database
+from waiting import until
 
 pytestmark = pytest.mark.faults
 
@@ -57,24 +57,24 @@ def test_a_file_that_rests_and_grows_beside_clocks_that_are_ahead(rig, tmp_path,
     card.append(live, 1, 1, 4)
     running = agent(rig, grant, tmp_path / "agent")
     try:
-        until(all_here, 60, "the first four pulses")
+        until(all_here, "the first four pulses")
         card.append(ahead, 2, 1, 3)
         card.append(wrong, 3, 1, 2)
         card.append(copied, 4, 1, 5)
         os.utime(copied, (time.time() + 5 * HOUR,) * 2)
-        until(all_here, 60, "what lies beside the live file")
+        until(all_here, "what lies beside the live file")
         # The receiver hears nothing for this long.
         time.sleep(pause)
         card.append(live, 1, 5, 5)
-        until(all_here, 60, "what the live file grew by")
+        until(all_here, "what the live file grew by")
         live.with_name(live.name + ".gz").write_bytes(gzip.compress(live.read_bytes()))
         live.unlink()
         card.append(ahead, 2, 4, 3)
-        until(all_here, 60, "the file after it")
+        until(all_here, "the file after it")
         running.kill()
-        until(lambda: running.starts == 2, 30, "the agent's second start")
+        until(lambda: running.starts == 2, "the agent's second start")
         card.append(ahead, 2, 7, 1)
-        until(all_here, 60, "a line after the agent began again")
+        until(all_here, "a line after the agent began again")
         rig.quiesce()
     finally:
         running.stop()

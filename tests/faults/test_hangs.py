@@ -6,7 +6,7 @@ import time
 
 import pytest
 from faults.cases import FEW, Case
-from faults.rig import until
+from waiting import until
 
 from operations.process_table import process_programs, watchdog_program
 from operations.supervisor_daemon import Supervisor, configuration_write
@@ -32,10 +32,8 @@ def test_processes_that_hang_are_restarted(rig, grants, verdicts, tmp_path, monk
     supervising = supervisor.launch(tied_to_us=True)
     try:
         supervisor.start(programs)
-        until(lambda: rig._queue("inbound.telemetry").get("consumers", 0) > 0, 60, "a worker that reads")
-        until(
-            lambda: min(state.since_seconds for state in supervisor.states().values()) > PATIENCE_S, 60, "old processes"
-        )
+        until(lambda: rig._queue("inbound.telemetry").get("consumers", 0) > 0, "a worker that reads")
+        until(lambda: min(state.since_seconds for state in supervisor.states().values()) > PATIENCE_S, "old processes")
         broken = Case(rig, grants, tmp_path, "processes hang", FEW, verdicts, hold_at=0.5, number="27")
         for _ in broken.moments_of_ingest(1, last=0.4):
             before = {name: supervisor.states()[name].pid for name in HANGING}
@@ -44,9 +42,9 @@ def test_processes_that_hang_are_restarted(rig, grants, verdicts, tmp_path, monk
                 os.kill(pid, signal.SIGSTOP)
             stood = rig.taken()
             broken.publishing.release()
-            until(lambda stood=stood: rig.taken() > stood, 120, "messages that come home again")
+            until(lambda stood=stood: rig.taken() > stood, "messages that come home again")
             broken.verdict.recovered_s = time.monotonic() - begun
-            until(lambda before=before: are_new(supervisor, before), 120, "new processes", every=0.5)
+            until(lambda before=before: are_new(supervisor, before), "new processes", every=0.5)
         broken.finish(
             f"Ingest, relay and task worker are stopped with SIGSTOP; the watchdog, told to wait {PATIENCE_S} s instead "
             "of 60, restarts all three."

@@ -8,7 +8,7 @@ import pytest
 from faults import raw_amqp
 from faults.processes import ingest_worker
 from faults.publisher import connection_parameters
-from faults.rig import until
+from waiting import until
 
 from message_queue.topology import DELIVERY_LIMIT
 
@@ -38,7 +38,7 @@ def test_a_message_that_kills_its_reader_is_set_aside_alone(rig, case, limit):
             )
         begun = time.monotonic()
         broken.publishing.release()
-        until(lambda: rig.query(dead)[0][0] > before, 300, "the message in quarantine", every=0.5)
+        until(lambda: rig.query(dead)[0][0] > before, "the message in quarantine", seconds=300, every=0.5)
         broken.verdict.recovered_s = time.monotonic() - begun
         broken.finish(
             f"One message among thousands kills the worker every time; it alone is set aside, after {limit} deliveries."
@@ -51,11 +51,11 @@ def test_nobody_reads_for_a_while(rig, case):
     broken = case("ingest stopped", number="28", hold_at=0.2)
     rig.worker_stop()
     broken.publishing.release()
-    until(lambda: broken.publishing.confirmed == broken.publishing.total, 120, "every confirm without a reader")
+    until(lambda: broken.publishing.confirmed == broken.publishing.total, "every confirm without a reader")
     begun, before = time.monotonic(), rig.taken()
     rig.worker_ensure()
     waiting = broken.publishing.total - (before - broken._taken_before)
-    until(lambda: rig.taken() - before >= waiting, 120, "what had gathered")
+    until(lambda: rig.taken() - before >= waiting, "what had gathered")
     broken.verdict.recovered_s = time.monotonic() - begun
     broken.finish(
         "The worker is stopped while everything is published; the time is from its start until everything had arrived."
@@ -80,7 +80,7 @@ def test_two_workers_side_by_side_never_wait_for_each_other_in_a_circle(rig, cas
     second = ingest_worker("ingest-2", rig.environment, rig.stack.paths.logs, "workers.celery_app").start()
     try:
         broken = case("two ingest workers", number="34", messages=messages, hold_at=0.02)
-        until(lambda: all(rig._queue(name).get("consumers") == 2 for name in READ), 30, "two readers of every queue")
+        until(lambda: all(rig._queue(name).get("consumers") == 2 for name in READ), "two readers of every queue")
         broken.publishing.release()
         for _ in broken.moments_of_ingest(1):
             begun = time.monotonic()

@@ -13,7 +13,8 @@ import pytest
 from faults.job_worker import TABLES
 from faults.oracle import Verdict
 from faults.processes import Supervised
-from faults.rig import HERE, REPOSITORY, until
+from faults.rig import HERE, REPOSITORY
+from waiting import until
 
 from message_queue.routing import JOBS_VHOST
 from message_queue.topology import DEAD_JOB_QUEUE, DELIVERY_LIMIT, TASK_QUEUE
@@ -67,15 +68,15 @@ class Jobs:
 
     def kill_at(self, share, how):
         """When this share is done, break something; record how long no job was done."""
-        until(lambda: self.done() >= share * self.verdict.sent, 120, f"{share:.0%} of the jobs", every=0.02)
+        until(lambda: self.done() >= share * self.verdict.sent, f"{share:.0%} of the jobs", every=0.02)
         begun = time.monotonic()
         how()
         stood = self.done()
-        until(lambda: self.done() > stood, 60, "the next job", every=0.05)
+        until(lambda: self.done() > stood, "the next job", every=0.05)
         self.verdict.recovered_s = max(self.verdict.recovered_s or 0.0, time.monotonic() - begun)
 
     def finish(self):
-        until(lambda: self.done() >= self.verdict.sent, 120, "every job", every=0.2)
+        until(lambda: self.done() >= self.verdict.sent, "every job", every=0.2)
         numbers = self.rig.query("SELECT number FROM fault_effect WHERE episode = %s", self.episode)
         there = {number for (number,) in numbers}
         verdict = self.verdict
@@ -125,7 +126,7 @@ def kill_group(worker):
 
 
 def kill_child(worker):
-    until(lambda: children(worker), 30, "a child to kill")
+    until(lambda: children(worker), "a child to kill")
     os.kill(children(worker)[0], signal.SIGKILL)
 
 
@@ -160,7 +161,7 @@ def test_a_job_that_kills_its_process_is_set_aside_and_holds_up_nobody(rig, jobs
     with rig.changed_policy("jobs", {"delivery-limit": limit}, JOBS_VHOST):
         broken.ask(1, task="faults.poison")
         broken.ask(100)
-        until(lambda: waiting(rig, DEAD_JOB_QUEUE) == dead + 1, 180, "the job in the queue of the dead", every=0.5)
+        until(lambda: waiting(rig, DEAD_JOB_QUEUE) == dead + 1, "the job in the queue of the dead", every=0.5)
         broken.verdict.recovered_s = time.monotonic() - broken.begun
         broken.finish()
     killed = rig.query("SELECT count(*) FROM fault_run WHERE episode = %s AND number = -1", broken.episode)[0][0]
@@ -177,7 +178,7 @@ def test_connections_are_closed_under_busy_workers(rig, jobs):
     broken.ask(JOBS)
     broken.kill_at(0.3, lambda: rig.control("close_all_connections", "the rig closes it"))
     since = time.monotonic()
-    until(lambda: len(broken.pids(since)) == 2, 30, "work of both children", every=0.05)
+    until(lambda: len(broken.pids(since)) == 2, "work of both children", every=0.05)
     broken.finish()
 
 
@@ -215,10 +216,10 @@ def test_two_clocks_at_once_have_each_job_done_once(rig, jobs, tmp_path):
         rig.execute(
             "UPDATE commands_command SET expires_at = now() + interval '2 seconds' WHERE state IN ('queued', 'sent')"
         )
-        until(lambda: beats[0].starts and beats[1].starts, 20, "both clocks")
+        until(lambda: beats[0].starts and beats[1].starts, "both clocks")
         time.sleep(3.0)
         beats[0].kill()
-        until(lambda: rig.query(expired)[0][0] >= 20, 60, "the expiry of every command", every=0.2)
+        until(lambda: rig.query(expired)[0][0] >= 20, "the expiry of every command", every=0.2)
         time.sleep(3.0)
     finally:
         for beat in beats:

@@ -5,7 +5,7 @@ import time
 import pytest
 from faults.fleet_of_links import Linked, Links, judge_links
 from faults.oracle import Verdict
-from faults.rig import until
+from waiting import until
 
 from operations import certificates
 
@@ -64,13 +64,13 @@ def test_a_station_refuses_a_server_it_cannot_trust_and_a_second_authority_lets_
     for station in stations:
         station.put(10)
     with Links(*stations):
-        until(lambda: all(OUT_OF_DATE in s.view.reason for s in stations), 30, "the agents' word on the certificate")
+        until(lambda: all(OUT_OF_DATE in s.view.reason for s in stations), "the agents' word on the certificate")
         assert all("expired" in station.view.reason for station in stations)
         show(foreign)
         changed = time.monotonic()
-        until(lambda: knows_both.is_done, 30, "confirms under the second authority")
+        until(lambda: knows_both.is_done, "confirms under the second authority")
         verdict.recovered_s = time.monotonic() - changed
-        until(lambda: "expired" not in knows_one.view.reason, 30, "the other agent's word on the authority")
+        until(lambda: "expired" not in knows_one.view.reason, "the other agent's word on the authority")
         assert NOT_TRUSTED in knows_one.view.reason
         # Nothing was sent another way: no connection without TLS, and none without a check.
         assert (knows_one.feed.confirmed_count, knows_one.feed.waiting) == (0, 10)

@@ -4,7 +4,7 @@ import time
 
 import pytest
 from faults.cases import FEW
-from faults.rig import until
+from waiting import until
 
 pytestmark = pytest.mark.faults
 
@@ -52,7 +52,7 @@ def test_the_ingest_worker_dies_at_the_worst_moment(case, tmp_path, point, messa
         "after-commit": "with a batch committed but not acknowledged",
     }
     for remaining in reversed(range(deaths)):
-        until(lambda now=str(remaining): left.read_text() == now, 120, "the worker's death", every=0.02)
+        until(lambda now=str(remaining): left.read_text() == now, "the worker's death", every=0.02)
         broken.recovers()
     verdict = broken.finish(f"The ingest worker kills itself {times(deaths, 'time')} {where[point]}.")
     if point == "after-commit":
@@ -110,7 +110,7 @@ def test_the_broker_is_short_of_something_for_a_while(rig, case, what):
         assert broken.publishing.confirmed == stood, "the broker confirmed messages under an alarm"
         begun = time.monotonic()
         rig.control(*cleared)
-        until(lambda before=stood: broken.publishing.confirmed > before + 10, 30, "confirms after the alarm")
+        until(lambda before=stood: broken.publishing.confirmed > before + 10, "confirms after the alarm")
         broken.recovers(begun)
     broken.finish(f"A {what} alarm blocks every publisher for some seconds.")
 
@@ -120,14 +120,14 @@ def test_a_queue_is_full_for_a_while(rig, case):
     rig.worker_stop()
     with rig.changed_policy("inbound", {"max-length": 1_000}):
         broken.publishing.release()
-        until(lambda: broken.publishing.refused > 100, 60, "messages that the broker does not take")
+        until(lambda: broken.publishing.refused > 100, "messages that the broker does not take")
         stood = broken.publishing.confirmed
         time.sleep(2.0)
         # The limit is exceeded only by the messages under way.
         assert broken.publishing.confirmed - stood < 1_000
     begun = time.monotonic()
     rig.worker_ensure()
-    until(lambda: broken.publishing.confirmed > stood, 30, "confirms with a reader and room again")
+    until(lambda: broken.publishing.confirmed > stood, "confirms with a reader and room again")
     broken.verdict.recovered_s = time.monotonic() - begun
     broken.finish("`inbound.telemetry` holds 1,000 messages while nobody reads it, and refuses the rest.")
 
@@ -137,6 +137,6 @@ def test_the_way_into_the_queues_is_missing_for_a_while(rig, case):
     for _ in broken.moments_of_publishing(1, last=0.25):
         with rig.without_bindings(grant["exchange"] for grant in broken.grants):
             broken.publishing.release()
-            until(lambda: broken.publishing.refused > 100, 30, "messages that come back")
+            until(lambda: broken.publishing.refused > 100, "messages that come back")
         broken.recovers()
     broken.finish("The stations' exchanges have no binding for a moment; `mandatory` returns every message.")

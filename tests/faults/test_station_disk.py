@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from faults.data_folder import DataFolder
 from faults.oracle import Verdict
-from faults.rig import HERE, REPOSITORY, until
+from faults.rig import HERE, REPOSITORY
 from faults.test_agent_and_relay_killed import agent, heard_in_database
+from waiting import until
 
 pytestmark = pytest.mark.faults
 
@@ -105,11 +106,10 @@ def test_a_card_that_takes_nothing_for_a_while(rig, tmp_path, verdicts, trouble)
                 "SELECT 1 FROM telemetry_streamledger l JOIN stations_station s ON s.id = l.station_id WHERE s.serial = %s",
                 grant["serial"],
             ),
-            30,
             "a first word of the agent",
         )
         folder.start()
-        until(lambda: heard_in_database(rig, grant["serial"]), 30, "first lines")
+        until(lambda: heard_in_database(rig, grant["serial"]), "first lines")
         ballast = card.fill() if trouble == "full" else card.refuse()
         time.sleep(5.0)
         stood = len(heard_in_database(rig, grant["serial"]))
@@ -125,7 +125,6 @@ def test_a_card_that_takes_nothing_for_a_while(rig, tmp_path, verdicts, trouble)
         said = (tmp_path / "card.log").read_text()
         until(
             lambda: len(heard_in_database(rig, grant["serial"])) >= len(folder.heard),
-            90,
             f"every line; the agent says: {said[-800:]}",
             every=0.3,
         )
@@ -156,8 +155,8 @@ def test_what_a_full_outbox_drops_is_a_gap_of_the_same_size(rig, tmp_path, verdi
     assert dropped > 0
     running, begun = agent(rig, grant, tmp_path, outbox={"cap_bytes": 300_000}), time.monotonic()
     try:
-        until(lambda: rig.query(STREAMS, grant["serial"], stream), 60, "a first word")
-        until(lambda: outbox_of(tmp_path)[0] == 0, 90, "an empty outbox", every=0.2)
+        until(lambda: rig.query(STREAMS, grant["serial"], stream), "a first word")
+        until(lambda: outbox_of(tmp_path)[0] == 0, "an empty outbox", every=0.2)
         rig.quiesce()
     finally:
         running.stop()
@@ -184,8 +183,8 @@ def test_a_week_without_a_link_comes_home_behind_the_present(rig, tmp_path, verd
     stream, kept, _, next_seq = facts(tmp_path)
     running, begun = agent(rig, grant, tmp_path), time.monotonic()
     try:
-        until(lambda: rig.query(STREAMS, grant["serial"], stream), 60, "a first word", every=0.01)
-        until(lambda: whole(rig, grant, stream, kept + 1), 120, "the week", every=0.1)
+        until(lambda: rig.query(STREAMS, grant["serial"], stream), "a first word", every=0.01)
+        until(lambda: whole(rig, grant, stream, kept + 1), "the week", every=0.1)
         recovered = time.monotonic() - begun
         rig.quiesce()
     finally:

@@ -5,7 +5,7 @@ import pytest
 from fleet.core import clock
 from fleet.organizations.access import viewer_of_server
 from fleet.stations.models import StationDataUse
-from fleet.telemetry.completeness import SORTS, CompletenessReport
+from fleet.telemetry.completeness import _SORTS, CompletenessReport
 from fleet.telemetry.ledger import ledger_summary
 
 pytestmark = pytest.mark.django_db
@@ -25,7 +25,7 @@ def test_completeness_stands_numbers_near_the_end_in_several_streams(pipeline, m
             ]
         )
     pipeline.take([delivery(calm.serial, "readings", body, stream="a", seq=1, oldest=1, next_seq=2)])
-    for sort in SORTS:
+    for sort in _SORTS:
         report = CompletenessReport(viewer=ROOST, sort=sort)
         by_serial = {row.serial: row for row in report.part(offset=0, limit=10)}
         assert by_serial[calm.serial].percent == 100.0

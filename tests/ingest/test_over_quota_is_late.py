@@ -7,6 +7,7 @@ import pika
 import pytest
 from django.conf import settings as django_settings
 from people import person, serial_new
+from waiting import PATIENCE_S, until
 
 from fleet.ingest.limits.quota import OVER_QUOTA
 from fleet.ingest.models import QuarantinedMessage
@@ -87,18 +88,18 @@ def test_a_station_over_its_quota_waits_behind_its_neighbours(stack, purged, gra
     try:
         for _ in range(CALM + BURST):
             flooder.send()
-        wait_until(lambda: QuarantinedMessage.objects.filter(reason=OVER_QUOTA).exists())
-        wait_until(lambda: ledger(flooder) == [(1, CALM + BURST + 1)])
+        until(lambda: QuarantinedMessage.objects.filter(reason=OVER_QUOTA).exists())
+        until(lambda: ledger(flooder) == [(1, CALM + BURST + 1)])
         settled = len(batches)
         for number in range(FLOOD):
             flooder.send()
             if number % (FLOOD // CALM) == 0:
                 calm.send()
-        wait_until(lambda: ledger(flooder) == [(1, CALM + BURST + FLOOD + 1)] and ledger(calm) == [(1, CALM + 1)])
-        wait_until(lambda: depth(stack) == 0)
+        until(lambda: ledger(flooder) == [(1, CALM + BURST + FLOOD + 1)] and ledger(calm) == [(1, CALM + 1)])
+        until(lambda: depth(stack) == 0)
     finally:
         consumer.stop()
-        consumer.join(20)
+        consumer.join(PATIENCE_S)
     both = {serial_of_exchange(grant.exchange) for grant in grants}
     assert set().union(*batches[settled:]) == both
     assert [batch for batch in batches[settled:] if batch == both] == [], "a neighbour is in a batch of the flood"
@@ -118,10 +119,3 @@ def depth(stack) -> int:
     with stack.rabbitmq.management() as client:
         found = client.get(f"/api/queues/{django_settings.ROOST_FLEET_VHOST}/{Lane.TELEMETRY.value}")
         return int(found.raise_for_status().json().get("messages", 0))
-
-
-def wait_until(done) -> None:
-    end = time.monotonic() + 60
-    while not done():
-        assert time.monotonic() < end, "the condition was not met within a minute"
-        time.sleep(0.02)

@@ -11,8 +11,9 @@ import amqp
 import pika
 import pytest
 from faults.publisher import connection_parameters
-from faults.rig import Rig, until
+from faults.rig import Rig
 from isolation.attacker import Attacker
+from waiting import until
 
 from operations.stack import Stack
 
@@ -36,7 +37,7 @@ def endless_body(exchange):
 
 
 @pytest.fixture
-def small_broker(tmp_path):
+def small_broker(services, tmp_path):
     """A separate broker, so that the memory used by the attack does not disturb other tests."""
     with Rig.open(Stack(tmp_path / "rig")) as rig:
         yield rig
@@ -72,14 +73,14 @@ def test_a_body_without_end_stops_everybody_until_its_station_is_revoked(small_b
             for _ in range(40):
                 connection.transport.write(piece)
                 sent += len(piece)
-    until(lambda: node(rig)["mem_alarm"], 20, "the memory alarm that this version raises")
+    until(lambda: node(rig)["mem_alarm"], "the memory alarm that this version raises")
     raised, peak = time.monotonic() - begun, node(rig)["mem_used"]
     connection.transport.sock.close()
     time.sleep(3)
     assert node(rig)["mem_alarm"], "the broker reads nothing from a blocked connection, not even its end"
     revoked = time.monotonic()
     rig.revoke(own["serial"])
-    until(lambda: not node(rig)["mem_alarm"], 60, "the end of the alarm")
+    until(lambda: not node(rig)["mem_alarm"], "the end of the alarm")
     assert neighbour.publish(victim["exchange"], "readings", type="readings") == "allowed"
     print(
         f"declared 10 bytes, sent {sent / MEGABYTE:.0f} MB in {raised:.1f} s: memory {before / MEGABYTE:.0f} to "

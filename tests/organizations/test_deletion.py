@@ -8,11 +8,11 @@ from django.contrib.auth.models import User
 from django.core import mail
 from django.db import connection
 from django.test import Client
+from one_each import incident_open
 from people import SERVER, Role, key_of, person, station_of
 from psycopg.types.range import Range
 
 from fleet.alerts.selectors import incident_list
-from fleet.alerts.services import incident_open
 from fleet.core import clock
 from fleet.core.errors import Forbidden, InvalidInput, NotFound, TooMany
 from fleet.core.models import AuditEntry, OutboxMessage

@@ -4,13 +4,14 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from one_each import incident_open
 from pages.busy_stations import EVIL, busy_make, series_make
 from people import station_of
 from psycopg.types.multirange import Multirange
 from psycopg.types.range import Range
 
 from fleet.alerts.models import Incident
-from fleet.alerts.services import incident_close, incident_open
+from fleet.alerts.services import incident_close
 from fleet.core import clock
 from fleet.core.models import Outage
 from fleet.telemetry.models import DetectionCount, Reading, StationEvent, StreamLedger

@@ -1,7 +1,6 @@
 """`Idempotency-Key` in concurrent requests, on real connections: done once, whichever comes first and however often."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +11,7 @@ from django.db import connection, transaction
 from django.test import Client
 from lock_waits import waiting_for_a_lock
 from people import Role, person
+from waiting import PATIENCE_S, until
 
 from fleet.core.models import RequestDone
 from fleet.organizations.access import viewer_of_user
@@ -51,7 +51,7 @@ class Aside(threading.Thread):
             connection.close()
 
     def done(self) -> Any:
-        self.join(20)
+        self.join(PATIENCE_S)
         assert not self.is_alive()
         if self.error:
             raise self.error
@@ -59,10 +59,7 @@ class Aside(threading.Thread):
 
 
 def until_waiting(count: int) -> None:
-    deadline = time.monotonic() + 10
-    while waiting_for_a_lock() != count:
-        assert time.monotonic() < deadline, f"{waiting_for_a_lock()} wait, not {count}"
-        time.sleep(0.02)
+    until(lambda: waiting_for_a_lock() == count, f"{count} that wait for a lock", every=0.02)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import pika
 import pytest
 from django.test import Client
 from people import serial_new
+from waiting import PATIENCE_S
 
 from fleet.ingest.delivery import Delivery
 from fleet.ingest.pipeline import Pipeline
@@ -47,7 +48,7 @@ class Agent:
     def said(self):
         return self.output.read_text("utf-8")
 
-    def says(self, pattern, seconds=60.0):
+    def says(self, pattern, seconds=PATIENCE_S):
         ends = time.monotonic() + seconds
         while not (found := re.search(pattern, self.said)):
             assert time.monotonic() < ends, self.said
@@ -55,7 +56,7 @@ class Agent:
             time.sleep(0.2)
         return found
 
-    def ends(self, seconds=60.0):
+    def ends(self, seconds=PATIENCE_S):
         return self.process.wait(seconds)
 
     def end(self):
@@ -77,7 +78,7 @@ def agent(tmp_path):
         one.end()
 
 
-def hello_of(settings, seconds=40.0):
+def hello_of(settings, seconds=PATIENCE_S):
     """The first hello in the inbound queue, as ingest reads it."""
     ends = time.monotonic() + seconds
     with pika.BlockingConnection(pika.URLParameters(settings.ROOST_FLEET_BROKER_URL)) as reader:

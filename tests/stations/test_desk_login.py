@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from people import serial_new, station_of
 from pika.exceptions import AMQPError, ChannelClosedByBroker
+from waiting import PATIENCE_S
 
 from fleet.core import clock
 from fleet.lifecycle.move_station import station_move
@@ -210,4 +211,4 @@ def test_a_live_connection_of_a_revoked_desk_is_closed(station, operator, connec
     connection = connect(desk(station, operator))
     station_revoke(station=station, actor=operator, purpose=UPLOAD)
     with pytest.raises(AMQPError):
-        connection.sleep(30)
+        connection.sleep(PATIENCE_S)

@@ -11,6 +11,7 @@ import pytest
 from django.db import connection
 from people import SERVER, station_of
 from pika.exceptions import AMQPError, ChannelClosedByBroker, ConnectionClosedByBroker
+from waiting import PATIENCE_S
 
 from fleet.core import clock
 from fleet.core.errors import Conflict, Forbidden
@@ -162,7 +163,7 @@ def test_revoking_closes_the_live_connection_and_the_login_never_works_again(ins
     live = connect(grant)
     assert not closed_within(live, 0.3)
     assert station_revoke(station=station, actor=SERVER) == 1
-    assert closed_within(live, 5)
+    assert closed_within(live, PATIENCE_S)
     assert not works(grant.username, grant.password)
     assert station_revoke(station=station, actor=SERVER) == 0
     again = enrolled(station)
@@ -185,7 +186,7 @@ def test_a_new_enrolment_is_a_new_generation_and_ends_the_old_login(institute, c
     live = connect(first)
     second = enrolled(station)
     assert [first.username[-2:], second.username[-2:]] == [".1", ".2"]
-    assert closed_within(live, 5)
+    assert closed_within(live, PATIENCE_S)
     assert works(second.username, second.password)
     assert not works(first.username, first.password)
     assert list(Credential.objects.filter(revoked_at=None).values_list("username", flat=True)) == [second.username]
@@ -322,7 +323,7 @@ def test_a_retired_station_is_closed_for_good(institute, connect, works):
     grant = enrolled(station)
     live = connect(grant)
     station_retire(station=station, actor=SERVER)
-    assert closed_within(live, 5)
+    assert closed_within(live, PATIENCE_S)
     assert not works(grant.username, grant.password)
     with pytest.raises(Conflict, match="retired"):
         enrolment_token_create(station=station, actor=SERVER)

@@ -3,16 +3,16 @@
 import hashlib
 import json
 import secrets
-import time
 import tomllib
 from datetime import timedelta
 
 import pytest
+from one_each import command_report
 from people import station_of
 from pika.exceptions import AMQPError
+from waiting import PATIENCE_S, until
 
 from fleet.commands.models import Command
-from fleet.commands.reports import command_report
 from fleet.commands.services import command_issue
 from fleet.core import clock
 from fleet.core.models import AuditEntry, OutboxMessage
@@ -56,14 +56,10 @@ def test_the_old_login_works_until_the_new_one_is_in_use(station, grant, works, 
     assert works(new.username, new.password)
     assert rotations_end(moment=clock.now()) == 0
     old_connection, _ = connect(grant), connect(new)
-    wait = 100
-    while not rotations_end(moment=clock.now()):
-        # The management API hears of connections with a delay.
-        old_connection.sleep(0.1)
-        wait -= 1
-        assert wait, "the new connection was not seen"
+    # The management API hears of connections with a delay.
+    until(lambda: old_connection.sleep(0.1) or rotations_end(moment=clock.now()), "the new connection")
     with pytest.raises(AMQPError):
-        old_connection.sleep(30)
+        old_connection.sleep(PATIENCE_S)
     assert not works(grant.username, grant.password)
     assert works(new.username, new.password)
     assert [c.revoked_at is None for c in Credential.objects.order_by("generation")] == [False, True]
@@ -231,13 +227,6 @@ def test_a_running_agent_goes_on_with_the_new_login(station, grant, config_path,
         until(lambda: daemon.station.outbox.backlog().messages == 0)
     finally:
         daemon._close()
-
-
-def until(done) -> None:
-    end = time.monotonic() + 60
-    while not done():
-        assert time.monotonic() < end, "the condition was not met within a minute"
-        time.sleep(0.1)
 
 
 def connected(management, username: str) -> int:

@@ -9,9 +9,9 @@ from datetime import timedelta
 import pytest
 from django.apps import apps
 from django.db import connection
+from one_each import incident_open
 from people import station_of
 
-from fleet.alerts.services import incident_open
 from fleet.commands.services import command_issue
 from fleet.core import clock
 from fleet.core.errors import Forbidden, InvalidInput, NotFound

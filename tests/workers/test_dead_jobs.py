@@ -1,7 +1,6 @@
 """Jobs in the dead-letter queue are kept once, reported once, listed, and retried or discarded once."""
 
 import json
-import time
 from io import StringIO
 
 import pytest
@@ -9,6 +8,7 @@ from django.contrib.auth.models import User
 from django.core import mail
 from django.core.management import call_command
 from kombu import Queue
+from waiting import until
 
 from fleet.alerts.models import Trouble
 from fleet.core.dead_jobs import dead_job_discard, dead_job_keep, dead_job_list, dead_job_retry
@@ -38,15 +38,6 @@ def dead():
 
 def job(dead, job_id, task="core.prune_outbox", arguments=None):
     dead([[], arguments or {}, {"callbacks": None}], headers={"id": job_id, "task": task})
-
-
-def until(look):
-    """Wait until `look` finds something, and return it."""
-    ends = time.monotonic() + 20
-    while not (found := look()):
-        assert time.monotonic() < ends
-        time.sleep(0.05)
-    return found
 
 
 def test_what_lies_in_the_queue_is_kept_once_and_told_once(dead, settings):

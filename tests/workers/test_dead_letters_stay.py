@@ -1,10 +1,9 @@
 """A message without a dead-letter queue stays in its queue, however often its reader dies, on RabbitMQ 3.10 and on 4.x."""
 
-import time
-
 import pika
 import pytest
 from django.conf import settings
+from waiting import PATIENCE_S, until
 
 from message_queue import topology
 
@@ -18,7 +17,7 @@ def delivered_in_vain(url, queue):
     """
     connection = pika.BlockingConnection(pika.URLParameters(url))
     channel = connection.channel()
-    for _method, properties, _body in channel.consume(queue, inactivity_timeout=10):
+    for _method, properties, _body in channel.consume(queue, inactivity_timeout=PATIENCE_S):
         assert properties is not None, f"{queue} delivers nothing"
         connection.close()
         return int((properties.headers or {}).get("x-delivery-count", 0))
@@ -48,10 +47,7 @@ def test_a_message_whose_reader_dies_twenty_five_times_is_still_there(stack, pol
     try:
         for death in range(DEATHS):
             assert delivered_in_vain(url, queue) == death
-        end = time.monotonic() + 20
-        while messages(stack, vhost, queue) != 1:
-            assert time.monotonic() < end, "the message is gone"
-            time.sleep(0.2)
+        until(lambda: messages(stack, vhost, queue) == 1, "the message, which is gone", every=0.2)
     finally:
         with pika.BlockingConnection(pika.URLParameters(url)) as connection:
             connection.channel().queue_purge(queue)
