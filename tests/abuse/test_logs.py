@@ -9,6 +9,7 @@ import pytest
 from django.core import mail
 from people import SERVER, station_of
 from site_processes import running
+from waiting import PATIENCE_S
 
 from fleet.organizations.access import Role
 from fleet.organizations.invitations import invitation_create
@@ -107,7 +108,7 @@ def test_logs_are_for_their_owner_only(tmp_path):
     paths = Paths(tmp_path / "var")
     paths.create()
     program = Program(name="speaks", command=("/bin/echo", "words"), environment={}, directory=tmp_path)
-    assert program_launch(program, logs=paths.logs).wait(20) == 0
+    assert program_launch(program, logs=paths.logs).wait(PATIENCE_S) == 0
     log = paths.logs / "speaks.log"
     assert log.read_text() == "words\n"
     assert stat.S_IMODE(log.stat().st_mode) == 0o600

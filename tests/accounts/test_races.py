@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from people import Role, person
+from waiting import PATIENCE_S
 
 from fleet.core.errors import InvalidInput
 from fleet.organizations.models import Membership
@@ -21,7 +22,7 @@ def together(*actions):
     gate = Barrier(len(actions))
 
     def run(action):
-        gate.wait(timeout=10)
+        gate.wait(PATIENCE_S)
         try:
             return action()
         except InvalidInput as refused:

@@ -18,6 +18,7 @@ from agent.messages_of import rows_counted
 from agent.test_agent_run import bodies
 from agent.test_distribution import wheel
 from agent.test_sensorgnome_source import own_files
+from waiting import PATIENCE_S
 
 from station_agent.config import config_write
 
@@ -149,5 +150,5 @@ def test_it_sends_what_lies_on_the_card_and_obeys(root, installed, make_broker_s
         )
     finally:
         agent.terminate()
-        assert agent.wait(60) == 0, (home / "agent.log").read_text()[-3_000:]
+        assert agent.wait(PATIENCE_S) == 0, (home / "agent.log").read_text()[-3_000:]
         log.close()

@@ -7,6 +7,7 @@ from threading import Event
 import pytest
 from django.db import connection
 from people import SERVER, station_of
+from waiting import PATIENCE_S
 
 from fleet.commands.models import Command, Congestion
 from fleet.commands.pacing import congestion_watch, pace_ask, stations_connected
@@ -104,12 +105,12 @@ def test_a_look_beside_another_asks_nobody_twice(connected):
         with session_lock("commands.relief") as is_ours:
             assert is_ours
             held.set()
-            done.wait(20)
+            done.wait(PATIENCE_S)
         connection.close()
 
     with ThreadPoolExecutor(1) as pool:
         looking = pool.submit(other_look)
-        assert held.wait(20)
+        assert held.wait(PATIENCE_S)
         assert congestion_watch(moment=clock.now(), load=FULL).asked == 0
         done.set()
         looking.result()

@@ -11,7 +11,7 @@ from faults.data_folder import DataFolder
 from faults.oracle import Verdict
 from faults.processes import Supervised
 from faults.rig import HERE, REPOSITORY
-from waiting import until
+from waiting import PATIENCE_S, until
 
 pytestmark = pytest.mark.faults
 
@@ -73,7 +73,7 @@ def test_the_agent_is_killed_while_it_reads_and_sends(rig, tmp_path, verdicts, l
         for _ in range(kills):
             time.sleep(chance.uniform(0.3, 2.6))
             running.kill()
-        folder.join(120)
+        folder.join(PATIENCE_S)
         last_kill = time.monotonic()
         everything = len(folder.heard) + len(folder.fixes)
         until(

@@ -11,6 +11,7 @@ from faults.publisher import Publishing, connection_parameters
 from faults.rig import REPOSITORY
 from faults.test_agent_and_relay_killed import fixes_in_database, heard_in_database
 from faults.test_station_disk import config_write
+from waiting import PATIENCE_S
 
 pytestmark = pytest.mark.faults
 
@@ -62,7 +63,7 @@ def test_a_card_is_replayed_at_a_desk_while_its_station_sends(rig, case, grants,
     # A desk with another program and its own numbers is no contact either.
     other = Publishing([desks[1]], f"desk-{rig.seed}", 300, tmp_path)
     other.start()
-    other.join(120)
+    other.join(PATIENCE_S)
     verdict = one.finish(
         "The real agent replays two cards twice with a desk's login: one from a station that publishes meanwhile, one from a "
         "station that never called. The first keeps its login and its connection, the second stays never seen."

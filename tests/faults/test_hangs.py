@@ -6,7 +6,7 @@ import time
 
 import pytest
 from faults.cases import FEW, Case
-from waiting import until
+from waiting import PATIENCE_S, until
 
 from operations.process_table import process_programs, watchdog_program
 from operations.supervisor_daemon import Supervisor, configuration_write
@@ -14,7 +14,7 @@ from operations.supervisor_daemon import Supervisor, configuration_write
 pytestmark = pytest.mark.faults
 
 HANGING = ("ingest", "relay", "tasks")
-PATIENCE_S = 10
+WATCHDOG_S = 10
 
 
 def are_new(supervisor, before):
@@ -24,7 +24,7 @@ def are_new(supervisor, before):
 
 def test_processes_that_hang_are_restarted(rig, grants, verdicts, tmp_path, monkeypatch):
     rig.worker_stop()
-    monkeypatch.setenv("ROOST_WATCHDOG_S", str(PATIENCE_S))
+    monkeypatch.setenv("ROOST_WATCHDOG_S", str(WATCHDOG_S))
     programs = [each for each in process_programs(rig.instance) if each.name in HANGING]
     programs.append(watchdog_program(rig.instance))
     configuration_write(paths=rig.stack.paths, programs=programs)
@@ -33,7 +33,7 @@ def test_processes_that_hang_are_restarted(rig, grants, verdicts, tmp_path, monk
     try:
         supervisor.start(programs)
         until(lambda: rig._queue("inbound.telemetry").get("consumers", 0) > 0, "a worker that reads")
-        until(lambda: min(state.since_seconds for state in supervisor.states().values()) > PATIENCE_S, "old processes")
+        until(lambda: min(state.since_seconds for state in supervisor.states().values()) > WATCHDOG_S, "old processes")
         broken = Case(rig, grants, tmp_path, "processes hang", FEW, verdicts, hold_at=0.5, number="27")
         for _ in broken.moments_of_ingest(1, last=0.4):
             before = {name: supervisor.states()[name].pid for name in HANGING}
@@ -46,11 +46,11 @@ def test_processes_that_hang_are_restarted(rig, grants, verdicts, tmp_path, monk
             broken.verdict.recovered_s = time.monotonic() - begun
             until(lambda before=before: are_new(supervisor, before), "new processes", every=0.5)
         broken.finish(
-            f"Ingest, relay and task worker are stopped with SIGSTOP; the watchdog, told to wait {PATIENCE_S} s instead "
+            f"Ingest, relay and task worker are stopped with SIGSTOP; the watchdog, told to wait {WATCHDOG_S} s instead "
             "of 60, restarts all three."
         )
     finally:
         supervising.terminate()
-        supervising.wait(30)
+        supervising.wait(PATIENCE_S)
     said = (rig.stack.paths.logs / "watchdog.log").read_text()
     assert all(f"{name} has shown no sign of life" in said for name in HANGING), said

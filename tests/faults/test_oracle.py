@@ -3,6 +3,7 @@
 import pytest
 from faults.messages import place_of
 from faults.oracle import Verdict, judge
+from waiting import PATIENCE_S
 
 pytestmark = pytest.mark.faults
 
@@ -51,7 +52,7 @@ SPOILT = {
 
 def test_the_judge_sees_every_kind_of_wrong(rig, case):
     clean = case("a case to spoil", messages=300)
-    clean.publishing.join(60)
+    clean.publishing.join(PATIENCE_S)
     rig.quiesce()
     assert judge(rig, clean.publishing, Verdict("clean", rig.seed)).is_clean
     seen = {}

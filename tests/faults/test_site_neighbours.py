@@ -16,6 +16,7 @@ from faults.oracle import Verdict
 from people import key_of, station_of
 from PIL import Image
 from site_processes import Running, running
+from waiting import PATIENCE_S
 
 from sg_status.live.door import PERSONS_MOST
 
@@ -67,7 +68,7 @@ def repeated(act: Callable[[], object], threads: int) -> Iterator[list[int]]:
     finally:
         over.set()
         for worker in workers:
-            worker.join(60)
+            worker.join(PATIENCE_S)
 
 
 def told(verdicts, case: str, number: str, before: float, during: float, what: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 from PIL import Image
+from waiting import PATIENCE_S
 
 from fleet.core.errors import InvalidInput, TooMany
 from fleet.files import pictures
@@ -84,14 +85,14 @@ def test_they_are_read_one_at_a_time_and_who_waits_too_long_is_told(tmp_path, mo
         running += 1
         most = max(most, running)
         began.set()
-        assert may_end.wait(20)
+        assert may_end.wait(PATIENCE_S)
         running -= 1
         return {"width": 1, "height": 1}
 
     monkeypatch.setattr(pictures, "_run_picture_process", slow)
     first = threading.Thread(target=made, args=(io.BytesIO(b"1"), tmp_path))
     first.start()
-    assert began.wait(20)
+    assert began.wait(PATIENCE_S)
     monkeypatch.setattr(pictures, "WAIT_S", 0.01)
     with pytest.raises(TooMany, match="in a minute"):
         made(io.BytesIO(b"2"), tmp_path)
@@ -99,8 +100,8 @@ def test_they_are_read_one_at_a_time_and_who_waits_too_long_is_told(tmp_path, mo
     second = threading.Thread(target=made, args=(io.BytesIO(b"3"), tmp_path))
     second.start()
     may_end.set()
-    first.join(20)
-    second.join(20)
+    first.join(PATIENCE_S)
+    second.join(PATIENCE_S)
     assert (most, running) == (1, 0)
 
 

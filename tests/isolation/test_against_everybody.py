@@ -13,7 +13,7 @@ import pytest
 from faults.publisher import connection_parameters
 from faults.rig import Rig
 from isolation.attacker import Attacker
-from waiting import until
+from waiting import PATIENCE_S, until
 
 from operations.stack import Stack
 
@@ -129,7 +129,7 @@ def test_a_flood_of_one_station_fails_no_message_of_another(rig):
         stormy = confirms(victim, 10)
     finally:
         stopping.set()
-        thread.join(60)
+        thread.join(PATIENCE_S)
     rig.quiesce(240)
     p99 = statistics.quantiles(stormy, n=100)[98]
     print(

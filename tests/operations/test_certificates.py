@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 from cryptography import x509
+from waiting import PATIENCE_S
 
 from operations.certificates import certificates_ensure
 
@@ -39,7 +40,7 @@ def handshake(folder, name):
             secured.send(b"x")
             return secured.version()
     finally:
-        thread.join(5)
+        thread.join(PATIENCE_S)
 
 
 @pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "roost.example"])

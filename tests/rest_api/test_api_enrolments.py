@@ -11,6 +11,7 @@ from django.db import connection
 from django.test import Client
 from people import SERVER, station_of
 from rest_framework.throttling import SimpleRateThrottle
+from waiting import PATIENCE_S
 
 from fleet.core import clock
 from fleet.stations.logins.enrolment import enrolment_token_create
@@ -75,7 +76,7 @@ def test_of_ten_requests_at_once_one_is_served(institute):
     together = Barrier(10)
 
     def attempt(number: int) -> int:
-        together.wait(10)
+        together.wait(PATIENCE_S)
         try:
             return enrol(body, source=f"203.0.113.{number}").status_code
         finally:

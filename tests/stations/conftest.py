@@ -10,6 +10,7 @@ import pytest
 from django.conf import settings as django_settings
 from people import elsewhere, english, institute, no_counters, operator, owner, stranger, viewer
 from pika.exceptions import AMQPConnectionError
+from waiting import PATIENCE_S
 
 from fleet.stations.life.reconcile import broker_reconcile
 from fleet.stations.logins.enrolment import Grant
@@ -62,7 +63,7 @@ class Gate:
     def close(self) -> None:
         self.server.shutdown()
         self.server.server_close()
-        self.thread.join(5)
+        self.thread.join(PATIENCE_S)
 
 
 @pytest.fixture

@@ -62,7 +62,7 @@ class Agent:
     def end(self):
         if self.process.poll() is None:
             self.process.terminate()
-            self.process.wait(20)
+            self.process.wait(PATIENCE_S)
 
 
 @pytest.fixture

@@ -107,7 +107,7 @@ def test_of_ten_enrolments_at_once_one_wins(institute, works):
     together = threading.Barrier(10)
 
     def attempt(_: int):
-        together.wait(10)
+        together.wait(PATIENCE_S)
         try:
             return station_enrol(serial=station.serial, token=token, hardware={})
         except EnrolmentRefused:

@@ -8,6 +8,7 @@ import pytest
 from django.core.cache import cache
 from django.db import connection
 from people import SERVER, Role, person, serial_new, station_of
+from waiting import PATIENCE_S
 
 from fleet.core import clock
 from fleet.core.errors import Conflict, Forbidden, InvalidInput, NotFound, TooMany
@@ -242,7 +243,7 @@ def test_of_ten_claims_at_once_one_wins(institute):
     together = threading.Barrier(10)
 
     def attempt(_):
-        together.wait(10)
+        together.wait(PATIENCE_S)
         try:
             return claim_take(viewer=SERVER, code=code, organization=institute)
         except (Conflict, NotFound, TooMany):
