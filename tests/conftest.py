@@ -1,6 +1,7 @@
 """Fixtures for every test: the services that this run shares, or private services to break."""
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from hypothesis import HealthCheck, settings
 
 from operations.instance import Instance
 from operations.paths import Paths
+from operations.preparation import npm_folder
+from operations.pytest_quick import is_quick
 from operations.stack import Stack
 from operations.trial import VARIABLE
 
@@ -32,6 +35,15 @@ PBKDF2PasswordHasher.iterations = 1_000
 @pytest.fixture(scope="session")
 def services() -> None:
     """Ask for this in a test that starts or reaches services by itself: a quick run leaves it out."""
+
+
+@pytest.fixture(scope="session")
+def npm() -> None:
+    """Ask for this in a test that runs npm. It is installed on a machine that has none, but not for a quick run."""
+    if shutil.which("npm") is None:
+        if is_quick():
+            pytest.skip("needs npm, and a quick run installs nothing")
+        os.environ["PATH"] = os.pathsep.join((str(npm_folder()), os.environ["PATH"]))
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,7 @@ _ARGUMENTS = [
 
 
 @pytest.fixture(scope="session")
-def collected(tmp_path_factory) -> Path:
+def collected(npm, tmp_path_factory) -> Path:
     """Run set-up and `collectstatic`; return the folder of the files that browsers get."""
     root = tmp_path_factory.mktemp("static")
     environment = {**os.environ, "ROOST_STATIC_ROOT": str(root), "DJANGO_SETTINGS_MODULE": "web.settings"}

@@ -20,7 +20,7 @@ def test_the_lock_names_no_address_and_pins_everything():
     assert all(version[0].isdigit() for version in wanted.values())
 
 
-def test_files_are_copied_with_their_licences_and_only_once(tmp_path):
+def test_files_are_copied_with_their_licences_and_only_once(npm, tmp_path):
     for name in ("package.json", "package-lock.json", ".npmrc"):
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
     vendor = tmp_path / "vendor"
