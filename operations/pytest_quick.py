@@ -1,4 +1,4 @@
-"""A run without services: the tests that ask for none, and a guard that skips whatever reaches for one all the same.
+"""A run without services: it keeps the tests that ask for none, and a guard skips any that reaches for one anyway.
 
 A test asks for services through a fixture: `services`, which `stack` and `private_stack` use, or the database.
 """

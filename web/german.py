@@ -1,4 +1,4 @@
-"""Which texts have no German yet, and which German no text asks for. Needs no gettext on the machine."""
+"""The search for texts without German, and for German that nothing shows; it needs no gettext on the machine."""
 
 import ast
 import re
