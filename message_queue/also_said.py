@@ -1,14 +1,13 @@
 """Fields of a message that its contract does not know: kept as sent, within limits, for people to read.
 
-Agents can be older or newer than the server, and some are not ours. Only readings, `hello`, `health` and `event` are
-searched.
+Agents can be older or newer than the server, and some are not ours. Only kinds are searched whose contract says so.
 """
 
 from typing import Any, get_args, get_origin
 
 import msgspec
 
-from message_queue.salvage import container_of
+from message_queue.containers import container_of, is_struct
 
 #: Maximum fields kept per message, and JSON bytes kept per field.
 FIELDS_MOST, VALUE_MOST = 32, 500
@@ -42,7 +41,7 @@ def _walk(kind: Any, value: Any, where: str, found: dict[str, Any], depth: int) 
         return
     if isinstance(value, list) and get_origin(inner) is list:
         item = get_args(inner)[0]
-        if _is_struct(container_of(item)):
+        if is_struct(container_of(item)):
             called: set[str] = set()
             for i, each in enumerate(value):
                 name = _name(each, i)
@@ -51,7 +50,7 @@ def _walk(kind: Any, value: Any, where: str, found: dict[str, Any], depth: int) 
                     name = f"{name}#{i}"
                 called.add(name)
                 _walk(item, each, f"{where}[{name}]", found, depth + 1)
-    elif isinstance(value, dict) and _is_struct(inner):
+    elif isinstance(value, dict) and is_struct(inner):
         known = {field.encode_name: field.type for field in msgspec.structs.fields(inner)}
         for name, each in value.items():
             place = f"{where}.{name}"[-_WHERE_MOST:] if where else name[:_WHERE_MOST]
@@ -65,10 +64,6 @@ def _name(value: Any, number: int) -> str:
     """Name of a list item in a path: a SenML record's name, otherwise the index."""
     named = value.get("n") if isinstance(value, dict) else None
     return named[:60] if isinstance(named, str) and named else str(number)
-
-
-def _is_struct(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 
 
 def _bounded(value: Any) -> Any:

@@ -13,9 +13,7 @@ from typing import Any, TypeGuard
 import msgspec
 
 from message_queue import contracts
-from message_queue.contracts import bursts, detections, gps
-from message_queue.contracts.base import Body, Contract
-from message_queue.contracts.readings import STATION_NAME_PREFIX, stations_named
+from message_queue.contracts.base import Contract
 from message_queue.errors import MessageRefused
 from message_queue.left_out import LeftOut
 from message_queue.routing import kind_of_key, serial_of_user
@@ -27,14 +25,12 @@ COMPRESS_FROM = 512
 _SEQUENCE_MOST = 9_000_000_000_000_000_000
 _STREAM = re.compile(r"[A-Za-z0-9:._-]{1,64}\Z")
 _RUN = re.compile(r"[A-Za-z0-9]{1,16}\Z")
-_MUST_UNDERSTAND = re.compile(rb'_"\s*:')
 _JSON_TYPES = frozenset(
     {
         *("", "application/json", "application/senml+json", "application/sensml+json"),
         *("text/plain", "application/octet-stream"),
     }
 )
-_STATION_NAME = STATION_NAME_PREFIX.encode()
 _encoder = msgspec.json.Encoder()
 
 
@@ -72,8 +68,9 @@ class Decoded(msgspec.Struct, frozen=True, gc=False):
 
 
 @cache
-def _decoder(kind: str) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(contracts.contracts()[kind].body)
+def _decoder(kind: str, *, is_usual: bool) -> msgspec.json.Decoder[Any]:
+    contract = contracts.contracts()[kind]
+    return msgspec.json.Decoder(contract.usual if is_usual else contract.body)
 
 
 def encode(body: Any, *, compress: bool = True, compress_from: int = COMPRESS_FROM) -> tuple[bytes, str | None]:
@@ -126,9 +123,12 @@ def body_unpack(properties: Mapping[str, Any], raw: bytes) -> bytes:
 
 def decoded_of(envelope: Envelope, contract: Contract, body: Any, plain: bytes, serial: str) -> Decoded:
     """Build the message after checking its sender. Clients that cannot set headers number it in the body."""
-    _station_check(body, serial, plain)
-    if isinstance(body, Body) and envelope.stream is None and body.stream is not None and body.seq is not None:
-        envelope = msgspec.structs.replace(envelope, stream=_stream_check(body.stream), seq=body.seq)
+    sender = contract.sender(body, plain)
+    # Serials are case-insensitive. The name has no other use.
+    if others := [name for name in sender.stations if name.lower() != serial.lower()]:
+        raise MessageRefused("wrong-sender", f"The body claims to be from station {min(others)!r}.")
+    if envelope.stream is None and sender.stream is not None and sender.seq is not None:
+        envelope = msgspec.structs.replace(envelope, stream=_stream_check(sender.stream), seq=sender.seq)
     return Decoded(envelope, contract, body, len(plain))
 
 
@@ -204,45 +204,20 @@ def _whole(fields: Mapping[str, Any], name: str) -> int | None:
     return value
 
 
-def body_decode(contract: Contract, raw: bytes, decoder: msgspec.json.Decoder[Any] | None = None) -> Any:
-    """Decode the body strictly. Raises `MessageRefused` if any part does not fit."""
+def body_decode(contract: Contract, raw: bytes, *, is_usual: bool = False) -> Any:
+    """Decode the body strictly, by its usual type if asked. Raises `MessageRefused` if any part does not fit."""
     if b"\x00" in raw or (b"\\" in raw and b"\\u0000" in raw):
         raise MessageRefused("bad-text", "The body contains a NUL character, which the database cannot store.")
     structure_check(raw)
     try:
-        body = (decoder or _decoder(contract.kind)).decode(raw)
+        body = _decoder(contract.kind, is_usual=is_usual).decode(raw)
     except RecursionError as error:
         raise MessageRefused("too-deep", "The body is nested too deeply.") from error
     except msgspec.ValidationError as error:
         raise MessageRefused("bad-fields", f"The body does not fit {contract.kind}: {error}.") from error
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
         raise MessageRefused("bad-json", f"The body is not JSON: {error}.") from error
-    columns_check(contract, body)
-    # A decoder of one's own accepts no unknown fields at all.
-    if contract.kind == "readings" and decoder is None and b'_"' in raw and _MUST_UNDERSTAND.search(raw):
-        raise MessageRefused("must-understand", "A SenML field ending in '_' must be understood, but is unknown.")
+    contract.check(body)
+    if not is_usual:
+        contract.raw_check(raw)
     return body
-
-
-def columns_check(contract: Contract, body: Any) -> None:
-    """Raise `MessageRefused` if the columns of a columnar body differ in length."""
-    if contract.kind == "detections":
-        detections.columns_check(body)
-    elif contract.kind == "gps":
-        gps.columns_check(body)
-    elif contract.kind == "bursts":
-        bursts.columns_check(body)
-
-
-def _station_check(body: Any, serial: str, raw: bytes) -> None:
-    """Raise `MessageRefused` if the body names a station other than its sender. The name has no other use."""
-    if isinstance(body, Body):
-        claimed = set() if body.station is None else {body.station}
-    elif type(body) is list:
-        # Search the records only if the bytes can contain such a name, literally or escaped.
-        claimed = stations_named(body) if _STATION_NAME in raw or b"\\" in raw else set()
-    else:
-        return
-    # Serials are case-insensitive.
-    if others := {name for name in claimed if name.lower() != serial.lower()}:
-        raise MessageRefused("wrong-sender", f"The body claims to be from station {min(others)!r}.")

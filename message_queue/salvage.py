@@ -8,23 +8,22 @@ It runs only for refused bodies, so good senders do not pay for it; bodies over 
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable
 from math import isfinite
-from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Any, get_args, get_origin
 
 import msgspec
 
-from message_queue.contracts.base import Contract
-from message_queue.contracts.readings import Readings, SenmlRecord
+from message_queue.columns import columns_of, uneven
+from message_queue.containers import container_of, is_struct
+from message_queue.contracts.base import Contract, Shape
+from message_queue.contracts.readings import SenmlRecord
 from message_queue.errors import MessageRefused
 from message_queue.left_out import LeftOut, shown
 from message_queue.unpacking import structure_check
 
 #: Largest unpacked body, in bytes, that is salvaged.
 SALVAGE_MOST = 1_048_576
-#: Kinds with columnar bodies.
-_COLUMNAR = frozenset({"detections", "gps", "bursts"})
 #: Fields of a SenML record that also apply to the records after it.
 _BASE_FIELDS = frozenset({"bn", "bt", "bu", "bv", "bs", "bver"})
 #: Fields of a SenML record whose loss changes no value.
@@ -52,12 +51,7 @@ def salvage(contract: Contract, raw: bytes, refused: MessageRefused) -> tuple[An
     value = _parse(raw, refused)
     left_out = LeftOut()
     left_out.reason = refused.reason
-    if contract.body is Readings:
-        body = _pack(value, left_out)
-    elif contract.kind in _COLUMNAR:
-        body = _columns(contract.body, value, left_out)
-    else:
-        body = _struct(contract.body, value, "", left_out)
+    body = _SHAPES[contract.shape](contract.body, value, left_out)
     if not left_out:
         raise refused
     if body is _HOLE:
@@ -107,7 +101,7 @@ def _fit(kind: Any, value: Any, where: str, left_out: LeftOut) -> Any:
         return _list(kind, get_args(inner)[0], value, where, left_out)
     if isinstance(value, dict) and get_origin(inner) is dict:
         return _dict(kind, inner, value, where, left_out)
-    if isinstance(value, dict) and isinstance(inner, type) and issubclass(inner, msgspec.Struct):
+    if isinstance(value, dict) and is_struct(inner):
         return _struct(inner, value, where, left_out)
     left_out.note(where, _why(value, sentence))
     return _HOLE
@@ -119,18 +113,6 @@ def _why(value: Any, sentence: str) -> str:
     if isinstance(value, _NoText):
         return "it contains a NUL or half a character, which the database cannot store"
     return f"{sentence.partition(' - at ')[0]} ({shown(value)})"
-
-
-def container_of(kind: Any) -> Any:
-    """The list, dict or struct in a type, without its bounds and without an alternative None."""
-    while get_origin(kind) is Annotated:
-        kind = get_args(kind)[0]
-    if get_origin(kind) in (Union, UnionType):
-        for each in get_args(kind):
-            inner = container_of(each)
-            if get_origin(inner) in (list, dict) or (isinstance(inner, type) and issubclass(inner, msgspec.Struct)):
-                return inner
-    return kind
 
 
 def _list(kind: Any, item: Any, values: list[Any], where: str, left_out: LeftOut) -> Any:
@@ -155,6 +137,10 @@ def _whole(kind: Any, value: Any, where: str, left_out: LeftOut) -> Any:
     except msgspec.ValidationError as error:
         left_out.note(where, str(error).partition(" - at ")[0])
         return _HOLE
+
+
+def _fields(kind: Any, value: Any, left_out: LeftOut) -> Any:
+    return _struct(kind, value, "", left_out)
 
 
 def _struct(kind: Any, value: Any, where: str, left_out: LeftOut) -> Any:
@@ -187,21 +173,19 @@ def _columns(kind: Any, value: Any, left_out: LeftOut) -> Any:
         # A single line number means consecutive lines. Write them out before rows are removed.
         value = {**value, "line": list(range(line[0], line[0] + rows))}
     columns: dict[str, list[Any]] = {}
-    for name, item in _column_types(kind):
+    for name, item, _may_miss in columns_of(kind):
         if isinstance(value.get(name), list):
             columns[name], bad = _column(name, item, value[name], left_out)
             lost |= bad
     for name, column in columns.items():
         if len(column) == rows:
             columns[name] = [each for i, each in enumerate(column) if i not in lost]
+        elif name == "line" and len(column) == 1:
+            columns[name] = []
+        elif any(each is _HOLE for each in column):
+            # Without its bad entries it could look as long as the others, with each value in the wrong row.
+            raise uneven(name, len(column), rows)
     return _struct(kind, {**value, **columns}, "", left_out)
-
-
-def _column_types(kind: Any) -> Iterator[tuple[str, Any]]:
-    for field in msgspec.structs.fields(kind):
-        inner = container_of(field.type)
-        if get_origin(inner) is list:
-            yield field.name, get_args(inner)[0]
 
 
 def _column(name: str, item: Any, values: list[Any], left_out: LeftOut) -> tuple[list[Any], set[int]]:
@@ -214,7 +198,7 @@ def _column(name: str, item: Any, values: list[Any], left_out: LeftOut) -> tuple
     return fitted, bad
 
 
-def _pack(values: Any, left_out: LeftOut) -> Any:
+def _pack(kind: Any, values: Any, left_out: LeftOut) -> Any:
     """A SenML pack. A bad record is replaced by one that only sets its good base fields."""
     if not isinstance(values, list) or not values:
         return _HOLE
@@ -227,7 +211,7 @@ def _pack(values: Any, left_out: LeftOut) -> Any:
         record = _record(i + 1, value, unknown, left_out)
         if record is not None:
             records.append(record)
-    return _whole(Readings, records, "the pack", left_out) if records else _HOLE
+    return _whole(kind, records, "the pack", left_out) if records else _HOLE
 
 
 def _record(number: int, value: dict[str, Any], unknown: set[str], left_out: LeftOut) -> SenmlRecord | None:
@@ -267,3 +251,10 @@ def _record(number: int, value: dict[str, Any], unknown: set[str], left_out: Lef
 def _unreadable_base(kept: dict[str, Any], unknown: set[str]) -> str:
     """The first unreadable base field that a record relies on, or empty."""
     return next((name for name in sorted(unknown) if name != "bu" or "u" not in kept), "")
+
+
+_SHAPES: dict[Shape, Callable[[Any, Any, LeftOut], Any]] = {
+    Shape.FIELDS: _fields,
+    Shape.COLUMNS: _columns,
+    Shape.PACK: _pack,
+}

@@ -5,7 +5,7 @@ The cost of reading is part of the message's weight, so that its station's quota
 
 import time
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from fleet.ingest.delivery import Arrival, Delivery, Refusal, StationRef
 from fleet.ingest.limits.quota import ROW_WEIGHT
@@ -101,14 +101,6 @@ def weight_said(delivery: Delivery) -> int:
     return size_said(delivery.body, str(delivery.properties.get("content_encoding") or ""))
 
 
-def rows_of(body: Any) -> int:
-    """Number of rows that a body becomes."""
-    if isinstance(body, list):
-        return len(body)
-    rows = getattr(body, "events", None) or getattr(body, "t", None)
-    return len(rows) if isinstance(rows, list | tuple) else 1
-
-
 def _read_and_price(delivery: Delivery) -> _Read:
     begun = time.thread_time()
     message: Decoded | None = None
@@ -117,7 +109,7 @@ def _read_and_price(delivery: Delivery) -> _Read:
         serial = serial_of_exchange(delivery.exchange) or ""
         decoded = message_read(delivery.properties, delivery.routing_key, serial, delivery.body)
         upload_check(delivery.exchange, decoded)
-        message, rows = decoded, rows_of(decoded.body)
+        message, rows = decoded, decoded.contract.rows(decoded.body)
     except MessageRefused as error:
         reason, sentence = error.reason, str(error)
     except RecursionError:

@@ -12,17 +12,14 @@ from message_queue.codec import Decoded
 from message_queue.errors import MessageRefused
 from message_queue.routing import is_upload
 
-#: Kinds that only the device in the field can send: identity, health, results of its commands.
-_STATION_ONLY = frozenset({"hello", "health", "command_status"})
-
 
 def upload_check(exchange: str, message: Decoded) -> None:
     """Raise `MessageRefused` if a desk sends a kind that only the station may send."""
-    kind = message.envelope.kind
-    if kind in _STATION_ONLY and is_upload(exchange):
+    if message.contract.only_by_station and is_upload(exchange):
         raise MessageRefused(
             "not-by-upload",
-            f"A desk may only upload what a station's files contain; {kind!r} can only come from the station itself.",
+            "A desk may only upload what a station's files contain; "
+            f"{message.envelope.kind!r} can only come from the station itself.",
         )
 
 

@@ -1,8 +1,9 @@
-"""Shared by all message kinds: limits, the lanes to the server, and the fields that any body may have."""
+"""Shared by all message kinds: limits, lanes to the server, fields that any body may have, and what a contract says."""
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from msgspec import Meta
@@ -47,9 +48,45 @@ class Body(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     seq: Sequence | None = None
 
 
-@dataclass(frozen=True, slots=True)
+class Shape(StrEnum):
+    """How a body is built, which decides what is saved of one that does not fit; see `message_queue.salvage`."""
+
+    #: Fields, each good or bad on its own.
+    FIELDS = "fields"
+    #: Columns; see `message_queue.columns`.
+    COLUMNS = "columns"
+    #: A list of SenML records, in which base values apply to the records after them.
+    PACK = "pack"
+
+
+class Sender(NamedTuple):
+    """What a body says about its sender: the stations that it names, and its own stream and number."""
+
+    stations: Collection[str] = ()
+    stream: str | None = None
+    seq: int | None = None
+
+
+def sender_said(body: Body, raw: bytes) -> Sender:  # noqa: ARG001 - the signature of `Contract.sender`
+    """The sender according to the fields that any JSON object may have."""
+    return Sender(() if body.station is None else (body.station,), body.stream, body.seq)
+
+
+def time_said(body: Any) -> float | None:
+    """The time in the field `at`."""
+    return float(body.at)
+
+
+def _nothing(_given: Any) -> None:
+    """Find nothing wrong."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Contract:
-    """A message kind: its name, version, body type, lane and content type."""
+    """Everything about a message kind that server and agent have to know. The functions take a decoded body.
+
+    The server asks the contract and never the kind's name.
+    """
 
     kind: str
     version: int
@@ -57,3 +94,29 @@ class Contract:
     lane: Lane
     summary: str
     content_type: str = "application/json"
+    shape: Shape = Shape.FIELDS
+    #: A narrower type without unknown fields that nearly all bodies fit. It is tried first, because it decodes faster.
+    usual: Any = None
+    #: Raises `MessageRefused` for a body that fits its type but makes no sense.
+    check: Callable[[Any], None] = _nothing
+    #: The same for the undecoded body, about fields that decoding by `body` ignores.
+    raw_check: Callable[[bytes], None] = _nothing
+    #: Unknown fields are kept, for people to read.
+    keeps_unknown: bool = False
+    #: The sender according to the body and, for a quick look, its bytes.
+    sender: Callable[[Any, bytes], Sender] = sender_said
+    #: The first time in the body in seconds since 1970, or None. It decides whose the message is if its station moved.
+    first_time: Callable[[Any], float | None] = time_said
+    #: The number of rows that the body becomes.
+    rows: Callable[[Any], int] = lambda _body: 1
+    #: The name of the station's own file that the rows come from, or empty.
+    file: Callable[[Any], str] = lambda _body: ""
+    #: Only the device in the field can send it, not a desk with the station's card.
+    only_by_station: bool = False
+    #: A person waits for it, so it has a quota of its own, whatever else the station sends.
+    is_awaited: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse, at startup, a contract that could not tell when a message was made."""
+        if self.first_time is time_said and "at" not in getattr(self.body, "__struct_fields__", ()):
+            raise TypeError(f"Bodies of {self.kind!r} have no field `at`: give their contract a `first_time`.")

@@ -1,11 +1,12 @@
 """`bursts`: coded tags that the station's own burst finder decoded from pulses, in columns."""
 
+from operator import attrgetter
 from typing import Annotated
 
 from msgspec import Meta
 
-from message_queue.contracts.base import MAX_ROWS, Body, Contract, Lane, LineNumber, Port, Seconds, ShortText
-from message_queue.errors import MessageRefused
+from message_queue.columns import columns_check, first_time_of, rows_of
+from message_queue.contracts.base import MAX_ROWS, Body, Contract, Lane, LineNumber, Port, Seconds, Shape, ShortText
 
 #: Name of the events stored for bursts. There can be thousands an hour, so they are listed only on request.
 BURST_EVENT = "burst"
@@ -49,25 +50,15 @@ class Bursts(Body, frozen=True, kw_only=True):
     damaged: bool = False
 
 
-def columns_check(body: Bursts) -> None:
-    """Raise `MessageRefused` if a column is neither empty nor as long as `t`."""
-    rows = len(body.t)
-    for name in FIGURES:
-        length = len(getattr(body, name))
-        if length and length != rows:
-            raise MessageRefused("uneven-columns", f"Column {name!r} has {length} values but 't' has {rows}.")
-    if len(body.code) != rows:
-        raise MessageRefused("uneven-columns", f"Column 'code' has {len(body.code)} values but 't' has {rows}.")
-    if isinstance(body.port, list) and len(body.port) != rows:
-        raise MessageRefused("uneven-columns", f"Column 'port' has {len(body.port)} values but 't' has {rows}.")
-    if len(body.line) not in (0, 1, rows):
-        raise MessageRefused("uneven-columns", f"Column 'line' has {len(body.line)} values but 't' has {rows}.")
-
-
 CONTRACT = Contract(
     kind="bursts",
     version=1,
     body=Bursts,
     lane=Lane.TELEMETRY,
     summary="Bursts of coded tags, decoded by the station itself, one column per quantity.",
+    shape=Shape.COLUMNS,
+    check=columns_check,
+    first_time=first_time_of,
+    rows=rows_of,
+    file=attrgetter("file"),
 )

@@ -27,4 +27,6 @@ CONTRACT = Contract(
     body=CommandStatus,
     lane=Lane.URGENT,
     summary="State of a command: received, running, succeeded, failed, refused or expired.",
+    only_by_station=True,
+    is_awaited=True,
 )

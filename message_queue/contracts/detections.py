@@ -1,10 +1,12 @@
 """`detections`: radio pulses and coded tags that a receiver heard, in columns."""
 
+from operator import attrgetter
 from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from message_queue.contracts.base import MAX_ROWS, Body, Contract, Lane, LineNumber, Port, Seconds, ShortText
+from message_queue.columns import columns_check, first_time_of, rows_of
+from message_queue.contracts.base import MAX_ROWS, Body, Contract, Lane, LineNumber, Port, Seconds, Shape, ShortText
 from message_queue.errors import MessageRefused
 
 _Numbers = Annotated[list[float | None], Meta(max_length=MAX_ROWS)]
@@ -38,17 +40,8 @@ class Detections(Body, frozen=True, kw_only=True):
     damaged: bool = False
 
 
-def columns_check(body: Detections) -> None:
-    """Raise `MessageRefused` if a column is neither empty nor as long as `t`."""
-    rows = len(body.t)
-    for name in ("freq", "sig", "noise", "snr", "used", "tag", "rssi"):
-        length = len(getattr(body, name))
-        if length and length != rows:
-            raise MessageRefused("uneven-columns", f"Column {name!r} has {length} values but 't' has {rows}.")
-    if isinstance(body.port, list) and len(body.port) != rows:
-        raise MessageRefused("uneven-columns", f"Column 'port' has {len(body.port)} values but 't' has {rows}.")
-    if len(body.line) not in (0, 1, rows):
-        raise MessageRefused("uneven-columns", f"Column 'line' has {len(body.line)} values but 't' has {rows}.")
+def _check(body: Detections) -> None:
+    columns_check(body)
     if body.what == "tag" and not body.tag:
         raise MessageRefused("uneven-columns", "A message with tags needs the column 'tag'.")
 
@@ -59,4 +52,9 @@ CONTRACT = Contract(
     body=Detections,
     lane=Lane.TELEMETRY,
     summary="Radio pulses or coded tags heard by a receiver, one column per quantity.",
+    shape=Shape.COLUMNS,
+    check=_check,
+    first_time=first_time_of,
+    rows=rows_of,
+    file=attrgetter("file"),
 )

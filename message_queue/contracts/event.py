@@ -1,5 +1,6 @@
 """`event`: things that happened at the station, such as a clock step, a changed setting, a radio added or stalled."""
 
+from operator import attrgetter
 from typing import Annotated
 
 import msgspec
@@ -38,4 +39,8 @@ CONTRACT = Contract(
     body=Event,
     lane=Lane.URGENT,
     summary="Things that happened at the station.",
+    keeps_unknown=True,
+    first_time=lambda body: float(body.events[0].t),
+    rows=lambda body: len(body.events),
+    file=attrgetter("file"),
 )

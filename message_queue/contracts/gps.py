@@ -1,11 +1,12 @@
 """`gps`: positions of the station, in columns."""
 
+from operator import attrgetter
 from typing import Annotated
 
 from msgspec import Meta
 
-from message_queue.contracts.base import MAX_ROWS, Body, Contract, Lane, LineNumber, Seconds, ShortText
-from message_queue.errors import MessageRefused
+from message_queue.columns import columns_check, first_time_of, rows_of
+from message_queue.contracts.base import MAX_ROWS, Body, Contract, Lane, LineNumber, Seconds, Shape, ShortText
 
 #: Degrees around 0° N 0° E that count as "no fix": receivers without a fix report this place, which is open sea.
 NO_PLACE = 0.001
@@ -35,23 +36,15 @@ class Gps(Body, frozen=True, kw_only=True):
     damaged: bool = False
 
 
-def columns_check(body: Gps) -> None:
-    """Raise `MessageRefused` if the columns differ in length."""
-    rows = len(body.t)
-    if len(body.lat) != rows or len(body.lon) != rows or len(body.alt) not in (0, rows):
-        raise MessageRefused(
-            "uneven-columns",
-            f"The columns of the gps message differ in length: t {rows}, lat {len(body.lat)}, lon {len(body.lon)}, "
-            f"alt {len(body.alt)}.",
-        )
-    if len(body.line) not in (0, 1, rows):
-        raise MessageRefused("uneven-columns", f"Column 'line' has {len(body.line)} values but 't' has {rows}.")
-
-
 CONTRACT = Contract(
     kind="gps",
     version=1,
     body=Gps,
     lane=Lane.TELEMETRY,
     summary="Positions of the station. A null position is an attempt without a fix.",
+    shape=Shape.COLUMNS,
+    check=columns_check,
+    first_time=first_time_of,
+    rows=rows_of,
+    file=attrgetter("file"),
 )

@@ -91,4 +91,6 @@ CONTRACT = Contract(
     body=Health,
     lane=Lane.URGENT,
     summary="State of the station itself: power, disk, clock, radios, backlog; and when it will report next.",
+    keeps_unknown=True,
+    only_by_station=True,
 )

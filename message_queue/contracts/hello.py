@@ -37,4 +37,6 @@ CONTRACT = Contract(
     body=Hello,
     lane=Lane.URGENT,
     summary="The station agent has started: what it is, what it runs, and when it will report next.",
+    keeps_unknown=True,
+    only_by_station=True,
 )

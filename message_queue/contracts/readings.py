@@ -1,5 +1,7 @@
 """`readings`: measured values as a SenML pack (RFC 8428), so that any SenML device can send to Roost."""
 
+import re
+from collections.abc import Sequence
 from itertools import pairwise
 from math import isfinite
 from typing import Annotated, NamedTuple, cast
@@ -8,7 +10,7 @@ import msgspec
 from msgspec import Meta
 from msgspec.structs import asdict
 
-from message_queue.contracts.base import MAX_ROWS, Contract, Lane
+from message_queue.contracts.base import MAX_ROWS, Contract, Lane, Sender, Shape
 from message_queue.errors import MessageRefused
 from message_queue.left_out import LeftOut, names_listed
 from message_queue.units import second_of
@@ -18,6 +20,10 @@ _NAME = Annotated[str, Meta(max_length=128)]
 
 #: A base name with this prefix names the sender. It must be the sender's own serial, which is checked at ingest.
 STATION_NAME_PREFIX = "urn:roost:"
+_STATION_NAME = STATION_NAME_PREFIX.encode()
+_NOBODY = Sender()
+#: A field whose name ends in an underscore, which a receiver must understand or refuse (RFC 8428 §4.4).
+_MUST_UNDERSTAND = re.compile(rb'_"\s*:')
 #: Times below 2**28 are relative to the moment of receipt (RFC 8428 §4.5.3).
 RELATIVE_BELOW = float(2**28)
 #: Newest supported version of SenML (RFC 8428).
@@ -65,6 +71,7 @@ class PlainRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=Fa
 
 
 Readings = Annotated[list[SenmlRecord], Meta(min_length=1, max_length=MAX_ROWS)]
+_PlainReadings = Annotated[list[PlainRecord], Meta(min_length=1, max_length=MAX_ROWS)]
 
 
 #: A record with base values applied: name, absolute seconds UTC, value, unit, and the text if it holds text instead of
@@ -235,13 +242,24 @@ def _total(value: float | None, base: float | None) -> float:
     return total
 
 
-def stations_named(pack: list[SenmlRecord] | list[PlainRecord]) -> set[str]:
+def _sender(pack: Sequence[SenmlRecord | PlainRecord], raw: bytes) -> Sender:
     """Serials named in base names of the form `urn:roost:<serial>:`."""
-    return {
-        record.bn[len(STATION_NAME_PREFIX) :].partition(":")[0]
-        for record in pack
-        if record.bn is not None and record.bn.startswith(STATION_NAME_PREFIX)
-    }
+    # Search the records only if the bytes can contain such a name, literally or escaped.
+    if _STATION_NAME not in raw and b"\\" not in raw:
+        return _NOBODY
+    names = {each.bn for each in pack if each.bn is not None and each.bn.startswith(STATION_NAME_PREFIX)}
+    return Sender({name[len(STATION_NAME_PREFIX) :].partition(":")[0] for name in names})
+
+
+def _raw_check(raw: bytes) -> None:
+    if b'_"' in raw and _MUST_UNDERSTAND.search(raw):
+        raise MessageRefused("must-understand", "A SenML field ending in '_' must be understood, but is unknown.")
+
+
+def _first_time(pack: Sequence[SenmlRecord | PlainRecord]) -> float | None:
+    """The time of the first record; None if it is relative to the moment of receipt."""
+    at = float((pack[0].bt or 0.0) + (pack[0].t or 0.0))
+    return at if at >= RELATIVE_BELOW else None
 
 
 CONTRACT = Contract(
@@ -251,4 +269,11 @@ CONTRACT = Contract(
     lane=Lane.TELEMETRY,
     summary="Measured values as a SenML pack.",
     content_type="application/senml+json",
+    shape=Shape.PACK,
+    usual=_PlainReadings,
+    raw_check=_raw_check,
+    keeps_unknown=True,
+    sender=_sender,
+    first_time=_first_time,
+    rows=len,
 )

@@ -34,9 +34,8 @@ UNREAD_SENTENCE = (
 FLOOD, FLOOD_S = 20.0, 20.0
 #: Bytes that each row weighs which the message leaves in the database.
 ROW_WEIGHT = 64
-#: Reports about commands have a bucket of their own, whatever else the station sends, because a person waits for them
-#: and one command brings three. Burst, and rate per second; reports beyond these wait like everything else.
-REPORT = "command_status"
+#: Messages that a person waits for, the reports about commands, have a bucket of their own: one command brings three.
+#: Burst, and rate per second; reports beyond these wait like everything else.
 REPORTS_BURST, REPORTS_PER_S = 300.0, 2.0
 
 
@@ -158,7 +157,7 @@ def quota_apply(
             waits |= {
                 id(arrival)
                 for arrival, is_within in zip(those, within[len(before) :], strict=True)
-                if not is_within and arrival.message.envelope.kind != REPORT
+                if not is_within and not arrival.message.contract.is_awaited
             }
             beyond.add(station_id)
         buckets[station_id] = buckets[station_id]._replace(reports=_reports_left(those, filled))
@@ -173,10 +172,10 @@ def quota_apply(
 
 def _reports_beyond(arrivals: list[Arrival], filled: Buckets) -> set[int]:
     """The `id()` of reports for which the reports' own bucket has no room."""
-    reports = [arrival for arrival in arrivals if arrival.message.envelope.kind == REPORT]
+    reports = [arrival for arrival in arrivals if arrival.message.contract.is_awaited]
     return {id(arrival) for arrival in reports[int(filled.reports or 0.0) :]} if reports else set()
 
 
 def _reports_left(arrivals: list[Arrival], filled: Buckets) -> float:
-    reports = sum(arrival.message.envelope.kind == REPORT for arrival in arrivals)
+    reports = sum(arrival.message.contract.is_awaited for arrival in arrivals)
     return max((filled.reports or 0.0) - reports, 0.0)

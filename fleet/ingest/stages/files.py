@@ -23,7 +23,7 @@ class FileBook:
 
     def meet(self, arrivals: Iterable[Arrival], batch: Batch) -> None:
         """Put the ids of the files that these messages name into the batch; create new files, up to the limit."""
-        named = {(a.station.id, file) for a in arrivals if (file := getattr(a.message.body, "file", ""))}
+        named = {(a.station.id, file) for a in arrivals if (file := a.message.contract.file(a.message.body))}
         if not named:
             return
         unknown = sorted(named - self._known.keys())

@@ -12,13 +12,11 @@ If neither is known, the message belongs to the successor.
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any
 
 from fleet.ingest.batch import Batch
 from fleet.ingest.delivery import Arrival, Delivery, Refusal, StationRef
 from fleet.ingest.ledger import number_of, number_of_refusal
 from message_queue.codec import Decoded
-from message_queue.contracts.readings import RELATIVE_BELOW
 from message_queue.errors import MessageRefused
 from message_queue.intake import message_read
 
@@ -113,20 +111,8 @@ def _owner(
 
 def _made_at(message: Decoded, delivery: Delivery) -> float | None:
     """The time a message was made, in seconds since 1970: the first time in it, otherwise when it was sent."""
-    at = _first_time(message.body)
+    at = message.contract.first_time(message.body)
     return _sent_at(delivery) if at is None else at
-
-
-def _first_time(body: Any) -> float | None:
-    if isinstance(body, list):
-        at = float((body[0].bt or 0.0) + (body[0].t or 0.0))
-        return at if at >= RELATIVE_BELOW else None
-    if events := getattr(body, "events", None):
-        return float(events[0].t)
-    if columns := getattr(body, "t", None):
-        return float(body.bt + columns[0])
-    said: float | None = getattr(body, "at", None)
-    return None if said is None else float(said)
 
 
 def _sent_at(delivery: Delivery) -> float | None:
