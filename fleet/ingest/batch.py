@@ -35,6 +35,15 @@ class Said(NamedTuple):
     seq: int
     is_by_desk: bool
 
+    def follows(self, before: "Said", received_at: float) -> bool:
+        """Whether this account replaces the one before."""
+        if self.is_by_desk != before.is_by_desk:
+            return self.account.bytes_read >= before.account.bytes_read
+        if self.stream and self.stream == before.stream:
+            return self.seq >= before.seq
+        # An account from a clock that ran ahead must not block all later ones.
+        return self.at >= before.at or before.at > received_at + AHEAD_S
+
 
 class Batch:
     """Rows and facts of messages taken together, in order of arrival. Handlers add; the pipeline writes."""

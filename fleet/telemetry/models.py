@@ -331,7 +331,7 @@ class FileSummary(models.Model):
     bytes_refused = models.BigIntegerField(default=0)
     lines_refused = models.BigIntegerField(default=0)
     received_at = models.DateTimeField()
-    #: When the station last named a file beyond the number that Roost lists; see `fleet.ingest.stages.files`.
+    #: When the station last named a file beyond the number that Roost lists; see `fleet.ingest.memory.files`.
     overfull_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:

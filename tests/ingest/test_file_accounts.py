@@ -7,8 +7,8 @@ import pytest
 
 from fleet.files.models import StationFile
 from fleet.ingest.delivery import Delivery
+from fleet.ingest.memory import files as station_files
 from fleet.ingest.models import QuarantinedMessage
-from fleet.ingest.stages import files as station_files
 from fleet.telemetry.models import Detection, FileSummary, Position, StationEvent, Suspicion
 
 pytestmark = pytest.mark.django_db

@@ -284,7 +284,7 @@ def test_late_health_never_replaces_newer_health(pipeline, station, delivery):
 
 
 def test_a_station_has_a_most_of_series(pipeline, station, delivery, monkeypatch):
-    monkeypatch.setattr("fleet.ingest.stages.series.SERIES_MOST", 3)
+    monkeypatch.setattr("fleet.ingest.memory.series.SERIES_MOST", 3)
     packs = [delivery(station.serial, "readings", senml(f"s{i}"), stream="a", seq=i + 1) for i in range(5)]
     outcome = pipeline.take(packs)
     assert (outcome.stored, outcome.quarantined) == (3, 2)

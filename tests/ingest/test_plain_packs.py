@@ -11,7 +11,7 @@ import pytest
 from fleet.ingest.batch import Batch
 from fleet.ingest.delivery import Arrival, StationRef
 from fleet.ingest.handlers.readings import handle
-from fleet.ingest.stages.series import SeriesBook
+from fleet.ingest.memory.series import SeriesBook
 from fleet.stations.models import ModelQuantity, StationModel
 from fleet.telemetry.models import Series
 from message_queue.codec import decode

@@ -6,9 +6,9 @@ from importlib import import_module
 
 import pytest
 
+from fleet.ingest.memory.series import SERIES_MOST
 from fleet.ingest.models import QuarantinedMessage
 from fleet.ingest.pipeline import Pipeline
-from fleet.ingest.stages.series import SERIES_MOST
 from fleet.stations.models import ModelQuantity, StationModel
 from fleet.telemetry.models import Reading, Series
 from fleet.telemetry.rollups import rollups_rebuild

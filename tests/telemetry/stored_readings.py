@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from django.db import connection, transaction
 from people import station_of
 
+from fleet.ingest.memory.dirty_hours import HOUR, NotedHours
 from fleet.ingest.rows.tables import pg_time
-from fleet.ingest.stages.dirty_hours import HOUR, NotedHours
 from fleet.telemetry.models import Reading, Series
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)

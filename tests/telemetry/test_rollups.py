@@ -12,8 +12,8 @@ from django.db import connection, connections, transaction
 from telemetry.stored_readings import NOON, readings_store, series_make
 
 from fleet.ingest.delivery import Delivery
+from fleet.ingest.memory.dirty_hours import NotedHours
 from fleet.ingest.pipeline import Pipeline
-from fleet.ingest.stages.dirty_hours import NotedHours
 from fleet.telemetry import rollups, selectors
 from fleet.telemetry.models import DirtyHour, Reading, ReadingDay, ReadingHour
 from fleet.telemetry.rollups import rollups_rebuild
@@ -148,7 +148,7 @@ def test_young_notes_are_left_alone_as_their_writer_still_relies_on_them(institu
 @pytest.mark.django_db
 def test_a_worker_notes_an_hour_once_until_its_note_is_too_old(institute, monkeypatch):
     series, clock = series_make(institute), [1_000.0]
-    monkeypatch.setattr("fleet.ingest.stages.dirty_hours.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("fleet.ingest.memory.dirty_hours.time.monotonic", lambda: clock[0])
     book = NotedHours()
     noted = []
     for seconds in (0, 600, 330, 600, 350, 10_000):

@@ -11,7 +11,7 @@ from functools import cache
 
 from fleet.ingest.batch import Batch
 from fleet.ingest.delivery import Arrival
-from fleet.ingest.stages.series import SeriesBook
+from fleet.ingest.memory.series import SeriesBook
 from message_queue.folder import folder_modules
 
 Handle = Callable[[Arrival, Batch, SeriesBook], None]

@@ -7,8 +7,8 @@ import msgspec
 from fleet.ingest.batch import Batch
 from fleet.ingest.delivery import Arrival
 from fleet.ingest.handlers.detections import lines_of
+from fleet.ingest.memory.series import SeriesBook
 from fleet.ingest.rows.tables import event_row, pg_time, source_of
-from fleet.ingest.stages.series import SeriesBook
 from message_queue.contracts.bursts import BURST_EVENT, FIGURES, Bursts
 
 KIND = "bursts"

@@ -2,7 +2,7 @@
 
 from fleet.ingest.batch import Batch
 from fleet.ingest.delivery import Arrival
-from fleet.ingest.stages.series import SeriesBook
+from fleet.ingest.memory.series import SeriesBook
 
 KIND = "command_status"
 

@@ -5,8 +5,8 @@ from itertools import repeat
 
 from fleet.ingest.batch import Batch
 from fleet.ingest.delivery import Arrival
+from fleet.ingest.memory.series import SeriesBook
 from fleet.ingest.rows.tables import detection_row, file_field, pg_time
-from fleet.ingest.stages.series import SeriesBook
 from fleet.telemetry.models import Detection
 from message_queue.contracts.detections import Detections
 from message_queue.errors import MessageRefused

@@ -2,8 +2,7 @@
 
 from fleet.ingest.batch import Batch, Said
 from fleet.ingest.delivery import Arrival
-from fleet.ingest.stages.file_accounts import follows
-from fleet.ingest.stages.series import SeriesBook
+from fleet.ingest.memory.series import SeriesBook
 from fleet.telemetry.ledger import FILE_STREAM_PREFIXES
 from message_queue.contracts.file import File
 from message_queue.routing import is_upload
@@ -21,5 +20,5 @@ def handle(arrival: Arrival, batch: Batch, series: SeriesBook) -> None:  # noqa:
         said = Said(account, body.at, envelope.stream or "", envelope.seq or 0, is_by_desk)
         key = (arrival.station.id, account.name)
         before = batch.accounts.get(key)
-        if before is None or follows(said, before, batch.received_at):
+        if before is None or said.follows(before, batch.received_at):
             batch.accounts[key] = said

@@ -3,8 +3,8 @@
 from fleet.ingest.batch import Batch
 from fleet.ingest.delivery import Arrival
 from fleet.ingest.handlers.detections import lines_of
+from fleet.ingest.memory.series import SeriesBook
 from fleet.ingest.rows.tables import file_field, pg_time, position_row, source_of
-from fleet.ingest.stages.series import SeriesBook
 from message_queue.contracts.gps import Gps, is_no_fix
 
 KIND = "gps"

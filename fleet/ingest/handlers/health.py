@@ -6,9 +6,9 @@ import msgspec
 
 from fleet.ingest.batch import NOT_NEWEST, Batch
 from fleet.ingest.delivery import Arrival
+from fleet.ingest.memory.dirty_hours import HOUR
+from fleet.ingest.memory.series import SeriesBook
 from fleet.ingest.rows.tables import event_row, pg_time, reading_row
-from fleet.ingest.stages.dirty_hours import HOUR
-from fleet.ingest.stages.series import SeriesBook
 from fleet.telemetry.models import Suspicion
 from message_queue.contracts.health import Health
 

@@ -6,6 +6,8 @@ import msgspec
 
 from fleet.ingest.batch import NOT_NEWEST, Batch
 from fleet.ingest.delivery import Arrival
+from fleet.ingest.memory.dirty_hours import HOUR
+from fleet.ingest.memory.series import SeriesBook, Use
 from fleet.ingest.rows.tables import (
     PG_EPOCH_US,
     READING_ROW,
@@ -17,8 +19,6 @@ from fleet.ingest.rows.tables import (
     reading_row,
     reading_tail,
 )
-from fleet.ingest.stages.dirty_hours import HOUR
-from fleet.ingest.stages.series import SeriesBook, Use
 from fleet.telemetry.models import Suspicion
 from message_queue.contracts.readings import (
     EARLIEST,

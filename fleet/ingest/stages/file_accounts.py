@@ -10,9 +10,10 @@ from typing import NamedTuple, cast
 
 import msgspec
 
-from fleet.ingest.batch import AHEAD_S, Batch, Said, moment_of
+from fleet.ingest.batch import Batch, Said, moment_of
 from fleet.ingest.database import cursor, numbers
-from fleet.ingest.stages.files import files_room
+from fleet.ingest.memory.files import files_room
+from fleet.ingest.round import Round
 from message_queue.contracts.file import FileAccount, FileState
 
 _FIGURES = (
@@ -71,18 +72,9 @@ def base_of(name: str) -> str:
     return name.rpartition("/")[2] or name
 
 
-def follows(said: Said, before: Said, received_at: float) -> bool:
-    """Whether an account replaces the one before."""
-    if said.is_by_desk != before.is_by_desk:
-        return said.account.bytes_read >= before.account.bytes_read
-    if said.stream and said.stream == before.stream:
-        return said.seq >= before.seq
-    # An account from a clock that ran ahead must not block all later ones.
-    return said.at >= before.at or before.at > received_at + AHEAD_S
-
-
-def accounts_write(batch: Batch) -> None:
+def write_accounts(work: Round) -> None:
     """Store the newest account of each file, and update the sums of their stations."""
+    batch = work.batch
     if not batch.accounts:
         return
     station_ids = sorted({station_id for station_id, _name in batch.accounts})
@@ -101,7 +93,7 @@ def accounts_write(batch: Batch) -> None:
                 continue
         if row is not None and row.said_at is not None:
             before = _said_before(row)
-            if not follows(said, before, batch.received_at):
+            if not said.follows(before, batch.received_at):
                 continue
             _add_account(sums[station_id], before.account, -1)
         _add_account(sums[station_id], said.account, 1)

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from fleet.core import clock
 from fleet.ingest.delivery import FORKED, TOO_MANY_GAPS, TOO_MANY_STREAMS, Refusal, StationRef
 from fleet.ingest.ledger import Number, Streams, Taken, number_of_refusal, streams_lock, streams_read, streams_write
+from fleet.ingest.memory.stations import StationBook
 from fleet.ingest.models import QuarantinedMessage
 from fleet.ingest.quarantine import State, delivery_of
 from fleet.ingest.stages.predecessors import line_of
-from fleet.ingest.stages.stations import StationBook
 from message_queue.routing import serial_of_exchange
 
 TOO_MANY_GAPS_SENTENCE = (

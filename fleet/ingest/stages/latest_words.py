@@ -5,9 +5,10 @@ import ipaddress
 import msgspec
 
 from fleet.ingest.batch import Batch, moment_of
+from fleet.ingest.contacts import ContactRow, contacts_lock
 from fleet.ingest.database import cursor
+from fleet.ingest.round import Round
 from fleet.ingest.sequence import Place, is_newer, newer_sql, newer_values
-from fleet.ingest.stages.contact import ContactRow, contacts_lock
 from fleet.stations.life.hardware import SaidHardware, pairs_note
 from message_queue.contracts.health import Backlog, Health
 
@@ -16,16 +17,15 @@ _NOTHING = Backlog()
 _OF_ITSELF = frozenset({"hello", "health"})
 
 
-def contacts_peek(batch: Batch) -> dict[int, ContactRow]:
-    """Known contacts of stations with reports in this batch, without locking them.
+def peek_contacts(work: Round) -> None:
+    """Read the contacts of stations with reports in this batch, without locking them.
 
     For messages that are taken again: their ledger rows may be locked already, and contacts must be locked before
     those.
     """
-    station_ids = sorted({*batch.health, *batch.hello, *batch.announced})
-    if not station_ids:
-        return {}
-    return {row[0]: ContactRow(*row[1:]) for row in contacts_lock(station_ids, lock="").fetchall()}
+    if station_ids := sorted({*work.batch.health, *work.batch.hello, *work.batch.announced}):
+        rows = contacts_lock(station_ids, lock="").fetchall()
+        work.known = {row[0]: ContactRow(*row[1:]) for row in rows}
 
 
 def said_write(rows: dict[int, ContactRow], batch: Batch) -> None:

@@ -13,9 +13,9 @@ If neither is known, the message belongs to the successor.
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from fleet.ingest.batch import Batch
 from fleet.ingest.delivery import Arrival, Delivery, Refusal, StationRef
 from fleet.ingest.ledger import number_of, number_of_refusal
+from fleet.ingest.round import Round
 from message_queue.codec import Decoded
 from message_queue.errors import MessageRefused
 from message_queue.intake import message_read
@@ -46,17 +46,20 @@ def line_of(station: StationRef) -> list[StationRef]:
     return found
 
 
-def arrivals_hand_over(arrivals: list[Arrival], batch: Batch, refusals: list[Refusal]) -> list[Arrival]:
-    """Give each message to its owner; refuse messages whose owner is gone."""
+def hand_over(work: Round) -> None:
+    """Give each message of a moved station to its owner; refuse messages whose owner is gone."""
+    if not moved_only(work.heard.values()):
+        return
+    work.refusals = refusals_hand_over(work.refusals)
     kept: list[Arrival] = []
-    for arrival in arrivals:
+    for arrival in work.fresh:
         number = number_of(arrival)
         known = (number.stream, number.seq) if number is not None else None
         made_at = _made_at(arrival.message, arrival.delivery)
         if made_at is not None:
             # An unbelievable time tells nothing.
-            offset = batch.clocks_before.get(arrival.station.id) or 0.0
-            made_at = None if batch.suspicion(made_at) else made_at - offset
+            offset = work.batch.clocks_before.get(arrival.station.id) or 0.0
+            made_at = None if work.batch.suspicion(made_at) else made_at - offset
         if arrival.delivery.is_reused and made_at is not None:
             # The number may belong to another message, but the time is this one's own.
             known = None
@@ -64,11 +67,12 @@ def arrivals_hand_over(arrivals: list[Arrival], batch: Batch, refusals: list[Ref
         if owner is None:
             # A known number counts as a repeat; permanently deleted data must not come back by it.
             if not arrival.delivery.is_reused:
-                refusals.append(Refusal(arrival.delivery, None, GONE, _GONE_SENTENCE, is_counted=True))
+                work.refusals.append(Refusal(arrival.delivery, None, GONE, _GONE_SENTENCE, is_counted=True))
             continue
         arrival.station = owner
         kept.append(arrival)
-    return kept
+    work.fresh = kept
+    work.heard |= {arrival.station.id: arrival.station for arrival in kept}
 
 
 def refusals_hand_over(refusals: list[Refusal]) -> list[Refusal]:

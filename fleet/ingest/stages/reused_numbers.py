@@ -10,7 +10,7 @@ import hashlib
 from fleet.ingest.database import cursor, names, numbers
 from fleet.ingest.delivery import LEFT_OUT, Refusal
 from fleet.ingest.ledger import Number
-from fleet.ingest.outcome import Outcome
+from fleet.ingest.round import Round
 from fleet.telemetry.ledger import FILE_STREAM_PREFIXES
 
 #: Station id, stream, number and the body's SHA-256.
@@ -25,24 +25,24 @@ def may_be_reused(number: Number) -> bool:
     return not number.run and not number.stream.startswith(FILE_STREAM_PREFIXES)
 
 
-def refusals_settle(refusals: list[Refusal], outcome: Outcome) -> list[Refusal]:
+def settle_refusals(work: Round) -> None:
     """Leave out refusals that quarantine already has; count the others as quarantined instead of as repeats."""
-    reused = [refusal for refusal in refusals if refusal.delivery.is_reused]
+    reused = [refusal for refusal in work.refusals if refusal.delivery.is_reused]
     if not reused:
-        return refusals
+        return
     here = _held([_name(refusal) for refusal in reused])
-    here |= {_name(refusal) for refusal in refusals if refusal.delivery.number and not refusal.delivery.is_reused}
+    here |= {_name(each) for each in work.refusals if each.delivery.number and not each.delivery.is_reused}
     kept: list[Refusal] = []
-    for refusal in refusals:
+    for refusal in work.refusals:
         if refusal.delivery.is_reused:
             name, is_part = _name(refusal), refusal.reason == LEFT_OUT
             if name in here:
-                outcome.partial -= is_part
+                work.outcome.partial -= is_part
                 continue
             here.add(name)
-            outcome.repeats -= not is_part
+            work.outcome.repeats -= not is_part
         kept.append(refusal)
-    return kept
+    work.refusals = kept
 
 
 def _held(wanted: list[_Name]) -> set[_Name]:

@@ -4,7 +4,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
 from fleet.files.models import StationFile
-from fleet.ingest.stages.files import FILES_MOST
+from fleet.ingest.memory.files import FILES_MOST
 from fleet.telemetry.models import FileSummary
 from sg_status.words import bytes_words, count_words
 

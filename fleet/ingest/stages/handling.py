@@ -1,0 +1,24 @@
+"""The handlers at work: each message becomes rows and facts of the batch, as its kind demands."""
+
+from fleet.ingest.delivery import LEFT_OUT, Refusal
+from fleet.ingest.handlers import handlers
+from fleet.ingest.round import Round
+from message_queue.errors import MessageRefused
+
+
+def run_handlers(work: Round) -> None:
+    """Let the handlers fill the batch."""
+    by_kind, batch, series, outcome = handlers(), work.batch, work.memory.series, work.outcome
+    for arrival in work.fresh:
+        try:
+            by_kind[arrival.message.envelope.kind](arrival, batch, series)
+        except MessageRefused as error:
+            # Its number is already recorded: the message has arrived, only not as rows.
+            work.refusals.append(Refusal(arrival.delivery, arrival.station, error.reason, str(error), is_counted=True))
+        else:
+            # One under a known number counts as a repeat, but no longer if it comes from quarantine.
+            outcome.stored += not arrival.delivery.is_reused or arrival.delivery.number_held is not None
+            if arrival.left_out:
+                outcome.partial += 1
+                sentence = arrival.left_out.sentence()
+                work.refusals.append(Refusal(arrival.delivery, arrival.station, LEFT_OUT, sentence, is_counted=True))

@@ -1,0 +1,35 @@
+"""Writing the batch: its rows with one COPY per table, then everything that follows from them in one go."""
+
+from fleet.ingest import database
+from fleet.ingest.ledger import streams_write, unsequenced_write
+from fleet.ingest.round import Round
+from fleet.ingest.stages.contact import contacts_write
+from fleet.ingest.stages.files import files_write
+from fleet.ingest.stages.latest_words import said_write
+from fleet.ingest.stages.metering import Counter, metering_write
+from fleet.ingest.stages.newest import hours_write, newest_write
+
+
+def write_rows(work: Round) -> None:
+    """Copy the rows into their tables."""
+    work.batch.rows_write()
+
+
+def write_facts(work: Round) -> None:
+    """Write newest values, counts, the ledger and contacts, waiting for the database only once."""
+    batch, streams = work.batch, work.streams
+    counters = {
+        station_id: Counter(row.data_counter, row.data_sent, row.data_received)
+        for station_id, row in work.contacts.items()
+    }
+    with database.pipeline():
+        newest_write(batch)
+        hours_write(batch)
+        work.memory.noted.write(batch.dirty)
+        files_write(batch)
+        streams_write(streams.states(), work.moment)
+        unsequenced_write(batch.unsequenced, work.moment)
+        batch.all_home = streams.all_home()
+        work.states_before = contacts_write(work.contacts, batch)
+        said_write(work.known, batch)
+        metering_write(batch, counters)
