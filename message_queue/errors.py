@@ -32,9 +32,9 @@ class BrokerAway(WireError):
 
 
 class PublishFailed(WireError):
-    """The broker did not accept a message: unroutable, queue full, or not confirmed.
+    """A message was not published: it does not fit its contract, is unroutable, its queue is full, or no confirm came.
 
-    `is_away`: the broker cannot be reached; otherwise it refused only this message.
+    `is_away`: the broker cannot be reached; otherwise only this message failed.
     """
 
     def __init__(self, sentence: str, *, is_away: bool) -> None:

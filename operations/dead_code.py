@@ -49,8 +49,6 @@ NAMES = (
     "_is_rendered",
     # the tests of faults compare it with what arrived
     "confirmed_count",
-    # how the tests of the agent write what a server sends
-    *("command_encode", "withdrawal_encode"),
 )
 DOTTED = re.compile(rf"\b(?:{'|'.join(PACKAGES)})(?:\.\w+)+")
 PLACEHOLDER = re.compile(r"\{[{%](.*?)[%}]\}", re.DOTALL)

@@ -28,6 +28,7 @@ from django.conf import settings  # noqa: E402
 from django.db import Error, connection, transaction  # noqa: E402
 from kombu.exceptions import OperationalError as JobsAway  # noqa: E402
 
+from fleet.commands.orders import ORDERS, order_encode  # noqa: E402
 from fleet.commands.services import command_is_wanted, command_sent  # noqa: E402
 from fleet.core import clock  # noqa: E402
 from fleet.core.models import OutboxMessage  # noqa: E402
@@ -125,11 +126,11 @@ class Relay:
         if row.target == Target.JOB:
             app.send_task(row.routing_key, kwargs=row.body, retry=False)
             return
-        is_order = row.target in (Target.COMMAND, Target.WITHDRAWAL)
+        is_order = row.target in ORDERS
         self._publisher.publish(
             exchange=COMMANDS if is_order else FLEET_EVENTS,
             routing_key=row.routing_key,
-            body=_json(row.body),
+            body=order_encode(row) if is_order else _json(row.body),
             kind=row.target,
             message_id=row.message_id,
             expires_in=(row.expires_at - clock.now()).total_seconds() if row.expires_at else None,

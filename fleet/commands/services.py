@@ -13,16 +13,16 @@ from django.utils.translation import gettext as _
 
 from fleet.commands.announcing import steps_announce
 from fleet.commands.models import Command, CommandStep
+from fleet.commands.orders import command_queue_up
 from fleet.commands.withdrawal import withdrawal_ask
 from fleet.core import clock
 from fleet.core.audit import audit
 from fleet.core.errors import Conflict, InvalidInput, TooMany
-from fleet.core.models import OutboxMessage
-from fleet.core.outbox import outbox_add
 from fleet.organizations.access import Viewer
 from fleet.organizations.models import Membership
 from fleet.stations.models import Station
 from message_queue.contracts.commands import command_contracts
+from message_queue.contracts.commands.base import CommandMessage
 from message_queue.errors import CommandRefused
 from message_queue.topology import COMMANDS_WAITING_MOST
 
@@ -179,20 +179,15 @@ def _danger_check(station: Station, name: str, moment: datetime) -> None:
 
 
 def _queue_for_relay(command: Command, serial: str) -> None:
-    outbox_add(
-        target=OutboxMessage.Target.COMMAND,
-        routing_key=serial,
-        message_id=str(command.id),
-        expires_at=command.expires_at,
-        body={
-            "id": str(command.id),
-            "station": serial,
-            "name": command.name,
-            "issued_at": command.issued_at.timestamp(),
-            "expires_at": command.expires_at.timestamp(),
-            "parameters": command.parameters,
-        },
+    message = CommandMessage(
+        id=command.id,
+        station=serial,
+        name=command.name,
+        issued_at=command.issued_at.timestamp(),
+        expires_at=command.expires_at.timestamp(),
+        parameters=command.parameters,
     )
+    command_queue_up(message, expires_at=command.expires_at)
 
 
 def _close_command(command_id: UUID, state: str, moment: datetime, note: str) -> int:

@@ -18,11 +18,13 @@ from django.db import transaction
 from django.db.models import F
 
 from fleet.commands.models import Command
+from fleet.commands.orders import withdrawal_queue_up
 from fleet.core.models import OutboxMessage
-from fleet.core.outbox import job_ask, outbox_add
+from fleet.core.outbox import job_ask
 from fleet.stations.models import StationContact
 from message_queue.contracts.command_status import CommandStatus
 from message_queue.contracts.commands.base import WITHDRAW
+from message_queue.contracts.commands.base import Withdrawal as WithdrawalMessage
 from message_queue.errors import SerialNotAllowed
 from message_queue.routing import command_queue
 from message_queue.take_back import TakeBack
@@ -52,13 +54,8 @@ def withdrawal_ask(*, command_id: UUID, serial: str) -> None:
     if never_left:
         return
     if _knows_withdrawals(command.station_id):
-        outbox_add(
-            target=OutboxMessage.Target.WITHDRAWAL,
-            routing_key=serial,
-            message_id=str(command_id),
-            expires_at=command.expires_at,
-            body={"withdraw": str(command_id), "station": serial, "expires_at": command.expires_at.timestamp()},
-        )
+        message = WithdrawalMessage(withdraw=command_id, station=serial, expires_at=command.expires_at.timestamp())
+        withdrawal_queue_up(message, expires_at=command.expires_at)
     job_ask(SEEK_JOB, station_id=command.station_id)
 
 

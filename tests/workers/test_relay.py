@@ -9,7 +9,7 @@ from django.conf import settings
 from people import station_of
 
 from fleet.commands.models import Command
-from fleet.commands.services import command_issue
+from fleet.commands.services import command_cancel, command_issue
 from fleet.core import clock
 from fleet.core.models import OutboxMessage
 from fleet.core.outbox import event_announce, job_ask, outbox_add, outbox_prune
@@ -68,6 +68,37 @@ def test_a_command_is_published_with_its_expiry_and_marked_as_sent(operator, ins
     assert Relay().publish_round() == 1, "an event that it was sent"
     assert Relay().publish_round() == 0
     assert got(channel, queue) == []
+
+
+def test_orders_are_the_bytes_that_stations_have_always_received(operator, institute, channel, bound):
+    station = station_of(institute)
+    queue = bound(topology.COMMANDS, station.serial)
+    parameters = {"slowdown": 4, "hold_for": 60}
+    command = command_issue(viewer=operator, station=station, name="pace", parameters=parameters)
+    Relay().publish_round()
+    command_cancel(viewer=operator, command=command)
+    Relay().publish_round()
+    issued, expires = command.issued_at.timestamp(), command.expires_at.timestamp()
+    # PostgreSQL keeps the shortest names first.
+    ends = f'"expires_at":{expires!r}'
+    sent = f'"id":"{command.id}","name":"pace","station":"{station.serial}","issued_at":{issued!r},{ends}'
+    assert [message.body.decode() for message in got(channel, queue)] == [
+        f'{{{sent},"parameters":{{"hold_for":60,"slowdown":4}}}}',
+        f'{{"station":"{station.serial}","withdraw":"{command.id}",{ends}}}',
+    ]
+
+
+def test_a_row_that_holds_no_command_is_kept_with_the_reason_and_stops_nobody_else(operator, institute, channel, bound):
+    broken, whole = station_of(institute), station_of(institute)
+    queue = bound(topology.COMMANDS, whole.serial)
+    for station in (broken, whole):
+        command_issue(viewer=operator, station=station, name="ping", parameters={})
+    OutboxMessage.objects.filter(target="command", routing_key=broken.serial).update(body={"name": "ping"})
+    Relay().publish_round()
+    assert len(got(channel, queue)) == 1
+    kept = OutboxMessage.objects.get(published_at=None, target="command")
+    assert (kept.routing_key, kept.attempts) == (broken.serial, 1)
+    assert "missing required field `id`" in kept.last_error
 
 
 def test_a_command_without_a_queue_is_kept_and_stops_nobody_else(operator, institute, channel, bound):

@@ -27,8 +27,8 @@ class CommandMessage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """A command to one station. Times are seconds since 1970 UTC by the server's clock."""
 
     id: UUID
-    station: Annotated[str, Meta(min_length=1, max_length=64)]
     name: Name
+    station: Annotated[str, Meta(min_length=1, max_length=64)]
     issued_at: Seconds
     expires_at: Seconds
     parameters: dict[str, Any] = {}
@@ -40,8 +40,8 @@ class Withdrawal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     `withdraw` is the command's id. After `expires_at` the command would not be run anyway.
     """
 
-    withdraw: UUID
     station: Annotated[str, Meta(min_length=1, max_length=64)]
+    withdraw: UUID
     expires_at: Seconds
 
 
