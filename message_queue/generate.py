@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from message_queue.asyncapi import document
+from message_queue.messages_page import messages_page
 from message_queue.topology import definitions
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -18,6 +19,7 @@ def generated() -> dict[Path, str]:
     return {
         ROOT / "broker" / "definitions.json": _pretty(definitions({})),
         ROOT / "docs" / "reference" / "asyncapi.json": _pretty(document()),
+        ROOT / "docs" / "reference" / "messages.md": messages_page(),
     }
 
 

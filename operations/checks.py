@@ -110,7 +110,7 @@ def code_checks() -> dict[str, list[str]]:
         "ruff check": python_module("ruff", "check", "."),
         "import floors": [str(scripts / "lint-imports")],
         "dead code": python_module("operations.dead_code"),
-        "generated broker and AsyncAPI files": python_module("message_queue.generate", "--check"),
+        "files generated from the wire contracts": python_module("message_queue.generate", "--check"),
         "missing migrations": [sys.executable, "manage.py", "makemigrations", "--check", "--dry-run"],
         "Django's own checks": [sys.executable, "manage.py", "check", "--fail-level=WARNING"],
         GERMAN: [sys.executable, "manage.py", "german"],

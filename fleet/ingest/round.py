@@ -15,7 +15,7 @@ from fleet.ingest.reading import Reader
 
 @dataclass(slots=True)
 class Round:
-    """What the stages hand along. Each stage reads what those before it left here."""
+    """Everything that the stages hand along. Each stage reads what earlier ones left here."""
 
     deliveries: Sequence[Delivery]
     memory: Memory

@@ -1,5 +1,6 @@
-"""What a contract says about its kind, so that nobody else has to ask for the kind's name."""
+"""Contracts answer for their kinds, so that nobody else has to ask for a kind's name."""
 
+import ast
 import json
 from pathlib import Path
 
@@ -12,7 +13,13 @@ from message_queue.contracts.base import Body, Contract, Lane
 from message_queue.errors import MessageRefused
 from message_queue.intake import message_read
 
-SAMPLES = Path(__file__).parent.parent / "wire_samples"
+ROOT = Path(__file__).parents[2]
+SAMPLES = ROOT / "tests" / "wire_samples"
+#: Files outside contracts and handlers that know a kind by its name, and why.
+NAMED_IN = {
+    "fleet/ingest/stages/latest_words.py": {"hello", "health"},  # columns of the contact row
+    "fleet/ingest/corrections/time_shifts.py": {"readings", "detections"},  # tables
+}
 #: Of samples: the first time in it, its rows, and the file that these come from.
 SAID = {
     "bursts.v1": (1700000000.1234, 2, "sgv2-7F5ERPI46977-003-2023-11-14T22-13-20.0000Z-all.txt"),
@@ -71,6 +78,24 @@ def test_a_contract_that_cannot_tell_the_time_of_a_message_stops_the_start():
 
     with pytest.raises(TypeError, match="first_time"):
         Contract(kind="timeless", version=1, body=Timeless, lane=Lane.BULK, summary="No time.")
+
+
+def names_in(path):
+    """The kinds that a file names in its strings."""
+    found = (node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant))
+    return {value for value in found if isinstance(value, str) and value in contracts()}
+
+
+def test_nobody_else_knows_a_kind_by_its_name():
+    paths = [
+        path
+        for folder in ("message_queue", "fleet/ingest", "workers/consumers")
+        for path in (ROOT / folder).rglob("*.py")
+        if not {"contracts", "handlers", "migrations"} & set(path.parts)
+    ]
+    assert len(paths) > 50
+    named = {str(path.relative_to(ROOT)): names_in(path) for path in paths}
+    assert {path: kinds for path, kinds in named.items() if kinds} == NAMED_IN
 
 
 def read(body):

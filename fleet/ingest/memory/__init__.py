@@ -1,4 +1,4 @@
-"""What a worker remembers between batches, so that a batch needs few queries."""
+"""Memory of a worker: what it knows from earlier batches, so that a batch needs few queries."""
 
 from fleet.ingest.memory.dirty_hours import NotedHours
 from fleet.ingest.memory.files import FileBook

@@ -1,4 +1,4 @@
-"""What a round leaves besides rows: commands' reports that fit none, messages in quarantine, and changed stations."""
+"""Results of a round besides rows: reports about commands, messages in quarantine, and stations that changed."""
 
 from fleet.commands.reports import Report, commands_report
 from fleet.ingest.delivery import Refusal
@@ -23,6 +23,6 @@ def quarantine_refusals(work: Round) -> None:
 
 
 def list_changes(work: Round) -> None:
-    """List the stations that open pages have to show anew."""
+    """List the stations whose open pages have to be refreshed."""
     for station in work.heard.values():
         work.outcome.changed.setdefault(station.organization_id, set()).add(station.serial)
