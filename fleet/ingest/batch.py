@@ -7,6 +7,7 @@ from fleet.core import clock
 from fleet.ingest.delivery import Arrival, Delivery, StationRef
 from fleet.ingest.ledger import branch_name
 from fleet.ingest.limits.quota import Buckets
+from fleet.ingest.memory.series import SeriesBook
 from fleet.ingest.rows.tables import CONVERTED, DETECTIONS, EVENTS, POSITIONS, READINGS, Sink, pg_time
 from fleet.ingest.sequence import Place, is_newer
 from fleet.telemetry.models import Suspicion
@@ -48,8 +49,10 @@ class Said(NamedTuple):
 class Batch:
     """Rows and facts of messages taken together, in order of arrival. Handlers add; the pipeline writes."""
 
-    def __init__(self, moment: datetime, *, is_staged: bool = False) -> None:
+    def __init__(self, moment: datetime, series: SeriesBook, *, is_staged: bool = False) -> None:
         self.moment = moment
+        #: Series of the senders; handlers look them up, and create new ones.
+        self.series = series
         #: Server's clock in seconds since 1970, and as PostgreSQL's microseconds.
         self.received_at = moment.timestamp()
         self.received = pg_time(self.received_at)

@@ -288,7 +288,7 @@ class Pipeline:
             deliveries,
             self._memory,
             self._reader,
-            Batch(again_from or clock.now(), is_staged=is_staged),
+            Batch(again_from or clock.now(), self._memory.series, is_staged=is_staged),
             is_again=again_from is not None,
             is_unread=self._is_unread,
         )

@@ -223,10 +223,10 @@ def test_a_message_that_the_database_refuses_costs_only_itself(pipeline, station
 
     real = registry.handlers()["readings"]
 
-    def breaks(arrival, batch, series):
+    def breaks(arrival, batch):
         if arrival.message.envelope.seq == 250:
             raise ZeroDivisionError
-        real(arrival, batch, series)
+        real(arrival, batch)
 
     monkeypatch.setitem(registry.handlers(), "readings", breaks)
     # Even on a slow machine, the search for that message is not postponed.

@@ -44,11 +44,11 @@ def handled(message, station, delivery, *, is_reused):
     """The result of the handler for a message: its refusal, or everything in the batch."""
     delivery.is_reused = is_reused
     ref = StationRef(station.id, station.organization_id, station.serial)
-    batch, series = Batch(MOMENT), SeriesBook()
-    series.meet([station.id])
+    batch = Batch(MOMENT, SeriesBook())
+    batch.series.meet([station.id])
     arrival = Arrival(delivery, ref, message, 0, LeftOut())
     try:
-        handle(arrival, batch, series)
+        handle(arrival, batch)
     except MessageRefused as refused:
         return refused.reason, str(refused), dict(Series.objects.values_list("name", "unit"))
     return (

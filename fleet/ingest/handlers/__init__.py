@@ -2,7 +2,7 @@
 
 Each kind is one file in this folder; the folder is the registry.
 
-A file defines `KIND` and `handle(arrival, batch, series)`, which adds rows and facts to the batch and touches nothing
+A file defines `KIND` and `handle(arrival, batch)`, which adds rows and facts to the batch and touches nothing
 else. It may raise `MessageRefused` before it has added anything.
 """
 
@@ -11,10 +11,9 @@ from functools import cache
 
 from fleet.ingest.batch import Batch
 from fleet.ingest.delivery import Arrival
-from fleet.ingest.memory.series import SeriesBook
 from message_queue.folder import folder_modules
 
-Handle = Callable[[Arrival, Batch, SeriesBook], None]
+Handle = Callable[[Arrival, Batch], None]
 
 
 @cache

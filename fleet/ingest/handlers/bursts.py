@@ -7,7 +7,6 @@ import msgspec
 from fleet.ingest.batch import Batch
 from fleet.ingest.delivery import Arrival
 from fleet.ingest.handlers.detections import lines_of
-from fleet.ingest.memory.series import SeriesBook
 from fleet.ingest.rows.tables import event_row, pg_time, source_of
 from message_queue.contracts.bursts import BURST_EVENT, FIGURES, Bursts
 
@@ -16,7 +15,7 @@ KIND = "bursts"
 _json = msgspec.json.Encoder().encode
 
 
-def handle(arrival: Arrival, batch: Batch, series: SeriesBook) -> None:  # noqa: ARG001 - the signature of handlers
+def handle(arrival: Arrival, batch: Batch) -> None:
     """Add one event per entry of the columns."""
     body: Bursts = arrival.message.body
     rows, source = len(body.t), source_of(body.file)

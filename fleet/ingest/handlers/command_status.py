@@ -2,11 +2,10 @@
 
 from fleet.ingest.batch import Batch
 from fleet.ingest.delivery import Arrival
-from fleet.ingest.memory.series import SeriesBook
 
 KIND = "command_status"
 
 
-def handle(arrival: Arrival, batch: Batch, series: SeriesBook) -> None:  # noqa: ARG001 - the signature of handlers
+def handle(arrival: Arrival, batch: Batch) -> None:
     """Collect the report, in order of arrival."""
     batch.command_statuses.append(arrival)

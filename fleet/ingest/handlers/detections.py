@@ -5,7 +5,6 @@ from itertools import repeat
 
 from fleet.ingest.batch import Batch
 from fleet.ingest.delivery import Arrival
-from fleet.ingest.memory.series import SeriesBook
 from fleet.ingest.rows.tables import detection_row, file_field, pg_time
 from fleet.telemetry.models import Detection
 from message_queue.contracts.detections import Detections
@@ -18,7 +17,7 @@ _LINE_MOST = 2**31 - 1
 _HOUR = 3_600 * 1_000_000
 
 
-def handle(arrival: Arrival, batch: Batch, series: SeriesBook) -> None:  # noqa: ARG001 - the signature of handlers
+def handle(arrival: Arrival, batch: Batch) -> None:
     """Add one row per entry of the columns."""
     body: Detections = arrival.message.body
     file_id = batch.file_of(arrival.station, body.file)

@@ -7,7 +7,6 @@ import msgspec
 
 from fleet.ingest.batch import Batch
 from fleet.ingest.delivery import Arrival
-from fleet.ingest.memory.series import SeriesBook
 from fleet.ingest.rows.tables import event_row, pg_time, source_of
 from message_queue.contracts.event import Event
 
@@ -19,7 +18,7 @@ _OF_EVENT = re.compile(r"events\[(\d+)\]\.(.+)\Z", re.DOTALL)
 _json = msgspec.json.Encoder().encode
 
 
-def handle(arrival: Arrival, batch: Batch, series: SeriesBook) -> None:  # noqa: ARG001 - the signature of handlers
+def handle(arrival: Arrival, batch: Batch) -> None:
     """Add one row per event."""
     body: Event = arrival.message.body
     source = source_of(body.file)

@@ -2,7 +2,6 @@
 
 from fleet.ingest.batch import Batch, Said
 from fleet.ingest.delivery import Arrival
-from fleet.ingest.memory.series import SeriesBook
 from fleet.telemetry.ledger import FILE_STREAM_PREFIXES
 from message_queue.contracts.file import File
 from message_queue.routing import is_upload
@@ -10,7 +9,7 @@ from message_queue.routing import is_upload
 KIND = "file"
 
 
-def handle(arrival: Arrival, batch: Batch, series: SeriesBook) -> None:  # noqa: ARG001 - the signature of handlers
+def handle(arrival: Arrival, batch: Batch) -> None:
     """Keep the newest account of each file."""
     body: File = arrival.message.body
     envelope, from_desk = arrival.message.envelope, is_upload(arrival.delivery.exchange)

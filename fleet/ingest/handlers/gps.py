@@ -3,14 +3,13 @@
 from fleet.ingest.batch import Batch
 from fleet.ingest.delivery import Arrival
 from fleet.ingest.handlers.detections import lines_of
-from fleet.ingest.memory.series import SeriesBook
 from fleet.ingest.rows.tables import file_field, pg_time, position_row, source_of
 from message_queue.contracts.gps import Gps, is_no_fix
 
 KIND = "gps"
 
 
-def handle(arrival: Arrival, batch: Batch, series: SeriesBook) -> None:  # noqa: ARG001 - the signature of handlers
+def handle(arrival: Arrival, batch: Batch) -> None:
     """Add one row per entry of the columns."""
     body: Gps = arrival.message.body
     rows, source = len(body.t), source_of(body.file)

@@ -7,7 +7,6 @@ import msgspec
 from fleet.ingest.batch import NOT_NEWEST, Batch
 from fleet.ingest.delivery import Arrival
 from fleet.ingest.memory.dirty_hours import HOUR
-from fleet.ingest.memory.series import SeriesBook
 from fleet.ingest.rows.tables import event_row, pg_time, reading_row
 from fleet.telemetry.models import Suspicion
 from message_queue.contracts.health import Health
@@ -36,17 +35,17 @@ FIGURES = {
 }
 
 
-def handle(arrival: Arrival, batch: Batch, series: SeriesBook) -> None:
+def handle(arrival: Arrival, batch: Batch) -> None:
     """Keep the newest report in the station's sequence, and add a reading for each of its figures."""
     body: Health = arrival.message.body
     station = arrival.station
     figures = [
-        (series.use_of(station, f"health/{name}", unit), float(value))
+        (batch.series.use_of(station, f"health/{name}", unit), float(value))
         for name, unit in FIGURES.items()
         if (value := getattr(body, name)) is not None
     ]
     if body.backlog is not None:
-        waiting = series.use_of(station, "health/backlog_messages", "count")
+        waiting = batch.series.use_of(station, "health/backlog_messages", "count")
         figures.append((waiting, float(body.backlog.messages)))
     at, flags = pg_time(body.at), batch.suspicion(body.at, body.clock.code if body.clock else "")
     batch.dirty.update((use.id, at // HOUR) for use, _ in figures)

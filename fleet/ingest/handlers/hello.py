@@ -4,7 +4,6 @@ import msgspec
 
 from fleet.ingest.batch import Batch
 from fleet.ingest.delivery import Arrival
-from fleet.ingest.memory.series import SeriesBook
 from fleet.ingest.rows.tables import event_row, pg_time
 from message_queue.contracts.hello import Hello
 
@@ -13,7 +12,7 @@ KIND = "hello"
 _json = msgspec.json.Encoder().encode
 
 
-def handle(arrival: Arrival, batch: Batch, series: SeriesBook) -> None:  # noqa: ARG001 - the signature of handlers
+def handle(arrival: Arrival, batch: Batch) -> None:
     """Keep the newest hello, and record the start as an event."""
     body: Hello = arrival.message.body
     station_id, place = arrival.station.id, batch.place_of(arrival, body.at)

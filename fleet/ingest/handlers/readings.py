@@ -7,7 +7,7 @@ import msgspec
 from fleet.ingest.batch import NOT_NEWEST, Batch
 from fleet.ingest.delivery import Arrival
 from fleet.ingest.memory.dirty_hours import HOUR
-from fleet.ingest.memory.series import SeriesBook, Use
+from fleet.ingest.memory.series import Use
 from fleet.ingest.rows.tables import (
     PG_EPOCH_US,
     READING_ROW,
@@ -46,13 +46,13 @@ _NO_FLAGS = reading_tail(0)
 _UNKNOWN = -1
 
 
-def handle(arrival: Arrival, batch: Batch, series: SeriesBook) -> None:
+def handle(arrival: Arrival, batch: Batch) -> None:
     """Add one reading per record; the newest believable one of each series becomes its newest value.
 
     Nothing reaches the batch before the end, because a message without anything usable is refused whole.
     """
     body = arrival.message.body
-    rows = _Rows(arrival, batch, series)
+    rows = _Rows(arrival, batch)
     if type(body[0]) is PlainRecord:
         for stretch in stretches(body):
             rows.add_plain(stretch)
@@ -73,8 +73,8 @@ class _Rows:
         *("converted", "dirty", "newest", "rows", "texts"),
     )
 
-    def __init__(self, arrival: Arrival, batch: Batch, book: SeriesBook) -> None:
-        self.arrival, self.batch, self.book = arrival, batch, book
+    def __init__(self, arrival: Arrival, batch: Batch) -> None:
+        self.arrival, self.batch, self.book = arrival, batch, batch.series
         self.received_at = batch.receipt(arrival.delivery)
         self.uses: dict[tuple[str, str], Use] = {}
         self.rows: list[bytes] = []

@@ -1,10 +1,9 @@
 """Ids of stations' own files, remembered between batches."""
 
 from collections.abc import Iterable
+from datetime import datetime
 
-from fleet.ingest.batch import Batch
 from fleet.ingest.database import cursor, numbers
-from fleet.ingest.delivery import Arrival
 
 #: Most files of one station: one of each kind per hour for five years. Made-up names cannot fill the disk.
 FILES_MOST = 100_000
@@ -21,11 +20,9 @@ class FileBook:
         self._known: dict[Named, int] = {}
         self._fresh: dict[Named, int] = {}
 
-    def meet(self, arrivals: Iterable[Arrival], batch: Batch) -> None:
-        """Put the ids of the files that these messages name into the batch; create new files, up to the limit."""
-        named = {(a.station.id, file) for a in arrivals if (file := a.message.contract.file(a.message.body))}
-        if not named:
-            return
+    def meet(self, named: set[Named], moment: datetime) -> tuple[dict[Named, int], set[int]]:
+        """Ids of these files, and the stations that named more than they may. New files are created."""
+        overfull = set[int]()
         unknown = sorted(named - self._known.keys())
         if unknown:
             self._fresh = _read_ids(unknown)
@@ -33,11 +30,10 @@ class FileBook:
         if unknown:
             room = files_room({station_id for station_id, _name in unknown})
             made = [key for key in unknown if _take_room(room, key[0])]
-            batch.overfull |= {key[0] for key in unknown} - {key[0] for key in made}
-            self._fresh |= _create_ids(made, batch)
-        batch.file_ids = {
-            key: found for key in named if (found := self._known.get(key) or self._fresh.get(key)) is not None
-        }
+            overfull = {key[0] for key in unknown} - {key[0] for key in made}
+            self._fresh |= _create_ids(made, moment)
+        ids = {key: found for key in named if (found := self._known.get(key) or self._fresh.get(key)) is not None}
+        return ids, overfull
 
     def keep(self) -> None:
         """Keep what the batch added, once it is committed."""
@@ -83,7 +79,7 @@ def _read_ids(keys: list[Named]) -> dict[Named, int]:
     return {(station_id, base): file_id for station_id, base, file_id in rows.fetchall()}
 
 
-def _create_ids(keys: list[Named], batch: Batch) -> dict[Named, int]:
+def _create_ids(keys: list[Named], moment: datetime) -> dict[Named, int]:
     if not keys:
         return {}
     # DO UPDATE, so that the id is returned even if another worker was faster.
@@ -92,6 +88,6 @@ def _create_ids(keys: list[Named], batch: Batch) -> dict[Named, int]:
         "SELECT k.station_id, k.name, k.name, 0, %s, %s FROM unnest(%s::bigint[], %s::text[]) AS k(station_id, name) "
         "ON CONFLICT (station_id, name) WHERE NOT is_moved_here DO UPDATE SET base = excluded.base "
         "RETURNING station_id, name, id",
-        [batch.moment, batch.moment, numbers([key[0] for key in keys]), [key[1] for key in keys]],
+        [moment, moment, numbers([key[0] for key in keys]), [key[1] for key in keys]],
     )
     return {(station_id, name): file_id for station_id, name, file_id in rows.fetchall()}

@@ -8,10 +8,10 @@ from message_queue.errors import MessageRefused
 
 def run_handlers(work: Round) -> None:
     """Let the handlers fill the batch."""
-    by_kind, batch, series, outcome = handlers(), work.batch, work.memory.series, work.outcome
+    by_kind, outcome = handlers(), work.outcome
     for arrival in work.fresh:
         try:
-            by_kind[arrival.message.envelope.kind](arrival, batch, series)
+            by_kind[arrival.message.envelope.kind](arrival, work.batch)
         except MessageRefused as error:
             # Its number is already recorded: the message has arrived, only not as rows.
             work.refusals.append(Refusal(arrival.delivery, arrival.station, error.reason, str(error), is_counted=True))

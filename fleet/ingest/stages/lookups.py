@@ -11,5 +11,7 @@ def load_series(work: Round) -> None:
 
 
 def load_files(work: Round) -> None:
-    """Put the ids of the files that the messages name into the batch."""
-    work.memory.files.meet(work.fresh, work.batch)
+    """Put the ids of the files that the messages name into the batch; create new files, up to the limit."""
+    named = {(a.station.id, file) for a in work.fresh if (file := a.message.contract.file(a.message.body))}
+    if named:
+        work.batch.file_ids, work.batch.overfull = work.memory.files.meet(named, work.moment)
