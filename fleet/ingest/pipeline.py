@@ -109,7 +109,7 @@ _REPEATED = psycopg.errors.UniqueViolation
 _CONTENTION = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure, psycopg.errors.LockNotAvailable)
 _TRIES = 3
 #: How much is read at once; the second for late messages.
-PORTION = Portion(seconds=0.15, rows=100_000, size=16_000_000)
+PORTION = Portion(seconds=0.05, rows=50_000, size=16_000_000)
 LATE_PORTION = Portion(seconds=0.04, rows=10_000, size=16_000_000)
 #: Once the database has refused a batch, no further part of it is examined after this many seconds.
 PARTS_S = 0.5

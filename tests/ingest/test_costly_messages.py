@@ -65,7 +65,7 @@ def test_a_batch_ends_where_it_has_cost_enough_and_says_whose_it_was(pipeline, m
 
 def test_a_batch_ends_where_reading_has_taken_long(pipeline, make_station, delivery, monkeypatch):
     slow, other = make_station(), make_station()
-    monkeypatch.setattr(pipelines, "PORTION", Portion(seconds=0.001, rows=10**9, size=10**9))
+    monkeypatch.setattr(pipelines, "PORTION", Portion(seconds=1e-6, rows=10**9, size=10**9))
     batch = [delivery(slow.serial, "readings", body_of(5_000), stream="a", seq=n + 1) for n in range(3)]
     outcome = pipeline.take([*batch, delivery(other.serial, "readings", body_of(1), stream="a", seq=1)])
     assert (outcome.stored, len(outcome.left)) == (1, 3)

@@ -48,10 +48,12 @@ BATCH_MOST = settings.ROOST_INGEST_BATCH
 BATCH_BYTES = 16_000_000
 #: Maximum messages in a batch of late ones.
 LATE_MOST = 500
+#: Maximum messages that are quarantined unread at once, and the bytes after which no more are added.
+UNREAD_MOST, UNREAD_BYTES = 500, 1_000_000
 #: Seconds for which a costly station's messages are late.
 COSTLY_S = 5.0
-#: Late messages in a lane from which there is too little room for others.
-CROWDED_FROM = 1_000
+#: Late messages in a lane from which there is too little room for others, and bytes of late messages in all lanes.
+CROWDED_FROM, CROWDED_BYTES = 1_000, 64_000_000
 BATCH_WAIT_S = 0.05
 HEARTBEAT_S = 30
 BEAT_EVERY_S = 5.0
@@ -82,6 +84,8 @@ class InboundConsumer(threading.Thread):
         self._load = Load()
         self._lanes: list[Lane] = []
         self._dead: Lane | None = None
+        #: Whether the next late messages are quarantined unread, if there are too many.
+        self._is_unread_next = False
 
     def stop(self) -> None:
         """Stop after the current batch. Unacknowledged messages will be redelivered."""
@@ -138,7 +142,7 @@ class InboundConsumer(threading.Thread):
         dead = self._dead
         while not self._stopping.is_set():
             self._collect(connection)
-            if self._load.messages:
+            if self._load.messages or self._load.late_messages:
                 self._take_batch(connection)
             if dead is not None and dead.waiting:
                 self._take_dead(connection, dead)
@@ -149,21 +153,24 @@ class InboundConsumer(threading.Thread):
             connection.heartbeat_tick()
 
     def _collect(self, connection: StationConnection) -> None:
-        """Read until a batch is full, `BATCH_WAIT_S` after its first message, or for one second without messages."""
+        """Read until a batch is full, `BATCH_WAIT_S` after its first message, or for one second without messages.
+
+        While late messages wait, read only what has already arrived: behind them may be messages of other stations.
+        """
         load, transport = self._load, connection.transport
-        deadline = time.monotonic() + BATCH_WAIT_S if load.messages else 0.0
-        is_full = self._is_full()
-        transport.wait_for(0.0 if is_full else BATCH_WAIT_S if load.messages else TELL_EVERY_S if self._untold else 1.0)
+        is_busy = self._is_full() or load.late_messages > 0
+        deadline = time.monotonic() + BATCH_WAIT_S if load.messages or is_busy else 0.0
+        transport.wait_for(0.0 if is_busy else BATCH_WAIT_S if load.messages else TELL_EVERY_S if self._untold else 1.0)
         try:
-            if is_full:
-                # A backlog is waiting, but urgent messages may have arrived meanwhile.
+            if is_busy:
+                # Even if a batch is full: urgent messages may have arrived meanwhile.
                 connection.drain_burst()
             while not self._is_full():
                 connection.drain_burst()
                 if deadline:
                     if time.monotonic() > deadline:
                         break
-                elif load.messages:
+                elif load.messages or load.late_messages:
                     deadline = time.monotonic() + BATCH_WAIT_S
                     transport.wait_for(BATCH_WAIT_S)
                 elif self._dead is not None and self._dead.waiting:
@@ -175,17 +182,23 @@ class InboundConsumer(threading.Thread):
     def _is_full(self) -> bool:
         load = self._load
         return (
-            load.messages >= BATCH_MOST or load.size >= BATCH_BYTES or any(lane.brings_no_more for lane in self._lanes)
+            load.messages >= BATCH_MOST
+            or load.size >= BATCH_BYTES
+            or load.late_size >= CROWDED_BYTES
+            or any(lane.brings_no_more for lane in self._lanes)
         )
 
     def _take_batch(self, connection: StationConnection) -> None:
         """Process the most urgent waiting messages, then some late ones."""
         self._take(connection, BATCH_MOST, self._pipeline.take)
-        crowded = [lane for lane in self._lanes if len(lane.late) >= CROWDED_FROM]
-        if crowded:
-            self._take(connection, LATE_MOST, self._pipeline.take_unread, late=crowded)
-        # Take some each time: a lane full of late messages could deliver nothing else.
-        self._take(connection, LATE_MOST, self._pipeline.take_late, late=self._lanes)
+        is_crowded = self._load.late_size >= CROWDED_BYTES
+        crowded = [lane for lane in self._lanes if is_crowded or len(lane.late) >= CROWDED_FROM]
+        # In turn, so that others wait for only one of the two; and some are read in any case.
+        self._is_unread_next = bool(crowded) and not self._is_unread_next
+        if self._is_unread_next:
+            self._take(connection, UNREAD_MOST, self._pipeline.take_unread, late=crowded, most_bytes=UNREAD_BYTES)
+        else:
+            self._take(connection, LATE_MOST, self._pipeline.take_late, late=self._lanes)
 
     def _take(
         self,
@@ -194,12 +207,13 @@ class InboundConsumer(threading.Thread):
         take: Callable[[list[Delivery]], Outcome],
         *,
         late: list[Lane] | None = None,
+        most_bytes: int = 0,
     ) -> None:
         """Process and acknowledge a batch; note which stations changed, are over quota, or are costly."""
         handed: list[tuple[Lane, list[int], list[Delivery]]] = []
         deliveries: list[Delivery] = []
         for lane in self._lanes if late is None else late:
-            tags, taken = lane.hand_over(room - len(deliveries), late=late is not None)
+            tags, taken = lane.hand_over(room - len(deliveries), late=late is not None, most_bytes=most_bytes)
             if taken:
                 handed.append((lane, tags, taken))
                 deliveries += taken

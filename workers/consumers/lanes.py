@@ -32,16 +32,30 @@ class KeptBack(Exception):
 
 
 class Load:
-    """Number and unpacked bytes of received but unprocessed messages in all lanes, and the exchanges that are late."""
+    """Received but unprocessed messages of all lanes, late ones apart, and the exchanges that are late."""
 
-    __slots__ = ("costly", "messages", "over_quota", "size")
+    __slots__ = ("costly", "late_messages", "late_size", "messages", "over_quota", "size")
 
     def __init__(self) -> None:
+        #: Waiting messages, and their unpacked bytes.
         self.messages = 0
         self.size = 0
+        #: Late messages, and their bytes as received: these stay in memory for longer.
+        self.late_messages = 0
+        self.late_size = 0
         #: Exchanges of stations over quota, and those of costly stations, with the time until which they are late.
         self.over_quota: set[str] = set()
         self.costly: dict[str, float] = {}
+
+    def count(self, deliveries: Iterable[Delivery], sign: int, *, late: bool) -> None:
+        """Add (sign 1) or subtract (-1) messages."""
+        for delivery in deliveries:
+            if late:
+                self.late_messages += sign
+                self.late_size += sign * len(delivery.body)
+            else:
+                self.messages += sign
+                self.size += sign * weight_said(delivery)
 
     def is_late(self, exchange: str) -> bool:
         """Whether messages from this exchange wait behind the others."""
@@ -76,11 +90,15 @@ class Lane:
         self.channel.consume(queue, self._receive, prefetch=PREFETCH if is_wide else 1)
 
     def _receive(self, tag: int, redelivered: bool, delivery: Delivery) -> None:  # noqa: FBT001 - a field of AMQP
-        size = weight_said(delivery)
-        is_late = size > LARGE_BYTES or self._load.is_late(delivery.exchange)
-        (self.late if is_late else self.waiting).append((tag, delivery))
-        self._load.messages += 1
-        self._load.size += size
+        load, size = self._load, weight_said(delivery)
+        if size > LARGE_BYTES or load.is_late(delivery.exchange):
+            self.late.append((tag, delivery))
+            load.late_messages += 1
+            load.late_size += len(delivery.body)
+        else:
+            self.waiting.append((tag, delivery))
+            load.messages += 1
+            load.size += size
         if not self.is_wide:
             self.is_wide = not (redelivered and _deaths(delivery) >= DEATHS_SUSPECT)
             if self.is_wide:
@@ -91,19 +109,26 @@ class Lane:
         """Whether it takes one message at a time and has one, so that waiting would not fill the batch."""
         return not self.is_wide and bool(self.waiting or self.late)
 
-    def hand_over(self, most: int, *, late: bool = False) -> tuple[list[int], list[Delivery]]:
-        """Remove and return the oldest messages, at most `most`, with their delivery tags. They stay unacknowledged."""
+    def hand_over(self, most: int, *, late: bool = False, most_bytes: int = 0) -> tuple[list[int], list[Delivery]]:
+        """Remove and return the oldest messages with their delivery tags. They stay unacknowledged.
+
+        At most `most`, and none after those that have `most_bytes` together, if that is given.
+        """
         waiting = self.late if late else self.waiting
-        if len(waiting) <= most:
-            taken = list(waiting)
+        taken: list[tuple[int, Delivery]] = []
+        if len(waiting) <= most and not most_bytes:
+            taken.extend(waiting)
             waiting.clear()
         else:
-            taken = [waiting.popleft() for _ in range(most)]
+            size = 0
+            while waiting and len(taken) < most and (not most_bytes or size < most_bytes):
+                taken.append(waiting.popleft())
+                size += len(taken[-1][1].body)
         if taken:
             self._quiet_since, self._is_doubted = time.monotonic(), False
-        self._load.messages -= len(taken)
-        self._load.size -= sum([weight_said(delivery) for _, delivery in taken])
-        return [tag for tag, _ in taken], [delivery for _, delivery in taken]
+        deliveries = [delivery for _, delivery in taken]
+        self._load.count(deliveries, -1, late=late)
+        return [tag for tag, _ in taken], deliveries
 
     def give_back(self, tags: list[int], deliveries: list[Delivery], left: set[int]) -> list[int]:
         """Keep what a batch left over (ids of Python objects) for a later batch; return the tags of the others."""
@@ -111,21 +136,23 @@ class Lane:
         if not back:
             return tags
         for is_late, pairs in groupby(sorted(back, key=self._is_late), key=self._is_late):
-            waiting = self.late if is_late else self.waiting
+            waiting, kept = self.late if is_late else self.waiting, list(pairs)
             # Keep the order of tags: a multiple acknowledgement must cover only messages older than all kept here.
-            ordered = sorted([*pairs, *waiting])
+            ordered = sorted([*kept, *waiting])
             waiting.clear()
             waiting.extend(ordered)
-        self._load.messages += len(back)
-        self._load.size += sum([weight_said(delivery) for _, delivery in back])
+            self._load.count([delivery for _, delivery in kept], 1, late=is_late)
         returned = {tag for tag, _ in back}
         return [tag for tag in tags if tag not in returned]
 
     def set_late(self, exchanges: set[str]) -> None:
         """Move waiting messages of these exchanges to the late ones."""
-        if not any(delivery.exchange in exchanges for _, delivery in self.waiting):
+        moved = [pair for pair in self.waiting if pair[1].exchange in exchanges]
+        if not moved:
             return
-        self.late = deque(sorted([*self.late, *(p for p in self.waiting if p[1].exchange in exchanges)]))
+        self._load.count([delivery for _, delivery in moved], -1, late=False)
+        self._load.count([delivery for _, delivery in moved], 1, late=True)
+        self.late = deque(sorted([*self.late, *moved]))
         self.waiting = deque(pair for pair in self.waiting if pair[1].exchange not in exchanges)
 
     def _is_late(self, pair: tuple[int, Delivery]) -> bool:
