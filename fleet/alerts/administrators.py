@@ -8,8 +8,8 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.cache import cache
 
-from fleet.alerts.channels.base import ChannelError, Message
-from fleet.alerts.channels.mail import send
+from fleet.core.mail_headers import automatic_mail
+from fleet.core.smtp import Outcome, smtp_send
 
 #: The same trouble is mailed once within this many seconds.
 _ONCE_S = 86_400
@@ -40,17 +40,15 @@ def administrators_mail(*, subject: str, sentence: str) -> bool:
     domain = urlsplit(settings.SITE_URL).hostname or "localhost"
     is_sent = False
     for address in administrator_addresses():
-        message = Message(
+        mail = automatic_mail(
             message_id=f"<trouble.{secrets.token_hex(12)}@{domain}>",
-            answers=(),
             recipient=address,
             subject=subject,
             text=f"{sentence}\n\nThis is about the server {settings.SITE_URL}; see `./roost status` for its current state.\n",
         )
-        try:
-            send(message)
-        except ChannelError as error:
-            _log.warning("The administrators could not be told: %s", error)
-        else:
+        done = smtp_send(mail)
+        if done.outcome == Outcome.SENT:
             is_sent = True
+        else:
+            _log.warning("The administrators could not be told: %s", done.why)
     return is_sent

@@ -1,7 +1,6 @@
 """Notifications: choosing recipients, merging what waits together, and sending each message at least once."""
 
 import logging
-import random
 import secrets
 import time
 from collections import defaultdict
@@ -21,6 +20,7 @@ from fleet.alerts.messages import message_of
 from fleet.alerts.models import Incident, Notification
 from fleet.core import clock
 from fleet.core.locks import session_lock
+from fleet.core.smtp import retry_wait
 from fleet.organizations.models import Membership
 
 State = Notification.State
@@ -29,7 +29,6 @@ Phase = Notification.Phase
 LEASE = timedelta(minutes=10)
 #: A run of the sender ends after this many seconds; the next one continues.
 RUN_S = 150.0
-BACKOFF_FIRST_S, BACKOFF_MOST_S = 30.0, 900.0
 #: After this long without success, stop trying: somebody has to look at the reason.
 GIVE_UP_AFTER = timedelta(days=3)
 _ERROR_MOST = 500
@@ -182,15 +181,10 @@ def _record_outcome(notification: Notification, error: ChannelError | None, mome
         _log.warning("Notification %s waits for another try: %s", notification.pk, reason)
     ours.update(
         state=State.PENDING,
-        due_at=moment + timedelta(seconds=_pause_s(notification.attempts)),
+        due_at=moment + retry_wait(notification.attempts),
         last_error=reason,
         is_maybe_delivered=notification.is_maybe_delivered or error.is_maybe_delivered,
     )
-
-
-def _pause_s(attempts: int) -> float:
-    longest = min(BACKOFF_FIRST_S * 2.0 ** min(attempts - 1, 16), BACKOFF_MOST_S)
-    return longest * random.uniform(0.75, 1.0)
 
 
 def _lock_told(incidents: Iterable[Incident]) -> dict[int, set[str]]:

@@ -1,11 +1,14 @@
 """Mails whose headers start on the header's own line: non-ASCII text becomes encoded words short enough to fit."""
 
+from collections.abc import Sequence
 from email.header import Header, decode_header, make_header
 from email.message import Message
-from email.utils import formataddr, getaddresses
+from email.utils import formataddr, formatdate, getaddresses
 from typing import Any
 
 from django.core.mail import EmailMessage
+
+from fleet.core import clock
 
 #: An encoded word may have 75 characters, and a line 78 including the header's name. A first word of full length does
 #: not fit behind the name, so the line would be folded before it, and mail programs would show an empty subject.
@@ -25,6 +28,22 @@ class RoostMail(EmailMessage):
             if value is not None and "=?" in str(value):
                 _replace(made, name, _addresses(str(value), name))
         return made
+
+
+def automatic_mail(
+    *, message_id: str, recipient: str, subject: str, text: str, answers: Sequence[str] = ()
+) -> RoostMail:
+    """A mail that no person wrote, with an id of our own. `answers`: ids of the mails in whose thread it belongs."""
+    headers = {
+        "Message-ID": message_id,
+        "Date": formatdate(clock.now().timestamp()),
+        "Auto-Submitted": "auto-generated",
+        "X-Auto-Response-Suppress": "All",
+    }
+    if answers:
+        headers["In-Reply-To"] = answers[-1]
+        headers["References"] = " ".join(answers)
+    return RoostMail(subject=subject, body=text, to=[recipient], headers=headers)
 
 
 def _replace(made: Message, name: str, value: str) -> None:

@@ -10,10 +10,10 @@ import time_machine
 from django.db import connections
 
 from fleet.alerts import notifications
-from fleet.alerts.channels import mail
 from fleet.alerts.models import Notification
 from fleet.alerts.notifications import notifications_send
 from fleet.alerts.services import silence_sweep
+from fleet.core import smtp as smtp_driver
 
 pytestmark = pytest.mark.django_db
 
@@ -158,7 +158,7 @@ def test_a_slow_server_gets_its_time(smtp, silent, settings):
 
 
 def test_a_server_that_never_answers_is_given_up_for_now(smtp, silent, monkeypatch):
-    monkeypatch.setattr(mail, "_ANSWER_S", 0.3)
+    monkeypatch.setattr(smtp_driver, "_ANSWER_S", 0.3)
     smtp.answers = [1.0]
     notifications_send()
     waiting = Notification.objects.get()
