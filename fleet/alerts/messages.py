@@ -67,10 +67,10 @@ class _Text:
 
     def subject(self) -> str:
         """`Silent: Old Cut (SG-5113BBBK2972)`, or the number of stations."""
-        word = self._rule.closed_subject() if self._is_all_over else self._rule.opened_subject()
+        word = self._rule.closed_subject if self._is_all_over else self._rule.opened_subject
         is_one = len(self._incidents) == 1
         what = station_words(self._incidents[0].station) if is_one else self._count_words()
-        subject = f"{one_line(word)}: {what}"
+        subject = f"{one_line(str(word))}: {what}"
         return subject if len(subject) <= _SUBJECT_MOST else subject[: _SUBJECT_MOST - 1] + "…"
 
     def body(self) -> str:
@@ -85,8 +85,7 @@ class _Text:
 
     def _several(self) -> list[str]:
         since = moment_words(min(incident.began_at for incident in self._incidents), self._moment)
-        count = self._count_words()
-        first = self._rule.closed_several(count) if self._is_all_over else self._rule.opened_several(count, since)
+        first = self._rule.closed_several if self._is_all_over else self._rule.opened_several
         named = [
             f"* {station_words(incident.station)}: {self._sentence(incident)}\n  {_station_url(incident.station)}"
             for incident in self._incidents[:NAMED_MOST]
@@ -94,7 +93,7 @@ class _Text:
         more = len(self._incidents) - NAMED_MOST
         if more > 0:
             named.append(ngettext("and %(n)d more", "and %(n)d more", more) % {"n": more} + f": {_incidents_url()}")
-        return [first, *named]
+        return [str(first) % {"stations": self._count_words(), "since": since}, *named]
 
     def _sentence(self, incident: Incident) -> str:
         return one_line(incident.said(is_over=incident.pk in self._over))

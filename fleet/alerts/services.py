@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from fleet.alerts.models import Incident
 from fleet.alerts.notifications import notifications_are_due, notifications_plan_closed, notifications_plan_opened
 from fleet.alerts.rules import rules
-from fleet.alerts.rules.base import Rule
+from fleet.alerts.rules.base import Rule, incidents_of
 from fleet.alerts.rules.silence import NAME as SILENCE
 from fleet.core import clock
 from fleet.core.audit import audit_write
@@ -80,7 +80,7 @@ def incidents_open(*, openings: Sequence[Opening], rule: str, moment: datetime) 
 
 def incident_close(*, station_id: int, rule: str, moment: datetime, is_told: bool = True) -> Incident | None:
     """Close the open incident of a station and rule and notify those who heard of its start; None if there is none."""
-    opened = Incident.objects.filter(station=station_id, rule=rule, closed_at=None)
+    opened = incidents_of(rule).filter(station=station_id)
     closed = _incidents_close(list(opened.values_list("pk", flat=True)), moment=moment, is_told=is_told)
     return closed[0] if closed else None
 
@@ -89,7 +89,7 @@ def station_heard_again(*, station_ids: Collection[int], moment: datetime) -> li
     """Close the silence incidents of stations that have spoken again. Call it in the transaction of the contact."""
     if not station_ids:
         return []
-    opened = Incident.objects.filter(station__in=list(station_ids), rule=SILENCE, closed_at=None)
+    opened = incidents_of(SILENCE).filter(station__in=list(station_ids))
     return _incidents_close(list(opened.values_list("pk", flat=True)), moment=moment, is_told=True)
 
 
@@ -105,10 +105,10 @@ def silence_sweep() -> tuple[int, int]:
 
 
 def rules_sweep() -> tuple[int, int]:
-    """Open and close the incidents of all rules except silence, which runs on its own; return the count of each."""
+    """Open and close the incidents of all rules that have no sweep of their own; return the count of each."""
     opened = closed = 0
     for rule in rules().values():
-        if rule.name != SILENCE:
+        if not rule.has_own_sweep:
             moved = rule_sweep(rule=rule, moment=clock.now())
             opened, closed = opened + moved[0], closed + moved[1]
     _wake_sender()

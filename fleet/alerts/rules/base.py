@@ -4,6 +4,9 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Exists, OuterRef, QuerySet
+from django.utils.functional import Promise
+
 from fleet.alerts.models import Incident
 from fleet.stations.models import Station
 
@@ -29,8 +32,8 @@ class Rule:
     """One alert rule. Sentences are built in the active language, for the people of one organization.
 
     `find` and `over` run in the sweep's transaction. `opened_subject` and `closed_subject` begin the subject of a
-    message. `opened_several` and `closed_several` are the first line of a message about several stations. Their
-    arguments are `12 stations of <organization>` and, for `opened_several`, since when the first has had the problem.
+    message. `opened_several` and `closed_several` are the first line of a message about several stations: `%(stations)s`
+    is `12 stations of <organization>`, and `%(since)s` in `opened_several` since when the first has had the problem.
     """
 
     name: str
@@ -38,7 +41,19 @@ class Rule:
     over: Callable[[datetime], Collection[Ending]]
     opening: Callable[[Station, datetime], str]
     closing: Callable[[Incident, datetime], str]
-    opened_subject: Callable[[], str]
-    closed_subject: Callable[[], str]
-    opened_several: Callable[[str, str], str]
-    closed_several: Callable[[str], str]
+    opened_subject: Promise
+    closed_subject: Promise
+    opened_several: Promise
+    closed_several: Promise
+    #: It cannot wait for the sweep of all rules and has one of its own.
+    has_own_sweep: bool = False
+
+
+def incidents_of(rule: str) -> QuerySet[Incident]:
+    """The open incidents of a rule."""
+    return Incident.objects.filter(rule=rule, closed_at=None)
+
+
+def has_incident(rule: str, *, station: str = "station") -> Exists:
+    """Whether a row's station has an open incident of a rule. `station`: the row's field with the station's id."""
+    return Exists(incidents_of(rule).filter(station=OuterRef(station)))

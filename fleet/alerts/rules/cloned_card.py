@@ -4,10 +4,10 @@ from datetime import datetime, timedelta
 
 from django.db.models import Exists, F, OuterRef
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from fleet.alerts.models import Incident
-from fleet.alerts.rules.base import Ending, Finding, Rule
+from fleet.alerts.rules.base import Ending, Finding, Rule, has_incident, incidents_of
 from fleet.core.spoken import moment_words
 from fleet.stations.models import Station
 from fleet.telemetry.models import StreamLedger
@@ -21,8 +21,7 @@ _UNDECIDED = (Branch.HELD, Branch.CLONED)
 
 def find(moment: datetime) -> list[Finding]:
     """Stations with an undecided branch and no open incident."""
-    is_open = Incident.objects.filter(station=OuterRef("station"), rule=NAME, closed_at=None)
-    rows = StreamLedger.objects.filter(~Exists(is_open), branch__in=_UNDECIDED).order_by("station_id", "first_at")
+    rows = StreamLedger.objects.filter(~has_incident(NAME), branch__in=_UNDECIDED).order_by("station_id", "first_at")
     found: dict[int, datetime] = {}
     for station_id, branch, first_at in rows.values_list("station_id", "branch", "first_at"):
         if branch == Branch.CLONED or moment - first_at > TOLD_AFTER:
@@ -33,7 +32,7 @@ def find(moment: datetime) -> list[Finding]:
 def over(moment: datetime) -> list[Ending]:  # noqa: ARG001 - the signature of rules
     """Open incidents whose branches have all been decided."""
     undecided = StreamLedger.objects.filter(station=OuterRef("station"), branch__in=_UNDECIDED)
-    opened = Incident.objects.filter(~Exists(undecided), rule=NAME, closed_at=None)
+    opened = incidents_of(NAME).filter(~Exists(undecided))
     return [Ending(number, is_told=True) for number in opened.values_list("id", flat=True)]
 
 
@@ -63,18 +62,15 @@ def closing(incident: Incident, moment: datetime) -> str:  # noqa: ARG001 - the 
 
 
 RULE = Rule(
-    name=NAME,
-    find=find,
-    over=over,
-    opening=opening,
-    closing=closing,
-    opened_subject=lambda: pgettext("beginning of a mail's subject", "Duplicate identity"),
-    closed_subject=lambda: pgettext("beginning of a mail's subject", "Duplicate identity resolved"),
-    opened_several=lambda stations, since: (
-        _("%(stations)s are reusing message numbers, the first since %(since)s. Most likely their cards were copied.")
-        % {"stations": stations, "since": since}
+    NAME,
+    find,
+    over,
+    opening,
+    closing,
+    opened_subject=pgettext_lazy("beginning of a mail's subject", "Duplicate identity"),
+    closed_subject=pgettext_lazy("beginning of a mail's subject", "Duplicate identity resolved"),
+    opened_several=gettext_lazy(
+        "%(stations)s are reusing message numbers, the first since %(since)s. Most likely their cards were copied."
     ),
-    closed_several=lambda stations: (
-        _("The duplicate identities of %(stations)s are resolved.") % {"stations": stations}
-    ),
+    closed_several=gettext_lazy("The duplicate identities of %(stations)s are resolved."),
 )

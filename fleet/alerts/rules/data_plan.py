@@ -3,10 +3,10 @@
 from datetime import datetime
 
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from fleet.alerts.models import Incident
-from fleet.alerts.rules.base import Ending, Finding, Rule
+from fleet.alerts.rules.base import Ending, Finding, Rule, incidents_of
 from fleet.stations.data_use import data_use_of, data_use_shown, month_of
 from fleet.stations.models import Station, StationDataUse
 
@@ -21,7 +21,7 @@ def find(moment: datetime) -> list[Finding]:
 def over(moment: datetime) -> list[Ending]:
     """Incidents of stations that fit their plan again (new month or new plan). Closed without a message."""
     beyond = _over_plan(moment)
-    opened = Incident.objects.filter(rule=NAME, closed_at=None).values_list("id", "station_id")
+    opened = incidents_of(NAME).values_list("id", "station_id")
     return [Ending(number, is_told=False) for number, station_id in opened if station_id not in beyond]
 
 
@@ -45,15 +45,13 @@ def _over_plan(moment: datetime) -> set[int]:
 
 
 RULE = Rule(
-    name=NAME,
-    find=find,
-    over=over,
-    opening=opening,
-    closing=closing,
-    opened_subject=lambda: pgettext("beginning of a mail's subject", "Data plan"),
-    closed_subject=lambda: pgettext("beginning of a mail's subject", "Data plan"),
-    opened_several=lambda stations, since: (
-        _("%(stations)s will run out of data before the month ends.") % {"stations": stations, "since": since}
-    ),
-    closed_several=lambda stations: _("%(stations)s are within their data plans again.") % {"stations": stations},
+    NAME,
+    find,
+    over,
+    opening,
+    closing,
+    opened_subject=pgettext_lazy("beginning of a mail's subject", "Data plan"),
+    closed_subject=pgettext_lazy("beginning of a mail's subject", "Data plan"),
+    opened_several=gettext_lazy("%(stations)s will run out of data before the month ends."),
+    closed_several=gettext_lazy("%(stations)s are within their data plans again."),
 )

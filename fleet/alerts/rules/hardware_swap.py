@@ -4,10 +4,10 @@ from datetime import datetime
 
 from django.db.models import Exists, Min, OuterRef
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from fleet.alerts.models import Incident
-from fleet.alerts.rules.base import Ending, Finding, Rule
+from fleet.alerts.rules.base import Ending, Finding, Rule, has_incident, incidents_of
 from fleet.stations.life.hardware import swap_asked, swap_sentence
 from fleet.stations.models import HardwarePair, Station
 
@@ -17,9 +17,8 @@ State = HardwarePair.State
 
 def find(moment: datetime) -> list[Finding]:  # noqa: ARG001 - the signature of rules
     """Stations in service with an unanswered hardware pair and no open incident."""
-    is_open = Incident.objects.filter(station=OuterRef("station"), rule=NAME, closed_at=None)
     asked = HardwarePair.objects.filter(
-        ~Exists(is_open), state=State.ASKED, station__retired_at=None, station__deleted_at=None
+        ~has_incident(NAME), state=State.ASKED, station__retired_at=None, station__deleted_at=None
     )
     rows = asked.order_by("station_id").values_list("station_id").annotate(since=Min("first_seen_at"))
     return [Finding(station_id, since) for station_id, since in rows]
@@ -28,7 +27,7 @@ def find(moment: datetime) -> list[Finding]:  # noqa: ARG001 - the signature of 
 def over(moment: datetime) -> list[Ending]:  # noqa: ARG001 - the signature of rules
     """Incidents whose question has been answered or whose station was retired. Closed without a message."""
     asked = HardwarePair.objects.filter(station=OuterRef("station"), state=State.ASKED, station__retired_at=None)
-    opened = Incident.objects.filter(~Exists(asked), rule=NAME, closed_at=None)
+    opened = incidents_of(NAME).filter(~Exists(asked))
     return [Ending(number, is_told=False) for number in opened.values_list("id", flat=True)]
 
 
@@ -55,21 +54,16 @@ def closing(incident: Incident, moment: datetime) -> str:  # noqa: ARG001 - the 
 
 
 RULE = Rule(
-    name=NAME,
-    find=find,
-    over=over,
-    opening=opening,
-    closing=closing,
-    opened_subject=lambda: pgettext("beginning of a mail's subject", "Different hardware"),
-    closed_subject=lambda: pgettext("beginning of a mail's subject", "Hardware question answered"),
-    opened_several=lambda stations, since: (
-        _(
-            "%(stations)s report different hardware, the first since %(since)s. "
-            "For each, say on its page under “Hardware” whether it is still the same station."
-        )
-        % {"stations": stations, "since": since}
+    NAME,
+    find,
+    over,
+    opening,
+    closing,
+    opened_subject=pgettext_lazy("beginning of a mail's subject", "Different hardware"),
+    closed_subject=pgettext_lazy("beginning of a mail's subject", "Hardware question answered"),
+    opened_several=gettext_lazy(
+        "%(stations)s report different hardware, the first since %(since)s. "
+        "For each, say on its page under “Hardware” whether it is still the same station."
     ),
-    closed_several=lambda stations: (
-        _("The questions about the hardware of %(stations)s are answered.") % {"stations": stations}
-    ),
+    closed_several=gettext_lazy("The questions about the hardware of %(stations)s are answered."),
 )

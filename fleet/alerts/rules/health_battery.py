@@ -2,7 +2,7 @@
 
 from django.db.models import Q
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from fleet.alerts.rules.health.watch import Watch, health_rule
 from fleet.stations.contact.health_marks import BATTERY, volts_shown
@@ -25,10 +25,9 @@ RULE = health_rule(
             if health.battery_v is not None
             else _("It no longer reports its battery.")
         ),
-        subject=lambda: pgettext("beginning of a mail's subject", "Battery low"),
-        several=lambda stations: (
-            _("The batteries of %(stations)s are nearly empty. First check what they share: days without sun, snow.")
-            % {"stations": stations}
+        subject=pgettext_lazy("beginning of a mail's subject", "Battery low"),
+        several=gettext_lazy(
+            "The batteries of %(stations)s are nearly empty. First check what they share: days without sun, snow."
         ),
     )
 )

@@ -2,7 +2,7 @@
 
 from django.db.models import Q
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from fleet.alerts.rules.health.watch import Watch, health_rule
 from fleet.core.spoken import duration_words
@@ -36,7 +36,7 @@ RULE = health_rule(
         is_good=lambda _health, contact: -CLOCK_BEHIND_GOOD_S < (contact.clock_offset_s or 0.0) < CLOCK_GOOD_BELOW_S,
         bad_words=lambda _health, contact: _bad_words(contact),
         good_words=lambda _health, _contact: _("Its clock agrees with ours again."),
-        subject=lambda: pgettext("beginning of a mail's subject", "Clock wrong"),
-        several=lambda stations: _("The clocks of %(stations)s are far from ours.") % {"stations": stations},
+        subject=pgettext_lazy("beginning of a mail's subject", "Clock wrong"),
+        several=gettext_lazy("The clocks of %(stations)s are far from ours."),
     )
 )

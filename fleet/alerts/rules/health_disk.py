@@ -2,7 +2,7 @@
 
 from django.db.models import Q
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from fleet.alerts.rules.health.watch import Watch, health_rule
 from fleet.stations.contact.health_marks import DISK, percent_shown
@@ -25,7 +25,7 @@ RULE = health_rule(
             if health.disk_percent is not None
             else _("It no longer reports its disk.")
         ),
-        subject=lambda: pgettext("beginning of a mail's subject", "Disk nearly full"),
-        several=lambda stations: _("The disks of %(stations)s are nearly full.") % {"stations": stations},
+        subject=pgettext_lazy("beginning of a mail's subject", "Disk nearly full"),
+        several=gettext_lazy("The disks of %(stations)s are nearly full."),
     )
 )

@@ -2,7 +2,7 @@
 
 from django.db.models import Q
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from fleet.alerts.rules.health.watch import Watch, health_rule
 from fleet.stations.contact.health_marks import HEAT
@@ -25,7 +25,7 @@ RULE = health_rule(
             if health.temperature_c is not None
             else _("It no longer reports its temperature.")
         ),
-        subject=lambda: pgettext("beginning of a mail's subject", "Too hot"),
-        several=lambda stations: _("%(stations)s are too hot.") % {"stations": stations},
+        subject=pgettext_lazy("beginning of a mail's subject", "Too hot"),
+        several=gettext_lazy("%(stations)s are too hot."),
     )
 )

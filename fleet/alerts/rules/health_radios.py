@@ -2,7 +2,7 @@
 
 from django.db.models import Q
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext, pgettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from fleet.alerts.rules.health.watch import Watch, health_rule
 from fleet.stations.contact.health_marks import radios_off
@@ -29,7 +29,7 @@ RULE = health_rule(
         is_good=lambda health, _contact: not radios_off(health),
         bad_words=lambda health, _contact: _bad_words(health),
         good_words=lambda _health, _contact: _("All its radios are running again."),
-        subject=lambda: pgettext("beginning of a mail's subject", "Radio off"),
-        several=lambda stations: _("Radios of %(stations)s are not running.") % {"stations": stations},
+        subject=pgettext_lazy("beginning of a mail's subject", "Radio off"),
+        several=gettext_lazy("Radios of %(stations)s are not running."),
     )
 )

@@ -4,10 +4,10 @@ from datetime import datetime, timedelta
 
 from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext, pgettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from fleet.alerts.models import Incident
-from fleet.alerts.rules.base import Ending, Finding, Rule
+from fleet.alerts.rules.base import Ending, Finding, Rule, has_incident, incidents_of
 from fleet.alerts.rules.flooding import NAME as FLOODING
 from fleet.core.spoken import moment_words
 from fleet.stations.models import Station
@@ -20,14 +20,17 @@ _WAITING = Q(quarantined__state="held", quarantined__reason="over-quota")
 
 def find(moment: datetime) -> list[Finding]:
     """Stations with a message that has waited longer than `PATIENCE`, without an open incident."""
-    is_open = Incident.objects.filter(station=OuterRef("pk"), rule=NAME, closed_at=None)
     # A backlog that built up while the station was suspended is worked off first.
     told_as_flooding = Incident.objects.filter(station=OuterRef("pk"), rule=FLOODING).filter(
         Q(closed_at=None) | Q(closed_at__gt=moment - PATIENCE)
     )
     waiting = (
         Station.objects.filter(
-            _WAITING, ~Exists(is_open), ~Exists(told_as_flooding), suspended_at=None, retired_at=None
+            _WAITING,
+            ~has_incident(NAME, station="pk"),
+            ~Exists(told_as_flooding),
+            suspended_at=None,
+            retired_at=None,
         )
         .order_by("pk")
         .annotate(since=Min("quarantined__received_at"))
@@ -38,7 +41,7 @@ def find(moment: datetime) -> list[Finding]:
 
 def over(moment: datetime) -> list[Ending]:  # noqa: ARG001 - the signature of rules
     """Incidents of stations with no waiting messages; silently those of suspended or retired stations."""
-    opened = list(Incident.objects.filter(rule=NAME, closed_at=None).values_list("station_id", "id"))
+    opened = list(incidents_of(NAME).values_list("station_id", "id"))
     stations = Station.objects.filter(pk__in=[station_id for station_id, _id in opened])
     elsewhere = set(stations.exclude(suspended_at=None, retired_at=None).values_list("pk", flat=True))
     still = set(stations.filter(_WAITING).values_list("pk", flat=True))
@@ -85,22 +88,17 @@ def _waiting(stations: QuerySet[Station]) -> tuple[datetime, int] | None:
 
 
 RULE = Rule(
-    name=NAME,
-    find=find,
-    over=over,
-    opening=opening,
-    closing=closing,
-    opened_subject=lambda: pgettext("beginning of a mail's subject", "Over its quota"),
-    closed_subject=lambda: pgettext("beginning of a mail's subject", "Within its quota again"),
-    opened_several=lambda stations, since: (
-        _(
-            "%(stations)s send more than their quotas, the first since %(since)s. Nothing is lost: waiting messages "
-            "are accepted automatically once there is room. First check what changed recently: an agent version or a "
-            "setting."
-        )
-        % {"stations": stations, "since": since}
+    NAME,
+    find,
+    over,
+    opening,
+    closing,
+    opened_subject=pgettext_lazy("beginning of a mail's subject", "Over its quota"),
+    closed_subject=pgettext_lazy("beginning of a mail's subject", "Within its quota again"),
+    opened_several=gettext_lazy(
+        "%(stations)s send more than their quotas, the first since %(since)s. Nothing is lost: waiting messages "
+        "are accepted automatically once there is room. First check what changed recently: an agent version or a "
+        "setting."
     ),
-    closed_several=lambda stations: (
-        _("%(stations)s are within their quotas again: none of their messages are waiting.") % {"stations": stations}
-    ),
+    closed_several=gettext_lazy("%(stations)s are within their quotas again: none of their messages are waiting."),
 )

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import Count, Max, Min, QuerySet, Sum
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext, pgettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from fleet.alerts.models import Incident
-from fleet.alerts.rules.base import Ending, Finding, Rule
+from fleet.alerts.rules.base import Ending, Finding, Rule, incidents_of
 from fleet.core.spoken import moment_words
 from fleet.stations.models import Station
 
@@ -34,7 +34,7 @@ class Held:
 
 def find(moment: datetime) -> list[Finding]:
     """Stations with more messages held in the last hour than is normal, without an open incident."""
-    is_open = Incident.objects.filter(rule=NAME, closed_at=None)
+    is_open = incidents_of(NAME)
     told = set(is_open.values_list("station_id", flat=True))
     grown: dict[int, list[Held]] = defaultdict(list)
     for held in _held(Station.objects.filter(quarantined__state="held", quarantined__received_at__gt=moment - SPAN)):
@@ -48,7 +48,7 @@ def find(moment: datetime) -> list[Finding]:
 
 def over(moment: datetime) -> list[Ending]:
     """Incidents of stations with nothing held from the last hour: it is quiet, or everything was decided."""
-    opened = dict(Incident.objects.filter(rule=NAME, closed_at=None).values_list("station_id", "id"))
+    opened = dict(incidents_of(NAME).values_list("station_id", "id"))
     recent = Station.objects.filter(
         pk__in=list(opened), quarantined__state="held", quarantined__received_at__gt=moment - SPAN
     )
@@ -110,19 +110,16 @@ def _held(stations: QuerySet[Station]) -> list[Held]:
 
 
 RULE = Rule(
-    name=NAME,
-    find=find,
-    over=over,
-    opening=opening,
-    closing=closing,
-    opened_subject=lambda: pgettext("beginning of a mail's subject", "Many messages in quarantine"),
-    closed_subject=lambda: pgettext("beginning of a mail's subject", "No more messages in quarantine"),
-    opened_several=lambda stations, since: (
-        _(
-            "Many messages of %(stations)s cannot be accepted, the first since %(since)s. "
-            "First check what changed recently: a new version of the agent, or of Roost."
-        )
-        % {"stations": stations, "since": since}
+    NAME,
+    find,
+    over,
+    opening,
+    closing,
+    opened_subject=pgettext_lazy("beginning of a mail's subject", "Many messages in quarantine"),
+    closed_subject=pgettext_lazy("beginning of a mail's subject", "No more messages in quarantine"),
+    opened_several=gettext_lazy(
+        "Many messages of %(stations)s cannot be accepted, the first since %(since)s. "
+        "First check what changed recently: a new version of the agent, or of Roost."
     ),
-    closed_several=lambda stations: _("Messages of %(stations)s no longer go to quarantine.") % {"stations": stations},
+    closed_several=gettext_lazy("Messages of %(stations)s no longer go to quarantine."),
 )

@@ -2,12 +2,12 @@
 
 from datetime import datetime
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Q
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from fleet.alerts.models import Incident
-from fleet.alerts.rules.base import Ending, Finding, Rule
+from fleet.alerts.rules.base import Ending, Finding, Rule, has_incident, incidents_of
 from fleet.core.spoken import duration_words, moment_words
 from fleet.stations.contact.deadlines import contact_sweep_late, contact_sweep_silent
 from fleet.stations.contact.sentences import station_shown
@@ -25,9 +25,8 @@ def find(moment: datetime) -> list[Finding]:
     _lock_overdue(moment)
     contact_sweep_late(moment)
     contact_sweep_silent(moment)
-    is_open = Incident.objects.filter(station=OuterRef("station"), rule=NAME, closed_at=None)
     rows = (
-        StationContact.objects.filter(~Exists(is_open), _is_watched(moment, "station__"), state=SILENT)
+        StationContact.objects.filter(~has_incident(NAME), _is_watched(moment, "station__"), state=SILENT)
         .order_by("station_id")
         .values_list("station_id", "last_contact_at", "silent_after")
     )
@@ -37,7 +36,7 @@ def find(moment: datetime) -> list[Finding]:
 def over(moment: datetime) -> list[Ending]:
     """Open incidents whose station was heard again; and, without a message, those whose silence is now expected."""
     is_silent = Q(station__contact__state=SILENT)
-    opened = Incident.objects.filter(rule=NAME, closed_at=None)
+    opened = incidents_of(NAME)
     heard = opened.filter(~is_silent).values_list("id", flat=True)
     set_aside = opened.filter(is_silent & ~_is_watched(moment, "station__")).values_list("id", flat=True)
     return [Ending(number, is_told=True) for number in heard] + [Ending(number, is_told=False) for number in set_aside]
@@ -68,19 +67,6 @@ def closing(incident: Incident, moment: datetime) -> str:
     }
 
 
-def opened_several(stations: str, since: str) -> str:
-    """First line for many stations at once: the cause is probably shared."""
-    return _(
-        "%(stations)s fell silent, the first at %(since)s. "
-        "First check what they share: a network, a provider, a power supply, a storm."
-    ) % {"stations": stations, "since": since}
-
-
-def closed_several(stations: str) -> str:
-    """First line for several stations that are back."""
-    return _("%(stations)s are back in contact.") % {"stations": stations}
-
-
 def _lock_overdue(moment: datetime) -> None:
     """Lock the rows about to change in the same order as ingest locks its own, so that the two cannot deadlock."""
     overdue = Q(state=StationContact.State.ON_TIME, late_after__lt=moment) | Q(
@@ -97,13 +83,17 @@ def _is_watched(moment: datetime, prefix: str) -> Q:
 
 
 RULE = Rule(
-    name=NAME,
-    find=find,
-    over=over,
-    opening=opening,
-    closing=closing,
-    opened_subject=lambda: pgettext("beginning of a mail's subject", "Silent"),
-    closed_subject=lambda: pgettext("beginning of a mail's subject", "Back"),
-    opened_several=opened_several,
-    closed_several=closed_several,
+    NAME,
+    find,
+    over,
+    opening,
+    closing,
+    opened_subject=pgettext_lazy("beginning of a mail's subject", "Silent"),
+    closed_subject=pgettext_lazy("beginning of a mail's subject", "Back"),
+    opened_several=gettext_lazy(
+        "%(stations)s fell silent, the first at %(since)s. "
+        "First check what they share: a network, a provider, a power supply, a storm."
+    ),
+    closed_several=gettext_lazy("%(stations)s are back in contact."),
+    has_own_sweep=True,
 )

@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 from django.db import connection
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from fleet.alerts.models import Incident
-from fleet.alerts.rules.base import Ending, Finding, Rule
+from fleet.alerts.rules.base import Ending, Finding, Rule, incidents_of
 from fleet.core.spoken import duration_words
 from fleet.stations.models import Station
 
@@ -41,7 +41,7 @@ SELECT max(received_at), min(occurred_at) FROM (
 
 def find(moment: datetime) -> list[Finding]:
     """Stations that sent such data lately, without an open incident."""
-    told = set(Incident.objects.filter(rule=NAME, closed_at=None).values_list("station_id", flat=True))
+    told = set(incidents_of(NAME).values_list("station_id", flat=True))
     with connection.cursor() as cursor:
         cursor.execute(_LATELY, _arguments(moment) | {"recent": moment - QUIET})
         lately = {row[0] for row in cursor.fetchall()} - told
@@ -57,7 +57,7 @@ def find(moment: datetime) -> list[Finding]:
 def over(moment: datetime) -> list[Ending]:
     """Incidents of stations whose data is in the right place, or that send no more such data."""
     endings = []
-    for incident in Incident.objects.filter(rule=NAME, closed_at=None).select_related("station"):
+    for incident in incidents_of(NAME).select_related("station"):
         station = incident.station
         is_set_aside = station.retired_at is not None or station.is_in_maintenance
         newest, _first = _newest(station.pk, moment)
@@ -106,16 +106,13 @@ def _arguments(moment: datetime) -> dict[str, datetime | int]:
 
 
 RULE = Rule(
-    name=NAME,
-    find=find,
-    over=over,
-    opening=opening,
-    closing=closing,
-    opened_subject=lambda: pgettext("beginning of a mail's subject", "Data with a wrong time"),
-    closed_subject=lambda: pgettext("beginning of a mail's subject", "Times correct again"),
-    opened_several=lambda stations, _since: (
-        _("Data of %(stations)s are filed under a wrong time because their clocks are not set.")
-        % {"stations": stations}
-    ),
-    closed_several=lambda stations: _("%(stations)s no longer send data with a wrong time.") % {"stations": stations},
+    NAME,
+    find,
+    over,
+    opening,
+    closing,
+    opened_subject=pgettext_lazy("beginning of a mail's subject", "Data with a wrong time"),
+    closed_subject=pgettext_lazy("beginning of a mail's subject", "Times correct again"),
+    opened_several=gettext_lazy("Data of %(stations)s are filed under a wrong time because their clocks are not set."),
+    closed_several=gettext_lazy("%(stations)s no longer send data with a wrong time."),
 )

@@ -4,12 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Q
+from django.utils.functional import Promise
+from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from fleet.alerts.models import Incident
-from fleet.alerts.rules.base import Ending, Finding, Rule
+from fleet.alerts.rules.base import Ending, Finding, Rule, has_incident, incidents_of
 from fleet.stations.contact.health_marks import health_of
 from fleet.stations.models import Station, StationContact
 from message_queue.contracts.health import Health
@@ -29,17 +31,16 @@ class Watch:
     #: What is wrong and what to do; and that it is over.
     bad_words: Callable[[Health, StationContact], str]
     good_words: Callable[[Health, StationContact], str]
-    subject: Callable[[], str]
-    several: Callable[[str], str]
+    subject: Promise
+    several: Promise
 
 
 def health_rule(watch: Watch) -> Rule:
     """Build the alert rule for a watch."""
 
     def find(moment: datetime) -> list[Finding]:
-        is_open = Incident.objects.filter(station=OuterRef("station"), rule=watch.name, closed_at=None)
         rows = StationContact.objects.filter(
-            ~Exists(is_open),
+            ~has_incident(watch.name),
             watch.narrowed,
             station__retired_at=None,
             station__is_in_maintenance=False,
@@ -49,8 +50,7 @@ def health_rule(watch: Watch) -> Rule:
 
     def over(moment: datetime) -> list[Ending]:  # noqa: ARG001 - the signature of rules
         endings = []
-        opened = Incident.objects.filter(rule=watch.name, closed_at=None).select_related("station__contact")
-        for incident in opened:
+        for incident in incidents_of(watch.name).select_related("station__contact"):
             station = incident.station
             is_set_aside = station.retired_at is not None or station.is_in_maintenance
             if is_set_aside or _holds(watch.is_good, station.contact):
@@ -73,15 +73,15 @@ def health_rule(watch: Watch) -> Rule:
         return watch.good_words(health, contact) if health else _("It no longer reports this.")
 
     return Rule(
-        name=watch.name,
-        find=find,
-        over=over,
-        opening=opening,
-        closing=closing,
+        watch.name,
+        find,
+        over,
+        opening,
+        closing,
         opened_subject=watch.subject,
-        closed_subject=lambda: pgettext("beginning of a mail's subject", "Over") + ": " + watch.subject(),
-        opened_several=lambda stations, _since: watch.several(stations),
-        closed_several=lambda stations: _("This is over for %(stations)s.") % {"stations": stations},
+        closed_subject=format_lazy("{}: {}", pgettext_lazy("beginning of a mail's subject", "Over"), watch.subject),
+        opened_several=watch.several,
+        closed_several=gettext_lazy("This is over for %(stations)s."),
     )
 
 
