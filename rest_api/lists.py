@@ -6,7 +6,7 @@ A cursor holds the values of the last row, so rows added or removed meanwhile do
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db.models import F, Model, Q, QuerySet
@@ -15,7 +15,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from fleet.core.errors import InvalidInput
-from rest_api.paging import cursor_address, cursor_bad, cursor_decode, cursor_encode
+from rest_api.paging import Page, cursor_address, cursor_bad, cursor_decode, cursor_encode, page_cut
 from rest_api.questions import StrictSerializer
 
 Row = TypeVar("Row", bound=Model)
@@ -39,6 +39,19 @@ class ListQuery(StrictSerializer):
     cursor = serializers.CharField(required=False, max_length=1_000, help_text="From `next` of the previous page.")
 
 
+class PeriodListQuery(ListQuery):
+    """Parameters of a list that can be limited to a period: `from` (inclusive) and `to` (exclusive), both optional."""
+
+    #: What the period is about: a participle or a noun, as in "Issued at or after this moment."
+    period_of = "Happened"
+
+    def get_fields(self) -> dict[str, Any]:
+        """Declare `from` and `to` here, because `from` is a Python keyword and cannot be a class attribute."""
+        start = serializers.DateTimeField(required=False, help_text=f"{self.period_of} at or after this moment.")
+        end = serializers.DateTimeField(required=False, help_text=f"{self.period_of} before this moment.")
+        return {"from": start, "to": end, **super().get_fields()}
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """A sortable column: the path to its value, and the type of that value."""
@@ -47,14 +60,6 @@ class Column:
     kind: type[str] | type[int] | type[float] | type[datetime] | type[UUID] = str
     #: True if the column is never null, so that an index can provide the order directly.
     is_filled: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Page(Generic[Row]):
-    """Rows of one page, and the URL of the next page."""
-
-    rows: list[Row]
-    next: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +92,12 @@ def page_read(
     if cursor := query.get("cursor", ""):
         rows = rows.filter(_after(keys, _values(cursor, keys)))
     found = list(rows.order_by(*map(_order, keys))[: limit + 1])
-    if len(found) <= limit:
-        return Page(found, None)
-    values = [getattr(found[limit - 1], _name(key)) for key in keys]
-    plain = [str(value) if isinstance(value, UUID) else value for value in values]
-    return Page(found[:limit], cursor_address(request, cursor_encode(*plain)))
+    return page_cut(found, limit, lambda row: cursor_address(request, _cursor(row, keys)))
+
+
+def _cursor(row: Model, keys: Sequence[_Key]) -> str:
+    values = [getattr(row, _name(key)) for key in keys]
+    return cursor_encode(*(str(value) if isinstance(value, UUID) else value for value in values))
 
 
 def _order(key: _Key) -> OrderBy:

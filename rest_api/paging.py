@@ -1,19 +1,55 @@
-"""Opaque cursors that mark where the next page of a list begins."""
+"""Pages of lists: their shape in the API, and the opaque cursors that mark where the next one begins."""
 
 import base64
 import binascii
 import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from django.utils import timezone
+from rest_framework import serializers
 from rest_framework.request import Request
+from rest_framework.response import Response
 
 from fleet.core.errors import InvalidInput
 from fleet.telemetry.positions import PositionCursor
 from fleet.telemetry.selectors import DetectionCursor
 
+Row = TypeVar("Row")
+Serializer = serializers.Serializer[Any]
+Field = serializers.Field[Any, Any, Any, Any]
+
 _CURSOR_MOST = 1_000
+
+
+def page_of(name: str, row: type[Serializer], description: str, **beside: Field) -> type[Serializer]:
+    """The serializer of a page of rows; `beside` are fields that precede the rows. `name` is its name in the document."""
+    fields = {
+        **beside,
+        "results": row(many=True),
+        "next": serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page."),
+    }
+    return type(name, (serializers.Serializer,), {"__doc__": description, "__module__": row.__module__, **fields})
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Row]):
+    """Rows of one page, and the URL of the next page."""
+
+    rows: Sequence[Row]
+    next: str | None
+
+    def response(self, kind: type[Serializer], row: Callable[[Row], Any] | None = None, **beside: Any) -> Response:
+        """Answer with this page as a serializer of `page_of` shows it. `row` converts a row first."""
+        rows = self.rows if row is None else [row(one) for one in self.rows]
+        return Response(kind({**beside, "results": rows, "next": self.next}).data)
+
+
+def page_cut(rows: Sequence[Row], limit: int, address: Callable[[Row], str]) -> Page[Row]:
+    """The first `limit` rows. One more than that shows that there is a next page: `address` is its URL after a row."""
+    return Page(rows[:limit], address(rows[limit - 1]) if len(rows) > limit else None)
 
 
 def cursor_encode(*values: datetime | float | str | None) -> str:
@@ -59,15 +95,18 @@ def number_cursor(text: str) -> int | None:
 
 def cursor_address(request: Request, cursor: str) -> str:
     """The URL of the same request with this cursor."""
-    query = request.query_params.copy()
-    query["cursor"] = cursor
-    return request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
+    return _address(request, cursor=cursor)
 
 
 def next_address(request: Request, cursor: str, *, start: datetime, end: datetime) -> str:
     """The URL of the same request with this cursor and an explicit range, so that a default of "now" does not move."""
+    return _address(request, **{"from": start.isoformat(), "to": end.isoformat(), "cursor": cursor})
+
+
+def _address(request: Request, **changed: str) -> str:
     query = request.query_params.copy()
-    query["from"], query["to"], query["cursor"] = start.isoformat(), end.isoformat(), cursor
+    for name, value in changed.items():
+        query[name] = value
     return request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from django.contrib.auth.models import User
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from fleet.alerts.models import Incident, Notification
 from fleet.alerts.rules import rules
@@ -21,15 +21,20 @@ class IncidentView:
     sentence: str
 
 
-def incident_list(*, viewer: Viewer, is_open: bool | None = None, station: Station | None = None) -> QuerySet[Incident]:
-    """The viewer's incidents, newest first, with station, contact and organization joined."""
+def incident_list(
+    *, viewer: Viewer, is_open: bool | None = None, station: Station | None = None, open_first: bool = False
+) -> QuerySet[Incident]:
+    """The viewer's incidents, newest first, with station, contact and organization joined.
+
+    `open_first`: open ones first, then those that closed last.
+    """
     found = Incident.objects.select_related("organization", "station__organization", "station__contact")
     found = found.filter(viewer.organizations("organization__") | Q(station__in=list(viewer.station_roles)))
     if station is not None:
         found = found.filter(station=station)
     if is_open is not None:
         found = found.filter(closed_at__isnull=is_open)
-    return found.order_by("-opened_at", "-pk")
+    return found.order_by(F("closed_at").desc(nulls_first=True) if open_first else "-opened_at", "-pk")
 
 
 def incident_shown(incident: Incident) -> IncidentView:

@@ -1,18 +1,39 @@
 """Queries for commands."""
 
+from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 
 from fleet.commands.models import Command, CommandStep
 from fleet.core.errors import NotFound
 from fleet.stations.models import Station
 
 
-def command_list(*, station: Station) -> QuerySet[Command]:
-    """A station's commands with their steps, newest first, in two queries."""
+def command_list(
+    *,
+    station: Station,
+    state: str = "",
+    name: str = "",
+    is_open: bool | None = None,
+    start: datetime | None = None,
+    end: datetime | None = None,
+) -> QuerySet[Command]:
+    """A station's commands with their steps, newest first, in two queries.
+
+    They were issued from `start` (inclusive) to `end` (exclusive). Empty criteria do not limit the list.
+    """
     steps = Prefetch("steps", queryset=CommandStep.objects.order_by("id"))
-    return Command.objects.filter(station=station).order_by("-issued_at", "-id").prefetch_related(steps)
+    found = Command.objects.filter(station=station).order_by("-issued_at", "-id").prefetch_related(steps)
+    if state:
+        found = found.filter(state=state)
+    if name:
+        found = found.filter(name=name)
+    if is_open is not None:
+        found = found.filter(Q(state__in=Command.OPEN) if is_open else ~Q(state__in=Command.OPEN))
+    if start is not None:
+        found = found.filter(issued_at__gte=start)
+    return found if end is None else found.filter(issued_at__lt=end)
 
 
 def command_get(*, station: Station, command_id: UUID) -> Command:

@@ -56,10 +56,16 @@ def deployment_list(*, station: Station) -> QuerySet[Deployment]:
     return _joined().filter(station=station).order_by("-period")
 
 
-def deployments_visible(*, viewer: Viewer) -> QuerySet[Deployment]:
-    """All deployments of stations in the viewer's organizations, newest first."""
-    found = _joined().order_by(F("id").desc())
-    return found.filter(viewer.organizations("station__organization__"))
+def deployments_visible(
+    *, viewer: Viewer, station: Station | None = None, site_id: int | None = None, moment: datetime | None = None
+) -> QuerySet[Deployment]:
+    """Deployments of stations in the viewer's organizations, newest first: of this station, at this site, at a moment."""
+    found = _joined().order_by(F("id").desc()).filter(viewer.organizations("station__organization__"))
+    if station is not None:
+        found = found.filter(station=station)
+    if site_id is not None:
+        found = found.filter(site=site_id)
+    return found if moment is None else found.filter(period__contains=moment)
 
 
 def deployment_get(*, viewer: Viewer, deployment_id: int) -> Deployment:

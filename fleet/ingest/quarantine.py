@@ -70,13 +70,13 @@ def quarantine_list(
     station: str = "",
     reason: str = "",
     state: str = State.HELD,
-    since: datetime | None = None,
-    until: datetime | None = None,
+    start: datetime | None = None,
+    end: datetime | None = None,
     after: tuple[datetime, int] | None = None,
 ) -> QuerySet[QuarantinedMessage]:
     """Messages of the viewer's stations, newest first; those of unknown stations only for system administrators.
 
-    `since` is inclusive, `until` exclusive; both by the server's clock. An empty state means all states. `after`:
+    `start` is inclusive, `end` exclusive; both by the server's clock. An empty state means all states. `after`:
     moment and id of a message; only those that follow it in this order are returned.
     """
     rows = QuarantinedMessage.objects.select_related("station").defer("body").order_by("-received_at", "-id")
@@ -85,10 +85,10 @@ def quarantine_list(
         rows = rows.filter(station__serial__iexact=station)
     if reason:
         rows = rows.filter(reason=reason)
-    if since is not None:
-        rows = rows.filter(received_at__gte=since)
-    if until is not None:
-        rows = rows.filter(received_at__lt=until)
+    if start is not None:
+        rows = rows.filter(received_at__gte=start)
+    if end is not None:
+        rows = rows.filter(received_at__lt=end)
     if after is not None:
         moment, number = after
         rows = rows.filter(Q(received_at__lt=moment) | Q(received_at=moment, id__lt=number), received_at__lte=moment)

@@ -99,9 +99,17 @@ def quarantine_replay_ask(*, viewer: Viewer, reason: str, station: str = "") -> 
     return replay
 
 
-def quarantine_replay_list(*, viewer: Viewer) -> QuerySet[QuarantineReplay]:
-    """Bulk replays that concern this viewer's organizations, newest first."""
+def quarantine_replay_list(
+    *, viewer: Viewer, reason: str = "", station: str = "", is_finished: bool | None = None
+) -> QuerySet[QuarantineReplay]:
+    """Bulk replays that concern this viewer's organizations, newest first. Empty criteria do not limit the list."""
     rows = QuarantineReplay.objects.select_related("station").order_by("-id")
+    if reason:
+        rows = rows.filter(reason=reason)
+    if station:
+        rows = rows.filter(station__serial=station)
+    if is_finished is not None:
+        rows = rows.filter(finished_at__isnull=not is_finished)
     return rows if viewer.sees_all else rows.filter(organization_ids__contained_by=sorted(viewer.organization_ids()))
 
 

@@ -125,10 +125,19 @@ def invitation_accept(*, code: str, user: User | None) -> Membership:
     return present
 
 
-def invitation_list(*, organization: Organization, actor: Viewer, state: str = "") -> QuerySet[Invitation]:
-    """Invitations in this one of `STATES`, newest first; else all that can be accepted or sent again. For owners."""
+def invitation_list(
+    *, organization: Organization, actor: Viewer, state: str = "", role: str = "", search: str = ""
+) -> QuerySet[Invitation]:
+    """Invitations in this one of `STATES`, newest first; else all that can be accepted or sent again. For owners.
+
+    `search` is a part of the address. Empty criteria do not limit the list.
+    """
     owner_require(actor, organization)
     found = Invitation.objects.filter(organization=organization).order_by("-created_at", "-id")
+    if role:
+        found = found.filter(role=role)
+    if search:
+        found = found.filter(email__icontains=search)
     if state == "accepted":
         return found.exclude(accepted_at=None)
     found = found.filter(accepted_at=None)

@@ -41,10 +41,29 @@ def api_key_revoke(*, api_key: ApiKey, actor: Viewer | None = None) -> None:
         )
 
 
-def api_key_list(*, organization: Organization, viewer: Viewer | None = None) -> QuerySet[ApiKey]:
-    """Keys in any state, newest first: owners see all, other members their own. `viewer` None: all."""
+def api_key_list(
+    *,
+    organization: Organization,
+    viewer: Viewer | None = None,
+    state: str = "",
+    is_read_only: bool | None = None,
+    person: str = "",
+    search: str = "",
+) -> QuerySet[ApiKey]:
+    """Keys, newest first: owners see all, other members their own. `viewer` None: all.
+
+    `state` is one of `STATES`, `person` a username, `search` a part of the name. Empty criteria do not limit the list.
+    """
     keys = ApiKey.objects.filter(organization=organization).select_related("organization", "person", "created_by")
     keys = keys.prefetch_related("stations").order_by("-created", "-id")
+    if state:
+        keys = _in_state(keys, state)
+    if is_read_only is not None:
+        keys = keys.filter(is_read_only=is_read_only)
+    if person:
+        keys = keys.filter(person__username=person)
+    if search:
+        keys = keys.filter(name__icontains=search)
     if viewer is None or viewer.may(Role.OWNER, organization.id):
         return keys
     if not viewer.may(Role.VIEWER, organization.id):
@@ -62,7 +81,7 @@ def api_key_get(*, organization: Organization, prefix: str, viewer: Viewer) -> A
     return key
 
 
-def keys_in_state(keys: QuerySet[ApiKey], state: str) -> QuerySet[ApiKey]:
+def _in_state(keys: QuerySet[ApiKey], state: str) -> QuerySet[ApiKey]:
     """Keys in one of `STATES`; the same rule as `key_state`, as a condition."""
     if state == "revoked":
         return keys.filter(revoked=True)

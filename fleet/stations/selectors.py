@@ -118,6 +118,11 @@ def credential_list(*, station: Station) -> QuerySet[Credential]:
     return Credential.objects.filter(station=station).order_by("-generation")
 
 
+def login_purposes(*, station: Station) -> set[str]:
+    """What the station's logins that still work are for: `LoginPurpose` values."""
+    return set(credential_list(station=station).filter(revoked_at=None).values_list("purpose", flat=True))
+
+
 def station_visible(viewer: Viewer) -> QuerySet[Station]:
     """The stations the viewer may see, as a queryset to narrow down."""
     return Station.objects.filter(viewer.stations(), deleted_at=None)

@@ -1,5 +1,6 @@
 """Registering, changing and retiring stations."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TypedDict, Unpack
 
@@ -15,8 +16,11 @@ from fleet.organizations.models import Organization
 from fleet.organizations.services import paragraphs_check, text_check
 from fleet.stations.life.succession import generation_last, station_succeed
 from fleet.stations.logins.enrolment import RECONCILE_JOB, enrolment_token_create, station_enrol, station_revoke
-from fleet.stations.models import Station, StationContact
+from fleet.stations.models import Station, StationContact, StationModel
+from fleet.stations.quotas import StationQuota, station_quota_set
 from fleet.stations.serials import serial_warning
+from fleet.stations.sorting.device_models import station_model_set
+from fleet.stations.sorting.tags import station_tags_set
 from message_queue import routing
 from message_queue.errors import SerialNotAllowed
 
@@ -24,11 +28,11 @@ __all__ = [
     "enrolment_token_create",
     "serial_read",
     "serial_warning",
+    "station_change",
     "station_enrol",
     "station_register",
     "station_retire",
     "station_revoke",
-    "station_update",
 ]
 
 _NAME_MOST = 120
@@ -39,15 +43,22 @@ _RESERVED = frozenset({"accept", "add", "arrivals", "claim", "claims", "import",
 _INTERVAL_LEAST_S, _INTERVAL_MOST_S = 60.0, 31 * 86_400.0
 
 
-class StationChanges(TypedDict, total=False):
-    """What an operator can change about a station; absent fields stay as they are."""
-
+class _OwnFields(TypedDict, total=False):
     name: str
     notes: str
     operator_interval_s: float | None
     data_plan_bytes: int | None
     is_in_maintenance: bool
     asleep_until: datetime | None
+
+
+class StationChanges(_OwnFields, total=False):
+    """What people can change about a station; absent fields stay as they are. Only administrators set quotas."""
+
+    model: StationModel | None
+    tags: Iterable[str]
+    quota_messages_per_s: float | None
+    quota_bytes_per_hour: float | None
 
 
 def serial_read(serial: str) -> str:
@@ -106,9 +117,24 @@ def _make_station(organization: Organization, serial: str, name: str, holder: St
 
 
 @transaction.atomic
-def station_update(*, station: Station, actor: Viewer, **changes: Unpack[StationChanges]) -> Station:
-    """Change what an operator can set. Raises `InvalidInput` naming the field."""
+def station_change(*, station: Station, actor: Viewer, **changes: Unpack[StationChanges]) -> Station:
+    """Make all of these changes or none. Raises `Forbidden`, or `InvalidInput` naming the field."""
     actor.require(Role.OPERATOR, station=station, to=_("change %(serial)s"))
+    if "model" in changes:
+        station_model_set(actor=actor, station=station, model=changes.pop("model"))
+    if "tags" in changes:
+        station_tags_set(actor=actor, station=station, names=changes.pop("tags"))
+    if "quota_messages_per_s" in changes or "quota_bytes_per_hour" in changes:
+        quota = StationQuota(
+            changes.pop("quota_messages_per_s", station.quota_messages_per_s),
+            changes.pop("quota_bytes_per_hour", station.quota_bytes_per_hour),
+        )
+        station_quota_set(actor=actor, station=station, quota=quota)
+    _own_fields_change(actor, station, changes)
+    return station
+
+
+def _own_fields_change(actor: Viewer, station: Station, changes: _OwnFields) -> None:
     if "name" in changes:
         changes["name"] = text_check(changes["name"], field="name", most=_NAME_MOST, may_be_empty=True)
     if "notes" in changes:
@@ -130,7 +156,6 @@ def station_update(*, station: Station, actor: Viewer, **changes: Unpack[Station
             for field, value in changes.items()
         }
         audit(actor, station, "station.update", **told)
-    return station
 
 
 def station_retire(*, station: Station, actor: Viewer) -> Station:

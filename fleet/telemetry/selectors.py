@@ -194,19 +194,21 @@ def detection_list(
 
 
 def event_list(
-    *, station: Station, before: datetime | None = None, since: datetime | None = None, name: str = ""
+    *, station: Station, start: datetime | None = None, end: datetime | None = None, name: str = ""
 ) -> QuerySet[StationEvent]:
-    """The station's events, newest first. Bursts it decoded itself are listed only by name: they would hide the rest.
+    """The station's events from `start` (inclusive) to `end` (exclusive), newest first.
+
+    Bursts that it decoded itself are listed only by name: they would hide the rest.
 
     Each has its place in `place` and `placed_at`: its time by the station's clock, or the time of receipt if that is
     earlier. Otherwise events from a clock that once ran ahead would head the list for years.
     """
     rows: QuerySet[StationEvent] = StationEvent.objects.filter(station=station)
     rows = rows.annotate(place=Least("occurred_at", "received_at"))
-    if before is not None:
-        rows = rows.filter(place__lt=before)
-    if since is not None:
-        rows = rows.filter(place__gte=since)
+    if start is not None:
+        rows = rows.filter(place__gte=start)
+    if end is not None:
+        rows = rows.filter(place__lt=end)
     rows = rows.filter(name=name) if name else rows.exclude(name=BURST_EVENT)
     return rows.order_by("-place", "-name", "-line")
 

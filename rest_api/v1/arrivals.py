@@ -30,6 +30,7 @@ from fleet.stations.joining.registration_queue import (
 from fleet.stations.models import Newcomer
 from rest_api.authentication import viewer_of
 from rest_api.lists import Column, ListQuery, page_read
+from rest_api.paging import page_of
 from rest_api.questions import DEVICE_PROBLEMS, READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 from rest_api.throttles import EnrolmentSerialThrottle, EnrolmentSourceThrottle
 from rest_api.v1.claims import ClaimIn, DeviceOut, WaitingOut, device_row, waiting_row
@@ -59,11 +60,7 @@ class ArrivalOut(DeviceOut):
     )
 
 
-class ArrivalsOut(serializers.Serializer[Any]):
-    """A page of waiting devices."""
-
-    results = ArrivalOut(many=True)
-    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
+ArrivalsOut = page_of("ArrivalsOut", ArrivalOut, "A page of waiting devices.")
 
 
 class ArrivalIn(ClaimIn):
@@ -144,11 +141,11 @@ class Arrivals(APIView):
     def get(self, request: Request) -> Response:
         """List waiting or blocked devices of the organizations in which you are an operator."""
         query = query_read(request, ArrivalsQuery)
-        found = arrival_list(viewer=viewer_of(request), state=query["state"])
-        if "organization" in query:
-            found = found.filter(organization__slug=query["organization"])
+        found = arrival_list(
+            viewer=viewer_of(request), state=query["state"], organization=query.get("organization", "")
+        )
         page = page_read(request, query, found, columns=_COLUMNS, usual="-arrived_at", last=Column("id", int))
-        return Response(ArrivalsOut({"results": [_row(one) for one in page.rows], "next": page.next}).data)
+        return page.response(ArrivalsOut, _row)
 
     @extend_schema(
         operation_id="arrivals_create",

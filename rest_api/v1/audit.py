@@ -14,7 +14,8 @@ from fleet.organizations.audit import AuditFilter, audit_list
 from fleet.organizations.members import owner_require
 from fleet.organizations.selectors import organization_find
 from rest_api.authentication import viewer_of
-from rest_api.lists import Column, ListQuery, page_read
+from rest_api.lists import Column, PeriodListQuery, page_read
+from rest_api.paging import page_of
 from rest_api.questions import OWNER_READ_PROBLEMS, answers, query_read
 
 _COLUMNS = {
@@ -25,14 +26,12 @@ _COLUMNS = {
 }
 
 
-class AuditQuery(ListQuery):
+class AuditQuery(PeriodListQuery):
     """Filters of the audit log. Names must match in full."""
 
     who = serializers.CharField(required=False, max_length=150, help_text="A username, `key NAME` or `command line`.")
     action = serializers.CharField(required=False, max_length=64, help_text="Such as member.role.")
     subject = serializers.CharField(required=False, max_length=200, help_text="A serial, name or address.")
-    before = serializers.DateTimeField(required=False)
-    since = serializers.DateTimeField(required=False)
 
 
 class AuditEntryOut(serializers.Serializer[Any]):
@@ -47,11 +46,7 @@ class AuditEntryOut(serializers.Serializer[Any]):
     detail = serializers.DictField()
 
 
-class AuditOut(serializers.Serializer[Any]):
-    """A page of audit entries."""
-
-    results = AuditEntryOut(many=True)
-    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
+AuditOut = page_of("AuditOut", AuditEntryOut, "A page of audit entries.")
 
 
 class Audit(APIView):
@@ -72,13 +67,13 @@ class Audit(APIView):
             who=query.get("who", ""),
             action=query.get("action", ""),
             subject=query.get("subject", ""),
-            start=query.get("since"),
-            end=query.get("before"),
+            start=query.get("from"),
+            end=query.get("to"),
         )
         found = audit_list(viewer=viewer, organization=organization, chosen=chosen)
         last = Column("id", int, is_filled=True)
         page = page_read(request, query, found, columns=_COLUMNS, usual="-at", last=last)
-        return Response(AuditOut({"results": page.rows, "next": page.next}).data)
+        return page.response(AuditOut)
 
 
 urlpatterns = [

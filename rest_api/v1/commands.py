@@ -1,11 +1,9 @@
 """`/stations/<serial>/commands`: send commands, follow their progress, cancel them."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
 from django.urls import path, reverse
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
@@ -20,7 +18,8 @@ from fleet.commands.services import command_cancel, command_issue
 from fleet.organizations.access import Role
 from fleet.stations.selectors import station_get
 from rest_api.authentication import viewer_of
-from rest_api.lists import LIMIT_MOST, Column, ListQuery, page_read
+from rest_api.lists import LIMIT_MOST, Column, PeriodListQuery, page_read
+from rest_api.paging import page_of
 from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, json_check, query_read
 
 _PARAMETERS_MOST = 16_384
@@ -33,9 +32,10 @@ _COLUMNS = {
 }
 
 
-class CommandsQuery(ListQuery):
+class CommandsQuery(PeriodListQuery):
     """Filters of the command list."""
 
+    period_of = "Issued"
     limit = serializers.IntegerField(
         required=False, min_value=1, default=50, help_text=f"Rows per page, at most {LIMIT_MOST}."
     )
@@ -44,8 +44,6 @@ class CommandsQuery(ListQuery):
         required=False, allow_null=True, default=None, help_text="true: only open commands; false: only closed ones."
     )
     name = serializers.CharField(required=False, max_length=64)
-    since = serializers.DateTimeField(required=False, help_text="Issued at or after this moment.")
-    before = serializers.DateTimeField(required=False, help_text="Issued before this moment.")
 
 
 class CommandIn(StrictSerializer):
@@ -106,11 +104,7 @@ class CommandOut(serializers.Serializer[Any]):
     )
 
 
-class CommandsOut(serializers.Serializer[Any]):
-    """A page of commands."""
-
-    results = CommandOut(many=True)
-    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
+CommandsOut = page_of("CommandsOut", CommandOut, "A page of commands.")
 
 
 class Commands(APIView):
@@ -123,10 +117,17 @@ class Commands(APIView):
         """List the commands of a station, newest first."""
         station = station_get(viewer=viewer_of(request), serial=serial)
         query = query_read(request, CommandsQuery)
-        found = _filter(command_list(station=station), query)
+        found = command_list(
+            station=station,
+            state=query.get("state", ""),
+            name=query.get("name", ""),
+            is_open=query["is_open"],
+            start=query.get("from"),
+            end=query.get("to"),
+        )
         last = Column("id", UUID, is_filled=True)
         page = page_read(request, query, found, columns=_COLUMNS, usual="-issued_at", last=last)
-        return Response(CommandsOut({"results": page.rows, "next": page.next}).data)
+        return page.response(CommandsOut)
 
     @extend_schema(
         operation_id="commands_create", request=CommandIn, responses=answers({201: CommandOut}, *WRITE_PROBLEMS)
@@ -171,15 +172,6 @@ class CommandCancel(APIView):
         station = station_get(viewer=viewer, serial=serial)
         command = command_cancel(viewer=viewer, command=command_get(station=station, command_id=command_id))
         return Response(CommandOut(command).data)
-
-
-def _filter(found: QuerySet[Command], query: Mapping[str, Any]) -> QuerySet[Command]:
-    conditions = {"state": "state", "name": "name", "since": "issued_at__gte", "before": "issued_at__lt"}
-    found = found.filter(**{path: query[name] for name, path in conditions.items() if name in query})
-    if query["is_open"] is None:
-        return found
-    is_open = Q(state__in=Command.OPEN)
-    return found.filter(is_open if query["is_open"] else ~is_open)
 
 
 urlpatterns = [

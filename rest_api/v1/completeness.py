@@ -11,7 +11,7 @@ from rest_framework.views import APIView
 
 from fleet.telemetry.completeness import LIMIT_MOST, CompletenessReport
 from rest_api.authentication import viewer_of
-from rest_api.paging import cursor_address, cursor_encode, number_cursor
+from rest_api.paging import cursor_address, cursor_encode, number_cursor, page_cut, page_of
 from rest_api.questions import READ_PROBLEMS, StrictSerializer, answers, query_read
 
 
@@ -53,11 +53,9 @@ class StationCompletenessOut(serializers.Serializer[Any]):
     file_lines_refused = serializers.IntegerField()
 
 
-class CompletenessOut(serializers.Serializer[Any]):
-    """A page of stations, in the order in which they were added."""
-
-    results = StationCompletenessOut(many=True)
-    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
+CompletenessOut = page_of(
+    "CompletenessOut", StationCompletenessOut, "A page of stations, in the order in which they were added."
+)
 
 
 class CompletenessView(APIView):
@@ -76,9 +74,8 @@ class CompletenessView(APIView):
             viewer=viewer_of(request), search=query["search"], organization=query["organization"]
         )
         rows = report.after(station_id=number_cursor(query["cursor"]) or 0, limit=limit + 1)
-        more = len(rows) > limit
-        following = cursor_address(request, cursor_encode(rows[limit - 1].station_id)) if more else None
-        return Response(CompletenessOut({"results": rows[:limit], "next": following}).data)
+        page = page_cut(rows, limit, lambda last: cursor_address(request, cursor_encode(last.station_id)))
+        return page.response(CompletenessOut)
 
 
 urlpatterns = [

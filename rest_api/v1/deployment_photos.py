@@ -47,7 +47,7 @@ class DeploymentPhotos(APIView):
         query, columns = query_read(request, ListQuery), {"added_at": Column("added_at", datetime), "id": _ID}
         photos = photo_list(station=found.station, deployment=found)
         page = page_read(request, query, photos, columns=columns, usual="-id", last=_ID)
-        return Response(PhotosOut({"results": [photo_row(row) for row in page.rows], "next": page.next}).data)
+        return page.response(PhotosOut, photo_row)
 
     @extend_schema(
         operation_id="deployments_photos_create",

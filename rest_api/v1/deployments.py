@@ -22,6 +22,7 @@ from fleet.organizations.access import Viewer
 from fleet.stations.selectors import station_get
 from rest_api.authentication import viewer_of
 from rest_api.lists import ID_MOST, Column, ListQuery, page_read
+from rest_api.paging import page_of
 from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
 _ID = Column("id", int)
@@ -100,11 +101,7 @@ class DeploymentsQuery(ListQuery):
     at = serializers.DateTimeField(required=False, help_text="Only deployments at this moment.")
 
 
-class DeploymentsOut(serializers.Serializer[Any]):
-    """A page of deployments."""
-
-    results = DeploymentOut(many=True)
-    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
+DeploymentsOut = page_of("DeploymentsOut", DeploymentOut, "A page of deployments.")
 
 
 def antenna_rows(deployment: Deployment) -> list[dict[str, Any]]:
@@ -145,16 +142,10 @@ class Deployments(APIView):
     def get(self, request: Request) -> Response:
         """List deployments, newest first."""
         query, viewer = query_read(request, DeploymentsQuery), viewer_of(request)
-        rows = deployments_visible(viewer=viewer).prefetch_related("antennas")
-        if "station" in query:
-            rows = rows.filter(station=station_get(viewer=viewer, serial=query["station"]))
-        if "site" in query:
-            rows = rows.filter(site=query["site"])
-        if "at" in query:
-            rows = rows.filter(period__contains=query["at"])
-        page = page_read(request, query, rows, columns={"id": _ID}, usual="-id", last=_ID)
-        found = [deployment_row(row, viewer) for row in page.rows]
-        return Response(DeploymentsOut({"results": found, "next": page.next}).data)
+        station = station_get(viewer=viewer, serial=query["station"]) if "station" in query else None
+        rows = deployments_visible(viewer=viewer, station=station, site_id=query.get("site"), moment=query.get("at"))
+        page = page_read(request, query, rows.prefetch_related("antennas"), columns={"id": _ID}, usual="-id", last=_ID)
+        return page.response(DeploymentsOut, lambda row: deployment_row(row, viewer))
 
     @extend_schema(
         operation_id="deployments_create",

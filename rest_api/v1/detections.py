@@ -18,7 +18,7 @@ from fleet.telemetry.lateness import is_late
 from fleet.telemetry.models import Detection
 from fleet.telemetry.selectors import LIMIT_MOST, detection_list
 from rest_api.authentication import viewer_of
-from rest_api.paging import cursor_encode, detection_cursor, next_address
+from rest_api.paging import cursor_encode, detection_cursor, next_address, page_cut, page_of
 from rest_api.questions import READ_PROBLEMS, RangeQuery, SuspicionsField, answers, query_read, range_of
 
 #: Kinds of detection.
@@ -26,22 +26,19 @@ KINDS = ("pulse", "tag")
 _KINDS = {kind.name.lower(): kind.value for kind in Detection.Kind}
 
 
-class DetectionsQuery(RangeQuery):
-    """Time range, filters and paging."""
-
-    kind = serializers.ChoiceField(required=False, choices=KINDS)
-    port = serializers.IntegerField(required=False, min_value=-1, max_value=999)
-    tag = serializers.CharField(required=False, max_length=64, help_text="Upper and lower case are the same.")
-    limit = serializers.IntegerField(required=False, min_value=1, max_value=LIMIT_MOST, default=1_000)
-    cursor = serializers.CharField(required=False, help_text="From `next` of the previous page.")
-
-
 class DetectionsFileQuery(RangeQuery):
     """Time range and filters of the file, which is not paged."""
 
     kind = serializers.ChoiceField(required=False, choices=KINDS)
     port = serializers.IntegerField(required=False, min_value=-1, max_value=999)
-    tag = serializers.CharField(required=False, max_length=64)
+    tag = serializers.CharField(required=False, max_length=64, help_text="Upper and lower case are the same.")
+
+
+class DetectionsQuery(DetectionsFileQuery):
+    """Time range, filters and paging."""
+
+    limit = serializers.IntegerField(required=False, min_value=1, max_value=LIMIT_MOST, default=1_000)
+    cursor = serializers.CharField(required=False, help_text="From `next` of the previous page.")
 
 
 class DetectionOut(serializers.Serializer[Any]):
@@ -76,11 +73,7 @@ class DetectionOut(serializers.Serializer[Any]):
         return is_late(occurred_at=detection.occurred_at, received_at=detection.received_at, flags=detection.flags)
 
 
-class DetectionsOut(serializers.Serializer[Any]):
-    """A page of detections, oldest first."""
-
-    results = DetectionOut(many=True)
-    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
+DetectionsOut = page_of("DetectionsOut", DetectionOut, "A page of detections, oldest first.")
 
 
 class Detections(APIView):
@@ -96,7 +89,6 @@ class Detections(APIView):
         station = station_get(viewer=viewer_of(request), serial=serial)
         query = query_read(request, DetectionsQuery)
         start, end = range_of(query)
-        limit = query["limit"]
         found = detection_list(
             station=station,
             start=start,
@@ -105,14 +97,14 @@ class Detections(APIView):
             port=query.get("port"),
             tag=query.get("tag", ""),
             after=detection_cursor(query.get("cursor", "")),
-            limit=limit + 1,
+            limit=query["limit"] + 1,
         )
-        following = None
-        if len(found) > limit:
-            last = found[limit - 1]
+
+        def address(last: Detection) -> str:
             cursor = cursor_encode(last.occurred_at, last.port, last.kind, last.line)
-            following = next_address(request, cursor, start=start, end=end)
-        return Response({"results": DetectionOut(found[:limit], many=True).data, "next": following})
+            return next_address(request, cursor, start=start, end=end)
+
+        return page_cut(found, query["limit"], address).response(DetectionsOut)
 
 
 class DetectionsFile(APIView):

@@ -15,10 +15,10 @@ from fleet.telemetry.lateness import is_late
 from fleet.telemetry.models import StationEvent
 from fleet.telemetry.selectors import event_list
 from rest_api.authentication import viewer_of
-from rest_api.lists import Column, ListQuery, page_read
+from rest_api.lists import Column, PeriodListQuery, page_read
+from rest_api.paging import page_of
 from rest_api.questions import READ_PROBLEMS, SuspicionsField, answers, query_read
 
-#: `at` is an event's position in the order: when it happened, or when it arrived if that was earlier.
 _COLUMNS = {
     "at": Column("place", datetime, is_filled=True),
     "occurred_at": Column("occurred_at", datetime, is_filled=True),
@@ -34,17 +34,18 @@ _LAST = (
 )
 
 
-class EventsQuery(ListQuery):
-    """Filters of the event list."""
+class EventsQuery(PeriodListQuery):
+    """Filters of the event list. `from` and `to` compare `at`."""
 
-    before = serializers.DateTimeField(required=False, help_text="Only events before this moment.")
-    since = serializers.DateTimeField(required=False, help_text="Only events at or after this moment.")
     name = serializers.CharField(required=False, max_length=128)
 
 
 class EventOut(serializers.Serializer[Any]):
     """One event."""
 
+    at = serializers.DateTimeField(
+        source="place", help_text="Its place in the list: when it happened, or when it arrived if that was earlier."
+    )
     occurred_at = serializers.DateTimeField(help_text="By the station's clock.")
     received_at = serializers.DateTimeField(help_text="By the server's clock.")
     name = serializers.CharField()
@@ -58,11 +59,7 @@ class EventOut(serializers.Serializer[Any]):
         return is_late(occurred_at=event.occurred_at, received_at=event.received_at, flags=event.flags)
 
 
-class EventsOut(serializers.Serializer[Any]):
-    """A page of events."""
-
-    results = EventOut(many=True)
-    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
+EventsOut = page_of("EventsOut", EventOut, "A page of events.")
 
 
 class Events(APIView):
@@ -75,11 +72,9 @@ class Events(APIView):
         """List the events of a station, newest first."""
         station = station_get(viewer=viewer_of(request), serial=serial)
         query = query_read(request, EventsQuery)
-        found = event_list(
-            station=station, before=query.get("before"), since=query.get("since"), name=query.get("name", "")
-        )
+        found = event_list(station=station, start=query.get("from"), end=query.get("to"), name=query.get("name", ""))
         page = page_read(request, query, found, columns=_COLUMNS, usual="-at", last=_LAST)
-        return Response(EventsOut({"results": page.rows, "next": page.next}).data)
+        return page.response(EventsOut)
 
 
 urlpatterns = [

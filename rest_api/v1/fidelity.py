@@ -15,6 +15,7 @@ from fleet.stations.models import Station
 from fleet.stations.selectors import SHOWN_STATES, station_list
 from rest_api.authentication import viewer_of
 from rest_api.lists import Column, ListQuery, page_read
+from rest_api.paging import page_of
 from rest_api.questions import READ_PROBLEMS, answers, query_read
 
 #: The grade of each state. A station that sleeps or is in maintenance counts as ALIVE, because that is planned.
@@ -47,11 +48,7 @@ class FidelityOut(serializers.Serializer[Any]):
     last_contact_at = serializers.DateTimeField(allow_null=True)
 
 
-class FidelitiesOut(serializers.Serializer[Any]):
-    """A page of stations with their grades."""
-
-    results = FidelityOut(many=True)
-    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
+FidelitiesOut = page_of("FidelitiesOut", FidelityOut, "A page of stations with their grades.")
 
 
 def fidelity_row(station: Station) -> dict[str, Any]:
@@ -84,7 +81,7 @@ class Fidelity(APIView):
             rows = rows.filter(Q(("shown_state__in", states)))
         serial = Column("serial")
         page = page_read(request, query, rows, columns={"serial": serial}, usual="serial", last=Column("id", int))
-        return Response(FidelitiesOut({"results": [fidelity_row(s) for s in page.rows], "next": page.next}).data)
+        return page.response(FidelitiesOut, fidelity_row)
 
 
 urlpatterns = [

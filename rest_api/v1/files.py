@@ -26,6 +26,7 @@ from fleet.ingest.corrections.file_moves import (
 from fleet.stations.selectors import station_get
 from rest_api.authentication import viewer_of
 from rest_api.lists import ID_MOST, Column, ListQuery, page_read
+from rest_api.paging import page_of
 from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
 _COLUMNS = {
@@ -94,11 +95,7 @@ class FileOut(serializers.Serializer[Any]):
         return file.moved_from.serial if file.moved_from else None
 
 
-class FilesOut(serializers.Serializer[Any]):
-    """A page of files."""
-
-    results = FileOut(many=True)
-    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
+FilesOut = page_of("FilesOut", FileOut, "A page of files.")
 
 
 class FileMoveIn(StrictSerializer):
@@ -135,11 +132,7 @@ class FileMoveOut(serializers.Serializer[Any]):
     undone_by = serializers.CharField(source="undone_by_name", allow_blank=True)
 
 
-class FileMovesOut(serializers.Serializer[Any]):
-    """A page of moves."""
-
-    results = FileMoveOut(many=True)
-    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
+FileMovesOut = page_of("FileMovesOut", FileMoveOut, "A page of moves.")
 
 
 class Files(APIView):
@@ -155,7 +148,7 @@ class Files(APIView):
         state = query.get("state")
         rows = file_list(station=station, state="" if state == _UNSAID else state, search=query["search"]).order_by()
         page = page_read(request, query, rows, columns=_COLUMNS, usual="-last_received_at", last=_LAST)
-        return Response(FilesOut({"results": page.rows, "next": page.next}).data)
+        return page.response(FilesOut)
 
 
 class FileMoves(APIView):
@@ -169,7 +162,7 @@ class FileMoves(APIView):
         station = station_get(viewer=viewer_of(request), serial=serial)
         query, rows = query_read(request, ListQuery), file_move_list(station=station).order_by()
         page = page_read(request, query, rows, columns={"id": Column("id", int, is_filled=True)}, usual="-id", last=())
-        return Response(FileMovesOut({"results": page.rows, "next": page.next}).data)
+        return page.response(FileMovesOut)
 
     @extend_schema(
         operation_id="file_moves_create",

@@ -1,7 +1,6 @@
 """`/filters`: saved views of the fleet page."""
 
 from http import HTTPStatus
-from typing import Any
 
 from django.contrib.auth.models import User
 from django.urls import path
@@ -16,6 +15,7 @@ from fleet.stations.models import SavedFilter
 from fleet.stations.sorting.saved_filters import filter_delete, filter_list, filter_save
 from rest_api.authentication import viewer_of
 from rest_api.lists import Column, ListQuery, page_read
+from rest_api.paging import page_of
 from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
 _NAME, _ID = Column("name"), Column("id", int)
@@ -34,11 +34,7 @@ class FilterOut(FilterIn):
     id = serializers.IntegerField()
 
 
-class FiltersOut(serializers.Serializer[Any]):
-    """A page of saved views."""
-
-    results = FilterOut(many=True)
-    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
+FiltersOut = page_of("FiltersOut", FilterOut, "A page of saved views.")
 
 
 class Filters(APIView):
@@ -52,7 +48,7 @@ class Filters(APIView):
         user = viewer_of(request).user
         rows = filter_list(user=user) if user else SavedFilter.objects.none()
         page = page_read(request, query_read(request, ListQuery), rows, columns={"name": _NAME}, usual="name", last=_ID)
-        return Response(FiltersOut({"results": page.rows, "next": page.next}).data)
+        return page.response(FiltersOut)
 
     @extend_schema(operation_id="filters_keep", request=FilterIn, responses=answers({201: FilterOut}, *WRITE_PROBLEMS))
     def post(self, request: Request) -> Response:

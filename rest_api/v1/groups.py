@@ -23,6 +23,7 @@ from fleet.stations.sorting.groups import (
 )
 from rest_api.authentication import viewer_of
 from rest_api.lists import Column, ListQuery, page_read
+from rest_api.paging import page_of
 from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
 _NAME, _ID = Column("name"), Column("id", int)
@@ -56,11 +57,7 @@ class GroupOut(GroupIn):
     organization = serializers.CharField()
 
 
-class GroupsOut(serializers.Serializer[Any]):
-    """A page of groups."""
-
-    results = GroupOut(many=True)
-    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
+GroupsOut = page_of("GroupsOut", GroupOut, "A page of groups.")
 
 
 def group_row(group: StationGroup) -> dict[str, Any]:
@@ -85,7 +82,7 @@ class Groups(APIView):
         query = query_read(request, ListQuery)
         rows = group_list(viewer=viewer_of(request))
         page = page_read(request, query, rows, columns={"name": _NAME}, usual="name", last=_ID)
-        return Response(GroupsOut({"results": [group_row(row) for row in page.rows], "next": page.next}).data)
+        return page.response(GroupsOut, group_row)
 
     @extend_schema(
         operation_id="groups_create", request=GroupNewIn, responses=answers({201: GroupOut}, *WRITE_PROBLEMS)

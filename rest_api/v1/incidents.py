@@ -17,12 +17,13 @@ from fleet.alerts.selectors import incident_list, incident_shown
 from fleet.stations.selectors import station_get
 from rest_api.authentication import viewer_of
 from rest_api.lists import Column, ListQuery, page_read
+from rest_api.paging import page_of
 from rest_api.questions import READ_PROBLEMS, answers, query_read
 
 _COLUMNS = {
-    "opened": Column("opened_at", datetime, is_filled=True),
-    "began": Column("began_at", datetime, is_filled=True),
-    "closed": Column("closed_at", datetime),
+    "opened_at": Column("opened_at", datetime, is_filled=True),
+    "began_at": Column("began_at", datetime, is_filled=True),
+    "closed_at": Column("closed_at", datetime),
     "rule": Column("rule", is_filled=True),
 }
 
@@ -49,11 +50,7 @@ class IncidentOut(serializers.Serializer[Any]):
     closed_at = serializers.DateTimeField(allow_null=True)
 
 
-class IncidentsOut(serializers.Serializer[Any]):
-    """A page of incidents."""
-
-    results = IncidentOut(many=True)
-    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
+IncidentsOut = page_of("IncidentsOut", IncidentOut, "A page of incidents.")
 
 
 def incident_row(incident: Incident) -> dict[str, Any]:
@@ -85,8 +82,8 @@ class Incidents(APIView):
         query, viewer = query_read(request, IncidentsQuery), viewer_of(request)
         station = station_get(viewer=viewer, serial=query["station"]) if "station" in query else None
         rows = incident_list(viewer=viewer, is_open=query["is_open"], station=station)
-        page = page_read(request, query, rows, columns=_COLUMNS, usual="-opened", last=Column("id", int))
-        return Response(IncidentsOut({"results": [incident_row(row) for row in page.rows], "next": page.next}).data)
+        page = page_read(request, query, rows, columns=_COLUMNS, usual="-opened_at", last=Column("id", int))
+        return page.response(IncidentsOut, incident_row)
 
 
 urlpatterns = [

@@ -28,6 +28,7 @@ from fleet.organizations.models import Invitation
 from fleet.organizations.selectors import organization_find
 from rest_api.authentication import viewer_of
 from rest_api.lists import Column, ListQuery, page_read
+from rest_api.paging import page_of
 from rest_api.questions import OWNER_READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 from rest_api.v1.organizations import OrganizationOut, organization_row
 
@@ -67,11 +68,7 @@ class InvitationOut(serializers.Serializer[Any]):
     expires_at = serializers.DateTimeField()
 
 
-class InvitationsOut(serializers.Serializer[Any]):
-    """A page of invitations."""
-
-    results = InvitationOut(many=True)
-    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
+InvitationsOut = page_of("InvitationsOut", InvitationOut, "A page of invitations.")
 
 
 class CodeIn(StrictSerializer):
@@ -100,14 +97,15 @@ class Invitations(APIView):
         # Check the role first: a caller without permission gets 403, not validation errors.
         owner_require(viewer, organization)
         query, moment = query_read(request, InvitationsQuery), clock.now()
-        found = invitation_list(organization=organization, actor=viewer, state=query["state"])
-        if "role" in query:
-            found = found.filter(role=query["role"])
-        if "search" in query:
-            found = found.filter(email__icontains=query["search"])
+        found = invitation_list(
+            organization=organization,
+            actor=viewer,
+            state=query["state"],
+            role=query.get("role", ""),
+            search=query.get("search", ""),
+        )
         page = page_read(request, query, found, columns=_COLUMNS, usual="-created_at", last=Column("id", int))
-        rows = [_row(held, moment) for held in page.rows]
-        return Response(InvitationsOut({"results": rows, "next": page.next}).data)
+        return page.response(InvitationsOut, lambda held: _row(held, moment))
 
     @extend_schema(
         operation_id="invitations_create",

@@ -12,13 +12,14 @@ from rest_framework.views import APIView
 
 from fleet.core import clock
 from fleet.core.errors import Forbidden
-from fleet.organizations.keys import STATES, api_key_get, api_key_list, api_key_revoke, key_state, keys_in_state
+from fleet.organizations.keys import STATES, api_key_get, api_key_list, api_key_revoke, key_state
 from fleet.organizations.members import owner_require
 from fleet.organizations.models import ApiKey
 from fleet.organizations.selectors import organization_find
 from fleet.stations.keys import STATIONS_MOST, api_key_create
 from rest_api.authentication import viewer_of
 from rest_api.lists import Column, ListQuery, page_read
+from rest_api.paging import page_of
 from rest_api.questions import (
     OWNER_READ_PROBLEMS,
     READ_PROBLEMS,
@@ -87,11 +88,7 @@ class KeyMadeOut(KeyOut):
     key = serializers.CharField(help_text="The secret. Shown only once.")
 
 
-class KeysOut(serializers.Serializer[Any]):
-    """A page of keys."""
-
-    results = KeyOut(many=True)
-    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
+KeysOut = page_of("KeysOut", KeyOut, "A page of keys.")
 
 
 def _row(key: ApiKey) -> dict[str, Any]:
@@ -121,16 +118,16 @@ class Keys(APIView):
         viewer = viewer_of(request)
         organization = organization_find(viewer=viewer, slug=slug)
         query = query_read(request, KeysQuery)
-        keys = api_key_list(organization=organization, viewer=viewer)
-        keys = keys_in_state(keys, query["state"]) if "state" in query else keys
-        if query["is_read_only"] is not None:
-            keys = keys.filter(is_read_only=query["is_read_only"])
-        if "person" in query:
-            keys = keys.filter(person__username=query["person"])
-        if "search" in query:
-            keys = keys.filter(name__icontains=query["search"])
+        keys = api_key_list(
+            organization=organization,
+            viewer=viewer,
+            state=query.get("state", ""),
+            is_read_only=query["is_read_only"],
+            person=query.get("person", ""),
+            search=query.get("search", ""),
+        )
         page = page_read(request, query, keys, columns=_COLUMNS, usual="-created_at", last=Column("prefix"))
-        return Response(KeysOut({"results": [_row(key) for key in page.rows], "next": page.next}).data)
+        return page.response(KeysOut, _row)
 
     @extend_schema(operation_id="keys_create", request=KeyIn, responses=answers({201: KeyMadeOut}, *WRITE_PROBLEMS))
     def post(self, request: Request, slug: str) -> Response:

@@ -16,6 +16,7 @@ from fleet.organizations.models import Membership
 from fleet.organizations.selectors import member_list, organization_find
 from rest_api.authentication import viewer_of
 from rest_api.lists import Column, ListQuery, page_read
+from rest_api.paging import page_of
 from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
 _COLUMNS = {"created_at": Column("created_at", datetime, is_filled=True), "username": Column("user__username")}
@@ -44,11 +45,7 @@ class MemberOut(serializers.Serializer[Any]):
     email = serializers.CharField(allow_null=True, help_text="Only owners see it; null for everybody else.")
 
 
-class MembersOut(serializers.Serializer[Any]):
-    """A page of members."""
-
-    results = MemberOut(many=True)
-    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
+MembersOut = page_of("MembersOut", MemberOut, "A page of members.")
 
 
 def _row(member: Membership, viewer: Viewer) -> dict[str, Any]:
@@ -76,7 +73,7 @@ class Members(APIView):
         role = Role(query["role"]) if "role" in query else None
         found = member_list(organization=organization, role=role, search=query.get("search", ""))
         page = page_read(request, query, found, columns=_COLUMNS, usual="created_at", last=Column("id", int))
-        return Response(MembersOut({"results": [_row(row, viewer) for row in page.rows], "next": page.next}).data)
+        return page.response(MembersOut, lambda row: _row(row, viewer))
 
 
 class MemberDetail(APIView):

@@ -15,6 +15,7 @@ from fleet.stations.models import StationModel
 from fleet.stations.sorting.device_models import Quantity, model_create, model_delete, model_get, models_counted
 from rest_api.authentication import viewer_of
 from rest_api.lists import Column, ListQuery, page_read
+from rest_api.paging import page_of
 from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
 _NAME, _ID = Column("name"), Column("id", int)
@@ -58,11 +59,7 @@ class ModelOut(serializers.Serializer[Any]):
     stations = serializers.IntegerField(help_text="Number of your stations in service.")
 
 
-class ModelsOut(serializers.Serializer[Any]):
-    """A page of models."""
-
-    results = ModelOut(many=True)
-    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
+ModelsOut = page_of("ModelsOut", ModelOut, "A page of models.")
 
 
 def model_row(model: StationModel) -> dict[str, Any]:
@@ -98,7 +95,7 @@ class Models(APIView):
             usual="manufacturer,name",
             last=_ID,
         )
-        return Response(ModelsOut({"results": [model_row(row) for row in page.rows], "next": page.next}).data)
+        return page.response(ModelsOut, model_row)
 
     @extend_schema(operation_id="models_create", request=ModelIn, responses=answers({201: ModelOut}, *WRITE_PROBLEMS))
     def post(self, request: Request) -> Response:

@@ -16,6 +16,7 @@ from fleet.stations.notes import TEXT_MOST, note_add, note_get, note_list, note_
 from fleet.stations.selectors import station_get
 from rest_api.authentication import viewer_of
 from rest_api.lists import Column, ListQuery, page_read
+from rest_api.paging import page_of
 from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
 _ID = Column("id", int)
@@ -38,11 +39,7 @@ class NoteOut(serializers.Serializer[Any]):
     written_at = serializers.DateTimeField()
 
 
-class NotesOut(serializers.Serializer[Any]):
-    """A page of notes."""
-
-    results = NoteOut(many=True)
-    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
+NotesOut = page_of("NotesOut", NoteOut, "A page of notes.")
 
 
 def _note(note: StationNote) -> dict[str, Any]:
@@ -66,7 +63,7 @@ class Notes(APIView):
         station = station_get(viewer=viewer_of(request), serial=serial)
         query, columns = query_read(request, ListQuery), {"at": Column("at", datetime), "id": _ID}
         page = page_read(request, query, note_list(station=station), columns=columns, usual="-at,-id", last=_ID)
-        return Response(NotesOut({"results": [_note(row) for row in page.rows], "next": page.next}).data)
+        return page.response(NotesOut, _note)
 
     @extend_schema(operation_id="notes_create", request=NoteIn, responses=answers({201: NoteOut}, *WRITE_PROBLEMS))
     def post(self, request: Request, serial: str) -> Response:

@@ -19,6 +19,7 @@ from fleet.organizations.selectors import organization_find, organization_list
 from fleet.organizations.services import organization_found, organization_update
 from rest_api.authentication import viewer_of
 from rest_api.lists import Column, ListQuery, page_read
+from rest_api.paging import page_of
 from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
 _COLUMNS = {"created_at": Column("created_at", datetime, is_filled=True), "name": Column("name", is_filled=True)}
@@ -53,11 +54,7 @@ class OrganizationOut(serializers.Serializer[Any]):
     )
 
 
-class OrganizationsOut(serializers.Serializer[Any]):
-    """A page of organizations."""
-
-    results = OrganizationOut(many=True)
-    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
+OrganizationsOut = page_of("OrganizationsOut", OrganizationOut, "A page of organizations.")
 
 
 class DeleteQuery(StrictSerializer):
@@ -92,8 +89,7 @@ class Organizations(APIView):
         viewer, query = viewer_of(request), query_read(request, ListQuery)
         found = organization_list(viewer=viewer)
         page = page_read(request, query, found, columns=_COLUMNS, usual="created_at", last=Column("id", int))
-        shown = [organization_row(row, viewer) for row in page.rows]
-        return Response(OrganizationsOut({"results": shown, "next": page.next}).data)
+        return page.response(OrganizationsOut, lambda row: organization_row(row, viewer))
 
     @extend_schema(
         operation_id="organizations_create",

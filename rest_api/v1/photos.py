@@ -29,6 +29,7 @@ from fleet.files.photos import (
 from fleet.stations.selectors import station_get
 from rest_api.authentication import viewer_of
 from rest_api.lists import Column, ListQuery, page_read
+from rest_api.paging import page_of
 from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
 _ID = Column("id", int)
@@ -65,11 +66,7 @@ class PhotoChangesIn(StrictSerializer):
     is_public = serializers.BooleanField()
 
 
-class PhotosOut(serializers.Serializer[Any]):
-    """A page of photos."""
-
-    results = PhotoOut(many=True)
-    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
+PhotosOut = page_of("PhotosOut", PhotoOut, "A page of photos.")
 
 
 def photo_row(photo: Photo) -> dict[str, Any]:
@@ -100,7 +97,7 @@ class Photos(APIView):
         station = station_get(viewer=viewer_of(request), serial=serial)
         query, columns = query_read(request, ListQuery), {"added_at": Column("added_at", datetime), "id": _ID}
         page = page_read(request, query, photo_list(station=station), columns=columns, usual="-id", last=_ID)
-        return Response(PhotosOut({"results": [photo_row(row) for row in page.rows], "next": page.next}).data)
+        return page.response(PhotosOut, photo_row)
 
     @extend_schema(
         operation_id="photos_create",

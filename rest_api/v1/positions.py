@@ -14,7 +14,7 @@ from fleet.telemetry.models import Position
 from fleet.telemetry.positions import position_list
 from fleet.telemetry.selectors import LIMIT_MOST, suspicion_codes
 from rest_api.authentication import viewer_of
-from rest_api.paging import cursor_encode, next_address, position_cursor
+from rest_api.paging import cursor_encode, next_address, page_cut, page_of, position_cursor
 from rest_api.questions import READ_PROBLEMS, RangeQuery, answers, query_read, range_of
 
 
@@ -50,11 +50,7 @@ class GpsFixOut(serializers.Serializer[Any]):
         return suspicion_codes(position.flags)
 
 
-class GpsFixesOut(serializers.Serializer[Any]):
-    """A page of positions, oldest first."""
-
-    results = GpsFixOut(many=True)
-    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
+GpsFixesOut = page_of("GpsFixesOut", GpsFixOut, "A page of positions, oldest first.")
 
 
 class Positions(APIView):
@@ -70,21 +66,20 @@ class Positions(APIView):
         station = station_get(viewer=viewer_of(request), serial=serial)
         query = query_read(request, PositionsQuery)
         start, end = range_of(query)
-        limit = query["limit"]
         found = position_list(
             station=station,
             start=start,
             end=end,
             has_fix=query["has_fix"],
             after=position_cursor(query.get("cursor", "")),
-            limit=limit + 1,
+            limit=query["limit"] + 1,
         )
-        following = None
-        if len(found) > limit:
-            last = found[limit - 1]
+
+        def address(last: Position) -> str:
             cursor = cursor_encode(last.occurred_at, last.line, last.source)
-            following = next_address(request, cursor, start=start, end=end)
-        return Response({"results": GpsFixOut(found[:limit], many=True).data, "next": following})
+            return next_address(request, cursor, start=start, end=end)
+
+        return page_cut(found, query["limit"], address).response(GpsFixesOut)
 
 
 urlpatterns = [

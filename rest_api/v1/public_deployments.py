@@ -18,6 +18,7 @@ from fleet.deployments.places import place_shown
 from fleet.deployments.selectors import deployment_public_get, deployments_public
 from fleet.organizations.access import Viewer
 from rest_api.lists import Column, ListQuery, page_read
+from rest_api.paging import page_of
 from rest_api.questions import answers, query_read
 from rest_api.v1.deployments import AntennaData, antenna_rows
 
@@ -45,11 +46,7 @@ class PublicDeploymentOut(serializers.Serializer[Any]):
     antennas = AntennaData(many=True)
 
 
-class PublicDeploymentsOut(serializers.Serializer[Any]):
-    """A page of public deployments."""
-
-    results = PublicDeploymentOut(many=True)
-    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
+PublicDeploymentsOut = page_of("PublicDeploymentsOut", PublicDeploymentOut, "A page of public deployments.")
 
 
 def public_row(deployment: Deployment) -> dict[str, Any]:
@@ -87,7 +84,7 @@ class PublicDeployments(APIView):
         """List public deployments, newest first."""
         query = query_read(request, ListQuery)
         page = page_read(request, query, deployments_public(), columns={"id": _ID}, usual="-id", last=_ID)
-        return Response(PublicDeploymentsOut({"results": [public_row(r) for r in page.rows], "next": page.next}).data)
+        return page.response(PublicDeploymentsOut, public_row)
 
 
 class PublicDeploymentDetail(APIView):

@@ -19,7 +19,8 @@ from fleet.ingest.quarantine import NOTE_MOST, quarantine_counts, quarantine_dis
 from fleet.ingest.raw_view import raw_view
 from fleet.ingest.replay import quarantine_replay, quarantine_replay_ask, quarantine_replay_list
 from rest_api.authentication import viewer_of
-from rest_api.lists import Column, ListQuery, page_read
+from rest_api.lists import Column, ListQuery, PeriodListQuery, page_read
+from rest_api.paging import page_of
 from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
 State = QuarantinedMessage.State
@@ -39,18 +40,13 @@ _REPLAY_COLUMNS = {
 }
 
 
-class QuarantineQuery(ListQuery):
+class QuarantineQuery(PeriodListQuery):
     """Filters of the list. Default state: held."""
 
+    period_of = "Received"
     station = serializers.CharField(required=False, max_length=64, default="")
     reason = serializers.CharField(required=False, max_length=32, default="")
     state = serializers.ChoiceField(required=False, choices=State.choices, default=State.HELD)
-
-    def get_fields(self) -> dict[str, Any]:
-        """Declare `from` and `to` here, because `from` is a Python keyword and cannot be a class attribute."""
-        start = serializers.DateTimeField(required=False, help_text="Received at or after this moment.")
-        end = serializers.DateTimeField(required=False, help_text="Received before this moment.")
-        return {"from": start, "to": end, **super().get_fields()}
 
 
 class MessageOut(serializers.Serializer[Any]):
@@ -108,15 +104,15 @@ class OnlyCountedOut(serializers.Serializer[Any]):
     start = serializers.CharField(allow_blank=True, help_text="Beginning of the newest one.")
 
 
-class MessagesOut(serializers.Serializer[Any]):
-    """A page of messages, newest first, and counts per reason, which ignore the `reason` filter."""
-
-    reasons = ReasonOut(many=True)
-    only_counted = OnlyCountedOut(
+MessagesOut = page_of(
+    "MessagesOut",
+    MessageOut,
+    "A page of messages, newest first, and counts per reason, which ignore the `reason` filter.",
+    reasons=ReasonOut(many=True),
+    only_counted=OnlyCountedOut(
         many=True, help_text="The 50 newest stations and reasons with messages that were only counted."
-    )
-    results = MessageOut(many=True)
-    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
+    ),
+)
 
 
 class DiscardIn(StrictSerializer):
@@ -168,11 +164,7 @@ class ReplaysQuery(ListQuery):
     )
 
 
-class ReplaysOut(serializers.Serializer[Any]):
-    """A page of replays."""
-
-    results = ReplayOut(many=True)
-    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
+ReplaysOut = page_of("ReplaysOut", ReplayOut, "A page of replays.")
 
 
 class Quarantine(APIView):
@@ -191,19 +183,13 @@ class Quarantine(APIView):
             viewer=viewer_of(request),
             station=query["station"],
             state=query["state"],
-            since=query.get("from"),
-            until=query.get("to"),
+            start=query.get("from"),
+            end=query.get("to"),
         )
         found, last = listed(reason=query["reason"]), Column("id", int, is_filled=True)
         page = page_read(request, query, found, columns=_COLUMNS, usual="-received_at", last=last)
         cut = tallies_cut(viewer=viewer_of(request), station=query["station"])[:50]
-        answer = {
-            "reasons": quarantine_counts(messages=listed()),
-            "only_counted": cut,
-            "results": page.rows,
-            "next": page.next,
-        }
-        return Response(MessagesOut(answer).data)
+        return page.response(MessagesOut, reasons=quarantine_counts(messages=listed()), only_counted=cut)
 
 
 class QuarantineDetail(APIView):
@@ -274,14 +260,14 @@ class QuarantineReplays(APIView):
     def get(self, request: Request) -> Response:
         """List replays with their progress, newest first."""
         query = query_read(request, ReplaysQuery)
-        conditions = {"reason": "reason", "station": "station__serial"}
-        found = quarantine_replay_list(viewer=viewer_of(request)).filter(
-            **{path: query[name] for name, path in conditions.items() if name in query}
+        found = quarantine_replay_list(
+            viewer=viewer_of(request),
+            reason=query.get("reason", ""),
+            station=query.get("station", ""),
+            is_finished=query["is_finished"],
         )
-        if query["is_finished"] is not None:
-            found = found.filter(finished_at__isnull=not query["is_finished"])
         page = page_read(request, query, found, columns=_REPLAY_COLUMNS, usual="-asked_at", last=Column("id", int))
-        return Response(ReplaysOut({"results": page.rows, "next": page.next}).data)
+        return page.response(ReplaysOut)
 
     @extend_schema(
         operation_id="quarantine_replays_create",

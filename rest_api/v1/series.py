@@ -16,7 +16,7 @@ from fleet.stations.selectors import station_get
 from fleet.telemetry.exports import READING_HEAD, reading_rows
 from fleet.telemetry.selectors import LIMIT_MOST, readings, series_get, series_list
 from rest_api.authentication import viewer_of
-from rest_api.paging import cursor_encode, moment_cursor, next_address
+from rest_api.paging import cursor_encode, moment_cursor, next_address, page_cut, page_of
 from rest_api.questions import READ_PROBLEMS, RangeQuery, SuspicionsField, WidthField, answers, query_read, range_of
 
 
@@ -67,13 +67,13 @@ class PointOut(serializers.Serializer[Any]):
     sent_unit = serializers.CharField(allow_null=True)
 
 
-class ReadingsOut(serializers.Serializer[Any]):
-    """A page of readings of one series, oldest first."""
-
-    series = serializers.CharField()
-    unit = serializers.CharField(allow_blank=True)
-    points = PointOut(many=True)
-    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
+ReadingsOut = page_of(
+    "ReadingsOut",
+    PointOut,
+    "A page of readings of one series, oldest first.",
+    series=serializers.CharField(),
+    unit=serializers.CharField(allow_blank=True),
+)
 
 
 class SeriesList(APIView):
@@ -103,17 +103,8 @@ class Readings(APIView):
         # One extra row shows whether there is a next page. Buckets are never paged: all are returned, or refused.
         wanted = limit if every else limit + 1
         points = readings(series=series, start=start, end=end, every=every, limit=wanted, after=after)
-        more = every is None and len(points) > limit
-        shown = points[:limit] if more else points
-        following = next_address(request, cursor_encode(shown[-1].at), start=start, end=end) if more else None
-        return Response(
-            {
-                "series": series.reference,
-                "unit": series.unit,
-                "points": PointOut(shown, many=True).data,
-                "next": following,
-            }
-        )
+        page = page_cut(points, limit, lambda last: next_address(request, cursor_encode(last.at), start=start, end=end))
+        return page.response(ReadingsOut, series=series.reference, unit=series.unit)
 
 
 class ReadingsFile(APIView):

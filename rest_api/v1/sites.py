@@ -16,6 +16,7 @@ from fleet.deployments.sites import room_create, room_delete, room_update, site_
 from fleet.organizations.selectors import organization_find
 from rest_api.authentication import viewer_of
 from rest_api.lists import ID_MOST, Column, ListQuery, page_read
+from rest_api.paging import page_of
 from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
 _NAME, _ID = Column("name"), Column("id", int)
@@ -63,11 +64,7 @@ class SitesQuery(ListQuery):
     organization = serializers.SlugField(required=False)
 
 
-class SitesOut(serializers.Serializer[Any]):
-    """A page of sites."""
-
-    results = SiteOut(many=True)
-    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
+SitesOut = page_of("SitesOut", SiteOut, "A page of sites.")
 
 
 def site_row(site: Site) -> dict[str, Any]:
@@ -93,7 +90,7 @@ class Sites(APIView):
             viewer=viewer_of(request), search=query.get("search", ""), organization=query.get("organization", "")
         )
         page = page_read(request, query, rows, columns={"name": _NAME, "city": Column("city")}, usual="name", last=_ID)
-        return Response(SitesOut({"results": [site_row(row) for row in page.rows], "next": page.next}).data)
+        return page.response(SitesOut, site_row)
 
     @extend_schema(operation_id="sites_create", request=SiteIn, responses=answers({201: SiteOut}, *WRITE_PROBLEMS))
     def post(self, request: Request) -> Response:
@@ -160,11 +157,7 @@ class RoomsQuery(ListQuery):
     site = serializers.IntegerField(required=False, min_value=1, max_value=ID_MOST)
 
 
-class RoomsOut(serializers.Serializer[Any]):
-    """A page of rooms."""
-
-    results = RoomOut(many=True)
-    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
+RoomsOut = page_of("RoomsOut", RoomOut, "A page of rooms.")
 
 
 def room_row(room: Room) -> dict[str, Any]:
@@ -183,7 +176,7 @@ class Rooms(APIView):
         query = query_read(request, RoomsQuery)
         rows = room_list(viewer=viewer_of(request), site_id=query.get("site"))
         page = page_read(request, query, rows, columns={"name": _NAME}, usual="name", last=_ID)
-        return Response(RoomsOut({"results": [room_row(row) for row in page.rows], "next": page.next}).data)
+        return page.response(RoomsOut, room_row)
 
     @extend_schema(operation_id="rooms_create", request=RoomIn, responses=answers({201: RoomOut}, *WRITE_PROBLEMS))
     def post(self, request: Request) -> Response:

@@ -4,7 +4,6 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final, cast
 
-from django.db import transaction
 from django.urls import path
 from django.utils import translation
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
@@ -14,20 +13,18 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from fleet.core import clock
-from fleet.organizations.access import Viewer
 from fleet.organizations.selectors import organization_find
 from fleet.stations.contact.deadlines import interval_of
 from fleet.stations.contact.sentences import station_shown
 from fleet.stations.models import Station
-from fleet.stations.quotas import StationQuota, station_quota_set
 from fleet.stations.selectors import SHOWN_STATES, station_get, station_list
-from fleet.stations.services import StationChanges, station_register, station_update
-from fleet.stations.sorting.device_models import model_get, station_model_set
-from fleet.stations.sorting.tags import station_tags_set
+from fleet.stations.services import StationChanges, station_change, station_register
+from fleet.stations.sorting.device_models import model_get
 from fleet.telemetry.selectors import latest_position
 from rest_api.authentication import viewer_of
 from rest_api.bulk import BulkOut, bulk_answer
 from rest_api.lists import ID_MOST, Column, ListQuery, page_read
+from rest_api.paging import page_of
 from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
 #: Sortable columns.
@@ -37,12 +34,10 @@ COLUMNS: Final = {
     "name": Column("name"),
     "organization": Column("organization__name"),
     "site": Column("site_name"),
-    "last_contact": Column("contact__last_contact_at", datetime),
-    "backlog": Column("contact__backlog_messages", int),
-    "detections": Column("detections_today", int),
+    "last_contact_at": Column("contact__last_contact_at", datetime),
+    "backlog_messages": Column("contact__backlog_messages", int),
+    "detections_today": Column("detections_today", int),
 }
-
-_QUOTA: Final = ("quota_messages_per_s", "quota_bytes_per_hour")
 
 
 class StationsQuery(ListQuery):
@@ -84,11 +79,7 @@ class StationOut(serializers.Serializer[Any]):
     detections_today = serializers.IntegerField(help_text="Since midnight UTC.")
 
 
-class StationsOut(serializers.Serializer[Any]):
-    """A page of stations."""
-
-    results = StationOut(many=True)
-    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
+StationsOut = page_of("StationsOut", StationOut, "A page of stations.")
 
 
 class PositionOut(serializers.Serializer[Any]):
@@ -230,7 +221,7 @@ class Stations(APIView):
         )
         page = page_read(request, query, found, columns=COLUMNS, usual="state,name", last=COLUMNS["serial"])
         moment = clock.now()
-        return Response(StationsOut({"results": [station_row(s, moment) for s in page.rows], "next": page.next}).data)
+        return page.response(StationsOut, lambda s: station_row(s, moment))
 
     @extend_schema(
         operation_id="stations_create",
@@ -255,12 +246,6 @@ class Stations(APIView):
         return Response(make(asked.validated_data), status=HTTPStatus.CREATED)
 
 
-def _quota_set(viewer: Viewer, station: Station, told: dict[str, Any]) -> None:
-    """Pop the quota fields from `told` and set them. A quota field that was not given stays."""
-    messages, octets = (told.pop(name, getattr(station, name)) for name in _QUOTA)
-    station_quota_set(actor=viewer, station=station, quota=StationQuota(messages, octets))
-
-
 class StationDetail(APIView):
     """One station."""
 
@@ -281,16 +266,9 @@ class StationDetail(APIView):
         asked = StationChangesIn(data=request.data, partial=True)
         asked.is_valid(raise_exception=True)
         told = dict(asked.validated_data)
-        with transaction.atomic():
-            if "model" in told:
-                number = told.pop("model")
-                model = None if number is None else model_get(viewer=viewer, model_id=number)
-                station_model_set(actor=viewer, station=station, model=model)
-            if "tags" in told:
-                station_tags_set(actor=viewer, station=station, names=told.pop("tags"))
-            if not told.keys().isdisjoint(_QUOTA):
-                _quota_set(viewer, station, told)
-            station_update(station=station, actor=viewer, **cast("StationChanges", told))
+        if told.get("model") is not None:
+            told["model"] = model_get(viewer=viewer, model_id=told["model"])
+        station_change(station=station, actor=viewer, **cast("StationChanges", told))
         return Response(station_detail(station_get(viewer=viewer, serial=serial)))
 
 

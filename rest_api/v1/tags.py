@@ -13,6 +13,7 @@ from fleet.stations.models import Tag
 from fleet.stations.sorting.tags import tag_list
 from rest_api.authentication import viewer_of
 from rest_api.lists import Column, ListQuery, page_read
+from rest_api.paging import page_of
 from rest_api.questions import READ_PROBLEMS, answers, query_read
 
 _NAME, _ID = Column("name"), Column("id", int)
@@ -26,11 +27,7 @@ class TagOut(serializers.Serializer[Any]):
     stations = serializers.IntegerField(help_text="Number of stations in service that have it.")
 
 
-class TagsOut(serializers.Serializer[Any]):
-    """A page of tags."""
-
-    results = TagOut(many=True)
-    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
+TagsOut = page_of("TagsOut", TagOut, "A page of tags.")
 
 
 def tag_row(tag: Tag) -> dict[str, Any]:
@@ -47,7 +44,7 @@ class Tags(APIView):
         query = query_read(request, ListQuery)
         rows = tag_list(viewer=viewer_of(request))
         page = page_read(request, query, rows, columns={"name": _NAME}, usual="name", last=_ID)
-        return Response(TagsOut({"results": [tag_row(row) for row in page.rows], "next": page.next}).data)
+        return page.response(TagsOut, tag_row)
 
 
 urlpatterns = [

@@ -24,6 +24,7 @@ from fleet.stations.selectors import station_get
 from fleet.telemetry.models import TimeShift
 from rest_api.authentication import viewer_of
 from rest_api.lists import Column, ListQuery, page_read
+from rest_api.paging import page_of
 from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
 #: Largest accepted offset, in seconds: 200 years.
@@ -79,12 +80,12 @@ class TimeShiftOut(serializers.Serializer[Any]):
         return shift.offset_us / 1e6
 
 
-class TimeShiftsOut(serializers.Serializer[Any]):
-    """Data stored under a wrong time, and a page of time shifts."""
-
-    wrong = WrongOut(many=True)
-    results = TimeShiftOut(many=True)
-    next = serializers.URLField(allow_null=True, help_text="URL of the next page, or null on the last page.")
+TimeShiftsOut = page_of(
+    "TimeShiftsOut",
+    TimeShiftOut,
+    "Data stored under a wrong time, and a page of time shifts.",
+    wrong=WrongOut(many=True),
+)
 
 
 class TimeShiftIn(StrictSerializer):
@@ -96,7 +97,7 @@ class TimeShiftIn(StrictSerializer):
         help_text="Seconds to add. Default: derived from when the rows arrived.",
     )  # fmt: skip
     received_from = serializers.DateTimeField(required=False, help_text="Only rows received at or after this moment.")
-    received_until = serializers.DateTimeField(required=False, help_text="Only rows received before this moment.")
+    received_to = serializers.DateTimeField(required=False, help_text="Only rows received before this moment.")
     dry_run = serializers.BooleanField(required=False, default=False, help_text="Only count; change nothing.")
 
 
@@ -125,8 +126,7 @@ class TimeShifts(APIView):
         station = station_get(viewer=viewer_of(request), serial=serial)
         query, rows = query_read(request, ListQuery), time_shift_list(station=station).order_by()
         page = page_read(request, query, rows, columns={"id": Column("id", int, is_filled=True)}, usual="-id", last=())
-        told = {"wrong": list(sides_wrong(station=station)), "results": page.rows, "next": page.next}
-        return Response(TimeShiftsOut(told).data)
+        return page.response(TimeShiftsOut, wrong=list(sides_wrong(station=station)))
 
     @extend_schema(
         operation_id="time_shifts_create",
@@ -142,7 +142,7 @@ class TimeShifts(APIView):
         asked.is_valid(raise_exception=True)
         told = asked.validated_data
         offset = timedelta(seconds=told["offset_s"]) if "offset_s" in told else None
-        start, end = told.get("received_from"), told.get("received_until")
+        start, end = told.get("received_from"), told.get("received_to")
         if told["dry_run"]:
             preview = time_shift_preview(
                 actor=viewer,

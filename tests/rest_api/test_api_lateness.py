@@ -28,7 +28,7 @@ def test_marks(reader, station, series, received_at, flags, is_late, suspicions)
     Detection.objects.create(port=1, kind=1, **told)
     StationEvent.objects.create(name="clock_step", data={"by": 3}, **told)
     at = f"stations/{station.serial}"
-    (point,) = reader.get(f"{at}/series/{series.name}/readings", **AROUND).json()["points"]
+    (point,) = reader.get(f"{at}/series/{series.name}/readings", **AROUND).json()["results"]
     (detection,) = reader.get(f"{at}/detections", **AROUND).json()["results"]
     (event,) = reader.get(f"{at}/events").json()["results"]
     for row in (point, detection, event):
@@ -39,7 +39,7 @@ def test_marks(reader, station, series, received_at, flags, is_late, suspicions)
 def test_a_bucket_is_neither_late_nor_soon(reader, station, series):
     Reading.objects.filter(series=series).update(received_at=NOON + timedelta(days=9))
     address = f"stations/{station.serial}/series/{series.name}/readings"
-    (point,) = reader.get(address, every="1m", **AROUND).json()["points"]
+    (point,) = reader.get(address, every="1m", **AROUND).json()["results"]
     assert (point["is_late"], point["received_at"]) == (False, None)
 
 

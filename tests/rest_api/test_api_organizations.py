@@ -128,5 +128,5 @@ def test_the_audit_log_is_filtered_and_read_to_its_end(institute, owner, elsewhe
     assert (seen[0]["action"], seen[0]["who"], seen[0]["address"]) == ("organization.update", "owner", "127.0.0.1")
     only = asker.get("organizations/institute/audit", action="member.add").json()["results"]
     assert {row["action"] for row in only} == {"member.add"}
-    assert not asker.get("organizations/institute/audit", before="2020-01-01T00:00:00Z").json()["results"]
+    assert not asker.get("organizations/institute/audit", to="2020-01-01T00:00:00Z").json()["results"]
     problem_of(asker.get("organizations/institute/audit", who="x", actor="y"), 400, "actor")

@@ -32,7 +32,7 @@ def test_the_series_of_a_station_come_with_their_newest_values(station, series, 
 def test_single_readings_come_oldest_first_without_the_end(reader, where):
     body = reader.get(where, **{"from": "2026-11-20T12:00:00Z", "to": "2026-11-20T12:03:00Z"}).json()
     assert (body["series"], body["unit"], body["next"]) == ("weather/inside:temp", "Cel", None)
-    assert [(p["at"], p["value"], p["count"], p["suspicions"]) for p in body["points"]] == [
+    assert [(p["at"], p["value"], p["count"], p["suspicions"]) for p in body["results"]] == [
         ("2026-11-20T12:00:00Z", 0.0, 1, []),
         ("2026-11-20T12:01:00Z", 1.0, 1, []),
         ("2026-11-20T12:02:00Z", 2.0, 1, []),
@@ -41,7 +41,7 @@ def test_single_readings_come_oldest_first_without_the_end(reader, where):
 
 def test_a_name_with_slashes_may_be_written_escaped_too(station, series, reader):
     where = f"stations/{station.serial}/series/{quote(series.name, safe='')}/readings"
-    assert len(reader.get(where, **RANGE).json()["points"]) == 240
+    assert len(reader.get(where, **RANGE).json()["results"]) == 240
 
 
 def test_a_series_called_readings_is_found(station, reader):
@@ -51,7 +51,7 @@ def test_a_series_called_readings_is_found(station, reader):
 
 @pytest.mark.parametrize(("every", "buckets"), [("3600", 4), ("1h", 4), ("30m", 8), ("86400s", 1), ("1d", 1)])
 def test_buckets_hold_mean_least_greatest_and_count(reader, where, every, buckets):
-    points = reader.get(where, **RANGE, every=every).json()["points"]
+    points = reader.get(where, **RANGE, every=every).json()["results"]
     assert len(points) == buckets
     assert sum(p["count"] for p in points) == 240
     assert points[0]["minimum"] == 0
@@ -64,7 +64,7 @@ def test_a_bucket_without_readings_is_absent_and_no_line_is_drawn_over_it(series
     Reading.objects.filter(
         series=series, occurred_at__gte=NOON + timedelta(hours=1), occurred_at__lt=NOON + timedelta(hours=2)
     ).delete()
-    points = reader.get(where, **RANGE, every="1h").json()["points"]
+    points = reader.get(where, **RANGE, every="1h").json()["results"]
     assert [p["at"][11:13] for p in points] == ["12", "14", "15"]
 
 
@@ -73,17 +73,17 @@ def test_suspicious_times_are_told(station, series, reader):
     where = f"stations/{station.serial}/series/{series.name}/readings"
     query = {"from": "2026-11-20T11:00:00Z", "to": "2026-11-20T12:00:00Z"}
     for every in ({}, {"every": "1h"}):
-        points = reader.get(where, **query, **every).json()["points"]
+        points = reader.get(where, **query, **every).json()["results"]
         assert points[0]["suspicions"] == ["epoch", "unsynchronised"]
 
 
 def test_following_next_gives_every_reading_once(reader, where):
     body = reader.get(where, **RANGE, limit=50).json()
-    values = [p["value"] for p in body["points"]]
+    values = [p["value"] for p in body["results"]]
     pages = 1
     while body["next"]:
         body = reader.client.get(body["next"]).json()
-        values += [p["value"] for p in body["points"]]
+        values += [p["value"] for p in body["results"]]
         pages += 1
     assert values == [float(n) for n in range(240)]
     assert pages == 5
@@ -95,7 +95,7 @@ def test_without_a_range_the_last_day_is_meant(reader, where, series):
     moment = clock.now() - timedelta(hours=1)
     Reading.objects.create(series=series, occurred_at=moment, received_at=moment, value=7)
     Reading.objects.filter(series=series, occurred_at__lt=moment).delete()
-    assert [p["value"] for p in reader.get(where).json()["points"]] == [7.0]
+    assert [p["value"] for p in reader.get(where).json()["results"]] == [7.0]
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_a_series_that_is_none_is_not_found(station, series, reader, name):
 
 def test_a_hundred_years_are_answered(reader, where):
     points = reader.get(where, **{"from": "1970-01-01T00:00:00Z", "to": "2070-01-01T00:00:00Z"}, every="30d").json()
-    assert sum(p["count"] for p in points["points"]) == 240
+    assert sum(p["count"] for p in points["results"]) == 240
 
 
 def test_readings_cost_the_same_however_many(reader, where):

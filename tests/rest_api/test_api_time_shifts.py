@@ -32,7 +32,7 @@ def test_it_is_listed_tried_moved_and_undone(reader, writer, foreigner, station)
     assert Reading.objects.get().occurred_at == came - timedelta(minutes=1)
     (point,) = reader.get(
         f"stations/{station.serial}/series/temp/readings", **{"from": (came - timedelta(hours=1)).isoformat()}
-    ).json()["points"]
+    ).json()["results"]
     assert "shifted" in point["suspicions"]
     undo = f"{place}/{made.json()['id']}/undo"
     assert writer.post(undo, {}).status_code == 200

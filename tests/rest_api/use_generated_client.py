@@ -56,7 +56,7 @@ def changes(client: AuthenticatedClient, serial: str) -> dict[str, Any]:
 
 def readings(client: AuthenticatedClient, serial: str) -> dict[str, Any]:
     """Read one reading, as an object and in a file."""
-    points = readings_list.sync(serial, "weather/temp", client=client).points
+    points = readings_list.sync(serial, "weather/temp", client=client).results
     file = readings_file.sync_detailed(serial, "weather/temp", client=client).content.decode("utf-8-sig")
     return {"value": points[0].value, "file": [line.split(",")[3] for line in file.splitlines()]}
 

@@ -5,7 +5,7 @@ from people import SERVER, serial_new, station_of
 
 from fleet.core.errors import Forbidden, InvalidInput
 from fleet.stations.models import Station, StationContact
-from fleet.stations.services import serial_warning, station_register, station_update
+from fleet.stations.services import serial_warning, station_change, station_register
 
 pytestmark = pytest.mark.django_db
 
@@ -56,10 +56,10 @@ def test_other_serials_are_taken_with_a_warning(institute, serial):
 
 def test_only_what_is_given_is_changed(institute, operator):
     station = station_of(institute, name="Before", notes="kept")
-    station_update(station=station, actor=operator, name="After", operator_interval_s=21_600.0)
+    station_change(station=station, actor=operator, name="After", operator_interval_s=21_600.0)
     station.refresh_from_db()
     assert (station.name, station.notes, station.operator_interval_s) == ("After", "kept", 21_600.0)
-    station_update(station=station, actor=operator, operator_interval_s=None)
+    station_change(station=station, actor=operator, operator_interval_s=None)
     station.refresh_from_db()
     assert station.operator_interval_s is None
 
@@ -79,7 +79,7 @@ def test_only_what_is_given_is_changed(institute, operator):
 def test_a_change_that_cannot_be_is_refused_by_its_field(institute, field, value):
     station = station_of(institute)
     with pytest.raises(InvalidInput) as refused:
-        station_update(station=station, actor=SERVER, **{field: value})
+        station_change(station=station, actor=SERVER, **{field: value})
     assert refused.value.field == field
 
 
@@ -87,4 +87,4 @@ def test_viewers_and_strangers_change_nothing(institute, viewer, stranger):
     station = station_of(institute)
     for who in (viewer, stranger):
         with pytest.raises(Forbidden):
-            station_update(station=station, actor=who, name="Mine")
+            station_change(station=station, actor=who, name="Mine")

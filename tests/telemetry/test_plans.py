@@ -117,7 +117,7 @@ QUESTIONS = {
     "newest hour of detections": lambda s: coverage.detection_newest_hour(station=s.station),
     "newest position": lambda s: selectors.latest_position(station=s.station),
     "events": lambda s: list(selectors.event_list(station=s.station)[:50]),
-    "events before": lambda s: list(selectors.event_list(station=s.station, before=NOON - 99 * DAY)[:50]),
+    "events before": lambda s: list(selectors.event_list(station=s.station, end=NOON - 99 * DAY)[:50]),
 }
 
 

@@ -29,7 +29,7 @@ def test_events_from_the_future_stand_where_they_came_in_and_can_be_paged_throug
     expected = [now - timedelta(hours=1), FUTURE + timedelta(days=1), now - timedelta(days=2), FUTURE, PAST]
     assert [event.occurred_at for event in event_list(station=station)] == expected
     first = list(event_list(station=station)[:2])
-    second = event_list(station=station, before=first[-1].placed_at)
+    second = event_list(station=station, end=first[-1].placed_at)
     assert [event.occurred_at for event in [*first, *second]] == expected
 
 

@@ -95,8 +95,8 @@ def arrival_take(*, code: str, serial: str, hardware: dict[str, Any]) -> tuple[N
     return newcomer, secret
 
 
-def arrival_list(*, viewer: Viewer, state: str = State.WAITING) -> QuerySet[Newcomer]:
-    """The queues of the organizations in which the viewer is an operator, newest first.
+def arrival_list(*, viewer: Viewer, state: str = State.WAITING, organization: str = "") -> QuerySet[Newcomer]:
+    """The queues of the organizations in which the viewer is an operator, newest first; `organization`: only this slug.
 
     Annotated with `is_ours` (the organization has a station with this serial in service) and `is_taken` (another
     organization has one).
@@ -107,6 +107,8 @@ def arrival_list(*, viewer: Viewer, state: str = State.WAITING) -> QuerySet[Newc
         Q(expires_at__gt=clock.now()) | ~Q(state=State.WAITING)
     )
     arrivals = arrivals.filter(organization__in=viewer.organization_ids(Role.OPERATOR))
+    if organization:
+        arrivals = arrivals.filter(organization__slug=organization)
     return (
         arrivals.annotate(is_ours=Exists(ours))
         .annotate(is_taken=Case(When(is_ours=True, then=Value(False)), default=Exists(same)))

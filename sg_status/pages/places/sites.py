@@ -74,7 +74,7 @@ def _site_render(
     request: HttpRequest, viewer: Viewer, found: Site, form: SiteForm, room_form: RoomForm
 ) -> HttpResponse:
     may_operate = viewer.may(_OPERATOR, found.organization_id)
-    deployments = deployments_visible(viewer=viewer).filter(site=found).order_by("-period")
+    deployments = deployments_visible(viewer=viewer, site_id=found.pk).order_by("-period")
     point = Point(PlaceShown(found.latitude, found.longitude), found.name, "")
     context = {
         "site": found,

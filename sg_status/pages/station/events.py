@@ -19,7 +19,7 @@ LIST_SIZE = 100
 def station_events(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
     """A page of events; `before` in the URL is the end of the previous page."""
     station = station_of(viewer, serial)
-    events = list(event_list(station=station, before=_moment_of(request.GET.get("before", "")))[: LIST_SIZE + 1])
+    events = list(event_list(station=station, end=_moment_of(request.GET.get("before", "")))[: LIST_SIZE + 1])
     shown = events[:LIST_SIZE]
     context = {
         "events": shown,

@@ -8,12 +8,14 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from fleet.core.errors import InvalidInput
 from fleet.organizations.access import Viewer
 from fleet.organizations.models import Organization
 from fleet.stations.models import Station, StationModel
 from fleet.stations.quotas import BYTES_MOST, MESSAGES_MOST, StationQuota, station_quota
 from fleet.stations.services import StationChanges
 from fleet.stations.sorting.device_models import model_guessed, model_list
+from fleet.stations.sorting.tags import tags_read
 
 _HOUR_S = 3_600.0
 _MB = 1_000_000
@@ -152,7 +154,18 @@ class StationForm(forms.Form):
         if "asleep_until" in self.changed_data:
             day = filled["asleep_until"]
             made["asleep_until"] = None if day is None else datetime(day.year, day.month, day.day, tzinfo=UTC)
+        if "model" in self.changed_data:
+            made["model"] = filled["model"]
+        if "tags" in self.changed_data:
+            made["tags"] = filled["tags"]
         return made
+
+    def clean_tags(self) -> list[str]:
+        """The tags as a list."""
+        try:
+            return tags_read(self.cleaned_data["tags"])
+        except InvalidInput as error:
+            raise forms.ValidationError(str(error)) from error
 
 
 class StationAddForm(forms.Form):

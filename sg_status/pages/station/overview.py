@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db.models import F
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.utils.translation import gettext as _
@@ -70,9 +69,7 @@ def station(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
     series = list(series_list(station=found)[: SERIES_SHOWN + 1])
     swap = swap_asked(station=found)
     # Open incidents first, however many have opened and closed since.
-    incidents = list(
-        incident_list(viewer=viewer, station=found).order_by(F("closed_at").desc(nulls_first=True))[:INCIDENTS_SHOWN]
-    )
+    incidents = list(incident_list(viewer=viewer, station=found, open_first=True)[:INCIDENTS_SHOWN])
     is_wrong = any(one.rule == wrong_time.NAME and one.closed_at is None for one in incidents)
     opened = [one for one in incidents if one.closed_at is None and one.rule not in _SAID]
     ledger = ledger_summary(station=found)

@@ -1,7 +1,6 @@
 """Settings of a station: name and interval, enrolment token and logins, and taking it out of service."""
 
 from django.contrib import messages
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path
@@ -15,10 +14,8 @@ from fleet.stations.logins.live import login_at_stake
 from fleet.stations.logins.suspension import station_suspension_lift
 from fleet.stations.models import LoginPurpose, Station
 from fleet.stations.quotas import quota_require, station_quota, station_quota_set
-from fleet.stations.selectors import credential_list
-from fleet.stations.services import enrolment_token_create, station_retire, station_revoke, station_update
-from fleet.stations.sorting.device_models import station_model_set
-from fleet.stations.sorting.tags import station_tags_set, tags_read
+from fleet.stations.selectors import credential_list, login_purposes
+from fleet.stations.services import enrolment_token_create, station_change, station_retire, station_revoke
 from sg_status.access import act, page, refusal_show
 from sg_status.pages.station.forms import QuotaForm, StationForm
 from sg_status.pages.station.frame import station_of, station_render
@@ -58,13 +55,14 @@ def station_quota_save(request: HttpRequest, viewer: Viewer, serial: str) -> Htt
 def _settings_render(
     request: HttpRequest, viewer: Viewer, station: Station, form: StationForm, quota_form: QuotaForm
 ) -> HttpResponse:
+    purposes = login_purposes(station=station)
     context = {
         "form": form,
         "quota_form": quota_form if viewer.sees_all else None,
         "quota": station_quota(station),
         "credentials": credential_list(station=station)[:CREDENTIALS_SHOWN],
-        "has_login": credential_list(station=station).filter(revoked_at=None, purpose=LoginPurpose.STATION).exists(),
-        "has_desk": credential_list(station=station).filter(revoked_at=None, purpose=LoginPurpose.UPLOAD).exists(),
+        "has_login": LoginPurpose.STATION in purposes,
+        "has_desk": LoginPurpose.UPLOAD in purposes,
     }
     return station_render(request, viewer, station, "sg_status/station/settings.html", context, tab="station-settings")
 
@@ -152,13 +150,8 @@ def station_retire_confirm(request: HttpRequest, viewer: Viewer, serial: str) ->
 
 
 def _save(viewer: Viewer, station: Station, form: StationForm) -> bool:
-    filled = form.cleaned_data
     try:
-        with transaction.atomic():
-            station_update(station=station, actor=viewer, **form.changes())
-            station_model_set(actor=viewer, station=station, model=filled["model"])
-            if "tags" in form.changed_data:
-                station_tags_set(actor=viewer, station=station, names=tags_read(filled["tags"]))
+        station_change(station=station, actor=viewer, **form.changes())
     except DomainError as error:
         refusal_show(form, error, operator_interval_s="interval_hours", data_plan_bytes="data_plan_mb")
         return False

@@ -75,8 +75,8 @@ def quarantine(request: HttpRequest, viewer: Viewer) -> HttpResponse:
         viewer=viewer,
         station=asked.station,
         state=asked.state,
-        since=_moment_of(asked.since),
-        until=_moment_of(asked.until),
+        start=_moment_of(asked.since),
+        end=_moment_of(asked.until),
     )
     is_held = asked.state == QuarantinedMessage.State.HELD
     context = {
