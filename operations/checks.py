@@ -27,7 +27,7 @@ SLOWEST_SHOWN = 5
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CheckResult:
     """The result of one check, or of starting the services."""
 
     name: str
@@ -55,7 +55,7 @@ def checks_run(*, long: bool, quick: bool, pytest_arguments: list[str]) -> int:
     return 1 if failed else code
 
 
-def with_services(serviceless: dict[str, str], *, long: bool, arguments: list[str]) -> tuple[list[Outcome], int]:
+def with_services(serviceless: dict[str, str], *, long: bool, arguments: list[str]) -> tuple[list[CheckResult], int]:
     """Start the services while the checks run, which need none; then run the tests on them."""
     with ThreadPoolExecutor(1) as pool:
         starting = pool.submit(services_start)
@@ -64,7 +64,7 @@ def with_services(serviceless: dict[str, str], *, long: bool, arguments: list[st
             stack, seconds = starting.result()
             environment = trial_environment(stack.paths.var, worker="main")
             preparation.assets_build(Instance.load(stack.paths))
-            outcomes.append(Outcome("start of the services", passed=True, output="", seconds=seconds))
+            outcomes.append(CheckResult("start of the services", passed=True, output="", seconds=seconds))
             environment |= notes_of(outcomes)
             return outcomes, tests_run(stack.paths.var, environment, long=long, arguments=arguments)
         finally:
@@ -79,7 +79,7 @@ def services_start() -> tuple[Stack, float]:
     return stack, time.monotonic() - begun
 
 
-def checks_all(environment: dict[str, str]) -> list[Outcome]:
+def checks_all(environment: dict[str, str]) -> list[CheckResult]:
     """Run the checks, as many at once as there are cores. They load Django's settings and use no service."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         runs = [pool.submit(check_run, name, command, environment) for name, command in code_checks().items()]
@@ -87,7 +87,7 @@ def checks_all(environment: dict[str, str]) -> list[Outcome]:
         return [run.result() for run in runs]
 
 
-def notes_of(outcomes: list[Outcome]) -> dict[str, str]:
+def notes_of(outcomes: list[CheckResult]) -> dict[str, str]:
     """What the summary of the tests also says: the slowest checks, and how much German is missing."""
     slowest = sorted(outcomes, key=lambda outcome: -outcome.seconds)[:SLOWEST_SHOWN]
     notes = [f"{outcome.seconds:7.1f}s {outcome.name}" for outcome in slowest]
@@ -117,7 +117,7 @@ def code_checks() -> dict[str, list[str]]:
     }
 
 
-def check_run(name: str, command: list[str], environment: dict[str, str]) -> Outcome:
+def check_run(name: str, command: list[str], environment: dict[str, str]) -> CheckResult:
     """Run one check and report its result at once."""
 
     def run() -> tuple[bool, str]:
@@ -135,18 +135,18 @@ def check_run(name: str, command: list[str], environment: dict[str, str]) -> Out
     return timed(name, run)
 
 
-def timed(name: str, run: Callable[[], tuple[bool, str]]) -> Outcome:
+def timed(name: str, run: Callable[[], tuple[bool, str]]) -> CheckResult:
     """Run a check, time it, and print the output if it failed."""
     begun = time.monotonic()
     passed, output = run()
-    outcome = Outcome(name, passed, output, time.monotonic() - begun)
+    outcome = CheckResult(name, passed, output, time.monotonic() - begun)
     said = "" if passed else f"{output.rstrip()}\n"
     # One write, because others report beside it.
     print(f"{said}{'ok    ' if passed else 'FAILED'} {name} ({outcome.seconds:.1f} s)\n", end="", flush=True)
     return outcome
 
 
-def openapi_check(environment: dict[str, str]) -> Outcome:
+def openapi_check(environment: dict[str, str]) -> CheckResult:
     """Check that the committed API document matches the code."""
 
     def run() -> tuple[bool, str]:

@@ -63,7 +63,7 @@ def status_command(*, as_json: AsJson = False) -> None:
     raise typer.Exit(0 if report.healthy else 1)
 
 
-def status_print(report: health.Report) -> None:
+def status_print(report: health.StatusReport) -> None:
     """Print the report for a person."""
     console = Console(soft_wrap=True, highlight=False)
     if not report.services:

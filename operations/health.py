@@ -38,7 +38,7 @@ Check = Callable[[State], str | None]
 
 
 @dataclass(frozen=True)
-class Health:
+class PartHealth:
     """Whether a part works, with a few words on its state or its problem."""
 
     healthy: bool
@@ -54,11 +54,11 @@ class Admin:
 
 
 @dataclass(frozen=True)
-class Report:
+class StatusReport:
     """The content of `./roost status`."""
 
     healthy: bool
-    services: dict[str, Health]
+    services: dict[str, PartHealth]
     urls: dict[str, str]
     admin: Admin | None
     #: Parts that work, but need attention.
@@ -92,23 +92,23 @@ def domain_load(instance: Instance) -> None:
         importlib.import_module("workers.health")
 
 
-def report_of(paths: Paths) -> Report:
+def report_of(paths: Paths) -> StatusReport:
     """The report of `./roost status`; if nothing runs it creates nothing: no folder, no port, no address."""
     states = Supervisor(paths).states() if paths.run.exists() else {}
     if not states and not leftovers_find(paths=paths):
-        return Report(healthy=False, services={}, urls={}, admin=None, warnings=[])
+        return StatusReport(healthy=False, services={}, urls={}, admin=None, warnings=[])
     instance = Instance.load(paths)
     domain_load(instance)
     return report_make(instance)
 
 
-def report_make(instance: Instance) -> Report:
+def report_make(instance: Instance) -> StatusReport:
     """Check every part, all at once."""
     states = Supervisor(instance.paths).states()
     checks = checks_for(instance)
     with ThreadPoolExecutor(len(checks)) as pool:
         found = dict(zip(checks, pool.map(lambda name: health_of(name, checks[name], states), checks), strict=True))
-    return Report(
+    return StatusReport(
         healthy=all(health.healthy for health in found.values()),
         services=found,
         urls=addresses(instance),
@@ -130,27 +130,27 @@ def warnings() -> list[str]:
     return [] if trouble is None else [trouble]
 
 
-def health_of(name: str, check: Check, states: dict[str, State]) -> Health:
+def health_of(name: str, check: Check, states: dict[str, State]) -> PartHealth:
     """The health of one part; one that the supervisor does not run is not asked."""
     state = states.get(name)
     if not states:
         return unwatched_health(name, check)
     if state is None:
-        return Health(healthy=False, detail="is not started; run `./roost up`")
+        return PartHealth(healthy=False, detail="is not started; run `./roost up`")
     if state.pid == 0:
-        return Health(healthy=False, detail=f"is not running ({state.word.lower()}); see `./roost logs {name}`")
+        return PartHealth(healthy=False, detail=f"is not running ({state.word.lower()}); see `./roost logs {name}`")
     wrong = check(state)
     if wrong is not None:
-        return Health(healthy=False, detail=f"{wrong}; see `./roost logs {name}`")
-    return Health(healthy=True, detail=f"works, up for {duration(state.since_seconds)}")
+        return PartHealth(healthy=False, detail=f"{wrong}; see `./roost logs {name}`")
+    return PartHealth(healthy=True, detail=f"works, up for {duration(state.since_seconds)}")
 
 
-def unwatched_health(name: str, check: Check) -> Health:
+def unwatched_health(name: str, check: Check) -> PartHealth:
     """The health of a part whose supervisor was killed: it may run for days, but nothing restarts it."""
     wrong = check(State(name=name, word="UNWATCHED", pid=1, since_seconds=int(PULSE_AGE_MOST.total_seconds())))
     if wrong is not None:
-        return Health(healthy=False, detail=f"{wrong}; its supervisor was killed; `./roost up` restarts everything")
-    return Health(
+        return PartHealth(healthy=False, detail=f"{wrong}; its supervisor was killed; `./roost up` restarts everything")
+    return PartHealth(
         healthy=False,
         detail="still works, but its supervisor was killed: `./roost up` restarts everything",
     )

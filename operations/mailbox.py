@@ -101,7 +101,7 @@ def mail_page(path: Path) -> str:
     return PAGE.format(title=title, body=f"{body}<pre>{html.escape(mail_text(message))}</pre>")
 
 
-class Reader(BaseHTTPRequestHandler):
+class MailboxHandler(BaseHTTPRequestHandler):
     """Lists mails and shows one; for this machine only."""
 
     folder: Path
@@ -140,8 +140,8 @@ class Reader(BaseHTTPRequestHandler):
 def main() -> int:
     """Serve SMTP and HTTP until stopped."""
     instance = Instance.load()
-    Reader.folder = instance.paths.mail
-    web = ThreadingHTTPServer((instance.inner_bind, instance.ports["mail"]), Reader)
+    MailboxHandler.folder = instance.paths.mail
+    web = ThreadingHTTPServer((instance.inner_bind, instance.ports["mail"]), MailboxHandler)
     smtp = Controller(
         Catcher(instance.paths.mail),
         hostname=instance.inner_bind,

@@ -53,7 +53,7 @@ class PeriodListQuery(ListQuery):
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class SortColumn:
     """A sortable column: the path to its value, and the type of that value."""
 
     path: str
@@ -64,7 +64,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class _Key:
-    column: Column
+    column: SortColumn
     is_descending: bool
 
 
@@ -73,9 +73,9 @@ def page_read(
     query: Mapping[str, Any],
     rows: QuerySet[Row],
     *,
-    columns: Mapping[str, Column],
+    columns: Mapping[str, SortColumn],
     usual: str,
-    last: Column | Sequence[Column],
+    last: SortColumn | Sequence[SortColumn],
 ) -> Page[Row]:
     """Return one page of a list. `query` is a validated `ListQuery`; `last` breaks ties between otherwise equal rows.
 
@@ -106,15 +106,15 @@ def _order(key: _Key) -> OrderBy:
     return path.desc(nulls_last=nulls_last) if key.is_descending else path.asc(nulls_last=nulls_last)
 
 
-def _many(last: Column | Sequence[Column]) -> Sequence[Column]:
-    return [last] if isinstance(last, Column) else last
+def _many(last: SortColumn | Sequence[SortColumn]) -> Sequence[SortColumn]:
+    return [last] if isinstance(last, SortColumn) else last
 
 
 def _name(key: _Key) -> str:
     return key.column.path.replace("__", "_of_")
 
 
-def _keys(sort: str, columns: Mapping[str, Column]) -> list[_Key]:
+def _keys(sort: str, columns: Mapping[str, SortColumn]) -> list[_Key]:
     names = [part.strip() for part in sort.split(",")]
     unknown = [name for name in names if name.removeprefix("-") not in columns]
     if unknown or len(names) > _SORTS_MOST:

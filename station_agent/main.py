@@ -29,7 +29,7 @@ from station_agent.errors import AgentError, WrongUse, misuse_say
 from station_agent.identity import enrolment, waiting
 from station_agent.replay import ReplayFeed, replay_run
 from station_agent.replay_words import is_anything_left, replay_show
-from station_agent.station import LinkView
+from station_agent.station import LinkState
 from station_agent.status import status_read, status_say
 
 app = typer.Typer(
@@ -170,16 +170,16 @@ def register(
     _finish_enrolment(path, place.server, *login)
 
 
-def _place(server: str, serial: str | None, path: Path, ca: Path | None, *, insecure_http: bool) -> waiting.Place:
+def _place(server: str, serial: str | None, path: Path, ca: Path | None, *, insecure_http: bool) -> waiting.JoinTarget:
     address = enrolment.server_check(server, insecure_http=insecure_http)
-    return waiting.Place(address, enrolment.serial_choose(serial, path), ca)
+    return waiting.JoinTarget(address, enrolment.serial_choose(serial, path), ca)
 
 
 def _say(sentence: str) -> None:
     print(sentence, flush=True)
 
 
-def _code_show(place: waiting.Place, shown: waiting.ClaimCode) -> None:
+def _code_show(place: waiting.JoinTarget, shown: waiting.ClaimCode) -> None:
     """Show code, address and QR code; on a terminal always dark on light."""
     _say(f"Claim {place.serial} within 30 minutes. The code is\n\n    {shown.code}\n\nType it at {shown.address}")
     picture = qrcode.QRCode(border=2, error_correction=qrcode.constants.ERROR_CORRECT_L)
@@ -247,7 +247,7 @@ def replay(
     with Live(console=console, transient=True, auto_refresh=False) as live:
         shown = ""
 
-        def tell(feed: ReplayFeed, view: LinkView) -> None:
+        def tell(feed: ReplayFeed, view: LinkState) -> None:
             nonlocal shown
             line = f"File {len(feed.reports)} of {feed.files}, {feed.messages_confirmed} messages confirmed. {view.reason} {view.trouble}"
             if console.is_terminal:

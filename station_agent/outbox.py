@@ -92,7 +92,7 @@ class Outgoing(NamedTuple):
     is_late: bool = False
 
 
-class Backlog(NamedTuple):
+class OutboxBacklog(NamedTuple):
     """The waiting messages. `oldest_at` in seconds since 1970 UTC by the station's clock."""
 
     messages: int
@@ -257,12 +257,12 @@ class Outbox:
             row = sql.execute("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'").fetchone()
         return row[0] if row else 0
 
-    def backlog(self) -> Backlog:
+    def backlog(self) -> OutboxBacklog:
         """Count and size of the waiting messages."""
         with self.database.reading() as sql:
             messages, size = sql.execute("SELECT messages, bytes FROM totals").fetchone()
             oldest = sql.execute("SELECT created_at FROM outbox ORDER BY seq LIMIT 1").fetchone()
-        return Backlog(messages, size, oldest[0] if oldest else None)
+        return OutboxBacklog(messages, size, oldest[0] if oldest else None)
 
     def dropped(self) -> dict[str, int]:
         """Messages dropped since the file was created, by kind."""

@@ -27,17 +27,17 @@ from station_agent.errors import AgentError
 from station_agent.link.publish import PublishLink
 from station_agent.network import Network
 from station_agent.outbox import EVENT, Outgoing
-from station_agent.sensorgnome.account import UNREADABLE, Account, Tally, file_messages
-from station_agent.sensorgnome.folder import NO_FILE, Entry, entries, key_of
-from station_agent.sensorgnome.lines import Burst, Fix, Line, Note, Pulse, Tag, line_read, line_without_end
-from station_agent.sensorgnome.messages import Message, messages_make, moments_fill
+from station_agent.sensorgnome.account import UNREADABLE, OpenAccount, Tally, file_messages
+from station_agent.sensorgnome.folder import NO_FILE, FolderFile, entries, key_of
+from station_agent.sensorgnome.lines import Burst, Fix, Line, Note, PulseLine, TagLine, line_read, line_without_end
+from station_agent.sensorgnome.messages import RankedBody, messages_make, moments_fill
 from station_agent.sensorgnome.names import FileName, is_foreign, name_show, other_file_reason, serials_taken
 from station_agent.sensorgnome.packing import Checked
 from station_agent.sensorgnome.places import Places
 from station_agent.sensorgnome.portion import Lines, Wishes, lines_select, lost_add, portion_take, zeros_take
-from station_agent.sensorgnome.positions import Position
+from station_agent.sensorgnome.positions import FilePosition
 from station_agent.sensorgnome.reader import Chunk, LineReader, Unreadable
-from station_agent.station import LinkView
+from station_agent.station import LinkState
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class FileReport:
     messages: int = 0
     confirmed: int = 0
     returned: int = 0
-    account: Account = field(default_factory=Account)
+    account: OpenAccount = field(default_factory=OpenAccount)
 
     @property
     def skipped(self) -> str:
@@ -79,9 +79,9 @@ class FileReport:
 def letter_of(line: Line) -> str:
     """The letter under which a line is counted."""
     match line:
-        case Pulse(used=used):
+        case PulseLine(used=used):
             return "p" if used else "n"
-        case Tag():
+        case TagLine():
             return "T"
         case Fix():
             return "G"
@@ -92,14 +92,14 @@ def letter_of(line: Line) -> str:
 
 
 class _Portion(NamedTuple):
-    messages: list[Message]
+    messages: list[RankedBody]
     lines: list[Line]
 
 
 class _Content:
     """One file's content at one moment. Raises `Unreadable` if none of it is text."""
 
-    def __init__(self, entry: Entry, name: FileName, account: Account) -> None:
+    def __init__(self, entry: FolderFile, name: FileName, account: OpenAccount) -> None:
         self._path = Path(entry.file_name)
         self._name = name
         self._bytes = entry.read()
@@ -128,7 +128,7 @@ class _Content:
 
     def portions(self) -> Iterator[_Portion]:
         """The messages in their fixed order; after the last one the account is complete."""
-        position, account = Position(), self._start
+        position, account = FilePosition(), self._start
         wishes, places = Wishes(), Places()
         with LineReader(self._path, self._bytes, checked=self.checked) as reader:
             while True:
@@ -151,15 +151,15 @@ class _Content:
                 if chunk.ended:
                     return
 
-    def _damage_tell(self, position: Position, account: Account) -> Message:
+    def _damage_tell(self, position: FilePosition, account: OpenAccount) -> RankedBody:
         """The event that reports the damage, the same each time."""
         data: dict[str, Scalar] = {"file": self._name.name, "why": account.reason[:200], "lines_read": position.line}
         at = (position.last_at or self._name.start) / 1_000_000
         body = Event(events=[Happening(t=at, name="file_damaged", data=data)], file=self._name.name, damaged=True)
-        return Message("event", body, EVENT)
+        return RankedBody("event", body, EVENT)
 
 
-def _lines(chunk: Chunk, position: Position, name: FileName) -> Lines:
+def _lines(chunk: Chunk, position: FilePosition, name: FileName) -> Lines:
     """The chunk's lines with their numbers, at the end of the file including an incomplete line."""
     read = [line_read(raw, passed=chunk.passed) for raw in chunk.lines]
     if chunk.ended and chunk.rest:
@@ -257,13 +257,13 @@ class ReplayFeed:
         for path, trouble in self._unreadable:
             name = name_show(str(path.relative_to(self._folder)))
             sentence = f"The folder cannot be read: {trouble.strerror or trouble}."
-            self.reports.append(FileReport(file=name, account=_refuse(Account(), sentence)))
+            self.reports.append(FileReport(file=name, account=_refuse(OpenAccount(), sentence)))
         yield from self._accounts()
 
-    def _entry(self, entry: Entry, report: FileReport) -> Iterator[tuple[FileReport, Outgoing]]:
+    def _entry(self, entry: FolderFile, report: FileReport) -> Iterator[tuple[FileReport, Outgoing]]:
         size = entry.member.file_size if entry.member else entry.path.lstat().st_size
         start = entry.name.start if entry.name else 0
-        report.account = Account(start=start, size=size, unread=size)
+        report.account = OpenAccount(start=start, size=size, unread=size)
         if not entry.path.is_file():
             report.account = _leave(report.account, NO_FILE[0])
         elif entry.name is None:
@@ -279,7 +279,7 @@ class ReplayFeed:
         else:
             yield from self._file(entry, entry.name, report)
 
-    def _file(self, entry: Entry, name: FileName, report: FileReport) -> Iterator[tuple[FileReport, Outgoing]]:
+    def _file(self, entry: FolderFile, name: FileName, report: FileReport) -> Iterator[tuple[FileReport, Outgoing]]:
         content = _Content(entry, name, replace(report.account, unread=0))
         stream, length, lines = content.stream()
         known = self._sent.get(stream)
@@ -335,17 +335,17 @@ class ReplayFeed:
         )
 
 
-def _refuse(account: Account, reason: str) -> Account:
+def _refuse(account: OpenAccount, reason: str) -> OpenAccount:
     """The account of a file of which nothing can be read."""
     return _whole(account, "refused", reason, Tally(bytes_refused=account.size), {UNREADABLE: 1})
 
 
-def _leave(account: Account, reason: str) -> Account:
+def _leave(account: OpenAccount, reason: str) -> OpenAccount:
     """The account of a file left on the card because it is not this station's data."""
     return _whole(account, "refused", reason, Tally(bytes_kept_back=account.size), {})
 
 
-def _whole(account: Account, state: FileState, reason: str, tally: Tally, refusals: dict[str, int]) -> Account:
+def _whole(account: OpenAccount, state: FileState, reason: str, tally: Tally, refusals: dict[str, int]) -> OpenAccount:
     return replace(account, state=state, unread=0, reason=reason, tally=tally, refusals=refusals, damaged=False)
 
 
@@ -354,7 +354,7 @@ def replay_run(
     folder: Path,
     *,
     give_up: float,
-    tell: Callable[[ReplayFeed, LinkView], None],
+    tell: Callable[[ReplayFeed, LinkState], None],
     also_of: Sequence[str] = (),
     any_station: bool = False,
 ) -> ReplayFeed:
@@ -363,7 +363,7 @@ def replay_run(
     Raises `AgentError` if nothing is confirmed for `give_up` seconds.
     """
     serials = serials_taken(config.serial, also_of, any_station=any_station)
-    feed, view = ReplayFeed(folder, serials=serials), LinkView()
+    feed, view = ReplayFeed(folder, serials=serials), LinkState()
     if not feed.files:
         raise AgentError(f"There is no file in {folder}.")
     link = PublishLink(config.amqp, config.link, feed, view, heartbeat=config.heartbeat, name=f"{config.serial} replay")

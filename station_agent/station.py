@@ -31,7 +31,7 @@ class SourceView:
 
 
 @dataclass
-class LinkView:
+class LinkState:
     """State of one connection. `reason` is a sentence while it is not connected."""
 
     connected_since: float | None = None
@@ -51,8 +51,8 @@ class Vitals:
     """Shared state of the agent's parts: best knowledge, not kept on disk."""
 
     sources: dict[str, SourceView] = field(default_factory=dict)
-    publishing: LinkView = field(default_factory=LinkView)
-    commands: LinkView = field(default_factory=LinkView)
+    publishing: LinkState = field(default_factory=LinkState)
+    commands: LinkState = field(default_factory=LinkState)
     #: The part of both links' `link_sent` and `link_received` that is already on disk.
     link_stored: tuple[int, int] = (0, 0)
     #: Data that is recorded and not sent, by the settings.

@@ -14,9 +14,9 @@ import msgspec
 from message_queue.contracts.file import FileAccount, FileTotals
 from station_agent.config import Config
 from station_agent.host import process_exists
-from station_agent.outbox import Backlog
+from station_agent.outbox import OutboxBacklog
 from station_agent.sensorgnome.account import totals_read, troubles_read
-from station_agent.station import LinkView, SourceView, Station, clock_is_set
+from station_agent.station import LinkState, SourceView, Station, clock_is_set
 from station_agent.words import bytes_say, moment_say, seconds_say
 
 #: Seconds between two writes when nothing changed, and minimum between any two.
@@ -28,7 +28,7 @@ FILES_NAMED = 8
 FILES_LISTED = 1_000
 
 
-class Report(msgspec.Struct, kw_only=True):
+class AgentStatus(msgspec.Struct, kw_only=True):
     """Contents of the state file."""
 
     pid: int
@@ -39,9 +39,9 @@ class Report(msgspec.Struct, kw_only=True):
     written_at: float
     next_report_at: float | None
     reporting_interval: int
-    publishing: LinkView
-    commands: LinkView
-    backlog: Backlog
+    publishing: LinkState
+    commands: LinkState
+    backlog: OutboxBacklog
     dropped: dict[str, int]
     unread_bytes: int
     files: FileTotals | None
@@ -50,10 +50,10 @@ class Report(msgspec.Struct, kw_only=True):
     warnings: list[str]
 
 
-def report_make(station: Station) -> Report:
+def report_make(station: Station) -> AgentStatus:
     """The state of a running agent."""
     config, vitals = station.config, station.vitals
-    return Report(
+    return AgentStatus(
         pid=os.getpid(),
         serial=config.serial,
         server=f"{config.amqp.host}:{config.amqp.port}",
@@ -155,27 +155,27 @@ def status_read(config: Config) -> dict[str, Any]:
     }
 
 
-def _report_read(path: Path) -> Report | None:
+def _report_read(path: Path) -> AgentStatus | None:
     try:
-        report = msgspec.json.decode(path.read_bytes(), type=Report)
+        report = msgspec.json.decode(path.read_bytes(), type=AgentStatus)
     except (OSError, msgspec.DecodeError):
         return None
     return report if process_exists(report.pid) else None
 
 
-def _outbox_look(path: Path) -> Backlog | None:
+def _outbox_look(path: Path) -> OutboxBacklog | None:
     """The waiting messages, readable while the agent runs or not."""
     if not path.exists():
-        return Backlog(0, 0, None)
+        return OutboxBacklog(0, 0, None)
     try:
         with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=2.0)) as sql:
             if not sql.execute("PRAGMA user_version").fetchone()[0]:
-                return Backlog(0, 0, None)  # first start: the file exists, but its tables do not yet
+                return OutboxBacklog(0, 0, None)  # first start: the file exists, but its tables do not yet
             messages, size = sql.execute("SELECT messages, bytes FROM totals").fetchone()
             oldest = sql.execute("SELECT created_at FROM outbox ORDER BY seq LIMIT 1").fetchone()
     except sqlite3.Error:
         return None
-    return Backlog(messages, size, oldest[0] if oldest else None)
+    return OutboxBacklog(messages, size, oldest[0] if oldest else None)
 
 
 def _files_look(path: Path, most: int) -> tuple[FileTotals | None, list[FileAccount]]:
@@ -241,7 +241,7 @@ def status_say(config: Config) -> list[tuple[str, str]]:
     return rows
 
 
-def _connection_say(report: Report | None, *, running: bool, now: float) -> list[tuple[str, str]]:
+def _connection_say(report: AgentStatus | None, *, running: bool, now: float) -> list[tuple[str, str]]:
     if not running:
         return [("Agent", "It is not running. Start it: sudo systemctl start station-agent")]
     if report is None:
@@ -263,7 +263,7 @@ def _connection_say(report: Report | None, *, running: bool, now: float) -> list
     return rows
 
 
-def _report_say(report: Report, now: float) -> list[tuple[str, str]]:
+def _report_say(report: AgentStatus, now: float) -> list[tuple[str, str]]:
     rows = []
     if report.unread_bytes:
         rows.append(("Not read yet", f"{bytes_say(report.unread_bytes)} in the station's data files"))

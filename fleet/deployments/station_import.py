@@ -10,7 +10,7 @@ from fleet.core import clock
 from fleet.deployments.models import Deployment, Site
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.models import Organization
-from fleet.stations.joining.import_file import Problem, Sheet, sheet_read
+from fleet.stations.joining.import_file import LineProblem, Sheet, sheet_read
 from fleet.stations.joining.import_list import ImportedToken, sheet_check, sheet_write
 from fleet.stations.models import Station
 
@@ -22,8 +22,8 @@ class ImportReport:
     line_count: int
     good: int
     imported: int = 0
-    problems: list[Problem] = field(default_factory=list)
-    warnings: list[Problem] = field(default_factory=list)
+    problems: list[LineProblem] = field(default_factory=list)
+    warnings: list[LineProblem] = field(default_factory=list)
     unknown_columns: list[str] = field(default_factory=list)
     tokens: list[ImportedToken] = field(default_factory=list)
 

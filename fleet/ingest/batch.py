@@ -9,7 +9,7 @@ from fleet.ingest.ledger import branch_name
 from fleet.ingest.limits.quota import Buckets
 from fleet.ingest.memory.series import SeriesBook
 from fleet.ingest.rows.tables import CONVERTED, DETECTIONS, EVENTS, POSITIONS, READINGS, Sink, pg_time
-from fleet.ingest.sequence import Place, is_newer
+from fleet.ingest.sequence import StreamPlace, is_newer
 from fleet.telemetry.models import Suspicion
 from message_queue.contracts.file import FileAccount
 from message_queue.contracts.health import DataUse, Health
@@ -80,15 +80,15 @@ class Batch:
         #: Stations that sent something themselves, not only a desk with their card.
         self.present: set[int] = set()
         #: The newest report of each station in this batch, and its position in the station's own sequence.
-        self.health: dict[int, tuple[Place, Health]] = {}
-        self.hello: dict[int, tuple[Place, Hello]] = {}
+        self.health: dict[int, tuple[StreamPlace, Health]] = {}
+        self.hello: dict[int, tuple[StreamPlace, Hello]] = {}
         #: Unknown fields, by station id and kind.
         self.also_said: dict[tuple[int, str], dict[str, Any]] = {}
         #: Ids of ledger rows by station id and stream; they tell which of two streams began later.
         self.ranks: dict[tuple[int, str], int] = {}
         self.command_statuses: list[Arrival] = []
         #: By station id: seconds until the next contact, as last announced in this batch.
-        self.announced: dict[int, tuple[Place, float]] = {}
+        self.announced: dict[int, tuple[StreamPlace, float]] = {}
         #: Range of station times that raise no suspicion, in seconds since 1970.
         self.believable = (_Y2010_S, self.received_at + AHEAD_S)
         #: By station id: seconds by which its clock is ahead of ours, before the batch and now.
@@ -120,19 +120,19 @@ class Batch:
         """Station times after this are ahead of ours, in seconds since 1970."""
         return self.believable[1]
 
-    def place_of(self, arrival: Arrival, at: float) -> Place:
+    def place_of(self, arrival: Arrival, at: float) -> StreamPlace:
         """Position of a station's report in its own sequence."""
         envelope, is_doubtful = arrival.message.envelope, bool(self.suspicion(at))
         if envelope.stream is None or envelope.seq is None or arrival.delivery.is_reused:
-            return Place(None, None, at, is_doubtful)
+            return StreamPlace(None, None, at, is_doubtful)
         rank = (
             self.ranks.get((arrival.station.id, branch_name(envelope.stream, envelope.run))) if envelope.run else None
         )
         if rank is None:
             rank = self.ranks.get((arrival.station.id, envelope.stream))
-        return Place(rank, None if rank is None else envelope.seq, at, is_doubtful)
+        return StreamPlace(rank, None if rank is None else envelope.seq, at, is_doubtful)
 
-    def is_news(self, place: Place, known: tuple[Place, object] | None) -> bool:
+    def is_news(self, place: StreamPlace, known: tuple[StreamPlace, object] | None) -> bool:
         """Whether a report is newer than the one that this batch has so far."""
         return known is None or is_newer(place, known[0], self.future)
 

@@ -10,7 +10,7 @@ import psycopg
 
 from fleet.ingest.database import cursor, numbers
 from fleet.ingest.limits.quota import Buckets, Quota
-from fleet.ingest.sequence import Place
+from fleet.ingest.sequence import StreamPlace
 from fleet.stations.models import StationContact
 
 
@@ -58,17 +58,17 @@ class ContactRow(NamedTuple):
         )
 
     @property
-    def health_place(self) -> Place | None:
+    def health_place(self) -> StreamPlace | None:
         """Position of the known health report in the station's sequence."""
         return _place(self.health_stream, self.health_seq, self.health_at)
 
     @property
-    def hello_place(self) -> Place | None:
+    def hello_place(self) -> StreamPlace | None:
         """Position of the known hello."""
         return _place(self.hello_stream, self.hello_seq, self.hello_at)
 
     @property
-    def announced_place(self) -> Place | None:
+    def announced_place(self) -> StreamPlace | None:
         """Position of the known announcement of the next contact."""
         return _place(self.announced_stream, self.announced_seq, self.announced_at)
 
@@ -83,8 +83,8 @@ class ContactRow(NamedTuple):
         )
 
 
-def _place(stream: int | None, seq: int | None, at: datetime | None) -> Place | None:
-    return None if at is None else Place(stream, seq, at.timestamp())
+def _place(stream: int | None, seq: int | None, at: datetime | None) -> StreamPlace | None:
+    return None if at is None else StreamPlace(stream, seq, at.timestamp())
 
 
 def contacts_lock(station_ids: list[int], *, lock: str = "FOR UPDATE OF c") -> psycopg.Cursor:

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 
-class Place(NamedTuple):
+class StreamPlace(NamedTuple):
     """Position of a report: its stream (the ledger row's id, which grows), its number there, its time in seconds."""
 
     stream: int | None
@@ -20,7 +20,7 @@ class Place(NamedTuple):
     is_doubtful: bool = False
 
 
-def is_newer(word: Place, known: Place | None, future: float) -> bool:
+def is_newer(word: StreamPlace, known: StreamPlace | None, future: float) -> bool:
     """Whether a report is at least as new as the known one. `future`: times after this are ahead of ours."""
     if known is None:
         return True
@@ -38,6 +38,6 @@ def newer_sql(column: str) -> str:
     )
 
 
-def newer_values(place: Place, at: datetime, future: datetime) -> list[object]:
+def newer_values(place: StreamPlace, at: datetime, future: datetime) -> list[object]:
     """Parameters for `newer_sql`. `at` is the place's time as a datetime that can be stored."""
     return [place.stream, place.stream, place.seq, at, future, place.is_doubtful]

@@ -15,7 +15,7 @@ FORECAST_FROM = timedelta(days=1)
 WARN_FROM = 0.8
 
 
-class DataUse(NamedTuple):
+class MonthlyDataUse(NamedTuple):
     """Bytes in a month. `total` is what the link carried both ways, None if the agent does not count it."""
 
     total: int | None
@@ -42,17 +42,17 @@ def month_of(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
-def data_use_of(*, station: Station, moment: datetime) -> DataUse | None:
+def data_use_of(*, station: Station, moment: datetime) -> MonthlyDataUse | None:
     """This month's use; None if no message has arrived this month."""
     row = StationDataUse.objects.filter(station=station, month=month_of(moment).date()).first()
     return None if row is None else data_use_shown(row, station.data_plan_bytes, moment)
 
 
-def data_use_shown(row: StationDataUse, plan: int | None, moment: datetime) -> DataUse:
+def data_use_shown(row: StationDataUse, plan: int | None, moment: datetime) -> MonthlyDataUse:
     """One month's row with its forecast and sentence."""
     total = None if row.sent is None or row.received is None else row.sent + row.received
     forecast = None if total is None else _forecast(row, total, moment)
-    return DataUse(
+    return MonthlyDataUse(
         total,
         row.sent or 0,
         row.received or 0,

@@ -20,7 +20,7 @@ LINK = "link"
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class RecordCounts:
     """Counts of what storing a list changed."""
 
     records: int
@@ -35,7 +35,7 @@ def serial_matched(serial: str) -> str:
     return serial.strip().upper()[:_KEY_MOST]
 
 
-def records_take(*, adapter: Adapter, rows: Sequence[Row], run: SyncRun, moment: datetime) -> Taken:
+def records_take(*, adapter: Adapter, rows: Sequence[Row], run: SyncRun, moment: datetime) -> RecordCounts:
     """Make the stored records equal to the list and record every difference. Runs in the caller's transaction.
 
     1. Give each row a stable key.  2. Compare it with the stored record.  3. Write new and changed records in bulk.
@@ -68,7 +68,7 @@ def records_take(*, adapter: Adapter, rows: Sequence[Row], run: SyncRun, moment:
     if known:
         changes += [_listing_change(record, run, moment, before=None, after=True) for record in new]
     ExternalChange.objects.bulk_create(changes, batch_size=_BATCH)
-    return Taken(records=len(named), new=len(new), changed_fields=fields, gone=len(gone), back=back)
+    return RecordCounts(records=len(named), new=len(new), changed_fields=fields, gone=len(gone), back=back)
 
 
 def rows_named(adapter: Adapter, rows: Iterable[Row]) -> dict[str, dict[str, object]]:

@@ -21,7 +21,7 @@ from fleet.sync.adapters import adapters
 from fleet.sync.adapters.base import Adapter, Fetched, SyncError
 from fleet.sync.links import links_renew
 from fleet.sync.models import ExternalRecord, SyncRun
-from fleet.sync.records import Taken, records_take
+from fleet.sync.records import RecordCounts, records_take
 
 State = SyncRun.State
 #: Scheduled checks of a system are at least this far apart; Motus' own server has kept to it for years.
@@ -137,7 +137,7 @@ def _link_new_stations(adapter: Adapter) -> None:
             links_renew(adapter=adapter, moment=known.finished_at, only_new=True)
 
 
-def _store(adapter: Adapter, fetched: Fetched, run: SyncRun) -> tuple[Taken, int]:
+def _store(adapter: Adapter, fetched: Fetched, run: SyncRun) -> tuple[RecordCounts, int]:
     moment = clock.now()
     with transaction.atomic():
         taken = records_take(adapter=adapter, rows=fetched.rows, run=run, moment=moment)
@@ -187,7 +187,7 @@ def _run_failed(
     return run
 
 
-def _run_succeeded(run: SyncRun, sentence: str, taken: Taken, links: int) -> SyncRun:
+def _run_succeeded(run: SyncRun, sentence: str, taken: RecordCounts, links: int) -> SyncRun:
     run.state, run.finished_at, run.sentence = State.SUCCEEDED, clock.now(), sentence
     run.records = taken.records
     run.changes = taken.changed_fields + taken.new + taken.gone + taken.back + links
@@ -195,7 +195,7 @@ def _run_succeeded(run: SyncRun, sentence: str, taken: Taken, links: int) -> Syn
     return run
 
 
-def _taken_sentence(taken: Taken, left_out: int) -> str:
+def _taken_sentence(taken: RecordCounts, left_out: int) -> str:
     text = _(
         "%(records)d rows stored: %(new)d new, %(gone)d no longer listed, %(back)d listed again, "
         "%(fields)d fields changed."

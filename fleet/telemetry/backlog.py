@@ -19,7 +19,7 @@ _WORDS_MOST = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Backlog:
+class BacklogTrend:
     """`per_minute`: decrease of the backlog (negative: growth), None if unknown; `left_s`: seconds until it is empty."""
 
     messages: int
@@ -29,14 +29,14 @@ class Backlog:
     sentence: str
 
 
-def backlog_of(*, station: Station, contact: StationContact | None, moment: datetime) -> Backlog | None:
+def backlog_of(*, station: Station, contact: StationContact | None, moment: datetime) -> BacklogTrend | None:
     """The backlog of a station; None if it never reported one. One query."""
     if contact is None or contact.backlog_messages is None or contact.health_received_at is None:
         return None
     messages, said_at = contact.backlog_messages, contact.health_received_at
     pace = _pace(station, contact.health_occurred_at) if messages else None
     left_s = messages / pace * 60 if pace is not None and pace > 0 else None
-    return Backlog(messages, said_at, pace, left_s, _sentence(messages, said_at, pace, left_s, moment))
+    return BacklogTrend(messages, said_at, pace, left_s, _sentence(messages, said_at, pace, left_s, moment))
 
 
 def _pace(station: Station, newest_at: datetime | None) -> float | None:

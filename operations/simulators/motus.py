@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from operations.simulators.motus_answers import Answer, Faults, Motus, faults_from
+from operations.simulators.motus_answers import Faults, Motus, MotusAnswer, faults_from
 from operations.simulators.motus_rows import Row, rows_make
 
 BASE = "/api"
@@ -78,14 +78,14 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(_json(200, self.server.motus.state()), Faults())
             return
         if not path.startswith(BASE + "/") or len(self.path) > _ADDRESS_MOST:
-            self._send(Answer(404, b"Not Found", "text/plain"), Faults())
+            self._send(MotusAnswer(404, b"Not Found", "text/plain"), Faults())
             return
         faults = self.server.motus.faults_now()
         time.sleep(faults.slow_s)
         entry = path.removeprefix(BASE).strip("/")
         self._send(self.server.motus.answer(method, entry, text, faults), faults)
 
-    def _send(self, answer: Answer, faults: Faults) -> None:
+    def _send(self, answer: MotusAnswer, faults: Faults) -> None:
         body = answer.body[: len(answer.body) // 2] if faults.truncated else answer.body
         try:
             self.send_response(answer.status, str(answer.status))
@@ -113,7 +113,7 @@ class _Handler(BaseHTTPRequestHandler):
             elif self.path == "/_control/rows":
                 self.server.motus.rows_set([dict(row) for row in wanted["rows"]])
             else:
-                self._send(Answer(404, b"Not Found", "text/plain"), Faults())
+                self._send(MotusAnswer(404, b"Not Found", "text/plain"), Faults())
                 return
         except (ValueError, TypeError, KeyError) as error:
             self._send(_json(400, {"error": str(error)}), Faults())
@@ -170,8 +170,8 @@ def _first(query: str) -> str:
     return parse_qs(query).get("json", [""])[0]
 
 
-def _json(status: int, body: dict[str, Any]) -> Answer:
-    return Answer(status, json.dumps(body).encode())
+def _json(status: int, body: dict[str, Any]) -> MotusAnswer:
+    return MotusAnswer(status, json.dumps(body).encode())
 
 
 def _expired_tls() -> ssl.SSLContext:

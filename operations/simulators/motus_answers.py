@@ -60,7 +60,7 @@ class Faults:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class MotusAnswer:
     """Status, type and body of one answer."""
 
     status: int
@@ -119,7 +119,7 @@ class Motus:
         with self._lock:
             return {"faults": asdict(self._faults), "rows": len(self._rows), "requests": list(self.requests)}
 
-    def answer(self, method: str, entry: str, text: str, faults: Faults) -> Answer:
+    def answer(self, method: str, entry: str, text: str, faults: Faults) -> MotusAnswer:
         """Answer one request. `text` is the `json` parameter."""
         question = _decoded(text)
         with self._lock:
@@ -132,7 +132,7 @@ class Motus:
             return refused or _refused(400, "invalid-json", "The json parameter is missing or not an object.")
         return self._entry(entry, question, faults)
 
-    def _entry(self, entry: str, question: Row, faults: Faults) -> Answer:
+    def _entry(self, entry: str, question: Row, faults: Faults) -> MotusAnswer:
         if entry in ("receivers", "receivers/deployments", "receivers/list"):
             return _data([] if faults.empty else self._matching(question, faults))
         if entry == "projects":
@@ -141,9 +141,9 @@ class Motus:
             return _validated(question)
         if entry == "receiver/register":
             return self._registered(question)
-        return Answer(404, b"Not Found", "text/plain")
+        return MotusAnswer(404, b"Not Found", "text/plain")
 
-    def _refusal(self, question: Row | None, faults: Faults) -> Answer | None:
+    def _refusal(self, question: Row | None, faults: Faults) -> MotusAnswer | None:
         asked = _date(question)
         if question is None or asked is None:
             return _refused(400, "missing-date", "The json parameter needs date as YYYYMMDDhhmmss.")
@@ -164,7 +164,7 @@ class Motus:
             return False
         return device_hash(serial, str(question["date"]), key) == str(question["hash"])
 
-    def _registered(self, question: Row) -> Answer:
+    def _registered(self, question: Row) -> MotusAnswer:
         serial, key = str(question.get("serno", "")).upper(), str(question.get("secretKey", ""))
         if not serial or not key:
             return _refused(400, "missing-parameter", "serno and secretKey are required")
@@ -205,15 +205,17 @@ def device_hash(serial: str, date: str, key: str) -> str:
     return hashlib.sha1(f"{serial.upper()}_{date}_{key}".encode(), usedforsecurity=False).hexdigest().upper()
 
 
-def _fault_answer(faults: Faults) -> Answer | None:
+def _fault_answer(faults: Faults) -> MotusAnswer | None:
     if faults.html:
-        return Answer(200, b"<html><head><title>Maintenance</title></head><body>Back soon.</body></html>", "text/html")
+        return MotusAnswer(
+            200, b"<html><head><title>Maintenance</title></head><body>Back soon.</body></html>", "text/html"
+        )
     if faults.internal_error:
-        return Answer(500, b"Internal Server Error", "text/plain")
+        return MotusAnswer(500, b"Internal Server Error", "text/plain")
     if faults.error_in_band:
         return _json(200, {"error": faults.error_in_band})
     if faults.busy_retry_after >= 0:
-        return Answer(429, b"Too Many Requests", "text/plain", {"Retry-After": str(faults.busy_retry_after)})
+        return MotusAnswer(429, b"Too Many Requests", "text/plain", {"Retry-After": str(faults.busy_retry_after)})
     return None
 
 
@@ -237,7 +239,7 @@ def _is_login(question: Row) -> bool:
     return user is not None and question.get("pword") == user[0]
 
 
-def _validated(question: Row) -> Answer:
+def _validated(question: Row) -> MotusAnswer:
     if "login" not in question:
         return _refused(401, "invalid-login", "Invalid login or password")
     return _json(200, {"version": "2.0", **USERS[str(question["login"])][1]})
@@ -248,17 +250,17 @@ def _is_status(word: object, asked: object) -> bool:
     return str(word).casefold() == number.casefold() or str(_NUMBER_OF_STATUS.get(str(word))) == number
 
 
-def _data(rows: list[Row]) -> Answer:
+def _data(rows: list[Row]) -> MotusAnswer:
     """Rows under `data`; if there are none, no `data` at all."""
     return _json(200, {"version": "2.0", "data": rows} if rows else {"version": "2.0"})
 
 
-def _refused(status: int, code: str, sentence: str) -> Answer:
+def _refused(status: int, code: str, sentence: str) -> MotusAnswer:
     return _json(status, {"version": "2.0", "errorCode": code, "errorMsg": sentence})
 
 
-def _json(status: int, body: Row) -> Answer:
-    return Answer(status, json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode())
+def _json(status: int, body: Row) -> MotusAnswer:
+    return MotusAnswer(status, json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode())
 
 
 def faults_from(body: Row) -> Faults:

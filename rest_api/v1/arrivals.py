@@ -29,13 +29,16 @@ from fleet.stations.joining.registration_queue import (
 )
 from fleet.stations.models import Newcomer
 from rest_api.authentication import viewer_of
-from rest_api.lists import Column, ListQuery, page_read
+from rest_api.lists import ListQuery, SortColumn, page_read
 from rest_api.paging import page_of
 from rest_api.questions import DEVICE_PROBLEMS, READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 from rest_api.throttles import EnrolmentSerialThrottle, EnrolmentSourceThrottle
 from rest_api.v1.claims import ClaimIn, DeviceOut, WaitingOut, device_row, waiting_row
 
-_COLUMNS = {"arrived_at": Column("arrived_at", datetime, is_filled=True), "serial": Column("serial", is_filled=True)}
+_COLUMNS = {
+    "arrived_at": SortColumn("arrived_at", datetime, is_filled=True),
+    "serial": SortColumn("serial", is_filled=True),
+}
 _MANY = 200
 _STATES = (Newcomer.State.WAITING, Newcomer.State.BLOCKED)
 
@@ -144,7 +147,7 @@ class Arrivals(APIView):
         found = arrival_list(
             viewer=viewer_of(request), state=query["state"], organization=query.get("organization", "")
         )
-        page = page_read(request, query, found, columns=_COLUMNS, usual="-arrived_at", last=Column("id", int))
+        page = page_read(request, query, found, columns=_COLUMNS, usual="-arrived_at", last=SortColumn("id", int))
         return page.response(ArrivalsOut, _row)
 
     @extend_schema(

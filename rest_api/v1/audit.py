@@ -14,15 +14,15 @@ from fleet.organizations.audit import AuditFilter, audit_list
 from fleet.organizations.members import owner_require
 from fleet.organizations.selectors import organization_find
 from rest_api.authentication import viewer_of
-from rest_api.lists import Column, PeriodListQuery, page_read
+from rest_api.lists import PeriodListQuery, SortColumn, page_read
 from rest_api.paging import page_of
 from rest_api.questions import OWNER_READ_PROBLEMS, answers, query_read
 
 _COLUMNS = {
-    "at": Column("at", datetime, is_filled=True),
-    "who": Column("actor_name", is_filled=True),
-    "action": Column("action", is_filled=True),
-    "subject": Column("subject", is_filled=True),
+    "at": SortColumn("at", datetime, is_filled=True),
+    "who": SortColumn("actor_name", is_filled=True),
+    "action": SortColumn("action", is_filled=True),
+    "subject": SortColumn("subject", is_filled=True),
 }
 
 
@@ -71,7 +71,7 @@ class Audit(APIView):
             end=query.get("to"),
         )
         found = audit_list(viewer=viewer, organization=organization, chosen=chosen)
-        last = Column("id", int, is_filled=True)
+        last = SortColumn("id", int, is_filled=True)
         page = page_read(request, query, found, columns=_COLUMNS, usual="-at", last=last)
         return page.response(AuditOut)
 

@@ -18,17 +18,17 @@ from fleet.commands.services import command_cancel, command_issue
 from fleet.organizations.access import Role
 from fleet.stations.selectors import station_get
 from rest_api.authentication import viewer_of
-from rest_api.lists import LIMIT_MOST, Column, PeriodListQuery, page_read
+from rest_api.lists import LIMIT_MOST, PeriodListQuery, SortColumn, page_read
 from rest_api.paging import page_of
 from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, json_check, query_read
 
 _PARAMETERS_MOST = 16_384
 _COLUMNS = {
-    "issued_at": Column("issued_at", datetime, is_filled=True),
-    "expires_at": Column("expires_at", datetime, is_filled=True),
-    "closed_at": Column("closed_at", datetime),
-    "name": Column("name", is_filled=True),
-    "state": Column("state", is_filled=True),
+    "issued_at": SortColumn("issued_at", datetime, is_filled=True),
+    "expires_at": SortColumn("expires_at", datetime, is_filled=True),
+    "closed_at": SortColumn("closed_at", datetime),
+    "name": SortColumn("name", is_filled=True),
+    "state": SortColumn("state", is_filled=True),
 }
 
 
@@ -125,7 +125,7 @@ class Commands(APIView):
             start=query.get("from"),
             end=query.get("to"),
         )
-        last = Column("id", UUID, is_filled=True)
+        last = SortColumn("id", UUID, is_filled=True)
         page = page_read(request, query, found, columns=_COLUMNS, usual="-issued_at", last=last)
         return page.response(CommandsOut)
 

@@ -23,11 +23,11 @@ from fleet.deployments.selectors import deployment_get, deployment_public_get
 from fleet.files.photos import photo_add, photo_change_check, photo_file, photo_list
 from fleet.files.photos_public import photo_public_find, photos_public
 from rest_api.authentication import viewer_of
-from rest_api.lists import Column, ListQuery, page_read
+from rest_api.lists import ListQuery, SortColumn, page_read
 from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, answers, query_read
 from rest_api.v1.photos import PhotoIn, PhotoOut, PhotosOut, photo_row
 
-_ID = Column("id", int)
+_ID = SortColumn("id", int)
 _PUBLIC_PROBLEMS = (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.TOO_MANY_REQUESTS)
 
 
@@ -44,7 +44,7 @@ class DeploymentPhotos(APIView):
     def get(self, request: Request, deployment_id: int) -> Response:
         """List the photos of a deployment, newest first."""
         found = deployment_get(viewer=viewer_of(request), deployment_id=deployment_id)
-        query, columns = query_read(request, ListQuery), {"added_at": Column("added_at", datetime), "id": _ID}
+        query, columns = query_read(request, ListQuery), {"added_at": SortColumn("added_at", datetime), "id": _ID}
         photos = photo_list(station=found.station, deployment=found)
         page = page_read(request, query, photos, columns=columns, usual="-id", last=_ID)
         return page.response(PhotosOut, photo_row)

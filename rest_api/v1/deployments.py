@@ -21,11 +21,11 @@ from fleet.deployments.services import deployment_begin, deployment_delete, depl
 from fleet.organizations.access import Viewer
 from fleet.stations.selectors import station_get
 from rest_api.authentication import viewer_of
-from rest_api.lists import ID_MOST, Column, ListQuery, page_read
+from rest_api.lists import ID_MOST, ListQuery, SortColumn, page_read
 from rest_api.paging import page_of
 from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
-_ID = Column("id", int)
+_ID = SortColumn("id", int)
 PUBLICATION_FIELDS = ("is_public", "location", "blur_radius_m", "withheld_until", "is_serial_public")
 
 

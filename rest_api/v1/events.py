@@ -15,22 +15,22 @@ from fleet.telemetry.lateness import is_late
 from fleet.telemetry.models import StationEvent
 from fleet.telemetry.selectors import event_list
 from rest_api.authentication import viewer_of
-from rest_api.lists import Column, PeriodListQuery, page_read
+from rest_api.lists import PeriodListQuery, SortColumn, page_read
 from rest_api.paging import page_of
 from rest_api.questions import READ_PROBLEMS, SuspicionsField, answers, query_read
 
 _COLUMNS = {
-    "at": Column("place", datetime, is_filled=True),
-    "occurred_at": Column("occurred_at", datetime, is_filled=True),
-    "received_at": Column("received_at", datetime, is_filled=True),
-    "name": Column("name", is_filled=True),
+    "at": SortColumn("place", datetime, is_filled=True),
+    "occurred_at": SortColumn("occurred_at", datetime, is_filled=True),
+    "received_at": SortColumn("received_at", datetime, is_filled=True),
+    "name": SortColumn("name", is_filled=True),
 }
 #: Tie-breakers: together they identify an event of a station.
 _LAST = (
-    Column("occurred_at", datetime, is_filled=True),
-    Column("name", is_filled=True),
-    Column("line", int, is_filled=True),
-    Column("source", is_filled=True),
+    SortColumn("occurred_at", datetime, is_filled=True),
+    SortColumn("name", is_filled=True),
+    SortColumn("line", int, is_filled=True),
+    SortColumn("source", is_filled=True),
 )
 
 

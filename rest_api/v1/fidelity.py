@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 from fleet.stations.models import Station
 from fleet.stations.selectors import SHOWN_STATES, station_list
 from rest_api.authentication import viewer_of
-from rest_api.lists import Column, ListQuery, page_read
+from rest_api.lists import ListQuery, SortColumn, page_read
 from rest_api.paging import page_of
 from rest_api.questions import READ_PROBLEMS, answers, query_read
 
@@ -79,8 +79,8 @@ class Fidelity(APIView):
         if grade := query.get("fidelity"):
             states = [state for state, given in GRADES.items() if given == grade]
             rows = rows.filter(Q(("shown_state__in", states)))
-        serial = Column("serial")
-        page = page_read(request, query, rows, columns={"serial": serial}, usual="serial", last=Column("id", int))
+        serial = SortColumn("serial")
+        page = page_read(request, query, rows, columns={"serial": serial}, usual="serial", last=SortColumn("id", int))
         return page.response(FidelitiesOut, fidelity_row)
 
 

@@ -25,17 +25,17 @@ from fleet.ingest.corrections.file_moves import (
 )
 from fleet.stations.selectors import station_get
 from rest_api.authentication import viewer_of
-from rest_api.lists import ID_MOST, Column, ListQuery, page_read
+from rest_api.lists import ID_MOST, ListQuery, SortColumn, page_read
 from rest_api.paging import page_of
 from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
 _COLUMNS = {
-    "last_received_at": Column("last_received_at", datetime, is_filled=True),
-    "name": Column("name", is_filled=True),
-    "bytes_unread": Column("bytes_unread", int, is_filled=True),
-    "bytes_refused": Column("bytes_refused", int, is_filled=True),
+    "last_received_at": SortColumn("last_received_at", datetime, is_filled=True),
+    "name": SortColumn("name", is_filled=True),
+    "bytes_unread": SortColumn("bytes_unread", int, is_filled=True),
+    "bytes_refused": SortColumn("bytes_refused", int, is_filled=True),
 }
-_LAST = Column("id", int, is_filled=True)
+_LAST = SortColumn("id", int, is_filled=True)
 #: The API's word for a file of which the station has given no account.
 _UNSAID = "unsaid"
 _STATES = [_UNSAID, *(state for state in StationFile.State.values if state)]
@@ -161,7 +161,9 @@ class FileMoves(APIView):
         """List moves from and to this station, newest first."""
         station = station_get(viewer=viewer_of(request), serial=serial)
         query, rows = query_read(request, ListQuery), file_move_list(station=station).order_by()
-        page = page_read(request, query, rows, columns={"id": Column("id", int, is_filled=True)}, usual="-id", last=())
+        page = page_read(
+            request, query, rows, columns={"id": SortColumn("id", int, is_filled=True)}, usual="-id", last=()
+        )
         return page.response(FileMovesOut)
 
     @extend_schema(

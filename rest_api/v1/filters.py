@@ -14,11 +14,11 @@ from fleet.core.errors import NotFound
 from fleet.stations.models import SavedFilter
 from fleet.stations.sorting.saved_filters import filter_delete, filter_list, filter_save
 from rest_api.authentication import viewer_of
-from rest_api.lists import Column, ListQuery, page_read
+from rest_api.lists import ListQuery, SortColumn, page_read
 from rest_api.paging import page_of
 from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
-_NAME, _ID = Column("name"), Column("id", int)
+_NAME, _ID = SortColumn("name"), SortColumn("id", int)
 
 
 class FilterIn(StrictSerializer):

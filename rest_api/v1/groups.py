@@ -22,11 +22,11 @@ from fleet.stations.sorting.groups import (
     group_update,
 )
 from rest_api.authentication import viewer_of
-from rest_api.lists import Column, ListQuery, page_read
+from rest_api.lists import ListQuery, SortColumn, page_read
 from rest_api.paging import page_of
 from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
-_NAME, _ID = Column("name"), Column("id", int)
+_NAME, _ID = SortColumn("name"), SortColumn("id", int)
 
 
 class GroupIn(StrictSerializer):

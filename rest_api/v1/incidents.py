@@ -16,15 +16,15 @@ from fleet.alerts.models import Incident
 from fleet.alerts.selectors import incident_list, incident_shown
 from fleet.stations.selectors import station_get
 from rest_api.authentication import viewer_of
-from rest_api.lists import Column, ListQuery, page_read
+from rest_api.lists import ListQuery, SortColumn, page_read
 from rest_api.paging import page_of
 from rest_api.questions import READ_PROBLEMS, answers, query_read
 
 _COLUMNS = {
-    "opened_at": Column("opened_at", datetime, is_filled=True),
-    "began_at": Column("began_at", datetime, is_filled=True),
-    "closed_at": Column("closed_at", datetime),
-    "rule": Column("rule", is_filled=True),
+    "opened_at": SortColumn("opened_at", datetime, is_filled=True),
+    "began_at": SortColumn("began_at", datetime, is_filled=True),
+    "closed_at": SortColumn("closed_at", datetime),
+    "rule": SortColumn("rule", is_filled=True),
 }
 
 
@@ -82,7 +82,7 @@ class Incidents(APIView):
         query, viewer = query_read(request, IncidentsQuery), viewer_of(request)
         station = station_get(viewer=viewer, serial=query["station"]) if "station" in query else None
         rows = incident_list(viewer=viewer, is_open=query["is_open"], station=station)
-        page = page_read(request, query, rows, columns=_COLUMNS, usual="-opened_at", last=Column("id", int))
+        page = page_read(request, query, rows, columns=_COLUMNS, usual="-opened_at", last=SortColumn("id", int))
         return page.response(IncidentsOut, incident_row)
 
 

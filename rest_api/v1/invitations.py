@@ -27,15 +27,15 @@ from fleet.organizations.members import owner_require
 from fleet.organizations.models import Invitation
 from fleet.organizations.selectors import organization_find
 from rest_api.authentication import viewer_of
-from rest_api.lists import Column, ListQuery, page_read
+from rest_api.lists import ListQuery, SortColumn, page_read
 from rest_api.paging import page_of
 from rest_api.questions import OWNER_READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 from rest_api.v1.organizations import OrganizationOut, organization_row
 
 _COLUMNS = {
-    "created_at": Column("created_at", datetime, is_filled=True),
-    "expires_at": Column("expires_at", datetime, is_filled=True),
-    "email": Column("email", is_filled=True),
+    "created_at": SortColumn("created_at", datetime, is_filled=True),
+    "expires_at": SortColumn("expires_at", datetime, is_filled=True),
+    "email": SortColumn("email", is_filled=True),
 }
 
 
@@ -104,7 +104,7 @@ class Invitations(APIView):
             role=query.get("role", ""),
             search=query.get("search", ""),
         )
-        page = page_read(request, query, found, columns=_COLUMNS, usual="-created_at", last=Column("id", int))
+        page = page_read(request, query, found, columns=_COLUMNS, usual="-created_at", last=SortColumn("id", int))
         return page.response(InvitationsOut, lambda held: _row(held, moment))
 
     @extend_schema(

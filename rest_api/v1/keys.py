@@ -18,7 +18,7 @@ from fleet.organizations.models import ApiKey
 from fleet.organizations.selectors import organization_find
 from fleet.stations.keys import STATIONS_MOST, api_key_create
 from rest_api.authentication import viewer_of
-from rest_api.lists import Column, ListQuery, page_read
+from rest_api.lists import ListQuery, SortColumn, page_read
 from rest_api.paging import page_of
 from rest_api.questions import (
     OWNER_READ_PROBLEMS,
@@ -30,10 +30,10 @@ from rest_api.questions import (
 )
 
 _COLUMNS = {
-    "created_at": Column("created", datetime, is_filled=True),
-    "name": Column("name"),
-    "last_used_at": Column("last_used_at", datetime),
-    "expires_at": Column("expiry_date", datetime),
+    "created_at": SortColumn("created", datetime, is_filled=True),
+    "name": SortColumn("name"),
+    "last_used_at": SortColumn("last_used_at", datetime),
+    "expires_at": SortColumn("expiry_date", datetime),
 }
 
 
@@ -126,7 +126,7 @@ class Keys(APIView):
             person=query.get("person", ""),
             search=query.get("search", ""),
         )
-        page = page_read(request, query, keys, columns=_COLUMNS, usual="-created_at", last=Column("prefix"))
+        page = page_read(request, query, keys, columns=_COLUMNS, usual="-created_at", last=SortColumn("prefix"))
         return page.response(KeysOut, _row)
 
     @extend_schema(operation_id="keys_create", request=KeyIn, responses=answers({201: KeyMadeOut}, *WRITE_PROBLEMS))

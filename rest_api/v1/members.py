@@ -15,11 +15,11 @@ from fleet.organizations.members import member_get, member_remove, member_role_s
 from fleet.organizations.models import Membership
 from fleet.organizations.selectors import member_list, organization_find
 from rest_api.authentication import viewer_of
-from rest_api.lists import Column, ListQuery, page_read
+from rest_api.lists import ListQuery, SortColumn, page_read
 from rest_api.paging import page_of
 from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
-_COLUMNS = {"created_at": Column("created_at", datetime, is_filled=True), "username": Column("user__username")}
+_COLUMNS = {"created_at": SortColumn("created_at", datetime, is_filled=True), "username": SortColumn("user__username")}
 
 
 class MembersQuery(ListQuery):
@@ -72,7 +72,7 @@ class Members(APIView):
         query = query_read(request, MembersQuery)
         role = Role(query["role"]) if "role" in query else None
         found = member_list(organization=organization, role=role, search=query.get("search", ""))
-        page = page_read(request, query, found, columns=_COLUMNS, usual="created_at", last=Column("id", int))
+        page = page_read(request, query, found, columns=_COLUMNS, usual="created_at", last=SortColumn("id", int))
         return page.response(MembersOut, lambda row: _row(row, viewer))
 
 

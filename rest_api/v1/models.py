@@ -14,11 +14,11 @@ from fleet.organizations.selectors import organization_find
 from fleet.stations.models import StationModel
 from fleet.stations.sorting.device_models import Quantity, model_create, model_delete, model_get, models_counted
 from rest_api.authentication import viewer_of
-from rest_api.lists import Column, ListQuery, page_read
+from rest_api.lists import ListQuery, SortColumn, page_read
 from rest_api.paging import page_of
 from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
-_NAME, _ID = Column("name"), Column("id", int)
+_NAME, _ID = SortColumn("name"), SortColumn("id", int)
 
 
 class QuantityData(StrictSerializer):
@@ -86,7 +86,7 @@ class Models(APIView):
     )
     def get(self, request: Request) -> Response:
         """List shared models and those of your organizations."""
-        columns = {"name": _NAME, "manufacturer": Column("manufacturer"), "kind": Column("kind")}
+        columns = {"name": _NAME, "manufacturer": SortColumn("manufacturer"), "kind": SortColumn("kind")}
         page = page_read(
             request,
             query_read(request, ListQuery),

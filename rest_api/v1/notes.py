@@ -15,11 +15,11 @@ from fleet.stations.models import StationNote
 from fleet.stations.notes import TEXT_MOST, note_add, note_get, note_list, note_remove
 from fleet.stations.selectors import station_get
 from rest_api.authentication import viewer_of
-from rest_api.lists import Column, ListQuery, page_read
+from rest_api.lists import ListQuery, SortColumn, page_read
 from rest_api.paging import page_of
 from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
-_ID = Column("id", int)
+_ID = SortColumn("id", int)
 
 
 class NoteIn(StrictSerializer):
@@ -61,7 +61,7 @@ class Notes(APIView):
     def get(self, request: Request, serial: str) -> Response:
         """List the notes about a station, newest first."""
         station = station_get(viewer=viewer_of(request), serial=serial)
-        query, columns = query_read(request, ListQuery), {"at": Column("at", datetime), "id": _ID}
+        query, columns = query_read(request, ListQuery), {"at": SortColumn("at", datetime), "id": _ID}
         page = page_read(request, query, note_list(station=station), columns=columns, usual="-at,-id", last=_ID)
         return page.response(NotesOut, _note)
 

@@ -18,11 +18,14 @@ from fleet.organizations.models import Organization
 from fleet.organizations.selectors import organization_find, organization_list
 from fleet.organizations.services import organization_found, organization_update
 from rest_api.authentication import viewer_of
-from rest_api.lists import Column, ListQuery, page_read
+from rest_api.lists import ListQuery, SortColumn, page_read
 from rest_api.paging import page_of
 from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
-_COLUMNS = {"created_at": Column("created_at", datetime, is_filled=True), "name": Column("name", is_filled=True)}
+_COLUMNS = {
+    "created_at": SortColumn("created_at", datetime, is_filled=True),
+    "name": SortColumn("name", is_filled=True),
+}
 
 
 class OrganizationIn(StrictSerializer):
@@ -88,7 +91,7 @@ class Organizations(APIView):
         """List your organizations, oldest first, without deleted ones."""
         viewer, query = viewer_of(request), query_read(request, ListQuery)
         found = organization_list(viewer=viewer)
-        page = page_read(request, query, found, columns=_COLUMNS, usual="created_at", last=Column("id", int))
+        page = page_read(request, query, found, columns=_COLUMNS, usual="created_at", last=SortColumn("id", int))
         return page.response(OrganizationsOut, lambda row: organization_row(row, viewer))
 
     @extend_schema(

@@ -28,11 +28,11 @@ from fleet.files.photos import (
 )
 from fleet.stations.selectors import station_get
 from rest_api.authentication import viewer_of
-from rest_api.lists import Column, ListQuery, page_read
+from rest_api.lists import ListQuery, SortColumn, page_read
 from rest_api.paging import page_of
 from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
-_ID = Column("id", int)
+_ID = SortColumn("id", int)
 
 
 class PhotoIn(StrictSerializer):
@@ -95,7 +95,7 @@ class Photos(APIView):
     def get(self, request: Request, serial: str) -> Response:
         """List the photos of a station, newest first."""
         station = station_get(viewer=viewer_of(request), serial=serial)
-        query, columns = query_read(request, ListQuery), {"added_at": Column("added_at", datetime), "id": _ID}
+        query, columns = query_read(request, ListQuery), {"added_at": SortColumn("added_at", datetime), "id": _ID}
         page = page_read(request, query, photo_list(station=station), columns=columns, usual="-id", last=_ID)
         return page.response(PhotosOut, photo_row)
 

@@ -17,12 +17,12 @@ from fleet.deployments.models import Deployment
 from fleet.deployments.places import place_shown
 from fleet.deployments.selectors import deployment_public_get, deployments_public
 from fleet.organizations.access import Viewer
-from rest_api.lists import Column, ListQuery, page_read
+from rest_api.lists import ListQuery, SortColumn, page_read
 from rest_api.paging import page_of
 from rest_api.questions import answers, query_read
 from rest_api.v1.deployments import AntennaData, antenna_rows
 
-_ID = Column("id", int)
+_ID = SortColumn("id", int)
 #: Every caller, even a member, gets the public view.
 _NOBODY = Viewer(user=None, name="", roles={})
 

@@ -19,24 +19,24 @@ from fleet.ingest.quarantine import NOTE_MOST, quarantine_counts, quarantine_dis
 from fleet.ingest.raw_view import raw_view
 from fleet.ingest.replay import quarantine_replay, quarantine_replay_ask, quarantine_replay_list
 from rest_api.authentication import viewer_of
-from rest_api.lists import Column, ListQuery, PeriodListQuery, page_read
+from rest_api.lists import ListQuery, PeriodListQuery, SortColumn, page_read
 from rest_api.paging import page_of
 from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
 State = QuarantinedMessage.State
 _COLUMNS = {
-    "received_at": Column("received_at", datetime, is_filled=True),
-    "decided_at": Column("decided_at", datetime),
-    "reason": Column("reason", is_filled=True),
-    "station": Column("station__serial"),
-    "body_bytes": Column("body_bytes", int, is_filled=True),
+    "received_at": SortColumn("received_at", datetime, is_filled=True),
+    "decided_at": SortColumn("decided_at", datetime),
+    "reason": SortColumn("reason", is_filled=True),
+    "station": SortColumn("station__serial"),
+    "body_bytes": SortColumn("body_bytes", int, is_filled=True),
 }
 _REPLAY_COLUMNS = {
-    "asked_at": Column("asked_at", datetime, is_filled=True),
-    "finished_at": Column("finished_at", datetime),
-    "reason": Column("reason", is_filled=True),
-    "total": Column("total", int, is_filled=True),
-    "done": Column("done", int, is_filled=True),
+    "asked_at": SortColumn("asked_at", datetime, is_filled=True),
+    "finished_at": SortColumn("finished_at", datetime),
+    "reason": SortColumn("reason", is_filled=True),
+    "total": SortColumn("total", int, is_filled=True),
+    "done": SortColumn("done", int, is_filled=True),
 }
 
 
@@ -186,7 +186,7 @@ class Quarantine(APIView):
             start=query.get("from"),
             end=query.get("to"),
         )
-        found, last = listed(reason=query["reason"]), Column("id", int, is_filled=True)
+        found, last = listed(reason=query["reason"]), SortColumn("id", int, is_filled=True)
         page = page_read(request, query, found, columns=_COLUMNS, usual="-received_at", last=last)
         cut = tallies_cut(viewer=viewer_of(request), station=query["station"])[:50]
         return page.response(MessagesOut, reasons=quarantine_counts(messages=listed()), only_counted=cut)
@@ -266,7 +266,7 @@ class QuarantineReplays(APIView):
             station=query.get("station", ""),
             is_finished=query["is_finished"],
         )
-        page = page_read(request, query, found, columns=_REPLAY_COLUMNS, usual="-asked_at", last=Column("id", int))
+        page = page_read(request, query, found, columns=_REPLAY_COLUMNS, usual="-asked_at", last=SortColumn("id", int))
         return page.response(ReplaysOut)
 
     @extend_schema(

@@ -15,11 +15,11 @@ from fleet.deployments.selectors import room_get, room_list, site_get, site_list
 from fleet.deployments.sites import room_create, room_delete, room_update, site_create, site_delete, site_update
 from fleet.organizations.selectors import organization_find
 from rest_api.authentication import viewer_of
-from rest_api.lists import ID_MOST, Column, ListQuery, page_read
+from rest_api.lists import ID_MOST, ListQuery, SortColumn, page_read
 from rest_api.paging import page_of
 from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
-_NAME, _ID = Column("name"), Column("id", int)
+_NAME, _ID = SortColumn("name"), SortColumn("id", int)
 #: Fields of a site and of a room that are shown as stored.
 SITE_FIELDS = (
     *("name", "latitude", "longitude", "elevation_m", "timezone"),
@@ -89,7 +89,9 @@ class Sites(APIView):
         rows = site_list(
             viewer=viewer_of(request), search=query.get("search", ""), organization=query.get("organization", "")
         )
-        page = page_read(request, query, rows, columns={"name": _NAME, "city": Column("city")}, usual="name", last=_ID)
+        page = page_read(
+            request, query, rows, columns={"name": _NAME, "city": SortColumn("city")}, usual="name", last=_ID
+        )
         return page.response(SitesOut, site_row)
 
     @extend_schema(operation_id="sites_create", request=SiteIn, responses=answers({201: SiteOut}, *WRITE_PROBLEMS))

@@ -23,20 +23,20 @@ from fleet.stations.sorting.device_models import model_get
 from fleet.telemetry.selectors import latest_position
 from rest_api.authentication import viewer_of
 from rest_api.bulk import BulkOut, bulk_answer
-from rest_api.lists import ID_MOST, Column, ListQuery, page_read
+from rest_api.lists import ID_MOST, ListQuery, SortColumn, page_read
 from rest_api.paging import page_of
 from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
 #: Sortable columns.
 COLUMNS: Final = {
-    "state": Column("state_rank", int),
-    "serial": Column("serial"),
-    "name": Column("name"),
-    "organization": Column("organization__name"),
-    "site": Column("site_name"),
-    "last_contact_at": Column("contact__last_contact_at", datetime),
-    "backlog_messages": Column("contact__backlog_messages", int),
-    "detections_today": Column("detections_today", int),
+    "state": SortColumn("state_rank", int),
+    "serial": SortColumn("serial"),
+    "name": SortColumn("name"),
+    "organization": SortColumn("organization__name"),
+    "site": SortColumn("site_name"),
+    "last_contact_at": SortColumn("contact__last_contact_at", datetime),
+    "backlog_messages": SortColumn("contact__backlog_messages", int),
+    "detections_today": SortColumn("detections_today", int),
 }
 
 

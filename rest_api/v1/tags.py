@@ -12,11 +12,11 @@ from rest_framework.views import APIView
 from fleet.stations.models import Tag
 from fleet.stations.sorting.tags import tag_list
 from rest_api.authentication import viewer_of
-from rest_api.lists import Column, ListQuery, page_read
+from rest_api.lists import ListQuery, SortColumn, page_read
 from rest_api.paging import page_of
 from rest_api.questions import READ_PROBLEMS, answers, query_read
 
-_NAME, _ID = Column("name"), Column("id", int)
+_NAME, _ID = SortColumn("name"), SortColumn("id", int)
 
 
 class TagOut(serializers.Serializer[Any]):

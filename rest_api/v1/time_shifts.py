@@ -23,7 +23,7 @@ from fleet.ingest.corrections.time_shifts import (
 from fleet.stations.selectors import station_get
 from fleet.telemetry.models import TimeShift
 from rest_api.authentication import viewer_of
-from rest_api.lists import Column, ListQuery, page_read
+from rest_api.lists import ListQuery, SortColumn, page_read
 from rest_api.paging import page_of
 from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
@@ -125,7 +125,9 @@ class TimeShifts(APIView):
         """List data stored under a wrong time, and the time shifts so far, newest first."""
         station = station_get(viewer=viewer_of(request), serial=serial)
         query, rows = query_read(request, ListQuery), time_shift_list(station=station).order_by()
-        page = page_read(request, query, rows, columns={"id": Column("id", int, is_filled=True)}, usual="-id", last=())
+        page = page_read(
+            request, query, rows, columns={"id": SortColumn("id", int, is_filled=True)}, usual="-id", last=()
+        )
         return page.response(TimeShiftsOut, wrong=list(sides_wrong(station=station)))
 
     @extend_schema(

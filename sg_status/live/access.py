@@ -20,7 +20,7 @@ _PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
-class Grant:
+class LiveScope:
     """What one connection can hear: these organizations, one station if a serial is given; and its person."""
 
     person_id: int
@@ -47,7 +47,7 @@ def session_of(cookies: str) -> str:
     return str(parse_cookie(cookies).get(settings.SESSION_COOKIE_NAME, ""))
 
 
-def grant_of(session: str, serial: str | None) -> Grant | None:
+def grant_of(session: str, serial: str | None) -> LiveScope | None:
     """What this session can hear; None if it is invalid or cannot see the station. Queries the database."""
     close_old_connections()
     try:
@@ -58,8 +58,8 @@ def grant_of(session: str, serial: str | None) -> Grant | None:
             return None
         if serial is not None:
             station = station_get(viewer=viewer, serial=serial)
-            return Grant(viewer.user.pk, frozenset({station.organization_id}), station.serial)
-        return Grant(viewer.user.pk, viewer.organization_ids(), None)
+            return LiveScope(viewer.user.pk, frozenset({station.organization_id}), station.serial)
+        return LiveScope(viewer.user.pk, viewer.organization_ids(), None)
     except NotFound:
         return None
     finally:

@@ -17,7 +17,7 @@ from django.db import DatabaseError
 
 from sg_status.live.access import grant_of, header, host_allowed, origin_allowed, session_of
 from sg_status.live.hub import Hub, Listener
-from sg_status.live.rights import Held, Rights
+from sg_status.live.rights import OpenStream, Rights
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -143,7 +143,7 @@ class LiveDoor:
             self._hub.leave(listener)
             self._rights.release(held)
 
-    async def _until_over(self, stream: Awaitable[None], held: Held, receive: Receive) -> None:
+    async def _until_over(self, stream: Awaitable[None], held: OpenStream, receive: Receive) -> None:
         """Stream until it ends, the page is gone or loses its rights, or the process stops."""
         tasks = [
             asyncio.ensure_future(stream),

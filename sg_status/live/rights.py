@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from django.db import DatabaseError
 
-from sg_status.live.access import Grant
+from sg_status.live.access import LiveScope
 
 #: Minimum seconds between two checks of all rights.
 EVERY_S = 5.0
@@ -18,32 +18,32 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(eq=False, slots=True)
-class Held:
+class OpenStream:
     """What one open stream was granted, and its session; `over` is set once the grant is no longer valid."""
 
     session: str
-    grant: Grant
+    grant: LiveScope
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Rights:
     """All current grants. A session, a membership or an organization can end at any moment, in many ways."""
 
-    def __init__(self, ask: Callable[[str, str | None], Awaitable[Grant | None]]) -> None:
+    def __init__(self, ask: Callable[[str, str | None], Awaitable[LiveScope | None]]) -> None:
         self._ask = ask
-        self._held: set[Held] = set()
+        self._held: set[OpenStream] = set()
 
     def places_of(self, person_id: int) -> int:
         """Number of open streams of this person."""
         return sum(held.grant.person_id == person_id for held in self._held)
 
-    def hold(self, session: str, grant: Grant) -> Held:
+    def hold(self, session: str, grant: LiveScope) -> OpenStream:
         """Add a grant; it is checked from now on."""
-        held = Held(session, grant)
+        held = OpenStream(session, grant)
         self._held.add(held)
         return held
 
-    def release(self, held: Held) -> None:
+    def release(self, held: OpenStream) -> None:
         """Remove a grant whose stream has ended."""
         self._held.discard(held)
 
@@ -63,7 +63,7 @@ class Rights:
             wait_s = max(EVERY_S, (loop.time() - began) / SHARE)
 
     async def _check_all(self) -> None:
-        alike: dict[tuple[str, str | None], list[Held]] = {}
+        alike: dict[tuple[str, str | None], list[OpenStream]] = {}
         for held in self._held:
             alike.setdefault((held.session, held.grant.serial), []).append(held)
         for (session, serial), many in alike.items():

@@ -12,7 +12,7 @@ OUTPUT_MOST = 16_000
 NOTE_MOST = 250
 
 
-class Outcome(NamedTuple):
+class CommandOutcome(NamedTuple):
     """The outcome of a command. `note` is a sentence, `result` holds figures, `output` text for a person."""
 
     state: Literal["succeeded", "failed"]
@@ -26,7 +26,7 @@ class Handler:
     """A command's handler. `repeatable` if running it twice does no harm."""
 
     name: str
-    run: Callable[[Station, Any], Outcome]
+    run: Callable[[Station, Any], CommandOutcome]
     repeatable: bool = True
 
 

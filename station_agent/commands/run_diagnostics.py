@@ -7,14 +7,14 @@ from message_queue.contracts.base import Scalar
 from message_queue.contracts.commands.base import NoParameters
 from station_agent import __version__
 from station_agent.clock import clock_read
-from station_agent.commands.base import OUTPUT_MOST, Handler, Outcome, bounded
+from station_agent.commands.base import OUTPUT_MOST, CommandOutcome, Handler, bounded
 from station_agent.host import disk_read, memory_read
 from station_agent.sources.host_health import radios_find
 from station_agent.station import Station, clock_is_set
 from station_agent.words import bytes_say, moment_say, seconds_say
 
 
-def _run(station: Station, _parameters: NoParameters) -> Outcome:
+def _run(station: Station, _parameters: NoParameters) -> CommandOutcome:
     figures, lines = _host()
     backlog = station.outbox.backlog()
     vitals = station.vitals
@@ -39,7 +39,7 @@ def _run(station: Station, _parameters: NoParameters) -> Outcome:
     problems = list(vitals.warnings.values())
     lines += [f"Warning: {warning}" for warning in problems]
     note = problems[0] if problems else "The station found nothing wrong with itself."
-    return Outcome("succeeded", note, figures, bounded("\n".join(lines), OUTPUT_MOST))
+    return CommandOutcome("succeeded", note, figures, bounded("\n".join(lines), OUTPUT_MOST))
 
 
 def _host() -> tuple[dict[str, Scalar], list[str]]:

@@ -51,7 +51,7 @@ class _Later(msgspec.Struct):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class JoinTarget:
     """The server to ask, its certificate authority, and the station to ask for."""
 
     server: str
@@ -59,12 +59,12 @@ class Place:
     ca_file: Path | None
 
 
-def claim_open(place: Place) -> ClaimCode:
+def claim_open(place: JoinTarget) -> ClaimCode:
     """Ask for a code to show. Raises `AgentError` with a plain explanation."""
     return _ask(place, _CLAIMS, {}, ClaimCode)
 
 
-def arrival_begin(place: Place, code: str, folder: Path) -> str:
+def arrival_begin(place: JoinTarget, code: str, folder: Path) -> str:
     """Join the queue and return the secret to ask with; it is stored, so that a restart keeps the same place."""
     kept = _kept_read(folder)
     if (kept.get("server"), kept.get("serial")) == (place.server, place.serial) and kept.get("secret"):
@@ -80,7 +80,7 @@ def arrival_forget(folder: Path) -> None:
 
 
 def login_await(
-    place: Place, secret: str, *, say: Say, give_up: float | None = None
+    place: JoinTarget, secret: str, *, say: Say, give_up: float | None = None
 ) -> tuple[str, AmqpSettings] | None:
     """Ask until somebody accepts this station; return its serial and login, or None after `give_up` seconds.
 
@@ -125,7 +125,7 @@ class NotLetIn(AgentError):
         )
 
 
-def _ask(place: Place, path: str, more: dict[str, str], kind: type[_T]) -> _T:
+def _ask(place: JoinTarget, path: str, more: dict[str, str], kind: type[_T]) -> _T:
     body = {"serial": place.serial, "hardware": hardware_read(), **more}
     try:
         _status, raw = server_post(server=place.server, path=path, body=body, ca_file=place.ca_file)
@@ -134,7 +134,7 @@ def _ask(place: Place, path: str, more: dict[str, str], kind: type[_T]) -> _T:
     return _read(raw, kind, place)
 
 
-def _read(raw: bytes, kind: type[_T], place: Place) -> _T:
+def _read(raw: bytes, kind: type[_T], place: JoinTarget) -> _T:
     try:
         return msgspec.json.decode(raw, type=kind)
     except msgspec.DecodeError as error:

@@ -21,7 +21,7 @@ from station_agent.config import AmqpSettings, LinkSettings
 from station_agent.link.company import Company
 from station_agent.link.endpoint import Endpoint, parameters_make
 from station_agent.link.manner import Manner
-from station_agent.station import LinkView
+from station_agent.station import LinkState
 
 #: Takes a command's body and a callable that acknowledges it, which may be called from any thread.
 Deliver = Callable[[bytes, Callable[[], None]], None]
@@ -34,7 +34,7 @@ class CommandLink:
         self,
         amqp: AmqpSettings,
         settings: LinkSettings,
-        view: LinkView,
+        view: LinkState,
         deliver: Deliver,
         *,
         heartbeat: int,

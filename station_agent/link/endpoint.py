@@ -24,7 +24,7 @@ from station_agent.link.connection import GatheringConnection
 from station_agent.link.manner import Manner
 from station_agent.link.meter import LinkContext, Meter
 from station_agent.link.reasons import BLOCKED, is_about_time, reason_of
-from station_agent.station import LinkView
+from station_agent.station import LinkState
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ class Endpoint:
         self,
         parameters: pika.ConnectionParameters,
         settings: LinkSettings,
-        view: LinkView,
+        view: LinkState,
         *,
         opened: Callable[[Channel], None],
         lost: Callable[[], None],

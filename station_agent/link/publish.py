@@ -25,7 +25,7 @@ from station_agent.link.endpoint import Endpoint, parameters_make
 from station_agent.link.manner import Manner
 from station_agent.link.reasons import advice_of
 from station_agent.outbox import Outgoing
-from station_agent.station import LinkView
+from station_agent.station import LinkState
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ class PublishLink:
         amqp: AmqpSettings,
         settings: LinkSettings,
         feed: Feed,
-        view: LinkView,
+        view: LinkState,
         *,
         heartbeat: int,
         name: str,

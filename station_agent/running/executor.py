@@ -22,10 +22,10 @@ from message_queue.contracts.commands import command_contracts
 from message_queue.contracts.commands.base import CommandMessage, CommandParameters, Withdrawal, order_decode
 from message_queue.errors import CommandRefused
 from station_agent.commands import handlers
-from station_agent.commands.base import NOTE_MOST, OUTPUT_MOST, Handler, Outcome, bounded
+from station_agent.commands.base import NOTE_MOST, OUTPUT_MOST, CommandOutcome, Handler, bounded
 from station_agent.outbox import COMMAND_STATUS
 from station_agent.running.consent import consent_refusal
-from station_agent.running.journal import WITHDRAWN, Entry, Journal
+from station_agent.running.journal import WITHDRAWN, Journal, JournalEntry
 from station_agent.station import Station, clock_is_set
 from station_agent.words import moment_say
 
@@ -207,10 +207,10 @@ class Executor:
             outcome = handler.run(self._station, parameters)
         except Exception as error:
             log.exception("Command %s failed.", message.name)
-            outcome = Outcome("failed", f"The station could not do it: {error}.")
+            outcome = CommandOutcome("failed", f"The station could not do it: {error}.")
         self._finish(message, outcome.state, outcome.note, outcome.result, outcome.output)
 
-    def _repeat(self, message: CommandMessage, known: Entry) -> None:
+    def _repeat(self, message: CommandMessage, known: JournalEntry) -> None:
         """Handle a command seen before: repeat its outcome, or run it again only if that does no harm."""
         if known.is_final:
             # Reported with its original time: the server may already have this answer.

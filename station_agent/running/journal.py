@@ -46,7 +46,7 @@ _COLUMNS = (
 )
 
 
-class Entry(NamedTuple):
+class JournalEntry(NamedTuple):
     """The record of one command."""
 
     id: str
@@ -73,7 +73,7 @@ class Journal:
         with database.transaction() as sql:
             sql.execute("DELETE FROM journal WHERE changed_at < ?", (time.time() - KEEP_SECONDS,))
 
-    def get(self, command: str) -> Entry | None:
+    def get(self, command: str) -> JournalEntry | None:
         """The entry of a command id, or None if it was never seen."""
         with self._database.reading() as sql:
             row = sql.execute(f"SELECT {_COLUMNS} FROM journal WHERE id = ?", (command,)).fetchone()  # noqa: S608 - columns only
@@ -152,20 +152,20 @@ def _rows_readable(old: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
         return
 
 
-def _entry(row: tuple[Any, ...]) -> Entry:
+def _entry(row: tuple[Any, ...]) -> JournalEntry:
     """A valid entry from a row: damage in it is reported, because no damage may let a command run twice."""
     command, name, state, boot_id, note, result, output = (_text(row[place]) for place in (0, 1, 2, 5, 6, 7, 8))
     received_at, changed_at = (_moment(row[place]) for place in (3, 4))
     known = _STATES.get(state)
     if known is None:
-        return Entry(command, name, "failed", received_at, changed_at, boot_id, _DAMAGED, {}, "")
+        return JournalEntry(command, name, "failed", received_at, changed_at, boot_id, _DAMAGED, {}, "")
     try:
         figures = json.loads(result)
     except (ValueError, RecursionError):
         figures = None
     if not isinstance(figures, dict) or not all(isinstance(each, Scalar) for each in figures.values()):
         figures, note = {}, f"{note} Its figures are damaged in the journal.".strip()
-    return Entry(command, name, known, received_at, changed_at, boot_id, note[:250], figures, output)
+    return JournalEntry(command, name, known, received_at, changed_at, boot_id, note[:250], figures, output)
 
 
 def _text(value: object) -> str:

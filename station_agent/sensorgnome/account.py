@@ -81,7 +81,7 @@ class Tally(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+class OpenAccount:
     """One file's account. `marks`: a line in it shows that its writer marks noise itself.
 
     `back` is the last position before anything in a finished file that later data could change: [offset,
@@ -107,7 +107,7 @@ class Account:
             found[word] = found.get(word, 0) + 1
         return found
 
-    def read_before(self, offset: int, lines: int) -> "Account":
+    def read_before(self, offset: int, lines: int) -> "OpenAccount":
         """The account of a file of which this much was read before accounts were kept: it counts as known."""
         missing = offset - self.tally.bytes_read
         missing_lines = lines - self.tally.lines_read
@@ -155,7 +155,7 @@ class Accounts:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def read(self, path: str) -> Account | None:
+    def read(self, path: str) -> OpenAccount | None:
         """One file's account."""
         with self._database.reading() as sql:
             row = sql.execute(f"{_READ} WHERE path = ?", (path,)).fetchone()
@@ -166,18 +166,18 @@ class Accounts:
         with self._database.reading() as sql:
             return [row[0] for row in sql.execute("SELECT path FROM file_accounts WHERE marks = 1")]
 
-    def store(self, path: str, account: Account) -> None:
+    def store(self, path: str, account: OpenAccount) -> None:
         """Store the account, to be sent; call it in the transaction that puts the lines into the outbox."""
         self._write(path, account, told=False)
 
-    def seen(self, path: str, account: Account) -> bool:
+    def seen(self, path: str, account: OpenAccount) -> bool:
         """Store the account if it differs from the stored one; return whether its state has changed."""
         before = self.read(path)
         if before != account:
             self._write(path, account, told=False)
         return before is None or before.state != account.state
 
-    def _write(self, path: str, account: Account, *, told: bool) -> None:
+    def _write(self, path: str, account: OpenAccount, *, told: bool) -> None:
         values = (
             *(account.state, account.start, account.size, account.unread, *account.tally),
             *(account.damaged, account.reason, json.dumps(account.refusals)),
@@ -215,7 +215,7 @@ class Accounts:
         with self._database.transaction() as sql:
             sql.executemany("UPDATE file_accounts SET told = 1 WHERE path = ?", [(name,) for name in names])
 
-    def settled(self, *states: FileState) -> dict[str, Account]:
+    def settled(self, *states: FileState) -> dict[str, OpenAccount]:
         """All accounts in these states."""
         marks = ",".join("?" * len(states))
         with self._database.reading() as sql:
@@ -249,10 +249,10 @@ def troubles_read(sql: sqlite3.Connection, most: int) -> list[FileAccount]:
     return [_account(row).message(row[0]) for row in rows]
 
 
-def _account(row: tuple) -> Account:  # type: ignore[type-arg]
+def _account(row: tuple) -> OpenAccount:  # type: ignore[type-arg]
     state, start, size, unread = row[1:5]
     damaged, reason, refusals, marks, counted, back = row[13:]
-    return Account(
+    return OpenAccount(
         state=state,
         start=start,
         size=size,

@@ -11,7 +11,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from station_agent.sensorgnome.lines import Pulse
+from station_agent.sensorgnome.lines import PulseLine
 
 
 class BurstRule(NamedTuple):
@@ -64,6 +64,6 @@ def _dense(moments: list[int], at: int, rule: BurstRule) -> bool:
     return False
 
 
-def pulse_heard(pulse: Pulse) -> Heard:
+def pulse_heard(pulse: PulseLine) -> Heard:
     """The properties of a pulse that the rule uses."""
     return Heard(pulse.port, pulse.at, pulse.freq)

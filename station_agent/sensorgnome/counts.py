@@ -21,7 +21,7 @@ HOUR = 3_600
 _HOUR_MICROSECONDS = HOUR * 1_000_000
 
 
-class HourCount(NamedTuple):
+class PulseHour(NamedTuple):
     """Pulses of one port in one hour; `hour` is its start in seconds since 1970 UTC."""
 
     hour: int
@@ -29,7 +29,7 @@ class HourCount(NamedTuple):
     pulses: int
 
 
-def records_make(counts: list[HourCount]) -> list[SenmlRecord]:
+def records_make(counts: list[PulseHour]) -> list[SenmlRecord]:
     """The counts as a SenML pack."""
     base = float(counts[0].hour)
     return [
@@ -63,7 +63,7 @@ class PulseCounts:
                 [(hour, port, number) for (hour, port), number in counted.items()],
             )
 
-    def take(self, before: float, ahead: float | None = None) -> list[HourCount]:
+    def take(self, before: float, ahead: float | None = None) -> list[PulseHour]:
         """The counts of the hours that ended by `before` or begin after `ahead`, now marked as sent.
 
         Call it in the outbox's transaction.
@@ -77,13 +77,13 @@ class PulseCounts:
             sql.executemany(
                 "UPDATE pulse_counts SET sent = 1 WHERE hour = ? AND port = ?", [(hour, port) for hour, port, _ in rows]
             )
-        return [HourCount(*row) for row in rows]
+        return [PulseHour(*row) for row in rows]
 
-    def late(self) -> list[HourCount]:
+    def late(self) -> list[PulseHour]:
         """Pulses that arrived after their hour's count was sent; each is reported once."""
         with self._database.transaction() as sql:
             rows = sql.execute("SELECT hour, port, late FROM pulse_counts WHERE late > 0 LIMIT 500").fetchall()
             sql.executemany(
                 "UPDATE pulse_counts SET late = 0 WHERE hour = ? AND port = ?", [(hour, port) for hour, port, _ in rows]
             )
-        return [HourCount(*row) for row in rows]
+        return [PulseHour(*row) for row in rows]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from message_queue.contracts.file import FileState
-from station_agent.sensorgnome.account import Account
+from station_agent.sensorgnome.account import OpenAccount
 from station_agent.sensorgnome.names import (
     FileName,
     file_name_parse,
@@ -24,7 +24,7 @@ from station_agent.sensorgnome.names import (
     packed_end_cut,
 )
 from station_agent.sensorgnome.packing import Checked
-from station_agent.sensorgnome.positions import Position
+from station_agent.sensorgnome.positions import FilePosition
 
 #: Seconds a followed file must have been unchanged to count as finished.
 STILL_SECONDS = 30.0
@@ -51,8 +51,8 @@ class DataFile:
     key: str
     path: Path
     name: FileName
-    position: Position
-    account: Account = field(default_factory=Account)
+    position: FilePosition
+    account: OpenAccount = field(default_factory=OpenAccount)
     size: int = 0
     mtime: float = 0.0
     changed: float = 0.0
@@ -94,7 +94,7 @@ class OtherFile(NamedTuple):
     counts: bool = True
 
 
-class Entry(NamedTuple):
+class FolderFile(NamedTuple):
     """One file below a data folder: its key, path, name parts or None, and the plain form beside a compressed one.
 
     Each `member` of a zip archive is a file.
@@ -136,12 +136,12 @@ def key_of(path: Path, root: Path) -> str:
     return name_show(str(relative))
 
 
-def entries(folder: Path, unreadable: list[tuple[Path, OSError]]) -> Iterator[Entry]:
+def entries(folder: Path, unreadable: list[tuple[Path, OSError]]) -> Iterator[FolderFile]:
     """Every file below the folder, oldest first by name, files without a date first.
 
     A compressed file beside its plain form is listed under its full name.
     """
-    found: list[Entry] = []
+    found: list[FolderFile] = []
 
     def note(error: OSError) -> None:
         unreadable.append((Path(error.filename), error))
@@ -155,11 +155,11 @@ def entries(folder: Path, unreadable: list[tuple[Path, OSError]]) -> Iterator[En
             path, name, cut = Path(base) / entry, file_name_parse(entry), packed_end_cut(entry)
             is_second = name is not None and cut != entry and cut in there
             key = name_show(str(path.relative_to(folder))) if is_second else key_of(path, folder)
-            found += _members(key, path) or [Entry(key, path, name, Path(base) / cut if is_second else None)]
+            found += _members(key, path) or [FolderFile(key, path, name, Path(base) / cut if is_second else None)]
     yield from sorted(found, key=lambda f: (f.name.start if f.name else -1, f.plain is not None, f.key))
 
 
-def _members(key: str, path: Path) -> list[Entry]:
+def _members(key: str, path: Path) -> list[FolderFile]:
     """The files in a zip archive, or none if it cannot be opened."""
     try:
         if not path.is_file():
@@ -172,7 +172,7 @@ def _members(key: str, path: Path) -> list[Entry]:
     except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError):
         return []
     return [
-        Entry(
+        FolderFile(
             name_show(f"{key}/{member.filename}"),
             path,
             file_name_parse(member.filename.rpartition("/")[2]),
@@ -188,7 +188,7 @@ class Folder:
     def __init__(
         self,
         root: Path,
-        positions: dict[str, Position],
+        positions: dict[str, FilePosition],
         *,
         finished_after: float,
         serials: frozenset[str] = frozenset(),
@@ -313,7 +313,7 @@ class Folder:
             if not known.path.exists():
                 known.path = path
             return
-        position = self._positions.get(key, Position())
+        position = self._positions.get(key, FilePosition())
         if key in self._watched:
             return
         if position.done and position.size == _size(path):

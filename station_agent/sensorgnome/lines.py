@@ -35,7 +35,7 @@ _EARLIEST = -2_208_988_800 * 1_000_000
 _LATEST = 99_999_999_998 * 1_000_000
 
 
-class Pulse(NamedTuple):
+class PulseLine(NamedTuple):
     """One radio pulse. `marked` if the line's form comes from a writer that filters, so that `used` means something."""
 
     port: int
@@ -48,7 +48,7 @@ class Pulse(NamedTuple):
     marked: bool
 
 
-class Tag(NamedTuple):
+class TagLine(NamedTuple):
     """One coded tag."""
 
     port: int
@@ -84,7 +84,7 @@ class Note(NamedTuple):
     data: dict[str, Scalar]
 
 
-Line = Pulse | Tag | Fix | Burst | Note
+Line = PulseLine | TagLine | Fix | Burst | Note
 
 
 class LineRead(NamedTuple):
@@ -157,7 +157,7 @@ def _read(text: str) -> Line:
     if letter == "T" and count in (3, 4):
         if not _TAG.match(fields[2]):
             raise _BadLineError
-        return Tag(_port(head[1:]), _at(fields[1]), fields[2], _number(fields[3]) if count == 4 else None)
+        return TagLine(_port(head[1:]), _at(fields[1]), fields[2], _number(fields[3]) if count == 4 else None)
     if letter == "b" and count == len(FIGURES) + 3:
         return _burst(head, fields)
     if head == "G" and count in (4, 5):
@@ -179,10 +179,10 @@ def _note(letter: str, head: str, text: str) -> Note:
     raise _BadLineError
 
 
-def _pulse(letter: str, head: str, fields: list[str]) -> Pulse:
+def _pulse(letter: str, head: str, fields: list[str]) -> PulseLine:
     marked = len(fields) == 6 and all(_WHOLE.match(field) for field in fields[3:])
     snr = _number(fields[5]) if len(fields) == 6 else None
-    return Pulse(
+    return PulseLine(
         port=_port(head[1:]),
         at=_at(fields[1]),
         freq=_number(fields[2]),

@@ -10,7 +10,7 @@ from message_queue.contracts.detections import Detections
 from message_queue.contracts.event import Event, Happening
 from message_queue.contracts.gps import Gps
 from station_agent.outbox import EVENT, PULSE, READING, TAG, Rank
-from station_agent.sensorgnome.lines import Burst, Fix, Line, Note, Pulse, Tag
+from station_agent.sensorgnome.lines import Burst, Fix, Line, Note, PulseLine, TagLine
 from station_agent.sensorgnome.names import FileName
 
 MICROSECOND = 1_000_000
@@ -24,7 +24,7 @@ class Numbered(NamedTuple):
     at: int
 
 
-class Message(NamedTuple):
+class RankedBody(NamedTuple):
     """A body with its kind and rank."""
 
     kind: str
@@ -42,7 +42,7 @@ def moments_fill(lines: Iterable[tuple[int, Line]], last_at: int) -> list[Number
     return filled
 
 
-def messages_make(lines: Iterable[Numbered], file: FileName, *, damaged: bool = False) -> list[Message]:
+def messages_make(lines: Iterable[Numbered], file: FileName, *, damaged: bool = False) -> list[RankedBody]:
     """At most one message each of events, tags, bursts, pulses and positions, in the order of their rank."""
     return [
         message._replace(body=replace(message.body, damaged=True)) if damaged else message
@@ -50,17 +50,17 @@ def messages_make(lines: Iterable[Numbered], file: FileName, *, damaged: bool = 
     ]
 
 
-def _messages(lines: Iterable[Numbered], file: FileName) -> list[Message]:
-    pulses: list[tuple[Numbered, Pulse]] = []
-    tags: list[tuple[Numbered, Tag]] = []
+def _messages(lines: Iterable[Numbered], file: FileName) -> list[RankedBody]:
+    pulses: list[tuple[Numbered, PulseLine]] = []
+    tags: list[tuple[Numbered, TagLine]] = []
     bursts: list[tuple[Numbered, Burst]] = []
     fixes: list[tuple[Numbered, Fix]] = []
     notes: list[tuple[Numbered, Note]] = []
     for numbered in lines:
         match numbered.line:
-            case Pulse() as pulse:
+            case PulseLine() as pulse:
                 pulses.append((numbered, pulse))
-            case Tag() as tag:
+            case TagLine() as tag:
                 tags.append((numbered, tag))
             case Burst() as burst:
                 bursts.append((numbered, burst))
@@ -68,17 +68,17 @@ def _messages(lines: Iterable[Numbered], file: FileName) -> list[Message]:
                 fixes.append((numbered, fix))
             case Note() as note:
                 notes.append((numbered, note))
-    made: list[Message] = []
+    made: list[RankedBody] = []
     if notes:
-        made.append(Message("event", _events(notes, file), EVENT))
+        made.append(RankedBody("event", _events(notes, file), EVENT))
     if tags:
-        made.append(Message("detections", _tags(tags, file), TAG))
+        made.append(RankedBody("detections", _tags(tags, file), TAG))
     if bursts:
-        made.append(Message("bursts", _bursts(bursts, file), TAG))
+        made.append(RankedBody("bursts", _bursts(bursts, file), TAG))
     if pulses:
-        made.append(Message("detections", _pulses(pulses, file), PULSE))
+        made.append(RankedBody("detections", _pulses(pulses, file), PULSE))
     if fixes:
-        made.append(Message("gps", _positions(fixes, file), READING))
+        made.append(RankedBody("gps", _positions(fixes, file), READING))
     return made
 
 
@@ -90,7 +90,7 @@ def _events(notes: list[tuple[Numbered, Note]], file: FileName) -> Event:
     return Event(events=happenings, clock=file.clock, file=file.name)
 
 
-def _tags(tags: list[tuple[Numbered, Tag]], file: FileName) -> Detections:
+def _tags(tags: list[tuple[Numbered, TagLine]], file: FileName) -> Detections:
     rows = [row for row, _ in tags]
     base, times = _times(rows)
     return Detections(
@@ -123,7 +123,7 @@ def _bursts(bursts: list[tuple[Numbered, Burst]], file: FileName) -> Bursts:
     )
 
 
-def _pulses(pulses: list[tuple[Numbered, Pulse]], file: FileName) -> Detections:
+def _pulses(pulses: list[tuple[Numbered, PulseLine]], file: FileName) -> Detections:
     rows = [row for row, _ in pulses]
     base, times = _times(rows)
     used = [pulse.used for _, pulse in pulses]

@@ -9,12 +9,12 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from station_agent.profiles import Pulses
-from station_agent.sensorgnome.account import DAMAGE, ZEROS, Account, Tally
+from station_agent.sensorgnome.account import DAMAGE, ZEROS, OpenAccount, Tally
 from station_agent.sensorgnome.bursts import BurstRule, Heard, bursts_find, pulse_heard
-from station_agent.sensorgnome.lines import Burst, Fix, LineRead, Note, Pulse
+from station_agent.sensorgnome.lines import Burst, Fix, LineRead, Note, PulseLine
 from station_agent.sensorgnome.messages import Numbered
 from station_agent.sensorgnome.places import Places
-from station_agent.sensorgnome.positions import Position
+from station_agent.sensorgnome.positions import FilePosition
 
 #: Unreadable lines of one file that are sent as events; more are only counted.
 UNPARSED_TOLD = 100
@@ -47,11 +47,11 @@ class Lines(NamedTuple):
     ended: bool
 
 
-class Portion(NamedTuple):
+class FilePortion(NamedTuple):
     """Position and account after the lines taken now, the lines sent, and all lines."""
 
-    position: Position
-    account: Account
+    position: FilePosition
+    account: OpenAccount
     told: list[Numbered]
     taken: list[Numbered]
 
@@ -59,7 +59,9 @@ class Portion(NamedTuple):
 def shows_marks(lines: Sequence[Numbered]) -> bool:
     """Whether these lines show that their writer marks noise itself: they contain an unused pulse or a filter line."""
     return any(
-        not row.line.used if isinstance(row.line, Pulse) else isinstance(row.line, Note) and row.line.name == "filter"
+        not row.line.used
+        if isinstance(row.line, PulseLine)
+        else isinstance(row.line, Note) and row.line.name == "filter"
         for row in lines
     )
 
@@ -72,7 +74,7 @@ def lines_select(lines: Lines, recent: tuple[Heard, ...], wishes: Wishes, *, tru
     numbered = lines.numbered
     if wishes.pulses == "all":
         return Selection(len(numbered), frozenset(), ())
-    pulses = [(index, row.line) for index, row in enumerate(numbered) if isinstance(row.line, Pulse)]
+    pulses = [(index, row.line) for index, row in enumerate(numbered) if isinstance(row.line, PulseLine)]
     if wishes.pulses == "counts":
         bursts = (index for index, row in enumerate(numbered) if isinstance(row.line, Burst))
         return Selection(len(numbered), frozenset([*bursts, *(index for index, _ in pulses)]), ())
@@ -96,8 +98,8 @@ def lines_select(lines: Lines, recent: tuple[Heard, ...], wishes: Wishes, *, tru
 
 
 def portion_take(
-    lines: Lines, position: Position, account: Account, selection: Selection, wishes: Wishes, places: Places
-) -> Portion:
+    lines: Lines, position: FilePosition, account: OpenAccount, selection: Selection, wishes: Wishes, places: Places
+) -> FilePortion:
     """Advance position and account over the selected lines."""
     count = selection.lines
     taken, told = lines.numbered[:count], []
@@ -129,7 +131,7 @@ def portion_take(
         last_at=taken[-1].at if taken else position.last_at,
         recent=selection.recent,
     )
-    counted = max((row.number for row in taken if isinstance(row.line, Pulse)), default=0)
+    counted = max((row.number for row in taken if isinstance(row.line, PulseLine)), default=0)
     now = replace(
         account,
         tally=account.tally.plus(Tally(**figures)),
@@ -138,10 +140,10 @@ def portion_take(
         counted=max(account.counted, counted),
         reason=(account.reason or _ZEROS_SENTENCE) if damaged else "",
     )
-    return Portion(moved, now, told, taken)
+    return FilePortion(moved, now, told, taken)
 
 
-def zeros_take(zeros: int, position: Position, account: Account) -> Portion:
+def zeros_take(zeros: int, position: FilePosition, account: OpenAccount) -> FilePortion:
     """Advance position and account over zero bytes in place of lines."""
     refusals = account.refused_add([ZEROS])
     now = replace(
@@ -151,10 +153,10 @@ def zeros_take(zeros: int, position: Position, account: Account) -> Portion:
         damaged=True,
         reason=account.reason or _ZEROS_SENTENCE,
     )
-    return Portion(position._replace(offset=position.offset + zeros), now, [], [])
+    return FilePortion(position._replace(offset=position.offset + zeros), now, [], [])
 
 
-def lost_add(account: Account, lost: int, damage: str) -> Account:
+def lost_add(account: OpenAccount, lost: int, damage: str) -> OpenAccount:
     """The account at the end of a damaged file, of which this many bytes cannot be unpacked."""
     if lost:
         refusals = account.refused_add([DAMAGE])
@@ -162,14 +164,14 @@ def lost_add(account: Account, lost: int, damage: str) -> Account:
     return replace(account, damaged=True, reason=damage)
 
 
-def back_note(position: Position, account: Account) -> str:
+def back_note(position: FilePosition, account: OpenAccount) -> str:
     """The position and account to return to if a finished file continues after all."""
     return json.dumps(
         [position.offset, position.line, position.last_at, position.recent, account.tally, account.refusals]
     )
 
 
-def back_take(position: Position, account: Account) -> tuple[Position, Account]:
+def back_take(position: FilePosition, account: OpenAccount) -> tuple[FilePosition, OpenAccount]:
     """The position and account from which to read a file that continues after all."""
     if account.back:
         offset, line, last_at, recent, tally, refusals = json.loads(account.back)

@@ -21,7 +21,7 @@ CREATE TABLE IF NOT EXISTS files (
 _READ = "SELECT path, offset, line, last_at, recent, head, done, size FROM files"
 
 
-class Position(NamedTuple):
+class FilePosition(NamedTuple):
     """The position in one file.
 
     `offset` bytes and `line` lines are done; `last_at` is the newest line's moment in microseconds; `recent` are the
@@ -38,25 +38,25 @@ class Position(NamedTuple):
     size: int = 0
 
 
-class Positions:
+class FilePositions:
     """The positions in all files, by path within the data folder, without `.gz`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def all(self) -> dict[str, Position]:
+    def all(self) -> dict[str, FilePosition]:
         """All known positions."""
         with self._database.reading() as sql:
             rows = sql.execute(_READ).fetchall()
         return {row[0]: _position(row) for row in rows}
 
-    def read(self, path: str) -> Position | None:
+    def read(self, path: str) -> FilePosition | None:
         """The position in one file."""
         with self._database.reading() as sql:
             row = sql.execute(f"{_READ} WHERE path = ?", (path,)).fetchone()
         return _position(row) if row else None
 
-    def store(self, path: str, position: Position) -> None:
+    def store(self, path: str, position: FilePosition) -> None:
         """Store the position; call it in the transaction that puts the lines into the outbox."""
         with self._database.transaction() as sql:
             sql.execute(
@@ -74,6 +74,6 @@ class Positions:
             )
 
 
-def _position(row: tuple[str, int, int, int, str, bytes, int, int]) -> Position:
+def _position(row: tuple[str, int, int, int, str, bytes, int, int]) -> FilePosition:
     _, offset, line, at, recent, head, done, size = row
-    return Position(offset, line, at, tuple(Heard(*heard) for heard in json.loads(recent)), head, bool(done), size)
+    return FilePosition(offset, line, at, tuple(Heard(*heard) for heard in json.loads(recent)), head, bool(done), size)

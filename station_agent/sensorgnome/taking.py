@@ -4,16 +4,16 @@ import time
 from dataclasses import replace
 
 from station_agent.outbox import BACK_FILL, Rank
-from station_agent.sensorgnome.account import Account, Accounts, Tally
+from station_agent.sensorgnome.account import Accounts, OpenAccount, Tally
 from station_agent.sensorgnome.counts import PulseCounts
 from station_agent.sensorgnome.folder import AHEAD, DataFile, Folder
-from station_agent.sensorgnome.lines import Fix, Line, Pulse, line_read, line_without_end
-from station_agent.sensorgnome.messages import Message, messages_make, moments_fill
+from station_agent.sensorgnome.lines import Fix, Line, PulseLine, line_read, line_without_end
+from station_agent.sensorgnome.messages import RankedBody, messages_make, moments_fill
 from station_agent.sensorgnome.names import file_name_parse
 from station_agent.sensorgnome.places import Places
 from station_agent.sensorgnome.portion import (
+    FilePortion,
     Lines,
-    Portion,
     Wishes,
     back_note,
     back_take,
@@ -23,7 +23,7 @@ from station_agent.sensorgnome.portion import (
     shows_marks,
     zeros_take,
 )
-from station_agent.sensorgnome.positions import Position, Positions
+from station_agent.sensorgnome.positions import FilePosition, FilePositions
 from station_agent.sensorgnome.reader import Chunk, LineReader
 from station_agent.station import SourceView, Station
 
@@ -36,14 +36,14 @@ BACK_FILL_AFTER = 6 * 3_600.0
 class Taker:
     """Reads the files of one folder. `budget` is the number of chunks left in this poll; `wishes` say what is sent."""
 
-    def __init__(self, station: Station, view: SourceView, folder: Folder, known: dict[str, Position]) -> None:
+    def __init__(self, station: Station, view: SourceView, folder: Folder, known: dict[str, FilePosition]) -> None:
         database = station.outbox.database
         self._station = station
         self._outbox = station.outbox
         self._view = view
         self._folder = folder
         self._known = known
-        self._positions = Positions(database)
+        self._positions = FilePositions(database)
         self._accounts = Accounts(database)
         self._counts = PulseCounts(database)
         self.budget = 0
@@ -99,8 +99,8 @@ class Taker:
         cut = not reader.compressed and file.size < position.offset
         if head[: len(position.head)] != position.head and not (cut and position.head.startswith(head)):
             self._station.event("file_replaced", {"file": file.name.name, "lines_sent": position.line})
-            file.position = Position(head=head)
-            file.account = Account(start=file.name.start, size=file.size, unread=file.size)
+            file.position = FilePosition(head=head)
+            file.account = OpenAccount(start=file.name.start, size=file.size, unread=file.size)
         elif cut:
             text = file.path.read_bytes()
             end, lines = text.rfind(b"\n") + 1, text.count(b"\n")
@@ -179,8 +179,8 @@ class Taker:
         return not chunk.ended
 
     def _end(
-        self, file: DataFile, reader: LineReader, lines: Lines, taken: Portion, *, trusted: bool, has_rest: bool
-    ) -> Portion:
+        self, file: DataFile, reader: LineReader, lines: Lines, taken: FilePortion, *, trusted: bool, has_rest: bool
+    ) -> FilePortion:
         """Finish a file: record what is lost of it, and where to continue if it turns out not to be finished."""
         checked = reader.checked
         sure = lines_select(lines, file.position.recent, self.wishes, trusted=trusted, last=False)
@@ -201,7 +201,7 @@ class Taker:
             file.account = replace(file.account, marks=True)
         return line in self._marked
 
-    def _twin(self, file: DataFile) -> Position | None:
+    def _twin(self, file: DataFile) -> FilePosition | None:
         """The most advanced position in a file of the same name and beginning, if any."""
         found = None
         for key in self._twins.get(file.name.name, ()):
@@ -216,7 +216,7 @@ class Taker:
                 found = position
         return found
 
-    def store(self, file: DataFile, taken: Portion, messages: list[Message], *, finished: bool) -> None:
+    def store(self, file: DataFile, taken: FilePortion, messages: list[RankedBody], *, finished: bool) -> None:
         """Commit the lines, the position and the account together."""
         past = finished and time.time() - file.mtime > BACK_FILL_AFTER
         position = taken.position._replace(size=file.size)
@@ -234,7 +234,7 @@ class Taker:
                 self._counts.add(
                     (row.line.port, row.line.at)
                     for row in taken.taken
-                    if isinstance(row.line, Pulse) and row.number > file.account.counted
+                    if isinstance(row.line, PulseLine) and row.number > file.account.counted
                 )
             self._positions.store(file.key, position)
             self._accounts.store(file.key, now)
@@ -263,9 +263,9 @@ class Taker:
             self._station.vitals.gps_state = "no fix" if fixes[-1].lat is None else "fix"
 
 
-def nothing_taken(position: Position, account: Account) -> Portion:
+def nothing_taken(position: FilePosition, account: OpenAccount) -> FilePortion:
     """A new position and account without any line."""
-    return Portion(position, account, [], [])
+    return FilePortion(position, account, [], [])
 
 
 def _line_of(key: str) -> tuple[str, str, str]:
@@ -274,7 +274,7 @@ def _line_of(key: str) -> tuple[str, str, str]:
     return (name.source, name.serial, name.boot) if name else ("", "", "")
 
 
-def _lines_read(chunk: Chunk, position: Position, file: DataFile, *, last: bool) -> Lines:
+def _lines_read(chunk: Chunk, position: FilePosition, file: DataFile, *, last: bool) -> Lines:
     """The chunk's lines with their numbers; at a finished file's end including the incomplete line."""
     read = [line_read(raw, passed=chunk.passed) for raw in chunk.lines]
     if last and chunk.rest:

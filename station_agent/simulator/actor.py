@@ -23,7 +23,7 @@ from station_agent.config import AmqpSettings, LinkSettings
 from station_agent.link.publish import PublishLink
 from station_agent.simulator.feed import MemoryFeed
 from station_agent.simulator.traffic import Traffic
-from station_agent.station import LinkView
+from station_agent.station import LinkState
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class Actor:
         self._boot_count = 1 + self._random.randrange(40)
         self._interval = SILENT_INTERVAL if entry.behaviour == "silent" else entry.interval
         self._feed = MemoryFeed()
-        self.view = LinkView()
+        self.view = LinkState()
         self._link = PublishLink(
             entry.amqp,
             LinkSettings(),

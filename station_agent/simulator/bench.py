@@ -13,7 +13,7 @@ from station_agent.link.publish import PublishLink
 from station_agent.simulator.actor import StationEntry
 from station_agent.simulator.feed import MemoryFeed
 from station_agent.simulator.fleet import STARTS_A_SECOND
-from station_agent.station import LinkView
+from station_agent.station import LinkState
 
 #: Seconds that all stations have to connect, and that the last confirms have to arrive.
 CONNECT_SECONDS = 90.0
@@ -36,7 +36,7 @@ class _Timed:
     def __init__(self, entry: StationEntry, plan: BenchPlan) -> None:
         self.serial = entry.serial
         self.feed = MemoryFeed(timed=True)
-        self.view = LinkView()
+        self.view = LinkState()
         self._plan = plan
         self._random = random.Random(f"{plan.seed}/{entry.serial}")
         self.link = PublishLink(

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from message_queue.contracts.health import Clock, Health
 from station_agent.sensorgnome.lines import line_parse
-from station_agent.sensorgnome.messages import Message, messages_make, moments_fill
+from station_agent.sensorgnome.messages import RankedBody, messages_make, moments_fill
 from station_agent.sensorgnome.names import file_name_parse
 from station_agent.sensorgnome.reader import CHUNK_LINES
 
@@ -83,7 +83,7 @@ class Traffic:
         """The clock code of the files."""
         return "P" if self._behaviour == "wrong_clock" else "Z"
 
-    def messages(self, begin: float, end: float) -> list[Message]:
+    def messages(self, begin: float, end: float) -> list[RankedBody]:
         """Everything that the station's files would have received between two moments."""
         lines: dict[str, list[tuple[float, str]]] = {"all": [], "ctt": []}
         self._arrive(begin, end)
@@ -97,7 +97,7 @@ class Traffic:
                 )
         for bird in self._ctt:
             lines["ctt"] += self._tag_lines(bird, begin, min(end, bird.until))
-        made: list[Message] = []
+        made: list[RankedBody] = []
         for source, found in lines.items():
             made += self._read(source, begin, [text for _, text in sorted(found)])
         return made
@@ -198,7 +198,7 @@ class Traffic:
             at += bird.period
         return found
 
-    def _read(self, source: str, begin: float, texts: list[str]) -> list[Message]:
+    def _read(self, source: str, begin: float, texts: list[str]) -> list[RankedBody]:
         """The lines as messages, with their file's name, as many at a time as the agent reads."""
         file = self._files.get(source)
         if file is None or begin >= file.until:
@@ -206,7 +206,7 @@ class Traffic:
         name = file_name_parse(file.name)
         if name is None or not texts:
             return []
-        made: list[Message] = []
+        made: list[RankedBody] = []
         for first in range(0, len(texts), CHUNK_LINES):
             lines = map(line_parse, texts[first : first + CHUNK_LINES])
             numbered = moments_fill(enumerate(lines, file.line + 1), file.last_at or name.start)

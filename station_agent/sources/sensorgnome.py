@@ -20,16 +20,15 @@ from message_queue.contracts.base import Scalar
 from message_queue.contracts.file import FileState, FileTotals
 from message_queue.contracts.readings import RELATIVE_BELOW
 from station_agent.outbox import ACCOUNT, READING
-from station_agent.profiles import Positions as PositionsSent
-from station_agent.profiles import Pulses
+from station_agent.profiles import Positions, Pulses
 from station_agent.sensorgnome import account, counts, positions
-from station_agent.sensorgnome.account import UNREADABLE, Account, Accounts, Tally, file_messages
+from station_agent.sensorgnome.account import UNREADABLE, Accounts, OpenAccount, Tally, file_messages
 from station_agent.sensorgnome.bursts import BurstRule
 from station_agent.sensorgnome.counts import PulseCounts, records_make
 from station_agent.sensorgnome.folder import AHEAD, DataFile, Folder, OtherFile, Seen
 from station_agent.sensorgnome.names import serials_taken
 from station_agent.sensorgnome.portion import Wishes
-from station_agent.sensorgnome.positions import Position, Positions
+from station_agent.sensorgnome.positions import FilePosition, FilePositions
 from station_agent.sensorgnome.reader import CHUNK_BYTES, Unreadable
 from station_agent.sensorgnome.taking import Taker, nothing_taken
 from station_agent.sources.base import Source, SourceKind, SourceSettings
@@ -57,7 +56,7 @@ class SensorgnomeSettings(SourceSettings, frozen=True, kw_only=True, forbid_unkn
     also_of: list[str] = []
     any_station: bool = False
     pulses: Pulses | None = None
-    positions: PositionsSent | None = None
+    positions: Positions | None = None
     events_kept: list[str] | None = None
     #: Maximum seconds that a batch waits; None means the profile's.
     batch_age: Annotated[float, Meta(ge=0)] | None = None
@@ -75,7 +74,7 @@ class SensorgnomeSource:
         self._station = station
         self._settings = settings
         self._outbox = station.outbox
-        self._positions = Positions(station.outbox.database)
+        self._positions = FilePositions(station.outbox.database)
         self._accounts = Accounts(station.outbox.database)
         self._counts = PulseCounts(station.outbox.database)
         self._rule = BurstRule(settings.burst_pulses, settings.burst_seconds, settings.burst_khz)
@@ -94,7 +93,7 @@ class SensorgnomeSource:
         station.vitals.file_totals = self.totals
         self._keep()
 
-    def _others_known(self, known: dict[str, Position]) -> list[OtherFile]:
+    def _others_known(self, known: dict[str, FilePosition]) -> list[OtherFile]:
         """Files found in the folder earlier that are not to be read."""
         return [
             OtherFile(key, found.size, found.state, found.reason, found.start, counts=found.tally.bytes_refused > 0)
@@ -171,7 +170,7 @@ class SensorgnomeSource:
                 state: FileState = "gone" if file.unread else "done"
                 self._accounts.store(file.key, replace(file.account, state=state, unread=file.unread))
             for file in seen.fresh:
-                before = self._accounts.read(file.key) or Account()
+                before = self._accounts.read(file.key) or OpenAccount()
                 file.account = replace(
                     before.read_before(file.position.offset, file.position.line),
                     state="open",
@@ -314,11 +313,11 @@ def _figures(values: dict[str, int]) -> dict[str, Scalar]:
     return {**values}
 
 
-def _other_account(other: OtherFile) -> Account:
+def _other_account(other: OtherFile) -> OpenAccount:
     """The account of a file that is not read: refused, or left because it is not this station's data."""
     tally = Tally(bytes_refused=other.size) if other.counts else Tally(bytes_kept_back=other.size)
     refusals = {UNREADABLE: 1} if other.counts else {}
-    return Account(
+    return OpenAccount(
         state=other.state,
         start=other.start,
         size=other.size,

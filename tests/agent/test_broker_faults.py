@@ -14,7 +14,7 @@ from station_agent.daemon import station_open
 from station_agent.link.publish import PublishLink
 from station_agent.network import Network
 from station_agent.outbox import READING
-from station_agent.station import LinkView
+from station_agent.station import LinkState
 
 MESSAGES = 4_000
 
@@ -30,7 +30,7 @@ def test_the_broker_is_killed_twice_while_the_outbox_empties(private_stack, make
     time.sleep(2.0)
     config = make_config(place.amqp)
     station, _ = station_open(config)
-    outbox, view = station.outbox, LinkView()
+    outbox, view = station.outbox, LinkState()
     link = PublishLink(
         place.amqp, LinkSettings(retry_first=0.2, retry_most=1.0), outbox, view, heartbeat=30, name="test"
     )

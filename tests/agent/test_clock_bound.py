@@ -30,7 +30,7 @@ from station_agent.network import Network
 from station_agent.running.executor import Executor
 from station_agent.server_time import ServerTime, server_time_ask
 from station_agent.sources.host_health import HostHealthSettings, health_read
-from station_agent.station import LinkView
+from station_agent.station import LinkState
 
 YEAR = 365.25 * 86_400
 
@@ -206,7 +206,7 @@ def test_with_the_servers_time_the_data_get_home_all_the_same(make_broker_statio
     """OpenSSL uses the machine's clock, which a test cannot set, so the other time is passed to the date check."""
     place = make_broker_station(tls=True)
     station = make_station(amqp=place.amqp)
-    now, view = [time.time() + off], LinkView()
+    now, view = [time.time() + off], LinkState()
     company = Company(now=lambda: now[0], doubted=lambda: doubts.append(True))
     doubts = []
     settings = LinkSettings(retry_first=0.1, retry_most=60.0)

@@ -11,7 +11,7 @@ from agent.messages_of import outbox_messages
 from message_queue.contracts.commands import command_contracts
 from message_queue.contracts.commands.base import CommandMessage, command_encode
 from station_agent.commands import base, handlers
-from station_agent.commands.base import Handler, Outcome
+from station_agent.commands.base import CommandOutcome, Handler
 from station_agent.running import executor as executor_module
 from station_agent.running.executor import Executor
 
@@ -41,7 +41,7 @@ def runs(monkeypatch):
         ran.append(station)
         if run.error:
             raise run.error
-        return Outcome("succeeded", "Done.", {"n": len(ran)}, "text")
+        return CommandOutcome("succeeded", "Done.", {"n": len(ran)}, "text")
 
     run.error = None
     ran_handlers = {
@@ -237,7 +237,7 @@ def test_a_handler_that_fails_says_why(make_executor, runs):
 
 def test_output_is_bounded(make_executor, monkeypatch):
     long = Handler(
-        name="ping", run=lambda _station, _parameters: Outcome("succeeded", "n" * 5_000, {}, "\x00o" * 50_000)
+        name="ping", run=lambda _station, _parameters: CommandOutcome("succeeded", "n" * 5_000, {}, "\x00o" * 50_000)
     )
     monkeypatch.setattr(executor_module, "handlers", lambda: {"ping": long})
     executor = make_executor()

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from message_queue.contracts.event import Event, Happening
-from station_agent.sensorgnome.lines import Fix, Note, Pulse, Tag, line_parse
+from station_agent.sensorgnome.lines import Fix, Note, PulseLine, TagLine, line_parse
 from station_agent.sensorgnome.messages import messages_make, moments_fill
 from station_agent.sensorgnome.names import FileName
 
@@ -17,7 +17,7 @@ FILE = FileName("sgv2-7F5ERPI46977-003-2021-12-16T00-25-01.6590Z-all.txt", 1_639
 
 
 def test_pulse_of_v1_and_early_v2():
-    assert line_parse("p3,1639614325.5266,2.637,-38.87,-53.61") == Pulse(
+    assert line_parse("p3,1639614325.5266,2.637,-38.87,-53.61") == PulseLine(
         3, 1_639_614_325_526_600, 2.637, -38.87, -53.61, None, True, False
     )
 
@@ -39,8 +39,8 @@ def test_figures_that_the_station_did_not_have_are_missing(word):
 
 
 def test_tags_with_and_without_strength():
-    assert line_parse("T1,1639614305.186,78664c3304,-75") == Tag(1, 1_639_614_305_186_000, "78664c3304", -75.0)
-    assert line_parse("T4,1557450282.889,04452182") == Tag(4, 1_557_450_282_889_000, "04452182", None)
+    assert line_parse("T1,1639614305.186,78664c3304,-75") == TagLine(1, 1_639_614_305_186_000, "78664c3304", -75.0)
+    assert line_parse("T4,1557450282.889,04452182") == TagLine(4, 1_557_450_282_889_000, "04452182", None)
 
 
 def test_positions():

@@ -21,7 +21,7 @@ from station_agent.link.publish import PublishLink
 from station_agent.link.reasons import LASTING_SECONDS, reason_of
 from station_agent.network import Network
 from station_agent.outbox import EVENT
-from station_agent.station import LinkView
+from station_agent.station import LinkState
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def make_publisher(make_station):
     running = []
 
     def make(amqp, **settings):
-        outbox, view = make_station(amqp=amqp).outbox, LinkView()
+        outbox, view = make_station(amqp=amqp).outbox, LinkState()
         values = LinkSettings(**({"retry_first": 0.1, "retry_most": 0.5, "confirm_deadline": 1.5} | settings))
         link = PublishLink(amqp, values, outbox, view, heartbeat=30, name="test")
         outbox.on_put(link.wake)
@@ -150,7 +150,7 @@ def test_a_name_that_the_certificate_does_not_bear_is_not_trusted(make_broker_st
 def test_all_commands_that_wait_come_at_once_and_again_until_acknowledged(make_broker_station, bad_link):
     station = make_broker_station()
     amqp = msgspec.structs.replace(station.amqp, port=bad_link.port)
-    got, view = [], LinkView()
+    got, view = [], LinkState()
     link = CommandLink(
         amqp,
         LinkSettings(retry_first=0.1, retry_most=0.3),
@@ -183,7 +183,7 @@ def test_all_commands_that_wait_come_at_once_and_again_until_acknowledged(make_b
 def test_the_first_connection_that_gets_through_wakes_the_other(make_broker_station, bad_link):
     station = make_broker_station()
     amqp = msgspec.structs.replace(station.amqp, port=bad_link.port)
-    company, data, commands = Company(), LinkView(), LinkView()
+    company, data, commands = Company(), LinkState(), LinkState()
     # A pause of two minutes, as in the incident that led to this test.
     patient = LinkSettings(retry_first=120.0, retry_most=240.0)
     bad_link.closed = True
@@ -206,7 +206,7 @@ def test_the_first_connection_that_gets_through_wakes_the_other(make_broker_stat
 def test_a_bell_from_before_does_not_bring_a_fleet_back_in_one_moment(make_broker_station, bad_link):
     station = make_broker_station()
     amqp = msgspec.structs.replace(station.amqp, port=bad_link.port)
-    company, view = Company(), LinkView()
+    company, view = Company(), LinkState()
     patient = LinkSettings(retry_first=120.0, retry_most=240.0)
     link = CommandLink(amqp, patient, view, lambda *_: None, heartbeat=30, name="commands", company=company)
     network = Network(link.run)
@@ -225,7 +225,7 @@ def test_a_bell_from_before_does_not_bring_a_fleet_back_in_one_moment(make_broke
 
 def test_a_queue_that_is_gone_for_a_moment_asks_nobody_to_enrol_again(make_broker_station):
     station = make_broker_station()
-    view = LinkView()
+    view = LinkState()
     settings = LinkSettings(retry_first=0.1, retry_most=0.2)
     link = CommandLink(station.amqp, settings, view, lambda *_: None, heartbeat=30, name="commands")
     network = Network(link.run)

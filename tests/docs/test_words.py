@@ -70,3 +70,20 @@ def test_a_german_word_is_in_use(row):
     words = set(re.findall(r"[A-Za-zÄÖÜäöüß-]{3,}", row[2].split(":")[0])) - {"der", "die", "das"}
     said = " ".join(texts().values()).lower()
     assert any(re.search(rf"\b{word.lower()[: max(3, len(word) - 2)]}", said) for word in words)
+
+
+#: Names that two packages share for good: Django wants `Command`; a view of the API is named for its resource; a station
+#: is a station on both ends of the wire; and the two command lines, which share no code, refuse wrong use alike.
+SHARED = {"Command", "Station", "WrongUse"}
+
+
+def test_a_class_name_means_one_thing():
+    places: dict[str, list[str]] = {}
+    for package in ("fleet", "message_queue", "operations", "sg_status", "station_agent", "web", "workers"):
+        for path in (ROOT / package).rglob("*.py"):
+            for name in re.findall(r"^class ([A-Z]\w*)", path.read_text(), re.MULTILINE):
+                places.setdefault(name, []).append(str(path.relative_to(ROOT)))
+    assert len(places) > 400
+    assert {
+        name: found for name, found in places.items() if len(found) > 1 and name not in SHARED | {"Migration"}
+    } == {}

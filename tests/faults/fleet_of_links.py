@@ -14,7 +14,7 @@ from station_agent.config import AmqpSettings, LinkSettings
 from station_agent.link.publish import PublishLink
 from station_agent.network import Network
 from station_agent.simulator.feed import MemoryFeed
-from station_agent.station import LinkView
+from station_agent.station import LinkState
 
 #: 2023-11-14 22:13:20 UTC.
 BEGIN = 1_700_000_000.0
@@ -30,7 +30,7 @@ class Linked:
     ) -> None:
         fields = {name: grant[name] for name in AmqpSettings.__struct_fields__ if name in grant}
         self.serial = grant["serial"]
-        self.feed, self.view, self.put_count = MemoryFeed(), LinkView(), 0
+        self.feed, self.view, self.put_count = MemoryFeed(), LinkState(), 0
         self._random = random.Random(f"{seed}/{self.serial}")
         self.link = PublishLink(
             AmqpSettings(**fields | changes),

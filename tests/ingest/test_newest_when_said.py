@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from fleet.ingest.sequence import Place, is_newer
+from fleet.ingest.sequence import StreamPlace, is_newer
 from fleet.stations.life.hardware import pair_list
 from fleet.stations.models import StationContact, StationDataUse
 
@@ -145,15 +145,15 @@ def test_an_announcement_stays_when_a_newer_report_announces_nothing(say):
 @pytest.mark.parametrize(
     ("word", "known", "wanted"),
     [
-        (Place(1, 5, 100.0), Place(1, 4, 900.0), True),
-        (Place(1, 4, 900.0), Place(1, 5, 100.0), False),
-        (Place(2, 1, 100.0), Place(1, 5, 900.0), True),
-        (Place(1, 9, 900.0), Place(2, 1, 100.0), False),
-        (Place(None, None, 900.0), Place(1, 5, 100.0), True),
-        (Place(1, 5, 100.0), Place(None, None, 900.0), False),
-        (Place(1, 5, 100.0), Place(None, None, 5_000.0), True),
-        (Place(None, None, 1.0, True), Place(None, None, 900.0), True),
-        (Place(1, 5, 100.0), None, True),
+        (StreamPlace(1, 5, 100.0), StreamPlace(1, 4, 900.0), True),
+        (StreamPlace(1, 4, 900.0), StreamPlace(1, 5, 100.0), False),
+        (StreamPlace(2, 1, 100.0), StreamPlace(1, 5, 900.0), True),
+        (StreamPlace(1, 9, 900.0), StreamPlace(2, 1, 100.0), False),
+        (StreamPlace(None, None, 900.0), StreamPlace(1, 5, 100.0), True),
+        (StreamPlace(1, 5, 100.0), StreamPlace(None, None, 900.0), False),
+        (StreamPlace(1, 5, 100.0), StreamPlace(None, None, 5_000.0), True),
+        (StreamPlace(None, None, 1.0, True), StreamPlace(None, None, 900.0), True),
+        (StreamPlace(1, 5, 100.0), None, True),
     ],
 )
 def test_which_of_two_words_is_newer(word, known, wanted):

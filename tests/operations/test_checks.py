@@ -45,7 +45,7 @@ def test_a_quick_run_installs_and_starts_nothing(monkeypatch):
     monkeypatch.setattr(checks, "trial_start", never)
     monkeypatch.setattr(checks, "tests_run", tests_run)
     monkeypatch.setattr(
-        checks, "checks_all", lambda _: [checks.Outcome("types", passed=True, output="", seconds=41.24)]
+        checks, "checks_all", lambda _: [checks.CheckResult("types", passed=True, output="", seconds=41.24)]
     )
     assert checks.checks_run(long=False, quick=True, pytest_arguments=[]) == 0
     assert given[0][QUICK_VARIABLE] == "1"
@@ -62,7 +62,9 @@ def test_a_check_that_failed_fails_the_run_and_is_named_after_the_tests(monkeypa
 
 def test_missing_german_is_counted_in_the_summary_and_fails_nothing():
     def note(said):
-        return checks.notes_of([checks.Outcome(checks.GERMAN, passed=True, output=said, seconds=1.0)])[NOTES_VARIABLE]
+        return checks.notes_of([checks.CheckResult(checks.GERMAN, passed=True, output=said, seconds=1.0)])[
+            NOTES_VARIABLE
+        ]
 
     assert note("no German: Nests\n1 text has no German, 0 German texts are shown nowhere.\n").splitlines()[1:] == [
         "1 text has no German, 0 German texts are shown nowhere. See ./roost manage german"

@@ -39,7 +39,7 @@ from fleet.ingest.pipeline import DatabaseAway, Pipeline
 from message_queue.routing import serial_of_exchange, serial_of_user
 from message_queue.topology import DEAD_QUEUE, INBOUND_QUEUES
 from workers.consumers.frames import StationConnection
-from workers.consumers.lanes import KeptBack, Lane, Load, exchanges_of
+from workers.consumers.lanes import KeptBack, LaneReader, Load, exchanges_of
 
 _log = logging.getLogger(__name__)
 
@@ -134,8 +134,8 @@ class InboundConsumer(threading.Thread):
         self._connection, self._load = connection, Load()
         # This process survived, so lanes that were wide can stay wide.
         wide = {lane.queue for lane in self._lanes if lane.is_wide}
-        self._lanes = [Lane(connection, queue, self._load, is_wide=queue in wide) for queue in INBOUND_QUEUES]
-        self._dead = Lane(connection, DEAD_QUEUE, Load(), is_wide=True)
+        self._lanes = [LaneReader(connection, queue, self._load, is_wide=queue in wide) for queue in INBOUND_QUEUES]
+        self._dead = LaneReader(connection, DEAD_QUEUE, Load(), is_wide=True)
         return connection
 
     def _drain(self, connection: StationConnection) -> None:
@@ -210,7 +210,7 @@ class InboundConsumer(threading.Thread):
         most_bytes: int = 0,
     ) -> None:
         """Process and acknowledge a batch; note which stations changed, are over quota, or are costly."""
-        handed: list[tuple[Lane, list[int], list[Delivery]]] = []
+        handed: list[tuple[LaneReader, list[int], list[Delivery]]] = []
         deliveries: list[Delivery] = []
         for lane in self._lanes if late is None else late:
             tags, taken = lane.hand_over(room - len(deliveries), late=late is not None, most_bytes=most_bytes)
@@ -235,7 +235,7 @@ class InboundConsumer(threading.Thread):
             for lane in self._lanes:
                 lane.set_late(put_off | outcome.costly)
 
-    def _take_dead(self, connection: StationConnection, lane: Lane) -> None:
+    def _take_dead(self, connection: StationConnection, lane: LaneReader) -> None:
         tags, taken = lane.hand_over(BATCH_MOST)
         if self._retry_until_stored(connection, [_original(delivery) for delivery in taken], self._pipeline.take_dead):
             lane.acknowledge(tags)

@@ -68,7 +68,7 @@ class Load:
         return until is not None
 
 
-class Lane:
+class LaneReader:
     """One queue: its channel, and the messages it delivered, oldest first, with late ones apart.
 
     In a new worker a lane starts with one message at a time: a message may have killed the previous worker, and each

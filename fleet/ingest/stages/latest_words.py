@@ -8,7 +8,7 @@ from fleet.ingest.batch import Batch, moment_of
 from fleet.ingest.contacts import ContactRow, contacts_lock
 from fleet.ingest.database import cursor
 from fleet.ingest.round import Round
-from fleet.ingest.sequence import Place, is_newer, newer_sql, newer_values
+from fleet.ingest.sequence import StreamPlace, is_newer, newer_sql, newer_values
 from fleet.stations.life.hardware import SaidHardware, pairs_note
 from message_queue.contracts.health import Backlog, Health
 
@@ -78,7 +78,7 @@ def said_write(rows: dict[int, ContactRow], batch: Batch) -> None:
     pairs_note(said=said, moment=batch.moment)
 
 
-def _health_write(station_id: int, place: Place, health: Health, batch: Batch) -> None:
+def _health_write(station_id: int, place: StreamPlace, health: Health, batch: Batch) -> None:
     """Store a health report. Its backlog is from when it was written, so usually most of that arrived along with it."""
     at = moment_of(place.at)
     backlog = _NOTHING if station_id in batch.all_home else health.backlog

@@ -26,7 +26,7 @@ _SHOWN_MOST = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class LineProblem:
     """One problem in a line: where it is, and what to do about it."""
 
     line: int
@@ -36,7 +36,7 @@ class Problem:
 
 
 @dataclass(slots=True)
-class Line:
+class ImportLine:
     """One station of the list, as typed."""
 
     number: int
@@ -56,13 +56,13 @@ class Line:
 class Sheet:
     """The valid lines so far, the problems of the others, and the columns that were ignored."""
 
-    lines: list[Line] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-    warnings: list[Problem] = field(default_factory=list)
+    lines: list[ImportLine] = field(default_factory=list)
+    problems: list[LineProblem] = field(default_factory=list)
+    warnings: list[LineProblem] = field(default_factory=list)
     unknown_columns: list[str] = field(default_factory=list)
     line_count: int = 0
 
-    def drop(self, line: Line, column: str, sentence: str) -> None:
+    def drop(self, line: ImportLine, column: str, sentence: str) -> None:
         """Record a problem with a line; `settle` removes the line."""
         self.problems.append(problem_of(line, column, sentence))
 
@@ -73,9 +73,9 @@ class Sheet:
         self.problems.sort(key=lambda problem: problem.line)
 
 
-def problem_of(line: Line, column: str, sentence: str) -> Problem:
+def problem_of(line: ImportLine, column: str, sentence: str) -> LineProblem:
     """A problem with its place."""
-    return Problem(line.number, column, _excerpt(line.cell(column)), sentence)
+    return LineProblem(line.number, column, _excerpt(line.cell(column)), sentence)
 
 
 def sheet_read(content: bytes) -> Sheet:
@@ -94,7 +94,7 @@ def sheet_read(content: bytes) -> Sheet:
         raise _file_refusal(_("The column `%(column)s` appears twice: keep one.") % {"column": twice[0]})
     sheet = Sheet(unknown_columns=[_excerpt(column) for column in columns if column and column not in COLUMNS][:20])
     sheet.warnings = [
-        Problem(number, "", _excerpt(" ".join(title)), _("This line is above the heading and was left out."))
+        LineProblem(number, "", _excerpt(" ".join(title)), _("This line is above the heading and was left out."))
         for number, title in titles
     ]
     for number, row in rows:
@@ -110,7 +110,7 @@ def _line_take(sheet: Sheet, number: int, columns: list[str], row: list[str]) ->
     cells = {
         column: _unify_blanks(cell, column) for column, cell in zip(columns, row, strict=False) if column in COLUMNS
     }
-    line = Line(number, cells)
+    line = ImportLine(number, cells)
     for column, cell in cells.items():
         if _UNREAD in cell:
             sheet.drop(line, column, _("A character in this cell could not be read: save the list as CSV in UTF-8."))

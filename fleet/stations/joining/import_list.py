@@ -17,7 +17,7 @@ from fleet.core.errors import InvalidInput
 from fleet.organizations.access import Viewer
 from fleet.organizations.models import Organization
 from fleet.organizations.services import paragraphs_check, text_check
-from fleet.stations.joining.import_file import Line, Sheet, problem_of
+from fleet.stations.joining.import_file import ImportLine, Sheet, problem_of
 from fleet.stations.life.succession import ARCHIVE_MARK
 from fleet.stations.logins.enrolment import token_hash
 from fleet.stations.models import EnrolmentToken, Station, StationContact, StationModel, Tag
@@ -81,7 +81,7 @@ def sheet_write(
     return made, tokens
 
 
-def _line_check(sheet: Sheet, line: Line) -> None:
+def _line_check(sheet: Sheet, line: ImportLine) -> None:
     """Check a line on its own; each wrong cell is a problem."""
     try:
         line.cells["serial"] = serial_read(line.cell("serial"))
@@ -140,7 +140,7 @@ def _models_find(sheet: Sheet, organization: Organization) -> None:
             sheet.drop(line, "model", _("There is no model with this name: create it first, or leave the cell empty."))
 
 
-def _stations_make(lines: Sequence[Line], organization: Organization, actor: Viewer) -> list[Station]:
+def _stations_make(lines: Sequence[ImportLine], organization: Organization, actor: Viewer) -> list[Station]:
     """Create one station per line, in order."""
     moment = clock.now()
     rows = [
@@ -167,7 +167,7 @@ def _stations_make(lines: Sequence[Line], organization: Organization, actor: Vie
     return [made.get(line.cell("serial")) or _successor_make(line, organization, actor) for line in lines]
 
 
-def _successor_make(line: Line, organization: Organization, actor: Viewer) -> Station:
+def _successor_make(line: ImportLine, organization: Organization, actor: Viewer) -> Station:
     """Create a station whose serial a retired one had. These are few, so each is registered on its own."""
     station = station_register(
         actor=actor, organization=organization, serial=line.cell("serial"), name=line.cell("name")
@@ -176,7 +176,7 @@ def _successor_make(line: Line, organization: Organization, actor: Viewer) -> St
     return station
 
 
-def _tags_make(lines: Sequence[Line], organization: Organization) -> dict[str, Tag]:
+def _tags_make(lines: Sequence[ImportLine], organization: Organization) -> dict[str, Tag]:
     wanted = {tag.casefold(): tag for line in lines for tag in line.tags}
     if not wanted:
         return {}
@@ -185,7 +185,7 @@ def _tags_make(lines: Sequence[Line], organization: Organization) -> dict[str, T
     return known | {tag.name.casefold(): tag for tag in Tag.objects.bulk_create(fresh)}
 
 
-def _tags_put(lines: Sequence[Line], stations: Sequence[Station], tags: dict[str, Tag]) -> None:
+def _tags_put(lines: Sequence[ImportLine], stations: Sequence[Station], tags: dict[str, Tag]) -> None:
     through = Tag.stations.through
     through.objects.bulk_create(
         [

@@ -52,7 +52,7 @@ def registration_of(*, organization: Organization) -> RegistrationCode | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class OpenRegistration:
     """Whether and since when devices can ask to join an organization."""
 
     organization: Organization
@@ -60,11 +60,12 @@ class Door:
     may_own: bool
 
 
-def door_list(*, viewer: Viewer) -> list[Door]:
+def door_list(*, viewer: Viewer) -> list[OpenRegistration]:
     """The doors of the organizations in which the viewer is an operator, by name."""
     found = Organization.objects.filter(id__in=viewer.organization_ids(Role.OPERATOR)).order_by("name")
     return [
-        Door(one, _open_since(one), viewer.may(Role.OWNER, one.id)) for one in found.select_related("registration_code")
+        OpenRegistration(one, _open_since(one), viewer.may(Role.OWNER, one.id))
+        for one in found.select_related("registration_code")
     ]
 
 

@@ -23,6 +23,7 @@ from fleet.stations.contact.sentences import Shown, station_shown
 from fleet.stations.models import Station, StationContact
 from fleet.stations.selectors import station_list, station_totals
 from sg_status.access import page
+from sg_status.headings import headings_of
 from sg_status.menu import MenuEntry
 from sg_status.pages.fleet.address import choices_read, narrowing_read
 from sg_status.pages.station.contact import contact_of
@@ -47,7 +48,7 @@ COLUMNS: Final[tuple[tuple[str, Promise, bool], ...]] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class FleetRow:
     """One station as shown in the table."""
 
     station: Station
@@ -59,17 +60,6 @@ class Row:
     site: str | None
     #: Other problems, as reported to people.
     told: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One heading: its link, and whether the table is sorted by it."""
-
-    key: str
-    label: str | Promise
-    is_number: bool
-    sort: str
-    direction: str
 
 
 @page
@@ -101,7 +91,7 @@ def fleet(request: HttpRequest, viewer: Viewer) -> HttpResponse:
         "rows": rows,
         "most_detections": max((row.detections for row in rows), default=0),
         "pages": shown_page,
-        "columns": [_column(sort, *column) for column in COLUMNS],
+        "columns": headings_of(COLUMNS, sort),
         "narrowing": narrowing,
         "search": narrowing.search,
         "state_now": narrowing.state,
@@ -114,10 +104,10 @@ def fleet(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     return render(request, "sg_status/fleet/list.html", {**context, "choices": choices_read(viewer, narrowing)})
 
 
-def _row(station: Station, moment: datetime) -> Row:
+def _row(station: Station, moment: datetime) -> FleetRow:
     contact = contact_of(station)
     heard = contact is not None and contact.last_contact_at is not None
-    return Row(
+    return FleetRow(
         station=station,
         contact=contact,
         shown=station_shown(station, contact, moment),
@@ -128,7 +118,7 @@ def _row(station: Station, moment: datetime) -> Row:
     )
 
 
-def _attention(viewer: Viewer, totals: dict[str, int], moment: datetime) -> list[Row]:
+def _attention(viewer: Viewer, totals: dict[str, int], moment: datetime) -> list[FleetRow]:
     """Silent stations, longest first; then those with another reported problem."""
     silent = (
         list(station_list(viewer=viewer, state="silent", sort="last_contact")[:ATTENTION_MOST])
@@ -145,15 +135,6 @@ def _attention(viewer: Viewer, totals: dict[str, int], moment: datetime) -> list
         stations = station_list(viewer=viewer, sort="serial").in_bulk(others)
         rows += [_row(stations[number], moment) for number in others if number in stations]
     return [replace(row, told=told.get(row.station.pk, [])) for row in rows]
-
-
-def _column(sort: str, key: str, label: str | Promise, is_number: bool) -> Column:  # noqa: FBT001 - a row of COLUMNS
-    """A heading sorts by its column; a second click reverses it. Columns of figures start with the largest."""
-    descending = f"-{key}"
-    if sort in (key, descending):
-        direction = "ascending" if sort == key else "descending"
-        return Column(key, label, is_number, descending if sort == key else key, direction)
-    return Column(key, label, is_number, descending if is_number else key, "")
 
 
 urlpatterns = [path("", fleet, name="fleet")]

@@ -15,7 +15,7 @@ from fleet.core.errors import InvalidInput, NotFound
 from fleet.organizations.access import Viewer
 from fleet.organizations.selectors import organization_find
 from fleet.stations.joining.registration_queue import (
-    Door,
+    OpenRegistration,
     arrival_get,
     arrival_list,
     arrival_unblock,
@@ -89,7 +89,7 @@ def station_accept_unblock(request: HttpRequest, viewer: Viewer, arrival_id: int
 
 def _show(request: HttpRequest, viewer: Viewer, *, code: str = "") -> HttpResponse:
     waiting = list(arrival_list(viewer=viewer)[: SHOWN + 1])
-    doors: list[Door] = door_list(viewer=viewer)
+    doors: list[OpenRegistration] = door_list(viewer=viewer)
     context = {
         "links": joining_links("station-accept"),
         "rows": [_row(one) for one in waiting[:SHOWN]],

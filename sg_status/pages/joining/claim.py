@@ -24,7 +24,7 @@ from sg_status.pages.joining.frame import NOT_HERE, joining_links, operator_orga
 _TEMPLATE = "sg_status/joining/claim.html"
 
 
-class CodeForm(forms.Form):
+class ClaimCodeForm(forms.Form):
     """The code shown on the device."""
 
     code = forms.CharField(
@@ -61,7 +61,7 @@ def station_claim(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     if request.method == "POST" and "organization" in request.POST:
         return _claim(request, viewer, ClaimForm(organizations, request.POST))
     typed = request.POST if request.method == "POST" else request.GET if "code" in request.GET else None
-    form = CodeForm(typed)
+    form = ClaimCodeForm(typed)
     found = _look(viewer, form) if form.is_valid() else None
     if found is None:
         return _show(request, form=form)
@@ -77,7 +77,7 @@ def _claim(request: HttpRequest, viewer: Viewer, form: ClaimForm) -> HttpRespons
             if warning:
                 messages.warning(request, warning)
             return redirect("station", serial=station.serial)
-    code = CodeForm({"code": form.data.get("code", "")})
+    code = ClaimCodeForm({"code": form.data.get("code", "")})
     found = _look(viewer, code) if code.is_valid() else None
     return _show(request, form=form, found=found) if found else _show(request, form=code)
 
@@ -91,7 +91,7 @@ def _take(viewer: Viewer, form: ClaimForm) -> Station | None:
     return None
 
 
-def _look(viewer: Viewer, form: CodeForm) -> Newcomer | None:
+def _look(viewer: Viewer, form: ClaimCodeForm) -> Newcomer | None:
     try:
         return claim_look(viewer=viewer, code=form.cleaned_data["code"])
     except DomainError as error:

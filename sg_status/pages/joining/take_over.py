@@ -21,7 +21,7 @@ from sg_status.forms import OrganizationField
 from sg_status.pages.joining.frame import joining_links
 
 
-class CodeForm(forms.Form):
+class OfferCodeForm(forms.Form):
     """The code of an offered station."""
 
     code = forms.CharField(
@@ -34,7 +34,7 @@ class CodeForm(forms.Form):
     )
 
 
-class TakeForm(CodeForm):
+class TakeForm(OfferCodeForm):
     """The code, and the organization that takes the station."""
 
     organization = OrganizationField()
@@ -49,7 +49,7 @@ class TakeForm(CodeForm):
 def transfers(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     """Enter the code of an offered station, check it, take it over."""
     organizations = viewer.organization_ids(Role.OPERATOR)
-    code_form = CodeForm(request.POST or None)
+    code_form = OfferCodeForm(request.POST or None)
     offer = _offer_find(code_form) if code_form.is_valid() else None
     form: forms.Form = code_form
     if offer is not None:
@@ -66,7 +66,7 @@ def transfers(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     return render(request, "sg_status/joining/take_over.html", context)
 
 
-def _offer_find(form: CodeForm) -> StationTransfer | None:
+def _offer_find(form: OfferCodeForm) -> StationTransfer | None:
     try:
         return transfer_find(code=form.cleaned_data["code"])
     except DomainError as error:

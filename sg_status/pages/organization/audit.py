@@ -26,7 +26,7 @@ _HEAD = ("at", "who", "key", "address", "action", "subject", "detail")
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class AuditRow:
     """One entry as shown in the table."""
 
     entry: AuditEntry
@@ -51,7 +51,7 @@ def audit(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse:
     older = urlencode({**kept, "after": _word(shown[-1])}) if len(entries) > PAGE_SIZE else ""
     context = {
         "form": form,
-        "lines": [Line(entry, action_words(entry.action), detail_words(entry.detail)) for entry in shown],
+        "lines": [AuditRow(entry, action_words(entry.action), detail_words(entry.detail)) for entry in shown],
         "older": older,
         "kept": urlencode(kept),
         "is_older": bool(request.GET.get("after")),

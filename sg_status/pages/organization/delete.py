@@ -13,7 +13,7 @@ from fleet.organizations.access import Viewer
 from fleet.organizations.deletion import GRACE, organization_delete
 from fleet.organizations.selectors import organization_find
 from sg_status.access import page
-from sg_status.pages.organization.forms import DeleteForm
+from sg_status.pages.organization.forms import OrganizationDeleteForm
 from sg_status.pages.organization.frame import organization_render
 
 
@@ -22,7 +22,7 @@ from sg_status.pages.organization.frame import organization_render
 def delete(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse:
     """GET: what is deleted. POST: with the right name, hidden at once and purged after 30 days."""
     found = organization_find(viewer=viewer, slug=slug)
-    form = DeleteForm(request.POST if request.method == "POST" else None)
+    form = OrganizationDeleteForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         try:
             organization_delete(organization=found, typed=form.cleaned_data["name"], actor=viewer)

@@ -99,7 +99,7 @@ class KeyForm(forms.Form):
     )
 
 
-class DeleteForm(forms.Form):
+class OrganizationDeleteForm(forms.Form):
     """The name, typed to confirm."""
 
     name = forms.CharField(

@@ -26,7 +26,7 @@ PAGE_SIZE = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class KeyRow:
     """One key as shown in the table."""
 
     key: ApiKey
@@ -51,7 +51,7 @@ def keys(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse:
         "made": made,
         "pages": shown_page,
         "rows": [
-            Row(key, key_state(key, moment), sorted(station.serial for station in key.stations.all()))
+            KeyRow(key, key_state(key, moment), sorted(station.serial for station in key.stations.all()))
             for key in shown_page.object_list
         ],
     }

@@ -24,7 +24,7 @@ MENU = MenuEntry(_("Organizations"), "organizations", 80)
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class OrganizationRow:
     """One organization as shown in the table."""
 
     organization: Organization
@@ -44,7 +44,9 @@ class Gone:
 def organizations(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     """The viewer's organizations, by name."""
     context = {
-        "rows": [Row(found, role_word(viewer.roles.get(found.id))) for found in organization_list(viewer=viewer)],
+        "rows": [
+            OrganizationRow(found, role_word(viewer.roles.get(found.id))) for found in organization_list(viewer=viewer)
+        ],
         "gone": [Gone(found, purge_at(found)) for found in organizations_deleted(viewer=viewer)],
         "may_found": may_found(viewer),
     }

@@ -34,7 +34,7 @@ INVITATIONS_MOST = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class MemberRow:
     """One member as shown in the table."""
 
     member: Membership
@@ -43,7 +43,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class InvitationRow:
     """One invitation as shown in the table."""
 
     invitation: Invitation
@@ -70,11 +70,11 @@ def members(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse:
         "form": form,
         "pages": shown_page,
         "rows": [
-            Row(member, role_word(member.role), viewer.user is not None and member.user_id == viewer.user.pk)
+            MemberRow(member, role_word(member.role), viewer.user is not None and member.user_id == viewer.user.pk)
             for member in shown_page.object_list
         ],
         "roles": [(role.value, role_word(role)) for role in (Role.VIEWER, Role.OPERATOR, Role.OWNER)],
-        "waiting": [Waiting(held, role_word(held.role), is_open(held, moment)) for held in waiting],
+        "waiting": [InvitationRow(held, role_word(held.role), is_open(held, moment)) for held in waiting],
     }
     return organization_render(
         request, viewer, found, "sg_status/organization/members.html", context, tab="organization-members"

@@ -18,7 +18,7 @@ class PointDrawn(TypedDict):
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class MapPoint:
     """A place with its name and page."""
 
     place: PlaceShown
@@ -26,7 +26,7 @@ class Point:
     address: str
 
 
-def points_drawn(points: Iterable[Point]) -> list[PointDrawn]:
+def points_drawn(points: Iterable[MapPoint]) -> list[PointDrawn]:
     """The points whose position the viewer can see."""
     return [
         PointDrawn(

@@ -18,7 +18,7 @@ from fleet.deployments.selectors import deployment_public_get, deployments_publi
 from fleet.files.photos import Size
 from fleet.files.photos_public import photo_public_find, photos_public
 from fleet.organizations.access import Viewer
-from sg_status.pages.places.map import Point, points_drawn
+from sg_status.pages.places.map import MapPoint, points_drawn
 from sg_status.photo_answer import photo_answer
 
 PAGE_SIZE = 100
@@ -55,7 +55,9 @@ def public_deployments(request: HttpRequest) -> HttpResponse:
     found = list(deployments_public_after(public_id=after)[: PAGE_SIZE + 1])
     rows = [(each, place_shown(viewer=NOBODY, deployment=each, moment=moment)) for each in found[:PAGE_SIZE]]
     older = rows[-1][0].public_id if len(found) > PAGE_SIZE else None
-    points = [Point(place, each.site.name, reverse("public-deployment", args=[each.public_id])) for each, place in rows]
+    points = [
+        MapPoint(place, each.site.name, reverse("public-deployment", args=[each.public_id])) for each, place in rows
+    ]
     context = {"rows": rows, "points": points_drawn(points), "older": older, "is_first": not after}
     return render(request, "sg_status/places/public_deployments.html", context)
 
@@ -71,7 +73,7 @@ def public_deployment(request: HttpRequest, public_id: UUID) -> HttpResponse:
         "place": place,
         "antennas": sorted(found.antennas.all(), key=lambda antenna: antenna.port),
         "photos": photos_public(deployments=[found], moment=moment)[found.pk],
-        "points": points_drawn([Point(place, found.site.name, "")]),
+        "points": points_drawn([MapPoint(place, found.site.name, "")]),
     }
     return render(request, "sg_status/places/public_deployment.html", context)
 

@@ -21,7 +21,7 @@ from fleet.organizations.models import Membership
 from sg_status.access import act, page, refusal_show
 from sg_status.menu import MenuEntry
 from sg_status.pages.places.forms import RoomForm, SiteAddForm, SiteForm
-from sg_status.pages.places.map import Point, points_drawn
+from sg_status.pages.places.map import MapPoint, points_drawn
 
 MENU = MenuEntry(gettext_lazy("Sites"), "sites", 20)
 
@@ -49,7 +49,9 @@ def sites(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     found = site_list(viewer=viewer, search=search)
     drawn = found.exclude(latitude=None).values_list("pk", "name", "latitude", "longitude")[:POINTS_MOST]
     base = reverse("sites")
-    points = [Point(PlaceShown(latitude, longitude), name, f"{base}{pk}/") for pk, name, latitude, longitude in drawn]
+    points = [
+        MapPoint(PlaceShown(latitude, longitude), name, f"{base}{pk}/") for pk, name, latitude, longitude in drawn
+    ]
     shown = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
     context = {"pages": shown, "form": form if mine else None, "search": search, "points": points_drawn(points)}
     return render(request, "sg_status/places/sites.html", context)
@@ -75,7 +77,7 @@ def _site_render(
 ) -> HttpResponse:
     may_operate = viewer.may(_OPERATOR, found.organization_id)
     deployments = deployments_visible(viewer=viewer, site_id=found.pk).order_by("-period")
-    point = Point(PlaceShown(found.latitude, found.longitude), found.name, "")
+    point = MapPoint(PlaceShown(found.latitude, found.longitude), found.name, "")
     context = {
         "site": found,
         "form": form if may_operate else None,

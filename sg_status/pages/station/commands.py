@@ -29,7 +29,7 @@ LIST_SIZE = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class CommandChoice:
     """A command that this viewer can send, in words."""
 
     name: str
@@ -115,11 +115,11 @@ def _send(request: HttpRequest, viewer: Viewer, station: Station, form: CommandF
     return sent
 
 
-def _choices(viewer: Viewer, station: Station) -> list[Choice]:
+def _choices(viewer: Viewer, station: Station) -> list[CommandChoice]:
     if station.retired_at is not None:
         return []
     return [
-        Choice(one.name, _(one.label), _(one.explanation), not needs_page(one), _is_known_there(station, one))
+        CommandChoice(one.name, _(one.label), _(one.explanation), not needs_page(one), _is_known_there(station, one))
         for one in command_contracts().values()
         if viewer.may(Membership.Role(one.role), station.organization_id)
     ]

@@ -16,7 +16,7 @@ from sg_status.access import page
 from sg_status.pages.station.frame import station_of, station_render
 
 
-class DeleteForm(forms.Form):
+class StationDeleteForm(forms.Form):
     """The serial, typed to confirm."""
 
     serial = forms.CharField(
@@ -32,7 +32,7 @@ def station_delete_page(request: HttpRequest, viewer: Viewer, serial: str) -> Ht
     """Show what is deleted; delete it once the serial was typed."""
     station = station_of(viewer, serial)
     viewer.require(Role.OWNER, station=station, to=_("delete %(serial)s with its data"))
-    form = DeleteForm(request.POST if request.method == "POST" else None)
+    form = StationDeleteForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
             station_delete(actor=viewer, station=station, typed=form.cleaned_data["serial"])

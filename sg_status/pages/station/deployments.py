@@ -25,7 +25,7 @@ from fleet.organizations.models import Membership
 from fleet.stations.models import Station
 from sg_status.access import act, page, refusal_show
 from sg_status.pages.places.forms import AntennasForm, DeployForm, DeploymentForm, EndForm, PublishForm
-from sg_status.pages.places.map import Point, points_drawn
+from sg_status.pages.places.map import MapPoint, points_drawn
 from sg_status.pages.station.frame import station_of, station_render
 from sg_status.pages.station.notes import PhotoForm
 from sg_status.pages.station.timeline import timeline_of
@@ -120,7 +120,7 @@ def _deployment_render(
         "may_operate": may_operate,
         "forms": form_of if may_operate else None,
         "timezone": found.site.timezone,
-        "points": points_drawn([Point(place, found.site.name, "")]),
+        "points": points_drawn([MapPoint(place, found.site.name, "")]),
     }
     return render(request, "sg_status/places/deployment.html", context)
 

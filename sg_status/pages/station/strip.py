@@ -20,7 +20,7 @@ _COMMANDS_MOST = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
+class StripPiece:
     """A stretch of the strip, explained in words."""
 
     x: float
@@ -36,10 +36,10 @@ class Strip:
     begin: float
     now: float
     days: list[str]
-    heard: list[Bar]
-    down: list[Bar]
-    incidents: list[Bar]
-    commands: list[Bar]
+    heard: list[StripPiece]
+    down: list[StripPiece]
+    incidents: list[StripPiece]
+    commands: list[StripPiece]
     hours_heard: int
     hours: int
 
@@ -83,7 +83,7 @@ def strip_of(station: Station, incidents: list[Incident], moment: datetime) -> S
             if one.closed_at is None or one.closed_at > start
         ],
         commands=[
-            Bar(
+            StripPiece(
                 _x(command.issued_at, start),
                 3,
                 f"{command_label(command.name)}: {state_word(command.state)} ({command.issued_at:%Y-%m-%d %H:%M} UTC)",
@@ -110,16 +110,16 @@ def _x(moment: datetime, start: datetime) -> float:
     return round((moment - start) / _HOUR * HOUR_WIDTH, 1)
 
 
-def _bar(begin: datetime, end: datetime, start: datetime, words: str) -> Bar:
+def _bar(begin: datetime, end: datetime, start: datetime, words: str) -> StripPiece:
     # Wide enough to be visible.
-    return Bar(_x(begin, start), max(round((end - begin) / _HOUR * HOUR_WIDTH, 1), 1.5), words)
+    return StripPiece(_x(begin, start), max(round((end - begin) / _HOUR * HOUR_WIDTH, 1), 1.5), words)
 
 
 def _span(begin: datetime, end: datetime) -> str:
     return f"{begin:%Y-%m-%d %H:%M} \u2013 {end:%H:%M} UTC, {duration_words((end - begin).total_seconds())}"
 
 
-def _runs(hours: list[datetime], start: datetime) -> list[Bar]:
+def _runs(hours: list[datetime], start: datetime) -> list[StripPiece]:
     """Consecutive hours, combined into stretches."""
     runs: list[tuple[datetime, datetime]] = []
     for hour in hours:

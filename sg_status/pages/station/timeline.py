@@ -20,7 +20,7 @@ _DAYS: Final = (1, 2, 5, 10)
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
+class Stay:
     """One stay, in percent of the whole line."""
 
     deployment: Deployment
@@ -29,12 +29,12 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
+class SiteStays:
     """One site and its stays."""
 
     site: Site
     shade: int
-    bars: list[Bar] = field(default_factory=list)
+    bars: list[Stay] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Tick:
 class Timeline:
     """Everything drawn. `now` is the position of the present, if that is not the end."""
 
-    lanes: list[Lane]
+    lanes: list[SiteStays]
     ticks: list[Tick]
     now: float | None
 
@@ -67,11 +67,11 @@ def timeline_of(deployments: Sequence[Deployment], *, moment: datetime, timezone
     def place(at: datetime) -> float:
         return float(round((at - first).total_seconds() / whole * 100, 2))
 
-    lanes: dict[int, Lane] = {}
+    lanes: dict[int, SiteStays] = {}
     for one in deployments:
-        lane = lanes.setdefault(one.site_id, Lane(one.site, len(lanes) % 6 + 1))
+        lane = lanes.setdefault(one.site_id, SiteStays(one.site, len(lanes) % 6 + 1))
         x = min(place(one.period.lower or first), 100 - _LEAST)
-        lane.bars.append(Bar(one, x, round(max(place(one.period.upper or last) - x, _LEAST), 2)))
+        lane.bars.append(Stay(one, x, round(max(place(one.period.upper or last) - x, _LEAST), 2)))
     ticks = [Tick(place(at), label, _anchor(place(at))) for at, label in _dates(first, last, timezone)]
     return Timeline(list(lanes.values()), ticks, place(moment) if moment < last else None)
 

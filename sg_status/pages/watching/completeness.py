@@ -1,6 +1,5 @@
 """Completeness: how much of each station's data is here, still on the station, or lost."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from django.core.paginator import Paginator
@@ -15,6 +14,7 @@ from fleet.core.csv_file import Cell, csv_response
 from fleet.organizations.access import Viewer
 from fleet.telemetry.completeness import Completeness, CompletenessReport
 from sg_status.access import page
+from sg_status.headings import headings_of
 from sg_status.menu import MenuEntry
 
 MENU = MenuEntry(_("Completeness"), "completeness", 15)
@@ -41,16 +41,6 @@ _CSV_HEAD = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One heading: its link, and whether the table is sorted by it."""
-
-    label: str | Promise
-    is_number: bool
-    sort: str
-    direction: str
-
-
 @page
 @require_safe
 def completeness(request: HttpRequest, viewer: Viewer) -> HttpResponse:
@@ -65,7 +55,7 @@ def completeness(request: HttpRequest, viewer: Viewer) -> HttpResponse:
         "percent": totals.percent,
         "pages": pages,
         "rows": report.part(offset=max(pages.start_index() - 1, 0), limit=PAGE_SIZE),
-        "columns": [_column(sort, *column) for column in COLUMNS],
+        "columns": headings_of(COLUMNS, sort, least_first=("complete",)),
         "search": search,
     }
     return render(request, "sg_status/watching/completeness.html", context)
@@ -88,15 +78,6 @@ def _csv_row(row: Completeness) -> tuple[Cell, ...]:
         *(row.on_station, row.lost, row.unsequenced, last, row.backlog, row.streams, row.branches_open),
         *(row.file_bytes, row.file_bytes_unread, row.file_bytes_refused, row.file_lines_refused),
     )
-
-
-def _column(sort: str, key: str, label: str | Promise, is_number: bool) -> Column:  # noqa: FBT001 - a row of COLUMNS
-    """A heading sorts by its column; a second click reverses it. Columns of figures start with the largest."""
-    descending = f"-{key}"
-    if sort in (key, descending):
-        direction = "ascending" if sort == key else "descending"
-        return Column(label, is_number, descending if sort == key else key, direction)
-    return Column(label, is_number, descending if is_number and key != "complete" else key, "")
 
 
 urlpatterns = [

@@ -25,7 +25,7 @@ CHANGES_SHOWN, RUNS_SHOWN = 50, 10
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class OutsideRow:
     """One station as one outside system lists it."""
 
     station: Station
@@ -44,7 +44,7 @@ def sync(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     context = {
         "systems": known,
         "current": current,
-        "rows": [Row(station, links[station.pk]) for station in stations],
+        "rows": [OutsideRow(station, links[station.pk]) for station in stations],
         "pages": shown_page,
         "changes": changes(viewer=viewer, system=current.system, limit=CHANGES_SHOWN),
         "runs": runs(system=current.system, limit=RUNS_SHOWN),
