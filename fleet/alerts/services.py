@@ -216,4 +216,4 @@ def _announce(incidents: Iterable[Incident], event: str) -> None:
             detail={"rule": incident.rule, "incident": incident.pk, "sentence": incident.sentence},
         )
     if changed:
-        transaction.on_commit(partial(live_announce, changed=dict(changed)), robust=True)
+        live_announce(changed=changed)

@@ -4,10 +4,11 @@ import json
 import logging
 import time
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, partial
 
 import redis
 from django.conf import settings
+from django.db import transaction
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -52,9 +53,14 @@ def _redis() -> "redis.Redis":
 
 
 def live_announce(*, changed: Mapping[int, Iterable[str]]) -> None:
-    """Announce which stations (serials) of which organizations (ids) changed. If this fails, pages poll instead.
+    """Tell open pages, once the transaction commits, which stations (serials) of which organizations (ids) changed."""
+    transaction.on_commit(partial(live_publish, changed), robust=True)
 
-    A hanging Redis delays the caller (ingest) once in a while, not with every batch.
+
+def live_publish(changed: Mapping[int, Iterable[str]]) -> None:
+    """Tell open pages at once, for ingest, which has committed. If this fails, pages poll instead.
+
+    A hanging Redis delays the caller once in a while, not with every batch.
     """
     if not _pause.is_over():
         return

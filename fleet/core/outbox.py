@@ -72,13 +72,9 @@ def events_announce(announcements: Sequence[Announcement]) -> None:
         cursor.execute(f"NOTIFY {CHANNEL}")
 
 
-def event_announce(*, organization: str, serial: str, event: str, detail: dict[str, Any]) -> OutboxMessage:
-    """Announce one event to programs on `fleet.events`: `<organization>.<serial>.<event>`."""
-    return outbox_add(
-        target=OutboxMessage.Target.EVENT,
-        routing_key=f"{organization}.{serial}.{event}",
-        body={"event": event, "station": serial, "at": clock.now().isoformat(), **detail},
-    )
+def event_announce(*, organization: str, serial: str, event: str, detail: dict[str, Any]) -> None:
+    """Announce one event to programs on `fleet.events`."""
+    events_announce([Announcement(organization, serial, event, detail)])
 
 
 def outbox_prune(*, older_than: timedelta = timedelta(days=1)) -> int:

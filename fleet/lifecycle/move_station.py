@@ -12,7 +12,6 @@ the contact row, so that no message is written to the wrong side.
 
 from contextlib import nullcontext
 from datetime import datetime
-from functools import partial
 from typing import NamedTuple
 
 from django.db import transaction
@@ -102,7 +101,7 @@ def _move(station: Station, giver: _Side, taker: _Side, history: History) -> Sta
     _record_move(giver, "moved_away", serial, history)
     _record_move(taker, "moved_here", serial, history)
     changed = {giver.organization.pk: [serial, station.serial], taker.organization.pk: [serial]}
-    transaction.on_commit(partial(live_announce, changed=changed), robust=True)
+    live_announce(changed=changed)
     if waits:
         # Last, as it cannot be undone: the commands waiting on the broker are the old organization's.
         with BrokerAccess.open() as broker:

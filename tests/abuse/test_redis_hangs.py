@@ -117,7 +117,7 @@ def test_ingest_is_held_up_once_and_not_at_each_batch(broken, settings, own_stac
     try:
         monkeypatch.setattr(live, "PAUSE_S", 3_600.0)
         for _ in range(20):
-            live.live_announce(changed={1: ["SG-A"]})
+            live.live_publish({1: ["SG-A"]})
         assert caplog.text.count("Open pages get no live updates") == 1
     finally:
         live._redis.cache_clear()

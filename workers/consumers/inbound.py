@@ -30,7 +30,7 @@ from django.db import Error as DatabaseError
 from django.db import connection as database
 
 from fleet.core import clock
-from fleet.core.live import live_announce
+from fleet.core.live import live_publish
 from fleet.core.pulses import INGEST, pulse_beat
 from fleet.ingest.delivery import Delivery
 from fleet.ingest.listening import ingest_beat
@@ -264,7 +264,7 @@ class InboundConsumer(threading.Thread):
     def _announce_changes(self) -> None:
         """Announce changes to open pages, at most once per `TELL_EVERY_S`."""
         if self._untold and time.monotonic() - self._told_at >= TELL_EVERY_S:
-            live_announce(changed=self._untold)
+            live_publish(self._untold)
             self._untold, self._told_at = {}, time.monotonic()
 
     def _progress(self) -> None:

@@ -7,7 +7,6 @@ is undone. Events name no file and stay.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Final
 
 from django.db import connection, transaction
@@ -259,4 +258,4 @@ def _audit_and_announce(actor: Viewer, move: FileMove, action: str) -> None:
         twins=move.twins,
     )
     changed = {organization_id: [move.station.serial, move.target.serial]}
-    transaction.on_commit(partial(live_announce, changed=changed), robust=True)
+    live_announce(changed=changed)

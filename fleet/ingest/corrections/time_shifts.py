@@ -7,7 +7,6 @@ The offset comes from our time of receipt: a row cannot have been recorded after
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any, Final
 
 from django.db import connection, transaction
@@ -414,7 +413,7 @@ def _audit_and_announce(actor: Viewer, shift: TimeShift, action: str) -> None:
         left=shift.left,
     )
     changed = {station.organization_id: [station.serial]}
-    transaction.on_commit(partial(live_announce, changed=changed), robust=True)
+    live_announce(changed=changed)
 
 
 def sides_wrong(*, station: Station) -> Iterator[WrongRows]:
