@@ -8,6 +8,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "requirements" / "README.md", *DOCS.rglob("*.md")])
 
+_PATH = re.compile(r"`((?:[\w.-]+/)+[\w-]+\.[\w.]+)`")
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 _INDENTED = re.compile(r"(?:(?<=\n\n)|\A)(?:(?: {4}|\t).*\n|\n(?= {4}))+")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -35,9 +36,15 @@ def anchors(page: Path) -> set[str]:
     return {text.strip().replace(" ", "-") for text in words}
 
 
-def code_of(page: Path, language: str) -> list[str]:
-    """Its fenced code blocks in one language."""
-    return [code for tongue, code in _FENCE.findall(page.read_text("utf-8")) if tongue == language]
+def files_of(page: Path) -> dict[str, str]:
+    """The files that a guide writes: each block of code whose paragraph before names a path, by the last such path."""
+    found = {}
+    text = page.read_text("utf-8")
+    for block in _FENCE.finditer(text):
+        paragraph = text[: block.start()].rstrip().rpartition("\n\n")[2]
+        if block[1] and (paths := _PATH.findall(paragraph)):
+            found[paths[-1]] = block[2]
+    return found
 
 
 def commands(page: Path, program: str) -> Iterator[list[str]]:

@@ -82,8 +82,8 @@ class InboundConsumer(threading.Thread):
         self._untold: dict[int, set[str]] = {}
         self._told_at = 0.0
         self._load = Load()
-        self._lanes: list[Lane] = []
-        self._dead: Lane | None = None
+        self._lanes: list[LaneReader] = []
+        self._dead: LaneReader | None = None
         #: Whether the next late messages are quarantined unread, if there are too many.
         self._is_unread_next = False
 
@@ -206,7 +206,7 @@ class InboundConsumer(threading.Thread):
         room: int,
         take: Callable[[list[Delivery]], Outcome],
         *,
-        late: list[Lane] | None = None,
+        late: list[LaneReader] | None = None,
         most_bytes: int = 0,
     ) -> None:
         """Process and acknowledge a batch; note which stations changed, are over quota, or are costly."""
