@@ -51,7 +51,7 @@ class StationEntry(msgspec.Struct, frozen=True, kw_only=True):
     stopped: bool = False
 
 
-class Actor:
+class SimulatedStation:
     """A station that runs until it is stopped."""
 
     def __init__(self, entry: StationEntry, *, seed: int, speed: float, history: float = 0.0) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from station_agent.errors import WrongUse
-from station_agent.simulator.actor import Actor, StationEntry
+from station_agent.simulator.actor import SimulatedStation, StationEntry
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +89,7 @@ class Fleet:
             # Only the first start has a past: a restarted station has already sent it.
             history = 0.0 if entry.serial in self._known else self._history
             self._known.add(entry.serial)
-            actor = Actor(entry, seed=self._seed, speed=self._speed, history=history)
+            actor = SimulatedStation(entry, seed=self._seed, speed=self._speed, history=history)
             task = asyncio.ensure_future(actor.run(own_stop))
             task.add_done_callback(_report_end)
             self._running[entry.serial] = (entry, own_stop, task)

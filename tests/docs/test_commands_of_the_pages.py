@@ -93,6 +93,8 @@ def test_every_command_of_a_page_is_taken(page, server, capsys):
         elif rest[:2] == ["manage", "makemessages"]:
             continue
         elif rest[0] == "manage":
+            if "--file" in rest:
+                Path(rest[-1]).parent.mkdir(parents=True, exist_ok=True)
             assert server(rest[1:]) == 0, (words, capsys.readouterr())
         else:
             parse_command(cli.app, rest)

@@ -72,7 +72,7 @@ def test_a_german_word_is_in_use(row):
     assert any(re.search(rf"\b{word.lower()[: max(3, len(word) - 2)]}", said) for word in words)
 
 
-#: Names that two packages share for good: Django wants `Command`; a view of the API is named for its resource; a station
+#: Names that two packages share: Django wants `Command`; a view of the API is named for its resource; a station
 #: is a station on both ends of the wire; and the two command lines, which share no code, refuse wrong use alike.
 SHARED = {"Command", "Station", "WrongUse"}
 

@@ -31,7 +31,9 @@ def test_filters_search_and_order(institute, station, reader):
     assert reader.get("stations", organization="elsewhere").json()["results"] == []
 
 
-@pytest.mark.parametrize("sort", ["serial", "-serial", "state,name", "-name", "last_contact", "-backlog", "-site,name"])
+@pytest.mark.parametrize(
+    "sort", ["serial", "-serial", "state,name", "-name", "last_contact_at", "-backlog_messages", "-site,name"]
+)
 def test_pages_follow_each_other_without_a_gap_or_a_repeat(institute, reader, sort):
     made = [
         station_of(institute, state=state, name=name)
