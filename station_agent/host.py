@@ -11,7 +11,7 @@ from typing import NamedTuple
 _PROC = Path("/proc")
 
 
-class Memory(NamedTuple):
+class HostMemory(NamedTuple):
     """In bytes; `percent` is the share in use."""
 
     total: int
@@ -52,7 +52,7 @@ def _times() -> tuple[float, float]:
     return sum(fields) - sum(fields[3:5]), sum(fields)
 
 
-def memory_read() -> Memory:
+def memory_read() -> HostMemory:
     """Total and available memory."""
     figures: dict[str, int] = {}
     try:
@@ -64,7 +64,7 @@ def memory_read() -> Memory:
         figures[name] = int(value.split()[0]) * 1024 if value.split() else 0
     total = figures.get("MemTotal", 0)
     available = figures.get("MemAvailable", figures.get("MemFree", 0))
-    return Memory(total, available, round(100 * (total - available) / total, 1) if total else 0.0)
+    return HostMemory(total, available, round(100 * (total - available) / total, 1) if total else 0.0)
 
 
 def disk_read(folder: str) -> Disk:
