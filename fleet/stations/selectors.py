@@ -1,5 +1,6 @@
 """Queries for stations: lists with state, contact and site, totals by state, and one station by its serial."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -47,7 +48,7 @@ def station_list(
     *,
     viewer: Viewer,
     search: str = "",
-    state: str = "",
+    state: str | Collection[str] = "",
     organization: str = "",
     tag: str = "",
     group: int | None = None,
@@ -57,8 +58,8 @@ def station_list(
     """The viewer's stations with contact and organization joined, and annotated.
 
     Annotations: `shown_state`, `state_rank`, `site_name` (of the current deployment, or None) and `detections_today`
-    (since midnight UTC). `state` is one of `SHOWN_STATES`; without it, retired stations are left out. `organization` is
-    a slug; `group` and `model` are numbers. `sort` is a column of the fleet table, with `-` in front for descending; by
+    (since midnight UTC). `state` is one of `SHOWN_STATES`, or several; without it, retired stations are left out. `organization`
+    is a slug; `group` and `model` are numbers. `sort` is a column of the fleet table, with `-` in front for descending; by
     default the most urgent stations come first.
     """
     moment = clock.now()
@@ -75,13 +76,14 @@ def station_list(
         stations = stations.filter(group_condition(group_get(viewer=viewer, group_id=group)))
     if model is not None:
         stations = stations.filter(model=model)
-    if state and state not in SHOWN_STATES:
+    states = [state] if isinstance(state, str) and state else list(state)
+    if unknown := [each for each in states if each not in SHOWN_STATES]:
         raise InvalidInput(
             _("There is no state %(state)s: use one of %(states)s.")
-            % {"state": repr(state[:40]), "states": ", ".join(SHOWN_STATES)},
+            % {"state": repr(unknown[0][:40]), "states": ", ".join(SHOWN_STATES)},
             field="state",
         )
-    stations = stations.filter(Q(shown_state=state) if state else ~Q(shown_state="retired"))
+    stations = stations.filter(Q(shown_state__in=states) if states else ~Q(shown_state="retired"))
     return stations.order_by(*_ordering(sort))
 
 

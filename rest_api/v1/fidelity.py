@@ -3,7 +3,6 @@
 from http import HTTPStatus
 from typing import Any, Final
 
-from django.db.models import Q
 from django.urls import path
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -75,10 +74,8 @@ class Fidelity(APIView):
     def get(self, request: Request) -> Response:
         """List stations in service with their grades, by serial."""
         query = query_read(request, FidelityQuery)
-        rows = station_list(viewer=viewer_of(request), organization=query.get("organization", ""))
-        if grade := query.get("fidelity"):
-            states = [state for state, given in GRADES.items() if given == grade]
-            rows = rows.filter(Q(("shown_state__in", states)))
+        states = [state for state, grade in GRADES.items() if grade == query.get("fidelity")]
+        rows = station_list(viewer=viewer_of(request), organization=query.get("organization", ""), state=states)
         serial = SortColumn("serial")
         page = page_read(request, query, rows, columns={"serial": serial}, usual="serial", last=SortColumn("id", int))
         return page.response(FidelitiesOut, fidelity_row)
