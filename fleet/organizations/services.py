@@ -20,6 +20,7 @@ from fleet.organizations.members import member_add, member_write, organization_l
 from fleet.organizations.models import Organization
 
 __all__ = [
+    "founder_require",
     "may_found",
     "member_add",
     "organization_create",
