@@ -57,11 +57,25 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     id_make_own(item)
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
     """Limit a second run to the tests that failed in the first, and a quick one to those that need no services."""
+    broken = [item for item in items if is_without_fixture(item)]
+    yield
     items_choose(config, items)
     if is_quick():
         items_without_services(config, items)
+    # These fail in every run, even if `-m` deselects them: otherwise a long test breaks and nobody sees it for weeks.
+    items.extend([item for item in broken if item not in items])
+
+
+def is_without_fixture(item: pytest.Item) -> bool:
+    """Whether a test names a fixture that it cannot reach."""
+    if not isinstance(item, pytest.Function):
+        return False
+    # pytest has no public way to ask this before a test is set up.
+    known = item._fixtureinfo.name2fixturedefs  # noqa: SLF001
+    return any(name != "request" and name not in known for name in item.fixturenames)
 
 
 @pytest.hookimpl(trylast=True)

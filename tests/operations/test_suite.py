@@ -86,6 +86,15 @@ def test_a_run_whose_tests_share_an_id_fails(project, way):
 
 
 @WAYS
+def test_a_deselected_test_without_its_fixture_fails(project, way):
+    lonely = "def test_one(nobody): pass\ndef test_two(tmp_path): assert tmp_path\n"
+    code, said = run(project, *way, "-k", "test_two", test_a=lonely)
+    assert code == 1, said
+    assert "fixture 'nobody' not found" in said
+    assert "1 passed" in said
+
+
+@WAYS
 def test_a_run_that_got_no_result_of_a_test_fails(project, way):
     swallows = """
         def pytest_runtest_protocol(item):
