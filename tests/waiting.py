@@ -16,3 +16,15 @@ def until(look: Callable[[], Found], what: str = "it", *, seconds: float = PATIE
         assert time.monotonic() < deadline, f"Waited {seconds:g} s for {what} without success."
         time.sleep(every)
     return found
+
+
+def settled(look: Callable[[], Found], what: str, *, rest: float = 2.0) -> Found:
+    """Return what `look` finds once it has stayed the same for `rest` seconds; fail if it keeps changing."""
+    deadline = time.monotonic() + PATIENCE_S
+    found, since = look(), time.monotonic()
+    while time.monotonic() - since < rest:
+        assert time.monotonic() < deadline, f"{what} did not stop at {found}."
+        time.sleep(0.1)
+        if (now := look()) != found:
+            found, since = now, time.monotonic()
+    return found

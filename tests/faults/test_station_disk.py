@@ -15,7 +15,7 @@ from faults.data_folder import DataFolder
 from faults.oracle import Verdict
 from faults.rig import HERE, REPOSITORY
 from faults.test_agent_and_relay_killed import agent, heard_in_database
-from waiting import until
+from waiting import settled, until
 
 pytestmark = pytest.mark.faults
 
@@ -111,10 +111,11 @@ def test_a_card_that_takes_nothing_for_a_while(rig, tmp_path, verdicts, trouble)
         folder.start()
         until(lambda: heard_in_database(rig, grant["serial"]), "first lines")
         ballast = card.fill() if trouble == "full" else card.refuse()
-        time.sleep(5.0)
-        stood = len(heard_in_database(rig, grant["serial"]))
-        time.sleep(3.0)
-        assert len(heard_in_database(rig, grant["serial"])) == stood, "lines left before they were safe on the card"
+        settled(
+            lambda: len(heard_in_database(rig, grant["serial"])),
+            "lines that left before they were on the card",
+            rest=5.0,
+        )
         assert card.process.poll() is None, "the agent ended"
         back = time.monotonic()
         if trouble == "full":
