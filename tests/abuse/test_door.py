@@ -8,6 +8,7 @@ import psutil
 import pytest
 from people import key_of, station_of
 from site_processes import Running, running
+from waiting import PATIENCE_S
 
 from fleet.core.door import host_is_written_well, origin_is_written_well
 
@@ -25,7 +26,7 @@ def processes(tmp_path_factory, django_db_setup):
 
 def first_line_of_answer(port: int, request: bytes) -> bytes:
     """First line of the answer to these bytes; empty if the connection just ends."""
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as line:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as line:
         line.sendall(request)
         try:
             return line.recv(4_000).partition(b"\r\n")[0]
@@ -36,7 +37,7 @@ def first_line_of_answer(port: int, request: bytes) -> bytes:
 def flood(port: int, head: bytes, piece: bytes, most: int) -> tuple[int, bytes]:
     """Send pieces without end; return how many bytes were accepted and the first line of the answer."""
     taken = 0
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as line:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as line:
         line.sendall(head)
         try:
             while taken < most:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from waiting import PATIENCE_S
 
 from station_agent.config import config_load, config_read, config_write
 
@@ -56,7 +57,7 @@ def enrol(tmp_path):
             str(tmp_path / "config.toml"),
             *arguments,
         ]
-        return subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY, check=False, timeout=60)
+        return subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY, check=False, timeout=PATIENCE_S)
 
     return run
 
@@ -178,7 +179,7 @@ def test_a_desk_asks_for_a_login_of_its_own_and_is_no_station(server, enrol, tmp
     config = config_load(tmp_path / "config.toml", {})
     assert (config.serial, config.amqp.exchange, config.amqp.command_queue) == ("SG-TEST", "up.SG-TEST", "")
     run = [sys.executable, "-m", "station_agent", "run", "--config", str(tmp_path / "config.toml")]
-    refused = subprocess.run(run, capture_output=True, text=True, cwd=REPOSITORY, check=False, timeout=60)
+    refused = subprocess.run(run, capture_output=True, text=True, cwd=REPOSITORY, check=False, timeout=PATIENCE_S)
     assert (refused.returncode, "contains a desk's login" in refused.stderr) == (2, True)
 
 

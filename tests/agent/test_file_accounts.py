@@ -13,6 +13,7 @@ from agent.card_of_files import OWN, card_make, cut_with_zeros, name_of, tags_of
 from agent.messages_of import accounts_told, decoded, line_numbers, moments, outbox_messages, rows_counted
 from agent.test_replay import REPOSITORY, bodies, drained
 from agent.test_sensorgnome_source import old, pulse
+from waiting import PATIENCE_S
 
 from message_queue.contracts.detections import Detections
 from station_agent.config import config_write
@@ -406,12 +407,14 @@ def test_the_command_says_what_it_refused_and_ends_with_one(card, tmp_path, make
     station = make_broker_station()
     config_write(tmp_path / "config.json", {"serial": station.serial, "amqp": msgspec.to_builtins(station.amqp)})
     command = [sys.executable, "-m", "station_agent", "replay", str(root), "--config", str(tmp_path / "config.json")]
-    done = subprocess.run([*command, "--json"], capture_output=True, text=True, cwd=REPOSITORY, check=False, timeout=90)
+    done = subprocess.run(
+        [*command, "--json"], capture_output=True, text=True, cwd=REPOSITORY, check=False, timeout=PATIENCE_S
+    )
     assert done.returncode == 1, done.stderr
     total = json.loads(done.stdout)["total"]
     assert total["bytes_read"] == sum(total[f"bytes_{fate}"] for fate in FATES)
     assert total["messages"] == total["confirmed"]
-    text = subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY, check=False, timeout=90)
+    text = subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY, check=False, timeout=PATIENCE_S)
     assert text.returncode == 1
     assert len(text.stdout.splitlines()) == len(files) + 1
     assert "notes.txt: refused. Its name is not that of a Sensorgnome data file." in text.stdout
@@ -419,4 +422,4 @@ def test_the_command_says_what_it_refused_and_ends_with_one(card, tmp_path, make
     good.mkdir()
     (good / name_of(0)).write_bytes(text_of(0))
     command[4] = str(good)
-    assert subprocess.run(command, capture_output=True, cwd=REPOSITORY, check=False, timeout=90).returncode == 0
+    assert subprocess.run(command, capture_output=True, cwd=REPOSITORY, check=False, timeout=PATIENCE_S).returncode == 0

@@ -13,6 +13,7 @@ import pytest
 from agent.conftest import REAL_DATA
 from agent.messages_of import decoded, line_numbers, moments, rows_counted
 from agent.test_sensorgnome_source import own_files, pulse
+from waiting import PATIENCE_S
 
 from station_agent.config import config_write
 from station_agent.replay import ReplayFeed
@@ -138,7 +139,9 @@ def test_the_command_sends_all_and_says_it(data, tmp_path, make_broker_station):
     station = make_broker_station(tls=True)
     config_write(tmp_path / "config.json", {"serial": station.serial, "amqp": msgspec.to_builtins(station.amqp)})
     command = [sys.executable, "-m", "station_agent", "replay", str(data), "--config", str(tmp_path / "config.json")]
-    first = subprocess.run([*command, "--json"], capture_output=True, text=True, cwd=REPOSITORY, check=True, timeout=60)
+    first = subprocess.run(
+        [*command, "--json"], capture_output=True, text=True, cwd=REPOSITORY, check=True, timeout=PATIENCE_S
+    )
     total = json.loads(first.stdout)["total"]
     expected = grep_counted(data)
     assert {letter: number for letter, number in total["lines"].items() if number} == expected
@@ -146,7 +149,7 @@ def test_the_command_sends_all_and_says_it(data, tmp_path, make_broker_station):
     seen = station.see_until(lambda found: len(found) >= total["messages"])
     assert len({s.key for s in seen}) == total["messages"]
     assert all(s.decoded.envelope.oldest <= s.decoded.envelope.seq < s.decoded.envelope.next for s in seen)
-    again = subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY, check=True, timeout=60)
+    again = subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY, check=True, timeout=PATIENCE_S)
     assert f"{expected['p']} p, {expected['T']} T" in again.stdout.splitlines()[-1]
     repeated = station.see_until(lambda found: len(found) >= total["messages"])
     assert {s.key for s in repeated} == {s.key for s in seen}
@@ -178,7 +181,7 @@ def test_what_cannot_be_replayed_is_one_sentence(tmp_path, folder, code, words):
         text=True,
         cwd=REPOSITORY,
         check=False,
-        timeout=60,
+        timeout=PATIENCE_S,
     )
     assert (done.returncode, words in done.stderr.splitlines()[-1]) == (code, True)
     assert "Traceback" not in done.stderr

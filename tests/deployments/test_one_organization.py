@@ -6,6 +6,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from lock_waits import waiting_for_a_lock
 from people import SERVER, key_of, station_of
+from waiting import PATIENCE_S
 
 from fleet.core import clock
 from fleet.core.errors import Forbidden
@@ -158,7 +159,7 @@ def _meanwhile(first, second):
                 if told.done() or waiting_for_a_lock():
                     break
             assert not told.done(), "the second did not wait"
-        return told.result(timeout=60)
+        return told.result(timeout=PATIENCE_S)
 
 
 @pytest.mark.django_db(transaction=True)

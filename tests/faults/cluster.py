@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from faults.road import Road
+from waiting import PATIENCE_S
 
 from operations.certificates import certificates_ensure
 from operations.ports import port_pick
@@ -104,7 +105,7 @@ class Cluster:
             env=dict(node.programs()[-1].environment),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE_S,
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
@@ -138,7 +139,7 @@ class Cluster:
             [self.tool, "-n", node.erlang_name, "await_startup", "--timeout", "10"],
             env=dict(node.programs()[-1].environment),
             capture_output=True,
-            timeout=60,
+            timeout=PATIENCE_S,
             check=False,
         )
         return done.returncode == 0

@@ -5,6 +5,7 @@ import subprocess
 import time
 
 import pytest
+from waiting import PATIENCE_S
 
 pytestmark = pytest.mark.faults
 
@@ -17,7 +18,7 @@ def publish(grant, ca_file, body, key="readings", exchange=None):
     url = f"amqps://{grant['username']}:{grant['password']}@localhost:{grant['port']}/{grant['vhost']}"
     words = ["--cacert", str(ca_file), "--exchange", exchange or grant["exchange"], "--routing-key", key]
     command = [CLIENT, "--url", url, *words, "--content-type", "application/senml+json", "--persistent", "--body", body]
-    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
 
 
 @pytest.fixture

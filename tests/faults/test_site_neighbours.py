@@ -83,7 +83,7 @@ def told(verdicts, case: str, number: str, before: float, during: float, what: s
 def neighbour(processes, elsewhere) -> Callable[[], int]:
     """A request by somebody from another organization."""
     station_of(elsewhere)
-    client = httpx.Client(headers={"Authorization": f"Bearer {key_of(elsewhere)}"}, trust_env=False, timeout=60)
+    client = httpx.Client(headers={"Authorization": f"Bearer {key_of(elsewhere)}"}, trust_env=False, timeout=PATIENCE_S)
     return lambda: client.get(f"{processes.site}/api/v1/stations").status_code
 
 
@@ -98,7 +98,7 @@ def test_pictures_that_are_as_large_as_they_may_be(processes, neighbour, institu
             files={"photo": ("x.png", octets.getvalue(), "image/png")},
             headers={"Authorization": f"Bearer {key}"},
             trust_env=False,
-            timeout=60,
+            timeout=PATIENCE_S,
         )
 
     before = p99(neighbour)
@@ -112,7 +112,7 @@ def test_bodies_without_end_before_any_login(processes, neighbour, verdicts):
     head = b"POST /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 400000000\r\n\r\n"
 
     def flood() -> None:
-        with socket.create_connection(("127.0.0.1", processes.site_port), timeout=20) as line:
+        with socket.create_connection(("127.0.0.1", processes.site_port), timeout=PATIENCE_S) as line:
             line.sendall(head)
             for _ in range(400):
                 line.sendall(b"x" * 1_000_000)
@@ -132,7 +132,7 @@ def test_one_person_with_all_the_live_pages_there_may_be(processes, neighbour, v
 
     def listen(cookies: dict[str, str]) -> int:
         with (
-            httpx.Client(trust_env=False, cookies=cookies, timeout=20) as client,
+            httpx.Client(trust_env=False, cookies=cookies, timeout=PATIENCE_S) as client,
             client.stream("GET", f"{processes.live}/live/fleet") as answer,
         ):
             return answer.status_code
@@ -140,7 +140,7 @@ def test_one_person_with_all_the_live_pages_there_may_be(processes, neighbour, v
     other = cookies_of(stranger)
     before = p99(lambda: listen(other))
     with ExitStack() as pages:
-        client = pages.enter_context(httpx.Client(trust_env=False, cookies=cookies_of(viewer), timeout=20))
+        client = pages.enter_context(httpx.Client(trust_env=False, cookies=cookies_of(viewer), timeout=PATIENCE_S))
         statuses = [
             pages.enter_context(client.stream("GET", f"{processes.live}/live/fleet")).status_code
             for _ in range(PERSONS_MOST + 20)

@@ -7,6 +7,7 @@ import sys
 import tempfile
 
 import pytest
+from waiting import PATIENCE_S
 
 from operations.paths import REPOSITORY, Paths
 from operations.programs import INSTANCE_VARIABLE, Program
@@ -38,7 +39,7 @@ def demo(tmp_path):
                 "ROOST_VENV": sys.prefix,
                 "TMPDIR": tempfile.gettempdir(),
             },
-            timeout=120,
+            timeout=PATIENCE_S,
             capture_output=True,
             text=True,
             check=False,

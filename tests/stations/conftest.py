@@ -101,8 +101,8 @@ def connection_open(stack, username: str, password: str) -> pika.BlockingConnect
             stack.ports["amqp"],
             django_settings.ROOST_FLEET_VHOST,
             pika.PlainCredentials(username, password),
-            socket_timeout=5,
-            stack_timeout=10,
+            socket_timeout=PATIENCE_S,
+            stack_timeout=PATIENCE_S,
         )
     )
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from waiting import PATIENCE_S
 
 from operations.instance import Instance
 from operations.paths import REPOSITORY
@@ -31,7 +32,7 @@ class Roost:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=PATIENCE_S,
         )
 
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
+from waiting import PATIENCE_S
 
 from operations.simulators.motus import MotusSimulator
 from operations.simulators.motus_answers import device_hash
@@ -146,7 +147,7 @@ def test_it_runs_as_a_program_with_rows_from_a_file(tmp_path, make_row):
 
 def test_a_bad_file_is_one_sentence(tmp_path):
     command = [sys.executable, "-m", "operations.simulators.motus", "--seed-file", str(tmp_path / "none.json")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
     assert done.returncode == 2
     assert done.stderr.startswith("The Motus simulator cannot start: ")
     assert len(done.stderr.splitlines()) == 1
