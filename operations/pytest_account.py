@@ -73,7 +73,7 @@ class Account:
             self.failed.add(report.nodeid)
             if "faults" in report.keywords:
                 self.faults.add(report.nodeid)
-        if report.skipped and report.when == "setup":
+        if report.skipped and not hasattr(report, "wasxfail"):
             self.skipped.add(report.nodeid)
         if report.when not in ("setup", "call"):
             self.ended[report.nodeid] += 1
