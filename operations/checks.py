@@ -15,7 +15,7 @@ from pathlib import Path
 
 from operations import packages, preparation
 from operations.instance import Instance
-from operations.paths import PACKAGES, REPOSITORY
+from operations.paths import PACKAGES, REPOSITORY, TEMPLATES
 from operations.pytest_account import NOTES_VARIABLE
 from operations.stack import Stack
 from operations.suite import tests_run
@@ -110,6 +110,8 @@ def code_checks() -> dict[str, list[str]]:
         "ruff check": python_module("ruff", "check", "."),
         "import floors": [str(scripts / "lint-imports")],
         "dead code": python_module("operations.dead_code"),
+        "template indentation": [str(scripts / "djhtml"), "--check", "--tabwidth", "2", *TEMPLATES],
+        "template lint": [str(scripts / "djlint"), "--quiet", "--lint", *TEMPLATES],
         "files generated from the wire contracts": python_module("message_queue.generate", "--check"),
         "missing migrations": [sys.executable, "manage.py", "makemigrations", "--check", "--dry-run"],
         "Django's own checks": [sys.executable, "manage.py", "check", "--fail-level=WARNING"],

@@ -49,11 +49,6 @@ class ShownCommand:
     #: Number of reports that had no effect; they are not steps.
     left_out: int
 
-    @property
-    def has_answer(self) -> bool:
-        """Whether the last column has content."""
-        return bool(self.result or self.output or self.is_open)
-
 
 def command_label(name: str) -> str:
     """The command's label in the reader's language; its name if we no longer know the command."""

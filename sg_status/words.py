@@ -1,6 +1,7 @@
 """Figures in words: bytes, counts, values with their unit."""
 
 import math
+from collections.abc import Iterable
 from datetime import datetime
 
 from django.utils.translation import gettext as _
@@ -8,6 +9,7 @@ from django.utils.translation import pgettext
 
 from fleet.core.spoken import duration_words
 from fleet.telemetry.lateness import is_late
+from fleet.telemetry.ledger import Gap
 
 #: Narrow no-break space, so that a figure stays in one piece in every language.
 _THIN = "\u202f"
@@ -66,6 +68,11 @@ def number_words(value: float) -> str:
 def percent_words(percent: float | None) -> str:
     """A percentage with the decimals it has, or a dash for none."""
     return NOTHING if percent is None else f"{percent:.2f}".rstrip("0").rstrip(".") + "\u00a0%"
+
+
+def gaps_words(gaps: Iterable[Gap]) -> str:
+    """Numbers with ranges among them, as people write them."""
+    return ", ".join(str(gap.first) if gap.first == gap.last else f"{gap.first}\u2013{gap.last}" for gap in gaps)
 
 
 def unit_words(unit: str) -> str:

@@ -1,6 +1,5 @@
 """Shared parts of the joining pages: their row of links, and who can use them."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from django.urls import reverse
@@ -10,6 +9,7 @@ from django.utils.translation import gettext_lazy
 
 from fleet.organizations.access import Viewer
 from fleet.organizations.models import Membership
+from sg_status.tabs import Tab
 
 _LINKS: Final[tuple[tuple[str, Promise], ...]] = (
     ("station-add", gettext_lazy("Add one")),
@@ -22,18 +22,9 @@ _LINKS: Final[tuple[tuple[str, Promise], ...]] = (
 NOT_HERE = gettext_lazy("You cannot add stations to this organization.")
 
 
-@dataclass(frozen=True, slots=True)
-class JoiningLink:
-    """One way to add a station."""
-
-    label: str | Promise
-    address: str
-    is_current: bool
-
-
-def joining_links(current: str) -> list[JoiningLink]:
+def joining_links(current: str) -> list[Tab]:
     """The ways to add a station, with the current page marked."""
-    return [JoiningLink(label, reverse(name), name == current) for name, label in _LINKS]
+    return [Tab(label, reverse(name), name == current) for name, label in _LINKS]
 
 
 def operator_organizations(viewer: Viewer) -> frozenset[int]:

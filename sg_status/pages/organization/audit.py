@@ -48,13 +48,13 @@ def audit(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse:
     )
     shown = entries[:PAGE_SIZE]
     kept = {name: value for name in form.fields if (value := request.GET.get(name))}
-    older = urlencode({**kept, "after": _word(shown[-1])}) if len(entries) > PAGE_SIZE else ""
+    older = "?" + urlencode({**kept, "after": _word(shown[-1])}) if len(entries) > PAGE_SIZE else ""
     context = {
         "form": form,
         "lines": [AuditRow(entry, action_words(entry.action), detail_words(entry.detail)) for entry in shown],
         "older": older,
         "kept": urlencode(kept),
-        "is_older": bool(request.GET.get("after")),
+        "newest": f"?{urlencode(kept)}" if request.GET.get("after") else "",
     }
     return organization_render(
         request, viewer, found, "sg_status/organization/audit.html", context, tab="organization-audit"

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from fleet.organizations.access import ROLE_NAMES, Role, Viewer
 from fleet.organizations.models import Membership, Organization
-from sg_status.pages.station.frame import Tab
+from sg_status.tabs import Tab
 
 #: URL name, word, and minimum role.
 TABS: Final[tuple[tuple[str, Promise, Membership.Role], ...]] = (

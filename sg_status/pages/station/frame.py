@@ -1,6 +1,5 @@
 """Shared parts of a station's pages: the heading with its sentence, and the tabs, each with its own URL."""
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
@@ -18,6 +17,7 @@ from fleet.stations.contact.sentences import station_shown
 from fleet.stations.models import Station
 from fleet.stations.selectors import station_get
 from sg_status.pages.station.contact import contact_of
+from sg_status.tabs import Tab
 
 TABS: Final[tuple[tuple[str, Promise], ...]] = (
     ("station", _("Overview")),
@@ -41,15 +41,6 @@ class SerialConverter(StringConverter):
 
 
 register_converter(SerialConverter, "serial")
-
-
-@dataclass(frozen=True, slots=True)
-class Tab:
-    """One tab of the station pages."""
-
-    label: str | Promise
-    address: str
-    is_current: bool
 
 
 def station_of(viewer: Viewer, serial: str) -> Station:

@@ -17,6 +17,7 @@ from fleet.sync.selectors import LinkView, SystemView, changes, links_of_many, r
 from fleet.sync.services import adapter_get, sync_ask, sync_may_be_asked
 from sg_status.access import act, page
 from sg_status.menu import MenuEntry
+from sg_status.tabs import Tab
 
 MENU = MenuEntry(_("Outside systems"), "sync", 40)
 
@@ -42,7 +43,7 @@ def sync(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     stations = list(shown_page.object_list)
     links = links_of_many(stations=stations, system=current.system)
     context = {
-        "systems": known,
+        "tabs": [Tab(one.label, f"?system={one.system}", one.system == current.system) for one in known],
         "current": current,
         "rows": [OutsideRow(station, links[station.pk]) for station in stations],
         "pages": shown_page,

@@ -1,0 +1,168 @@
+"""Components of pages as template tags. `docs/reference/components.md` shows each of them."""
+
+from typing import Any
+
+from django import template
+from django.forms import BaseForm
+from django.forms.utils import flatatt
+from django.template import Context
+from django.template.loader import render_to_string
+from django.template.loader_tags import BLOCK_CONTEXT_KEY
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+Text = str | Promise
+
+register = template.Library()
+
+
+def _trimmed(content: str) -> SafeString:
+    """What a template rendered, without the blanks of its layout at both ends."""
+    return SafeString(content.strip())
+
+
+@register.simple_block_tag
+def section(content: str, name: str, heading: Text, kind: str = "", *, anchor: str = "", role: str = "") -> SafeString:
+    """A part of a page under a heading, which has the id `name`."""
+    attributes = {"aria-labelledby": name, "class": kind or None, "id": anchor or None, "role": role or None}
+    return format_html(
+        '<section{}><h2 id="{}">{}</h2>{}</section>', flatatt(attributes), name, heading, _trimmed(content)
+    )
+
+
+@register.simple_block_tag
+def table(
+    content: str,
+    kind: str = "cards",
+    *,
+    frame: str = "",
+    name: str = "",
+    labelled_by: str = "",
+    start: str | None = None,
+    end: str | None = None,
+) -> SafeString:
+    """A table. A `frame` scrolls (`scroll`, `tall`); `start` and `end` are the period of a chart drawn from it."""
+    attributes = {
+        "class": kind or None,
+        "id": name or None,
+        "aria-labelledby": labelled_by or None,
+        "data-from": start,
+        "data-to": end,
+    }
+    shown = format_html("<table{}>{}</table>", flatatt(attributes), _trimmed(content))
+    return format_html('<div class="{}">{}</div>', frame, shown) if frame else shown
+
+
+@register.simple_tag
+def column(label: Text, kind: str = "") -> SafeString:
+    """The head of a column; the kind `number` aligns right."""
+    return format_html("<th{}>{}</th>", flatatt({"scope": "col", "class": kind or None}), label)
+
+
+@register.simple_block_tag
+def cell(content: str, label: Text, kind: str = "", *, title: str | None = None, span: int | None = None) -> SafeString:
+    """A cell of a table. On a phone its label stands before it, and an empty cell is left out."""
+    classes = kind if content.strip() else f"{kind} empty".strip()
+    attributes = {"class": classes or None, "data-label": label, "title": title, "colspan": span}
+    return format_html("<td{}>{}</td>", flatatt(attributes), _trimmed(content))
+
+
+@register.simple_block_tag
+def fact(content: str, label: Text) -> SafeString:
+    """One name and value in `<dl class="facts">`."""
+    return format_html("<div><dt>{}</dt><dd>{}</dd></div>", label, _trimmed(content))
+
+
+@register.simple_block_tag
+def field(content: str, control: str, label: Text, kind: str = "") -> SafeString:
+    """A label with the one control in it, which has the id `control`. Forms of Django have their own fields."""
+    attributes = flatatt({"class": kind or None})
+    return format_html('<div{}><label for="{}">{}</label>{}</div>', attributes, control, label, _trimmed(content))
+
+
+@register.simple_block_tag
+def empty_state(content: str) -> SafeString:
+    """A sentence that says what is missing where a list would stand, and what to do."""
+    return format_html("<p>{}</p>", _trimmed(content))
+
+
+@register.simple_block_tag
+def totals(content: str, name: Text) -> SafeString:
+    """A row of links that filter a list, each a `total`; `name` says what they filter by."""
+    return format_html('<nav class="wide" aria-label="{}"><ul class="totals">{}</ul></nav>', name, _trimmed(content))
+
+
+@register.simple_block_tag
+def total(content: str, address: str, value: object, chosen: object) -> SafeString:
+    """One filter; it is the current one if its value is the chosen one."""
+    attributes = flatatt({"href": address, "aria-current": "true" if value == chosen else None})
+    return format_html("<li><a{}>{}</a></li>", attributes, _trimmed(content))
+
+
+@register.simple_block_tag
+def fold(content: str, verb: Text) -> SafeString:
+    """Something dangerous or rare that opens on request."""
+    return format_html('<details class="ask"><summary>{}</summary>{}</details>', verb, _trimmed(content))
+
+
+@register.simple_tag
+def mark(sign: str, word: Text, is_bad: bool = False) -> SafeString:  # noqa: FBT001, FBT002 - an argument in a template
+    """A small remark: a sign that is not read aloud, and a word."""
+    return format_html(
+        '<span class="{}"><span aria-hidden="true">{}</span> {}</span>', "mark bad" if is_bad else "mark", sign, word
+    )
+
+
+@register.simple_tag(takes_context=True)
+def block_again(context: Context, name: str) -> SafeString:
+    """The content of a block of this page once more: a heading that is the title."""
+    content: SafeString = context.render_context[BLOCK_CONTEXT_KEY].get_block(name).nodelist.render(context)
+    return content
+
+
+@register.simple_tag
+def station_link(station: Any, *, page: str = "station", prefix: str = "", strong: bool = False) -> SafeString:
+    """A station's name as a link to one of its pages, with the serial beside it."""
+    attributes = {"href": reverse(page, args=[station.serial]), "id": f"{prefix}{station.serial}" if prefix else None}
+    name = format_html("<b>{}</b>", station.name or station.serial) if strong else station.name or station.serial
+    link = format_html("<a{}>{}</a>", flatatt(attributes), name)
+    return format_html('{} <span class="serial">{}</span>', link, station.serial) if station.name else link
+
+
+@register.simple_tag
+def strip_sign(kind: str) -> SafeString:
+    """The sign of one kind of mark in the legend of a strip."""
+    shape = (
+        '<line class="{}" x1="4" x2="4" y1="0" y2="8"/>' if kind == "now" else '<rect class="{}" width="8" height="8"/>'
+    )
+    return format_html('<svg viewBox="0 0 8 8" aria-hidden="true">{}</svg>', format_html(shape, kind))
+
+
+@register.inclusion_tag("sg_status/components/post_form.html")
+def post_form(
+    form: BaseForm | None,
+    verb: Text,
+    kind: str = "",
+    *,
+    action: str = "",
+    part: str = "",
+    back: str = "",
+    keep: Text = "",
+) -> dict[str, Any]:
+    """A whole form: its fields, one button, and a link `back` that is called `keep`."""
+    return {"form": form, "verb": verb, "kind": kind, "action": action, "part": part, "back": back, "keep": keep}
+
+
+@register.inclusion_tag("sg_status/components/post_button.html")
+def post_button(verb: Text, action: str, kind: str = "", *, form_kind: str = "") -> dict[str, Any]:
+    """A button that acts at once."""
+    return {"verb": verb, "action": action, "kind": kind, "form_kind": form_kind}
+
+
+@register.simple_block_tag(takes_context=True)
+def ask_first(context: Context, content: str, verb: Text, action: str) -> SafeString:
+    """A dangerous button behind a fold that says what happens."""
+    shown = {"verb": verb, "action": action, "goes": _trimmed(content), "csrf_token": context.get("csrf_token")}
+    return render_to_string("sg_status/components/ask_first.html", shown)
