@@ -172,3 +172,18 @@ def test_a_word_that_needs_no_server_does_not_ask_for_one(bare):
     done = bare("user", "list")
     assert done.returncode == 1
     assert "install python3 python3-venv (Python" in done.stderr
+
+
+def test_a_plain_pytest_finds_roost_in_the_clones_own_environment(tmp_path):
+    clone = tmp_path / "clone"
+    packages = clone / "var" / "venv" / "lib" / "python3.11" / "site-packages"
+    packages.mkdir(parents=True)
+    (clone / "requirements").mkdir()
+    (clone / "requirements" / "lock.txt").write_text("")
+    (clone / "roost").write_bytes((REPOSITORY / "roost").read_bytes())
+    (clone / "var" / "venv" / "bin").mkdir()
+    (clone / "var" / "venv" / "bin" / "python").symlink_to("/usr/bin/true")
+    stamp = subprocess.run(["sha256sum"], input=b"", capture_output=True, check=True).stdout
+    (clone / "var" / "venv" / ".roost-lock").write_bytes(stamp)
+    subprocess.run(["bash", clone / "roost", "status"], env={"PATH": os.environ["PATH"]}, check=True)
+    assert (packages / "roost.pth").read_text() == f"{clone}\n"
