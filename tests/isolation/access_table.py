@@ -129,7 +129,7 @@ TABLE: dict[str, Row] = {
     "incidents": LIST,
     "incidents-choose": row(POST=PERSON, body={"organization": "$organization_id", "mails": ""}),
     "quarantine": row(GET=PERSON, queries=({"station": "$serial"},)),
-    "quarantine-replay-reason": row(POST=PERSON, body={"reason": "bad-json", "station": "$serial"}),
+    "quarantine-replay-reason": row(POST=OPERATOR, body={"reason": "bad-json", "station": "$serial"}),
     "quarantine-message": SEEN,
     "quarantine-body": SEEN,
     "quarantine-replay": row(POST=OPERATOR),
@@ -146,7 +146,7 @@ TABLE: dict[str, Row] = {
     "station-accept-door": row(POST=OWNER, body={"open": "yes"}),
     "station-accept-unblock": row(POST=OPERATOR),
     "station-notes": row(GET=VIEWER, POST=OPERATOR, body={"text": "Looked at it."}),
-    "station-note-remove": row(POST=OPERATOR),
+    "station-note-remove": row(POST=OWNER),
     "station-photo-add": row(POST=OPERATOR),
     # Its file was never created here.
     "photo": row(GET=VIEWER, params={"name": "photo_name"}, may_be_absent=True),
@@ -211,7 +211,7 @@ TABLE: dict[str, Row] = {
     "station-revoke": row(GET=OPERATOR, POST=OPERATOR),
     "station-retire": row(GET=OPERATOR, POST=OPERATOR),
     "sync": LIST,
-    "sync-now": row(POST=PERSON, params={"system": "=motus"}),
+    "sync-now": row(POST=OWNER, params={"system": "=motus"}),
     # Organizations and who belongs to them.
     "organizations": LIST,
     "organization-add": row(

@@ -97,6 +97,7 @@ def file_move(*, actor: Viewer, station: Station, target: Station, files: Sequen
 def file_move_undo(*, actor: Viewer, move: FileMove) -> FileMove:
     """Move the files back with all their rows, including those that the target already had. Raises `Conflict`."""
     moment, station, target = clock.now(), move.station, move.target
+    file_operator_require(actor=actor, station=station)
     _lock_contacts(station, target)
     files = list(StationFile.objects.select_for_update().filter(pk__in=move.file_ids, station=target))
     if len(files) != len(move.file_ids):

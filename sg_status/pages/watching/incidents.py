@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -14,8 +15,9 @@ from django.views.decorators.http import require_POST, require_safe
 from fleet.alerts.models import Incident
 from fleet.alerts.selectors import IncidentView, alert_choices, incident_list, incident_shown, notification_troubles
 from fleet.alerts.services import alerts_choose
+from fleet.core.errors import NotFound
 from fleet.organizations.access import Viewer
-from sg_status.access import act, page
+from sg_status.access import page
 from sg_status.menu import MenuEntry
 
 MENU = MenuEntry(_("Incidents"), "incidents", 20)
@@ -68,11 +70,12 @@ def incidents_choose(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     )
     if user is not None and wanted.isdecimal():
         organization_id = int(wanted[:18])
-        act(
-            request,
-            lambda: alerts_choose(user=user, organization_id=organization_id, is_alerted=is_alerted),
-            done=str(done),
-        )
+        try:
+            alerts_choose(user=user, organization_id=organization_id, is_alerted=is_alerted)
+        except NotFound as error:
+            messages.error(request, str(error))
+        else:
+            messages.success(request, str(done))
     return redirect("incidents")
 
 
