@@ -77,6 +77,13 @@ def query_read(request: Request, kind: type[StrictSerializer]) -> dict[str, Any]
     return checked
 
 
+def body_read(request: Request, kind: type[serializers.Serializer[Any]], *, partial: bool = False) -> dict[str, Any]:
+    """The validated body of a request. With `partial`, fields may be missing."""
+    body = kind(data=request.data, partial=partial)
+    body.is_valid(raise_exception=True)
+    return dict(body.validated_data)
+
+
 def range_of(checked: dict[str, Any]) -> tuple[datetime, datetime]:
     """Start and end of a validated `RangeQuery`."""
     end: datetime = checked.get("to") or clock.now()

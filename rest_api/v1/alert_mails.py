@@ -12,7 +12,7 @@ from fleet.alerts.services import alerts_choose
 from fleet.core.errors import Forbidden
 from fleet.organizations.selectors import organization_find
 from rest_api.authentication import viewer_of
-from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers
+from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, body_read
 
 
 class MailsData(StrictSerializer):
@@ -43,9 +43,8 @@ class AlertMails(APIView):
         organization = organization_find(viewer=viewer, slug=slug)
         if viewer.user is None:
             raise Forbidden("A key gets no mails. Log in as a person.")
-        asked = MailsData(data=request.data)
-        asked.is_valid(raise_exception=True)
-        is_alerted = bool(asked.validated_data["mails"])
+        asked = body_read(request, MailsData)
+        is_alerted = bool(asked["mails"])
         alerts_choose(user=viewer.user, organization_id=organization.pk, is_alerted=is_alerted)
         return Response(MailsData({"mails": is_alerted}).data)
 

@@ -31,7 +31,15 @@ from fleet.stations.models import Newcomer
 from rest_api.authentication import viewer_of
 from rest_api.lists import ListQuery, SortColumn, page_read
 from rest_api.paging import page_of
-from rest_api.questions import DEVICE_PROBLEMS, READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
+from rest_api.questions import (
+    DEVICE_PROBLEMS,
+    READ_PROBLEMS,
+    WRITE_PROBLEMS,
+    StrictSerializer,
+    answers,
+    body_read,
+    query_read,
+)
 from rest_api.throttles import EnrolmentSerialThrottle, EnrolmentSourceThrottle
 from rest_api.v1.claims import ClaimIn, DeviceOut, WaitingOut, device_row, waiting_row
 
@@ -158,9 +166,8 @@ class Arrivals(APIView):
     )
     def post(self, request: Request) -> Response:
         """Ask to join, as a device. 403 does not say whether the code is wrong or the serial is blocked."""
-        asked = ArrivalIn(data=request.data)
-        asked.is_valid(raise_exception=True)
-        newcomer, secret = arrival_take(**asked.validated_data)
+        asked = body_read(request, ArrivalIn)
+        newcomer, secret = arrival_take(**asked)
         told = ArrivedOut({**waiting_row(newcomer), "secret": secret})
         return Response(told.data, status=status.HTTP_202_ACCEPTED, headers={"Cache-Control": "no-store"})
 
@@ -173,10 +180,9 @@ class ArrivalDecisions(APIView):
     )
     def post(self, request: Request) -> Response:
         """Accept, refuse or block up to 200 devices. `left` lists those that failed, with the reason."""
-        asked = DecisionsIn(data=request.data)
-        asked.is_valid(raise_exception=True)
-        names = {one["id"]: one["name"] for one in asked.validated_data["arrivals"]}
-        done, left = arrivals_decide(viewer=viewer_of(request), decision=asked.validated_data["decision"], names=names)
+        asked = body_read(request, DecisionsIn)
+        names = {one["id"]: one["name"] for one in asked["arrivals"]}
+        done, left = arrivals_decide(viewer=viewer_of(request), decision=asked["decision"], names=names)
         rows = [{"id": number, "detail": sentence} for number, sentence in left]
         return Response(DecisionsOut({"done": [one.serial for one in done], "left": rows}).data)
 

@@ -20,7 +20,7 @@ from fleet.stations.joining.claims import claim_look, claim_open, claim_take
 from fleet.stations.joining.newcomers import ASK_AGAIN_S, newcomer_fetch
 from fleet.stations.models import Newcomer
 from rest_api.authentication import viewer_of
-from rest_api.questions import DEVICE_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers
+from rest_api.questions import DEVICE_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, body_read
 from rest_api.throttles import EnrolmentSourceThrottle, WaitingSourceThrottle
 from rest_api.v1.enrolments import AmqpOut, hardware_check
 
@@ -124,9 +124,8 @@ class Claims(APIView):
     )
     def post(self, request: Request) -> Response:
         """Ask for a code, as a device. The code works once, for half an hour."""
-        asked = ClaimIn(data=request.data)
-        asked.is_valid(raise_exception=True)
-        newcomer, secret, code = claim_open(**asked.validated_data)
+        asked = body_read(request, ClaimIn)
+        newcomer, secret, code = claim_open(**asked)
         page = f"{settings.SITE_URL}{reverse('station-claim')}?{urlencode({'code': code})}"
         told = ClaimOut({**waiting_row(newcomer), "code": code, "address": page, "secret": secret})
         return Response(told.data, status=status.HTTP_201_CREATED, headers=_NOT_KEPT)
@@ -150,11 +149,10 @@ class ClaimDetail(APIView):
     )
     def post(self, request: Request, code: str) -> Response:
         """Make the device a station. It then fetches its login. A station you already have gets a new login."""
-        asked = ClaimedIn(data=request.data)
-        asked.is_valid(raise_exception=True)
+        asked = body_read(request, ClaimedIn)
         viewer = viewer_of(request)
-        organization = organization_find(viewer=viewer, slug=asked.validated_data["organization"])
-        station = claim_take(viewer=viewer, code=code, organization=organization, name=asked.validated_data["name"])
+        organization = organization_find(viewer=viewer, slug=asked["organization"])
+        station = claim_take(viewer=viewer, code=code, organization=organization, name=asked["name"])
         row = {"serial": station.serial, "organization": organization.slug}
         return Response(ClaimedOut(row).data, status=status.HTTP_201_CREATED)
 
@@ -174,9 +172,8 @@ class Waiting(APIView):
     )
     def post(self, request: Request) -> Response:
         """Poll for a decision, as a device. 202: wait. 201: the login, shown once. 403: refused, used or expired."""
-        asked = WaitingIn(data=request.data)
-        asked.is_valid(raise_exception=True)
-        newcomer, grant = newcomer_fetch(secret=asked.validated_data["secret"])
+        asked = body_read(request, WaitingIn)
+        newcomer, grant = newcomer_fetch(secret=asked["secret"])
         if grant is None or newcomer.station is None:
             return Response(WaitingOut(waiting_row(newcomer)).data, status=status.HTTP_202_ACCEPTED, headers=_NOT_KEPT)
         told = LoginOut({"serial": newcomer.station.serial, "amqp": asdict(grant)})

@@ -20,7 +20,15 @@ from fleet.stations.selectors import station_get
 from rest_api.authentication import viewer_of
 from rest_api.lists import LIMIT_MOST, PeriodListQuery, SortColumn, page_read
 from rest_api.paging import page_of
-from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, json_check, query_read
+from rest_api.questions import (
+    READ_PROBLEMS,
+    WRITE_PROBLEMS,
+    StrictSerializer,
+    answers,
+    body_read,
+    json_check,
+    query_read,
+)
 
 _PARAMETERS_MOST = 16_384
 _COLUMNS = {
@@ -138,9 +146,7 @@ class Commands(APIView):
         station = station_get(viewer=viewer, serial=serial)
         # Check the role first: a caller without permission gets 403, not validation errors.
         viewer.require(Role.OPERATOR, station=station, to=_("send commands to %(serial)s"))
-        asked = CommandIn(data=request.data)
-        asked.is_valid(raise_exception=True)
-        told = asked.validated_data
+        told = body_read(request, CommandIn)
         command = command_issue(
             viewer=viewer,
             station=station,

@@ -24,7 +24,7 @@ from fleet.files.photos import photo_add, photo_change_check, photo_file, photo_
 from fleet.files.photos_public import photo_public_find, photos_public
 from rest_api.authentication import viewer_of
 from rest_api.lists import ListQuery, SortColumn, page_read
-from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, answers, query_read
+from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, answers, body_read, query_read
 from rest_api.v1.photos import PhotoIn, PhotoOut, PhotosOut, photo_row
 
 _ID = SortColumn("id", int)
@@ -60,9 +60,7 @@ class DeploymentPhotos(APIView):
         found = deployment_get(viewer=viewer, deployment_id=deployment_id)
         # Check the role before the body is read and parsed.
         photo_change_check(actor=viewer, station=found.station)
-        asked = PhotoIn(data=request.data)
-        asked.is_valid(raise_exception=True)
-        told = asked.validated_data
+        told = body_read(request, PhotoIn)
         photo = photo_add(
             actor=viewer, station=found.station, upload=told["photo"], caption=told["caption"], deployment=found
         )

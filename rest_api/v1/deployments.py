@@ -23,7 +23,7 @@ from fleet.stations.selectors import station_get
 from rest_api.authentication import viewer_of
 from rest_api.lists import ID_MOST, ListQuery, SortColumn, page_read
 from rest_api.paging import page_of
-from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
+from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, body_read, query_read
 
 _ID = SortColumn("id", int)
 PUBLICATION_FIELDS = ("is_public", "location", "blur_radius_m", "withheld_until", "is_serial_public")
@@ -154,9 +154,8 @@ class Deployments(APIView):
     )
     def post(self, request: Request) -> Response:
         """Place a station at a site, or move it there."""
-        viewer, asked = viewer_of(request), DeploymentIn(data=request.data)
-        asked.is_valid(raise_exception=True)
-        told = asked.validated_data
+        viewer = viewer_of(request)
+        told = body_read(request, DeploymentIn)
         room = told.get("room")
         made = deployment_begin(
             station=station_get(viewer=viewer, serial=told["station"]),
@@ -189,9 +188,7 @@ class DeploymentDetail(APIView):
         """Correct the given fields. Setting `end` ends the deployment."""
         viewer = viewer_of(request)
         found = deployment_get(viewer=viewer, deployment_id=deployment_id)
-        asked = DeploymentChangesIn(data=request.data, partial=True)
-        asked.is_valid(raise_exception=True)
-        told = dict(asked.validated_data)
+        told = body_read(request, DeploymentChangesIn, partial=True)
         antennas = told.pop("antennas", None)
         if told.get("room") is not None:
             told["room"] = room_get(viewer=viewer, room_id=told["room"])
@@ -220,10 +217,10 @@ class DeploymentPublication(APIView):
     )
     def put(self, request: Request, deployment_id: int) -> Response:
         """Make a deployment public, or visible to members only."""
-        viewer, asked = viewer_of(request), PublicationData(data=request.data)
+        viewer = viewer_of(request)
         found = deployment_get(viewer=viewer, deployment_id=deployment_id)
-        asked.is_valid(raise_exception=True)
-        deployment_publish(deployment=found, actor=viewer, **asked.validated_data)
+        asked = body_read(request, PublicationData)
+        deployment_publish(deployment=found, actor=viewer, **asked)
         return Response(DeploymentOut(deployment_row(found, viewer)).data)
 
 

@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 
 from fleet.stations.logins.enrolment import station_enrol
 from fleet.stations.models import LoginPurpose
-from rest_api.questions import DEVICE_PROBLEMS, answers, json_check
+from rest_api.questions import DEVICE_PROBLEMS, answers, body_read, json_check
 from rest_api.throttles import EnrolmentSerialThrottle, EnrolmentSourceThrottle
 
 _HARDWARE_MOST = 16_384
@@ -79,9 +79,7 @@ class Enrolments(APIView):
     )
     def post(self, request: Request) -> Response:
         """Exchange a token for a login, once. 403 does not say whether serial or token is wrong, used or expired."""
-        asked = EnrolmentIn(data=request.data)
-        asked.is_valid(raise_exception=True)
-        told = asked.validated_data
+        told = body_read(request, EnrolmentIn)
         grant = station_enrol(
             serial=told["serial"],
             token=told["token"],

@@ -27,7 +27,7 @@ from fleet.stations.selectors import station_get
 from rest_api.authentication import viewer_of
 from rest_api.lists import ID_MOST, ListQuery, SortColumn, page_read
 from rest_api.paging import page_of
-from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
+from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, body_read, query_read
 
 _COLUMNS = {
     "last_received_at": SortColumn("last_received_at", datetime, is_filled=True),
@@ -176,9 +176,7 @@ class FileMoves(APIView):
         viewer = viewer_of(request)
         station = station_get(viewer=viewer, serial=serial)
         file_operator_require(actor=viewer, station=station)
-        asked = FileMoveIn(data=request.data)
-        asked.is_valid(raise_exception=True)
-        told = asked.validated_data
+        told = body_read(request, FileMoveIn)
         target = station_get(viewer=viewer, serial=told["to"])
         files = files_get(station=station, file_ids=told["files"])
         if told["dry_run"]:

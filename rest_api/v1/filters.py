@@ -16,7 +16,7 @@ from fleet.stations.sorting.saved_filters import filter_delete, filter_list, fil
 from rest_api.authentication import viewer_of
 from rest_api.lists import ListQuery, SortColumn, page_read
 from rest_api.paging import page_of
-from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
+from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, body_read, query_read
 
 _NAME, _ID = SortColumn("name"), SortColumn("id", int)
 
@@ -53,9 +53,9 @@ class Filters(APIView):
     @extend_schema(operation_id="filters_keep", request=FilterIn, responses=answers({201: FilterOut}, *WRITE_PROBLEMS))
     def post(self, request: Request) -> Response:
         """Save a view. It replaces your view of the same name."""
-        user, asked = _person(request), FilterIn(data=request.data)
-        asked.is_valid(raise_exception=True)
-        return Response(FilterOut(filter_save(user=user, **asked.validated_data)).data, status=HTTPStatus.CREATED)
+        user = _person(request)
+        asked = body_read(request, FilterIn)
+        return Response(FilterOut(filter_save(user=user, **asked)).data, status=HTTPStatus.CREATED)
 
 
 class FilterDetail(APIView):

@@ -24,7 +24,7 @@ from fleet.stations.sorting.groups import (
 from rest_api.authentication import viewer_of
 from rest_api.lists import ListQuery, SortColumn, page_read
 from rest_api.paging import page_of
-from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
+from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, body_read, query_read
 
 _NAME, _ID = SortColumn("name"), SortColumn("id", int)
 
@@ -89,9 +89,8 @@ class Groups(APIView):
     )
     def post(self, request: Request) -> Response:
         """Create a group."""
-        viewer, asked = viewer_of(request), GroupNewIn(data=request.data)
-        asked.is_valid(raise_exception=True)
-        told = asked.validated_data
+        viewer = viewer_of(request)
+        told = body_read(request, GroupNewIn)
         organization = organization_find(viewer=viewer, slug=told.pop("organization"))
         made = group_create(actor=viewer, organization=organization, **told)
         return Response(GroupOut(group_row(made)).data, status=HTTPStatus.CREATED)
@@ -108,10 +107,10 @@ class GroupDetail(APIView):
     @extend_schema(operation_id="groups_replace", request=GroupIn, responses=answers({200: GroupOut}, *WRITE_PROBLEMS))
     def put(self, request: Request, group_id: int) -> Response:
         """Replace the name and rule of a group."""
-        viewer, asked = viewer_of(request), GroupIn(data=request.data)
+        viewer = viewer_of(request)
         group = group_get(viewer=viewer, group_id=group_id)
-        asked.is_valid(raise_exception=True)
-        return Response(GroupOut(group_row(group_update(actor=viewer, group=group, **asked.validated_data))).data)
+        asked = body_read(request, GroupIn)
+        return Response(GroupOut(group_row(group_update(actor=viewer, group=group, **asked))).data)
 
     @extend_schema(operation_id="groups_delete", responses=answers({204: None}, *WRITE_PROBLEMS))
     def delete(self, request: Request, group_id: int) -> Response:

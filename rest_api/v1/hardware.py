@@ -14,7 +14,7 @@ from fleet.stations.life.hardware import pair_get, pair_list, pair_same
 from fleet.stations.models import HardwarePair
 from fleet.stations.selectors import station_get
 from rest_api.authentication import viewer_of
-from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers
+from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, body_read
 
 
 class HardwareOut(serializers.Serializer[Any]):
@@ -69,10 +69,9 @@ class HardwareDecision(APIView):
         """Decide whether it is the same station. 409 if already decided, or if other hardware is in use now."""
         viewer = viewer_of(request)
         station = station_get(viewer=viewer, serial=serial)
-        asked = SwapIn(data=request.data)
-        asked.is_valid(raise_exception=True)
+        asked = body_read(request, SwapIn)
         pair: HardwarePair = pair_get(station=station, pair_id=pair_id)
-        if asked.validated_data["decision"] == "another":
+        if asked["decision"] == "another":
             station = swap_another(actor=viewer, pair=pair)
         else:
             pair_same(actor=viewer, pair=pair)

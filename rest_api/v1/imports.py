@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 from fleet.deployments.station_import import station_import
 from fleet.organizations.selectors import organization_find
 from rest_api.authentication import viewer_of
-from rest_api.questions import WRITE_PROBLEMS, StrictSerializer, answers
+from rest_api.questions import WRITE_PROBLEMS, StrictSerializer, answers, body_read
 
 _TEXT_MOST = 1_000_000
 
@@ -70,9 +70,8 @@ class Imports(APIView):
     )
     def post(self, request: Request) -> Response:
         """Import the good lines and report the others; `all_or_nothing` and `dry_run` change that."""
-        asked = ImportIn(data=request.data)
-        asked.is_valid(raise_exception=True)
-        told, viewer = asked.validated_data, viewer_of(request)
+        asked = body_read(request, ImportIn)
+        told, viewer = asked, viewer_of(request)
         report = station_import(
             actor=viewer,
             organization=organization_find(viewer=viewer, slug=told["organization"]),

@@ -29,7 +29,7 @@ from fleet.organizations.selectors import organization_find
 from rest_api.authentication import viewer_of
 from rest_api.lists import ListQuery, SortColumn, page_read
 from rest_api.paging import page_of
-from rest_api.questions import OWNER_READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
+from rest_api.questions import OWNER_READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, body_read, query_read
 from rest_api.v1.organizations import OrganizationOut, organization_row
 
 _COLUMNS = {
@@ -118,9 +118,7 @@ class Invitations(APIView):
         organization = organization_find(viewer=viewer, slug=slug)
         # Check the role first: a caller without permission gets 403, not validation errors.
         owner_require(viewer, organization)
-        asked = InvitationIn(data=request.data)
-        asked.is_valid(raise_exception=True)
-        told = asked.validated_data
+        told = body_read(request, InvitationIn)
         held = invitation_create(organization=organization, email=told["email"], role=Role(told["role"]), actor=viewer)
         return Response(InvitationOut(_row(held, clock.now())).data, status=status.HTTP_201_CREATED)
 
@@ -171,10 +169,9 @@ class InvitationAccept(APIView):
     )
     def post(self, request: Request) -> Response:
         """Join with the mailed code. Your account must have confirmed the invited address; keys cannot join."""
-        asked = CodeIn(data=request.data)
-        asked.is_valid(raise_exception=True)
+        asked = body_read(request, CodeIn)
         viewer = viewer_of(request)
-        member = invitation_accept(code=asked.validated_data["code"], user=viewer.user)
+        member = invitation_accept(code=asked["code"], user=viewer.user)
         return Response(OrganizationOut({**organization_row(member.organization, viewer), "role": member.role}).data)
 
 

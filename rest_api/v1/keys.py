@@ -26,6 +26,7 @@ from rest_api.questions import (
     WRITE_PROBLEMS,
     StrictSerializer,
     answers,
+    body_read,
     query_read,
 )
 
@@ -139,9 +140,7 @@ class Keys(APIView):
         if not (isinstance(request.data, dict) and request.data.get("is_personal") is True):
             # Check the role first: a caller without permission gets 403, not validation errors.
             owner_require(viewer, organization)
-        asked = KeyIn(data=request.data)
-        asked.is_valid(raise_exception=True)
-        told = asked.validated_data
+        told = body_read(request, KeyIn)
         key, secret = api_key_create(
             organization=organization,
             name=told["name"],

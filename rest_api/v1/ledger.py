@@ -22,7 +22,7 @@ from fleet.telemetry.ledger import ledger_summary
 from fleet.telemetry.models import StreamLedger
 from fleet.telemetry.streams import branch_get, branch_list, stream_change
 from rest_api.authentication import viewer_of
-from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers
+from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, body_read
 
 Branch = StreamLedger.Branch
 
@@ -125,9 +125,8 @@ class BranchDecision(APIView):
         station = station_get(viewer=viewer, serial=serial)
         ledger = branch_get(station=station, branch_id=branch_id)
         viewer.require(Role.OPERATOR, organization=station.organization_id, to=_("decide about a branch"))
-        asked = BranchIn(data=request.data)
-        asked.is_valid(raise_exception=True)
-        branch_settle(viewer=viewer, ledger=ledger, decision=asked.validated_data["decision"])
+        asked = body_read(request, BranchIn)
+        branch_settle(viewer=viewer, ledger=ledger, decision=asked["decision"])
         return Response(status=HTTPStatus.NO_CONTENT)
 
 

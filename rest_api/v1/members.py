@@ -17,7 +17,7 @@ from fleet.organizations.selectors import member_list, organization_find
 from rest_api.authentication import viewer_of
 from rest_api.lists import ListQuery, SortColumn, page_read
 from rest_api.paging import page_of
-from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
+from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, body_read, query_read
 
 _COLUMNS = {"created_at": SortColumn("created_at", datetime, is_filled=True), "username": SortColumn("user__username")}
 
@@ -95,9 +95,8 @@ class MemberDetail(APIView):
         organization = organization_find(viewer=viewer, slug=slug)
         # Check the role first: a caller without permission gets 403, not validation errors.
         owner_require(viewer, organization)
-        asked = MemberIn(data=request.data)
-        asked.is_valid(raise_exception=True)
-        role = Role(asked.validated_data["role"])
+        asked = body_read(request, MemberIn)
+        role = Role(asked["role"])
         member = member_role_set(organization=organization, username=username, role=role, actor=viewer)
         return Response(MemberOut(_row(member, viewer)).data)
 

@@ -16,7 +16,7 @@ from fleet.stations.sorting.device_models import Quantity, model_create, model_d
 from rest_api.authentication import viewer_of
 from rest_api.lists import ListQuery, SortColumn, page_read
 from rest_api.paging import page_of
-from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
+from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, body_read, query_read
 
 _NAME, _ID = SortColumn("name"), SortColumn("id", int)
 
@@ -100,9 +100,8 @@ class Models(APIView):
     @extend_schema(operation_id="models_create", request=ModelIn, responses=answers({201: ModelOut}, *WRITE_PROBLEMS))
     def post(self, request: Request) -> Response:
         """Add a model to an organization's own catalogue."""
-        viewer, asked = viewer_of(request), ModelIn(data=request.data)
-        asked.is_valid(raise_exception=True)
-        told = asked.validated_data
+        viewer = viewer_of(request)
+        told = body_read(request, ModelIn)
         organization = organization_find(viewer=viewer, slug=told.pop("organization"))
         quantities = [Quantity(**each) for each in told.pop("quantities", [])]
         made = model_create(actor=viewer, organization=organization, quantities=quantities, **told)

@@ -17,7 +17,7 @@ from fleet.stations.selectors import station_get
 from rest_api.authentication import viewer_of
 from rest_api.lists import ListQuery, SortColumn, page_read
 from rest_api.paging import page_of
-from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
+from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, body_read, query_read
 
 _ID = SortColumn("id", int)
 
@@ -70,9 +70,7 @@ class Notes(APIView):
         """Add a note."""
         viewer = viewer_of(request)
         station = station_get(viewer=viewer, serial=serial)
-        asked = NoteIn(data=request.data)
-        asked.is_valid(raise_exception=True)
-        told = asked.validated_data
+        told = body_read(request, NoteIn)
         note = note_add(actor=viewer, station=station, text=told["text"], at=told.get("at"))
         return Response(NoteOut(_note(note)).data, status=HTTPStatus.CREATED)
 

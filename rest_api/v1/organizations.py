@@ -20,7 +20,7 @@ from fleet.organizations.services import organization_found, organization_update
 from rest_api.authentication import viewer_of
 from rest_api.lists import ListQuery, SortColumn, page_read
 from rest_api.paging import page_of
-from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
+from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, body_read, query_read
 
 _COLUMNS = {
     "created_at": SortColumn("created_at", datetime, is_filled=True),
@@ -101,10 +101,9 @@ class Organizations(APIView):
     )
     def post(self, request: Request) -> Response:
         """Create an organization; you become its owner. Not possible with a key."""
-        asked = OrganizationMadeIn(data=request.data)
-        asked.is_valid(raise_exception=True)
+        asked = body_read(request, OrganizationMadeIn)
         viewer = viewer_of(request)
-        made = organization_found(actor=viewer, **asked.validated_data)
+        made = organization_found(actor=viewer, **asked)
         row = {**organization_row(made, viewer), "role": Role.OWNER}
         address = reverse("api:organization", kwargs={"slug": made.slug})
         return Response(OrganizationOut(row).data, status=status.HTTP_201_CREATED, headers={"Location": address})
@@ -130,9 +129,8 @@ class OrganizationDetail(APIView):
         found = organization_find(viewer=viewer, slug=slug)
         # Check the role first: a caller without permission gets 403, not validation errors.
         owner_require(viewer, found)
-        asked = OrganizationIn(data=request.data)
-        asked.is_valid(raise_exception=True)
-        changed = organization_update(organization=found, actor=viewer, **asked.validated_data)
+        asked = body_read(request, OrganizationIn)
+        changed = organization_update(organization=found, actor=viewer, **asked)
         return Response(OrganizationOut(organization_row(changed, viewer)).data)
 
     @extend_schema(

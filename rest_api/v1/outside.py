@@ -17,7 +17,7 @@ from fleet.sync.models import SyncRun
 from fleet.sync.selectors import LinkView, SystemView, links_of, systems
 from fleet.sync.services import sync_ask
 from rest_api.authentication import viewer_of
-from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers
+from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, body_read
 
 
 class CheckOut(serializers.Serializer[Any]):
@@ -113,9 +113,8 @@ class OutsideCheck(APIView):
     )
     def post(self, request: Request, system: str) -> Response:
         """Start a check in the background. Requires the owner role in any organization; 429 right after another."""
-        asked = OutsideCheckIn(data=request.data)
-        asked.is_valid(raise_exception=True)
-        is_taken = asked.validated_data["take_short_list"]
+        asked = body_read(request, OutsideCheckIn)
+        is_taken = asked["take_short_list"]
         sync_ask(viewer=viewer_of(request), system=system, is_short_list_taken=is_taken)
         return Response(status=HTTPStatus.ACCEPTED)
 

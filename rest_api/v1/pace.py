@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 from fleet.commands.pacing import ASKED_MOST, organization_pace_ask, pace_operator_require
 from fleet.organizations.selectors import organization_find
 from rest_api.authentication import viewer_of
-from rest_api.questions import WRITE_PROBLEMS, StrictSerializer, answers
+from rest_api.questions import WRITE_PROBLEMS, StrictSerializer, answers, body_read
 
 _DAY_S, _WEEK_S = 86_400, 604_800
 
@@ -58,9 +58,8 @@ class OrganizationPace(APIView):
         organization = organization_find(viewer=viewer, slug=slug)
         # Check the role first: a caller without permission gets 403, not validation errors.
         pace_operator_require(viewer, organization)
-        asked = PaceIn(data=request.data)
-        asked.is_valid(raise_exception=True)
-        done = organization_pace_ask(viewer=viewer, organization=organization, parameters=dict(asked.validated_data))
+        asked = body_read(request, PaceIn)
+        done = organization_pace_ask(viewer=viewer, organization=organization, parameters=asked)
         return Response(PaceOut(done).data)
 
 

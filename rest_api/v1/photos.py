@@ -30,7 +30,7 @@ from fleet.stations.selectors import station_get
 from rest_api.authentication import viewer_of
 from rest_api.lists import ListQuery, SortColumn, page_read
 from rest_api.paging import page_of
-from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
+from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, body_read, query_read
 
 _ID = SortColumn("id", int)
 
@@ -110,9 +110,7 @@ class Photos(APIView):
         station = station_get(viewer=viewer, serial=serial)
         # Check the role before the body is read and parsed.
         photo_change_check(actor=viewer, station=station)
-        asked = PhotoIn(data=request.data)
-        asked.is_valid(raise_exception=True)
-        told = asked.validated_data
+        told = body_read(request, PhotoIn)
         photo = photo_add(actor=viewer, station=station, upload=told["photo"], caption=told["caption"])
         return Response(PhotoOut(photo_row(photo)).data, status=HTTPStatus.CREATED)
 
@@ -142,10 +140,10 @@ class PhotoDetail(APIView):
     )
     def patch(self, request: Request, serial: str, name: str) -> Response:
         """Make a photo public, or visible to members only."""
-        photo, asked = self._find(request, serial, name), PhotoChangesIn(data=request.data)
+        photo = self._find(request, serial, name)
         photo_change_check(actor=viewer_of(request), station=photo.station)
-        asked.is_valid(raise_exception=True)
-        photo_publish(actor=viewer_of(request), photo=photo, is_public=asked.validated_data["is_public"])
+        asked = body_read(request, PhotoChangesIn)
+        photo_publish(actor=viewer_of(request), photo=photo, is_public=asked["is_public"])
         return Response(PhotoOut(photo_row(photo)).data)
 
     @extend_schema(

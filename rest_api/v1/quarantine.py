@@ -21,7 +21,7 @@ from fleet.ingest.replay import quarantine_replay, quarantine_replay_ask, quaran
 from rest_api.authentication import viewer_of
 from rest_api.lists import ListQuery, PeriodListQuery, SortColumn, page_read
 from rest_api.paging import page_of
-from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
+from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, body_read, query_read
 
 State = QuarantinedMessage.State
 _COLUMNS = {
@@ -243,9 +243,8 @@ class QuarantineDiscard(APIView):
         """Mark a message as discarded. It stays readable. Requires the operator role."""
         viewer = viewer_of(request)
         message = quarantine_get(viewer=viewer, message_id=message_id)
-        asked = DiscardIn(data=request.data)
-        asked.is_valid(raise_exception=True)
-        quarantine_discard(viewer=viewer, message=message, note=asked.validated_data["note"])
+        asked = body_read(request, DiscardIn)
+        quarantine_discard(viewer=viewer, message=message, note=asked["note"])
         return Response(MessageOut(quarantine_get(viewer=viewer, message_id=message_id)).data)
 
 
@@ -276,9 +275,7 @@ class QuarantineReplays(APIView):
     )
     def post(self, request: Request) -> Response:
         """Start a replay of many messages in a background job. Requires the operator role."""
-        asked = ReplayIn(data=request.data)
-        asked.is_valid(raise_exception=True)
-        told = asked.validated_data
+        told = body_read(request, ReplayIn)
         replay = quarantine_replay_ask(viewer=viewer_of(request), reason=told["reason"], station=told["station"])
         return Response(ReplayOut(replay).data, status=status.HTTP_202_ACCEPTED)
 

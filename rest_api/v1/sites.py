@@ -17,7 +17,7 @@ from fleet.organizations.selectors import organization_find
 from rest_api.authentication import viewer_of
 from rest_api.lists import ID_MOST, ListQuery, SortColumn, page_read
 from rest_api.paging import page_of
-from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
+from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, body_read, query_read
 
 _NAME, _ID = SortColumn("name"), SortColumn("id", int)
 #: Fields of a site and of a room that are shown as stored.
@@ -97,9 +97,8 @@ class Sites(APIView):
     @extend_schema(operation_id="sites_create", request=SiteIn, responses=answers({201: SiteOut}, *WRITE_PROBLEMS))
     def post(self, request: Request) -> Response:
         """Create a site."""
-        viewer, asked = viewer_of(request), SiteIn(data=request.data)
-        asked.is_valid(raise_exception=True)
-        told = asked.validated_data
+        viewer = viewer_of(request)
+        told = body_read(request, SiteIn)
         organization = organization_find(viewer=viewer, slug=told.pop("organization"))
         made = site_create(organization=organization, actor=viewer, **told)
         return Response(SiteOut(site_row(made)).data, status=HTTPStatus.CREATED)
@@ -119,9 +118,9 @@ class SiteDetail(APIView):
     def patch(self, request: Request, site_id: int) -> Response:
         """Change the given fields of a site."""
         viewer = viewer_of(request)
-        site, asked = site_get(viewer=viewer, site_id=site_id), SiteChangesIn(data=request.data, partial=True)
-        asked.is_valid(raise_exception=True)
-        return Response(SiteOut(site_row(site_update(site=site, actor=viewer, **asked.validated_data))).data)
+        site = site_get(viewer=viewer, site_id=site_id)
+        asked = body_read(request, SiteChangesIn, partial=True)
+        return Response(SiteOut(site_row(site_update(site=site, actor=viewer, **asked))).data)
 
     @extend_schema(operation_id="sites_delete", responses=answers({204: None}, *WRITE_PROBLEMS))
     def delete(self, request: Request, site_id: int) -> Response:
@@ -183,9 +182,8 @@ class Rooms(APIView):
     @extend_schema(operation_id="rooms_create", request=RoomIn, responses=answers({201: RoomOut}, *WRITE_PROBLEMS))
     def post(self, request: Request) -> Response:
         """Add a room to a site."""
-        viewer, asked = viewer_of(request), RoomIn(data=request.data)
-        asked.is_valid(raise_exception=True)
-        told = asked.validated_data
+        viewer = viewer_of(request)
+        told = body_read(request, RoomIn)
         made = room_create(site=site_get(viewer=viewer, site_id=told.pop("site")), actor=viewer, **told)
         return Response(RoomOut(room_row(made)).data, status=HTTPStatus.CREATED)
 
@@ -204,9 +202,9 @@ class RoomDetail(APIView):
     def patch(self, request: Request, room_id: int) -> Response:
         """Change the given fields of a room."""
         viewer = viewer_of(request)
-        room, asked = room_get(viewer=viewer, room_id=room_id), RoomChangesIn(data=request.data, partial=True)
-        asked.is_valid(raise_exception=True)
-        return Response(RoomOut(room_row(room_update(room=room, actor=viewer, **asked.validated_data))).data)
+        room = room_get(viewer=viewer, room_id=room_id)
+        asked = body_read(request, RoomChangesIn, partial=True)
+        return Response(RoomOut(room_row(room_update(room=room, actor=viewer, **asked))).data)
 
     @extend_schema(operation_id="rooms_delete", responses=answers({204: None}, *WRITE_PROBLEMS))
     def delete(self, request: Request, room_id: int) -> Response:

@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 from fleet.lifecycle.erase_station import station_delete
 from fleet.stations.selectors import station_get
 from rest_api.authentication import viewer_of
-from rest_api.questions import WRITE_PROBLEMS, StrictSerializer, answers
+from rest_api.questions import WRITE_PROBLEMS, StrictSerializer, answers, body_read
 
 _PROBLEMS = (*WRITE_PROBLEMS, HTTPStatus.SERVICE_UNAVAILABLE)
 
@@ -31,9 +31,8 @@ class StationDelete(APIView):
         """Delete a station permanently: itself at once, its data within minutes. Requires the owner role."""
         viewer = viewer_of(request)
         station = station_get(viewer=viewer, serial=serial)
-        asked = DeleteIn(data=request.data)
-        asked.is_valid(raise_exception=True)
-        station_delete(actor=viewer, station=station, typed=asked.validated_data["serial"])
+        asked = body_read(request, DeleteIn)
+        station_delete(actor=viewer, station=station, typed=asked["serial"])
         return Response(status=HTTPStatus.ACCEPTED)
 
 

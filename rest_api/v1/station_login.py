@@ -18,7 +18,7 @@ from fleet.stations.models import LoginPurpose
 from fleet.stations.selectors import station_get
 from fleet.stations.services import enrolment_token_create, station_revoke
 from rest_api.authentication import viewer_of
-from rest_api.questions import WRITE_PROBLEMS, StrictSerializer, answers
+from rest_api.questions import WRITE_PROBLEMS, StrictSerializer, answers, body_read
 
 _PROBLEMS = (*WRITE_PROBLEMS, HTTPStatus.SERVICE_UNAVAILABLE)
 
@@ -80,9 +80,8 @@ class StationToken(APIView):
         """Create a token. It replaces an earlier one of the same purpose; the current login works until it is used."""
         viewer = viewer_of(request)
         station = station_get(viewer=viewer, serial=serial)
-        asked = PurposeIn(data=request.data)
-        asked.is_valid(raise_exception=True)
-        purpose = LoginPurpose(asked.validated_data["purpose"])
+        asked = body_read(request, PurposeIn)
+        purpose = LoginPurpose(asked["purpose"])
         token = enrolment_token_create(station=station, actor=viewer, purpose=purpose)
         is_own = purpose == LoginPurpose.STATION
         warning = login_at_stake(station=station, moment=clock.now()) if is_own else ""

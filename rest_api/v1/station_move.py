@@ -16,7 +16,7 @@ from fleet.stations.life.transfers import transfer_offer, transfer_open, transfe
 from fleet.stations.models import History
 from fleet.stations.selectors import station_get
 from rest_api.authentication import viewer_of
-from rest_api.questions import WRITE_PROBLEMS, StrictSerializer, answers
+from rest_api.questions import WRITE_PROBLEMS, StrictSerializer, answers, body_read
 from rest_api.v1.stations import StationDetailOut, station_detail
 
 _PROBLEMS = (*WRITE_PROBLEMS, HTTPStatus.SERVICE_UNAVAILABLE)
@@ -56,9 +56,7 @@ class StationMove(APIView):
         """Move a station; the device does not notice. Returns the station in its new organization."""
         viewer = viewer_of(request)
         station = station_get(viewer=viewer, serial=serial)
-        asked = MoveIn(data=request.data)
-        asked.is_valid(raise_exception=True)
-        told = asked.validated_data
+        told = body_read(request, MoveIn)
         move_away_check(actor=viewer, station=station)
         organization = organization_find(viewer=viewer, slug=told["organization"])
         moved = station_move(actor=viewer, station=station, organization=organization, history=History(told["history"]))
@@ -73,9 +71,8 @@ class StationOffer(APIView):
         """Offer a station with a new code. An earlier code stops working."""
         viewer = viewer_of(request)
         station = station_get(viewer=viewer, serial=serial)
-        asked = HistoryIn(data=request.data)
-        asked.is_valid(raise_exception=True)
-        code = transfer_offer(actor=viewer, station=station, history=History(asked.validated_data["history"]))
+        asked = body_read(request, HistoryIn)
+        code = transfer_offer(actor=viewer, station=station, history=History(asked["history"]))
         offer = transfer_open(station=station)
         told = {"code": code, "expires_at": offer.expires_at if offer else None}
         return Response(OfferOut(told).data, status=HTTPStatus.CREATED, headers={"Cache-Control": "no-store"})
@@ -97,9 +94,7 @@ class Transfers(APIView):
     def post(self, request: Request) -> Response:
         """Take over a station with the code of its offer. 404 if the code is wrong, used or expired."""
         viewer = viewer_of(request)
-        asked = TakeIn(data=request.data)
-        asked.is_valid(raise_exception=True)
-        told = asked.validated_data
+        told = body_read(request, TakeIn)
         organization = organization_find(viewer=viewer, slug=told["organization"])
         taken = station_take(actor=viewer, code=told["code"], organization=organization)
         return Response(station_detail(station_get(viewer=viewer, serial=taken.serial)))

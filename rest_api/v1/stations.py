@@ -25,7 +25,7 @@ from rest_api.authentication import viewer_of
 from rest_api.bulk import BulkOut, bulk_answer
 from rest_api.lists import ID_MOST, ListQuery, SortColumn, page_read
 from rest_api.paging import page_of
-from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
+from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, body_read, query_read
 
 #: Sortable columns.
 COLUMNS: Final = {
@@ -241,9 +241,8 @@ class Stations(APIView):
 
         if isinstance(request.data, list):
             return bulk_answer(request.data, StationIn, make)
-        asked = StationIn(data=request.data)
-        asked.is_valid(raise_exception=True)
-        return Response(make(asked.validated_data), status=HTTPStatus.CREATED)
+        asked = body_read(request, StationIn)
+        return Response(make(asked), status=HTTPStatus.CREATED)
 
 
 class StationDetail(APIView):
@@ -263,9 +262,7 @@ class StationDetail(APIView):
         """Change the given fields of a station."""
         viewer = viewer_of(request)
         station = station_get(viewer=viewer, serial=serial)
-        asked = StationChangesIn(data=request.data, partial=True)
-        asked.is_valid(raise_exception=True)
-        told = dict(asked.validated_data)
+        told = body_read(request, StationChangesIn, partial=True)
         if told.get("model") is not None:
             told["model"] = model_get(viewer=viewer, model_id=told["model"])
         station_change(station=station, actor=viewer, **cast("StationChanges", told))

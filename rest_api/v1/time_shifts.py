@@ -25,7 +25,7 @@ from fleet.telemetry.models import TimeShift
 from rest_api.authentication import viewer_of
 from rest_api.lists import ListQuery, SortColumn, page_read
 from rest_api.paging import page_of
-from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
+from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, body_read, query_read
 
 #: Largest accepted offset, in seconds: 200 years.
 _OFFSET_MOST_S = 200 * 366 * 86_400.0
@@ -140,9 +140,7 @@ class TimeShifts(APIView):
         viewer = viewer_of(request)
         station = station_get(viewer=viewer, serial=serial)
         time_operator_require(actor=viewer, station=station)
-        asked = TimeShiftIn(data=request.data)
-        asked.is_valid(raise_exception=True)
-        told = asked.validated_data
+        told = body_read(request, TimeShiftIn)
         offset = timedelta(seconds=told["offset_s"]) if "offset_s" in told else None
         start, end = told.get("received_from"), told.get("received_to")
         if told["dry_run"]:
