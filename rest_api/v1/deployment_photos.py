@@ -1,6 +1,5 @@
 """`/deployments/{id}/photos`: photos of a deployment, for members, and those of public deployments, for everybody."""
 
-from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID
@@ -23,11 +22,10 @@ from fleet.deployments.selectors import deployment_get, deployment_public_get
 from fleet.files.photos import photo_add, photo_change_check, photo_file, photo_list
 from fleet.files.photos_public import photo_public_find, photos_public
 from rest_api.authentication import viewer_of
-from rest_api.lists import ListQuery, SortColumn, page_read
+from rest_api.lists import ListQuery, page_read
 from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, answers, body_read, query_read
-from rest_api.v1.photos import PhotoIn, PhotoOut, PhotosOut, photo_row
+from rest_api.v1.photos import COLUMNS, LAST, PhotoIn, PhotoOut, PhotosOut, photo_row
 
-_ID = SortColumn("id", int)
 _PUBLIC_PROBLEMS = (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.TOO_MANY_REQUESTS)
 
 
@@ -44,9 +42,8 @@ class DeploymentPhotos(APIView):
     def get(self, request: Request, deployment_id: int) -> Response:
         """List the photos of a deployment, newest first."""
         found = deployment_get(viewer=viewer_of(request), deployment_id=deployment_id)
-        query, columns = query_read(request, ListQuery), {"added_at": SortColumn("added_at", datetime), "id": _ID}
-        photos = photo_list(station=found.station, deployment=found)
-        page = page_read(request, query, photos, columns=columns, usual="-id", last=_ID)
+        query, photos = query_read(request, ListQuery), photo_list(station=found.station, deployment=found)
+        page = page_read(request, query, photos, columns=COLUMNS, usual="-added_at", last=LAST)
         return page.response(PhotosOut, photo_row)
 
     @extend_schema(

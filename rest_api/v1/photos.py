@@ -32,7 +32,8 @@ from rest_api.lists import ListQuery, SortColumn, page_read
 from rest_api.paging import page_of
 from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, body_read, query_read
 
-_ID = SortColumn("id", int)
+COLUMNS = {"added_at": SortColumn("added_at", datetime, is_filled=True)}
+LAST = SortColumn("id", int, is_filled=True)
 
 
 class PhotoIn(StrictSerializer):
@@ -95,8 +96,8 @@ class Photos(APIView):
     def get(self, request: Request, serial: str) -> Response:
         """List the photos of a station, newest first."""
         station = station_get(viewer=viewer_of(request), serial=serial)
-        query, columns = query_read(request, ListQuery), {"added_at": SortColumn("added_at", datetime), "id": _ID}
-        page = page_read(request, query, photo_list(station=station), columns=columns, usual="-id", last=_ID)
+        query, photos = query_read(request, ListQuery), photo_list(station=station)
+        page = page_read(request, query, photos, columns=COLUMNS, usual="-added_at", last=LAST)
         return page.response(PhotosOut, photo_row)
 
     @extend_schema(

@@ -17,6 +17,9 @@ from fleet.organizations.models import ApiKey, Invitation, Membership
 from fleet.stations.keys import api_key_create
 from fleet.stations.models import Newcomer
 from fleet.telemetry.models import StationEvent
+from message_queue.folder import folder_modules
+from rest_api import v1
+from rest_api.lists import SortColumn
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_counters")]
 
@@ -226,3 +229,15 @@ def test_the_newest_of_a_long_list_come_by_an_index_also_on_the_next_page(
     assert index in plan
     # A plain Sort would read the whole list; an incremental sort within moments that the index has in order is fine.
     assert not any(line.strip(" ->").startswith("Sort  ") for line in plan.splitlines()), plan
+
+
+def test_a_sort_key_is_the_name_of_a_field():
+    """Every mapping of columns in a resource, whether or not its list is in the table above."""
+    found = 0
+    for module in folder_modules(v1.__name__):
+        fields = {name for kind in vars(module).values() for name in getattr(kind, "_declared_fields", ())}
+        for columns in vars(module).values():
+            if isinstance(columns, dict) and columns and all(isinstance(each, SortColumn) for each in columns.values()):
+                assert columns.keys() <= fields, module.__name__
+                found += 1
+    assert found > 10
