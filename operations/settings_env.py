@@ -53,6 +53,7 @@ OPERATORS_CHOICE = (
     "ROOST_STATION_AMQP_HOST",
     "ROOST_STATION_AMQP_PORT",
     "ROOST_WATCHDOG_S",
+    "ROOST_WEBHOOK_PRIVATE_ADDRESSES",
 )
 
 #: From the caller's environment only what any program needs.

@@ -273,6 +273,8 @@ ROOST_MOTUS_PASSWORD = setting("ROOST_MOTUS_PASSWORD", "")
 ROOST_SYNC_INTERVAL_S = float(setting("ROOST_SYNC_INTERVAL_S", "3600"))
 #: Seconds an alert waits for others that belong in the same message.
 ROOST_ALERT_GROUP_WAIT_S = float(setting("ROOST_ALERT_GROUP_WAIT_S", "10"))
+#: Whether alerts may go to webhooks in private networks, where users could otherwise reach services beside this one.
+ROOST_WEBHOOK_PRIVATE_ADDRESSES = setting("ROOST_WEBHOOK_PRIVATE_ADDRESSES", "0") == "1"
 #: Messages of one station that may go to quarantine in an hour before an alert is raised.
 ROOST_QUARANTINE_GROWTH = int(setting("ROOST_QUARANTINE_GROWTH", "20"))
 # A station's quota: messages per second and burst, bytes per hour and burst; 0 means no limit.

@@ -1,8 +1,8 @@
-"""Admin pages of incidents and notifications."""
+"""Admin pages of incidents, destinations and notifications."""
 
 from django.contrib import admin
 
-from fleet.alerts.models import Incident, Notification, Trouble
+from fleet.alerts.models import Destination, Incident, Notification, Trouble
 from fleet.core.admin import ReadOnlyAdmin
 
 
@@ -15,6 +15,17 @@ class IncidentAdmin(ReadOnlyAdmin):
     list_select_related = ("station",)
     search_fields = ("station__serial",)
     ordering = ("-opened_at",)
+
+
+@admin.register(Destination)
+class DestinationAdmin(ReadOnlyAdmin):
+    """Destinations of alerts. Their addresses often work as a password, so they are not shown."""
+
+    list_display = ("created_at", "channel", "organization", "membership", "is_on", "last_result_at", "last_error")
+    list_filter = ("channel", "is_on")
+    list_select_related = ("organization", "membership")
+    exclude = ("address", "secret_seed")
+    ordering = ("-created_at",)
 
 
 @admin.register(Notification)

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.core.cache import cache
 
 from fleet.core.mail_headers import automatic_mail
-from fleet.core.smtp import Outcome, smtp_send
+from fleet.core.smtp import MailOutcome, smtp_send
 
 #: The same trouble is mailed once within this many seconds.
 _ONCE_S = 86_400
@@ -47,7 +47,7 @@ def administrators_mail(*, subject: str, sentence: str) -> bool:
             text=f"{sentence}\n\nThis is about the server {settings.SITE_URL}; see `./roost status` for its current state.\n",
         )
         done = smtp_send(mail)
-        if done.outcome == Outcome.SENT:
+        if done.outcome == MailOutcome.SENT:
             is_sent = True
         else:
             _log.warning("The administrators could not be told: %s", done.why)

@@ -1,4 +1,4 @@
-"""Text of a notification: subject, sentences and links as plain text, in the recipient's language."""
+"""Content of a notification: subject, sentences and links as plain text for people, and each incident for programs."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,7 +9,8 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from fleet.alerts.channels.base import Message
+from fleet.alerts.channels.base import IncidentReport, Message
+from fleet.alerts.channels.mail import NAME as MAIL
 from fleet.alerts.models import Incident, Notification
 from fleet.alerts.rules import rules
 from fleet.alerts.rules.base import Rule
@@ -20,28 +21,67 @@ from fleet.stations.models import Station
 
 #: Stations named one by one in one message.
 NAMED_MOST = 40
+#: Incidents that a message holds for programs; it says how many there are.
+REPORTS_MOST = 500
 _SUBJECT_MOST = 150
 _ANSWERS_MOST = 20
 
 
-def message_of(*, notification: Notification, moment: datetime) -> Message:
+def message_of(*, notification: Notification, moment: datetime, secret: str = "") -> Message:
     """Render the message from the current state.
 
     A station that recovered before anyone was notified is reported as recovered.
     """
     organization = notification.organization
-    incidents = list(notification.incidents.select_related("station").order_by("station__name", "station__serial"))
-    rule = rules()[notification.rule]
-    with translation.override(address_language(email=notification.recipient) or organization.language):
-        is_over = _is_over(notification, incidents)
-        text = _Text(rule, organization, incidents, is_over, moment)
-        subject, body = text.subject(), text.body()
+    found = notification.incidents.select_related("station").order_by("station__name", "station__serial")
+    incidents = list(found)
+    over = _is_over(notification, incidents)
+    with translation.override(_language(notification)):
+        if notification.phase == Notification.Phase.TEST:
+            subject, body = _test_words(organization)
+        else:
+            text = _Text(rules()[notification.rule], organization, incidents, over, moment)
+            subject, body = text.subject(), text.body()
+        reports = tuple(_report(incident, is_over=incident.pk in over) for incident in incidents[:REPORTS_MOST])
     return Message(
         message_id=notification.message_id,
         answers=_answers(notification, incidents),
         recipient=notification.recipient,
         subject=subject,
         text=body,
+        event=notification.phase,
+        organization=organization.slug,
+        rule=notification.rule,
+        reports=reports,
+        total=len(incidents),
+        secret=secret,
+    )
+
+
+def _language(notification: Notification) -> str:
+    # Only people have a language of their own; they are known by their email address.
+    own = address_language(email=notification.recipient) if notification.channel == MAIL else ""
+    return own or notification.organization.language
+
+
+def _test_words(organization: Organization) -> tuple[str, str]:
+    body = _("This is a test: alerts of %(organization)s arrive here. No station has a problem because of it.") % {
+        "organization": one_line(organization.name)
+    }
+    return _("Test of Roost's alerts"), f"{body}\n\n--\n{_incidents_url()}\n"
+
+
+def _report(incident: Incident, *, is_over: bool) -> IncidentReport:
+    return IncidentReport(
+        incident_id=incident.pk,
+        serial=incident.station.serial,
+        station_name=one_line(incident.station.name),
+        sentence=one_line(incident.said(is_over=is_over)),
+        is_over=is_over,
+        began_at=incident.began_at,
+        opened_at=incident.opened_at,
+        closed_at=incident.closed_at,
+        url=_station_url(incident.station),
     )
 
 

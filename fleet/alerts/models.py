@@ -1,10 +1,10 @@
-"""Incidents, the notifications about them, and problems of the server itself."""
+"""Incidents, the destinations that are told about them, the notifications, and problems of the server itself."""
 
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import get_language
 
-from fleet.organizations.models import Organization
+from fleet.organizations.models import Membership, Organization
 from fleet.stations.models import Station
 
 
@@ -49,11 +49,49 @@ class Incident(models.Model):
         return str(self.sentences.get(get_language(), self.sentence))
 
 
+class Destination(models.Model):
+    """One place where alerts of an organization go: to a member, or to the organization's own.
+
+    A member's destinations go with the membership. Every member has one of the channel mail, with an empty address:
+    mails go to the person's current email address. A trigger creates it, switched on, with the membership.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    #: Exactly one of the two: a table with one path to an organization needs no guard against mixing two.
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, null=True, related_name="destinations")
+    membership = models.ForeignKey(Membership, on_delete=models.CASCADE, null=True, related_name="destinations")
+    channel = models.CharField(max_length=32)
+    address = models.CharField(max_length=500, blank=True)
+    #: The secret is derived from this and the server's key, so that a copy of the database does not contain it.
+    secret_seed = models.CharField(max_length=32, blank=True)
+    is_on = models.BooleanField(default=True)
+    created_at = models.DateTimeField()
+    #: When the last message was delivered or failed, and why it failed; empty: it was delivered.
+    last_result_at = models.DateTimeField(null=True)
+    last_error = models.TextField(blank=True)
+
+    class Meta:
+        """One destination per owner, channel and address."""
+
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(organization=None, membership__isnull=False)
+                | Q(organization__isnull=False, membership=None),
+                name="destination_of_one",
+            ),
+            models.UniqueConstraint(fields=["organization", "channel", "address"], name="destination_once"),
+            models.UniqueConstraint(fields=["membership", "channel", "address"], name="destination_once_per_member"),
+        ]
+
+    def __str__(self) -> str:
+        return f"destination {self.pk} by {self.channel}"
+
+
 class Notification(models.Model):
-    """One message to one person about the opening or the end of one or several incidents.
+    """One message to one destination about the opening or the end of one or several incidents, or to test it.
 
         pending ──lease──▶ sending ──▶ sent
-         │ ▲                  │
+         │ ▲                  ├──its destination is off or gone──▶ dropped
          │ └──transient error─┴──permanent error──▶ failed
          └──merged into another message that waited with it──▶ merged
 
@@ -62,10 +100,11 @@ class Notification(models.Model):
     """
 
     class Phase(models.TextChoices):
-        """Whether it reports a beginning or an end."""
+        """Whether it reports a beginning or an end, or was asked for as a test."""
 
         OPENED = "opened"
         CLOSED = "closed"
+        TEST = "test"
 
     class State(models.TextChoices):
         """Delivery state."""
@@ -75,6 +114,7 @@ class Notification(models.Model):
         SENT = "sent"
         FAILED = "failed"
         MERGED = "merged"
+        DROPPED = "dropped"
 
     id = models.BigAutoField(primary_key=True)
     #: Incidents that began together share one message.
@@ -82,8 +122,10 @@ class Notification(models.Model):
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE)
     rule = models.CharField(max_length=64)
     phase = models.CharField(max_length=8, choices=Phase.choices)
+    #: None: the server's administrators, told in place of members, or a destination that was deleted.
+    destination = models.ForeignKey(Destination, on_delete=models.SET_NULL, null=True)
     channel = models.CharField(max_length=32)
-    recipient = models.CharField(max_length=254)
+    recipient = models.CharField(max_length=500)
     message_id = models.CharField(max_length=128, unique=True)
     state = models.CharField(max_length=8, choices=State.choices, default=State.PENDING)
     created_at = models.DateTimeField()

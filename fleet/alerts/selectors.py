@@ -1,16 +1,23 @@
-"""Queries for incidents, for messages that could not be sent, and for a person's alert settings."""
+"""Queries for incidents, and for messages that could not be sent."""
 
 from dataclasses import dataclass
 
-from django.contrib.auth.models import User
 from django.db.models import F, Q, QuerySet
 
+from fleet.alerts.channels import channels
 from fleet.alerts.models import Incident, Notification
 from fleet.alerts.rules import rules
 from fleet.core import clock
 from fleet.organizations.access import Viewer
-from fleet.organizations.models import Membership
 from fleet.stations.models import Station
+
+
+@dataclass(frozen=True, slots=True)
+class UnsentMessage:
+    """A message that could not be sent, and its recipient without the parts that work as a password."""
+
+    notification: Notification
+    recipient: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +52,17 @@ def incident_shown(incident: Incident) -> IncidentView:
     return IncidentView(incident, rule.opening(incident.station, clock.now()))
 
 
-def notification_troubles(*, viewer: Viewer) -> QuerySet[Notification]:
-    """Messages of the viewer's organizations that failed at least once and wait, or were given up; newest first."""
+def notification_troubles(*, viewer: Viewer, most: int) -> list[UnsentMessage]:
+    """Messages of the viewer's organizations that failed at least once and wait, or were given up; newest first.
+
+    Not tests: their result is at their destination.
+    """
     stuck = Q(state=Notification.State.PENDING, attempts__gt=0) | Q(state=Notification.State.FAILED)
-    found = Notification.objects.filter(stuck).select_related("organization")
-    found = found.filter(viewer.organizations("organization__"))
-    return found.order_by("-created_at", "-pk")
+    found = Notification.objects.exclude(phase=Notification.Phase.TEST).select_related("organization")
+    found = found.filter(stuck, viewer.organizations("organization__"))
+    return [UnsentMessage(one, _recipient_shown(one)) for one in found.order_by("-created_at", "-pk")[:most]]
 
 
-def alert_choices(*, user: User) -> QuerySet[Membership]:
-    """A person's memberships, each with `is_alerted`: whether its alerts reach this person by mail."""
-    held = Membership.objects.filter(user=user, organization__deleted_at=None)
-    return held.select_related("organization").order_by("organization__name")
+def _recipient_shown(notification: Notification) -> str:
+    channel = channels().get(notification.channel)
+    return channel.shown(notification.recipient) if channel else notification.channel

@@ -1,4 +1,4 @@
-"""Opening and closing incidents, each exactly once; the sweeps that find them; and who wants mails about them."""
+"""Opening and closing incidents, each exactly once, and the sweeps that find them."""
 
 import json
 from collections import defaultdict
@@ -8,29 +8,24 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from django.conf import settings
-from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils import translation
-from django.utils.translation import gettext as _
 
 from fleet.alerts.models import Incident
-from fleet.alerts.notifications import notifications_are_due, notifications_plan_closed, notifications_plan_opened
+from fleet.alerts.notifications import notifications_plan_closed, notifications_plan_opened
 from fleet.alerts.rules import rules
 from fleet.alerts.rules.base import Rule, incidents_of
 from fleet.alerts.rules.silence import NAME as SILENCE
+from fleet.alerts.sending import senders_wake
 from fleet.core import clock
-from fleet.core.audit import audit_write
-from fleet.core.errors import NotFound
 from fleet.core.live import live_announce
 from fleet.core.locks import transaction_lock
-from fleet.core.models import Outage, OutboxMessage
-from fleet.core.outbox import event_announce, job_ask
+from fleet.core.models import Outage
+from fleet.core.outbox import event_announce
 from fleet.core.pulses import INGEST, is_listening, pulse_age
-from fleet.organizations.models import Membership
 from fleet.stations.models import Station
 
-SEND_JOB = "alerts.send_notifications"
 #: After an outage of ours the stations' deadlines are reset; the sweep waits this long so that it sees the new ones.
 AFTER_OUTAGE = timedelta(seconds=15)
 
@@ -100,7 +95,7 @@ def silence_sweep() -> tuple[int, int]:
     """
     moment = _moment_known()
     moved = (0, 0) if moment is None else rule_sweep(rule=rules()[SILENCE], moment=moment)
-    _wake_sender()
+    senders_wake()
     return moved
 
 
@@ -111,7 +106,7 @@ def rules_sweep() -> tuple[int, int]:
         if not rule.has_own_sweep:
             moved = rule_sweep(rule=rule, moment=clock.now())
             opened, closed = opened + moved[0], closed + moved[1]
-    _wake_sender()
+    senders_wake()
     return opened, closed
 
 
@@ -137,20 +132,6 @@ def rule_sweep(*, rule: Rule, moment: datetime) -> tuple[int, int]:
         )
     ]
     return len(opened), len(closed)
-
-
-def alerts_choose(*, user: User, organization_id: int, is_alerted: bool) -> None:
-    """Set whether this member gets an organization's alerts by mail. Raises `NotFound`."""
-    membership = Membership.objects.filter(user=user, organization=organization_id)
-    if not membership.update(is_alerted=is_alerted):
-        raise NotFound(_("You are not a member of this organization, so you get none of its alerts."))
-    audit_write(
-        actor=user,
-        organization_id=organization_id,
-        action="alerts.choose",
-        subject="alerts by mail",
-        detail={"is_alerted": is_alerted},
-    )
 
 
 @transaction.atomic
@@ -194,14 +175,6 @@ def _moment_known() -> datetime | None:
     if Outage.objects.filter(name=INGEST, ended_at__gt=now - AFTER_OUTAGE).exists():
         return None
     return min(now - age, now)
-
-
-def _wake_sender() -> None:
-    """Queue the sender's job if a notification is due and no such job is queued yet."""
-    if not notifications_are_due(moment=clock.now()):
-        return
-    if not OutboxMessage.objects.filter(routing_key=SEND_JOB, published_at=None).exists():
-        job_ask(SEND_JOB)
 
 
 def _announce(incidents: Iterable[Incident], event: str) -> None:

@@ -14,7 +14,7 @@ from fleet.core.audit import audit_write
 from fleet.core.mail_headers import RoostMail
 from fleet.core.models import Mail
 from fleet.core.outbox import job_ask
-from fleet.core.smtp import Attempt, Outcome, retry_wait, smtp_send
+from fleet.core.smtp import Attempt, MailOutcome, retry_wait, smtp_send
 
 _log = logging.getLogger("roost.mail")
 
@@ -76,7 +76,7 @@ def mail_send(*, mail_id: int) -> Attempt | None:
             subject=mail.subject, body=mail.body, from_email=mail.sender, to=mail.recipients, headers=mail.headers
         )
     )
-    if done.outcome in {Outcome.LATER, Outcome.MISCONFIGURED}:
+    if done.outcome in {MailOutcome.LATER, MailOutcome.MISCONFIGURED}:
         wait = retry_wait(mail.attempts)
         Mail.objects.filter(id=mail_id).update(due_at=moment + wait)
         _log.warning(
@@ -84,7 +84,7 @@ def mail_send(*, mail_id: int) -> Attempt | None:
             mail_id, done.outcome.value, wait.total_seconds(), done.brief,
         )  # fmt: skip
         return done
-    if done.outcome == Outcome.REFUSED:
+    if done.outcome == MailOutcome.REFUSED:
         _log.warning("Mail %s was permanently refused: %s", mail_id, done.brief)
         _audit_given_up(mail, done.brief)
     Mail.objects.filter(id=mail_id).delete()
@@ -107,7 +107,7 @@ def mails_sweep() -> int:
         if done is not None and done.is_server_down:
             # The other mails would fail the same way now.
             break
-        if done is not None and done.outcome in {Outcome.SENT, Outcome.REFUSED}:
+        if done is not None and done.outcome in {MailOutcome.SENT, MailOutcome.REFUSED}:
             settled += 1
     return settled
 

@@ -21,7 +21,7 @@ _FIRST_S, _LONGEST_S = 30.0, 900.0
 _WHY_MOST = 200
 
 
-class Outcome(StrEnum):
+class MailOutcome(StrEnum):
     """What became of a mail."""
 
     SENT = "sent"
@@ -41,7 +41,7 @@ class Attempt:
     `is_server_down`: other mails would fail the same way now.
     """
 
-    outcome: Outcome
+    outcome: MailOutcome
     why: str = ""
     brief: str = ""
     is_maybe_delivered: bool = False
@@ -56,7 +56,7 @@ def smtp_send(message: EmailMessage) -> Attempt:
             connection.open()
         except OSError as error:
             is_ours = _code(error) in _CONFIGURATION_CODES or isinstance(error, smtplib.SMTPNotSupportedError)
-            outcome = Outcome.MISCONFIGURED if is_ours else Outcome.LATER
+            outcome = MailOutcome.MISCONFIGURED if is_ours else MailOutcome.LATER
             return _failure(error, outcome, "The mail server cannot be used", is_server_down=True)
         if isinstance(connection, EmailBackend) and connection.connection and connection.connection.sock:
             connection.connection.sock.settimeout(_ANSWER_S)
@@ -68,7 +68,7 @@ def smtp_send(message: EmailMessage) -> Attempt:
         # An accepted mail stays accepted, however the connection ends.
         with suppress(OSError):
             connection.close()
-    return Attempt(Outcome.SENT)
+    return Attempt(MailOutcome.SENT)
 
 
 def retry_wait(attempts: int) -> timedelta:
@@ -84,25 +84,29 @@ def _sending_failure(error: OSError | ValueError) -> Attempt:
     if isinstance(error, smtplib.SMTPResponseException):
         return _answer(error, error.smtp_code, error.smtp_error)
     if isinstance(error, smtplib.SMTPNotSupportedError | ValueError):
-        return _failure(error, Outcome.REFUSED, "The mail cannot be sent")
+        return _failure(error, MailOutcome.REFUSED, "The mail cannot be sent")
     # Includes disconnections: smtplib derives its errors from OSError.
     return _failure(
-        error, Outcome.LATER, "The connection to the mail server broke", is_maybe_delivered=True, is_server_down=True
+        error,
+        MailOutcome.LATER,
+        "The connection to the mail server broke",
+        is_maybe_delivered=True,
+        is_server_down=True,
     )
 
 
 def _answer(error: Exception, code: int, reason: bytes | str) -> Attempt:
     text = reason.decode(errors="replace") if isinstance(reason, bytes) else reason
     if code in _CONFIGURATION_CODES:
-        outcome = Outcome.MISCONFIGURED
+        outcome = MailOutcome.MISCONFIGURED
     else:
-        outcome = Outcome.REFUSED if code >= _PERMANENT_FROM else Outcome.LATER
+        outcome = MailOutcome.REFUSED if code >= _PERMANENT_FROM else MailOutcome.LATER
     why = f"The mail server said {code} {' '.join(text.split())[:_WHY_MOST]}"
     return Attempt(outcome, why, f"{type(error).__name__} {code}")
 
 
 def _failure(
-    error: Exception, outcome: Outcome, what: str, *, is_maybe_delivered: bool = False, is_server_down: bool = False
+    error: Exception, outcome: MailOutcome, what: str, *, is_maybe_delivered: bool = False, is_server_down: bool = False
 ) -> Attempt:
     code, name = _code(error), type(error).__name__
     words = " ".join(str(error).split())[:_WHY_MOST] or name

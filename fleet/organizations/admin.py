@@ -34,7 +34,7 @@ class MembershipInline(_TabularInline):
 
     model = Membership
     extra = 0
-    fields = ("user", "organization", "role", "is_alerted")
+    fields = ("user", "organization", "role")
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002 - Django's signature
         """Forbid adding members."""

@@ -68,8 +68,6 @@ class Membership(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=16, choices=Role.choices, default=Role.VIEWER)
-    #: Whether this person gets the organization's alerts by mail.
-    is_alerted = models.BooleanField(default=True)
     created_at = models.DateTimeField()
 
     class Meta:

@@ -10,6 +10,7 @@ from django.db import connection
 from psycopg.types.multirange import Multirange
 from psycopg.types.range import Range
 
+from fleet.alerts.models import Destination
 from fleet.core import clock
 from fleet.deployments.models import Deployment, Site
 from fleet.organizations.models import Membership, Organization
@@ -45,9 +46,10 @@ def fleet_fill(size: Size, *, word: str = "bench") -> list[str]:
         for n in range(size.organizations)
     )
     owner = User.objects.create_user(f"{word}-owner")
-    Membership.objects.create(
-        user=owner, organization=organizations[0], role=Membership.Role.OWNER, created_at=moment, is_alerted=False
+    member = Membership.objects.create(
+        user=owner, organization=organizations[0], role=Membership.Role.OWNER, created_at=moment
     )
+    Destination.objects.filter(membership=member).update(is_on=False)
     stations = Station.objects.bulk_create(
         (
             Station(

@@ -13,6 +13,7 @@ from aiosmtpd.smtp import SMTP
 from django.contrib.auth.models import User
 from django.db import transaction
 
+from fleet.alerts.models import Destination
 from fleet.alerts.services import station_heard_again
 from fleet.core.models import Pulse
 from fleet.organizations.models import Membership, Organization
@@ -116,13 +117,11 @@ def organization(make_organization):
 def make_member(organization):
     def make(address, *, is_alerted=True, is_active=True, role="viewer", of=None):
         user = User.objects.create_user(f"person-{next(_numbers)}", email=address, is_active=is_active)
-        Membership.objects.create(
-            user=user,
-            organization=of or organization,
-            role=role,
-            is_alerted=is_alerted,
-            created_at=datetime.now(tz=UTC),
+        membership = Membership.objects.create(
+            user=user, organization=of or organization, role=role, created_at=datetime.now(tz=UTC)
         )
+        if not is_alerted:
+            Destination.objects.filter(membership=membership).update(is_on=False)
         return user
 
     return make

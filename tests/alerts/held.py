@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from fleet.alerts.notifications import notifications_send
+from fleet.alerts.sending import notifications_send
 from fleet.alerts.services import rules_sweep
 from fleet.core import clock
 from fleet.ingest.models import QuarantinedMessage
@@ -29,5 +29,5 @@ def held_make(station, count: int, *, ago: timedelta, reason: str, **fields) -> 
 def sweep_and_send() -> tuple[int, int]:
     """Sweep the rules and send the messages; return the number of incidents opened and closed."""
     moved = rules_sweep()
-    notifications_send()
+    notifications_send(channel="mail")
     return moved

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from fleet.alerts.models import Incident
-from fleet.alerts.notifications import notifications_send
+from fleet.alerts.sending import notifications_send
 from fleet.alerts.services import rules_sweep
 from fleet.core import clock
 from fleet.stations.contact.health_marks import marks_of
@@ -31,7 +31,7 @@ def report(station, *, ago=timedelta(), clock_offset_s=0.0, **health):
         clock_offset_s=clock_offset_s,
     )  # fmt: skip
     rules_sweep()
-    notifications_send()
+    notifications_send(channel="mail")
 
 
 def opened(station):

@@ -5,13 +5,14 @@ from datetime import timedelta
 import pytest
 from django.utils import translation
 
+from fleet.alerts.destinations import mail_choices, mail_choose
 from fleet.alerts.models import Incident
-from fleet.alerts.notifications import notifications_send
 from fleet.alerts.selectors import incident_shown
-from fleet.alerts.services import alerts_choose, silence_sweep
+from fleet.alerts.sending import notifications_send
+from fleet.alerts.services import silence_sweep
 from fleet.core.errors import NotFound
 from fleet.core.models import AuditEntry
-from fleet.organizations.models import Membership
+from fleet.organizations.access import viewer_of_user
 from fleet.organizations.people import person_language_set
 from fleet.stations.models import StationContact
 from web.assets import catalogues_compile
@@ -28,7 +29,7 @@ def _ready(smtp, listening):
 
 def sweep_and_send():
     silence_sweep()
-    notifications_send()
+    notifications_send(channel="mail")
 
 
 def test_the_first_line_is_the_sentence_and_the_last_how_to_be_told_less(smtp, member, make_station):
@@ -161,19 +162,22 @@ def test_what_is_over_is_shown_in_the_reader_s_language(catalogues, member, make
 
 
 def test_a_member_chooses_to_be_told_less(smtp, member, make_station, organization):
-    alerts_choose(user=member, organization_id=organization.pk, is_alerted=False)
+    mail_choose(actor=viewer_of_user(member), organization_id=organization.pk, is_alerted=False)
     make_station(heard_ago=LONG)
     sweep_and_send()
     assert not smtp.taken
-    alerts_choose(user=member, organization_id=organization.pk, is_alerted=True)
-    assert Membership.objects.get(user=member).is_alerted
+    mail_choose(actor=viewer_of_user(member), organization_id=organization.pk, is_alerted=True)
+    assert mail_choices(user=member).get().is_alerted
+    make_station(heard_ago=LONG)
+    sweep_and_send()
+    assert len(smtp.taken) == 1
     assert AuditEntry.objects.filter(actor=member, action="alerts.choose").count() == 2
 
 
 def test_a_stranger_has_nothing_to_choose(make_member, organization, member, make_organization):
     stranger = make_member("stranger@example.org", of=make_organization("Strangers"))
     with pytest.raises(NotFound):
-        alerts_choose(user=stranger, organization_id=organization.pk, is_alerted=True)
+        mail_choose(actor=viewer_of_user(stranger), organization_id=organization.pk, is_alerted=True)
 
 
 def test_a_recovery_tells_only_those_who_were_told(smtp, member, make_member, make_station, hear):
@@ -191,7 +195,7 @@ def test_a_mail_about_several_says_who_is_back_already(smtp, member, make_statio
     first, _ = make_station("SG-1", heard_ago=LONG), make_station("SG-2", heard_ago=LONG)
     silence_sweep()
     hear(first)
-    notifications_send()
+    notifications_send(channel="mail")
     (mail,) = smtp.taken
     assert mail["Subject"] == "Silent: 2 stations of Old Cut Observatory"
     assert "SG-1: Back since" in mail.get_content()

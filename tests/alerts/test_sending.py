@@ -9,9 +9,9 @@ import pytest
 import time_machine
 from django.db import connections
 
-from fleet.alerts import notifications
+from fleet.alerts import sending
 from fleet.alerts.models import Notification
-from fleet.alerts.notifications import notifications_send
+from fleet.alerts.sending import notifications_send
 from fleet.alerts.services import silence_sweep
 from fleet.core import smtp as smtp_driver
 
@@ -43,39 +43,39 @@ def state():
 def test_a_server_that_is_down_delays_and_loses_nothing(smtp, smtp_down, silent):
     for _ in range(5):
         make_due()
-        assert notifications_send() == 0
+        assert notifications_send(channel="mail") == 0
     waiting = Notification.objects.get()
     assert (waiting.state, waiting.attempts) == ("pending", 5)
     assert "cannot be used" in waiting.last_error
     smtp_down()
     make_due()
-    assert notifications_send() == 1
+    assert notifications_send(channel="mail") == 1
     assert len(smtp.taken) == 1
     assert state() == "sent"
 
 
 def test_an_episode_that_ended_while_the_server_was_down_is_one_mail(smtp, smtp_down, silent, hear):
     make_due()
-    notifications_send()
+    notifications_send(channel="mail")
     hear(silent)
     smtp_down()
     make_due()
-    notifications_send()
+    notifications_send(channel="mail")
     make_due()
-    notifications_send()
+    notifications_send(channel="mail")
     assert smtp.subjects == ["Back: SG-1"]
     assert "of silence" in smtp.taken[0].get_content()
 
 
 def test_what_gathers_while_the_server_is_down_is_one_mail(smtp, smtp_down, silent, make_station):
     make_due()
-    notifications_send()
+    notifications_send(channel="mail")
     for _ in range(3):
         make_station(heard_ago=LONG)
         silence_sweep()
     smtp_down()
     make_due()
-    notifications_send()
+    notifications_send(channel="mail")
     assert smtp.subjects == ["Silent: 4 stations of Old Cut Observatory"]
 
 
@@ -84,12 +84,12 @@ def test_a_passing_refusal_is_tried_again_later(smtp, silent, answer):
     smtp.answers = [answer, answer]
     for _ in range(3):
         make_due()
-        notifications_send()
+        notifications_send(channel="mail")
     assert (state(), len(smtp.seen), len(smtp.taken)) == ("sent", 3, 1)
 
 
 def test_tries_are_spaced_ever_wider_and_end_in_a_reason(smtp, silent, monkeypatch):
-    monkeypatch.setattr(notifications, "GIVE_UP_AFTER", timedelta(hours=4))
+    monkeypatch.setattr(sending, "GIVE_UP_AFTER", timedelta(hours=4))
     smtp.answers = ["451 try later"] * 1000
     now = datetime.now(tz=UTC)
     pauses = []
@@ -97,7 +97,7 @@ def test_tries_are_spaced_ever_wider_and_end_in_a_reason(smtp, silent, monkeypat
         while state() == "pending":
             waiting = Notification.objects.get()
             traveller.move_to(max(waiting.due_at, datetime.now(tz=UTC)))
-            notifications_send()
+            notifications_send(channel="mail")
             pauses.append((Notification.objects.get().due_at - datetime.now(tz=UTC)).total_seconds())
     assert 22 <= pauses[0] <= 30
     assert all(600 <= pause <= 900 for pause in pauses[6:-1])
@@ -110,7 +110,7 @@ def test_a_final_refusal_is_not_tried_again(smtp, silent, answer):
     smtp.answers = [answer]
     for _ in range(3):
         make_due()
-        notifications_send()
+        notifications_send(channel="mail")
     assert (state(), len(smtp.seen)) == ("failed", 1)
     assert answer in Notification.objects.get().last_error
 
@@ -120,7 +120,7 @@ def test_one_bad_address_does_not_hold_up_the_others(smtp, make_member, make_sta
         make_member(address)
     make_station(heard_ago=LONG)
     silence_sweep()
-    notifications_send()
+    notifications_send(channel="mail")
     states = dict(Notification.objects.values_list("recipient", "state"))
     assert states == {"gone@example.org": "failed", "full@example.org": "pending", "ana@example.org": "sent"}
 
@@ -130,7 +130,7 @@ def test_a_connection_that_breaks_before_the_answer_sends_the_same_mail_again(sm
     smtp.answers = [drop]
     for _ in range(4):
         make_due()
-        notifications_send()
+        notifications_send(channel="mail")
     assert len(smtp.seen) == 2
     assert len({mail["Message-ID"] for mail in smtp.seen}) == 1
     assert smtp.seen[0].get_content() == smtp.seen[1].get_content()
@@ -139,13 +139,13 @@ def test_a_connection_that_breaks_before_the_answer_sends_the_same_mail_again(sm
 
 def test_what_may_have_arrived_is_not_rewritten_and_gets_its_own_end(smtp, silent, make_station, hear):
     smtp.answers = ["drop"]
-    notifications_send()
+    notifications_send(channel="mail")
     hear(silent)
     make_station("SG-2", heard_ago=LONG)
     silence_sweep()
     for _ in range(4):
         make_due()
-        notifications_send()
+        notifications_send(channel="mail")
     assert sorted(smtp.subjects) == ["Back: SG-1", "Silent: SG-1", "Silent: SG-1", "Silent: SG-2"]
     assert smtp.subjects.index("Back: SG-1") > max(n for n, s in enumerate(smtp.subjects) if s == "Silent: SG-1")
 
@@ -153,36 +153,34 @@ def test_what_may_have_arrived_is_not_rewritten_and_gets_its_own_end(smtp, silen
 def test_a_slow_server_gets_its_time(smtp, silent, settings):
     settings.EMAIL_TIMEOUT = 1
     smtp.answers = [2.5]
-    notifications_send()
+    notifications_send(channel="mail")
     assert (state(), len(smtp.seen)) == ("sent", 1)
 
 
 def test_a_server_that_never_answers_is_given_up_for_now(smtp, silent, monkeypatch):
     monkeypatch.setattr(smtp_driver, "_ANSWER_S", 0.3)
     smtp.answers = [1.0]
-    notifications_send()
+    notifications_send(channel="mail")
     waiting = Notification.objects.get()
     assert (waiting.state, waiting.is_maybe_delivered) == ("pending", True)
 
 
 def test_a_sender_that_died_is_replaced_after_its_lease(smtp, silent):
     now = datetime.now(tz=UTC)
-    leased = notifications._lease_next(now)
+    leased = sending._lease_next(now, "mail")
     assert leased is not None
-    assert notifications_send() == 0
-    with time_machine.travel(now + notifications.LEASE + timedelta(seconds=1)):
-        assert notifications_send() == 1
+    assert notifications_send(channel="mail") == 0
+    with time_machine.travel(now + sending.LEASE + timedelta(seconds=1)):
+        assert notifications_send(channel="mail") == 1
     assert state() == "sent"
 
 
 def test_a_sender_whose_lease_ran_out_no_longer_decides(smtp, silent):
     now = datetime.now(tz=UTC)
-    leased = notifications._lease_next(now)
-    with time_machine.travel(now + notifications.LEASE + timedelta(seconds=1)):
-        notifications_send()
-        notifications._record_outcome(
-            leased, notifications.ChannelError("late word", is_permanent=True), datetime.now(tz=UTC)
-        )
+    leased = sending._lease_next(now, "mail")
+    with time_machine.travel(now + sending.LEASE + timedelta(seconds=1)):
+        notifications_send(channel="mail")
+        sending._record_outcome(leased, sending.ChannelError("late word", is_permanent=True), datetime.now(tz=UTC))
     assert state() == "sent"
 
 
@@ -194,7 +192,7 @@ def test_several_senders_at_once_send_each_mail_once(transactional_db, smtp, lis
 
     def one():
         try:
-            notifications_send()
+            notifications_send(channel="mail")
         finally:
             connections.close_all()
 
@@ -207,19 +205,19 @@ def test_several_senders_at_once_send_each_mail_once(transactional_db, smtp, lis
 
 
 def test_a_channel_that_breaks_does_not_hold_up_the_others(smtp, silent, make_member, make_station, monkeypatch):
-    real = notifications.message_of
+    real = sending.message_of
 
-    def broken(*, notification, moment):
+    def broken(*, notification, moment, secret):
         if notification.recipient == "ana@example.org":
             raise ZeroDivisionError
-        return real(notification=notification, moment=moment)
+        return real(notification=notification, moment=moment, secret=secret)
 
-    monkeypatch.setattr(notifications, "message_of", broken)
+    monkeypatch.setattr(sending, "message_of", broken)
     make_member("bo@example.org")
     make_station("SG-2", heard_ago=LONG)
     silence_sweep()
     make_due()
-    notifications_send()
+    notifications_send(channel="mail")
     assert len(smtp.to("bo@example.org")) == 1
     assert set(Notification.objects.filter(recipient="ana@example.org").values_list("state", flat=True)) <= {
         "pending",

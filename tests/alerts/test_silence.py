@@ -9,10 +9,9 @@ from django.db import connections, transaction
 from one_each import incident_open
 
 from fleet.alerts.models import Incident, Notification
-from fleet.alerts.notifications import notifications_send
+from fleet.alerts.sending import notifications_send
 from fleet.alerts.services import silence_sweep, station_heard_again
 from fleet.core.models import Outage, OutboxMessage, Pulse
-from fleet.organizations.models import Membership
 from fleet.stations.models import StationContact
 
 pytestmark = pytest.mark.django_db
@@ -27,7 +26,7 @@ def _ready(smtp, listening):
 
 def sweep_and_send():
     moved = silence_sweep()
-    notifications_send()
+    notifications_send(channel="mail")
     return moved
 
 
@@ -51,9 +50,9 @@ def test_an_organization_without_people_has_the_administrators_told(smtp, make_s
     assert [mail["To"] for mail in smtp.taken] == ["root@example.org"]
 
 
-def test_people_who_want_no_mail_are_not_replaced_by_the_administrators(smtp, member, make_station):
+def test_people_who_want_no_mail_are_not_replaced_by_the_administrators(smtp, make_member, make_station):
     User.objects.create_superuser("root", "root@example.org", "x" * 12)
-    Membership.objects.update(is_alerted=False)
+    make_member("ana@example.org", is_alerted=False)
     make_station(heard_ago=LONG)
     sweep_and_send()
     assert smtp.taken == []
@@ -246,7 +245,7 @@ def test_the_sweep_wakes_the_sender_once(smtp, member, make_station):
     for _ in range(3):
         silence_sweep()
     assert OutboxMessage.objects.filter(routing_key="alerts.send_notifications").count() == 1
-    notifications_send()
+    notifications_send(channel="mail")
     OutboxMessage.objects.update(published_at=datetime.now(tz=UTC))
     silence_sweep()
     assert OutboxMessage.objects.filter(routing_key="alerts.send_notifications").count() == 1

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from fleet.alerts.models import Incident
-from fleet.alerts.notifications import notifications_send
+from fleet.alerts.sending import notifications_send
 from fleet.alerts.services import rules_sweep
 from fleet.core import clock
 from fleet.ingest.corrections.time_shifts import time_shift
@@ -29,7 +29,7 @@ def station(member, make_station):
 
 def sweep():
     rules_sweep()
-    notifications_send()
+    notifications_send(channel="mail")
 
 
 def opened():

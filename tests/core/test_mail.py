@@ -14,7 +14,7 @@ from django.db import transaction
 from fleet.core import clock
 from fleet.core.mail import KEPT, mail_send, mails_sweep
 from fleet.core.models import AuditEntry, Mail, OutboxMessage
-from fleet.core.smtp import Outcome
+from fleet.core.smtp import MailOutcome
 
 pytestmark = pytest.mark.django_db
 
@@ -72,7 +72,7 @@ def test_a_mail_goes_with_its_transaction(postbox):
 
 
 def test_a_mail_that_was_taken_leaves_nothing_here(postbox):
-    assert mail_send(mail_id=write().id).outcome == Outcome.SENT
+    assert mail_send(mail_id=write().id).outcome == MailOutcome.SENT
     ((recipients, content),) = postbox.taken
     assert recipients == ["plover@example.org"]
     assert "https://roost.example/once" in content
@@ -91,7 +91,7 @@ def test_a_mail_server_that_is_away_is_waited_for_longer_and_longer(postbox, set
     mail = write()
     waits = []
     for _ in range(4):
-        assert mail_send(mail_id=mail.id).outcome == Outcome.LATER
+        assert mail_send(mail_id=mail.id).outcome == MailOutcome.LATER
         waits.append((Mail.objects.get().due_at - clock.now()).total_seconds())
         later(seconds=1)
     assert waits == sorted(waits)
@@ -192,7 +192,7 @@ def test_only_plain_text_is_taken(postbox):
 )
 def test_a_subject_begins_on_the_line_of_its_name(postbox, subject):
     mail = write(subject)
-    assert mail_send(mail_id=mail.id).outcome == Outcome.SENT
+    assert mail_send(mail_id=mail.id).outcome == MailOutcome.SENT
     (_to, content), = postbox.taken  # fmt: skip
     lines = content.splitlines()
     (number,) = [number for number, line in enumerate(lines) if line.startswith("Subject:")]
@@ -208,7 +208,7 @@ def test_a_sender_with_a_long_name_begins_on_its_line_too(postbox, settings):
     settings.DEFAULT_FROM_EMAIL = (
         '"Vögel, Höngg \u2013 die Stationen am Limmatufer und darüber hinaus" <roost@example.org>'
     )
-    assert mail_send(mail_id=write().id).outcome == Outcome.SENT
+    assert mail_send(mail_id=write().id).outcome == MailOutcome.SENT
     (_to, content), = postbox.taken  # fmt: skip
     (line,) = [line for line in content.splitlines() if line.startswith("From:")]
     assert line.strip() != "From:"

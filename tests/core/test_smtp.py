@@ -1,4 +1,4 @@
-"""What the one SMTP driver says became of a mail, for each way in which a server can answer, be away or break off."""
+"""The one SMTP driver: its outcome for each way in which a server can answer, be away or break off."""
 
 import socket
 
@@ -6,7 +6,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from django.core.mail import EmailMessage
 
-from fleet.core.smtp import Outcome, retry_wait, smtp_send
+from fleet.core.smtp import MailOutcome, retry_wait, smtp_send
 
 
 class Server:
@@ -48,45 +48,45 @@ def send(to="ana@example.org"):
 @pytest.mark.parametrize(
     ("answer", "outcome"),
     [
-        ("250 OK", Outcome.SENT),
-        ("421 too busy", Outcome.LATER),
-        ("451 try later", Outcome.LATER),
-        ("552 too big", Outcome.REFUSED),
-        ("530 log in first", Outcome.MISCONFIGURED),
-        ("535 wrong password", Outcome.MISCONFIGURED),
+        ("250 OK", MailOutcome.SENT),
+        ("421 too busy", MailOutcome.LATER),
+        ("451 try later", MailOutcome.LATER),
+        ("552 too big", MailOutcome.REFUSED),
+        ("530 log in first", MailOutcome.MISCONFIGURED),
+        ("535 wrong password", MailOutcome.MISCONFIGURED),
     ],
 )
 def test_each_answer_has_its_outcome_and_the_servers_words(server, answer, outcome):
     server.answer = answer
     done = send()
     assert (done.outcome, done.is_maybe_delivered, done.is_server_down) == (outcome, False, False)
-    assert outcome == Outcome.SENT or done.why == f"The mail server said {answer}"
+    assert outcome == MailOutcome.SENT or done.why == f"The mail server said {answer}"
 
 
 def test_an_unknown_recipient_is_refused_and_the_brief_reason_names_no_address(server):
     done = send("gone@example.org")
-    assert done.outcome == Outcome.REFUSED
+    assert done.outcome == MailOutcome.REFUSED
     assert done.brief == "SMTPRecipientsRefused 550"
 
 
 def test_a_server_that_is_away_is_down_for_all_and_got_nothing(server, settings):
     settings.EMAIL_PORT = 9
     done = send()
-    assert (done.outcome, done.is_server_down, done.is_maybe_delivered) == (Outcome.LATER, True, False)
+    assert (done.outcome, done.is_server_down, done.is_maybe_delivered) == (MailOutcome.LATER, True, False)
 
 
 def test_a_server_that_breaks_off_may_have_taken_it(server):
     server.answer = "drop"
     done = send()
-    assert (done.outcome, done.is_server_down, done.is_maybe_delivered) == (Outcome.LATER, True, True)
+    assert (done.outcome, done.is_server_down, done.is_maybe_delivered) == (MailOutcome.LATER, True, True)
 
 
 def test_encryption_or_a_login_that_the_server_does_not_offer_is_ours_to_repair(server, settings):
     settings.EMAIL_USE_TLS = True
-    assert send().outcome == Outcome.MISCONFIGURED
+    assert send().outcome == MailOutcome.MISCONFIGURED
     settings.EMAIL_USE_TLS, settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD = False, "roost", "secret"
     done = send()
-    assert (done.outcome, done.is_server_down) == (Outcome.MISCONFIGURED, True)
+    assert (done.outcome, done.is_server_down) == (MailOutcome.MISCONFIGURED, True)
 
 
 def test_waits_double_up_to_a_quarter_of_an_hour():

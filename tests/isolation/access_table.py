@@ -357,8 +357,19 @@ TABLE: dict[str, Row] = {
     "api:key": row(GET=OWNER, DELETE=OWNER),
     "organization-keys": row(GET=VIEWER, POST=OWNER, body={"name": "New", "whose": "machine", "may": "read"}),
     "key-revoke": row(GET=OWNER, POST=OWNER),
-    # Keys have no mailbox, and an administrator of the server is not a member.
-    "api:alerts": row(GET=VIEWER, PUT=VIEWER, body={"mails": False}, people_only=True, may_be_absent=True),
+    # Members see their own destinations, owners also the organization's, such as this one. A key has none.
+    "organization-alerts": row(
+        GET=VIEWER,
+        POST=OWNER,
+        body={"channel": "webhook", "address": "https://example.org/new", "whose": "organization"},
+    ),
+    "destination-change": row(POST=OWNER, body={"do": "off"}),
+    "destination-delete": row(GET=OWNER, POST=OWNER),
+    "api:alert-destinations": row(
+        GET=VIEWER, POST=OWNER, body={"channel": "webhook", "address": "https://example.org/new"}, people_only=True
+    ),
+    "api:alert-destination": row(GET=OWNER, PATCH=OWNER, DELETE=OWNER, body={"is_on": False}),
+    "api:alert-destination-tests": row(POST=OWNER),
     "api:organization-pace": row(POST=OPERATOR, body={"slowdown": 4}),
     "api:outside": row(GET=PERSON),
     "api:outside-check": row(POST=OWNER, params={"system": "=motus"}),

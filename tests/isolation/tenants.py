@@ -16,7 +16,7 @@ from PIL import Image
 from psycopg.types.multirange import Multirange
 from psycopg.types.range import Range
 
-from fleet.alerts.models import Incident
+from fleet.alerts.models import Destination, Incident
 from fleet.commands.models import Command, CommandStep
 from fleet.core import clock
 from fleet.core.audit import audit_write
@@ -82,6 +82,7 @@ NUMBERS = (
     "file_id",
     "move_id",
     "shift_id",
+    "destination_id",
 )
 
 
@@ -138,7 +139,15 @@ def _joining_make(word: str, organization: Organization) -> Mapping[str, str]:
         organization=organization, email=f"{word}@example.org".lower(), role=Role.VIEWER, actor=SERVER
     )
     member = person(f"{word}-member".lower(), (organization, Role.VIEWER))
-    return {"username": member.username, "invitation_id": str(invitation.pk)}
+    destination = Destination.objects.create(
+        organization=organization,
+        channel="webhook",
+        address=f"https://{word}.example.org/hook".lower(),
+        last_error=word,
+        created_at=clock.now(),
+    )
+    ids = {"invitation_id": str(invitation.pk), "destination_id": str(destination.pk)}
+    return {"username": member.username, **ids}
 
 
 def _data_make(word: str, station: Station) -> Mapping[str, str]:

@@ -13,7 +13,6 @@ from psycopg.types.range import Range
 from fleet.commands.models import Command
 from fleet.core import clock
 from fleet.core.models import AuditEntry, OutboxMessage
-from fleet.organizations.models import Membership
 from fleet.stations.models import EnrolmentToken, Newcomer, Station, StationContact
 from fleet.sync.models import SyncRun
 from fleet.telemetry.models import StreamLedger
@@ -122,18 +121,50 @@ def test_an_organizations_connected_stations_are_asked_for_another_pace(
     assert sent.station_id != other.pk
 
 
-def test_mails_of_alerts_are_ones_own_choice(institute, elsewhere, owner, reader, administrator):
+def test_everybody_switches_their_own_mails_of_alerts(institute, elsewhere, owner, operator, reader, administrator):
+    where = "organizations/institute/alert-destinations"
     asker = Person(owner.user)
-    assert asker.get("organizations/institute/alerts").json() == {"mails": True}
-    assert asker.send("put", "organizations/institute/alerts", {"mails": False}).json() == {"mails": False}
-    assert asker.get("organizations/institute/alerts").json() == {"mails": False}
-    assert not Membership.objects.get(user=owner.user).is_alerted
-    assert reader.get("organizations/institute/alerts").json() == {"mails": None}
-    put = reader.client.put("/api/v1/organizations/institute/alerts", {"mails": True}, content_type="application/json")
-    problem_of(put, 403)
-    problem_of(administrator.send("put", "organizations/institute/alerts", {"mails": True}), 404)
-    problem_of(asker.send("put", "organizations/elsewhere/alerts", {"mails": True}), 404)
-    problem_of(asker.send("put", "organizations/institute/alerts", {}), 400, "mails")
+    (mail,) = asker.get(where).json()["results"]
+    assert (mail["channel"], mail["address"], mail["is_own"]) == ("mail", owner.user.email, True)
+    assert (mail["is_on"], mail["last_result"]) == (True, "Nothing has been sent there yet.")
+    off = asker.send("patch", f"{where}/{mail['id']}", {"is_on": False})
+    assert (off.status_code, off.json()["is_on"]) == (200, False)
+    assert asker.get(f"{where}/{mail['id']}").json()["is_on"] is False
+    problem_of(asker.send("post", f"{where}/{mail['id']}/tests", {}), 409)
+    problem_of(asker.send("delete", f"{where}/{mail['id']}", {}), 409)
+    problem_of(asker.send("patch", f"{where}/{mail['id']}", {}), 400, "is_on")
+    problem_of(Person(operator.user).get(f"{where}/{mail['id']}"), 403)
+    assert reader.get(where).json()["results"] == []
+    assert administrator.get(where).json()["results"] == []
+    problem_of(administrator.get(f"{where}/{mail['id']}"), 404)
+    problem_of(asker.get("organizations/elsewhere/alert-destinations"), 404)
+
+
+def test_an_owner_gives_the_organization_a_webhook_and_its_secret_is_shown_once(institute, owner, operator, reader):
+    where, asker = "organizations/institute/alert-destinations", Person(owner.user)
+    told = {"channel": "webhook", "address": "https://hooks.example.org/t/secret"}
+    problem_of(Person(operator.user).post(where, told), 403)
+    problem_of(reader.post(where, told), 403)
+    made = asker.post(where, told)
+    assert (made.status_code, made["Cache-Control"]) == (201, "no-store")
+    assert len(made.json()["secret"]) == 64
+    assert made.json()["address"] == "https://hooks.example.org/…"
+    place = f"{where}/{made.json()['id']}"
+    assert "secret" not in asker.get(place).content.decode()
+    problem_of(asker.post(where, told), 400, "address")
+    problem_of(Person(operator.user).post(where, {**told, "is_own": True}), 400, "address")
+    own = Person(operator.user).post(where, {**told, "address": "https://mine.example.org/", "is_own": True})
+    assert own.json()["is_own"] is True
+    assert {row["id"] for row in asker.get(where).json()["results"]}.isdisjoint({own.json()["id"]})
+    tested = asker.post(f"{place}/tests", {})
+    assert tested.status_code == 202
+    problem_of(asker.post(f"{place}/tests", {}), 429)
+    assert asker.send("delete", place, {}).status_code == 204
+    problem_of(asker.get(place), 404)
+    assert actions()[-3:] == ["destination.add", "destination.add", "destination.delete"]
+    for address in ("ftp://example.org/", "https://127.0.0.1/", "http://[::1]/", "https://example.org:25/", "x"):
+        problem_of(asker.post(where, {"channel": "webhook", "address": address}), 400, "address")
+    problem_of(asker.post(where, {"channel": "mail", "address": "a@example.org"}), 400, "channel")
 
 
 def test_outside_systems_tell_how_their_checks_went_and_an_owner_asks_for_one(station, owner, operator, reader):

@@ -5,7 +5,7 @@ from typing import Any
 
 from celery import shared_task
 
-from fleet.alerts.notifications import notifications_send
+from fleet.alerts.sending import notifications_send, senders_wake
 from fleet.alerts.services import rules_sweep, silence_sweep
 from fleet.alerts.troubles import broker_watch
 from fleet.stations.errors import BrokerUnreachable
@@ -24,9 +24,12 @@ def sweep_rules(**_: Any) -> None:
 
 
 @shared_task(name="alerts.send_notifications")
-def send_notifications(**_: Any) -> None:
-    """Send all notifications that are due."""
-    notifications_send()
+def send_notifications(*, channel: str = "", **_: Any) -> None:
+    """Send all notifications of a channel that are due; without a channel, queue a job for each that has some."""
+    if channel:
+        notifications_send(channel=channel)
+    else:
+        senders_wake()
 
 
 @shared_task(name="alerts.watch_broker")

@@ -1,14 +1,15 @@
-"""Interface of a channel: a name, and a function that sends one message to one address."""
+"""Interface of a channel: a name, a function that sends one message to one address, and a check of addresses."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 
 class ChannelError(Exception):
     """A message was not sent, or it is unknown whether it was. The text says why.
 
     `is_permanent`: retrying is pointless. `is_maybe_delivered`: it may have arrived anyway.
-    `is_channel_down`: other messages would fail the same way now.
+    `is_channel_down`: other messages would fail the same way now. `is_gone`: the address wants no more messages.
     """
 
     def __init__(
@@ -18,27 +19,65 @@ class ChannelError(Exception):
         is_permanent: bool = False,
         is_maybe_delivered: bool = False,
         is_channel_down: bool = False,
+        is_gone: bool = False,
     ) -> None:
         super().__init__(sentence)
-        self.is_permanent = is_permanent
+        self.is_permanent = is_permanent or is_gone
         self.is_maybe_delivered = is_maybe_delivered
         self.is_channel_down = is_channel_down
+        self.is_gone = is_gone
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentReport:
+    """One incident of a message. `sentence` says how it began, or how it ended if `is_over`."""
+
+    incident_id: int
+    serial: str
+    station_name: str
+    sentence: str
+    is_over: bool
+    began_at: datetime
+    opened_at: datetime
+    closed_at: datetime | None
+    url: str
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message to one recipient. `answers`: ids of the messages in whose thread it belongs, oldest first."""
+    """One message to one recipient. `answers`: ids of the messages in whose thread it belongs, oldest first.
+
+    `subject` and `text` are for people. The rest is for programs: `event` is `opened`, `closed` or `test`, `reports`
+    are the first of `total` incidents, and `secret` signs the message; it is empty for channels without one.
+    """
 
     message_id: str
     answers: tuple[str, ...]
     recipient: str
     subject: str
     text: str
+    event: str
+    organization: str
+    rule: str
+    reports: tuple[IncidentReport, ...]
+    total: int
+    secret: str
 
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """One way to notify somebody."""
+    """One way to notify somebody.
+
+    `check` refuses an unusable address with `InvalidInput`. Without it nobody enters addresses: the channel goes to a
+    member's own email address. `shown` is the address without the parts that only its owner may know.
+    """
 
     name: str
     send: Callable[[Message], None]
+    check: Callable[[str], None] | None = None
+    shown: Callable[[str], str] = str
+    has_secret: bool = False
+    #: After so many attempts a message is given up; None: only after three days.
+    attempts_most: int | None = None
+    #: A run of the channel's sender ends after this many seconds; the next one continues.
+    run_s: float = 150.0

@@ -2,7 +2,7 @@
 
 from fleet.alerts.channels.base import Channel, ChannelError, Message
 from fleet.core.mail_headers import automatic_mail
-from fleet.core.smtp import Outcome, smtp_send
+from fleet.core.smtp import MailOutcome, smtp_send
 
 NAME = "mail"
 
@@ -19,10 +19,10 @@ def send(message: Message) -> None:
             answers=message.answers,
         )
     )
-    if done.outcome != Outcome.SENT:
+    if done.outcome != MailOutcome.SENT:
         raise ChannelError(
             done.why,
-            is_permanent=done.outcome == Outcome.REFUSED,
+            is_permanent=done.outcome == MailOutcome.REFUSED,
             is_maybe_delivered=done.is_maybe_delivered,
             is_channel_down=done.is_server_down,
         )

@@ -7,6 +7,8 @@ from django import forms
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
+from fleet.alerts.channels import channels
+from fleet.core.public_post import URL_MOST
 from fleet.organizations.access import Role
 from fleet.organizations.models import Organization
 from fleet.organizations.services import OrganizationChanges
@@ -17,6 +19,11 @@ ROLE_CHOICES = (
     (Role.OPERATOR.value, _("operator: also manages stations")),
     (Role.OWNER.value, _("owner: also manages members, keys and the organization")),
 )
+
+
+def destination_channels() -> list[tuple[str, str]]:
+    """Channels for which people enter addresses."""
+    return [(name, name) for name, channel in channels().items() if channel.check]
 
 
 def _timezones() -> list[tuple[str, str]]:
@@ -96,6 +103,25 @@ class KeyForm(forms.Form):
         required=False,
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
         help_text=_("At the end of that day, UTC. Leave empty if it ends only when revoked."),
+    )
+
+
+class DestinationForm(forms.Form):
+    """A new destination of alerts."""
+
+    channel = forms.ChoiceField(label=_("Channel"), choices=destination_channels)
+    address = forms.CharField(
+        label=_("Address"),
+        max_length=URL_MOST,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        help_text=_("For webhooks: the URL to which Roost posts each message."),
+    )
+    whose = forms.ChoiceField(
+        label=_("Belongs to"),
+        choices=(
+            ("mine", _("me: it goes when I leave")),
+            ("organization", _("the organization: only owners see it")),
+        ),
     )
 
 

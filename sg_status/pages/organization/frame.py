@@ -18,6 +18,7 @@ TABS: Final[tuple[tuple[str, Promise, Membership.Role], ...]] = (
     ("organization", _("Settings"), Role.VIEWER),
     ("organization-members", _("Members"), Role.VIEWER),
     ("organization-keys", _("Keys"), Role.VIEWER),
+    ("organization-alerts", _("Alerts"), Role.VIEWER),
     ("organization-audit", _("Audit log"), Role.OWNER),
 )
 

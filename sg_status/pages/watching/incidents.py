@@ -12,9 +12,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
+from fleet.alerts.destinations import mail_choices, mail_choose
 from fleet.alerts.models import Incident
-from fleet.alerts.selectors import IncidentView, alert_choices, incident_list, incident_shown, notification_troubles
-from fleet.alerts.services import alerts_choose
+from fleet.alerts.selectors import IncidentView, incident_list, incident_shown, notification_troubles
 from fleet.core.errors import NotFound
 from fleet.organizations.access import Viewer
 from sg_status.access import page
@@ -50,9 +50,9 @@ def incidents(request: HttpRequest, viewer: Viewer) -> HttpResponse:
         "opened_more": max(number - OPEN_MOST, 0),
         "ended": [_ended_row(incident_shown(incident)) for incident in shown_page.object_list],
         "pages": shown_page,
-        "choices": alert_choices(user=viewer.user) if viewer.user else [],
+        "choices": mail_choices(user=viewer.user) if viewer.user else [],
         "address": viewer.user.email if viewer.user else "",
-        "troubles": notification_troubles(viewer=viewer)[:TROUBLES_MOST],
+        "troubles": notification_troubles(viewer=viewer, most=TROUBLES_MOST),
     }
     return render(request, "sg_status/watching/incidents.html", context)
 
@@ -61,21 +61,20 @@ def incidents(request: HttpRequest, viewer: Viewer) -> HttpResponse:
 @require_POST
 def incidents_choose(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     """Switch the alert mails of an organization on or off."""
-    user, wanted = viewer.user, request.POST.get("organization", "")
+    wanted = request.POST.get("organization", "")
     is_alerted = request.POST.get("mails") == "on"
     done: str | Promise = (
         gettext("Alerts of this organization are now sent to you by mail.")
         if is_alerted
         else gettext("Alerts of this organization are no longer sent to you by mail. They stay on this page.")
     )
-    if user is not None and wanted.isdecimal():
-        organization_id = int(wanted[:18])
-        try:
-            alerts_choose(user=user, organization_id=organization_id, is_alerted=is_alerted)
-        except NotFound as error:
-            messages.error(request, str(error))
-        else:
-            messages.success(request, str(done))
+    organization_id = int(wanted[:18]) if wanted.isdecimal() else 0
+    try:
+        mail_choose(actor=viewer, organization_id=organization_id, is_alerted=is_alerted)
+    except NotFound as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, str(done))
     return redirect("incidents")
 
 

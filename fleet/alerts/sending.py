@@ -1,0 +1,227 @@
+"""Sending notifications: one lane per channel, each message at least once, and the result at its destination."""
+
+import logging
+import time
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from fleet.alerts.channels import channels
+from fleet.alerts.channels.base import Channel, ChannelError
+from fleet.alerts.messages import message_of
+from fleet.alerts.models import Destination, Incident, Notification
+from fleet.alerts.signing_secrets import destination_secret
+from fleet.core import clock
+from fleet.core.audit import audit_write
+from fleet.core.locks import session_lock
+from fleet.core.models import OutboxMessage
+from fleet.core.outbox import job_ask
+from fleet.core.smtp import retry_wait
+
+State = Notification.State
+Phase = Notification.Phase
+SEND_JOB = "alerts.send_notifications"
+#: Longer than a channel can take for one message, and longer than a task may run.
+LEASE = timedelta(minutes=10)
+#: After this long without success, stop trying: somebody has to look at the reason.
+GIVE_UP_AFTER = timedelta(days=3)
+_ERROR_MOST = 500
+
+_log = logging.getLogger(__name__)
+
+
+def senders_wake() -> None:
+    """Queue a sender's job for each channel that has a notification due, unless one is queued already."""
+    moment = clock.now()
+    for name in _open(moment).order_by("channel").values_list("channel", flat=True).distinct():
+        queued = OutboxMessage.objects.filter(routing_key=SEND_JOB, body__channel=name, published_at=None)
+        if _due(moment, name).exists() and not queued.exists():
+            job_ask(SEND_JOB, channel=name)
+
+
+def notifications_send(*, channel: str) -> int:
+    """Send what is due on a channel, one by one; return how many were sent.
+
+    Stops when the channel is down, as the others would fail the same way. Only one sender of a channel runs at a time,
+    so that a slow server does not block every task worker; leases would keep two senders correct.
+    """
+    with session_lock(f"roost.alerts.send.{channel}") as is_ours:
+        return _send_all(channel) if is_ours else 0
+
+
+def _send_all(name: str) -> int:
+    channel = channels().get(name)
+    sent, until = 0, time.monotonic() + (channel.run_s if channel else 1.0)
+    while time.monotonic() < until:
+        notification = _lease_next(clock.now(), name)
+        if notification is None:
+            break
+        reason = _drop_reason(notification, channel)
+        if reason:
+            _drop(notification, reason)
+            continue
+        error = _send(notification, channel)
+        if error is None:
+            sent += 1
+        elif error.is_channel_down:
+            break
+    return sent
+
+
+def _send(notification: Notification, channel: Channel | None) -> ChannelError | None:
+    error: ChannelError | None = None
+    if channel is None:
+        error = ChannelError(f"There is no channel {notification.channel!r}.", is_permanent=True)
+    else:
+        try:
+            channel.send(
+                message_of(
+                    notification=notification, moment=clock.now(), secret=destination_secret(notification.destination)
+                )
+            )
+        except ChannelError as caught:
+            error = caught
+        except Exception:  # noqa: BLE001  one broken message must not hold up the others
+            _log.exception("Notification %s broke its channel or its message.", notification.pk)
+            error = ChannelError("A fault in Roost; the log of the task worker has the details.")
+    _record_outcome(notification, error, clock.now())
+    return error
+
+
+def _lease_next(moment: datetime, channel: str) -> Notification | None:
+    """Lease the next due notification of a channel, and merge others waiting for the same recipient and rule into it."""
+    with transaction.atomic():
+        waiting = _due(moment, channel).select_for_update(skip_locked=True, of=("self",)).order_by("due_at", "id")
+        notification = waiting.first()
+        if notification is None:
+            return None
+        if notification.state == State.SENDING:
+            # Its sender died, and nobody knows how far it got.
+            notification.is_maybe_delivered = True
+        elif not notification.is_maybe_delivered:
+            _merge_waiting(notification)
+        notification.state, notification.due_at = State.SENDING, moment + LEASE
+        notification.attempts += 1
+        notification.save(update_fields=["state", "due_at", "attempts", "is_maybe_delivered"])
+    return notification
+
+
+def _merge_waiting(into: Notification) -> None:
+    """Merge other waiting notifications for the same recipient and rule into this one."""
+    waiting = list(
+        Notification.objects.select_for_update(skip_locked=True)
+        .filter(
+            organization_id=into.organization_id,
+            rule=into.rule,
+            phase=into.phase,
+            channel=into.channel,
+            recipient=into.recipient,
+            state=State.PENDING,
+            is_maybe_delivered=False,
+        )
+        .exclude(pk=into.pk)
+        .values_list("pk", flat=True)
+    )
+    if waiting:
+        # The merged ones keep their links: an incident that closes now still finds who was told of it.
+        into.incidents.add(*Incident.objects.filter(notifications__in=waiting))
+        Notification.objects.filter(pk__in=waiting).update(state=State.MERGED)
+
+
+def _open(moment: datetime) -> QuerySet[Notification]:
+    return Notification.objects.filter(state__in=[State.PENDING, State.SENDING], due_at__lte=moment)
+
+
+def _due(moment: datetime, channel: str) -> QuerySet[Notification]:
+    """Pending and due, or with an expired lease; an end only after its beginning was sent or has failed."""
+    beginning = Notification.objects.filter(
+        phase=Phase.OPENED,
+        channel=channel,
+        recipient=OuterRef("recipient"),
+        state__in=[State.PENDING, State.SENDING],
+        incidents__notifications=OuterRef("pk"),
+    )
+    return _open(moment).filter(Q(phase=Phase.OPENED) | ~Exists(beginning), channel=channel)
+
+
+def _drop_reason(notification: Notification, channel: Channel | None) -> str:
+    """Why this message has nowhere to go any more; empty if it has."""
+    destination = notification.destination
+    if destination is not None:
+        return "" if destination.is_on else "The destination was switched off before this was sent."
+    # Mail needs no destination: the server's administrators have none.
+    return "The destination was deleted before this was sent." if channel and channel.check else ""
+
+
+def _drop(notification: Notification, reason: str) -> None:
+    ours = Notification.objects.filter(pk=notification.pk, state=State.SENDING, attempts=notification.attempts)
+    ours.update(state=State.DROPPED, last_error=reason)
+    _log.info("Notification %s was dropped: %s", notification.pk, reason)
+
+
+def _record_outcome(notification: Notification, error: ChannelError | None, moment: datetime) -> None:
+    """Record the outcome at the message and at its destination, if the lease is still ours."""
+    ours = Notification.objects.filter(pk=notification.pk, state=State.SENDING, attempts=notification.attempts)
+    reason = "" if error is None else str(error)[:_ERROR_MOST]
+    if error is None:
+        is_ours = ours.update(state=State.SENT, sent_at=moment, last_error="")
+    elif error.is_permanent or _is_given_up(notification, moment):
+        is_ours = ours.update(state=State.FAILED, last_error=reason)
+        _log.error("Notification %s was given up: %s", notification.pk, reason)
+    else:
+        due_at = moment + retry_wait(notification.attempts)
+        is_ours = ours.update(
+            state=State.PENDING,
+            due_at=due_at,
+            last_error=reason,
+            is_maybe_delivered=notification.is_maybe_delivered or error.is_maybe_delivered,
+        )
+        if notification.attempts == 1:
+            _log.warning("Notification %s waits for another try: %s", notification.pk, reason)
+        if is_ours and not error.is_channel_down:
+            _postpone_others(notification, due_at)
+    if is_ours and notification.destination is not None:
+        _record_result(notification.destination, notification, error, moment)
+
+
+def _is_given_up(notification: Notification, moment: datetime) -> bool:
+    if notification.phase == Phase.TEST:
+        # Whoever asked for it looks at the result now, and can ask again.
+        return True
+    channel = channels().get(notification.channel)
+    attempts_most = channel.attempts_most if channel else None
+    is_tried_out = attempts_most is not None and notification.attempts >= attempts_most
+    return is_tried_out or moment - notification.created_at > GIVE_UP_AFTER
+
+
+def _postpone_others(notification: Notification, due_at: datetime) -> None:
+    """Let what waits for the same recipient wait as long, so that a dead address costs one attempt, not one for each."""
+    others = Notification.objects.filter(
+        organization_id=notification.organization_id,
+        channel=notification.channel,
+        recipient=notification.recipient,
+        state=State.PENDING,
+        due_at__lt=due_at,
+    )
+    others.exclude(phase=Phase.TEST).exclude(pk=notification.pk).update(due_at=due_at)
+
+
+def _record_result(
+    destination: Destination, notification: Notification, error: ChannelError | None, moment: datetime
+) -> None:
+    found = Destination.objects.filter(pk=destination.pk)
+    reason = "" if error is None else str(error)[:_ERROR_MOST]
+    if error is None or not error.is_gone:
+        found.update(last_result_at=moment, last_error=reason)
+        return
+    with transaction.atomic():
+        found.update(last_result_at=moment, last_error=f"{reason} Roost switched this destination off.")
+        if found.filter(is_on=True).update(is_on=False):
+            audit_write(
+                actor=None,
+                organization_id=notification.organization_id,
+                action="alerts.choose",
+                subject=notification.channel,
+                detail={"destination": destination.pk, "is_on": False, "why": reason},
+            )

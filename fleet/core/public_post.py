@@ -1,0 +1,163 @@
+"""HTTP POST to a URL that a user entered: only to public addresses, without redirects, with one deadline for everything.
+
+The name is resolved once, and the connection goes to an address that was checked: a name that resolves to something
+else a moment later cannot lead into the server's own network.
+"""
+
+import asyncio
+import socket
+from collections.abc import Mapping
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import Final
+
+import httpx
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from fleet.core.errors import InvalidInput
+
+URL_MOST = 500
+#: Seconds for connecting to one address, and for everything.
+_CONNECT_S, _TOTAL_S = 4.0, 15.0
+#: How many addresses of a name are tried.
+_ADDRESSES_MOST = 3
+#: Lower ports belong to services that a POST could confuse, such as mail servers.
+_LOW_PORTS: Final = frozenset({80, 443})
+_LOW_PORTS_END = 1_024
+#: IPv6 addresses that stand for an IPv4 address behind a translator.
+_TRANSLATED = ip_network("64:ff9b::/96")
+
+
+class PostRefused(Exception):
+    """Roost does not send there: the URL or every address of its name is not allowed."""
+
+
+class PostUnsent(Exception):
+    """No connection was made, so the receiver got nothing."""
+
+
+class PostBroken(Exception):
+    """The connection broke or was too slow; the receiver may have got the message."""
+
+
+def url_check(url: str) -> None:
+    """Raise `InvalidInput` for a URL that Roost would never send to. Resolves no name."""
+    try:
+        _url_read(url)
+    except PostRefused as error:
+        raise InvalidInput(str(error), field="address") from error
+
+
+def url_shown(url: str) -> str:
+    """The URL without its path and query, which often work as a password."""
+    try:
+        parsed = httpx.URL(url)
+    except (httpx.InvalidURL, UnicodeError, ValueError):
+        return "…"
+    return f"{parsed.scheme}://{parsed.netloc.decode()}/…"
+
+
+def public_post(url: str, *, body: bytes, headers: Mapping[str, str]) -> int:
+    """POST a body and return the status. The answer's body is not read.
+
+    Raises `PostRefused`, `PostUnsent` and `PostBroken`.
+    """
+    parsed = _url_read(url)
+    addresses = _addresses(parsed)
+    try:
+        return asyncio.run(_post(parsed, addresses, body, headers))
+    except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+        raise PostUnsent(f"{parsed.host} cannot be reached: {_words(error)}") from error
+    except (httpx.HTTPError, TimeoutError) as error:
+        raise PostBroken(f"{parsed.host} did not answer properly: {_words(error)}") from error
+
+
+def _url_read(url: str) -> httpx.URL:
+    try:
+        parsed = httpx.URL(url)
+    except (httpx.InvalidURL, UnicodeError, ValueError) as error:
+        raise PostRefused(_("This is not a URL: enter one such as https://example.org/alerts.")) from error
+    if parsed.scheme not in {"http", "https"} or not parsed.host or url.split() != [url]:
+        raise PostRefused(_("Enter a URL that begins with https:// or http://."))
+    if len(url) > URL_MOST:
+        raise PostRefused(_("The URL is too long: at most %(n)d characters.") % {"n": URL_MOST})
+    if parsed.userinfo or parsed.fragment:
+        raise PostRefused(_("Leave out the login and everything after “#”."))
+    if parsed.port is not None and parsed.port < _LOW_PORTS_END and parsed.port not in _LOW_PORTS:
+        raise PostRefused(_("Roost does not send to this port: use 80, 443, or one from 1024 on."))
+    try:
+        literal = ip_address(parsed.host)
+    except ValueError:
+        return parsed
+    if not _is_allowed(literal):
+        raise PostRefused(_private_words(parsed.host))
+    return parsed
+
+
+def _addresses(url: httpx.URL) -> list[str]:
+    """Resolve the name, and return the addresses that Roost may connect to."""
+    host, port = url.raw_host.decode(), url.port or (443 if url.scheme == "https" else 80)
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise PostUnsent(f"The name {url.host} cannot be resolved: {_words(error)}") from error
+    resolved = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    allowed = [address for address in resolved if "%" not in address and _is_allowed(ip_address(address))]
+    if not allowed:
+        raise PostRefused(_private_words(url.host))
+    return allowed[:_ADDRESSES_MOST]
+
+
+async def _post(url: httpx.URL, addresses: list[str], body: bytes, headers: Mapping[str, str]) -> int:
+    host = url.raw_host.decode()
+    async with (
+        asyncio.timeout(_TOTAL_S),
+        httpx.AsyncClient(
+            trust_env=False, follow_redirects=False, timeout=httpx.Timeout(_TOTAL_S, connect=_CONNECT_S)
+        ) as client,
+    ):
+        for number, address in enumerate(addresses, start=1):
+            request = client.build_request(
+                "POST",
+                url.copy_with(host=address),
+                content=body,
+                headers={**headers, "Host": url.netloc.decode()},
+                # The certificate is checked against the name, not the address.
+                extensions={"sni_hostname": host},
+            )
+            try:
+                answer = await client.send(request, stream=True)
+            except (httpx.ConnectError, httpx.ConnectTimeout):
+                if number == len(addresses):
+                    raise
+                continue
+            status = answer.status_code
+            await answer.aclose()
+            return status
+    raise AssertionError("unreachable")
+
+
+def _is_allowed(address: IPv4Address | IPv6Address) -> bool:
+    return settings.ROOST_WEBHOOK_PRIVATE_ADDRESSES or _is_public(address)
+
+
+def _is_public(address: IPv4Address | IPv6Address) -> bool:
+    """Whether an address is on the public internet, also for an IPv4 address inside an IPv6 one."""
+    if isinstance(address, IPv6Address):
+        if address.ipv4_mapped is not None:
+            return _is_public(address.ipv4_mapped)
+        if address in _TRANSLATED:
+            return _is_public(IPv4Address(int(address) & 0xFFFF_FFFF))
+        if address.sixtofour is not None or address.teredo is not None or address.is_site_local:
+            return False
+    return address.is_global and not address.is_multicast and not address.is_reserved
+
+
+def _private_words(host: str) -> str:
+    return _("%(host)s is not on the public internet, and this server does not send alerts to private addresses.") % {
+        "host": host[:100]
+    }
+
+
+def _words(error: BaseException) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
