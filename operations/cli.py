@@ -13,12 +13,13 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from operations import checks, health, up
 from operations.errors import OperationsError, WrongUse
 from operations.instance import Instance
 from operations.paths import REPOSITORY, Paths
-from operations.process_table import DEMO_NAMES, NAMES
+from operations.running import health, up
+from operations.running.process_table import DEMO_NAMES, NAMES
 from operations.settings_env import process_environment
+from operations.testing import checks
 from station_agent.errors import misuse_say
 
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}

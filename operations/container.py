@@ -13,7 +13,7 @@ from operations.certificates import certificates_ensure, hosts_from_environment
 from operations.errors import OperationsError, WrongUse
 from operations.instance import SIGNS_VARIABLE, Instance
 from operations.paths import REPOSITORY
-from operations.process_table import process_programs
+from operations.running.process_table import process_programs
 from operations.secret_files import secrets_read
 from operations.settings_env import process_environment
 from operations.stack import wait_until

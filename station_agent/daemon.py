@@ -13,8 +13,8 @@ from typing import IO
 from pika.channel import Channel
 
 from station_agent import __version__, outbox, sources, status, systemd
-from station_agent.clock_bound import ClockBound
-from station_agent.clock_watch import ClockWatch
+from station_agent.clock.correction import ClockBound
+from station_agent.clock.watch import ClockWatch
 from station_agent.config import AmqpSettings, Config
 from station_agent.data_use import data_use_store
 from station_agent.database import Database

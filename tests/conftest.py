@@ -20,9 +20,9 @@ from hypothesis import HealthCheck, settings
 from operations.instance import Instance
 from operations.paths import Paths
 from operations.preparation import npm_folder
-from operations.pytest_quick import is_quick
 from operations.stack import Stack
-from operations.trial import VARIABLE
+from operations.testing.pytest_quick import is_quick
+from operations.testing.trial import VARIABLE
 
 # Machines are shared and slow at times, and these tests are not about how fast an example is generated.
 settings.register_profile("roost", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import connection
 from waiting import PATIENCE_S
 
-from operations.process_table import UVICORN
+from operations.running.process_table import UVICORN
 
 ROOT = Path(__file__).resolve().parents[1]
 #: Seconds for which a server that is told to end waits for its open connections.

@@ -28,7 +28,7 @@ from operations.paths import Paths
 from operations.preparation import database_migrate
 from operations.settings_env import OPERATORS_CHOICE
 from operations.stack import Stack
-from operations.trial import trial_end, trial_start
+from operations.testing.trial import trial_end, trial_start
 from station_agent.errors import misuse_say
 
 app = typer.Typer(

@@ -10,12 +10,12 @@ from typing import Any
 
 import msgspec
 
-from operations import health
 from operations.bench.gateway import Plan
 from operations.bench.processes import commit_times_on, cpu_seconds, processes_run, waits_of
 from operations.bench.traffic import stations_make
 from operations.instance import Instance
 from operations.paths import REPOSITORY
+from operations.running import health
 from operations.services.postgres import DATABASE
 from operations.settings_env import process_environment
 from operations.stack import Stack
@@ -31,7 +31,7 @@ def backlog_bench(
     """One run: seconds until the whole backlog is committed, and the latency of fresh messages meanwhile."""
     commit_times_on(stack, instance)
     health.domain_load(instance)
-    from operations.demo import fleet_write  # noqa: PLC0415 - models exist only once Django is loaded
+    from operations.running.demo import fleet_write  # noqa: PLC0415 - models exist only once Django is loaded
 
     file = instance.paths.run / "bench-live.json"
     fleet_write(file, stations=live_stations)

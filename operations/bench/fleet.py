@@ -14,12 +14,12 @@ from typing import Any
 
 import msgspec
 
-from operations import health
 from operations.bench.gateway import Plan
 from operations.bench.processes import commit_times_on, cpu_seconds, processes_run, waits_of
 from operations.bench.traffic import depth_await, depth_of, stations_make
 from operations.instance import Instance
 from operations.paths import REPOSITORY
+from operations.running import health
 from operations.settings_env import process_environment
 from operations.stack import Stack
 
@@ -35,7 +35,7 @@ def fleet_bench(
     """Three runs: with separate connections, over gateways, and over gateways at twice the rate."""
     commit_times_on(stack, instance)
     health.domain_load(instance)
-    from operations.demo import fleet_write  # noqa: PLC0415 - models exist only once Django is loaded
+    from operations.running.demo import fleet_write  # noqa: PLC0415 - models exist only once Django is loaded
 
     file = instance.paths.run / "bench-fleet.json"
     fleet_write(file, stations=stations)

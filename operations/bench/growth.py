@@ -11,11 +11,11 @@ from typing import Any
 import msgspec
 import psycopg
 
-from operations import health
 from operations.bench.ingest import SERIALS, SIZES, roost_rate
 from operations.bench.traffic import stations_make
 from operations.instance import Instance
 from operations.preparation import pages_build
+from operations.running import health
 from operations.services.postgres import DATABASE
 
 #: The full database: number of stations and of series per station.

@@ -15,7 +15,7 @@ from message_queue.routing import station_exchange
 from operations.bench.traffic import connect, depth_await, messages_make, queue_fill, stations_make
 from operations.instance import Instance
 from operations.paths import REPOSITORY
-from operations.process_table import WORKER
+from operations.running.process_table import WORKER
 from operations.services.postgres import DATABASE
 from operations.settings_env import process_environment
 

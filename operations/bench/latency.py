@@ -18,10 +18,10 @@ from typing import Any
 
 import httpx
 
-from operations import health
 from operations.bench.processes import commit_times_on, cpu_seconds, processes_run
 from operations.bench.traffic import depth_await
 from operations.instance import Instance
+from operations.running import health
 from operations.services.postgres import DATABASE
 from operations.settings_env import process_environment
 from operations.stack import Stack
@@ -107,7 +107,7 @@ def _prepare(instance: Instance, fleet: Path, stations: int) -> str:
     from django.contrib.auth.models import User  # noqa: PLC0415 - as above
     from django.test import Client  # noqa: PLC0415 - as above
 
-    from operations.demo import fleet_write  # noqa: PLC0415 - as above
+    from operations.running.demo import fleet_write  # noqa: PLC0415 - as above
 
     fleet_write(fleet, stations=stations)
     client = Client()

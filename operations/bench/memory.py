@@ -12,10 +12,10 @@ import amqp
 import psutil
 
 from message_queue import codec
-from operations import health
 from operations.bench.processes import processes_run
 from operations.bench.traffic import connect, stations_make
 from operations.instance import Instance
+from operations.running import health
 
 #: Enough that none is over its quota, and not a multiple of HOSTILE, so that each sends hostile messages in turn.
 SERIALS = tuple(f"SG-MEMORY{number:02d}" for number in range(31))

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from operations import health
 from operations.instance import Instance
 from operations.preparation import ADMIN, pages_build
+from operations.running import health
 from operations.services.postgres import DATABASE
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from datetime import timedelta
 
 import psutil
 
-from operations import health
 from operations.instance import Instance
-from operations.process_table import process_programs
+from operations.running import health
+from operations.running.process_table import process_programs
 from operations.services.postgres import DATABASE
 from operations.stack import Stack, program_launch
 

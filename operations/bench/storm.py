@@ -12,8 +12,8 @@ from typing import Any
 
 import psutil
 
-from operations import health
 from operations.instance import Instance
+from operations.running import health
 from operations.settings_env import process_environment
 from operations.stack import Stack
 
@@ -25,7 +25,7 @@ RATE = 0.05
 def storm_bench(stack: Stack, instance: Instance, *, stations: int) -> list[dict[str, Any]]:
     """One run: connected, broker killed, broker back, connected again."""
     health.domain_load(instance)
-    from operations.demo import fleet_write  # noqa: PLC0415 - models exist only once Django is loaded
+    from operations.running.demo import fleet_write  # noqa: PLC0415 - models exist only once Django is loaded
 
     file = instance.paths.run / "bench-storm.json"
     fleet_write(file, stations=stations)

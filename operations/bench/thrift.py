@@ -30,9 +30,9 @@ from typing import Any
 
 import msgspec
 
-from operations import health
 from operations.instance import Instance
 from operations.paths import REPOSITORY
+from operations.running import health
 from station_agent.config import config_load, config_write
 from station_agent.profiles import PROFILES, Profile
 from station_agent.status import status_read
@@ -54,7 +54,7 @@ _BEGAN = 1_760_000_400
 def thrift_bench(instance: Instance) -> list[dict[str, Any]]:
     """One run for each profile."""
     health.domain_load(instance)
-    from operations.demo import fleet_write  # noqa: PLC0415 - models exist only once Django is loaded
+    from operations.running.demo import fleet_write  # noqa: PLC0415 - models exist only once Django is loaded
 
     fleet = instance.paths.run / "thrift-fleet.json"
     fleet_write(fleet, stations=len(PROFILES) + 1)

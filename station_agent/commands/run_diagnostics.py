@@ -6,7 +6,7 @@ from pathlib import Path
 from message_queue.contracts.base import Scalar
 from message_queue.contracts.commands.base import NoParameters
 from station_agent import __version__
-from station_agent.clock import clock_read
+from station_agent.clock.quality import clock_read
 from station_agent.commands.base import OUTPUT_MOST, CommandOutcome, Handler, bounded
 from station_agent.host import disk_read, memory_read
 from station_agent.sources.host_health import radios_find

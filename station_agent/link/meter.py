@@ -14,7 +14,7 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from station_agent.server_time import NO_CHECK_TIME, dates_check
+from station_agent.clock.server_time import NO_CHECK_TIME, dates_check
 
 #: Offsets of its fields in Linux's struct tcp_info.
 _OPTIONS, _RECEIVED, _SENT = 5, 120, 200

@@ -20,7 +20,8 @@ from cryptography.x509.oid import NameOID
 from waiting import until
 
 from message_queue.contracts.commands.base import command_encode
-from station_agent.clock_bound import ClockBound
+from station_agent.clock.correction import ClockBound
+from station_agent.clock.server_time import ServerTime, server_time_ask
 from station_agent.config import LinkSettings
 from station_agent.host import Processor
 from station_agent.link.company import Company
@@ -28,7 +29,6 @@ from station_agent.link.publish import PublishLink
 from station_agent.link.reasons import is_about_time, reason_of
 from station_agent.network import Network
 from station_agent.running.executor import Executor
-from station_agent.server_time import ServerTime, server_time_ask
 from station_agent.sources.host_health import HostHealthSettings, health_read
 from station_agent.station import LinkState
 

@@ -8,7 +8,8 @@ import psutil
 import pytest
 from agent.messages_of import outbox_messages
 
-from station_agent import clock, host, systemd
+from station_agent import host, systemd
+from station_agent.clock import quality as clock
 from station_agent.host import Processor, disk_read, memory_read, process_exists, processors_count, temperature_read
 from station_agent.sources import sources_make
 from station_agent.sources.host_health import radios_find

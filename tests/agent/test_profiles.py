@@ -9,7 +9,7 @@ from agent.agent_process import AgentProcess
 from agent.messages_of import outbox_messages
 
 from message_queue.contracts.commands.set_profile import SetProfile
-from station_agent.clock_watch import ClockWatch
+from station_agent.clock.watch import ClockWatch
 from station_agent.commands import handlers
 from station_agent.data_use import data_use_store
 from station_agent.greeting import hello_put

@@ -8,8 +8,8 @@ import pytest
 from faults.cases import FEW, Case
 from waiting import PATIENCE_S, until
 
-from operations.process_table import process_programs, watchdog_program
-from operations.supervisor_daemon import Supervisor, configuration_write
+from operations.running.process_table import process_programs, watchdog_program
+from operations.running.supervisor_daemon import Supervisor, configuration_write
 
 pytestmark = pytest.mark.faults
 

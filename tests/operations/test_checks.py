@@ -2,11 +2,11 @@
 
 import pytest
 
-from operations import checks
 from operations.leftovers import leftovers_find
-from operations.pytest_account import NOTES_VARIABLE
 from operations.stack import Stack
-from operations.trial import QUICK_VARIABLE
+from operations.testing import checks
+from operations.testing.pytest_account import NOTES_VARIABLE
+from operations.testing.trial import QUICK_VARIABLE
 
 #: Three checks; one of them fails.
 PARTS = {"good": "true", "broken": "echo why; false", "fine": "true"}

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from operations.paths import REPOSITORY
-from operations.process_table import NAMES
+from operations.running.process_table import NAMES
 from operations.settings_env import OPERATORS_CHOICE
 
 COMPOSE = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())

@@ -13,7 +13,7 @@ from fleet.core.signs import sign_leave
 from operations import container_check
 from operations.container_check import trouble_find
 from operations.instance import SIGNS_VARIABLE
-from operations.process_table import NAMES
+from operations.running.process_table import NAMES
 from workers.celery_app import _leave_beat_sign
 
 

@@ -11,7 +11,7 @@ from waiting import PATIENCE_S
 
 from operations.paths import REPOSITORY, Paths
 from operations.programs import INSTANCE_VARIABLE, Program
-from operations.supervisor_daemon import Supervisor, configuration_write
+from operations.running.supervisor_daemon import Supervisor, configuration_write
 
 
 @pytest.fixture

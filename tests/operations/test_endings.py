@@ -7,13 +7,13 @@ import time
 import pytest
 from waiting import PATIENCE_S
 
-from operations.endings import Endings
 from operations.errors import OperationsError
 from operations.log_ends import last_words
 from operations.paths import Paths
 from operations.programs import INSTANCE_VARIABLE, Program
+from operations.running.endings import Endings
+from operations.running.supervisor_daemon import Supervisor, configuration_write
 from operations.stack import wait_until
-from operations.supervisor_daemon import Supervisor, configuration_write
 
 TRACEBACK = "raise SystemExit('the port is taken')"
 #: Longer than a brief failure; the sleep stands for work at a start, the test does not wait for it.

@@ -82,7 +82,7 @@ def test_nothing_below_asks_which_models_hang_on_its_rows():
         ("message_queue/codec.py", "__import__('fleet.core')", "fleet"),
         ("rest_api/urls.py", "import_string('sg_status.urls.page_patterns')", "sg_status"),
         ("fleet/ingest/batch.py", "apps.get_model('telemetry', 'Reading')", None),
-        ("operations/health.py", "importlib.import_module('workers.health')", None),
+        ("operations/running/health.py", "importlib.import_module('workers.health')", None),
         ("fleet/core/clock.py", "import_module('zoneinfo')", None),
     ],
 )

@@ -2,12 +2,12 @@
 
 import pytest
 
-from operations import health
 from operations.instance import Instance
 from operations.leftovers import leftovers_end
 from operations.paths import Paths
+from operations.running import health
+from operations.running.supervisor_daemon import Supervisor, configuration_write
 from operations.stack import wait_until
-from operations.supervisor_daemon import Supervisor, configuration_write
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from operations.paths import REPOSITORY, Paths
 from operations.programs import INSTANCE_VARIABLE
 from operations.services.postgres import ELSEWHERE
 from operations.stack import Stack
-from operations.trial import dead_trials_clear
+from operations.testing.trial import dead_trials_clear
 
 SLEEP = "import time; print('here', flush=True); time.sleep(600)"
 
@@ -95,7 +95,7 @@ def test_a_run_is_cleared_when_its_process_is_gone_and_not_by_its_number(tmp_pat
     # No process has this number; under another root or in a container it may be that of a living one.
     run = folder / "4194305"
     run.mkdir(parents=True)
-    code = f"from pathlib import Path; from operations.trial import trial_lock; trial_lock(Path({str(run)!r})); {SLEEP}"
+    code = f"from pathlib import Path; from operations.testing.trial import trial_lock; trial_lock(Path({str(run)!r})); {SLEEP}"
     with subprocess.Popen(
         [sys.executable, "-c", code],
         env={"PYTHONPATH": str(REPOSITORY), "PATH": os.defpath},

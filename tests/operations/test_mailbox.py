@@ -19,7 +19,7 @@ def mailbox(tmp_path_factory):
     """The running mail catcher: its ports and its folder."""
     var = tmp_path_factory.mktemp("var")
     ports = ports_read(paths=Paths(var))
-    command = [sys.executable, "-m", "operations.mailbox"]
+    command = [sys.executable, "-m", "operations.running.mailbox"]
     with subprocess.Popen(command, cwd=REPOSITORY, env={"ROOST_VAR": str(var)}) as process:
         deadline = time.monotonic() + PATIENCE_S
         while True:

@@ -9,11 +9,11 @@ import pytest
 
 from operations.instance import Instance
 from operations.paths import REPOSITORY, Paths
-from operations.trial import QUICK_VARIABLE
+from operations.testing.trial import QUICK_VARIABLE
 
 CONFIGURATION = """
 [pytest]
-addopts = -p xdist -p operations.pytest_plugin
+addopts = -p xdist -p operations.testing.pytest_plugin
 markers = django_db
 """
 CONFTEST = """

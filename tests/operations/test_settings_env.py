@@ -9,7 +9,7 @@ import pytest
 
 from operations.instance import CONTAINER_VARIABLE, EVERYWHERE, Instance
 from operations.paths import REPOSITORY, Paths
-from operations.process_table import NAMES, process_programs
+from operations.running.process_table import NAMES, process_programs
 from operations.settings_env import OPERATORS_CHOICE, process_environment, settings_environment
 
 
@@ -80,7 +80,7 @@ def test_in_a_container_others_are_told_the_ports_at_which_it_is_shown(tmp_path,
 def test_an_empty_word_is_no_word_everywhere(tmp_path):
     """Compose passes `NAME=` for unset names, and a process or health check in a container gets it."""
     code = (
-        "import django; django.setup(); import operations.process_table, operations.watchdog, workers.consumers.inbound\n"
+        "import django; django.setup(); import operations.running.process_table, operations.running.watchdog, workers.consumers.inbound\n"
         "from operations.instance import Instance; print(Instance.load().site_bind)"
     )
     names = [*OPERATORS_CHOICE, "ROOST_INGEST_WORKERS", "ROOST_INGEST_BATCH", "ROOST_INGEST_NAME", "ROOST_BIND_SITE"]

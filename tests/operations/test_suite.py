@@ -8,15 +8,15 @@ import textwrap
 
 import pytest
 
-from operations import suite
 from operations.paths import REPOSITORY
-from operations.pytest_account import complaint_make
+from operations.testing import suite
+from operations.testing.pytest_account import complaint_make
 
 #: With several processes, as in the whole run, and in one.
 WAYS = pytest.mark.parametrize("way", [["-n", "2", "--dist=loadfile"], []], ids=["by file", "alone"])
 CONFIGURATION = """
 [pytest]
-addopts = -p xdist -p schemathesis.pytest.plugin -p operations.pytest_plugin
+addopts = -p xdist -p schemathesis.pytest.plugin -p operations.testing.pytest_plugin
 markers = faults
 """
 TWO = "def test_one(): pass\ndef test_two(): pass\n"

@@ -15,7 +15,7 @@ from operations.errors import OperationsError
 from operations.leftovers import leftovers_end, leftovers_find
 from operations.paths import REPOSITORY, Paths
 from operations.programs import INSTANCE_VARIABLE, Program
-from operations.supervisor_daemon import Supervisor, configuration_write
+from operations.running.supervisor_daemon import Supervisor, configuration_write
 
 SLEEP = "import time; time.sleep(600)"
 
@@ -94,7 +94,7 @@ def test_when_the_starter_is_killed_everything_ends(paths, tmp_path):
         import time
         from pathlib import Path
         from operations.paths import REPOSITORY, Paths
-        from operations.supervisor_daemon import Supervisor
+        from operations.running.supervisor_daemon import Supervisor
         Supervisor(Paths(Path({str(paths.var)!r}))).launch(tied_to_us=True)
         print("up", flush=True)
         time.sleep(600)

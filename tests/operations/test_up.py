@@ -15,11 +15,11 @@ import psutil
 import pytest
 from waiting import PATIENCE_S, until
 
-from operations import up
 from operations.errors import OperationsError
 from operations.instance import Instance
 from operations.leftovers import leftovers_find
 from operations.paths import REPOSITORY, Paths
+from operations.running import up
 
 #: All tests here share one system and run in one process, because they stop it and start it again.
 pytestmark = [pytest.mark.xdist_group("up"), pytest.mark.usefixtures("services")]

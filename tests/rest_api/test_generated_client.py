@@ -12,8 +12,8 @@ from site_processes import running
 
 from fleet.core import clock
 from fleet.telemetry.models import Reading, Series
-from operations.checks import OPENAPI
 from operations.paths import REPOSITORY
+from operations.testing.checks import OPENAPI
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_counters")]
 

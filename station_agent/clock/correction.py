@@ -14,8 +14,8 @@ import threading
 import time
 from collections.abc import Callable
 
-from station_agent.clock import clock_read
-from station_agent.server_time import ServerTime, server_time_ask
+from station_agent.clock.quality import clock_read
+from station_agent.clock.server_time import ServerTime, server_time_ask
 from station_agent.station import Station
 from station_agent.words import moment_say, seconds_say
 

@@ -20,9 +20,9 @@ from operations.instance import Instance
 from operations.leftovers import leftovers_find
 from operations.paths import Paths
 from operations.preparation import ADMIN
-from operations.process_table import NAMES
+from operations.running.process_table import NAMES
+from operations.running.supervisor_daemon import State, Supervisor
 from operations.settings_env import process_environment, public_host, site_url
-from operations.supervisor_daemon import State, Supervisor
 
 #: A pulse older than this means that the process behind it has stopped working.
 PULSE_AGE_MOST = timedelta(seconds=15)

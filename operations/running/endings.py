@@ -5,7 +5,7 @@ from __future__ import annotations
 from operations.errors import OperationsError
 from operations.log_ends import last_words, log_size
 from operations.paths import Paths
-from operations.supervisor_daemon import State, Supervisor
+from operations.running.supervisor_daemon import State, Supervisor
 
 #: One quick exit may be a hiccup that the supervisor fixes; a program that ran this long first had its chance.
 QUICK_SECONDS = 5

@@ -67,7 +67,7 @@ def complaints() -> list[str]:
     places = (f"{Path(item.filename).relative_to(REPOSITORY)}:{item.first_lineno}" for item in dead)
     return [
         *(f"{place}: nothing uses the {item.typ} {item.name}" for place, item in zip(places, dead, strict=True)),
-        *(f"operations/dead_code.py: nothing needs {pattern} in NAMES" for pattern in idle),
+        *(f"operations/testing/dead_code.py: nothing needs {pattern} in NAMES" for pattern in idle),
     ]
 
 

@@ -14,23 +14,24 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from operations import health, packages, preparation
+from operations import packages, preparation
 from operations.certificates import certificates_ensure, hosts_from_environment
-from operations.display import Display
-from operations.endings import Endings
 from operations.errors import OperationsError
 from operations.instance import Instance, bind_from_environment, site_bind_from_environment
 from operations.leftovers import leftovers_end, leftovers_find
 from operations.paths import Paths
 from operations.ports import ports_settle
-from operations.process_table import DEMO_NAMES, DEMO_STAMP, process_programs, watchdog_program
 from operations.programs import Program
+from operations.running import health
+from operations.running.display import Display
+from operations.running.endings import Endings
+from operations.running.process_table import DEMO_NAMES, DEMO_STAMP, process_programs, watchdog_program
+from operations.running.supervisor_daemon import Supervisor, configuration_write
+from operations.running.watchdog import patience_from_environment
 from operations.secret_files import secrets_read
 from operations.services.broker_data import broker_data_trouble
 from operations.services.rabbitmq import server_find
 from operations.stack import Service, wait_until
-from operations.supervisor_daemon import Supervisor, configuration_write
-from operations.watchdog import patience_from_environment
 
 #: RabbitMQ accepts no messages below 1 GB; half a gigabyte more is room for a first day.
 DISK_NEEDED = 1_500_000_000
@@ -225,7 +226,7 @@ def binds() -> dict[str, str]:
 
 def demo_prepare(paths: Paths, *, stations: int) -> None:
     """Enrol the demo's stations."""
-    from operations.demo import fleet_write  # noqa: PLC0415 - models exist only once Django is loaded
+    from operations.running.demo import fleet_write  # noqa: PLC0415 - models exist only once Django is loaded
 
     fleet_write(paths.run / DEMO_FILE, stations=stations)
 

@@ -1,4 +1,4 @@
-"""Giving every test process real services before Django reads its settings; see `operations.trial`."""
+"""Giving every test process real services before Django reads its settings; see `operations.testing.trial`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from operations.pytest_account import Account, id_make_own, items_choose
-from operations.pytest_quick import guard_set, is_quick, items_without_services
 from operations.stack import Stack
-from operations.trial import VARIABLE, trial_end, trial_environment, trial_start
+from operations.testing.pytest_account import Account, id_make_own, items_choose
+from operations.testing.pytest_quick import guard_set, is_quick, items_without_services
+from operations.testing.trial import VARIABLE, trial_end, trial_environment, trial_start
 from web.assets import catalogues_compile
 
 STARTED: list[Stack] = []

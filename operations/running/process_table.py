@@ -7,11 +7,11 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from operations.demo_plan import demo_serials
 from operations.instance import Instance
 from operations.numbers_from_environment import number_from_environment
 from operations.paths import REPOSITORY
 from operations.programs import INSTANCE_VARIABLE, Program
+from operations.running.demo_plan import demo_serials
 from operations.services.postgres import Login
 from operations.settings_env import process_environment
 
@@ -80,7 +80,7 @@ PROCESSES = (
         (*CELERY, "flower", "--address={inner_bind}", "--port={flower}"),
         environment={"FLOWER_BASIC_AUTH": "roost:{flower_password}"},
     ),
-    Process("mail", ("-m", "operations.mailbox")),
+    Process("mail", ("-m", "operations.running.mailbox")),
     Process("motus", ("-m", "operations.simulators.motus", "--port={motus}", "--serials={demo_serials}"), is_demo=True),
     Process(
         "fleet",
@@ -102,7 +102,7 @@ def watchdog_program(instance: Instance) -> Program:
     extra = {INSTANCE_VARIABLE: str(instance.paths.var), "ROOST_VAR": str(instance.paths.var)}
     return Program(
         name="watchdog",
-        command=(sys.executable, "-m", "operations.watchdog"),
+        command=(sys.executable, "-m", "operations.running.watchdog"),
         environment=process_environment(instance, extra=extra),
         directory=REPOSITORY,
     )

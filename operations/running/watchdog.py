@@ -1,6 +1,6 @@
 """Restarting a process that runs but no longer works, which a supervisor cannot see.
 
-Run by the supervisor as `python -m operations.watchdog`. A part shows by its pulse, or by an answer, that it works:
+Run by the supervisor as `python -m operations.running.watchdog`. A part shows by its pulse, or by an answer, that it works:
 
     works ──no sign for `ROOST_WATCHDOG_S`, while broker and database answer──▶ restarted ──its time starts again──▶ works
 
@@ -17,10 +17,10 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from operations.health import BEAT_AGE_MOST, BEAT_PULSE, INGEST_NAMES, PULSE_AGE_MOST, domain_load, pulse_check
 from operations.instance import Instance
 from operations.numbers_from_environment import number_from_environment
-from operations.supervisor_daemon import Supervisor
+from operations.running.health import BEAT_AGE_MOST, BEAT_PULSE, INGEST_NAMES, PULSE_AGE_MOST, domain_load, pulse_check
+from operations.running.supervisor_daemon import Supervisor
 
 _log = logging.getLogger("roost.watchdog")
 

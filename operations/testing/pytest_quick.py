@@ -15,7 +15,7 @@ import pytest
 from operations.instance import Instance
 from operations.paths import REPOSITORY, Paths
 from operations.services import postgres, rabbitmq, redis
-from operations.trial import QUICK_VARIABLE
+from operations.testing.trial import QUICK_VARIABLE
 
 #: Fixtures that stand for services, ours and pytest-django's.
 FIXTURES = {"services", "django_db_setup"}

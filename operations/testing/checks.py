@@ -16,10 +16,10 @@ from pathlib import Path
 from operations import packages, preparation
 from operations.instance import Instance
 from operations.paths import PACKAGES, REPOSITORY, TEMPLATES
-from operations.pytest_account import NOTES_VARIABLE
 from operations.stack import Stack
-from operations.suite import tests_run
-from operations.trial import serviceless_environment, trial_end, trial_environment, trial_start
+from operations.testing.pytest_account import NOTES_VARIABLE
+from operations.testing.suite import tests_run
+from operations.testing.trial import serviceless_environment, trial_end, trial_environment, trial_start
 
 OPENAPI = REPOSITORY / "docs" / "reference" / "openapi.yaml"
 GERMAN = "German"
@@ -109,7 +109,7 @@ def code_checks() -> dict[str, list[str]]:
         "ruff format": python_module("ruff", "format", "--check", "."),
         "ruff check": python_module("ruff", "check", "."),
         "import floors": [str(scripts / "lint-imports")],
-        "dead code": python_module("operations.dead_code"),
+        "dead code": python_module("operations.testing.dead_code"),
         "template indentation": [str(scripts / "djhtml"), "--check", "--tabwidth", "2", *TEMPLATES],
         "template lint": [str(scripts / "djlint"), "--quiet", "--lint", *TEMPLATES],
         "files generated from the wire contracts": python_module("message_queue.generate", "--check"),

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from operations.paths import REPOSITORY
-from operations.pytest_account import NOTES_VARIABLE, ONLY_VARIABLE, REPORT_VARIABLE
+from operations.testing.pytest_account import NOTES_VARIABLE, ONLY_VARIABLE, REPORT_VARIABLE
 
 #: pytest's exit codes for failed tests and for bad arguments, and the exit code of Roost's commands in that case.
 PYTEST_FAILED, PYTEST_WRONG_USE, WRONG_USE = 1, 4, 2

@@ -18,8 +18,8 @@ from fleet.organizations.services import organization_create
 from fleet.stations.logins.enrolment import enrolment_token_create, station_enrol
 from fleet.stations.models import Station
 from fleet.stations.services import station_register
-from operations.demo_plan import BEHAVIOURS, PLACES, demo_serial
 from operations.preparation import ADMIN
+from operations.running.demo_plan import BEHAVIOURS, PLACES, demo_serial
 
 ORGANIZATION = "Demo Bird Observatory"
 
