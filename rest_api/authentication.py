@@ -8,7 +8,7 @@ from rest_framework.authentication import BaseAuthentication, SessionAuthenticat
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.request import Request
 
-from fleet.core.origin import origin_now
+from fleet.core.requests.origin import origin_now
 from fleet.organizations.access import Viewer, viewer_of_key, viewer_of_user
 from fleet.organizations.keys import api_key_find
 from fleet.organizations.models import ApiKey

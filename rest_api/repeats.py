@@ -14,7 +14,7 @@ from django.db import OperationalError, transaction
 from django.http import HttpRequest, HttpResponse
 from psycopg.errors import LockNotAvailable
 
-from fleet.core.repeats import Answer, Repeated, answer_keep, answer_reserve
+from fleet.core.requests.repeats import Answer, Repeated, answer_keep, answer_reserve
 from rest_api.authentication import asker_checked
 from rest_api.limits import asker_count, window_left_s
 from rest_api.problems import problem_make, problem_throttled

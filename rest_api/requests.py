@@ -23,7 +23,7 @@ def is_private(request: HttpRequest) -> bool:
 def source_of(request: HttpRequest) -> str:
     """The caller's network: an IPv4 address, or the /64 of an IPv6 address.
 
-    If a trusted proxy named the caller's address, REMOTE_ADDR already holds it; see `fleet.core.door`.
+    If a trusted proxy named the caller's address, REMOTE_ADDR already holds it; see `fleet.core.requests.door`.
     """
     near = str(request.META.get("REMOTE_ADDR", ""))
     try:

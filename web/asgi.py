@@ -13,7 +13,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "web.settings")
 
 _django = get_asgi_application()
 
-from fleet.core.door import Application, Door, Scope  # noqa: E402 - the domain is imported after the set-up
+from fleet.core.requests.door import Application, Door, Scope  # noqa: E402 - the domain is imported after the set-up
 
 #: Maximum body in octets: of any request, and of a photo upload. Forms and the API have lower limits of their own.
 BODY_MOST, PHOTO_MOST = 4_000_000, 32_000_000

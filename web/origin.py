@@ -5,7 +5,7 @@ from ipaddress import ip_address
 
 from django.http import HttpRequest, HttpResponse
 
-from fleet.core.origin import origin_begin
+from fleet.core.requests.origin import origin_begin
 
 _ADDRESS_MOST = 45
 

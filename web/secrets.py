@@ -5,7 +5,7 @@ from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
-from fleet.core.proxies import Proxies, proxies_read
+from fleet.core.requests.proxies import Proxies, proxies_read
 
 
 def setting(name: str, default: str | None = None) -> str:

@@ -190,7 +190,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 
-EMAIL_BACKEND = "fleet.core.mail.OutboxBackend"
+EMAIL_BACKEND = "fleet.core.sending.mail.OutboxBackend"
 #: Backend that passes mails to the mail server, in the background.
 MAIL_TRANSPORT = "django.core.mail.backends.smtp.EmailBackend"
 EMAIL_HOST = setting("ROOST_SMTP_HOST", "localhost")

@@ -8,8 +8,8 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.cache import cache
 
-from fleet.core.mail_headers import automatic_mail
-from fleet.core.smtp import MailOutcome, smtp_send
+from fleet.core.sending.mail_headers import automatic_mail
+from fleet.core.sending.smtp import MailOutcome, smtp_send
 
 #: The same trouble is mailed once within this many seconds.
 _ONCE_S = 86_400

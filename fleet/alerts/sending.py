@@ -17,7 +17,7 @@ from fleet.core.audit import audit_write
 from fleet.core.locks import session_lock
 from fleet.core.models import OutboxMessage
 from fleet.core.outbox import job_ask
-from fleet.core.smtp import retry_wait
+from fleet.core.sending.smtp import retry_wait
 
 State = Notification.State
 Phase = Notification.Phase

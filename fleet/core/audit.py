@@ -6,7 +6,7 @@ from django.contrib.auth.models import AnonymousUser, User
 
 from fleet.core import clock
 from fleet.core.models import AuditEntry
-from fleet.core.origin import origin_now
+from fleet.core.requests.origin import origin_now
 
 
 class Actor(Protocol):

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from django.core.management.base import BaseCommand, CommandParser
 
 from fleet.core.errors import DomainError, InvalidInput, NotFound
-from fleet.core.origin import origin_begin
+from fleet.core.requests.origin import origin_begin
 
 WRONG_USE = 2
 REFUSED = 1

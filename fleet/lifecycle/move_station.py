@@ -26,8 +26,8 @@ from fleet.core import clock
 from fleet.core.audit import audit_write
 from fleet.core.errors import Conflict, InvalidInput
 from fleet.core.live import live_announce
-from fleet.core.origin import origin_begin
 from fleet.core.outbox import event_announce
+from fleet.core.requests.origin import origin_begin
 from fleet.deployments.handover import deployments_end, deployments_go_along
 from fleet.files.photos import photos_hide
 from fleet.organizations.access import Role, Viewer

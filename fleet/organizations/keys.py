@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from fleet.core import clock
 from fleet.core.audit import audit_write
 from fleet.core.errors import NotFound
-from fleet.core.origin import origin_now
+from fleet.core.requests.origin import origin_now
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.members import organization_missing
 from fleet.organizations.models import ApiKey, Membership, Organization

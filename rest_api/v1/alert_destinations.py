@@ -23,7 +23,7 @@ from fleet.alerts.destinations import (
     result_words,
 )
 from fleet.alerts.models import Destination
-from fleet.core.public_post import URL_MOST
+from fleet.core.sending.public_post import URL_MOST
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.models import Organization
 from fleet.organizations.selectors import organization_find

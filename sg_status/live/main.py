@@ -9,7 +9,7 @@ django.setup()
 
 from django.conf import settings  # noqa: E402 - as below
 
-from fleet.core.door import BARE_MOST, Door  # noqa: E402 - models can only be imported after the set-up
+from fleet.core.requests.door import BARE_MOST, Door  # noqa: E402 - models can only be imported after the set-up
 from sg_status.live.door import LiveDoor  # noqa: E402 - as above
 
 application = Door(LiveDoor(), proxies=settings.ROOST_PROXIES, most=lambda _scope: BARE_MOST)

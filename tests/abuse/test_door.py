@@ -10,7 +10,7 @@ from people import key_of, station_of
 from site_processes import Running, running
 from waiting import PATIENCE_S
 
-from fleet.core.door import host_is_written_well, origin_is_written_well
+from fleet.core.requests.door import host_is_written_well, origin_is_written_well
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_counters")]
 

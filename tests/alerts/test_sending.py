@@ -13,7 +13,7 @@ from fleet.alerts import sending
 from fleet.alerts.models import Notification
 from fleet.alerts.sending import notifications_send
 from fleet.alerts.services import silence_sweep
-from fleet.core import smtp as smtp_driver
+from fleet.core.sending import smtp as smtp_driver
 
 pytestmark = pytest.mark.django_db
 

@@ -18,9 +18,9 @@ from fleet.alerts.destinations import destination_add, destination_secret
 from fleet.alerts.models import Destination, Incident, Notification
 from fleet.alerts.sending import notifications_send, senders_wake
 from fleet.alerts.services import silence_sweep
-from fleet.core import public_post
 from fleet.core.errors import InvalidInput
 from fleet.core.models import AuditEntry, OutboxMessage
+from fleet.core.sending import public_post
 from fleet.organizations.access import viewer_of_user
 
 pytestmark = pytest.mark.django_db

@@ -12,9 +12,9 @@ from django.core.mail import BadHeaderError, EmailMessage, EmailMultiAlternative
 from django.db import transaction
 
 from fleet.core import clock
-from fleet.core.mail import KEPT, mail_send, mails_sweep
 from fleet.core.models import AuditEntry, Mail, OutboxMessage
-from fleet.core.smtp import MailOutcome
+from fleet.core.sending.mail import KEPT, mail_send, mails_sweep
+from fleet.core.sending.smtp import MailOutcome
 
 pytestmark = pytest.mark.django_db
 
@@ -39,7 +39,7 @@ def postbox(settings):
         port = free.getsockname()[1]
     server = Controller(box, hostname="127.0.0.1", port=port)
     server.start()
-    settings.EMAIL_BACKEND = "fleet.core.mail.OutboxBackend"
+    settings.EMAIL_BACKEND = "fleet.core.sending.mail.OutboxBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", port
     settings.EMAIL_USE_TLS, settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD = False, "", ""
     yield box

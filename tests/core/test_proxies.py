@@ -2,7 +2,7 @@
 
 import pytest
 
-from fleet.core.proxies import proxies_read
+from fleet.core.requests.proxies import proxies_read
 
 
 def caller(proxies: str, near: str, *said: str, proto: str = "") -> tuple[str, str]:

@@ -6,7 +6,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from django.core.mail import EmailMessage
 
-from fleet.core.smtp import MailOutcome, retry_wait, smtp_send
+from fleet.core.sending.smtp import MailOutcome, retry_wait, smtp_send
 
 
 class Server:

@@ -22,7 +22,7 @@ from fleet.core.audit import audit_write
 from fleet.core.errors import Conflict, Forbidden, InvalidInput, NotFound
 from fleet.core.live import channel_of
 from fleet.core.models import AuditEntry, OutboxMessage
-from fleet.core.origin import origin_begin
+from fleet.core.requests.origin import origin_begin
 from fleet.deployments.models import Deployment
 from fleet.deployments.services import deployment_begin
 from fleet.deployments.sites import site_create

@@ -10,7 +10,7 @@ from fleet.core import clock
 from fleet.core.audit import audit, audit_write
 from fleet.core.errors import Forbidden, NotFound
 from fleet.core.models import AuditEntry
-from fleet.core.origin import origin_begin, origin_now
+from fleet.core.requests.origin import origin_begin, origin_now
 from fleet.organizations.audit import AuditFilter, AuditPlace, audit_export, audit_list
 
 pytestmark = pytest.mark.django_db

@@ -13,7 +13,7 @@ from waiting import PATIENCE_S
 from fleet.core import clock
 from fleet.core.errors import Conflict, Forbidden, InvalidInput, NotFound, TooMany
 from fleet.core.models import AuditEntry
-from fleet.core.origin import origin_begin
+from fleet.core.requests.origin import origin_begin
 from fleet.organizations.access import viewer_of_user
 from fleet.organizations.models import Organization
 from fleet.stations.errors import EnrolmentRefused

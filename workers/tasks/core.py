@@ -6,10 +6,10 @@ from typing import Any
 from celery import shared_task
 
 from fleet.alerts.troubles import dead_jobs_judge
-from fleet.core.mail import mail_send, mails_sweep
 from fleet.core.outbox import outbox_prune
 from fleet.core.pulses import pulse_beat
-from fleet.core.repeats import answers_prune
+from fleet.core.requests.repeats import answers_prune
+from fleet.core.sending.mail import mail_send, mails_sweep
 from workers.dead_jobs import dead_jobs_collect
 
 

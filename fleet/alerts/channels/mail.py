@@ -1,8 +1,8 @@
 """Mail by SMTP: plain text with a stable Message-ID, in the thread of the beginning."""
 
 from fleet.alerts.channels.base import Channel, ChannelError, Message
-from fleet.core.mail_headers import automatic_mail
-from fleet.core.smtp import MailOutcome, smtp_send
+from fleet.core.sending.mail_headers import automatic_mail
+from fleet.core.sending.smtp import MailOutcome, smtp_send
 
 NAME = "mail"
 

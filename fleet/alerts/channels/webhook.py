@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from fleet.alerts.channels.base import Channel, ChannelError, IncidentReport, Message
-from fleet.core.public_post import PostBroken, PostRefused, PostUnsent, public_post, url_check, url_shown
+from fleet.core.sending.public_post import PostBroken, PostRefused, PostUnsent, public_post, url_check, url_shown
 
 SIGNATURE_HEADER = "Roost-Signature"
 #: With the usual waits, this is about three hours.

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from fleet.core import clock
 from fleet.core.errors import NotFound, TooMany
-from fleet.core.origin import origin_now
+from fleet.core.requests.origin import origin_now
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.models import Organization
 from fleet.stations.joining.newcomers import newcomer_accept, newcomer_make

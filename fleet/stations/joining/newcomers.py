@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from fleet.core import clock
 from fleet.core.audit import audit
 from fleet.core.errors import Conflict, InvalidInput
-from fleet.core.origin import origin_now
+from fleet.core.requests.origin import origin_now
 from fleet.organizations.access import Viewer
 from fleet.organizations.models import Organization
 from fleet.stations.errors import EnrolmentRefused

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from fleet.alerts.channels import channels
-from fleet.core.public_post import URL_MOST
+from fleet.core.sending.public_post import URL_MOST
 from fleet.organizations.access import Role
 from fleet.organizations.models import Organization
 from fleet.organizations.services import OrganizationChanges

@@ -11,7 +11,7 @@ from http import HTTPStatus
 from ipaddress import IPv6Address
 from typing import Any, TypeAlias
 
-from fleet.core.proxies import Proxies
+from fleet.core.requests.proxies import Proxies
 
 Message: TypeAlias = MutableMapping[str, Any]
 Scope: TypeAlias = MutableMapping[str, Any]

@@ -11,10 +11,10 @@ from django.db.models import F
 
 from fleet.core import clock
 from fleet.core.audit import audit_write
-from fleet.core.mail_headers import RoostMail
 from fleet.core.models import Mail
 from fleet.core.outbox import job_ask
-from fleet.core.smtp import Attempt, MailOutcome, retry_wait, smtp_send
+from fleet.core.sending.mail_headers import RoostMail
+from fleet.core.sending.smtp import Attempt, MailOutcome, retry_wait, smtp_send
 
 _log = logging.getLogger("roost.mail")
 
