@@ -15,6 +15,7 @@ from faults.fleet_of_links import Linked, Links, judge_links
 from faults.oracle import Verdict
 from faults.publisher import connection_parameters
 from faults.test_abuse import probe, worst
+from faults.test_abuse import probes as probes_of_calm
 from waiting import until
 
 from message_queue.topology import INBOUND_QUEUES
@@ -47,7 +48,7 @@ class Costly:
         """
         with Links(self.neighbour):
             until(lambda: self.neighbour.is_connected, "the neighbour's connection")
-            self.before = [probe(self.rig, self.neighbour) for _ in range(probes)]
+            self.before = probes_of_calm(self.rig, self.neighbour, probes)
             sending = threading.Thread(target=self._publish, args=(attack, a_second))
             sending.start()
             while sending.is_alive() or len(self.during) < probes or waiting(self.rig):

@@ -10,7 +10,7 @@ from faults.fleet_of_links import Linked, Links, judge_links
 from faults.oracle import Verdict, judge
 from faults.publisher import Publishing
 from faults.rig import HERE
-from faults.test_abuse import probe, worst
+from faults.test_abuse import probe, probes, worst
 from waiting import until
 
 from operations.paths import REPOSITORY
@@ -37,7 +37,7 @@ def test_a_flooding_station_is_cut_off_within_a_minute_and_costs_its_neighbour_n
     try:
         with Links(neighbour):
             until(lambda: neighbour.is_connected, "the neighbour's connection")
-            before = [probe(rig, neighbour) for _ in range(100)]
+            before = probes(rig, neighbour, 100)
             flood = Publishing([flooder], f"flood-{rig.seed}", 5_000_000, tmp_path)
             started, during = time.monotonic(), []
             over = threading.Event()
