@@ -11,9 +11,11 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from operations import packages, preparation
+from operations.errors import WrongUse
 from operations.instance import Instance
 from operations.paths import PACKAGES, REPOSITORY, TEMPLATES
 from operations.stack import Stack
@@ -36,8 +38,16 @@ class CheckResult:
     seconds: float
 
 
+#: Short options of pytest that are followed by a value.
+VALUED = frozenset({"-k", "-m", "-n", "-p", "-c", "-o", "-W"})
+
+
 def checks_run(*, long: bool, quick: bool, pytest_arguments: list[str]) -> int:
-    """Run all checks, then the tests. Return 0 only if everything passed; failures are listed last."""
+    """Run all checks, then the tests. Return 0 only if everything passed; failures are listed last.
+
+    Raises `WrongUse` if there is no such test file or folder.
+    """
+    paths_check(pytest_arguments)
     if not quick:
         packages.tools_ensure(assume_yes=True, for_tests=True)
     with tempfile.TemporaryDirectory(prefix="roost-test-") as folder:
@@ -53,6 +63,16 @@ def checks_run(*, long: bool, quick: bool, pytest_arguments: list[str]) -> int:
         # After the tests, where it will not be overlooked.
         print(f"{len(failed)} of {len(outcomes)} checks failed: {', '.join(failed)}.")
     return 1 if failed else code
+
+
+def paths_check(arguments: list[str]) -> None:
+    """Raise `WrongUse` for a file or folder that does not exist; pytest's workers would collect nothing."""
+    for before, argument in pairwise(["", *arguments]):
+        name = argument.partition("::")[0]
+        is_value = before in VALUED or (before.startswith("--") and "=" not in before)
+        is_path = not argument.startswith("-") and (name.endswith(".py") or "/" in name)
+        if is_path and not is_value and not (REPOSITORY / name).exists():
+            raise WrongUse(f"There is no {name} to test.")
 
 
 def with_services(serviceless: dict[str, str], *, long: bool, arguments: list[str]) -> tuple[list[CheckResult], int]:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from operations.errors import WrongUse
 from operations.leftovers import leftovers_find
 from operations.stack import Stack
 from operations.testing import checks
@@ -70,3 +71,16 @@ def test_missing_german_is_counted_in_the_summary_and_fails_nothing():
         "1 text has no German, 0 German texts are shown nowhere. See ./roost manage german"
     ]
     assert note("0 texts have no German, 0 German texts are shown nowhere.\n").splitlines()[1:] == []
+
+
+@pytest.mark.parametrize("words", [["tests/nothing.py"], ["-q", "nothing/"], ["tests/wire", "nothing.py::test_one"]])
+def test_a_file_that_does_not_exist_is_wrong_use_before_anything_starts(monkeypatch, words):
+    monkeypatch.setattr(checks.packages, "tools_ensure", None)
+    with pytest.raises(WrongUse, match=r"There is no nothing|There is no tests/nothing"):
+        checks.checks_run(long=False, quick=False, pytest_arguments=words)
+
+
+def test_values_of_options_are_no_files():
+    checks.paths_check(
+        ["tests/operations", "-k", "one/two.py", "--junitxml=x/y.xml", "tests/wire/test_codec.py::test_x"]
+    )
