@@ -30,7 +30,7 @@ from fleet.organizations.selectors import organization_find
 from rest_api.authentication import viewer_of
 from rest_api.lists import ListQuery, SortColumn, page_read
 from rest_api.paging import page_of
-from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
+from rest_api.questions import OWNER_READ_PROBLEMS, READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, query_read
 
 _COLUMNS = {"created_at": SortColumn("created_at", datetime, is_filled=True)}
 
@@ -127,7 +127,9 @@ class AlertDestinations(APIView):
 class AlertDestination(APIView):
     """One destination."""
 
-    @extend_schema(operation_id="alert_destinations_retrieve", responses=answers({200: DestinationOut}, *READ_PROBLEMS))
+    @extend_schema(
+        operation_id="alert_destinations_retrieve", responses=answers({200: DestinationOut}, *OWNER_READ_PROBLEMS)
+    )
     def get(self, request: Request, slug: str, destination_id: int) -> Response:
         """Show a destination."""
         return Response(DestinationOut(_row(_find(request, slug, destination_id))).data)

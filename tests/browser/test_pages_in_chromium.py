@@ -131,11 +131,27 @@ def test_a_change_appears_by_itself(browser, processes, person, station, institu
     expect(page.get_by_text("pong from the field")).to_be_visible()
     # An unfolded part stays unfolded when the page replaces it.
     time.sleep(REFRESHED_S)
-    Command.objects.update(note="once more")
+    Command.objects.update(output="pong once more")
     live_announce(changed={institute.id: [station.serial]})
-    expect(page.get_by_text("once more")).to_be_visible()
-    expect(page.get_by_text("pong from the field")).to_be_visible()
+    expect(page.get_by_text("pong once more")).to_be_visible()
     assert watched.complaints == []
+
+
+def test_a_click_hits_even_if_the_page_changes_between_its_two_halves(browser, processes, person, station, institute):
+    page = Watched(browser).log_in(processes, person)
+    page.goto(f"{processes.site}/stations/{station.serial}/commands/")
+    page.get_by_role("button", name="Send ping").click()
+    expect(page.get_by_text("Live: this page updates automatically")).to_be_visible()
+    Command.objects.update(state="succeeded", output="pong from the field")
+    live_announce(changed={institute.id: [station.serial]})
+    expect(page.get_by_role("cell", name="done", exact=True)).to_be_visible()
+    page.get_by_text("Output").hover()
+    page.mouse.down()
+    Command.objects.update(output="pong meanwhile")
+    live_announce(changed={institute.id: [station.serial]})
+    time.sleep(REFRESHED_S)
+    page.mouse.up()
+    expect(page.get_by_text("pong meanwhile")).to_be_visible()
 
 
 def test_the_keyboard_keeps_its_place_when_the_page_changes_by_itself(browser, processes, person, station):

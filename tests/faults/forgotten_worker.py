@@ -13,7 +13,7 @@ __all__ = ["app"]
 ARRIVE = 3
 
 lanes.LOOK_EVERY_S = 2.0
-_connect, _acknowledge = inbound.InboundConsumer._connect, inbound.Lane.acknowledge
+_connect, _acknowledge = inbound.InboundConsumer._connect, inbound.LaneReader.acknowledge
 _connections, _acknowledged = [0], [0]
 
 
@@ -29,4 +29,4 @@ def _acknowledge_or_not(self, tags):
 
 
 inbound.InboundConsumer._connect = _connect_counted
-inbound.Lane.acknowledge = _acknowledge_or_not
+inbound.LaneReader.acknowledge = _acknowledge_or_not

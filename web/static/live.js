@@ -55,11 +55,21 @@
     line.hidden = false;
   };
 
+  // Nothing is replaced between the two halves of a click, which would then hit nothing.
+  let pressed = false;
+  const press = (isDown) => { pressed = isDown; if (!isDown && wanted) setTimeout(ask); };
+  document.addEventListener("pointerdown", () => press(true));
+  for (const name of ["pointerup", "pointercancel"]) document.addEventListener(name, () => press(false));
+  window.addEventListener("blur", () => press(false));
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (pressed) { event.detail.shouldSwap = false; wanted = true; }
+  });
+
   const ask = () => {
     wanted = true;
     const selection = String(document.getSelection() || "");
     const busy = part().contains(document.activeElement) && document.activeElement.matches("input, select, textarea");
-    if (asking || timer || document.hidden || selection || busy) return;
+    if (asking || timer || pressed || document.hidden || selection || busy) return;
     const wait = askedAt + gapMs - Date.now();
     if (wait > 0) { timer = setTimeout(() => { timer = 0; ask(); }, wait); return; }
     wanted = false; asking = true; askedAt = Date.now();
