@@ -108,6 +108,7 @@ def contacts_read(asked: psycopg.Cursor, station_ids: list[int]) -> dict[int, Co
     rows = {row[0]: ContactRow(*row[1:]) for row in asked.fetchall()}
     if len(rows) == len(station_ids):
         return rows
+    # Another worker may create a row first: nothing is lost, because all are locked and read again below.
     cursor().execute(
         "INSERT INTO stations_stationcontact (station_id, state, health, hello) "
         "SELECT s.id, 'never_seen', '{}', '{}' FROM stations_station s WHERE s.id = ANY(%s) ORDER BY s.id "
