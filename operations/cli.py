@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import sys
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated
 
@@ -13,19 +14,22 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from operations import completion
 from operations.errors import OperationsError, WrongUse
 from operations.instance import Instance
 from operations.paths import REPOSITORY, Paths
-from operations.running import health, up
+from operations.running import demo_join, health, open_site, up
 from operations.running.process_table import DEMO_NAMES, NAMES
 from operations.settings_env import process_environment
 from operations.testing import checks
-from station_agent.errors import misuse_say
+from station_agent.errors import misuse_say, similar_say
+from station_agent.waiting_line import waiting
 
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 DEMO_STATIONS = 12
 #: Errors for a folder that belongs to another user, is read-only, or does not exist.
 NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOENT)
+_OF_TERMINAL = ("TERM", "COLUMNS", "LINES", "EDITOR", "NO_COLOR")
 SERVICES = ("rabbitmq", "postgres", "redis", *NAMES, *DEMO_NAMES)
 
 app = typer.Typer(
@@ -49,14 +53,15 @@ def up_command(*, detach: Detach = False, yes: Yes = False) -> None:
 
 @app.command("down")
 def down_command() -> None:
-    """Stop everything that `up` or `demo` started, even after a crash."""
+    """Stop everything that `up` or `demo` started. Works after a crash, too."""
     raise typer.Exit(up.down())
 
 
 @app.command("status")
 def status_command(*, as_json: AsJson = False) -> None:
-    """Check every part by using it; the exit code is 0 only if all of them work."""
-    report = health.report_of(Paths.from_environment())
+    """Check every part by using it. The exit code is 0 only if all of them work."""
+    with waiting("Checking every part …"):
+        report = health.report_of(Paths.from_environment())
     if as_json:
         print(json.dumps(report.as_json(), indent=1))
     else:
@@ -88,9 +93,17 @@ def demo_command(
         typer.Option(help=f"Number of simulated stations. Default: {DEMO_STATIONS}.", min=1, max=5000),
     ] = None,
     detach: Detach = False,
+    join: Annotated[bool, typer.Option("--join", help="Add it to the Roost that is running.")] = False,
+    leave: Annotated[bool, typer.Option("--leave", help="Remove it again, with all its data.")] = False,
     yes: Yes = False,
 ) -> None:
-    """Like `up`, plus an organization with simulated stations: some late, some silent, one with a wrong clock."""
+    """Like `up`, with simulated stations in a spring migration. They have a week behind them, and a few troubles."""
+    if join and leave:
+        raise WrongUse("Choose one: --join adds the demo, --leave removes it.")
+    if leave:
+        raise typer.Exit(demo_join.demo_leave())
+    if join:
+        raise typer.Exit(demo_join.demo_join(stations=stations or DEMO_STATIONS))
     running = up.demo_stations_running(Paths.from_environment())
     if stations is not None and running is not None and stations != running:
         raise OperationsError(
@@ -110,7 +123,11 @@ def checks_command(
         typer.Option("--quick", help="Only checks and tests that need no service: no RabbitMQ, PostgreSQL or Redis."),
     ] = False,
 ) -> None:
-    """Run every check that CI runs; further arguments go to pytest."""
+    """Run every check that CI runs. Further arguments go to pytest."""
+    for word in context.args:
+        # pytest would refuse it as well, after minutes.
+        if meant := get_close_matches(word, ("--long", "--quick", "--help"), n=1, cutoff=0.7):
+            raise WrongUse(f"There is no option {word}. Did you mean {meant[0]}?")
     raise typer.Exit(checks.checks_run(long=long, quick=quick, pytest_arguments=context.args))
 
 
@@ -122,38 +139,61 @@ def manage_command(context: typer.Context) -> None:
 
 @app.command("station", context_settings={**PASS_ON, "help_option_names": []})
 def station_command(context: typer.Context) -> None:
-    """Add, list, show and revoke stations; see `./roost station --help`."""
+    """Add, list, show and revoke stations. See `./roost station --help`."""
     django_become("./roost", "station", *context.args)
 
 
 @app.command("organization", context_settings={**PASS_ON, "help_option_names": []})
 def organization_command(context: typer.Context) -> None:
-    """Add, list, delete and restore organizations and their members; see `./roost organization --help`."""
+    """Add, list, delete and restore organizations. See `./roost organization --help`."""
     django_become("./roost", "organization", *context.args)
 
 
 @app.command("user", context_settings={**PASS_ON, "help_option_names": []})
 def user_command(context: typer.Context) -> None:
-    """Add and list people, and set passwords; see `./roost user --help`."""
+    """Add and list people, and set passwords. See `./roost user --help`."""
     django_become("./roost", "user", *context.args)
 
 
 @app.command("key", context_settings={**PASS_ON, "help_option_names": []})
 def key_command(context: typer.Context) -> None:
-    """Add, list and revoke API keys; see `./roost key --help`."""
+    """Add, list and revoke API keys. See `./roost key --help`."""
     django_become("./roost", "key", *context.args)
 
 
 @app.command("simulate", context_settings={**PASS_ON, "help_option_names": []})
 def simulate_command(context: typer.Context) -> None:
-    """Run simulated stations in one process; see `./roost simulate --help`."""
+    """Run simulated stations in one process. See `./roost simulate --help`."""
     command_become([sys.executable, "-m", "station_agent.simulator", *context.args])
 
 
 @app.command("bench", context_settings={**PASS_ON, "help_option_names": []})
 def bench_command(context: typer.Context) -> None:
-    """Run benchmarks on this machine; see `./roost bench --help`."""
+    """Run benchmarks on this machine. See `./roost bench --help`."""
     command_become([sys.executable, "-m", "operations.bench", *context.args])
+
+
+@app.command("open")
+def open_command(
+    what: Annotated[str, typer.Argument(help=f"One of {', '.join(open_site.PAGES)}.")] = open_site.PAGES[0],
+) -> None:
+    """Open the site in a browser, or print its address."""
+    raise typer.Exit(open_site.page_open(what))
+
+
+@app.command("completion")
+def completion_command(
+    shell: Annotated[str, typer.Argument(help=f"One of {', '.join(completion.SHELLS)}.")],
+) -> None:
+    """Print a script that makes the shell complete `./roost`.
+
+    bash:  ./roost completion bash > ~/.local/share/bash-completion/completions/roost
+
+    zsh:   ./roost completion zsh >> ~/.zshrc
+
+    fish:  ./roost completion fish > ~/.config/fish/completions/roost.fish
+    """
+    print(completion.script_make(shell, app))
 
 
 @app.command("logs")
@@ -167,7 +207,9 @@ def logs_command(
     folder = Paths.from_environment().logs
     known = sorted(path.stem for path in folder.glob("*.log"))
     if service is not None and service not in {*known, *SERVICES}:
-        raise WrongUse(f"There is no service {service!r}: choose one of {', '.join(SERVICES)}.")
+        raise WrongUse(
+            f"There is no service {service!r}.{similar_say(service, SERVICES)} Choose one of {', '.join(SERVICES)}."
+        )
     files = [folder / f"{name}.log" for name in ([service] if service else known)]
     present = [str(path) for path in files if path.exists()]
     if not present:
@@ -189,7 +231,9 @@ def command_become(command: list[str], *, folder: Path = REPOSITORY) -> None:
     extra = {"ROOST_STATEMENT_TIMEOUT_MS": "0", "PYTHONPATH": str(REPOSITORY)}
     environment = process_environment(Instance.load(), extra=extra)
     # The command is interactive, so it needs the terminal's variables.
-    environment |= {name: os.environ[name] for name in ("TERM", "COLUMNS", "LINES", "EDITOR") if name in os.environ}
+    environment |= {name: os.environ[name] for name in _OF_TERMINAL if name in os.environ}
+    if os.environ.get("NO_COLOR"):
+        environment["DJANGO_COLORS"] = "nocolor"
     sys.stdout.flush()
     os.chdir(folder)
     os.execve(command[0], command, environment)  # noqa: S606 - a list, no shell
@@ -197,8 +241,11 @@ def command_become(command: list[str], *, folder: Path = REPOSITORY) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one subcommand. Wrong use prints one sentence and returns 2; a refusal prints one and returns 1."""
+    words = arguments or sys.argv[1:] or ["--help"]
+    if words[0] == "help":
+        words = [*words[1:], "--help"]
     try:
-        code = app(arguments or sys.argv[1:] or ["--help"], standalone_mode=False, prog_name="./roost")
+        code = app(words, standalone_mode=False, prog_name="./roost")
     except typer.TyperException as error:
         print(misuse_say(error.format_message(), ask="See `./roost --help`."), file=sys.stderr)
         return error.exit_code

@@ -1,5 +1,6 @@
 """Access to pages: finding the viewer, hiding what is not theirs, and turning refusals into sentences."""
 
+import json
 from collections.abc import Callable
 from functools import wraps
 from http import HTTPStatus
@@ -15,10 +16,27 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from psycopg.errors import QueryCanceled
 
+from fleet.alerts.selectors import OPEN_COUNTED_MOST, incidents_open
 from fleet.core.errors import DomainError, Forbidden, InvalidInput, NotFound
 from fleet.organizations.access import Viewer, viewer_of_user
+from sg_status.words import counted_words
 
 P = ParamSpec("P")
+_VIEWER = "_roost_viewer"
+_REFUSED = "_roost_refused"
+
+
+def viewer_of(request: HttpRequest) -> Viewer:
+    """The viewer of a request, asked for once."""
+    found = request.__dict__.get(_VIEWER)
+    if not isinstance(found, Viewer):
+        found = request.__dict__[_VIEWER] = viewer_of_user(request.user)
+    return found
+
+
+def may_count(request: HttpRequest) -> bool:
+    """Whether the frame may ask the database for numbers: not once it has refused to answer this request."""
+    return _REFUSED not in request.__dict__
 
 
 def page(
@@ -29,7 +47,7 @@ def page(
     @wraps(view)
     def door(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         try:
-            return view(request, viewer_of_user(request.user), *args, **kwargs)
+            return view(request, viewer_of(request), *args, **kwargs)
         except NotFound as error:
             raise Http404(str(error)) from error
         except Forbidden as error:
@@ -37,6 +55,7 @@ def page(
         except DatabaseError as error:
             if not isinstance(error.__cause__, QueryCanceled):
                 raise
+            request.__dict__[_REFUSED] = True
             return render(request, "503.html", status=HTTPStatus.SERVICE_UNAVAILABLE)
 
     guarded = login_required(door)
@@ -47,9 +66,19 @@ def page(
         if request.headers.get("HX-Request") and not request.user.is_authenticated:
             # A login page inside a part of another page is useless.
             return HttpResponse(status=204, headers={"HX-Refresh": "true"})
-        return guarded(request, *args, **kwargs)
+        answer = guarded(request, *args, **kwargs)
+        if request.headers.get("HX-Request"):
+            answer.headers["HX-Trigger"] = _open_now(request)
+        return answer
 
     return outer
+
+
+def _open_now(request: HttpRequest) -> str:
+    """What the frame around a refreshed part has to say about open incidents, as an event for its script."""
+    found = incidents_open(viewer=viewer_of(request))
+    worst = "silent" if found.is_any_silent else "late" if found.number else "calm"
+    return json.dumps({"roost:open": {"count": counted_words(found.number, OPEN_COUNTED_MOST), "worst": worst}})
 
 
 def refusal_show(form: forms.Form, refusal: DomainError, **renamed: str) -> None:

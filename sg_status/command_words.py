@@ -1,19 +1,45 @@
-"""Commands in words: their label, their state, and each step with the time it took."""
+"""Commands in words: their label, their state, what came of them, and each step with the time it took."""
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from fleet.commands.models import Command
-from fleet.core.spoken import duration_words, moment_words
+from fleet.core.spoken import duration_words, interval_words, moment_words
+from fleet.core.zones import viewer_time
 from message_queue.contracts.commands import command_contracts
+from sg_status.command_answers import AnswerFigure, answer_words, figures_of
+from sg_status.event_words.data import precise_words
+from sg_status.words import NOTHING
 
-#: Shorter waits are shown in milliseconds: an immediate ping answer is worth seeing.
-_MILLISECONDS_BELOW_S = 10.0
+#: Short waits are shown in tenths of a second, shorter ones in milliseconds: an immediate answer is worth seeing.
+_TENTH_S, _TENTHS_BELOW_S = 0.1, 10.0
+#: The profiles, from the one that sends most to the one that sends least.
+PROFILES: Final = ("generous", "normal", "frugal", "satellite")
+
+
+class _Look(NamedTuple):
+    """The class and the icon of a state."""
+
+    kind: str
+    icon: str
+
+
+_LOOKS: Final[dict[str, _Look]] = {
+    Command.State.QUEUED: _Look("gone", "clock"),
+    Command.State.SENT: _Look("gone", "clock"),
+    Command.State.RECEIVED: _Look("gone", "inbox"),
+    Command.State.RUNNING: _Look("gone", "cmd"),
+    Command.State.SUCCEEDED: _Look("ok", "tick"),
+    Command.State.FAILED: _Look("check", "check"),
+    Command.State.REFUSED: _Look("check", "check"),
+    Command.State.EXPIRED: _Look("gone", "retired"),
+    Command.State.CANCELLED: _Look("gone", "retired"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +58,22 @@ class ShownCommand:
     """One command as shown in tables."""
 
     id: UUID
+    #: What it was told to do, with its parameters.
+    title: str
     label: str
     word: str
+    kind: str
+    icon: str
     is_open: bool
-    parameters: dict[str, Any]
     issued_at: datetime
-    expires: str
     by: str
-    note: str
-    #: The outcome of a cancelled command; shown before `ran_at` if that is known.
-    fate: str
-    ran_at: datetime | None
-    result: dict[str, Any]
+    #: How long it took until it ended; empty while it has not.
+    took: str
+    #: What came of it, in a sentence or two.
+    outcome: str
+    #: For an open one: what cancelling can still do.
+    cancelling: str
+    figures: list[AnswerFigure]
     output: str
     steps: list[ShownStep]
     #: Number of reports that had no effect; they are not steps.
@@ -56,6 +86,40 @@ def command_label(name: str) -> str:
     return _(contract.label) if contract else name
 
 
+def profile_word(name: str) -> str:
+    """A data profile in words; one that we do not know as it is called."""
+    words = {
+        "generous": pgettext("profile", "generous"),
+        "normal": pgettext("profile", "normal"),
+        "frugal": pgettext("profile", "frugal"),
+        "satellite": pgettext("profile", "satellite"),
+    }
+    return words.get(name, name[:40])
+
+
+def command_title(name: str, parameters: dict[str, Any]) -> str:
+    """The command with what it was given: `Set reporting interval: every 5 min`."""
+    told = [_given(name, key, value) for key, value in parameters.items()]
+    label = command_label(name)
+    return f"{label}: {', '.join(told)}" if told else label
+
+
+def _given(command: str, key: str, value: object) -> str:
+    """One parameter in words; one that we do not know with its name."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return profile_word(str(value)) if key == "profile" else f"{key}: {str(value)[:80]}"
+    if command == "set_reporting_interval":
+        return interval_words(value)
+    shapes = {
+        "slowdown": _("%(n)s times slower"),
+        "hold_for": _("pause %(duration)s"),
+        "for_s": _("for %(duration)s"),
+        "spread": _("spread over %(duration)s"),
+    }
+    shape = shapes.get(key, "") if command == "pace" else ""
+    return shape % {"n": value, "duration": duration_words(value)} if shape else f"{key}: {value}"
+
+
 def state_word(state: str) -> str:
     """A command's state in words."""
     words: dict[str, str] = {
@@ -65,65 +129,118 @@ def state_word(state: str) -> str:
         Command.State.RUNNING: pgettext("command", "running"),
         Command.State.SUCCEEDED: pgettext("command", "done"),
         Command.State.FAILED: pgettext("command", "failed"),
-        Command.State.REFUSED: pgettext("command", "refused by the station"),
-        Command.State.EXPIRED: pgettext("command", "expired, not run"),
+        Command.State.REFUSED: pgettext("command", "refused"),
+        Command.State.EXPIRED: pgettext("command", "expired"),
         Command.State.CANCELLED: pgettext("command", "cancelled"),
     }
     return words.get(state, state)
 
 
-def _word(command: Command) -> str:
-    """The overall state of a command: one that ran is not just cancelled."""
+def command_shown(
+    command: Command, moment: datetime, *, next_contact: datetime | None = None, reader: str = ""
+) -> ShownCommand:
+    """A command with its (prefetched) steps, in words. `reader` is the name of whoever reads this."""
+    look = _LOOKS.get(command.state, _Look("gone", "note"))
+    word = state_word(command.state)
     if command.withdrawal == Command.Withdrawal.RAN:
-        return pgettext("command", "cancelled, but it ran")
-    return state_word(command.state)
-
-
-def withdrawal_words(withdrawal: str) -> str:
-    """The outcome of a cancelled command, as a sentence; if the command ran, the time follows it."""
-    words: dict[str, str] = {
-        Command.Withdrawal.UNSENT: _("It never left Roost."),
-        Command.Withdrawal.SOUGHT: _("It is being withdrawn; the station may already have it and run it."),
-        Command.Withdrawal.TAKEN_BACK: _("It was removed from the station's queue before the station received it."),
-        Command.Withdrawal.STOPPED: _("The station knows about the cancellation and does not run it."),
-        Command.Withdrawal.LAPSED: _("It has expired; a station that still has it no longer runs it."),
-        Command.Withdrawal.RAN: _("It ran anyway, before the cancellation reached the station, at"),
-    }
-    return words.get(withdrawal, "")
-
-
-def command_shown(command: Command, moment: datetime) -> ShownCommand:
-    """A command with its (prefetched) steps, in words."""
-    steps: list[ShownStep] = []
-    before = command.issued_at
-    for step in command.steps.all():
-        took = (step.received_at - before).total_seconds()
-        steps.append(
-            ShownStep(
-                state_word(step.state), step.received_at, _wait_words(took) if steps else "", step.note, step.is_applied
-            )
-        )
-        before = step.received_at
+        look, word = _Look("check", "check"), pgettext("command", "ran anyway")
     return ShownCommand(
         id=command.id,
+        title=command_title(command.name, command.parameters if isinstance(command.parameters, dict) else {}),
         label=command_label(command.name),
-        word=_word(command),
+        word=word,
+        kind=look.kind,
+        icon=look.icon,
         is_open=command.state in Command.OPEN,
-        parameters=command.parameters,
         issued_at=command.issued_at,
-        expires=moment_words(command.expires_at, moment),
         by=command.issued_by_name,
-        note=command.note,
-        fate=withdrawal_words(command.withdrawal),
-        ran_at=command.ran_at,
-        result=command.result,
+        took=_took(command),
+        outcome=_outcome(command, moment, next_contact, reader),
+        cancelling=_cancelling(command),
+        figures=figures_of(command),
         output=command.output,
-        steps=steps,
+        steps=_steps(command),
         left_out=command.reports_left_out,
     )
 
 
-def _wait_words(seconds: float) -> str:
-    if seconds < _MILLISECONDS_BELOW_S:
-        return _("after %(n)d ms") % {"n": round(max(seconds, 0.0) * 1000)}
-    return _("after %(duration)s") % {"duration": duration_words(seconds)}
+def _outcome(command: Command, moment: datetime, next_contact: datetime | None, reader: str) -> str:
+    """What came of it, or what it waits for."""
+    if command.state in (Command.State.QUEUED, Command.State.SENT):
+        return _awaited(command, moment, next_contact)
+    if command.state == Command.State.CANCELLED:
+        return _withdrawn(command, moment, reader)
+    if command.state == Command.State.SUCCEEDED:
+        return answer_words(command)
+    life = duration_words((command.expires_at - command.issued_at).total_seconds())
+    words: dict[str, str] = {
+        Command.State.RECEIVED: _("The station has it and will run it."),
+        Command.State.RUNNING: _("The station is running it."),
+        Command.State.EXPIRED: _("The station did not take it within %(duration)s. Nothing changed.")
+        % {"duration": life},
+    }
+    return words.get(command.state) or command.note or NOTHING
+
+
+def _awaited(command: Command, moment: datetime, next_contact: datetime | None) -> str:
+    words = {"expiry": moment_words(command.expires_at, moment)}
+    if next_contact is None or next_contact <= moment:
+        return _("Taken at the next contact. Expires %(expiry)s.") % words
+    words["next"] = moment_words(next_contact, moment)
+    return _("Taken at the next contact, about %(next)s. Expires %(expiry)s.") % words
+
+
+def _withdrawn(command: Command, moment: datetime, reader: str) -> str:
+    """The outcome of a cancelled command."""
+    if command.withdrawal == Command.Withdrawal.RAN and command.ran_at is not None:
+        is_today = viewer_time(command.ran_at).date() == viewer_time(moment).date()
+        is_own = bool(reader) and command.note == f"Cancelled by {reader}."
+        shapes = {
+            (True, True): _("Ran anyway at %(when)s, after you cancelled it."),
+            (True, False): _("Ran anyway at %(when)s, after it was cancelled."),
+            (False, True): _("Ran anyway %(when)s, after you cancelled it."),
+            (False, False): _("Ran anyway %(when)s, after it was cancelled."),
+        }
+        return shapes[is_today, is_own] % {"when": moment_words(command.ran_at, moment)}
+    words: dict[str, str] = {
+        Command.Withdrawal.UNSENT: _("Cancelled before it left Roost. It will not run."),
+        Command.Withdrawal.SOUGHT: _("Being withdrawn. If the station has it already, it may still run."),
+        Command.Withdrawal.TAKEN_BACK: _("Cancelled before the station had taken it. It will not run."),
+        Command.Withdrawal.STOPPED: _("The station knows that it is cancelled. It will not run."),
+        Command.Withdrawal.LAPSED: _("It has expired: a station that still has it no longer runs it."),
+        Command.Withdrawal.RAN: _("Ran anyway, after it was cancelled."),
+    }
+    return words.get(command.withdrawal, command.note or NOTHING)
+
+
+def _cancelling(command: Command) -> str:
+    """What cancelling can still do."""
+    words: dict[str, str] = {
+        Command.State.QUEUED: _("It has not left Roost yet, so cancelling stops it."),
+        Command.State.SENT: _("Cancelling takes it back, unless the station has fetched it already."),
+        Command.State.RECEIVED: _("The station has it: cancelling stops it only if it has not begun."),
+        Command.State.RUNNING: _("It is running: cancelling cannot stop it any more."),
+    }
+    return words.get(command.state, "")
+
+
+def _took(command: Command) -> str:
+    ended = (Command.State.SUCCEEDED, Command.State.FAILED, Command.State.REFUSED)
+    if command.closed_at is None or command.state not in ended:
+        return ""
+    return _("in %(duration)s") % {"duration": _wait(command.closed_at, command.issued_at)}
+
+
+def _steps(command: Command) -> list[ShownStep]:
+    steps: list[ShownStep] = []
+    before = command.issued_at
+    for step in command.steps.all():
+        took = _("after %(duration)s") % {"duration": _wait(step.received_at, before)} if steps else ""
+        steps.append(ShownStep(state_word(step.state), step.received_at, took, step.note, step.is_applied))
+        before = step.received_at
+    return steps
+
+
+def _wait(end: datetime, begin: datetime) -> str:
+    seconds = max((end - begin).total_seconds(), 0.0)
+    return precise_words(round(seconds, 1)) if _TENTH_S <= seconds < _TENTHS_BELOW_S else precise_words(seconds)

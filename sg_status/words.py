@@ -7,12 +7,10 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from fleet.core.spoken import duration_words
+from fleet.core.spoken import count_words, decimal_mark, decimal_words, duration_words
 from fleet.telemetry.lateness import is_late
 from fleet.telemetry.ledger import Gap
 
-#: Narrow no-break space, so that a figure stays in one piece in every language.
-_THIN = "\u202f"
 #: Shown where there is no value.
 NOTHING = "\u2013"
 
@@ -33,11 +31,15 @@ _UNITS = {
 
 _STEP = 1024
 _SMALL, _LARGE = 0.01, 1_000_000.0
+#: From here on a number has an exponent: its digits would fill the page.
+_HUGE = 1e18
+#: From which value on a figure is told in which steps.
+_SHORTENED = ((1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e4, 1e3, "k"))
 
 
-def count_words(number: int) -> str:
-    """A whole number with thousands separated: `12 345`."""
-    return f"{number:,}".replace(",", _THIN)
+def counted_words(number: int, most: int) -> str:
+    """A count that stopped at a limit: `7`, `99+`, or nothing for none."""
+    return f"{most - 1}+" if number >= most else str(number or "")
 
 
 def bytes_words(number: int) -> str:
@@ -49,25 +51,42 @@ def bytes_words(number: int) -> str:
         size /= _STEP
         if size < _STEP:
             break
-    return f"{size:.0f} {unit}" if size >= 10 else f"{size:.1f} {unit}"
+    return f"{decimal_words(size, 0 if size >= 10 else 1)} {unit}"
 
 
 def number_words(value: float) -> str:
     """A measured value with its significant digits, never in a form that needs explaining."""
     if not math.isfinite(value):
         return str(value)
-    if value != 0 and abs(value) < _SMALL:
-        text = f"{value:.3g}"
+    if abs(value) >= _HUGE or 0 < abs(value) < _SMALL:
+        text = f"{value:.3g}".replace(".", decimal_mark())
     elif abs(value) >= _LARGE or value == int(value):
         text = count_words(round(value))
     else:
-        text = f"{value:,.2f}".replace(",", _THIN).rstrip("0").rstrip(".")
+        text = _shortened(decimal_words(value, 2))
     return text.replace("-", "\u2212", 1) if value < 0 else text
+
+
+def short_words(value: float, unit: str) -> str:
+    """A figure of a scale with its unit, in a few letters: `12.5 V`, `20 k`, `3 M`."""
+    step, mark = next(((step, mark) for least, step, mark in _SHORTENED if abs(value) >= least), (1.0, ""))
+    text = (
+        number_words(value)
+        if step == 1.0 or abs(value) >= _HUGE
+        else f"{_shortened(decimal_words(value / step, 1))}\u00a0{mark}"
+    )
+    word = unit_words(unit)
+    return f"{text}\u00a0{word}" if word else text
 
 
 def percent_words(percent: float | None) -> str:
     """A percentage with the decimals it has, or a dash for none."""
-    return NOTHING if percent is None else f"{percent:.2f}".rstrip("0").rstrip(".") + "\u00a0%"
+    return NOTHING if percent is None else _shortened(decimal_words(percent, 2)) + "\u00a0%"
+
+
+def _shortened(text: str) -> str:
+    """A number without zeros at the end of its decimals."""
+    return text.rstrip("0").rstrip(decimal_mark())
 
 
 def gaps_words(gaps: Iterable[Gap]) -> str:

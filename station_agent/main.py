@@ -4,6 +4,7 @@ import contextlib
 import json
 import logging
 import sys
+import time
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -26,11 +27,13 @@ from station_agent.config import (
 )
 from station_agent.daemon import Daemon
 from station_agent.errors import AgentError, WrongUse, misuse_say
-from station_agent.identity import enrolment, waiting
+from station_agent.identity import enrolment
+from station_agent.identity import waiting as joining
 from station_agent.replay import ReplayFeed, replay_run
 from station_agent.replay_words import is_anything_left, replay_show
 from station_agent.station import LinkState
 from station_agent.status import status_read, status_say
+from station_agent.waiting_line import waiting
 
 app = typer.Typer(
     name="station-agent",
@@ -57,6 +60,8 @@ CaOption = Annotated[
 InsecureOption = Annotated[
     bool, typer.Option("--insecure-http", help="Allow http:// to another machine, where the password can be read.")
 ]
+#: Seconds between two looks of `status --watch`.
+WATCH_SECONDS = 2.0
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 #: typer brings its own click, or uses the installed one: this is the usage error class of either.
 _UsageError: Any = typer.BadParameter.__mro__[1]
@@ -116,7 +121,8 @@ def enrol(
     if for_upload:
         enrolment.config_for_upload_check(path)
     name = enrolment.serial_choose(serial, path)
-    amqp = enrolment.enrolment_ask(server=address, token=token, serial=name, ca_file=ca, for_upload=for_upload)
+    with waiting(f"Asking {address} for the login of {name} …"):
+        amqp = enrolment.enrolment_ask(server=address, token=token, serial=name, ca_file=ca, for_upload=for_upload)
     _finish_enrolment(path, address, name, amqp)
 
 
@@ -132,9 +138,10 @@ def claim(
     """Show a code and a QR code, wait until somebody claims this station with it, and enrol."""
     path = config or config_path_default()
     place = _place(server, serial, path, ca, insecure_http=insecure_http)
-    shown = waiting.claim_open(place)
+    with waiting(f"Asking {place.server} for a code …"):
+        shown = joining.claim_open(place)
     _code_show(place, shown)
-    login = waiting.login_await(place, shown.secret, say=_say)
+    login = joining.login_await(place, shown.secret, say=_say)
     if login is not None:
         _finish_enrolment(path, place.server, *login)
 
@@ -157,29 +164,29 @@ def register(
     path = config or config_path_default()
     place = _place(server, serial, path, ca, insecure_http=insecure_http)
     folder = Path(str(config_read(path).get("state_dir") or state_dir_default()))
-    secret = waiting.arrival_begin(place, code, folder)
+    secret = joining.arrival_begin(place, code, folder)
     _say(f"{place.serial} has asked to join at {place.server}. Now somebody has to accept it there.")
     try:
-        login = waiting.login_await(place, secret, say=_say, give_up=give_up)
-    except waiting.NotLetIn:
-        waiting.arrival_forget(folder)
+        login = joining.login_await(place, secret, say=_say, give_up=give_up)
+    except joining.NotLetIn:
+        joining.arrival_forget(folder)
         raise
     if login is None:
         raise AgentError(f"Nobody has accepted {place.serial} yet. Run the same command again to keep waiting.")
-    waiting.arrival_forget(folder)
+    joining.arrival_forget(folder)
     _finish_enrolment(path, place.server, *login)
 
 
-def _place(server: str, serial: str | None, path: Path, ca: Path | None, *, insecure_http: bool) -> waiting.JoinTarget:
+def _place(server: str, serial: str | None, path: Path, ca: Path | None, *, insecure_http: bool) -> joining.JoinTarget:
     address = enrolment.server_check(server, insecure_http=insecure_http)
-    return waiting.JoinTarget(address, enrolment.serial_choose(serial, path), ca)
+    return joining.JoinTarget(address, enrolment.serial_choose(serial, path), ca)
 
 
 def _say(sentence: str) -> None:
     print(sentence, flush=True)
 
 
-def _code_show(place: waiting.JoinTarget, shown: waiting.ClaimCode) -> None:
+def _code_show(place: joining.JoinTarget, shown: joining.ClaimCode) -> None:
     """Show code, address and QR code; on a terminal always dark on light."""
     _say(f"Claim {place.serial} within 30 minutes. The code is\n\n    {shown.code}\n\nType it at {shown.address}")
     picture = qrcode.QRCode(border=2, error_correction=qrcode.constants.ERROR_CORRECT_L)
@@ -197,7 +204,8 @@ def _finish_enrolment(path: Path, address: str, serial: str, amqp: AmqpSettings)
         print(f"This desk can upload files of {name} to {address}; its login is in {path}.")
     else:
         print(f"Station {name} is enrolled at {address}; its login is in {path}.")
-    trouble = enrolment.connection_test(amqp)
+    with waiting(f"Testing the connection to {amqp.host}:{amqp.port} …"):
+        trouble = enrolment.connection_test(amqp)
     if trouble:
         raise AgentError(f"The connection to {amqp.host}:{amqp.port} does not work yet. {trouble}")
     secured = "encrypted, the server's certificate is trusted" if amqp.tls else "NOT encrypted"
@@ -205,18 +213,43 @@ def _finish_enrolment(path: Path, address: str, serial: str, amqp: AmqpSettings)
 
 
 @app.command()
-def status(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
+def status(
+    config: ConfigOption = None,
+    *,
+    as_json: JsonOption = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Keep showing it until Ctrl-C.")] = False,
+) -> None:
     """Show the state of this station and its connection."""
     settings = _config(config)
+    if watch and as_json:
+        raise WrongUse("Choose one: --watch is for people, --json prints once for programs.")
     if as_json:
         print(json.dumps(status_read(settings), indent=2))
-        return
+    elif watch:
+        _status_watch(settings)
+    else:
+        Console(highlight=False, soft_wrap=not sys.stdout.isatty()).print(_status_table(settings))
+
+
+def _status_table(settings: Config) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for subject, sentence in status_say(settings):
         table.add_row(subject, Text(sentence))
-    Console(highlight=False, soft_wrap=not sys.stdout.isatty()).print(table)
+    return table
+
+
+def _status_watch(settings: Config) -> None:
+    """Show the state until Ctrl-C: in place on a terminal, again and again in a log."""
+    console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    with contextlib.suppress(KeyboardInterrupt), Live(console=console, auto_refresh=False) as live:
+        while True:
+            if console.is_terminal:
+                live.update(_status_table(settings), refresh=True)
+            else:
+                console.print(_status_table(settings), "")
+            time.sleep(WATCH_SECONDS)
 
 
 @app.command()

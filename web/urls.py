@@ -14,7 +14,6 @@ handler500 = "web.failures.failure"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", healthz, name="healthz"),
-    path("", include("web.agent_pages")),
     path("", include("web.accounts.urls")),
     path("admin/", admin.site.urls),
     path("api/v1/", include("rest_api.urls")),

@@ -1,5 +1,7 @@
 """Destinations of alerts: listing, adding, switching, testing and deleting them."""
 
+from datetime import timedelta
+
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
@@ -18,6 +20,8 @@ from fleet.organizations.access import Role, Viewer
 from fleet.organizations.members import organization_lock, organization_missing, owner_require
 from fleet.organizations.models import Membership, Organization
 
+#: Maximum test messages of an organization within this time.
+TESTS_MOST, TESTS_WITHIN = 5, timedelta(minutes=10)
 #: Maximum destinations with an address of an organization, and of each member there.
 DESTINATIONS_MOST = 10
 _DELETED = "The destination was deleted before this was sent."
@@ -105,8 +109,12 @@ def destination_delete(*, actor: Viewer, destination: Destination) -> None:
 
 @transaction.atomic
 def destination_test(*, actor: Viewer, destination: Destination) -> None:
-    """Send a test message the way alerts go, but once only. Raises `TooMany` while one is on its way, `Conflict` if it is off."""
+    """Send a test message the way alerts go, but once only.
+
+    Raises `TooMany` while one is on its way or after too many, `Conflict` if it is off.
+    """
     _person_require(actor)
+    organization = organization_lock(organization_of(destination))
     held = Destination.objects.select_for_update().filter(pk=destination.pk).first()
     if held is None:
         raise NotFound(_("There is no such destination."))
@@ -118,9 +126,19 @@ def destination_test(*, actor: Viewer, destination: Destination) -> None:
     unsent = Notification.objects.filter(destination=held, phase=Notification.Phase.TEST)
     if unsent.filter(state__in=["pending", "sending"]).exists():
         raise TooMany(_("A test message is on its way already. See below what becomes of it."))
-    organization = organization_of(destination)
+    _tests_brake(organization)
     notification_plan_test(destination=held, address=address, organization=organization, moment=clock.now())
     senders_wake()
+
+
+def _tests_brake(organization: Organization) -> None:
+    since = clock.now() - TESTS_WITHIN
+    tests = Notification.objects.filter(organization=organization, phase=Notification.Phase.TEST, created_at__gt=since)
+    if tests.count() >= TESTS_MOST:
+        raise TooMany(
+            _("%(n)d test messages were sent in the last %(minutes)d minutes. Wait a while before the next one.")
+            % {"n": TESTS_MOST, "minutes": TESTS_WITHIN // timedelta(minutes=1)}
+        )
 
 
 def organization_of(destination: Destination) -> Organization:

@@ -1,11 +1,12 @@
 """Content of a notification: subject, sentences and links as plain text for people, and each incident for programs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from urllib.parse import quote
 
 from django.conf import settings
-from django.utils import translation
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -15,8 +16,9 @@ from fleet.alerts.models import Incident, Notification
 from fleet.alerts.rules import rules
 from fleet.alerts.rules.base import Rule
 from fleet.core.spoken import moment_words, one_line
+from fleet.core.zones import is_utc, zone_words
 from fleet.organizations.models import Organization
-from fleet.organizations.people import address_language
+from fleet.organizations.people import speaking_to
 from fleet.stations.models import Station
 
 #: Stations named one by one in one message.
@@ -36,7 +38,7 @@ def message_of(*, notification: Notification, moment: datetime, secret: str = ""
     found = notification.incidents.select_related("station").order_by("station__name", "station__serial")
     incidents = list(found)
     over = _is_over(notification, incidents)
-    with translation.override(_language(notification)):
+    with _in_the_readers_words(notification):
         if notification.phase == Notification.Phase.TEST:
             subject, body = _test_words(organization)
         else:
@@ -58,10 +60,15 @@ def message_of(*, notification: Notification, moment: datetime, secret: str = ""
     )
 
 
-def _language(notification: Notification) -> str:
-    # Only people have a language of their own; they are known by their email address.
-    own = address_language(email=notification.recipient) if notification.channel == MAIL else ""
-    return own or notification.organization.language
+@contextmanager
+def _in_the_readers_words(notification: Notification) -> Iterator[None]:
+    # Only people have a language and a time zone of their own; they are known by their email address.
+    if notification.channel == MAIL:
+        with speaking_to(email=notification.recipient, organization=notification.organization):
+            yield
+    else:
+        with translation.override(notification.organization.language), timezone.override(None):
+            yield
 
 
 def _test_words(organization: Organization) -> tuple[str, str]:
@@ -116,7 +123,7 @@ class _Text:
     def body(self) -> str:
         """The sentence first; how to get fewer mails last."""
         parts = self._one() if len(self._incidents) == 1 else self._several()
-        parts += ["--\n" + self._less()]
+        parts += ["--\n" + "\n".join([*self._zone(), self._less()])]
         return "\n\n".join(parts) + "\n"
 
     def _one(self) -> list[str]:
@@ -144,6 +151,10 @@ class _Text:
             "n": number,
             "organization": one_line(self._organization.name),
         }
+
+    def _zone(self) -> list[str]:
+        """The time zone of the times above; those in UTC say so themselves."""
+        return [] if is_utc() else [_("Times are in %(zone)s.") % {"zone": zone_words(self._moment)}]
 
     def _less(self) -> str:
         words = {"organization": one_line(self._organization.name), "url": _incidents_url()}

@@ -4,6 +4,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import get_language
 
+from fleet.core import clock
+from fleet.core.spoken import moments_told
 from fleet.organizations.models import Membership, Organization
 from fleet.stations.models import Station
 
@@ -20,7 +22,8 @@ class Incident(models.Model):
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="incidents")
     station = models.ForeignKey(Station, on_delete=models.CASCADE, related_name="incidents")
     rule = models.CharField(max_length=64)
-    #: The state with its reason and a next step, as of the opening; and as of the closing.
+    #: The state with its reason and a next step, as of the opening; and as of the closing. `said` puts the moments
+    #: in them on the reader's clock.
     sentence = models.TextField()
     closing_sentence = models.TextField(blank=True)
     #: Both in each language of the site, for people; the two above are in the organization's language.
@@ -44,9 +47,8 @@ class Incident(models.Model):
 
     def said(self, *, is_over: bool) -> str:
         """Sentence on how it began or ended, in the active language if available, otherwise in the organization's."""
-        if is_over:
-            return str(self.closing_sentences.get(get_language(), self.closing_sentence))
-        return str(self.sentences.get(get_language(), self.sentence))
+        said, own = (self.closing_sentences, self.closing_sentence) if is_over else (self.sentences, self.sentence)
+        return moments_told(str(said.get(get_language(), own)), clock.now())
 
 
 class Destination(models.Model):
@@ -146,6 +148,24 @@ class Notification(models.Model):
 
     def __str__(self) -> str:
         return f"{self.phase} to {self.recipient}"
+
+
+class SendingTime(models.Model):
+    """Seconds that sending on a channel took for an organization since `counted_from`; `fleet.alerts.turns` uses it."""
+
+    id = models.BigAutoField(primary_key=True)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE)
+    channel = models.CharField(max_length=32)
+    seconds = models.FloatField()
+    counted_from = models.DateTimeField()
+
+    class Meta:
+        """One row per organization and channel."""
+
+        constraints = [models.UniqueConstraint(fields=["organization", "channel"], name="sending_time_once")]
+
+    def __str__(self) -> str:
+        return f"{self.channel}: {self.seconds:.1f} s"
 
 
 class Trouble(models.Model):

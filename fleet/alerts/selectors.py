@@ -1,13 +1,17 @@
 """Queries for incidents, and for messages that could not be sent."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import Count, F, Min, Q, QuerySet
+from django.utils.translation import gettext as _
 
 from fleet.alerts.channels import channels
 from fleet.alerts.models import Incident, Notification
 from fleet.alerts.rules import rules
+from fleet.alerts.rules.silence import NAME as SILENCE
 from fleet.core import clock
+from fleet.core.errors import NotFound
 from fleet.organizations.access import Viewer
 from fleet.stations.models import Station
 
@@ -20,6 +24,18 @@ class UnsentMessage:
     recipient: str
 
 
+#: Of open incidents, counts end here: a frame around every page must not count a storm.
+OPEN_COUNTED_MOST = 100
+
+
+@dataclass(frozen=True, slots=True)
+class OpenIncidents:
+    """The number of open incidents, up to a limit, and whether a silent station is among them."""
+
+    number: int
+    is_any_silent: bool
+
+
 @dataclass(frozen=True, slots=True)
 class IncidentView:
     """An incident and the sentence to show for it now."""
@@ -27,13 +43,40 @@ class IncidentView:
     incident: Incident
     sentence: str
 
+    @property
+    def is_silence(self) -> bool:
+        """Whether it is about a station that fell silent."""
+        return self.incident.rule == SILENCE
+
+    @property
+    def short(self) -> str:
+        """The problem in one or two words."""
+        rule = rules().get(self.incident.rule)
+        return str(rule.short) if rule else self.incident.rule
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """The messages about an incident's opening or end: how many, how many of them were sent or failed, the first when."""
+
+    phase: str
+    number: int
+    sent: int
+    failed: int
+    first_at: datetime
+
 
 def incident_list(
-    *, viewer: Viewer, is_open: bool | None = None, station: Station | None = None, open_first: bool = False
+    *,
+    viewer: Viewer,
+    is_open: bool | None = None,
+    station: Station | None = None,
+    open_first: bool = False,
+    since: datetime | None = None,
 ) -> QuerySet[Incident]:
     """The viewer's incidents, newest first, with station, contact and organization joined.
 
-    `open_first`: open ones first, then those that closed last.
+    `open_first`: open ones first, then those that closed last. `since`: none that closed before.
     """
     found = Incident.objects.select_related("organization", "station__organization", "station__contact")
     found = found.filter(viewer.organizations("organization__") | Q(station__in=list(viewer.station_roles)))
@@ -41,7 +84,40 @@ def incident_list(
         found = found.filter(station=station)
     if is_open is not None:
         found = found.filter(closed_at__isnull=is_open)
+    if since is not None:
+        found = found.filter(Q(closed_at=None) | Q(closed_at__gte=since))
     return found.order_by(F("closed_at").desc(nulls_first=True) if open_first else "-opened_at", "-pk")
+
+
+def incidents_open(*, viewer: Viewer) -> OpenIncidents:
+    """How many of the viewer's incidents are open, counted up to `OPEN_COUNTED_MOST`."""
+    found = incident_list(viewer=viewer, is_open=True).order_by("-pk").values_list("rule", flat=True)
+    names = list(found[:OPEN_COUNTED_MOST])
+    return OpenIncidents(len(names), SILENCE in names)
+
+
+def incident_get(*, viewer: Viewer, incident_id: int) -> Incident:
+    """One incident that this viewer may see. Raises `NotFound`."""
+    found = incident_list(viewer=viewer).filter(pk=incident_id).first()
+    if found is None:
+        raise NotFound(_("There is no incident %(id)s.") % {"id": incident_id})
+    return found
+
+
+def incidents_before(*, incident: Incident, most: int) -> list[Incident]:
+    """The newest incidents of the same station that were noticed before this one."""
+    found = Incident.objects.filter(station=incident.station_id, opened_at__lt=incident.opened_at)
+    return list(found.order_by("-opened_at", "-pk")[:most])
+
+
+def incident_tellings(*, incident: Incident) -> list[Telling]:
+    """How many messages went out in each phase; the receivers stay private."""
+    sent, failed = Q(state=Notification.State.SENT), Q(state=Notification.State.FAILED)
+    found = Notification.objects.filter(incidents=incident).values("phase").order_by("phase")
+    counted = found.annotate(
+        number=Count("pk"), sent=Count("pk", sent), failed=Count("pk", failed), first_at=Min("created_at")
+    )
+    return [Telling(**row) for row in counted]
 
 
 def incident_shown(incident: Incident) -> IncidentView:

@@ -12,6 +12,7 @@ from fleet.alerts.channels.base import Channel, ChannelError
 from fleet.alerts.messages import message_of
 from fleet.alerts.models import Destination, Incident, Notification
 from fleet.alerts.signing_secrets import destination_secret
+from fleet.alerts.turns import in_turn, time_add
 from fleet.core import clock
 from fleet.core.audit import audit_write
 from fleet.core.locks import session_lock
@@ -41,7 +42,7 @@ def senders_wake() -> None:
 
 
 def notifications_send(*, channel: str) -> int:
-    """Send what is due on a channel, one by one; return how many were sent.
+    """Send what is due on a channel, one by one and organizations in turn; return how many were sent.
 
     Stops when the channel is down, as the others would fail the same way. Only one sender of a channel runs at a time,
     so that a slow server does not block every task worker; leases would keep two senders correct.
@@ -61,12 +62,26 @@ def _send_all(name: str) -> int:
         if reason:
             _drop(notification, reason)
             continue
-        error = _send(notification, channel)
+        error = _send_timed(notification, channel)
         if error is None:
             sent += 1
         elif error.is_channel_down:
             break
     return sent
+
+
+def _send_timed(notification: Notification, channel: Channel | None) -> ChannelError | None:
+    """Send one message. Its organization pays for the time, unless the whole channel is down."""
+    began = time.monotonic()
+    error = _send(notification, channel)
+    if error is None or not error.is_channel_down:
+        time_add(
+            organization_id=notification.organization_id,
+            channel=notification.channel,
+            seconds=time.monotonic() - began,
+            moment=clock.now(),
+        )
+    return error
 
 
 def _send(notification: Notification, channel: Channel | None) -> ChannelError | None:
@@ -92,8 +107,8 @@ def _send(notification: Notification, channel: Channel | None) -> ChannelError |
 def _lease_next(moment: datetime, channel: str) -> Notification | None:
     """Lease the next due notification of a channel, and merge others waiting for the same recipient and rule into it."""
     with transaction.atomic():
-        waiting = _due(moment, channel).select_for_update(skip_locked=True, of=("self",)).order_by("due_at", "id")
-        notification = waiting.first()
+        waiting = in_turn(_due(moment, channel), channel=channel, moment=moment)
+        notification = waiting.select_for_update(skip_locked=True, of=("self",)).first()
         if notification is None:
             return None
         if notification.state == State.SENDING:

@@ -10,7 +10,7 @@ from functools import partial
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import QuerySet
-from django.utils import translation
+from django.utils import timezone, translation
 
 from fleet.alerts.models import Incident
 from fleet.alerts.notifications import notifications_plan_closed, notifications_plan_opened
@@ -24,6 +24,7 @@ from fleet.core.locks import transaction_lock
 from fleet.core.models import Outage
 from fleet.core.outbox import event_announce
 from fleet.core.pulses import INGEST, is_listening, pulse_age
+from fleet.core.spoken import moments_kept, moments_told
 from fleet.stations.models import Station
 
 #: After an outage of ours the stations' deadlines are reset; the sweep waits this long so that it sees the new ones.
@@ -154,10 +155,13 @@ def _incidents_close(numbers: Collection[int], *, moment: datetime, is_told: boo
 
 
 def _in_each_language(say: Callable[[], str]) -> dict[str, str]:
-    """The sentence in every language of the site, because its reader is known only when it is sent or shown."""
+    """The sentence in every language of the site, because its reader is known only when it is sent or shown.
+
+    For the same reason it keeps its moments as such.
+    """
     said = {}
     for language, _name in settings.LANGUAGES:
-        with translation.override(language):
+        with translation.override(language), moments_kept():
             said[language] = say()
     return said
 
@@ -181,12 +185,14 @@ def _announce(incidents: Iterable[Incident], event: str) -> None:
     """Announce an event to integrations through the outbox, and to open pages after commit."""
     changed: dict[int, set[str]] = defaultdict(set)
     for incident in incidents:
+        with timezone.override(None):
+            sentence = moments_told(incident.sentence, incident.opened_at)
         changed[incident.organization_id].add(incident.station.serial)
         event_announce(
             organization=incident.organization.slug,
             serial=incident.station.serial,
             event=event,
-            detail={"rule": incident.rule, "incident": incident.pk, "sentence": incident.sentence},
+            detail={"rule": incident.rule, "incident": incident.pk, "sentence": sentence},
         )
     if changed:
         live_announce(changed=changed)

@@ -1,5 +1,6 @@
 """Queries for commands."""
 
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
@@ -34,6 +35,12 @@ def command_list(
     if start is not None:
         found = found.filter(issued_at__gte=start)
     return found if end is None else found.filter(issued_at__lt=end)
+
+
+def stations_commanded(*, stations: Collection[Station]) -> set[int]:
+    """The ids of those stations that have an open command."""
+    found = Command.objects.filter(station__in=[station.pk for station in stations], state__in=Command.OPEN)
+    return set(found.values_list("station_id", flat=True))
 
 
 def command_get(*, station: Station, command_id: UUID) -> Command:

@@ -2,9 +2,12 @@
 
 import argparse
 import json
+import re
+import shutil
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any, NoReturn
 
 from django.core.management.base import BaseCommand, CommandParser
@@ -14,6 +17,8 @@ from fleet.core.requests.origin import origin_begin
 
 WRONG_USE = 2
 REFUSED = 1
+#: Narrowest column of a table that does not fit the terminal.
+_COLUMN_LEAST = 8
 
 #: One JSON object to print.
 Row = Mapping[str, Any]
@@ -79,12 +84,69 @@ class WordCommand(BaseCommand, ABC):
         self.stdout.write(json.dumps(data, indent=2, default=str, ensure_ascii=False))
 
     def table_print(self, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """Print a table for people, each column as wide as its widest cell."""
+        """Print a table for people. On a terminal it fits: its widest columns are cut; elsewhere nothing is."""
         lines = [headings, *rows]
         widths = [max(len(line[column]) for line in lines) for column in range(len(headings))]
+        if self.stdout.isatty():
+            widths = widths_fit(widths, shutil.get_terminal_size().columns)
         for line in lines:
-            self.stdout.write("  ".join(entry.ljust(width) for entry, width in zip(line, widths, strict=True)).rstrip())
+            cells = (_cut(entry, width).ljust(width) for entry, width in zip(line, widths, strict=True))
+            self.stdout.write("  ".join(cells).rstrip())
+
+
+def widths_fit(widths: Sequence[int], room: int) -> list[int]:
+    """The widths of a table's columns in so many characters: the widest ones give first."""
+    fitting = list(widths)
+    while sum(fitting) + 2 * (len(fitting) - 1) > room and max(fitting) > _COLUMN_LEAST:
+        widest = fitting.index(max(fitting))
+        fitting[widest] -= 1
+    return fitting
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
 
 
 def _sentence(parser: argparse.ArgumentParser, message: str) -> str:
-    return f"{message[:1].upper()}{message[1:].rstrip('.')}. Help: {parser.prog} --help\n"
+    """The parser's complaint as a sentence that says what to do."""
+    chosen = re.fullmatch(r"argument (\S+): invalid choice: '(.*)' \(choose from (.*)\)", message)
+    surplus = re.fullmatch(r"unrecognized arguments: (.*)", message)
+    missing = re.fullmatch(r"the following arguments are required: (.*)", message)
+    if chosen:
+        known = chosen[3].replace("'", "").split(", ")
+        message = f"there is no {chosen[1]} {chosen[2]!r}{_similar(chosen[2], known) or ': choose ' + _listed(known)}"
+    elif surplus:
+        word = surplus[1].split()[0]
+        kind = f"there is no option {word}" if word.startswith("-") else f"{word!r} is one word too many"
+        message = f"{kind}{_similar(word, _options(parser))}"
+    elif missing:
+        known = _words(parser) if missing[1] == "WORD" else []
+        verb = "are" if ", " in missing[1] else "is"
+        message = f"{missing[1]} {verb} missing{': ' + _listed(known) if known else ''}"
+    end = "" if message.endswith("?") else "."
+    return f"{message[:1].upper()}{message[1:].rstrip('.')}{end} Help: {parser.prog} --help\n"
+
+
+def _similar(word: str, known: Sequence[str]) -> str:
+    found = get_close_matches(word, known, n=1)
+    return f". Did you mean {found[0]}?" if found else ""
+
+
+def _listed(words: Sequence[str]) -> str:
+    return f"{', '.join(words[:-1])} or {words[-1]}" if len(words) > 1 else "".join(words)
+
+
+def _words(parser: argparse.ArgumentParser) -> list[str]:
+    """The subcommands of a parser."""
+    return [word for below in _below(parser) for word in below]
+
+
+def _options(parser: argparse.ArgumentParser) -> list[str]:
+    """The options of a parser and of its subcommands."""
+    own = [option for action in parser._actions for option in action.option_strings]  # noqa: SLF001 - no other way
+    return own + [option for below in _below(parser) for each in below.values() for option in _options(each)]
+
+
+def _below(parser: argparse.ArgumentParser) -> list[dict[str, argparse.ArgumentParser]]:
+    actions = parser._actions  # noqa: SLF001 - no other way
+    return [action.choices for action in actions if isinstance(action.choices, dict)]

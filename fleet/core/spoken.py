@@ -1,13 +1,30 @@
-"""Durations and moments in spoken form, for the domain's sentences."""
+"""Durations, moments and figures in spoken form, for sentences and pages: the only place where times are printed."""
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 
+from django.utils import dateformat, formats
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
+
+from fleet.core.zones import is_utc, viewer_time, zone_words
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 #: From this many days on, hours are left out.
 _DAYS_ONLY_FROM = 14
+#: From this many days on, a duration is in years.
+_YEARS_FROM, _YEAR_DAYS = 730, 365.25
+#: So many days back, the weekday says which day it was.
+_WEEKDAYS = 6
+#: Between three digits: a narrow no-break space, which no language takes for a decimal mark.
+_GROUP = "\u202f"
+
+#: Whether `moment_words` keeps moments as such, for a text that is stored and read later, in any time zone.
+_keeps: ContextVar[bool] = ContextVar("moments_kept", default=False)
+_KEPT = re.compile("\u27e8(\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\dZ)\u27e9")
 
 
 def one_line(text: str) -> str:
@@ -16,7 +33,7 @@ def one_line(text: str) -> str:
 
 
 def duration_words(seconds: float) -> str:
-    """A duration in its two largest units: `45 s`, `3 h 12 min`, `2 d 4 h`, `30 days`."""
+    """A duration in its two largest units: `45 s`, `3 h 12 min`, `2 d 4 h`, `30 days`, `4.9 years`."""
     whole = max(round(seconds), 0)
     if whole < _MINUTE:
         return _("%(n)d s") % {"n": whole}
@@ -29,6 +46,8 @@ def duration_words(seconds: float) -> str:
     days, hours = whole // _DAY, whole % _DAY // _HOUR
     if hours and days < _DAYS_ONLY_FROM:
         return _("%(days)d d %(hours)d h") % {"days": days, "hours": hours}
+    if days >= _YEARS_FROM:
+        return _("%(n)s years") % {"n": decimal_words(days / _YEAR_DAYS, 1)}
     return ngettext("%(n)d day", "%(n)d days", days) % {"n": days}
 
 
@@ -44,7 +63,77 @@ def interval_words(seconds: float) -> str:
 
 
 def moment_words(moment: datetime, now: datetime) -> str:
-    """A moment in UTC, with its date unless it is today: `14:02 UTC`, `2026-11-20 14:02 UTC`."""
-    moment = moment.astimezone(UTC)
-    shape = "%H:%M UTC" if moment.date() == now.astimezone(UTC).date() else "%Y-%m-%d %H:%M UTC"
-    return moment.strftime(shape)
+    """A moment on the reader's clock; in UTC it says so.
+
+    `18:06`, `yesterday 18:06`, `Tue 18:06`, `14 Oct 18:06`, and in another year `14 Oct 2025`.
+    """
+    if _keeps.get():
+        return f"\u27e8{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}\u27e9"
+    text = local_words(moment, now)
+    return f"{text} UTC" if is_utc() and ":" in text else text
+
+
+def local_words(moment: datetime, now: datetime, *, exact: bool = False) -> str:
+    """The same without the word UTC, for a page that names its time zone; `exact`: to the second, whatever the year."""
+    local, today = viewer_time(moment), viewer_time(now).date()
+    shape = pgettext("time of day, in Django's letters", "H:i:s") if exact else pgettext("time of day", "H:i")
+    clock = dateformat.format(local, shape)
+    days = (today - local.date()).days
+    if days == 0:
+        return clock
+    if days == 1:
+        return _("yesterday %(time)s") % {"time": clock}
+    if days == -1:
+        return _("tomorrow %(time)s") % {"time": clock}
+    if 0 < days <= _WEEKDAYS:
+        weekday = dateformat.format(local, pgettext("weekday", "D"))
+        return f"{weekday} {clock}"
+    is_far = local.year != today.year and not exact
+    return day_words(moment) if is_far else f"{day_words(moment, now)} {clock}"
+
+
+def stamp_words(moment: datetime) -> str:
+    """A moment that stands alone in a mail, with its day and time zone: `14 Oct 2026 18:06 (Asia/Kathmandu, UTC+5:45)`."""
+    local = viewer_time(moment)
+    clock = dateformat.format(local, pgettext("time of day", "H:i"))
+    zone = zone_words(moment)
+    return f"{day_words(moment)} {clock} {zone}" if is_utc() else f"{day_words(moment)} {clock} ({zone})"
+
+
+def day_words(moment: datetime, now: datetime | None = None) -> str:
+    """The day of a moment on the reader's calendar: `14 Oct`, in another year than `now` `14 Oct 2025`."""
+    local = viewer_time(moment)
+    if now is not None and viewer_time(now).year == local.year:
+        return dateformat.format(local, pgettext("day of this year", "j M"))
+    return dateformat.format(local, pgettext("day of any year", "j M Y"))
+
+
+@contextmanager
+def moments_kept() -> Iterator[None]:
+    """Let sentences keep their moments as such, because their readers and their time zones are not known yet."""
+    token = _keeps.set(True)
+    try:
+        yield
+    finally:
+        _keeps.reset(token)
+
+
+def moments_told(text: str, now: datetime) -> str:
+    """A kept sentence with its moments on the reader's clock."""
+    return _KEPT.sub(lambda found: moment_words(datetime.fromisoformat(found[1]), now), text)
+
+
+def count_words(number: int) -> str:
+    """A whole number in groups of three digits: `12 345`."""
+    return f"{number:,}".replace(",", _GROUP)
+
+
+def decimal_mark() -> str:
+    """What separates the decimals in the reader's language."""
+    return str(formats.get_format("DECIMAL_SEPARATOR"))
+
+
+def decimal_words(value: float, digits: int) -> str:
+    """A number with so many decimals and the decimal mark of the language: `12.5`, in German `12,5`."""
+    whole, dot, rest = f"{value:,.{digits}f}".partition(".")
+    return whole.replace(",", _GROUP) + (decimal_mark() + rest if dot else "")

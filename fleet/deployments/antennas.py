@@ -14,10 +14,15 @@ from fleet.organizations.services import text_check
 
 _PORT_MOST, _TYPE_MOST, _CABLE_MOST, ANTENNAS_MOST = 99, 60, 60, 40
 _HEIGHT_MOST_M, _FREQUENCY_MOST_MHZ = 500.0, 10_000.0
+#: Drawn for a directed antenna whose beam nobody entered: a Yagi of five elements.
+BEAM_USUAL_DEG = 60.0
 
 
 class AntennaSaid(NamedTuple):
-    """One antenna: degrees from true north (0 up to 360), metres above ground, megahertz; cable type and length."""
+    """One antenna: degrees from true north (0 up to 360), metres above ground, megahertz; cable type and length.
+
+    `beam_width_deg`: up to 360, which hears all around. `polarization`: one of `Antenna.Polarization`, or empty.
+    """
 
     port: int
     type: str = ""
@@ -25,6 +30,8 @@ class AntennaSaid(NamedTuple):
     height_m: float | None = None
     frequency_mhz: float | None = None
     cable: str = ""
+    beam_width_deg: float | None = None
+    polarization: str = ""
 
 
 @transaction.atomic
@@ -74,6 +81,13 @@ def _check(number: int, said: AntennaSaid) -> AntennaSaid:
         raise InvalidInput(
             _("A frequency must be above 0 and at most %(most)d MHz.") % {"most": _FREQUENCY_MOST_MHZ},
             field=f"{where}.frequency_mhz",
+        )
+    if said.beam_width_deg is not None and not 0 < said.beam_width_deg <= 360:
+        raise InvalidInput(_("A beam width must be above 0 and at most 360 degrees."), field=f"{where}.beam_width_deg")
+    if said.polarization and said.polarization not in Antenna.Polarization.values:
+        raise InvalidInput(
+            _("There is no such polarization: use %(choices)s.") % {"choices": ", ".join(Antenna.Polarization.values)},
+            field=f"{where}.polarization",
         )
     return said._replace(
         type=text_check(said.type, field=f"{where}.type", most=_TYPE_MOST, may_be_empty=True),

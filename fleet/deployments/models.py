@@ -124,6 +124,13 @@ class Deployment(models.Model):
 class Antenna(models.Model):
     """An antenna of a deployment. Bearing in degrees from true north, height in metres, frequency in megahertz."""
 
+    class Polarization(models.TextChoices):
+        """How its elements stand."""
+
+        HORIZONTAL = "horizontal"
+        VERTICAL = "vertical"
+        CIRCULAR = "circular"
+
     id = models.BigAutoField(primary_key=True)
     deployment = models.ForeignKey(Deployment, on_delete=models.CASCADE, related_name="antennas")
     port = models.IntegerField()
@@ -133,6 +140,9 @@ class Antenna(models.Model):
     frequency_mhz = models.FloatField(null=True, blank=True)
     #: Its cable, as people in the field write it: "LMR-400 8 m".
     cable = models.CharField(max_length=60, blank=True, default="", db_default="")
+    #: The angle in which it hears at least half as well as straight ahead, in degrees; 360 hears all around.
+    beam_width_deg = models.FloatField(null=True, blank=True)
+    polarization = models.CharField(max_length=10, choices=Polarization.choices, blank=True, default="", db_default="")
 
     class Meta:
         """One antenna per port."""

@@ -20,6 +20,7 @@ from datetime import datetime
 from django.conf import settings
 from django.utils.translation import gettext as _
 
+from fleet.core.spoken import day_words
 from fleet.deployments.models import Deployment
 from fleet.organizations.access import Role, Viewer
 
@@ -74,7 +75,7 @@ def _hidden_reason(deployment: Deployment, moment: datetime) -> str | None:
     until = deployment.withheld_until
     if until is None:
         return _("Its owners keep this place to themselves.")
-    return _("Its place will be public from %(day)s.") % {"day": f"{until:%Y-%m-%d}"} if moment < until else None
+    return _("Its place will be public from %(day)s.") % {"day": day_words(until)} if moment < until else None
 
 
 def _place(deployment: Deployment) -> tuple[float | None, float | None]:

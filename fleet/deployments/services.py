@@ -10,6 +10,7 @@ from psycopg.types.range import TimestamptzRange
 from fleet.core import clock
 from fleet.core.audit import audit
 from fleet.core.errors import InvalidInput
+from fleet.core.spoken import moment_words
 from fleet.deployments.antennas import antennas_copy
 from fleet.deployments.models import Deployment, Room, Site
 from fleet.deployments.selectors import deployment_current
@@ -146,10 +147,10 @@ def _overlap_sentence(deployment: Deployment) -> str:
     other = others.exclude(pk=deployment.pk).select_related("site").first()
     if other is None:
         return _("The station was somewhere else at that time.")
-    lower, upper = other.period.lower, other.period.upper
+    lower, upper, now = other.period.lower, other.period.upper, clock.now()
     return _("From %(start)s to %(end)s the station was at %(site)s: correct that first.") % {
-        "start": f"{lower:%Y-%m-%d %H:%M}" if lower else "…",
-        "end": f"{upper:%Y-%m-%d %H:%M}" if upper else _("now"),
+        "start": moment_words(lower, now) if lower else "…",
+        "end": moment_words(upper, now) if upper else _("now"),
         "site": other.site.name,
     }
 

@@ -1,13 +1,34 @@
 """Queries for a station's own data files."""
 
 from collections.abc import Iterable
+from datetime import datetime
 
+from django.db import connection
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from fleet.core.errors import InvalidInput
 from fleet.files.models import StationFile
 from fleet.stations.models import Station
+
+#: A receiver counts its starts and writes the count into the names of its files: `…-000052-2021-12-17T…`. A file that
+#: began in a period was heard of in it or later, which the index knows.
+_STARTS = r"""
+SELECT min(start_at) FROM files_stationfile
+WHERE station_id = %(station)s AND last_received_at >= %(start)s AND start_at >= %(start)s AND start_at < %(end)s
+  AND NOT is_moved_here AND base ~ '-\d{1,9}-\d{4}-\d\d-\d\dT'
+GROUP BY substring(base FROM '-(\d{1,9})-\d{4}-\d\d-\d\dT') ORDER BY 1 DESC LIMIT %(most)s
+"""
+
+
+def starts_list(*, station: Station, start: datetime, end: datetime, most: int) -> list[datetime]:
+    """When the station started in a period, by the names of its files, oldest first; the newest `most`.
+
+    A start from before is among them with its first file of the period, so ask from a little earlier than needed.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_STARTS, {"station": station.pk, "start": start, "end": end, "most": most})
+        return [row[0] for row in cursor.fetchall()][::-1]
 
 
 def file_list(*, station: Station, state: str | None = None, search: str = "") -> QuerySet[StationFile]:

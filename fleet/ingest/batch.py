@@ -46,6 +46,25 @@ class Said(NamedTuple):
         return self.at >= before.at or before.at > received_at + AHEAD_S
 
 
+class TagHeard:
+    """One tag in one hour on one port: how often, the first and last moment as `pg_time`, the strongest signal."""
+
+    __slots__ = ("count", "first", "last", "strongest")
+
+    def __init__(self, at: int, rssi: float | None) -> None:
+        self.count, self.first, self.last, self.strongest = 1, at, at, rssi
+
+    def add(self, at: int, rssi: float | None) -> None:
+        """Count it once more."""
+        self.count += 1
+        if at < self.first:
+            self.first = at
+        elif at > self.last:
+            self.last = at
+        if rssi is not None and (self.strongest is None or rssi > self.strongest):
+            self.strongest = rssi
+
+
 class Batch:
     """Rows and facts of messages taken together, in order of arrival. Handlers add; the pipeline writes."""
 
@@ -65,6 +84,8 @@ class Batch:
         self.newest: dict[int, tuple[int, float, int]] = {}
         #: Detections by (station id, start of hour as `pg_time`, port, kind).
         self.hours: dict[tuple[int, int, int, int], int] = {}
+        #: Tags by (station id, start of hour as `pg_time`, port, tag).
+        self.tag_hours: dict[tuple[int, int, int, str], TagHeard] = {}
         #: Hours that got readings, as (series id, hours since 2000).
         self.dirty: set[tuple[int, int]] = set()
         #: Ids of the stations' files by (station id, name in the rows); a file beyond the limit has none.

@@ -95,6 +95,11 @@ def quarantine_list(
     return rows.filter(state=state) if state else rows
 
 
+def quarantine_waiting(*, viewer: Viewer, most: int) -> int:
+    """Number of messages that wait for a decision of this viewer's organizations, counted up to `most`."""
+    return quarantine_list(viewer=viewer).select_related(None).order_by()[:most].count()
+
+
 def quarantine_counts(*, messages: QuerySet[QuarantinedMessage]) -> list[ReasonCount]:
     """Number of these messages per reason, the commonest first."""
     counted = messages.order_by().values("reason").annotate(number=Count("id")).order_by("-number", "reason")

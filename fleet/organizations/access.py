@@ -38,6 +38,7 @@ class Viewer:
 
     `station_roles`: the roles of a key that is limited to some stations. Such a key has no role in their organization,
     so code that asks only about organizations shows it nothing; code about a station asks `may_station` and `stations`.
+    `organization_names`: of a person, the names of the organizations in `roles`.
     """
 
     user: User | None
@@ -45,6 +46,7 @@ class Viewer:
     roles: Mapping[int, Membership.Role]
     sees_all: bool = False
     station_roles: Mapping[int, Membership.Role] = field(default_factory=dict)
+    organization_names: Mapping[int, str] = field(default_factory=dict)
 
     def organization_ids(self, minimum: Membership.Role = Role.VIEWER) -> frozenset[int]:
         """Ids of the organizations in which the viewer has at least this role."""
@@ -116,9 +118,15 @@ def viewer_of_user(user: User | AnonymousUser) -> Viewer:
     """The viewer for a logged-in person; anonymous and inactive users see nothing."""
     if not isinstance(user, User) or not user.is_active:
         return Viewer(user=None, name="", roles={})
-    held = Membership.objects.filter(user=user, organization__deleted_at=None).values_list("organization_id", "role")
-    roles = {organization_id: Role(role) for organization_id, role in held}
-    return Viewer(user=user, name=user.get_username(), roles=roles, sees_all=user.is_superuser)
+    found = Membership.objects.filter(user=user, organization__deleted_at=None)
+    held = list(found.values_list("organization_id", "role", "organization__name"))
+    return Viewer(
+        user=user,
+        name=user.get_username(),
+        roles={organization_id: Role(role) for organization_id, role, _name in held},
+        sees_all=user.is_superuser,
+        organization_names={organization_id: name for organization_id, _role, name in held},
+    )
 
 
 def viewer_of_key(api_key: ApiKey) -> Viewer:

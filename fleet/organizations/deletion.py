@@ -9,17 +9,16 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.mail import send_mail
 from django.db import transaction
-from django.utils import translation
 from django.utils.translation import gettext as _
 
 from fleet.core import clock
 from fleet.core.audit import audit_write
 from fleet.core.errors import InvalidInput
-from fleet.core.spoken import one_line
+from fleet.core.spoken import one_line, stamp_words
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.members import organization_lock, organization_missing, owner_require
 from fleet.organizations.models import Organization
-from fleet.organizations.people import address_language
+from fleet.organizations.people import speaking_to
 
 #: How long a deletion can be undone.
 GRACE = timedelta(days=30)
@@ -77,11 +76,11 @@ def _tell_owners(organization: Organization, who: str) -> None:
     told = {
         "who": who,
         "name": organization.name,
-        "day": f"{purge_at(organization):%Y-%m-%d %H:%M} UTC",
         "address": f"{settings.SITE_URL}/organizations/",
     }
     for owner in owners.order_by("id"):
-        with translation.override(address_language(email=owner.email) or organization.language):
+        with speaking_to(email=owner.email, organization=organization):
+            told["day"] = stamp_words(purge_at(organization))
             body = _(
                 "%(who)s deleted %(name)s. Nobody can see it any longer, and its API keys no longer work.\n\n"
                 "Until %(day)s any of its owners can restore it with all its stations and data:\n"

@@ -10,18 +10,17 @@ from django.contrib.auth.models import User
 from django.core.mail import send_mail
 from django.db import transaction
 from django.db.models import QuerySet
-from django.utils import translation
 from django.utils.translation import gettext as _
 
 from fleet.core import clock
 from fleet.core.audit import audit_write
 from fleet.core.errors import Conflict, Forbidden, InvalidInput, NotFound, TooMany
-from fleet.core.spoken import one_line
+from fleet.core.spoken import one_line, stamp_words
 from fleet.organizations.access import Role, Viewer, viewer_of_user
 from fleet.organizations.addresses import address_check
 from fleet.organizations.members import member_write, organization_lock, owner_require
 from fleet.organizations.models import Invitation, Membership, Organization
-from fleet.organizations.people import address_language
+from fleet.organizations.people import speaking_to
 
 #: How long an invitation is valid, and how long after that its row is kept so that owners can see what happened to it.
 LIFE = timedelta(days=7)
@@ -201,7 +200,7 @@ def _create_and_send(
         subject=email,
         detail={"role": role.value},
     )
-    with translation.override(address_language(email=email) or organization.language):
+    with speaking_to(email=email, organization=organization):
         _send_mail(invitation, code)
     return invitation
 
@@ -213,7 +212,7 @@ def _send_mail(invitation: Invitation, code: str) -> None:
         "role": _role_words(Role(invitation.role)),
         "address": f"{settings.SITE_URL}/invitations/{code}/",
         "site": settings.SITE_URL,
-        "day": f"{invitation.expires_at:%Y-%m-%d %H:%M} UTC",
+        "day": stamp_words(invitation.expires_at),
     }
     body = _(
         "%(who)s invites you to %(name)s on Roost, which looks after field stations. %(role)s\n\n"

@@ -43,12 +43,13 @@ class Organization(models.Model):
 
 
 class Person(models.Model):
-    """What Roost stores about a person besides the login: the chosen language of pages and mails, empty for none."""
+    """What Roost stores about a person besides the login: language and time zone of pages and mails; empty for none."""
 
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL, primary_key=True, on_delete=models.CASCADE, related_name="person"
     )
     language = models.CharField(max_length=8, blank=True, db_default="")
+    timezone = models.CharField(max_length=64, blank=True, db_default="")
 
     def __str__(self) -> str:
         return str(self.user)

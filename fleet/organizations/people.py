@@ -1,5 +1,7 @@
-"""People: creating them, their language, password and rights, and deleting them."""
+"""People: creating them, their language, time zone, password and rights, and deleting them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 from allauth.account.models import EmailAddress
@@ -11,17 +13,21 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from fleet.core import clock
 from fleet.core.audit import audit_write
 from fleet.core.errors import Forbidden, InvalidInput, NotFound
+from fleet.core.zones import zone_of
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.models import Membership, Organization, Person
 
 #: How long somebody who signed up may take to confirm the address.
 UNCONFIRMED_KEPT = timedelta(days=7)
 _STEP = 1_000
+#: An address that is not confirmed yet may belong to several people.
+_SAME_ADDRESS = 10
 
 
 @transaction.atomic
@@ -111,16 +117,44 @@ def person_language_set(*, user: User, language: str) -> None:
     Person.objects.update_or_create(user=user, defaults={"language": language})
 
 
-def address_language(*, email: str) -> str:
-    """The language of the person with this address; empty if unknown."""
-    return (
+def person_timezone_set(*, user: User, name: str) -> None:
+    """Store the time zone the person chose. Raises `InvalidInput` for an unknown one."""
+    zone = zone_of(name)
+    if zone is None:
+        raise InvalidInput(_("There is no such timezone: choose one from the list."), field="timezone")
+    Person.objects.update_or_create(user=user, defaults={"timezone": zone.key})
+
+
+def person_timezone_found(*, user: User, name: str) -> str:
+    """Store the browser's time zone, unless the person has one already; return the one that holds."""
+    person, _is_new = Person.objects.get_or_create(user=user)
+    if (zone := zone_of(name)) is not None and not person.timezone:
+        Person.objects.filter(user=user, timezone="").update(timezone=zone.key)
+        person.refresh_from_db(fields=["timezone"])
+    user.person = person
+    return person.timezone
+
+
+@contextmanager
+def speaking_to(*, email: str, organization: Organization | None = None) -> Iterator[None]:
+    """Write in the language and time zone of the person with this address, otherwise in those of the organization."""
+    language, name = _address_choices(email)
+    if organization is not None:
+        language, name = language or organization.language, name or organization.timezone
+    with translation.override(language or translation.get_language()), timezone.override(zone_of(name)):
+        yield
+
+
+def _address_choices(email: str) -> tuple[str, str]:
+    """Language and time zone of the person with this address, each empty if unknown."""
+    people = (
         Person.objects.filter(Q(user__emailaddress__email=email.lower()) | Q(user__email__iexact=email))
-        .exclude(language="")
         .order_by(F("user__emailaddress__verified").desc(nulls_last=True), "pk")
-        .values_list("language", flat=True)
-        .first()
-        or ""
+        .values_list("language", "timezone")
     )
+    found = list(people[:_SAME_ADDRESS]) if email else []
+    language = next((language for language, _zone in found if language), "")
+    return language, next((zone for _language, zone in found if zone), "")
 
 
 def organizations_alone(*, user: User) -> list[Organization]:

@@ -19,7 +19,16 @@ class StationAdmin(EditableAdmin):
     list_select_related = ("organization",)
     search_fields = ("serial", "name")
     fields = (
-        *("serial", "organization", "name", "notes", "operator_interval_s", "is_in_maintenance", "asleep_until"),
+        *(
+            "serial",
+            "organization",
+            "name",
+            "notes",
+            "operator_interval_s",
+            "is_in_maintenance",
+            "maintenance_until",
+            "asleep_until",
+        ),
         *("quota_messages_per_s", "quota_bytes_per_hour"),
     )
     readonly_fields = ("serial", "organization")

@@ -4,9 +4,11 @@ import calendar
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from fleet.core.spoken import count_words, day_words, decimal_words
 from fleet.stations.models import Station, StationDataUse
 
 #: How much of the month a forecast requires; one based on an hour would only reflect that hour.
@@ -66,7 +68,7 @@ def data_use_shown(row: StationDataUse, plan: int | None, moment: datetime) -> M
 
 def megabytes(count: float) -> str:
     """Bytes in MB or kB, for people."""
-    return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"
+    return f"{decimal_words(count / 1e6, 1)} MB" if count >= 1e5 else f"{decimal_words(count / 1e3, 1)} kB"
 
 
 def _forecast(row: StationDataUse, total: int, moment: datetime) -> int | None:
@@ -91,8 +93,11 @@ def _sentence(row: StationDataUse, total: int | None, forecast: int | None, plan
             "on its link.",
             row.messages,
         )
-        return text % {"messages": f"{row.messages:,}", "bytes": megabytes(row.payload_bytes)}
-    words = {"used": megabytes(total), "plan": megabytes(plan or 0), "end": _month_end(moment).strftime("%Y-%m-%d")}
+        return text % {"messages": count_words(row.messages), "bytes": megabytes(row.payload_bytes)}
+    # Months are counted in UTC, whoever reads.
+    with timezone.override(None):
+        end = day_words(_month_end(moment), moment)
+    words = {"used": megabytes(total), "plan": megabytes(plan or 0), "end": end}
     text = (
         _("%(used)s of %(plan)s on its link this month") % words
         if plan

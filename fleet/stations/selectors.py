@@ -1,14 +1,13 @@
 """Queries for stations: lists with state, contact and site, totals by state, and one station by its serial."""
 
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 
 from django.db.models import (
     BigIntegerField,
     Case,
     CharField,
-    Count,
     F,
     IntegerField,
     OuterRef,
@@ -25,6 +24,7 @@ from django.utils.translation import gettext as _
 
 from fleet.core import clock
 from fleet.core.errors import InvalidInput, NotFound
+from fleet.core.zones import day_start
 from fleet.organizations.access import Viewer
 from fleet.stations.models import Credential, Station, StationContact
 from fleet.stations.sorting.groups import group_condition, group_get
@@ -58,7 +58,7 @@ def station_list(
     """The viewer's stations with contact and organization joined, and annotated.
 
     Annotations: `shown_state`, `state_rank`, `site_name` (of the current deployment, or None) and `detections_today`
-    (since midnight UTC). `state` is one of `SHOWN_STATES`, or several; without it, retired stations are left out. `organization`
+    (since midnight on the reader's clock, which is UTC in the API). `state` is one of `SHOWN_STATES`, or several; without it, retired stations are left out. `organization`
     is a slug; `group` and `model` are numbers. `sort` is a column of the fleet table, with `-` in front for descending; by
     default the most urgent stations come first.
     """
@@ -85,19 +85,6 @@ def station_list(
         )
     stations = stations.filter(Q(shown_state__in=states) if states else ~Q(shown_state="retired"))
     return stations.order_by(*_ordering(sort))
-
-
-def station_totals(*, viewer: Viewer) -> dict[str, int]:
-    """The number of the viewer's stations in each shown state, including states with 0."""
-    counted = (
-        _annotate_state(station_visible(viewer), clock.now())
-        .order_by()
-        .values(state=F("shown_state"))
-        .annotate(stations=Count("pk"))
-        .values_list("state", "stations")
-    )
-    found: dict[str, int] = dict(counted)
-    return {state: found.get(state, 0) for state in SHOWN_STATES}
 
 
 def station_get(*, viewer: Viewer, serial: str) -> Station:
@@ -137,7 +124,7 @@ def _state_conditions(moment: datetime) -> tuple[tuple[str, Q], ...]:
     late = Q(contact__state=StationContact.State.LATE) | Q(contact__late_after__lte=moment)
     return (
         ("retired", Q(retired_at__isnull=False)),
-        ("maintenance", Q(is_in_maintenance=True)),
+        ("maintenance", Q(is_in_maintenance=True) & (Q(maintenance_until=None) | Q(maintenance_until__gt=moment))),
         ("asleep", Q(asleep_until__gt=moment)),
         ("never_seen", never_seen),
         ("silent", silent),
@@ -159,8 +146,10 @@ def _annotate_state(stations: QuerySet[Station], moment: datetime) -> QuerySet[S
 def _annotate(stations: QuerySet[Station], moment: datetime) -> QuerySet[Station]:
     # Subqueries instead of joins: they run only for the rows of one page and never multiply rows.
     itself = Station.objects.filter(pk=OuterRef("pk")).order_by()
-    today = moment.replace(hour=0, minute=0, second=0, microsecond=0)
-    heard_today = itself.filter(detectioncount__hour__gte=today, detectioncount__hour__lt=today + timedelta(days=1))
+    # Detections are counted by the hour in UTC: where days begin within one, the whole hour is counted.
+    today = day_start(moment).astimezone(UTC).replace(minute=0)
+    tomorrow = day_start(moment, days=1)
+    heard_today = itself.filter(detectioncount__hour__gte=today, detectioncount__hour__lt=tomorrow)
     counted = heard_today.values("pk").annotate(heard=Sum("detectioncount__count")).values("heard")
     sites = itself.filter(deployments__period__contains=moment).values("deployments__site__name")
     return (

@@ -14,6 +14,7 @@ from fleet.core.outbox import job_ask
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.models import Organization
 from fleet.organizations.services import paragraphs_check, text_check
+from fleet.stations.contact.hours import planned_quiet_note
 from fleet.stations.life.succession import generation_last, station_succeed
 from fleet.stations.logins.enrolment import RECONCILE_JOB, enrolment_token_create, station_enrol, station_revoke
 from fleet.stations.models import Station, StationContact, StationModel
@@ -49,6 +50,7 @@ class _OwnFields(TypedDict, total=False):
     operator_interval_s: float | None
     data_plan_bytes: int | None
     is_in_maintenance: bool
+    maintenance_until: datetime | None
     asleep_until: datetime | None
 
 
@@ -147,15 +149,31 @@ def _own_fields_change(actor: Viewer, station: Station, changes: _OwnFields) -> 
     plan = changes.get("data_plan_bytes")
     if plan is not None and plan < 1:
         raise InvalidInput(_("A data plan must be at least one byte per month."), field="data_plan_bytes")
+    moment = clock.now()
+    _maintenance_complete(changes, moment)
+    was_planned = station.asleep_until is not None or station.maintenance_until is not None
     for field, value in changes.items():
         setattr(station, field, value)
     if changes:
         station.save(update_fields=list(changes))
+        if "asleep_until" in changes or "maintenance_until" in changes:
+            planned_quiet_note(station=station, moment=moment, was_planned=was_planned)
         told = {
             field: value if isinstance(value, bool | float | int) else str(value)[:200]
             for field, value in changes.items()
         }
         audit(actor, station, "station.update", **told)
+
+
+def _maintenance_complete(changes: _OwnFields, moment: datetime) -> None:
+    """A maintenance that begins or ends without a word about its end has none; an end needs a maintenance."""
+    until = changes.get("maintenance_until")
+    if until is not None and until <= moment:
+        raise InvalidInput(_("The maintenance must end in the future."), field="maintenance_until")
+    if until is not None:
+        changes["is_in_maintenance"] = True
+    elif "is_in_maintenance" in changes:
+        changes["maintenance_until"] = None
 
 
 def station_retire(*, station: Station, actor: Viewer) -> Station:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
 from fleet.core import clock
-from fleet.core.spoken import moment_words
+from fleet.core.spoken import day_words, moment_words
 from fleet.organizations.access import Viewer
 from fleet.stations.models import Station
 from fleet.sync.adapters import adapters
@@ -140,7 +140,7 @@ def _listed_sentence(adapter: Adapter, station: Station, current: Listing, other
         "serial": station.serial,
         "status": current.status or _("without a status"),
         "place": current.name or _("an unnamed place"),
-        "since": current.since.strftime("%Y-%m-%d") if current.since else "",
+        "since": day_words(current.since) if current.since else "",
     }
     if current.since:
         text = _("%(label)s lists %(serial)s as %(status)s at %(place)s, since %(since)s") % words

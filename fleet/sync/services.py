@@ -67,7 +67,7 @@ def sync_ask(*, viewer: Viewer, system: str, is_short_list_taken: bool = False) 
     if not is_short_list_taken and last is not None and moment - last.started_at < BUTTON_PAUSE:
         raise TooMany(
             _(
-                "%(label)s was last checked at %(moment)s, a few seconds ago. The result will appear below when it is "
+                "%(label)s was last checked %(moment)s, a few seconds ago. The result will appear below when it is "
                 "ready."
             )
             % {"label": adapter.label, "moment": moment_words(last.started_at, moment)}

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from fleet.core.spoken import duration_words, moment_words
+from fleet.core.spoken import count_words, decimal_words, duration_words, moment_words
 from fleet.stations.models import Station, StationContact
 from fleet.telemetry.models import Reading, Suspicion
 
@@ -67,12 +67,14 @@ def _pace(station: Station, newest_at: datetime | None) -> float | None:
 
 def _sentence(messages: int, said_at: datetime, pace: float | None, left_s: float | None, moment: datetime) -> str:
     if not messages:
-        return _("No messages were waiting on the station at %(said)s.") % {"said": moment_words(said_at, moment)}
+        return _("No messages were waiting on the station when it last reported (%(said)s).") % {
+            "said": moment_words(said_at, moment)
+        }
     waiting = ngettext(
-        "%(n)s message was waiting on the station at %(said)s.",
-        "%(n)s messages were waiting on the station at %(said)s.",
+        "%(n)s message was waiting on the station when it last reported (%(said)s).",
+        "%(n)s messages were waiting on the station when it last reported (%(said)s).",
         messages,
-    ) % {"n": f"{messages:,}", "said": moment_words(said_at, moment)}
+    ) % {"n": count_words(messages), "said": moment_words(said_at, moment)}
     if pace is None:
         return waiting
     if left_s is None:
@@ -83,5 +85,5 @@ def _sentence(messages: int, said_at: datetime, pace: float | None, left_s: floa
         waiting
         + " "
         + _("The backlog shrinks by %(pace)s a minute; at that pace it will have arrived in %(left)s.")
-        % {"pace": f"{pace:,.0f}" if pace >= 10 else f"{pace:,.1f}", "left": duration_words(left_s)}
+        % {"pace": decimal_words(pace, 0 if pace >= 10 else 1), "left": duration_words(left_s)}
     )

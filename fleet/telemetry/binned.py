@@ -1,9 +1,11 @@
 """Readings in buckets: whole days and hours from the roll-ups where these are valid, everything else from the rows."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from django.db import connection
 
+from fleet.stations.models import Station
 from fleet.telemetry.models import Series
 from fleet.telemetry.rollups import COLUMNS, FROM_ROLLUPS, FROM_ROWS, MEAN
 
@@ -11,8 +13,8 @@ from fleet.telemetry.rollups import COLUMNS, FROM_ROLLUPS, FROM_ROWS, MEAN
 _ORIGIN = datetime(2000, 1, 1, tzinfo=UTC)
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 
-#: One bucket: start, mean, least, greatest, count, flags.
-Bucket = tuple[datetime, float, float, float, int, int]
+#: One bucket: start, mean, least, greatest, count, flags, number of readings with any flag.
+Bucket = tuple[datetime, float, float, float, int, int, int]
 
 # Takes clean days first, then clean hours in the gaps, then rows for the rest. A dirty roll-up is also used where
 # retention removed the rows it was made of: rows that came since are added to it. A single statement sees one
@@ -57,12 +59,12 @@ WITH kept AS MATERIALIZED (
         WHERE r.series_id = %(series)s AND r.occurred_at >= holes.start AND r.occurred_at < holes.stop GROUP BY 1
     ) AS found
 )
-SELECT at, {MEAN}, minimum, maximum, count, flags
+SELECT at, {MEAN}, minimum, maximum, count, flags, suspicious
 FROM (SELECT r.at, {FROM_ROLLUPS} FROM parts r GROUP BY r.at) AS whole ORDER BY at
 """  # noqa: S608 - constants
 
 _ROWS = f"""
-SELECT at, {MEAN}, minimum, maximum, count, flags FROM (
+SELECT at, {MEAN}, minimum, maximum, count, flags, suspicious FROM (
     SELECT date_bin(make_interval(secs => %(every)s), r.occurred_at, %(origin)s) AS at, {FROM_ROWS} FROM telemetry_reading r
     WHERE r.series_id = %(series)s AND r.occurred_at >= %(start)s AND r.occurred_at < %(end)s GROUP BY 1
 ) AS whole ORDER BY at
@@ -82,3 +84,50 @@ def buckets(*, series: Series, start: datetime, end: datetime, every: timedelta)
     with connection.cursor() as cursor:
         cursor.execute(_ROLLED if every % _HOUR == timedelta() else _ROWS, parameters)
         return list(cursor.fetchall())
+
+
+def buckets_of_several(
+    *, series: Sequence[Series], start: datetime, end: datetime, every: timedelta
+) -> dict[int, list[Bucket]]:
+    """The buckets of several series by their id, in one query. `every` is a whole number of hours."""
+    found: dict[int, list[Bucket]] = {one.pk: [] for one in series}
+    if not series:
+        return found
+    part = f"SELECT %(series)s::bigint AS series, part.* FROM ({_ROLLED}) AS part"  # noqa: S608 - constants
+    parts = [part.replace("%(series)s", f"%(series{place})s") for place in range(len(series))]
+    parameters: dict[str, bool | int | float | datetime] = {
+        "start": start,
+        "end": end,
+        "every": every.total_seconds(),
+        "origin": _ORIGIN,
+        "by_day": every % _DAY == timedelta(),
+        **{f"series{place}": one.pk for place, one in enumerate(series)},
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(" UNION ALL ".join(parts) + " ORDER BY series, at", parameters)
+        for row in cursor.fetchall():
+            found[row[0]].append(row[1:])
+    return found
+
+
+def detections_binned(
+    *, station: Station, start: datetime, end: datetime, every: timedelta, since: datetime
+) -> tuple[list[tuple[datetime, int]], int]:
+    """Detections in steps of whole hours, oldest first, and how many there were since a moment; from the roll-up."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT date_bin(make_interval(secs => %(every)s), hour, %(origin)s), sum(count)::bigint, "
+            "coalesce(sum(count) FILTER (WHERE hour >= %(since)s), 0)::bigint "
+            "FROM telemetry_detectioncount WHERE station_id = %(station)s AND hour >= %(start)s AND hour < %(end)s "
+            "GROUP BY 1 ORDER BY 1",
+            {
+                "station": station.pk,
+                "start": start,
+                "end": end,
+                "every": every.total_seconds(),
+                "origin": _ORIGIN,
+                "since": since,
+            },
+        )
+        rows = cursor.fetchall()
+    return [(at, count) for at, count, _ in rows], sum(lately for _, _, lately in rows)

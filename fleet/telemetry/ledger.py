@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from psycopg.types.range import Range
 
+from fleet.core.spoken import count_words
 from fleet.stations.models import Station
 from fleet.telemetry.models import FileSummary, UnsequencedCount
 
@@ -198,7 +199,7 @@ def _sentences(
                 "All %(n)s numbered messages it sent have arrived.",
                 received,
             )
-            % {"n": f"{received:,}"}
+            % {"n": count_words(received)}
         )
     if on_station:
         told.append(
@@ -208,7 +209,7 @@ def _sentences(
                 "contact.",
                 on_station,
             )
-            % {"n": f"{on_station:,}", "which": _spoken([s.on_station for s in streams])}
+            % {"n": count_words(on_station), "which": _spoken([s.on_station for s in streams])}
         )
     if lost:
         told.append(
@@ -217,14 +218,14 @@ def _sentences(
                 "%(n)s messages are permanently lost%(which)s: the station no longer has them.",
                 lost,
             )
-            % {"n": f"{lost:,}", "which": _spoken([s.lost for s in streams])}
+            % {"n": count_words(lost), "which": _spoken([s.lost for s in streams])}
         )
     if repeats:
         told.append(
             ngettext(
                 "%(n)s message arrived twice; the repeat was dropped.", "%(n)s repeated messages were dropped.", repeats
             )
-            % {"n": f"{repeats:,}"}
+            % {"n": count_words(repeats)}
         )
     if unsequenced:
         told.append(
@@ -233,7 +234,7 @@ def _sentences(
                 "%(n)s messages arrived without a number: they are kept, but a gap would go unnoticed.",
                 unsequenced,
             )
-            % {"n": f"{unsequenced:,}"}
+            % {"n": count_words(unsequenced)}
         )
     return tuple(told) or (_("Nothing has arrived from this station yet."),)
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Least, Now
+from django.db.models.functions import Least, Now, Upper
 
 from fleet.organizations.models import Organization
 from fleet.stations.models import Station
@@ -299,6 +299,45 @@ class DetectionCount(models.Model):
 
     def __str__(self) -> str:
         return f"{self.station_id} {self.hour} port {self.port}: {self.count}"
+
+
+class TagHour(models.Model):
+    """Detections of one tag per station, hour and port: lists of tags read this instead of the rows."""
+
+    pk = models.CompositePrimaryKey("station", "hour", "port", "tag")
+    station = models.ForeignKey(Station, on_delete=models.CASCADE, db_constraint=False, db_index=False)
+    #: Start of the hour, by the station's clock.
+    hour = models.DateTimeField()
+    port = models.SmallIntegerField()
+    #: As the station sent it. Upper and lower case are the same tag.
+    tag = models.CharField(max_length=64)
+    count = models.BigIntegerField()
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+    #: The greatest of the radio's own strength figures (dBm), if it gave any.
+    strongest = models.FloatField(null=True)
+
+    class Meta:
+        """One tag is looked for at all stations, the oldest hour first."""
+
+        indexes = [models.Index(Upper("tag"), F("hour"), F("station"), name="tag_anywhere")]
+
+    def __str__(self) -> str:
+        return f"{self.station_id} {self.hour} port {self.port} {self.tag}: {self.count}"
+
+
+class TagHourDue(models.Model):
+    """An hour with tags from before Roost counted them (`TagHour`).
+
+    noted by the migration ──the job counts its rows──▶ deleted, in the same transaction
+    """
+
+    pk = models.CompositePrimaryKey("station", "hour")
+    station = models.ForeignKey(Station, on_delete=models.CASCADE, db_constraint=False, db_index=False)
+    hour = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.station_id} {self.hour}"
 
 
 class UnsequencedCount(models.Model):

@@ -1,9 +1,10 @@
 """Queries for recorded data: series and their readings, detections, positions and events."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import F, QuerySet, Sum
+from django.db.models import F, Q, QuerySet, Sum
 from django.db.models.functions import Least
 from django.utils.translation import gettext as _
 
@@ -18,26 +19,26 @@ from message_queue.contracts.bursts import BURST_EVENT
 __all__ = [
     "DetectionCursor",
     "Gap",
-    "HourCount",
     "LedgerSummary",
     "Missing",
     "Point",
     "StreamSummary",
     "detection_list",
     "detection_total",
-    "detections_per_hour",
     "event_list",
     "latest_position",
     "ledger_summary",
     "range_check",
-    "reading_moments",
     "readings",
+    "series_chosen",
     "series_get",
     "series_list",
     "suspicion_codes",
     "suspicion_words",
 ]
 
+#: Names of the hourly counts of a port's pulses.
+_COUNTED = r"^port\d+/"
 #: Most points or rows in one answer.
 LIMIT_MOST = 5_000
 _EVERY_LEAST = timedelta(seconds=1)
@@ -57,6 +58,8 @@ class Point:
     maximum: float
     count: int
     flags: int
+    #: Number of its readings with any flag.
+    doubted: int = 0
     #: By our clock; None for a bucket.
     received_at: datetime | None = None
     #: As sent, if it was converted to the unit of its series.
@@ -67,16 +70,6 @@ class Point:
     def is_late(self) -> bool:
         """Whether it arrived much later than it was recorded; always False for a bucket."""
         return is_late(occurred_at=self.at, received_at=self.received_at, flags=self.flags)
-
-
-@dataclass(frozen=True, slots=True)
-class HourCount:
-    """Number of detections of one kind on one port in the hour that begins at `hour`."""
-
-    hour: datetime
-    port: int
-    kind: int
-    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +85,16 @@ class DetectionCursor:
 def series_list(*, station: Station) -> QuerySet[Series]:
     """The station's series with their newest values, by name."""
     return Series.objects.filter(station=station).order_by("name", "id")
+
+
+def series_chosen(
+    *, station: Station, names: Collection[str], since: datetime, end: datetime, others: int
+) -> list[Series]:
+    """Series of these names, then up to `others` that are no health figures, by name; only with values in a period."""
+    named = Q(name__in=names)
+    lately = Series.objects.filter(station=station, last_at__gte=since, last_at__lt=end).annotate(is_named=named)
+    lately = lately.filter(named | ~(Q(name__startswith="health/") | Q(name__regex=_COUNTED)))
+    return list(lately.order_by("-is_named", "name", "id")[: len(names) + others])
 
 
 def series_get(*, station: Station, name: str) -> Series:
@@ -129,13 +132,7 @@ def readings(
         rows = rows.filter(occurred_at__gt=after)
     columns = ("occurred_at", "value", "flags", "received_at", "sent_value", "sent_unit")
     values = rows.order_by("occurred_at").values_list(*columns)[:limit]
-    return [Point(at, value, value, value, 1, flags, *rest) for at, value, flags, *rest in values]
-
-
-def reading_moments(*, series: Series, before: datetime, limit: int) -> list[datetime]:
-    """Moments by the station's clock of the newest readings before a moment, oldest first; at most `limit`."""
-    rows = Reading.objects.filter(series=series, occurred_at__lt=before).order_by("-occurred_at")
-    return list(rows.values_list("occurred_at", flat=True)[:limit])[::-1]
+    return [Point(at, value, value, value, 1, flags, int(flags != 0), *rest) for at, value, flags, *rest in values]
 
 
 def _readings_binned(series: Series, start: datetime, end: datetime, every: timedelta, limit: int) -> list[Point]:
@@ -149,14 +146,6 @@ def _readings_binned(series: Series, start: datetime, end: datetime, every: time
             field="every",
         )
     return [Point(*bucket) for bucket in buckets(series=series, start=start, end=end, every=every)]
-
-
-def detections_per_hour(*, station: Station, start: datetime, end: datetime) -> list[HourCount]:
-    """Counts by hour, port and kind from the roll-up, oldest first."""
-    range_check(start=start, end=end)
-    rows = DetectionCount.objects.filter(station=station, hour__gte=start, hour__lt=end)
-    values = rows.order_by("hour", "port", "kind").values_list("hour", "port", "kind", "count")
-    return [HourCount(*row) for row in values]
 
 
 def detection_total(*, station: Station) -> int:
@@ -194,11 +183,18 @@ def detection_list(
 
 
 def event_list(
-    *, station: Station, start: datetime | None = None, end: datetime | None = None, name: str = ""
+    *,
+    station: Station,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    name: str = "",
+    names: Collection[str] = (),
+    without: Collection[str] = (),
 ) -> QuerySet[StationEvent]:
     """The station's events from `start` (inclusive) to `end` (exclusive), newest first.
 
-    Bursts that it decoded itself are listed only by name: they would hide the rest.
+    Only those called `name`, or one of `names`, if given; none `without`. Bursts that it decoded itself are listed only
+    by name: they would hide the rest.
 
     Each has its place in `place` and `placed_at`: its time by the station's clock, or the time of receipt if that is
     earlier. Otherwise events from a clock that once ran ahead would head the list for years.
@@ -209,7 +205,8 @@ def event_list(
         rows = rows.filter(place__gte=start)
     if end is not None:
         rows = rows.filter(place__lt=end)
-    rows = rows.filter(name=name) if name else rows.exclude(name=BURST_EVENT)
+    asked = names or [name] if name or names else ()
+    rows = rows.filter(name__in=asked) if asked else rows.exclude(name__in=[BURST_EVENT, *without])
     return rows.order_by("-place", "-name", "-line")
 
 

@@ -81,7 +81,7 @@ def stream_change(
         return None
     before, after = _hellos(station, since)
     words = {"moment": moment_words(since, moment), "what": _difference(before, after)}
-    return StreamChange(stream, since, _("A new stream began at %(moment)s: %(what)s") % words)
+    return StreamChange(stream, since, _("A new stream began %(moment)s: %(what)s") % words)
 
 
 def _branches(station: Station) -> QuerySet[StreamLedger]:

@@ -107,7 +107,7 @@ class Contract:
     sender: Callable[[Any, bytes], Sender] = sender_said
     #: The first time in the body in seconds since 1970, or None. It decides whose the message is if its station moved.
     first_time: Callable[[Any], float | None] = time_said
-    #: The number of rows that the body becomes.
+    #: The number of rows that the body leaves in the database, which its station's quota pays for.
     rows: Callable[[Any], int] = lambda _body: 1
     #: The name of the station's own file that the rows come from, or empty.
     file: Callable[[Any], str] = lambda _body: ""

@@ -1,5 +1,6 @@
 """`detections`: radio pulses and coded tags that a receiver heard, in columns."""
 
+from itertools import repeat
 from operator import attrgetter
 from typing import Annotated, Literal
 
@@ -9,6 +10,7 @@ from message_queue.columns import columns_check, first_time_of, rows_of
 from message_queue.contracts.base import MAX_ROWS, Body, Contract, Lane, LineNumber, Port, Seconds, Shape, ShortText
 from message_queue.errors import MessageRefused
 
+HOUR_S = 3_600.0
 _Numbers = Annotated[list[float | None], Meta(max_length=MAX_ROWS)]
 
 
@@ -46,6 +48,18 @@ def _check(body: Detections) -> None:
         raise MessageRefused("uneven-columns", "A message with tags needs the column 'tag'.")
 
 
+def _rows_left(body: Detections) -> int:
+    """One for each detection, and one for each hourly count: of a tag or of pulses, at a port."""
+    rows = rows_of(body)
+    if body.what == "pulse":
+        hours = int((max(body.t) - min(body.t)) // HOUR_S) + 1
+        return rows + min(rows, hours * (len(set(body.port)) if isinstance(body.port, list) else 1))
+    ports = body.port if isinstance(body.port, list) else repeat(body.port)
+    return rows + len(
+        {(tag, port, (body.bt + t) // HOUR_S) for tag, port, t in zip(body.tag, ports, body.t, strict=False)}
+    )
+
+
 CONTRACT = Contract(
     kind="detections",
     version=1,
@@ -55,6 +69,6 @@ CONTRACT = Contract(
     shape=Shape.COLUMNS,
     check=_check,
     first_time=first_time_of,
-    rows=rows_of,
+    rows=_rows_left,
     file=attrgetter("file"),
 )

@@ -13,9 +13,9 @@ NODEFAULT: Any = _Unset()
 
 
 class Meta:
-    """Bounds of a value, for `Annotated`."""
+    """Bounds of a value, for `Annotated`. Words for people (the last three) are accepted and mean nothing here."""
 
-    NAMES = ("gt", "ge", "lt", "le", "min_length", "max_length", "title", "description")
+    NAMES = ("gt", "ge", "lt", "le", "min_length", "max_length", "title", "description", "extra_json_schema")
 
     def __init__(self, **bounds: Any) -> None:
         unknown = set(bounds) - set(self.NAMES)
@@ -27,7 +27,7 @@ class Meta:
         return isinstance(other, Meta) and self.bounds == other.bounds
 
     def __hash__(self) -> int:
-        return hash(tuple(sorted(self.bounds.items())))
+        return hash(tuple(sorted(self.bounds)))
 
 
 class FieldInfo(NamedTuple):

@@ -26,6 +26,8 @@ PAGES: dict[str, Callable[[str], str]] = {
     "completeness": lambda _serial: "/completeness/",
     "station": lambda serial: f"/stations/{serial}/",
     "station, data": lambda serial: f"/stations/{serial}/data/",
+    "station, detections": lambda serial: f"/stations/{serial}/detections/",
+    "detections": lambda _serial: "/detections/",
     "station, deliveries": lambda serial: f"/stations/{serial}/deliveries/",
     "station, deployments": lambda serial: f"/stations/{serial}/deployments/",
     "sites": lambda _serial: "/sites/",
@@ -44,13 +46,14 @@ _STYLES = re.compile(
 def pages_bench(
     instance: Instance, *, stations: int, organizations: int, deployments: int, readings: int, requests: int
 ) -> list[dict[str, Any]]:
-    """One run per page, requested by the administrator, who sees every organization."""
+    """One run per page, requested by the administrator, who sees every organization; last, plots against that of a day."""
     pages_build(instance)
     health.domain_load(instance)
     from django.contrib.auth.models import User  # noqa: PLC0415 - models exist only once Django is loaded
     from django.test import Client  # noqa: PLC0415 - as above
 
     from operations.bench.pages_fill import Size, fleet_fill  # noqa: PLC0415 - as above
+    from operations.bench.year import year_bench  # noqa: PLC0415 - as above
     from web.asgi import settle  # noqa: PLC0415 - as above
 
     serials = fleet_fill(Size(stations, organizations, deployments, readings))
@@ -62,10 +65,15 @@ def pages_bench(
     settle()
     client = Client(headers={"host": "localhost", "accept-encoding": "gzip"})
     client.force_login(User.objects.get(username=ADMIN))
-    return [
+    runs = [
         page_measure(client, name, address, serials, requests=requests, static=instance.paths.static)
         for name, address in PAGES.items()
     ]
+
+    def measure(name: str, address: str) -> dict[str, Any]:
+        return page_measure(client, name, lambda _serial: address, serials[:1], requests=requests)
+
+    return [*({**run, "of_a_day": ""} for run in runs), *year_bench(serials[0], measure)]
 
 
 def page_measure(

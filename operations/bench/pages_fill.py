@@ -159,3 +159,11 @@ def _telemetry_fill(stations: list[Station], readings: int, moment: datetime) ->
             "FROM unnest(%s::bigint[]) s, generate_series(0, 47) n",
             [moment, [each.pk for each in stations]],
         )
+        cursor.execute(
+            "INSERT INTO telemetry_taghour (station_id, hour, port, tag, count, first_at, last_at, strongest) "
+            "SELECT s, h, 1, 'bird' || (s + n / 24) %% 400, 7, h + interval '1 minute', h + interval '9 minutes', -70 "
+            "FROM unnest(%s::bigint[]) s, generate_series(0, 47) n, "
+            "LATERAL (SELECT date_trunc('hour', %s::timestamptz) - n * interval '1 hour' AS h) AS hours "
+            "WHERE (s + n) %% 6 = 0",
+            [[each.pk for each in stations], moment],
+        )

@@ -1,36 +1,59 @@
-"""Names, places and behaviour of the demo's stations: the same in every demo."""
+"""Names, places and behaviour of the demo's stations, and what happened to them in the last days: always the same."""
 
 from __future__ import annotations
 
 import random
+from typing import NamedTuple
 
 SEED = 1
+ORGANIZATION = "Demo Bird Observatory"
+TIMEZONE = "America/Toronto"
 
-#: Repeated in this order: a fleet of 12 has two late, two silent and one with a wrong clock.
+#: Repeated in this order: a fleet of twelve has one of each that needs a look. `behind` and `nightly` behave normally
+#: now, and had no link for a while; the others behave as in the simulator.
 BEHAVIOURS = (
     "normal",
     "wrong_clock",
-    "late",
-    "normal",
-    "silent",
-    "normal",
     "normal",
     "noisy",
-    "late",
+    "behind",
     "normal",
     "silent",
+    "normal",
+    "late",
+    "nightly",
+    "normal",
     "normal",
 )
 
-#: Name, latitude and longitude; if there are more stations than places, several share one.
+
+class DemoPlace(NamedTuple):
+    """A site of the demo."""
+
+    name: str
+    latitude: float
+    longitude: float
+
+
+#: Along the north shore of Lake Erie, as migrants follow it in spring. More stations than places share them.
 PLACES = (
-    ("Old Cut", 42.58, -80.40),
-    ("Long Point Tip", 42.55, -80.05),
-    ("Breakwater", 42.56, -80.18),
-    ("Courtright Ridge", 42.63, -80.44),
-    ("Port Rowan", 42.62, -80.45),
-    ("Bird Studies HQ", 42.63, -80.46),
+    DemoPlace("Pelee Tip", 41.912, -82.509),
+    DemoPlace("Wheatley Harbour", 42.073, -82.449),
+    DemoPlace("Rondeau Pier", 42.264, -81.903),
+    DemoPlace("Port Glasgow", 42.506, -81.612),
+    DemoPlace("Port Stanley", 42.659, -81.213),
+    DemoPlace("Port Burwell", 42.643, -80.806),
+    DemoPlace("Old Cut", 42.584, -80.398),
+    DemoPlace("Turkey Point", 42.694, -80.331),
+    DemoPlace("Port Dover", 42.781, -80.204),
+    DemoPlace("Long Point Tip", 42.549, -80.051),
+    DemoPlace("Rock Point", 42.848, -79.551),
+    DemoPlace("Point Abino", 42.836, -79.095),
 )
+
+#: How much of the past the stations have, and how many of them; the rest begin now.
+HISTORY_DAYS = 8
+WITH_HISTORY_MOST = 24
 
 
 def demo_serial(number: int) -> str:
@@ -42,3 +65,19 @@ def demo_serial(number: int) -> str:
 def demo_serials(stations: int) -> list[str]:
     """The serials of a fleet of that size."""
     return [demo_serial(number) for number in range(stations)]
+
+
+def demo_behaviour(number: int) -> str:
+    """The behaviour of the nth station."""
+    return BEHAVIOURS[number % len(BEHAVIOURS)]
+
+
+def demo_place(number: int) -> DemoPlace:
+    """The place of the nth station."""
+    return PLACES[number % len(PLACES)]
+
+
+def demo_name(number: int) -> str:
+    """The name of the nth station: its place, and a number from the second one there."""
+    turn = number // len(PLACES)
+    return f"{demo_place(number).name} {turn + 1}" if turn else demo_place(number).name

@@ -9,7 +9,11 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+#: Seconds between two lines about one step in a log.
+LOG_EVERY_SECONDS = 10.0
 
 
 class Display:
@@ -19,6 +23,7 @@ class Display:
         self.console = Console(highlight=False, soft_wrap=True)
         self._progress: Progress | None = None
         self._tasks: dict[str, TaskID] = {}
+        self._told_at = time.monotonic()
         if self.console.is_terminal:
             columns = (SpinnerColumn(finished_text="[green]✓[/]"), TextColumn("{task.description}"))
             self._progress = Progress(*columns, TimeElapsedColumn(), console=self.console)
@@ -49,6 +54,15 @@ class Display:
             self.begin(name)
             self._progress.update(self._tasks[name], completed=1, description=f"{name} [dim]{remark}[/]")
         else:
+            self.say(f"{name}: {remark}")
+
+    def progress(self, name: str, remark: str) -> None:
+        """Show how far a step is; in a log, only now and then."""
+        if self._progress:
+            self.begin(name)
+            self._progress.update(self._tasks[name], description=f"{name} [dim]{escape(remark)}[/]")
+        elif time.monotonic() - self._told_at > LOG_EVERY_SECONDS:
+            self._told_at = time.monotonic()
             self.say(f"{name}: {remark}")
 
     @contextmanager

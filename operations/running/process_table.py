@@ -11,7 +11,7 @@ from operations.instance import Instance
 from operations.numbers_from_environment import number_from_environment
 from operations.paths import REPOSITORY
 from operations.programs import INSTANCE_VARIABLE, Program
-from operations.running.demo_plan import demo_serials
+from operations.running.demo_plan import SEED, demo_serials
 from operations.services.postgres import Login
 from operations.settings_env import process_environment
 
@@ -84,17 +84,13 @@ PROCESSES = (
     Process("motus", ("-m", "operations.simulators.motus", "--port={motus}", "--serials={demo_serials}"), is_demo=True),
     Process(
         "fleet",
-        ("-m", "station_agent.simulator", "--stations={run}/demo.json", "--seed=1", "--history={demo_history}"),
+        ("-m", "station_agent.simulator", "--stations={run}/demo.json", f"--seed={SEED}"),
         is_demo=True,
     ),
 )
 
 NAMES = tuple(process.name for process in PROCESSES if not process.is_demo)
 DEMO_NAMES = tuple(process.name for process in PROCESSES if process.is_demo)
-
-#: The first demo begins with past data, so that there is something to see; a later one already has it.
-DEMO_HISTORY_HOURS = 6
-DEMO_STAMP = "demo.stamp"
 
 
 def watchdog_program(instance: Instance) -> Program:
@@ -117,7 +113,6 @@ def process_programs(instance: Instance, *, demo_stations: int = 0) -> list[Prog
         "run": str(instance.paths.run),
         "flower_password": instance.secrets["flower"],
         "demo_serials": ",".join(demo_serials(demo_stations)),
-        "demo_history": str(0 if (instance.paths.run / DEMO_STAMP).exists() else DEMO_HISTORY_HOURS),
     }
     operator = dict(os.environ)
     if demo_stations:

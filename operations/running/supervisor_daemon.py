@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import contextlib
 import getpass
 import os
 import resource
@@ -73,9 +74,16 @@ def configuration_write(*, paths: Paths, programs: Iterable[Program]) -> None:
         members = [program.name for program in programs if program.group == group]
         if members:
             configuration[f"group:{group}"] = {"programs": ",".join(members), "priority": str(priority)}
-    file = paths.run / "supervisord.conf"
-    file.touch(mode=0o600)
-    with file.open("w") as stream:
+    _save(paths, configuration)
+
+
+def _file(paths: Paths) -> Path:
+    return paths.run / "supervisord.conf"
+
+
+def _save(paths: Paths, configuration: configparser.RawConfigParser) -> None:
+    _file(paths).touch(mode=0o600)
+    with _file(paths).open("w") as stream:
         configuration.write(stream)
 
 
@@ -145,7 +153,7 @@ class Supervisor:
         for log in self._paths.logs.glob("*.log*"):
             log.chmod(0o600)
         command = [sys.executable, "-m", "supervisor.supervisord"]
-        command += ["-c", str(self._paths.run / "supervisord.conf")]
+        command += ["-c", str(_file(self._paths))]
         setpriv = shutil.which("setpriv")
         if tied_to_us and setpriv:
             command = [setpriv, "--pdeathsig", "TERM", *command]
@@ -184,6 +192,39 @@ class Supervisor:
                         f"{program.name} could not be started ({fault.faultString}): "
                         f"see {self._paths.logs / f'{program.name}.log'}."
                     ) from fault
+
+    def add(self, program: Program, *, priority: int) -> None:
+        """Run one more program beside those that run, as the only one of its group."""
+        configuration = self._configuration()
+        configuration[f"program:{program.name}"] = program_section(program, paths=self._paths)
+        configuration[f"group:{program.group}"] = {"programs": program.name, "priority": str(priority)}
+        _save(self._paths, configuration)
+        try:
+            self._api.supervisor.reloadConfig()
+            self._api.supervisor.addProcessGroup(program.group)
+        except (OSError, xmlrpc.client.Error) as error:
+            raise OperationsError(f"{program.name} could not be started ({error}).") from error
+        self.start([program])
+
+    def drop(self, name: str) -> None:
+        """Stop one program, and forget it if it was added. Nothing happens if there is none."""
+        answer = cast("list[dict[str, Any]]", self._api.supervisor.getAllProcessInfo())
+        for group in [info["group"] for info in answer if info["name"] == name]:
+            with contextlib.suppress(xmlrpc.client.Fault):
+                self._api.supervisor.stopProcess(f"{group}:{name}", True)
+            if group in GROUPS:
+                continue
+            configuration = self._configuration()
+            configuration.remove_section(f"program:{name}")
+            configuration.remove_section(f"group:{group}")
+            _save(self._paths, configuration)
+            self._api.supervisor.reloadConfig()
+            self._api.supervisor.removeProcessGroup(group)
+
+    def _configuration(self) -> configparser.RawConfigParser:
+        configuration = configparser.RawConfigParser()
+        configuration.read(_file(self._paths))
+        return configuration
 
     def restart(self, name: str) -> None:
         """Stop one program, by force if necessary, and start it again."""

@@ -25,13 +25,14 @@ from operations.programs import Program
 from operations.running import health
 from operations.running.display import Display
 from operations.running.endings import Endings
-from operations.running.process_table import DEMO_NAMES, DEMO_STAMP, process_programs, watchdog_program
+from operations.running.process_table import DEMO_NAMES, process_programs, watchdog_program
 from operations.running.supervisor_daemon import Supervisor, configuration_write
 from operations.running.watchdog import patience_from_environment
 from operations.secret_files import secrets_read
 from operations.services.broker_data import broker_data_trouble
 from operations.services.rabbitmq import server_find
 from operations.stack import Service, wait_until
+from station_agent.waiting_line import waiting
 
 #: RabbitMQ accepts no messages below 1 GB; half a gigabyte more is room for a first day.
 DISK_NEEDED = 1_500_000_000
@@ -55,7 +56,8 @@ def up(*, detach: bool, assume_yes: bool, demo_stations: int = 0) -> int:
         if supervisor.is_running() or not is_ours:
             if demo_stations and not (paths.run / DEMO_FILE).exists():
                 raise OperationsError(
-                    "Roost is already running without the demo: run `./roost down` first, then `./roost demo`."
+                    "Roost is already running without the demo: `./roost demo --join` adds it, and `./roost demo --leave` "
+                    "removes it again."
                 )
             display.say("Roost is already running; `./roost status` shows its state, `./roost down` stops it.")
             addresses_say(display, Instance.load(paths))
@@ -104,7 +106,8 @@ def down() -> int:
     paths = Paths.from_environment()
     supervisor = Supervisor(paths)
     was_running = supervisor.is_running()
-    forced = supervisor.end() if was_running else leftovers_end(paths=paths)
+    with waiting("Stopping everything …"):
+        forced = supervisor.end() if was_running else leftovers_end(paths=paths)
     if not was_running and not forced:
         print("Roost is not running; there is nothing to stop.")
         return 0
@@ -198,10 +201,8 @@ def start(
         healthy_wait(display, instance, watched, processes, endings)
         supervisor.start([watchdog])
         if demo_stations:
-            with display.step(f"Demo with {demo_stations} stations"):
-                demo_prepare(paths, stations=demo_stations)
-                supervisor.start([program for program in programs if program.name in DEMO_NAMES])
-                (paths.run / DEMO_STAMP).touch()
+            demo_prepare(display, paths, stations=demo_stations)
+            supervisor.start([program for program in programs if program.name in DEMO_NAMES])
     return watched
 
 
@@ -224,11 +225,18 @@ def binds() -> dict[str, str]:
     return {"amqps": bind_from_environment(), "site": site, "live": site}
 
 
-def demo_prepare(paths: Paths, *, stations: int) -> None:
-    """Enrol the demo's stations."""
-    from operations.running.demo import fleet_write  # noqa: PLC0415 - models exist only once Django is loaded
+def demo_prepare(display: Display, paths: Paths, *, stations: int, is_hushed: bool = False) -> None:
+    """Enrol the demo's stations, and give them a past if they are new."""
+    from operations.running.demo import demo_fleet_write  # noqa: PLC0415 - models exist only once Django is loaded
 
-    fleet_write(paths.run / DEMO_FILE, stations=stations)
+    name = f"Demo with {stations} stations"
+    with display.step(name):
+        demo_fleet_write(
+            paths.run / DEMO_FILE,
+            stations=stations,
+            say=lambda remark: display.progress(name, remark),
+            is_hushed=is_hushed,
+        )
 
 
 def services(instance: Instance) -> tuple[Service, ...]:

@@ -24,7 +24,7 @@ from operations.testing.suite import tests_run
 from operations.testing.trial import serviceless_environment, trial_end, trial_environment, trial_start
 
 OPENAPI = REPOSITORY / "docs" / "reference" / "openapi.yaml"
-GERMAN = "German"
+TRANSLATIONS = "translations"
 SLOWEST_SHOWN = 5
 
 
@@ -111,8 +111,8 @@ def notes_of(outcomes: list[CheckResult]) -> dict[str, str]:
     """What the summary of the tests also says: the slowest checks, and how much German is missing."""
     slowest = sorted(outcomes, key=lambda outcome: -outcome.seconds)[:SLOWEST_SHOWN]
     notes = [f"{outcome.seconds:7.1f}s {outcome.name}" for outcome in slowest]
-    german = next((outcome.output for outcome in outcomes if outcome.name == GERMAN and outcome.passed), "")
-    notes += [f"{line} See ./roost manage german" for line in german.splitlines()[-1:] if not line.startswith("0 ")]
+    said = next((outcome.output for outcome in outcomes if outcome.name == TRANSLATIONS and outcome.passed), "")
+    notes += [f"{line} See ./roost manage translations" for line in said.splitlines()[-1:] if not line.startswith("0 ")]
     return {NOTES_VARIABLE: "\n".join(notes)}
 
 
@@ -135,7 +135,7 @@ def code_checks() -> dict[str, list[str]]:
         "files generated from the wire contracts": python_module("message_queue.generate", "--check"),
         "missing migrations": [sys.executable, "manage.py", "makemigrations", "--check", "--dry-run"],
         "Django's own checks": [sys.executable, "manage.py", "check", "--fail-level=WARNING"],
-        GERMAN: [sys.executable, "manage.py", "german"],
+        TRANSLATIONS: [sys.executable, "manage.py", "translations"],
     }
 
 

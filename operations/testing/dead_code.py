@@ -31,6 +31,7 @@ DECORATORS = [
 NAMES = (
     # Django
     *("*Config", "add_arguments", "clean_*", "db_type", "has_*_permission", "handler[45]00", "app_name"),
+    *("to_python", "value_from_datadict"),
     # Django REST framework and drf-spectacular
     *("accepted_*", "allow_request", "ApiKeyScheme", "authenticate_header", "get_*", "renderer_context"),
     *("to_representation", "validate_*"),
@@ -42,7 +43,7 @@ NAMES = (
     *("auto_decode", "autocommit", "beat_schedule", "bytes_recv", "include_if", "read_frame", "*_timeout", "Transport"),
     "pytest_*",
     # the registries that are folders
-    *("ADAPTER", "CHECKS_OF_THE_DOMAIN", "CONTRACT", "HANDLER", "SOURCE"),
+    *("ADAPTER", "CHECKS_OF_THE_DOMAIN", "CONTRACT", "HANDLER", "RULE", "SOURCE"),
     # tables that only SQL reads and writes
     *("FileMoveTwin", "ReadingDay", "ReadingHour"),
     # Django's, to render a response again

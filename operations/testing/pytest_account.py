@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter, defaultdict
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,8 @@ NOTES_VARIABLE = "ROOST_TEST_NOTES"
 
 #: A run that ends otherwise was interrupted, and says so itself.
 COUNTED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
+#: Folders whose files hold few tests and take minutes.
+SLOW = ("faults", "browser", "operations", "isolation")
 SLOWEST_SHOWN = 10
 NAMES_SHOWN = 20
 
@@ -42,6 +45,18 @@ def items_choose(config: pytest.Config, items: list[pytest.Item]) -> None:
     wanted = set(json.loads(Path(os.environ[ONLY_VARIABLE]).read_text()))
     config.hook.pytest_deselected(items=[item for item in items if item.nodeid not in wanted])
     items[:] = [item for item in items if item.nodeid in wanted]
+
+
+def slow_first(items: list[pytest.Item]) -> None:
+    """Sort files so that no worker is left with a slow one when the others have nothing more to do.
+
+    The folders of `SLOW` come first, a file of each in turn; the order within a file stays.
+    """
+    files = dict.fromkeys(item.nodeid.partition("::")[0] for item in items)
+    groups = [[file for file in files if file.startswith(f"tests/{folder}/")] for folder in SLOW]
+    slow = [file for turn in zip_longest(*groups) for file in turn if file]
+    places = {file: place for place, file in enumerate([*slow, *(file for file in files if file not in set(slow))])}
+    items.sort(key=lambda item: places[item.nodeid.partition("::")[0]])
 
 
 class Account:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from operations.stack import Stack
-from operations.testing.pytest_account import Account, id_make_own, items_choose
+from operations.testing.pytest_account import Account, id_make_own, items_choose, slow_first
 from operations.testing.pytest_quick import guard_set, is_quick, items_without_services
 from operations.testing.trial import VARIABLE, trial_end, trial_environment, trial_start
 from web.assets import catalogues_compile
@@ -65,6 +65,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items_choose(config, items)
     if is_quick():
         items_without_services(config, items)
+    slow_first(items)
     # These fail in every run, even if `-m` deselects them: otherwise a long test breaks and nobody sees it for weeks.
     items.extend([item for item in broken if item not in items])
 

@@ -50,7 +50,8 @@ def tests_run(folder: Path, environment: Mapping[str, str], *, long: bool, argum
     if not any(word.startswith(("-n", "--pdb")) for word in arguments):
         # By file, because a module's fixtures are expensive. By group is not possible: pytest 9.2 keeps an item's id
         # where pytest-xdist 3.8 does not write the group.
-        words += ["-n", str(WORKERS), "--dist=loadfile"]
+        # xdist would begin with the files of most tests; `slow_first` knows better.
+        words += ["-n", str(WORKERS), "--dist=loadfile", "--no-loadscope-reorder"]
     if not long and not any(word == "-m" for word in arguments):
         words += ["-m", "not long"]
     environment = tests_environment(environment)

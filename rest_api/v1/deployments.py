@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 
 from fleet.core import clock
 from fleet.deployments.antennas import AntennaSaid, antennas_set
-from fleet.deployments.models import Deployment
+from fleet.deployments.models import Antenna, Deployment
 from fleet.deployments.places import place_shown
 from fleet.deployments.publishing import deployment_publish
 from fleet.deployments.selectors import deployment_get, deployments_visible, room_get, site_get
@@ -39,6 +39,12 @@ class AntennaData(StrictSerializer):
     frequency_mhz = serializers.FloatField(allow_null=True, default=None)
     cable = serializers.CharField(
         max_length=60, allow_blank=True, default="", help_text="Type and length, such as LMR-400 8 m."
+    )
+    beam_width_deg = serializers.FloatField(
+        allow_null=True, default=None, help_text="Above 0, up to 360, which hears all around."
+    )
+    polarization = serializers.ChoiceField(
+        choices=Antenna.Polarization.choices, allow_blank=True, default="", help_text="Empty: not recorded."
     )
 
 

@@ -9,8 +9,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from fleet.lifecycle.swap_hardware import swap_another
-from fleet.stations.life.hardware import pair_get, pair_list, pair_same
+from fleet.lifecycle.swap_hardware import swap_another, swap_same
+from fleet.stations.life.hardware import pair_get, pair_list
 from fleet.stations.models import HardwarePair
 from fleet.stations.selectors import station_get
 from rest_api.authentication import viewer_of
@@ -74,7 +74,7 @@ class HardwareDecision(APIView):
         if asked["decision"] == "another":
             station = swap_another(actor=viewer, pair=pair)
         else:
-            pair_same(actor=viewer, pair=pair)
+            swap_same(actor=viewer, pair=pair)
         return Response(SwapOut({"serial": station.serial}).data)
 
 

@@ -110,6 +110,9 @@ class StationDetailOut(StationOut):
     suspended_at = serializers.DateTimeField(allow_null=True)
     suspended_reason = serializers.CharField()
     is_in_maintenance = serializers.BooleanField()
+    maintenance_until = serializers.DateTimeField(
+        allow_null=True, help_text="When its maintenance ends by itself; null: when somebody ends it."
+    )
     asleep_until = serializers.DateTimeField(allow_null=True)
     first_contact_at = serializers.DateTimeField(allow_null=True)
     clock_offset_s = serializers.FloatField(
@@ -160,6 +163,9 @@ class StationChangesIn(StrictSerializer):
     operator_interval_s = serializers.FloatField(required=False, allow_null=True)
     data_plan_bytes = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=ID_MOST)
     is_in_maintenance = serializers.BooleanField(required=False)
+    maintenance_until = serializers.DateTimeField(
+        required=False, allow_null=True, help_text="A moment in the future; the maintenance begins now."
+    )
     asleep_until = serializers.DateTimeField(required=False, allow_null=True)
     model = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=ID_MOST)
     tags = serializers.ListField(child=serializers.CharField(max_length=40), required=False, max_length=50)
@@ -186,6 +192,7 @@ def station_detail(station: Station) -> dict[str, Any]:
         "quota_bytes_per_hour": station.quota_bytes_per_hour,
         "tags": sorted(station.tags.values_list("name", flat=True)),
         "is_in_maintenance": station.is_in_maintenance,
+        "maintenance_until": station.maintenance_until,
         "asleep_until": station.asleep_until,
         "suspended_at": station.suspended_at,
         "suspended_reason": station.suspended_reason,

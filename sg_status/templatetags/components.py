@@ -4,10 +4,12 @@ from typing import Any
 
 from django import template
 from django.forms import BaseForm
+from django.forms.boundfield import BoundField
 from django.forms.utils import flatatt
 from django.template import Context
 from django.template.loader import render_to_string
 from django.template.loader_tags import BLOCK_CONTEXT_KEY
+from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.html import format_html
@@ -23,12 +25,32 @@ def _trimmed(content: str) -> SafeString:
     return SafeString(content.strip())
 
 
+@register.simple_tag
+def icon(name: str, kind: str = "i") -> SafeString:
+    """A drawing of the sprite; never alone, so it is not read aloud."""
+    return format_html('<svg class="{}" aria-hidden="true"><use href="{}#{}"/></svg>', kind, static("sprite.svg"), name)
+
+
 @register.simple_block_tag
 def section(content: str, name: str, heading: Text, kind: str = "", *, anchor: str = "", role: str = "") -> SafeString:
-    """A part of a page under a heading, which has the id `name`."""
-    attributes = {"aria-labelledby": name, "class": kind or None, "id": anchor or None, "role": role or None}
+    """A part of a page on a card, under a heading, which has the id `name`. The kind `open` has no card."""
+    classes = kind if kind.startswith("open") else f"card part {kind}".strip()
+    attributes = {"aria-labelledby": name, "class": classes, "id": anchor or None, "role": role or None}
     return format_html(
         '<section{}><h2 id="{}">{}</h2>{}</section>', flatatt(attributes), name, heading, _trimmed(content)
+    )
+
+
+@register.simple_block_tag
+def setting(content: str, name: str, heading: Text, hint: Text = "") -> SafeString:
+    """A part of a settings page: its heading and hint on one side, its fields on the other."""
+    said = format_html('<p class="hint">{}</p>', hint) if hint else ""
+    return format_html(
+        '<section class="sec" aria-labelledby="{0}"><div><h2 id="{0}">{1}</h2>{2}</div><div class="stack">{3}</div></section>',
+        name,
+        heading,
+        said,
+        _trimmed(content),
     )
 
 
@@ -43,7 +65,10 @@ def table(
     start: str | None = None,
     end: str | None = None,
 ) -> SafeString:
-    """A table. A `frame` scrolls (`scroll`, `tall`); `start` and `end` are the period of a chart drawn from it."""
+    """A table. A `frame` scrolls: `scroll`, or `tall`, which keys scroll too and which needs a label.
+
+    `start` and `end` are the period of a chart drawn from it.
+    """
     attributes = {
         "class": kind or None,
         "id": name or None,
@@ -52,7 +77,11 @@ def table(
         "data-to": end,
     }
     shown = format_html("<table{}>{}</table>", flatatt(attributes), _trimmed(content))
-    return format_html('<div class="{}">{}</div>', frame, shown) if frame else shown
+    if not frame:
+        return shown
+    # A group and no region: its section, which has the same heading, is one already.
+    reached = {"tabindex": "0", "role": "group", "aria-labelledby": labelled_by} if frame == "tall" else {}
+    return format_html("<div{}>{}</div>", flatatt({"class": frame, **reached}), shown)
 
 
 @register.simple_tag
@@ -71,34 +100,47 @@ def cell(content: str, label: Text, kind: str = "", *, title: str | None = None,
 
 @register.simple_block_tag
 def fact(content: str, label: Text) -> SafeString:
-    """One name and value in `<dl class="facts">`."""
+    """One name and value in `<dl class="kv">`, a line each, or in `<dl class="facts">`, side by side."""
     return format_html("<div><dt>{}</dt><dd>{}</dd></div>", label, _trimmed(content))
 
 
 @register.simple_block_tag
 def field(content: str, control: str, label: Text, kind: str = "") -> SafeString:
     """A label with the one control in it, which has the id `control`. Forms of Django have their own fields."""
-    attributes = flatatt({"class": kind or None})
-    return format_html('<div{}><label for="{}">{}</label>{}</div>', attributes, control, label, _trimmed(content))
+    classes = f"f {kind}".strip()
+    return format_html('<div class="{}"><label for="{}">{}</label>{}</div>', classes, control, label, _trimmed(content))
+
+
+@register.filter
+def verdict(sentence: Text) -> SafeString:
+    """A text whose first sentence, the state, is bold."""
+    state, end, reason = str(sentence).partition(". ")
+    return format_html("<b>{}{}</b> {}", state, end.strip(), reason)
+
+
+@register.filter
+def wrong_fields(form: BaseForm) -> list[BoundField]:
+    """The fields that people see and whose answers were refused."""
+    return [field for field in form.visible_fields() if field.errors]
 
 
 @register.simple_block_tag
 def empty_state(content: str) -> SafeString:
     """A sentence that says what is missing where a list would stand, and what to do."""
-    return format_html("<p>{}</p>", _trimmed(content))
+    return format_html('<p class="dim">{}</p>', _trimmed(content))
 
 
 @register.simple_block_tag
 def totals(content: str, name: Text) -> SafeString:
     """A row of links that filter a list, each a `total`; `name` says what they filter by."""
-    return format_html('<nav class="wide" aria-label="{}"><ul class="totals">{}</ul></nav>', name, _trimmed(content))
+    return format_html('<nav class="filters" aria-label="{}">{}</nav>', name, _trimmed(content))
 
 
 @register.simple_block_tag
 def total(content: str, address: str, value: object, chosen: object) -> SafeString:
     """One filter; it is the current one if its value is the chosen one."""
     attributes = flatatt({"href": address, "aria-current": "true" if value == chosen else None})
-    return format_html("<li><a{}>{}</a></li>", attributes, _trimmed(content))
+    return format_html("<a{}>{}</a>", attributes, _trimmed(content))
 
 
 @register.simple_block_tag
@@ -109,10 +151,9 @@ def fold(content: str, verb: Text) -> SafeString:
 
 @register.simple_tag
 def mark(sign: str, word: Text, is_bad: bool = False) -> SafeString:  # noqa: FBT001, FBT002 - an argument in a template
-    """A small remark: a sign that is not read aloud, and a word."""
-    return format_html(
-        '<span class="{}"><span aria-hidden="true">{}</span> {}</span>', "mark bad" if is_bad else "mark", sign, word
-    )
+    """A small remark: a shape and a word. The shape is an icon's name; any other sign is the triangle."""
+    name = sign if sign.isascii() and sign.isalpha() else "check"
+    return format_html('<span class="st note {}">{}{}</span>', "check" if is_bad else "dim", icon(name), word)
 
 
 @register.simple_tag(takes_context=True)
@@ -131,13 +172,20 @@ def station_link(station: Any, *, page: str = "station", prefix: str = "", stron
     return format_html('{} <span class="serial">{}</span>', link, station.serial) if station.name else link
 
 
+_SIGNS = {
+    "c0": '<rect class="c0" y="4" width="12" height="2"/>',
+    "zz": '<rect class="zz" y="4" width="12" height="2"/>',
+    "command": '<path class="mk" d="M6 0 10.5 5 6 10 1.5 5z"/>',
+    "restart": '<path class="mk" d="M6 1 10.5 9.5h-9z"/>',
+    "deployment": '<path class="mk" d="M3 0h7L8 2.7l2 2.7H4V10H3z"/>',
+}
+
+
 @register.simple_tag
 def strip_sign(kind: str) -> SafeString:
-    """The sign of one kind of mark in the legend of a strip."""
-    shape = (
-        '<line class="{}" x1="4" x2="4" y1="0" y2="8"/>' if kind == "now" else '<rect class="{}" width="8" height="8"/>'
-    )
-    return format_html('<svg viewBox="0 0 8 8" aria-hidden="true">{}</svg>', format_html(shape, kind))
+    """The sign of one kind of piece or mark in the legend of a station's spine."""
+    shape = SafeString(_SIGNS.get(kind, "")) or format_html('<rect class="{}" width="12" height="10"/>', kind)
+    return format_html('<svg width="12" height="10" viewBox="0 0 12 10" aria-hidden="true">{}</svg>', shape)
 
 
 @register.inclusion_tag("sg_status/components/post_form.html")

@@ -1,21 +1,34 @@
-"""Template tags and filters: times, states, figures, small bars."""
+"""Template tags and filters: times, states, figures."""
 
 from datetime import UTC, datetime
 from typing import Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 from django import template
+from django.utils import dateformat
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.timezone import override
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from psycopg.types.range import Range
 
 from fleet.core import clock
-from fleet.core.spoken import duration_words, interval_words
-from fleet.stations.contact.sentences import SIGNS, state_word
+from fleet.core.spoken import (
+    count_words,
+    day_words,
+    decimal_words,
+    duration_words,
+    interval_words,
+    local_words,
+    stamp_words,
+)
+from fleet.core.zones import viewer_time, viewer_zone_name, zone_label, zone_of
+from fleet.stations.contact.sentences import state_word
 from sg_status import words
 from sg_status.pages.station import file_words
+from sg_status.shapes import STATES
+from sg_status.templatetags.components import icon
 
 register = template.Library()
 
@@ -23,7 +36,7 @@ register = template.Library()
 _LONG_AGO_S: Final = 60 * 86_400
 
 register.filter("bytes_words", words.bytes_words)
-register.filter("count_words", words.count_words)
+register.filter("count_words", count_words)
 register.filter("quantity", words.quantity_words)
 register.filter("number_words", words.number_words)
 register.filter("percent_words", words.percent_words)
@@ -36,6 +49,7 @@ register.filter("file_figures", file_words.file_figures)
 register.filter("file_state", file_words.file_state)
 register.filter("duration_words", duration_words)
 register.filter("interval_words", interval_words)
+register.filter("stamp_words", stamp_words)
 
 
 @register.filter
@@ -44,78 +58,102 @@ def json_text(value: object) -> str:
     return msgspec.json.encode(value).decode()
 
 
+@register.filter
+def degrees(value: float | None, digits: int) -> str:
+    """Degrees north or east with so many decimals, the language's decimal mark and a true minus sign."""
+    return words.NOTHING if value is None else decimal_words(value, digits).replace("-", "\u2212")
+
+
 @register.simple_tag
 def moment(value: datetime | None, timezone: str = "", *, exact: bool = False) -> SafeString | str:
-    """A time, relative (or `exact` in UTC); hover or tap shows UTC and the site's local time."""
-    if value is None:
-        return words.NOTHING
+    """A time on the reader's clock: `18:06`, `yesterday 18:06`, `14 Oct 18:06`; `exact`: with seconds."""
+    return words.NOTHING if value is None else _stamped(value, timezone, local_words(value, clock.now(), exact=exact))
+
+
+@register.simple_tag
+def clock_time(value: datetime, timezone: str = "", *, exact: bool = False) -> SafeString:
+    """The time of day alone, in a list that says the day above it; `exact`: with seconds."""
+    shape = pgettext("time of day, in Django's letters", "H:i:s") if exact else pgettext("time of day", "H:i")
+    return _stamped(value, timezone, dateformat.format(viewer_time(value), shape))
+
+
+@register.filter
+def local_day(value: datetime) -> str:
+    """The day above such a list: today, yesterday, a weekday of the last days, or a date."""
+    now = clock.now()
+    passed = (viewer_time(now).date() - viewer_time(value).date()).days
+    if passed in (0, 1):
+        return _("Today") if passed == 0 else _("Yesterday")
+    date = day_words(value, now)
+    return f"{dateformat.format(viewer_time(value), 'l')}, {date}" if 0 < passed < 7 else date
+
+
+@register.simple_tag
+def ago(value: datetime | None, timezone: str = "") -> SafeString | str:
+    """A time as the duration since: `3 h 12 min ago`; for a contact. Long ago it is a day."""
+    return words.NOTHING if value is None else _stamped(value, timezone, _relative(value))
+
+
+@register.simple_tag
+def day(value: datetime | None, timezone: str = "") -> SafeString | str:
+    """The day of a time: `14 Oct 2025`."""
+    return words.NOTHING if value is None else _stamped(value, timezone, day_words(value))
+
+
+def _stamped(value: datetime, timezone: str, text: str) -> SafeString:
+    """The text with the time for programs in UTC; hover or tap shows UTC, the reader's time and the place's."""
     utc = value.astimezone(UTC)
-    stamp = utc.strftime("%Y-%m-%d %H:%M:%S")
+    clocks = {"UTC": utc, viewer_zone_name(): viewer_time(utc)}
+    if (place := zone_of(timezone)) is not None:
+        clocks.setdefault(place.key, utc.astimezone(place))
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
         utc.isoformat().replace("+00:00", "Z"),
-        f"{stamp} UTC{_local(utc, timezone)}",
-        stamp if exact else _relative(utc),
+        " · ".join(f"{local:%Y-%m-%d %H:%M:%S} {zone_label(name)}" for name, local in clocks.items()),
+        text,
     )
 
 
 def _relative(value: datetime) -> str:
-    seconds = (clock.now() - value).total_seconds()
+    now = clock.now()
+    seconds = (now - value).total_seconds()
     if abs(seconds) < 2:
         return _("now")
     if seconds < 0:
         return _("in %(duration)s") % {"duration": duration_words(-seconds)}
     if seconds > _LONG_AGO_S:
-        return f"{value:%Y-%m-%d}"
+        return day_words(value, now)
     return _("%(duration)s ago") % {"duration": duration_words(seconds)}
-
-
-def _local(value: datetime, timezone: str) -> str:
-    if timezone in ("", "UTC"):
-        return ""
-    try:
-        local = value.astimezone(ZoneInfo(timezone))
-    except (ZoneInfoNotFoundError, ValueError):
-        return ""
-    return f" · {local:%Y-%m-%d %H:%M:%S} {timezone}"
 
 
 @register.simple_tag
 def stay(period: Range[datetime], timezone: str = "") -> str:
-    """The start and end of a stay, as local dates."""
-    start, end = (_day(at, timezone) if at else None for at in (period.lower, period.upper))
+    """The start and end of a stay, as days at the place."""
+    with override(zone_of(timezone)):
+        start, end = (day_words(at) if at else None for at in (period.lower, period.upper))
     if start and end:
         return _("%(start)s to %(end)s") % {"start": start, "end": end}
     return _("since %(start)s") % {"start": start} if start else words.NOTHING
 
 
-def _day(value: datetime, timezone: str) -> str:
-    try:
-        return f"{value.astimezone(ZoneInfo(timezone or 'UTC')):%Y-%m-%d}"
-    except (ZoneInfoNotFoundError, ValueError):
-        return f"{value.astimezone(UTC):%Y-%m-%d}"
+@register.simple_tag
+def state(name: str, kind: str = "") -> SafeString:
+    """A state as shape and word; the colour only repeats them. The kind `chip` stands beside a heading."""
+    colour, shape = STATES[name]
+    classes = f"st {kind} {colour}" if kind else f"st {colour}"
+    return format_html('<span class="{}">{}{}</span>', classes, icon(shape), state_word(name))
 
 
 @register.simple_tag
-def state(name: str) -> SafeString:
-    """A state as sign and word; the colour only repeats them."""
-    return format_html(
-        '<span class="state {}"><span aria-hidden="true">{}</span>\u00a0{}</span>',
-        name.replace("_", "-"),
-        SIGNS[name],
-        state_word(name),
-    )
+def state_icon(name: str) -> SafeString:
+    """The shape alone, where the word stands in the sentence beside it."""
+    return icon(STATES[name][1])
 
 
-@register.simple_tag
-def bar(value: int, most: int) -> SafeString:
-    """A small bar, as long as its share of the longest one. Any non-zero value is wide enough to see."""
-    share = min(max(value / most, 0.01), 1.0) if most > 0 and value > 0 else 0.0
-    return format_html(
-        '<svg class="bar" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">'
-        '<rect width="100" height="8" class="ground"/><rect width="{}" height="8"/></svg>',
-        f"{share * 100:.0f}",
-    )
+@register.filter
+def state_class(name: str) -> str:
+    """The class that gives a state's colour to what is in it."""
+    return STATES[name][0]
 
 
 @register.filter

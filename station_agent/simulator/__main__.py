@@ -51,12 +51,12 @@ def simulate(
 def main() -> None:
     """Run the simulator; print errors as one sentence, and exit with 2 for wrong use."""
     try:
-        app(standalone_mode=False)
+        app(standalone_mode=False, prog_name="./roost simulate")
     except AgentError as error:
         print(error, file=sys.stderr)
         raise SystemExit(error.exit_code) from None
     except _UsageError as error:
-        print(misuse_say(error.format_message(), ask="See --help."), file=sys.stderr)
+        print(misuse_say(error.format_message(), ask="See `./roost simulate --help`."), file=sys.stderr)
         raise SystemExit(2) from None
     except (typer.Abort, KeyboardInterrupt):
         raise SystemExit(130) from None

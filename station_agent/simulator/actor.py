@@ -22,6 +22,7 @@ from station_agent import __version__
 from station_agent.config import AmqpSettings, LinkSettings
 from station_agent.link.publish import PublishLink
 from station_agent.simulator.feed import MemoryFeed
+from station_agent.simulator.season import Place, Season
 from station_agent.simulator.traffic import Traffic
 from station_agent.station import LinkState
 
@@ -42,24 +43,41 @@ HISTORY_STEP = 600.0
 
 
 class StationEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One entry of the fleet's file. `interval` is the reporting interval in seconds; `stopped` keeps the station off."""
+    """One entry of the fleet's file. `interval` is the reporting interval in seconds; `stopped` keeps the station off.
+
+    Stations with a position share one season: the same birds pass them, one after the other.
+    """
 
     serial: str
     amqp: AmqpSettings
     behaviour: Behaviour = "normal"
     interval: Annotated[float, Meta(ge=5, le=86_400)] = 300.0
     stopped: bool = False
+    latitude: float | None = None
+    longitude: float | None = None
+    boot_count: Annotated[int, Meta(ge=0)] | None = None
+
+    @property
+    def place(self) -> Place | None:
+        """Where it stands, if that is known."""
+        if self.latitude is None or self.longitude is None:
+            return None
+        return Place(self.serial, self.latitude, self.longitude)
 
 
 class SimulatedStation:
     """A station that runs until it is stopped."""
 
-    def __init__(self, entry: StationEntry, *, seed: int, speed: float, history: float = 0.0) -> None:
+    def __init__(
+        self, entry: StationEntry, *, seed: int, speed: float, history: float = 0.0, season: Season | None = None
+    ) -> None:
         self.entry = entry
+        self._season = season if entry.place else None
         self._speed = speed
         self._random = random.Random(f"{seed}/{entry.serial}/contact")
         self._seed = seed
-        self._boot_count = 1 + self._random.randrange(40)
+        drawn = 1 + self._random.randrange(40)
+        self._boot_count = drawn if entry.boot_count is None else entry.boot_count
         self._interval = SILENT_INTERVAL if entry.behaviour == "silent" else entry.interval
         self._feed = MemoryFeed()
         self.view = LinkState()
@@ -87,6 +105,7 @@ class SimulatedStation:
             started_at=now,
             boot_count=self._boot_count,
             behaviour=self.entry.behaviour,
+            season=self._season,
         )
 
     @property

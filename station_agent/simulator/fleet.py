@@ -9,6 +9,7 @@ import msgspec
 
 from station_agent.errors import WrongUse
 from station_agent.simulator.actor import SimulatedStation, StationEntry
+from station_agent.simulator.season import Season
 
 log = logging.getLogger(__name__)
 
@@ -76,20 +77,23 @@ class Fleet:
             return
         self._read_at = changed_at
         try:
-            wanted = {entry.serial: entry for entry in stations_read(self._path) if not entry.stopped}
+            entries = stations_read(self._path)
         except WrongUse as error:
             log.warning("%s The stations continue unchanged.", error)
             return
+        wanted = {entry.serial: entry for entry in entries if not entry.stopped}
         for serial in [s for s, (entry, _, _) in self._running.items() if wanted.get(s) != entry]:
             _, own_stop, task = self._running.pop(serial)
             own_stop.set()
             await asyncio.wait([task])
+        places = [place for entry in entries if (place := entry.place)]
+        season = Season(places, seed=self._seed) if places else None
         for count, entry in enumerate(e for s, e in wanted.items() if s not in self._running):
             own_stop = asyncio.Event()
             # Only the first start has a past: a restarted station has already sent it.
             history = 0.0 if entry.serial in self._known else self._history
             self._known.add(entry.serial)
-            actor = SimulatedStation(entry, seed=self._seed, speed=self._speed, history=history)
+            actor = SimulatedStation(entry, seed=self._seed, speed=self._speed, history=history, season=season)
             task = asyncio.ensure_future(actor.run(own_stop))
             task.add_done_callback(_report_end)
             self._running[entry.serial] = (entry, own_stop, task)

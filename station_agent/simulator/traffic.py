@@ -1,6 +1,7 @@
 """Plausible Sensorgnome lines generated from a seed: passing birds, noise, positions, clock, settings.
 
-The lines are those of a current V2 station, so the agent's own parser reads them.
+The lines are those of a current V2 station, so the agent's own parser reads them. In a season, the birds are those that
+all stations of a fleet share; otherwise they are this station's own.
 """
 
 import math
@@ -14,9 +15,14 @@ from station_agent.sensorgnome.lines import line_parse
 from station_agent.sensorgnome.messages import RankedBody, messages_make, moments_fill
 from station_agent.sensorgnome.names import file_name_parse
 from station_agent.sensorgnome.reader import CHUNK_LINES
+from station_agent.simulator.power import Battery
+from station_agent.simulator.season import DAY, HOUR, BirdStay, Season
 
-DAY, HOUR = 86_400.0, 3_600.0
 GPS_SECONDS, CLOCK_SECONDS = 300.0, 600.0
+#: In a season, tags beat this often and positions are this far apart: a week of them is then loaded in a minute.
+_BEAT_SECONDS, _SEASON_GPS_SECONDS = 15.4, 1_800.0
+#: Lotek birds in a season, beside the tags that everybody shares.
+_SEASON_LOTEK = 0.1
 #: Lotek tags of a code set repeatedly send four pulses at gaps that identify them.
 PULSES_A_BURST = 4
 #: An unset clock begins here, at 2000-01-01.
@@ -47,9 +53,22 @@ class _File:
 
 
 class Traffic:
-    """One station's environment. All times are the server's true time; `clock` converts them to the station's."""
+    """One station's environment. All times are the server's true time; `clock` converts them to the station's.
 
-    def __init__(self, serial: str, *, seed: int, started_at: float, boot_count: int, behaviour: str) -> None:
+    `fails_at`: when its battery is empty, in a season.
+    """
+
+    def __init__(
+        self,
+        serial: str,
+        *,
+        seed: int,
+        started_at: float,
+        boot_count: int,
+        behaviour: str,
+        season: Season | None = None,
+        fails_at: float | None = None,
+    ) -> None:
         self._random = random.Random(f"{seed}/{serial}/{boot_count}")
         place = random.Random(f"{seed}/{serial}")
         self._serial = serial
@@ -63,6 +82,12 @@ class Traffic:
         self._noise = {port: place.uniform(0.01, 0.05) for port in self._ports}
         if behaviour == "noisy":
             self._noise[self._ports[-1]] = 6.0
+        self._season = season
+        self._battery: Battery | None = None
+        if season is not None:
+            _, self.latitude, self.longitude = season.place(serial)
+            self._battery = Battery(season, at=started_at, fails_at=fails_at)
+            self._noise = {port: rate * (0.05 if rate > 1 else 0.15) for port, rate in self._noise.items()}
         self._lotek: list[_Bird] = []
         self._ctt: list[_Bird] = []
         self._files: dict[str, _File] = {}
@@ -97,6 +122,9 @@ class Traffic:
                 )
         for bird in self._ctt:
             lines["ctt"] += self._tag_lines(bird, begin, min(end, bird.until))
+        if self._season is not None:
+            for stay in self._season.heard(self._serial, begin, end):
+                lines["ctt"] += self._stay_lines(stay, begin, end)
         made: list[RankedBody] = []
         for source, found in lines.items():
             made += self._read(source, begin, [text for _, text in sorted(found)])
@@ -113,7 +141,7 @@ class Traffic:
         self._lotek = [bird for bird in self._lotek if bird.until > begin]
         self._ctt = [bird for bird in self._ctt if bird.until > begin]
         chance = self._activity(begin) * (end - begin)
-        for _ in range(self._poisson(chance / 240)):
+        for _ in range(self._poisson(chance / 240 * (_SEASON_LOTEK if self._season else 1.0))):
             gaps = tuple(round(rng.uniform(0.015, 0.08), 4) for _ in range(PULSES_A_BURST - 1))
             period = rng.choice([4.7, 9.7, 12.7, 25.1])
             self._lotek.append(
@@ -127,7 +155,7 @@ class Traffic:
                     "",
                 )
             )
-        for _ in range(self._poisson(chance / 500)):
+        for _ in range(0 if self._season else self._poisson(chance / 500)):
             tag = f"{rng.getrandbits(32):08x}"
             self._ctt.append(
                 _Bird(
@@ -161,7 +189,7 @@ class Traffic:
             at = max(self._next_gps, begin)
             for found in lines.values():
                 found.append((at, self._position(at)))
-            self._next_gps = at + GPS_SECONDS
+            self._next_gps = at + (_SEASON_GPS_SECONDS if self._season else GPS_SECONDS)
 
     def _position(self, at: float) -> str:
         if self._behaviour == "wrong_clock":
@@ -196,6 +224,19 @@ class Traffic:
             rssi = bird.loudness + self._random.gauss(0, 3)
             found.append((at, f"T{bird.port},{self.clock(at):.3f},{bird.tag},{rssi:.0f}"))
             at += bird.period
+        return found
+
+    def _stay_lines(self, stay: BirdStay, begin: float, end: float) -> list[tuple[float, str]]:
+        """The beats of a bird's tag that get through: loudest in the middle of its stay, and few at both ends."""
+        found = []
+        middle, half = (stay.begin + stay.end) / 2, (stay.end - stay.begin) / 2
+        at = stay.begin + math.ceil(max(begin - stay.begin, 0.0) / _BEAT_SECONDS) * _BEAT_SECONDS
+        while at < min(end, stay.end):
+            distance = abs(at - middle) / half
+            if self._random.random() > 0.7 * distance:
+                rssi = stay.loudness - 14 * distance**2 + self._random.gauss(0, 2.5)
+                found.append((at, f"T{stay.port},{self.clock(at):.3f},{stay.tag},{rssi:.0f}"))
+            at += _BEAT_SECONDS
         return found
 
     def _read(self, source: str, begin: float, texts: list[str]) -> list[RankedBody]:
@@ -236,7 +277,7 @@ class Traffic:
         """The host's health: the battery follows the sun, the disk fills slowly."""
         rng = self._random
         sun = max(math.cos(((at % DAY) / HOUR + self.longitude / 15 - 12.5) / 12 * math.pi), 0.0)
-        solar = 0.4 + 19.0 * sun + rng.gauss(0, 0.2)
+        battery, solar = self._battery.volts(at) if self._battery else (12.25 + 1.1 * sun, 0.4 + 19.0 * sun)
         days = (at - 1_700_000_000) / DAY
         return Health(
             at=self.clock(at),
@@ -249,8 +290,8 @@ class Traffic:
             disk_percent=round(20 + days * 0.05 % 60, 1),
             disk_free_bytes=int(24e9 - days * 6e6 % 15e9),
             temperature_c=round(28 + 14 * sun + rng.gauss(0, 0.8), 1),
-            battery_v=round(12.25 + 1.1 * sun + rng.gauss(0, 0.03), 2),
-            solar_v=round(max(solar, 0.0), 2),
+            battery_v=round(battery + rng.gauss(0, 0.03), 2),
+            solar_v=round(max(solar + rng.gauss(0, 0.2), 0.0), 2),
             signal_dbm=round(-82 + rng.gauss(0, 4), 0),
             clock=Clock(code=self.clock_code, source="simulated"),
             gps_state="no fix" if self._behaviour == "wrong_clock" else "fix",

@@ -229,10 +229,12 @@ def test_somebody_without_any_address_gets_in(log_in, db):
 def test_who_belongs_nowhere_is_told_what_comes_next(plover, log_in, institute):
     client, _answer = log_in()
     page = client.get("/").content.decode()
-    assert "You are not in an organization yet" in page
+    assert "Stations belong to organizations. Create one for your group, or wait for an invitation" in page
     assert "/organizations/add/" in page
     member_add(organization=institute, user=plover, role=Role.VIEWER)
-    assert "You are not in an organization yet" not in client.get("/").content.decode()
+    page = client.get("/").content.decode()
+    assert "Create one for your group" not in page
+    assert "/organizations/add/" not in page
 
 
 def test_names_that_nobody_confirmed_come_free_after_a_week(plover, mailoutbox, institute):

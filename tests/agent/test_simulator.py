@@ -16,6 +16,8 @@ from waiting import PATIENCE_S
 from message_queue.contracts.detections import Detections
 from station_agent.simulator.feed import MemoryFeed
 from station_agent.simulator.fleet import stations_read
+from station_agent.simulator.power import Battery
+from station_agent.simulator.season import WAVE_NIGHTS, Place, Season
 from station_agent.simulator.traffic import UNSET_CLOCK, Traffic
 
 REPOSITORY = Path(__file__).parents[2]
@@ -68,6 +70,65 @@ def test_each_behaviour_shows():
     wrong = traffic("wrong_clock", hours=1)
     assert {m.body.clock for m in wrong} == {"P"}
     assert all(UNSET_CLOCK <= m.body.bt < UNSET_CLOCK + DAY for m in wrong if m.kind == "detections")
+
+
+SHORE = [Place(f"SG-{n:02d}", 41.9 + n * 0.08, -82.5 + n * 0.3) for n in range(12)]
+
+
+def tags_by_day(season, place, days=8):
+    return [
+        {stay.tag for stay in season.heard(place.serial, NOON + d * DAY, NOON + (d + 1) * DAY)} for d in range(days)
+    ]
+
+
+def test_migrants_pass_along_the_shore_in_waves_and_residents_stay():
+    season = Season(SHORE, seed=1)
+    first, last = tags_by_day(season, SHORE[1]), tags_by_day(season, SHORE[-2])
+    for days in (first, last):
+        assert len(set.intersection(*days[:3], *days[4:6])) <= 3
+        assert [tag for tag in set().union(*days) if sum(tag in day for day in days) >= 5], "somebody lives here"
+        assert max(map(len, days)) > 2 * min(map(len, days)), "nights differ"
+    peaks = [
+        max(range(WAVE_NIGHTS), key=lambda d, days=days: len(days[d]) + len(days[d + 4])) for days in (first, last)
+    ]
+    assert peaks[0] != peaks[1], "a wave takes days from one end to the other"
+    night = [(stay, place) for place in SHORE for stay in season.heard(place.serial, NOON, NOON + 4 * DAY)]
+    ways = {}
+    for stay, place in sorted(night, key=lambda each: each[0].begin):
+        ways.setdefault(stay.tag, []).append(place.longitude)
+    chains = [way for way in ways.values() if len(set(way)) >= 3]
+    assert len(chains) > 10, "the same tag is heard at one station after the other"
+    assert all(way == sorted(way) for way in chains)
+
+
+def test_a_season_is_the_same_however_it_is_asked():
+    def told(step):
+        season = Season(SHORE, seed=3)
+        world = Traffic("SG-04", seed=3, started_at=NOON, boot_count=1, behaviour="normal", season=season)
+        at, tags = NOON, Counter()
+        while at < NOON + DAY:
+            for message in world.messages(at, at + step):
+                if message.kind == "detections" and message.body.what == "tag":
+                    tags.update(message.body.tag)
+            at += step
+        return tags
+
+    assert set(told(900.0)) == set(told(3_600.0))
+    assert 50 < sum(told(900.0).values()) < 5_000
+
+
+def test_a_battery_follows_sun_and_clouds_and_one_fails():
+    season = Season(SHORE, seed=1)
+    hours = [NOON + hour * 3_600 for hour in range(7 * 24)]
+    good = Battery(season, at=NOON)
+    volts = [good.volts(at)[0] for at in hours]
+    assert 12.2 < min(volts) < max(volts) < 14, "no alert on any date, not even after days of clouds"
+    clear = [season.clear(NOON + d * DAY) for d in range(7)]
+    assert min(clear) < 0.3
+    assert max(clear) > 0.8
+    failing = Battery(season, at=NOON, fails_at=NOON + 6 * DAY)
+    assert failing.volts(hours[0])[0] > 12
+    assert failing.volts(NOON + 6 * DAY)[0] < 11.4
 
 
 def test_the_feed_keeps_a_messages_number():
@@ -208,4 +269,4 @@ def test_the_file_of_the_documentation_is_read(tmp_path):
         '"username": "u", "password": "p", "exchange": "in.SG-1", "command_queue": "cmd.SG-1", "ca_pem": ""}}]'
     )
     (station,) = stations_read(path)
-    assert (station.behaviour, station.interval, station.stopped) == ("late", 300.0, False)
+    assert (station.behaviour, station.interval, station.stopped, station.place) == ("late", 300.0, False, None)

@@ -10,8 +10,8 @@ from fleet.alerts.rules.hardware_swap import find, over
 from fleet.alerts.sending import notifications_send
 from fleet.alerts.services import rules_sweep
 from fleet.core import clock
-from fleet.lifecycle.swap_hardware import swap_another
-from fleet.stations.life.hardware import SaidHardware, pair_same, pairs_note, swap_asked
+from fleet.lifecycle.swap_hardware import swap_another, swap_same
+from fleet.stations.life.hardware import SaidHardware, pairs_note, swap_asked
 from fleet.stations.models import Station
 
 pytestmark = pytest.mark.django_db
@@ -52,10 +52,12 @@ def test_a_swap_is_told_once_and_ends_with_the_answer_same(smtp, member, make_st
     assert incident.opened_at - incident.began_at > timedelta(minutes=59)
     spoke(station, "m3", "c3", ago=timedelta(minutes=1))
     assert sweep_and_send() == [(0, 0)], "one incident, however many pairs are in question"
-    pair_same(actor=SERVER, pair=swap_asked(station=station))
-    assert sweep_and_send() == [(0, 0)], "one of the two is still open"
-    pair_same(actor=SERVER, pair=swap_asked(station=station))
-    assert sweep_and_send(2) == [(0, 1), (0, 0)]
+    swap_same(actor=SERVER, pair=swap_asked(station=station))
+    assert Incident.objects.get().closed_at is None, "one of the two is still open"
+    assert sweep_and_send() == [(0, 0)]
+    swap_same(actor=SERVER, pair=swap_asked(station=station))
+    assert Incident.objects.get().closed_at is not None, "at once, before the next sweep"
+    assert sweep_and_send() == [(0, 0)]
     assert "the same station" in Incident.objects.get().closing_sentence
     assert len(smtp.taken) == 1, "the person who answered already knows"
 
@@ -64,8 +66,9 @@ def test_the_answer_new_station_ends_it_and_the_successor_starts_without(smtp, m
     station = swapped(make_station())
     sweep_and_send()
     successor = swap_another(actor=SERVER, pair=swap_asked(station=station))
-    assert sweep_and_send(2) == [(0, 1), (0, 0)]
     incident = Incident.objects.get()
+    assert incident.closed_at is not None, "at once, before the next sweep"
+    assert sweep_and_send() == [(0, 0)]
     assert incident.station_id == station.pk != successor.pk
     assert "a new station" in incident.closing_sentence
     assert len(smtp.taken) == 1

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from fleet.alerts.destinations import mail_choices
-from fleet.alerts.models import Notification
+from fleet.alerts.models import Incident, Notification
 from fleet.alerts.services import silence_sweep
 
 pytestmark = pytest.mark.django_db
@@ -36,11 +36,16 @@ def test_open_and_over_are_told_in_sentences(browse, member, make_station, hear)
     open_one, over = make_station("SG-1", name="Old Cut", heard_ago=LONG), make_station("SG-2", heard_ago=LONG)
     silence_sweep()
     hear(over)
-    text = browse(member).get("/incidents/").content.decode()
+    client = browse(member)
+    text = client.get("/incidents/").content.decode()
     assert "Silent since" in text
     assert "Old Cut" in text
     assert "Back since" in text
-    assert f'href="/stations/{open_one.serial}/"' in text
+    assert f'href="/stations/{over.serial}/"' in text
+    # What is open leads to its own page, and that to the station.
+    address = f"/incidents/{Incident.objects.get(station=open_one).pk}/"
+    assert f'href="{address}"' in text
+    assert f'href="/stations/{open_one.serial}/"' in client.get(address).content.decode()
 
 
 def test_a_stranger_sees_nothing_of_it(browse, member, make_member, make_organization, make_station):

@@ -1,6 +1,7 @@
 """A mail's content, recipients, language and thread; and no name can add headers to it."""
 
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.utils import translation
@@ -13,7 +14,7 @@ from fleet.alerts.services import silence_sweep
 from fleet.core.errors import NotFound
 from fleet.core.models import AuditEntry
 from fleet.organizations.access import viewer_of_user
-from fleet.organizations.people import person_language_set
+from fleet.organizations.people import person_language_set, person_timezone_set
 from fleet.stations.models import StationContact
 from web.assets import catalogues_compile
 
@@ -38,7 +39,10 @@ def test_the_first_line_is_the_sentence_and_the_last_how_to_be_told_less(smtp, m
     sweep_and_send()
     lines = smtp.taken[0].get_content().strip().splitlines()
     assert lines[0].startswith("Silent since ")
-    assert "(4 h 12 min). It reports every hour. The battery was at 11.4 V: check power first." in lines[0]
+    assert (
+        "(4 h 12 min). It reports every hour and missed 4 reports. The battery was at 11.4 V: check power first."
+        in lines[0]
+    )
     assert "https://roost.example/stations/SG-1/" in lines
     assert lines[-1].endswith("To receive fewer: https://roost.example/incidents/")
     assert "Old Cut Observatory" in lines[-1]
@@ -147,6 +151,32 @@ def test_each_person_is_told_in_their_language_and_others_in_the_organization_s(
         assert silent.get_content().startswith(first)
         assert over.get_content().startswith(back)
         assert less in silent.get_content().strip().splitlines()[-1]
+
+
+def test_each_person_is_told_in_their_time_zone_and_others_in_the_organization_s(
+    smtp, make_member, make_station, organization
+):
+    person_timezone_set(user=make_member("jo@example.org"), name="America/Toronto")
+    person_timezone_set(user=make_member("eva@example.org"), name="UTC")
+    make_member("new@example.org")
+    organization.timezone = "Asia/Kolkata"
+    organization.save()
+    station = make_station("SG-1", heard_ago=LONG)
+    sweep_and_send()
+    last = StationContact.objects.get(station=station).last_contact_at
+    incident = Incident.objects.get()
+    assert f"\u27e8{last:%Y-%m-%dT%H:%M:%SZ}\u27e9" in incident.sentence
+    for address, zone, foot in (
+        ("jo@example.org", "America/Toronto", "Times are in America/Toronto, UTC\u2212"),
+        ("new@example.org", "Asia/Kolkata", "Times are in Asia/Kolkata, UTC+5:30."),
+    ):
+        (mail,) = smtp.to(address)
+        assert f"{last.astimezone(ZoneInfo(zone)):%H:%M} (" in mail.get_content().splitlines()[0]
+        assert foot in mail.get_content()
+    (mail,) = smtp.to("eva@example.org")
+    assert f"{last:%H:%M} UTC (" in mail.get_content().splitlines()[0]
+    assert "Times are in" not in mail.get_content()
+    assert "\u27e8" not in incident.said(is_over=False)
 
 
 def test_what_is_over_is_shown_in_the_reader_s_language(catalogues, member, make_station, hear):

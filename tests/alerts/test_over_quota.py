@@ -32,7 +32,7 @@ def test_one_mail_when_messages_wait_long_and_one_when_none_does(smtp, member, m
         sweep_and_send()
     incident = Incident.objects.get()
     assert smtp.subjects == ["Over its quota: Old Cut (SG-5113BBBK2972)"]
-    assert "1,209 of its messages are waiting" in incident.sentence
+    assert "1\u202f209 of its messages are waiting" in incident.sentence
     assert incident.opened_at - incident.began_at > timedelta(minutes=10)
     QuarantinedMessage.objects.filter(received_at__lt=clock.now() - timedelta(minutes=10)).update(state="replayed")
     assert sweep_and_send() == (0, 0), "nine are still waiting"

@@ -13,12 +13,13 @@ import pytest
 from django.db import connections
 from waiting import until
 
+from fleet.alerts import turns
 from fleet.alerts.channels import webhook
-from fleet.alerts.destinations import destination_add, destination_secret
-from fleet.alerts.models import Destination, Incident, Notification
+from fleet.alerts.destinations import TESTS_MOST, TESTS_WITHIN, destination_add, destination_secret, destination_test
+from fleet.alerts.models import Destination, Incident, Notification, SendingTime
 from fleet.alerts.sending import notifications_send, senders_wake
 from fleet.alerts.services import silence_sweep
-from fleet.core.errors import InvalidInput
+from fleet.core.errors import InvalidInput, TooMany
 from fleet.core.models import AuditEntry, OutboxMessage
 from fleet.core.sending import public_post
 from fleet.organizations.access import viewer_of_user
@@ -33,6 +34,7 @@ class Receiver:
 
     def __init__(self) -> None:
         self.seen, self.answers = [], []
+        self.answer_by_path = lambda _path: 200
         self.released = threading.Event()
         receiver = self
 
@@ -40,7 +42,7 @@ class Receiver:
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 receiver.seen.append((self.path, dict(self.headers), body))
-                answer = receiver.answers.pop(0) if receiver.answers else 200
+                answer = receiver.answers.pop(0) if receiver.answers else receiver.answer_by_path(self.path)
                 if answer == "hang":
                     receiver.released.wait(60)
                     return
@@ -263,6 +265,84 @@ def test_a_dead_endpoint_does_not_delay_mail(transactional_db, receiver, silent,
     receiver.released.set()
     stuck.join()
     assert smtp.subjects == ["Silent: Old Cut (SG-1)"]
+
+
+@pytest.fixture
+def neighbour(make_organization, make_station, make_member, receiver):
+    """Another organization with a webhook and a silent station, whose message came due last."""
+    other = make_organization("Neighbour")
+    hook(make_member("n@example.org", role="owner", of=other), other, f"{receiver.url}neighbour")
+    make_station("SG-N", heard_ago=LONG, of=other)
+    return other
+
+
+def test_silent_receivers_of_one_organization_cost_their_neighbours_one_message_at_most(
+    receiver, owner, organization, neighbour, make_station, monkeypatch
+):
+    monkeypatch.setattr(public_post, "_TOTAL_S", 0.3)
+    monkeypatch.setattr(turns, "_ALIKE_S", 0.1)
+    for number in range(5):
+        hook(owner, organization, f"{receiver.url}silent{number}")
+    make_station("SG-1", heard_ago=LONG)
+    silence_sweep()
+    moment = datetime.now(tz=UTC)
+    Notification.objects.update(due_at=moment - timedelta(minutes=1))
+    Notification.objects.filter(organization=neighbour).update(due_at=moment)
+    receiver.answer_by_path = lambda path: "hang" if path.startswith("/silent") else 200
+    notifications_send(channel="webhook")
+    assert [path for path, *_ in receiver.seen].index("/neighbour") == 1
+    assert len(receiver.seen) == 6
+    # It is remembered in the next run, where retries wait with those of others.
+    receiver.seen.clear()
+    Notification.objects.filter(state="pending").update(due_at=moment - timedelta(minutes=1))
+    Notification.objects.filter(organization=neighbour).update(state="pending", due_at=moment)
+    notifications_send(channel="webhook")
+    assert [path for path, *_ in receiver.seen].index("/neighbour") == 0
+
+
+def test_time_that_was_spent_is_forgotten(organization):
+    moment = datetime(2026, 5, 1, tzinfo=UTC)
+    for seconds, at in ((4.0, moment), (3.0, moment + turns.WINDOW / 2), (2.0, moment + 2 * turns.WINDOW)):
+        turns.time_add(organization_id=organization.pk, channel="webhook", seconds=seconds, moment=at)
+        if seconds == 3.0:
+            assert SendingTime.objects.get().seconds == 7.0
+    assert SendingTime.objects.get().seconds == 2.0
+
+
+def test_time_for_an_organization_that_was_deleted_meanwhile_is_dropped(organization):
+    gone = organization.pk
+    organization.delete()
+    turns.time_add(organization_id=gone, channel="webhook", seconds=4.0, moment=datetime(2026, 5, 1, tzinfo=UTC))
+    connections["default"].check_constraints()
+    assert not SendingTime.objects.exists()
+
+
+def test_a_name_whose_servers_never_answer_is_given_up_for_now(receiver, silent, monkeypatch):
+    asked, released = threading.Event(), threading.Event()
+
+    def stuck(*_args, **_options):
+        asked.set()
+        released.wait(60)
+        raise OSError("nobody")
+
+    monkeypatch.setattr(public_post, "_RESOLVE_S", 0.2)
+    monkeypatch.setattr(public_post.socket, "getaddrinfo", stuck)
+    send()
+    released.set()
+    assert asked.is_set()
+    waiting = opened()
+    assert (waiting.state, waiting.is_maybe_delivered) == ("pending", False)
+    assert waiting.last_error.endswith("cannot be resolved: no answer within 0.2 s")
+
+
+def test_test_messages_are_limited_for_an_organization(receiver, owner, organization, destination):
+    for _ in range(TESTS_MOST):
+        destination_test(actor=viewer_of_user(owner), destination=destination)
+        send()
+    with pytest.raises(TooMany, match="Wait a while"):
+        destination_test(actor=viewer_of_user(owner), destination=destination)
+    Notification.objects.update(created_at=datetime.now(tz=UTC) - TESTS_WITHIN)
+    destination_test(actor=viewer_of_user(owner), destination=destination)
 
 
 def test_each_channel_with_something_due_has_one_job(silent):

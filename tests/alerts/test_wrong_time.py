@@ -56,9 +56,9 @@ def heard(station, at, *, came=None):
 @pytest.mark.parametrize(
     ("at", "words"),
     [
-        (Y2000, "Its data are filed under 2000-01-01 because its clock is not set."),
-        (datetime(1970, 1, 1, 3, tzinfo=UTC), "Its data are filed under 1970-01-01"),
-        (datetime(2043, 1, 1, tzinfo=UTC), "ahead because its clock is wrong."),
+        (Y2000, "Its clock says 1 Jan 2000. Its data is filed under that time"),
+        (datetime(1970, 1, 1, 3, tzinfo=UTC), "Its clock says 1 Jan 1970."),
+        (datetime(2043, 1, 1, tzinfo=UTC), " ahead. Its data is filed under that time"),
     ],
 )
 def test_it_is_told_once_and_over_when_the_data_are_moved(smtp, station, put, at, words):

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from people import elsewhere, institute, operator, owner, stranger, viewer
+from people import elsewhere, institute, no_counters, operator, owner, stranger, viewer
 from playwright.sync_api import Browser, expect, sync_playwright
 from site_processes import ROOT, Running, running
 from waiting import PATIENCE_S
 
-__all__ = ["elsewhere", "institute", "operator", "owner", "stranger", "viewer"]
+__all__ = ["elsewhere", "institute", "no_counters", "operator", "owner", "stranger", "viewer"]
 
 PASSWORD = "a long password"
 expect.set_options(timeout=PATIENCE_S * 1_000)

@@ -33,16 +33,25 @@ NO_PAGES = {
     "mfa_login_webauthn": "what the passkey script asks for",
     "mfa_download_recovery_codes": "a file",
     "completeness-csv": "a file",
+    "fleet-many": "the answer to a form; opened, it leads to the stations",
     "station-positions-csv": "a file",
+    "agent-script": "a file",
     "agent-file": "a file",
     "station-data-csv": "a file",
+    "station-data-svg": "a file",
     "station-detections-csv": "a file",
+    "detections-csv": "a file",
+    "heard-tag-csv": "a file",
     "organization-audit-csv": "a file",
     "quarantine-body": "a file",
     "photo": "a picture",
     "photo-small": "a picture",
     "public-photo": "a picture",
     "public-photo-small": "a picture",
+    "sites-pins": "data for a map",
+    "map-pins": "data for a map",
+    "public-pins": "data for a map",
+    "tiles-file": "a file, in pieces",
 }
 
 
@@ -66,7 +75,7 @@ def walks_of(tenant: Tenant) -> list[Walk]:
             for state in (secured, half_in, without_password, with_links)
         ),
     ]
-    led_away = [place for walk in walks for place in walk.places.values() if not _is_page(_get(walk.client, place))]
+    led_away = [place for walk in walks for place in walk.places.values() if not is_page(get(walk.client, place))]
     assert led_away == []
     return walks
 
@@ -116,19 +125,19 @@ def pages_of(tenant: Tenant, client: Client, *, only: Rule | None = None) -> dic
         if address.is_api or "GET" not in line.methods or only not in (None, line.methods["GET"]):
             continue
         place = place_of(address, line, tenant.values)
-        if place not in found.values() and _is_page(_get(client, place)):
+        if place not in found.values() and is_page(get(client, place)):
             found[address.name] = place
     return found
 
 
-def _get(client: Client, place: str) -> Any:
+def get(client: Client, place: str) -> Any:
     # The collected files belong to the other process.
     plain = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
     with override_settings(STORAGES={**settings.STORAGES, **plain}):
         return client.get(place)
 
 
-def _is_page(answer: Any) -> bool:
+def is_page(answer: Any) -> bool:
     is_page = answer.status_code == 200 and answer["Content-Type"].startswith("text/html")
     return is_page and "attachment" not in answer.get("Content-Disposition", "")
 

@@ -69,7 +69,8 @@ def test_an_account_is_made_without_scripts(watched, site):
     (path,) = re.findall(r"/accounts/confirm/\S+", mail.body)
     page.goto(site + path)
     page.get_by_role("button", name="Confirm this address").click()
-    expect(page.get_by_role("heading", name="You are not in an organization yet")).to_be_visible()
+    expect(page.get_by_role("heading", name="Create an organization")).to_be_visible()
+    expect(page.get_by_role("main").get_by_role("link", name="Create an organization")).to_be_visible()
     assert EmailAddress.objects.get().verified
     page.get_by_role("link", name="sanderling").click()
     page.get_by_role("link", name="Change password").click()
@@ -102,7 +103,7 @@ def test_a_passkey_is_added_and_opens_alone(watched, site, person):
     log_in(page, site, person.name)
     expect(page.get_by_role("heading", name="Second factor")).to_be_visible()
     page.get_by_role("button", name="Use a passkey").click()
-    expect(page.get_by_role("heading", name="Stations", exact=True)).to_be_visible()
+    expect(page.get_by_role("navigation", name="Main menu")).to_be_visible()
     assert page.complaints == []
 
 
@@ -121,7 +122,7 @@ def test_no_page_of_accounts_is_wider_than_a_phone(watched, site, person, scheme
     for address in ("/login/", "/accounts/signup/", "/accounts/password/reset/", "/accounts/confirm/"):
         narrow(page, site + address)
     log_in(page, site, person.name)
-    expect(page.get_by_role("heading", name="Stations", exact=True)).to_be_visible()
+    expect(page.get_by_role("navigation", name="Main menu")).to_be_visible()
     for address in ("", "addresses/", "password/", "sessions/", "second-factor/", "passkeys/", "delete/"):
         narrow(page, f"{site}/accounts/{address}")
     page.get_by_label("Password").fill(PASSWORD)

@@ -76,7 +76,7 @@ def test_what_is_shown_once(browser, processes, axe, tmp_path):
     listing.write_text("serial,name,colour\nSG-9999RPI40001,Good,a\nnot a serial!,Bad,b\nSG-9999RPI40001,Twice,c\n")
     station, own = f"/stations/{tenant.values['serial']}", f"/organizations/{tenant.values['slug']}"
     acts = (
-        ("/stations/add/", {"serial": "SG-9999RPI40002"}, "Add station", "The token works once"),
+        ("/stations/add/", {"serial": "SG-9999RPI40002"}, "Add station", "The token in it works once"),
         ("/stations/claim/", {"code": code}, "Find the device", "shows this code"),
         ("/stations/import/", {"file": str(listing)}, "Check the list", "Lines not imported"),
         ("/stations/accept/", {}, f"Allow devices to ask to join {tenant.organization.name}", "It is shown only once"),
@@ -103,7 +103,7 @@ def test_what_is_refused_keeps_what_was_typed_and_says_why_beside_the_field(brow
         for place, fields, button in refusals_of(tenant):
             visitor.visit(place)
             act(visitor.page, fields, button)
-            told = visitor.page.locator("main .field small[role=alert][id$=_error]")
+            told = visitor.page.locator("main .f .err[id$=_error]")
             assert told.count(), f"{place} says nothing beside a field"
             for name, value in fields.items():
                 field = visitor.page.locator(f"main [name={name}]:not([type=hidden])").last
@@ -129,7 +129,7 @@ def refusals_of(tenant) -> list[tuple[str, dict[str, str], str]]:
         (f"{own}/keys/", {"name": "Dashboard", "stations": "SG-NOSUCH"}, "Create key"),
         ("/sites/", {"name": "Far", "latitude": "91", "longitude": "1"}, "Add site"),
         (f"/sites/{values['site_id']}/", {"size_sqm": "-1", "occupancy": "-1"}, "Add room"),
-        (deployment, {"antennas": "one; Yagi"}, "Save antennas"),
+        (deployment, {"antenna-0-port": "", "antenna-0-bearing_deg": "400"}, "Save antennas"),
         (deployment, blur, "Save public information"),
         (deployment, {"location": "blurred", "blur_radius_km": ""}, "Save public information"),
         (f"{station}/deployments/", {"at": "2001-01-01T00:00"}, "Remove it from"),

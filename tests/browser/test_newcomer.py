@@ -57,12 +57,14 @@ def test_a_newcomer_publishes_a_place_with_the_words_of_the_tutorial(walker, pro
     sign_up(walker, processes.site)
     station_bring(walker)
     address = place_publish(walker)
+    walker.follow("More")
     walker.press("Log out")
     walker.go(address)
     expect(walker.page.get_by_text("It is somewhere within 5 km of there.")).to_be_visible()
     assert "42.58123" not in walker.page.content()
     walker.follow("All public places")
-    expect(walker.page.get_by_role("link", name="Long Point")).to_be_visible()
+    expect(walker.page.get_by_role("row").get_by_role("link", name="Long Point")).to_be_visible()
+    expect(walker.page.get_by_role("group").get_by_role("link", name="Long Point")).to_be_visible()
     words = words_of_tutorial()
     assert len(words) > 35
     missing = [word for word in words if not re.search(re.escape(word).replace("…", r"\S.*"), walker.seen)]
@@ -79,7 +81,7 @@ def sign_up(walker: Walker, site: str) -> None:
     (path,) = re.findall(r"/accounts/confirm/\S+", Mail.objects.get().body)
     walker.go(site + path)
     walker.press("Confirm this address")
-    walker.press("Create an organization")
+    walker.follow("Create an organization")
     walker.fill("Name", "Long Point Observatory")
     walker.press("Create organization")
     walker.fill("Email address", "dunlin@example.org")
@@ -90,7 +92,7 @@ def sign_up(walker: Walker, site: str) -> None:
 def station_bring(walker: Walker) -> None:
     _newcomer, _secret, code = claim_open(serial="SG-7F5ERPI46977", hardware={"model": "Raspberry Pi 4"})
     walker.follow("Stations")
-    walker.follow("Add the first one")
+    walker.follow("Add your first station")
     walker.follow("Claim by code")
     walker.fill("Code", code)
     walker.press("Find the device")
@@ -100,6 +102,7 @@ def station_bring(walker: Walker) -> None:
 
 
 def place_publish(walker: Walker) -> str:
+    walker.follow("More")
     walker.follow("Sites")
     walker.fill("Name", "Long Point")
     walker.fill("Latitude, degrees north", "42.58123")

@@ -6,11 +6,13 @@ from datetime import timedelta
 import pytest
 from people import station_of
 from playwright.sync_api import Page, expect
+from waiting import until
 
+from fleet.alerts.models import Incident
 from fleet.commands.models import Command
 from fleet.core import clock
 from fleet.core.live import live_announce
-from fleet.stations.models import StationContact
+from fleet.stations.models import Station, StationContact, Tag
 from fleet.telemetry.models import DetectionCount, Reading, Series
 
 pytestmark = pytest.mark.browser
@@ -35,7 +37,7 @@ class Watched:
         self.page.get_by_label("Username").fill(person.name)
         self.page.get_by_label("Password", exact=True).fill(PASSWORD)
         self.page.get_by_role("button", name="Log in", exact=True).click()
-        expect(self.page.get_by_role("heading", name="Stations", exact=True)).to_be_visible()
+        expect(self.page.get_by_role("navigation", name="Main menu")).to_be_visible()
         return self.page
 
 
@@ -65,14 +67,67 @@ def addresses_of(station) -> list[str]:
     return ["/", "/quarantine/", "/stations/add/", *(own + tab for tab in tabs)]
 
 
-def test_on_a_phone_the_menu_shows_where_one_is(browser, processes, person, station):
-    page = Watched(browser, viewport={"width": 390, "height": 844}).log_in(processes, person)
-    menu = page.locator("header.site nav ul a")
-    assert menu.count() > 4
-    for address in [entry.get_attribute("href") for entry in menu.all()]:
+def test_on_a_phone_a_bar_shows_where_one_is_and_the_rest_is_one_tap_away_without_scripts(
+    browser, processes, person, station
+):
+    page = Watched(browser, viewport={"width": 390, "height": 844}, java_script_enabled=False).log_in(processes, person)
+    bar = page.get_by_role("navigation", name="Main menu").get_by_role("link")
+    addresses = [entry.get_attribute("href") for entry in bar.all() if entry.is_visible()]
+    assert 3 <= len(addresses) <= 5
+    for address in addresses:
         page.goto(processes.site + address)
-        box = page.locator("header.site nav ul [aria-current=page]").bounding_box()
-        assert 0 <= box["x"] <= 390 - 40 - box["width"], f"{address}: out of sight or in the fading, {box}"
+        here = page.get_by_role("navigation", name="Main menu").locator("[aria-current=page]").bounding_box()
+        assert here["height"] >= 44, address
+        assert here["y"] + here["height"] <= 844, address
+    expect(page.get_by_role("heading", name="More")).to_be_visible()
+    for name in ("Sites", "Held back", "My account"):
+        expect(page.locator("main").get_by_role("link", name=name)).to_be_visible()
+    page.locator("main").get_by_role("button", name="Deutsch").click()
+    page.locator("main").get_by_role("button", name="Abmelden").click()
+    expect(page.get_by_role("heading", name="Anmelden")).to_be_visible()
+
+
+def test_the_palette_finds_a_station_by_keyboard_and_the_page_does_without_scripts(browser, processes, person, station):
+    watched = Watched(browser)
+    page = watched.log_in(processes, person)
+    page.keyboard.press("/")
+    expect(page.get_by_label("Station, site, tag or page")).to_be_focused()
+    page.keyboard.type("old c")
+    expect(page.get_by_role("dialog").get_by_role("link", name="Old Cut")).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/stations/{station.serial}/")
+    page.keyboard.press("Control+k")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keyboard")).to_be_visible()
+    assert watched.complaints == []
+    plain = Watched(browser, java_script_enabled=False).log_in(processes, person)
+    plain.get_by_role("link", name="Search").first.click()
+    plain.get_by_label("Station, site, tag or page").first.fill("old c")
+    plain.locator("main").get_by_role("button", name="Search").click()
+    plain.get_by_role("link", name="Old Cut").click()
+    plain.wait_for_url(f"**/stations/{station.serial}/")
+
+
+def test_the_number_of_open_incidents_stands_in_the_menu_and_the_title_and_follows_the_page(
+    browser, processes, person, station, institute
+):
+    page = Watched(browser).log_in(processes, person)
+    expect(page.locator("#live-line")).to_have_text("Live")
+    assert not page.title().startswith("(")
+    calm = page.locator("#favicon").get_attribute("href")
+    moment = clock.now()
+    Incident.objects.create(
+        organization=institute, station=station, rule="silence", sentence="Silent.", began_at=moment, opened_at=moment
+    )
+    time.sleep(REFRESHED_S)
+    live_announce(changed={institute.id: [station.serial]})
+    expect(page.locator("#open-count")).to_contain_text("1")
+    assert page.title().startswith("(1) ")
+    assert page.locator("#favicon").get_attribute("href") != calm
 
 
 @pytest.mark.parametrize("width", [1280, 390])
@@ -102,11 +157,11 @@ def test_everything_can_be_read_and_done_without_scripts(browser, processes, per
     expect(page.get_by_role("cell", name="12", exact=True).first).to_be_visible()
     page.get_by_role("link", name="Commands", exact=True).click()
     page.get_by_role("button", name="Send ping").click()
-    expect(page.get_by_text("is queued")).to_be_visible()
+    expect(page.get_by_text("is waiting for Old Cut")).to_be_visible()
     expect(page.get_by_role("cell", name="waiting to be sent").first).to_be_visible()
     assert Command.objects.get().name == "ping"
     page.get_by_role("button", name="Deutsch").click()
-    expect(page.get_by_role("heading", name="Befehle", exact=True)).to_be_visible()
+    expect(page.get_by_role("heading", name="Befehl senden", exact=True)).to_be_visible()
     page.get_by_role("button", name="Abmelden").click()
     expect(page.get_by_role("heading", name="Anmelden")).to_be_visible()
 
@@ -114,15 +169,15 @@ def test_everything_can_be_read_and_done_without_scripts(browser, processes, per
 def test_a_change_appears_by_itself(browser, processes, person, station, institute):
     watched = Watched(browser)
     page = watched.log_in(processes, person)
-    expect(page.get_by_text("Live: this page updates automatically")).to_be_visible()
-    expect(page.get_by_text("Need attention")).to_have_count(0)
+    expect(page.locator("#live-line")).to_have_text("Live")
+    expect(page.get_by_role("heading", name="Your station is fine")).to_be_visible()
     StationContact.objects.filter(station=station).update(state="silent")
     live_announce(changed={institute.id: [station.serial]})
-    expect(page.get_by_text("Need attention")).to_be_visible()
+    expect(page.get_by_role("heading", name="Your station needs attention")).to_be_visible()
     page.goto(f"{processes.site}/stations/{station.serial}/commands/")
-    expect(page.get_by_text("Live: this page updates automatically")).to_be_visible()
+    expect(page.locator("#live-line")).to_have_text("Live")
     page.get_by_role("button", name="Send ping").click()
-    expect(page.get_by_text("Live: this page updates automatically")).to_be_visible()
+    expect(page.locator("#live-line")).to_have_text("Live")
     Command.objects.update(state="succeeded", output="pong from the field")
     time.sleep(REFRESHED_S)
     live_announce(changed={institute.id: [station.serial]})
@@ -141,7 +196,7 @@ def test_a_click_hits_even_if_the_page_changes_between_its_two_halves(browser, p
     page = Watched(browser).log_in(processes, person)
     page.goto(f"{processes.site}/stations/{station.serial}/commands/")
     page.get_by_role("button", name="Send ping").click()
-    expect(page.get_by_text("Live: this page updates automatically")).to_be_visible()
+    expect(page.locator("#live-line")).to_have_text("Live")
     Command.objects.update(state="succeeded", output="pong from the field")
     live_announce(changed={institute.id: [station.serial]})
     expect(page.get_by_role("cell", name="done", exact=True)).to_be_visible()
@@ -154,15 +209,81 @@ def test_a_click_hits_even_if_the_page_changes_between_its_two_halves(browser, p
     expect(page.get_by_text("pong meanwhile")).to_be_visible()
 
 
+def test_ticked_stations_stay_ticked_while_the_list_changes(browser, processes, person, station, institute):
+    other = station_of(institute, state="on_time", name="Sable Island")
+    watched = Watched(browser)
+    page = watched.log_in(processes, person)
+    expect(page.locator("#live-line")).to_have_text("Live")
+    expect(page.get_by_role("button", name="Export CSV")).to_be_hidden()
+    page.get_by_label("Select Old Cut").check()
+    time.sleep(REFRESHED_S)
+    # The other one is silent now and comes first.
+    StationContact.objects.filter(station=other).update(state="silent")
+    live_announce(changed={institute.id: [other.serial]})
+    expect(page.get_by_role("heading", name="1 of 2 stations needs attention")).to_be_visible()
+    expect(page.get_by_label("Select Old Cut")).to_be_checked()
+    expect(page.get_by_label("Select Sable Island")).not_to_be_checked()
+    expect(page.get_by_text("1 selected")).to_be_visible()
+    Station.objects.filter(pk=station.pk).update(name="Older Cut")
+    time.sleep(REFRESHED_S)
+    page.get_by_label("Select Sable Island").check()
+    live_announce(changed={institute.id: [station.serial]})
+    expect(page.get_by_label("Select Older Cut")).to_be_checked()
+    page.get_by_label("Tag", exact=True).last.fill("coast")
+    page.get_by_role("button", name="Add tag").click()
+    expect(page.get_by_role("heading", name="Add tag: done for 2 of 2")).to_be_visible()
+    assert Tag.objects.get().stations.count() == 2
+    assert watched.complaints == []
+
+
+def test_stations_are_chosen_and_changed_without_scripts(browser, processes, person, station):
+    page = Watched(browser, java_script_enabled=False, viewport={"width": 390, "height": 844}).log_in(processes, person)
+    page.get_by_label("Select Old Cut").check()
+    page.get_by_label("Tag", exact=True).last.fill("coast")
+    page.get_by_role("button", name="Add tag").click()
+    expect(page.get_by_role("heading", name="Add tag: done for 1 of 1")).to_be_visible()
+    page.get_by_role("link", name="Back to the stations").click()
+    page.locator("#view summary").click()
+    page.get_by_role("link", name="Cards").last.click()
+    expect(page.get_by_role("heading", name="Old Cut")).to_be_visible()
+
+
+def test_what_changed_during_a_slow_answer_is_asked_for_at_once(browser, processes, person, station, institute):
+    page = Watched(browser).log_in(processes, person)
+    page.goto(f"{processes.site}/stations/{station.serial}/commands/")
+    page.get_by_role("button", name="Send ping").click()
+    expect(page.locator("#live-line")).to_have_text("Live")
+    held: list = []
+
+    def hold_first(route):
+        if held or not route.request.headers.get("hx-request"):
+            route.continue_()
+        else:
+            held.append((route, route.fetch()))
+
+    page.wait_for_timeout(1_000 * REFRESHED_S)
+    page.route("**/commands/", hold_first)
+    Command.objects.update(state="succeeded", output="pong before the answer")
+    live_announce(changed={institute.id: [station.serial]})
+    until(lambda: page.wait_for_timeout(50) or held, "the request for what changed")
+    Command.objects.update(output="pong after the answer")
+    live_announce(changed={institute.id: [station.serial]})
+    page.wait_for_timeout(2_000 * REFRESHED_S)
+    route, answer = held[0]
+    route.fulfill(response=answer)
+    page.get_by_text("Output").click()
+    expect(page.get_by_text("pong after the answer")).to_be_visible(timeout=10_000)
+
+
 def test_the_keyboard_keeps_its_place_when_the_page_changes_by_itself(browser, processes, person, station):
     watched = Watched(browser)
     page = watched.log_in(processes, person)
-    expect(page.get_by_text("Live: this page updates automatically")).to_be_visible()
+    expect(page.locator("#live-line")).to_have_text("Live")
     time.sleep(REFRESHED_S)
     page.get_by_role("link", name="Backlog").focus()
     StationContact.objects.filter(station=station).update(state="silent")
     live_announce(changed={station.organization_id: [station.serial]})
-    expect(page.get_by_text("Need attention")).to_be_visible()
+    expect(page.get_by_role("heading", name="Your station needs attention")).to_be_visible()
     expect(page.get_by_role("link", name="Backlog")).to_be_focused()
     page.keyboard.press("Enter")
     page.wait_for_url("**/?sort=*backlog")
@@ -171,32 +292,36 @@ def test_the_keyboard_keeps_its_place_when_the_page_changes_by_itself(browser, p
 
 def test_a_page_that_lost_its_live_connection_says_so_and_finds_it_again(browser, processes, person, station):
     page = Watched(browser).log_in(processes, person)
-    expect(page.get_by_text("Live: this page updates automatically")).to_be_visible()
+    expect(page.locator("#live-line")).to_have_text("Live")
     processes.stop("live")
-    expect(page.get_by_text("The live connection is lost")).to_be_visible()
+    expect(page.locator("#live-line")).to_contain_text("Live connection lost at")
     # Meanwhile the page polls.
     StationContact.objects.filter(station=station).update(state="silent")
-    expect(page.get_by_text("Need attention")).to_be_visible()
+    expect(page.get_by_role("heading", name="Your station needs attention")).to_be_visible()
     processes.start("live")
-    expect(page.get_by_text("Live: this page updates automatically")).to_be_visible()
+    expect(page.locator("#live-line")).to_have_text("Live")
 
 
 def test_a_plot_shows_the_figures_of_its_table(browser, processes, person, station):
     watched = Watched(browser)
     page = watched.log_in(processes, person)
-    for tab, table in (("data", "readings"), ("detections", "hours")):
-        page.goto(f"{processes.site}/stations/{station.serial}/{tab}/")
-        expect(page.locator(".chart canvas")).to_be_visible()
-        drawn = page.evaluate(
-            "(() => { const canvas = document.querySelector('.chart canvas');"
-            "const dots = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;"
-            "let some = 0; for (let i = 3; i < dots.length; i += 4) if (dots[i]) some++; return some; })()"
-        )
-        assert drawn > 500
-        assert page.locator(f"#{table} tbody tr").count() >= 6
+    page.goto(f"{processes.site}/stations/{station.serial}/detections/")
+    # All at once, because the page may replace them meanwhile.
+    widths = page.evaluate("[...document.querySelectorAll('.spine .heat')].map(e => e.getBoundingClientRect().width)")
+    assert widths
+    assert min(widths) > 0
+    assert page.locator("#hours tbody tr").count() >= 6
     page.goto(f"{processes.site}/stations/{station.serial}/data/")
-    expect(page.locator(".u-legend")).to_contain_text("not believed")
-    expect(page.locator("#readings tr.gap")).to_have_count(1)
+    expect(page.locator(".panes canvas")).to_be_visible()
+    drawn = (
+        "(() => { const canvas = document.querySelector('.panes canvas');"
+        "const dots = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;"
+        "let some = 0; for (let i = 3; i < dots.length; i += 4) if (dots[i]) some++; return some; })()"
+    )
+    until(lambda: page.evaluate(drawn) > 500, "a drawn line")
+    assert page.locator("#readings-table tbody tr").count() >= 6
+    expect(page.get_by_role("row", name="temperature").filter(has_text="1 not believed")).to_have_count(1)
+    expect(page.locator("#readings-table tr.gap")).to_have_count(1)
     assert watched.complaints == []
 
 

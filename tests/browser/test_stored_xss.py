@@ -23,11 +23,19 @@ INJECTED = (
     "() => [...document.querySelectorAll("
     "'[onerror],[onload],[onfocus],[onmouseover],[ontoggle],[onbegin],[onstart],[style*=red],iframe,object,embed,"
     "math,marquee,audio,video,base,foreignObject,animate,details[ontoggle],"
-    'script:not([src]),[href^="javascript:" i],'
+    'script:not([src],[data-plot] > script[type="application/json"]),[href^="javascript:" i],'
     '[src="x"],[hx-get="/logout/"]'
     "'), ...[...document.querySelectorAll('[src],[href],[action]')]"
     ".filter(e => [e.src, e.href, e.getAttribute('action')].some(a => /^(https?:)?\\/\\/x\\.example/.test(a)))]"
     ".map(e => e.outerHTML.slice(0, 200))"
+)
+#: The figures of the plots: one data block each, right in its plot, whose text is the whole JSON. A text that closed a
+#: block would leave half of it behind, which no longer parses; a block that somebody wrote is not alone.
+FIGURES = (
+    "() => [...document.querySelectorAll('[data-plot]')].map(plot => {"
+    "const blocks = [...plot.querySelectorAll('script')];"
+    "if (blocks.length !== 1) return null;"
+    "try { return JSON.parse(blocks[0].textContent); } catch { return null; } })"
 )
 WATCH = (
     "window.ran = number => console.log('RAN ' + number); window.alert = ran; "
@@ -92,7 +100,7 @@ def test_nothing_that_is_written_becomes_markup_or_script(browser, processes):
     client.force_login(owner)
     places = places_of(tenant, client)
     assert len(places) > 30
-    found = []
+    found, written = [], []
     with visiting(browser, processes, owner) as visitor:
         visitor.page.on("dialog", lambda dialog: (found.append(f"a dialog: {dialog.message}"), dialog.dismiss()))
         visitor.page.on(
@@ -105,10 +113,14 @@ def test_nothing_that_is_written_becomes_markup_or_script(browser, processes):
             visitor.page.wait_for_timeout(60)
             found += [f"{place}: {said}" for said in visitor.said if not said.startswith(("warning", "verbose"))]
             found += [f"{place}: became markup: {each}" for each in visitor.page.evaluate(INJECTED)]
+            figures = visitor.page.evaluate(FIGURES)
+            found += [f"{place}: figures that are no JSON" for each in figures if each is None]
+            written += [line["label"] + line["unit"] for each in figures if each for line in each["lines"]]
             shown = visitor.page.evaluate("document.documentElement.innerText").count("ran(")
             if place.endswith(("/events/", "/commands/")):
                 # These pages must show the text.
                 assert shown > len(STRINGS) // 2, place
+    assert any(text in each for each in written for text in STRINGS), "figures must contain what was written"
     if found:
         pytest.fail("\n".join(found), pytrace=False)
 

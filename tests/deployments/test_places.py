@@ -122,12 +122,12 @@ def test_what_cannot_be_published_says_why(deployed, operator, viewer, field, wr
 
 
 def test_antennas_go_along_when_a_station_moves(deployed, operator, cut):
-    said = [AntennaSaid(1, "9-element Yagi", 90.0, 12.0, 166.38, "LMR-400 8 m"), AntennaSaid(2, "omni")]
+    said = [AntennaSaid(1, "9-element Yagi", 90.0, 12.0, 166.38, "LMR-400 8 m", 42.0), AntennaSaid(2, "omni")]
     antennas_set(deployment=deployed, actor=operator, antennas=said)
     moved = deployment_begin(station=deployed.station, site=cut, actor=operator)
-    assert [(a.port, a.type, a.bearing_deg, a.cable) for a in moved.antennas.order_by("port")] == [
-        (1, "9-element Yagi", 90.0, "LMR-400 8 m"),
-        (2, "omni", None, ""),
+    assert [(a.port, a.type, a.bearing_deg, a.cable, a.beam_width_deg) for a in moved.antennas.order_by("port")] == [
+        (1, "9-element Yagi", 90.0, "LMR-400 8 m", 42.0),
+        (2, "omni", None, "", None),
     ]
     assert deployed.antennas.count() == 2
 
@@ -140,6 +140,8 @@ def test_antennas_go_along_when_a_station_moves(deployed, operator, cut):
         ("antennas.0.bearing_deg", [AntennaSaid(1, bearing_deg=360.0)]),
         ("antennas.0.height_m", [AntennaSaid(1, height_m=-1.0)]),
         ("antennas.0.frequency_mhz", [AntennaSaid(1, frequency_mhz=0.0)]),
+        ("antennas.0.beam_width_deg", [AntennaSaid(1, beam_width_deg=361.0)]),
+        ("antennas.0.polarization", [AntennaSaid(1, polarization="sideways")]),
         ("antennas.0.type", [AntennaSaid(1, type="x" * 61)]),
         ("antennas.0.cable", [AntennaSaid(1, cable="x" * 61)]),
         ("antennas", [AntennaSaid(n) for n in range(41)]),

@@ -21,6 +21,16 @@ from message_queue.contracts.commands import command_contracts
 from station_agent.commands import handlers
 assert "identify" in command_contracts() and "identify" in handlers()
 """,
+    "add-a-language": """
+from django.conf import settings
+from django.utils import translation
+from web.assets import catalogues_compile
+from pathlib import Path
+catalogues_compile(root=Path.cwd())
+assert ("nl", "Nederlands") in settings.LANGUAGES
+with translation.override("nl"):
+    assert translation.gettext("Log out") == "Uitloggen"
+""",
     "add-a-message-kind": """
 from fleet.ingest.handlers import handlers
 from message_queue.contracts import contracts
@@ -55,17 +65,17 @@ assert ringing.listing({}).serial == ringing.key({}) == ""
 """,
 }
 
+#: What a repository gathers beside its own files; `.gitignore` names the same.
+IGNORED = ("var", ".git", "node_modules", "vendor", "__pycache__", ".*_cache", "*.mo", "*.egg-info", "dist")
+
 
 class Copy:
     """A copy of the repository in which every guide has been followed, and a Python that runs there."""
 
     def __init__(self, folder: Path) -> None:
         self.root = folder / "roost"
-        tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
-        for path in filter(None, tracked.split("\0")):
-            if (ROOT / path).is_file():
-                (self.root / path).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(ROOT / path, self.root / path)
+        # Without git: a machine that only runs Roost has none.
+        shutil.copytree(ROOT, self.root, ignore=shutil.ignore_patterns(*IGNORED))
         instance = Instance.load(Paths(folder / "var"))
         self._environment = {**process_environment(instance, operator={}), "PYTHONPATH": str(self.root)}
         self.made: dict[str, list[str]] = {}

@@ -12,7 +12,6 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reference" / "words.md"
 #: Words that the page forbids, except those that are also used in another sense.
 NOT = (
-    "Standort",
     "Ablesung",
     "Kennwort",
     "Anmeldekennwort",
@@ -22,7 +21,7 @@ NOT = (
     "Besitzer",
     "Board",
 )
-NOT += ("Operator", "beansprucht", "verlegt")
+NOT += ("Operator", "beansprucht", "verlegt", "Stelle", "Strom")
 
 
 def texts() -> dict[str, str]:

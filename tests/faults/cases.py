@@ -62,18 +62,23 @@ class Case:
             yield share
 
     def recovers(self, since: float | None = None) -> None:
-        """Wait until messages arrive again, and record the time since then as the time to recover."""
+        """Wait until messages arrive again, and record the time since then as the time to recover.
+
+        If all had arrived before the fault, the last confirm is the sign.
+        """
         begun = time.monotonic() if since is None else since
         before = -1
         while before < 0:
             before = self.rig.taken()
+        whole = self._taken_before + self.publishing.total
         patience = time.monotonic() + COMES_HOME_S
-        until(
-            lambda: self.rig.taken() > before or time.monotonic() > patience,
-            "an answer from the database",
-            every=0.05,
-        )
-        # If none arrived because all were there before, or were lost, the judge says which.
+
+        def arrives() -> bool:
+            taken = self.rig.taken()
+            return taken > before or (taken >= whole and self.publishing.confirmed >= self.publishing.total)
+
+        until(lambda: arrives() or time.monotonic() > patience, "an answer from the database", every=0.05)
+        # If none arrived because they were lost, the judge says so.
         self.verdict.recovered_s = max(self.verdict.recovered_s or 0.0, time.monotonic() - begun)
 
     def finish(self, note: str) -> Verdict:

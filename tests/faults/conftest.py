@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 from faults.cases import FEW, MANY, Case
-from people import elsewhere, institute, no_counters, stranger, viewer
+from people import elsewhere, english, institute, no_counters, stranger, viewer
 
-__all__ = ["elsewhere", "institute", "no_counters", "stranger", "viewer"]
+__all__ = ["elsewhere", "english", "institute", "no_counters", "stranger", "viewer"]
 
 
 @pytest.fixture(params=[FEW, pytest.param(MANY, marks=pytest.mark.long)])

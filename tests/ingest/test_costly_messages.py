@@ -7,12 +7,13 @@ import time
 import pytest
 
 from fleet.ingest import pipeline as pipelines
+from fleet.ingest import reading
 from fleet.ingest.limits.quota import ROW_WEIGHT
 from fleet.ingest.models import QuarantinedMessage
 from fleet.ingest.reading import Portion
 from fleet.ingest.replay import quota_release
 from fleet.stations.models import StationContact
-from fleet.telemetry.models import Detection, Reading, StreamLedger
+from fleet.telemetry.models import Detection, DetectionCount, Reading, StreamLedger, TagHour
 
 pytestmark = pytest.mark.django_db
 NOW = 1_763_690_000.0
@@ -41,12 +42,38 @@ def test_a_packed_message_weighs_what_it_unpacks_to(pipeline, station, delivery)
     assert BURST - contact(station).quota_bytes == len(json.dumps(body)) > 5 * len(message.body)
 
 
+def test_a_message_weighs_the_time_that_reading_it_takes(pipeline, station, delivery, monkeypatch):
+    monkeypatch.setattr(reading, "USUAL_S", -2.0)
+    pipeline.take([delivery(station.serial, "readings", body_of(1), stream="a", seq=1)])
+    assert BURST - contact(station).quota_bytes > 2 * reading.SECOND_WEIGHT
+
+
 def test_a_message_weighs_the_rows_that_it_leaves(pipeline, station, delivery):
     body = {"what": "pulse", "port": 1, "bt": NOW, "t": [0] * 4_000, "line": [1]}
     message = delivery(station.serial, "detections", body, stream="a", seq=1)
     assert pipeline.take([message]).stored == 1
     assert Detection.objects.count() == 4_000
     assert BURST - contact(station).quota_bytes >= 4_000 * ROW_WEIGHT > 10 * len(message.body)
+
+
+@pytest.mark.parametrize(
+    ("what", "columns", "rows"),
+    [
+        # 100 detections each: of one tag in one hour, of 100 tags, of one tag in 100 hours; pulses in 100 hours.
+        ("tag", {"t": [0] * 100, "tag": ["A1.1"] * 100}, 101),
+        ("tag", {"t": [0] * 100, "tag": [f"A1.{n}" for n in range(100)]}, 200),
+        ("tag", {"t": [-3600 * n for n in range(100)], "tag": ["A1.1"] * 100}, 200),
+        ("tag", {"t": [0] * 100, "tag": ["A1.1"] * 100, "port": [1, 2] * 50}, 102),
+        ("pulse", {"t": [-3600 * n for n in range(100)]}, 200),
+        ("pulse", {"t": [0] * 100, "port": [1, 2] * 50}, 102),
+    ],
+)
+def test_hourly_counts_are_paid_for_like_rows(pipeline, station, delivery, what, columns, rows):
+    body = {"what": what, "port": 1, "bt": NOW, "line": [1], **columns}
+    pipeline.take([delivery(station.serial, "detections", body, stream="a", seq=1)])
+    left = Detection.objects.count() + (TagHour if what == "tag" else DetectionCount).objects.count()
+    assert left == rows
+    assert BURST - contact(station).quota_bytes == max(rows * ROW_WEIGHT, len(json.dumps(body)))
 
 
 def test_a_batch_ends_where_it_has_cost_enough_and_says_whose_it_was(pipeline, make_station, delivery, monkeypatch):

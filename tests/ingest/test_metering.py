@@ -63,7 +63,7 @@ def test_the_forecast_waits_for_a_day_and_says_how_the_month_ends():
     later = data_use_shown(row, 5_000_000, datetime(2026, 11, 4, tzinfo=UTC))
     assert later.forecast == 10_000_000
     assert later.is_over
-    assert later.sentence == "1.0 MB of 5.0 MB on its link this month; at this rate 10.0 MB by 2026-12-01."
+    assert later.sentence == "1.0 MB of 5.0 MB on its link this month; at this rate 10.0 MB by 1 Dec."
 
 
 @pytest.mark.django_db

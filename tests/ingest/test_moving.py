@@ -23,6 +23,7 @@ from fleet.core.errors import Conflict, Forbidden, InvalidInput, NotFound
 from fleet.core.live import channel_of
 from fleet.core.models import AuditEntry, OutboxMessage
 from fleet.core.requests.origin import origin_begin
+from fleet.core.spoken import day_words
 from fleet.deployments.models import Deployment
 from fleet.deployments.services import deployment_begin
 from fleet.deployments.sites import site_create
@@ -331,7 +332,7 @@ class TestMove:
         for viewer, serial in ((giver, moved.serial), (taker, old.serial)):
             with pytest.raises(NotFound):
                 station_get(viewer=viewer, serial=serial)
-        assert f"(until {clock.now():%Y-%m-%d})" in str(old)
+        assert f"(until {day_words(clock.now())})" in str(old)
 
     @pytest.mark.parametrize("history", [STAYS, GOES])
     def test_commands_incidents_and_deployments_end_at_the_move(self, station, giving, taking, both, giver, history):

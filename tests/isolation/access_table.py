@@ -74,6 +74,7 @@ LIST = row(GET=PERSON)
 TABLE: dict[str, Row] = {
     # The shell of the site.
     "agent": row(GET=ANYONE),
+    "agent-script": row(GET=ANYONE),
     "agent-file": row(GET=ANYONE, params={"name": "=none"}, may_be_absent=True),
     "healthz": row(GET=ANYONE),
     "login": FORM,
@@ -93,6 +94,8 @@ TABLE: dict[str, Row] = {
     "mfa_authenticate": FORM,
     "mfa_login_webauthn": FORM,
     "account": row(GET=PERSON),
+    "timezone": row(POST=PERSON, body={"timezone": "Europe/Berlin"}),
+    "times-shown": row(POST=PERSON, body={"times": "utc"}),
     "account-delete": OWN_FORM,
     "account_reauthenticate": OWN_FORM,
     "account_email": OWN_FORM,
@@ -114,6 +117,7 @@ TABLE: dict[str, Row] = {
     "mfa_edit_webauthn": row(GET=PERSON, POST=PERSON, params={"pk": "=1"}, may_be_absent=True),
     # Pages.
     "fleet": row(GET=PERSON, queries=({"q": "$serial"}, {"organization": "$slug"})),
+    "fleet-many": row(GET=PERSON, POST=PERSON, body={"do": "tag-add", "tag": "chosen", "station": "$serial"}),
     "filter-keep": row(POST=PERSON, body={"name": "Late", "query": "state=late"}),
     "filter-forget": row(POST=PERSON, params={"filter_id": "=1"}, may_be_absent=True),
     "groups": row(
@@ -124,9 +128,16 @@ TABLE: dict[str, Row] = {
     "group-delete": row(POST=OPERATOR),
     "models": row(GET=PERSON, POST=OPERATOR, body={"organization": "$organization_id", "name": "New", "kind": "other"}),
     "model-delete": row(POST=OPERATOR),
+    "detections": row(GET=PERSON, queries=({"station": "$serial"}, {"tag": "$heard_tag"})),
+    "detections-csv": row(GET=PERSON, queries=({"station": "$serial"}, {"tag": "$heard_tag"})),
+    "heard-tag": SEEN,
+    "heard-tag-csv": SEEN,
     "completeness": row(GET=PERSON, queries=({"q": "$serial"},)),
     "completeness-csv": row(GET=PERSON, queries=({"q": "$serial"},)),
+    "more": LIST,
+    "search": row(GET=PERSON, queries=({"q": "$serial"},)),
     "incidents": LIST,
+    "incident": SEEN,
     "incidents-choose": row(POST=PERSON, body={"organization": "$organization_id", "mails": ""}),
     "quarantine": row(GET=PERSON, queries=({"station": "$serial"},)),
     "quarantine-replay-reason": row(POST=OPERATOR, body={"reason": "bad-json", "station": "$serial"}),
@@ -138,6 +149,7 @@ TABLE: dict[str, Row] = {
     "station-add": row(
         GET=OPERATOR, POST=OPERATOR, body={"organization": "$organization_id", "serial": "SG-ADDED1", "name": ""}
     ),
+    "station-joining": SEEN,
     "station-claim": row(
         GET=OPERATOR, POST=OPERATOR, body={"code": "AAAA-2222", "organization": "$organization_id", "name": ""}
     ),
@@ -160,11 +172,12 @@ TABLE: dict[str, Row] = {
     "station-delete": row(GET=OWNER, POST=OWNER, body={"serial": "not it"}),
     # A code gives its owner the station; for everybody else the page reveals nothing.
     "transfers": row(GET=PERSON, POST=PERSON, body={"code": "guessed"}),
-    "station-commands": SEEN,
+    "station-commands": row(GET=VIEWER, POST=OPERATOR, body={"command": "ping"}),
     "station-command-send": row(GET=OPERATOR, POST=OPERATOR, params={"name": "=reboot"}, body={"expires_in": "3600"}),
     "station-command-cancel": row(POST=OPERATOR),
     "station-data": row(GET=VIEWER, queries=({"series": "$series"},)),
     "station-data-csv": row(GET=VIEWER, queries=({"series": "$series"},)),
+    "station-data-svg": row(GET=VIEWER, queries=({"series": "$series"},)),
     "station-deliveries": SEEN,
     "station-files": SEEN,
     "station-files-move": row(POST=OPERATOR, body={"file": "$file_id", "to": "$serial"}),
@@ -188,16 +201,32 @@ TABLE: dict[str, Row] = {
         body={"organization": "$organization_id", "name": "New", "latitude": "", "longitude": ""},
         queries=({"q": "Wood"},),
     ),
+    "sites-pins": row(GET=PERSON, queries=({"at": "50,8,5"},)),
+    "map": row(GET=PERSON, queries=({"state": "silent"}, {"at": "50,8,5"})),
+    "map-pins": row(GET=PERSON, queries=({"at": "50,8,5"},)),
+    # Public pages have maps too; no file is configured.
+    "tiles-file": row(GET=ANYONE, may_be_absent=True),
     "site": row(GET=VIEWER, POST=OPERATOR, body={"name": "New", "timezone": "UTC"}),
     "site-delete": row(POST=OPERATOR),
     "room-add": row(POST=OPERATOR, body={"name": "New"}),
     "room-delete": row(POST=OPERATOR),
     "station-deployments": row(GET=VIEWER, POST=OPERATOR, body={"site": "$site_id"}),
-    "deployment": row(GET=VIEWER, POST=OPERATOR, body={"part": "antennas", "antennas": "1; Yagi"}),
+    "deployment": row(
+        GET=VIEWER,
+        POST=OPERATOR,
+        body={
+            "part": "antennas",
+            "antenna-TOTAL_FORMS": "1",
+            "antenna-INITIAL_FORMS": "0",
+            "antenna-0-port": "1",
+            "antenna-0-type": "Yagi",
+        },
+    ),
     "deployment-photo-add": row(POST=OPERATOR),
     "deployment-end": row(POST=OPERATOR),
     "deployment-delete": row(POST=OPERATOR),
     "public-deployments": row(GET=ANYONE),
+    "public-pins": row(GET=ANYONE, queries=({"at": "50,8,5"},)),
     "public-deployment": row(
         GET=ANYONE, params={"public_id": "=00000000-0000-4000-8000-000000000000"}, may_be_absent=True
     ),

@@ -33,7 +33,7 @@ from fleet.stations.models import HardwarePair, Newcomer, Station, StationContac
 from fleet.stations.sorting.device_models import model_create, station_model_set
 from fleet.stations.sorting.groups import group_create, group_member_set
 from fleet.stations.sorting.tags import station_tags_set
-from fleet.telemetry.models import DetectionCount, Reading, Series, StationEvent, StreamLedger, TimeShift
+from fleet.telemetry.models import DetectionCount, Reading, Series, StationEvent, StreamLedger, TagHour, TimeShift
 
 #: A word for each tenant. It is in every text that people or stations wrote, and in no address and no id.
 WORDS = {"own": "Alabaster", "foreign": "Zinnober"}
@@ -60,6 +60,7 @@ def nothing() -> dict[str, str]:
         "username": "nobody",
         "prefix": "nosuch",
         "series": "none/such:thing",
+        "heard_tag": "nosuchtag",
     }
     return {**{name: str(uuid.uuid4()) for name in UUIDS}, **dict.fromkeys(NUMBERS, "2147483640"), **known}
 
@@ -83,6 +84,7 @@ NUMBERS = (
     "move_id",
     "shift_id",
     "destination_id",
+    "incident_id",
 )
 
 
@@ -166,6 +168,12 @@ def _data_make(word: str, station: Station) -> Mapping[str, str]:
     DetectionCount.objects.create(
         station=station, hour=moment.replace(minute=0, second=0, microsecond=0), port=1, kind=2, count=7
     )
+    # In its address, so without the word.
+    tag = uuid.uuid4().hex[:10]
+    TagHour.objects.create(
+        station=station, hour=moment.replace(minute=0, second=0, microsecond=0), port=1, tag=tag, count=7,
+        first_at=moment, last_at=moment,
+    )  # fmt: skip
     StationEvent.objects.create(
         station=station, occurred_at=moment, name=word, line=1, received_at=moment, data={"note": word}
     )
@@ -190,7 +198,7 @@ def _data_make(word: str, station: Station) -> Mapping[str, str]:
         station=station, side="behind", offset_us=1, first_at=moment, last_at=moment, made_at=moment, made_by_name=word
     )
     ids = {"branch_id": branch, "message_id": message, "file_id": file, "move_id": move, "shift_id": shift}
-    return {"series": series.name, **{name: str(row.pk) for name, row in ids.items()}}
+    return {"series": series.name, "heard_tag": tag, **{name: str(row.pk) for name, row in ids.items()}}
 
 
 def _work_make(word: str, organization: Organization, station: Station) -> Mapping[str, str]:
@@ -201,7 +209,7 @@ def _work_make(word: str, organization: Organization, station: Station) -> Mappi
         issued_by_name=word, note=word, result={"answer": word}, output=word,
     )  # fmt: skip
     CommandStep.objects.create(command=command, state="queued", occurred_at=moment, received_at=moment, note=word)
-    Incident.objects.create(
+    incident = Incident.objects.create(
         organization=organization, station=station, rule="silence", sentence=word, began_at=moment, opened_at=moment
     )
     QuarantineReplay.objects.create(
@@ -230,6 +238,7 @@ def _work_make(word: str, organization: Organization, station: Station) -> Mappi
     )
     return {
         "command_id": str(command.pk),
+        "incident_id": str(incident.pk),
         "arrival_id": str(arrival.pk),
         "pair_id": str(pair.pk),
         "site_id": str(site.pk),

@@ -61,16 +61,17 @@ def test_a_check_that_failed_fails_the_run_and_is_named_after_the_tests(monkeypa
     assert capsys.readouterr().out.endswith("5 passed\n1 of 3 checks failed: broken.\n")
 
 
-def test_missing_german_is_counted_in_the_summary_and_fails_nothing():
+def test_a_missing_translation_is_counted_in_the_summary_and_fails_nothing():
     def note(said):
-        return checks.notes_of([checks.CheckResult(checks.GERMAN, passed=True, output=said, seconds=1.0)])[
+        return checks.notes_of([checks.CheckResult(checks.TRANSLATIONS, passed=True, output=said, seconds=1.0)])[
             NOTES_VARIABLE
         ]
 
-    assert note("no German: Nests\n1 text has no German, 0 German texts are shown nowhere.\n").splitlines()[1:] == [
-        "1 text has no German, 0 German texts are shown nowhere. See ./roost manage german"
+    said = "de: not translated: Nests\n1 translation is missing, 0 are shown nowhere.\n"
+    assert note(said).splitlines()[1:] == [
+        "1 translation is missing, 0 are shown nowhere. See ./roost manage translations"
     ]
-    assert note("0 texts have no German, 0 German texts are shown nowhere.\n").splitlines()[1:] == []
+    assert note("0 translations are missing, 0 are shown nowhere.\n").splitlines()[1:] == []
 
 
 @pytest.mark.parametrize("words", [["tests/nothing.py"], ["-q", "nothing/"], ["tests/wire", "nothing.py::test_one"]])

@@ -41,6 +41,10 @@ def roost(tmp_path):
         ("logs", "-n", "few"),
         ("status", "surplus"),
         ("station", "add"),
+        ("demo", "--join", "--leave"),
+        ("open", "frobnicate"),
+        ("completion",),
+        ("completion", "frobnicate"),
     ],
 )
 def test_wrong_use_is_one_sentence_and_exit_code_2(roost, words):
@@ -49,6 +53,30 @@ def test_wrong_use_is_one_sentence_and_exit_code_2(roost, words):
     assert done.stdout == ""
     assert len(done.stderr.strip().splitlines()) == 1
     assert "?." not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (("stats",), "status"),
+        (("up", "--detatch"), "--detach"),
+        (("logs", "rabitmq"), "rabbitmq"),
+        (("test", "--qick"), "--quick"),
+        (("open", "mal"), "mail"),
+        (("completion", "fsh"), "fish"),
+        (("bench", "ingst"), "ingest"),
+        (("simulate", "--speeed", "2"), "--speed"),
+        (("station", "lst"), "list"),
+        (("station", "list", "--jsn"), "--json"),
+        (("station", "list", "--state", "silnt"), "silent"),
+        (("user", "pasword"), "password"),
+    ],
+    ids=" ".join,
+)
+def test_a_slip_of_the_finger_is_told_what_was_meant(roost, words, meant):
+    done = roost(*words)
+    assert done.returncode == 2
+    assert re.search(rf"Did you mean .*(?<!\w){re.escape(meant)}\b", done.stderr), done.stderr
 
 
 @pytest.mark.parametrize("word", [each.name for each in app.registered_commands])
@@ -65,6 +93,51 @@ def test_status_of_what_is_not_up_says_so_invents_nothing_and_makes_nothing(roos
     answer = json.loads(roost("status", "--json").stdout)
     assert answer == {"healthy": False, "services": {}, "urls": {}, "admin": None, "warnings": []}
     assert list(tmp_path.iterdir()) == []
+
+
+def test_help_of_a_word_is_its_help(roost):
+    assert roost("help", "demo").stdout == roost("demo", "--help").stdout
+    assert roost("help").stdout == roost("--help").stdout
+
+
+def test_the_list_of_words_fits_a_terminal_and_cuts_no_sentence(roost):
+    lines = roost("--help").stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert [line for line in lines if line.endswith("...") and not line.startswith("Usage:")] == []
+
+
+def test_nothing_is_opened_while_nothing_runs(roost):
+    done = roost("open")
+    assert done.returncode == 1
+    assert done.stderr == "Roost is not running: start it with `./roost up`, then open it.\n"
+
+
+@pytest.mark.parametrize("word", ["--join", "--leave"])
+def test_the_demo_joins_and_leaves_only_what_runs(roost, tmp_path, word):
+    done = roost("demo", word)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Roost is not running: start it with `./roost up`")
+
+
+def completed(script, typed):
+    """What bash offers after these words."""
+    words = [*typed.split(" ")]
+    program = f"""{script}
+COMP_WORDS=({" ".join(f"'{word}'" for word in words)}); COMP_CWORD={len(words) - 1}; _roost; echo "${{COMPREPLY[@]}}" """
+    done = subprocess.run(["bash", "-c", program], capture_output=True, text=True, check=True)
+    return done.stdout.split()
+
+
+def test_the_shell_completes_commands_words_and_options(roost):
+    script = roost("completion", "bash").stdout
+    assert completed(script, "./roost sta") == ["status", "station"]
+    assert completed(script, "./roost demo --j") == ["--join"]
+    assert {"add", "list", "revoke"} <= set(completed(script, "./roost station "))
+    assert completed(script, "./roost station add SG-1 --org") == ["--organization"]
+    assert completed(script, "./roost user pass") == ["password"]
+    assert roost("completion", "zsh").stdout.endswith(script)
+    fish = roost("completion", "fish").stdout
+    assert re.search(r"^complete -c roost .*'station add'.* -l organization ", fish, re.MULTILINE)
 
 
 def test_roost_alone_shows_its_help(roost):

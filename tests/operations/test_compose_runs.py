@@ -23,12 +23,14 @@ pytestmark = pytest.mark.long
 def engine(network, *command: str):
     done = subprocess.run(
         [ENGINE / "enter.sh", FOLDER / "root", FOLDER / "docker", network, *command],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        # The settings of these tests are not those of the containers.
+        env={name: value for name, value in os.environ.items() if not name.startswith("ROOST_")},
+        capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stdout[-5_000:]
+    # The engine's own log would hide what the command said.
+    assert done.returncode == 0, f"{done.stdout[-5_000:]}\n{done.stderr[-2_000:]}"
     return done.stdout
 
 

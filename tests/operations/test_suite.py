@@ -55,6 +55,16 @@ def test_a_run_that_lost_nothing_passes_and_says_what_was_slow(project, way):
     assert "slowest 2 of 2 files" in said
 
 
+def test_the_folders_with_slow_files_come_first_a_file_of_each_in_turn(project):
+    for name in ("tests/core/test_a", "tests/browser/test_b", "tests/faults/test_c", "tests/faults/test_d"):
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / f"{name}.py").write_text(TWO)
+    _code, said = run(project, "--collect-only", "-q")
+    assert re.findall(r"test_\w\.py::test_\w+", said) == [
+        f"test_{file}.py::test_{number}" for file in "cbda" for number in ("one", "two")
+    ]
+
+
 @WAYS
 def test_items_that_share_the_id_of_their_function_are_all_run(project, way):
     made_of_a_schema = """

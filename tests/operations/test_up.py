@@ -20,6 +20,8 @@ from operations.instance import Instance
 from operations.leftovers import leftovers_find
 from operations.paths import REPOSITORY, Paths
 from operations.running import up
+from operations.running.demo_plan import ORGANIZATION, demo_serials
+from operations.running.supervisor_daemon import Supervisor
 
 #: All tests here share one system and run in one process, because they stop it and start it again.
 pytestmark = [pytest.mark.xdist_group("up"), pytest.mark.usefixtures("services")]
@@ -109,6 +111,40 @@ def test_a_station_is_added_and_listed(system, var):
     assert json.loads(added.stdout)["server"] == system["urls"]["site"]
     listed = roost(var, "station", "list", "--json")
     assert [station["serial"] for station in json.loads(listed.stdout)] == ["SG-0001RPI40001"]
+
+
+@pytest.mark.long
+def test_the_demo_joins_what_runs_and_leaves_it_as_it_was(system, var):
+    def listed(word, name):
+        return {row[name] for row in json.loads(roost(var, word, "list", "--json").stdout)}
+
+    before = listed("station", "serial"), listed("organization", "name")
+    joined = roost(var, "demo", "--join", "--stations", "2")
+    assert joined.returncode == 0, joined.stdout + joined.stderr
+    assert "No mails are sent about them" in joined.stdout
+    assert listed("organization", "name") - before[1] == {ORGANIZATION}
+    new = listed("station", "serial") - before[0]
+    assert new == set(demo_serials(2))
+
+    def are_live():
+        rows = json.loads(roost(var, "station", "list", "--organization", ORGANIZATION, "--json").stdout)
+        return {row["state"] for row in rows} == {"on_time"}
+
+    until(are_live, "simulated stations that report")
+    assert "is there already, with 2 stations" in roost(var, "demo", "--join").stdout
+    left = roost(var, "demo", "--leave")
+    assert left.returncode == 0, left.stdout + left.stderr
+    assert (listed("station", "serial"), listed("organization", "name")) == before
+    assert "fleet" not in Supervisor(Paths(var)).states()
+    assert roost(var, "status").returncode == 0
+    assert "There is no demo" in roost(var, "demo", "--leave").stdout
+
+
+@pytest.mark.long
+def test_the_site_is_opened_where_it_is(system, var):
+    done = roost(var, "open")
+    assert (done.returncode, done.stdout) == (0, f"{system['urls']['site']}\n")
+    assert roost(var, "open", "mail").stdout == f"{system['urls']['mail']}\n"
 
 
 @pytest.mark.long

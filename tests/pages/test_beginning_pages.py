@@ -8,6 +8,8 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from people import serial_new, station_of
 
+from fleet.alerts.models import Incident
+from fleet.alerts.services import rules_sweep
 from fleet.core import clock
 from fleet.deployments.models import Deployment, Site
 from fleet.deployments.services import deployment_begin
@@ -162,6 +164,8 @@ def swapped(institute):
 
 def test_a_swap_is_told_on_the_station_and_answered(browse, operator, viewer, stranger, swapped):
     client, address = browse(operator), f"/stations/{swapped.serial}/hardware/"
+    rules_sweep()
+    assert "Say whether this is still the same station." in body(client.get(f"/stations/{swapped.serial}/"))
     assert "different board with the same card" in body(client.get(f"/stations/{swapped.serial}/"))
     page = body(client.get(address))
     assert "It is the same station" in page
@@ -173,7 +177,10 @@ def test_a_swap_is_told_on_the_station_and_answered(browse, operator, viewer, st
     assert "continues with this hardware" in body(
         client.post(f"{address}{pair.pk}/", {"decision": "same"}, follow=True)
     )
-    assert "different board" not in body(client.get(f"/stations/{swapped.serial}/"))
+    page = body(client.get(f"/stations/{swapped.serial}/"))
+    assert "different board" not in page
+    assert "Say whether this is still the same station." not in page, "at once, before the rules are looked at again"
+    assert Incident.objects.get().closing_sentence.startswith("Decided: it is the same station")
     again = client.post(f"{address}{pair.pk}/", {"decision": "another"}, follow=True)
     assert "Somebody has already said" in body(again)
 
@@ -181,6 +188,7 @@ def test_a_swap_is_told_on_the_station_and_answered(browse, operator, viewer, st
 def test_a_new_station_takes_over_and_the_old_one_leaves_its_site(browse, operator, institute, swapped):
     site = Site.objects.create(organization=institute, name="Wood")
     deployment_begin(station=swapped, site=site, actor=operator)
+    rules_sweep()
     pair = HardwarePair.objects.get(machine="m2")
     address = f"/stations/{swapped.serial}/hardware/{pair.pk}/"
     assert "is now a new station" in body(browse(operator).post(address, {"decision": "another"}, follow=True))
@@ -188,3 +196,4 @@ def test_a_new_station_takes_over_and_the_old_one_leaves_its_site(browse, operat
     assert old.serial == f"{swapped.serial}~1"
     assert Deployment.objects.get(station=old).period.upper is not None
     assert not Deployment.objects.filter(station__serial=swapped.serial).exists()
+    assert not Incident.objects.filter(closed_at=None).exists()

@@ -5,6 +5,7 @@ sentence.
 import csv
 import io
 import re
+from collections import Counter
 from datetime import timedelta
 
 import pytest
@@ -13,7 +14,7 @@ from people import key_of, station_of
 
 from fleet.core import clock
 from fleet.telemetry import exports
-from fleet.telemetry.models import Detection, Reading, Series
+from fleet.telemetry.models import Detection, DetectionCount, Reading, Series, TagHour
 
 pytestmark = pytest.mark.django_db
 
@@ -75,6 +76,15 @@ def detections(station) -> None:
         )
         for n in range(MANY)
     )
+    hours = Counter(
+        (row.occurred_at.replace(minute=0, second=0, microsecond=0), row.port, row.kind, row.tag)
+        for row in Detection.objects.all()
+    )
+    for (hour, port, kind, tag), count in hours.items():
+        told = {"station": station, "hour": hour, "port": port}
+        DetectionCount.objects.create(**told, kind=kind, count=count)
+        if tag:
+            TagHour.objects.create(**told, tag=tag, count=count, first_at=hour, last_at=hour)
 
 
 def test_every_reading_of_the_span_is_in_the_file_and_none_is_a_formula(station, series, viewer):
@@ -120,7 +130,7 @@ def test_more_rows_than_a_file_has_are_refused_in_a_sentence_on_the_page(
     monkeypatch.setattr(exports, "ROWS_MOST", 1_000)
     answer = browse(viewer).get(f"/stations/{station.serial}/{file}.csv?span=24h", follow=True)
     assert answer.redirect_chain[0][0] == f"/stations/{station.serial}/{file}/?span=24h"
-    assert "more than 1,000 rows" in answer.content.decode()
+    assert "more than 1\u202f000 rows" in answer.content.decode()
 
 
 def test_the_api_gives_the_same_files(station, series, detections, institute, monkeypatch):

@@ -1,5 +1,7 @@
 """The page of a station's files, the same over the API, and their effect on completeness."""
 
+import re
+
 import pytest
 from django.test import Client
 from people import key_of, person, station_of
@@ -123,14 +125,16 @@ def test_an_operator_moves_files_after_a_look_at_what_that_does_and_undoes_it(cl
 def test_a_wrong_target_or_no_file_is_told_on_the_page(client_of, station, elsewhere):
     client = client_of(Membership.Role.OPERATOR)
     file = StationFile.objects.get(name="good-all.txt")
-    for form in (
-        {"file": [file.pk], "to": ""},
-        {"file": [file.pk], "to": station_of(elsewhere).serial},
-        {"to": station.serial},
-        {"file": ["x", "99999999999999999999999"], "to": station.serial},
+    stranger = station_of(elsewhere)
+    for form, told in (
+        ({"file": [file.pk], "to": ""}, "Enter the station that the files belong to."),
+        ({"file": [file.pk], "to": stranger.serial}, stranger.serial),
+        ({"to": station.serial}, "The files already belong to this station."),
+        ({"file": ["x", "99999999999999999999999"], "to": station.serial}, "The files already belong to this station."),
     ):
         answer = client.post(f"/stations/{station.serial}/files/move/", {**form, "confirmed": "yes"}, follow=True)
-        assert 'class="message error"' in answer.content.decode() or "error" in answer.content.decode()
+        (toast,) = re.findall(r'<p class="toast error">(.*?)</p>', answer.content.decode(), re.DOTALL)
+        assert told in toast
     assert StationFile.objects.get(name="good-all.txt").station == station
 
 

@@ -1,74 +1,66 @@
-"""Small drawings are accurate: bars are linear, and the strip counts from the first contact and marks the present."""
+"""Small drawings are accurate: bars are linear, lines have gaps, and the strip of a week counts what it draws."""
 
 import re
-from datetime import timedelta
 
 import pytest
-from people import station_of
 
 from fleet.core import clock
-from fleet.stations.models import StationContact
-from fleet.telemetry.models import DetectionCount
-from sg_status.pages.station.strip import strip_of
-from sg_status.templatetags.roost import bar
+from fleet.stations.contact.hours import Hours
+from fleet.telemetry.batteries import BatteryWeek
+from sg_status.bars import bar_scale
+from sg_status.templatetags.drawings import battery_spark, reach_bar, week_strip
 
 
-def width_of(value: int, most: int) -> int:
-    return int(re.findall(r'width="(\d+)"', bar(value, most))[-1])
+def length_of(value: int, scale: int) -> float:
+    return float(re.findall(r'class="bar" d="M0 0h([\d.]+)v', reach_bar(value, scale))[0])
 
 
-@pytest.mark.parametrize(("value", "width"), [(0, 0), (250, 25), (500, 50), (1_000, 100)])
-def test_half_as_many_detections_are_half_as_long_a_bar(value, width):
-    assert width_of(value, 1_000) == width
+@pytest.mark.parametrize(("value", "length"), [(0, 0), (250, 18), (500, 36), (1_000, 72)])
+def test_half_as_many_detections_are_half_as_long_a_bar(value, length):
+    assert length_of(value, 1_000) == length
 
 
 def test_one_of_a_million_is_seen_and_nothing_of_nothing_is_not():
-    assert width_of(1, 1_000_000) == 1
-    assert width_of(0, 0) == 0
+    assert length_of(1, 1_000_000) == 1
+    assert length_of(0, 0) == 0
 
 
-@pytest.fixture
-def station(institute):
-    return station_of(institute, state="on_time")
+def test_what_is_far_beyond_the_others_breaks_out_of_the_scale_and_says_so():
+    values = [214, 1_904, 8_887, 11_901, 13_417, 4_369, 147_680]
+    scale = bar_scale(values)
+    assert scale == 15_000
+    assert "far above the scale of 15\u202f000" in reach_bar(147_680, scale)
+    assert (bar_scale([]), bar_scale([0, 0]), bar_scale([1]), bar_scale([7, 3])) == (0, 0, 1, 8)
+    assert bar_scale([10**9, 2 * 10**9]) == 2 * 10**9
 
 
-def contact_begin(station, at) -> None:
-    StationContact.objects.filter(station=station).update(first_contact_at=at)
-    station.contact.refresh_from_db()
+def test_a_battery_s_line_has_gaps_and_a_steady_battery_looks_steady():
+    drawn = battery_spark(BatteryWeek(12.5, (12.5, 12.6, None, 12.5, *[12.6] * 24)))
+    path = re.findall(r'd="([^"]+)"', drawn)[0]
+    assert path.count("M") == 2
+    heights = [float(y) for y in re.findall(r"[ML][\d.]+ ([\d.]+)", path)]
+    assert max(heights) - min(heights) < 2
+    assert battery_spark(BatteryWeek(12.5, ())) == ""
 
 
-@pytest.mark.django_db
-def test_hours_are_counted_from_the_first_contact(station):
-    moment = clock.now().replace(minute=30, second=0, microsecond=0)
-    contact_begin(station, moment - timedelta(hours=7))
-    strip = strip_of(station, [], moment)
-    assert strip.hours == 8, "seven whole hours, and the current one"
-    assert strip.is_new
+@pytest.mark.parametrize(
+    ("steps", "newest", "is_falling"),
+    [
+        ([12.8] * 28, 12.3, True),
+        ([12.8] * 28, 12.75, False),
+        ([None] * 27 + [12.8], 11.9, False),
+        ([*[12.8] * 20, 12.1, *[None] * 7], None, True),
+        ([], 11.0, False),
+    ],
+)
+def test_a_battery_falls_if_it_is_lower_than_at_the_same_time_of_the_day_before(steps, newest, is_falling):
+    assert BatteryWeek(newest, tuple(steps)).is_falling == is_falling
 
 
-@pytest.mark.django_db
-def test_older_data_that_came_with_it_moves_the_beginning(station):
-    moment = clock.now().replace(minute=30, second=0, microsecond=0)
-    contact_begin(station, moment - timedelta(hours=2))
-    hour = moment.replace(minute=0) - timedelta(hours=20)
-    DetectionCount.objects.create(station=station, hour=hour, port=1, kind=1, count=5)
-    strip = strip_of(station, [], moment)
-    assert (strip.hours, strip.hours_heard) == (21, 1)
-
-
-@pytest.mark.django_db
-def test_a_station_of_old_is_counted_over_the_whole_strip(station):
-    moment = clock.now()
-    contact_begin(station, moment - timedelta(days=90))
-    strip = strip_of(station, [], moment)
-    assert not strip.is_new
-    assert 6 * 24 < strip.hours <= 7 * 24
-
-
-@pytest.mark.django_db
-def test_the_strip_marks_the_present_and_not_its_end(browse, viewer, station):
-    page = browse(viewer).get(f"/stations/{station.serial}/").content.decode()
-    at = re.findall(r'class="now" x1="([\d.]+)"', page)[0]
-    moment = clock.now()
-    expected = (6 * 24 + moment.hour + moment.minute / 60) * 5
-    assert abs(float(at) - expected) < 5
+def test_the_strip_of_a_week_draws_each_kind_in_its_own_height_and_counts_it():
+    kinds = (*["heard"] * 100, *["missing"] * 3, *["later"] * 5, *["asleep"] * 50, *["down"] * 2, *[""] * 8)
+    drawn = week_strip(Hours(clock.now(), kinds))
+    assert '<path class="c0" d="M100 5.5h3v3h-3z"/>' in drawn
+    assert '<path class="c1" d="M0 2h100v10h-100z"/>' in drawn
+    words = "Last 7 days: 100 hours received, 5 hours came later, 3 hours missing, 50 hours asleep by plan, 2 hours Roost was down"
+    assert words in drawn

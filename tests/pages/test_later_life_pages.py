@@ -10,6 +10,7 @@ from people import Role, person, station_of
 from PIL import Image
 
 from fleet.core import clock
+from fleet.core.spoken import day_words
 from fleet.files.models import Photo
 from fleet.organizations.access import viewer_of_user
 from fleet.organizations.models import Organization
@@ -61,7 +62,8 @@ def test_a_note_is_written_shown_and_removed_by_its_author(browse, operator, vie
 @pytest.mark.parametrize(("told", "field"), [({"text": " "}, "text"), ({"text": "x", "at": "2999-01-01T00:00"}, "at")])
 def test_a_note_that_cannot_be_is_refused_at_its_field(browse, operator, station, told, field):
     page = browse(operator).post(f"/stations/{station.serial}/notes/", told).content.decode()
-    assert 'role="alert"' in page.split(f'id="id_{field}"')[1].split("</div>")[0]
+    assert re.search(rf'<p class="err" id="id_{field}_error0?"', page)
+    assert re.search(rf'id="id_{field}"[^>]*aria-invalid="true"|aria-invalid="true"[^>]*id="id_{field}"', page)
     assert not StationNote.objects.exists()
 
 
@@ -111,7 +113,7 @@ def test_a_station_moves_to_another_organization_of_ones_own(browse, both, stati
     assert answer["Location"] == f"/stations/{station.serial}/"
     assert Station.objects.get(serial=station.serial).organization == elsewhere
     old = client.get(f"/stations/{station.serial}~1/")
-    assert f"{station.serial} (until {clock.now():%Y-%m-%d})" in old.content.decode()
+    assert f"{station.serial} (until {day_words(clock.now())})" in old.content.decode()
 
 
 def test_an_offered_station_is_taken_with_its_code(browse, operator, viewer, stranger, station, elsewhere):

@@ -51,7 +51,11 @@ def test_a_site_is_added_changed_and_gets_a_room(browse, operator, institute):
     client.post("/sites/", {"organization": institute.pk, "name": "Hut", "latitude": "54.1", "longitude": "7.9"})
     site = Site.objects.get()
     page = body(client.get("/sites/"))
-    assert 'data-points="[{&quot;lat&quot;:54.1' in page
+    assert f'href="/sites/{site.pk}/"' in page
+    assert "One site" in page
+    (pin,) = client.get("/sites/pins.json?at=54,8,8").json()["pins"]
+    assert (pin["lat"], pin["lon"], pin["address"]) == (54.1, 7.9, f"/sites/{site.pk}/")
+    assert client.get("/sites/pins.json?at=-54,8,8").json() == {"pins": []}
     given = {"name": "Hut", "latitude": "54.1", "longitude": "7.9", "timezone": "Europe/Berlin", "postal_code": "D-1"}
     client.post(f"/sites/{site.pk}/", given)
     client.post(f"/sites/{site.pk}/rooms/", {"name": "Attic", "size_sqm": "20"})
@@ -79,19 +83,68 @@ def test_a_station_is_put_somewhere_moved_and_taken_away(browse, operator, insti
     assert "Deploy it" in body(client.get(page))
 
 
-def test_antennas_and_times_are_set_right_and_what_cannot_be_read_is_named(browse, operator, deployed):
+def antennas_of(*rows, kept=0):
+    """What the form of antennas sends: rows by their fields, of which the first `kept` were there before."""
+    given = {"part": "antennas", "antenna-TOTAL_FORMS": len(rows), "antenna-INITIAL_FORMS": kept}
+    return given | {f"antenna-{n}-{name}": value for n, row in enumerate(rows) for name, value in row.items()}
+
+
+def test_antennas_are_rows_with_empty_ones_at_the_end(browse, operator, deployed):
     client, page = browse(operator), f"/deployments/{deployed.pk}/"
-    assert "1; Yagi 9; 90; 12; 166.38" in body(client.get(page))
-    refused = client.post(page, {"part": "antennas", "antennas": "one; Yagi"})
-    assert "“one; Yagi” cannot be read" in body(refused)
-    refused = client.post(page, {"part": "antennas", "antennas": "1; a; 400"})
-    assert "A bearing must be from 0 to less than 360 degrees." in body(refused)
-    assert Antenna.objects.get().type == "Yagi 9"
-    client.post(page, {"part": "antennas", "antennas": "2; omni\n3;;;4,5"})
-    assert list(Antenna.objects.order_by("port").values_list("port", "type", "height_m")) == [
-        (2, "omni", None),
-        (3, "", 4.5),
-    ]
+    shown = body(client.get(page))
+    assert 'name="antenna-0-bearing_deg" value="90' in shown
+    assert 'name="antenna-1-port"' in shown, "an empty row"
+    assert 'name="antenna-2-port"' not in shown
+    first = {"port": "1", "type": "Yagi 9", "bearing_deg": "90", "beam_width_deg": "42.5", "polarization": "vertical"}
+    client.post(page, antennas_of(first, {"port": "2", "type": "omni"}, {}, kept=1))
+    told = Antenna.objects.order_by("port").values_list("port", "type", "beam_width_deg", "polarization")
+    assert list(told) == [(1, "Yagi 9", 42.5, "vertical"), (2, "omni", None, "")]
+    client.post(page, antennas_of({**first, "DELETE": "on"}, {"port": "3", "type": "omni"}, {}, kept=2))
+    assert list(Antenna.objects.values_list("port", "type")) == [(3, "omni")]
+    client.post(page, antennas_of({"port": "3", "DELETE": "on"}, {}, kept=1))
+    assert not Antenna.objects.exists()
+    assert 'name="antenna-2-port"' in body(client.get(page)), "the first antennas come three at once"
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"port": "one"}, "Enter a whole number."),
+        ({"type": "Yagi"}, "This field is required."),
+        ({"port": "1", "bearing_deg": "400"}, "A bearing must be from 0 to less than 360 degrees."),
+        ({"port": "1", "beam_width_deg": "0"}, "A beam width must be above 0 and at most 360 degrees."),
+        ({"port": "1", "polarization": "sideways"}, "Select a valid choice."),
+    ],
+)
+def test_an_antenna_that_cannot_be_is_refused_at_its_row(browse, operator, deployed, row, said):
+    first = {"port": "0", "type": "Yagi 9"}
+    refused = body(browse(operator).post(f"/deployments/{deployed.pk}/", antennas_of(first, row, kept=1)))
+    assert said in refused
+    assert re.search(r'id="id_antenna-1-\w+_error"', refused)
+    for name, value in row.items():
+        assert value in refused, f"{name} was lost"
+    assert Antenna.objects.get().port == 1, "nothing was changed"
+
+
+def test_no_more_antennas_than_a_station_has_ports_for(browse, operator, deployed):
+    rows = [{"port": str(n)} for n in range(60)]
+    refused = body(browse(operator).post(f"/deployments/{deployed.pk}/", antennas_of(*rows)))
+    assert "at most 40" in refused
+    assert Antenna.objects.count() == 1
+
+
+def test_antennas_are_drawn_where_the_place_is_exact(browse, operator, deployed):
+    for page in (f"/deployments/{deployed.pk}/", f"/sites/{deployed.site_id}/"):
+        assert 'class="beam"' in body(browse(operator).get(page)), page
+    public = f"/public/deployments/{deployed.public_id}/"
+    deployment_publish(deployment=deployed, actor=SERVER, is_public=True, location="exact")
+    assert 'class="beam"' in body(Client().get(public))
+    deployment_publish(deployment=deployed, actor=SERVER, is_public=True, location="blurred", blur_radius_m=5_000.0)
+    assert 'class="beam"' not in body(Client().get(public)), "in a circle nobody knows where they stand"
+
+
+def test_times_are_set_right(browse, operator, deployed):
+    client, page = browse(operator), f"/deployments/{deployed.pk}/"
     refused = client.post(page, {"part": "times", "start": "2026-05-02T00:00", "end": "2026-05-01T00:00"})
     assert "It cannot end before it began." in body(refused)
 
@@ -117,8 +170,12 @@ def test_the_true_place_stands_in_no_answer_to_anybody_else(browse, stranger, de
     true = re.compile(rf"{LATITUDE:.4f}|{LATITUDE:.5f}|{LONGITUDE:.4f}|{LONGITUDE:.5f}|42\.5812|80\.3934")
     addresses = [
         "/public/deployments/",
+        "/public/deployments/pins.json?at=42.58,-80.39,12",
         f"/public/deployments/{deployed.public_id}/",
         f"/deployments/{deployed.pk}/",
+        "/map/",
+        "/map/pins.json?at=42.58,-80.39,12",
+        "/sites/pins.json?at=42.58,-80.39,12",
         "/sites/",
         f"/sites/{deployed.site_id}/",
         "/",
@@ -141,8 +198,9 @@ def test_many_deployments_cost_no_more_queries(browse, operator, institute, stat
         add(0 if most == 3 else 3, most)
         for address, queries in (
             (f"/stations/{station.serial}/deployments/", 14),
-            ("/sites/", 8),
-            ("/public/deployments/", 6),
+            ("/sites/", 11),
+            # Somebody who is logged in has the frame around it, with its counts of incidents and of what is held back.
+            ("/public/deployments/", 7),
         ):
             with django_assert_max_num_queries(queries):
                 client.get(address)
@@ -178,17 +236,16 @@ def test_photos_of_a_deployment_are_added_shown_to_everybody_and_removed(browse,
 
 def test_cables_are_written_as_people_write_them(browse, operator, deployed):
     client, page = browse(operator), f"/deployments/{deployed.pk}/"
-    client.post(page, {"part": "antennas", "antennas": "1; Yagi 9; 90; 12; 166.38; LMR-400 8 m\n2;;;;; RG-58 5 m"})
+    first = {"port": "1", "type": "Yagi 9", "frequency_mhz": "166.38", "cable": "LMR-400 8 m"}
+    client.post(page, antennas_of(first, {"port": "2", "cable": "RG-58 5 m"}, kept=1))
     assert list(Antenna.objects.order_by("port").values_list("port", "type", "cable")) == [
         (1, "Yagi 9", "LMR-400 8 m"),
         (2, "", "RG-58 5 m"),
     ]
-    shown = body(client.get(page))
-    assert "1; Yagi 9; 90; 12; 166.38; LMR-400 8 m" in shown
-    assert '<td data-label="Cable">RG-58 5 m</td>' in shown
+    assert 'value="RG-58 5 m"' in body(client.get(page))
     deployment_publish(deployment=deployed, actor=operator, is_public=True)
-    assert "LMR-400 8 m" in body(Client().get(f"/public/deployments/{deployed.public_id}/"))
-    assert "1; x; 1; 2; 3; 4; 5" in body(client.post(page, {"part": "antennas", "antennas": "1; x; 1; 2; 3; 4; 5"}))
+    shown = body(Client().get(f"/public/deployments/{deployed.public_id}/"))
+    assert '<td data-label="Cable">LMR-400 8 m</td>' in shown
 
 
 def test_the_list_of_public_places_costs_the_same_however_long_it_is(institute, site, queries_of, monkeypatch):

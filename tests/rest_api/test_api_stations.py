@@ -127,4 +127,4 @@ def test_one_station_has_its_last_words_and_place(station, reader):
 
 def test_sentences_stay_english_whatever_the_browser_speaks(station, reader):
     response = reader.client.get(f"/api/v1/stations/{station.serial}", headers={"Accept-Language": "de"})
-    assert response.json()["sentence"].startswith("On time: last contact at")
+    assert response.json()["sentence"].startswith("On time: last contact ")

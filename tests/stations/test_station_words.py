@@ -54,13 +54,13 @@ def test_a_new_token_is_had_for_a_known_station():
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["station"], "The following arguments are required: WORD."),
-        (["station", "ad"], "Argument WORD: invalid choice: 'ad'"),
-        (["station", "add"], "The following arguments are required: SERIAL, --organization."),
+        (["station"], "WORD is missing: add, import, claim"),
+        (["station", "ad"], "There is no WORD 'ad'. Did you mean add?"),
+        (["station", "add"], "SERIAL, --organization are missing."),
         (["station", "add", "a b", "--organization", "G"], "The serial 'a b' cannot be used on the broker"),
         (["station", "show", "SG-NONE"], "There is no station SG-NONE that you may see."),
         (["station", "revoke", "SG-NONE"], "There is no station SG-NONE that you may see."),
-        (["station", "list", "--state", "dead"], "Argument --state: invalid choice: 'dead'"),
+        (["station", "list", "--state", "dead"], "There is no --state 'dead': choose silent, late"),
         (["station", "list", "--organization", "None"], "There is no organization 'None'."),
         (["key", "add", "--organization", "None", "--name", "x"], "There is no organization 'None'."),
         (["key", "revoke", "x"], "There is no key with the prefix 'x'."),

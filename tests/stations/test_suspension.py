@@ -11,15 +11,20 @@ from fleet.alerts.services import rules_sweep
 from fleet.core import clock
 from fleet.core.errors import Conflict
 from fleet.stations.life.reconcile import broker_reconcile
+from fleet.stations.logins.broker import BrokerAccess
 from fleet.stations.logins.enrolment import enrolment_token_create, station_enrol
 from fleet.stations.logins.suspension import floods_suspend, station_suspension_lift
-from fleet.stations.models import StationContact
+from fleet.stations.models import Station, StationContact
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
 def flooding(institute):
+    return _flooding(institute)
+
+
+def _flooding(institute):
     station = station_of(institute)
     token = enrolment_token_create(station=station, actor=SERVER)
     grant = station_enrol(serial=station.serial, token=token, hardware={})
@@ -60,6 +65,14 @@ def test_a_flooding_station_is_cut_off_and_let_in_again(agreed, flooding, connec
     contact = StationContact.objects.get(station=station)
     assert (contact.flooding_since, contact.quota_excess) == (None, 0.0)
     assert floods_suspend() == 0
+
+
+def test_a_station_whose_login_the_broker_refuses_to_change_stops_no_other_suspension(agreed, institute):
+    (_refused, lost), (other, _grant) = _flooding(institute), _flooding(institute)
+    with BrokerAccess.open() as broker:
+        broker.user_delete(lost.username)
+    assert floods_suspend() == 1
+    assert list(Station.objects.exclude(suspended_at=None)) == [other]
 
 
 def test_a_suspension_is_told_of_once_and_so_is_its_end(flooding):

@@ -46,7 +46,7 @@ def test_a_change_is_a_sentence(two_with_changes):
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        ({}, "Motus lists SG-1 as active at Heron Point, since 2016-11-19 (checked"),
+        ({}, "Motus lists SG-1 as active at Heron Point, since 19 Nov 2016 (checked"),
         (
             {"deploymentStatus": None, "deploymentName": None, "dtStart": None},
             "as without a status at an unnamed place, without a start date",

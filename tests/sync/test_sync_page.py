@@ -46,7 +46,7 @@ def test_it_says_what_motus_says_of_the_own_stations(motus, make_row, make_stati
     StationContact.objects.create(station=ours)
     asking = browse(ours)
     text = asking.get("/outside/").content.decode()
-    assert "Motus lists SG-1 as active at &lt;b&gt;Pier&lt;/b&gt;, since 2016-11-19" in text
+    assert "Motus lists SG-1 as active at &lt;b&gt;Pier&lt;/b&gt;, since 19 Nov 2016" in text
     assert "deploymentName changed from Heron Point to &lt;b&gt;Pier" in text
     assert "SG-THEIRS" not in text
     assert "root" not in text

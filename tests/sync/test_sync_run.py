@@ -159,7 +159,7 @@ def test_a_new_active_deployment_moves_the_link_and_keeps_the_old_one(motus, mak
     assert view.is_listed
     assert view.listing.name == "Weir"
     assert [other.name for other in view.others] == ["Heron Point"]
-    assert "as active at Weir, since 2016-11-19; 1 other deployment" in view.sentence
+    assert "as active at Weir, since 19 Nov 2016; 1 other deployment" in view.sentence
 
 
 def test_nothing_of_our_station_is_overwritten(motus, make_row, make_station):

@@ -40,7 +40,7 @@ def test_nothing_has_come(institute):
 def test_all_that_was_sent_has_come(institute):
     station = station_of(institute)
     stream(station, "a", Multirange([Range(1, 1235)]), oldest_seq=1235, next_seq=1235)
-    assert ledger_summary(station=station).sentences == ("All 1,234 numbered messages it sent have arrived.",)
+    assert ledger_summary(station=station).sentences == ("All 1\u202f234 numbered messages it sent have arrived.",)
 
 
 def test_holes_are_split_by_what_the_station_still_holds(institute):

@@ -11,6 +11,9 @@ from people import station_of
 from telemetry.stored_readings import NOON, rows_fill
 
 from fleet.telemetry import coverage, selectors
+from fleet.telemetry.heard import single, tags
+from fleet.telemetry.heard.question import HeardQuestion, parts_of
+from fleet.telemetry.heard.tag_hours import COLUMNS, FROM_ROWS
 from fleet.telemetry.models import Series
 
 DAY = timedelta(days=1)
@@ -32,7 +35,16 @@ def filled(django_db_setup, django_db_blocker):
         yield made[0]
         with connection.cursor() as cursor:
             # Readings and detections have no foreign keys that the database knows.
-            tables = ["reading", "detection", "position", "stationevent", "detectioncount", "readinghour", "readingday"]
+            tables = [
+                "reading",
+                "detection",
+                "position",
+                "stationevent",
+                "detectioncount",
+                "readinghour",
+                "readingday",
+                "taghour",
+            ]
             names = ", ".join(f"telemetry_{table}" for table in tables)
             cursor.execute(f"TRUNCATE organizations_organization, {names} CASCADE")
 
@@ -58,10 +70,11 @@ def fill(series: int, station: int) -> None:
         f"{who}, n % 3, 1, n, now(), true, 0 {many}",
     )
     rows_fill(
-        "telemetry_detection (station_id, occurred_at, port, kind, line, received_at, is_used, flags)",
+        "telemetry_detection (station_id, occurred_at, port, kind, line, received_at, is_used, flags, tag)",
         f"SELECT {station} + n % 8, timestamptz '2026-11-01 00:00:00+00' + n * interval '1 minute', "
-        "1, 2, n, now(), true, 0 FROM generate_series(1, 25000) n",
+        "1, 2, n, now(), true, 0, 't' || n % 50 FROM generate_series(1, 25000) n",
     )
+    rows_fill(f"telemetry_taghour ({COLUMNS})", FROM_ROWS.format(rows="telemetry_detection", where=""))
     rows_fill(
         "telemetry_position (station_id, occurred_at, line, source, received_at, latitude, longitude, flags)",
         f"{who}, n, '', now(), 1, 1, 0 {many}",
@@ -71,6 +84,10 @@ def fill(series: int, station: int) -> None:
         f"{who}, 'x', n, '', now(), '{{}}', 0 {many}",
     )
     rows_fill("telemetry_detectioncount (station_id, hour, port, kind, count)", f"{who}, 1, n % 2 + 1, 1 {many}")
+    rows_fill(
+        "telemetry_detectioncount (station_id, hour, port, kind, count)",
+        "SELECT station_id, hour, port, 2, sum(count) FROM telemetry_taghour GROUP BY 1, 2, 3 ON CONFLICT DO NOTHING",
+    )
 
 
 def asked(act: Callable[[], object]) -> list[dict]:
@@ -110,9 +127,15 @@ QUESTIONS = {
         station=s.station, **WEEK, after=selectors.DetectionCursor(NOON - 6 * DAY, 1, 1, 1)
     ),
     "detections, newest first": lambda s: selectors.detection_list(station=s.station, **WEEK, newest_first=True),
-    "hours with data": lambda s: coverage.hours_with_data(station=s.station, **WEEK),
     "days of years": lambda s: selectors.readings(series=s, **YEARS, every=DAY),
-    "detections per hour": lambda s: selectors.detections_per_hour(station=s.station, **WEEK),
+    "detections in parts": lambda s: tags.counts_in_parts(station=s.station, parts=parts_of(**WEEK)),
+    "tags": lambda s: tags.tag_list(question=HeardQuestion([s.station_id], **WEEK)).rows,
+    "tags in each hour": lambda s: any(
+        tags.tags_in_parts(question=HeardQuestion([s.station_id], **WEEK), parts=parts_of(**WEEK))
+    ),
+    "stations that heard tags": lambda s: tags.station_rows(question=HeardQuestion([s.station_id], **WEEK))[0],
+    "one tag": lambda s: single.detections_newest(station=s.station, **WEEK, tag="t8", limit=50),
+    "a kind of detection": lambda s: single.detections_newest(station=s.station, **WEEK, kind=2, limit=50),
     "detections in all": lambda s: selectors.detection_total(station=s.station),
     "newest hour of detections": lambda s: coverage.detection_newest_hour(station=s.station),
     "newest position": lambda s: selectors.latest_position(station=s.station),

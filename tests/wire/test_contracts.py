@@ -24,7 +24,7 @@ NAMED_IN = {
 SAID = {
     "bursts.v1": (1700000000.1234, 2, "sgv2-7F5ERPI46977-003-2023-11-14T22-13-20.0000Z-all.txt"),
     "command_status.v1": (1763690100.0, 1, ""),
-    "detections.pulses.v1": (1639614325.5266, 3, "changeMe-7F5ERPI46977-3-2021-12-16T00-25-01.6590Z-all.txt"),
+    "detections.pulses.v1": (1639614325.5266, 4, "changeMe-7F5ERPI46977-3-2021-12-16T00-25-01.6590Z-all.txt"),
     "gps.v1": (1504282346.0, 2, ""),
     "event.v1": (1639705543.152, 2, ""),
     "file.v1": (1504285946.0, 1, ""),

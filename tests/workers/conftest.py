@@ -1,5 +1,5 @@
 """The people in these tests."""
 
-from people import elsewhere, institute, operator, owner, stranger, viewer
+from people import elsewhere, english, institute, operator, owner, stranger, viewer
 
-__all__ = ["elsewhere", "institute", "operator", "owner", "stranger", "viewer"]
+__all__ = ["elsewhere", "english", "institute", "operator", "owner", "stranger", "viewer"]

@@ -12,13 +12,13 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.utils.translation import get_language, override
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from fleet.core.errors import InvalidInput
 from fleet.organizations.addresses import address_check
 from fleet.organizations.lookalikes import look_of, scripts_check
-from fleet.organizations.people import address_language, person_language, person_language_set
+from fleet.organizations.people import person_language, person_language_set, speaking_to
 from web.accounts.brake import brake_key, browser_remember
 
 _WRONG = _("Wrong username, email address or password.")
@@ -71,10 +71,10 @@ class AccountAdapter(DefaultAccountAdapter):
         return clean_client_ip(request.META.get("REMOTE_ADDR", "")) or "0.0.0.0"  # noqa: S104 - nothing listens there
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """Send a mail in the recipient's language, with links to `SITE_URL` whatever the request's Host was."""
+        """Send a mail in the recipient's language and time zone, with links to `SITE_URL` whatever the request's Host was."""
         links = {name: site_address(context[name]) for name in _LINKS if name in context}
         site = {"site_url": settings.SITE_URL, "signup": settings.ROOST_SIGNUP}
-        with override(address_language(email=email) or get_language()):
+        with speaking_to(email=email):
             super().send_mail(template_prefix, email, {**context, **links, **site})
 
     def is_safe_url(self, url: str) -> bool:

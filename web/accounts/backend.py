@@ -20,3 +20,8 @@ class PasswordBackend(AuthenticationBackend):
         typed = str(credentials.get("username") or credentials.get("email") or "")
         found: User | None = self._check_password(user_of_login(typed), str(credentials.get("password") or ""))
         return found
+
+    def get_user(self, user_id: int) -> User | None:
+        """The person, with language and time zone from the same query."""
+        found = User.objects.select_related("person").filter(pk=user_id).first()
+        return found if found is not None and self.user_can_authenticate(found) else None

@@ -10,7 +10,7 @@ from django.urls import URLPattern, path, register_converter
 from django.urls.converters import StringConverter
 from django.views.decorators.http import require_http_methods
 
-from web.accounts.views import account, account_delete, language, sessions_end
+from web.accounts.views import account, account_delete, language, sessions_end, times_shown, timezone
 
 #: Django's form views would treat PUT as POST, and answer unsupported methods inconsistently.
 form = require_http_methods(["GET", "HEAD", "POST"])
@@ -31,6 +31,8 @@ urlpatterns: list[URLPattern] = [
     path("logout/", form(logins.logout), name="account_logout"),
     path("language/setlang/", language, name="set_language"),
     path("accounts/", account, name="account"),
+    path("accounts/timezone/", timezone, name="timezone"),
+    path("accounts/times/", times_shown, name="times-shown"),
     path("accounts/delete/", account_delete, name="account-delete"),
     path("accounts/signup/", form(logins.signup), name="account_signup"),
     path("accounts/inactive/", form(logins.account_inactive), name="account_inactive"),

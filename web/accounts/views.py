@@ -1,4 +1,4 @@
-"""The account page, its language, ending every session, and deleting one's own account."""
+"""The account page, its language and time zone, ending every session, and deleting one's own account."""
 
 from allauth.account.decorators import reauthentication_required
 from allauth.account.models import EmailAddress
@@ -11,13 +11,22 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 from django.views.i18n import set_language
 
-from fleet.core.errors import DomainError
-from fleet.organizations.people import organizations_alone, person_delete, person_language, person_language_set
+from fleet.core.errors import DomainError, InvalidInput
+from fleet.core.zones import zone_choices
+from fleet.organizations.people import (
+    organizations_alone,
+    person_delete,
+    person_language,
+    person_language_set,
+    person_timezone_set,
+)
+from web.zone import IN_UTC
 
 
 @never_cache
@@ -36,6 +45,7 @@ def account(request: HttpRequest) -> HttpResponse:
             "has_totp": Authenticator.Type.TOTP in factors,
             "sessions": UserSession.objects.filter(user=user).count(),
             "language": person_language(user=user),
+            "timezones": zone_choices(),
         },
     )
 
@@ -48,6 +58,33 @@ def language(request: HttpRequest) -> HttpResponse:
         person_language_set(user=_person(request), language=chosen)
     response: HttpResponse = set_language(request)
     return response
+
+
+@never_cache
+@login_required
+@require_POST
+def timezone(request: HttpRequest) -> HttpResponse:
+    """Change the person's own time zone, for pages and mails."""
+    try:
+        person_timezone_set(user=_person(request), name=request.POST.get("timezone", ""))
+    except InvalidInput as error:
+        messages.error(request, str(error))
+    else:
+        request.session.pop(IN_UTC, None)
+        messages.success(request, _("The timezone is saved."))
+    return redirect("account")
+
+
+@never_cache
+@login_required
+@require_POST
+def times_shown(request: HttpRequest) -> HttpResponse:
+    """Show all times in UTC, or in the person's own time zone again, and return to the page."""
+    if request.POST.get("times") == "utc":
+        request.session[IN_UTC] = True
+    else:
+        request.session.pop(IN_UTC, None)
+    return redirect(_next_address(request))
 
 
 @never_cache
@@ -79,6 +116,14 @@ def account_delete(request: HttpRequest) -> HttpResponse:
     logout(request)
     messages.success(request, _("Your account is deleted."))
     return redirect("/")
+
+
+def _next_address(request: HttpRequest) -> str:
+    asked = request.POST.get("next", "")
+    is_ours = url_has_allowed_host_and_scheme(
+        asked, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+    return asked if is_ours else "/"
 
 
 def _person(request: HttpRequest) -> User:

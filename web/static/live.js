@@ -38,21 +38,33 @@
     if (focused) alike(focused.selector)[focused.number]?.focus({ preventScroll: true });
   });
 
-  // On a phone the menu scrolls sideways: bring the current entry into view.
-  const here = document.querySelector('header.site nav ul [aria-current="page"]');
-  if (here) {
-    const menu = here.closest("ul");
-    menu.scrollLeft += here.getBoundingClientRect().left - menu.getBoundingClientRect().left - menu.clientWidth / 3;
-  }
+  // What the frame says about open incidents follows every refresh: the count, the title and the tab's picture.
+  document.addEventListener("roost:open", (event) => {
+    const { count, worst } = event.detail;
+    const badge = document.getElementById("open-count");
+    const mark = document.getElementById("favicon");
+    document.title = document.title.replace(/^\(\d+\+?\) /, "");
+    if (count) document.title = `(${count}) ${document.title}`;
+    if (badge) { badge.hidden = !count; badge.firstElementChild.textContent = count; }
+    if (mark && mark.getAttribute("href") !== mark.dataset[worst]) mark.href = mark.dataset[worst];
+  });
 
   if (!line || !part()) return;
   const gapMs = Number(part().dataset.gap || 800);
   let source = null, connected = false, lost = false, asking = false, wanted = false, askedAt = 0, timer = 0;
 
+  // On a phone the same words stand in the bar on top.
+  const top = document.getElementById("live-top");
+  const clock = new Intl.DateTimeFormat(document.documentElement.lang, {
+    hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: document.querySelector("[data-zone]")?.dataset.zone,
+  });
   const say = (words, lost) => {
-    if (line.textContent !== words) line.textContent = words;
-    line.classList.toggle("lost", lost);
-    line.hidden = false;
+    for (const each of [line, top]) {
+      if (!each) continue;
+      if (each.textContent !== words) each.textContent = words;
+      each.classList.toggle("lost", lost);
+      each.hidden = false;
+    }
   };
 
   // Nothing is replaced between the two halves of a click, which would then hit nothing.
@@ -67,20 +79,32 @@
 
   const ask = () => {
     wanted = true;
-    const selection = String(document.getSelection() || "");
-    const busy = part().contains(document.activeElement) && document.activeElement.matches("input, select, textarea");
+    // A text that somebody selects within the part must stay; one that they copied from elsewhere may.
+    const chosen = document.getSelection();
+    const selection = String(chosen || "") && part().contains(chosen.anchorNode);
+    const busy = part().contains(document.activeElement) && document.activeElement.matches("input:not([type=checkbox]), select, textarea");
     if (asking || timer || pressed || document.hidden || selection || busy) return;
     const wait = askedAt + gapMs - Date.now();
     if (wait > 0) { timer = setTimeout(() => { timer = 0; ask(); }, wait); return; }
-    wanted = false; asking = true; askedAt = Date.now();
+    wanted = false; askedAt = Date.now();
     window.htmx.trigger(part(), "roost:changed");
+    // A part that was replaced a moment ago does not listen yet: it would wait for an answer to nothing, for ever.
+    if (!asking) ask();
   };
+  document.addEventListener("htmx:beforeRequest", () => { asking = true; });
   document.addEventListener("htmx:afterRequest", () => { asking = false; if (wanted) ask(); });
   document.addEventListener("visibilitychange", () => { if (!document.hidden) ask(); });
+  // Another script changed the address and wants the part for it. Cancelling says that somebody listens.
+  document.addEventListener("roost:ask", (event) => { event.preventDefault(); ask(); });
 
   // Changes between rendering the page and connecting are in neither, so reload once at the start.
   const found = () => { if (!connected) ask(); connected = true; lost = false; say(line.dataset.on, false); };
-  const lose = () => { connected = false; lost = true; say(line.dataset.lost, true); };
+  const lose = () => {
+    connected = false;
+    if (lost) return;
+    lost = true;
+    say(line.dataset.lost.replace("{time}", clock.format(new Date())), true);
+  };
   const listen = () => {
     source = new EventSource(line.dataset.address, { withCredentials: true });
     source.addEventListener("open", found);

@@ -7,6 +7,7 @@ from celery import shared_task
 from django.db import OperationalError
 
 from fleet.alerts.administrators import administrators_tell
+from fleet.telemetry.heard.tag_hours import tag_hours_fill
 from fleet.telemetry.partitions import default_trouble, partitions_ensure, partitions_trouble
 from fleet.telemetry.retention import retention_run
 from fleet.telemetry.rollups import rollups_rebuild
@@ -33,8 +34,9 @@ def make_partitions(**_: Any) -> None:
 
 @shared_task(name="telemetry.rebuild_rollups")
 def rebuild_rollups(**_: Any) -> None:
-    """Rebuild the hours and days that received data."""
+    """Rebuild the hours and days that received data, and count tags of hours from before Roost did."""
     rollups_rebuild()
+    tag_hours_fill()
 
 
 @shared_task(name="telemetry.run_retention")

@@ -41,6 +41,8 @@ class Rule:
     over: Callable[[datetime], Collection[Ending]]
     opening: Callable[[Station, datetime], str]
     closing: Callable[[Incident, datetime], str]
+    #: The problem as a state, in one or two words.
+    short: Promise
     opened_subject: Promise
     closed_subject: Promise
     opened_several: Promise

@@ -67,6 +67,7 @@ RULE = Rule(
     over,
     opening,
     closing,
+    short=pgettext_lazy("state of a station", "duplicate identity"),
     opened_subject=pgettext_lazy("beginning of a mail's subject", "Duplicate identity"),
     closed_subject=pgettext_lazy("beginning of a mail's subject", "Duplicate identity resolved"),
     opened_several=gettext_lazy(

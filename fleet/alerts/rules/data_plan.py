@@ -50,6 +50,7 @@ RULE = Rule(
     over,
     opening,
     closing,
+    short=pgettext_lazy("state of a station", "data plan"),
     opened_subject=pgettext_lazy("beginning of a mail's subject", "Data plan"),
     closed_subject=pgettext_lazy("beginning of a mail's subject", "Data plan"),
     opened_several=gettext_lazy("%(stations)s will run out of data before the month ends."),

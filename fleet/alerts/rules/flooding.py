@@ -47,10 +47,11 @@ RULE = Rule(
     over,
     opening,
     closing,
+    short=pgettext_lazy("state of a station", "suspended"),
     opened_subject=pgettext_lazy("beginning of a mail's subject", "Suspended"),
     closed_subject=pgettext_lazy("beginning of a mail's subject", "Readmitted"),
     opened_several=gettext_lazy(
-        "%(stations)s sent far more than their quotas and were suspended, the first at %(since)s. "
+        "%(stations)s sent far more than their quotas and were suspended, the first %(since)s. "
         "Possible causes are a faulty update or a stolen login."
     ),
     closed_several=gettext_lazy("%(stations)s may send again."),

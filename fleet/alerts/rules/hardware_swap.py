@@ -59,6 +59,7 @@ RULE = Rule(
     over,
     opening,
     closing,
+    short=pgettext_lazy("state of a station", "other hardware"),
     opened_subject=pgettext_lazy("beginning of a mail's subject", "Different hardware"),
     closed_subject=pgettext_lazy("beginning of a mail's subject", "Hardware question answered"),
     opened_several=gettext_lazy(

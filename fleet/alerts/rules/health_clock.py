@@ -18,13 +18,11 @@ from fleet.stations.models import StationContact
 def _bad_words(contact: StationContact) -> str:
     offset = contact.clock_offset_s or 0.0
     shape = (
-        _("Its clock is %(duration)s ahead of ours, so the times of its data are wrong too. %(what)s")
+        _("Its clock is %(duration)s ahead of ours, and so are the times of its data. %(what)s")
         if offset > 0
-        else _("Its clock is %(duration)s behind ours, so the times of its data are wrong too. %(what)s")
+        else _("Its clock is %(duration)s behind ours, and so are the times of its data. %(what)s")
     )
-    what = _(
-        "Check that its GPS has a fix or that it reaches a time server; data with a wrong time can be moved later."
-    )
+    what = _("Check the GPS antenna, or that it reaches a time server; data with a wrong time can be moved later.")
     return shape % {"duration": duration_words(abs(offset)), "what": what}
 
 
@@ -36,6 +34,7 @@ RULE = health_rule(
         is_good=lambda _health, contact: -CLOCK_BEHIND_GOOD_S < (contact.clock_offset_s or 0.0) < CLOCK_GOOD_BELOW_S,
         bad_words=lambda _health, contact: _bad_words(contact),
         good_words=lambda _health, _contact: _("Its clock agrees with ours again."),
+        short=pgettext_lazy("state of a station", "wrong clock"),
         subject=pgettext_lazy("beginning of a mail's subject", "Clock wrong"),
         several=gettext_lazy("The clocks of %(stations)s are far from ours."),
     )

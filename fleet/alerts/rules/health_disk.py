@@ -25,6 +25,7 @@ RULE = health_rule(
             if health.disk_percent is not None
             else _("It no longer reports its disk.")
         ),
+        short=pgettext_lazy("state of a station", "disk full"),
         subject=pgettext_lazy("beginning of a mail's subject", "Disk nearly full"),
         several=gettext_lazy("The disks of %(stations)s are nearly full."),
     )

@@ -25,6 +25,7 @@ RULE = health_rule(
             if health.temperature_c is not None
             else _("It no longer reports its temperature.")
         ),
+        short=pgettext_lazy("state of a station", "too hot"),
         subject=pgettext_lazy("beginning of a mail's subject", "Too hot"),
         several=gettext_lazy("%(stations)s are too hot."),
     )

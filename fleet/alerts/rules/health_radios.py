@@ -11,6 +11,9 @@ from message_queue.contracts.health import Health
 
 def _bad_words(health: Health) -> str:
     ports = radios_off(health)
+    if not ports:
+        # The report that ends the incident is here; the sweep that closes it comes next.
+        return _("All its radios are running again.")
     return ngettext(
         "Its radio on port %(ports)s is not running, so nothing is heard there. Restart the station; if that does not "
         "help, check the plug and the cable.",
@@ -29,6 +32,7 @@ RULE = health_rule(
         is_good=lambda health, _contact: not radios_off(health),
         bad_words=lambda health, _contact: _bad_words(health),
         good_words=lambda _health, _contact: _("All its radios are running again."),
+        short=pgettext_lazy("state of a station", "radio off"),
         subject=pgettext_lazy("beginning of a mail's subject", "Radio off"),
         several=gettext_lazy("Radios of %(stations)s are not running."),
     )

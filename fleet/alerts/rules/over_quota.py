@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 from fleet.alerts.models import Incident
 from fleet.alerts.rules.base import Ending, Finding, Rule, has_incident, incidents_of
 from fleet.alerts.rules.flooding import NAME as FLOODING
-from fleet.core.spoken import moment_words
+from fleet.core.spoken import count_words, moment_words
 from fleet.stations.models import Station
 
 NAME = "over_quota"
@@ -66,7 +66,7 @@ def opening(station: Station, moment: datetime) -> str:
         "automatically once there is room. Find out what sends so much; if it has to, ask the server's administrators "
         "for a larger quota.",
         messages,
-    ) % {"since": moment_words(since, moment), "n": f"{messages:,}"}
+    ) % {"since": moment_words(since, moment), "n": count_words(messages)}
 
 
 def closing(incident: Incident, moment: datetime) -> str:  # noqa: ARG001 - the signature of rules
@@ -93,6 +93,7 @@ RULE = Rule(
     over,
     opening,
     closing,
+    short=pgettext_lazy("state of a station", "over its quota"),
     opened_subject=pgettext_lazy("beginning of a mail's subject", "Over its quota"),
     closed_subject=pgettext_lazy("beginning of a mail's subject", "Within its quota again"),
     opened_several=gettext_lazy(

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from fleet.alerts.models import Incident
 from fleet.alerts.rules.base import Ending, Finding, Rule, incidents_of
-from fleet.core.spoken import moment_words
+from fleet.core.spoken import count_words, moment_words
 from fleet.stations.models import Station
 
 NAME = "quarantine_growth"
@@ -71,13 +71,13 @@ def opening(station: Station, moment: datetime) -> str:
         "lost: look at one on the “Quarantine” page, fix the cause, then retry them there.",
         total,
     ) % {
-        "n": f"{total:,}",
+        "n": count_words(total),
         "newest": moment_words(max(held.newest_at for held in several), moment),
         "reason": commonest.reason,
     }
     if only_counted:
         said += " " + _("Another %(n)s were only counted, not kept, as too many were refused.") % {
-            "n": f"{only_counted:,}"
+            "n": count_words(only_counted)
         }
     return said
 
@@ -92,7 +92,7 @@ def closing(incident: Incident, moment: datetime) -> str:  # noqa: ARG001 - the 
         "Its messages no longer go to quarantine. %(n)s are still held there until somebody decides what to do with "
         "them.",
         left,
-    ) % {"n": f"{left:,}"}
+    ) % {"n": count_words(left)}
 
 
 def _held_of(station_id: int) -> list[Held]:
@@ -115,6 +115,7 @@ RULE = Rule(
     over,
     opening,
     closing,
+    short=pgettext_lazy("state of a station", "messages held back"),
     opened_subject=pgettext_lazy("beginning of a mail's subject", "Many messages in quarantine"),
     closed_subject=pgettext_lazy("beginning of a mail's subject", "No more messages in quarantine"),
     opened_several=gettext_lazy(

@@ -10,6 +10,7 @@ from fleet.alerts.models import Incident
 from fleet.alerts.rules.base import Ending, Finding, Rule, has_incident, incidents_of
 from fleet.core.spoken import duration_words, moment_words
 from fleet.stations.contact.deadlines import contact_sweep_late, contact_sweep_silent
+from fleet.stations.contact.maintenance import maintenance_sweep
 from fleet.stations.contact.sentences import station_shown
 from fleet.stations.models import Station, StationContact
 
@@ -18,10 +19,11 @@ SILENT = StationContact.State.SILENT
 
 
 def find(moment: datetime) -> list[Finding]:
-    """Move the contacts whose deadlines have passed, then list every silent station without an open incident.
+    """End what maintenance is over and move the contacts whose deadlines have passed, then list the silent stations.
 
     This includes stations that were already silent when their maintenance or sleep ended.
     """
+    maintenance_sweep(moment)
     _lock_overdue(moment)
     contact_sweep_late(moment)
     contact_sweep_silent(moment)
@@ -88,10 +90,11 @@ RULE = Rule(
     over,
     opening,
     closing,
+    short=pgettext_lazy("state of a station", "silent"),
     opened_subject=pgettext_lazy("beginning of a mail's subject", "Silent"),
     closed_subject=pgettext_lazy("beginning of a mail's subject", "Back"),
     opened_several=gettext_lazy(
-        "%(stations)s fell silent, the first at %(since)s. "
+        "%(stations)s fell silent, the first %(since)s. "
         "First check what they share: a network, a provider, a power supply, a storm."
     ),
     closed_several=gettext_lazy("%(stations)s are back in contact."),

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from fleet.alerts.models import Incident
 from fleet.alerts.rules.base import Ending, Finding, Rule, incidents_of
-from fleet.core.spoken import duration_words
+from fleet.core.spoken import day_words, duration_words
 from fleet.stations.models import Station
 
 NAME = "wrong_time"
@@ -67,26 +67,25 @@ def over(moment: datetime) -> list[Ending]:
 
 
 def opening(station: Station, moment: datetime) -> str:
-    """Sentence on the time that the data are filed under, why, and what to do."""
+    """Sentence on what its clock says, where its data is therefore, and what to do."""
     _newest_at, first = _newest(station.pk, moment)
     if first is None:
-        return _("Its data are at the right time again.")
-    where = f"{first:%Y-%m-%d}"
+        return _("Its data is at the right time again.")
     what = _(
-        "Nothing is lost. Check that its GPS has a fix or that it reaches a time server, then move the data to the "
-        "right time: “Data with a wrong time” on the “Settings” page."
+        "Its data is filed under that time; nothing is lost. Check the GPS antenna, or that it reaches a time server, "
+        "then move the data to the right time: “Data with a wrong time” on the “Settings” page."
     )
     if first < PAST:
-        return _("Its data are filed under %(day)s because its clock is not set.") % {"day": where} + " " + what
+        return _("Its clock says %(day)s.") % {"day": day_words(first)} + " " + what
     ahead = duration_words((first - moment).total_seconds())
-    return _("Its data are filed %(duration)s ahead because its clock is wrong.") % {"duration": ahead} + " " + what
+    return _("Its clock is %(duration)s ahead.") % {"duration": ahead} + " " + what
 
 
 def closing(incident: Incident, moment: datetime) -> str:
     """Sentence that all is well, or on what is left to do."""
     _newest_at, first = _newest(incident.station_id, moment)
     if first is None:
-        return _("None of its data are filed under a wrong time any more.")
+        return _("None of its data has a wrong time any more.")
     return _(
         "It no longer sends data with a wrong time. Data it already sent stays there until somebody moves it: "
         "“Data with a wrong time” on the “Settings” page."
@@ -111,8 +110,9 @@ RULE = Rule(
     over,
     opening,
     closing,
+    short=pgettext_lazy("state of a station", "wrong time"),
     opened_subject=pgettext_lazy("beginning of a mail's subject", "Data with a wrong time"),
     closed_subject=pgettext_lazy("beginning of a mail's subject", "Times correct again"),
-    opened_several=gettext_lazy("Data of %(stations)s are filed under a wrong time because their clocks are not set."),
+    opened_several=gettext_lazy("The data of %(stations)s has a wrong time because their clocks are not set."),
     closed_several=gettext_lazy("%(stations)s no longer send data with a wrong time."),
 )

@@ -6,9 +6,11 @@ else a moment later cannot lead into the server's own network.
 
 import asyncio
 import socket
-from collections.abc import Mapping
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from typing import Final
+from typing import Any, Final
 
 import httpx
 from django.conf import settings
@@ -17,8 +19,8 @@ from django.utils.translation import gettext as _
 from fleet.core.errors import InvalidInput
 
 URL_MOST = 500
-#: Seconds for connecting to one address, and for everything.
-_CONNECT_S, _TOTAL_S = 4.0, 15.0
+#: Seconds for resolving the name, for connecting to one address, and for everything after resolving.
+_RESOLVE_S, _CONNECT_S, _TOTAL_S = 5.0, 4.0, 15.0
 #: How many addresses of a name are tried.
 _ADDRESSES_MOST = 3
 #: Lower ports belong to services that a POST could confuse, such as mail servers.
@@ -26,6 +28,9 @@ _LOW_PORTS: Final = frozenset({80, 443})
 _LOW_PORTS_END = 1_024
 #: IPv6 addresses that stand for an IPv4 address behind a translator.
 _TRANSLATED = ip_network("64:ff9b::/96")
+
+#: What `socket.getaddrinfo` returns: the last of each entry is an address and a port.
+_Resolved = Sequence[tuple[Any, Any, int, str, tuple[Any, ...]]]
 
 
 class PostRefused(Exception):
@@ -98,7 +103,7 @@ def _addresses(url: httpx.URL) -> list[str]:
     """Resolve the name, and return the addresses that Roost may connect to."""
     host, port = url.raw_host.decode(), url.port or (443 if url.scheme == "https" else 80)
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = _resolve(host, port)
     except (OSError, UnicodeError) as error:
         raise PostUnsent(f"The name {url.host} cannot be resolved: {_words(error)}") from error
     resolved = list(dict.fromkeys(str(entry[4][0]) for entry in found))
@@ -106,6 +111,23 @@ def _addresses(url: httpx.URL) -> list[str]:
     if not allowed:
         raise PostRefused(_private_words(url.host))
     return allowed[:_ADDRESSES_MOST]
+
+
+def _resolve(host: str, port: int) -> _Resolved:
+    """Resolve with a deadline, which the system's resolver does not know: its thread ends by itself later."""
+    answer: Future[_Resolved] = Future()
+
+    def ask() -> None:
+        try:
+            answer.set_result(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except (OSError, UnicodeError) as error:
+            answer.set_exception(error)
+
+    threading.Thread(target=ask, name="resolve", daemon=True).start()
+    try:
+        return answer.result(timeout=_RESOLVE_S)
+    except TimeoutError as error:
+        raise OSError(f"no answer within {_RESOLVE_S:g} s") from error
 
 
 async def _post(url: httpx.URL, addresses: list[str], body: bytes, headers: Mapping[str, str]) -> int:

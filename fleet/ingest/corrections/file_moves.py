@@ -7,6 +7,7 @@ is undone. Events name no file and stay.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from django.db import connection, transaction
@@ -21,7 +22,10 @@ from fleet.core.live import live_announce
 from fleet.files.models import FileMove, StationFile
 from fleet.ingest.stages.file_accounts import sums_rebuild
 from fleet.organizations.access import Role, Viewer
+from fleet.stations.contact.hours import heard_later_sql
 from fleet.stations.models import Station
+from fleet.telemetry.heard.tag_hours import counting_order, tag_hours_recount
+from fleet.telemetry.models import Detection
 
 #: Limits of one move: a season's card, within the time that a person waits.
 FILES_MOST, ROWS_MOST = 500, 1_000_000
@@ -31,6 +35,8 @@ _TABLES: Final = {
     "telemetry_position": ("occurred_at", "line", "source"),
 }
 _COUNTED = "telemetry_detection"
+_HOURS_OF_TAGS = "DISTINCT date_trunc('hour', d.occurred_at, 'UTC')"
+_IS_TAG = f"d.kind = {Detection.Kind.TAG.value}"
 _OF_FILES = "d.station_id = %(source)s AND d.file_id = ANY(%(files)s) AND d.occurred_at BETWEEN %(low)s AND %(high)s"
 
 
@@ -188,9 +194,13 @@ def _count(table: str, arguments: dict[str, Any]) -> tuple[int, int]:
 def _move_rows(arguments: dict[str, Any], move: FileMove | None) -> None:
     """Remove the twins and keep them with the move; then give the other rows to the target, and correct the counts."""
     with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {_HOURS_OF_TAGS} FROM {_COUNTED} d WHERE {_OF_FILES} AND {_IS_TAG}", arguments)  # noqa: S608 - our own names
+        hours = [row[0] for row in cursor.fetchall()]
         for table in _TABLES:
             arguments = {**arguments, "move": move.pk if move else None, "table": table}
             if table == _COUNTED:
+                heard = f"SELECT %(target)s::bigint AS station_id, d.occurred_at AS at FROM {table} d WHERE {_OF_FILES}"  # noqa: S608
+                cursor.execute(heard_later_sql(heard), arguments)
                 _add_to_hours(cursor, arguments, station="source", sign="-", where=_OF_FILES)
                 _add_to_hours(
                     cursor, arguments, station="target", sign="", where=f"{_OF_FILES} AND NOT {_is_twin(table)}"
@@ -204,6 +214,8 @@ def _move_rows(arguments: dict[str, Any], move: FileMove | None) -> None:
             cursor.execute(away, arguments)
             cursor.execute(f"UPDATE {table} d SET station_id = %(target)s WHERE {_OF_FILES}", arguments)  # noqa: S608
         cursor.execute("DELETE FROM telemetry_detectioncount WHERE station_id = %(source)s AND count <= 0", arguments)
+    for station_id in sorted((arguments["source"], arguments["target"]), key=counting_order):
+        tag_hours_recount(station_id=station_id, hours=hours)
 
 
 def _add_to_hours(cursor: CursorWrapper, arguments: dict[str, Any], *, station: str, sign: str, where: str) -> None:
@@ -218,6 +230,7 @@ def _add_to_hours(cursor: CursorWrapper, arguments: dict[str, Any], *, station: 
 
 def _restore_twins(move: FileMove) -> None:
     """Put back the rows that the target also had, except those that arrived again meanwhile."""
+    hours: list[datetime] = []
     with connection.cursor() as cursor:
         for table in _TABLES:
             back = (
@@ -225,6 +238,13 @@ def _restore_twins(move: FileMove) -> None:
                 'WHERE w.move_id = %(move)s AND w."table" = %(table)s ON CONFLICT DO NOTHING'
             )
             if table == _COUNTED:
+                cursor.execute(
+                    f"SELECT {_HOURS_OF_TAGS} FROM files_filemovetwin w, "  # noqa: S608 - our own names
+                    f"LATERAL jsonb_populate_record(NULL::{table}, w.row) d "
+                    f'WHERE w.move_id = %(move)s AND w."table" = %(table)s AND {_IS_TAG}',
+                    {"move": move.pk, "table": table},
+                )
+                hours = [row[0] for row in cursor.fetchall()]
                 back = (
                     f"WITH back AS ({back} RETURNING station_id, occurred_at, port, kind) "  # noqa: S608
                     "INSERT INTO telemetry_detectioncount (station_id, hour, port, kind, count) "
@@ -234,6 +254,7 @@ def _restore_twins(move: FileMove) -> None:
                 )
             cursor.execute(back, {"move": move.pk, "table": table})
         cursor.execute("DELETE FROM files_filemovetwin WHERE move_id = %s", [move.pk])
+    tag_hours_recount(station_id=move.station_id, hours=hours)
 
 
 def _move_files(files: Sequence[StationFile], target: Station) -> None:

@@ -21,8 +21,10 @@ from fleet.core.live import live_announce
 from fleet.core.spoken import duration_words
 from fleet.ingest.batch import AHEAD_S, NOT_NEWEST
 from fleet.organizations.access import Role, Viewer
+from fleet.stations.contact.hours import heard_later_sql
 from fleet.stations.models import Station
-from fleet.telemetry.models import Series, Suspicion, TimeShift
+from fleet.telemetry.heard.tag_hours import tag_hours_recount
+from fleet.telemetry.models import Detection, Series, Suspicion, TimeShift
 
 Side = TimeShift.Side
 #: Most rows of one move: ingest of this station waits meanwhile.
@@ -136,7 +138,7 @@ def time_shift_preview(
     time_operator_require(actor=actor, station=station)
     wrong = wrong_rows(station=station, side=side, received_from=received_from, received_until=received_until)
     if wrong is None:
-        raise InvalidInput(_("No data of this station are filed under a wrong time there."), field="side")
+        raise InvalidInput(_("No data from this station has a wrong time there."), field="side")
     if wrong.rows > ROWS_MOST:
         raise InvalidInput(
             _("These are %(rows)d rows, but only %(most)d can be moved at a time. Choose a shorter span of receipt.")
@@ -361,11 +363,21 @@ def _update_derived(cursor: CursorWrapper, name: str, arguments: dict[str, Any])
             "ORDER BY 1, 2 ON CONFLICT DO NOTHING",
             arguments,
         )
+        rows = f"SELECT s.station_id, {new} AS at FROM going g JOIN telemetry_series s ON s.id = g.series_id"  # noqa: S608
+        cursor.execute(heard_later_sql(rows), arguments)
         _recompute_newest(cursor)
     if name == "detections":
+        cursor.execute(heard_later_sql(f"SELECT station_id, {new} AS at FROM going"), arguments)  # noqa: S608
         for at, sign in (("occurred_at", "-"), (new, "")):
             cursor.execute(_hours_sql("going", at, sign), arguments)
         cursor.execute("DELETE FROM telemetry_detectioncount WHERE station_id = %(station)s AND count <= 0", arguments)
+        cursor.execute(
+            "SELECT DISTINCT date_trunc('hour', at, 'UTC') FROM ("  # noqa: S608 - our own names
+            f"SELECT kind, occurred_at AS at FROM going UNION ALL SELECT kind, {new} FROM going) AS both_ends "
+            f"WHERE kind = {Detection.Kind.TAG.value}",
+            arguments,
+        )
+        tag_hours_recount(station_id=arguments["station"], hours=[row[0] for row in cursor.fetchall()])
     if name in ("detections", "positions"):
         cursor.execute(
             "UPDATE files_stationfile f SET rows_from = least(f.rows_from, n.low), rows_to = greatest(f.rows_to, n.high) "  # noqa: S608

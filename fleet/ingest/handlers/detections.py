@@ -1,9 +1,9 @@
-"""Handler of pulses and tags: one row each, and a count per hour and port."""
+"""Handler of pulses and tags: one row each, and a count per hour and port; of tags also per tag."""
 
 from collections.abc import Sequence
 from itertools import repeat
 
-from fleet.ingest.batch import Batch
+from fleet.ingest.batch import Batch, TagHeard
 from fleet.ingest.delivery import Arrival
 from fleet.ingest.rows.tables import detection_row, file_field, pg_time
 from fleet.telemetry.models import Detection
@@ -41,7 +41,23 @@ def handle(arrival: Arrival, batch: Batch) -> None:
         add(detection_row(station_id, at, port, kind, line, received, five, tag, is_used, flags, file))
         hour = (station_id, at - at % _HOUR, port, kind)
         hours[hour] = hours.get(hour, 0) + 1
+    if body.what == "tag":
+        _tags_count(batch, station_id, body)
     batch.file_lines(file_id, rows, body.bt + min(body.t), body.bt + max(body.t))
+
+
+def _tags_count(batch: Batch, station_id: int, body: Detections) -> None:
+    """Count tags per hour and port. A loop of its own, so that pulses, of which there are far more, cost nothing."""
+    heard, rows = batch.tag_hours, len(body.t)
+    ports = body.port if isinstance(body.port, list) else repeat(body.port, rows)
+    for t, port, tag, rssi in zip(body.t, ports, body.tag, _column(body.rssi, rows), strict=True):
+        at = pg_time(body.bt + t)
+        key = (station_id, at - at % _HOUR, port, tag)
+        known = heard.get(key)
+        if known is None:
+            heard[key] = TagHeard(at, rssi)
+        else:
+            known.add(at, rssi)
 
 
 def lines_of(line: list[int], rows: int) -> Sequence[int]:

@@ -9,6 +9,7 @@ from fleet.ingest.delivery import Arrival
 from fleet.ingest.memory.dirty_hours import HOUR
 from fleet.ingest.rows.tables import event_row, pg_time, reading_row
 from fleet.telemetry.models import Suspicion
+from fleet.telemetry.quantities import BACKLOG, HEALTH, PREFIX
 from message_queue.contracts.health import Health
 
 KIND = "health"
@@ -19,33 +20,18 @@ JUMP_S = 5.0
 _LATEST_S = 99_999_999_999.0
 _json = msgspec.json.Encoder().encode
 
-#: Plotted figures of a health report, with their SenML units.
-FIGURES = {
-    "cpu_percent": "%",
-    "load1": "/",
-    "memory_percent": "%",
-    "disk_percent": "%",
-    "temperature_c": "Cel",
-    "battery_v": "V",
-    "solar_v": "V",
-    "power_w": "W",
-    "signal_dbm": "dBm",
-    "bytes_sent": "B",
-    "bytes_received": "B",
-}
-
 
 def handle(arrival: Arrival, batch: Batch) -> None:
     """Keep the newest report in the station's sequence, and add a reading for each of its figures."""
     body: Health = arrival.message.body
     station = arrival.station
     figures = [
-        (batch.series.use_of(station, f"health/{name}", unit), float(value))
-        for name, unit in FIGURES.items()
-        if (value := getattr(body, name)) is not None
+        (batch.series.use_of(station, f"{PREFIX}{name}", quantity.unit), float(value))
+        for name, quantity in HEALTH.items()
+        if name != BACKLOG and (value := getattr(body, name)) is not None
     ]
     if body.backlog is not None:
-        waiting = batch.series.use_of(station, "health/backlog_messages", "count")
+        waiting = batch.series.use_of(station, f"{PREFIX}{BACKLOG}", HEALTH[BACKLOG].unit)
         figures.append((waiting, float(body.backlog.messages)))
     at, flags = pg_time(body.at), batch.suspicion(body.at, body.clock.code if body.clock else "")
     batch.dirty.update((use.id, at // HOUR) for use, _ in figures)

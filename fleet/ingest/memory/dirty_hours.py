@@ -1,6 +1,7 @@
 """Notes that an hour of a series got rows, so that its roll-ups are rebuilt; one note serves many batches."""
 
 import time
+from collections.abc import Collection
 
 from fleet.ingest.database import cursor, numbers
 from fleet.telemetry.rollups import RELIED_S
@@ -43,6 +44,11 @@ class NotedHours:
             "AS n(series_id, hour) ON CONFLICT DO NOTHING",
             [numbers([pair[0] for pair in pairs]), numbers([pair[1] for pair in pairs])],
         )
+
+    @property
+    def fresh(self) -> Collection[Hour]:
+        """The hours that the current batch noted."""
+        return self._fresh
 
     def keep(self) -> None:
         """Remember what the batch noted, once it is committed."""

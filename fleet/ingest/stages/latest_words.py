@@ -9,10 +9,13 @@ from fleet.ingest.contacts import ContactRow, contacts_lock
 from fleet.ingest.database import cursor
 from fleet.ingest.round import Round
 from fleet.ingest.sequence import StreamPlace, is_newer, newer_sql, newer_values
+from fleet.stations.contact.hours import ASLEEP_SQL
 from fleet.stations.life.hardware import SaidHardware, pairs_note
 from message_queue.contracts.health import Backlog, Health
 
 _NOTHING = Backlog()
+#: A station that announces its next contact later than this sleeps until then, and at most for this long.
+_SLEEP_FROM_S, _SLEEP_MOST_S = 7_200.0, 31 * 86_400.0
 #: Kinds whose unknown fields are stored together with the newest report of that kind.
 _OF_ITSELF = frozenset({"hello", "health"})
 
@@ -41,6 +44,11 @@ def said_write(rows: dict[int, ContactRow], batch: Batch) -> None:
             f"announced_seq = %s WHERE c.station_id = %s AND {newer_sql('announced')}",
             [seconds, at, place.stream, place.seq, station_id, *newer_values(place, at, future)],
         )
+        known = rows.get(station_id)
+        is_news = known is None or is_newer(place, known.announced_place, batch.future)
+        if is_news and station_id in batch.present and seconds >= _SLEEP_FROM_S:
+            wakes = moment_of(batch.received_at + min(seconds, _SLEEP_MOST_S))
+            cursor().execute(ASLEEP_SQL, [station_id, batch.moment, wakes])
     for station_id, (place, health) in batch.health.items():
         _health_write(station_id, place, health, batch)
         known = rows.get(station_id)

@@ -1,12 +1,18 @@
-"""Values derived from a batch's rows: newest values of series, and hourly counts of detections."""
+"""Values derived from a batch's rows: newest values of series, and hourly counts of detections and of tags."""
 
 from fleet.ingest.batch import NOT_NEWEST, Batch
 from fleet.ingest.database import cursor, numbers
 from fleet.ingest.rows.tables import DETECTIONS
+from fleet.telemetry.heard.tag_hours import ADDING_LOCK, COLUMNS, FROM_ROWS
 
 _HOURS_SQL = (
     "INSERT INTO telemetry_detectioncount (station_id, hour, port, kind, count) {rows} "
     "ON CONFLICT (station_id, hour, port, kind) DO UPDATE SET count = telemetry_detectioncount.count + excluded.count"
+)
+_TAGS_SQL = (
+    f"INSERT INTO telemetry_taghour AS t ({COLUMNS}) {{rows}} ON CONFLICT (station_id, hour, port, tag) DO UPDATE SET "
+    "count = t.count + excluded.count, first_at = least(t.first_at, excluded.first_at), "
+    "last_at = greatest(t.last_at, excluded.last_at), strongest = greatest(t.strongest, excluded.strongest)"
 )
 #: A `pg_time` as a timestamp.
 _MOMENT = "timestamptz '2000-01-01 00:00:00+00' + {} * interval '1 microsecond'"
@@ -71,3 +77,35 @@ def hours_write(batch: Batch) -> None:
     )
     columns = [[key[i] for key in keys] for i in range(4)]
     cursor().execute(_HOURS_SQL.format(rows=rows), [*columns, [batch.hours[key] for key in keys]])
+
+
+def tags_write(batch: Batch) -> None:
+    """Add to the hours of tags, from the batch or from what the staged way inserted."""
+    if not batch.tag_hours:
+        return
+    cursor().execute(ADDING_LOCK, [numbers(sorted({key[0] for key in batch.tag_hours}))])
+    if batch.detections.is_staged:
+        rows = FROM_ROWS.format(rows=f"{DETECTIONS.stage}_new", where="")
+        cursor().execute(_TAGS_SQL.format(rows=f"{rows} ORDER BY 1, 2, 3, 4"))
+        return
+    keys = sorted(batch.tag_hours)
+    heard = [batch.tag_hours[key] for key in keys]
+    rows = (
+        f"SELECT n.station_id, {_MOMENT.format('n.hour')}, n.port, n.tag, n.count, {_MOMENT.format('n.first')}, "  # noqa: S608 - constants
+        f"{_MOMENT.format('n.last')}, n.strongest FROM unnest(%s::bigint[], %s::bigint[], %s::int[], %s::text[], "
+        "%s::bigint[], %s::bigint[], %s::bigint[], %s::float8[]) AS n(station_id, hour, port, tag, count, first, last, "
+        "strongest)"
+    )
+    cursor().execute(
+        _TAGS_SQL.format(rows=rows),
+        [
+            numbers([key[0] for key in keys]),
+            numbers([key[1] for key in keys]),
+            numbers([key[2] for key in keys]),
+            [key[3] for key in keys],
+            numbers([one.count for one in heard]),
+            numbers([one.first for one in heard]),
+            numbers([one.last for one in heard]),
+            numbers([one.strongest for one in heard]),
+        ],
+    )

@@ -2,12 +2,13 @@
 
 from fleet.ingest import database
 from fleet.ingest.ledger import streams_write, unsequenced_write
+from fleet.ingest.memory.dirty_hours import HOUR
 from fleet.ingest.round import Round
 from fleet.ingest.stages.contact import contacts_write
 from fleet.ingest.stages.files import files_write
 from fleet.ingest.stages.latest_words import said_write
 from fleet.ingest.stages.metering import Counter, metering_write
-from fleet.ingest.stages.newest import hours_write, newest_write
+from fleet.ingest.stages.newest import hours_write, newest_write, tags_write
 
 
 def write_rows(work: Round) -> None:
@@ -26,6 +27,8 @@ def write_facts(work: Round) -> None:
         newest_write(batch)
         hours_write(batch)
         work.memory.noted.write(batch.dirty)
+        heard = {(station_id, start // HOUR) for station_id, start, _port, _kind in batch.hours}
+        work.memory.heard.write(work.memory.noted.fresh, heard, work.moment)
         files_write(batch)
         streams_write(streams.states(), work.moment)
         unsequenced_write(batch.unsequenced, work.moment)
@@ -33,3 +36,5 @@ def write_facts(work: Round) -> None:
         work.states_before = contacts_write(work.contacts, batch)
         said_write(work.known, batch)
         metering_write(batch, counters)
+        # The last one: it may wait for a move of rows, which may want what we would lock after it.
+        tags_write(batch)

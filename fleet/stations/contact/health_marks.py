@@ -12,7 +12,7 @@ import msgspec
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from fleet.core.spoken import duration_words
+from fleet.core.spoken import count_words, decimal_words, duration_words
 from fleet.stations.models import StationContact
 from message_queue.contracts.health import Health
 
@@ -25,7 +25,6 @@ CLOCK_OFF_FROM_S, CLOCK_GOOD_BELOW_S = 120.0, 60.0
 CLOCK_BEHIND_TOLD_S, CLOCK_BEHIND_GOOD_S = 86_400.0, 43_200.0
 SIGNAL_WEAK_DBM = -105.0
 RADIO_OFF = ("error", "stopped")
-_THIN = "\u202f"
 
 
 class Mark(NamedTuple):
@@ -90,7 +89,7 @@ def marks_of(contact: StationContact | None) -> list[Mark]:
         return []
     found = [*_power_and_disk(health), *_radios(health), *_clock(health, contact)]
     if lost := sum(health.dropped.values()):
-        found.append(Mark(_("%(n)s messages dropped") % {"n": f"{lost:,}".replace(",", _THIN)}, is_bad=True))
+        found.append(Mark(_("%(n)s messages dropped") % {"n": count_words(lost)}, is_bad=True))
     found += [Mark(warning, is_bad=False) for warning in health.warnings[:3]]
     return sorted(found, key=lambda mark: not mark.is_bad)
 
@@ -102,12 +101,13 @@ def radios_off(health: Health) -> list[int]:
 
 def percent_shown(percent: float) -> str:
     """A percentage rounded down, so that it never shows too much: 99.5 is not 100, and 94.9 is not 95."""
-    return f"{math.floor(percent * 10) / 10:.1f}" if 99 <= percent < 100 else f"{math.floor(percent):d}"
+    digits = 1 if 99 <= percent < 100 else 0
+    return decimal_words(math.floor(percent * 10**digits) / 10**digits, digits)
 
 
 def volts_shown(volts: float) -> str:
     """Volts rounded down to one decimal, so that a low battery never looks like a good one."""
-    return f"{math.floor(round(volts * 10, 6)) / 10:.1f}"
+    return decimal_words(math.floor(round(volts * 10, 6)) / 10, 1)
 
 
 def _power_and_disk(health: Health) -> list[Mark]:

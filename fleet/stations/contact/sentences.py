@@ -4,8 +4,9 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
-from fleet.core.spoken import duration_words, interval_words, moment_words
+from fleet.core.spoken import day_words, duration_words, interval_words, moment_words
 from fleet.stations.contact.deadlines import interval_of
 from fleet.stations.contact.health_marks import BATTERY, DISK, HEAT, SIGNAL_WEAK_DBM, percent_shown, volts_shown
 from fleet.stations.models import Station, StationContact
@@ -22,13 +23,23 @@ SIGNS = {
 }
 
 
+#: More missed reports than this are no figure that anybody counts.
+_MISSED_MOST = 99
+
+
 class Shown(NamedTuple):
-    """What people see of a station's state."""
+    """What people see of a station's state: `lead` is the state with since when, `rest` the reason and what to do."""
 
     state: str
     word: str
     sign: str
-    sentence: str
+    lead: str
+    rest: str
+
+    @property
+    def sentence(self) -> str:
+        """Both parts as one text."""
+        return f"{self.lead} {self.rest}".strip()
 
 
 def state_word(state: str) -> str:
@@ -52,7 +63,7 @@ def state_shown(station: Station, contact: StationContact | None, moment: dateti
     """
     if station.retired_at is not None:
         return "retired"
-    if station.is_in_maintenance:
+    if station.is_in_maintenance and not _is_past(station.maintenance_until, moment):
         return "maintenance"
     if _is_ahead(station.asleep_until, moment):
         return "asleep"
@@ -69,68 +80,87 @@ def _contact_state(contact: StationContact | None, moment: datetime) -> str:
     return "on_time"
 
 
-def station_shown(station: Station, contact: StationContact | None, moment: datetime) -> Shown:
-    """State, word, sign and sentence of a station at a moment."""
+def station_shown(
+    station: Station, contact: StationContact | None, moment: datetime, *, is_battery_falling: bool = False
+) -> Shown:
+    """State, word, sign and sentence of a station at a moment. Whether its battery falls, its readings say."""
     state = state_shown(station, contact, moment)
-    return Shown(state, state_word(state), SIGNS[state], _sentence(state, station, contact, moment))
+    lead, rest = _sentence(state, station, contact, moment)
+    if (
+        state == "silent"
+        and contact is not None
+        and contact.last_contact_at is not None
+        and station.suspended_at is None
+    ):
+        rest += " " + cause_words(contact.health, is_battery_falling=is_battery_falling)
+    return Shown(state, state_word(state), SIGNS[state], lead, rest)
 
 
-def _sentence(state: str, station: Station, contact: StationContact | None, moment: datetime) -> str:
+def _sentence(state: str, station: Station, contact: StationContact | None, moment: datetime) -> tuple[str, str]:
+    """The state with since when, and everything else that is to be said."""
     if state == "retired" and station.retired_at is not None:
-        return _("Retired on %(day)s. Its login is closed; what it sent is kept.") % {
-            "day": station.retired_at.strftime("%Y-%m-%d")
-        }
+        lead = _("Retired on %(day)s.") % {"day": day_words(station.retired_at, moment)}
+        return lead, _("Its login is closed; what it sent is kept.")
     if station.suspended_at is not None:
-        return _(
-            "Suspended since %(since)s: it sent more than this server accepts from one station. It keeps its "
-            "data. Find out why, then let it in again on the page “Settings”."
-        ) % {"since": moment_words(station.suspended_at, moment)}
+        return _("Suspended since %(since)s.") % {"since": moment_words(station.suspended_at, moment)}, _(
+            "It sent more than this server accepts from one station. It keeps its data. Find out why, then lift the "
+            "suspension on the page “Settings”."
+        )
     if state == "maintenance":
-        return _("In maintenance: silence raises no alarm. End the maintenance when the work is done.")
+        return _maintained(station.maintenance_until, moment)
     if state == "asleep" and station.asleep_until is not None:
-        return _("Asleep by plan until %(end)s; silence is expected until then.") % {
-            "end": moment_words(station.asleep_until, moment)
-        }
+        lead = _("Asleep by plan until %(end)s.") % {"end": moment_words(station.asleep_until, moment)}
+        return lead, _("It is expected to be silent until then.")
     if state == "never_seen" or contact is None or contact.last_contact_at is None:
-        return _never_seen(station)
+        return _("Never seen."), _never_seen(station)
     return _heard(state, station, contact, contact.last_contact_at, moment)
+
+
+def _maintained(until: datetime | None, moment: datetime) -> tuple[str, str]:
+    if until is None:
+        return _("In maintenance."), _("Its silence raises no alarm. End the maintenance when the work is done.")
+    lead = _("In maintenance until %(end)s.") % {"end": moment_words(until, moment)}
+    return lead, _("Its silence raises no alarm until then.")
 
 
 def _never_seen(station: Station) -> str:
     if station.generation == 0:
-        return _("Never seen: it is not enrolled yet. Make an enrolment token and type it at the station.")
+        return _("It is not enrolled yet. Create an enrolment token and type it at the station.")
     return _(
-        "Never seen: it was enrolled, but has not sent anything yet. Check at the station that its agent runs "
-        "and reaches the broker: station-agent status."
+        "It was enrolled, but has not sent anything yet. Check at the station that its agent runs and reaches the "
+        "broker: station-agent status."
     )
 
 
-def _heard(state: str, station: Station, contact: StationContact, last: datetime, moment: datetime) -> str:
-    words = {
-        "last": moment_words(last, moment),
-        "ago": duration_words((moment - last).total_seconds()),
-        "rhythm": interval_words(interval_of(station, contact)),
-    }
+def _heard(state: str, station: Station, contact: StationContact, last: datetime, moment: datetime) -> tuple[str, str]:
+    elapsed_s, interval_s = (moment - last).total_seconds(), interval_of(station, contact)
+    words = {"last": moment_words(last, moment), "ago": duration_words(elapsed_s)}
+    rhythm = _("It reports %(rhythm)s.") % {"rhythm": interval_words(interval_s)}
     if state == "on_time":
-        return _("On time: last contact at %(last)s (%(ago)s ago). It reports %(rhythm)s.") % words
+        return _("On time: last contact %(last)s (%(ago)s ago).") % words, rhythm
     if state == "late":
-        text = _("Late: last contact at %(last)s (%(ago)s ago). It reports %(rhythm)s.") % words
+        lead = _("Late: last contact %(last)s (%(ago)s ago).") % words
         if contact.silent_after is None:
-            return text
+            return lead, rhythm
         until = _("Nothing to do yet; without contact until %(end)s it counts as silent.")
-        return text + " " + until % {"end": moment_words(contact.silent_after, moment)}
-    text = _("Silent since %(last)s (%(ago)s). It reports %(rhythm)s.") % words
-    return text + " " + _cause(contact.health)
+        return lead, rhythm + " " + until % {"end": moment_words(contact.silent_after, moment)}
+    if 0 < (missed := int(elapsed_s / interval_s)) <= _MISSED_MOST:
+        rhythm = ngettext(
+            "It reports %(rhythm)s and missed one report.", "It reports %(rhythm)s and missed %(n)d reports.", missed
+        ) % {"rhythm": interval_words(interval_s), "n": missed}
+    return _("Silent since %(last)s (%(ago)s).") % words, rhythm
 
 
-def _cause(health: dict[str, Any]) -> str:
+def cause_words(health: dict[str, Any], *, is_battery_falling: bool = False) -> str:
     """The likeliest cause according to the last health message, and what to check first."""
     if not health:
         return _("It has never reported its health: check its network and power.")
     battery, disk = _number(health, "battery_v"), _number(health, "disk_percent")
     heat, signal = _number(health, "temperature_c"), _number(health, "signal_dbm")
-    if battery is not None and BATTERY.is_bad(battery):
-        return _("The battery was at %(volt)s V: check power first.") % {"volt": volts_shown(battery)}
+    if battery is not None and (is_battery_falling or BATTERY.is_bad(battery)):
+        falling = _("The battery was at %(volt)s V and falling: check power first.")
+        shape = falling if is_battery_falling else _("The battery was at %(volt)s V: check power first.")
+        return shape % {"volt": volts_shown(battery)}
     if disk is not None and DISK.is_bad(disk):
         return _("Its disk was %(percent)s %% full: check that first.") % {"percent": percent_shown(disk)}
     if heat is not None and HEAT.is_bad(heat):

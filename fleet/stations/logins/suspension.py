@@ -14,9 +14,8 @@ from django.utils.translation import gettext as _
 
 from fleet.core import clock
 from fleet.core.audit import audit
-from fleet.core.errors import Conflict
+from fleet.core.errors import Conflict, Unavailable
 from fleet.organizations.access import Role, Viewer
-from fleet.stations.errors import BrokerUnreachable
 from fleet.stations.logins.broker import BrokerAccess
 from fleet.stations.logins.enrolment import upload_logins_end
 from fleet.stations.models import Credential, DeskQuota, LoginPurpose, Station, StationContact
@@ -75,9 +74,10 @@ def floods_suspend() -> int:
     for station in flooding.order_by("pk"):
         try:
             suspended += station_suspend(station=station, reason=FLOODING, moment=moment)
-        except BrokerUnreachable as error:
+        except Unavailable as error:
+            # Also when the broker refuses one login: the next station floods it no less.
             Station.objects.filter(pk=station.pk).update(suspended_at=None, suspended_reason="")
-            _log.warning("%s could not be suspended on the broker; Roost will try again: %s", station.serial, error)
+            _log.error("%s could not be suspended on the broker; Roost will try again: %s", station.serial, error)
     return suspended + _desks_end(moment)
 
 

@@ -12,6 +12,7 @@ from fleet.stations.models.station import (
     Station,
     StationContact,
     StationDataUse,
+    StationDay,
 )
 from fleet.stations.models.transfer import History, StationTransfer
 
@@ -29,6 +30,7 @@ __all__ = [
     "Station",
     "StationContact",
     "StationDataUse",
+    "StationDay",
     "StationGroup",
     "StationModel",
     "StationNote",

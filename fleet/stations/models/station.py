@@ -6,6 +6,7 @@ from django.db.models import Q
 from django.db.models.functions import Upper
 from django.utils.translation import gettext as _
 
+from fleet.core.spoken import day_words
 from fleet.organizations.models import Organization
 from fleet.stations.models.sorting import StationModel
 
@@ -31,6 +32,8 @@ class Station(models.Model):
     #: Generation of the newest broker login; 0 before the first enrolment.
     generation = models.IntegerField(default=0)
     is_in_maintenance = models.BooleanField(default=False)
+    #: When its maintenance ends by itself; None: when somebody ends it.
+    maintenance_until = models.DateTimeField(null=True, blank=True)
     #: The station is known to sleep until then, and its silence is expected.
     asleep_until = models.DateTimeField(null=True, blank=True)
     registered_at = models.DateTimeField()
@@ -51,7 +54,12 @@ class Station(models.Model):
     class Meta:
         """The fleet page lists an organization's stations; serials that differ only in case count as the same."""
 
-        indexes = [models.Index(fields=["organization", "serial"])]
+        indexes = [
+            models.Index(fields=["organization", "serial"]),
+            models.Index(
+                fields=["maintenance_until"], name="station_maintenance_ends", condition=~Q(maintenance_until=None)
+            ),
+        ]
         constraints = [models.UniqueConstraint(Upper("serial"), name="station_serial_once_whatever_its_case")]
 
     def __str__(self) -> str:
@@ -67,7 +75,7 @@ class Station(models.Model):
         serial, mark, _number = self.serial.partition("~")
         if not mark or self.retired_at is None:
             return self.serial
-        return _("%(serial)s (until %(day)s)") % {"serial": serial, "day": f"{self.retired_at:%Y-%m-%d}"}
+        return _("%(serial)s (until %(day)s)") % {"serial": serial, "day": day_words(self.retired_at)}
 
 
 class StationContact(models.Model):
@@ -184,6 +192,27 @@ class StationDataUse(models.Model):
 
     def __str__(self) -> str:
         return f"{self.station_id} {self.month}"
+
+
+class StationDay(models.Model):
+    """One day of a station by its own clock, in UTC, with a bit for each hour: bit 0 is midnight to one o'clock.
+
+    `heard`: data of this hour has arrived; `late`: the first of it came long after it was recorded; `asleep`: the
+    station had announced, or people had planned, that it would be quiet. Written by ingest, see
+    `fleet.stations.contact.hours`. Bits of data are never taken back: neither by retention nor by a move of data.
+    """
+
+    pk = models.CompositePrimaryKey("station", "day")
+    station = models.ForeignKey(
+        Station, on_delete=models.CASCADE, db_constraint=False, db_index=False, related_name="days"
+    )
+    day = models.DateField()
+    heard = models.IntegerField(default=0, db_default=0)
+    late = models.IntegerField(default=0, db_default=0)
+    asleep = models.IntegerField(default=0, db_default=0)
+
+    def __str__(self) -> str:
+        return f"{self.station_id} {self.day}"
 
 
 class LoginPurpose(models.TextChoices):

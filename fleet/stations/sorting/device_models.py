@@ -46,6 +46,14 @@ def model_get(*, viewer: Viewer, model_id: int) -> StationModel:
     return found
 
 
+def model_quantity_names(*, station: Station) -> list[str]:
+    """Names of the series that devices of its model measure; none of a receiver, which hears tags instead."""
+    if station.model_id is None:
+        return []
+    found = ModelQuantity.objects.filter(model=station.model_id).exclude(model__kind=StationModel.Kind.RECEIVER)
+    return list(found.order_by("id").values_list("name", flat=True)[:QUANTITIES_MOST])
+
+
 @transaction.atomic
 def model_create(
     *,

@@ -13,7 +13,7 @@ from fleet.stations.models.sorting import SavedFilter
 
 _NAME_MOST, _QUERY_MOST, FILTERS_MOST = 60, 500, 50
 #: The query parameters of the fleet page that make up a view.
-KEPT = ("q", "state", "sort", "organization", "tag", "group", "model")
+KEPT = ("q", "state", "sort", "organization", "tag", "group", "model", "as", "show", "dense")
 
 
 def filter_list(*, user: User) -> QuerySet[SavedFilter]:
@@ -29,7 +29,7 @@ def filter_save(*, user: User, name: str, query: str) -> SavedFilter:
         [(key, value) for key, value in parse_qsl(query.removeprefix("?")[: 4 * _QUERY_MOST]) if key in KEPT]
     )
     if not kept:
-        raise InvalidInput(_("There is nothing to save: search or filter first."), field="query")
+        raise InvalidInput(_("There is nothing to save: search, filter or choose columns first."), field="query")
     if len(kept) > _QUERY_MOST:
         raise InvalidInput(
             _("This view is longer than %(most)d characters: use fewer filters.") % {"most": _QUERY_MOST}, field="query"

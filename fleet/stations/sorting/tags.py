@@ -47,8 +47,39 @@ def station_tags_set(*, actor: Viewer, station: Station, names: Iterable[str]) -
     """Give a station exactly these tags, and delete tags that no station has any longer. Raises `InvalidInput`."""
     actor.require(Role.OPERATOR, station=station, to=_("change %(serial)s"))
     wanted = tags_check(names)
+    _tags_lock(station)
+    return _tags_write(actor, station, wanted)
+
+
+@transaction.atomic
+def station_tag_add(*, actor: Viewer, station: Station, name: str) -> bool:
+    """Give a station one more tag; False if it had it. Raises `InvalidInput` if it has too many."""
+    return _tag_change(actor, station, name, is_added=True)
+
+
+@transaction.atomic
+def station_tag_remove(*, actor: Viewer, station: Station, name: str) -> bool:
+    """Take one tag from a station; False if it did not have it."""
+    return _tag_change(actor, station, name, is_added=False)
+
+
+def _tag_change(actor: Viewer, station: Station, name: str, *, is_added: bool) -> bool:
+    actor.require(Role.OPERATOR, station=station, to=_("change %(serial)s"))
+    _tags_lock(station)
+    before = [tag.name for tag in station.tags.all()]
+    others = [other for other in before if other.casefold() != name.casefold()]
+    if (len(others) < len(before)) == is_added:
+        return False
+    _tags_write(actor, station, tags_check([*others, name] if is_added else others))
+    return True
+
+
+def _tags_lock(station: Station) -> None:
     # Tags of one organization change one at a time, so that two people do not create a tag twice or delete one in use.
     Organization.objects.select_for_update(of=("self",)).get(pk=station.organization_id)
+
+
+def _tags_write(actor: Viewer, station: Station, wanted: list[str]) -> list[str]:
     known = {tag.name.casefold(): tag for tag in Tag.objects.filter(organization=station.organization_id)}
     tags = [
         known.get(name.casefold()) or Tag.objects.create(organization_id=station.organization_id, name=name)

@@ -13,6 +13,8 @@ from message_queue.errors import CommandRefused
 #: Agents that support withdrawals add this word to the commands in their `hello`.
 WITHDRAW = "withdraw"
 WITHDRAWAL_MARK = b'"withdraw"'
+#: Marks a parameter as a duration, so that a form asks for it in minutes or hours.
+IN_SECONDS: dict[str, Any] = {"x-unit": "s"}
 
 
 class CommandParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -61,6 +63,8 @@ class CommandContract:
     role: str = "operator"
     #: For dangerous commands, which need confirmation: the possible consequence.
     danger: str = ""
+    #: No danger to the station, but nothing to press in passing: it stands apart and asks first.
+    needs_care: bool = False
 
     def parameters_check(self, parameters: dict[str, Any]) -> CommandParameters:
         """Return the typed parameters; raise `CommandRefused`, which names the invalid field."""

@@ -5,6 +5,6 @@ from message_queue.contracts.commands.base import CommandContract
 COMMAND = CommandContract(
     name="ping",
     label="Send ping",
-    explanation="Asks the station for an answer. Nothing else happens.",
+    explanation="Asks for an answer. Nothing else happens there.",
     default_expiry=3_600,
 )

@@ -4,10 +4,11 @@ from message_queue.contracts.commands.base import CommandContract
 
 COMMAND = CommandContract(
     name="rotate_login",
-    label="Rotate the login",
+    label="Rotate its login",
     explanation=(
-        "The station fetches a new login over HTTPS and tries it. The old one works until the new one is in use, "
-        "for at most a day. If the new one does not work, the station keeps the old one."
+        "It fetches a new login over HTTPS and tries it. The old one works until the new one is in use, for at most a "
+        "day. If the new one does not work, it keeps the old one."
     ),
+    needs_care=True,
     default_expiry=7 * 86_400,
 )

@@ -12,15 +12,15 @@ ProfileName = Literal["generous", "normal", "frugal", "satellite"]
 class SetProfile(CommandParameters, frozen=True, kw_only=True):
     """`profile`: what the link costs."""
 
-    profile: Annotated[ProfileName, Meta(title="Profile")]
+    profile: Annotated[ProfileName, Meta(title="Data profile")]
 
 
 COMMAND = CommandContract(
     name="set_profile",
     label="Set data profile",
     explanation=(
-        "Changes how often the station connects and what it sends, from generous to satellite. "
-        "Data that is not sent stays on the station."
+        "How often it connects and what it sends, from everything to satellite only. Data that is not sent stays on "
+        "the station."
     ),
     parameters=SetProfile,
     default_expiry=7 * 86_400,

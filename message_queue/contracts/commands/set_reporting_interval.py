@@ -4,19 +4,19 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from message_queue.contracts.commands.base import CommandContract, CommandParameters
+from message_queue.contracts.commands.base import IN_SECONDS, CommandContract, CommandParameters
 
 
 class SetReportingInterval(CommandParameters, frozen=True, kw_only=True):
     """`seconds` between two health messages: 10 s to 7 days."""
 
-    seconds: Annotated[int, Meta(ge=10, le=604_800, title="Seconds between two reports")]
+    seconds: Annotated[int, Meta(ge=10, le=604_800, title="Time between two reports", extra_json_schema=IN_SECONDS)]
 
 
 COMMAND = CommandContract(
     name="set_reporting_interval",
     label="Set reporting interval",
-    explanation="Changes how often the station reports its health. A longer interval saves data and power.",
+    explanation="How often it reports its health. A longer interval saves data and power.",
     parameters=SetReportingInterval,
     default_expiry=7 * 86_400,
 )

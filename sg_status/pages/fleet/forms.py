@@ -1,4 +1,4 @@
-"""Forms for groups and models of stations."""
+"""Forms for groups and models of stations, and for many stations at once."""
 
 import re
 from typing import Any
@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 from fleet.stations.models import StationGroup, StationModel
 from fleet.stations.sorting.device_models import Quantity
 from sg_status.forms import OrganizationField
+from sg_status.time_fields import MomentField
 
 _NUMBER = r"-?\d+(?:\.\d+)?"
 #: Limits at the end of a line: `0..10000`, `-40..`, `..85`.
@@ -56,6 +57,17 @@ class GroupForm(forms.Form):
 
 class GroupAddForm(GroupForm, _OfOrganization):
     """A new group."""
+
+
+class ManyForm(forms.Form):
+    """What can be done with many stations needs at most one of these."""
+
+    tag = forms.CharField(label=gettext_lazy("Tag"), max_length=40, required=False)
+    to_group = forms.IntegerField(label=gettext_lazy("Group"), required=False, min_value=1, max_value=2**63 - 1)
+    until = MomentField(label=gettext_lazy("Maintenance until"), required=False)
+
+    def __init__(self, data: Any = None) -> None:
+        super().__init__(data, auto_id="many-%s")
 
 
 class ModelAddForm(_OfOrganization):

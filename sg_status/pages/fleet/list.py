@@ -1,140 +1,144 @@
-"""The fleet: totals by state, the stations that need attention, and the table of all stations."""
+"""The fleet: the verdict, the stations that need attention, and all of them as list, cards or map."""
 
-from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import Final
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
 
-from django.core.paginator import Paginator
+from django.core.paginator import Page, Paginator
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path
-from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_safe
 
-from fleet.alerts.rules.silence import NAME as SILENCE
-from fleet.alerts.selectors import incident_list
+from fleet.alerts.attention import FleetTotals, attention_list, fleet_list, fleet_narrow, fleet_totals
+from fleet.alerts.first_steps import first_steps_of
+from fleet.commands.selectors import stations_commanded
 from fleet.core import clock
+from fleet.core.models import Outage
+from fleet.core.pulses import outage_list
+from fleet.core.spoken import count_words
 from fleet.organizations.access import Viewer
 from fleet.organizations.models import Membership
-from fleet.stations.contact.deadlines import interval_of
-from fleet.stations.contact.health_marks import Mark, marks_of
-from fleet.stations.contact.sentences import Shown, station_shown
-from fleet.stations.models import Station, StationContact
-from fleet.stations.selectors import station_list, station_totals
+from fleet.stations.many import MANY_MOST
+from fleet.stations.models import Station
 from sg_status.access import page
-from sg_status.headings import headings_of
-from sg_status.menu import MenuEntry
-from sg_status.pages.fleet.address import choices_read, narrowing_read
-from sg_status.pages.station.contact import contact_of
+from sg_status.bars import bar_scale
+from sg_status.menu import MenuEntry, Part
+from sg_status.pages.fleet.address import MAP, SHAPES, Choices, Narrowing, choices_read, narrowing_read
+from sg_status.pages.fleet.columns import COLUMNS, heads_of
+from sg_status.pages.fleet.forms import ManyForm
+from sg_status.pages.fleet.needs import needs_of
+from sg_status.pages.fleet.positions import fleet_map
+from sg_status.pages.fleet.rows import FleetRow, rows_of
 
-MENU = MenuEntry(_("Stations"), "fleet", 10)
+MENU = MenuEntry(gettext_lazy("Stations"), "fleet", 10, "stations", Part.WATCH, ("/stations/", "/groups/", "/models/"))
 
 PAGE_SIZE = 50
-#: Maximum silent stations listed with their sentence above the table; a filter shows the rest.
+#: Maximum stations listed with their sentence above all others; a filter shows the rest.
 ATTENTION_MOST = 12
-#: Maximum open incidents read for the list.
-INCIDENTS_READ = 100
-
-#: Key in the URL, heading, whether the column holds figures.
-COLUMNS: Final[tuple[tuple[str, Promise, bool], ...]] = (
-    ("state", _("State"), False),
-    ("name", _("Station"), False),
-    ("site", _("Site"), False),
-    ("last_contact", _("Last contact"), False),
-    ("backlog", _("Backlog"), True),
-    ("detections", _("Detections today"), True),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class FleetRow:
-    """One station as shown in the table."""
-
-    station: Station
-    contact: StationContact | None
-    shown: Shown
-    marks: list[Mark]
-    interval_s: float | None
-    detections: int
-    site: str | None
-    #: Other problems, as reported to people.
-    told: list[str] = field(default_factory=list)
+#: Our own downtime is said for this long, if it lasted.
+_DOWN_KNOWN = timedelta(days=9)
+_DOWN_SAID, _DOWN_LEAST = timedelta(days=1), timedelta(minutes=10)
 
 
 @page
 @require_safe
 def fleet(request: HttpRequest, viewer: Viewer) -> HttpResponse:
-    """The first page. Search, filters, sorting and page number are in the URL."""
-    moment = clock.now()
-    narrowing, sort = narrowing_read(request.GET), request.GET.get("sort", "")
-    sort = sort if sort.removeprefix("-") in {key for key, *_rest in COLUMNS} else ""
-    stations = station_list(
-        viewer=viewer,
-        search=narrowing.search,
-        state=narrowing.state,
-        tag=narrowing.tag,
-        group=narrowing.group,
-        model=narrowing.model,
-        sort=sort,
-    )
-    totals = station_totals(viewer=viewer)
-    # Select the page's stations first, so that details are only computed for the rows shown.
-    shown_page = Paginator(stations.values_list("pk", flat=True), PAGE_SIZE).get_page(request.GET.get("page"))
-    found = stations.in_bulk(list(shown_page.object_list))
-    rows = [_row(found[pk], moment) for pk in shown_page.object_list if pk in found]
+    """The first page. Search, filters, columns, shape, sorting and page number are in the URL."""
+    moment, narrowing = clock.now(), narrowing_read(request.GET)
+    stations = fleet_list(viewer=viewer, sort=narrowing.sort, **narrowing.filters)
+    totals = fleet_totals(stations)
+    shown = fleet_narrow(stations, narrowing.state)
+    listed = _listed(shown, totals.of(narrowing.state), request.GET.get("page"))
+    needing = list(attention_list(shown)[:ATTENTION_MOST]) if totals.needing and listed.number == 1 else []
+    found = shown.in_bulk(list(listed.object_list)) | {one.pk: one for one in needing}
+    outages = outage_list(start=moment - _DOWN_KNOWN, end=moment)
+    rows = rows_of(list(found.values()), moment, outages)
+    listed_rows = [rows[pk] for pk in listed.object_list if pk in rows]
+    choices = choices_read(viewer, narrowing)
     context = {
+        **fleet_verdict(totals, narrowing, choices),
+        **_table(listed_rows, narrowing),
+        "map": fleet_map(viewer=viewer, stations=shown, moment=moment) if narrowing.shape == MAP else None,
         "totals": totals,
-        "total": sum(count for name, count in totals.items() if name != "retired"),
-        "attention": _attention(viewer, totals, moment) if not narrowing.is_any and shown_page.number == 1 else [],
-        "silent_more": max(totals["silent"] - ATTENTION_MOST, 0),
-        "rows": rows,
-        "most_detections": max((row.detections for row in rows), default=0),
-        "pages": shown_page,
-        "columns": headings_of(COLUMNS, sort),
+        "needs": needs_of([rows[one.pk] for one in needing], viewer, commanded=stations_commanded(stations=needing)),
+        "needing_more": totals.needing - len(needing) if needing and not narrowing.state else 0,
+        "outage": _outage_said(outages, moment),
+        "pages": listed,
         "narrowing": narrowing,
-        "search": narrowing.search,
-        "state_now": narrowing.state,
-        "sort": sort,
-        "belongs": viewer.sees_all or bool(viewer.roles),
-        "may_add": viewer.may_somewhere(Membership.Role.OPERATOR),
+        "query": request.GET.urlencode(),
+        "choices": choices,
+        "many": ManyForm(),
+        "steps": first_steps_of(viewer=viewer) if not totals.heard and not narrowing.is_any else None,
+        "may_operate": viewer.may_somewhere(Membership.Role.OPERATOR),
     }
-    if request.headers.get("HX-Request"):
-        return render(request, "sg_status/fleet/live.html", context)
-    return render(request, "sg_status/fleet/list.html", {**context, "choices": choices_read(viewer, narrowing)})
+    part = "live" if request.headers.get("HX-Request") else "list"
+    return render(request, f"sg_status/fleet/{part}.html", context)
 
 
-def _row(station: Station, moment: datetime) -> FleetRow:
-    contact = contact_of(station)
-    heard = contact is not None and contact.last_contact_at is not None
-    return FleetRow(
-        station=station,
-        contact=contact,
-        shown=station_shown(station, contact, moment),
-        marks=marks_of(contact),
-        interval_s=interval_of(station, contact) if contact is not None and heard else None,
-        detections=getattr(station, "detections_today", 0),
-        site=getattr(station, "site_name", None),
-    )
+def _listed(stations: QuerySet[Station], number: int, asked: str | None) -> Page[int]:
+    """The ids of one page. The page is chosen first, so that details are only computed for the rows shown."""
+    paginator = Paginator(stations.values_list("pk", flat=True), PAGE_SIZE)
+    # Known from the totals.
+    paginator.count = number
+    return paginator.get_page(asked)
 
 
-def _attention(viewer: Viewer, totals: dict[str, int], moment: datetime) -> list[FleetRow]:
-    """Silent stations, longest first; then those with another reported problem."""
-    silent = (
-        list(station_list(viewer=viewer, state="silent", sort="last_contact")[:ATTENTION_MOST])
-        if totals["silent"]
-        else []
-    )
-    rows = [_row(station, moment) for station in silent]
-    told: dict[int, list[str]] = {}
-    for incident in incident_list(viewer=viewer, is_open=True).exclude(rule=SILENCE)[:INCIDENTS_READ]:
-        told.setdefault(incident.station_id, []).append(incident.said(is_over=False))
-    known = {row.station.pk for row in rows}
-    others = [number for number in told if number not in known][: ATTENTION_MOST - len(rows)]
-    if others:
-        stations = station_list(viewer=viewer, sort="serial").in_bulk(others)
-        rows += [_row(stations[number], moment) for number in others if number in stations]
-    return [replace(row, told=told.get(row.station.pk, [])) for row in rows]
+def _table(rows: Sequence[FleetRow], narrowing: Narrowing) -> dict[str, Any]:
+    """What the list needs besides its rows."""
+    scale = bar_scale(row.detections for row in rows)
+    remark = {"detections": _("bar to %(scale)s") % {"scale": count_words(scale)}} if scale else {}
+    heads = heads_of(narrowing.columns, narrowing.sort, remark)
+    return {
+        "rows": rows,
+        "table_kind": " ".join(
+            ["fleet", *(["dense"] if narrowing.is_dense else []), *(["chosen"] if narrowing.columns else [])]
+        ),
+        "heads": heads,
+        "kinds": {head.column.key: head.kind for head in heads},
+        "columns": [(column, column.key in narrowing.columns) for column in COLUMNS],
+        "scale": scale,
+        "shapes": [(name, label, name == narrowing.shape) for name, label in SHAPES.items()],
+        "shape": narrowing.shape,
+        "many_most": MANY_MOST,
+    }
+
+
+def fleet_verdict(totals: FleetTotals, narrowing: Narrowing, choices: Choices) -> dict[str, Any]:
+    """The title of the page: what is wrong among the stations that the filters leave, whatever their state."""
+    words = {"n": count_words(totals.needing), "total": count_words(totals.total), "fine": count_words(totals.fine)}
+    if not totals.total:
+        verdict = (
+            _("No matching stations")
+            if narrowing.is_filtered
+            else _("No station yet. The first takes about ten minutes.")
+        )
+    elif not totals.heard:
+        verdict = _("None of your stations has been heard yet")
+    elif totals.needing:
+        shape = ngettext(
+            "%(n)s of %(total)s stations needs attention", "%(n)s of %(total)s stations need attention", totals.needing
+        )
+        verdict = (_("Your station needs attention") if totals.total == 1 else shape) % words
+    elif totals.fine == totals.total:
+        verdict = (_("Your station is fine") if totals.total == 1 else _("All %(total)s stations are fine")) % words
+    else:
+        verdict = _("%(fine)s of %(total)s stations are fine, none needs attention") % words
+    search = [_("“%(search)s”") % {"search": narrowing.search}] if narrowing.search else []
+    return {
+        "verdict": verdict,
+        "is_fine": totals.total > 0 and not totals.needing and totals.fine == totals.total,
+        "crumbs": [*choices.chosen, *search],
+    }
+
+
+def _outage_said(outages: Sequence[Outage], moment: datetime) -> Outage | None:
+    """The newest downtime of Roost itself that people should know about."""
+    lately = (one for one in reversed(outages) if one.ended_at > moment - _DOWN_SAID)
+    return next((one for one in lately if one.ended_at - one.started_at >= _DOWN_LEAST), None)
 
 
 urlpatterns = [path("", fleet, name="fleet")]

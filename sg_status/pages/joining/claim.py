@@ -7,7 +7,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import path
+from django.urls import path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
@@ -76,7 +76,7 @@ def _claim(request: HttpRequest, viewer: Viewer, form: ClaimForm) -> HttpRespons
             warning = serial_warning(station.serial)
             if warning:
                 messages.warning(request, warning)
-            return redirect("station", serial=station.serial)
+            return redirect("station-joining", serial=station.serial)
     code = ClaimCodeForm({"code": form.data.get("code", "")})
     found = _look(viewer, code) if code.is_valid() else None
     return _show(request, form=form, found=found) if found else _show(request, form=code)
@@ -100,7 +100,13 @@ def _look(viewer: Viewer, form: ClaimCodeForm) -> Newcomer | None:
 
 
 def _show(request: HttpRequest, *, form: forms.Form, found: Newcomer | None = None) -> HttpResponse:
-    context = {"form": form, "found": found, "links": joining_links("station-claim"), "site": settings.SITE_URL}
+    context = {
+        "form": form,
+        "found": found,
+        "links": joining_links("station-claim"),
+        "line": f"station-agent claim --server {settings.SITE_URL}",
+        "whole_address": settings.SITE_URL + reverse("station-claim"),
+    }
     return render(request, _TEMPLATE, context)
 
 

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from fleet.core.errors import DomainError
+from fleet.core.zones import viewer_zone_name
 from fleet.organizations.access import Viewer
 from fleet.organizations.models import Organization
 from fleet.organizations.services import founder_require, organization_found
@@ -23,7 +24,7 @@ def organization_add(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     founder_require(viewer)
     language = get_language() or "en"
     contact = viewer.user.email if viewer.user else ""
-    usual = Organization(name="", timezone="UTC", language=language, contact_email=contact)
+    usual = Organization(name="", timezone=viewer_zone_name(), language=language, contact_email=contact)
     form = OrganizationForm.of(usual, request.POST if request.method == "POST" else None)
     if form.is_valid():
         made = _create(viewer, form)

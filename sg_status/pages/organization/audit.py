@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -48,6 +48,8 @@ def audit(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse:
     )
     shown = entries[:PAGE_SIZE]
     kept = {name: value for name in form.fields if (value := request.GET.get(name))}
+    # With their zone the days are the same for whoever gets the address.
+    kept |= {zone: value for name in kept if (value := request.GET.get(zone := f"{name}_zone"))}
     older = "?" + urlencode({**kept, "after": _word(shown[-1])}) if len(entries) > PAGE_SIZE else ""
     context = {
         "form": form,
@@ -87,14 +89,13 @@ def _filters_of(form: AuditForm) -> AuditFilter:
     """The filters in the form; an unreadable field filters nothing and shows an error."""
     form.is_valid()
     filled = form.cleaned_data
-    first, last = filled.get("start"), filled.get("end")
     return AuditFilter(
         who=filled.get("who", ""),
         action=filled.get("action", ""),
         subject=filled.get("subject", ""),
-        start=datetime.combine(first, time(), UTC) if first else None,
+        start=filled.get("start"),
         # The last day is included.
-        end=datetime.combine(last, time(), UTC) + timedelta(days=1) if last and last.year < 9999 else None,
+        end=filled.get("end"),
     )
 
 

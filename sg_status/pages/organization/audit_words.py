@@ -90,6 +90,7 @@ ACTIONS: Final[dict[str, Promise]] = {
     "station.hardware_same": _("confirmed changed hardware of a station"),
     "station.import": _("imported stations"),
     "station.let_in": _("lifted the suspension of a station"),
+    "station.maintenance_over": _("ended the maintenance of a station, as planned"),
     "station.model": _("changed the model of a station"),
     "station.moved_away": _("moved a station to another organization"),
     "station.moved_here": _("moved a station here"),

@@ -1,7 +1,6 @@
 """Forms of the organization pages."""
 
 from typing import Any
-from zoneinfo import available_timezones
 
 from django import forms
 from django.conf import settings
@@ -9,9 +8,11 @@ from django.utils.translation import gettext_lazy as _
 
 from fleet.alerts.channels import channels
 from fleet.core.sending.public_post import URL_MOST
+from fleet.core.zones import zone_choices
 from fleet.organizations.access import Role
 from fleet.organizations.models import Organization
 from fleet.organizations.services import OrganizationChanges
+from sg_status.time_fields import DayField
 
 #: In ascending order, so that nobody makes an owner by accident.
 ROLE_CHOICES = (
@@ -26,16 +27,14 @@ def destination_channels() -> list[tuple[str, str]]:
     return [(name, name) for name, channel in channels().items() if channel.check]
 
 
-def _timezones() -> list[tuple[str, str]]:
-    return [(name, name.replace("_", " ")) for name in sorted(available_timezones())]
-
-
 class OrganizationForm(forms.Form):
     """Settings that an owner can change."""
 
     name = forms.CharField(label=_("Name"), max_length=120)
     timezone = forms.ChoiceField(
-        label=_("Timezone"), choices=_timezones, help_text=_("For displayed times. Data is stored in UTC.")
+        label=_("Timezone"),
+        choices=zone_choices,
+        help_text=_("For new sites, and for mails to members without a timezone of their own."),
     )
     language = forms.ChoiceField(
         label=_("Language"),
@@ -52,7 +51,11 @@ class OrganizationForm(forms.Form):
     @classmethod
     def of(cls, organization: Organization, data: Any = None) -> "OrganizationForm":
         """The form with the current values."""
-        return cls(data, initial={name: getattr(organization, name) for name in cls.base_fields})
+        form = cls(data, initial={name: getattr(organization, name) for name in cls.base_fields})
+        choice = form.fields["timezone"]
+        assert isinstance(choice, forms.ChoiceField)  # noqa: S101 - for the type checker
+        choice.choices = zone_choices(organization.timezone)
+        return form
 
     def changes(self) -> OrganizationChanges:
         """Only the changed fields, so that two simultaneous editors do not undo each other."""
@@ -98,11 +101,11 @@ class KeyForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
         help_text=_("Serials, one per line: the key works for these only. Leave empty for all stations."),
     )
-    expires = forms.DateField(
+    expires = DayField(
         label=_("Ends on"),
+        is_end=True,
         required=False,
-        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-        help_text=_("At the end of that day, UTC. Leave empty if it ends only when revoked."),
+        help_text=_("At the end of that day. Leave empty if it ends only when revoked."),
     )
 
 
@@ -141,9 +144,5 @@ class AuditForm(forms.Form):
     who = forms.CharField(label=_("Person"), max_length=150, required=False)
     action = forms.CharField(label=_("Action"), max_length=64, required=False)
     subject = forms.CharField(label=_("Subject"), max_length=200, required=False)
-    start = forms.DateField(
-        label=_("From"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
-    )
-    end = forms.DateField(
-        label=_("To"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
-    )
+    start = DayField(label=_("From"), required=False)
+    end = DayField(label=_("To"), is_end=True, required=False)

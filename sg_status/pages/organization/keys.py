@@ -1,7 +1,6 @@
 """API keys of an organization: owners see all, other members their own. A secret is shown once."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from django.core.paginator import Paginator
@@ -94,17 +93,13 @@ def _make(viewer: Viewer, found: Organization, form: KeyForm) -> dict[str, Any] 
             is_read_only=told["may"] == "read",
             is_personal=told["whose"] == "mine",
             serials=told["stations"].split() or None,
-            expires_at=_end_of(told["expires"]) if told["expires"] else None,
+            expires_at=told["expires"],
             actor=viewer,
         )
     except DomainError as error:
         refusal_show(form, error, expires_at="expires")
         return None
     return {"name": key.name, "secret": secret}
-
-
-def _end_of(day: Any) -> datetime:
-    return datetime.combine(day, time(), UTC) + timedelta(days=1)
 
 
 urlpatterns = [

@@ -20,7 +20,7 @@ from sg_status.access import act, page
 from sg_status.menu import MenuEntry
 from sg_status.pages.organization.frame import role_word
 
-MENU = MenuEntry(_("Organizations"), "organizations", 80)
+MENU = MenuEntry(_("Organizations"), "organizations", 80, "gear")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,22 +3,29 @@
 from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import path, reverse
+from django.utils.timezone import override
 from django.views.decorators.http import require_safe
 
 from fleet.core import clock
 from fleet.core.errors import NotFound
-from fleet.deployments.places import place_shown
+from fleet.core.zones import viewer_zone, zone_of
+from fleet.deployments.models import Deployment
+from fleet.deployments.places import PlaceShown, place_shown
 from fleet.deployments.selectors import deployment_public_get, deployments_public_after
 from fleet.files.photos import Size
 from fleet.files.photos_public import photo_public_find, photos_public
 from fleet.organizations.access import Viewer
-from sg_status.pages.places.map import MapPoint, points_drawn
+from sg_status.maps.drawing import LONG
+from sg_status.maps.pins import Pin
+from sg_status.maps.sectors import beams_of
+from sg_status.pages.places.map import map_context, pins_answer, place_pin
 from sg_status.photo_answer import photo_answer
 
 PAGE_SIZE = 100
@@ -50,16 +57,39 @@ def public_deployments(request: HttpRequest) -> HttpResponse:
 
     `after` is the last public id of the previous page.
     """
-    moment, after = clock.now(), request.GET.get("after", "")
+    after = request.GET.get("after", "")
+    rows, has_more = _rows(after)
+    context = {
+        "rows": rows,
+        "older": rows[-1][0].public_id if has_more else None,
+        "is_first": not after,
+        **map_context(_pins(rows), source=f"{reverse('public-pins')}?{urlencode({'after': after})}", wide=LONG),
+    }
+    return render(request, "sg_status/places/public_deployments.html", context)
+
+
+@require_safe
+@public
+def public_pins(request: HttpRequest) -> HttpResponse:
+    """The published positions on one page of the list, for a view of its map, as JSON."""
+    return pins_answer(request, _pins(_rows(request.GET.get("after", ""))[0]))
+
+
+def _rows(after: str) -> tuple[list[tuple[Deployment, PlaceShown]], bool]:
+    """A page of deployments with what everybody may know of their places, and whether there are more."""
+    moment = clock.now()
     # Neither counted nor skipped: a page costs the same however many there are and however far back it is.
     found = list(deployments_public_after(public_id=after)[: PAGE_SIZE + 1])
-    rows = [(each, place_shown(viewer=NOBODY, deployment=each, moment=moment)) for each in found[:PAGE_SIZE]]
-    older = rows[-1][0].public_id if len(found) > PAGE_SIZE else None
-    points = [
-        MapPoint(place, each.site.name, reverse("public-deployment", args=[each.public_id])) for each, place in rows
+    shown = [(each, place_shown(viewer=NOBODY, deployment=each, moment=moment)) for each in found[:PAGE_SIZE]]
+    return shown, len(found) > PAGE_SIZE
+
+
+def _pins(rows: list[tuple[Deployment, PlaceShown]]) -> list[Pin]:
+    return [
+        pin
+        for each, place in rows
+        for pin in place_pin(place, each.site.name, reverse("public-deployment", args=[each.public_id]))
     ]
-    context = {"rows": rows, "points": points_drawn(points), "older": older, "is_first": not after}
-    return render(request, "sg_status/places/public_deployments.html", context)
 
 
 @require_safe
@@ -68,14 +98,22 @@ def public_deployment(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """One public deployment."""
     found, moment = deployment_public_get(public_id=public_id), clock.now()
     place = place_shown(viewer=NOBODY, deployment=found, moment=moment)
+    antennas = sorted(found.antennas.all(), key=lambda antenna: antenna.port)
+    # In a circle nobody knows where the antennas stand.
+    beams = [] if place.radius_m else beams_of(antennas, place.latitude, place.longitude)
     context = {
         "deployment": found,
         "place": place,
-        "antennas": sorted(found.antennas.all(), key=lambda antenna: antenna.port),
+        "antennas": antennas,
         "photos": photos_public(deployments=[found], moment=moment)[found.pk],
-        "points": points_drawn([MapPoint(place, found.site.name, "")]),
+        "has_beams": bool(beams),
+        **map_context(place_pin(place, found.site.name), beams=beams),
     }
-    return render(request, "sg_status/places/public_deployment.html", context)
+    # Strangers have no time zone of their own: they see the place's, unless it would tell more than they may know.
+    is_exact = place.latitude is not None and place.radius_m is None
+    is_theirs = request.user.is_authenticated or not is_exact
+    with override(viewer_zone() if is_theirs else zone_of(found.site.timezone)):
+        return render(request, "sg_status/places/public_deployment.html", context)
 
 
 @require_safe
@@ -89,6 +127,7 @@ _PHOTO = "public/deployments/<uuid:public_id>/photos/<slug:name>"
 
 urlpatterns = [
     path("public/deployments/", public_deployments, name="public-deployments"),
+    path("public/deployments/pins.json", public_pins, name="public-pins"),
     path("public/deployments/<uuid:public_id>/", public_deployment, name="public-deployment"),
     path(f"{_PHOTO}/small.jpg", public_photo, {"size": "small"}, name="public-photo-small"),
     path(f"{_PHOTO}/whole.jpg", public_photo, {"size": "whole"}, name="public-photo"),

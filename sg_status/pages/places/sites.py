@@ -1,6 +1,7 @@
 """Sites: a table and a map of them, and one site with its rooms and deployments."""
 
 from typing import Final
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.paginator import Paginator
@@ -9,21 +10,24 @@ from django.shortcuts import redirect, render
 from django.urls import path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from fleet.core.errors import InvalidInput
-from fleet.deployments.models import Site
+from fleet.deployments.models import Deployment, Site
 from fleet.deployments.places import PlaceShown
 from fleet.deployments.selectors import deployments_visible, room_get, site_get, site_list
 from fleet.deployments.sites import room_create, room_delete, site_create, site_delete, site_update
 from fleet.organizations.access import Viewer
 from fleet.organizations.models import Membership
 from sg_status.access import act, page, refusal_show
+from sg_status.maps.drawing import LONG
+from sg_status.maps.pins import Pin
+from sg_status.maps.sectors import Beam, beams_of
 from sg_status.menu import MenuEntry
 from sg_status.pages.places.forms import RoomForm, SiteAddForm, SiteForm
-from sg_status.pages.places.map import MapPoint, points_drawn
+from sg_status.pages.places.map import map_context, pins_answer, place_pin
 
-MENU = MenuEntry(gettext_lazy("Sites"), "sites", 20)
+MENU = MenuEntry(gettext_lazy("Sites"), "sites", 10, "pin", under=("/deployments/",))
 
 PAGE_SIZE: Final = 100
 #: Maximum points on one map.
@@ -47,14 +51,34 @@ def sites(request: HttpRequest, viewer: Viewer) -> HttpResponse:
             return redirect("site", site_id=made.pk)
     search = request.GET.get("q", "")[:100]
     found = site_list(viewer=viewer, search=search)
-    drawn = found.exclude(latitude=None).values_list("pk", "name", "latitude", "longitude")[:POINTS_MOST]
-    base = reverse("sites")
-    points = [
-        MapPoint(PlaceShown(latitude, longitude), name, f"{base}{pk}/") for pk, name, latitude, longitude in drawn
-    ]
-    shown = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
-    context = {"pages": shown, "form": form if mine else None, "search": search, "points": points_drawn(points)}
+    pins = _pins(viewer, search)
+    context = {
+        "pages": Paginator(found, PAGE_SIZE).get_page(request.GET.get("page")),
+        "form": form if mine else None,
+        "search": search,
+        "is_cut": len(pins) == POINTS_MOST,
+        **map_context(
+            pins, source=f"{reverse('sites-pins')}?{urlencode({'q': search})}", edit="id" if mine else "", wide=LONG
+        ),
+    }
     return render(request, "sg_status/places/sites.html", context)
+
+
+@page
+@require_safe
+def sites_pins(request: HttpRequest, viewer: Viewer) -> HttpResponse:
+    """The pins of one view of the map as JSON."""
+    return pins_answer(request, _pins(viewer, request.GET.get("q", "")[:100]))
+
+
+def _pins(viewer: Viewer, search: str) -> list[Pin]:
+    found = site_list(viewer=viewer, search=search).exclude(latitude=None)
+    base = reverse("sites")
+    return [
+        Pin(latitude, longitude, name, address=f"{base}{pk}/")
+        for pk, name, latitude, longitude in found.values_list("pk", "name", "latitude", "longitude")[:POINTS_MOST]
+        if latitude is not None and longitude is not None
+    ]
 
 
 @page
@@ -77,18 +101,27 @@ def _site_render(
 ) -> HttpResponse:
     may_operate = viewer.may(_OPERATOR, found.organization_id)
     deployments = deployments_visible(viewer=viewer, site_id=found.pk).order_by("-period")
-    point = MapPoint(PlaceShown(found.latitude, found.longitude), found.name, "")
+    shown = list(deployments.prefetch_related("antennas")[:DEPLOYMENTS_SHOWN])
+    beams = [beam for one in shown if one.period.upper is None for beam in _beams(one, found)]
+    place = PlaceShown(found.latitude, found.longitude)
     context = {
         "site": found,
         "form": form if may_operate else None,
         "room_form": room_form if may_operate else None,
         "rooms": found.rooms.order_by("name"),
-        "deployments": deployments[:DEPLOYMENTS_SHOWN],
+        "deployments": shown,
         "number": deployments.count(),
         "may_operate": may_operate,
-        "points": points_drawn([point]),
+        "has_beams": bool(beams),
+        **map_context(place_pin(place, found.name), edit="id" if may_operate else "", beams=beams),
     }
     return render(request, "sg_status/places/site.html", context)
+
+
+def _beams(deployment: Deployment, site: Site) -> list[Beam]:
+    own = deployment.latitude is not None
+    at = (deployment.latitude, deployment.longitude) if own else (site.latitude, site.longitude)
+    return beams_of(deployment.antennas.all(), *at)
 
 
 @page
@@ -152,6 +185,7 @@ def _update(viewer: Viewer, found: Site, form: SiteForm) -> bool:
 
 urlpatterns = [
     path("sites/", sites, name="sites"),
+    path("sites/pins.json", sites_pins, name="sites-pins"),
     path("sites/<int:site_id>/", site, name="site"),
     path("sites/<int:site_id>/delete/", site_gone, name="site-delete"),
     path("sites/<int:site_id>/rooms/", room_add, name="room-add"),

@@ -1,6 +1,8 @@
-"""Commands of a station: their history, and sending one: choose, confirm, send, watch."""
+"""Commands of a station: choosing and sending one, those to handle with care, and what came of each."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from django.contrib import messages
@@ -8,24 +10,27 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST
 
 from fleet.commands.selectors import command_get, command_list
 from fleet.commands.services import command_cancel, command_issue
 from fleet.core import clock
-from fleet.core.spoken import duration_words
+from fleet.core.spoken import duration_words, moment_words
 from fleet.organizations.access import Viewer
 from fleet.organizations.models import Membership
+from fleet.stations.contact.deadlines import interval_of
 from fleet.stations.models import Station
 from message_queue.contracts.commands import command_contracts
 from message_queue.contracts.commands.base import CommandContract
 from sg_status.access import act, page
 from sg_status.command_words import command_shown
-from sg_status.pages.station.command_form import CommandForm, needs_page
+from sg_status.pages.station.command_form import EXPIRIES, CommandForm, is_handled_with_care, needs_page
 from sg_status.pages.station.contact import contact_of
 from sg_status.pages.station.frame import station_of, station_render
 
-LIST_SIZE = 50
+LIST_SIZE: Final = 50
+#: Safe commands in the order in which they are offered; others follow.
+_ORDER: Final = ("ping", "run_diagnostics", "set_reporting_interval", "set_profile", "pace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,19 +40,42 @@ class CommandChoice:
     name: str
     label: str
     explanation: str
-    is_direct: bool
+    danger: str
     is_known_there: bool
+    #: How long it waits for the station.
+    life: str
+    form: CommandForm
 
 
 @page
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 def station_commands(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
-    """The newest commands with their steps, and the commands on offer."""
+    """GET: the commands on offer, and the newest ones with what came of them. POST: send the one that is chosen."""
     station = station_of(viewer, serial)
     moment = clock.now()
+    data = request.POST if request.method == "POST" else None
+    chosen = request.POST.get("command", "") if data is not None else request.GET.get("command", "ping")
+    choices = _choices(viewer, station, chosen, data)
+    safe = [one for one in choices if not is_handled_with_care(one.form.contract)]
+    if data is not None:
+        viewer.require(Membership.Role.OPERATOR, station=station, to=_("send commands to %(serial)s"))
+        found = next((one for one in safe if one.name == chosen), None)
+        if found is None:
+            messages.error(request, _("Choose a command first."))
+        elif found.form.is_valid() and _send(request, viewer, station, found.form, _expiry(request, found)):
+            return redirect("station-commands", serial=station.serial)
+    next_contact = _next_contact(station)
     context = {
-        "commands": [command_shown(one, moment) for one in command_list(station=station)[:LIST_SIZE]],
-        "choices": _choices(viewer, station),
+        "commands": [
+            command_shown(one, moment, next_contact=next_contact, reader=viewer.name)
+            for one in command_list(station=station)[:LIST_SIZE]
+        ],
+        "list_size": LIST_SIZE,
+        "safe": safe,
+        "careful": [one for one in choices if one not in safe],
+        "chosen": chosen,
+        "expiries": [(seconds, duration_words(seconds)) for seconds in EXPIRIES],
+        "next_contact": moment_words(next_contact, moment) if next_contact and next_contact > moment else "",
     }
     return station_render(request, viewer, station, "sg_status/station/commands.html", context, tab="station-commands")
 
@@ -64,13 +92,14 @@ def station_command_send(request: HttpRequest, viewer: Viewer, serial: str, name
     form = CommandForm(contract, request.POST if request.method == "POST" else None)
     if request.method == "POST" and not needs_page(contract) and "expires_in" not in request.POST:
         form = CommandForm(contract, {"expires_in": contract.default_expiry})
-    if form.is_valid() and _send(request, viewer, station, form):
+    if form.is_valid() and _send(request, viewer, station, form, form.expires_in()):
         return redirect("station-commands", serial=station.serial)
     context = {
         "form": form,
         "label": _(contract.label),
         "explanation": _(contract.explanation),
         "danger": _(contract.danger) if contract.danger else "",
+        "is_careful": is_handled_with_care(contract),
         "is_known_there": _is_known_there(station, contract),
     }
     return station_render(
@@ -87,18 +116,19 @@ def station_command_cancel(request: HttpRequest, viewer: Viewer, serial: str, co
     act(
         request,
         lambda: command_cancel(viewer=viewer, command=command),
-        done=_(
-            "The command is cancelled and is being withdrawn. If the station was faster, this page shows when it ran."
-        ),
+        done=_("The command is cancelled. If the station was faster, its history shows when it ran."),
     )
     return redirect("station-commands", serial=station.serial)
 
 
-def _send(request: HttpRequest, viewer: Viewer, station: Station, form: CommandForm) -> bool:
-    done = _("“%(label)s” is queued. It waits for the station's next contact, for at most %(duration)s.") % {
-        "label": _(form.contract.label),
-        "duration": duration_words(form.expires_in()),
-    }
+def _send(request: HttpRequest, viewer: Viewer, station: Station, form: CommandForm, expires_in: int) -> bool:
+    words = {"label": _(form.contract.label), "duration": duration_words(expires_in), "station": station}
+    moment, next_contact = clock.now(), _next_contact(station)
+    if next_contact is not None and next_contact > moment:
+        words["when"] = moment_words(next_contact, moment)
+        done = _("“%(label)s” is waiting for %(station)s, which calls about %(when)s. It expires after %(duration)s.")
+    else:
+        done = _("“%(label)s” is waiting for the next contact of %(station)s. It expires after %(duration)s.")
     sent = act(
         request,
         lambda: command_issue(
@@ -106,21 +136,45 @@ def _send(request: HttpRequest, viewer: Viewer, station: Station, form: CommandF
             station=station,
             name=form.contract.name,
             parameters=form.parameters(),
-            expires_in=form.expires_in(),
+            expires_in=expires_in,
         ),
-        done=done,
+        done=done % words,
     )
     if sent and not _is_known_there(station, form.contract):
         messages.warning(request, _("The station's software does not list this command; it may refuse it."))
     return sent
 
 
-def _choices(viewer: Viewer, station: Station) -> list[CommandChoice]:
+def _expiry(request: HttpRequest, choice: CommandChoice) -> int:
+    """The lifetime that was chosen, or what is usual for the command."""
+    asked = request.POST.get("expires_in", "")
+    return int(asked) if asked in {str(seconds) for seconds in EXPIRIES} else choice.form.contract.default_expiry
+
+
+def _next_contact(station: Station) -> datetime | None:
+    """When the station should call next; None if it never called."""
+    contact = contact_of(station)
+    if contact is None or contact.last_contact_at is None:
+        return None
+    return contact.last_contact_at + timedelta(seconds=interval_of(station, contact))
+
+
+def _choices(viewer: Viewer, station: Station, chosen: str, data: object) -> list[CommandChoice]:
     if station.retired_at is not None:
         return []
+    place = {name: number for number, name in enumerate(_ORDER)}
+    contracts = sorted(command_contracts().values(), key=lambda one: (place.get(one.name, len(place)), one.name))
     return [
-        CommandChoice(one.name, _(one.label), _(one.explanation), not needs_page(one), _is_known_there(station, one))
-        for one in command_contracts().values()
+        CommandChoice(
+            one.name,
+            _(one.label),
+            _(one.explanation),
+            _(one.danger) if one.danger else "",
+            _is_known_there(station, one),
+            duration_words(one.default_expiry),
+            CommandForm(one, data if one.name == chosen else None, prefix=one.name),
+        )
+        for one in contracts
         if viewer.may(Membership.Role(one.role), station.organization_id)
     ]
 

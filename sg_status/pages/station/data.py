@@ -1,12 +1,11 @@
-"""Readings of a station: any series as a plot, with the same figures in a table below."""
+"""Readings of a station: several series, also beside other stations', as a plot, with the same figures in tables."""
 
-import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from itertools import pairwise
+from datetime import datetime
 
 from django.contrib import messages
+from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
@@ -15,156 +14,137 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from fleet.core import clock
-from fleet.core.csv_file import csv_response
+from fleet.core.csv_file import Cell, csv_response
 from fleet.core.errors import InvalidInput
-from fleet.core.spoken import duration_words
 from fleet.organizations.access import Viewer
 from fleet.stations.models import Station
-from fleet.telemetry.exports import READING_HEAD, reading_rows
-from fleet.telemetry.models import Series, Suspicion
-from fleet.telemetry.selectors import Point, reading_moments, readings, series_get, series_list
+from fleet.telemetry.exports import READING_HEAD, reading_rows, readings_check
+from fleet.telemetry.models import Series
+from fleet.telemetry.quantities import series_label, series_place
+from fleet.telemetry.selectors import series_list
 from sg_status.access import page
 from sg_status.pages.station.frame import station_of, station_render
+from sg_status.plots.bands import bands_of
+from sg_status.plots.choice import OTHERS_MOST, Choice, choice_of, neighbours
+from sg_status.plots.figure import Figure
+from sg_status.plots.readings import Traces, traces_of, year_of
+from sg_status.plots.svg import figure_file
+from sg_status.plots.table import DRAWN_HEAD, drawn_rows, moment_rows, series_rows
 from sg_status.window import SPANS, Window, window_of
-from sg_status.words import lateness_words, quantity_words, suspicion_words, unit_words
 
-#: Up to this many readings are shown one by one; more are combined into about this many rows.
-SINGLE_MOST, BINS_WANTED = 400, 240
-#: Bucket widths, in seconds, that are easy to read on a clock.
-_WIDTHS = (10, 30, 60, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 7 * 86_400)
-#: A gap is a pause this many times longer than usual, and at least this many seconds.
-_GAP_FACTOR, _GAP_LEAST_S = 3.5, 5.0
-#: The usual interval needs at least this many readings, and is taken from this many of the newest.
-_RHYTHM_FROM, _RHYTHM_OF = 5, 20
+#: Rows of the table on one page, and series offered without opening the list.
+ROWS_A_PAGE, OFFERED = 100, 12
+_NAME = "readings"
 
 
 @dataclass(frozen=True, slots=True)
-class ReadingRow:
-    """One line of the table: a reading, a bucket of readings, or a gap (without a value)."""
+class ShownPeriod:
+    """What an address of this page asks for."""
 
-    at: datetime
-    until: datetime | None
-    value: float | None = None
-    least: float | None = None
-    greatest: float | None = None
-    count: int = 0
-    suspicion: str = ""
-    #: Still doubted: a reading whose time a person corrected has a remark but counts as believed.
-    is_doubted: bool = False
-    lateness: str = ""
-    #: The value as sent, if it was in another unit.
-    sent: str = ""
-
-    @property
-    def remarks(self) -> str:
-        """All remarks on the row."""
-        return ", ".join(part for part in (self.suspicion, self.lateness, self.sent) if part)
-
-    @property
-    def gap_words(self) -> str:
-        """The length of the gap."""
-        return duration_words((self.until - self.at).total_seconds()) if self.until else ""
+    station: Station
+    known: list[Series]
+    choice: Choice
+    window: Window
+    moment: datetime
 
 
 @page
 @require_safe
 def station_data(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
-    """One series over a period; the URL holds both."""
-    station = station_of(viewer, serial)
-    moment = clock.now()
-    choices = list(series_list(station=station))
-    series = _series_of(station, choices, request.GET.get("series", ""))
-    context: dict[str, object] = {"choices": choices, "series": series, "has_chart": series is not None, "spans": SPANS}
-    if series is not None:
-        window = window_of(request.GET, newest=series.last_at, moment=moment)
-        width, points = _points(series, window)
+    """The chosen series over a period; the URL holds everything."""
+    shown = _shown(request, viewer, serial)
+    context: dict[str, object] = {"has_chart": bool(shown.choice.lines), "spans": SPANS, "choice": shown.choice}
+    if shown.choice.lines:
+        traces = traces_of(shown.choice.lines, shown.window)
+        rows = moment_rows(traces)
+        query, drawing = shown.window.query_fixed(request.GET), reverse("station-data-svg", args=[shown.station.serial])
+        rest = [one for one in shown.known if one not in shown.choice.own]
         context |= {
-            "window": window,
-            "width": duration_words(width.total_seconds()) if width else "",
-            "rows": list(_rows(points, _gap_from(series, window, points, width)))[::-1],
-            "count": sum(point.count for point in points),
-            "unit": unit_words(series.unit),
+            "window": shown.window,
+            "newest": _newest(shown.choice),
+            "traces": traces,
+            "query": query,
+            "figure": _figure(viewer, shown, traces, f"{drawing}?{query}"),
+            "legend": series_rows(traces, shown.window, shown.moment),
+            "pages": Paginator(rows, ROWS_A_PAGE).get_page(request.GET.get("page")),
+            "readings": sum(point.count for trace in traces.traces for point in trace.points),
+            "offered": [(one, series_label(one)) for one in rest[:OFFERED]],
+            "offered_more": [(one, series_label(one)) for one in rest[OFFERED:]],
+            "neighbours": list(neighbours(viewer, shown.station)[:OTHERS_MOST]),
         }
-    return station_render(request, viewer, station, "sg_status/station/data.html", context, tab="station-data")
+    return station_render(request, viewer, shown.station, "sg_status/station/data.html", context, tab="station-data")
+
+
+@page
+@require_safe
+def station_data_svg(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
+    """The plot of the page as a drawing to keep."""
+    shown = _shown(request, viewer, serial)
+    if not shown.choice.lines:
+        raise Http404(_("This station has sent no readings yet."))
+    traces = traces_of(shown.choice.lines, shown.window)
+    drawing = figure_file(_figure(viewer, shown, traces), str(shown.station))
+    answer = HttpResponse(drawing, content_type="image/svg+xml; charset=utf-8")
+    answer["Content-Disposition"] = f'attachment; filename="{shown.station.serial}-{_NAME}.svg"'
+    return answer
 
 
 @page
 @require_safe
 def station_data_csv(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponseBase:
-    """Every reading of the series in the shown period, oldest first."""
-    station = station_of(viewer, serial)
-    series = _series_of(station, list(series_list(station=station)), request.GET.get("series", ""))
-    if series is None:
+    """Every reading of the chosen series in the shown period, oldest first; or, if asked, the drawn figures."""
+    shown = _shown(request, viewer, serial)
+    if not shown.choice.lines:
         raise Http404(_("This station has sent no readings yet."))
-    window = window_of(request.GET, newest=series.last_at, moment=clock.now())
+    name = f"{shown.station.serial}-{_NAME}.csv"
+    if request.GET.get("as") == "drawn":
+        rows = drawn_rows(traces_of(shown.choice.lines, shown.window))
+        return csv_response(request, name=name, head=DRAWN_HEAD, rows=rows)
     try:
-        rows = reading_rows(series=series, start=window.start, end=window.end)
+        readings_check(series=shown.choice.series, start=shown.window.start, end=shown.window.end)
     except InvalidInput as error:
         messages.error(request, str(error))
-        return redirect(f"{reverse('station-data', args=[station.serial])}?{request.GET.urlencode()}")
-    return csv_response(request, name=f"{station.serial}-readings.csv", head=READING_HEAD, rows=rows)
+        return redirect(f"{reverse('station-data', args=[shown.station.serial])}?{request.GET.urlencode()}")
+    return csv_response(request, name=name, head=("station", *READING_HEAD), rows=_written(shown))
 
 
-def _series_of(station: Station, choices: Sequence[Series], name: str) -> Series | None:
-    """The series in the URL, otherwise the one with the newest reading."""
-    if name:
-        return series_get(station=station, name=name)
-    heard = [one for one in choices if one.last_received_at is not None]
-    return max(heard, key=lambda one: (one.last_received_at or one.created_at, one.name), default=None)
+def _shown(request: HttpRequest, viewer: Viewer, serial: str) -> ShownPeriod:
+    station = station_of(viewer, serial)
+    known = sorted(series_list(station=station), key=series_place)
+    choice = choice_of(request.GET, viewer, station, known)
+    moment = clock.now()
+    window = window_of(request.GET, newest=_newest(choice), moment=moment)
+    return ShownPeriod(station, known, choice, window, moment)
 
 
-def _points(series: Series, window: Window) -> tuple[timedelta | None, list[Point]]:
-    """Readings one by one while they are few, otherwise combined into buckets of a readable width."""
-    single = readings(series=series, start=window.start, end=window.end, limit=SINGLE_MOST + 1)
-    if len(single) <= SINGLE_MOST:
-        return None, single
-    wanted = (window.end - window.start).total_seconds() / BINS_WANTED
-    width = timedelta(seconds=next((width for width in _WIDTHS if width >= wanted), _WIDTHS[-1]))
-    return width, readings(series=series, start=window.start, end=window.end, every=width)
+def _newest(choice: Choice) -> datetime | None:
+    """The newest reading of all lines, by their stations' clocks."""
+    return max((one.last_at for one in choice.series if one.last_at), default=None)
 
 
-def _gap_from(series: Series, window: Window, points: Sequence[Point], width: timedelta | None) -> timedelta:
-    """The shortest pause that counts as a gap. Of buckets, each missing one is a gap."""
-    if width:
-        return width * 1.5
-    moments = [point.at for point in points]
-    # Two readings far apart do not show the usual interval; those before them do.
-    if len(moments) < _RHYTHM_FROM:
-        moments = reading_moments(series=series, before=window.end, limit=_RHYTHM_OF)
-    pauses = [(later - earlier).total_seconds() for earlier, later in pairwise(moments)]
-    usual_s = statistics.median_low(pauses) if pauses else 0.0
-    return timedelta(seconds=max(usual_s * _GAP_FACTOR, _GAP_LEAST_S))
+def _figure(viewer: Viewer, shown: ShownPeriod, traces: Traces, svg: str = "") -> Figure:
+    window, moment = shown.window, shown.moment
+    return Figure(
+        name=_NAME,
+        lines=traces.lines,
+        start=window.start,
+        end=window.end,
+        now=moment,
+        bands=bands_of(viewer, shown.station, window.start, window.end, moment),
+        level=traces.level,
+        year=year_of(shown.choice.lines[0], window, moment) if svg else None,
+        svg=svg,
+    )
 
 
-def _rows(points: Sequence[Point], gap_from: timedelta) -> Iterator[ReadingRow]:
-    """The rows, oldest first, with a row for each long pause, so that no line is drawn across it."""
-    before: datetime | None = None
-    for point in points:
-        if before is not None and point.at - before > gap_from:
-            yield ReadingRow(before, point.at)
-        yield ReadingRow(
-            at=point.at,
-            until=None,
-            value=point.value,
-            least=point.minimum,
-            greatest=point.maximum,
-            count=point.count,
-            suspicion=suspicion_words(point.flags),
-            is_doubted=bool(point.flags & ~Suspicion.SHIFTED),
-            lateness=lateness_words(point.at, point.received_at, point.flags),
-            sent=sent_words(point),
-        )
-        before = point.at
-
-
-def sent_words(point: Point) -> str:
-    """The value as sent, if it was converted to the unit of the series."""
-    if point.sent_value is None:
-        return ""
-    return _("sent as %(value)s") % {"value": quantity_words(point.sent_value, point.sent_unit or "")}
+def _written(shown: ShownPeriod) -> Iterator[tuple[Cell, ...]]:
+    for line in shown.choice.lines:
+        for row in reading_rows(series=line.series, start=shown.window.start, end=shown.window.end):
+            yield line.station.serial, *row
 
 
 urlpatterns = [
     path("stations/<serial:serial>/data/", station_data, name="station-data"),
     path("stations/<serial:serial>/data.csv", station_data_csv, name="station-data-csv"),
+    path("stations/<serial:serial>/data.svg", station_data_svg, name="station-data-svg"),
 ]

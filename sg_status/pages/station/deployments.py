@@ -1,5 +1,6 @@
 """A station's deployments: a timeline, a table, and starting, ending or correcting a deployment."""
 
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -7,7 +8,7 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import path
+from django.urls import path, reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -24,8 +25,12 @@ from fleet.organizations.access import Viewer
 from fleet.organizations.models import Membership
 from fleet.stations.models import Station
 from sg_status.access import act, page, refusal_show
-from sg_status.pages.places.forms import AntennasForm, DeployForm, DeploymentForm, EndForm, PublishForm
-from sg_status.pages.places.map import MapPoint, points_drawn
+from sg_status.maps.drawing import LONG, LOW, MapDrawn, map_drawn
+from sg_status.maps.pins import Pin
+from sg_status.maps.sectors import beams_of
+from sg_status.pages.places.antenna_rows import AntennasForm
+from sg_status.pages.places.forms import DeployForm, DeploymentForm, EndForm, PublishForm
+from sg_status.pages.places.map import map_context, place_pin
 from sg_status.pages.station.frame import station_of, station_render
 from sg_status.pages.station.notes import PhotoForm
 from sg_status.pages.station.timeline import timeline_of
@@ -66,10 +71,28 @@ def _places_render(
         "form": form,
         "end_form": end_form,
         "current": current,
+        "map": _map(viewer, rows, current, getattr(station, "shown_state", ""), moment),
     }
     return station_render(
         request, viewer, station, "sg_status/station/deployments.html", context, tab="station-deployments"
     )
+
+
+def _map(
+    viewer: Viewer, rows: list[Deployment], current: Deployment | None, state: str, moment: datetime
+) -> MapDrawn | None:
+    """Where it has been: a pin for each place, the present one in the shape of its state, and the way between them."""
+    pins: dict[tuple[float, float], Pin] = {}
+    track: list[tuple[float, float]] = []
+    for row in reversed(rows):
+        place = place_shown(viewer=viewer, deployment=row, moment=moment)
+        if place.latitude is None or place.longitude is None:
+            continue
+        at = place.latitude, place.longitude
+        shown = state if row is current else ""
+        pins[at] = Pin(*at, row.site.name, shown, reverse("deployment", args=[row.pk]))
+        track.append((place.longitude, place.latitude))
+    return map_drawn(list(pins.values()), sizes=(LONG, LOW), track=track) if pins else None
 
 
 @page
@@ -111,16 +134,19 @@ def _deployment_render(
 ) -> HttpResponse:
     place = place_shown(viewer=viewer, deployment=found, moment=clock.now())
     may_operate = viewer.may(_OPERATOR, found.station.organization_id)
+    antennas = list(found.antennas.order_by("port"))
+    beams = beams_of(antennas, place.latitude, place.longitude)
     context = {
         "photos": photo_list(station=found.station, deployment=found),
         "photo_form": photo_form,
         "deployment": found,
         "place": place,
-        "antennas": found.antennas.order_by("port"),
+        "antennas": antennas,
+        "has_beams": bool(beams),
         "may_operate": may_operate,
         "forms": form_of if may_operate else None,
         "timezone": found.site.timezone,
-        "points": points_drawn([MapPoint(place, found.site.name, "")]),
+        **map_context(place_pin(place, found.site.name), edit="id" if may_operate else "", beams=beams),
     }
     return render(request, "sg_status/places/deployment.html", context)
 
@@ -156,11 +182,11 @@ def deployment_gone(request: HttpRequest, viewer: Viewer, deployment_id: int) ->
 
 
 def _change(viewer: Viewer, found: Deployment, part: str, form: Any) -> bool:
+    if part == "antennas":
+        return _antennas_change(viewer, found, form)
     filled = form.cleaned_data
     if part == "times":
         return _try(form, lambda: deployment_update(deployment=found, actor=viewer, **filled))
-    if part == "antennas":
-        return _try(form, lambda: antennas_set(deployment=found, actor=viewer, antennas=filled["antennas"]))
     return _try(
         form,
         lambda: deployment_publish(
@@ -173,6 +199,15 @@ def _change(viewer: Viewer, found: Deployment, part: str, form: Any) -> bool:
             is_serial_public=filled["is_serial_public"],
         ),
     )
+
+
+def _antennas_change(viewer: Viewer, found: Deployment, form: AntennasForm) -> bool:
+    try:
+        antennas_set(deployment=found, actor=viewer, antennas=form.antennas)
+    except DomainError as error:
+        form.refusal_show(error)
+        return False
+    return True
 
 
 def _try(form: forms.Form, call: Any) -> bool:

@@ -1,82 +1,90 @@
-"""A station's detections: counts per hour and port as plot and table, and the newest ones one by one."""
+"""A station's detections: which tags it heard, hours and ports as heat strips, noise, and each detection one by one."""
 
-from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
+from itertools import groupby
+from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import path, reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from fleet.core import clock
 from fleet.core.csv_file import csv_response
 from fleet.core.errors import InvalidInput
 from fleet.core.spoken import duration_words
+from fleet.deployments.places import place_shown
+from fleet.deployments.selectors import deployment_current
 from fleet.organizations.access import Viewer
 from fleet.stations.models import Station
+from fleet.stations.selectors import station_visible
 from fleet.telemetry.coverage import detection_newest_hour
 from fleet.telemetry.exports import DETECTION_HEAD, detection_rows
+from fleet.telemetry.heard.covered import parts_covered
+from fleet.telemetry.heard.noise import DAYS, port_noise
+from fleet.telemetry.heard.question import HeardQuestion, Parts
+from fleet.telemetry.heard.single import detections_newest
+from fleet.telemetry.heard.tag_hours import tag_hours_due
+from fleet.telemetry.heard.tags import counts_in_parts, port_list, tag_parts, tags_in_parts
 from fleet.telemetry.models import Detection
-from fleet.telemetry.selectors import (
-    DetectionCursor,
-    HourCount,
-    detection_list,
-    detection_total,
-    detections_per_hour,
-)
+from fleet.telemetry.selectors import DetectionCursor, detection_total
 from sg_status.access import page
+from sg_status.pages.detections.drawing import STEPS, Heat, axis_of, bars_of, heat_of
+from sg_status.pages.detections.filters import KINDS, DetectionFilter, asked_read
+from sg_status.pages.detections.tags_table import tags_shown
+from sg_status.pages.detections.verdict import noise_line, verdict_of
 from sg_status.pages.station.frame import station_of, station_render
-from sg_status.window import SPANS, Window, window_of
+from sg_status.window import SPANS
 
 LIST_SIZE = 50
-_HOUR = timedelta(hours=1)
-_KINDS = {"pulse": int(Detection.Kind.PULSE), "tag": int(Detection.Kind.TAG)}
+
+#: Counts in each part of the time by kind and port.
+Counts = dict[tuple[int, int], list[int]]
 
 
 @dataclass(frozen=True, slots=True)
-class HourRow:
-    """One hour with its count per port, or (with `until`) hours without data here."""
+class PartRow:
+    """One part of the time with its counts, or (with `until`) parts in which nothing was heard, in words."""
 
-    hour: datetime
+    at: datetime
     until: datetime | None
     counts: list[int]
     total: int
-
-    @property
-    def gap_words(self) -> str:
-        """The length of the gap."""
-        return duration_words((self.until - self.hour).total_seconds()) if self.until else ""
+    words: str = ""
 
 
 @page
 @require_safe
 def station_detections(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
-    """Counts over a period, and a page of its single detections."""
+    """The tags, hours and ports of a period, and a page of its single detections."""
     station = station_of(viewer, serial)
-    newest = detection_newest_hour(station=station)
-    window, kind, tag = _filters_of(request, newest)
-    counts = detections_per_hour(station=station, start=_hour_of(window.start), end=window.end)
-    if kind:
-        counts = [entry for entry in counts if entry.kind == _KINDS[kind]]
-    ports = sorted({entry.port for entry in counts})
-    single, cursor = _single(station, window, _KINDS.get(kind), tag, request.GET.get("after", ""))
+    newest, moment = detection_newest_hour(station=station), clock.now()
+    asked = asked_read(request.GET, newest=newest, moment=moment)
+    parts, kind = asked.parts(), KINDS.get(asked.kind)
+    question = HeardQuestion([station.pk], parts.start, parts.end, asked.port, asked.tag)
+    tags = None if asked.kind == "pulse" else tags_shown(request, question, asked, station_visible(viewer))
+    noise = [] if asked.kind == "tag" or asked.tag else port_noise(station=station, end=asked.end, port=asked.port)
+    single, cursor = _single(station, asked, kind, request.GET.get("after", ""))
     context = {
-        "window": window,
+        "asked": asked,
+        "window": asked.window,
         "spans": SPANS,
+        "query_fixed": asked.window.query_fixed(request.GET),
         "newest": newest,
-        "kind": kind,
-        "tag": tag,
-        "ports": ports,
-        "rows": list(_rows(counts, ports))[::-1],
-        "total": sum(entry.count for entry in counts),
+        "tags": tags,
+        "verdict": verdict_of(tags.found, asked.when, noise) if tags else None,
+        "noise": [noise_line(port) for port in noise],
+        "noise_days": DAYS,
+        "due": tag_hours_due(station_ids=[station.pk]),
         "total_ever": detection_total(station=station),
-        "has_chart": True,
         "single": single,
         "cursor": cursor,
+        **_drawn(viewer, station, asked, parts, question, moment),
     }
     return station_render(
         request, viewer, station, "sg_status/station/detections.html", context, tab="station-detections"
@@ -88,54 +96,108 @@ def station_detections(request: HttpRequest, viewer: Viewer, serial: str) -> Htt
 def station_detections_csv(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponseBase:
     """Every detection of the shown period, with the same filters, oldest first."""
     station = station_of(viewer, serial)
-    window, kind, tag = _filters_of(request, detection_newest_hour(station=station))
+    asked = asked_read(request.GET, newest=detection_newest_hour(station=station), moment=clock.now())
+    window, kind = asked.window, KINDS.get(asked.kind)
     try:
-        rows = detection_rows(station=station, start=window.start, end=window.end, kind=_KINDS.get(kind), tag=tag)
+        rows = detection_rows(
+            station=station, start=window.start, end=window.end, kind=kind, port=asked.port, tag=asked.tag
+        )
     except InvalidInput as error:
         messages.error(request, str(error))
         return redirect(f"{reverse('station-detections', args=[station.serial])}?{request.GET.urlencode()}")
     return csv_response(request, name=f"{station.serial}-detections.csv", head=DETECTION_HEAD, rows=rows)
 
 
-def _filters_of(request: HttpRequest, newest: datetime | None) -> tuple[Window, str, str]:
-    """The period, kind and tag in the URL."""
-    moment = clock.now()
-    # The current hour ends now.
-    reach = None if newest is None else newest + _HOUR if newest > moment else min(newest + _HOUR, moment)
-    window = window_of(request.GET, newest=reach, moment=moment)
-    kind = request.GET.get("kind", "")
-    tag = request.GET.get("tag", "").strip()[:64].replace("\x00", "")
-    return window, kind if kind in _KINDS else "", tag
+def _drawn(
+    viewer: Viewer, station: Station, asked: DetectionFilter, parts: Parts, question: HeardQuestion, moment: datetime
+) -> dict[str, Any]:
+    """Strips of tags and of pulses by port, the tags in each part, and the same numbers as rows."""
+    counts = _counts(station, asked, parts)
+    covered = parts_covered(station_ids=[station.pk], parts=parts)[station.pk]
+    deployment = deployment_current(station=station)
+    place = place_shown(viewer=viewer, deployment=deployment, moment=moment) if deployment else None
+    antennas = {} if deployment is None else {antenna.port: antenna.type for antenna in deployment.antennas.all()}
+
+    def strips(kind: int) -> Heat:
+        rows = sorted((port, values) for (of, port), values in counts.items() if of == kind)
+        return heat_of(
+            [(" · ".join(filter(None, (str(p), antennas.get(p)))), p, values, covered) for p, values in rows], parts
+        )
+
+    spot = None
+    if place is not None and place.latitude is not None and place.longitude is not None:
+        spot = (place.latitude, place.longitude)
+    heard = tags_in_parts(question=question, parts=parts, least=asked.least) if asked.kind != "pulse" else []
+    columns = sorted(counts)
+    return {
+        "parts": parts,
+        "steps": STEPS,
+        "axis": axis_of(parts, moment, spot),
+        "per_part": bars_of(heard, parts) if any(heard) else None,
+        "strips": [
+            (_("Detections of tags"), strips(KINDS["tag"])),
+            (_("Pulses"), strips(KINDS["pulse"])),
+        ],
+        "columns": [_column_words(kind, port) for kind, port in columns],
+        "rows": list(_rows(counts, columns, covered, parts))[::-1],
+        "total": sum(sum(values) for values in counts.values()),
+    }
 
 
-def _hour_of(moment: datetime) -> datetime:
-    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+def _column_words(kind: int, port: int) -> str:
+    return (_("Port %(port)d, tags") if kind == KINDS["tag"] else _("Port %(port)d, pulses")) % {"port": port}
 
 
-def _rows(counts: list[HourCount], ports: list[int]) -> Iterator[HourRow]:
-    """The rows, oldest first; consecutive hours without data are one row."""
-    by_hour: dict[datetime, dict[int, int]] = defaultdict(lambda: defaultdict(int))
-    for entry in counts:
-        by_hour[entry.hour][entry.port] += entry.count
-    before: datetime | None = None
-    for hour, heard in sorted(by_hour.items()):
-        if before is not None and hour - before > _HOUR:
-            yield HourRow(before + _HOUR, hour, [], 0)
-        yield HourRow(hour, None, [heard.get(port, 0) for port in ports], sum(heard.values()))
-        before = hour
+def _counts(station: Station, asked: DetectionFilter, parts: Parts) -> Counts:
+    if asked.tag:
+        return _counts_of_tag(station, asked, parts)
+    return counts_in_parts(station=station, parts=parts, kind=KINDS.get(asked.kind), port=asked.port)
 
 
-def _single(station: Station, window: Window, kind: int | None, tag: str, after: str) -> tuple[list[Detection], str]:
+def _counts_of_tag(station: Station, asked: DetectionFilter, parts: Parts) -> Counts:
+    """The same of one tag, which has no pulses."""
+    if asked.kind == "pulse":
+        return {}
+    question = HeardQuestion([station.pk], parts.start, parts.end, asked.port, asked.tag)
+    ports = port_list(question=question)
+    counted = tag_parts(question=question, parts=parts, by="port", among=ports)
+    return {(KINDS["tag"], port): values for port, values in counted.items()}
+
+
+def _rows(counts: Counts, columns: Sequence[tuple[int, int]], covered: set[int], parts: Parts) -> Iterator[PartRow]:
+    """The rows, oldest first; consecutive parts in which nothing was heard are one row, but not at either end."""
+    sums = [sum(counts[column][place] for column in columns) for place in range(parts.count)]
+    heard = [place for place, total in enumerate(sums) if total]
+    if not heard:
+        return
+    kinds = [
+        "heard" if sums[place] else "quiet" if place in covered else "missing"
+        for place in range(heard[0], heard[-1] + 1)
+    ]
+    for kind, run in groupby(range(heard[0], heard[-1] + 1), key=lambda place: kinds[place - heard[0]]):
+        places = list(run)
+        if kind == "heard":
+            for place in places:
+                at = parts.start + parts.step * place
+                yield PartRow(at, None, [counts[column][place] for column in columns], sums[place])
+            continue
+        begin = parts.start + parts.step * places[0]
+        length = parts.step * len(places)
+        said = _("no data for %(length)s") if kind == "missing" else _("nothing heard for %(length)s")
+        yield PartRow(begin, begin + length, [], 0, said % {"length": duration_words(length.total_seconds())})
+
+
+def _single(station: Station, asked: DetectionFilter, kind: int | None, after: str) -> tuple[list[Detection], str]:
     """A page of single detections, newest first, and the cursor of the next page."""
-    found = detection_list(
+    found = detections_newest(
         station=station,
-        start=window.start,
-        end=window.end,
+        start=asked.window.start,
+        end=asked.window.end,
         kind=kind,
-        tag=tag,
+        port=asked.port,
+        tag=asked.tag,
         after=_cursor_of(after),
         limit=LIST_SIZE + 1,
-        newest_first=True,
     )
     shown = found[:LIST_SIZE]
     if len(found) <= LIST_SIZE:

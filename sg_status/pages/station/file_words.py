@@ -3,10 +3,11 @@
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
+from fleet.core.spoken import count_words
 from fleet.files.models import StationFile
 from fleet.ingest.memory.files import FILES_MOST
 from fleet.telemetry.models import FileSummary
-from sg_status.words import bytes_words, count_words
+from sg_status.words import bytes_words
 
 
 def state_words() -> dict[str, str]:

@@ -1,12 +1,11 @@
 """Forms for changing a station."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 from django import forms
 from django.db.models import Q
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from fleet.core.errors import InvalidInput
 from fleet.organizations.access import Viewer
@@ -16,6 +15,7 @@ from fleet.stations.quotas import BYTES_MOST, MESSAGES_MOST, StationQuota, stati
 from fleet.stations.services import StationChanges
 from fleet.stations.sorting.device_models import model_guessed, model_list
 from fleet.stations.sorting.tags import tags_read
+from sg_status.time_fields import DayField, MomentField, NumberField
 
 _HOUR_S = 3_600.0
 _MB = 1_000_000
@@ -24,19 +24,17 @@ _MB = 1_000_000
 class QuotaForm(forms.Form):
     """A station's quota; only for administrators of the server."""
 
-    messages_per_s = forms.FloatField(
+    messages_per_s = NumberField(
         label=gettext_lazy("Messages per second"),
         required=False,
         min_value=0,
         max_value=MESSAGES_MOST,
-        widget=forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"}),
     )
-    mb_per_hour = forms.FloatField(
+    mb_per_hour = NumberField(
         label=gettext_lazy("MB per hour"),
         required=False,
         min_value=0,
         max_value=BYTES_MOST / _MB,
-        widget=forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"}),
         help_text=gettext_lazy(
             "Leave empty for the server's default; 0 means no limit. Messages over the quota wait and are "
             "processed later."
@@ -62,12 +60,11 @@ class StationForm(forms.Form):
     name = forms.CharField(
         label=gettext_lazy("Name"), max_length=120, required=False, help_text=gettext_lazy("The name your team uses.")
     )
-    interval_hours = forms.FloatField(
+    interval_hours = NumberField(
         label=gettext_lazy("Expected contact interval, hours"),
         required=False,
         min_value=1 / 60,
         max_value=31 * 24,
-        widget=forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"}),
         help_text=gettext_lazy(
             "Used if the station does not announce its own interval. If left empty, it is learned. After 1.5 "
             "intervals the station is late, after three it is silent."
@@ -76,18 +73,21 @@ class StationForm(forms.Form):
     is_in_maintenance = forms.BooleanField(
         label=gettext_lazy("In maintenance: silence raises no alert"), required=False
     )
-    asleep_until = forms.DateField(
-        label=gettext_lazy("Planned sleep until (UTC)"),
+    maintenance_until = MomentField(
+        label=gettext_lazy("Maintenance ends by itself at"),
         required=False,
-        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        help_text=gettext_lazy("Leave empty to end it yourself."),
+    )
+    asleep_until = DayField(
+        label=gettext_lazy("Planned sleep until"),
+        required=False,
         help_text=gettext_lazy("Silence is expected until then, for example over the winter."),
     )
-    data_plan_mb = forms.FloatField(
+    data_plan_mb = NumberField(
         label=gettext_lazy("Data plan, MB per month"),
         required=False,
         min_value=0.1,
         max_value=1_000_000,
-        widget=forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"}),
         help_text=gettext_lazy(
             "Sent and received. An alert is raised when most of it is used or it will not last the month."
         ),
@@ -99,7 +99,7 @@ class StationForm(forms.Form):
         empty_label=gettext_lazy("not set"),
     )
     tags = forms.CharField(
-        label=gettext_lazy("Tags"),
+        label=pgettext_lazy("station", "Tags"),
         max_length=900,
         required=False,
         help_text=gettext_lazy("Separated by commas, for example: north coast, solar"),
@@ -118,7 +118,8 @@ class StationForm(forms.Form):
                 "name": station.name,
                 "interval_hours": None if interval is None else round(interval / _HOUR_S, 4),
                 "is_in_maintenance": station.is_in_maintenance,
-                "asleep_until": station.asleep_until.date() if station.asleep_until else None,
+                "maintenance_until": station.maintenance_until,
+                "asleep_until": station.asleep_until,
                 "data_plan_mb": None if station.data_plan_bytes is None else station.data_plan_bytes / _MB,
                 "model": station.model_id,
                 "tags": ", ".join(station.tags.order_by("name").values_list("name", flat=True)),
@@ -151,9 +152,10 @@ class StationForm(forms.Form):
             made["data_plan_bytes"] = None if plan is None else round(plan * _MB)
         if "is_in_maintenance" in self.changed_data:
             made["is_in_maintenance"] = filled["is_in_maintenance"]
+        if "maintenance_until" in self.changed_data:
+            made["maintenance_until"] = filled["maintenance_until"]
         if "asleep_until" in self.changed_data:
-            day = filled["asleep_until"]
-            made["asleep_until"] = None if day is None else datetime(day.year, day.month, day.day, tzinfo=UTC)
+            made["asleep_until"] = filled["asleep_until"]
         if "model" in self.changed_data:
             made["model"] = filled["model"]
         if "tags" in self.changed_data:

@@ -23,11 +23,11 @@ TABS: Final[tuple[tuple[str, Promise], ...]] = (
     ("station", _("Overview")),
     ("station-data", _("Data")),
     ("station-detections", _("Detections")),
-    ("station-positions", _("Positions")),
-    ("station-deliveries", _("Deliveries")),
-    ("station-files", _("Files")),
     ("station-commands", _("Commands")),
     ("station-events", _("Events")),
+    ("station-deliveries", _("Deliveries")),
+    ("station-files", _("Files")),
+    ("station-positions", _("Positions")),
     ("station-deployments", _("Places")),
     ("station-notes", _("Notes")),
     ("station-settings", _("Settings")),
@@ -55,14 +55,16 @@ def station_render(
     moment = clock.now()
     contact = contact_of(station)
     shown = station_shown(station, contact, moment)
+    marks = marks_of(contact)
     is_part = bool(request.headers.get("HX-Request"))
     frame = {
         "frame": "sg_status/station/part.html" if is_part else "sg_status/station/page.html",
         "station": station,
         "contact": contact,
         "shown": shown,
-        "state_class": shown.state.replace("_", "-"),
-        "marks": marks_of(contact),
+        "marks": marks,
+        # A station that is on time and has something wrong is not simply fine.
+        "remark": marks[0].word if shown.state == "on_time" and marks and marks[0].is_bad else "",
         "has_chart": False,
         "timezone": station.organization.timezone,
         "tabs": [Tab(label, reverse(name, args=[station.serial]), name == tab) for name, label in TABS],

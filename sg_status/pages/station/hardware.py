@@ -9,10 +9,10 @@ from django.views.decorators.http import require_POST, require_safe
 
 from fleet.core import clock
 from fleet.core.errors import DomainError
-from fleet.lifecycle.swap_hardware import swap_another
+from fleet.lifecycle.swap_hardware import swap_another, swap_same
 from fleet.organizations.access import Viewer
 from fleet.organizations.models import Membership
-from fleet.stations.life.hardware import pair_get, pair_list, pair_same, swap_asked, swap_sentence
+from fleet.stations.life.hardware import pair_get, pair_list, swap_asked, swap_sentence
 from fleet.telemetry.streams import branch_list
 from sg_status.access import act, page
 from sg_status.pages.station.frame import station_of, station_render
@@ -53,7 +53,7 @@ def station_hardware_decide(request: HttpRequest, viewer: Viewer, serial: str, p
         messages.success(request, told % {"serial": successor.serial})
         return redirect("station-settings", serial=successor.serial)
     done = _("%(station)s continues with this hardware.") % {"station": station}
-    act(request, lambda: pair_same(actor=viewer, pair=pair), done=done)
+    act(request, lambda: swap_same(actor=viewer, pair=pair), done=done)
     return redirect("station-hardware", serial=serial)
 
 

@@ -30,6 +30,7 @@ from fleet.stations.notes import TEXT_MOST, note_add, note_get, note_list, note_
 from sg_status.access import act, page, refusal_show
 from sg_status.pages.station.frame import station_of, station_render
 from sg_status.photo_answer import photo_answer
+from sg_status.time_fields import MomentField
 
 NOTES_A_PAGE, PHOTOS_SHOWN = 20, 24
 
@@ -40,10 +41,9 @@ class NoteForm(forms.Form):
     text = forms.CharField(
         label=gettext_lazy("New note"), max_length=TEXT_MOST, widget=forms.Textarea(attrs={"rows": 4})
     )
-    at = forms.DateTimeField(
-        label=gettext_lazy("When (UTC)"),
+    at = MomentField(
+        label=gettext_lazy("When"),
         required=False,
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
         help_text=gettext_lazy("Leave empty to use the current time."),
     )
 

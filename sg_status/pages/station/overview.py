@@ -1,60 +1,49 @@
-"""The station's first page: its state in one sentence, and everything that explains it."""
+"""The station's first page: its state in one sentence, what to do, and everything on one line of time."""
 
-from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
-from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
 from django.views.decorators.http import require_safe
 
-from fleet.alerts.rules import hardware_swap, silence, wrong_time
-from fleet.alerts.selectors import incident_list, incident_shown
+from fleet.alerts.models import Incident
+from fleet.alerts.rules import flooding, rules, silence, wrong_time
+from fleet.alerts.selectors import IncidentView, incident_list, incident_shown
 from fleet.commands.selectors import command_list
 from fleet.core import clock
+from fleet.deployments.models import Deployment
+from fleet.deployments.selectors import deployment_list
 from fleet.ingest.quarantine import quarantine_list
 from fleet.organizations.access import Viewer
-from fleet.stations.contact.deadlines import interval_of
+from fleet.organizations.models import Membership
 from fleet.stations.contact.health_marks import health_of
-from fleet.stations.data_use import data_use_of
-from fleet.stations.life.hardware import swap_asked, swap_sentence
-from fleet.stations.models import Station, StationContact
-from fleet.sync.selectors import links_of
-from fleet.telemetry.coverage import detection_newest_hour
+from fleet.stations.contact.sentences import state_shown
+from fleet.stations.notes import note_list
 from fleet.telemetry.lateness import clock_jump_count
-from fleet.telemetry.models import Detection
-from fleet.telemetry.selectors import (
-    HourCount,
-    detections_per_hour,
-    event_list,
-    latest_position,
-    ledger_summary,
-    series_list,
-)
+from fleet.telemetry.selectors import event_list, ledger_summary
 from sg_status.access import page
-from sg_status.command_words import command_shown
 from sg_status.pages.station.contact import contact_of
 from sg_status.pages.station.file_words import file_sentences
 from sg_status.pages.station.frame import station_of, station_render
-from sg_status.pages.station.health import also_said_of, clock_line, facts_of
-from sg_status.pages.station.strip import strip_of
+from sg_status.pages.station.health import health_rows
+from sg_status.pages.station.lately import MOST, Happened, lately_of
+from sg_status.pages.station.made_of import made_of
+from sg_status.pages.station.next_steps import Situation, next_steps
+from sg_status.pages.station.place import place_of
+from sg_status.spine.spine import Known, spine_of
 
-#: Lines shown of each list; the tabs have the rest.
-SERIES_SHOWN, COMMANDS_SHOWN, EVENTS_SHOWN, INCIDENTS_SHOWN = 40, 4, 8, 60
-#: Rules whose incidents the page shows elsewhere.
-_SAID = (silence.RULE.name, hardware_swap.RULE.name)
-DETECTIONS_BACK = timedelta(hours=24)
-CLOCK_BACK = timedelta(days=30)
-
-
-@dataclass(frozen=True, slots=True)
-class PortRow:
-    """Detections of one port."""
-
-    port: int
-    pulses: int
-    tags: int
+#: The most of each that are asked for; the spine says if there were more.
+INCIDENTS_MOST: Final = 120
+COMMANDS_MOST: Final = 200
+DEPLOYMENTS_MOST: Final = 40
+EVENTS_ASKED: Final = 40
+#: Events without any news, of which there are many.
+_ROUTINE: Final = ("clock", "filter")
+#: Rules whose incidents the page's own sentence tells.
+_SAID: Final = (silence.NAME, flooding.NAME)
+_YEAR: Final = timedelta(days=366)
+_CLOCK_BACK: Final = timedelta(days=30)
 
 
 @page
@@ -65,83 +54,85 @@ def station(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
     moment = clock.now()
     contact = contact_of(found)
     health = health_of(contact)
-    ports = _ports(detections_per_hour(station=found, start=moment - DETECTIONS_BACK, end=moment))
-    series = list(series_list(station=found)[: SERIES_SHOWN + 1])
-    swap = swap_asked(station=found)
+    state = state_shown(found, contact, moment)
     # Open incidents first, however many have opened and closed since.
-    incidents = list(incident_list(viewer=viewer, station=found, open_first=True)[:INCIDENTS_SHOWN])
-    is_wrong = any(one.rule == wrong_time.NAME and one.closed_at is None for one in incidents)
-    opened = [one for one in incidents if one.closed_at is None and one.rule not in _SAID]
+    incidents = list(
+        incident_list(viewer=viewer, station=found, open_first=True, since=moment - _YEAR)[:INCIDENTS_MOST]
+    )
+    commands = list(command_list(station=found).prefetch_related(None)[:COMMANDS_MOST])
+    deployments = list(deployment_list(station=found).prefetch_related("antennas")[:DEPLOYMENTS_MOST])
+    place = place_of(viewer, found, _current(deployments), state, moment)
+    known = Known(incidents, commands, deployments, place.coordinates if place else None)
+    spine = spine_of(found, contact, known, request.GET, state=state, moment=moment)
+    opened = {one.rule for one in incidents if one.closed_at is None}
+    happened = Happened(
+        incidents,
+        commands[:MOST],
+        deployments,
+        list(note_list(station=found)[:MOST]),
+        list(event_list(station=found, without=_ROUTINE)[:EVENTS_ASKED]),
+    )
     ledger = ledger_summary(station=found)
-    context = {
-        "is_wrong": is_wrong,
-        "opened": [incident_shown(one) for one in opened],
-        "swap": swap_sentence(pair=swap, moment=moment) if swap else "",
-        "interval_s": interval_of(found, contact) if contact else found.operator_interval_s,
-        "interval_source": _interval_source(found, contact),
-        "position": latest_position(station=found),
-        "software": _software(contact),
-        "profile": _profile(contact),
-        "clock": clock_line(
-            health, contact, clock_jump_count(station=found, since=moment - CLOCK_BACK), is_wrong=is_wrong
-        ),
-        "data_use": data_use_of(station=found, moment=moment),
-        "facts": facts_of(health) if health else [],
-        "also_said": also_said_of(contact),
-        "radios": health.radios if health else [],
+    jumps = clock_jump_count(station=found, since=moment - _CLOCK_BACK)
+    situation = Situation(
+        station=found,
+        contact=contact,
+        state=state,
+        health=health,
+        rules=opened,
+        moment=moment,
+        may_operate=viewer.may(Membership.Role.OPERATOR, found.organization_id),
+        site=place.site if place else "",
+    )
+    context: dict[str, Any] = {
+        "steps": next_steps(situation),
+        "opened": _opened(incidents),
+        "spine": spine,
+        "health": health_rows(
+            health,
+            contact,
+            jumps=jumps,
+            battery=spine.values.get("health/battery_v", ()),
+            has_wrong_times=wrong_time.NAME in opened,
+        )
+        if health and contact
+        else [],
+        "place": place,
+        "lately": lately_of(found, contact, happened, moment),
         "ledger": ledger,
         "file_sentences": file_sentences(ledger.file_summary),
         "quarantined": quarantine_list(viewer=viewer, station=found.serial).count(),
-        "links": links_of(station=found),
-        "series": series[:SERIES_SHOWN],
-        "series_more": len(series) > SERIES_SHOWN,
-        "ports": ports,
-        "newest_hour": None if ports else detection_newest_hour(station=found),
-        "commands": [command_shown(one, moment) for one in command_list(station=found)[:COMMANDS_SHOWN]],
-        "events": event_list(station=found)[:EVENTS_SHOWN],
-        "strip": strip_of(found, incidents, moment),
+        "made_of": made_of(found, contact, health, moment),
+        "marks_left_out": len(commands) == COMMANDS_MOST
+        or len(incidents) == INCIDENTS_MOST
+        or len(deployments) == DEPLOYMENTS_MOST
+        or spine.starts_left_out,
     }
     return station_render(request, viewer, found, "sg_status/station/overview.html", context, tab="station")
 
 
-def _ports(counts: list[HourCount]) -> list[PortRow]:
-    pulses: dict[int, int] = {}
-    tags: dict[int, int] = {}
-    for entry in counts:
-        kind = pulses if entry.kind == Detection.Kind.PULSE else tags
-        kind[entry.port] = kind.get(entry.port, 0) + entry.count
-    return [PortRow(port, pulses.get(port, 0), tags.get(port, 0)) for port in sorted({*pulses, *tags})]
+def _current(deployments: list[Deployment]) -> Deployment | None:
+    """The deployment that goes on now; lists have the newest first."""
+    moment = clock.now()
+    return next(
+        (
+            one
+            for one in deployments
+            if (one.period.lower is None or one.period.lower <= moment)
+            and (one.period.upper is None or one.period.upper > moment)
+        ),
+        None,
+    )
 
 
-def _interval_source(found: Station, contact: StationContact | None) -> str:
-    """The source of the interval, in the order of `fleet.stations.contact.deadlines.interval_of`."""
-    if contact is not None and contact.announced_interval_s:
-        return _("announced by the station")
-    if found.operator_interval_s:
-        return _("set by an operator")
-    if contact is not None and contact.learned_interval_s:
-        return _("learned from its contacts")
-    return _("assumed until more is known")
-
-
-def _software(contact: StationContact | None) -> str:
-    """Agent version and hardware from the newest hello, as far as reported."""
-    hello = contact.hello if contact else {}
-    hardware = hello.get("hardware")
-    model = hardware.get("model") if isinstance(hardware, dict) else None
-    return " · ".join(str(value)[:80] for value in (hello.get("agent_version"), model) if value)
-
-
-def _profile(contact: StationContact | None) -> str:
-    """How freely the station uses its link, from its newest hello."""
-    said = str((contact.hello if contact else {}).get("profile") or "")
-    words = {
-        "generous": pgettext("profile", "generous"),
-        "normal": pgettext("profile", "normal"),
-        "frugal": pgettext("profile", "frugal"),
-        "satellite": pgettext("profile", "satellite"),
-    }
-    return words.get(said, said[:40])
+def _opened(incidents: list[Incident]) -> list[tuple[IncidentView, str]]:
+    """Open incidents with their sentences and a few words, besides its silence, which the page's own sentence tells."""
+    known = rules()
+    return [
+        (incident_shown(one), str(known[one.rule].opened_subject) if one.rule in known else one.rule)
+        for one in incidents
+        if one.closed_at is None and one.rule not in _SAID
+    ]
 
 
 urlpatterns = [path("stations/<serial:serial>/", station, name="station")]

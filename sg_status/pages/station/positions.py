@@ -1,7 +1,8 @@
 """A station's GPS track: on a map, its fixes as a table, and both as CSV."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -10,12 +11,16 @@ from django.views.decorators.http import require_safe
 
 from fleet.core import clock
 from fleet.core.csv_file import Cell, csv_response
+from fleet.core.spoken import local_words
+from fleet.deployments.whereabouts import whereabouts_of
 from fleet.organizations.access import Viewer
 from fleet.stations.models import Station
+from fleet.telemetry.displacement import Displacement, displacement_of
 from fleet.telemetry.models import Position
 from fleet.telemetry.positions import (
     TRACK_MAXIMUM,
     PositionCursor,
+    TrackPoint,
     position_export,
     position_list,
     position_newest_at,
@@ -23,6 +28,9 @@ from fleet.telemetry.positions import (
 )
 from fleet.telemetry.selectors import suspicion_codes
 from sg_status.access import page
+from sg_status.maps.drawing import LONG
+from sg_status.maps.pins import Pin
+from sg_status.pages.places.map import map_context
 from sg_status.pages.station.frame import station_of, station_render
 from sg_status.window import SPANS, Window, window_of
 
@@ -38,19 +46,36 @@ def station_positions(request: HttpRequest, viewer: Viewer, serial: str) -> Http
     window = _window(request, station)
     track = position_track(station=station, start=window.start, end=window.end)
     fixes, cursor = _fixes(station, window, request.GET.get("after", ""))
+    displacement = displacement_of(station_id=station.pk, moment=clock.now())
     context = {
         "window": window,
         "spans": SPANS,
         "newest": position_newest_at(station=station, until=window.end),
-        "track": [(point.latitude, point.longitude) for point in track],
+        "track": track,
         "is_thinned": len(track) >= TRACK_MAXIMUM // 2,
-        "points": track[:1],
+        "displacement": displacement,
+        **_map(station, track, displacement),
         "fixes": fixes,
         "cursor": cursor,
     }
     return station_render(
         request, viewer, station, "sg_status/station/positions.html", context, tab="station-positions"
     )
+
+
+def _map(station: Station, track: Sequence[TrackPoint], displacement: Displacement | None) -> dict[str, Any]:
+    """The track with the time of each position, the newest one as the station, and the place people entered."""
+    moment = clock.now()
+    place = whereabouts_of(stations=[station.pk], moment=moment).get(station.pk)
+    pins = []
+    if place is not None and place.latitude is not None and place.longitude is not None:
+        pins.append(Pin(place.latitude, place.longitude, place.site))
+    if track:
+        pins.append(Pin(track[-1].latitude, track[-1].longitude, str(station), getattr(station, "shown_state", "")))
+    said = [(one.latitude, one.longitude, local_words(one.at, moment, exact=True)) for one in track]
+    # A line between the place and the station only where they should be one and are not.
+    apart = [(pin.longitude, pin.latitude) for pin in pins] if displacement and len(pins) > 1 else []
+    return map_context(pins, track=said, apart=apart, wide=LONG)
 
 
 @page

@@ -7,6 +7,7 @@ from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.utils.formats import date_format
+from django.utils.translation import pgettext
 
 from fleet.deployments.models import Deployment, Site
 
@@ -85,10 +86,13 @@ def _dates(first: datetime, last: datetime, timezone: str) -> list[tuple[datetim
     zone = _zone(timezone)
     for days in _DAYS:
         if (last - first).days // days < _TICKS_MOST:
-            return [(at, date_format(at, "j M")) for at in _each_day(first.astimezone(zone), last, days)]
+            return [
+                (at, date_format(at, pgettext("day of this year", "j M")))
+                for at in _each_day(first.astimezone(zone), last, days)
+            ]
     for months in _MONTHS:
         if (last - first).days / (30.4 * months) < _TICKS_MOST:
-            form = "Y" if months >= 12 else "M Y"
+            form = "Y" if months >= 12 else pgettext("month, in Django's letters", "M Y")
             return [(at, date_format(at, form)) for at in _each_month(first.astimezone(zone), last, months)]
     return [(first, date_format(first, "Y"))]
 

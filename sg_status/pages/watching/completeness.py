@@ -17,7 +17,7 @@ from sg_status.access import page
 from sg_status.headings import headings_of
 from sg_status.menu import MenuEntry
 
-MENU = MenuEntry(_("Completeness"), "completeness", 15)
+MENU = MenuEntry(_("Deliveries"), "completeness", 20, "inbox")
 
 PAGE_SIZE = 50
 #: Key for sorting, heading, whether the column holds figures.

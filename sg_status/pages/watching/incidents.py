@@ -18,9 +18,9 @@ from fleet.alerts.selectors import IncidentView, incident_list, incident_shown, 
 from fleet.core.errors import NotFound
 from fleet.organizations.access import Viewer
 from sg_status.access import page
-from sg_status.menu import MenuEntry
+from sg_status.menu import MenuEntry, Part
 
-MENU = MenuEntry(_("Incidents"), "incidents", 20)
+MENU = MenuEntry(_("Incidents"), "incidents", 20, "incidents", Part.WATCH)
 
 PAGE_SIZE = 50
 #: Maximum open incidents shown with their sentence; of a fleet-wide storm the rest is only counted.

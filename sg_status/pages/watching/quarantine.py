@@ -1,9 +1,11 @@
 """Quarantine: messages that could not be processed, why, and deciding about one or all of one reason."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
+from typing import Any
 
+from django import forms
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
@@ -26,6 +28,7 @@ from fleet.ingest.quarantine import (
     quarantine_get,
     quarantine_list,
     quarantine_may_decide,
+    quarantine_waiting,
 )
 from fleet.ingest.raw_view import raw_view
 from fleet.ingest.replay import quarantine_replay, quarantine_replay_ask, quarantine_replay_list
@@ -33,8 +36,15 @@ from fleet.organizations.access import Viewer
 from fleet.organizations.models import Membership
 from sg_status.access import act, page
 from sg_status.menu import MenuEntry
+from sg_status.time_fields import MomentField
 
-MENU = MenuEntry(gettext_lazy("Quarantine"), "quarantine", 30)
+MENU = MenuEntry(
+    gettext_lazy("Held back"),
+    "quarantine",
+    30,
+    "held",
+    count=lambda viewer: quarantine_waiting(viewer=viewer, most=100),
+)
 
 PAGE_SIZE = 50
 REPLAYS_SHOWN = 5
@@ -51,18 +61,36 @@ _STATES = {
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Filters in the URL; `since` and `until` as written in the form, in UTC."""
+    """Filters in the URL. An unreadable time filters nothing, and `period` shows the error."""
 
     station: str
     reason: str
     state: str
-    since: str
-    until: str
+    period: "PeriodForm"
+
+    @property
+    def since(self) -> datetime | None:
+        """The beginning of the period, if there is one."""
+        return self.period.cleaned_data.get("from")
+
+    @property
+    def until(self) -> datetime | None:
+        """The end of the period, if there is one."""
+        return self.period.cleaned_data.get("to")
 
     @property
     def is_narrowed(self) -> bool:
         """Whether anything but the state is filtered."""
         return bool(self.station or self.reason or self.since or self.until)
+
+
+class PeriodForm(forms.Form):
+    """When messages were received; the address holds the times with their zone, so it means the same to everybody."""
+
+    def __init__(self, data: Any) -> None:
+        super().__init__(data)
+        self.fields["from"] = MomentField(label=_("Received from"), required=False)
+        self.fields["to"] = MomentField(label=_("Received until"), required=False)
 
 
 @page
@@ -75,8 +103,8 @@ def quarantine(request: HttpRequest, viewer: Viewer) -> HttpResponse:
         viewer=viewer,
         station=asked.station,
         state=asked.state,
-        start=_moment_of(asked.since),
-        end=_moment_of(asked.until),
+        start=asked.since,
+        end=asked.until,
     )
     is_held = asked.state == QuarantinedMessage.State.HELD
     context = {
@@ -138,10 +166,10 @@ def quarantine_replay_now(request: HttpRequest, viewer: Viewer, message_id: int)
         messages.error(request, str(error))
     else:
         if outcome.quarantined:
-            messages.warning(request, _("It still cannot be processed; it is back in quarantine with its reason."))
+            messages.warning(request, _("It still cannot be processed; it is held back again, with its reason."))
         elif outcome.partial:
             messages.warning(
-                request, _("Part of it still cannot be processed; the rest is stored. It is back in quarantine.")
+                request, _("Part of it still cannot be processed; the rest is stored. It is held back again.")
             )
         elif outcome.stored:
             messages.success(request, _("The message is now processed."))
@@ -177,27 +205,18 @@ def quarantine_discard_now(request: HttpRequest, viewer: Viewer, message_id: int
 
 def _filters_of(request: HttpRequest) -> Asked:
     state = request.GET.get("state", "")
-    since, until = (_word(request.GET.get(name, "")) for name in ("from", "to"))
+    period = PeriodForm(request.GET)
+    period.is_valid()
     return Asked(
         station=_word(request.GET.get("station", "")),
         reason=_word(request.GET.get("reason", "")),
         state=state if state in _STATES else QuarantinedMessage.State.HELD.value,
-        since=since if _moment_of(since) else "",
-        until=until if _moment_of(until) else "",
+        period=period,
     )
 
 
 def _word(text: str) -> str:
     return text.replace("\x00", "").strip()[:64]
-
-
-def _moment_of(text: str) -> datetime | None:
-    """A time from the form, in UTC unless it says otherwise."""
-    try:
-        moment = datetime.fromisoformat(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
 
 
 urlpatterns = [

@@ -19,7 +19,7 @@ from sg_status.access import act, page
 from sg_status.menu import MenuEntry
 from sg_status.tabs import Tab
 
-MENU = MenuEntry(_("Outside systems"), "sync", 40)
+MENU = MenuEntry(_("Connections"), "sync", 40, "link")
 
 PAGE_SIZE = 50
 CHANGES_SHOWN, RUNS_SHOWN = 50, 10

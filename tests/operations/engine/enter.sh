@@ -11,5 +11,7 @@ repository=$(cd "$here/../../.." && pwd)
 mkdir -p "$root/old" "$root/srv/roost" "$root/var/lib/docker" "$root/sys/fs/cgroup"
 more=()
 [[ $network == closed ]] && more=(--net)
+# A folder for temporary files of this machine is not in that root.
+unset TMPDIR
 exec unshare --mount --pid --uts --ipc "${more[@]}" --fork --kill-child bash "$here/inside.sh" \
     "$root" "$data" "$repository" "$network" "$@"

@@ -1,4 +1,4 @@
-"""`manage makemessages -l de`: Django's command with our paths, and the texts of the station commands added."""
+"""`manage makemessages --all`: Django's command with our paths, and the texts of the station commands added."""
 
 from pathlib import Path
 from typing import Any
@@ -28,10 +28,10 @@ class Command(makemessages.Command):
         """Collect the texts, then add those of the command contracts."""
         options["ignore_patterns"] = [*options["ignore_patterns"], *_IGNORED]
         options["no_location"], options["no_obsolete"] = True, True
-        before = {entry.msgid: entry.msgstr for path in _catalogues(_SITE) for entry in polib.pofile(str(path))}
+        before = {path: {entry.msgid: entry.msgstr for entry in polib.pofile(str(path))} for path in _catalogues(_SITE)}
         super().handle(*args, **options)
         for path in _catalogues(_SITE):
-            words_add(path, before)
+            words_add(path, before.get(path, {}))
         for path in [*_catalogues(_SITE), *_catalogues(_DOMAIN)]:
             headers_drop(path)
 

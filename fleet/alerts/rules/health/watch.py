@@ -31,6 +31,7 @@ class Watch:
     #: What is wrong and what to do; and that it is over.
     bad_words: Callable[[Health, StationContact], str]
     good_words: Callable[[Health, StationContact], str]
+    short: Promise
     subject: Promise
     several: Promise
 
@@ -78,6 +79,7 @@ def health_rule(watch: Watch) -> Rule:
         over,
         opening,
         closing,
+        short=watch.short,
         opened_subject=watch.subject,
         closed_subject=format_lazy("{}: {}", pgettext_lazy("beginning of a mail's subject", "Over"), watch.subject),
         opened_several=watch.several,

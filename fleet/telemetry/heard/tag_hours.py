@@ -1,0 +1,88 @@
+"""Keeping the hours of tags equal to the rows: counting hours again, and those from before Roost counted tags.
+
+Ingest adds to the hours as it stores rows. Whoever moves rows counts the hours again that lost or got some, with the
+station's contact locked, so that ingest of that station waits. Messages that are taken again lock no contact; the
+advisory lock keeps them from adding to an hour while it is counted.
+"""
+
+import time
+from collections.abc import Collection
+from datetime import datetime
+
+from django.db import connection, transaction
+
+from fleet.stations.models import StationContact
+from fleet.telemetry.models import Detection, TagHourDue
+
+COLUMNS = "station_id, hour, port, tag, count, first_at, last_at, strongest"
+#: The columns of an hour, computed from rows `d` of detections. `{rows}` names them, `{where}` starts with AND or is empty.
+FROM_ROWS = (
+    "SELECT d.station_id, date_trunc('hour', d.occurred_at, 'UTC'), d.port, d.tag, count(*), min(d.occurred_at), "  # noqa: S608 - a constant
+    f"max(d.occurred_at), max(d.rssi) FROM {{rows}} d WHERE d.kind = {Detection.Kind.TAG.value} AND d.tag IS NOT NULL "
+    "{where} GROUP BY 1, 2, 3, 4"
+)
+#: Stations share this many locks, because the server has room for a few thousand and a batch can be of as many stations.
+_LOCKS = 64
+#: Held until the end of the transaction: shared by those who add to a station's hours, alone by who counts them again.
+ADDING_LOCK = (
+    "SELECT pg_advisory_xact_lock_shared(hashtext('telemetry.taghour'), n) "  # noqa: S608 - a constant
+    f"FROM (SELECT DISTINCT (id %% {_LOCKS})::int AS n FROM unnest(%s::bigint[]) AS id ORDER BY 1) AS locks"
+)
+_COUNTING_LOCK = f"SELECT pg_advisory_xact_lock(hashtext('telemetry.taghour'), (%s %% {_LOCKS})::int)"
+#: Hours of one station that are counted in one transaction, for which its ingest waits.
+_HOURS_MOST = 24
+
+_RECOUNT = (
+    f"INSERT INTO telemetry_taghour ({COLUMNS}) SELECT counted.* FROM unnest(%(hours)s::timestamptz[]) AS h(hour), "  # noqa: S608 - constants
+    f"LATERAL ({FROM_ROWS}) AS counted"
+).format(
+    rows="telemetry_detection",
+    where="AND d.station_id = %(station)s AND d.occurred_at >= h.hour AND d.occurred_at < h.hour + interval '1 hour'",
+)
+
+
+def counting_order(station_id: int) -> int:
+    """Sort key for stations whose hours are counted again in one transaction; ingest takes its locks in this order."""
+    return station_id % _LOCKS
+
+
+def tag_hours_recount(*, station_id: int, hours: Collection[datetime]) -> None:
+    """Count these hours of a station again, in the current transaction; its contact must be locked."""
+    if not hours:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNTING_LOCK, [station_id])
+        cursor.execute(
+            "DELETE FROM telemetry_taghour WHERE station_id = %s AND hour = ANY(%s)", [station_id, sorted(hours)]
+        )
+        cursor.execute(_RECOUNT, {"station": station_id, "hours": sorted(hours)})
+
+
+def tag_hours_fill(*, seconds: float = 20.0) -> int:
+    """Count hours from before Roost counted tags, the newest first, until none is left or the time is up.
+
+    Each transaction counts a day's hours of one station at most. Returns the number of counted hours.
+    """
+    until, done = time.monotonic() + seconds, 0
+    while time.monotonic() < until:
+        newest = TagHourDue.objects.order_by("-hour").values_list("station_id", flat=True).first()
+        if newest is None:
+            break
+        done += _fill_some(newest)
+    return done
+
+
+@transaction.atomic
+def _fill_some(station_id: int) -> int:
+    """Count some of a station's hours. Ingest locks the contact first, so its rows are visible once we have it."""
+    list(StationContact.objects.select_for_update().filter(station=station_id).values_list("pk"))
+    due = TagHourDue.objects.filter(station=station_id).order_by("-hour")
+    hours = list(due.values_list("hour", flat=True)[:_HOURS_MOST])
+    tag_hours_recount(station_id=station_id, hours=hours)
+    TagHourDue.objects.filter(station=station_id, hour__in=hours).delete()
+    return len(hours)
+
+
+def tag_hours_due(*, station_ids: Collection[int]) -> int:
+    """Number of hours of these stations that are not counted yet."""
+    return TagHourDue.objects.filter(station__in=station_ids).count()

@@ -1,0 +1,51 @@
+"""Readings of several series at once, for plots: each series costs an index probe, and one statement asks for all."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.db import connection
+
+from fleet.telemetry.models import Series
+from fleet.telemetry.selectors import Point, readings
+
+_SINGLE = """
+SELECT s.id, r.occurred_at, r.value, r.flags, r.received_at, r.sent_value, r.sent_unit
+FROM unnest(%(series)s::bigint[]) AS s(id), LATERAL (
+    SELECT * FROM telemetry_reading
+    WHERE series_id = s.id AND occurred_at >= %(start)s AND occurred_at < %(end)s ORDER BY occurred_at LIMIT %(most)s
+) AS r ORDER BY s.id, r.occurred_at
+"""
+_MOMENTS = """
+SELECT s.id, r.occurred_at FROM unnest(%(series)s::bigint[]) AS s(id), LATERAL (
+    SELECT occurred_at FROM telemetry_reading
+    WHERE series_id = s.id AND occurred_at < %(before)s ORDER BY occurred_at DESC LIMIT %(most)s
+) AS r ORDER BY s.id, r.occurred_at
+"""
+#: Points of each series, by its id.
+Points = dict[int, list[Point]]
+
+
+def readings_single(*, series: Sequence[Series], start: datetime, end: datetime, most: int) -> Points | None:
+    """Every reading of these series from `start` up to `end`; None if one of them has more than `most`."""
+    found: Points = {one.pk: [] for one in series}
+    with connection.cursor() as cursor:
+        ids = list(found)
+        cursor.execute(_SINGLE, {"series": ids, "start": start, "end": end, "most": most + 1})
+        for key, at, value, flags, *rest in cursor.fetchall():
+            found[key].append(Point(at, value, value, value, 1, flags, int(flags != 0), *rest))
+    return None if any(len(points) > most for points in found.values()) else found
+
+
+def readings_rolled(*, series: Sequence[Series], start: datetime, end: datetime, every: timedelta) -> Points:
+    """Buckets of that width of each series."""
+    return {one.pk: readings(series=one, start=start, end=end, every=every) for one in series}
+
+
+def moments_before(*, series: Sequence[Series], before: datetime, most: int) -> dict[int, list[datetime]]:
+    """Moments by the station's clock of each series' newest readings before a moment, oldest first."""
+    found: dict[int, list[datetime]] = {one.pk: [] for one in series}
+    with connection.cursor() as cursor:
+        cursor.execute(_MOMENTS, {"series": list(found), "before": before, "most": most})
+        for key, at in cursor.fetchall():
+            found[key].append(at)
+    return found

@@ -1,0 +1,31 @@
+"""A line on a terminal that says what is waited for, once it has taken a second; in a log there is none."""
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+
+_PATIENCE_S = 1.0
+
+
+@contextmanager
+def waiting(sentence: str) -> Iterator[Callable[[], None]]:
+    """Around something that may take long. What it gives ends the line early, before something is printed."""
+    if not sys.stderr.isatty():
+        yield lambda: None
+        return
+    line = Console(stderr=True, highlight=False).status(sentence)
+    timer = threading.Timer(_PATIENCE_S, line.start)
+    timer.daemon = True
+    timer.start()
+
+    def end() -> None:
+        timer.cancel()
+        line.stop()
+
+    try:
+        yield end
+    finally:
+        end()

