@@ -2,7 +2,9 @@
 
 Run as `python -m workers.relay`.
 
-    wait for NOTIFY (or one second) ─▶ lock due rows, oldest first ─▶ publish each, confirmed ─▶ mark ─▶ repeat
+    wait for NOTIFY (or one second) ─▶ lock due rows, oldest first ─▶ publish each, confirmed, and mark it
+                                  ▲                                                     │
+                                  └──────── mark the commands that were sent ◀──────────┘
 
 If a relay dies, its transaction releases its rows and another relay publishes them, so delivery is at least once. That
 is safe: the station's journal runs a command only once, jobs are repeatable, and events carry their time.
@@ -62,7 +64,7 @@ class Relay:
             try:
                 self._publish_until_stopped()
             except (Error, psycopg.Error) as error:
-                _log.warning("The database is away, the relay waits: %s", str(error).strip().splitlines()[:1])
+                _log.warning("The database is away or busy, the relay waits: %s", str(error).strip().splitlines()[:1])
                 connection.close()
                 self._stopping.wait(2.0)
         self._publisher.close()
@@ -93,19 +95,23 @@ class Relay:
                 .filter(published_at=None, due_at__lte=clock.now())
                 .order_by("id")[:ROUND_MOST]
             )
+            sent: list[tuple[UUID, datetime]] = []
             for row in rows:
-                if not self._publish(row):
+                if not self._publish(row, sent):
                     break
+            # In the order in which reports and withdrawals lock commands, so that none of them can deadlock with us.
+            for command_id, moment in sorted(sent):
+                command_sent(command_id=command_id, moment=moment)
         return len(rows)
 
-    def _publish(self, row: OutboxMessage) -> bool:
-        """Publish one row and mark it. False if the broker is away, which ends the round."""
+    def _publish(self, row: OutboxMessage, sent: list[tuple[UUID, datetime]]) -> bool:
+        """Publish one row, mark it and add its command to `sent`. False if the broker is away, which ends the round."""
         moment = clock.now()
         try:
             if _is_wanted(row, moment):
                 self._send(row)
                 if row.target == Target.COMMAND:
-                    command_sent(command_id=UUID(row.message_id), moment=moment)
+                    sent.append((UUID(row.message_id), moment))
             OutboxMessage.objects.filter(id=row.id).update(published_at=moment)
         except (PublishFailed, JobsAway, OSError) as error:
             delay = min(2.0 ** min(row.attempts, 6), RETRY_MOST_S) * random.uniform(0.5, 1.0)

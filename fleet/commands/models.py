@@ -17,6 +17,7 @@ class Command(models.Model):
           └────────────────┴──── expired | cancelled | refused (from any open state)
 
     The state changes only by conditional UPDATE on an open state; anything reported after closing is kept as a step.
+    Whoever changes several commands in one transaction locks them by `id`, so that no two of them can deadlock.
 
     A cancelled command also has a `withdrawal`, which says what happened to its copies outside of Roost:
 

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from fleet.commands.models import Command
 from fleet.commands.orders import withdrawal_queue_up
@@ -75,7 +75,9 @@ def withdrawal_settle(*, command: Command, status: CommandStatus, occurred_at: d
 def withdrawals_seek(*, moment: datetime, station_id: int | None = None) -> int:
     """Remove copies of cancelled commands from the broker; return how many. Raises `BrokerAway`."""
     sought = Command.objects.filter(withdrawal=Withdrawal.SOUGHT)
-    sought.filter(expires_at__lt=moment).update(withdrawal=Withdrawal.LAPSED)
+    with transaction.atomic():
+        lapsed = _lock_in_order(sought.filter(expires_at__lt=moment))
+        Command.objects.filter(id__in=lapsed, withdrawal=Withdrawal.SOUGHT).update(withdrawal=Withdrawal.LAPSED)
     if station_id is not None:
         sought = sought.filter(station_id=station_id)
     by_serial: dict[str, set[str]] = defaultdict(set)
@@ -97,8 +99,14 @@ def withdrawals_seek(*, moment: datetime, station_id: int | None = None) -> int:
     return count
 
 
+def _lock_in_order(commands: QuerySet[Command]) -> list[UUID]:
+    """Lock commands by id, the order that reports and the relay keep too; return their ids."""
+    return list(commands.select_for_update().order_by("id").values_list("id", flat=True))
+
+
 @transaction.atomic
 def _record_taken_back(wanted: set[str], taken: Counter[str], moment: datetime) -> None:
+    _lock_in_order(Command.objects.filter(id__in=wanted))
     Command.objects.filter(id__in=wanted).update(sought_at=moment)
     for command_id, copies in taken.items():
         of_it = Command.objects.filter(id=command_id)

@@ -213,8 +213,10 @@ def test_two_clocks_at_once_have_each_job_done_once(rig, jobs, tmp_path):
         (grant,) = rig.stations("SG-BEATRPI40001")
         issue = [sys.executable, str(HERE / "issue_commands.py"), grant["serial"], *["ping"] * 20]
         subprocess.run(issue, env=rig.environment, cwd=REPOSITORY, check=True)
+        # Locked in the order of everybody who locks several commands: the relay is marking them meanwhile.
         rig.execute(
-            "UPDATE commands_command SET expires_at = now() + interval '2 seconds' WHERE state IN ('queued', 'sent')"
+            "UPDATE commands_command SET expires_at = now() + interval '2 seconds' WHERE id IN "
+            "(SELECT id FROM commands_command WHERE state IN ('queued', 'sent') ORDER BY id FOR UPDATE)"
         )
         until(lambda: beats[0].starts and beats[1].starts, "both clocks")
         time.sleep(3.0)

@@ -1,12 +1,16 @@
 """The relay on a real broker: each message is published once, kept while the broker refuses it, and in order."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import amqp
+import psycopg
 import pytest
 from django.conf import settings
+from django.db import connection
 from people import station_of
+from waiting import until
 
 from fleet.commands.models import Command
 from fleet.commands.services import command_cancel, command_issue
@@ -99,6 +103,40 @@ def test_a_row_that_holds_no_command_is_kept_with_the_reason_and_stops_nobody_el
     kept = OutboxMessage.objects.get(published_at=None, target="command")
     assert (kept.routing_key, kept.attempts) == (broken.serial, 1)
     assert "missing required field `id`" in kept.last_error
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_round_marks_its_commands_in_the_order_in_which_reports_lock_them(operator, institute, channel, bound):
+    station = station_of(institute)
+    bound(topology.COMMANDS, station.serial)
+    commands = sorted(
+        command_issue(viewer=operator, station=station, name="ping", parameters={}).id for _ in range(12)
+    )
+    first, others = commands[0], commands[1:]
+    with psycopg.connect(**connection.get_connection_params()) as reports, ThreadPoolExecutor() as pool:
+        reports.execute("SELECT 1 FROM commands_command WHERE id = %s FOR UPDATE", (first,))
+        a_round = pool.submit(_round_of_its_own)
+        until(_waiting_for_a_lock, "the relay to wait for the first command")
+        reports.execute("SELECT 1 FROM commands_command WHERE id = ANY(%s) FOR UPDATE NOWAIT", (others,))
+        reports.rollback()
+        a_round.result()
+    assert set(Command.objects.values_list("state", flat=True)) == {"sent"}
+
+
+def _round_of_its_own() -> int:
+    try:
+        return Relay().publish_round()
+    finally:
+        connection.close()
+
+
+def _waiting_for_a_lock() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM pg_locks JOIN pg_stat_activity USING (pid)"
+            " WHERE NOT granted AND datname = current_database())"
+        )
+        return cursor.fetchone()[0]
 
 
 def test_a_command_without_a_queue_is_kept_and_stops_nobody_else(operator, institute, channel, bound):
