@@ -260,7 +260,7 @@ def _birds_make(station: Station, drawn: Drawn, last: datetime, chance: random.R
 def _incidents_make(organization: Organization, stations: dict[str, Station]) -> dict[str, str]:
     now = clock.now()
     said = {
-        "Breakwater": ("silence", "Silent since 14:02. The battery was at 11.4 V and falling: check power first.", 3.2),
+        "Breakwater": ("silence", "Silent. The battery was at 11.4 V and falling: check power first.", 3.2),
         "Long Point Tip": ("health_clock", "Its clock says 1 January 2000. Check the GPS antenna.", 7.9),
         "Turkey Point": ("health_radios", "Radio 2 stopped. Replug it or restart the station.", 2.0),
     }

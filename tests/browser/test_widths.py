@@ -35,6 +35,10 @@ SMALL = """() => [...document.querySelectorAll(
     .filter((one) => one.checkVisibility() && one.getBoundingClientRect().height < 43.5 && !one.closest("p, .crumb, td, .map"))
     .map((one) => `${one.localName}.${one.className} ${Math.round(one.getBoundingClientRect().height)}: `
         + one.textContent.trim().slice(0, 30))"""
+#: Times in cells that wrap within a word: they have more lines than words.
+TORN = """() => [...document.querySelectorAll("td time")]
+    .filter((one) => one.getClientRects().length > one.textContent.trim().split(/\\s+/).length).slice(0, 3)
+    .map((one) => `${one.textContent} is torn`)"""
 PATH = "/data/sgdata/2026-11-28/" + "-".join(["all", "ports", "b110rpi4aaaa"] * 9) + ".txt.gz"
 
 
@@ -124,6 +128,7 @@ def test_every_page_with_awkward_data_fits_its_window_and_a_thumb(browser, proce
                 visitor.page.set_viewport_size({"width": 390, "height": 844})
                 visitor.visit(place)
                 told += [f"{place} small: {each}" for each in visitor.page.evaluate(SMALL)]
+                told += [f"{place}: {each}" for each in visitor.page.evaluate(TORN)]
                 for width in (390, 700, 1280):
                     visitor.page.set_viewport_size({"width": width, "height": 844})
                     told += [f"{place} at {width}: {each}" for each in visitor.page.evaluate(WIDE)]
