@@ -16,7 +16,7 @@ from fleet.core import clock
 from fleet.deployments.models import Deployment, Site
 from fleet.organizations.models import Organization
 from fleet.stations.models import Station, StationContact, StationModel, Tag
-from fleet.telemetry.models import DetectionCount, Series, StationEvent
+from fleet.telemetry.models import DetectionCount, Reading, Series, StationEvent
 
 pytestmark = pytest.mark.browser
 LONG = "x" * 180
@@ -110,6 +110,14 @@ def awkward(tenant) -> None:
     Command.objects.filter(station=station).update(note=LONG, output=LONG)
     StationContact.objects.filter(station=station).update(backlog_messages=10**9, backlog_bytes=10**15)
     hour = clock.now().replace(minute=0, second=0, microsecond=0)
+    # Two lines in a plot, so that the table under it has a column more.
+    (first,) = Series.objects.filter(station=station)
+    moment = first.last_at
+    second = Series.objects.create(
+        station=station, name="board_temperature_of_the_receiver", unit="Cel", created_at=moment, last_at=moment,
+        last_value=1.0, last_received_at=moment,
+    )  # fmt: skip
+    Reading.objects.create(series=second, occurred_at=moment, received_at=moment, value=12_345.678)
     DetectionCount.objects.create(station=station, hour=hour, port=99, kind=2, count=10**9)
     DetectionCount.objects.create(station=station, hour=hour, port=98, kind=1, count=0)
 
