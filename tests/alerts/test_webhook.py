@@ -290,8 +290,9 @@ def test_silent_receivers_of_one_organization_cost_their_neighbours_one_message_
     Notification.objects.filter(organization=neighbour).update(due_at=moment)
     receiver.answer_by_path = lambda path: "hang" if path.startswith("/silent") else 200
     notifications_send(channel="webhook")
-    assert [path for path, *_ in receiver.seen].index("/neighbour") == 1
-    assert len(receiver.seen) == 6
+    # A request that timed out on a busy machine may never have been read there.
+    assert [path for path, *_ in receiver.seen].index("/neighbour") <= 1
+    assert Notification.objects.filter(state="pending", attempts=1).count() == 5
     # It is remembered in the next run, where retries wait with those of others.
     receiver.seen.clear()
     Notification.objects.filter(state="pending").update(due_at=moment - timedelta(minutes=1))
