@@ -1,9 +1,7 @@
 """Replay: sending a whole folder of data files straight to the server, past the outbox, with every raw pulse.
 
-Each file's content is a separate stream, named by its checksum and cut into messages by a fixed rule: the same content
-always gives the same numbers, so the server drops what it already has. `f2` is version 2 of that rule; a card replayed
-under `f1` is sent again under other numbers, and its rows are recognised there. After the files come their accounts, in
-a stream named by them.
+Each file's content is a separate stream (`formats.sensorgnome.content`), so the server drops what it already has. After
+the files come their accounts, in a stream named by them.
 """
 
 import hashlib
@@ -13,38 +11,30 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
+from formats.sensorgnome.account import UNREADABLE, OpenAccount, Tally, file_messages
+from formats.sensorgnome.content import STREAM_PREFIX, FileContent, letter_of
+from formats.sensorgnome.found import NO_FILE, FolderFile, entries, key_of
+from formats.sensorgnome.names import FileName, is_foreign, name_show, other_file_reason
+from formats.sensorgnome.reader import Unreadable
 from message_queue import codec
 from message_queue.contracts import contracts
-from message_queue.contracts.base import Scalar
-from message_queue.contracts.event import Event, Happening
 from message_queue.contracts.file import FileState
 from station_agent.config import Config
 from station_agent.errors import AgentError
 from station_agent.link.publish import PublishLink
 from station_agent.network import Network
-from station_agent.outbox import EVENT, Outgoing
-from station_agent.sensorgnome.account import UNREADABLE, OpenAccount, Tally, file_messages
-from station_agent.sensorgnome.folder import NO_FILE, FolderFile, entries, key_of
-from station_agent.sensorgnome.lines import Burst, Fix, Line, Note, PulseLine, TagLine, line_read, line_without_end
-from station_agent.sensorgnome.messages import RankedBody, messages_make, moments_fill
-from station_agent.sensorgnome.names import FileName, is_foreign, name_show, other_file_reason, serials_taken
-from station_agent.sensorgnome.packing import Checked
-from station_agent.sensorgnome.places import Places
-from station_agent.sensorgnome.portion import Lines, Wishes, lines_select, lost_add, portion_take, zeros_take
-from station_agent.sensorgnome.positions import FilePosition
-from station_agent.sensorgnome.reader import Chunk, LineReader, Unreadable
+from station_agent.outbox import Outgoing
+from station_agent.sensorgnome.serials import serials_taken
 from station_agent.station import LinkState
 
 log = logging.getLogger(__name__)
 
-STREAM_PREFIX = "f2-"
 #: No station writes larger files: an hour of the noisiest antenna is a tenth of it.
 FILE_MOST = 512 * 1_048_576
-_LETTERS = {"clock": "C", "setting": "S", "filter": "F"}
 
 
 @dataclass
@@ -74,98 +64,6 @@ class FileReport:
         """Whether data that might be this station's was not sent."""
         account, tally = self.account, self.account.tally
         return bool(account.state == "foreign" or account.damaged or tally.bytes_refused or tally.lines_refused)
-
-
-def letter_of(line: Line) -> str:
-    """The letter under which a line is counted."""
-    match line:
-        case PulseLine(used=used):
-            return "p" if used else "n"
-        case TagLine():
-            return "T"
-        case Fix():
-            return "G"
-        case Burst():
-            return "b"
-        case Note(name=name):
-            return _LETTERS.get(name, "other")
-
-
-class _Portion(NamedTuple):
-    messages: list[RankedBody]
-    lines: list[Line]
-
-
-class _Content:
-    """One file's content at one moment. Raises `Unreadable` if none of it is text."""
-
-    def __init__(self, entry: FolderFile, name: FileName, account: OpenAccount) -> None:
-        self._path = Path(entry.file_name)
-        self._name = name
-        self._bytes = entry.read()
-        self._start = account
-        with LineReader(self._path, self._bytes) as reader:
-            self.checked: Checked = reader.check()
-        self.account = account
-
-    def stream(self) -> tuple[str, int, int]:
-        """The stream's name, and the length of the text in bytes and lines.
-
-        Rows state their kind of file and whether it is damaged, so both are part of the content.
-        """
-        digest, length, lines, last = hashlib.sha256(), 0, 0, b"\n"
-        with LineReader(self._path, self._bytes, checked=self.checked) as reader:
-            for piece in reader.pieces():
-                digest.update(piece)
-                length, lines, last = length + len(piece), lines + piece.count(b"\n"), piece[-1:]
-        digest.update(f"\n{self._name.source}\n{self.checked.damage}".encode())
-        return STREAM_PREFIX + digest.hexdigest()[:32], length, lines + (last != b"\n")
-
-    def is_beginning_of(self, plain: Path) -> bool:
-        """Whether a plain file contains all of this: the usual result of compressing it."""
-        with LineReader(self._path, self._bytes, checked=self.checked) as reader, plain.open("rb") as other:
-            return all(other.read(len(piece)) == piece for piece in reader.pieces())
-
-    def portions(self) -> Iterator[_Portion]:
-        """The messages in their fixed order; after the last one the account is complete."""
-        position, account = FilePosition(), self._start
-        wishes, places = Wishes(), Places()
-        with LineReader(self._path, self._bytes, checked=self.checked) as reader:
-            while True:
-                chunk = reader.chunk(position.offset)
-                lines = _lines(chunk, position, self._name)
-                if chunk.zeros:
-                    portion = zeros_take(chunk.zeros, position, account)
-                else:
-                    chosen = lines_select(lines, (), wishes, trusted=True, last=True)
-                    portion = portion_take(lines, position, account, chosen, wishes, places)
-                position, account = portion.position, portion.account
-                damaged = bool(self.checked.damage) or account.damaged
-                messages = messages_make(portion.told, self._name, damaged=damaged)
-                if chunk.ended:
-                    if self.checked.damage:
-                        account = lost_add(account, self.checked.lost, self.checked.damage)
-                        messages.append(self._damage_tell(position, account))
-                    self.account = replace(account, state="done")
-                yield _Portion(messages, [read.line for read in lines.read if not read.is_blank])
-                if chunk.ended:
-                    return
-
-    def _damage_tell(self, position: FilePosition, account: OpenAccount) -> RankedBody:
-        """The event that reports the damage, the same each time."""
-        data: dict[str, Scalar] = {"file": self._name.name, "why": account.reason[:200], "lines_read": position.line}
-        at = (position.last_at or self._name.start) / 1_000_000
-        body = Event(events=[Happening(t=at, name="file_damaged", data=data)], file=self._name.name, damaged=True)
-        return RankedBody("event", body, EVENT)
-
-
-def _lines(chunk: Chunk, position: FilePosition, name: FileName) -> Lines:
-    """The chunk's lines with their numbers, at the end of the file including an incomplete line."""
-    read = [line_read(raw, passed=chunk.passed) for raw in chunk.lines]
-    if chunk.ended and chunk.rest:
-        read.append(line_without_end(chunk.rest, chunk.rest_bytes))
-    first = enumerate((row.line for row in read), position.line + 1)
-    return Lines(read, moments_fill(first, position.last_at or name.start), chunk.ended)
 
 
 class ReplayFeed:
@@ -280,7 +178,7 @@ class ReplayFeed:
             yield from self._file(entry, entry.name, report)
 
     def _file(self, entry: FolderFile, name: FileName, report: FileReport) -> Iterator[tuple[FileReport, Outgoing]]:
-        content = _Content(entry, name, replace(report.account, unread=0))
+        content = FileContent(entry.file_name, entry.read(), name, replace(report.account, unread=0))
         stream, length, lines = content.stream()
         known = self._sent.get(stream)
         if known is None and entry.plain is not None and content.is_beginning_of(entry.plain):

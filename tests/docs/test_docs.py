@@ -27,6 +27,7 @@ OURS = (
     "rest_api",
     "sg_status",
     "workers",
+    "formats",
     "message_queue",
     "station_agent",
     "operations",
