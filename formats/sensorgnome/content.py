@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from formats.sensorgnome.account import OpenAccount
 from formats.sensorgnome.lines import Burst, Fix, Line, Note, PulseLine, TagLine, line_read, line_without_end
-from formats.sensorgnome.messages import LineMessage, messages_make, moments_fill
+from formats.sensorgnome.messages import LineMessage, Numbered, messages_make, moments_fill
 from formats.sensorgnome.names import FileName
 from formats.sensorgnome.packing import Checked
 from formats.sensorgnome.places import Places
@@ -43,9 +43,10 @@ def letter_of(line: Line) -> str:
 
 
 class ContentPortion(NamedTuple):
-    """The messages made of one chunk, and all of its lines."""
+    """The messages made of one chunk, the lines in them, and all of its lines."""
 
     messages: list[LineMessage]
+    told: list[Numbered]
     lines: list[Line]
 
 
@@ -100,7 +101,7 @@ class FileContent:
                         account = lost_add(account, self.checked.lost, self.checked.damage)
                         messages.append(self._damage_tell(position, account))
                     self.account = replace(account, state="done")
-                yield ContentPortion(messages, [read.line for read in lines.read if not read.is_blank])
+                yield ContentPortion(messages, portion.told, [read.line for read in lines.read if not read.is_blank])
                 if chunk.ended:
                     return
 

@@ -2,7 +2,7 @@
 
 import os
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +10,7 @@ from formats.sensorgnome.names import FileName, file_name_parse, name_show, pack
 
 #: Why something that is neither file nor folder is left, and that it contains no data.
 NO_FILE = ("It is not a regular file.", False)
+_STEP = 1_048_576
 
 
 class FolderFile(NamedTuple):
@@ -34,7 +35,18 @@ class FolderFile(NamedTuple):
         if self.member is None:
             return self.path.read_bytes()
         with zipfile.ZipFile(self.path) as archive:
-            return archive.read(self.member)
+            return member_read(archive, self.member)
+
+
+class TooManyFiles(Exception):
+    """There are more files than may be listed."""
+
+
+def member_read(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    """The content of a member, never more than the size that the archive states for it."""
+    # In steps: all at once, zipfile would unpack whatever is there before it cuts.
+    with archive.open(member) as raw:
+        return b"".join(iter(lambda: raw.read(_STEP), b""))
 
 
 def key_of(path: Path, root: Path) -> str:
@@ -45,10 +57,10 @@ def key_of(path: Path, root: Path) -> str:
     return name_show(str(relative))
 
 
-def entries(folder: Path, unreadable: list[tuple[Path, OSError]]) -> Iterator[FolderFile]:
+def entries(folder: Path, unreadable: list[tuple[Path, OSError]], *, most: int | None = None) -> Iterator[FolderFile]:
     """Every file below the folder, oldest first by name, files without a date first.
 
-    A compressed file beside its plain form is listed under its full name.
+    A compressed file beside its plain form is listed under its full name. Raises `TooManyFiles` for more than `most`.
     """
     found: list[FolderFile] = []
 
@@ -65,7 +77,14 @@ def entries(folder: Path, unreadable: list[tuple[Path, OSError]]) -> Iterator[Fo
             is_second = name is not None and cut != entry and cut in there
             key = name_show(str(path.relative_to(folder))) if is_second else key_of(path, folder)
             found += _members(key, path) or [FolderFile(key, path, name, Path(base) / cut if is_second else None)]
-    yield from sorted(found, key=lambda f: (f.name.start if f.name else -1, f.plain is not None, f.key))
+            if most is not None and len(found) > most:
+                raise TooManyFiles
+    yield from oldest_first(found)
+
+
+def oldest_first(files: Iterable[FolderFile]) -> list[FolderFile]:
+    """The files in the order in which they are read."""
+    return sorted(files, key=lambda f: (f.name.start if f.name else -1, f.plain is not None, f.key))
 
 
 def _members(key: str, path: Path) -> list[FolderFile]:
@@ -77,15 +96,20 @@ def _members(key: str, path: Path) -> list[FolderFile]:
             if raw.read(4) != b"PK\x03\x04":
                 return []
             with zipfile.ZipFile(raw) as archive:
-                members = [member for member in archive.infolist() if not member.is_dir()]
+                return archive_members(archive, path, f"{key}/")
     except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError):
         return []
+
+
+def archive_members(archive: zipfile.ZipFile, path: Path, place: str = "") -> list[FolderFile]:
+    """The files in an open archive; their keys begin with `place`."""
     return [
         FolderFile(
-            name_show(f"{key}/{member.filename}"),
+            name_show(f"{place}{member.filename}"),
             path,
             file_name_parse(member.filename.rpartition("/")[2]),
             member=member,
         )
-        for member in members
+        for member in archive.infolist()
+        if not member.is_dir()
     ]

@@ -34,7 +34,7 @@ OURS = (
     "tests",
     "docs",
 )
-WORDS = ("station", "organization", "key", "user")
+WORDS = ("station", "organization", "key", "user", "card")
 
 
 def sources():
