@@ -45,12 +45,14 @@ class Publisher:
         message_id: str = "",
         headers: dict[str, Any] | None = None,
         content_type: str = "application/json",
+        content_encoding: str | None = None,
         expires_in: float | None = None,
         mandatory: bool = True,
     ) -> None:
         """Publish one message and wait for its confirm. `expires_in` is in seconds. Raises `PublishFailed`."""
         properties = pika.BasicProperties(
             content_type=content_type,
+            content_encoding=content_encoding,
             delivery_mode=2,
             type=kind,
             message_id=message_id or None,

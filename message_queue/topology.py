@@ -151,8 +151,8 @@ JOB_POLICIES: dict[str, dict[str, Any]] = {
 #: Permissions of the server's own users in vhost `fleet`: (configure, write, read).
 SERVER_PERMISSIONS = {
     "ingest": ("^$", "^$", r"^inbound\.(urgent|telemetry|bulk|dead)$"),
-    # It reads stations' queues to withdraw cancelled commands.
-    "commander": ("^$", r"^(commands|fleet\.events)$", r"^cmd\."),
+    # It reads stations' queues to withdraw cancelled commands, and writes what the server reads from their cards.
+    "commander": ("^$", r"^(commands|fleet\.events|up\..+)$", r"^cmd\."),
     "provisioner": (".*", ".*", ".*"),
 }
 

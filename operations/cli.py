@@ -161,6 +161,12 @@ def key_command(context: typer.Context) -> None:
     django_become("./roost", "key", *context.args)
 
 
+@app.command("card", context_settings={**PASS_ON, "help_option_names": []})
+def card_command(context: typer.Context) -> None:
+    """Survey the card of a station, and send what is not here yet. See `./roost card --help`."""
+    django_become("./roost", "card", *context.args)
+
+
 @app.command("simulate", context_settings={**PASS_ON, "help_option_names": []})
 def simulate_command(context: typer.Context) -> None:
     """Run simulated stations in one process. See `./roost simulate --help`."""

@@ -17,7 +17,7 @@ from station_agent.errors import similar_say
 
 SHELLS = ("bash", "zsh", "fish")
 #: Commands whose words Django parses.
-_DJANGO = ("station", "organization", "user", "key")
+_DJANGO = ("station", "organization", "user", "key", "card")
 
 
 class Completions(NamedTuple):

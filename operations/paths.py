@@ -10,7 +10,17 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 #: Roost's Python packages, the tests aside.
-PACKAGES = ("fleet", "message_queue", "operations", "rest_api", "sg_status", "station_agent", "web", "workers")
+PACKAGES = (
+    "fleet",
+    "formats",
+    "message_queue",
+    "operations",
+    "rest_api",
+    "sg_status",
+    "station_agent",
+    "web",
+    "workers",
+)
 TEMPLATES = ("sg_status/templates", "web/templates")
 
 # The kernel refuses a unix socket whose path is longer than 107 bytes.

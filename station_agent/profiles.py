@@ -8,8 +8,9 @@ from typing import Literal
 
 import msgspec
 
+from formats.sensorgnome.portion import Pulses
+
 ProfileName = Literal["generous", "normal", "frugal", "satellite"]
-Pulses = Literal["all", "bursts", "counts"]
 Positions = Literal["all", "changed"]
 
 

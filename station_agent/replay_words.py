@@ -4,8 +4,9 @@ import json
 from collections import Counter
 from typing import Any
 
-from station_agent.replay import FileReport, ReplayFeed
-from station_agent.sensorgnome.account import Tally
+from formats.sensorgnome.account import Tally
+from formats.sensorgnome.card import FileReport
+from station_agent.replay import ReplayFeed
 from station_agent.words import bytes_say
 
 _LINE_KINDS = ("p", "n", "T", "b", "G", "C", "S", "F", "other")

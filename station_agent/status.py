@@ -15,7 +15,7 @@ from message_queue.contracts.file import FileAccount, FileTotals
 from station_agent.config import Config
 from station_agent.host import process_exists
 from station_agent.outbox import OutboxBacklog
-from station_agent.sensorgnome.account import totals_read, troubles_read
+from station_agent.sensorgnome.accounts import totals_read, troubles_read
 from station_agent.station import LinkState, SourceView, Station, clock_is_set
 from station_agent.words import bytes_say, moment_say, seconds_say
 

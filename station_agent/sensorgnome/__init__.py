@@ -1,1 +1,1 @@
-"""Sensorgnome files: their names, their lines, and the messages made of them."""
+"""Sensorgnome files as a station follows them: the folder, positions, accounts, and what goes into the outbox."""

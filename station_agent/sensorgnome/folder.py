@@ -7,15 +7,14 @@ compressed form unpacks to more than was read, reading continues.
 
 import os
 import time
-import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from message_queue.contracts.file import FileState
-from station_agent.sensorgnome.account import OpenAccount
-from station_agent.sensorgnome.names import (
+from formats.sensorgnome.account import OpenAccount
+from formats.sensorgnome.found import NO_FILE, key_of
+from formats.sensorgnome.names import (
     FileName,
     file_name_parse,
     is_foreign,
@@ -23,8 +22,9 @@ from station_agent.sensorgnome.names import (
     other_file_reason,
     packed_end_cut,
 )
-from station_agent.sensorgnome.packing import Checked
-from station_agent.sensorgnome.positions import FilePosition
+from formats.sensorgnome.packing import Checked
+from formats.sensorgnome.position import FilePosition
+from message_queue.contracts.file import FileState
 
 #: Seconds a followed file must have been unchanged to count as finished.
 STILL_SECONDS = 30.0
@@ -40,8 +40,6 @@ _WATCHED_MOST = 64
 _DEPTH_MOST = 6
 #: Why deeper folders are not read.
 _DEEP = f"It is more than {_DEPTH_MOST} folders deep and is not read: move it up, or replay it."
-#: Why something that is neither file nor folder is left, and that it contains no data.
-NO_FILE = ("It is not a regular file.", False)
 
 
 @dataclass
@@ -94,31 +92,6 @@ class OtherFile(NamedTuple):
     counts: bool = True
 
 
-class FolderFile(NamedTuple):
-    """One file below a data folder: its key, path, name parts or None, and the plain form beside a compressed one.
-
-    Each `member` of a zip archive is a file.
-    """
-
-    key: str
-    path: Path
-    name: FileName | None
-    plain: Path | None = None
-    member: zipfile.ZipInfo | None = None
-
-    @property
-    def file_name(self) -> str:
-        """The file's name without folders."""
-        return self.member.filename.rpartition("/")[2] if self.member else self.path.name
-
-    def read(self) -> bytes:
-        """The file's current content."""
-        if self.member is None:
-            return self.path.read_bytes()
-        with zipfile.ZipFile(self.path) as archive:
-            return archive.read(self.member)
-
-
 @dataclass
 class Seen:
     """The result of one scan of the folder."""
@@ -126,60 +99,6 @@ class Seen:
     gone: list[DataFile] = field(default_factory=list)
     fresh: list[DataFile] = field(default_factory=list)
     others: list[OtherFile] = field(default_factory=list)
-
-
-def key_of(path: Path, root: Path) -> str:
-    """A file's key: its displayed path below the folder, without a compression's ending."""
-    relative = path.relative_to(root)
-    if file_name_parse(path.name) is not None:
-        relative = relative.with_name(packed_end_cut(path.name))
-    return name_show(str(relative))
-
-
-def entries(folder: Path, unreadable: list[tuple[Path, OSError]]) -> Iterator[FolderFile]:
-    """Every file below the folder, oldest first by name, files without a date first.
-
-    A compressed file beside its plain form is listed under its full name.
-    """
-    found: list[FolderFile] = []
-
-    def note(error: OSError) -> None:
-        unreadable.append((Path(error.filename), error))
-
-    for base, folders, names in os.walk(folder, onerror=note):
-        folders.sort()
-        # A link to a folder is not followed: its target may be elsewhere, or contain it.
-        names += [name for name in folders if (Path(base) / name).is_symlink()]
-        there = set(names)
-        for entry in names:
-            path, name, cut = Path(base) / entry, file_name_parse(entry), packed_end_cut(entry)
-            is_second = name is not None and cut != entry and cut in there
-            key = name_show(str(path.relative_to(folder))) if is_second else key_of(path, folder)
-            found += _members(key, path) or [FolderFile(key, path, name, Path(base) / cut if is_second else None)]
-    yield from sorted(found, key=lambda f: (f.name.start if f.name else -1, f.plain is not None, f.key))
-
-
-def _members(key: str, path: Path) -> list[FolderFile]:
-    """The files in a zip archive, or none if it cannot be opened."""
-    try:
-        if not path.is_file():
-            return []
-        with path.open("rb") as raw:
-            if raw.read(4) != b"PK\x03\x04":
-                return []
-            with zipfile.ZipFile(raw) as archive:
-                members = [member for member in archive.infolist() if not member.is_dir()]
-    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError):
-        return []
-    return [
-        FolderFile(
-            name_show(f"{key}/{member.filename}"),
-            path,
-            file_name_parse(member.filename.rpartition("/")[2]),
-            member=member,
-        )
-        for member in members
-    ]
 
 
 class Folder:

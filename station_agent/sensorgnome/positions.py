@@ -1,10 +1,10 @@
 """Reading positions in the data files, stored in the same transaction as the messages that carry the lines."""
 
 import json
-from typing import NamedTuple
 
+from formats.sensorgnome.bursts import Heard
+from formats.sensorgnome.position import FilePosition
 from station_agent.database import Database
-from station_agent.sensorgnome.bursts import Heard
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS files (
@@ -19,23 +19,6 @@ CREATE TABLE IF NOT EXISTS files (
 ) WITHOUT ROWID;
 """
 _READ = "SELECT path, offset, line, last_at, recent, head, done, size FROM files"
-
-
-class FilePosition(NamedTuple):
-    """The position in one file.
-
-    `offset` bytes and `line` lines are done; `last_at` is the newest line's moment in microseconds; `recent` are the
-    last pulses, which tell whether the next ones continue a burst; `head` are the file's first bytes; `done` when the
-    file is finished, at `size` bytes on the disk.
-    """
-
-    offset: int = 0
-    line: int = 0
-    last_at: int = 0
-    recent: tuple[Heard, ...] = ()
-    head: bytes = b""
-    done: bool = False
-    size: int = 0
 
 
 class FilePositions:

@@ -3,15 +3,12 @@
 import time
 from dataclasses import replace
 
-from station_agent.outbox import BACK_FILL, Rank
-from station_agent.sensorgnome.account import Accounts, OpenAccount, Tally
-from station_agent.sensorgnome.counts import PulseCounts
-from station_agent.sensorgnome.folder import AHEAD, DataFile, Folder
-from station_agent.sensorgnome.lines import Fix, Line, PulseLine, line_read, line_without_end
-from station_agent.sensorgnome.messages import RankedBody, messages_make, moments_fill
-from station_agent.sensorgnome.names import file_name_parse
-from station_agent.sensorgnome.places import Places
-from station_agent.sensorgnome.portion import (
+from formats.sensorgnome.account import OpenAccount, Tally
+from formats.sensorgnome.lines import Fix, Line, PulseLine, line_read, line_without_end
+from formats.sensorgnome.messages import LineMessage, messages_make, moments_fill
+from formats.sensorgnome.names import file_name_parse
+from formats.sensorgnome.places import Places
+from formats.sensorgnome.portion import (
     FilePortion,
     Lines,
     Wishes,
@@ -23,8 +20,14 @@ from station_agent.sensorgnome.portion import (
     shows_marks,
     zeros_take,
 )
-from station_agent.sensorgnome.positions import FilePosition, FilePositions
-from station_agent.sensorgnome.reader import Chunk, LineReader
+from formats.sensorgnome.position import FilePosition
+from formats.sensorgnome.reader import Chunk, LineReader
+from station_agent.outbox import BACK_FILL, Rank
+from station_agent.sensorgnome.accounts import Accounts
+from station_agent.sensorgnome.counts import PulseCounts
+from station_agent.sensorgnome.folder import AHEAD, DataFile, Folder
+from station_agent.sensorgnome.positions import FilePositions
+from station_agent.sensorgnome.ranks import rank_of
 from station_agent.station import SourceView, Station
 
 #: Bytes at a file's beginning by which it is recognised.
@@ -216,7 +219,7 @@ class Taker:
                 found = position
         return found
 
-    def store(self, file: DataFile, taken: FilePortion, messages: list[RankedBody], *, finished: bool) -> None:
+    def store(self, file: DataFile, taken: FilePortion, messages: list[LineMessage], *, finished: bool) -> None:
         """Commit the lines, the position and the account together."""
         past = finished and time.time() - file.mtime > BACK_FILL_AFTER
         position = taken.position._replace(size=file.size)
@@ -224,7 +227,8 @@ class Taker:
         if not position.done:
             now = replace(now, unread=file.size if file.compressed else max(file.size - position.offset, 0))
         with self._outbox.database.transaction():
-            for kind, body, rank in messages:
+            for kind, body in messages:
+                rank = rank_of(body)
                 self._outbox.put(kind, body, Rank(rank.sending + BACK_FILL, rank.worth) if past else rank)
             if now.damaged and not file.account.damaged:
                 self._station.event(

@@ -10,11 +10,11 @@ import time
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from formats.sensorgnome.lines import line_parse
+from formats.sensorgnome.messages import LineMessage, messages_make, moments_fill
+from formats.sensorgnome.names import file_name_parse
+from formats.sensorgnome.reader import CHUNK_LINES
 from message_queue.contracts.health import Clock, Health
-from station_agent.sensorgnome.lines import line_parse
-from station_agent.sensorgnome.messages import RankedBody, messages_make, moments_fill
-from station_agent.sensorgnome.names import file_name_parse
-from station_agent.sensorgnome.reader import CHUNK_LINES
 from station_agent.simulator.power import Battery
 from station_agent.simulator.season import DAY, HOUR, BirdStay, Season
 
@@ -108,7 +108,7 @@ class Traffic:
         """The clock code of the files."""
         return "P" if self._behaviour == "wrong_clock" else "Z"
 
-    def messages(self, begin: float, end: float) -> list[RankedBody]:
+    def messages(self, begin: float, end: float) -> list[LineMessage]:
         """Everything that the station's files would have received between two moments."""
         lines: dict[str, list[tuple[float, str]]] = {"all": [], "ctt": []}
         self._arrive(begin, end)
@@ -125,7 +125,7 @@ class Traffic:
         if self._season is not None:
             for stay in self._season.heard(self._serial, begin, end):
                 lines["ctt"] += self._stay_lines(stay, begin, end)
-        made: list[RankedBody] = []
+        made: list[LineMessage] = []
         for source, found in lines.items():
             made += self._read(source, begin, [text for _, text in sorted(found)])
         return made
@@ -239,7 +239,7 @@ class Traffic:
             at += _BEAT_SECONDS
         return found
 
-    def _read(self, source: str, begin: float, texts: list[str]) -> list[RankedBody]:
+    def _read(self, source: str, begin: float, texts: list[str]) -> list[LineMessage]:
         """The lines as messages, with their file's name, as many at a time as the agent reads."""
         file = self._files.get(source)
         if file is None or begin >= file.until:
@@ -247,7 +247,7 @@ class Traffic:
         name = file_name_parse(file.name)
         if name is None or not texts:
             return []
-        made: list[RankedBody] = []
+        made: list[LineMessage] = []
         for first in range(0, len(texts), CHUNK_LINES):
             lines = map(line_parse, texts[first : first + CHUNK_LINES])
             numbered = moments_fill(enumerate(lines, file.line + 1), file.last_at or name.start)

@@ -16,20 +16,22 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from formats.sensorgnome.account import UNREADABLE, OpenAccount, Tally, file_messages
+from formats.sensorgnome.bursts import BurstRule
+from formats.sensorgnome.portion import Pulses, Wishes
+from formats.sensorgnome.position import FilePosition
+from formats.sensorgnome.reader import CHUNK_BYTES, Unreadable
 from message_queue.contracts.base import Scalar
 from message_queue.contracts.file import FileState, FileTotals
 from message_queue.contracts.readings import RELATIVE_BELOW
 from station_agent.outbox import ACCOUNT, READING
-from station_agent.profiles import Positions, Pulses
-from station_agent.sensorgnome import account, counts, positions
-from station_agent.sensorgnome.account import UNREADABLE, Accounts, OpenAccount, Tally, file_messages
-from station_agent.sensorgnome.bursts import BurstRule
+from station_agent.profiles import Positions
+from station_agent.sensorgnome import accounts, counts, positions
+from station_agent.sensorgnome.accounts import Accounts
 from station_agent.sensorgnome.counts import PulseCounts, records_make
 from station_agent.sensorgnome.folder import AHEAD, DataFile, Folder, OtherFile, Seen
-from station_agent.sensorgnome.names import serials_taken
-from station_agent.sensorgnome.portion import Wishes
-from station_agent.sensorgnome.positions import FilePosition, FilePositions
-from station_agent.sensorgnome.reader import CHUNK_BYTES, Unreadable
+from station_agent.sensorgnome.positions import FilePositions
+from station_agent.sensorgnome.serials import serials_taken
 from station_agent.sensorgnome.taking import Taker, nothing_taken
 from station_agent.sources.base import Source, SourceKind, SourceSettings
 from station_agent.station import Station
@@ -335,5 +337,5 @@ SOURCE = SourceKind(
     name="sensorgnome",
     settings=SensorgnomeSettings,
     make=_make,
-    schema=positions.SCHEMA + counts.SCHEMA + account.SCHEMA,
+    schema=positions.SCHEMA + counts.SCHEMA + accounts.SCHEMA,
 )

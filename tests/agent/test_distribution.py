@@ -41,8 +41,9 @@ assert station_agent.__file__.startswith({unpacked!r}), station_agent.__file__
 for module in pkgutil.walk_packages(station_agent.__path__, "station_agent."):
     if not module.name.endswith("__main__"):
         importlib.import_module(module.name)
-import message_queue
+import formats, message_queue
 assert message_queue.__file__.startswith({unpacked!r}), message_queue.__file__
+assert formats.__file__.startswith({unpacked!r}), formats.__file__
 from station_agent.main import main
 sys.argv = ["station-agent", *{arguments!r}]
 main()
@@ -58,10 +59,10 @@ def wheel(tmp_path_factory):
     return path
 
 
-def test_it_holds_the_agent_and_the_wire_and_nothing_else(wheel):
+def test_it_holds_the_agent_the_formats_and_the_wire_and_nothing_else(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.partition("/")[0] for name in names if ".dist-info/" not in name}
-    assert tops == {"station_agent", "message_queue"}
+    assert tops == {"station_agent", "formats", "message_queue"}
     assert "station_agent/station-agent.service" in names
     assert "message_queue/contracts/commands/ping.py" in names
     assert not [name for name in names if name.endswith(".pyc")]

@@ -18,7 +18,7 @@ from waiting import PATIENCE_S
 from message_queue.contracts.detections import Detections
 from station_agent.config import config_write
 from station_agent.errors import WrongUse
-from station_agent.sensorgnome.names import serials_taken
+from station_agent.sensorgnome.serials import serials_taken
 from station_agent.sources import sources_make
 from station_agent.status import status_read, status_say
 
@@ -225,7 +225,7 @@ def test_one_file_that_cannot_be_read_costs_only_itself(tmp_path, follow, monkey
     for hour in range(3):
         (root / name_of(hour)).write_bytes(text_of(hour))
         old(root / name_of(hour))
-    from station_agent.sensorgnome.reader import LineReader
+    from formats.sensorgnome.reader import LineReader
 
     real = LineReader.chunk
 

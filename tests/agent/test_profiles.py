@@ -8,6 +8,8 @@ import pytest
 from agent.agent_process import AgentProcess
 from agent.messages_of import outbox_messages
 
+from formats.sensorgnome.lines import Fix
+from formats.sensorgnome.places import Places
 from message_queue.contracts.commands.set_profile import SetProfile
 from station_agent.clock.watch import ClockWatch
 from station_agent.commands import handlers
@@ -16,8 +18,6 @@ from station_agent.greeting import hello_put
 from station_agent.identity.hardware import machine_read
 from station_agent.link.meter import Meter
 from station_agent.profiles import PROFILES
-from station_agent.sensorgnome.lines import Fix
-from station_agent.sensorgnome.places import Places
 from station_agent.sources import sources_make
 
 

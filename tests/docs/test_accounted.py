@@ -7,7 +7,7 @@ from docs.doc_pages import DOCS, ROOT
 
 PAGE = (DOCS / "reference" / "accounted.md").read_text("utf-8")
 NAMED = sorted(set(re.findall(r"`([\w/]+\.py)::(\w+)`", PAGE)))
-PLACES = sorted(set(re.findall(r"`((?:fleet|message_queue|station_agent|workers)/[\w/]+\.py)`", PAGE)))
+PLACES = sorted(set(re.findall(r"`((?:fleet|formats|message_queue|station_agent|workers)/[\w/]+\.py)`", PAGE)))
 
 
 @pytest.mark.parametrize(("file", "function"), NAMED)

@@ -9,7 +9,7 @@ import pytest
 import typer.main
 import yaml
 from django.contrib.auth.models import User
-from django.core.management import call_command
+from django.core.management import call_command, get_commands, load_command_class
 from docs.doc_pages import DOCS, ROOT, name
 
 from fleet.organizations.services import organization_create
@@ -25,7 +25,7 @@ PAGES = [
     DOCS / "explanation" / "storage.md",
 ]
 TYPED = re.compile(r"^(?: {4,}|)(?:\w+=\S+ )?((?:\./roost|station-agent|docker compose) .*)$", re.MULTILINE)
-DJANGO_WORDS = ("station", "organization", "user", "key")
+DJANGO_WORDS = ("station", "organization", "user", "key", "card")
 #: Placeholders of the pages, in capitals, and the values used for them.
 STANDS_FOR = {"NAME": "jana", "ADDRESS": "jana@example.org", "TOKEN": "641f0ee1", "CODE": "ABCD-EFGH", "…": "641f0ee1"}
 STATION = "SG-7F5ERPI46977"
@@ -88,6 +88,9 @@ def test_every_command_of_a_page_is_taken(page, server, capsys):
             parse_command(agent_app, rest)
         elif program == "docker":
             check_docker_command(rest[1:])
+        elif rest[0] == "card":
+            # Only parsed: it needs a card.
+            load_command_class(get_commands()["card"], "card").create_parser("roost", "card").parse_args(rest[1:])
         elif rest[0] in DJANGO_WORDS:
             assert server(rest) == 0, (words, capsys.readouterr())
         elif rest[:2] == ["manage", "makemessages"]:

@@ -27,13 +27,14 @@ OURS = (
     "rest_api",
     "sg_status",
     "workers",
+    "formats",
     "message_queue",
     "station_agent",
     "operations",
     "tests",
     "docs",
 )
-WORDS = ("station", "organization", "key", "user")
+WORDS = ("station", "organization", "key", "user", "card")
 
 
 def sources():

@@ -9,7 +9,7 @@ import pytest
 
 from operations.paths import REPOSITORY
 
-CODE = ("fleet", "message_queue", "operations", "rest_api", "sg_status", "station_agent", "web", "workers")
+CODE = ("fleet", "formats", "message_queue", "operations", "rest_api", "sg_status", "station_agent", "web", "workers")
 SLIPS = {
     "at the most": "at most",
     "at the least": "at least",

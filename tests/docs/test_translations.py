@@ -19,7 +19,7 @@ ROOT = translations.ROOT
 LANGUAGES = translations.translated_languages()
 FOLDERS = sorted(path for path in [ROOT / "web" / "locale", *ROOT.glob("fleet/*/locale")] if path.is_dir())
 #: Packages whose code serves every language alike.
-PACKAGES = ("fleet", "message_queue", "operations", "rest_api", "sg_status", "web", "workers")
+PACKAGES = ("fleet", "formats", "message_queue", "operations", "rest_api", "sg_status", "web", "workers")
 MANY = "{% load i18n %}{% blocktranslate count n=n trimmed %}\n {{ n }} heron's nest{% plural %}{{ n }} nests{% endblocktranslate %}"
 
 

@@ -78,7 +78,7 @@ SHARED = {"Command", "Station", "WrongUse"}
 
 def test_a_class_name_means_one_thing():
     places: dict[str, list[str]] = {}
-    for package in ("fleet", "message_queue", "operations", "sg_status", "station_agent", "web", "workers"):
+    for package in ("fleet", "formats", "message_queue", "operations", "sg_status", "station_agent", "web", "workers"):
         for path in (ROOT / package).rglob("*.py"):
             for name in re.findall(r"^class ([A-Z]\w*)", path.read_text(), re.MULTILINE):
                 places.setdefault(name, []).append(str(path.relative_to(ROOT)))

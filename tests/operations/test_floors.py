@@ -10,7 +10,7 @@ import pytest
 from operations.paths import REPOSITORY
 
 #: From the top down; packages in one group may not reach each other.
-FLOORS = (("operations",), ("web",), ("rest_api", "sg_status", "workers"), ("fleet",), ("message_queue",))
+FLOORS = (("operations",), ("web",), ("rest_api", "sg_status", "workers"), ("fleet",), ("formats",), ("message_queue",))
 ROOMS = (
     ("lifecycle",),
     ("ingest",),
@@ -80,6 +80,7 @@ def test_nothing_below_asks_which_models_hang_on_its_rows():
         ("fleet/core/clock.py", "import_module('fleet.stations.models')", "stations"),
         ("fleet/telemetry/rows.py", "apps.get_model('commands', 'Command')", "commands"),
         ("message_queue/codec.py", "__import__('fleet.core')", "fleet"),
+        ("formats/sensorgnome/reader.py", "import_module('fleet.files.storage')", "fleet"),
         ("rest_api/urls.py", "import_string('sg_status.urls.page_patterns')", "sg_status"),
         ("fleet/ingest/batch.py", "apps.get_model('telemetry', 'Reading')", None),
         ("operations/running/health.py", "importlib.import_module('workers.health')", None),

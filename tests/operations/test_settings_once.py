@@ -7,7 +7,7 @@ import pytest
 from operations.paths import REPOSITORY
 
 #: `operations` builds the environments of the processes, and a station's agent has no Django settings.
-PACKAGES = ("web", "rest_api", "sg_status", "workers", "fleet", "message_queue")
+PACKAGES = ("web", "rest_api", "sg_status", "workers", "fleet", "formats", "message_queue")
 REASONS = {
     "web/secrets.py": "reads the settings for web/settings.py",
     "web/assets.py": "hands PATH on to npm, and runs where nothing is set yet",

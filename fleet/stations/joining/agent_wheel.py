@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parents[3]
-_PACKAGES = ("message_queue", "station_agent")
+_PACKAGES = ("formats", "message_queue", "station_agent")
 #: The earliest time that a zip archive can hold.
 _MOMENT = (1980, 1, 1, 0, 0, 0)
 

@@ -16,6 +16,7 @@ ACTIONS: Final[dict[str, Promise]] = {
     "alerts.choose": _("chose where alerts go:"),
     "branch.believed": _("accepted the other machine's data"),
     "branch.discarded": _("discarded the other machine's data"),
+    "card.send": _("sent a card of"),
     "command.cancel": _("cancelled a command"),
     "command.issue": _("sent a command"),
     "deployment.antennas": _("changed antennas of"),

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from station_agent.sensorgnome.reader import CHUNK_BYTES, CHUNK_LINES, LineReader
+from formats.sensorgnome.reader import CHUNK_BYTES, CHUNK_LINES, LineReader
 
 TEXT = b"".join(b"p3,16396%05d.5266,2.637,-38.87,-53.61\n" % n for n in range(5_000))
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, NamedTuple, Self
 
-from station_agent.sensorgnome.names import packed_end_cut
-from station_agent.sensorgnome.packing import (
+from formats.sensorgnome.names import packed_end_cut
+from formats.sensorgnome.packing import (
     Checked,
     Damaged,
     packed_check,

@@ -5,13 +5,12 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
+from formats.sensorgnome.lines import Burst, Fix, Line, Note, PulseLine, TagLine
+from formats.sensorgnome.names import FileName
 from message_queue.contracts.bursts import FIGURES, Bursts
 from message_queue.contracts.detections import Detections
 from message_queue.contracts.event import Event, Happening
 from message_queue.contracts.gps import Gps
-from station_agent.outbox import EVENT, PULSE, READING, TAG, Rank
-from station_agent.sensorgnome.lines import Burst, Fix, Line, Note, PulseLine, TagLine
-from station_agent.sensorgnome.names import FileName
 
 MICROSECOND = 1_000_000
 
@@ -24,12 +23,11 @@ class Numbered(NamedTuple):
     at: int
 
 
-class RankedBody(NamedTuple):
-    """A body with its kind and rank."""
+class LineMessage(NamedTuple):
+    """A body made of lines, with its kind."""
 
     kind: str
     body: Any
-    rank: Rank
 
 
 def moments_fill(lines: Iterable[tuple[int, Line]], last_at: int) -> list[Numbered]:
@@ -42,15 +40,15 @@ def moments_fill(lines: Iterable[tuple[int, Line]], last_at: int) -> list[Number
     return filled
 
 
-def messages_make(lines: Iterable[Numbered], file: FileName, *, damaged: bool = False) -> list[RankedBody]:
-    """At most one message each of events, tags, bursts, pulses and positions, in the order of their rank."""
+def messages_make(lines: Iterable[Numbered], file: FileName, *, damaged: bool = False) -> list[LineMessage]:
+    """At most one message each of events, tags, bursts, pulses and positions, the most valuable first."""
     return [
         message._replace(body=replace(message.body, damaged=True)) if damaged else message
         for message in _messages(lines, file)
     ]
 
 
-def _messages(lines: Iterable[Numbered], file: FileName) -> list[RankedBody]:
+def _messages(lines: Iterable[Numbered], file: FileName) -> list[LineMessage]:
     pulses: list[tuple[Numbered, PulseLine]] = []
     tags: list[tuple[Numbered, TagLine]] = []
     bursts: list[tuple[Numbered, Burst]] = []
@@ -68,17 +66,17 @@ def _messages(lines: Iterable[Numbered], file: FileName) -> list[RankedBody]:
                 fixes.append((numbered, fix))
             case Note() as note:
                 notes.append((numbered, note))
-    made: list[RankedBody] = []
+    made: list[LineMessage] = []
     if notes:
-        made.append(RankedBody("event", _events(notes, file), EVENT))
+        made.append(LineMessage("event", _events(notes, file)))
     if tags:
-        made.append(RankedBody("detections", _tags(tags, file), TAG))
+        made.append(LineMessage("detections", _tags(tags, file)))
     if bursts:
-        made.append(RankedBody("bursts", _bursts(bursts, file), TAG))
+        made.append(LineMessage("bursts", _bursts(bursts, file)))
     if pulses:
-        made.append(RankedBody("detections", _pulses(pulses, file), PULSE))
+        made.append(LineMessage("detections", _pulses(pulses, file)))
     if fixes:
-        made.append(RankedBody("gps", _positions(fixes, file), READING))
+        made.append(LineMessage("gps", _positions(fixes, file)))
     return made
 
 

@@ -6,16 +6,17 @@ Pure: nothing here touches a file or the database.
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-from station_agent.profiles import Pulses
-from station_agent.sensorgnome.account import DAMAGE, ZEROS, OpenAccount, Tally
-from station_agent.sensorgnome.bursts import BurstRule, Heard, bursts_find, pulse_heard
-from station_agent.sensorgnome.lines import Burst, Fix, LineRead, Note, PulseLine
-from station_agent.sensorgnome.messages import Numbered
-from station_agent.sensorgnome.places import Places
-from station_agent.sensorgnome.positions import FilePosition
+from formats.sensorgnome.account import DAMAGE, ZEROS, OpenAccount, Tally
+from formats.sensorgnome.bursts import BurstRule, Heard, bursts_find, pulse_heard
+from formats.sensorgnome.lines import Burst, Fix, LineRead, Note, PulseLine
+from formats.sensorgnome.messages import Numbered
+from formats.sensorgnome.places import Places
+from formats.sensorgnome.position import FilePosition
 
+#: Which pulses are sent: all, those in a burst, or only their hourly counts.
+Pulses = Literal["all", "bursts", "counts"]
 #: Unreadable lines of one file that are sent as events; more are only counted.
 UNPARSED_TOLD = 100
 #: Maximum pulses kept from one chunk to judge the next.

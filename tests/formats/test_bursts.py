@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from station_agent.sensorgnome.bursts import BurstRule, Heard, bursts_find
+from formats.sensorgnome.bursts import BurstRule, Heard, bursts_find
 
 RULE = BurstRule(3, 0.5, 0.5)
 

@@ -1,17 +1,14 @@
-"""The account of every byte and line of a file: taken, known already, kept back by a setting, or refused.
+"""The accounts of all files in the station's database.
 
-The figures are in the same database as the positions in the files and change in the same transactions, so they are
-right after a power cut at any moment: `read = taken + known + kept_back + refused`, to the byte.
+They change in the same transactions as the positions in the files, so they are right after a power cut at any moment.
 """
 
 import json
 import sqlite3
-import time
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from collections.abc import Iterable
 
-from message_queue.contracts.file import MAX_FILES, File, FileAccount, FileState, FileTotals
+from formats.sensorgnome.account import OpenAccount, Tally
+from message_queue.contracts.file import MAX_FILES, FileAccount, FileState, FileTotals
 from station_agent.database import Database
 
 SCHEMA = """
@@ -39,98 +36,6 @@ CREATE TABLE IF NOT EXISTS file_accounts (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS file_accounts_told ON file_accounts (told, state);
 """
-
-#: Words for the reasons of refusals: not in the grammar, incomplete, zero bytes, too long to be a line, cannot be
-#: unpacked, a file that cannot be read at all.
-UNPARSED, NO_END, ZEROS, TOO_LONG, DAMAGE, UNREADABLE = (
-    "unparsed",
-    "no_end",
-    "zero_bytes",
-    "too_long",
-    "damage",
-    "unreadable",
-)
-_REASON_MOST = 250
-
-
-class Tally(NamedTuple):
-    """Bytes and lines of one file by outcome."""
-
-    bytes_taken: int = 0
-    bytes_known: int = 0
-    bytes_kept_back: int = 0
-    bytes_refused: int = 0
-    lines_taken: int = 0
-    lines_known: int = 0
-    lines_kept_back: int = 0
-    lines_refused: int = 0
-
-    @property
-    def bytes_read(self) -> int:
-        """All bytes that were examined."""
-        return sum(self[:4])
-
-    @property
-    def lines_read(self) -> int:
-        """All lines that were examined."""
-        return sum(self[4:])
-
-    def plus(self, other: "Tally") -> "Tally":
-        """The sum of two tallies."""
-        return Tally(*(a + b for a, b in zip(self, other, strict=True)))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenAccount:
-    """One file's account. `marks`: a line in it shows that its writer marks noise itself.
-
-    `back` is the last position before anything in a finished file that later data could change: [offset,
-    line, last moment, recent pulses, tally, refusals]. `counted` lines went into the hourly counts.
-    """
-
-    state: FileState = "open"
-    start: int = 0
-    size: int = 0
-    unread: int = 0
-    tally: Tally = field(default_factory=Tally)
-    refusals: dict[str, int] = field(default_factory=dict)
-    damaged: bool = False
-    reason: str = ""
-    marks: bool = False
-    counted: int = 0
-    back: str = ""
-
-    def refused_add(self, words: Iterable[str]) -> dict[str, int]:
-        """The refusals with these added."""
-        found = dict(self.refusals)
-        for word in words:
-            found[word] = found.get(word, 0) + 1
-        return found
-
-    def read_before(self, offset: int, lines: int) -> "OpenAccount":
-        """The account of a file of which this much was read before accounts were kept: it counts as known."""
-        missing = offset - self.tally.bytes_read
-        missing_lines = lines - self.tally.lines_read
-        if missing <= 0:
-            return self
-        return replace(self, tally=self.tally.plus(Tally(bytes_known=missing, lines_known=max(missing_lines, 0))))
-
-    def message(self, name: str, *, stream: str = "") -> FileAccount:
-        """The account as sent to the server."""
-        return FileAccount(
-            name=name,
-            state=self.state,
-            size=self.size,
-            start=self.start / 1_000_000 if self.start else None,
-            bytes_read=self.tally.bytes_read,
-            bytes_unread=self.unread,
-            lines_read=self.tally.lines_read,
-            **self.tally._asdict(),
-            damaged=self.damaged,
-            reason=self.reason[:_REASON_MOST],
-            refusals=self.refusals,
-            stream=stream,
-        )
 
 
 _COLUMNS = (
@@ -265,9 +170,3 @@ def _account(row: tuple) -> OpenAccount:  # type: ignore[type-arg]
         counted=counted,
         back=back,
     )
-
-
-def file_messages(accounts: list[FileAccount]) -> Iterator[File]:
-    """The accounts as messages, each within its bound. The totals of all files go with the health reports."""
-    for first in range(0, len(accounts), MAX_FILES):
-        yield File(at=time.time(), files=accounts[first : first + MAX_FILES])

@@ -17,9 +17,9 @@ import math
 import re
 from typing import NamedTuple
 
+from formats.sensorgnome.account import NO_END, TOO_LONG, UNPARSED, ZEROS
 from message_queue.contracts.base import Scalar
 from message_queue.contracts.bursts import FIGURES
-from station_agent.sensorgnome.account import NO_END, TOO_LONG, UNPARSED, ZEROS
 
 #: Characters of an unreadable line that are sent along.
 TEXT_MOST = 200

@@ -4,8 +4,9 @@ import os
 
 import pytest
 
-from station_agent.sensorgnome.folder import entries
-from station_agent.sensorgnome.names import file_name_parse, is_foreign, name_show, serials_taken
+from formats.sensorgnome.found import entries
+from formats.sensorgnome.names import file_name_parse, is_foreign, name_show
+from station_agent.sensorgnome.serials import serials_taken
 
 
 @pytest.mark.parametrize(

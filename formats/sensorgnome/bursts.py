@@ -11,7 +11,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from station_agent.sensorgnome.lines import PulseLine
+from formats.sensorgnome.lines import PulseLine
 
 
 class BurstRule(NamedTuple):

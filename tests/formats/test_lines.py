@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from formats.sensorgnome.lines import Fix, Note, PulseLine, TagLine, line_parse
+from formats.sensorgnome.messages import messages_make, moments_fill
+from formats.sensorgnome.names import FileName
 from message_queue.contracts.event import Event, Happening
-from station_agent.sensorgnome.lines import Fix, Note, PulseLine, TagLine, line_parse
-from station_agent.sensorgnome.messages import messages_make, moments_fill
-from station_agent.sensorgnome.names import FileName
 
 FILE = FileName("sgv2-7F5ERPI46977-003-2021-12-16T00-25-01.6590Z-all.txt", 1_639_614_301_659_000, "Z", "all")
 
@@ -164,7 +164,7 @@ def test_the_grammar_in_the_docstring_is_the_one_that_is_read():
     letters = set(
         re.findall(
             r"^    ([pnTGCSF])[<,]",
-            __import__("station_agent.sensorgnome.lines").sensorgnome.lines.__doc__,
+            __import__("formats.sensorgnome.lines").sensorgnome.lines.__doc__,
             re.MULTILINE,
         )
     )

@@ -10,12 +10,9 @@ copy may be called `… (1).txt`, `….TXT` or end in another compression's endi
 import hashlib
 import os
 import re
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import NamedTuple
-
-from station_agent.errors import WrongUse
 
 _PACKED = r"(?P<packed>\.(?:gz|bz2|xz|lz|lzma|zst|Z))?"
 _COPY = r"(?: ?\(\d{1,3}\)| - Copy(?: \(\d{1,3}\))?| copy(?: \d{1,3})?)?"
@@ -106,22 +103,6 @@ def serial_key(serial: str) -> str:
     """A serial in comparable form: upper case, without `SG-` and `_1`; empty if it is not a Sensorgnome's."""
     match = _SERIAL.match(serial.upper())
     return match.group(1).removesuffix("_1") if match else ""
-
-
-def serials_taken(own: str, also: Iterable[str] = (), *, any_station: bool = False) -> frozenset[str]:
-    """The serials whose files are taken, for `is_foreign`; none if all are, or if the own serial is not distinctive.
-
-    Raises `WrongUse` for another serial by which files cannot be told apart.
-    """
-    others = {serial_key(other): other for other in also}
-    if "" in others:
-        raise WrongUse(
-            f"{others['']!r} is not a Sensorgnome serial: files are told apart by serials like SG-7F5ERPI46977."
-        )
-    key = serial_key(own)
-    if any_station or not key:
-        return frozenset()
-    return frozenset({key, *others})
 
 
 def is_foreign(name: FileName, serials: frozenset[str]) -> bool:

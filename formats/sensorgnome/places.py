@@ -2,7 +2,7 @@
 
 import math
 
-from station_agent.sensorgnome.lines import Fix
+from formats.sensorgnome.lines import Fix
 
 #: Degrees by which a position must differ, about 100 m: less is GPS scatter.
 MOVED = 0.001

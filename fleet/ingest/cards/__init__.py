@@ -1,0 +1,1 @@
+"""Cards that somebody brought home: read here as on their station, surveyed, and sent through the door of all data."""

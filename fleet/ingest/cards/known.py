@@ -1,0 +1,69 @@
+"""Lines of a card that are in the database already, by the keys of their rows: whichever way they came."""
+
+from collections.abc import Iterable, Sequence
+
+from fleet.ingest.database import cursor, numbers
+from fleet.ingest.rows.tables import source_of
+from fleet.stations.models import Station
+from fleet.telemetry.models import Detection
+from formats.sensorgnome.lines import Burst, Fix, Note, PulseLine, TagLine
+from formats.sensorgnome.messages import Numbered
+from formats.sensorgnome.names import FileName
+from message_queue.contracts.bursts import BURST_EVENT
+
+_AT = "timestamptz '1970-01-01 00:00:00+00' + k.at * interval '1 microsecond'"
+_DETECTIONS = f"""
+SELECT k.line FROM unnest(%s::bigint[], %s::int[], %s::int[], %s::int[]) AS k(at, port, kind, line)
+WHERE EXISTS (SELECT FROM telemetry_detection d WHERE d.station_id = ANY(%s::bigint[]) AND d.occurred_at = {_AT}
+              AND d.port = k.port AND d.kind = k.kind AND d.line = k.line)
+"""  # noqa: S608 - a constant
+_POSITIONS = f"""
+SELECT k.line FROM unnest(%s::bigint[], %s::int[]) AS k(at, line)
+WHERE EXISTS (SELECT FROM telemetry_position p WHERE p.station_id = ANY(%s::bigint[]) AND p.occurred_at = {_AT}
+              AND p.line = k.line AND p.source = %s)
+"""  # noqa: S608 - a constant
+_EVENTS = f"""
+SELECT k.line FROM unnest(%s::bigint[], %s::text[], %s::int[]) AS k(at, name, line)
+WHERE EXISTS (SELECT FROM telemetry_stationevent e WHERE e.station_id = ANY(%s::bigint[]) AND e.occurred_at = {_AT}
+              AND e.name = k.name AND e.line = k.line AND e.source = %s)
+"""  # noqa: S608 - a constant
+
+
+def stations_of_serial(station: Station) -> list[int]:
+    """Ids of the station and of those that had its serial before: older lines are theirs."""
+    ids = [station.pk]
+    before = station.predecessor
+    while before is not None and before.pk not in ids:
+        ids.append(before.pk)
+        before = before.predecessor
+    return ids
+
+
+def lines_known(station_ids: Sequence[int], lines: Iterable[Numbered], name: FileName) -> set[int]:
+    """The numbers of those lines whose rows are there. At most three queries, for the lines of one chunk."""
+    heard: list[tuple[int, int, int, int]] = []
+    fixes: list[tuple[int, int]] = []
+    events: list[tuple[int, str, int]] = []
+    for row in lines:
+        match row.line:
+            case PulseLine(port=port):
+                heard.append((row.at, port, Detection.Kind.PULSE.value, row.number))
+            case TagLine(port=port):
+                heard.append((row.at, port, Detection.Kind.TAG.value, row.number))
+            case Fix():
+                fixes.append((row.at, row.number))
+            case Burst():
+                events.append((row.at, BURST_EVENT, row.number))
+            case Note(name=event):
+                events.append((row.at, event, row.number))
+    ids, source, found = numbers(station_ids), source_of(name.name), set[int]()
+    if heard:
+        columns = [numbers(column) for column in zip(*heard, strict=True)]
+        found |= {line for (line,) in cursor().execute(_DETECTIONS, [*columns, ids])}
+    if fixes:
+        columns = [numbers(column) for column in zip(*fixes, strict=True)]
+        found |= {line for (line,) in cursor().execute(_POSITIONS, [*columns, ids, source])}
+    if events:
+        at, names, line = zip(*events, strict=True)
+        found |= {row[0] for row in cursor().execute(_EVENTS, [numbers(at), list(names), numbers(line), ids, source])}
+    return found

@@ -1,0 +1,167 @@
+"""Sending a card's messages through the broker, as a desk with the agent would: `up.<serial>`, and the bulk lane.
+
+    missing by the ledger? ─▶ publish, confirmed ─▶ wait until the database has the number ─▶ next
+
+At most `WINDOW` messages are on their way, those that wait for the station's quota included. So a card is as fast as
+ingest and as its quota, and never fills a queue. Numbers are those of the files' content: a second run, a desk and the
+station itself cannot double anything.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from fleet.core.errors import Unavailable
+from fleet.ingest.cards.known import stations_of_serial
+from fleet.ingest.database import cursor, names, numbers
+from fleet.ingest.limits.quota import OVER_QUOTA
+from fleet.ingest.models import QuarantinedMessage
+from fleet.stations.errors import BrokerUnreachable
+from fleet.stations.logins.broker import BrokerAccess
+from fleet.stations.models import Station
+from formats.sensorgnome.card import CardMessage, CardReader
+from message_queue import codec
+from message_queue.contracts import contracts
+from message_queue.errors import PublishFailed
+from message_queue.publisher import Publisher
+from message_queue.routing import message_key, upload_exchange
+
+#: Messages on their way: some batches of ingest, and a blink of the queue.
+WINDOW = 64
+#: Seconds without any progress after which sending gives up.
+PATIENCE_S = 120.0
+_PAUSE_S = 0.1
+#: Messages that the database has, apart from those that wait for the quota; or that quarantine alone has.
+_SETTLED = """
+SELECT k.stream, k.seq FROM unnest(%s::text[], %s::bigint[]) AS k(stream, seq)
+WHERE EXISTS (SELECT FROM telemetry_streamledger l
+              WHERE l.station_id = %s AND l.stream = k.stream AND l.received @> k.seq
+                AND NOT EXISTS (SELECT FROM ingest_quarantinedmessage q
+                                WHERE q.station_id = ANY(%s::bigint[]) AND q.stream = k.stream AND q.seq = k.seq
+                                  AND q.state = 'held' AND q.reason = %s))
+   OR EXISTS (SELECT FROM ingest_quarantinedmessage q
+              WHERE q.station_id = ANY(%s::bigint[]) AND q.stream = k.stream AND q.seq = k.seq
+                AND q.state = 'held' AND q.reason <> %s)
+"""
+_IN_LEDGER = """
+SELECT k.seq FROM unnest(%s::bigint[]) AS k(seq)
+WHERE EXISTS (SELECT FROM telemetry_streamledger l
+              WHERE l.station_id = %s AND l.stream = %s AND l.received @> k.seq)
+"""
+
+
+class CardSender:
+    """Sends one station's cards. `tell` is called with the number of messages settled so far."""
+
+    def __init__(self, station: Station, publisher: Publisher, tell: Callable[[int], None] = lambda _: None) -> None:
+        self.sent = 0
+        self.known = 0
+        self._station = station
+        self._ids = stations_of_serial(station)
+        self._exchange = upload_exchange(station.serial)
+        self._publisher = publisher
+        self._tell = tell
+        self._flying: dict[tuple[str, int], None] = {}
+        self._streams: set[str] = set()
+        self._moved_at = 0.0
+
+    def send(self, reader: CardReader) -> None:
+        """Send everything that the ledger has not, and wait until the database has it.
+
+        Raises `Unavailable` if nothing moves for `PATIENCE_S`.
+        """
+        self._exchange_ensure()
+        self._moved_at = time.monotonic()
+        for part in reader.parts():
+            self._send_all(part.messages)
+        for message in reader.accounts():
+            self._send_all([message])
+        while self._flying:
+            self._settle()
+
+    def held(self) -> Counter[str]:
+        """Messages of these files that are held back, by reason."""
+        rows = QuarantinedMessage.objects.filter(
+            station__in=self._ids, stream__in=self._streams, state=QuarantinedMessage.State.HELD
+        )
+        return Counter(rows.values_list("reason", flat=True))
+
+    def _send_all(self, messages: Sequence[CardMessage]) -> None:
+        """Publish the messages of one chunk, all of one stream."""
+        if not messages:
+            return
+        stream = messages[0].stream
+        self._streams.add(stream)
+        asked = numbers(message.seq for message in messages)
+        here = {seq for (seq,) in cursor().execute(_IN_LEDGER, [asked, self._station.pk, stream])}
+        for message in messages:
+            if message.seq in here:
+                self.known += 1
+                continue
+            while len(self._flying) >= WINDOW:
+                self._settle()
+            self._publish(message)
+            self._flying[message.stream, message.seq] = None
+            self.sent += 1
+
+    def _publish(self, message: CardMessage) -> None:
+        """Publish, and try again while the broker is away or its queue is full."""
+        body, encoding = codec.encode(message.body)
+        contract = contracts()[message.kind]
+        oldest = min([message.seq, *(seq for stream, seq in self._flying if stream == message.stream)])
+        while True:
+            try:
+                self._publisher.publish(
+                    exchange=self._exchange,
+                    routing_key=message_key(message.kind, is_late=True),
+                    body=body,
+                    kind=message.kind,
+                    message_id=f"{message.stream}/{message.seq}",
+                    headers=codec.headers(
+                        version=contract.version,
+                        stream=message.stream,
+                        seq=message.seq,
+                        oldest=oldest,
+                        next_seq=message.following,
+                    ),
+                    content_type=contract.content_type,
+                    content_encoding=encoding,
+                )
+            except PublishFailed as error:
+                self._wait(str(error))
+                # A broker that comes back answers messages before it answers its management API.
+                with suppress(BrokerUnreachable):
+                    self._exchange_ensure()
+            else:
+                return
+
+    def _settle(self) -> None:
+        """Forget messages that the database has; wait a moment if there are none."""
+        streams, seqs = zip(*self._flying, strict=True)
+        ids = numbers(self._ids)
+        settled = (
+            cursor()
+            .execute(
+                _SETTLED,
+                [names(streams), numbers(seqs), self._station.pk, ids, OVER_QUOTA, ids, OVER_QUOTA],
+            )
+            .fetchall()
+        )
+        for stream, seq in settled:
+            self._flying.pop((stream, seq), None)
+        if settled:
+            self._moved_at = time.monotonic()
+            self._tell(self.sent - len(self._flying))
+        else:
+            self._wait("The database does not get what was sent: ./roost status says whether ingest runs.")
+
+    def _wait(self, why: str) -> None:
+        if time.monotonic() - self._moved_at > PATIENCE_S:
+            raise Unavailable(f"Nothing moved for {PATIENCE_S:.0f} s. {why} Run it again: nothing is stored twice.")
+        self._publisher.idle()
+        time.sleep(_PAUSE_S)
+
+    def _exchange_ensure(self) -> None:
+        with BrokerAccess.open() as broker:
+            broker.upload_ensure(self._station.serial)

@@ -1,0 +1,111 @@
+"""Sending a card: surveyed first, refused while a question about it is open, and surveyed again afterwards."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from fleet.core.audit import audit
+from fleet.core.errors import Conflict
+from fleet.ingest.cards.box import CardBox
+from fleet.ingest.cards.sending import CardSender
+from fleet.ingest.cards.survey import CardSurvey, StationOnCard, card_survey, serials_of
+from fleet.organizations.access import Role, Viewer
+from fleet.stations.models import Station
+from message_queue.errors import SerialNotAllowed
+from message_queue.publisher import Publisher
+from message_queue.routing import serial_check
+
+#: Other stations that a question names.
+_NAMED_MOST = 5
+
+
+@dataclass(frozen=True, slots=True)
+class CardAnswers:
+    """What the person has said about the card: the questions that are settled."""
+
+    #: Other serials whose files are this station's.
+    also_of: Sequence[str] = ()
+    #: Files of other stations stay on the card.
+    leaves_others: bool = False
+    #: Lines with an impossible time, or from an unset clock, are sent too.
+    any_clock: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CardSent:
+    """The card before and after, and the messages: sent now, here before, and held back by reason."""
+
+    before: CardSurvey
+    after: CardSurvey
+    sent: int
+    known: int
+    held: Counter[str]
+
+
+def card_send(
+    *,
+    actor: Viewer,
+    station: Station,
+    box: CardBox,
+    answers: CardAnswers,
+    tell: Callable[[int], None] = lambda _: None,
+) -> CardSent:
+    """Send everything on the card that is this station's and not here yet.
+
+    Raises `Conflict` with all open questions before anything is written, and `Unavailable` if the broker or ingest do
+    not take it.
+    """
+    actor.require(Role.OPERATOR, to=_("send the card of %(serial)s"), station=station)
+    try:
+        serial_check(station.serial)
+    except SerialNotAllowed as error:
+        raise Conflict(
+            _("%(serial)s has no place on the broker any more: send the card as its successor's.")
+            % {"serial": station.serial}
+        ) from error
+    before = card_survey(box, station=station, also_of=answers.also_of)
+    if questions := card_questions(station=station, survey=before, answers=answers):
+        raise Conflict(" ".join([*questions, _("Nothing was sent.")]))
+    own = serials_of(station, answers.also_of)
+    audit(actor, station, "card.send", card=box.path.name, files=sum(on.files for on in _own(before, own)))
+    with Publisher(settings.ROOST_COMMAND_BROKER_URL) as publisher:
+        sender = CardSender(station, publisher, tell)
+        sender.send(box.reader(own))
+    after = card_survey(box, station=station, also_of=answers.also_of)
+    return CardSent(before, after, sender.sent, sender.known, sender.held())
+
+
+def card_questions(*, station: Station, survey: CardSurvey, answers: CardAnswers) -> list[str]:
+    """What must be answered before this card is sent as this station's, with the option that answers it."""
+    own = serials_of(station, answers.also_of)
+    mine, others = _own(survey, own), [on for on in survey.stations if on.serial and on.serial not in own]
+    found = []
+    if not any(on.files for on in mine):
+        found.append(_("No file on this card is named for %(serial)s.") % {"serial": station.serial})
+    if others and not answers.leaves_others:
+        named = ", ".join(f"{on.serial} ({on.files})" for on in others[:_NAMED_MOST])
+        found.append(
+            _(
+                "The card has files of other stations: %(named)s. If they are %(serial)s's, name each serial with "
+                "--also-of; to leave them on the card, use --leave-others."
+            )
+            % {"named": named + (", …" if len(others) > _NAMED_MOST else ""), "serial": station.serial}
+        )
+    unset, wrong = sum(on.unset for on in mine), sum(on.wrong for on in mine)
+    if (unset or wrong) and not answers.any_clock:
+        first = min(file for on in mine for file in on.doubtful_files)
+        found.append(
+            _(
+                "%(unset)d lines were written while the clock was not set, and %(wrong)d have a time before 2010 or in "
+                "the future; the first such file is %(first)s. To send them too, marked as doubtful, use --any-clock."
+            )
+            % {"unset": unset, "wrong": wrong, "first": first}
+        )
+    return found
+
+
+def _own(survey: CardSurvey, own: frozenset[str]) -> list[StationOnCard]:
+    return [on for on in survey.stations if not on.serial or on.serial in own]

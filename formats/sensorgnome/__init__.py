@@ -1,0 +1,1 @@
+"""Sensorgnome files: their names, their lines, what they are packed in, and the messages made of them."""

@@ -1,0 +1,179 @@
+"""A whole card, file by file: the messages of each file, what became of it, and the accounts of all files at the end."""
+
+import hashlib
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from formats.sensorgnome.account import UNREADABLE, OpenAccount, Tally, file_messages
+from formats.sensorgnome.content import STREAM_PREFIX, FileContent, letter_of
+from formats.sensorgnome.found import NO_FILE, FolderFile, key_of
+from formats.sensorgnome.messages import Numbered
+from formats.sensorgnome.names import FileName, is_foreign, name_show, other_file_reason
+from formats.sensorgnome.reader import Unreadable
+from message_queue.contracts.file import File, FileState
+
+log = logging.getLogger(__name__)
+
+#: No station writes larger files: an hour of the noisiest antenna is a tenth of it.
+FILE_MOST = 512 * 1_048_576
+
+
+@dataclass
+class FileReport:
+    """The result for one file. `lines` by the first character of their kind, `other` for unreadable ones."""
+
+    file: str
+    name: FileName | None = None
+    stream: str = ""
+    lines: Counter[str] = field(default_factory=Counter)
+    messages: int = 0
+    confirmed: int = 0
+    returned: int = 0
+    account: OpenAccount = field(default_factory=OpenAccount)
+
+    @property
+    def skipped(self) -> str:
+        """Why nothing of the file was sent."""
+        return "" if self.stream else self.account.reason
+
+    @property
+    def damage(self) -> str:
+        """A description of the damage."""
+        return self.account.reason if self.account.damaged else ""
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether data that might be this station's was not sent."""
+        account, tally = self.account, self.account.tally
+        return bool(account.state == "foreign" or account.damaged or tally.bytes_refused or tally.lines_refused)
+
+
+class CardMessage(NamedTuple):
+    """A message with its number; `following` is the number after the last of its stream."""
+
+    kind: str
+    body: Any
+    stream: str
+    seq: int
+    following: int
+
+
+class CardPart(NamedTuple):
+    """The messages made of one chunk of a file, and the lines that are in them."""
+
+    report: FileReport
+    messages: list[CardMessage]
+    told: list[Numbered]
+
+
+class CardReader:
+    """Reads files in turn; `reports` grows with them. A problem with one file affects only that file."""
+
+    def __init__(
+        self,
+        folder: Path,
+        files: Iterable[FolderFile],
+        unreadable: Iterable[tuple[Path, OSError]] = (),
+        *,
+        serials: frozenset[str] = frozenset(),
+        read: Callable[[FolderFile], bytes] = FolderFile.read,
+    ) -> None:
+        self.reports: list[FileReport] = []
+        self._folder = folder
+        self._files = files
+        self._unreadable = unreadable
+        self._serials = serials
+        self._read = read
+        #: Files whose content was read, by stream.
+        self._met: dict[str, str] = {}
+
+    def parts(self) -> Iterator[CardPart]:
+        """The files' messages in a fixed order."""
+        for entry in self._files:
+            report = FileReport(file=entry.key, name=entry.name)
+            self.reports.append(report)
+            try:
+                yield from self._entry(entry, report)
+            except Unreadable as error:
+                report.account = _refuse(report.account, str(error))
+            except OSError as error:
+                report.account = _refuse(report.account, f"It cannot be read: {error.strerror or error}.")
+            except Exception as error:
+                log.exception("%s", entry.key)
+                report.account = _refuse(report.account, f"It cannot be read: {type(error).__name__}: {error}.")
+        for path, trouble in self._unreadable:
+            name = name_show(str(path.relative_to(self._folder)))
+            sentence = f"The folder cannot be read: {trouble.strerror or trouble}."
+            self.reports.append(FileReport(file=name, account=_refuse(OpenAccount(), sentence)))
+
+    def accounts(self) -> list[CardMessage]:
+        """The accounts of all files; the same card gives the same numbers here too. Call it after the last part."""
+        accounts = [report.account.message(report.file, stream=report.stream) for report in self.reports]
+        stream = STREAM_PREFIX + hashlib.sha256(msgspec.json.encode(accounts)).hexdigest()[:32]
+        bodies: list[File] = list(file_messages(accounts))
+        return [CardMessage("file", body, stream, seq, len(bodies) + 1) for seq, body in enumerate(bodies, 1)]
+
+    def _entry(self, entry: FolderFile, report: FileReport) -> Iterator[CardPart]:
+        size = entry.member.file_size if entry.member else entry.path.lstat().st_size
+        start = entry.name.start if entry.name else 0
+        report.account = OpenAccount(start=start, size=size, unread=size)
+        if not entry.path.is_file():
+            report.account = _leave(report.account, NO_FILE[0])
+        elif entry.name is None:
+            reason, counts = other_file_reason(entry.file_name)
+            report.account = (_refuse if counts else _leave)(report.account, reason)
+        elif is_foreign(entry.name, self._serials):
+            reason = f"It is named for another station, {entry.name.serial}."
+            report.account = replace(_leave(report.account, reason), state="foreign")
+        elif size > FILE_MOST:
+            report.account = _refuse(report.account, "It is too large for a data file.")
+        elif size == 0:
+            report.account = replace(report.account, state="done", reason="It is empty.")
+        else:
+            yield from self._file(entry, entry.name, report)
+
+    def _file(self, entry: FolderFile, name: FileName, report: FileReport) -> Iterator[CardPart]:
+        content = FileContent(entry.file_name, self._read(entry), name, replace(report.account, unread=0))
+        stream, length, lines = content.stream()
+        known = self._met.get(stream)
+        if known is None and entry.plain is not None and entry.plain.is_file() and content.is_beginning_of(entry.plain):
+            known = key_of(entry.plain, self._folder)
+        if known is not None:
+            tally = Tally(bytes_known=length, lines_known=lines)
+            same = f"It is the same as {known}."
+            report.account = replace(report.account, state="done", unread=0, tally=tally, reason=same)
+            return
+        if length == 0 and not content.checked.damage:
+            report.account = replace(report.account, state="done", unread=0, reason="It is empty.")
+            return
+        # The first pass only counts, because every message states the total.
+        following = 1 + sum(len(portion.messages) for portion in content.portions())
+        report.stream = stream
+        self._met[stream] = report.file
+        for portion in content.portions():
+            report.lines.update(map(letter_of, portion.lines))
+            first = report.messages + 1
+            report.messages += len(portion.messages)
+            numbered = [CardMessage(*each, stream, seq, following) for seq, each in enumerate(portion.messages, first)]
+            yield CardPart(report, numbered, portion.told)
+        report.account = content.account
+
+
+def _refuse(account: OpenAccount, reason: str) -> OpenAccount:
+    """The account of a file of which nothing can be read."""
+    return _whole(account, "refused", reason, Tally(bytes_refused=account.size), {UNREADABLE: 1})
+
+
+def _leave(account: OpenAccount, reason: str) -> OpenAccount:
+    """The account of a file left on the card because it is not this station's data."""
+    return _whole(account, "refused", reason, Tally(bytes_kept_back=account.size), {})
+
+
+def _whole(account: OpenAccount, state: FileState, reason: str, tally: Tally, refusals: dict[str, int]) -> OpenAccount:
+    return replace(account, state=state, unread=0, reason=reason, tally=tally, refusals=refusals, damaged=False)
