@@ -109,9 +109,7 @@ def test_a_row_that_holds_no_command_is_kept_with_the_reason_and_stops_nobody_el
 def test_a_round_marks_its_commands_in_the_order_in_which_reports_lock_them(operator, institute, channel, bound):
     station = station_of(institute)
     bound(topology.COMMANDS, station.serial)
-    commands = sorted(
-        command_issue(viewer=operator, station=station, name="ping", parameters={}).id for _ in range(12)
-    )
+    commands = sorted(command_issue(viewer=operator, station=station, name="ping", parameters={}).id for _ in range(12))
     first, others = commands[0], commands[1:]
     with psycopg.connect(**connection.get_connection_params()) as reports, ThreadPoolExecutor() as pool:
         reports.execute("SELECT 1 FROM commands_command WHERE id = %s FOR UPDATE", (first,))
