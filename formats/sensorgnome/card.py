@@ -22,6 +22,10 @@ log = logging.getLogger(__name__)
 
 #: No station writes larger files: an hour of the noisiest antenna is a tenth of it.
 FILE_MOST = 512 * 1_048_576
+#: Bytes of text on one card, all files together: some seasons of the noisiest station.
+TEXT_MOST = 256 * 1_073_741_824
+#: Bytes of text whose lines are kept in memory, some 20 MB: stations begin a new file at 1,000,000.
+_KEPT_MOST = 1_500_000
 
 
 @dataclass
@@ -92,6 +96,7 @@ class CardReader:
         self._read = read
         #: Files whose content was read, by stream.
         self._met: dict[str, str] = {}
+        self._text = 0
 
     def parts(self) -> Iterator[CardPart]:
         """The files' messages in a fixed order."""
@@ -141,6 +146,9 @@ class CardReader:
     def _file(self, entry: FolderFile, name: FileName, report: FileReport) -> Iterator[CardPart]:
         content = FileContent(entry.file_name, self._read(entry), name, replace(report.account, unread=0))
         stream, length, lines = content.stream()
+        self._text += length
+        if self._text > TEXT_MOST:
+            raise Unreadable("With this file, the card unpacks to more than stations ever write: send it in parts.")
         known = self._met.get(stream)
         if known is None and entry.plain is not None and entry.plain.is_file() and content.is_beginning_of(entry.plain):
             known = key_of(entry.plain, self._folder)
@@ -152,11 +160,12 @@ class CardReader:
         if length == 0 and not content.checked.damage:
             report.account = replace(report.account, state="done", unread=0, reason="It is empty.")
             return
-        # The first pass only counts, because every message states the total.
-        following = 1 + sum(len(portion.messages) for portion in content.portions())
+        # Every message states the total, so a large file is parsed twice; the first pass only counts.
+        kept = list(content.portions()) if length <= _KEPT_MOST else None
+        following = 1 + sum(len(portion.messages) for portion in kept or content.portions())
         report.stream = stream
         self._met[stream] = report.file
-        for portion in content.portions():
+        for portion in kept or content.portions():
             report.lines.update(map(letter_of, portion.lines))
             first = report.messages + 1
             report.messages += len(portion.messages)

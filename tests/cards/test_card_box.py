@@ -1,5 +1,6 @@
 """A card is foreign input: what it is read from is bounded, and everything that is left says why."""
 
+import gzip
 import os
 import stat
 import zipfile
@@ -10,6 +11,7 @@ from cards.conftest import file_name, hour_text
 from fleet.core.errors import InvalidInput
 from fleet.ingest.cards import box as boxes
 from fleet.ingest.cards.box import CardBox
+from formats.sensorgnome import card as cards
 
 
 def read(path):
@@ -93,6 +95,17 @@ def test_a_bomb_is_refused_by_its_list_and_by_what_it_unpacks_to(tmp_path, monke
         "It contains only 4000000 zero byte",
         f"It is the same as {file_name()}"[:34],
     }
+
+
+def test_files_that_unpack_without_end_are_refused_from_some_point_on(card, monkeypatch):
+    # Each of these is a thousandth of what it unpacks to.
+    (card / file_name(hour=8, end=".txt.gz")).write_bytes(gzip.compress(bytes(5_000_000)))
+    (card / file_name(hour=9, end=".txt.gz")).write_bytes(gzip.compress(b"\n" * 5_000_000))
+    monkeypatch.setattr(cards, "TEXT_MOST", 6_000_000)
+    accounts, lines = read(card)
+    assert accounts[file_name(hour=9)].reason.startswith("With this file, the card unpacks to more")
+    assert accounts[file_name(hour=8)].state == "done"
+    assert lines == 21
 
 
 def test_a_member_that_lies_about_its_size_yields_no_more_than_it_said(tmp_path):

@@ -4,6 +4,7 @@ import json
 import shutil
 from collections import Counter
 
+import pika
 import pytest
 from agent.test_replay import drained, grep_counted
 from agent.test_to_database import deliveries
@@ -164,6 +165,25 @@ def test_it_waits_for_the_station_s_quota_and_loses_nothing(card, station, inges
     monkeypatch.setattr(sending.time, "sleep", sleep_and_release)
     sent = send(card, station)
     assert max(most) == 2, "it ran into the quota, and never further than its window"
+    assert (sent.after.stations[0].new, sent.held) == (Counter(), Counter())
+    assert rows() == LINES
+
+
+def test_a_connection_that_breaks_in_between_costs_nothing(card, station, ingest, stack, monkeypatch):
+    monkeypatch.setattr(sending, "WINDOW", 1)
+    broken, opened, connect = [], [], pika.BlockingConnection
+    monkeypatch.setattr(pika, "BlockingConnection", lambda parameters: opened.append(1) or connect(parameters))
+
+    def cut(_settled):
+        if len(broken) < 3:
+            with stack.rabbitmq.management() as client:
+                client.delete("/api/connections/username/commander").raise_for_status()
+            broken.append(1)
+
+    with CardBox(card) as box:
+        sent = card_send(actor=SERVER, station=station, box=box, answers=CardAnswers(), tell=cut)
+    assert len(broken) == 3
+    assert len(opened) > 3, "each cut was felt"
     assert (sent.after.stations[0].new, sent.held) == (Counter(), Counter())
     assert rows() == LINES
 

@@ -13,14 +13,14 @@ from types import TracebackType
 from typing import Self
 
 from fleet.core.errors import InvalidInput
-from formats.sensorgnome.card import FILE_MOST, CardReader
+from formats.sensorgnome.card import FILE_MOST, TEXT_MOST, CardReader
 from formats.sensorgnome.found import FolderFile, TooManyFiles, archive_members, entries, member_read, oldest_first
 from formats.sensorgnome.reader import Unreadable
 
 #: Files of one card: as many as Roost lists for a station.
 FILES_MOST = 100_000
-#: Bytes to which one card's archives may unpack: some seasons of the noisiest station.
-UNPACKED_MOST = 256 * 1_073_741_824
+#: Bytes to which one card's archives may unpack.
+UNPACKED_MOST = TEXT_MOST
 _LINK = "It is a link; only files are read."
 
 
