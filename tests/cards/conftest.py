@@ -1,6 +1,7 @@
 """Small cards made by the tests, and the real one on machines that have it."""
 
 import gzip
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def card(tmp_path):
 
 
 #: Lines by letter on that card.
-LINES = {"S": 2, "C": 2, "G": 2, "p": 12, "T": 3}
+LINES = Counter(S=2, C=2, G=2, p=12, T=3)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections import Counter
+from datetime import timedelta
 
 import pika
 import pytest
@@ -12,6 +13,8 @@ from cards.conftest import LINES, OTHER, OWN, REAL_CARD, file_name, hour_text
 from django.conf import settings as django_settings
 from django.core.management import call_command
 from django.db import connection
+from django.db.models import Value
+from django.db.models.functions import Concat
 from waiting import PATIENCE_S, until
 
 from fleet.core.errors import Conflict, Forbidden, Unavailable
@@ -20,6 +23,7 @@ from fleet.files.models import StationFile
 from fleet.ingest.cards import sending
 from fleet.ingest.cards.box import CardBox
 from fleet.ingest.cards.services import CardAnswers, card_send
+from fleet.ingest.corrections.time_shifts import time_shift, time_shift_undo
 from fleet.ingest.limits.quota import OVER_QUOTA
 from fleet.ingest.models import QuarantinedMessage
 from fleet.ingest.pipeline import Pipeline
@@ -139,6 +143,24 @@ def test_a_wrong_clock_is_asked_about_before_anything_is_written(card, station, 
     assert "9 lines were written while the clock was not set, and 1 have a time before 2010" in said
     send(card, station, any_clock=True)
     assert Detection.objects.exclude(flags=0).count() == 7, "all marked"
+
+
+def test_lines_that_are_here_with_a_corrected_time_do_not_come_again_with_the_wrong_one(card, station, ingest):
+    (card / file_name(hour=4)).write_bytes(b"p3,946684811.5266,2.637,-38.87,-53.61\n")
+    send(card, station, any_clock=True)
+    # As if it had come from the station's own outbox.
+    StreamLedger.objects.update(stream=Concat(Value("outbox-"), "stream"))
+    shift = time_shift(actor=SERVER, station=station, side="behind", offset=timedelta(days=8_000))
+    assert shift.rows == 1
+    with pytest.raises(Conflict, match="1 lines are here already with a corrected time"):
+        send(card, station, any_clock=True)
+    assert rows() == LINES + Counter(p=1)
+    time_shift_undo(actor=SERVER, shift=shift)
+    send(card, station, any_clock=True)
+    assert rows() == LINES + Counter(p=1)
+    time_shift(actor=SERVER, station=station, side="behind", offset=timedelta(days=8_000))
+    sent = send(card, station, any_clock=True)
+    assert (sent.sent, sent.after.stations[0].new) == (0, Counter()), "what this card brought is known by its numbers"
 
 
 def test_nobody_sends_a_card_who_may_not_change_the_station(card, station, queues):

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from fleet.ingest.database import cursor, numbers
 from fleet.ingest.rows.tables import source_of
 from fleet.stations.models import Station
-from fleet.telemetry.models import Detection
+from fleet.telemetry.models import Detection, TimeShift
 from formats.sensorgnome.lines import Burst, Fix, Note, PulseLine, TagLine
 from formats.sensorgnome.messages import Numbered
 from formats.sensorgnome.names import FileName
@@ -27,6 +27,16 @@ SELECT k.line FROM unnest(%s::bigint[], %s::text[], %s::int[]) AS k(at, name, li
 WHERE EXISTS (SELECT FROM telemetry_stationevent e WHERE e.station_id = ANY(%s::bigint[]) AND e.occurred_at = {_AT}
               AND e.name = k.name AND e.line = k.line AND e.source = %s)
 """  # noqa: S608 - a constant
+_IN_LEDGER = """
+SELECT k.seq FROM unnest(%s::bigint[]) AS k(seq)
+WHERE EXISTS (SELECT FROM telemetry_streamledger l
+              WHERE l.station_id = %s AND l.stream = %s AND l.received @> k.seq)
+"""
+
+
+def numbers_known(station: Station, stream: str, seqs: Iterable[int]) -> set[int]:
+    """Those of these numbers that the ledger has."""
+    return {seq for (seq,) in cursor().execute(_IN_LEDGER, [numbers(seqs), station.pk, stream])}
 
 
 def stations_of_serial(station: Station) -> list[int]:
@@ -66,4 +76,20 @@ def lines_known(station_ids: Sequence[int], lines: Iterable[Numbered], name: Fil
     if events:
         at, names, line = zip(*events, strict=True)
         found |= {row[0] for row in cursor().execute(_EVENTS, [numbers(at), list(names), numbers(line), ids, source])}
+    return found
+
+
+def offsets_of(station_ids: Sequence[int]) -> list[int]:
+    """Microseconds by which rows of these stations were moved to the right time."""
+    made = TimeShift.objects.filter(station__in=station_ids, undone_at=None)
+    return list(made.order_by().values_list("offset_us", flat=True).distinct())
+
+
+def lines_corrected(
+    station_ids: Sequence[int], lines: Sequence[Numbered], name: FileName, offsets: Iterable[int]
+) -> set[int]:
+    """The numbers of those lines whose rows are there at a corrected time. Nearly no station has any."""
+    found = set[int]()
+    for offset in offsets:
+        found |= lines_known(station_ids, [row._replace(at=row.at + offset) for row in lines], name)
     return found

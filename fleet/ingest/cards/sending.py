@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from fleet.core.errors import Unavailable
-from fleet.ingest.cards.known import stations_of_serial
+from fleet.ingest.cards.known import numbers_known, stations_of_serial
 from fleet.ingest.database import cursor, names, numbers
 from fleet.ingest.limits.quota import OVER_QUOTA
 from fleet.ingest.models import QuarantinedMessage
@@ -43,11 +43,6 @@ WHERE EXISTS (SELECT FROM telemetry_streamledger l
    OR EXISTS (SELECT FROM ingest_quarantinedmessage q
               WHERE q.station_id = ANY(%s::bigint[]) AND q.stream = k.stream AND q.seq = k.seq
                 AND q.state = 'held' AND q.reason <> %s)
-"""
-_IN_LEDGER = """
-SELECT k.seq FROM unnest(%s::bigint[]) AS k(seq)
-WHERE EXISTS (SELECT FROM telemetry_streamledger l
-              WHERE l.station_id = %s AND l.stream = %s AND l.received @> k.seq)
 """
 
 
@@ -93,8 +88,7 @@ class CardSender:
             return
         stream = messages[0].stream
         self._streams.add(stream)
-        asked = numbers(message.seq for message in messages)
-        here = {seq for (seq,) in cursor().execute(_IN_LEDGER, [asked, self._station.pk, stream])}
+        here = numbers_known(self._station, stream, [message.seq for message in messages])
         for message in messages:
             if message.seq in here:
                 self.known += 1

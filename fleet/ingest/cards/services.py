@@ -104,6 +104,14 @@ def card_questions(*, station: Station, survey: CardSurvey, answers: CardAnswers
             )
             % {"unset": unset, "wrong": wrong, "first": first}
         )
+    if corrected := sum(on.corrected for on in mine):
+        found.append(
+            _(
+                "%(n)d lines are here already with a corrected time, and would come again with the wrong one. Undo the "
+                "correction of times on the station's page, send the card, and correct the times again."
+            )
+            % {"n": corrected}
+        )
     return found
 
 

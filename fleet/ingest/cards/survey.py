@@ -12,12 +12,12 @@ from django.utils.translation import gettext as _
 from fleet.core import clock
 from fleet.core.errors import InvalidInput
 from fleet.ingest.cards.box import CardBox
-from fleet.ingest.cards.known import lines_known, stations_of_serial
+from fleet.ingest.cards.known import lines_corrected, lines_known, numbers_known, offsets_of, stations_of_serial
 from fleet.stations.models import Station
 from formats.sensorgnome.account import Tally
 from formats.sensorgnome.card import CardPart, FileReport
 from formats.sensorgnome.content import letter_of
-from formats.sensorgnome.names import serial_key
+from formats.sensorgnome.names import FileName, serial_key
 
 #: No station wrote before 2010; a clock before that was never set. In microseconds, like the next one.
 _EARLIEST = 1_262_304_000 * 1_000_000
@@ -44,6 +44,8 @@ class StationOnCard:
     unset: int = 0
     wrong: int = 0
     doubtful_files: set[str] = field(default_factory=set)
+    #: Lines that are here with a corrected time, and would come again with the one on the card if it were sent.
+    corrected: int = 0
 
     @property
     def new(self) -> Counter[str]:
@@ -114,6 +116,7 @@ class _Book:
         self._station = station
         self._own = own
         self._ids: dict[str, list[int]] = {}
+        self._offsets: dict[str, list[int]] = {}
         self._latest = int(clock.now().timestamp() * 1_000_000) + _AHEAD
 
     def of(self, report: FileReport) -> StationOnCard:
@@ -123,6 +126,7 @@ class _Book:
             station = self._station if serial in self._own else station_named(serial)
             self.met[serial] = StationOnCard(serial, station)
             self._ids[serial] = stations_of_serial(station) if station else []
+            self._offsets[serial] = offsets_of(self._ids[serial]) if station else []
         return self.met[serial]
 
     def add(self, part: CardPart) -> None:
@@ -130,7 +134,7 @@ class _Book:
         on, name = self.of(part.report), part.report.name
         if name is None:
             return
-        known = lines_known(self._ids[on.serial], part.told, name) if on.station else set[int]()
+        known = self._known(on, part, name)
         for row in part.told:
             letter = letter_of(row.line)
             on.lines[letter] += 1
@@ -145,6 +149,20 @@ class _Book:
                 on.wrong += 1
             if doubt:
                 on.doubtful_files.add(part.report.file)
+
+    def _known(self, on: StationOnCard, part: CardPart, name: FileName) -> set[int]:
+        """The numbers of the lines that are here."""
+        if on.station is None:
+            return set()
+        ids, offsets = self._ids[on.serial], self._offsets[on.serial]
+        known = lines_known(ids, part.told, name)
+        if not offsets:
+            return known
+        corrected = lines_corrected(ids, [row for row in part.told if row.number not in known], name, offsets)
+        seqs = {message.seq for message in part.messages}
+        if corrected and numbers_known(on.station, part.report.stream, seqs) != seqs:
+            on.corrected += len(corrected)
+        return known | corrected
 
 
 def station_named(serial: str) -> Station | None:

@@ -136,6 +136,8 @@ def _clock_words(on: StationOnCard) -> Iterable[str]:
         yield f"{on.unset} lines were written while the clock was not set."
     if on.wrong:
         yield f"{on.wrong} lines have a time before 2010 or in the future."
+    if on.corrected:
+        yield f"{on.corrected} lines are here already with a corrected time."
 
 
 def _total_words(survey: CardSurvey) -> str:
@@ -174,6 +176,7 @@ def _survey_json(survey: CardSurvey) -> dict[str, Any]:
                 "here": {letter: on.known[letter] for letter in _KINDS},
                 "clock_unset": on.unset,
                 "clock_wrong": on.wrong,
+                "corrected": on.corrected,
             }
             for on in survey.stations
         ],
