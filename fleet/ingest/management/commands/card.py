@@ -143,9 +143,9 @@ def _clock_words(on: StationOnCard) -> Iterable[str]:
 def _total_words(survey: CardSurvey) -> str:
     tally = survey.tally
     return (
-        f"{len(survey.reports)} files, {tally.bytes_read} bytes read = {tally.bytes_taken} of lines + "
-        f"{tally.bytes_known} of copies on the card + {tally.bytes_kept_back} left + {tally.bytes_refused} refused. "
-        f"{len(survey.refused)} files are refused, left or damaged."
+        f"{len(survey.reports)} files ({len(survey.refused)} refused, left or damaged). {tally.bytes_read} bytes read = "
+        f"{tally.bytes_taken} of lines + {tally.bytes_known} of copies on the card + {tally.bytes_kept_back} left + "
+        f"{tally.bytes_refused} refused."
     )
 
 
