@@ -1,6 +1,6 @@
 """The station agent: the program that runs on a station.
 
-It imports message_queue and no other package of Roost.
+It imports formats and message_queue and no other package of Roost.
 """
 
 # Before any module imports msgspec: message_queue replaces it where it is missing.
