@@ -45,6 +45,7 @@ INSTALLED_APPS = [
     "fleet.files",
     "fleet.alerts",
     "fleet.sync",
+    "fleet.exports",
     "fleet.ingest",
     "rest_api",
     "sg_status",
