@@ -4,7 +4,7 @@ from django.apps import AppConfig
 
 
 class ExportsConfig(AppConfig):
-    """Makes the command line of `fleet.exports` known."""
+    """Registers the models of `fleet.exports`."""
 
     name = "fleet.exports"
     label = "exports"

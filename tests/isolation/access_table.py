@@ -262,6 +262,21 @@ TABLE: dict[str, Row] = {
     "invitation-revoke": row(POST=OWNER),
     # The code is the credential.
     "invitation": row(GET=ANYONE, POST=ANYONE, params={"code": "=guessed"}, may_be_absent=True),
+    "organization-packages": row(
+        GET=VIEWER,
+        POST=VIEWER,
+        body={
+            "stations": ["$serial"],
+            "kinds": ["events"],
+            "start": "2026-05-01",
+            "end": "2026-05-02",
+            "wanted": "csv",
+        },
+    ),
+    "package-terms": row(POST=OWNER, body={"licence": "CC0-1.0", "citation": ""}),
+    # It is not made, so there is no file.
+    "package-download": row(GET=VIEWER, may_be_absent=True),
+    "package-remove": row(POST=OPERATOR),
     "organization-audit": row(GET=OWNER, queries=({"who": "$username"}, {"subject": "$serial"})),
     "organization-audit-csv": row(GET=OWNER),
     # API.
