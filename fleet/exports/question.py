@@ -9,7 +9,7 @@ from typing import Final
 from django.db.models.functions import Upper
 from django.utils.translation import gettext as _
 
-from fleet.core.errors import InvalidInput
+from fleet.core.errors import InvalidInput, NotFound
 from fleet.core.spoken import count_words
 from fleet.deployments.models import Deployment
 from fleet.exports.columns import COLUMNS
@@ -62,7 +62,7 @@ def stations_chosen(
 ) -> tuple[list[int], list[int]]:
     """Ids of the stations and deployments of a package; without a choice, all stations of the organization.
 
-    Raises `InvalidInput` for a serial or deployment that the organization does not have.
+    Raises `NotFound` for a serial or deployment that the organization does not have.
     """
     ours = Station.objects.filter(organization=organization, deleted_at=None)
     if serials and deployment_ids:
@@ -71,20 +71,18 @@ def stations_chosen(
         placed = Deployment.objects.filter(pk__in=deployment_ids, station__in=ours, site__organization=organization)
         found = dict(placed.order_by("pk").values_list("pk", "station_id"))
         if missing := sorted(set(deployment_ids) - found.keys()):
-            raise InvalidInput(
-                _("%(name)s has no deployment %(number)d.") % {"name": organization.name, "number": missing[0]},
-                field="deployments",
+            raise NotFound(
+                _("%(name)s has no deployment %(number)d.") % {"name": organization.name, "number": missing[0]}
             )
         return sorted(set(found.values())), sorted(found)
     if not serials:
         return _bounded(list(ours.order_by("serial").values_list("pk", flat=True)[: STATIONS_MOST + 1])), []
-    wanted = {serial.strip().upper() for serial in serials}
-    found_ones = ours.annotate(upper=Upper("serial")).filter(upper__in=wanted)
+    wanted = {serial.strip().upper(): serial.strip() for serial in serials}
+    found_ones = ours.annotate(upper=Upper("serial")).filter(upper__in=list(wanted))
     known = dict(found_ones.values_list("upper", "pk"))
-    if unknown := sorted(wanted - known.keys()):
-        raise InvalidInput(
-            _("%(name)s has no station %(serial)s.") % {"name": organization.name, "serial": unknown[0][:80]},
-            field="stations",
+    if unknown := sorted(wanted.keys() - known.keys()):
+        raise NotFound(
+            _("%(name)s has no station %(serial)s.") % {"name": organization.name, "serial": wanted[unknown[0]][:80]}
         )
     return _bounded(sorted(known.values())), []
 

@@ -14,9 +14,10 @@ from fleet.organizations.models import Organization
 from fleet.stations.models import Station
 
 
-def package_list(*, organization: Organization) -> QuerySet[DataPackage]:
-    """The packages of an organization, newest first."""
-    return DataPackage.objects.filter(organization=organization).order_by("-id")
+def package_list(*, organization: Organization, state: str = "") -> QuerySet[DataPackage]:
+    """The packages of an organization, newest first; only those of one state if it is given."""
+    found = DataPackage.objects.filter(organization=organization).order_by("-id")
+    return found.filter(state=state) if state else found
 
 
 def package_find(*, viewer: Viewer, organization: Organization, package_id: int) -> DataPackage:

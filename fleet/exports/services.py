@@ -45,7 +45,7 @@ def package_ask(
     is_local: bool = False,
     is_clean: bool = False,
 ) -> DataPackage:
-    """Ask for a package; a job makes it. Raises `Forbidden`, `InvalidInput` and `TooMany`."""
+    """Ask for a package; a job makes it. Raises `Forbidden`, `NotFound`, `InvalidInput` and `TooMany`."""
     package_ask_check(actor=actor, organization=organization)
     organization_lock(organization)
     _room_check(organization)

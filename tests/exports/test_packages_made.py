@@ -18,7 +18,7 @@ from site_processes import database_url
 from waiting import until
 
 from fleet.core import clock
-from fleet.core.errors import Conflict, Forbidden, InvalidInput, NotFound, TooMany
+from fleet.core.errors import Conflict, Forbidden, NotFound, TooMany
 from fleet.core.models import OutboxMessage
 from fleet.exports.archive import archive_path
 from fleet.exports.making import ATTEMPTS_MOST, packages_make
@@ -79,7 +79,7 @@ def test_only_members_ask_and_only_for_what_the_organization_has(station, instit
     with pytest.raises(Forbidden):
         ask(institute, stranger)
     theirs = station_of(elsewhere)
-    with pytest.raises(InvalidInput, match="has no station"):
+    with pytest.raises(NotFound, match="has no station"):
         ask(institute, viewer, serials=[theirs.serial])
     package = ask(institute, viewer)
     with pytest.raises(NotFound):

@@ -396,6 +396,14 @@ TABLE: dict[str, Row] = {
     "api:invitation-resend": row(POST=OWNER),
     # The code is the credential.
     "api:invitation-accept": row(POST=PERSON, body={"code": "guessed"}, may_be_absent=True, people_only=True),
+    "api:exports": row(
+        GET=VIEWER,
+        POST=VIEWER,
+        body={"stations": ["$serial"], "from": "2026-05-01T00:00:00Z", "to": "2026-05-02T00:00:00Z"},
+    ),
+    "api:export": row(GET=VIEWER, DELETE=OPERATOR),
+    # It is not made, so there is no file.
+    "api:export-file": row(GET=VIEWER, may_be_absent=True),
     # A key cannot create keys.
     "api:keys": row(GET=VIEWER, POST=OWNER, body={"name": "New"}, people_only=True),
     "api:key": row(GET=OWNER, DELETE=OWNER),
