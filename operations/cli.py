@@ -167,6 +167,12 @@ def card_command(context: typer.Context) -> None:
     django_become("./roost", "card", *context.args)
 
 
+@app.command("export", context_settings={**PASS_ON, "help_option_names": []})
+def export_command(context: typer.Context) -> None:
+    """Write what stations recorded to a folder, as a data package. See `./roost export --help`."""
+    django_become("./roost", "export", *context.args)
+
+
 @app.command("simulate", context_settings={**PASS_ON, "help_option_names": []})
 def simulate_command(context: typer.Context) -> None:
     """Run simulated stations in one process. See `./roost simulate --help`."""

@@ -17,7 +17,7 @@ from station_agent.errors import similar_say
 
 SHELLS = ("bash", "zsh", "fish")
 #: Commands whose words Django parses.
-_DJANGO = ("station", "organization", "user", "key", "card")
+_DJANGO = ("station", "organization", "user", "key", "card", "export")
 
 
 class Completions(NamedTuple):

@@ -106,7 +106,7 @@ def main(arguments: list[str]) -> int:
         match arguments:
             case ["manage", *rest]:
                 manage(rest)
-            case [("station" | "organization" | "user" | "key" | "card"), *_]:
+            case [("station" | "organization" | "user" | "key" | "card" | "export"), *_]:
                 manage(arguments)
             case [word] if word in plain:
                 plain[word]()
@@ -114,7 +114,7 @@ def main(arguments: list[str]) -> int:
                 named[word](name)
             case _:
                 raise WrongUse(
-                    "Say files, init, run NAME, manage COMMAND, or station, organization, user, key or card with its arguments."
+                    "Say files, init, run NAME, manage COMMAND, or station, organization, user, key, card or export with its arguments."
                 )
     except OperationsError as error:
         print(error, file=sys.stderr)

@@ -80,13 +80,9 @@ class Running:
 def running(static_root: Path, *names: str, **settings_more: str) -> Iterator[Running]:
     """Start these processes, with extra settings if given; stop them afterwards."""
     site_port, live_port = _free_ports(2)
-    database = connection.settings_dict
-    url = "postgres://{}:{}@{}:{}/{}".format(
-        *(quote(str(database[part]), safe="") for part in ("USER", "PASSWORD", "HOST", "PORT", "NAME"))
-    )
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ROOST_DATABASE_URL")}
     environment |= {
-        "ROOST_DATABASE_URL": url,
+        "ROOST_DATABASE_URL": database_url(),
         "ROOST_REDIS_URL": settings.ROOST_REDIS_URL,
         "ROOST_SITE_URL": f"http://127.0.0.1:{site_port}",
         "ROOST_LIVE_PORT": str(live_port),
@@ -104,6 +100,14 @@ def running(static_root: Path, *names: str, **settings_more: str) -> Iterator[Ru
     finally:
         for name in list(made.processes):
             made.stop(name)
+
+
+def database_url() -> str:
+    """The address of the test's database, for a process of its own."""
+    database = connection.settings_dict
+    return "postgres://{}:{}@{}:{}/{}".format(
+        *(quote(str(database[part]), safe="") for part in ("USER", "PASSWORD", "HOST", "PORT", "NAME"))
+    )
 
 
 def _free_ports(count: int) -> list[int]:

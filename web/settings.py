@@ -45,6 +45,7 @@ INSTALLED_APPS = [
     "fleet.files",
     "fleet.alerts",
     "fleet.sync",
+    "fleet.exports",
     "fleet.ingest",
     "rest_api",
     "sg_status",
@@ -298,6 +299,9 @@ ROOST_INGEST_BATCH = int(setting("ROOST_INGEST_BATCH", "1000"))
 ROOST_SIGNS = setting("ROOST_SIGNS", "")
 # Messages waiting for ingest before stations are asked to slow down.
 ROOST_PACE_BACKLOG = int(setting("ROOST_PACE_BACKLOG", "200000"))
+#: How long a data package is kept, and how many bytes of them each organization may have.
+ROOST_PACKAGES_KEPT = timedelta(days=float(setting("ROOST_PACKAGES_DAYS", "7")))
+ROOST_PACKAGES_BYTES = int(setting("ROOST_PACKAGES_BYTES", "20000000000"))
 #: Who can create organizations: `anybody` who is logged in, or only `admins` of the server.
 ROOST_ORGANIZATIONS_BY = choice("ROOST_ORGANIZATIONS_BY", "anybody", ("anybody", "admins"))
 #: How long a station's old login keeps working after a new one has been issued.

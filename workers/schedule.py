@@ -30,6 +30,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "sweep-mails": _every(30.0, "core.sweep_mails"),
     "end-rotations": _every(30.0, "stations.end_rotations"),
     "sweep-photos": _every(3_600.0, "files.sweep_photos"),
+    "make-packages": _every(60.0, "exports.make_packages"),
+    "sweep-packages": _every(600.0, "exports.sweep_packages"),
     "erase-stations": _every(300.0, "stations.erase"),
     "suspend-floods": _every(10.0, "stations.suspend_floods"),
     "prune-newcomers": _every(600.0, "stations.prune_newcomers"),

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from operations.bench.backlog import backlog_bench
+from operations.bench.export import export_bench
 from operations.bench.fleet import fleet_bench
 from operations.bench.growth import growth_bench
 from operations.bench.ingest import ingest_bench
@@ -172,6 +173,17 @@ def memory(
 ) -> None:
     """Memory and open files of the ingest worker under good and hostile messages."""
     _run("memory", lambda _, instance: memory_bench(instance, minutes=minutes, rate=rate), as_json=as_json)
+
+
+@app.command()
+def export(
+    *,
+    as_json: AsJson = False,
+    rows: Annotated[int, typer.Option(min=1_000, help="Readings in the package.")] = 1_000_000,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds after one to warm up; the median is reported.")] = 3,
+) -> None:
+    """Rows per second and memory of a data package, beside a bare COPY of the same rows."""
+    _run("export", lambda _, instance: export_bench(instance, rows=rows, rounds=rounds), as_json=as_json)
 
 
 def _run(name: str, bench: Callable[[Stack, Instance], list[dict[str, Any]]], *, as_json: bool) -> None:

@@ -38,7 +38,7 @@ NAMES = (
     # allauth
     *("_authenticate", "_get_login_attempts_cache_key", "is_open_for_signup", "is_safe_url"),
     # the standard library's servers, URL openers and archives; aiosmtpd
-    *("close_connection", "compress_type", "do_*", "handle_DATA", "log_message", "redirect_request"),
+    *("close_connection", "compress_type", "compression", "do_*", "handle_DATA", "log_message", "redirect_request"),
     # psycopg, pika, py-amqp and Celery
     *("auto_decode", "autocommit", "beat_schedule", "bytes_recv", "include_if", "read_frame", "*_timeout", "Transport"),
     "pytest_*",

@@ -44,6 +44,7 @@ NO_PAGES = {
     "heard-tag-csv": "a file",
     "organization-audit-csv": "a file",
     "quarantine-body": "a file",
+    "package-download": "a file",
     "photo": "a picture",
     "photo-small": "a picture",
     "public-photo": "a picture",

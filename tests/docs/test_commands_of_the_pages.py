@@ -25,7 +25,7 @@ PAGES = [
     DOCS / "explanation" / "storage.md",
 ]
 TYPED = re.compile(r"^(?: {4,}|)(?:\w+=\S+ )?((?:\./roost|station-agent|docker compose) .*)$", re.MULTILINE)
-DJANGO_WORDS = ("station", "organization", "user", "key", "card")
+DJANGO_WORDS = ("station", "organization", "user", "key", "card", "export")
 #: Placeholders of the pages, in capitals, and the values used for them.
 STANDS_FOR = {"NAME": "jana", "ADDRESS": "jana@example.org", "TOKEN": "641f0ee1", "CODE": "ABCD-EFGH", "…": "641f0ee1"}
 STATION = "SG-7F5ERPI46977"

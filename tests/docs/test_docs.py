@@ -34,7 +34,7 @@ OURS = (
     "tests",
     "docs",
 )
-WORDS = ("station", "organization", "key", "user", "card")
+WORDS = ("station", "organization", "key", "user", "card", "export")
 
 
 def sources():

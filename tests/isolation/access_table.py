@@ -262,6 +262,21 @@ TABLE: dict[str, Row] = {
     "invitation-revoke": row(POST=OWNER),
     # The code is the credential.
     "invitation": row(GET=ANYONE, POST=ANYONE, params={"code": "=guessed"}, may_be_absent=True),
+    "organization-packages": row(
+        GET=VIEWER,
+        POST=VIEWER,
+        body={
+            "stations": ["$serial"],
+            "kinds": ["events"],
+            "start": "2026-05-01",
+            "end": "2026-05-02",
+            "wanted": "csv",
+        },
+    ),
+    "package-terms": row(POST=OWNER, body={"licence": "CC0-1.0", "citation": ""}),
+    # It is not made, so there is no file.
+    "package-download": row(GET=VIEWER, may_be_absent=True),
+    "package-remove": row(POST=OPERATOR),
     "organization-audit": row(GET=OWNER, queries=({"who": "$username"}, {"subject": "$serial"})),
     "organization-audit-csv": row(GET=OWNER),
     # API.
@@ -381,6 +396,14 @@ TABLE: dict[str, Row] = {
     "api:invitation-resend": row(POST=OWNER),
     # The code is the credential.
     "api:invitation-accept": row(POST=PERSON, body={"code": "guessed"}, may_be_absent=True, people_only=True),
+    "api:exports": row(
+        GET=VIEWER,
+        POST=VIEWER,
+        body={"stations": ["$serial"], "from": "2026-05-01T00:00:00Z", "to": "2026-05-02T00:00:00Z"},
+    ),
+    "api:export": row(GET=VIEWER, DELETE=OPERATOR),
+    # It is not made, so there is no file.
+    "api:export-file": row(GET=VIEWER, may_be_absent=True),
     # A key cannot create keys.
     "api:keys": row(GET=VIEWER, POST=OWNER, body={"name": "New"}, people_only=True),
     "api:key": row(GET=OWNER, DELETE=OWNER),

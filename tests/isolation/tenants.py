@@ -21,6 +21,7 @@ from fleet.commands.models import Command, CommandStep
 from fleet.core import clock
 from fleet.core.audit import audit_write
 from fleet.deployments.models import Deployment, Room, Site
+from fleet.exports.models import DataPackage
 from fleet.files.models import FileMove, StationFile
 from fleet.files.photos import photo_add
 from fleet.ingest.models import QuarantinedMessage, QuarantineReplay
@@ -85,6 +86,7 @@ NUMBERS = (
     "shift_id",
     "destination_id",
     "incident_id",
+    "package_id",
 )
 
 
@@ -223,6 +225,11 @@ def _work_make(word: str, organization: Organization, station: Station) -> Mappi
     room = Room.objects.create(site=site, name=f"{word} Attic")
     enrolment_token_create(station=station, actor=SERVER)
     audit_write(actor=None, organization_id=organization.pk, action="test", subject=word)
+    package = DataPackage.objects.create(
+        organization=organization, asked_by_name=word, asked_at=moment, station_ids=[station.pk], kinds=["events"],
+        start_at=moment - timedelta(days=1), end_at=moment, format="csv", citation=word, reason=word,
+        name=uuid.uuid4().hex, state="failed",
+    )  # fmt: skip
     arrival = Newcomer.objects.create(
         way="arrival", organization=organization, serial=serial_new(), hardware={"model": word}, arrived_at=moment,
         secret_hash=uuid.uuid4().hex, asked_at=moment, expires_at=moment + timedelta(days=30),
@@ -244,6 +251,7 @@ def _work_make(word: str, organization: Organization, station: Station) -> Mappi
         "site_id": str(site.pk),
         "room_id": str(room.pk),
         "deployment_id": str(deployment.pk),
+        "package_id": str(package.pk),
     }
 
 

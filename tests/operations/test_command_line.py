@@ -147,7 +147,7 @@ def test_roost_alone_shows_its_help(roost):
     assert "status" in done.stdout
 
 
-@pytest.mark.parametrize("word", ["user", "organization", "key", "station", "card"])
+@pytest.mark.parametrize("word", ["user", "organization", "key", "station", "card", "export"])
 def test_djangos_own_options_are_no_help_to_a_person(roost, word):
     help_text = roost(word, "--help").stdout
     assert "--settings" not in help_text

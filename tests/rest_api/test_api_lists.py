@@ -12,6 +12,7 @@ from people import Role, key_of, person
 from fleet.commands.models import Command, CommandStep
 from fleet.core import clock
 from fleet.core.models import AuditEntry
+from fleet.exports.models import DataPackage
 from fleet.ingest.models import QuarantinedMessage, QuarantineReplay
 from fleet.organizations.models import ApiKey, Invitation, Membership
 from fleet.stations.keys import api_key_create
@@ -28,6 +29,7 @@ LISTS = {
     "members": ("organizations/institute/members", ("created_at", "username"), "username"),
     "invitations": ("organizations/institute/invitations", ("created_at", "expires_at", "email"), "id"),
     "keys": ("organizations/institute/keys", ("created_at", "name", "last_used_at", "expires_at"), "prefix"),
+    "exports": ("organizations/institute/exports", ("asked_at", "rows"), "id"),
     "audit": ("organizations/institute/audit", ("at", "who", "action", "subject"), "detail"),
     "commands": ("stations/{serial}/commands", ("issued_at", "expires_at", "closed_at", "name", "state"), "id"),
     "quarantine": ("quarantine", ("received_at", "decided_at", "reason", "station", "body_bytes"), "id"),
@@ -67,6 +69,9 @@ def rows_make(name: str, institute, station, numbers: range) -> None:
         elif name == "keys":
             key, _secret = api_key_create(organization=institute, name=f"key {n % 2}", is_read_only=True)
             ApiKey.objects.filter(pk=key.pk).update(created=at, last_used_at=some, expiry_date=some)
+        elif name == "exports":
+            told = {"station_ids": [station.pk], "kinds": ["events"], "start_at": NOON, "end_at": at, "name": f"x{n}"}
+            DataPackage.objects.create(organization=institute, asked_at=at, rows=n % 2, format="csv", **told)
         elif name == "audit":
             told = {"actor_name": f"who {n % 2}", "subject": "x", "detail": {"n": n}}
             AuditEntry.objects.create(at=at, organization_id=institute.id, action=f"test.{n % 2}", **told)

@@ -1,0 +1,122 @@
+"""Forms of the page of data packages."""
+
+from datetime import datetime
+from typing import Any, Final
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from fleet.core.zones import day_start
+from fleet.exports.descriptor import LICENCES
+from fleet.exports.models import DataTerms
+from fleet.exports.question import KINDS, STATIONS_MOST, Format
+from fleet.organizations.models import Organization
+from fleet.stations.models import Station
+from sg_status.time_fields import DayField
+
+#: With more stations than this, serials are typed: boxes for thousands would be a page of their own.
+_BOXES_MOST: Final = 40
+_DAYS_SHOWN: Final = 30
+_KIND_WORDS: Final = {
+    "readings": _("readings"),
+    "detections": _("detections"),
+    "positions": _("positions"),
+    "events": _("events"),
+}
+
+
+class PackageForm(forms.Form):
+    """What a package contains."""
+
+    stations = forms.CharField(
+        label=_("Stations"),
+        required=False,
+        max_length=STATIONS_MOST * 81,
+        widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
+        help_text=_("Serials, one per line. Leave empty for all stations."),
+    )
+    kinds = forms.MultipleChoiceField(
+        label=_("Data"),
+        choices=tuple(_KIND_WORDS.items()),
+        initial=["readings", "detections"],
+        widget=forms.CheckboxSelectMultiple,
+    )
+    start = DayField(label=_("From"))
+    end = DayField(label=_("To"), is_end=True)
+    wanted = forms.ChoiceField(
+        label=_("Format"),
+        choices=(
+            (Format.CSV.value, _("CSV: for spreadsheets and everything else")),
+            (Format.PARQUET.value, _("Parquet: small and fast, for pandas, R and DuckDB")),
+            (Format.NDJSON.value, _("NDJSON: one JSON object per line")),
+        ),
+    )
+    series = forms.CharField(
+        label=_("Only these readings"),
+        required=False,
+        max_length=30_000,
+        widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false"}),
+        help_text=_("Names of series, one per line, such as health/battery_v. Leave empty for all."),
+    )
+    is_local = forms.BooleanField(label=_("Also the time on the clock at the place"), required=False)
+    is_clean = forms.BooleanField(
+        label=_("Leave out rows with a mark of doubt"),
+        required=False,
+        help_text=_("Otherwise they are in it, with the reason. The package says how many are left out."),
+    )
+
+    @classmethod
+    def of(cls, organization: Organization, moment: datetime, data: Any = None) -> "PackageForm":
+        """The form for an organization; the last weeks are filled in."""
+        initial = {"start": day_start(moment, days=-_DAYS_SHOWN), "end": day_start(moment)}
+        form = cls(data, initial=initial)
+        stations = list(
+            Station.objects.filter(organization=organization, deleted_at=None).order_by("name", "serial")[
+                : _BOXES_MOST + 1
+            ]
+        )
+        if len(stations) <= _BOXES_MOST:
+            form.fields["stations"] = forms.MultipleChoiceField(
+                label=_("Stations"),
+                required=False,
+                choices=[(one.serial, str(one)) for one in stations],
+                widget=forms.CheckboxSelectMultiple,
+                help_text=_("Without a tick: all stations."),
+            )
+        return form
+
+    def question(self) -> dict[str, Any]:
+        """The arguments of `package_ask`."""
+        told = self.cleaned_data
+        serials = told["stations"]
+        return {
+            "serials": serials if isinstance(serials, list) else serials.split(),
+            "kinds": [kind for kind in KINDS if kind in told["kinds"]],
+            "start": told["start"],
+            "end": told["end"],
+            "wanted": told["wanted"],
+            "series": [line.strip() for line in told["series"].splitlines() if line.strip()],
+            "is_local": told["is_local"],
+            "is_clean": told["is_clean"],
+        }
+
+
+class TermsForm(forms.Form):
+    """The licence and citation of an organization's data."""
+
+    licence = forms.ChoiceField(
+        label=_("Licence"),
+        required=False,
+        choices=(("", _("none chosen")), *((name, one.title) for name, one in LICENCES.items())),
+    )
+    citation = forms.CharField(
+        label=_("Citation"),
+        required=False,
+        max_length=500,
+        help_text=_("How to cite the data, such as: Long Point Bird Observatory (2026), receiver data."),
+    )
+
+    @classmethod
+    def of(cls, terms: DataTerms, data: Any = None) -> "TermsForm":
+        """The form with the current terms."""
+        return cls(data, initial={"licence": terms.licence, "citation": terms.citation}, auto_id="terms_%s")
