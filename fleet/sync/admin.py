@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from fleet.core.admin import ReadOnlyAdmin
-from fleet.sync.models import ExternalLink, ExternalRecord, SyncRun
+from fleet.sync.models import ExternalLink, ExternalRecord, MotusAccount, SyncRun
 
 
 @admin.register(SyncRun)
@@ -32,3 +32,12 @@ class ExternalLinkAdmin(ReadOnlyAdmin):
     list_filter = ("system",)
     list_select_related = ("station", "record")
     search_fields = ("station__serial",)
+
+
+@admin.register(MotusAccount)
+class MotusAccountAdmin(ReadOnlyAdmin):
+    """Logins at Motus, without their passwords."""
+
+    list_display = ("organization", "login", "is_refused", "checked_at")
+    list_select_related = ("organization",)
+    exclude = ("sealed_password",)

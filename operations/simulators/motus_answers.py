@@ -30,6 +30,10 @@ USERS: dict[str, tuple[str, dict[str, Any]]] = {
             "userType": "administrator",
         },
     ),
+    "dunlin": (
+        "lonely-password",
+        {"userID": 73, "emailAddress": "dunlin@example.org", "projects": {}, "userType": "user"},
+    ),
 }
 
 
@@ -54,6 +58,11 @@ class Faults:
     clock_drift_s: float = 0.0
     #: A serial whose active row is missing from every list.
     missing_active: str = ""
+    #: The whole site answers from another address.
+    moved: bool = False
+    #: A project in which no login has rights any more; and a list where an object of projects should be.
+    lost_project: int = 0
+    odd_projects: bool = False
     #: No row matches.
     empty: bool = False
     times: int = 0
@@ -138,7 +147,7 @@ class Motus:
         if entry == "projects":
             return _data(self._projects())
         if entry == "user/validate":
-            return _validated(question)
+            return _validated(question, faults)
         if entry == "receiver/register":
             return self._registered(question)
         return MotusAnswer(404, b"Not Found", "text/plain")
@@ -212,6 +221,8 @@ def _fault_answer(faults: Faults) -> MotusAnswer | None:
         )
     if faults.internal_error:
         return MotusAnswer(500, b"Internal Server Error", "text/plain")
+    if faults.moved:
+        return MotusAnswer(301, b"", "text/html", {"Location": "https://moved.example.org/api/"})
     if faults.error_in_band:
         return _json(200, {"error": faults.error_in_band})
     if faults.busy_retry_after >= 0:
@@ -239,10 +250,14 @@ def _is_login(question: Row) -> bool:
     return user is not None and question.get("pword") == user[0]
 
 
-def _validated(question: Row) -> MotusAnswer:
+def _validated(question: Row, faults: Faults) -> MotusAnswer:
     if "login" not in question:
         return _refused(401, "invalid-login", "Invalid login or password")
-    return _json(200, {"version": "2.0", **USERS[str(question["login"])][1]})
+    told = dict(USERS[str(question["login"])][1])
+    told["projects"] = {n: name for n, name in told["projects"].items() if n != str(faults.lost_project)}
+    if faults.odd_projects:
+        told["projects"] = list(told["projects"])
+    return _json(200, {"version": "2.0", **told})
 
 
 def _is_status(word: object, asked: object) -> bool:

@@ -33,6 +33,7 @@ from fleet.stations.models import HardwarePair, Newcomer, Station, StationContac
 from fleet.stations.sorting.device_models import model_create, station_model_set
 from fleet.stations.sorting.groups import group_create, group_member_set
 from fleet.stations.sorting.tags import station_tags_set
+from fleet.sync.models import MotusAccount
 from fleet.telemetry.models import DetectionCount, Reading, Series, StationEvent, StreamLedger, TagHour, TimeShift
 
 #: A word for each tenant. It is in every text that people or stations wrote, and in no address and no id.
@@ -141,6 +142,7 @@ def _joining_make(word: str, organization: Organization) -> Mapping[str, str]:
         organization=organization, email=f"{word}@example.org".lower(), role=Role.VIEWER, actor=SERVER
     )
     member = person(f"{word}-member".lower(), (organization, Role.VIEWER))
+    MotusAccount.objects.create(organization=organization, login=word, sealed_password=word, answer=word)
     destination = Destination.objects.create(
         organization=organization,
         channel="webhook",

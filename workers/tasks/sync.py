@@ -6,6 +6,7 @@ from typing import Any
 from celery import shared_task
 
 from fleet.core.errors import DomainError
+from fleet.sync.motus.accounts import account_check
 from fleet.sync.services import sync_run, sync_run_due
 
 _log = logging.getLogger(__name__)
@@ -24,3 +25,9 @@ def run_system(*, system: str, started_by: str = "", believed_rows: int | None =
         sync_run(system=system, started_by=started_by, believed_rows=believed_rows)
     except DomainError as error:
         _log.info("The check of %s was not started: %s", system, error)
+
+
+@shared_task(name="sync.check_motus")
+def check_motus(*, organization_id: int, **_: Any) -> None:
+    """Try an organization's login at Motus and keep the answer."""
+    account_check(organization_id=organization_id)

@@ -1,0 +1,6 @@
+"""Models of outside systems: their checks and rows, and what organizations have at Motus."""
+
+from fleet.sync.models.checks import ExternalChange, ExternalLink, ExternalRecord, SyncRun
+from fleet.sync.models.motus import MotusAccount
+
+__all__ = ["ExternalChange", "ExternalLink", "ExternalRecord", "MotusAccount", "SyncRun"]
