@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from fleet.core.admin import ReadOnlyAdmin
-from fleet.sync.models import ExternalLink, ExternalRecord, MotusAccount, SyncRun
+from fleet.sync.models import ExternalLink, ExternalRecord, MotusAccount, MotusDeployment, MotusDifference, SyncRun
 
 
 @admin.register(SyncRun)
@@ -41,3 +41,20 @@ class MotusAccountAdmin(ReadOnlyAdmin):
     list_display = ("organization", "login", "is_refused", "checked_at")
     list_select_related = ("organization",)
     exclude = ("sealed_password",)
+
+
+@admin.register(MotusDeployment)
+class MotusDeploymentAdmin(ReadOnlyAdmin):
+    """Deployments as Motus has them."""
+
+    list_display = ("serial", "name", "status", "project_id", "account")
+    list_select_related = ("account",)
+    search_fields = ("serial", "name")
+
+
+@admin.register(MotusDifference)
+class MotusDifferenceAdmin(ReadOnlyAdmin):
+    """Differences between deployments here and at Motus."""
+
+    list_display = ("station", "kind", "port", "ours", "theirs", "kept_at")
+    list_select_related = ("station",)

@@ -15,6 +15,9 @@ from operations.simulators.motus_rows import Row
 TOLERANCE_S = 600
 _NUMBER_OF_STATUS = {"pending": 0, "active": 2, "terminated": 3}
 
+#: Entries whose rows belong to projects.
+TABLES = ("receiver/sensordeployments", "tags/search")
+
 #: Login -> (password, answer of user/validate).
 USERS: dict[str, tuple[str, dict[str, Any]]] = {
     "warbler": (
@@ -87,6 +90,7 @@ class Motus:
         self._faults = Faults()
         self._faulty_left = 0
         self._keys: dict[str, str] = {}
+        self._tables: dict[str, list[Row]] = {}
         #: Endpoint and the names of the fields sent, never their values.
         self.requests: list[tuple[str, str, tuple[str, ...]]] = []
 
@@ -100,6 +104,11 @@ class Motus:
         """Serve these rows from now on."""
         with self._lock:
             self._rows = [dict(row) for row in rows]
+
+    def table_set(self, entry: str, rows: list[Row]) -> None:
+        """Serve these rows for an entry that filters by `projectID` only, such as `receiver/sensordeployments`."""
+        with self._lock:
+            self._tables[entry] = [dict(row) for row in rows]
 
     def faults_set(self, **switches: Any) -> Faults:
         """Set all switches: those not named return to normal."""
@@ -146,11 +155,24 @@ class Motus:
             return _data([] if faults.empty else self._matching(question, faults))
         if entry == "projects":
             return _data(self._projects())
+        if entry in TABLES:
+            return self._table(entry, question, faults)
         if entry == "user/validate":
             return _validated(question, faults)
         if entry == "receiver/register":
             return self._registered(question)
         return MotusAnswer(404, b"Not Found", "text/plain")
+
+    def _table(self, entry: str, question: Row, faults: Faults) -> MotusAnswer:
+        """Rows of one project, to logins that have rights in it."""
+        if "login" not in question:
+            return _refused(401, "invalid-login", "Invalid login or password")
+        project = str(question.get("projectID", "")).removesuffix(".0")
+        if project not in USERS[str(question["login"])][1]["projects"] or project == str(faults.lost_project):
+            return _refused(400, "not-authorized", "not authorized for project")
+        with self._lock:
+            rows = [] if faults.empty else self._tables.get(entry, [])
+        return _data([row for row in rows if str(row.get("projectID", project)) == project])
 
     def _refusal(self, question: Row | None, faults: Faults) -> MotusAnswer | None:
         asked = _date(question)

@@ -396,6 +396,9 @@ TABLE: dict[str, Row] = {
     "destination-delete": row(GET=OWNER, POST=OWNER),
     # The password is asked for again with another login, and tries have a pause between them.
     "organization-motus": row(GET=VIEWER, POST=OWNER, body={"login": "new", "password": "guess", "projects": "1"}),
+    "organization-motus-deployments": row(GET=VIEWER),
+    "organization-motus-station": row(GET=VIEWER),
+    "organization-motus-decide": row(POST=OPERATOR, body={"do": "keep"}),
     "organization-motus-try": row(POST=OWNER),
     "organization-motus-forget": row(GET=OWNER, POST=OWNER),
     "api:alert-destinations": row(

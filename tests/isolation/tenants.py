@@ -33,7 +33,7 @@ from fleet.stations.models import HardwarePair, Newcomer, Station, StationContac
 from fleet.stations.sorting.device_models import model_create, station_model_set
 from fleet.stations.sorting.groups import group_create, group_member_set
 from fleet.stations.sorting.tags import station_tags_set
-from fleet.sync.models import MotusAccount
+from fleet.sync.models import MotusAccount, MotusDeployment, MotusDifference
 from fleet.telemetry.models import DetectionCount, Reading, Series, StationEvent, StreamLedger, TagHour, TimeShift
 
 #: A word for each tenant. It is in every text that people or stations wrote, and in no address and no id.
@@ -86,6 +86,7 @@ NUMBERS = (
     "shift_id",
     "destination_id",
     "incident_id",
+    "difference_id",
 )
 
 
@@ -142,7 +143,11 @@ def _joining_make(word: str, organization: Organization) -> Mapping[str, str]:
         organization=organization, email=f"{word}@example.org".lower(), role=Role.VIEWER, actor=SERVER
     )
     member = person(f"{word}-member".lower(), (organization, Role.VIEWER))
-    MotusAccount.objects.create(organization=organization, login=word, sealed_password=word, answer=word)
+    account = MotusAccount.objects.create(organization=organization, login=word, sealed_password=word, answer=word)
+    MotusDeployment.objects.create(account=account, number=1, project_id=1, serial=word, name=word)
+    difference = MotusDifference.objects.create(
+        station=organization.stations.order_by("id")[0], kind="place", ours=word, theirs=word, found_at=clock.now()
+    )
     destination = Destination.objects.create(
         organization=organization,
         channel="webhook",
@@ -151,6 +156,7 @@ def _joining_make(word: str, organization: Organization) -> Mapping[str, str]:
         created_at=clock.now(),
     )
     ids = {"invitation_id": str(invitation.pk), "destination_id": str(destination.pk)}
+    ids["difference_id"] = str(difference.pk)
     return {"username": member.username, **ids}
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from celery import shared_task
 
 from fleet.core.errors import DomainError
-from fleet.sync.motus.accounts import account_check
+from fleet.sync.motus.runs import account_run, accounts_run_due
 from fleet.sync.services import sync_run, sync_run_due
 
 _log = logging.getLogger(__name__)
@@ -29,5 +29,11 @@ def run_system(*, system: str, started_by: str = "", believed_rows: int | None =
 
 @shared_task(name="sync.check_motus")
 def check_motus(*, organization_id: int, **_: Any) -> None:
-    """Try an organization's login at Motus and keep the answer."""
-    account_check(organization_id=organization_id)
+    """Try an organization's login at Motus, and read what its projects have."""
+    account_run(organization_id=organization_id)
+
+
+@shared_task(name="sync.run_motus")
+def run_motus(**_: Any) -> None:
+    """Read what the projects of all organizations have at Motus, as far as it is due."""
+    accounts_run_due()

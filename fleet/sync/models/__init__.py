@@ -1,6 +1,14 @@
 """Models of outside systems: their checks and rows, and what organizations have at Motus."""
 
 from fleet.sync.models.checks import ExternalChange, ExternalLink, ExternalRecord, SyncRun
-from fleet.sync.models.motus import MotusAccount
+from fleet.sync.models.motus import MotusAccount, MotusDeployment, MotusDifference
 
-__all__ = ["ExternalChange", "ExternalLink", "ExternalRecord", "MotusAccount", "SyncRun"]
+__all__ = [
+    "ExternalChange",
+    "ExternalLink",
+    "ExternalRecord",
+    "MotusAccount",
+    "MotusDeployment",
+    "MotusDifference",
+    "SyncRun",
+]

@@ -1,9 +1,10 @@
-"""An organization at Motus: its login there, and the projects it works in."""
+"""An organization at Motus: its login there, the deployments of its projects, and how they differ from ours."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from fleet.organizations.models import Organization
+from fleet.stations.models import Station
 
 
 class MotusAccount(models.Model):
@@ -28,6 +29,82 @@ class MotusAccount(models.Model):
     asked_at = models.DateTimeField(null=True)
     checked_at = models.DateTimeField(null=True)
     answer = models.TextField(blank=True, default="")
+    #: The last reading of the projects' deployments: when it was tried, when it worked, and its outcome as a sentence.
+    read_tried_at = models.DateTimeField(null=True)
+    read_at = models.DateTimeField(null=True)
+    read_answer = models.TextField(blank=True, default="")
 
     def __str__(self) -> str:
         return f"Motus of {self.organization_id}"
+
+
+class MotusDeployment(models.Model):
+    """A deployment of a receiver as Motus has it, in one of the organization's projects."""
+
+    id = models.BigAutoField(primary_key=True)
+    account = models.ForeignKey(MotusAccount, on_delete=models.CASCADE, related_name="deployments")
+    #: Motus' number of it, and of its project.
+    number = models.BigIntegerField()
+    project_id = models.IntegerField()
+    #: The serial as Motus writes it, and in the form in which serials are compared.
+    serial = models.CharField(max_length=200)
+    match_name = models.CharField(max_length=200)
+    name = models.CharField(max_length=200, blank=True)
+    status = models.CharField(max_length=40, blank=True)
+    latitude = models.FloatField(null=True)
+    longitude = models.FloatField(null=True)
+    starts_at = models.DateTimeField(null=True)
+    ends_at = models.DateTimeField(null=True)
+    #: For each antenna: port, type, bearing_deg, height_m, frequency_mhz; missing figures are null.
+    antennas = models.JSONField(default=list)
+
+    class Meta:
+        """Motus' number is unique within the account."""
+
+        constraints = [models.UniqueConstraint(fields=["account", "number"], name="motus_deployment_once")]
+        indexes = [models.Index(fields=["account", "match_name"])]
+
+    def __str__(self) -> str:
+        return f"{self.serial} at {self.name}"
+
+
+class MotusDifference(models.Model):
+    """One point in which Motus has a station otherwise than we do. `kept_at`: a person decided that ours is right.
+
+    A decision holds for these two values: if either changes, the difference is told again.
+    """
+
+    class Kind(models.TextChoices):
+        """What differs."""
+
+        UNKNOWN_THERE = "unknown_there"
+        UNKNOWN_HERE = "unknown_here"
+        PLACE = "place"
+        PORT = "port"
+        FREQUENCY = "frequency"
+        BEARING = "bearing"
+        HEIGHT = "height"
+
+    id = models.BigAutoField(primary_key=True)
+    station = models.ForeignKey(Station, on_delete=models.CASCADE, related_name="motus_differences")
+    kind = models.CharField(max_length=16, choices=Kind.choices)
+    #: Of an antenna: its port.
+    port = models.IntegerField(null=True)
+    #: Both values as text, such as `166.38`; empty where there is none.
+    ours = models.CharField(max_length=200, blank=True)
+    theirs = models.CharField(max_length=200, blank=True)
+    found_at = models.DateTimeField()
+    kept_at = models.DateTimeField(null=True)
+    kept_by_name = models.CharField(max_length=150, blank=True, default="")
+
+    class Meta:
+        """One difference per station, kind and port."""
+
+        constraints = [
+            models.UniqueConstraint(
+                fields=["station", "kind", "port"], name="motus_difference_once", nulls_distinct=False
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.station_id} {self.kind}"

@@ -19,7 +19,7 @@ from fleet.organizations.access import Role, Viewer
 from fleet.organizations.models import Organization
 from fleet.sync.adapters.base import SyncError
 from fleet.sync.adapters.clients.motus import LoginRefused, MotusClient, plain
-from fleet.sync.models import MotusAccount
+from fleet.sync.models import MotusAccount, MotusDifference
 
 #: A person waits this long between two tries; each refusal in a row doubles it, up to 2 ** 6 times.
 TRY_PAUSE: Final = timedelta(seconds=20)
@@ -95,7 +95,10 @@ def account_forget(*, actor: Viewer, organization: Organization) -> None:
             raise NotFound(_("There is no Motus login to forget."))
         account.login = account.sealed_password = account.answer = ""
         account.projects, account.project_ids, account.checked_at = {}, [], None
+        account.read_answer, account.read_at, account.read_tried_at = "", None, None
         account.save()
+        account.deployments.all().delete()
+        MotusDifference.objects.filter(station__organization=organization).delete()
         _written(actor, organization, "motus.forget")
 
 

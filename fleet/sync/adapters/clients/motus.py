@@ -14,7 +14,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 from tenacity.wait import wait_random_exponential
 
 from fleet.core import clock
-from fleet.sync.adapters.base import SyncError
+from fleet.sync.adapters.base import Row, SyncError
 
 #: The list of all receivers had 0.2 MB in 2020 and 2.4 MB in 2022.
 BODY_MOST_BYTES = 32 * 1024 * 1024
@@ -75,7 +75,7 @@ class MotusClient:
     ) -> None:
         self._http.close()
 
-    def ask(self, entry: str, **parameters: str) -> dict[str, object]:
+    def ask(self, entry: str, **parameters: str | int) -> dict[str, object]:
         """Get the answer of one entry as an object. Raises `SyncError`; temporary failures are tried three times."""
         retrying = Retrying(
             stop=stop_after_attempt(TRIES),
@@ -92,7 +92,16 @@ class MotusClient:
                 raise SyncError("Motus refused; its answer contained the login and is not shown.") from None
             raise
 
-    def _ask_by_the_right_clock(self, entry: str, parameters: dict[str, str]) -> dict[str, object]:
+    def rows(self, entry: str, **parameters: str | int) -> list[Row]:
+        """The rows of one entry; none if Motus leaves `data` out because nothing matches. Raises `SyncError`."""
+        data = self.ask(entry, **parameters).get("data")
+        if data is None:
+            return []
+        if not isinstance(data, list):
+            raise SyncError("Motus answered, but its data is not a list; its interface may have changed.")
+        return [row for row in data if isinstance(row, dict)]
+
+    def _ask_by_the_right_clock(self, entry: str, parameters: dict[str, str | int]) -> dict[str, object]:
         """Ask with our date; if Motus finds it expired, ask once more with the date that Motus gave."""
         ours = clock.now().strftime("%Y%m%d%H%M%S")
         try:
@@ -107,7 +116,7 @@ class MotusClient:
         except _TokenExpired:
             raise _clock_error(ours, theirs) from None
 
-    def _ask_once(self, entry: str, question: dict[str, str]) -> dict[str, object]:
+    def _ask_once(self, entry: str, question: dict[str, str | int]) -> dict[str, object]:
         text = msgspec.json.encode({**question, **self._secrets}).decode()
         address = f"{self._base}/{entry}"
         # The library's exceptions hold the request with its secrets, so none of them may propagate.
