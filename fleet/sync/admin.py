@@ -3,7 +3,15 @@
 from django.contrib import admin
 
 from fleet.core.admin import ReadOnlyAdmin
-from fleet.sync.models import ExternalLink, ExternalRecord, MotusAccount, MotusDeployment, MotusDifference, SyncRun
+from fleet.sync.models import (
+    ExternalLink,
+    ExternalRecord,
+    MotusAccount,
+    MotusDeployment,
+    MotusDifference,
+    MotusUpload,
+    SyncRun,
+)
 
 
 @admin.register(SyncRun)
@@ -58,3 +66,13 @@ class MotusDifferenceAdmin(ReadOnlyAdmin):
 
     list_display = ("station", "kind", "port", "ours", "theirs", "kept_at")
     list_select_related = ("station",)
+
+
+@admin.register(MotusUpload)
+class MotusUploadAdmin(ReadOnlyAdmin):
+    """Uploads to Motus."""
+
+    list_display = ("serial", "day", "state", "job_id", "sent_at", "account")
+    list_filter = ("state",)
+    list_select_related = ("account",)
+    search_fields = ("serial", "sha1")

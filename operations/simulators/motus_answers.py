@@ -61,6 +61,8 @@ class Faults:
     clock_drift_s: float = 0.0
     #: A serial whose active row is missing from every list.
     missing_active: str = ""
+    #: Only requests with this in their address are faulty; empty: all.
+    only: str = ""
     #: The whole site answers from another address.
     moved: bool = False
     #: A project in which no login has rights any more; and a list where an object of projects should be.
@@ -79,6 +81,7 @@ class MotusAnswer:
     body: bytes
     content_type: str = "application/json;charset=UTF-8"
     headers: dict[str, str] = field(default_factory=dict)
+    cookies: tuple[str, ...] = ()
 
 
 class Motus:
@@ -122,10 +125,12 @@ class Motus:
         with self._lock:
             return self._faults if self._faulty_left or not self._faults.times else Faults()
 
-    def faults_now(self) -> Faults:
+    def faults_now(self, address: str = "") -> Faults:
         """The switches for one answer; counts `times` down."""
         with self._lock:
             faults = self._faults
+            if faults.only not in address:
+                return Faults()
             if faults.times:
                 if not self._faulty_left:
                     return Faults()
@@ -142,7 +147,7 @@ class Motus:
         question = _decoded(text)
         with self._lock:
             self.requests.append((method, entry, tuple(sorted(question or {}))))
-        early = _fault_answer(faults)
+        early = fault_answer(faults)
         if early is not None:
             return early
         refused = self._refusal(question, faults)
@@ -236,7 +241,8 @@ def device_hash(serial: str, date: str, key: str) -> str:
     return hashlib.sha1(f"{serial.upper()}_{date}_{key}".encode(), usedforsecurity=False).hexdigest().upper()
 
 
-def _fault_answer(faults: Faults) -> MotusAnswer | None:
+def fault_answer(faults: Faults) -> MotusAnswer | None:
+    """The answer that the switches demand; None if they demand none."""
     if faults.html:
         return MotusAnswer(
             200, b"<html><head><title>Maintenance</title></head><body>Back soon.</body></html>", "text/html"

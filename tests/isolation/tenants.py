@@ -33,7 +33,7 @@ from fleet.stations.models import HardwarePair, Newcomer, Station, StationContac
 from fleet.stations.sorting.device_models import model_create, station_model_set
 from fleet.stations.sorting.groups import group_create, group_member_set
 from fleet.stations.sorting.tags import station_tags_set
-from fleet.sync.models import MotusAccount, MotusDeployment, MotusDifference
+from fleet.sync.models import MotusAccount, MotusDeployment, MotusDifference, MotusUpload
 from fleet.telemetry.models import DetectionCount, Reading, Series, StationEvent, StreamLedger, TagHour, TimeShift
 
 #: A word for each tenant. It is in every text that people or stations wrote, and in no address and no id.
@@ -87,6 +87,7 @@ NUMBERS = (
     "destination_id",
     "incident_id",
     "difference_id",
+    "upload_id",
 )
 
 
@@ -156,7 +157,14 @@ def _joining_make(word: str, organization: Organization) -> Mapping[str, str]:
         created_at=clock.now(),
     )
     ids = {"invitation_id": str(invitation.pk), "destination_id": str(destination.pk)}
-    ids["difference_id"] = str(difference.pk)
+    upload = MotusUpload.objects.create(
+        account=account,
+        serial=word,
+        day=clock.now().date(),
+        files=[{"name": word, "size": 1, "refusal": "", "said": ""}],
+        found_at=clock.now(),
+    )
+    ids |= {"difference_id": str(difference.pk), "upload_id": str(upload.pk)}
     return {"username": member.username, **ids}
 
 

@@ -43,6 +43,8 @@ def make_row():
 def motus(settings):
     with MotusSimulator() as simulator:
         settings.ROOST_MOTUS_URL = simulator.url
+        settings.ROOST_MOTUS_STATUS_URL = simulator.status_url
+        simulator.motus.uploads = simulator.uploads
         settings.ROOST_MOTUS_LOGIN = settings.ROOST_MOTUS_PASSWORD = ""
         yield simulator.motus
 

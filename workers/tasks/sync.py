@@ -6,7 +6,7 @@ from typing import Any
 from celery import shared_task
 
 from fleet.core.errors import DomainError
-from fleet.sync.motus.runs import account_run, accounts_run_due
+from fleet.sync.motus.runs import account_run, accounts_run_due, files_run, files_run_due
 from fleet.sync.services import sync_run, sync_run_due
 
 _log = logging.getLogger(__name__)
@@ -37,3 +37,12 @@ def check_motus(*, organization_id: int, **_: Any) -> None:
 def run_motus(**_: Any) -> None:
     """Read what the projects of all organizations have at Motus, as far as it is due."""
     accounts_run_due()
+
+
+@shared_task(name="sync.run_motus_files")
+def run_motus_files(*, organization_id: int | None = None, **_: Any) -> None:
+    """Find, send and follow files: of one organization, whose people wait for it, or of all, as far as it is due."""
+    if organization_id is None:
+        files_run_due()
+    else:
+        files_run(organization_id=organization_id, is_searching=True)

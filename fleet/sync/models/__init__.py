@@ -2,6 +2,7 @@
 
 from fleet.sync.models.checks import ExternalChange, ExternalLink, ExternalRecord, SyncRun
 from fleet.sync.models.motus import MotusAccount, MotusDeployment, MotusDifference
+from fleet.sync.models.uploads import MotusUpload
 
 __all__ = [
     "ExternalChange",
@@ -10,5 +11,6 @@ __all__ = [
     "MotusAccount",
     "MotusDeployment",
     "MotusDifference",
+    "MotusUpload",
     "SyncRun",
 ]

@@ -33,6 +33,11 @@ class MotusAccount(models.Model):
     read_tried_at = models.DateTimeField(null=True)
     read_at = models.DateTimeField(null=True)
     read_answer = models.TextField(blank=True, default="")
+    #: Whether files are found and sent without a person; and the last search for them, and its or a sending's outcome.
+    is_automatic = models.BooleanField(default=False)
+    files_asked_at = models.DateTimeField(null=True)
+    files_found_at = models.DateTimeField(null=True)
+    files_answer = models.TextField(blank=True, default="")
 
     def __str__(self) -> str:
         return f"Motus of {self.organization_id}"

@@ -43,9 +43,15 @@ def account_of(organization: Organization) -> MotusAccount:
 
 
 def account_save(
-    *, actor: Viewer, organization: Organization, login: str, password: str, project_ids: list[int]
+    *,
+    actor: Viewer,
+    organization: Organization,
+    login: str,
+    password: str,
+    project_ids: list[int],
+    is_automatic: bool = False,
 ) -> MotusAccount:
-    """Store a login and have it tried at once. An empty password keeps the stored one.
+    """Store a login and have it tried at once. An empty password keeps the stored one. `is_automatic`: send files, too.
 
     Raises `Forbidden`, `TooMany`, and `InvalidInput` with its field.
     """
@@ -65,9 +71,9 @@ def account_save(
             account.sealed_password = seal(password, purpose=_PURPOSE)
         account.project_ids = list(dict.fromkeys(project_ids))
         account.projects, account.answer, account.checked_at = {}, "", None
-        account.is_refused, account.asked_at = False, clock.now()
+        account.is_refused, account.is_automatic, account.asked_at = False, is_automatic, clock.now()
         account.save()
-        _written(actor, organization, "motus.login", projects=account.project_ids)
+        _written(actor, organization, "motus.login", projects=account.project_ids, is_automatic=is_automatic)
         job_ask("sync.check_motus", organization_id=organization.pk)
     return account
 

@@ -77,11 +77,11 @@ def difference_take(*, actor: Viewer, difference: MotusDifference) -> None:
         field = _ANTENNA_FIELDS[kind]
         value = next((each[field] for each in theirs.antennas if each["port"] == difference.port), None)
         said = [
-            AntennaSaid(**{name: getattr(each, name) for name in AntennaSaid._fields})
+            {name: getattr(each, name) for name in AntennaSaid._fields}
+            | ({field: value} if each.port == difference.port else {})
             for each in Antenna.objects.filter(deployment=ours).order_by("port")
         ]
-        taken = [each._replace(**{field: value}) if each.port == difference.port else each for each in said]
-        antennas_set(deployment=ours, actor=actor, antennas=taken)
+        antennas_set(deployment=ours, actor=actor, antennas=[AntennaSaid(**each) for each in said])
     difference.delete()
 
 

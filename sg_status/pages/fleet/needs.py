@@ -124,6 +124,10 @@ _STEPS: Final[dict[str, tuple[Promise, Callable[[Station], str]]]] = {
     "health_radios": (gettext_lazy("Restart …"), _at("station-command-send", "reboot")),
     "motus_mismatch": (gettext_lazy("Compare …"), _motus_deployments),
     "motus_missing": (gettext_lazy("Compare …"), _motus_deployments),
+    "motus_no_data": (
+        gettext_lazy("See uploads"),
+        lambda station: reverse("organization-motus-files", args=[station.organization.slug]),
+    ),
     "over_quota": (gettext_lazy("See deliveries"), _at("station-deliveries")),
     "quarantine_growth": (
         gettext_lazy("See what is held back"),

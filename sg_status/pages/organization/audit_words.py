@@ -50,6 +50,7 @@ ACTIONS: Final[dict[str, Promise]] = {
     "motus.keep": _("kept what differs from Motus for"),
     "motus.login": _("entered a Motus login for"),
     "motus.reopen": _("reopened what differs from Motus for"),
+    "motus.send": _("sent files to Motus:"),
     "motus.try": _("tried the Motus login of"),
     "note.add": _("wrote a note about"),
     "note.remove": _("removed a note about"),

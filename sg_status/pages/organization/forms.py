@@ -154,11 +154,19 @@ class MotusForm(forms.Form):
         help_text=_("At Motus, as 74, 512. Leave empty for all projects of the login."),
     )
 
+    is_automatic = forms.BooleanField(
+        label=_("Send files automatically"),
+        required=False,
+        help_text=_(
+            "Each day's files, once they passed Motus' own checks. Otherwise people send them on the page Files."
+        ),
+    )
+
     @classmethod
     def of(cls, account: MotusAccount, data: Any = None) -> "MotusForm":
         """The form with the current login and projects."""
         numbers = ", ".join(str(number) for number in account.project_ids)
-        return cls(data, initial={"login": account.login, "projects": numbers})
+        return cls(data, initial={"login": account.login, "projects": numbers, "is_automatic": account.is_automatic})
 
     def clean_projects(self) -> list[int]:
         """The numbers, in the order in which they were entered."""

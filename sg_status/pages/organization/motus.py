@@ -75,6 +75,7 @@ def _save(request: HttpRequest, viewer: Viewer, found: Organization, form: Motus
             login=told["login"],
             password=told["password"],
             project_ids=told["projects"],
+            is_automatic=told["is_automatic"],
         )
     except (InvalidInput, TooMany) as error:
         refusal_show(form, error)
