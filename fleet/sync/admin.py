@@ -9,6 +9,7 @@ from fleet.sync.models import (
     MotusAccount,
     MotusDeployment,
     MotusDifference,
+    MotusTag,
     MotusUpload,
     SyncRun,
 )
@@ -76,3 +77,12 @@ class MotusUploadAdmin(ReadOnlyAdmin):
     list_filter = ("state",)
     list_select_related = ("account",)
     search_fields = ("serial", "sha1")
+
+
+@admin.register(MotusTag)
+class MotusTagAdmin(ReadOnlyAdmin):
+    """Tags of the projects at Motus."""
+
+    list_display = ("code", "name", "project_id", "account")
+    list_select_related = ("account",)
+    search_fields = ("code", "name")

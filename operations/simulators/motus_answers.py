@@ -15,8 +15,8 @@ from operations.simulators.motus_rows import Row
 TOLERANCE_S = 600
 _NUMBER_OF_STATUS = {"pending": 0, "active": 2, "terminated": 3}
 
-#: Entries whose rows belong to projects.
-TABLES = ("receiver/sensordeployments", "tags/search")
+#: Entries whose rows are given from outside; those of all but the last belong to projects.
+TABLES = ("receiver/sensordeployments", "tags/search", "species")
 
 #: Login -> (password, answer of user/validate).
 USERS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -169,11 +169,13 @@ class Motus:
         return MotusAnswer(404, b"Not Found", "text/plain")
 
     def _table(self, entry: str, question: Row, faults: Faults) -> MotusAnswer:
-        """Rows of one project, to logins that have rights in it."""
+        """Rows of one project, to logins that have rights in it; or species."""
         if "login" not in question:
             return _refused(401, "invalid-login", "Invalid login or password")
-        project = str(question.get("projectID", "")).removesuffix(".0")
-        if project not in USERS[str(question["login"])][1]["projects"] or project == str(faults.lost_project):
+        project = "" if entry == "species" else str(question.get("projectID", "")).removesuffix(".0")
+        if (project and project not in USERS[str(question["login"])][1]["projects"]) or project == str(
+            faults.lost_project
+        ):
             return _refused(400, "not-authorized", "not authorized for project")
         with self._lock:
             rows = [] if faults.empty else self._tables.get(entry, [])

@@ -22,7 +22,7 @@ from fleet.organizations.models import Organization
 from fleet.organizations.people import person_timezone_set
 from fleet.organizations.services import organization_create
 from fleet.stations.models import Station, StationContact, StationDay, StationNote
-from fleet.sync.models import MotusAccount, MotusDeployment, MotusDifference, MotusUpload
+from fleet.sync.models import MotusAccount, MotusDeployment, MotusDifference, MotusTag, MotusUpload
 from fleet.telemetry.models import Detection, DetectionCount, Reading, Series, StationEvent, StreamLedger, TagHour
 from fleet.telemetry.rollups import rollups_rebuild
 
@@ -110,11 +110,20 @@ def _motus_make(organization: Organization, stations: list[Station]) -> dict[str
         organization=organization, login="roost-longpoint", projects={"1": "Motus Ontario Array"}, checked_at=now,
         answer="Motus accepts the login. Its projects: 1 Motus Ontario Array.", read_tried_at=now, read_at=now,
         read_answer="12 deployments read.", files_found_at=now, files_answer="2 days with new files found.",
+        tags_answer="8 tags read.", tags_read_at=now,
     )  # fmt: skip
     MotusDeployment.objects.create(
         account=account, number=3820, project_id=1, serial=stations[0].serial, match_name=stations[0].serial,
         name="Breakwater_2026", status="active", latitude=42.567, longitude=-80.186, starts_at=now - timedelta(days=90),
         antennas=[{"port": 1, "type": "yagi-9", "bearing_deg": 330.0, "height_m": 9.0, "frequency_mhz": 150.1}],
+    )  # fmt: skip
+    codes = TagHour.objects.filter(station__in=stations).values_list("tag", flat=True).distinct().order_by("tag")
+    MotusTag.objects.bulk_create(
+        MotusTag(
+            account=account, number=40_000 + number, project_id=1, code=code, match_name=code.upper(),
+            name=f"Swainson's Thrush #{40_000 + number}",
+        )
+        for number, code in enumerate(codes[:8])
     )  # fmt: skip
     differences = [
         MotusDifference.objects.create(

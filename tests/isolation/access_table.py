@@ -399,6 +399,7 @@ TABLE: dict[str, Row] = {
     "organization-motus-deployments": row(GET=VIEWER),
     "organization-motus-station": row(GET=VIEWER),
     "organization-motus-decide": row(POST=OPERATOR, body={"do": "keep"}),
+    "organization-motus-tags": row(GET=VIEWER),
     "organization-motus-files": row(GET=VIEWER, POST=OPERATOR, body={"do": "search"}),
     "organization-motus-upload": row(GET=VIEWER, POST=OPERATOR),
     "organization-motus-try": row(POST=OWNER),

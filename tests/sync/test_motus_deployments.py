@@ -243,10 +243,10 @@ def test_the_schedule_reads_what_is_due_and_leaves_refused_logins_alone(motus, r
     assert len(motus.requests) == asked
     MotusAccount.objects.update(read_tried_at=clock.now() - timedelta(hours=2))
     accounts_run_due()
-    assert len(motus.requests) == asked + 2
+    assert len(motus.requests) == asked + 3
     MotusAccount.objects.update(read_tried_at=None, is_refused=True)
     accounts_run_due()
-    assert len(motus.requests) == asked + 2
+    assert len(motus.requests) == asked + 3
 
 
 def test_the_text_to_hand_over(read, station):

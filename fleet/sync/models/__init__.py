@@ -1,7 +1,7 @@
 """Models of outside systems: their checks and rows, and what organizations have at Motus."""
 
 from fleet.sync.models.checks import ExternalChange, ExternalLink, ExternalRecord, SyncRun
-from fleet.sync.models.motus import MotusAccount, MotusDeployment, MotusDifference
+from fleet.sync.models.motus import MotusAccount, MotusDeployment, MotusDifference, MotusTag
 from fleet.sync.models.uploads import MotusUpload
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "MotusAccount",
     "MotusDeployment",
     "MotusDifference",
+    "MotusTag",
     "MotusUpload",
     "SyncRun",
 ]

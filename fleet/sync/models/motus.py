@@ -1,4 +1,4 @@
-"""An organization at Motus: its login there, the deployments of its projects, and how they differ from ours."""
+"""An organization at Motus: its login there, its projects' deployments and tags, and what differs from ours."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -33,6 +33,9 @@ class MotusAccount(models.Model):
     read_tried_at = models.DateTimeField(null=True)
     read_at = models.DateTimeField(null=True)
     read_answer = models.TextField(blank=True, default="")
+    #: The last reading of the projects' tags that worked, and the outcome of the last one as a sentence.
+    tags_read_at = models.DateTimeField(null=True)
+    tags_answer = models.TextField(blank=True, default="")
     #: Whether files are found and sent without a person; and the last search for them, and its or a sending's outcome.
     is_automatic = models.BooleanField(default=False)
     files_asked_at = models.DateTimeField(null=True)
@@ -113,3 +116,29 @@ class MotusDifference(models.Model):
 
     def __str__(self) -> str:
         return f"{self.station_id} {self.kind}"
+
+
+class MotusTag(models.Model):
+    """A tag of one of the organization's projects at Motus. Several may share a code."""
+
+    id = models.BigAutoField(primary_key=True)
+    account = models.ForeignKey(MotusAccount, on_delete=models.CASCADE, related_name="tags")
+    #: Motus' number of it, and of its project.
+    number = models.BigIntegerField()
+    project_id = models.IntegerField()
+    #: The code that receivers hear, as Motus writes it, and in upper case.
+    code = models.CharField(max_length=64)
+    match_name = models.CharField(max_length=64)
+    #: What people call it: the species and Motus' number.
+    name = models.CharField(max_length=160)
+    species = models.CharField(max_length=120, blank=True)
+    deployed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        """Motus' number is unique within the account."""
+
+        constraints = [models.UniqueConstraint(fields=["account", "number"], name="motus_tag_once")]
+        indexes = [models.Index(fields=["match_name", "account"])]
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.name}"

@@ -102,8 +102,10 @@ def account_forget(*, actor: Viewer, organization: Organization) -> None:
         account.login = account.sealed_password = account.answer = ""
         account.projects, account.project_ids, account.checked_at = {}, [], None
         account.read_answer, account.read_at, account.read_tried_at = "", None, None
+        account.tags_answer, account.tags_read_at = "", None
         account.save()
         account.deployments.all().delete()
+        account.tags.all().delete()
         MotusDifference.objects.filter(station__organization=organization).delete()
         _written(actor, organization, "motus.forget")
 

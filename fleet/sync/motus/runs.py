@@ -13,6 +13,7 @@ from fleet.sync.motus.deployments import deployments_read
 from fleet.sync.motus.fate import uploads_follow
 from fleet.sync.motus.finding import uploads_find
 from fleet.sync.motus.sending import uploads_send
+from fleet.sync.motus.tags import tags_read
 from fleet.sync.motus.uploads import found_queue
 
 #: Motus' own server asks no more often.
@@ -28,6 +29,7 @@ def account_run(*, organization_id: int) -> None:
         account = account_check(organization_id=organization_id)
         if account is not None and not account.is_refused and account.projects:
             deployments_read(account=account)
+            tags_read(account=account)
 
 
 def accounts_run_due() -> None:

@@ -158,7 +158,7 @@ class MotusForm(forms.Form):
         label=_("Send files automatically"),
         required=False,
         help_text=_(
-            "Each day's files, once they passed Motus' own checks. Otherwise people send them on the page Files."
+            "Each day's files, once they passed Motus' own checks. Otherwise people send them on the page “Files for Motus”."
         ),
     )
 
