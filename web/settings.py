@@ -276,6 +276,10 @@ ROOST_LIVE_PORT = setting("ROOST_LIVE_PORT", "")
 ROOST_MOTUS_URL = setting("ROOST_MOTUS_URL", "https://motus.org/api/")
 #: Web page of a receiver deployment, for links only; {id} is its number. Roost sends no requests there.
 ROOST_MOTUS_PAGE = setting("ROOST_MOTUS_PAGE", "https://motus.org/data/receiverDeployment?id={id}")
+#: Motus' job server, which tells what became of uploads.
+ROOST_MOTUS_STATUS_URL = setting("ROOST_MOTUS_STATUS_URL", "https://sgdata.motus.org/status2/")
+#: A folder with a folder of raw files for each station, named by its serial; empty: no files are sent.
+ROOST_MOTUS_FOLDER = setting("ROOST_MOTUS_FOLDER", "")
 ROOST_MOTUS_LOGIN = setting("ROOST_MOTUS_LOGIN", "")
 ROOST_MOTUS_PASSWORD = setting("ROOST_MOTUS_PASSWORD", "")
 #: Seconds between two scheduled checks of each outside system; at least ten minutes.

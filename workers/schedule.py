@@ -40,6 +40,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "prune-people": _every(3_600.0, "organizations.prune_people"),
     "purge-organizations": _every(900.0, "organizations.purge_deleted"),
     "sync": _every(60.0, "sync.run_periodic"),
+    "motus": _every(300.0, "sync.run_motus"),
+    "motus-files": _every(300.0, "sync.run_motus_files"),
     "make-partitions": _every(3_600.0, "telemetry.make_partitions"),
     "rebuild-rollups": _every(120.0, "telemetry.rebuild_rollups"),
     "run-retention": _every(21_600.0, "telemetry.run_retention"),

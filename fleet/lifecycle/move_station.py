@@ -37,6 +37,7 @@ from fleet.stations.life.transfers import transfer_find
 from fleet.stations.logins.broker import BrokerAccess
 from fleet.stations.logins.enrolment import tokens_end, upload_logins_end
 from fleet.stations.models import History, Station, StationContact, StationTransfer
+from fleet.sync.models import MotusDifference
 
 
 class _Side(NamedTuple):
@@ -137,6 +138,8 @@ def _hand_over_row(station: Station, organization: Organization) -> Station:
     Incident.objects.filter(station=station).update(organization=organization)
     deployments_go_along(station=station, organization=organization)
     photos_hide(station=station)
+    # What the old organization's login found at Motus is not for the new one.
+    MotusDifference.objects.filter(station=station).delete()
     return station
 
 

@@ -117,6 +117,7 @@ def process_programs(instance: Instance, *, demo_stations: int = 0) -> list[Prog
     operator = dict(os.environ)
     if demo_stations:
         operator.setdefault("ROOST_MOTUS_URL", f"http://127.0.0.1:{instance.ports['motus']}/api/")
+        operator.setdefault("ROOST_MOTUS_STATUS_URL", f"http://127.0.0.1:{instance.ports['motus']}/status2/")
     return [
         Program(
             name=process.name,

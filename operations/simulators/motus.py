@@ -1,7 +1,7 @@
 """A small Motus: a real HTTP server for tests and the demo. `python -m operations.simulators.motus --port 8099`.
 
 Control: GET /_control returns the switches and the requests so far; POST /_control/faults sets the switches, POST
-/_control/rows replaces the rows. It listens on the loopback address only.
+/_control/rows replaces the rows, POST /_control/table those of another `entry`. It listens on the loopback address only.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from operations.simulators.motus_answers import Faults, Motus, MotusAnswer, faults_from
+from operations.simulators.motus_answers import Faults, Motus, MotusAnswer, fault_answer, faults_from
 from operations.simulators.motus_rows import Row, rows_make
+from operations.simulators.motus_uploads import UPLOAD_PATHS, MotusUploads
 
 BASE = "/api"
 #: Like the real server: a longer URL is refused.
@@ -41,6 +42,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     #: Set by `MotusSimulator`.
     motus: Motus
+    uploads: MotusUploads
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -55,20 +57,27 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer a request with the query in the URL."""
+        if self.path.startswith(UPLOAD_PATHS):
+            self._upload_page("GET", b"")
+            return
         self._question("GET", _first(urlsplit(self.path).query))
 
     def do_POST(self) -> None:
         """Answer a request with the query in a form field, or a control request."""
         length = int(self.headers.get("Content-Length") or 0)
-        if self.server.motus.faults_peek().cut_upload and not self.path.startswith("/_control"):
-            self.server.motus.faults_now()
+        peeked = self.server.motus.faults_peek()
+        if peeked.cut_upload and peeked.only in self.path and not self.path.startswith("/_control"):
+            self.server.motus.faults_now(self.path)
             self.rfile.read(min(length, 1))
             self.close_connection = True
             self.connection.close()
             return
-        body = self.rfile.read(min(length, _BODY_MOST)).decode(errors="replace")
+        raw = self.rfile.read(min(length, _BODY_MOST))
+        body = raw.decode(errors="replace")
         if self.path.startswith("/_control"):
             self._control(body)
+        elif self.path.startswith(UPLOAD_PATHS):
+            self._upload_page("POST", raw)
         else:
             self._question("POST", _first(body))
 
@@ -80,10 +89,19 @@ class _Handler(BaseHTTPRequestHandler):
         if not path.startswith(BASE + "/") or len(self.path) > _ADDRESS_MOST:
             self._send(MotusAnswer(404, b"Not Found", "text/plain"), Faults())
             return
-        faults = self.server.motus.faults_now()
+        faults = self.server.motus.faults_now(self.path)
         time.sleep(faults.slow_s)
         entry = path.removeprefix(BASE).strip("/")
         self._send(self.server.motus.answer(method, entry, text, faults), faults)
+
+    def _upload_page(self, method: str, body: bytes) -> None:
+        """Answer one of the pages for uploads, or of the job server."""
+        faults = self.server.motus.faults_now(self.path)
+        time.sleep(faults.slow_s)
+        answer = fault_answer(faults) or self.server.uploads.answer(
+            method, self.path, self.headers.get("Cookie", ""), body
+        )
+        self._send(answer, faults)
 
     def _send(self, answer: MotusAnswer, faults: Faults) -> None:
         body = answer.body[: len(answer.body) // 2] if faults.truncated else answer.body
@@ -94,6 +112,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(len(body)))
             for name, value in answer.headers.items():
                 self.send_header(name, value)
+            for cookie in answer.cookies:
+                self.send_header("Set-Cookie", cookie)
             self.end_headers()
             if faults.cut:
                 self.wfile.write(body[: len(body) // 2])
@@ -112,6 +132,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self.server.motus.faults_set(**wanted)
             elif self.path == "/_control/rows":
                 self.server.motus.rows_set([dict(row) for row in wanted["rows"]])
+            elif self.path == "/_control/table":
+                self.server.motus.table_set(str(wanted["entry"]), [dict(row) for row in wanted["rows"]])
             else:
                 self._send(MotusAnswer(404, b"Not Found", "text/plain"), Faults())
                 return
@@ -130,6 +152,7 @@ class MotusSimulator:
         self.motus = Motus(rows_make() if rows is None else [dict(row) for row in rows])
         self._server = _Server(("127.0.0.1", port), _Handler)
         self._server.motus = self.motus
+        self.uploads = self._server.uploads = MotusUploads()
         self._scheme = "http"
         if is_certificate_expired:
             self._server.socket = _expired_tls().wrap_socket(self._server.socket, server_side=True)
@@ -145,6 +168,11 @@ class MotusSimulator:
     def url(self) -> str:
         """The value for ROOST_MOTUS_URL."""
         return f"{self._scheme}://127.0.0.1:{self.port}{BASE}/"
+
+    @property
+    def status_url(self) -> str:
+        """The value for ROOST_MOTUS_STATUS_URL."""
+        return f"{self._scheme}://127.0.0.1:{self.port}/status2/"
 
     def start(self) -> None:
         """Serve in the background."""

@@ -15,6 +15,9 @@ from operations.simulators.motus_rows import Row
 TOLERANCE_S = 600
 _NUMBER_OF_STATUS = {"pending": 0, "active": 2, "terminated": 3}
 
+#: Entries whose rows are given from outside; those of all but the last belong to projects.
+TABLES = ("receiver/sensordeployments", "tags/search", "species")
+
 #: Login -> (password, answer of user/validate).
 USERS: dict[str, tuple[str, dict[str, Any]]] = {
     "warbler": (
@@ -29,6 +32,10 @@ USERS: dict[str, tuple[str, dict[str, Any]]] = {
             "projects": {"1": "North Shore", "2": "Salt Marsh"},
             "userType": "administrator",
         },
+    ),
+    "dunlin": (
+        "lonely-password",
+        {"userID": 73, "emailAddress": "dunlin@example.org", "projects": {}, "userType": "user"},
     ),
 }
 
@@ -54,6 +61,13 @@ class Faults:
     clock_drift_s: float = 0.0
     #: A serial whose active row is missing from every list.
     missing_active: str = ""
+    #: Only requests with this in their address are faulty; empty: all.
+    only: str = ""
+    #: The whole site answers from another address.
+    moved: bool = False
+    #: A project in which no login has rights any more; and a list where an object of projects should be.
+    lost_project: int = 0
+    odd_projects: bool = False
     #: No row matches.
     empty: bool = False
     times: int = 0
@@ -67,6 +81,7 @@ class MotusAnswer:
     body: bytes
     content_type: str = "application/json;charset=UTF-8"
     headers: dict[str, str] = field(default_factory=dict)
+    cookies: tuple[str, ...] = ()
 
 
 class Motus:
@@ -78,6 +93,7 @@ class Motus:
         self._faults = Faults()
         self._faulty_left = 0
         self._keys: dict[str, str] = {}
+        self._tables: dict[str, list[Row]] = {}
         #: Endpoint and the names of the fields sent, never their values.
         self.requests: list[tuple[str, str, tuple[str, ...]]] = []
 
@@ -92,6 +108,11 @@ class Motus:
         with self._lock:
             self._rows = [dict(row) for row in rows]
 
+    def table_set(self, entry: str, rows: list[Row]) -> None:
+        """Serve these rows for an entry that filters by `projectID` only, such as `receiver/sensordeployments`."""
+        with self._lock:
+            self._tables[entry] = [dict(row) for row in rows]
+
     def faults_set(self, **switches: Any) -> Faults:
         """Set all switches: those not named return to normal."""
         with self._lock:
@@ -104,10 +125,12 @@ class Motus:
         with self._lock:
             return self._faults if self._faulty_left or not self._faults.times else Faults()
 
-    def faults_now(self) -> Faults:
+    def faults_now(self, address: str = "") -> Faults:
         """The switches for one answer; counts `times` down."""
         with self._lock:
             faults = self._faults
+            if faults.only not in address:
+                return Faults()
             if faults.times:
                 if not self._faulty_left:
                     return Faults()
@@ -124,7 +147,7 @@ class Motus:
         question = _decoded(text)
         with self._lock:
             self.requests.append((method, entry, tuple(sorted(question or {}))))
-        early = _fault_answer(faults)
+        early = fault_answer(faults)
         if early is not None:
             return early
         refused = self._refusal(question, faults)
@@ -137,11 +160,26 @@ class Motus:
             return _data([] if faults.empty else self._matching(question, faults))
         if entry == "projects":
             return _data(self._projects())
+        if entry in TABLES:
+            return self._table(entry, question, faults)
         if entry == "user/validate":
-            return _validated(question)
+            return _validated(question, faults)
         if entry == "receiver/register":
             return self._registered(question)
         return MotusAnswer(404, b"Not Found", "text/plain")
+
+    def _table(self, entry: str, question: Row, faults: Faults) -> MotusAnswer:
+        """Rows of one project, to logins that have rights in it; or species."""
+        if "login" not in question:
+            return _refused(401, "invalid-login", "Invalid login or password")
+        project = "" if entry == "species" else str(question.get("projectID", "")).removesuffix(".0")
+        if (project and project not in USERS[str(question["login"])][1]["projects"]) or project == str(
+            faults.lost_project
+        ):
+            return _refused(400, "not-authorized", "not authorized for project")
+        with self._lock:
+            rows = [] if faults.empty else self._tables.get(entry, [])
+        return _data([row for row in rows if str(row.get("projectID", project)) == project])
 
     def _refusal(self, question: Row | None, faults: Faults) -> MotusAnswer | None:
         asked = _date(question)
@@ -205,13 +243,16 @@ def device_hash(serial: str, date: str, key: str) -> str:
     return hashlib.sha1(f"{serial.upper()}_{date}_{key}".encode(), usedforsecurity=False).hexdigest().upper()
 
 
-def _fault_answer(faults: Faults) -> MotusAnswer | None:
+def fault_answer(faults: Faults) -> MotusAnswer | None:
+    """The answer that the switches demand; None if they demand none."""
     if faults.html:
         return MotusAnswer(
             200, b"<html><head><title>Maintenance</title></head><body>Back soon.</body></html>", "text/html"
         )
     if faults.internal_error:
         return MotusAnswer(500, b"Internal Server Error", "text/plain")
+    if faults.moved:
+        return MotusAnswer(301, b"", "text/html", {"Location": "https://moved.example.org/api/"})
     if faults.error_in_band:
         return _json(200, {"error": faults.error_in_band})
     if faults.busy_retry_after >= 0:
@@ -239,10 +280,14 @@ def _is_login(question: Row) -> bool:
     return user is not None and question.get("pword") == user[0]
 
 
-def _validated(question: Row) -> MotusAnswer:
+def _validated(question: Row, faults: Faults) -> MotusAnswer:
     if "login" not in question:
         return _refused(401, "invalid-login", "Invalid login or password")
-    return _json(200, {"version": "2.0", **USERS[str(question["login"])][1]})
+    told = dict(USERS[str(question["login"])][1])
+    told["projects"] = {n: name for n, name in told["projects"].items() if n != str(faults.lost_project)}
+    if faults.odd_projects:
+        told["projects"] = list(told["projects"])
+    return _json(200, {"version": "2.0", **told})
 
 
 def _is_status(word: object, asked: object) -> bool:

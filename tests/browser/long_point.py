@@ -22,6 +22,7 @@ from fleet.organizations.models import Organization
 from fleet.organizations.people import person_timezone_set
 from fleet.organizations.services import organization_create
 from fleet.stations.models import Station, StationContact, StationDay, StationNote
+from fleet.sync.models import MotusAccount, MotusDeployment, MotusDifference, MotusTag, MotusUpload
 from fleet.telemetry.models import Detection, DetectionCount, Reading, Series, StationEvent, StreamLedger, TagHour
 from fleet.telemetry.rollups import rollups_rebuild
 
@@ -97,8 +98,64 @@ def long_point_make() -> LongPoint:
         "site_id": str(made[0][1].site_id),
         "deployment_id": str(made[0][1].pk),
         "name": "reboot",
+        **_motus_make(organization, [station for station, _deployment in made]),
     }
     return LongPoint(organization, owner, proved(owner), values, clock.now())
+
+
+def _motus_make(organization: Organization, stations: list[Station]) -> dict[str, str]:
+    """A login at Motus, some differences, and a week of uploads of the first station."""
+    now = clock.now()
+    account = MotusAccount.objects.create(
+        organization=organization, login="roost-longpoint", projects={"1": "Motus Ontario Array"}, checked_at=now,
+        answer="Motus accepts the login. Its projects: 1 Motus Ontario Array.", read_tried_at=now, read_at=now,
+        read_answer="12 deployments read.", files_found_at=now, files_answer="2 days with new files found.",
+        tags_answer="8 tags read.", tags_read_at=now,
+    )  # fmt: skip
+    MotusDeployment.objects.create(
+        account=account, number=3820, project_id=1, serial=stations[0].serial, match_name=stations[0].serial,
+        name="Breakwater_2026", status="active", latitude=42.567, longitude=-80.186, starts_at=now - timedelta(days=90),
+        antennas=[{"port": 1, "type": "yagi-9", "bearing_deg": 330.0, "height_m": 9.0, "frequency_mhz": 150.1}],
+    )  # fmt: skip
+    codes = TagHour.objects.filter(station__in=stations).values_list("tag", flat=True).distinct().order_by("tag")
+    MotusTag.objects.bulk_create(
+        MotusTag(
+            account=account, number=40_000 + number, project_id=1, code=code, match_name=code.upper(),
+            name=f"Swainson's Thrush #{40_000 + number}",
+        )
+        for number, code in enumerate(codes[:8])
+    )  # fmt: skip
+    differences = [
+        MotusDifference.objects.create(
+            station=station, kind=kind, port=port, ours=ours, theirs=theirs, found_at=now - timedelta(hours=5)
+        )
+        for station, kind, port, ours, theirs in (
+            (stations[0], "frequency", 1, "166.38", "150.1"),
+            (stations[2], "port", 3, "yagi-5", ""),
+            (stations[4], "place", None, "42.66900, -80.49100", "42.65100, -80.49100"),
+            (stations[8], "unknown_there", None, "Hawk Cliff", ""),
+        )
+    ]
+    outcomes = (
+        ("found", ""), ("held", "Motus has no deployment of this receiver on that day: enter it there first."),
+        ("queued", "The connection to Motus broke."), ("sent", "Motus is processing it (job 11412768)."),
+        ("data", "It is data at Motus (job 11412767)."), ("known", "The same archive was sent before."),
+    )  # fmt: skip
+    uploads = [
+        MotusUpload.objects.create(
+            account=account, serial=stations[0].serial, day=(now - timedelta(days=ago)).date(), state=state,
+            sentence=sentence, found_at=now, project_id=1, octets=181_000, job_id=11_412_766 if state == "data" else None,
+            files=[
+                {
+                    "name": f"bw-8CABRPI41F3D-000041-2026-05-20T{hour:02d}-00-01.1234P-all.txt.gz", "size": 6_000 + hour,
+                    "refusal": "It is empty." if hour == 23 else "", "said": "",
+                }
+                for hour in range(20, 24)
+            ],
+        )
+        for ago, (state, sentence) in enumerate(outcomes, start=1)
+    ]  # fmt: skip
+    return {"difference_id": str(differences[0].pk), "upload_id": str(uploads[0].pk)}
 
 
 def long_point_refresh(made: LongPoint) -> None:

@@ -417,6 +417,16 @@ TABLE: dict[str, Row] = {
     ),
     "destination-change": row(POST=OWNER, body={"do": "off"}),
     "destination-delete": row(GET=OWNER, POST=OWNER),
+    # The password is asked for again with another login, and tries have a pause between them.
+    "organization-motus": row(GET=VIEWER, POST=OWNER, body={"login": "new", "password": "guess", "projects": "1"}),
+    "organization-motus-deployments": row(GET=VIEWER),
+    "organization-motus-station": row(GET=VIEWER),
+    "organization-motus-decide": row(POST=OPERATOR, body={"do": "keep"}),
+    "organization-motus-tags": row(GET=VIEWER),
+    "organization-motus-files": row(GET=VIEWER, POST=OPERATOR, body={"do": "search"}),
+    "organization-motus-upload": row(GET=VIEWER, POST=OPERATOR),
+    "organization-motus-try": row(POST=OWNER),
+    "organization-motus-forget": row(GET=OWNER, POST=OWNER),
     "api:alert-destinations": row(
         GET=VIEWER, POST=OWNER, body={"channel": "webhook", "address": "https://example.org/new"}, people_only=True
     ),

@@ -34,6 +34,7 @@ from fleet.stations.models import HardwarePair, Newcomer, Station, StationContac
 from fleet.stations.sorting.device_models import model_create, station_model_set
 from fleet.stations.sorting.groups import group_create, group_member_set
 from fleet.stations.sorting.tags import station_tags_set
+from fleet.sync.models import MotusAccount, MotusDeployment, MotusDifference, MotusTag, MotusUpload
 from fleet.telemetry.models import DetectionCount, Reading, Series, StationEvent, StreamLedger, TagHour, TimeShift
 
 #: A word for each tenant. It is in every text that people or stations wrote, and in no address and no id.
@@ -87,6 +88,8 @@ NUMBERS = (
     "destination_id",
     "incident_id",
     "package_id",
+    "difference_id",
+    "upload_id",
 )
 
 
@@ -143,6 +146,12 @@ def _joining_make(word: str, organization: Organization) -> Mapping[str, str]:
         organization=organization, email=f"{word}@example.org".lower(), role=Role.VIEWER, actor=SERVER
     )
     member = person(f"{word}-member".lower(), (organization, Role.VIEWER))
+    account = MotusAccount.objects.create(organization=organization, login=word, sealed_password=word, answer=word)
+    MotusDeployment.objects.create(account=account, number=1, project_id=1, serial=word, name=word)
+    MotusTag.objects.create(account=account, number=1, project_id=1, code=word, match_name=word.upper(), name=word)
+    difference = MotusDifference.objects.create(
+        station=organization.stations.order_by("id")[0], kind="place", ours=word, theirs=word, found_at=clock.now()
+    )
     destination = Destination.objects.create(
         organization=organization,
         channel="webhook",
@@ -151,6 +160,14 @@ def _joining_make(word: str, organization: Organization) -> Mapping[str, str]:
         created_at=clock.now(),
     )
     ids = {"invitation_id": str(invitation.pk), "destination_id": str(destination.pk)}
+    upload = MotusUpload.objects.create(
+        account=account,
+        serial=word,
+        day=clock.now().date(),
+        files=[{"name": word, "size": 1, "refusal": "", "said": ""}],
+        found_at=clock.now(),
+    )
+    ids |= {"difference_id": str(difference.pk), "upload_id": str(upload.pk)}
     return {"username": member.username, **ids}
 
 

@@ -3,10 +3,21 @@
 from datetime import UTC, datetime
 
 import pytest
+from people import elsewhere, english, institute, operator, owner, stranger, viewer
 
 from fleet.organizations.models import Organization
 from fleet.stations.models import Station
 from operations.simulators.motus import MotusSimulator
+
+__all__ = ["elsewhere", "english", "institute", "operator", "owner", "stranger", "viewer"]
+
+
+@pytest.fixture(autouse=True)
+def _static_files_as_they_lie(settings):
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
 
 
 @pytest.fixture
@@ -32,6 +43,8 @@ def make_row():
 def motus(settings):
     with MotusSimulator() as simulator:
         settings.ROOST_MOTUS_URL = simulator.url
+        settings.ROOST_MOTUS_STATUS_URL = simulator.status_url
+        simulator.motus.uploads = simulator.uploads
         settings.ROOST_MOTUS_LOGIN = settings.ROOST_MOTUS_PASSWORD = ""
         yield simulator.motus
 

@@ -1,13 +1,13 @@
 """The second factor: names for authenticator apps and passkeys, and encryption of their secrets in the database."""
 
-import base64
-import hashlib
+from typing import Final
 
 from allauth.mfa.adapter import DefaultMFAAdapter
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from django.conf import settings
-from django.utils.encoding import force_bytes
 from django.utils.translation import gettext_lazy as _
+
+from fleet.core.sealing import seal, unseal
+
+_PURPOSE: Final = "second factor"
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):
@@ -20,19 +20,8 @@ class SecondFactorAdapter(DefaultMFAAdapter):
 
     def encrypt(self, text: str) -> str:
         """Encrypt a secret."""
-        return _seals().encrypt(text.encode()).decode()
+        return seal(text, purpose=_PURPOSE)
 
     def decrypt(self, encrypted_text: str) -> str:
         """Decrypt a secret, also with an earlier site key; one that cannot be decrypted matches no code."""
-        try:
-            return _seals().decrypt(encrypted_text.encode()).decode()
-        except InvalidToken:
-            return ""
-
-
-def _seals() -> MultiFernet:
-    return MultiFernet([_seal(key) for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)])
-
-
-def _seal(key: str | bytes) -> Fernet:
-    return Fernet(base64.urlsafe_b64encode(hashlib.sha256(b"roost second factor " + force_bytes(key)).digest()))
+        return unseal(encrypted_text, purpose=_PURPOSE) or ""

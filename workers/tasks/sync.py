@@ -6,6 +6,7 @@ from typing import Any
 from celery import shared_task
 
 from fleet.core.errors import DomainError
+from fleet.sync.motus.runs import account_run, accounts_run_due, files_run, files_run_due
 from fleet.sync.services import sync_run, sync_run_due
 
 _log = logging.getLogger(__name__)
@@ -24,3 +25,24 @@ def run_system(*, system: str, started_by: str = "", believed_rows: int | None =
         sync_run(system=system, started_by=started_by, believed_rows=believed_rows)
     except DomainError as error:
         _log.info("The check of %s was not started: %s", system, error)
+
+
+@shared_task(name="sync.check_motus")
+def check_motus(*, organization_id: int, **_: Any) -> None:
+    """Try an organization's login at Motus, and read what its projects have."""
+    account_run(organization_id=organization_id)
+
+
+@shared_task(name="sync.run_motus")
+def run_motus(**_: Any) -> None:
+    """Read what the projects of all organizations have at Motus, as far as it is due."""
+    accounts_run_due()
+
+
+@shared_task(name="sync.run_motus_files")
+def run_motus_files(*, organization_id: int | None = None, **_: Any) -> None:
+    """Find, send and follow files: of one organization, whose people wait for it, or of all, as far as it is due."""
+    if organization_id is None:
+        files_run_due()
+    else:
+        files_run(organization_id=organization_id, is_searching=True)

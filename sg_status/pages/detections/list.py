@@ -42,7 +42,7 @@ def detections(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     asked = asked_read(request.GET, newest=None, moment=clock.now())
     stations = _stations(viewer, asked)
     question = _question(stations, asked)
-    tags = tags_shown(request, question, asked, stations)
+    tags = tags_shown(request, viewer, question, asked, stations)
     context = {
         "asked": asked,
         "window": asked.window,

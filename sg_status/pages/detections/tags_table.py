@@ -11,7 +11,9 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from fleet.core.errors import InvalidInput
+from fleet.organizations.access import Viewer
 from fleet.stations.models import Station
+from fleet.sync.motus.tags import tag_names
 from fleet.telemetry.heard.question import HeardQuestion
 from fleet.telemetry.heard.tags import TagList, TagRow, tag_list, tag_parts
 from sg_status.headings import Heading, headings_of
@@ -30,12 +32,13 @@ COLUMNS: Final[tuple[tuple[str, Promise, bool], ...]] = (
 
 @dataclass(frozen=True, slots=True)
 class TagShown:
-    """One tag as shown. `station` is the one that heard it, if only one did."""
+    """One tag as shown. `station` is the one that heard it, if only one did; `name` is its name at Motus, or empty."""
 
     row: TagRow
     bars: Bars
     ports: str
     station: Station | None
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ class TagsShown:
 
 
 def tags_shown(
-    request: HttpRequest, question: HeardQuestion, asked: DetectionFilter, stations: QuerySet[Station]
+    request: HttpRequest, viewer: Viewer, question: HeardQuestion, asked: DetectionFilter, stations: QuerySet[Station]
 ) -> TagsShown:
     """The page of the table in the address: as many queries however many tags there are."""
     columns = headings_of(COLUMNS, asked.sort)
@@ -66,12 +69,14 @@ def tags_shown(
     parts = asked.small_parts()
     counted = tag_parts(question=question, parts=parts, by="tag", among=[row.name for row in found.rows])
     alone = stations.in_bulk([row.station_id for row in found.rows if row.stations == 1])
+    names = tag_names(viewer=viewer, tags=[row.name for row in found.rows])
     rows = [
         TagShown(
             row=row,
             bars=bars_of(counted[row.name], parts),
             ports=", ".join(str(port) for port in row.ports),
             station=alone.get(row.station_id) if row.stations == 1 else None,
+            name=names.get(row.name, ""),
         )
         for row in found.rows
     ]

@@ -107,6 +107,10 @@ def _at(name: str, *more: str, query: str = "") -> Callable[[Station], str]:
     return lambda station: reverse(name, args=[station.serial, *more]) + query
 
 
+def _motus_deployments(station: Station) -> str:
+    return reverse("organization-motus-station", args=[station.organization.slug, station.serial])
+
+
 #: Where each problem is dealt with, by its rule. Problems without a place are dealt with in the field.
 _STEPS: Final[dict[str, tuple[Promise, Callable[[Station], str]]]] = {
     "cloned_card": (gettext_lazy("Decide …"), _at("station-deliveries")),
@@ -118,6 +122,12 @@ _STEPS: Final[dict[str, tuple[Promise, Callable[[Station], str]]]] = {
     "health_disk": (gettext_lazy("See disk"), _at("station-data", query="?series=health/disk_percent&span=30d")),
     "health_heat": (gettext_lazy("See heat"), _at("station-data", query="?series=health/temperature_c&span=7d")),
     "health_radios": (gettext_lazy("Restart …"), _at("station-command-send", "reboot")),
+    "motus_mismatch": (gettext_lazy("Compare …"), _motus_deployments),
+    "motus_missing": (gettext_lazy("Compare …"), _motus_deployments),
+    "motus_no_data": (
+        gettext_lazy("See uploads"),
+        lambda station: reverse("organization-motus-files", args=[station.organization.slug]),
+    ),
     "over_quota": (gettext_lazy("See deliveries"), _at("station-deliveries")),
     "quarantine_growth": (
         gettext_lazy("See what is held back"),

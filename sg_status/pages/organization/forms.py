@@ -12,6 +12,7 @@ from fleet.core.zones import zone_choices
 from fleet.organizations.access import Role
 from fleet.organizations.models import Organization
 from fleet.organizations.services import OrganizationChanges
+from fleet.sync.models import MotusAccount
 from sg_status.time_fields import DayField
 
 #: In ascending order, so that nobody makes an owner by accident.
@@ -126,6 +127,53 @@ class DestinationForm(forms.Form):
             ("organization", _("the organization: only owners see it")),
         ),
     )
+
+
+class MotusForm(forms.Form):
+    """A login at Motus. The password is never shown again, so its field is empty."""
+
+    login = forms.CharField(
+        label=_("Login"),
+        max_length=150,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        help_text=_("As on motus.org. Best is a login of its own for this server, with rights in your projects only."),
+    )
+    password = forms.CharField(
+        label=_("Password"),
+        required=False,
+        strip=False,
+        max_length=200,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text=_("Stored encrypted and never shown again. Leave empty to keep the stored one."),
+    )
+    projects = forms.CharField(
+        label=_("Numbers of projects"),
+        required=False,
+        max_length=200,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "inputmode": "numeric"}),
+        help_text=_("At Motus, as 74, 512. Leave empty for all projects of the login."),
+    )
+
+    is_automatic = forms.BooleanField(
+        label=_("Send files automatically"),
+        required=False,
+        help_text=_(
+            "Each day's files, once they passed Motus' own checks. Otherwise people send them on the page “Files for Motus”."
+        ),
+    )
+
+    @classmethod
+    def of(cls, account: MotusAccount, data: Any = None) -> "MotusForm":
+        """The form with the current login and projects."""
+        numbers = ", ".join(str(number) for number in account.project_ids)
+        return cls(data, initial={"login": account.login, "projects": numbers, "is_automatic": account.is_automatic})
+
+    def clean_projects(self) -> list[int]:
+        """The numbers, in the order in which they were entered."""
+        words = self.cleaned_data["projects"].replace(",", " ").replace(";", " ").split()
+        if not all(word.isascii() and word.isdigit() for word in words):
+            raise forms.ValidationError(_("Enter numbers with commas between them, such as 74, 512."))
+        return [int(word) for word in words]
 
 
 class OrganizationDeleteForm(forms.Form):

@@ -67,7 +67,7 @@ def station_detections(request: HttpRequest, viewer: Viewer, serial: str) -> Htt
     asked = asked_read(request.GET, newest=newest, moment=moment)
     parts, kind = asked.parts(), KINDS.get(asked.kind)
     question = HeardQuestion([station.pk], parts.start, parts.end, asked.port, asked.tag)
-    tags = None if asked.kind == "pulse" else tags_shown(request, question, asked, station_visible(viewer))
+    tags = None if asked.kind == "pulse" else tags_shown(request, viewer, question, asked, station_visible(viewer))
     noise = [] if asked.kind == "tag" or asked.tag else port_noise(station=station, end=asked.end, port=asked.port)
     single, cursor = _single(station, asked, kind, request.GET.get("after", ""))
     context = {

@@ -14,7 +14,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 from tenacity.wait import wait_random_exponential
 
 from fleet.core import clock
-from fleet.sync.adapters.base import SyncError
+from fleet.sync.adapters.base import Row, SyncError
 
 #: The list of all receivers had 0.2 MB in 2020 and 2.4 MB in 2022.
 BODY_MOST_BYTES = 32 * 1024 * 1024
@@ -26,7 +26,7 @@ TRIES = 3
 WAIT_AT_ONCE_S = 15.0
 _SHOWN_MOST = 200
 _NO_ADDRESS = "ROOST_MOTUS_URL is not a web address: it must look like https://motus.org/api/."
-_HTTP_REDIRECT, _HTTP_ERROR, _HTTP_TOO_MANY, _HTTP_SERVER = 300, 400, 429, 500
+_HTTP_REDIRECT, _HTTP_ERROR, _HTTP_UNAUTHORIZED, _HTTP_TOO_MANY, _HTTP_SERVER = 300, 400, 401, 429, 500
 
 _log = logging.getLogger(__name__)
 
@@ -39,10 +39,18 @@ class _TokenExpired(Exception):
         self.server_date = server_date
 
 
-class MotusClient:
-    """Asks Motus. Login and password go only into the body of a POST, so that no URL ever contains them."""
+class LoginRefused(SyncError):
+    """Motus does not accept the login. Trying again changes nothing, and might lock it."""
 
-    def __init__(self, *, base_url: str, login: str = "", password: str = "") -> None:
+
+class MotusClient:
+    """Asks Motus. Login and password go only into the body of a POST, so that no URL ever contains them.
+
+    `named`: what people call the login.
+    """
+
+    def __init__(self, *, base_url: str, login: str = "", password: str = "", named: str = "ROOST_MOTUS_LOGIN") -> None:
+        self._named = named
         self._base = base_url.rstrip("/")
         self._secrets = {"login": login, "pword": password} if login and password else {}
         try:
@@ -54,7 +62,7 @@ class MotusClient:
         if self._secrets and parts.scheme != "https" and parts.host not in ("localhost", "127.0.0.1", "::1"):
             raise SyncError(
                 "ROOST_MOTUS_URL is not https, so the Motus password was not sent: set an https address, "
-                "or remove ROOST_MOTUS_LOGIN."
+                f"or remove {named}."
             )
         timeout = httpx.Timeout(READ_S, connect=CONNECT_S)
         self._http = httpx.Client(timeout=timeout, follow_redirects=False, headers={"Accept": "application/json"})
@@ -67,7 +75,7 @@ class MotusClient:
     ) -> None:
         self._http.close()
 
-    def ask(self, entry: str, **parameters: str) -> dict[str, object]:
+    def ask(self, entry: str, **parameters: str | int) -> dict[str, object]:
         """Get the answer of one entry as an object. Raises `SyncError`; temporary failures are tried three times."""
         retrying = Retrying(
             stop=stop_after_attempt(TRIES),
@@ -84,7 +92,16 @@ class MotusClient:
                 raise SyncError("Motus refused; its answer contained the login and is not shown.") from None
             raise
 
-    def _ask_by_the_right_clock(self, entry: str, parameters: dict[str, str]) -> dict[str, object]:
+    def rows(self, entry: str, **parameters: str | int) -> list[Row]:
+        """The rows of one entry; none if Motus leaves `data` out because nothing matches. Raises `SyncError`."""
+        data = self.ask(entry, **parameters).get("data")
+        if data is None:
+            return []
+        if not isinstance(data, list):
+            raise SyncError("Motus answered, but its data is not a list; its interface may have changed.")
+        return [row for row in data if isinstance(row, dict)]
+
+    def _ask_by_the_right_clock(self, entry: str, parameters: dict[str, str | int]) -> dict[str, object]:
         """Ask with our date; if Motus finds it expired, ask once more with the date that Motus gave."""
         ours = clock.now().strftime("%Y%m%d%H%M%S")
         try:
@@ -99,7 +116,7 @@ class MotusClient:
         except _TokenExpired:
             raise _clock_error(ours, theirs) from None
 
-    def _ask_once(self, entry: str, question: dict[str, str]) -> dict[str, object]:
+    def _ask_once(self, entry: str, question: dict[str, str | int]) -> dict[str, object]:
         text = msgspec.json.encode({**question, **self._secrets}).decode()
         address = f"{self._base}/{entry}"
         # The library's exceptions hold the request with its secrets, so none of them may propagate.
@@ -117,7 +134,7 @@ class MotusClient:
             raise SyncError("Motus did not answer in time.", is_passing=True) from None
         except httpx.HTTPError as error:
             raise _connection_error(error) from None
-        return _answer(response, body)
+        return _answer(response, body, self._named)
 
 
 def _read(response: httpx.Response) -> bytes:
@@ -132,7 +149,7 @@ def _read(response: httpx.Response) -> bytes:
     return b"".join(parts)
 
 
-def _answer(response: httpx.Response, body: bytes) -> dict[str, object]:
+def _answer(response: httpx.Response, body: bytes, named: str) -> dict[str, object]:
     """The object in the answer. Raises the error that the answer reports: some errors come with status 200."""
     answer = _object(body)
     code, said = _error_in(answer)
@@ -146,7 +163,9 @@ def _answer(response: httpx.Response, body: bytes) -> dict[str, object]:
             retry_after_s=_retry_after(response.headers.get("Retry-After", "")),
         )
     if code == "invalid-login":
-        raise SyncError("Motus does not accept ROOST_MOTUS_LOGIN with its password: correct them.")
+        raise LoginRefused(f"Motus does not accept {named} with its password: correct them.")
+    if status == _HTTP_UNAUTHORIZED:
+        raise LoginRefused(f"Motus does not accept {named}: {said}" if said else _status_sentence(status, body))
     if said:
         raise SyncError(f"Motus refused: {said}", is_passing=status >= _HTTP_SERVER)
     if _HTTP_REDIRECT <= status < _HTTP_ERROR:

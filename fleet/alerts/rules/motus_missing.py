@@ -1,0 +1,61 @@
+"""Missing at Motus: a station sends detections, but Motus has no deployment of it."""
+
+from datetime import datetime
+from typing import Final
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
+
+from fleet.alerts.models import Incident
+from fleet.alerts.rules.base import Ending, Finding, Rule, incidents_of
+from fleet.stations.models import Station
+from fleet.sync.models import MotusDifference
+from fleet.sync.motus.differences import differing_words, stations_differing
+
+NAME = "motus_missing"
+_KINDS: Final = frozenset({MotusDifference.Kind.UNKNOWN_THERE})
+
+
+def find(moment: datetime) -> list[Finding]:  # noqa: ARG001 - the signature of rules
+    """Stations that hear something and have no deployment at Motus."""
+    return [Finding(station_id, since) for station_id, since in sorted(stations_differing(_KINDS).items())]
+
+
+def over(moment: datetime) -> list[Ending]:  # noqa: ARG001 - the signature of rules
+    """Incidents of stations where nothing differs any more, or a person decided. Closed without a message."""
+    differing = stations_differing(_KINDS)
+    opened = incidents_of(NAME).values_list("id", "station_id")
+    return [Ending(number, is_told=False) for number, station_id in opened if station_id not in differing]
+
+
+def opening(station: Station, moment: datetime) -> str:  # noqa: ARG001 - the signature of rules
+    """Sentence on what differs, and where to decide."""
+    told = differing_words(station, _KINDS)
+    return (
+        told
+        + " "
+        + _(
+            "Without one, nobody can use its data there. The organization's page “Motus” has a text to copy and the right link."
+        )
+    )
+
+
+def closing(incident: Incident, moment: datetime) -> str:  # noqa: ARG001 - the signature of rules
+    """Sentence that it is settled."""
+    return _("Motus has a deployment of it, it sends nothing, or somebody decided that it needs none.")
+
+
+RULE = Rule(
+    NAME,
+    find,
+    over,
+    opening,
+    closing,
+    short=pgettext_lazy("state of a station", "not at Motus"),
+    opened_subject=pgettext_lazy("beginning of a mail's subject", "Not at Motus"),
+    closed_subject=pgettext_lazy("beginning of a mail's subject", "Known to Motus"),
+    opened_several=gettext_lazy(
+        "%(stations)s send detections without a deployment at Motus, the first since %(since)s."
+    ),
+    closed_several=gettext_lazy("%(stations)s no longer send detections without a deployment at Motus."),
+)

@@ -1,0 +1,116 @@
+"""Reading the deployments of an organization's projects from Motus, and storing them whole."""
+
+from collections.abc import Iterable
+
+from django.db import transaction
+from django.utils import translation
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from fleet.core import clock
+from fleet.sync.adapters.base import Row, SyncError
+from fleet.sync.adapters.clients.motus import LoginRefused
+from fleet.sync.models import MotusAccount, MotusDeployment
+from fleet.sync.motus.accounts import PROJECTS_MOST, client_of
+from fleet.sync.motus.differences import differences_renew
+from fleet.sync.motus.fields import float_in, moment_in, text_in, whole_in
+from fleet.sync.records import serial_matched
+
+#: Deployments of one project that are stored; Motus' largest has some hundreds.
+_DEPLOYMENTS_MOST = 5_000
+_ANTENNAS_MOST = 40
+
+
+def projects_of(account: MotusAccount) -> list[int]:
+    """Numbers of the projects that the organization works in: the chosen ones, else those of the login."""
+    known = [int(number) for number in account.projects if number.isascii() and number.isdigit()]
+    chosen = [number for number in account.project_ids if number in known] if account.project_ids else known
+    return chosen[:PROJECTS_MOST]
+
+
+def deployments_read(*, account: MotusAccount) -> None:
+    """Fetch and store the deployments, compare them with ours, and keep the outcome as a sentence.
+
+    If nothing usable comes, everything stays as it was.
+    """
+    moment = clock.now()
+    with translation.override(account.organization.language):
+        try:
+            rows, unread = _fetched(account)
+        except SyncError as error:
+            MotusAccount.objects.filter(pk=account.pk).update(
+                read_tried_at=moment,
+                read_answer=str(error),
+                is_refused=account.is_refused or isinstance(error, LoginRefused),
+            )
+            return
+        answer = ngettext("%(n)d deployment read.", "%(n)d deployments read.", len(rows)) % {"n": len(rows)}
+        if unread:
+            answer += " " + _("Rows without a number or serial, skipped: %(n)d.") % {"n": unread}
+    with transaction.atomic():
+        MotusDeployment.objects.filter(account=account).delete()
+        MotusDeployment.objects.bulk_create(rows, batch_size=1_000)
+        MotusAccount.objects.filter(pk=account.pk).update(read_tried_at=moment, read_at=moment, read_answer=answer)
+        differences_renew(account=account, moment=moment)
+
+
+def _fetched(account: MotusAccount) -> tuple[list[MotusDeployment], int]:
+    found: dict[int, MotusDeployment] = {}
+    unread = 0
+    projects = projects_of(account)
+    if not projects:
+        raise SyncError(_("The login has no project to read from."))
+    with client_of(account) as client:
+        for project in projects:
+            rows = client.rows("receiver/sensordeployments", projectID=project)
+            if len(rows) > _DEPLOYMENTS_MOST:
+                raise SyncError(
+                    _("Project %(project)d has %(n)d deployments, more than Roost reads.")
+                    % {"project": project, "n": len(rows)}
+                )
+            for row in rows:
+                deployment = _deployment(account, project, row)
+                if deployment is None:
+                    unread += 1
+                else:
+                    found[deployment.number] = deployment
+    if not found and MotusDeployment.objects.filter(account=account).exists():
+        raise SyncError(_("Motus listed no deployment where it had some before, so nothing was changed."))
+    return list(found.values()), unread
+
+
+def _deployment(account: MotusAccount, project: int, row: Row) -> MotusDeployment | None:
+    number, serial = whole_in(row, "deployID", "deployId"), text_in(row, "serno")
+    if number is None or not serial:
+        return None
+    told = row.get("antennas")
+    return MotusDeployment(
+        account=account,
+        number=number,
+        project_id=project,
+        serial=serial,
+        match_name=serial_matched(serial),
+        name=text_in(row, "name"),
+        status=text_in(row, "status", 40).casefold(),
+        latitude=float_in(row, "latitude"),
+        longitude=float_in(row, "longitude"),
+        starts_at=moment_in(row, "tsStart"),
+        ends_at=moment_in(row, "tsEnd"),
+        antennas=_antennas(told if isinstance(told, list) else []),
+    )
+
+
+def _antennas(rows: Iterable[object]) -> list[dict[str, object]]:
+    """Antennas with a port, one each; the port is a number in older answers, a text in newer ones."""
+    found: dict[int, dict[str, object]] = {}
+    for row in rows:
+        port = whole_in(row, "port") if isinstance(row, dict) else None
+        if isinstance(row, dict) and port is not None and len(found) < _ANTENNAS_MOST:
+            found[port] = {
+                "port": port,
+                "type": text_in(row, "antennaType", 60),
+                "bearing_deg": float_in(row, "bearing"),
+                "height_m": float_in(row, "heightMeters"),
+                "frequency_mhz": float_in(row, "frequency", "freqMHz", "nomFreq"),
+            }
+    return list(found.values())

@@ -1,0 +1,92 @@
+"""Following what was sent until it is data: Motus' job of each upload, and its log, file by file."""
+
+from datetime import timedelta
+from typing import Any, Final
+from urllib.parse import urljoin
+
+from django.conf import settings
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from fleet.core import clock
+from fleet.sync.adapters.base import SyncError
+from fleet.sync.adapters.clients.motus import plain
+from fleet.sync.adapters.clients.motus_jobs import MotusJobs
+from fleet.sync.models import MotusAccount, MotusUpload
+from fleet.sync.motus.accounts import login_of
+from fleet.sync.motus.fields import whole_in
+
+State = MotusUpload.State
+#: Jobs take hours; one is asked about this often, at most so many in a run.
+ASK_EVERY: Final = timedelta(minutes=30)
+_ASKED_MOST: Final = 50
+_LOG_MOST: Final = 200_000
+
+
+def uploads_follow(*, account: MotusAccount) -> None:
+    """Ask what became of sent uploads. Trouble with the job server leaves them as they are, and is told."""
+    moment = clock.now()
+    due = MotusUpload.objects.filter(account=account, state=State.SENT, next_try_at__lte=moment)
+    uploads = list(due.exclude(job_id=None).order_by("next_try_at")[:_ASKED_MOST])
+    if not uploads or account.is_refused:
+        return
+    with translation.override(account.organization.language):
+        try:
+            opened = login_of(account)
+            with MotusJobs(
+                data_url=urljoin(settings.ROOST_MOTUS_URL, "sgdata/custom/"),
+                status_url=settings.ROOST_MOTUS_STATUS_URL,
+                login=opened.login,
+                password=opened.password,
+            ) as jobs:
+                for upload in uploads:
+                    _take(upload, jobs.job(project=upload.project_id or 0, number=upload.job_id or 0))
+        except SyncError as error:
+            MotusAccount.objects.filter(pk=account.pk).update(files_answer=str(error))
+            due.update(next_try_at=moment + ASK_EVERY)
+
+
+def _take(upload: MotusUpload, job: dict[str, Any] | None) -> None:
+    """`done` and `sjDone` (of its parts): 0 waiting, 1 done, below 0 failed."""
+    moment = clock.now()
+    row = MotusUpload.objects.filter(pk=upload.pk, state=State.SENT)
+    if job is None:
+        row.update(
+            sentence=_("Motus does not list its job %(n)d (yet).") % {"n": upload.job_id},
+            next_try_at=moment + ASK_EVERY,
+        )
+        return
+    log = str(job.get("log") or "")[:_LOG_MOST]
+    done, parts = whole_in(job, "done") or 0, whole_in(job, "sjDone")
+    files, bad = _files_said(upload, log)
+    if done < 0 or (parts is not None and parts < 0):
+        lines = log.split("\n")
+        why = plain(lines[-1] or log) or _("without a reason")
+        row.update(
+            state=State.REFUSED,
+            files=files,
+            settled_at=moment,
+            sentence=_("Motus could not process it (job %(n)d): %(why)s") % {"n": upload.job_id, "why": why},
+        )
+    elif done == 1 and parts in (None, 1):
+        sentence = _("It is data at Motus (job %(n)d).") % {"n": upload.job_id}
+        if bad:
+            sentence += " " + _("Motus has remarks on files: %(n)d.") % {"n": bad}
+        row.update(state=State.DATA, files=files, settled_at=moment, sentence=sentence)
+    else:
+        row.update(
+            files=files,
+            sentence=_("Motus is processing it (job %(n)d).") % {"n": upload.job_id},
+            next_try_at=moment + ASK_EVERY,
+        )
+
+
+def _files_said(upload: MotusUpload, log: str) -> tuple[list[dict[str, Any]], int]:
+    """The files with the last line of the log that names each. Motus sets bad ones aside and still says done."""
+    lines = log.splitlines()
+    said = {
+        each["name"]: next((plain(line) for line in reversed(lines) if each["name"] in line), "")
+        for each in upload.files
+    }
+    files = [{**each, "said": said[each["name"]]} for each in upload.files]
+    return files, sum(1 for words in said.values() if words)

@@ -1,0 +1,44 @@
+"""Fields of Motus' rows: numbers that may be text, floats with exponents, and nulls."""
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+_LONGEST = 200
+_WHOLE_MOST = 2**53
+
+
+def text_in(row: Mapping[str, object], field: str, most: int = _LONGEST) -> str:
+    """A text on one line, shortened; empty for null."""
+    value = row.get(field)
+    return "" if value is None else " ".join(str(value).replace("\x00", "").split())[:most]
+
+
+def float_in(row: Mapping[str, object], *fields: str) -> float | None:
+    """The first of these fields that holds a finite number, also one in quotes."""
+    for field in fields:
+        value = row.get(field)
+        if isinstance(value, bool) or not isinstance(value, int | float | str):
+            continue
+        try:
+            number = float(value)
+        except (ValueError, OverflowError):
+            continue
+        if math.isfinite(number):
+            return number
+    return None
+
+
+def whole_in(row: Mapping[str, object], *fields: str) -> int | None:
+    """The same for whole numbers, which Motus may write as `502.0` or `"2"`."""
+    number = float_in(row, *fields)
+    return int(number) if number is not None and number.is_integer() and abs(number) < _WHOLE_MOST else None
+
+
+def moment_in(row: Mapping[str, object], field: str) -> datetime | None:
+    """Seconds since 1970, such as `1.4884704E9`."""
+    seconds = float_in(row, field)
+    try:
+        return None if seconds is None else datetime.fromtimestamp(seconds, tz=UTC)
+    except (ValueError, OverflowError, OSError):
+        return None

@@ -1,0 +1,169 @@
+"""Sending uploads to Motus: one at a time per receiver, each failure with its pause, and no day blocking the others."""
+
+import re
+import tempfile
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from django.conf import settings
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from fleet.core import clock
+from fleet.core.locks import session_lock
+from fleet.sync.adapters.base import SyncError
+from fleet.sync.adapters.clients.motus import LoginRefused
+from fleet.sync.adapters.clients.motus_site import ArchiveRefused, KnownThere, MotusSite, NoUploadRight
+from fleet.sync.models import MotusAccount, MotusUpload
+from fleet.sync.motus.accounts import login_of
+from fleet.sync.motus.archive import archive_write
+from fleet.sync.motus.source import FileSource, SourceFile, source_current
+from fleet.sync.records import serial_matched
+
+State = MotusUpload.State
+#: No further upload begins after this time of a run; the next run goes on.
+BEGIN_WITHIN_S: Final = 120.0
+#: Pause after a failure, doubled by each further one up to a day.
+_PAUSE: Final = timedelta(minutes=10)
+_PAUSE_MOST: Final = timedelta(days=1)
+#: Refused this often by Motus itself, an archive is not tried again.
+_REFUSED_MOST: Final = 3
+_JOB = re.compile(r"[Jj]ob ?ID:? *(\d{1,18})")
+
+
+class _FilesGone(Exception):
+    """A file of the upload is no longer there or has changed."""
+
+
+def uploads_send(*, account: MotusAccount) -> None:
+    """Send what is queued and due, oldest day first. A trouble with the account or with Motus ends the run."""
+    source = source_current()
+    if source is None or account.is_refused or not account.login:
+        return
+    until = time.monotonic() + BEGIN_WITHIN_S
+    with translation.override(account.organization.language):
+        try:
+            opened = login_of(account)
+            with MotusSite(base_url=settings.ROOST_MOTUS_URL, login=opened.login, password=opened.password) as site:
+                for upload in _due(account):
+                    if time.monotonic() > until or not _one(site, source, upload):
+                        return
+        except LoginRefused as error:
+            MotusAccount.objects.filter(pk=account.pk).update(
+                is_refused=True, answer=str(error), checked_at=clock.now()
+            )
+        except SyncError as error:
+            MotusAccount.objects.filter(pk=account.pk).update(files_answer=str(error))
+
+
+def _due(account: MotusAccount) -> list[MotusUpload]:
+    moment = clock.now()
+    queued = MotusUpload.objects.filter(account=account, state=State.QUEUED).order_by("attempts", "day", "id")
+    return [one for one in queued[:500] if one.next_try_at is None or one.next_try_at <= moment]
+
+
+def _one(site: MotusSite, source: FileSource, upload: MotusUpload) -> bool:
+    """Send one upload. False if others would meet the same trouble. Raises `LoginRefused`."""
+    with session_lock(f"roost.motus.upload.{serial_matched(upload.serial)}") as is_ours:
+        if not is_ours:
+            return True
+        try:
+            with tempfile.TemporaryDirectory(prefix="roost-motus-") as folder:
+                _steps(site, source, upload, Path(folder) / "day.zip")
+        except KnownThere as error:
+            _settle(upload, State.KNOWN, str(error), job_id=_job_in(str(error)))
+        except _FilesGone as error:
+            # The next search looks at the whole day again.
+            _settle(upload, State.HELD, str(error))
+        except ArchiveRefused as error:
+            if upload.attempts + 1 >= _REFUSED_MOST:
+                _settle(upload, State.REFUSED, str(error))
+            else:
+                _later(upload, str(error))
+        except LoginRefused:
+            raise
+        except NoUploadRight as error:
+            # Others may belong to another project.
+            _later(upload, str(error))
+        except SyncError as error:
+            _later(upload, str(error))
+            return False
+        except OSError as error:
+            _later(upload, _("The archive could not be made: %(reason)s.") % {"reason": error.strerror or error})
+    return True
+
+
+def _steps(site: MotusSite, source: FileSource, upload: MotusUpload, path: Path) -> None:
+    """1. Build the archive.  2. Known here by its hash?  3. Verify, start, transfer.  4. Keep the job's number."""
+    if upload.project_id is None:
+        raise ArchiveRefused(_("The login has no project to upload to."))
+    upload.sha1 = archive_write(_files(source, upload), path)
+    MotusUpload.objects.filter(pk=upload.pk).update(sha1=upload.sha1)
+    if _is_known_here(upload):
+        raise KnownThere(_("The same archive was sent before, so it was not sent again."))
+    name = f"{upload.serial}-{upload.day:%Y%m%d}-{upload.sha1[:8]}.zip"
+    part = site.verify(project=upload.project_id, sha1=upload.sha1, name=name)
+    local = site.start(project=upload.project_id, part=part, archive=path)
+    said = site.transfer(project=upload.project_id, part=part, local=local)
+    moment = clock.now()
+    MotusUpload.objects.filter(pk=upload.pk, state=State.QUEUED).update(
+        state=State.SENT, sentence=said, job_id=_job_in(said), sent_at=moment, next_try_at=moment, attempts=0
+    )
+
+
+def _files(source: FileSource, upload: MotusUpload) -> list[SourceFile]:
+    """The files as they were checked. Raises `_FilesGone` if one is no longer like that."""
+    there = {(file.name, file.size): file for file in source.files(upload.serial)}
+    wanted = [(each["name"], each["size"]) for each in upload.files if not each["refusal"]]
+    missing = [name for name, size in wanted if (name, size) not in there]
+    if missing:
+        raise _FilesGone(
+            _("%(name)s has changed or is gone since it was checked, so nothing was sent.") % {"name": missing[0]}
+        )
+    return [there[each] for each in wanted]
+
+
+def _is_known_here(upload: MotusUpload) -> bool:
+    return (
+        MotusUpload.objects.filter(
+            account=upload.account_id, sha1=upload.sha1, state__in=(State.SENT, State.DATA, State.KNOWN)
+        )
+        .exclude(pk=upload.pk)
+        .exists()
+    )
+
+
+def _settle(upload: MotusUpload, state: State, sentence: str, *, job_id: int | None = None) -> None:
+    MotusUpload.objects.filter(pk=upload.pk, state=State.QUEUED).update(
+        state=state, sentence=sentence, settled_at=clock.now(), job_id=job_id
+    )
+
+
+def _later(upload: MotusUpload, sentence: str) -> None:
+    MotusUpload.objects.filter(pk=upload.pk, state=State.QUEUED).update(
+        sentence=sentence,
+        attempts=min(upload.attempts + 1, 100),
+        next_try_at=clock.now() + pause_after(upload.attempts),
+    )
+
+
+def pause_after(attempts: int) -> timedelta:
+    """The pause after one more failure."""
+    return min(_PAUSE * (1 << min(attempts, 10)), _PAUSE_MOST)
+
+
+def _job_in(said: str) -> int | None:
+    found = _JOB.search(said)
+    return int(found[1]) if found else None
+
+
+def sent_before(moment: datetime) -> dict[tuple[int, str], datetime]:
+    """Uploads sent before a moment that are no data yet: by organization and serial, since when."""
+    found: dict[tuple[int, str], datetime] = {}
+    rows = MotusUpload.objects.filter(state=State.SENT, sent_at__lt=moment).order_by("-sent_at")
+    for organization_id, serial, sent_at in rows.values_list("account__organization_id", "serial", "sent_at"):
+        if sent_at is not None:
+            found[organization_id, serial] = sent_at
+    return found
