@@ -357,6 +357,8 @@ TABLE: dict[str, Row] = {
     "api:files": SEEN,
     "api:file-moves": row(GET=VIEWER, POST=OPERATOR, body={"files": ["$file_id"], "to": "$serial", "dry_run": True}),
     "api:file-move-undo": row(POST=OPERATOR, may_be_absent=True),
+    "api:uploads": row(POST=OPERATOR),
+    "api:upload": row(GET=OPERATOR, PATCH=OPERATOR, DELETE=OPERATOR),
     "api:ledger": SEEN,
     "api:commands": row(GET=VIEWER, POST=OPERATOR, body={"name": "ping"}),
     "api:command": SEEN,

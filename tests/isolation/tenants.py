@@ -21,7 +21,7 @@ from fleet.commands.models import Command, CommandStep
 from fleet.core import clock
 from fleet.core.audit import audit_write
 from fleet.deployments.models import Deployment, Room, Site
-from fleet.files.models import FileMove, StationFile
+from fleet.files.models import FileMove, StationFile, Upload
 from fleet.files.photos import photo_add
 from fleet.ingest.models import QuarantinedMessage, QuarantineReplay
 from fleet.organizations.invitations import invitation_create
@@ -55,6 +55,7 @@ def nothing() -> dict[str, str]:
     """Values of the same kinds as a tenant's, which name nothing."""
     known = {
         "photo_name": uuid.uuid4().hex,
+        "upload_id": uuid.uuid4().hex,
         "serial": serial_new(),
         "slug": "no-such-slug",
         "username": "nobody",
@@ -197,7 +198,18 @@ def _data_make(word: str, station: Station) -> Mapping[str, str]:
     shift = TimeShift.objects.create(
         station=station, side="behind", offset_us=1, first_at=moment, last_at=moment, made_at=moment, made_by_name=word
     )
-    ids = {"branch_id": branch, "message_id": message, "file_id": file, "move_id": move, "shift_id": shift}
+    upload = Upload.objects.create(
+        id=uuid.uuid4().hex, station=station, path=f"{word}.txt", octets=7, sha256="0" * 64, sender="key:none",
+        sender_name=word, reason=word, created_at=moment, expires_at=moment + timedelta(days=1),
+    )  # fmt: skip
+    ids = {
+        "upload_id": upload,
+        "branch_id": branch,
+        "message_id": message,
+        "file_id": file,
+        "move_id": move,
+        "shift_id": shift,
+    }
     return {"series": series.name, "heard_tag": tag, **{name: str(row.pk) for name, row in ids.items()}}
 
 
