@@ -198,7 +198,7 @@ def _station_of(sender: UploadSender, serial: str) -> Station:
 
 def _path_check(path: str) -> str:
     """The path below the data folder, with single slashes. Raises `InvalidInput`."""
-    parts = [part for part in path.replace("\\", "/").split("/") if part not in ("", ".")]
+    parts = [part for part in path.split("/") if part not in ("", ".")]
     if not parts or ".." in parts or not path.isprintable() or len(path) > _PATH_MOST:
         raise InvalidInput(
             _("Name the file by its path below the data folder: printable, without `..`, at most %(most)d characters.")
