@@ -182,6 +182,8 @@ TABLE: dict[str, Row] = {
     "station-files": SEEN,
     "station-files-move": row(POST=OPERATOR, body={"file": "$file_id", "to": "$serial"}),
     # Its files have grown since.
+    "station-stored": SEEN,
+    "station-stored-file": row(GET=VIEWER, may_be_absent=True),
     "station-files-undo": row(POST=OPERATOR, may_be_absent=True),
     "station-branch-settle": row(POST=OPERATOR, body={"decision": "discard"}),
     "station-detections": SEEN,

@@ -21,7 +21,7 @@ from fleet.commands.models import Command, CommandStep
 from fleet.core import clock
 from fleet.core.audit import audit_write
 from fleet.deployments.models import Deployment, Room, Site
-from fleet.files.models import FileMove, StationFile, Upload
+from fleet.files.models import FileMove, FileRevision, StationFile, StoredContent, StoredFile, Upload
 from fleet.files.photos import photo_add
 from fleet.ingest.models import QuarantinedMessage, QuarantineReplay
 from fleet.organizations.invitations import invitation_create
@@ -82,6 +82,7 @@ NUMBERS = (
     "deployment_id",
     "invitation_id",
     "file_id",
+    "revision_id",
     "move_id",
     "shift_id",
     "destination_id",
@@ -202,7 +203,13 @@ def _data_make(word: str, station: Station) -> Mapping[str, str]:
         id=uuid.uuid4().hex, station=station, path=f"{word}.txt", octets=7, sha256="0" * 64, sender="key:none",
         sender_name=word, reason=word, created_at=moment, expires_at=moment + timedelta(days=1),
     )  # fmt: skip
+    content = StoredContent.objects.create(sha256=uuid.uuid4().hex * 2, octets=7, stored_at=moment, checked_at=moment)
+    revision = FileRevision.objects.create(
+        file=StoredFile.objects.create(station=station, path=f"{word}.txt"), number=1, content=content,
+        first_met_at=moment, last_met_at=moment, sent_by=word,
+    )  # fmt: skip
     ids = {
+        "revision_id": revision,
         "upload_id": upload,
         "branch_id": branch,
         "message_id": message,
