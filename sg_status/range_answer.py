@@ -65,5 +65,5 @@ def _pieces(opened: IO[bytes], left: int) -> Iterator[bytes]:
 
 async def _iterate_async(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
     """The same pieces, without blocking the server while the disk is read."""
-    while piece := await sync_to_async(next)(pieces, b""):
+    while piece := await sync_to_async(lambda: next(pieces, b""))():
         yield piece
