@@ -18,6 +18,7 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from fleet.organizations.models import ApiKey
+from fleet.stations.models import Credential
 from rest_api.requests import is_api, is_private, source_of
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 #: Length of one counting window in seconds.
 WINDOW_S = 60
+#: Refused requests per window after which uploads of a caller wait for the next one.
+REFUSALS_MOST = 60
 _LEFT = "roost_limit_left"
 
 
@@ -35,7 +38,19 @@ class AskerThrottle(BaseThrottle):
     def allow_request(self, request: Request, view: APIView) -> bool:  # noqa: ARG002 - the library's signature
         """Count the request; False if it exceeds the limit."""
         # Authentication has already run, so different spellings of the header share one counter.
-        return asker_count(request._request, _asker_of(request))  # noqa: SLF001 - the library has no other name for it
+        return asker_count(request._request, asker_of(request))  # noqa: SLF001 - the library has no other name for it
+
+    def wait(self) -> float:
+        """Seconds until the next window starts."""
+        return _left_s()
+
+
+class RefusalThrottle(BaseThrottle):
+    """Refuses callers of uploads for the rest of a minute in which too many of their requests were refused."""
+
+    def allow_request(self, request: Request, view: APIView) -> bool:  # noqa: ARG002 - the library's signature
+        """False if the limit is reached; `refusal_count` counts."""
+        return int(cache.get(_name(f"refused:{asker_of(request)}")) or 0) < REFUSALS_MOST
 
     def wait(self) -> float:
         """Seconds until the next window starts."""
@@ -69,13 +84,20 @@ def asker_count(request: HttpRequest, asker: str) -> bool:
     return count <= most
 
 
+def refusal_count(request: Request) -> None:
+    """Count a refused request of this caller, for `RefusalThrottle`."""
+    _count(f"refused:{asker_of(request)}")
+
+
 def window_left_s() -> float:
     """Seconds until the next window starts."""
     return _left_s()
 
 
-def _asker_of(request: Request) -> str:
+def asker_of(request: Request) -> str:
     """Counter name of the caller, or empty without a login. All personal keys of a person share one counter."""
+    if isinstance(request.auth, Credential):
+        return f"station:{request.auth.station_id}"
     if isinstance(request.auth, ApiKey):
         person_id = request.auth.person_id
         return f"key:{request.auth.prefix}" if person_id is None else f"person:{person_id}"

@@ -1,4 +1,4 @@
-"""The command `station-agent`: run, enrol, claim, register, status, replay."""
+"""The command `station-agent`: run, enrol, claim, register, status, replay, upload."""
 
 import contextlib
 import json
@@ -33,7 +33,10 @@ from station_agent.replay import ReplayFeed, replay_run
 from station_agent.replay_words import is_anything_left, replay_show
 from station_agent.station import LinkState
 from station_agent.status import status_read, status_say
+from station_agent.tus import Uploader
+from station_agent.upload import result_say, results_json, total_say, upload_run
 from station_agent.waiting_line import waiting
+from station_agent.words import bytes_say
 
 app = typer.Typer(
     name="station-agent",
@@ -62,6 +65,8 @@ InsecureOption = Annotated[
 ]
 #: Seconds between two looks of `status --watch`.
 WATCH_SECONDS = 2.0
+#: Seconds between two lines about the progress of an upload.
+PROGRESS_SECONDS = 0.2
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 #: typer brings its own click, or uses the installed one: this is the usage error class of either.
 _UsageError: Any = typer.BadParameter.__mro__[1]
@@ -297,6 +302,48 @@ def replay(
             "happens again, ask the people who run the server whether the station was removed."
         )
     if is_anything_left(feed):
+        raise typer.Exit(1)
+
+
+@app.command()
+def upload(
+    place: Annotated[Path, typer.Argument(metavar="DIR|FILE", help="A folder with everything below it, or one file.")],
+    config: ConfigOption = None,
+    ca: CaOption = None,
+    *,
+    as_json: JsonOption = False,
+    give_up: Annotated[
+        float, typer.Option(metavar="SECONDS", help="Stop when nothing has arrived for this long.", min=1.0)
+    ] = 600.0,
+    insecure_http: InsecureOption = False,
+) -> None:
+    """Upload files as they are. What is on the server is not sent again, and a cut costs nothing.
+
+    The exit code is 1 if something was refused.
+    """
+    settings = _config(config)
+    if not place.exists():
+        raise WrongUse(f"{place} does not exist: name a folder or a file.")
+    if not settings.server:
+        raise WrongUse("The configuration has no address of a server: enrol again, or add `server`.")
+    address = enrolment.server_check(settings.server, insecure_http=insecure_http)
+    login = settings.amqp.username, settings.amqp.password
+    uploader = Uploader(server=address, login=login, ca_file=ca, give_up=give_up)
+    console, results, shown_at = Console(stderr=True, highlight=False), [], 0.0
+    with Live(console=console, transient=True, auto_refresh=False) as live:
+
+        def tell(name: str, there: int, size: int) -> None:
+            nonlocal shown_at
+            if console.is_terminal and time.monotonic() - shown_at > PROGRESS_SECONDS:
+                shown_at = time.monotonic()
+                live.update(Text(f"{name}: {bytes_say(there)} of {bytes_say(size)}"), refresh=True)
+
+        for result in upload_run(uploader, place, tell):
+            results.append(result)
+            if not as_json:
+                print(result_say(result), flush=True)
+    print(results_json(results, uploader.sent) if as_json else total_say(results, uploader.sent))
+    if any(result.outcome == "refused" for result in results):
         raise typer.Exit(1)
 
 

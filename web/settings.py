@@ -176,7 +176,11 @@ STATIC_URL = "/static/"
 STATIC_ROOT = Path(setting("ROOST_STATIC_ROOT", str(BASE_DIR / "var" / "static")))
 STATICFILES_DIRS = [BASE_DIR / "web" / "static"]
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        # Names are the SHA-256 of the content, so what is overwritten is the same or was damaged.
+        "OPTIONS": {"allow_overwrite": True, "file_permissions_mode": 0o600, "directory_permissions_mode": 0o700},
+    },
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 MEDIA_ROOT = Path(setting("ROOST_FILES_ROOT", str(BASE_DIR / "var" / "files")))
@@ -306,6 +310,8 @@ ROOST_PACE_BACKLOG = int(setting("ROOST_PACE_BACKLOG", "200000"))
 #: How long a data package is kept, and how many bytes of them each organization may have.
 ROOST_PACKAGES_KEPT = timedelta(days=float(setting("ROOST_PACKAGES_DAYS", "7")))
 ROOST_PACKAGES_BYTES = int(setting("ROOST_PACKAGES_BYTES", "20000000000"))
+#: How many bytes the stored files of an organization may take, unless it has a quota of its own.
+ROOST_FILES_QUOTA_BYTES = int(setting("ROOST_FILES_QUOTA_BYTES", "100000000000"))
 #: Who can create organizations: `anybody` who is logged in, or only `admins` of the server.
 ROOST_ORGANIZATIONS_BY = choice("ROOST_ORGANIZATIONS_BY", "anybody", ("anybody", "admins"))
 #: How long a station's old login keeps working after a new one has been issued.

@@ -6,7 +6,20 @@ from django.db import models
 from django.db.models import Q
 
 from fleet.deployments.models import Deployment
+from fleet.files.store.models import FileRevision, StoreAccount, StoredContent, StoredFile, Upload
 from fleet.stations.models import Station
+
+__all__ = [
+    "FileMove",
+    "FileMoveTwin",
+    "FileRevision",
+    "Photo",
+    "StationFile",
+    "StoreAccount",
+    "StoredContent",
+    "StoredFile",
+    "Upload",
+]
 
 
 class StationFile(models.Model):

@@ -31,9 +31,9 @@ DECORATORS = [
 NAMES = (
     # Django
     *("*Config", "add_arguments", "clean_*", "db_type", "has_*_permission", "handler[45]00", "app_name"),
-    *("to_python", "value_from_datadict"),
+    *("temporary_file_path", "to_python", "value_from_datadict"),
     # Django REST framework and drf-spectacular
-    *("accepted_*", "allow_request", "ApiKeyScheme", "authenticate_header", "get_*", "renderer_context"),
+    *("accepted_*", "allow_request", "*Scheme", "authenticate_header", "get_*", "renderer_context"),
     *("to_representation", "validate_*"),
     # allauth
     *("_authenticate", "_get_login_attempts_cache_key", "is_open_for_signup", "is_safe_url"),
@@ -45,7 +45,7 @@ NAMES = (
     # the registries that are folders
     *("ADAPTER", "CHECKS_OF_THE_DOMAIN", "CONTRACT", "HANDLER", "RULE", "SOURCE"),
     # tables that only SQL reads and writes
-    *("FileMoveTwin", "ReadingDay", "ReadingHour"),
+    *("ReadingDay", "ReadingHour"),
     # Django's, to render a response again
     "_is_rendered",
     # the tests of faults compare it with what arrived

@@ -22,7 +22,7 @@ from fleet.core import clock
 from fleet.core.audit import audit_write
 from fleet.deployments.models import Deployment, Room, Site
 from fleet.exports.models import DataPackage
-from fleet.files.models import FileMove, StationFile
+from fleet.files.models import FileMove, FileRevision, StationFile, StoredContent, StoredFile, Upload
 from fleet.files.photos import photo_add
 from fleet.ingest.models import QuarantinedMessage, QuarantineReplay
 from fleet.organizations.invitations import invitation_create
@@ -57,6 +57,7 @@ def nothing() -> dict[str, str]:
     """Values of the same kinds as a tenant's, which name nothing."""
     known = {
         "photo_name": uuid.uuid4().hex,
+        "upload_id": uuid.uuid4().hex,
         "serial": serial_new(),
         "slug": "no-such-slug",
         "username": "nobody",
@@ -83,6 +84,7 @@ NUMBERS = (
     "deployment_id",
     "invitation_id",
     "file_id",
+    "revision_id",
     "move_id",
     "shift_id",
     "destination_id",
@@ -216,7 +218,24 @@ def _data_make(word: str, station: Station) -> Mapping[str, str]:
     shift = TimeShift.objects.create(
         station=station, side="behind", offset_us=1, first_at=moment, last_at=moment, made_at=moment, made_by_name=word
     )
-    ids = {"branch_id": branch, "message_id": message, "file_id": file, "move_id": move, "shift_id": shift}
+    upload = Upload.objects.create(
+        id=uuid.uuid4().hex, station=station, path=f"{word}.txt", octets=7, sha256="0" * 64, sender="key:none",
+        sender_name=word, reason=word, created_at=moment, expires_at=moment + timedelta(days=1),
+    )  # fmt: skip
+    content = StoredContent.objects.create(sha256=uuid.uuid4().hex * 2, octets=7, stored_at=moment, checked_at=moment)
+    revision = FileRevision.objects.create(
+        file=StoredFile.objects.create(station=station, path=f"{word}.txt"), number=1, content=content,
+        first_met_at=moment, last_met_at=moment, sent_by=word,
+    )  # fmt: skip
+    ids = {
+        "revision_id": revision,
+        "upload_id": upload,
+        "branch_id": branch,
+        "message_id": message,
+        "file_id": file,
+        "move_id": move,
+        "shift_id": shift,
+    }
     return {"series": series.name, "heard_tag": tag, **{name: str(row.pk) for name, row in ids.items()}}
 
 

@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a station or a desk needs to connect to the broker. The password is shown once and stored nowhere."""
+    """What a station or a desk needs to connect to the broker. The password is shown once and stored only as a hash."""
 
     host: str
     port: int
@@ -49,7 +49,7 @@ class Grant:
 
 
 def token_hash(token: str) -> str:
-    """The stored form of a token. It is 160 random bits, so a plain hash cannot be searched."""
+    """The stored form of a token or password. It is at least 160 random bits, so a plain hash cannot be searched."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
@@ -120,6 +120,7 @@ def station_enrol(
     except Unavailable:
         _unclaim(credential, token, used_at)
         raise
+    Credential.objects.filter(pk=credential.pk).update(secret_hash=token_hash(password))
     replaced = _adopt(credential, is_rotation=is_rotation)
     _users_delete(replaced)
     is_upload = purpose == LoginPurpose.UPLOAD

@@ -245,7 +245,7 @@ class EnrolmentToken(models.Model):
 
 
 class Credential(models.Model):
-    """One generation of a station's broker login. Only the station knows the password.
+    """One generation of a station's broker login. Only the station knows the password; uploads check it by its hash.
 
     issued ──▶ revoked     (permanently: the next one is a new generation with a new user name)
       └──rotated: works until `ends_at`, or until the next one is in use──▶ revoked
@@ -259,6 +259,8 @@ class Credential(models.Model):
         max_length=8, choices=LoginPurpose.choices, default=LoginPurpose.STATION, db_default=LoginPurpose.STATION.value
     )
     hardware = models.JSONField(default=dict)
+    #: SHA-256 of the password, 256 random bits; empty for a login from before files could be uploaded.
+    secret_hash = models.CharField(max_length=64, blank=True, default="", db_default="")
     issued_at = models.DateTimeField()
     ends_at = models.DateTimeField(null=True)
     revoked_at = models.DateTimeField(null=True)

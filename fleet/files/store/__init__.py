@@ -1,0 +1,1 @@
+"""Files of stations, kept by content: uploads, revisions, quota, and checks for rot."""

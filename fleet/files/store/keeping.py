@@ -1,0 +1,87 @@
+"""Files of stations and their revisions: what happens when a content is met under a name, and what it counts."""
+
+from enum import StrEnum
+
+from django.db.models import F
+from django.utils.translation import gettext as _
+
+from fleet.core import clock
+from fleet.core.errors import TooMany
+from fleet.files.store.models import FileRevision, StoreAccount, StoredContent, StoredFile, Upload
+
+#: Maximum revisions of a file, and maximum files of an organization.
+REVISIONS_MOST, FILES_MOST = 1_000, 5_000_000
+
+
+class Meeting(StrEnum):
+    """What a content under a name was: one that is there, the same file grown, or another one."""
+
+    KNOWN = "known"
+    GREW = "grew"
+    NEW = "new"
+
+
+def revision_newest(station_id: int, path: str) -> FileRevision | None:
+    """The newest revision of a file; None if the station has no file of that name."""
+    revisions = FileRevision.objects.filter(file__station_id=station_id, file__path=path)
+    return revisions.select_related("content").order_by("-number").first()
+
+
+def revision_meet_again(revision: FileRevision, *, sent_by: str) -> None:
+    """Note that a content was met again."""
+    FileRevision.objects.filter(pk=revision.pk).update(last_met_at=clock.now(), sent_by=sent_by)
+
+
+def content_met(*, upload: Upload, content: StoredContent, begins_with: str) -> Meeting:
+    """Record a content under the upload's name. Call it in a transaction that holds the content's lock.
+
+    `begins_with`: the SHA-256 of its beginning, as long as the newest revision was. Raises `TooMany`.
+    """
+    file, is_new_file = StoredFile.objects.get_or_create(station_id=upload.station_id, path=upload.path)
+    StoredFile.objects.select_for_update().get(pk=file.pk)
+    newest, moment = revision_newest(upload.station_id, upload.path), clock.now()
+    if newest is not None and newest.content_id == content.pk:
+        revision_meet_again(newest, sent_by=upload.sender_name)
+        return Meeting.KNOWN
+    organization_id = upload.station.organization_id
+    octets = 0 if _is_had(content, organization_id) else content.octets
+    if newest is not None and begins_with == newest.content.sha256:
+        FileRevision.objects.filter(pk=newest.pk).update(
+            content=content,
+            grown=F("grown") + 1,
+            last_met_at=moment,
+            modified_at=upload.modified_at,
+            sent_by=upload.sender_name,
+        )
+        if not _is_had(newest.content, organization_id):
+            octets -= newest.content.octets
+        _account_add(organization_id, octets=octets, files=0)
+        return Meeting.GREW
+    number = newest.number + 1 if newest else 1
+    if number > REVISIONS_MOST:
+        raise TooMany(
+            _("%(path)s already has %(most)d revisions: send it under another name.")
+            % {"path": upload.path, "most": REVISIONS_MOST}
+        )
+    FileRevision.objects.create(
+        file=file,
+        number=number,
+        content=content,
+        modified_at=upload.modified_at,
+        first_met_at=moment,
+        last_met_at=moment,
+        sent_by=upload.sender_name,
+    )
+    _account_add(organization_id, octets=octets, files=int(is_new_file))
+    return Meeting.NEW
+
+
+def _is_had(content: StoredContent, organization_id: int) -> bool:
+    return FileRevision.objects.filter(content=content, file__station__organization_id=organization_id).exists()
+
+
+def _account_add(organization_id: int, *, octets: int, files: int) -> None:
+    StoreAccount.objects.get_or_create(organization_id=organization_id)
+    StoreAccount.objects.filter(organization_id=organization_id).update(
+        octets=F("octets") + octets, files=F("files") + files
+    )

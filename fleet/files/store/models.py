@@ -1,0 +1,142 @@
+"""Contents kept under their SHA-256, the names under which stations had them, and uploads under way."""
+
+from django.db import models
+from django.db.models import Q
+
+from fleet.organizations.models import Organization
+from fleet.stations.models import Station
+
+
+class StoredContent(models.Model):
+    """The bytes of a file, stored once under their SHA-256, whichever stations had them.
+
+    kept ──the scrub reads other bytes──▶ rotten ──the same content is uploaded again──▶ kept
+      └──no file has it any more──▶ deleted, row and bytes
+    """
+
+    class State(models.TextChoices):
+        """What the last check found."""
+
+        KEPT = "kept", "kept"
+        ROTTEN = "rotten", "rotten"
+
+    id = models.BigAutoField(primary_key=True)
+    sha256 = models.CharField(max_length=64, unique=True)
+    octets = models.BigIntegerField()
+    state = models.CharField(max_length=8, choices=State.choices, default=State.KEPT)
+    stored_at = models.DateTimeField()
+    #: When its bytes were last read and compared with the SHA-256.
+    checked_at = models.DateTimeField()
+
+    class Meta:
+        """The scrub takes those first that were not checked for the longest time; an index for rotten ones."""
+
+        indexes = [
+            models.Index(fields=["checked_at", "id"], name="content_by_check"),
+            models.Index(fields=["id"], name="content_rotten", condition=Q(state="rotten")),
+        ]
+
+    def __str__(self) -> str:
+        return self.sha256
+
+
+class StoredFile(models.Model):
+    """A file of a station by its path there; its revisions say what it contained."""
+
+    id = models.BigAutoField(primary_key=True)
+    station = models.ForeignKey(Station, on_delete=models.CASCADE, related_name="stored_files")
+    path = models.CharField(max_length=512)
+
+    class Meta:
+        """A path is one file of its station."""
+
+        constraints = [models.UniqueConstraint(fields=["station", "path"], name="stored_file_once")]
+
+    def __str__(self) -> str:
+        return self.path
+
+
+class FileRevision(models.Model):
+    """What a file contained: a new revision when its content changed, the same one when it only grew at its end."""
+
+    id = models.BigAutoField(primary_key=True)
+    file = models.ForeignKey(StoredFile, on_delete=models.CASCADE, related_name="revisions")
+    number = models.IntegerField()
+    content = models.ForeignKey(StoredContent, on_delete=models.PROTECT, related_name="revisions")
+    #: When the file was last changed, by the clock of the device that sent it.
+    modified_at = models.DateTimeField(null=True)
+    first_met_at = models.DateTimeField()
+    last_met_at = models.DateTimeField()
+    #: How often it was sent again after it had grown.
+    grown = models.IntegerField(default=0)
+    sent_by = models.CharField(max_length=150)
+
+    class Meta:
+        """Numbered within their file; listed newest first."""
+
+        constraints = [models.UniqueConstraint(fields=["file", "number"], name="file_revision_once")]
+
+    def __str__(self) -> str:
+        return f"{self.file_id} revision {self.number}"
+
+
+class Upload(models.Model):
+    """A file on its way here. Its bytes are in a part on disk, whose length is the offset.
+
+        open ──all bytes, the SHA-256 fits──▶ stored | known
+          ├──all bytes, the SHA-256 does not fit──▶ refused
+          └──expires_at, or ended by its sender──▶ deleted
+
+    Closed ones stay until they expire, so that a sender whose answer got lost can ask.
+    """
+
+    class State(models.TextChoices):
+        """What became of it."""
+
+        OPEN = "open", "arriving"
+        STORED = "stored", "stored"
+        KNOWN = "known", "here already"
+        REFUSED = "refused", "refused"
+
+    id = models.CharField(max_length=32, primary_key=True)
+    station = models.ForeignKey(Station, on_delete=models.CASCADE, related_name="uploads")
+    path = models.CharField(max_length=512)
+    octets = models.BigIntegerField()
+    sha256 = models.CharField(max_length=64)
+    modified_at = models.DateTimeField(null=True)
+    #: `station:<id>`, `key:<prefix>` or `person:<id>`: whose limits it counts against; and its name for people.
+    sender = models.CharField(max_length=80)
+    sender_name = models.CharField(max_length=150)
+    state = models.CharField(max_length=8, choices=State.choices, default=State.OPEN)
+    reason = models.CharField(max_length=300, blank=True, default="")
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        """Open ones are counted by sender; the sweep looks for expired ones, the page for those of a station."""
+
+        indexes = [
+            models.Index(fields=["sender"], name="upload_open_of_sender", condition=Q(state="open")),
+            models.Index(fields=["expires_at"], name="upload_expires"),
+            models.Index(fields=["station", "-created_at"], name="upload_of_station"),
+        ]
+
+    def __str__(self) -> str:
+        return self.path
+
+
+class StoreAccount(models.Model):
+    """How many files an organization has, how much they take, and its own quota if the server's does not suit it.
+
+    A content counts once for each organization whose stations had it. Uploads add to it; the daily scrub counts again.
+    """
+
+    organization = models.OneToOneField(
+        Organization, on_delete=models.CASCADE, primary_key=True, related_name="store_account"
+    )
+    octets = models.BigIntegerField(default=0)
+    files = models.BigIntegerField(default=0)
+    quota_octets = models.BigIntegerField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"files of {self.organization_id}"

@@ -1,0 +1,116 @@
+"""Upkeep of the store: re-read a share of all contents to find rot, and remove what no file has any more."""
+
+import logging
+from datetime import datetime, timedelta
+
+from django.core.files.storage import default_storage
+from django.db import connection
+from django.db.models import Sum
+
+from fleet.core.locks import session_lock
+from fleet.files.store.contents import FOLDER, content_digest, content_name, content_remove
+from fleet.files.store.models import StoredContent, Upload
+from fleet.files.store.parts import part_remove, parts_list
+
+#: Every content is read again within this time, in hourly shares of at least so many bytes.
+ROUND, SHARE_LEAST = timedelta(days=30), 256_000_000
+_RUNS = int(ROUND / timedelta(hours=1))
+#: How long bytes without a row are left alone: their row may still be coming.
+ORPHAN_AFTER = timedelta(days=1)
+_ROWS_MOST = 10_000
+_RECOUNT = """
+INSERT INTO files_storeaccount (organization_id, octets, files)
+SELECT o.id, coalesce(had.octets, 0), coalesce(named.files, 0) FROM organizations_organization o
+LEFT JOIN (
+    SELECT organization_id, sum(octets) AS octets FROM (
+        SELECT DISTINCT s.organization_id, c.id, c.octets FROM files_filerevision r
+        JOIN files_storedfile f ON f.id = r.file_id
+        JOIN stations_station s ON s.id = f.station_id
+        JOIN files_storedcontent c ON c.id = r.content_id
+    ) AS each GROUP BY 1
+) AS had ON had.organization_id = o.id
+LEFT JOIN (
+    SELECT s.organization_id, count(*) AS files FROM files_storedfile f
+    JOIN stations_station s ON s.id = f.station_id GROUP BY 1
+) AS named ON named.organization_id = o.id
+ON CONFLICT (organization_id) DO UPDATE SET octets = excluded.octets, files = excluded.files
+"""
+
+_log = logging.getLogger(__name__)
+
+
+def contents_scrub(*, moment: datetime) -> int:
+    """Read a share of the contents and compare them with their SHA-256; return how many were read."""
+    read = 0
+    with session_lock("roost.files.scrub") as is_ours:
+        if not is_ours:
+            return 0
+        total = StoredContent.objects.aggregate(total=Sum("octets"))["total"] or 0
+        left = max(total // _RUNS, SHARE_LEAST)
+        due = StoredContent.objects.filter(checked_at__lte=moment - ROUND).order_by("checked_at", "id")
+        for content in due[:_ROWS_MOST].iterator(chunk_size=500):
+            if left <= 0:
+                break
+            _check(content, moment)
+            left -= content.octets
+            read += 1
+    return read
+
+
+def contents_rotten() -> list[StoredContent]:
+    """Contents whose bytes are not what was stored."""
+    return list(StoredContent.objects.filter(state=StoredContent.State.ROTTEN).order_by("id")[:_ROWS_MOST])
+
+
+def store_sweep(*, moment: datetime) -> int:
+    """Remove contents that no file has, and bytes that have no row; count what organizations use. Return how many."""
+    removed = 0
+    for content in StoredContent.objects.filter(revisions=None).order_by("id")[:_ROWS_MOST]:
+        removed += content_remove(content) > 0 or content.octets == 0
+    removed += _sweep_storage(moment)
+    removed += _sweep_parts(moment)
+    with connection.cursor() as cursor:
+        cursor.execute(_RECOUNT)
+    return removed
+
+
+def _check(content: StoredContent, moment: datetime) -> None:
+    found = content_digest(content)
+    is_sound = found == content.sha256
+    state = StoredContent.State.KEPT if is_sound else StoredContent.State.ROTTEN
+    StoredContent.objects.filter(pk=content.pk).update(state=state, checked_at=moment)
+    if not is_sound:
+        _log.error("The stored content %s is %s", content.sha256, f"now {found}" if found else "missing or unreadable")
+
+
+def _sweep_storage(moment: datetime) -> int:
+    """Remove stored bytes without a row, from one of sixteen parts of the store at a time."""
+    digit = f"{int(moment.timestamp() / 21_600) % 16:x}"
+    removed = 0
+    for folder in _folders():
+        if not folder.startswith(digit):
+            continue
+        names = default_storage.listdir(f"{FOLDER}/{folder}")[1]
+        known = set(StoredContent.objects.filter(sha256__startswith=folder).values_list("sha256", flat=True))
+        for name in sorted(set(names) - known):
+            if default_storage.get_modified_time(content_name(name)) < moment - ORPHAN_AFTER:
+                default_storage.delete(content_name(name))
+                removed += 1
+    return removed
+
+
+def _folders() -> list[str]:
+    try:
+        return sorted(default_storage.listdir(FOLDER)[0])
+    except FileNotFoundError:
+        # Nothing was ever stored.
+        return []
+
+
+def _sweep_parts(moment: datetime) -> int:
+    """Remove parts whose upload is gone, as that of a deleted station."""
+    old = parts_list(before=moment - ORPHAN_AFTER)
+    gone = set(old) - set(Upload.objects.filter(pk__in=old).values_list("pk", flat=True))
+    for upload_id in gone:
+        part_remove(upload_id)
+    return len(gone)

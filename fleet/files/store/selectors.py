@@ -1,0 +1,30 @@
+"""Queries for stored files and for uploads that are not over."""
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from fleet.core.errors import NotFound
+from fleet.files.store.models import FileRevision, Upload
+from fleet.stations.models import Station
+
+
+def revision_list(*, station: Station, search: str = "") -> QuerySet[FileRevision]:
+    """Everything stored of a station, the last path first: paths begin with a day."""
+    rows = FileRevision.objects.filter(file__station=station).select_related("file", "content")
+    if search:
+        rows = rows.filter(file__path__icontains=search.replace("\x00", ""))
+    return rows.order_by("-file__path", "-number")
+
+
+def revision_find(*, station: Station, revision_id: int) -> FileRevision:
+    """One revision of a file of this station. Raises `NotFound`."""
+    found = FileRevision.objects.filter(file__station=station, pk=revision_id).select_related("file", "content").first()
+    if found is None:
+        raise NotFound(_("This station has no such stored file."))
+    return found
+
+
+def upload_list(*, station: Station) -> QuerySet[Upload]:
+    """Uploads that are arriving or were refused, the newest first."""
+    states = (Upload.State.OPEN, Upload.State.REFUSED)
+    return Upload.objects.filter(station=station, state__in=states).order_by("-created_at")

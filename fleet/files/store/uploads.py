@@ -1,0 +1,323 @@
+"""Uploads: begun within the sender's limits, resumed at the byte, closed by the SHA-256 of the whole file."""
+
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Count, Q, Sum
+from django.utils.translation import gettext as _
+
+from fleet.core import clock
+from fleet.core.errors import Conflict, InvalidInput, NotFound, TooMany, Unavailable
+from fleet.files.store.contents import content_digest, content_is_there, content_lock, content_save
+from fleet.files.store.keeping import (
+    FILES_MOST,
+    REVISIONS_MOST,
+    Meeting,
+    content_met,
+    revision_meet_again,
+    revision_newest,
+)
+from fleet.files.store.models import FileRevision, StoreAccount, StoredContent, Upload
+from fleet.files.store.parts import PartWriter, part_digests, part_remove, part_size, parts_room
+from fleet.organizations.access import Role, Viewer
+from fleet.stations.models import Station
+from fleet.stations.selectors import station_get
+
+#: Maximum bytes of a file, open uploads of a sender, and bytes that they may have together.
+FILE_MOST, OPEN_MOST, OPEN_OCTETS_MOST = 8_000_000_000, 64, 20_000_000_000
+#: How long an upload may rest before it is deleted, and how long a closed one can be asked about.
+OPEN_LIFE, CLOSED_LIFE = timedelta(days=7), timedelta(days=1)
+#: Free bytes that uploads leave on the disk.
+ROOM_LEAST = 500_000_000
+#: Longest beginning of a known content that is read to see whether a file grew; a longer one becomes a revision.
+_BEGIN_MOST = 100_000_000
+_PATH_MOST = 512
+_SHA256 = re.compile(r"[0-9a-f]{64}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class UploadSender:
+    """Who uploads: the login of a station, or a viewer. `key` names whose limits count."""
+
+    key: str
+    name: str
+    station: Station | None = None
+    viewer: Viewer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileAsked:
+    """What a sender says about a file before sending it."""
+
+    serial: str
+    path: str
+    octets: int
+    sha256: str
+    modified_at: datetime | None
+    #: Whether the sender goes on with an upload of the same file that it began before.
+    resumes: bool
+
+
+def sender_check(sender: UploadSender) -> None:
+    """Raise `Forbidden` for people and keys who may upload nowhere."""
+    viewer = sender.viewer
+    if viewer is not None and not any(role != Role.VIEWER for role in viewer.station_roles.values()):
+        viewer.require_somewhere(Role.OPERATOR, to=_("upload files"))
+
+
+def upload_begin(*, sender: UploadSender, asked: FileAsked) -> Upload:
+    """Begin an upload, or answer at once that the content is here. Raises what the domain refuses."""
+    station = _station_of(sender, asked.serial)
+    path = _path_check(asked.path)
+    if not _SHA256.match(asked.sha256):
+        raise InvalidInput(_("Give the SHA-256 of the whole file, as 64 hexadecimal digits."), field="sha256")
+    moment = clock.now()
+    upload = Upload(
+        id=secrets.token_hex(16),
+        station=station,
+        path=path,
+        octets=asked.octets,
+        sha256=asked.sha256,
+        modified_at=asked.modified_at,
+        sender=sender.key,
+        sender_name=sender.name[:150],
+        created_at=moment,
+        expires_at=moment + OPEN_LIFE,
+    )
+    with transaction.atomic():
+        content = _content_known(upload)
+        if content is not None:
+            return _close_known(upload, content)
+        _lock(f"uploads of {sender.key}")
+        begun = _begun(upload) if asked.resumes else None
+        if begun is None:
+            _limits_check(sender.key)
+            _quota_check(upload)
+            upload.save(force_insert=True)
+    return upload_look(begun or upload)
+
+
+def upload_find(*, sender: UploadSender, upload_id: str) -> Upload:
+    """An upload of a station that the sender may upload for. Raises `NotFound` and `Forbidden`."""
+    uploads = Upload.objects.select_related("station").filter(pk=upload_id, expires_at__gt=clock.now())
+    theirs = sender.viewer.stations("station__") if sender.viewer else Q(station=sender.station)
+    upload = uploads.filter(theirs, station__deleted_at=None).first()
+    if upload is None:
+        raise NotFound(_("There is no such upload: it has expired, was ended, or never existed. Begin it again."))
+    if sender.viewer is not None:
+        sender.viewer.require(Role.OPERATOR, station=upload.station, to=_("upload files of %(serial)s"))
+    return upload
+
+
+def upload_look(upload: Upload) -> Upload:
+    """Close the upload if all its bytes are here and nobody did, as when the site ended between the two."""
+    is_whole = upload.state == Upload.State.OPEN and part_size(upload.id) == upload.octets
+    return upload_settle(upload) if is_whole else upload
+
+
+def upload_offset(upload: Upload) -> int:
+    """How many of its bytes are here."""
+    is_here = upload.state in (Upload.State.STORED, Upload.State.KNOWN)
+    return upload.octets if is_here else part_size(upload.id)
+
+
+def upload_writer(*, upload: Upload, offset: int, checksum: tuple[str, bytes] | None = None) -> PartWriter:
+    """A writer that appends to the upload from this offset. Raises `Conflict`."""
+    if upload.state == Upload.State.REFUSED:
+        raise Conflict(upload.reason)
+    if upload.state != Upload.State.OPEN:
+        raise Conflict(_("This file is already here, with all its %(size)d bytes.") % {"size": upload.octets})
+    if parts_room() < ROOM_LEAST:
+        raise Unavailable(_("The disk of the server is nearly full: what has arrived is kept. Try again later."))
+    return PartWriter(upload.id, offset=offset, most=upload.octets, checksum=checksum)
+
+
+def upload_settle(upload: Upload) -> Upload:
+    """After bytes came: keep the upload for longer; if they were the last ones, check and store the file."""
+    if upload.state != Upload.State.OPEN:
+        return upload
+    if upload.octets and part_size(upload.id) < upload.octets:
+        upload.expires_at = clock.now() + OPEN_LIFE
+        Upload.objects.filter(pk=upload.pk, state=Upload.State.OPEN).update(expires_at=upload.expires_at)
+        return upload
+    if not upload.octets:
+        PartWriter(upload.id, offset=0, most=0).finish()
+    newest = revision_newest(upload.station_id, upload.path)
+    try:
+        whole, begin = part_digests(upload.id, newest.content.octets if newest else 0)
+    except FileNotFoundError as error:
+        upload.refresh_from_db(fields=["state", "reason", "expires_at"])
+        if upload.state == Upload.State.OPEN:
+            raise Unavailable(_("Another request is storing this file now: ask again in a moment.")) from error
+        return upload
+    if whole != upload.sha256:
+        _refuse(upload, whole)
+    elif newest is not None and _is_shorter_state(upload, newest):
+        revision_meet_again(newest, sent_by=upload.sender_name)
+        _close(upload, Upload.State.KNOWN)
+    else:
+        _store(upload, begin)
+    if upload.state != Upload.State.OPEN:
+        part_remove(upload.id)
+    return upload
+
+
+def upload_terminate(upload: Upload) -> None:
+    """Delete an upload and what has arrived of it; a stored file stays."""
+    Upload.objects.filter(pk=upload.pk).delete()
+    part_remove(upload.id)
+
+
+def uploads_expire(*, moment: datetime) -> int:
+    """Delete uploads that rested too long; return how many."""
+    expired = list(Upload.objects.filter(expires_at__lte=moment).order_by("expires_at")[:10_000])
+    for upload in expired:
+        upload_terminate(upload)
+    return len(expired)
+
+
+def _station_of(sender: UploadSender, serial: str) -> Station:
+    """The station that the file is of. Raises `InvalidInput`, `NotFound` and `Forbidden`."""
+    if sender.station is not None:
+        if serial and serial.lower() != sender.station.serial.lower():
+            raise InvalidInput(
+                _("This login may only upload files of %(serial)s.") % {"serial": sender.station.serial},
+                field="station",
+            )
+        return sender.station
+    if not serial or sender.viewer is None:
+        raise InvalidInput(_("Name the station that the file is of."), field="station")
+    station = station_get(viewer=sender.viewer, serial=serial)
+    sender.viewer.require(Role.OPERATOR, station=station, to=_("upload files of %(serial)s"))
+    return station
+
+
+def _path_check(path: str) -> str:
+    """The path below the data folder, with single slashes. Raises `InvalidInput`."""
+    parts = [part for part in path.split("/") if part not in ("", ".")]
+    if not parts or ".." in parts or not path.isprintable() or len(path) > _PATH_MOST:
+        raise InvalidInput(
+            _("Name the file by its path below the data folder: printable, without `..`, at most %(most)d characters.")
+            % {"most": _PATH_MOST},
+            field="path",
+        )
+    return "/".join(parts)
+
+
+def _content_known(upload: Upload) -> StoredContent | None:
+    """The content, if a station of the same organization had it and it is sound."""
+    content_lock(upload.sha256)
+    content = StoredContent.objects.filter(
+        sha256=upload.sha256, octets=upload.octets, state=StoredContent.State.KEPT
+    ).first()
+    if content is None:
+        return None
+    organization_id = upload.station.organization_id
+    is_theirs = FileRevision.objects.filter(content=content, file__station__organization_id=organization_id).exists()
+    return content if is_theirs and content_is_there(content) else None
+
+
+def _close_known(upload: Upload, content: StoredContent) -> Upload:
+    newest = revision_newest(upload.station_id, upload.path)
+    begin = ""
+    if newest is not None and newest.content.octets < min(content.octets, _BEGIN_MOST):
+        begin = content_digest(content, most=newest.content.octets)
+    content_met(upload=upload, content=content, begins_with=begin)
+    upload.state = Upload.State.KNOWN
+    upload.expires_at = upload.created_at + CLOSED_LIFE
+    upload.save(force_insert=True)
+    return upload
+
+
+def _begun(upload: Upload) -> Upload | None:
+    """An open upload of the same file."""
+    same = {"station": upload.station, "path": upload.path, "sha256": upload.sha256, "octets": upload.octets}
+    rows = Upload.objects.select_related("station").filter(**same, state=Upload.State.OPEN)
+    return rows.filter(expires_at__gt=upload.created_at).order_by("-created_at").first()
+
+
+def _limits_check(sender_key: str) -> None:
+    rows = Upload.objects.filter(sender=sender_key, state=Upload.State.OPEN)
+    total = rows.aggregate(number=Count("pk"), octets=Sum("octets"))
+    if total["number"] >= OPEN_MOST or (total["octets"] or 0) >= OPEN_OCTETS_MOST:
+        raise TooMany(
+            _("%(number)d uploads of yours are unfinished: finish or end some of them first.")
+            % {"number": total["number"]}
+        )
+
+
+def _quota_check(upload: Upload) -> None:
+    """Raise `TooMany` if the organization has no room for this file, counting what is on its way."""
+    organization_id = upload.station.organization_id
+    _lock(f"files of organization {organization_id}")
+    account = StoreAccount.objects.filter(organization_id=organization_id).first()
+    own = account.quota_octets if account else None
+    quota = settings.ROOST_FILES_QUOTA_BYTES if own is None else own
+    used = account.octets if account else 0
+    coming = Upload.objects.filter(station__organization_id=organization_id, state=Upload.State.OPEN)
+    used += coming.aggregate(total=Sum("octets"))["total"] or 0
+    if used + upload.octets > quota:
+        raise TooMany(
+            _(
+                "The files of this organization may take %(quota)d bytes, %(used)d are used, and this one has "
+                "%(octets)d. The administrators of this server can raise the quota."
+            )
+            % {"quota": quota, "used": used, "octets": upload.octets}
+        )
+    if account is not None and account.files >= FILES_MOST:
+        raise TooMany(_("This organization already has %(most)d files.") % {"most": FILES_MOST})
+    newest = revision_newest(upload.station_id, upload.path)
+    if newest is not None and newest.number >= REVISIONS_MOST:
+        raise TooMany(
+            _("%(path)s already has %(most)d revisions: send it under another name.")
+            % {"path": upload.path, "most": REVISIONS_MOST}
+        )
+    if parts_room() < upload.octets + ROOM_LEAST:
+        raise Unavailable(_("The disk of the server has no room for this file. Try again later."))
+
+
+def _is_shorter_state(upload: Upload, newest: FileRevision) -> bool:
+    """Whether this is an earlier state of a file that has grown since."""
+    if not 0 < upload.octets < newest.content.octets:
+        return False
+    return content_digest(newest.content, most=upload.octets) == upload.sha256
+
+
+@transaction.atomic
+def _store(upload: Upload, begin: str) -> None:
+    """Move the part into the store. Of several requests that see the last byte, one does it."""
+    if not _close(upload, Upload.State.STORED):
+        return
+    content = content_save(upload_id=upload.id, sha256=upload.sha256, octets=upload.octets)
+    if content_met(upload=upload, content=content, begins_with=begin) is Meeting.KNOWN:
+        Upload.objects.filter(pk=upload.pk).update(state=Upload.State.KNOWN)
+        upload.state = Upload.State.KNOWN
+
+
+def _refuse(upload: Upload, found: str) -> None:
+    upload.reason = _(
+        "All bytes are here, but their SHA-256 is %(found)s and not %(asked)s: the file changed while it was sent. "
+        "Begin it again."
+    ) % {"found": found, "asked": upload.sha256}
+    _close(upload, Upload.State.REFUSED)
+
+
+def _close(upload: Upload, state: Upload.State) -> bool:
+    """Close an open upload; False if another request has done so."""
+    upload.expires_at = clock.now() + CLOSED_LIFE
+    rows = Upload.objects.filter(pk=upload.pk, state=Upload.State.OPEN)
+    if not rows.update(state=state, reason=upload.reason, expires_at=upload.expires_at):
+        upload.refresh_from_db(fields=["state", "reason", "expires_at"])
+        return False
+    upload.state = state
+    return True
+
+
+def _lock(name: str) -> None:
+    """Wait for others who count the same, until the end of the transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])

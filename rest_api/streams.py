@@ -1,0 +1,224 @@
+"""Bodies of uploads, written to disk as they arrive: whatever came before a cut counts.
+
+Django reads a body to its end before it calls a view, and forgets it when the connection breaks. So this ASGI
+middleware asks Django first, with an empty body, whether the upload may go on (login, role, limits, offset), writes the
+body itself, and then lets Django answer:
+
+PATCH ──Django──▶ refused: that answer
+            └──▶ a writer ──body, until its end, a cut or a pause──▶ Django ──▶ answer
+
+The body is read ahead from the start, though only a little before the sender is known: uvicorn forgets what it holds
+when the line breaks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from fleet.core.requests.door import Application, Message, Receive, Scope, Send
+from fleet.files.store.parts import PartWriter
+
+#: Under this name the view finds the stream in its request's scope.
+NAME = "roost.stream"
+#: Seconds without a byte after which a body counts as cut; and once another request asks for the upload.
+PAUSE_S, PAUSE_ASKED_S = 60.0, 0.5
+#: Seconds that a request waits for the one before it.
+HANDOVER_S = 10.0
+#: Bytes read ahead before the sender is known, and then ahead of the disk.
+STRANGERS_MOST, AHEAD_MOST = 131_072, 4_000_000
+#: Bytes of a refused body that are read so that the sender sees the answer.
+DRAIN_MOST = 4_000_000
+_PATH = re.compile(r"/api/v1/uploads/[0-9a-f]{32}\Z")
+
+
+class Stream:
+    """One body on its way: what the view decided, and what became of it."""
+
+    def __init__(self, receive: Receive) -> None:
+        #: Set by the view the first time; then the body is written with it.
+        self.writer: PartWriter | None = None
+        #: Why the disk did not take it.
+        self.trouble: OSError | None = None
+        self.is_cut = False
+        self.done = threading.Event()
+        self._receive, self._most = receive, STRANGERS_MOST
+        self._waiting: deque[bytes] = deque()
+        self._size, self._pause = 0, PAUSE_S
+        self._came, self._room = asyncio.Event(), asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._reading = asyncio.create_task(self._read())
+
+    def hand_over(self) -> None:
+        """End soon, because another request asks for the upload. For any thread."""
+        self._loop.call_soon_threadsafe(self._hurry)
+
+    async def write(self, writer: PartWriter) -> None:
+        """Write the body until its end, a cut or a pause."""
+        self._most = AHEAD_MOST
+        self._room.set()
+        try:
+            while piece := await self._take():
+                await asyncio.to_thread(writer.write, piece)
+        except OSError as error:
+            self.trouble = error
+        finally:
+            self.stop()
+
+    async def drain(self) -> None:
+        """Read and forget the rest of a refused body, up to a limit."""
+        self._pause, taken = PAUSE_ASKED_S, 0
+        while taken < DRAIN_MOST and (piece := await self._take()):
+            taken += len(piece)
+        self.stop()
+
+    def stop(self) -> None:
+        """Read no more."""
+        self._reading.cancel()
+
+    async def _read(self) -> None:
+        # Nothing stands between two calls of `receive`: what uvicorn holds when the line breaks is lost.
+        try:
+            while True:
+                message = await self._receive()
+                if message["type"] != "http.request":
+                    self.is_cut = True
+                    return
+                self._waiting.append(message.get("body", b""))
+                self._size += len(self._waiting[-1])
+                self._came.set()
+                if not message.get("more_body"):
+                    return
+                while self._size > self._most:
+                    self._room.clear()
+                    await self._room.wait()
+        finally:
+            self._came.set()
+
+    async def _take(self) -> bytes:
+        """Everything that came since; empty at the end of the body, or when nothing comes any more."""
+        while not self._size:
+            if self._reading.done():
+                return b""
+            self._came.clear()
+            pause = self._pause
+            try:
+                await asyncio.wait_for(self._came.wait(), pause)
+            except TimeoutError:
+                if pause == self._pause:
+                    self.is_cut = True
+                    return b""
+        piece = b"".join(self._waiting)
+        self._waiting.clear()
+        self._size = 0
+        self._room.set()
+        return piece
+
+    def _hurry(self) -> None:
+        self._pause = PAUSE_ASKED_S
+        self._came.set()
+
+
+#: Streams by upload, the oldest first.
+_running: dict[str, list[Stream]] = {}
+
+
+def is_stream(scope: Scope) -> bool:
+    """Whether the body of this request is a piece of an upload."""
+    return scope["type"] == "http" and scope["method"] == "PATCH" and bool(_PATH.match(scope["path"]))
+
+
+def stream_hand_over(upload_id: str, *, to: Stream | None = None) -> bool:
+    """End streams that other connections left behind, once they wrote what arrived; False if there was none.
+
+    A stream waits only for those that began before it, so that no two wait for each other.
+    """
+    others = list(_running.get(upload_id, ()))
+    if to in others:
+        others = others[: others.index(to)]
+    for stream in others:
+        stream.hand_over()
+        stream.done.wait(HANDOVER_S)
+    return bool(others)
+
+
+class UploadStreams:
+    """ASGI middleware; `most` of the door in front of it limits how long a body may be."""
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one connection."""
+        if not is_stream(scope):
+            return await self._application(scope, receive, send)
+        stream = Stream(receive)
+        asked = {**scope, NAME: stream}
+        with _known_as_running(scope["path"][-32:], stream):
+            answer = await self._ask(asked, stream)
+            if stream.writer is not None:
+                try:
+                    await stream.write(stream.writer)
+                finally:
+                    await asyncio.to_thread(stream.writer.finish, is_cut=stream.is_cut)
+                return await self._application(asked, _nothing_more(), send)
+        await stream.drain()
+        return await answer.give(send)
+
+    async def _ask(self, asked: Scope, stream: Stream) -> _Answer:
+        """Let Django decide; its answer counts only if it gave no writer."""
+        answer = _Answer()
+        try:
+            await self._application(asked, _nothing_more(), answer.take)
+        except BaseException:
+            stream.stop()
+            if stream.writer is not None:
+                stream.writer.finish(is_cut=True)
+            raise
+        return answer
+
+
+class _Answer:
+    """An answer of Django's, kept until it may be sent."""
+
+    def __init__(self) -> None:
+        self._messages: list[Message] = []
+
+    async def take(self, message: Message) -> None:
+        self._messages.append(message)
+
+    async def give(self, send: Send) -> None:
+        for message in self._messages:
+            await send(message)
+
+
+@contextmanager
+def _known_as_running(upload_id: str, stream: Stream) -> Iterator[None]:
+    streams = _running.setdefault(upload_id, [])
+    streams.append(stream)
+    try:
+        yield
+    finally:
+        streams.remove(stream)
+        if not streams:
+            del _running[upload_id]
+        stream.done.set()
+
+
+def _nothing_more() -> Receive:
+    """An empty body; after it, nothing happens on the connection."""
+    given = False
+
+    async def receive() -> Any:
+        nonlocal given
+        if given:
+            await asyncio.Event().wait()
+        given = True
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    return receive

@@ -1,0 +1,249 @@
+"""`/uploads`: files of stations, sent with the tus protocol 1.0 (https://tus.io) and resumed at the byte."""
+
+from http import HTTPStatus
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import path
+from django.utils.http import http_date
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.authentication import SessionAuthentication
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from fleet.core.errors import InvalidInput, Unavailable
+from fleet.files.store.models import Upload
+from fleet.files.store.parts import PIECE, PartWriter
+from fleet.files.store.uploads import (
+    FILE_MOST,
+    UploadSender,
+    sender_check,
+    upload_begin,
+    upload_find,
+    upload_look,
+    upload_offset,
+    upload_settle,
+    upload_terminate,
+    upload_writer,
+)
+from fleet.stations.models import Credential
+from rest_api.authentication import ApiKeyAuthentication, viewer_of
+from rest_api.limits import AskerThrottle, RefusalThrottle, asker_of, refusal_count
+from rest_api.problems import CONTENT_TYPE
+from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, Problem, answers
+from rest_api.station_login import StationLoginAuthentication
+from rest_api.streams import NAME, Stream, stream_hand_over
+from rest_api.tus import (
+    ALGORITHMS,
+    PIECE_TYPE,
+    VERSION,
+    FileChanged,
+    asked_read,
+    checksum_read,
+    offset_read,
+    version_check,
+)
+
+#: Of tus: a piece was not what its checksum says.
+CHECKSUM_MISMATCH, _MISMATCH = 460, "Checksum Mismatch"
+#: Refusals that are no fault of the sender: the offset moved on, or there was another refusal before.
+_INNOCENT = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS})
+_EXTENSIONS = "creation,checksum,expiration,termination"
+
+
+class UploadOut(serializers.Serializer[Any]):
+    """An upload. It is over when its state is no longer `open`."""
+
+    id = serializers.CharField()
+    station = serializers.CharField(source="station.serial")
+    path = serializers.CharField()
+    size = serializers.IntegerField(source="octets")
+    offset = serializers.IntegerField(source="here", help_text="Bytes that have arrived.")
+    sha256 = serializers.CharField()
+    state = serializers.ChoiceField(choices=Upload.State.choices)
+    reason = serializers.CharField(allow_blank=True, help_text="Why it was refused.")
+    expires_at = serializers.DateTimeField()
+
+
+class _TusView(APIView):
+    """Logins, limits and headers that all uploads share."""
+
+    authentication_classes = (ApiKeyAuthentication, StationLoginAuthentication, SessionAuthentication)
+    throttle_classes = (AskerThrottle, RefusalThrottle)
+
+    def get_permissions(self) -> list[Any]:
+        """OPTIONS says what the server can do, to everybody."""
+        return [AllowAny()] if self.request.method == "OPTIONS" else list(super().get_permissions())
+
+    def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:  # noqa: ARG002 - the library's signature
+        """What this server can do, as tus asks."""
+        headers = {
+            "Tus-Version": VERSION,
+            "Tus-Extension": _EXTENSIONS,
+            "Tus-Max-Size": str(FILE_MOST),
+            "Tus-Checksum-Algorithm": ",".join(ALGORITHMS),
+        }
+        return Response(status=HTTPStatus.NO_CONTENT, headers=headers)
+
+    def finalize_response(self, request: Any, response: Any, *args: Any, **more: Any) -> Any:
+        """Name the protocol's version, and count refusals."""
+        response.headers["Tus-Resumable"] = VERSION
+        if 400 <= response.status_code < 500 and response.status_code not in _INNOCENT:
+            refusal_count(request)
+        return super().finalize_response(request, response, *args, **more)
+
+
+class Uploads(_TusView):
+    """Where uploads begin."""
+
+    @extend_schema(
+        operation_id="uploads_create",
+        request=None,
+        parameters=[
+            OpenApiParameter("Tus-Resumable", str, OpenApiParameter.HEADER, enum=[VERSION], required=True),
+            OpenApiParameter("Upload-Length", int, OpenApiParameter.HEADER, required=True),
+            OpenApiParameter(
+                "Upload-Metadata",
+                str,
+                OpenApiParameter.HEADER,
+                required=True,
+                description=(
+                    "As tus has it, each value in Base64: `sha256` of the whole file; `path` (or `filename`) below the "
+                    "data folder; `station`, unless a station's login is used; `modified` (seconds since 1970); "
+                    "`resume`, without a value, to go on with an open upload of the same file."
+                ),
+            ),
+        ],
+        responses=answers({201: UploadOut}, *WRITE_PROBLEMS, HTTPStatus.PRECONDITION_FAILED),
+    )
+    def post(self, request: Request) -> Response:
+        """Begin an upload. If the content is here already, `Upload-Offset` is its length: nothing is to be sent."""
+        sender = _sender_of(request)
+        sender_check(sender)
+        version_check(request)
+        upload = upload_begin(sender=sender, asked=asked_read(request, most=FILE_MOST))
+        headers = {"Location": f"{request.path}/{upload.id}", **_place_headers(upload)}
+        return Response(_out(upload), status=HTTPStatus.CREATED, headers=headers)
+
+
+class UploadDetail(_TusView):
+    """One upload."""
+
+    @extend_schema(operation_id="uploads_retrieve", responses=answers({200: UploadOut}, *READ_PROBLEMS))
+    def get(self, request: Request, upload_id: str) -> Response:
+        """Show how far an upload is and, once it is over, what became of it."""
+        upload = upload_look(upload_find(sender=_sender_of(request), upload_id=upload_id))
+        return Response(_out(upload))
+
+    @extend_schema(exclude=True)
+    def head(self, request: Request, upload_id: str) -> Response:
+        """Answer the offset, once a connection that was left behind has written what arrived."""
+        upload = upload_find(sender=_sender_of(request), upload_id=upload_id)
+        if stream_hand_over(upload_id):
+            upload.refresh_from_db(fields=["state", "reason", "expires_at"])
+        upload = upload_look(upload)
+        if upload.state == Upload.State.REFUSED:
+            return Response(status=HTTPStatus.GONE)
+        headers = {"Upload-Length": str(upload.octets), "Cache-Control": "no-store", **_place_headers(upload)}
+        return Response(status=HTTPStatus.OK, headers=headers)
+
+    @extend_schema(
+        operation_id="uploads_update",
+        request={(PIECE_TYPE): OpenApiTypes.BINARY},
+        parameters=[
+            OpenApiParameter("Tus-Resumable", str, OpenApiParameter.HEADER, enum=[VERSION], required=True),
+            OpenApiParameter("Upload-Offset", int, OpenApiParameter.HEADER, required=True),
+            OpenApiParameter(
+                "Upload-Checksum", str, OpenApiParameter.HEADER, description=f"One of {', '.join(ALGORITHMS)}."
+            ),
+        ],
+        responses=answers(
+            {204: None, (CHECKSUM_MISMATCH, CONTENT_TYPE): OpenApiResponse(Problem, _MISMATCH)},
+            *WRITE_PROBLEMS,
+            HTTPStatus.PRECONDITION_FAILED,
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            HTTPStatus.SERVICE_UNAVAILABLE,
+        ),
+    )
+    def patch(self, request: Request, upload_id: str) -> Response:
+        """Append bytes at the offset. With the last one, the file's SHA-256 is checked, and the file is stored."""
+        upload = upload_find(sender=_sender_of(request), upload_id=upload_id)
+        plain: HttpRequest = request._request  # noqa: SLF001 - the library has no other name for it
+        stream: Stream | None = getattr(plain, "scope", {}).get(NAME)
+        if stream is not None and stream.writer is not None:
+            return _answer_after(upload, stream.writer, stream.trouble)
+        version_check(request)
+        offset, checksum = offset_read(request), checksum_read(request)
+        if upload.state in (Upload.State.STORED, Upload.State.KNOWN) and offset == upload.octets:
+            return Response(status=HTTPStatus.NO_CONTENT, headers=_place_headers(upload))
+        if stream_hand_over(upload_id, to=stream):
+            upload.refresh_from_db(fields=["state", "reason", "expires_at"])
+        writer = upload_writer(upload=upload, offset=offset, checksum=checksum)
+        if stream is not None:
+            stream.writer = writer
+            return Response(status=HTTPStatus.NO_CONTENT)
+        trouble = None
+        try:
+            while piece := plain.read(PIECE):
+                writer.write(piece)
+        except OSError as error:
+            trouble = error
+        finally:
+            writer.finish(is_cut=trouble is not None)
+        return _answer_after(upload, writer, trouble)
+
+    @extend_schema(operation_id="uploads_delete", responses=answers({204: None}, *WRITE_PROBLEMS))
+    def delete(self, request: Request, upload_id: str) -> Response:
+        """End an upload, and delete what arrived of it. A file that is stored stays."""
+        upload = upload_find(sender=_sender_of(request), upload_id=upload_id)
+        version_check(request)
+        stream_hand_over(upload_id)
+        upload_terminate(upload)
+        return Response(status=HTTPStatus.NO_CONTENT)
+
+
+def _sender_of(request: Request) -> UploadSender:
+    if isinstance(request.auth, Credential):
+        return UploadSender(key=asker_of(request), name=request.auth.username, station=request.auth.station)
+    viewer = viewer_of(request)
+    return UploadSender(key=asker_of(request), name=viewer.name, viewer=viewer)
+
+
+def _answer_after(upload: Upload, writer: PartWriter, trouble: OSError | None) -> Response:
+    """The answer after bytes came."""
+    if writer.is_wrong:
+        body = {
+            "type": "about:blank",
+            "title": _MISMATCH,
+            "status": CHECKSUM_MISMATCH,
+            "detail": "These bytes are not what Upload-Checksum says: send them again.",
+        }
+        return Response(body, status=CHECKSUM_MISMATCH, content_type=CONTENT_TYPE)
+    upload = upload_settle(upload)
+    if trouble is not None:
+        raise Unavailable(f"The disk of the server took only a part: {trouble.strerror}. What has arrived is kept.")
+    if upload.state == Upload.State.REFUSED:
+        raise FileChanged(upload.reason)
+    if writer.is_too_long:
+        raise InvalidInput(f"More bytes came than the {upload.octets} of this upload.")
+    return Response(status=HTTPStatus.NO_CONTENT, headers=_place_headers(upload))
+
+
+def _place_headers(upload: Upload) -> dict[str, str]:
+    return {"Upload-Offset": str(upload_offset(upload)), "Upload-Expires": http_date(upload.expires_at.timestamp())}
+
+
+def _out(upload: Upload) -> dict[str, Any]:
+    upload.here = upload_offset(upload)  # type: ignore[attr-defined]
+    return dict(UploadOut(upload).data)
+
+
+urlpatterns = [
+    path("uploads", Uploads.as_view(), name="uploads"),
+    path("uploads/<slug:upload_id>", UploadDetail.as_view(), name="upload"),
+]

@@ -1,0 +1,121 @@
+"""`station-agent upload`: every file of a folder to the server, with one line of result for each."""
+
+import hashlib
+import json
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from formats.sensorgnome.names import name_show, other_file_reason
+from station_agent.tus import FileChanged, FileRefused, LocalFile, Uploader
+from station_agent.words import bytes_say
+
+#: How often a file that changes while it is sent is tried.
+_TRIES = 3
+_PIECE = 1_048_576
+#: A folder of one day, as stations name them: its name belongs to the names of its files.
+_DAY = re.compile(r"\d{4}-\d\d-\d\d\Z", re.ASCII)
+
+#: Name of the file, bytes of it that are there, and its size.
+Tell = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class UploadResult:
+    """What became of one file: `stored`, `known`, `kept back` or `refused`, the last two with a reason."""
+
+    name: str
+    outcome: str
+    size: int = 0
+    reason: str = ""
+
+
+def upload_run(uploader: Uploader, root: Path, tell: Tell) -> Iterator[UploadResult]:
+    """Upload a file, or all files below a folder. Raises `ServerAway` if the server stays away."""
+    for path in _files(root):
+        name = _name(root, path)
+        reason, may_be_data = other_file_reason(path.name)
+        if reason and not may_be_data:
+            yield UploadResult(name, "kept back", reason=reason)
+        elif path.is_symlink() or not path.is_file():
+            yield UploadResult(name, "refused", reason="It is not a regular file.")
+        else:
+            yield _upload_one(uploader, path, name, tell)
+
+
+def result_say(result: UploadResult) -> str:
+    """One line for a person."""
+    size = f" ({bytes_say(result.size)})" if result.outcome in ("stored", "known") else ""
+    return f"{result.name}: {result.outcome}{size}{f'. {result.reason}' if result.reason else ''}"
+
+
+def total_say(results: list[UploadResult], sent: int) -> str:
+    """The last line."""
+    count = Counter(result.outcome for result in results)
+    parts = ", ".join(f"{count[word]} {word}" for word in ("stored", "known", "kept back", "refused"))
+    return f"{len(results)} files: {parts}; {bytes_say(sent)} sent."
+
+
+def results_json(results: list[UploadResult], sent: int) -> str:
+    """Everything for programs."""
+    files = [{"file": each.name, "outcome": each.outcome, "size": each.size, "reason": each.reason} for each in results]
+    count = Counter(result.outcome for result in results)
+    total = {word.replace(" ", "_"): count[word] for word in ("stored", "known", "kept back", "refused")}
+    return json.dumps({"files": files, "total": {"files": len(files), **total, "bytes_sent": sent}}, indent=2)
+
+
+def _upload_one(uploader: Uploader, path: Path, name: str, tell: Tell) -> UploadResult:
+    size = 0
+
+    def progress(there: int) -> None:
+        tell(name, there, size)
+
+    for _try in range(_TRIES):
+        try:
+            file = _look(path, name)
+            size = file.size
+            outcome = uploader.upload(file, progress)
+        except FileChanged:
+            continue
+        except FileRefused as error:
+            return UploadResult(name, "refused", size, str(error))
+        except OSError as error:
+            return UploadResult(name, "refused", size, f"It cannot be read: {error.strerror or error}.")
+        else:
+            return UploadResult(name, outcome, size)
+    return UploadResult(name, "refused", size, "It changes while it is sent: try again when it is at rest.")
+
+
+def _look(path: Path, name: str) -> LocalFile:
+    """The file with its SHA-256. One that grows meanwhile is sent as long as it was read."""
+    digest, size = hashlib.sha256(), 0
+    with path.open("rb") as opened:
+        modified = os.fstat(opened.fileno()).st_mtime
+        while piece := opened.read(_PIECE):
+            digest.update(piece)
+            size += len(piece)
+    return LocalFile(path, name, size, modified, digest.hexdigest())
+
+
+def _files(root: Path) -> Iterator[Path]:
+    """All that is no folder, in the order of names. Links to folders are named, not followed."""
+    if not root.is_dir():
+        yield root
+        return
+    for folder, folders, names in os.walk(root):
+        folders.sort()
+        here = Path(folder)
+        yield from sorted(
+            [here / name for name in names] + [here / each for each in folders if (here / each).is_symlink()]
+        )
+
+
+def _name(root: Path, path: Path) -> str:
+    """The path below the data folder, also if the folder or a file of one day was named."""
+    below = path.relative_to(root) if path != root else Path(path.name)
+    day = (root if path != root else path.parent).resolve().name
+    whole = Path(day, below) if _DAY.match(day) else below
+    return "/".join(name_show(part) for part in whole.parts)
