@@ -428,7 +428,7 @@ TABLE: dict[str, Row] = {
     "organization-motus-decide": row(POST=OPERATOR, body={"do": "keep"}),
     "organization-motus-tags": row(GET=VIEWER),
     "organization-motus-files": row(GET=VIEWER, POST=OPERATOR, body={"do": "search"}),
-    "organization-motus-upload": row(GET=VIEWER, POST=OPERATOR),
+    "organization-motus-upload": row(GET=VIEWER, POST=OPERATOR, params={"upload_id": "motus_upload_id"}),
     "organization-motus-try": row(POST=OWNER),
     "organization-motus-forget": row(GET=OWNER, POST=OWNER),
     "api:alert-destinations": row(

@@ -91,7 +91,7 @@ NUMBERS = (
     "incident_id",
     "package_id",
     "difference_id",
-    "upload_id",
+    "motus_upload_id",
 )
 
 
@@ -169,7 +169,7 @@ def _joining_make(word: str, organization: Organization) -> Mapping[str, str]:
         files=[{"name": word, "size": 1, "refusal": "", "said": ""}],
         found_at=clock.now(),
     )
-    ids |= {"difference_id": str(difference.pk), "upload_id": str(upload.pk)}
+    ids |= {"difference_id": str(difference.pk), "motus_upload_id": str(upload.pk)}
     return {"username": member.username, **ids}
 
 
