@@ -42,7 +42,7 @@ def test_a_viewer_asks_and_downloads(station, viewer):
     assert package.start_at == MAY
     packages_make()
     page = client.get(PLACE).text
-    assert "2 left out" in page
+    assert "2 rows left out" in page
     assert f"{PLACE}{package.pk}/data.zip" in page
 
 
