@@ -45,6 +45,7 @@ NO_PAGES = {
     "organization-audit-csv": "a file",
     "quarantine-body": "a file",
     "package-download": "a file",
+    "station-stored-file": "a file",
     "photo": "a picture",
     "photo-small": "a picture",
     "public-photo": "a picture",
