@@ -65,7 +65,7 @@ def rot_judge() -> None:
     trouble_judge(
         about=ROT,
         sentence=(
-            f"{len(rotten)} stored files are missing or have changed on the disk (SHA-256 {', '.join(rotten[:5])} …). "
+            f"Stored files are missing or have changed on the disk: {len(rotten)} (SHA-256 {', '.join(rotten[:5])} …). "
             "Check the disk, and restore them from a backup, or have them uploaded again: that replaces them."
         )
         if rotten

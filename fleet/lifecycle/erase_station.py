@@ -21,7 +21,7 @@ from fleet.core.errors import InvalidInput
 from fleet.core.locks import session_lock
 from fleet.core.outbox import job_ask
 from fleet.deployments.models import Deployment
-from fleet.files.models import Photo
+from fleet.files.models import Photo, StoredFile
 from fleet.ingest.models import QuarantinedMessage
 from fleet.organizations.access import Role, Viewer
 from fleet.stations.errors import BrokerUnreachable
@@ -49,6 +49,7 @@ class StationBelongings:
     commands: int
     deployments: int
     photos: int
+    files: int
     notes: int
     quarantined: int
 
@@ -72,6 +73,7 @@ def station_belongings(*, station: Station) -> StationBelongings:
         commands=Command.objects.filter(station=station).count(),
         deployments=Deployment.objects.filter(station=station).count(),
         photos=Photo.objects.filter(station=station).count(),
+        files=StoredFile.objects.filter(station=station).count(),
         notes=StationNote.objects.filter(station=station).count(),
         quarantined=QuarantinedMessage.objects.filter(station=station).count(),
     )

@@ -270,7 +270,7 @@ def test_rot_is_found_told_and_healed(tus, files):
     later = clock.now() + scrub.ROUND + timedelta(hours=1)
     assert scrub.contents_scrub(moment=later) == 1
     rot_judge()
-    assert "1 stored files" in Trouble.objects.get(ended_at=None).sentence
+    assert "on the disk: 1 (SHA-256" in Trouble.objects.get(ended_at=None).sentence
     assert tus.begin(CONTENT)["Upload-Offset"] == "0"
     assert tus.upload(CONTENT) == "known"
     rot_judge()
