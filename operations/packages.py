@@ -55,9 +55,11 @@ class Tool:
 RABBITMQ = Tool("RabbitMQ", "rabbitmq-server", ("rabbitmq-server", "epmd.service", "epmd.socket"))
 POSTGRES = Tool("PostgreSQL", "postgresql", ())
 REDIS = Tool("Redis", "redis-server", ("redis-server",))
-#: The tests view pages with a browser, and talk to the broker with a third-party client.
+#: The tests view pages with a browser, talk to the broker with a third-party client, and run the line that installs the
+#: agent, which fetches with wget.
 CHROMIUM = Tool("Chromium", "chromium", ())
 AMQP_TOOLS = Tool("amqp-publish", "amqp-tools", ())
+WGET = Tool("wget", "wget", ())
 
 
 def tools_missing(*, for_tests: bool = False) -> list[Tool]:
@@ -68,7 +70,11 @@ def tools_missing(*, for_tests: bool = False) -> list[Tool]:
         REDIS: redis.server_find(),
     }
     if for_tests:
-        found |= {CHROMIUM: shutil.which("chromium"), AMQP_TOOLS: shutil.which("amqp-publish")}
+        found |= {
+            CHROMIUM: shutil.which("chromium"),
+            AMQP_TOOLS: shutil.which("amqp-publish"),
+            WGET: shutil.which("wget"),
+        }
     return [tool for tool, path in found.items() if not path]
 
 
