@@ -8,12 +8,14 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 import time_machine
-from people import person, station_of
+from files.tus_asking import Tus
+from people import key_of, person, station_of
 
 from fleet.alerts.models import Incident
 from fleet.alerts.services import rules_sweep
 from fleet.core.errors import Conflict, Forbidden, NotFound, TooMany
 from fleet.core.pulses import INGEST, pulse_beat
+from fleet.files.models import StoredContent
 from fleet.organizations.access import Role
 from fleet.sync.adapters.clients import motus as motus_client
 from fleet.sync.adapters.clients import motus_site
@@ -21,7 +23,7 @@ from fleet.sync.models import MotusAccount, MotusDeployment, MotusUpload
 from fleet.sync.motus.accounts import account_check, account_of, account_save
 from fleet.sync.motus.archive import archive_write, day_checked, day_of
 from fleet.sync.motus.runs import files_run, files_run_due
-from fleet.sync.motus.source import SourceFile, source_current
+from fleet.sync.motus.source import SourceFile
 from fleet.sync.motus.uploads import upload_list, upload_queue, upload_search, uploads_queue
 from operations.simulators.motus_answers import USERS
 
@@ -425,11 +427,47 @@ def test_automatic_organizations_need_nobody_and_others_are_only_searched_on_req
     assert states() == [(1, "sent"), (2, "sent")]
 
 
-def test_without_a_folder_it_says_so(account, institute, settings):
+def test_without_files_it_says_so(account, institute, settings):
     settings.ROOST_MOTUS_FOLDER = ""
-    assert source_current() is None
     run(institute)
-    assert account_of(institute).files_answer == "No folder is set up for files: ROOST_MOTUS_FOLDER is empty."
+    assert account_of(institute).files_answer == "No files of your stations are here: upload them first."
+
+
+def test_what_a_station_uploaded_goes_to_motus_and_once_more_is_known(
+    motus, account, owner, institute, elsewhere, settings, tmp_path
+):
+    settings.ROOST_MOTUS_FOLDER, settings.MEDIA_ROOT = "", tmp_path
+    desk = Tus(f"Bearer {key_of(institute, write=True)}")
+    content = gzip.compress(b"p1,1588309567.1,4.0,-40,-60\n", mtime=0)
+    grown = gzip.compress(b"p1,1588309567.1,4.0,-40,-60\np1,1588309568.1,4.0,-40,-60\n", mtime=0)
+    other = station_of(elsewhere)
+    assert desk.upload(content, f"2026-05-01/{name(hour=5)}", station=SERIAL) == "stored"
+    assert desk.upload(grown, f"2026-05-01/{name(hour=5)}", station=SERIAL) == "stored"
+    assert desk.upload(content, f"2026-05-01/{name(hour=6)}", station=SERIAL) == "known"
+    assert desk.upload(b"a note", "notes.txt", station=SERIAL) == "stored"
+    stranger = Tus(f"Bearer {key_of(elsewhere, write=True)}")
+    assert stranger.upload(content, f"2026-05-02/{name(2)}", station=other.serial) == "stored"
+    run(institute)
+    assert account_of(institute).files_answer == (
+        "1 day with new files found. Files without receiver and time in their names, which Motus would ignore: 1."
+    )
+    send(owner, institute)
+    assert states() == [(1, "sent")]
+    (body,) = motus.uploads.received
+    sent = zipfile.ZipFile(io.BytesIO(body))
+    assert {one: sent.read(one) for one in sent.namelist()} == {name(hour=5): grown, name(hour=6): content}
+    run(institute)
+    assert states() == [(1, "sent")]
+    assert "Files found before: 2." in account_of(institute).files_answer
+
+
+def test_a_file_that_is_damaged_here_is_not_sent(account, institute, settings, tmp_path):
+    settings.ROOST_MOTUS_FOLDER, settings.MEDIA_ROOT = "", tmp_path
+    desk = Tus(f"Bearer {key_of(institute, write=True)}")
+    assert desk.upload(gzip.compress(b"p1\n", mtime=0), name(), station=SERIAL) == "stored"
+    StoredContent.objects.update(state="rotten")
+    run(institute)
+    assert states() == []
 
 
 def test_only_operators_send_and_searches_have_a_pause(account, operator, viewer, stranger, institute, elsewhere, card):

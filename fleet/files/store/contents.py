@@ -73,6 +73,11 @@ def content_open(content: StoredContent) -> Any:
     return default_storage.open(content_name(content.sha256), "rb")
 
 
+def content_path(content: StoredContent) -> Path:
+    """Where the content lies on the disk."""
+    return Path(default_storage.path(content_name(content.sha256)))
+
+
 def content_is_there(content: StoredContent) -> bool:
     """Whether the storage has it, with its length; the scrub reads its bytes."""
     name = content_name(content.sha256)

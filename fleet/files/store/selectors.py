@@ -1,10 +1,12 @@
 """Queries for stored files and for uploads that are not over."""
 
+from collections.abc import Iterator
+
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from fleet.core.errors import NotFound
-from fleet.files.store.models import FileRevision, Upload
+from fleet.files.store.models import FileRevision, StoredContent, Upload
 from fleet.stations.models import Station
 
 
@@ -14,6 +16,17 @@ def revision_list(*, station: Station, search: str = "") -> QuerySet[FileRevisio
     if search:
         rows = rows.filter(file__path__icontains=search.replace("\x00", ""))
     return rows.order_by("-file__path", "-number")
+
+
+def revisions_newest(*, serial: str) -> Iterator[FileRevision]:
+    """The newest revision of each file of a station, if its content is sound. Read in portions: there may be many."""
+    newest = (
+        FileRevision.objects.filter(file__station__serial=serial, file__station__deleted_at=None)
+        .order_by("file_id", "-number")
+        .distinct("file_id")
+        .select_related("file", "content")
+    )
+    return (row for row in newest.iterator() if row.content.state == StoredContent.State.KEPT)
 
 
 def revision_find(*, station: Station, revision_id: int) -> FileRevision:

@@ -25,6 +25,7 @@ DAYS_MOST = 60
 
 @dataclass
 class _Counts:
+    files: int = 0
     uploads: int = 0
     known: int = 0
     unnamed: int = 0
@@ -36,13 +37,10 @@ def uploads_find(*, account: MotusAccount) -> None:
     """Look through the files of the organization's stations, and keep what was found as a sentence."""
     source, counts = source_current(), _Counts()
     with translation.override(account.organization.language):
-        if source is None:
-            sentence = _("No folder is set up for files: ROOST_MOTUS_FOLDER is empty.")
-        else:
-            stations = Station.objects.filter(organization=account.organization_id, deleted_at=None)
-            for serial in stations.order_by("serial").values_list("serial", flat=True):
-                _station_find(account, source, serial, counts)
-            sentence = _counted(counts)
+        stations = Station.objects.filter(organization=account.organization_id, deleted_at=None)
+        for serial in stations.order_by("serial").values_list("serial", flat=True):
+            _station_find(account, source, serial, counts)
+        sentence = _counted(counts) if counts.files else _("No files of your stations are here: upload them first.")
     MotusAccount.objects.filter(pk=account.pk).update(files_answer=sentence, files_found_at=clock.now())
 
 
@@ -58,6 +56,7 @@ def _station_find(account: MotusAccount, source: FileSource, serial: str, counts
     }
     days: dict[date, list[SourceFile]] = defaultdict(list)
     for number, file in enumerate(source.files(serial)):
+        counts.files += 1
         day = day_of(file.name)
         if number >= LOOKED_MOST:
             counts.beyond += 1

@@ -40,7 +40,7 @@ class _FilesGone(Exception):
 def uploads_send(*, account: MotusAccount) -> None:
     """Send what is queued and due, oldest day first. A trouble with the account or with Motus ends the run."""
     source = source_current()
-    if source is None or account.is_refused or not account.login:
+    if account.is_refused or not account.login:
         return
     until = time.monotonic() + BEGIN_WITHIN_S
     with translation.override(account.organization.language):

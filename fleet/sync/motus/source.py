@@ -1,12 +1,16 @@
-"""The files that may go to Motus: a folder with a folder for each station, named by its serial."""
+"""The files that may go to Motus: what stations and desks uploaded, and a folder of the administrator's."""
 
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import chain
+from pathlib import Path, PurePosixPath
 from typing import Final, Protocol
 
 from django.conf import settings
+
+from fleet.files.store.contents import content_path
+from fleet.files.store.selectors import revisions_newest
 
 #: Files of one station that are looked at; more are reported.
 FILES_MOST: Final = 50_000
@@ -28,8 +32,18 @@ class FileSource(Protocol):
         """The files of one station, in any order."""
 
 
+class StoredSource:
+    """The newest revision of each stored file. Those that are damaged on the server wait until they are whole again."""
+
+    def files(self, serial: str) -> Iterator[SourceFile]:
+        """The files of the station that has this serial now."""
+        for revision in revisions_newest(serial=serial):
+            content = revision.content
+            yield SourceFile(PurePosixPath(revision.file.path).name, content.octets, content_path(content))
+
+
 class FolderSource:
-    """A folder on this server. Links are not followed, so nothing outside is sent."""
+    """A folder on this server with a folder for each station, named by its serial. Links are not followed."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -44,6 +58,19 @@ class FolderSource:
                 yield SourceFile(name, path.stat().st_size, path)
 
 
-def source_current() -> FileSource | None:
-    """The place of the files; None if none is set up."""
-    return FolderSource(Path(settings.ROOST_MOTUS_FOLDER)) if settings.ROOST_MOTUS_FOLDER else None
+class AllSources:
+    """Several places, one after the other."""
+
+    def __init__(self, *places: FileSource) -> None:
+        self._places = places
+
+    def files(self, serial: str) -> Iterator[SourceFile]:
+        """The files of every place. One that is in two of them comes twice."""
+        return chain.from_iterable(place.files(serial) for place in self._places)
+
+
+def source_current() -> FileSource:
+    """The store, and the folder `ROOST_MOTUS_FOLDER` if it is set."""
+    if not settings.ROOST_MOTUS_FOLDER:
+        return StoredSource()
+    return AllSources(StoredSource(), FolderSource(Path(settings.ROOST_MOTUS_FOLDER)))
