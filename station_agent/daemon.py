@@ -16,16 +16,16 @@ from station_agent import __version__, outbox, sources, status, systemd
 from station_agent.clock.correction import ClockBound
 from station_agent.clock.watch import ClockWatch
 from station_agent.config import AmqpSettings, Config
-from station_agent.data_use import data_use_store
 from station_agent.database import Database
 from station_agent.errors import AgentError
 from station_agent.greeting import address_is_news, hello_put
 from station_agent.identity.rotation import Rotation
-from station_agent.link.company import Company
 from station_agent.link.consume import CommandLink
+from station_agent.link.data_use import data_use_store
+from station_agent.link.network import Network
 from station_agent.link.publish import PublishLink
-from station_agent.link.station_manner import StationManner
-from station_agent.network import Network
+from station_agent.link.shared import SharedState
+from station_agent.link.station_behaviour import StationBehaviour
 from station_agent.outbox import Outbox
 from station_agent.pace import PacedFeed
 from station_agent.running import journal
@@ -71,9 +71,9 @@ class Daemon:
         self.station.config_path = config_path
         vitals, amqp = self.station.vitals, config.amqp
         serial = config.serial
-        manner = StationManner(self.station)
+        behaviour = StationBehaviour(self.station)
         self._bound = ClockBound(self.station, self._on_clock_found)
-        self._company = Company(clock=self._bound.say, now=self._time_over_clock, doubted=self._bound.doubt)
+        self._shared = SharedState(clock=self._bound.say, now=self._time_over_clock, doubted=self._bound.doubt)
         self._executor = Executor(self.station, book, Path(config.commands.consent_file))
         self._consume = CommandLink(
             amqp,
@@ -82,8 +82,8 @@ class Daemon:
             self._executor.deliver,
             heartbeat=config.heartbeat,
             name=f"{serial} commands",
-            manner=manner,
-            company=self._company,
+            behaviour=behaviour,
+            shared=self._shared,
         )
         self._publish = PublishLink(
             amqp,
@@ -93,9 +93,9 @@ class Daemon:
             heartbeat=config.heartbeat,
             name=f"{serial} publish",
             opened=self._on_opened,
-            manner=manner,
+            behaviour=behaviour,
             is_busy=lambda: self._consume.is_busy,
-            company=self._company,
+            shared=self._shared,
         )
         self._network = Network(self._publish.run, self._consume.run)
         self._sources = sources.sources_make(self.station)
@@ -111,7 +111,7 @@ class Daemon:
 
     def _on_clock_found(self) -> None:
         """Let connections proceed that failed because of their certificates' dates, now that the server's time is used."""
-        self._company.wake(self._network.loop)
+        self._shared.wake(self._network.loop)
 
     def _time_over_clock(self) -> float | None:
         return None if self.station.clock_base is None else self.station.now()

@@ -14,8 +14,8 @@ from message_queue import codec
 from message_queue.contracts import contracts
 from station_agent.config import Config
 from station_agent.errors import AgentError
+from station_agent.link.network import Network
 from station_agent.link.publish import PublishLink
-from station_agent.network import Network
 from station_agent.outbox import Outgoing
 from station_agent.sensorgnome.serials import serials_taken
 from station_agent.station import LinkState

@@ -17,7 +17,7 @@ from fleet.core import clock
 from fleet.ingest.corrections.branches import branch_settle
 from fleet.organizations.access import Role
 from fleet.stations.selectors import station_get
-from fleet.telemetry.backlog import backlog_of
+from fleet.telemetry.condition.backlog import backlog_of
 from fleet.telemetry.ledger import ledger_summary
 from fleet.telemetry.models import StreamLedger
 from fleet.telemetry.streams import branch_get, branch_list, stream_change

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from fleet.alerts.attention import fleet_state_word
 from fleet.core.spoken import count_words
 from fleet.stations.contact.hours import ASLEEP, DOWN, HEARD, LATER, MISSING, Hours
-from fleet.telemetry.batteries import BatteryWeek
+from fleet.telemetry.condition.batteries import BatteryWeek
 from sg_status.shapes import STATES
 from sg_status.templatetags.components import Text, icon
 

@@ -18,9 +18,9 @@ from pika.spec import Basic
 
 from message_queue.topology import COMMANDS_WAITING_MOST
 from station_agent.config import AmqpSettings, LinkSettings
-from station_agent.link.company import Company
+from station_agent.link.behaviour import Behaviour
 from station_agent.link.endpoint import Endpoint, parameters_make
-from station_agent.link.manner import Manner
+from station_agent.link.shared import SharedState
 from station_agent.station import LinkState
 
 #: Takes a command's body and a callable that acknowledges it, which may be called from any thread.
@@ -39,10 +39,10 @@ class CommandLink:
         *,
         heartbeat: int,
         name: str,
-        manner: Manner | None = None,
-        company: Company | None = None,
+        behaviour: Behaviour | None = None,
+        shared: SharedState | None = None,
     ) -> None:
-        self._manner = manner or Manner()
+        self._behaviour = behaviour or Behaviour()
         self._open_commands = 0
         self._queue = amqp.command_queue
         self._view = view
@@ -54,9 +54,9 @@ class CommandLink:
             view,
             opened=self._on_open,
             lost=self._on_lost,
-            manner=self._manner,
-            wanted=lambda: self._manner.stays,
-            company=company,
+            behaviour=self._behaviour,
+            wanted=lambda: self._behaviour.stays,
+            shared=shared,
         )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._channel: Any = None
@@ -74,7 +74,7 @@ class CommandLink:
         while True:
             await asyncio.sleep(5.0)
             self.endpoint.count()
-            if not self._manner.stays:
+            if not self._behaviour.stays:
                 self.endpoint.leave()
 
     def login_change(self, amqp: AmqpSettings) -> None:
@@ -88,7 +88,7 @@ class CommandLink:
 
     def guest_open(self, channel: Channel) -> None:
         """Take commands over this channel's connection, if the link only visits."""
-        if not self._manner.stays:
+        if not self._behaviour.stays:
             channel.connection.channel(on_open_callback=self._guest_opened)
 
     def _guest_opened(self, channel: Channel) -> None:

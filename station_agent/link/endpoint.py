@@ -19,11 +19,11 @@ from pika.channel import Channel
 from station_agent import __version__
 from station_agent.config import AmqpSettings, LinkSettings
 from station_agent.errors import WrongUse
-from station_agent.link.company import Company
+from station_agent.link.behaviour import Behaviour
 from station_agent.link.connection import GatheringConnection
-from station_agent.link.manner import Manner
 from station_agent.link.meter import LinkContext, Meter
 from station_agent.link.reasons import BLOCKED, is_about_time, reason_of
+from station_agent.link.shared import SharedState
 from station_agent.station import LinkState
 
 log = logging.getLogger(__name__)
@@ -89,9 +89,9 @@ class Endpoint:
         *,
         opened: Callable[[Channel], None],
         lost: Callable[[], None],
-        manner: Manner | None = None,
+        behaviour: Behaviour | None = None,
         wanted: Callable[[], bool] = lambda: True,
-        company: Company | None = None,
+        shared: SharedState | None = None,
     ) -> None:
         self._parameters = parameters
         self._settings = settings
@@ -99,14 +99,14 @@ class Endpoint:
         self._opened = opened
         self._lost = lost
         self._failures = 0
-        self._company = company or Company()
-        self._bell = self._company.join()
+        self._shared = shared or SharedState()
+        self._waker = self._shared.join()
         #: Monotonic time since which nothing has worked.
         self._failing_since: float | None = None
         self._connection: GatheringConnection | None = None
         self._closed: asyncio.Future[BaseException] | None = None
         self._counted = (0, 0)
-        self._manner = manner or Manner()
+        self._behaviour = behaviour or Behaviour()
         self._wanted = wanted
         self._leave: asyncio.Event | None = None
         self._meter = Meter()
@@ -121,7 +121,7 @@ class Endpoint:
                 self._view.reason, self._view.next_try_at = AWAY, None
                 await _first(stop.wait(), timeout=LOOK_SECONDS)
                 continue
-            self._bell.clear()
+            self._waker.clear()
             error = await self._once(stop)
             if stop.is_set() or isinstance(error, LeftError):
                 self._failures = 0
@@ -129,17 +129,17 @@ class Endpoint:
                 self._view.connected_since = None
                 continue
             self._failures += 1
-            pause = self._pause() + self._manner.spread()
+            pause = self._pause() + self._behaviour.spread()
             if self._failing_since is None:
                 self._failing_since = time.monotonic()
             if is_about_time(error):
-                self._company.doubted()
+                self._shared.doubted()
             reason = reason_of(
                 error,
                 self._parameters.host,
                 self._parameters.port,
                 lasted=time.monotonic() - self._failing_since,
-                clock=self._company.clock(),
+                clock=self._shared.clock(),
             )
             if reason != self._view.reason:
                 log.warning("Not connected: %s", reason)
@@ -148,18 +148,18 @@ class Endpoint:
             if self._view.connected_since is not None:
                 # Set while this one was connected: it says nothing about the server now, and a fleet must not come back
                 # at once.
-                self._bell.clear()
+                self._waker.clear()
             self._view.connected_since = None
             self._view.next_try_at = time.time() + pause
-            await _first(stop.wait(), self._bell.wait(), timeout=pause)
-            if self._bell.is_set():
+            await _first(stop.wait(), self._waker.wait(), timeout=pause)
+            if self._waker.is_set():
                 self._failures = 0
 
     def _pause(self) -> float:
         """Wait with full jitter: a fleet that lost its server must not come back all at once."""
         most = min(self._settings.retry_most, self._settings.retry_first * 2 ** min(self._failures, 20))
         return random.uniform(
-            self._settings.retry_first / 2, max(most, self._settings.retry_first) * self._manner.patience
+            self._settings.retry_first / 2, max(most, self._settings.retry_first) * self._behaviour.patience
         )
 
     def login_change(self, amqp: AmqpSettings, loop: asyncio.AbstractEventLoop | None) -> None:
@@ -185,9 +185,9 @@ class Endpoint:
         self._closed = closed
         leave = self._leave = asyncio.Event()
         self._counted = (0, 0)
-        self._parameters.heartbeat = self._manner.heartbeat or self._parameters.heartbeat
+        self._parameters.heartbeat = self._behaviour.heartbeat or self._parameters.heartbeat
         if isinstance(self._context, LinkContext):
-            self._context.time_by(self._company.now())
+            self._context.time_by(self._shared.now())
         self._connection = GatheringConnection(
             self._parameters,
             on_open_callback=self._on_open,
@@ -237,7 +237,7 @@ class Endpoint:
         self._view.reason = ""
         self._on_blocked("")
         log.info("Connected to %s:%s.", self._parameters.host, self._parameters.port)
-        self._company.arrived(self._bell)
+        self._shared.arrived(self._waker)
         self._opened(channel)
 
     async def _goodbye(self, closed: "asyncio.Future[BaseException]") -> None:

@@ -20,10 +20,10 @@ from message_queue.contracts import contracts
 from message_queue.routing import message_key
 from station_agent import __version__
 from station_agent.config import AmqpSettings, LinkSettings
-from station_agent.link.company import Company
+from station_agent.link.behaviour import Behaviour
 from station_agent.link.endpoint import Endpoint, parameters_make
-from station_agent.link.manner import Manner
 from station_agent.link.reasons import advice_of
+from station_agent.link.shared import SharedState
 from station_agent.outbox import Outgoing
 from station_agent.station import LinkState
 
@@ -70,12 +70,12 @@ class PublishLink:
         name: str,
         gather: float = GATHER_SECONDS,
         opened: Callable[[Channel], None] | None = None,
-        manner: Manner | None = None,
+        behaviour: Behaviour | None = None,
         is_busy: Callable[[], bool] = lambda: False,
-        company: Company | None = None,
+        shared: SharedState | None = None,
     ) -> None:
         self._opened = opened
-        self._manner = manner or Manner()
+        self._behaviour = behaviour or Behaviour()
         self._is_busy = is_busy
         self._is_drained = False
         self._moved_at = 0.0
@@ -91,9 +91,9 @@ class PublishLink:
             view,
             opened=self._on_open,
             lost=self._on_lost,
-            manner=self._manner,
-            wanted=lambda: self._manner.stays or self._manner.is_due,
-            company=company,
+            behaviour=self._behaviour,
+            wanted=lambda: self._behaviour.stays or self._behaviour.is_due,
+            shared=shared,
         )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._channel: Channel | None = None
@@ -144,12 +144,12 @@ class PublishLink:
 
     def _visit_look(self) -> None:
         """Publish waiting messages; end a visit that has nothing left to do."""
-        calls = self._manner.calls()
+        calls = self._behaviour.calls()
         self.pump()
         if self._waiting or not self._is_drained or self._is_busy():
             self._moved_at = time.monotonic()
-        elif not self._manner.stays and self._channel and time.monotonic() - self._moved_at >= LINGER_SECONDS:
-            self._manner.answered(calls)
+        elif not self._behaviour.stays and self._channel and time.monotonic() - self._moved_at >= LINGER_SECONDS:
+            self._behaviour.answered(calls)
             self.endpoint.leave()
 
     def _on_open(self, channel: Channel) -> None:
@@ -201,7 +201,7 @@ class PublishLink:
     def _publish(self, channel: Channel, message: Outgoing) -> None:
         self._tag += 1
         self._waiting[self._tag] = message.key
-        name = str(message.key) if self._manner.is_terse else message.message_id
+        name = str(message.key) if self._behaviour.is_terse else message.message_id
         self._names[self._tag] = name
         channel.basic_publish(
             self._amqp.exchange,
@@ -213,7 +213,7 @@ class PublishLink:
 
     def _properties(self, message: Outgoing, name: str) -> pika.BasicProperties:
         """Message properties; terse ones omit what the routing key and the server's defaults imply."""
-        if self._manner.is_terse:
+        if self._behaviour.is_terse:
             fields = {key: value for key, value in message.headers.items() if key != "v" or value != 1}
             return pika.BasicProperties(
                 content_encoding=message.encoding, headers=fields, delivery_mode=2, message_id=name

@@ -9,8 +9,8 @@ import msgspec
 
 from message_queue.contracts.health import Backlog, Clock, Health, Radio
 from station_agent.clock.quality import clock_read
-from station_agent.data_use import data_use_store
 from station_agent.host import Disk, Processor, disk_read, memory_read, temperature_read
+from station_agent.link.data_use import data_use_store
 from station_agent.outbox import REPORT
 from station_agent.sources.base import Source, SourceKind, SourceSettings
 from station_agent.station import Station, clock_is_set

@@ -11,8 +11,8 @@ from message_queue import topology
 from message_queue.contracts.readings import SenmlRecord
 from station_agent.config import LinkSettings
 from station_agent.daemon import station_open
+from station_agent.link.network import Network
 from station_agent.link.publish import PublishLink
-from station_agent.network import Network
 from station_agent.outbox import READING
 from station_agent.station import LinkState
 

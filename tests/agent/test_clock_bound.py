@@ -24,10 +24,10 @@ from station_agent.clock.correction import ClockBound
 from station_agent.clock.server_time import ServerTime, server_time_ask
 from station_agent.config import LinkSettings
 from station_agent.host import Processor
-from station_agent.link.company import Company
+from station_agent.link.network import Network
 from station_agent.link.publish import PublishLink
 from station_agent.link.reasons import is_about_time, reason_of
-from station_agent.network import Network
+from station_agent.link.shared import SharedState
 from station_agent.running.executor import Executor
 from station_agent.sources.host_health import HostHealthSettings, health_read
 from station_agent.station import LinkState
@@ -207,10 +207,10 @@ def test_with_the_servers_time_the_data_get_home_all_the_same(make_broker_statio
     place = make_broker_station(tls=True)
     station = make_station(amqp=place.amqp)
     now, view = [time.time() + off], LinkState()
-    company = Company(now=lambda: now[0], doubted=lambda: doubts.append(True))
+    shared = SharedState(now=lambda: now[0], doubted=lambda: doubts.append(True))
     doubts = []
     settings = LinkSettings(retry_first=0.1, retry_most=60.0)
-    link = PublishLink(place.amqp, settings, station.outbox, view, heartbeat=30, name="test", company=company)
+    link = PublishLink(place.amqp, settings, station.outbox, view, heartbeat=30, name="test", shared=shared)
     network = Network(link.run)
     network.start()
     try:
@@ -218,7 +218,7 @@ def test_with_the_servers_time_the_data_get_home_all_the_same(make_broker_statio
         assert doubts
         station.event("test")
         now[0] = time.time()
-        company.wake(network.loop)
+        shared.wake(network.loop)
         until(lambda: station.outbox.backlog().messages == 0)
     finally:
         assert network.stop(5.0)

@@ -14,12 +14,12 @@ from waiting import until
 from message_queue.contracts.event import Event, Happening
 from station_agent.config import LinkSettings
 from station_agent.errors import WrongUse
-from station_agent.link.company import Company
 from station_agent.link.consume import CommandLink
 from station_agent.link.endpoint import parameters_make
+from station_agent.link.network import Network
 from station_agent.link.publish import PublishLink
 from station_agent.link.reasons import LASTING_SECONDS, reason_of
-from station_agent.network import Network
+from station_agent.link.shared import SharedState
 from station_agent.outbox import EVENT
 from station_agent.station import LinkState
 
@@ -183,15 +183,15 @@ def test_all_commands_that_wait_come_at_once_and_again_until_acknowledged(make_b
 def test_the_first_connection_that_gets_through_wakes_the_other(make_broker_station, bad_link):
     station = make_broker_station()
     amqp = msgspec.structs.replace(station.amqp, port=bad_link.port)
-    company, data, commands = Company(), LinkState(), LinkState()
+    shared, data, commands = SharedState(), LinkState(), LinkState()
     # A pause of two minutes, as in the incident that led to this test.
     patient = LinkSettings(retry_first=120.0, retry_most=240.0)
     bad_link.closed = True
     feed = Nothing()
     publish = PublishLink(
-        amqp, LinkSettings(retry_first=0.2, retry_most=0.4), feed, data, heartbeat=30, name="data", company=company
+        amqp, LinkSettings(retry_first=0.2, retry_most=0.4), feed, data, heartbeat=30, name="data", shared=shared
     )
-    consume = CommandLink(amqp, patient, commands, lambda *_: None, heartbeat=30, name="commands", company=company)
+    consume = CommandLink(amqp, patient, commands, lambda *_: None, heartbeat=30, name="commands", shared=shared)
     network = Network(publish.run, consume.run)
     network.start()
     try:
@@ -206,14 +206,14 @@ def test_the_first_connection_that_gets_through_wakes_the_other(make_broker_stat
 def test_a_bell_from_before_does_not_bring_a_fleet_back_in_one_moment(make_broker_station, bad_link):
     station = make_broker_station()
     amqp = msgspec.structs.replace(station.amqp, port=bad_link.port)
-    company, view = Company(), LinkState()
+    shared, view = SharedState(), LinkState()
     patient = LinkSettings(retry_first=120.0, retry_most=240.0)
-    link = CommandLink(amqp, patient, view, lambda *_: None, heartbeat=30, name="commands", company=company)
+    link = CommandLink(amqp, patient, view, lambda *_: None, heartbeat=30, name="commands", shared=shared)
     network = Network(link.run)
     network.start()
     try:
         until(lambda: view.connected_since is not None)
-        company.wake(network.loop)
+        shared.wake(network.loop)
         until(link.endpoint._bell.is_set)
         bad_link.cut()
         until(lambda: view.next_try_at is not None)

@@ -13,9 +13,9 @@ from formats.sensorgnome.places import Places
 from message_queue.contracts.commands.set_profile import SetProfile
 from station_agent.clock.watch import ClockWatch
 from station_agent.commands import handlers
-from station_agent.data_use import data_use_store
 from station_agent.greeting import hello_put
 from station_agent.identity.hardware import machine_read
+from station_agent.link.data_use import data_use_store
 from station_agent.link.meter import Meter
 from station_agent.profiles import PROFILES
 from station_agent.sources import sources_make

@@ -11,8 +11,8 @@ from faults.rig import Rig
 
 from message_queue.contracts.readings import SenmlRecord
 from station_agent.config import AmqpSettings, LinkSettings
+from station_agent.link.network import Network
 from station_agent.link.publish import PublishLink
-from station_agent.network import Network
 from station_agent.simulator.feed import MemoryFeed
 from station_agent.station import LinkState
 

@@ -6,7 +6,7 @@ import pytest
 
 from fleet.core import clock
 from fleet.stations.contact.hours import Hours
-from fleet.telemetry.batteries import BatteryWeek
+from fleet.telemetry.condition.batteries import BatteryWeek
 from sg_status.bars import bar_scale
 from sg_status.templatetags.drawings import battery_spark, reach_bar, week_strip
 

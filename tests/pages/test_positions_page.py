@@ -14,7 +14,7 @@ from fleet.core import clock
 from fleet.core.earth import distance_words
 from fleet.deployments.services import deployment_begin
 from fleet.deployments.sites import site_create
-from fleet.telemetry.displacement import displacement_of
+from fleet.telemetry.condition.displacement import displacement_of
 from fleet.telemetry.models import Position, Suspicion
 from fleet.telemetry.positions import TRACK_MAXIMUM, position_track
 

@@ -10,7 +10,8 @@ from django.db import connection
 from people import station_of
 from telemetry.stored_readings import NOON, rows_fill
 
-from fleet.telemetry import coverage, selectors
+from fleet.telemetry import selectors
+from fleet.telemetry.condition import coverage
 from fleet.telemetry.heard import single, tags
 from fleet.telemetry.heard.question import HeardQuestion, parts_of
 from fleet.telemetry.heard.tag_hours import COLUMNS, FROM_ROWS

@@ -9,7 +9,7 @@ from psycopg.types.range import Range
 
 from fleet.core import clock
 from fleet.stations.models import StationContact
-from fleet.telemetry.backlog import SERIES, backlog_of
+from fleet.telemetry.condition.backlog import SERIES, backlog_of
 from fleet.telemetry.ledger import ledger_summary
 from fleet.telemetry.models import Reading, Series, StationEvent, StreamLedger
 from fleet.telemetry.streams import branch_list, stream_change

@@ -6,7 +6,7 @@ import pytest
 from telemetry.stored_readings import series_make
 
 from fleet.core import clock
-from fleet.telemetry.coverage import detection_newest_hour
+from fleet.telemetry.condition.coverage import detection_newest_hour
 from fleet.telemetry.models import DetectionCount, Position, StationEvent, Suspicion
 from fleet.telemetry.selectors import event_list, latest_position
 

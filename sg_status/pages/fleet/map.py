@@ -25,7 +25,7 @@ from fleet.core import clock
 from fleet.deployments.whereabouts import Whereabouts, whereabouts_of
 from fleet.organizations.access import Viewer
 from fleet.stations.models import Station
-from fleet.telemetry.displacement import Displacement, displacements, positions_newest
+from fleet.telemetry.condition.displacement import Displacement, displacements, positions_newest
 from fleet.telemetry.positions import TrackPoint
 from sg_status.access import page
 from sg_status.maps.drawing import map_drawn

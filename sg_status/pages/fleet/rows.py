@@ -18,7 +18,7 @@ from fleet.stations.contact.health_marks import BATTERY, Mark, marks_of, volts_s
 from fleet.stations.contact.hours import Hours, hours_of
 from fleet.stations.contact.sentences import Shown, station_shown
 from fleet.stations.models import Station, StationContact
-from fleet.telemetry.batteries import BatteryWeek, battery_weeks
+from fleet.telemetry.condition.batteries import BatteryWeek, battery_weeks
 from sg_status.pages.station.contact import contact_of
 from sg_status.words import bytes_words
 

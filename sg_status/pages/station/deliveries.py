@@ -10,7 +10,7 @@ from fleet.core import clock
 from fleet.ingest.corrections.branches import branch_settle
 from fleet.ingest.quarantine import quarantine_list
 from fleet.organizations.access import Viewer
-from fleet.telemetry.backlog import backlog_of
+from fleet.telemetry.condition.backlog import backlog_of
 from fleet.telemetry.ledger import ledger_summary
 from fleet.telemetry.models import StreamLedger
 from fleet.telemetry.streams import branch_get, branch_list, stream_change

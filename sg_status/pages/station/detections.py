@@ -23,7 +23,7 @@ from fleet.deployments.selectors import deployment_current
 from fleet.organizations.access import Viewer
 from fleet.stations.models import Station
 from fleet.stations.selectors import station_visible
-from fleet.telemetry.coverage import detection_newest_hour
+from fleet.telemetry.condition.coverage import detection_newest_hour
 from fleet.telemetry.exports import DETECTION_HEAD, detection_rows
 from fleet.telemetry.heard.covered import parts_covered
 from fleet.telemetry.heard.noise import DAYS, port_noise

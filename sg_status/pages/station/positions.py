@@ -15,7 +15,7 @@ from fleet.core.spoken import local_words
 from fleet.deployments.whereabouts import whereabouts_of
 from fleet.organizations.access import Viewer
 from fleet.stations.models import Station
-from fleet.telemetry.displacement import Displacement, displacement_of
+from fleet.telemetry.condition.displacement import Displacement, displacement_of
 from fleet.telemetry.models import Position
 from fleet.telemetry.positions import (
     TRACK_MAXIMUM,

@@ -1,7 +1,7 @@
 """The behaviour of a link at the moment: whether it stays connected, and how patient it is."""
 
 
-class Manner:
+class Behaviour:
     """The default: always connected. Subclasses override what changes at run time; it is asked at each turn."""
 
     #: Seconds between heartbeats; None uses the link's own setting.

@@ -1,10 +1,10 @@
 """The behaviour of this station's links, by its profile and by the pace requested by the server."""
 
-from station_agent.link.manner import Manner
+from station_agent.link.behaviour import Behaviour
 from station_agent.station import Station
 
 
-class StationManner(Manner):
+class StationBehaviour(Behaviour):
     """Answers the link's questions from the station."""
 
     def __init__(self, station: Station) -> None:

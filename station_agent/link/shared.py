@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Callable
 
 
-class Company:
+class SharedState:
     """State shared by the connections. `clock` says how wrong the station's clock is, if known.
 
     `now` gives the time for checking the dates of certificates in place of the clock; None to use the clock.
@@ -20,25 +20,25 @@ class Company:
         now: Callable[[], float | None] = lambda: None,
         doubted: Callable[[], None] = lambda: None,
     ) -> None:
-        self._bells: list[asyncio.Event] = []
+        self._wakers: list[asyncio.Event] = []
         self.clock, self.now = clock, now
         #: Called when a certificate seems out of date, which makes the clock a suspect.
         self.doubted = doubted
 
     def join(self) -> asyncio.Event:
         """An event for one more connection; all run in one loop."""
-        bell = asyncio.Event()
-        self._bells.append(bell)
-        return bell
+        waker = asyncio.Event()
+        self._wakers.append(waker)
+        return waker
 
     def arrived(self, own: asyncio.Event) -> None:
         """The connection with this event got through: wake the others."""
-        for bell in self._bells:
-            if bell is not own:
-                bell.set()
+        for waker in self._wakers:
+            if waker is not own:
+                waker.set()
 
     def wake(self, loop: asyncio.AbstractEventLoop | None) -> None:
         """End all pauses, because the obstacle is gone. Callable from any thread."""
         if loop is not None and not loop.is_closed():
-            for bell in self._bells:
-                loop.call_soon_threadsafe(bell.set)
+            for waker in self._wakers:
+                loop.call_soon_threadsafe(waker.set)

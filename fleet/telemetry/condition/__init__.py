@@ -1,0 +1,1 @@
+"""Condition of a station as its data show it: batteries, backlog, displacement, newest detections."""
