@@ -75,7 +75,7 @@ def page(
 
 
 def _open_now(request: HttpRequest) -> str:
-    """What the frame around a refreshed part has to say about open incidents, as an event for its script."""
+    """An event with the number of open incidents and the worst state, for the script of the frame around a part."""
     found = incidents_open(viewer=viewer_of(request))
     worst = "silent" if found.is_any_silent else "late" if found.number else "calm"
     return json.dumps({"roost:open": {"count": counted_words(found.number, OPEN_COUNTED_MOST), "worst": worst}})

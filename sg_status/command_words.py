@@ -1,4 +1,4 @@
-"""Commands in words: their label, their state, what came of them, and each step with the time it took."""
+"""Commands in words: label, state and outcome, and each step with the time it took."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -58,7 +58,7 @@ class ShownCommand:
     """One command as shown in tables."""
 
     id: UUID
-    #: What it was told to do, with its parameters.
+    #: The command with its parameters, as in `command_title`.
     title: str
     label: str
     word: str
@@ -69,7 +69,7 @@ class ShownCommand:
     by: str
     #: How long it took until it ended; empty while it has not.
     took: str
-    #: What came of it, in a sentence or two.
+    #: The outcome, in a sentence or two.
     outcome: str
     #: For an open one: what cancelling can still do.
     cancelling: str
@@ -165,7 +165,7 @@ def command_shown(
 
 
 def _outcome(command: Command, moment: datetime, next_contact: datetime | None, reader: str) -> str:
-    """What came of it, or what it waits for."""
+    """The outcome, or the next step that the command is waiting for."""
     if command.state in (Command.State.QUEUED, Command.State.SENT):
         return _awaited(command, moment, next_contact)
     if command.state == Command.State.CANCELLED:

@@ -317,7 +317,7 @@ def upload(
     ] = 600.0,
     insecure_http: InsecureOption = False,
 ) -> None:
-    """Upload files as they are. What is on the server is not sent again, and a cut costs nothing.
+    """Upload files as they are. Files that the server has are not sent again, and an interrupted upload continues.
 
     The exit code is 1 if something was refused.
     """

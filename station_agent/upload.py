@@ -25,7 +25,7 @@ Tell = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class UploadResult:
-    """What became of one file: `stored`, `known`, `kept back` or `refused`, the last two with a reason."""
+    """The result for one file: `stored`, `known`, `kept back` or `refused`, the last two with a reason."""
 
     name: str
     outcome: str

@@ -12,7 +12,7 @@ _PATIENCE_S = 1.0
 
 @contextmanager
 def waiting(sentence: str) -> Iterator[Callable[[], None]]:
-    """Around something that may take long. What it gives ends the line early, before something is printed."""
+    """Show a line while something slow runs. Call the yielded function to end the line before printing."""
     if not sys.stderr.isatty():
         yield lambda: None
         return

@@ -114,7 +114,7 @@ def _lock_digest(root: Path) -> str:
 
 
 def _ground_digest() -> str:
-    # What cuts the ground decides what is in it, besides the packages.
+    # The code that cuts the base map decides its content too, not only the packages.
     ours = [*(ROOT / "web" / "basemap").glob("*.py"), ROOT / "sg_status" / "maps" / "waters.py"]
     sources = [SHORES, ROOT / "package-lock.json", *sorted(ours)]
     return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()

@@ -1,4 +1,4 @@
-"""Django's entry for `fleet.alerts`."""
+"""The Django application `fleet.alerts`."""
 
 from django.apps import AppConfig
 

@@ -88,7 +88,7 @@ def destination_add(
 
 @transaction.atomic
 def destination_switch(*, actor: Viewer, destination: Destination, is_on: bool) -> None:
-    """Switch a destination on or off. What waits for one that is off is not sent."""
+    """Switch a destination on or off. Waiting messages are not sent while it is off."""
     _person_require(actor)
     if Destination.objects.filter(pk=destination.pk, is_on=not is_on).update(is_on=is_on):
         _audit(actor, organization_of(destination).pk, "alerts.choose", destination, is_on=is_on)
@@ -159,7 +159,7 @@ def destination_shown(destination: Destination) -> str:
 
 
 def result_words(destination: Destination) -> str:
-    """What became of the last message, in one sentence."""
+    """The result of the last message, in one sentence."""
     if destination.last_result_at is None:
         return _("Nothing has been sent there yet.")
     return destination.last_error or _("Delivered.")

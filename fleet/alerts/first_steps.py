@@ -14,7 +14,7 @@ NAMED_MOST = 5
 
 @dataclass(frozen=True, slots=True)
 class FirstSteps:
-    """What is done. `waiting`: stations that were added and have not been heard yet."""
+    """Progress of a viewer with the first steps. `waiting`: stations that were added and have not been heard yet."""
 
     organizations: list[Organization]
     has_more_organizations: bool

@@ -92,7 +92,8 @@ def station_heard_again(*, station_ids: Collection[int], moment: datetime) -> li
 def silence_sweep() -> tuple[int, int]:
     """Open silence incidents and close those that are over; return the count of each. Also wakes the sender.
 
-    Judged as of the last moment at which ingest was known to listen: silence after that is ours, not the stations'.
+    Stations are judged as of the last moment when ingest was known to run: a silence after that may be the
+    server's fault.
     """
     moment = _moment_known()
     moved = (0, 0) if moment is None else rule_sweep(rule=rules()[SILENCE], moment=moment)

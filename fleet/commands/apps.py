@@ -1,4 +1,4 @@
-"""Django's entry for `fleet.commands`."""
+"""The Django application `fleet.commands`."""
 
 from django.apps import AppConfig
 

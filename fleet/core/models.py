@@ -15,7 +15,7 @@ class OutboxMessage(models.Model):
     """
 
     class Target(models.TextChoices):
-        """Where a message goes."""
+        """The kinds of destination."""
 
         COMMAND = "command"
         WITHDRAWAL = "withdrawal"
@@ -155,7 +155,7 @@ class DeadJob(models.Model):
     """
 
     class State(models.TextChoices):
-        """What happened to it."""
+        """The state of a job that was set aside."""
 
         HELD = "held"
         RETRIED = "retried"

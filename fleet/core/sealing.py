@@ -9,7 +9,7 @@ from django.utils.encoding import force_bytes
 
 
 def seal(text: str, *, purpose: str) -> str:
-    """Encrypt a secret. What is sealed for one purpose cannot be opened for another."""
+    """Encrypt a secret. A secret sealed for one purpose cannot be opened for another."""
     return _seals(purpose).encrypt(text.encode()).decode()
 
 

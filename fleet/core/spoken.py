@@ -129,7 +129,7 @@ def count_words(number: int) -> str:
 
 
 def decimal_mark() -> str:
-    """What separates the decimals in the reader's language."""
+    """The decimal separator in the reader's language."""
     return str(formats.get_format("DECIMAL_SEPARATOR"))
 
 

@@ -23,7 +23,7 @@ _DESCRIPTION_MOST = 10_000
 
 
 class DeploymentChanges(TypedDict, total=False):
-    """What can be corrected afterwards; absent fields stay. Coordinates in degrees, None to use the site's."""
+    """The fields that can be corrected afterwards; absent ones stay. Coordinates in degrees, None to use the site's."""
 
     start: datetime
     end: datetime | None

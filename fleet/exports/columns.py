@@ -12,7 +12,7 @@ from typing import Final, Literal
 from fleet.telemetry.models import Suspicion
 
 ColumnType = Literal["datetime", "string", "number", "integer", "boolean"]
-#: Where the words of a column come from, and the number that stands for them in a row; empty: one word a file part.
+#: The table with a column's words, and the number that stands for a word in a row; empty: one word per part of a file.
 CODES: Final[Mapping[str, str]] = {
     "station": "",
     "deployment": "",

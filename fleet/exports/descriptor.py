@@ -54,7 +54,7 @@ LICENCES: Final[Mapping[str, Licence]] = {
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """One file of a package as it was written. `left_out`: rows that a mark of doubt kept out."""
+    """One file of a package as it was written. `left_out`: rows left out because they are marked as doubtful."""
 
     name: str
     path: str

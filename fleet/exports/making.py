@@ -65,7 +65,7 @@ def _abandoned_settle() -> None:
         else:
             _fail(
                 package,
-                _("Making it ended %(count)d times without a result: the server's log says why. Ask for less.")
+                _("%(count)d attempts to make it gave no result: the server's log says why. Ask for less.")
                 % {"count": package.attempts},
             )
 
@@ -142,12 +142,12 @@ class _Told:
     def size_check(self, size: int) -> None:
         """Raise `TooMany` if the organization has no room for a file of this size."""
         if size > self._room:
-            raise TooMany(_("It is larger than the room that packages of your organization have: ask for less."))
+            raise TooMany(_("It is larger than the space left for your organization's packages: ask for less."))
 
     def _limits_check(self, moment: datetime) -> None:
         if moment - self._began > MAKING_MOST:
             raise TooMany(
-                _("It was not done in %(minutes)d minutes: ask for less.")
+                _("It was not finished within %(minutes)d minutes: ask for less.")
                 % {"minutes": MAKING_MOST // timedelta(minutes=1)}
             )
         if shutil.disk_usage(archive_path(self._package.name).parent).free < _KEPT_FREE:

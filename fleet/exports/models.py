@@ -32,7 +32,7 @@ class DataPackage(models.Model):
     """
 
     class State(models.TextChoices):
-        """What became of it so far."""
+        """How far the package is."""
 
         WAITING = "waiting"
         MAKING = "making"
@@ -67,7 +67,7 @@ class DataPackage(models.Model):
     begun_at = models.DateTimeField(null=True)
     parts = models.IntegerField(default=0)
     parts_all = models.IntegerField(default=0)
-    #: So far, then in all. `left_out`: rows that a mark of doubt kept out.
+    #: Counted so far, in the end in all. `left_out`: rows left out because they are marked as doubtful.
     rows = models.BigIntegerField(default=0)
     bytes = models.BigIntegerField(default=0)
     left_out = models.BigIntegerField(default=0)

@@ -68,7 +68,7 @@ class _Writer(Protocol):
 
 
 class _Made:
-    """What is written so far, and whom to tell."""
+    """The files written so far, and the callback for progress."""
 
     def __init__(self, parts_all: int, tell: Callable[[Progress], None]) -> None:
         self.files: list[Written] = []

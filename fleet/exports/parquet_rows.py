@@ -95,7 +95,7 @@ def _said(column: PackageColumn) -> dict[str, str]:
 
 
 def _words_of(part: PackagePart) -> dict[str, dict[int, str | int | None]]:
-    """What the codes of a part mean, by column."""
+    """The meaning of a part's codes, by column."""
     return {
         "station": {0: part.station.serial},
         "deployment": {0: part.deployment_id},

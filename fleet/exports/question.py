@@ -40,7 +40,7 @@ class PackageQuestion:
     """The contents of a package: `start` inclusive, `end` exclusive, by the stations' clocks.
 
     `deployment_ids`: only rows from while these lasted; empty for the whole time. `series`: names of readings; empty
-    for all. `is_local`: also the time at the place. `is_clean`: without rows that have a mark of doubt.
+    for all. `is_local`: also local time. `is_clean`: without rows marked as doubtful.
     """
 
     organization: Organization

@@ -34,7 +34,7 @@ def package_file(package: DataPackage) -> Path:
     if package.state != DataPackage.State.DONE:
         raise Conflict(_("This package has no file: it is %(state)s.") % {"state": package.state})
     if package.expires_at is None or package.expires_at <= clock.now() or not path.is_file():
-        raise Conflict(_("The time of this package is over: ask for it again."))
+        raise Conflict(_("This package has expired: ask for it again."))
     if gone := stations_gone(package):
         raise Conflict(gone_words(gone))
     return path

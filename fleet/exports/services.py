@@ -146,4 +146,4 @@ def _room_check(organization: Organization) -> None:
             % {"most": WAITING_MOST}
         )
     if bytes_kept(organization) >= settings.ROOST_PACKAGES_BYTES:
-        raise TooMany(_("The packages of %(name)s take all their room: remove one.") % {"name": organization.name})
+        raise TooMany(_("The packages of %(name)s use all their space: remove one.") % {"name": organization.name})

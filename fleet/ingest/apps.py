@@ -1,4 +1,4 @@
-"""Django's entry for `fleet.ingest`."""
+"""The Django application `fleet.ingest`."""
 
 from django.apps import AppConfig
 

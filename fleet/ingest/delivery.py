@@ -62,7 +62,7 @@ class Arrival(msgspec.Struct, gc=False):
     delivery: Delivery
     station: StationRef
     message: Decoded
-    #: What it costs of the station's quota, in bytes.
+    #: Bytes that count towards the station's quota.
     weight: int = 0
     #: Parts that do not become rows; its handler adds to it.
     left_out: LeftOut = msgspec.field(default_factory=LeftOut)

@@ -138,7 +138,7 @@ def _hand_over_row(station: Station, organization: Organization) -> Station:
     Incident.objects.filter(station=station).update(organization=organization)
     deployments_go_along(station=station, organization=organization)
     photos_hide(station=station)
-    # What the old organization's login found at Motus is not for the new one.
+    # The new organization must not see the differences that the old one's login found at Motus.
     MotusDifference.objects.filter(station=station).delete()
     return station
 

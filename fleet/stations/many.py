@@ -19,7 +19,7 @@ MANY_MOST = 500
 
 @dataclass(frozen=True, slots=True)
 class OutcomeOfOne:
-    """What became of one station. `is_done`: it is as asked; `sentence`: why it is not, or that it was so before."""
+    """The result for one station. `is_done`: it is as requested. `sentence`: why it is not, or that it already was."""
 
     station: Station
     is_done: bool

@@ -1,4 +1,4 @@
-"""Django's entry for `fleet.sync`."""
+"""The Django application `fleet.sync`."""
 
 from django.apps import AppConfig
 

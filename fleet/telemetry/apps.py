@@ -1,4 +1,4 @@
-"""Django's entry for `fleet.telemetry`."""
+"""The Django application `fleet.telemetry`."""
 
 from django.apps import AppConfig
 

@@ -60,8 +60,8 @@ class Damaged(Exception):
 class Checked(NamedTuple):
     """The result of scanning the whole file.
 
-    `limit` raw bytes are read, `lost` are not and never will be. From `fine_from` on it is unpacked byte by byte, to
-    recover everything before the damage.
+    `limit` raw bytes can be read; the `lost` ones after them never can. From `fine_from` on, the file is unpacked byte
+    by byte, to recover everything before the damage.
     """
 
     damage: str = ""
@@ -132,7 +132,7 @@ class _Other:
 
 
 class _Lzip:
-    """A member of lzip: 6 bytes of header, LZMA as it was before xz, 20 bytes with checksum and sizes.
+    """A member of lzip: a header of 6 bytes, raw LZMA1 (the format before xz), and 20 bytes with checksum and sizes.
 
     https://www.nongnu.org/lzip/manual/lzip_manual.html#File-format
     """

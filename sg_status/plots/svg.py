@@ -32,7 +32,7 @@ _NAME_CHARACTERS: Final = 20
 _NAME_AND_VALUE: Final = 19
 _FILE_WIDTH: Final = 1100
 
-#: What the classes of the style sheet say, for a file that is opened without it: always in light colours.
+#: The rules of the style sheet's classes, for a file that is opened without it: always in light colours.
 _INK, _WEAK, _LINE, _BAD, _WARN = "#1d1c19", "#6a665c", "#e4e1d7", "#b01f1a", "#8c4f00"
 _COLOURS: Final = ("#2f3f9f", "#a3490c", "#1c7289", "#7a3e86")
 _LINES: Final = ("l1", "l2", "l3", "l4")

@@ -36,7 +36,7 @@ class Piece:
 
     @property
     def middle(self) -> float:
-        """Where a thumb aims at it."""
+        """The point where a thumb taps it."""
         return round(self.x + self.width / 2, 2)
 
     @property
@@ -118,7 +118,7 @@ def _missed_from(runs: Sequence[_Run], last_at: datetime, moment: datetime) -> l
 
 
 def _cut(run: _Run, period: Period) -> list[_Run]:
-    """What a period leaves of a run."""
+    """The part of a run within a period."""
     parts = (run._replace(end=min(run.end, period[0])), run._replace(begin=max(run.begin, period[1])))
     return [part for part in parts if part.begin < part.end]
 

@@ -53,12 +53,12 @@ class SpineMark:
 
     @property
     def name(self) -> str:
-        """What it is called for those who hear it, or say it to have it opened: the visible label is part of it."""
+        """The name for screen readers and voice control; it contains the visible label."""
         return self.told if self.label.casefold() in self.told.casefold() else f"{self.label}: {self.told}"
 
     @property
     def middle(self) -> float:
-        """Where a thumb aims at it."""
+        """The point where a thumb taps it."""
         return round(self.x + self.width / 2, 2)
 
 

@@ -47,7 +47,7 @@ RETRY_FIRST, RETRY_MOST = 30.0, 3_600.0
 
 
 class SensorgnomeSettings(SourceSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What of the files is sent; None means the profile's. The rest stays in the files, and `hello` says so.
+    """The lines to send from the files; None means the profile's. The others stay in the files, and `hello` says so.
 
     `pulses`: `all`; `bursts`: those in a burst, and hourly counts; `counts`: only these. `positions`: `all`, or those
     that `changed`. `events_kept`: events that are not sent.

@@ -68,7 +68,7 @@ def test_every_answer_is_a_documented_one(world, case):
     point = transaction.savepoint()
     try:
         key = world.own.keys["read-write key"]
-        # Who asks for some fields gets only these, even if the others are required.
+        # A request that names some fields gets only those, even if the others are required.
         checks = CHECKS[:-1] if "fields" in (case.query or {}) else CHECKS
         case.call_and_validate(headers={"Authorization": f"Bearer {key}", "Accept-Encoding": "identity"}, checks=checks)
     finally:

@@ -20,7 +20,7 @@ from fleet.telemetry.models import DetectionCount, Reading, Series, StationEvent
 
 pytestmark = pytest.mark.browser
 LONG = "x" * 180
-#: What reaches out of the window.
+#: Elements that are wider than the window.
 WIDE = """() => {
     const room = document.documentElement.clientWidth;
     if (document.documentElement.scrollWidth <= room) return [];

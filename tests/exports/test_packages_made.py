@@ -100,7 +100,7 @@ def test_an_organization_that_used_its_room_gets_no_more(station, institute, vie
     first = made(ask(institute, viewer, kinds=["readings"]))
     settings.ROOST_PACKAGES_BYTES = first.bytes + 100
     second = made(ask(institute, viewer, kinds=["readings"]))
-    assert (second.state, "larger than the room" in second.reason) == (State.FAILED, True)
+    assert (second.state, "larger than the space" in second.reason) == (State.FAILED, True)
     assert files(tmp_path) == [f"{first.name}.zip"]
     assert [letter.subject.partition(":")[0] for letter in mail.outbox] == ["Ready", "Failed"]
     settings.ROOST_PACKAGES_BYTES = first.bytes

@@ -64,7 +64,7 @@ class Case:
     def recovers(self, since: float | None = None) -> None:
         """Wait until messages arrive again, and record the time since then as the time to recover.
 
-        If all had arrived before the fault, the last confirm is the sign.
+        If all had arrived before the fault, wait for the last confirm instead.
         """
         begun = time.monotonic() if since is None else since
         before = -1

@@ -162,7 +162,7 @@ def test_a_station_is_moved_while_it_publishes(stack, station, giving, taking, g
     publisher.join(PATIENCE_S)
     assert publisher.error is None, "the device was disturbed"
     until(lambda: Reading.objects.count() >= count)
-    # What would come twice comes now: that nothing does has no sign.
+    # Anything that came twice would come now. Nothing signals that nothing did, so the test waits.
     time.sleep(0.5)
 
     rows = list(Reading.objects.values_list("series__station", "value"))

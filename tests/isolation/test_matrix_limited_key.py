@@ -23,8 +23,8 @@ ASKED = [each for each in listed() if each.is_api]
 
 @pytest.fixture(scope="module")
 def holder(world) -> Actor:
-    """Its station and organization lack the tenant's word, so the word appears only in things that the key must not
-    reach.
+    """A key limited to one station. Neither that station nor its organization contains the tenant's word, so a response
+    with the word shows something that the key must not reach.
     """
     own = world.own
     Organization.objects.filter(pk=own.organization.pk).update(name="Its organization")

@@ -83,7 +83,7 @@ def test_rows_without_number_or_code_are_counted(read):
     ("faults", "sentence"),
     [
         ({"html": True}, "a web page instead of data"),
-        ({"empty": True}, "listed no tag where it had some before"),
+        ({"empty": True}, "listed no tags, though it had some before"),
         ({"lost_project": 1}, "not authorized for project"),
         ({"truncated": True}, "cut off"),
     ],

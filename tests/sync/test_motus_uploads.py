@@ -505,7 +505,7 @@ def test_the_pages(motus, account, institute, card, client, django_assert_max_nu
     assert {state for _day, state in states()} == {"queued"}
     run(institute, is_searching=False)
     assert "Motus is processing it (job" in client.get(place + "?state=sent").content.decode()
-    assert "being looked through" in client.post(place, {"do": "search"}, follow=True).content.decode()
+    assert "being searched" in client.post(place, {"do": "search"}, follow=True).content.decode()
     client.force_login(person("reader", (institute, Role.VIEWER)))
     assert "Only operators and owners" in client.get(place).content.decode()
     assert client.post(place, {"do": "send"}).status_code == 403

@@ -31,7 +31,7 @@ LEVELS: Final = (Level("world", 360, 20, 0), Level("middle", 30, 100, 4), Level(
 
 @dataclass(slots=True)
 class Ground:
-    """What one cell holds: areas of land with their lakes as holes, lines, and names with their places."""
+    """The content of one cell: areas of land with their lakes as holes, lines, and names with their places."""
 
     land: list[list[int]] = field(default_factory=list)
     rivers: list[list[int]] = field(default_factory=list)

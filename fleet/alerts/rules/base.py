@@ -33,7 +33,7 @@ class Rule:
 
     `find` and `over` run in the sweep's transaction. `opened_subject` and `closed_subject` begin the subject of a
     message. `opened_several` and `closed_several` are the first line of a message about several stations: `%(stations)s`
-    is `12 stations of <organization>`, and `%(since)s` in `opened_several` since when the first has had the problem.
+    is `12 stations of <organization>`, and `%(since)s` in `opened_several` is when the first got the problem.
     """
 
     name: str

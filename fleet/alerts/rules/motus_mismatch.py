@@ -35,7 +35,7 @@ def opening(station: Station, moment: datetime) -> str:  # noqa: ARG001 - the si
 
 
 def closing(incident: Incident, moment: datetime) -> str:  # noqa: ARG001 - the signature of rules
-    """Sentence that it is settled."""
+    """Sentence saying that it is settled."""
     return _("Its deployment here and at Motus agree, or somebody decided which is right.")
 
 

@@ -41,7 +41,7 @@ def opening(station: Station, moment: datetime) -> str:  # noqa: ARG001 - the si
 
 
 def closing(incident: Incident, moment: datetime) -> str:  # noqa: ARG001 - the signature of rules
-    """Sentence that it is settled."""
+    """Sentence saying that it is settled."""
     return _("Motus has a deployment of it, it sends nothing, or somebody decided that it needs none.")
 
 

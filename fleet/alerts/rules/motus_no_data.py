@@ -1,4 +1,4 @@
-"""Uploaded, but no data: files of a station went to Motus more than three days ago and are still no data there."""
+"""Uploaded, but no data: Motus has had files from a station for more than three days and made no data from them."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -29,15 +29,15 @@ def over(moment: datetime) -> list[Ending]:
 
 
 def opening(station: Station, moment: datetime) -> str:  # noqa: ARG001 - the signature of rules
-    """Sentence on what waits, and whom to ask."""
+    """Sentence saying what is waiting, and whom to ask."""
     return _(
-        "Files were sent to Motus more than three days ago, and Motus has not made data of them. See the job's number "
-        "on the organization's page “Motus”, and ask Motus about it."
+        "Files were sent to Motus more than three days ago, and Motus has not turned them into data. Find the job's "
+        "number on the organization's page “Motus”, and ask Motus about it."
     )
 
 
 def closing(incident: Incident, moment: datetime) -> str:  # noqa: ARG001 - the signature of rules
-    """Sentence that nothing waits any more."""
+    """Sentence saying that nothing is waiting any longer."""
     return _("Motus has settled all uploads of this station.")
 
 
@@ -68,6 +68,6 @@ RULE = Rule(
     short=pgettext_lazy("state of a station", "no data at Motus"),
     opened_subject=pgettext_lazy("beginning of a mail's subject", "No data at Motus"),
     closed_subject=pgettext_lazy("beginning of a mail's subject", "Settled at Motus"),
-    opened_several=gettext_lazy("Uploads of %(stations)s to Motus are still no data, the first since %(since)s."),
+    opened_several=gettext_lazy("Motus still has no data from uploads of %(stations)s, the first since %(since)s."),
     closed_several=gettext_lazy("Motus has settled all uploads of %(stations)s."),
 )

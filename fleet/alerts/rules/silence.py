@@ -19,7 +19,7 @@ SILENT = StationContact.State.SILENT
 
 
 def find(moment: datetime) -> list[Finding]:
-    """End what maintenance is over and move the contacts whose deadlines have passed, then list the silent stations.
+    """End maintenance that is over, move the contacts whose deadlines have passed, and list the silent stations.
 
     This includes stations that were already silent when their maintenance or sleep ended.
     """
@@ -45,12 +45,12 @@ def over(moment: datetime) -> list[Ending]:
 
 
 def opening(station: Station, moment: datetime) -> str:
-    """The same sentence as on the station's page: since when, against which rhythm, and what to check first."""
+    """The sentence on the station's page: silent since when, how often it should report, and what to check first."""
     return station_shown(station, getattr(station, "contact", None), moment).sentence
 
 
 def closing(incident: Incident, moment: datetime) -> str:
-    """Sentence that it is back and after how long, or that silence is expected now."""
+    """Sentence saying that it is back and after how long, or that silence is expected now."""
     station = incident.station
     if station.retired_at is not None:
         return _("Retired: its silence is no longer watched.")

@@ -22,7 +22,7 @@ _WHY_MOST = 200
 
 
 class MailOutcome(StrEnum):
-    """What became of a mail."""
+    """The result of sending a mail."""
 
     SENT = "sent"
     #: A later attempt may succeed.

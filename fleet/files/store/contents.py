@@ -26,7 +26,7 @@ class _Part(File):  # type: ignore[type-arg]
         self._path = path
 
     def temporary_file_path(self) -> str:
-        """Where it is, by which Django's own storage knows that it may be moved."""
+        """The path of the file. Django's storage moves files that have this method instead of copying them."""
         return str(self._path)
 
 
@@ -74,7 +74,7 @@ def content_open(content: StoredContent) -> Any:
 
 
 def content_path(content: StoredContent) -> Path:
-    """Where the content lies on the disk."""
+    """The content's path on the disk."""
     return Path(default_storage.path(content_name(content.sha256)))
 
 

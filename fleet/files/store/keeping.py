@@ -14,7 +14,7 @@ REVISIONS_MOST, FILES_MOST = 1_000, 5_000_000
 
 
 class Meeting(StrEnum):
-    """What a content under a name was: one that is there, the same file grown, or another one."""
+    """How content compares with the stored file of its name: already stored, the same file grown, or different."""
 
     KNOWN = "known"
     GREW = "grew"

@@ -57,7 +57,7 @@ class StoredFile(models.Model):
 
 
 class FileRevision(models.Model):
-    """What a file contained: a new revision when its content changed, the same one when it only grew at its end."""
+    """The content of a file at one time. Changed content is a new revision; a file that only grew keeps its own."""
 
     id = models.BigAutoField(primary_key=True)
     file = models.ForeignKey(StoredFile, on_delete=models.CASCADE, related_name="revisions")
@@ -91,7 +91,7 @@ class Upload(models.Model):
     """
 
     class State(models.TextChoices):
-        """What became of it."""
+        """How far the upload is, or how it ended."""
 
         OPEN = "open", "arriving"
         STORED = "stored", "stored"

@@ -181,7 +181,7 @@ def uploads_expire(*, moment: datetime) -> int:
 
 
 def _station_of(sender: UploadSender, serial: str) -> Station:
-    """The station that the file is of. Raises `InvalidInput`, `NotFound` and `Forbidden`."""
+    """The station that the file belongs to. Raises `InvalidInput`, `NotFound` and `Forbidden`."""
     if sender.station is not None:
         if serial and serial.lower() != sender.station.serial.lower():
             raise InvalidInput(
@@ -190,7 +190,7 @@ def _station_of(sender: UploadSender, serial: str) -> Station:
             )
         return sender.station
     if not serial or sender.viewer is None:
-        raise InvalidInput(_("Name the station that the file is of."), field="station")
+        raise InvalidInput(_("Name the station that the file belongs to."), field="station")
     station = station_get(viewer=sender.viewer, serial=serial)
     sender.viewer.require(Role.OPERATOR, station=station, to=_("upload files of %(serial)s"))
     return station
@@ -245,7 +245,7 @@ def _limits_check(sender_key: str) -> None:
     total = rows.aggregate(number=Count("pk"), octets=Sum("octets"))
     if total["number"] >= OPEN_MOST or (total["octets"] or 0) >= OPEN_OCTETS_MOST:
         raise TooMany(
-            _("%(number)d uploads of yours are unfinished: finish or end some of them first.")
+            _("You have %(number)d unfinished uploads: finish or cancel some of them first.")
             % {"number": total["number"]}
         )
 
@@ -300,8 +300,8 @@ def _store(upload: Upload, begin: str) -> None:
 
 def _refuse(upload: Upload, found: str) -> None:
     upload.reason = _(
-        "All bytes are here, but their SHA-256 is %(found)s and not %(asked)s: the file changed while it was sent. "
-        "Begin it again."
+        "All bytes have arrived, but their SHA-256 is %(found)s, not %(asked)s: the file changed while it was being "
+        "sent. Start the upload again."
     ) % {"found": found, "asked": upload.sha256}
     _close(upload, Upload.State.REFUSED)
 

@@ -24,7 +24,7 @@ _NAMED_MOST = 5
 
 @dataclass(frozen=True, slots=True)
 class CardAnswers:
-    """What the person has said about the card: the questions that are settled."""
+    """The person's answers to the questions about the card."""
 
     #: Other serials whose files are this station's.
     also_of: Sequence[str] = ()
@@ -79,7 +79,7 @@ def card_send(
 
 
 def card_questions(*, station: Station, survey: CardSurvey, answers: CardAnswers) -> list[str]:
-    """What must be answered before this card is sent as this station's, with the option that answers it."""
+    """The questions to answer before this card is sent as this station's, each with the option that answers it."""
     own = serials_of(station, answers.also_of)
     mine, others = _own(survey, own), [on for on in survey.stations if on.serial and on.serial not in own]
     found = []

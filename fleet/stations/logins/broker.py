@@ -27,7 +27,7 @@ Arguments = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class BrokerState:
-    """What the broker has for stations in our vhost, by serial or by login."""
+    """Objects of the broker for stations in our vhost, by serial or by login."""
 
     exchanges: frozenset[str]
     queues: frozenset[str]

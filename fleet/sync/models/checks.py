@@ -88,7 +88,7 @@ class ExternalLink(models.Model):
 class ExternalChange(models.Model):
     """One change that an outside system made to one field of a record. It is shown to people, never applied silently.
 
-    `field` is the outside system's name of the field, or `listed` (the record appeared, disappeared or came back), or
+    `field` is the outside system's name for the field, or `listed` (the record appeared, disappeared or came back), or
     `link` (the station's current record changed; `station` is set, and `record` is the new one, or the last one if none
     is left).
     """

@@ -180,7 +180,7 @@ def _projects(account: MotusAccount) -> dict[str, str]:
     if told is None:
         return {}
     if not isinstance(told, dict):
-        raise SyncError(_("Motus accepted the login, but told its projects in a form that Roost does not know."))
+        raise SyncError(_("Motus accepted the login, but listed its projects in a form that Roost does not know."))
     return {plain(str(number)): plain(str(name)) for number, name in told.items()}
 
 

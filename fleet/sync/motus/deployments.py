@@ -75,7 +75,7 @@ def _fetched(account: MotusAccount) -> tuple[list[MotusDeployment], int]:
                 else:
                     found[deployment.number] = deployment
     if not found and MotusDeployment.objects.filter(account=account).exists():
-        raise SyncError(_("Motus listed no deployment where it had some before, so nothing was changed."))
+        raise SyncError(_("Motus listed no deployments, though it had some before, so nothing was changed."))
     return list(found.values()), unread
 
 

@@ -128,7 +128,7 @@ def _fetched(account: MotusAccount) -> tuple[list[MotusTag], int]:
         tag.species = species.get(number or 0, "")
         tag.name = (f"{tag.species} " if tag.species else "") + f"#{tag.number}"
     if not found and MotusTag.objects.filter(account=account).exists():
-        raise SyncError(_("Motus listed no tag where it had some before, so nothing was changed."))
+        raise SyncError(_("Motus listed no tags, though it had some before, so nothing was changed."))
     return [tag for tag, _number in found.values()], unread
 
 

@@ -45,7 +45,7 @@ class Displacement:
 
     @property
     def sentence(self) -> str:
-        """What contradicts what, and what to do."""
+        """Sentence saying which positions contradict each other, and what to do."""
         return _(
             "Its GPS puts it %(distance)s from %(site)s, at %(latitude).4f, %(longitude).4f. Correct the position of "
             "the site, or move the station to the site where it is."

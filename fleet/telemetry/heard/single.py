@@ -1,4 +1,7 @@
-"""Single detections that match a filter, found through the hours that have some: among 10⁸ pulses a tag is rare."""
+"""Single detections that match a filter.
+
+The hourly counts say where to look: a tag is rare among 10⁸ pulses.
+"""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -14,7 +17,7 @@ from fleet.telemetry.selectors import DetectionCursor, detection_list, range_che
 def hours_counted(
     *, station: Station, start: datetime, end: datetime, kind: int | None, port: int | None, tag: str
 ) -> list[tuple[datetime, int]]:
-    """Hours with detections that match, oldest first, and how many there are in each. A tag leaves pulses out."""
+    """Hours with detections that match, oldest first, and their number in each. With a `tag`, pulses do not count."""
     return list(_counts(station, start, end, kind, port, tag).order_by("hour"))
 
 
@@ -35,7 +38,7 @@ def detections_newest(
     range_check(start=start, end=end)
     last = end if after is None else min(end, after.occurred_at + HOUR)
     hours, found = [], 0
-    # Every hour has one at least. The newest may have only some that are before the cursor or the end.
+    # Each of these hours has at least one match, but all matches of the newest hour may be after the cursor or the end.
     for hour, count in _counts(station, start, last, kind, port, tag).order_by("-hour")[: limit + 2]:
         hours.append(hour)
         found += count if hour + HOUR <= min(last, after.occurred_at if after else last) else 0

@@ -83,12 +83,14 @@ def decide(request: HttpRequest, viewer: Viewer, slug: str, difference_id: int) 
     difference = difference_get(viewer=viewer, organization=found, difference_id=difference_id)
     serial = difference.station.serial
     if request.POST.get("do") == "take":
-        done = _("%(serial)s now has what Motus has.") % {"serial": serial}
+        done = _("%(serial)s now has the value from Motus.") % {"serial": serial}
         act(request, lambda: difference_take(actor=viewer, difference=difference), done=done)
     else:
         is_kept = request.POST.get("do") == "keep"
         done = (
-            _("Ours is kept. It is told again only if one of the two changes.") if is_kept else _("It is open again.")
+            _("Ours is kept. The difference is reported again only if one of the two changes.")
+            if is_kept
+            else _("It is open again.")
         )
         act(request, lambda: difference_keep(actor=viewer, difference=difference, is_kept=is_kept), done=done)
     return redirect("organization-motus-deployments", found.slug)

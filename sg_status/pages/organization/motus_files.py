@@ -50,7 +50,7 @@ def files(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse:
             done = _("They are queued. Load this page again to see what became of them.")
             act(request, lambda: uploads_queue(actor=viewer, organization=found), done=done)
         else:
-            done = _("The files are being looked through. Load this page again to see what was found.")
+            done = _("The files are being searched. Load this page again to see what was found.")
             act(request, lambda: upload_search(actor=viewer, organization=found), done=done)
         return redirect("organization-motus-files", found.slug)
     state = request.GET.get("state", "")

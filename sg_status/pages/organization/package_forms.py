@@ -58,11 +58,11 @@ class PackageForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false"}),
         help_text=_("Names of series, one per line, such as health/battery_v. Leave empty for all."),
     )
-    is_local = forms.BooleanField(label=_("Also the time on the clock at the place"), required=False)
+    is_local = forms.BooleanField(label=_("Also the local time of each row"), required=False)
     is_clean = forms.BooleanField(
-        label=_("Leave out rows with a mark of doubt"),
+        label=_("Leave out rows marked as doubtful"),
         required=False,
-        help_text=_("Otherwise they are in it, with the reason. The package says how many are left out."),
+        help_text=_("Otherwise the package has them, each with the reason. It says how many are left out."),
     )
 
     @classmethod
@@ -81,7 +81,7 @@ class PackageForm(forms.Form):
                 required=False,
                 choices=[(one.serial, str(one)) for one in stations],
                 widget=forms.CheckboxSelectMultiple,
-                help_text=_("Without a tick: all stations."),
+                help_text=_("Select none to get all stations."),
             )
         return form
 

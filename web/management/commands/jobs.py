@@ -18,7 +18,7 @@ class Command(WordCommand):
     help = "List, retry and discard jobs that killed their workers."
 
     def words(self, add: Callable[..., argparse.ArgumentParser]) -> None:
-        """Add the words after `jobs`."""
+        """Add the subcommands of `jobs`."""
         word = add("list", self.jobs_list, help="list the jobs that were set aside")
         word.add_argument("--state", choices=DeadJob.State.values, default="held", help="only jobs in this state")
         word = add("retry", self.jobs_retry, help="queue a job again")

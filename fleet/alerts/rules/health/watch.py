@@ -28,7 +28,7 @@ class Watch:
     narrowed: Q
     is_bad: Callable[[Health, StationContact], bool]
     is_good: Callable[[Health, StationContact], bool]
-    #: What is wrong and what to do; and that it is over.
+    #: Sentences for the start (the problem and what to do) and for the end.
     bad_words: Callable[[Health, StationContact], str]
     good_words: Callable[[Health, StationContact], str]
     short: Promise
