@@ -203,7 +203,7 @@ def test_the_first_connection_that_gets_through_wakes_the_other(make_broker_stat
         assert network.stop(5.0)
 
 
-def test_a_bell_from_before_does_not_bring_a_fleet_back_in_one_moment(make_broker_station, bad_link):
+def test_a_wake_from_before_does_not_bring_a_fleet_back_in_one_moment(make_broker_station, bad_link):
     station = make_broker_station()
     amqp = msgspec.structs.replace(station.amqp, port=bad_link.port)
     shared, view = SharedState(), LinkState()
@@ -214,7 +214,7 @@ def test_a_bell_from_before_does_not_bring_a_fleet_back_in_one_moment(make_broke
     try:
         until(lambda: view.connected_since is not None)
         shared.wake(network.loop)
-        until(link.endpoint._bell.is_set)
+        until(link.endpoint._waker.is_set)
         bad_link.cut()
         until(lambda: view.next_try_at is not None)
         assert view.next_try_at - time.time() > 30

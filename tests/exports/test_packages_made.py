@@ -166,7 +166,7 @@ def test_a_package_that_never_ends_is_given_up_with_a_reason(station, institute,
     package = ask(institute, viewer)
     DataPackage.objects.update(state=State.MAKING, attempts=ATTEMPTS_MOST)
     assert made(package).state == State.FAILED
-    assert "without a result" in package.reason
+    assert "gave no result" in package.reason
 
 
 def test_a_disk_that_refuses_fails_the_package_in_words(station, institute, viewer, settings, tmp_path):
