@@ -35,7 +35,8 @@ class UploadResult:
 
 def upload_run(uploader: Uploader, root: Path, tell: Tell) -> Iterator[UploadResult]:
     """Upload a file, or all files below a folder. Raises `ServerAway` if the server stays away."""
-    for path in _files(root):
+    unreadable: list[OSError] = []
+    for path in _files(root, unreadable):
         name = _name(root, path)
         reason, may_be_data = other_file_reason(path.name)
         if reason and not may_be_data:
@@ -44,6 +45,9 @@ def upload_run(uploader: Uploader, root: Path, tell: Tell) -> Iterator[UploadRes
             yield UploadResult(name, "refused", reason="It is not a regular file.")
         else:
             yield _upload_one(uploader, path, name, tell)
+    for error in unreadable:
+        reason = f"The folder cannot be read: {error.strerror or error}."
+        yield UploadResult(_name(root, Path(error.filename)), "refused", reason=reason)
 
 
 def result_say(result: UploadResult) -> str:
@@ -100,12 +104,15 @@ def _look(path: Path, name: str) -> LocalFile:
     return LocalFile(path, name, size, modified, digest.hexdigest())
 
 
-def _files(root: Path) -> Iterator[Path]:
-    """All that is no folder, in the order of names. Links to folders are named, not followed."""
+def _files(root: Path, unreadable: list[OSError]) -> Iterator[Path]:
+    """All that is no folder, in the order of names. Links to folders are named, not followed.
+
+    Folders that cannot be read are noted in `unreadable`.
+    """
     if not root.is_dir():
         yield root
         return
-    for folder, folders, names in os.walk(root):
+    for folder, folders, names in os.walk(root, onerror=unreadable.append):
         folders.sort()
         here = Path(folder)
         yield from sorted(

@@ -89,8 +89,9 @@ def descriptor_bytes(
             "rows_left_out": {one.name: one.left_out for one in written if question.is_clean and one.columns},
             "note": (
                 "Times in at are by the stations' clocks, in UTC. A row is in the package if its time is. Places are "
-                "exact: the column location of deployments.csv says how exactly everybody may see them. In CSV, an "
-                "apostrophe stands before a station's text that a spreadsheet would run as a formula."
+                "exact: the column location of deployments.csv says how exactly everybody may see them. Rows that the "
+                "organization's retention removed before are not in it. In CSV, an apostrophe stands before a station's "
+                "text that a spreadsheet would run as a formula."
             ),
         },
         "resources": [_resource(one) for one in written],

@@ -243,6 +243,7 @@ def test_output_is_bounded(make_executor, monkeypatch):
     executor = make_executor()
     executor.handle(command_encode(message()))
     assert len(last(executor.station).note) == base.NOTE_MOST
+    assert (last(executor.station).note[-1], last(executor.station).output[-1]) == ("…", "…")
     assert len(last(executor.station).output) == base.OUTPUT_MOST
 
 

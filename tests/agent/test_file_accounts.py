@@ -17,7 +17,7 @@ from waiting import PATIENCE_S
 
 from message_queue.contracts.detections import Detections
 from station_agent.config import config_write
-from station_agent.errors import WrongUse
+from station_agent.errors import MessageTooLarge, WrongUse
 from station_agent.sensorgnome.serials import serials_taken
 from station_agent.sources import sources_make
 from station_agent.status import status_read, status_say
@@ -249,6 +249,27 @@ def test_one_file_that_cannot_be_read_costs_only_itself(tmp_path, follow, monkey
     assert [report.account.state for report in feed.reports] == ["done", "refused", "done"]
 
 
+def test_a_message_that_the_outbox_does_not_take_is_said_in_the_account_of_its_file(tmp_path, follow, monkeypatch):
+    root = tmp_path / "SGdata"
+    root.mkdir()
+    for hour in (0, 1):
+        (root / name_of(hour)).write_bytes(text_of(hour))
+        old(root / name_of(hour))
+    station = follow(directory=root)
+    put = station.outbox.put
+
+    def refuse(kind, body, rank):
+        if kind == "detections" and body.file == name_of(0):
+            raise MessageTooLarge("A detections message of 9 bytes is too large for the broker.")
+        return put(kind, body, rank)
+
+    monkeypatch.setattr(station.outbox, "put", refuse)
+    station.poll()
+    told = accounts_told(station.outbox)
+    assert "is too large for the broker" in told[name_of(0)].reason
+    assert (told[name_of(0)].bytes_unread, told[name_of(1)].bytes_unread) == (len(text_of(0)), 0)
+
+
 def test_pipes_and_broken_links_are_named_and_block_nothing(tmp_path, follow):
     root = tmp_path / "SGdata"
     root.mkdir()
@@ -305,6 +326,23 @@ def test_many_lines_that_cannot_be_read_are_counted_and_flood_nothing(tmp_path, 
     assert (account.lines_refused, account.refusals, account.lines_taken) == (5_000, {"unparsed": 5_000}, 1)
     _, messages = drained(root)
     assert rows_counted(bodies(messages)) == {"unparsed": 100, "p": 1}
+
+
+def test_zero_bytes_and_a_line_that_is_too_long_are_counted_by_their_words(tmp_path, follow):
+    root = tmp_path / "SGdata"
+    root.mkdir()
+    path = root / name_of(0)
+    zeros, monster = bytes(600_000), b"y" * 600_000 + b"\n"
+    path.write_bytes(pulse(1639614325).encode() + zeros + monster + pulse(1639614326).encode())
+    old(path)
+    station = follow(directory=root)
+    station.poll()
+    account = accounts_told(station.outbox)[name_of(0)]
+    assert (account.lines_taken, account.refusals.keys(), account.damaged) == (2, {"zero_bytes", "too_long"}, True)
+    assert account.bytes_refused == len(zeros) + len(monster)
+    events = [event for kind, body in outbox_messages(station.outbox) if kind == "event" for event in body.events]
+    (unparsed,) = [event for event in events if event.name == "unparsed"]
+    assert (unparsed.data["why"], set(unparsed.data["text"])) == ("the line is too long", {"y"})
 
 
 def test_bursts_that_the_station_decoded_keep_all_their_figures(tmp_path, follow):

@@ -121,6 +121,7 @@ def test_the_description_fits_the_files(station, tmp_path):
     document = json.loads((tmp_path / "out" / "datapackage.json").read_text())
     assert document["licenses"][0]["name"] == "CC-BY-4.0"
     assert "Cite as: Institute 2026" in document["description"]
+    assert "retention removed before are not in it" in document["roost"]["note"]
     assert {one["path"] for one in document["resources"]} | {"datapackage.json"} == {
         path.name for path in (tmp_path / "out").iterdir()
     }

@@ -166,10 +166,13 @@ def test_an_upload_can_be_gone_on_with_by_its_file_and_be_ended(tus):
 
 
 def test_an_upload_that_rests_expires(tus):
-    url = tus.begin(CONTENT)["Location"]
+    begun = tus.begin(CONTENT)
+    url = begun["Location"]
+    assert begun["Upload-Expires"]
     tus.send(url, 0, CONTENT[:10])
     with time_machine.travel(clock.now() + uploads.OPEN_LIFE + timedelta(minutes=1)):
-        assert tus.client.head(url).status_code == 404
+        gone = tus.client.get(url)
+        assert (gone.status_code, "it has expired" in gone.json()["detail"]) == (404, True)
         assert uploads.uploads_expire(moment=clock.now()) == 1
     assert parts.part_size(url.rpartition("/")[2]) == 0
 

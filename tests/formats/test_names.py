@@ -5,7 +5,7 @@ import os
 import pytest
 
 from formats.sensorgnome.found import entries
-from formats.sensorgnome.names import file_name_parse, is_foreign, name_show
+from formats.sensorgnome.names import file_name_parse, is_foreign, name_show, other_file_reason
 from station_agent.sensorgnome.serials import serials_taken
 
 
@@ -28,6 +28,25 @@ def test_names(name, clock, source, start):
 @pytest.mark.parametrize("name", ["datafiles.json", "x.txt", "sgv2-1-2-2021-12-16T00-25-01.6590Z-all.txt.gz.part", ""])
 def test_other_files_are_none(name):
     assert file_name_parse(name) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "reason", "may_be_data"),
+    [
+        ("CTT-V30B0154CD0C-raw-data.2022-08-15_095039.csv.gz", "It is a file of a CTT SensorStation", True),
+        ("a-lifetag.csv", "It is a CTT LifeTag table", True),
+        ("SRX800_00123.DTA", "It is a file of a Lotek receiver", True),
+        ("all.zip", "It is a zip archive", True),
+        ("all.tar.gz", "It is an archive", True),
+        ("notes.txt", "Its name is not that of a Sensorgnome data file.", True),
+        ("._sgv2-7F5ERPI46977-003-2021-12-16T00-25-01.6590Z-all.txt", "It is a macOS metadata file", False),
+        ("Thumbs.db", "A computer's system file", False),
+        ("datafiles.json", "The recorder's list of its files", False),
+    ],
+)
+def test_a_file_that_is_not_read_has_its_reason(name, reason, may_be_data):
+    told, counts = other_file_reason(name)
+    assert (told[: len(reason)], counts) == (reason, may_be_data)
 
 
 def test_the_compressed_form_beside_the_plain_one_comes_second(tmp_path):

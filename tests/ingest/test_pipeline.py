@@ -330,6 +330,7 @@ def test_a_station_cannot_report_on_anothers_command(pipeline, make_station, del
     command.refresh_from_db()
     assert command.state == "sent"
     assert command.steps.count() == 0
+    assert QuarantinedMessage.objects.get().reason == "unknown-command"
 
 
 def test_a_clock_that_jumps_is_an_event_and_a_late_report_is_no_jump(pipeline, station, delivery):

@@ -103,7 +103,8 @@ def test_a_range_that_is_not_there_and_one_of_another_content(station, tus, watc
     other = watching.get(place, headers={"Range": "bytes=0-9", "If-Range": '"older"'})
     assert (other.status_code, len(b"".join(other.streaming_content))) == (200, 600_000)
     (tmp_path / content_name(revision.content.sha256)).unlink()
-    assert watching.get(place).status_code == 404
+    missing = watching.get(place)
+    assert (missing.status_code, "missing on the server: upload it again" in missing.content.decode()) == (404, True)
 
 
 def test_strangers_see_no_file(station, tus, stranger):

@@ -212,8 +212,8 @@ def test_only_operators_of_the_organization_decide(read, station, viewer, strang
 
 def test_rows_without_number_or_serial_are_counted_and_cost_only_themselves(read, station, institute):
     odd = {"antennas": "none", "tsStart": "soon", "latitude": True, "longitude": "NaN", "deployID": 7, "serno": "X"}
-    account = read(row(station, deployID=None), row(station, serno=None), row(station), odd, {"projectID": 1})
-    assert account.read_answer == "2 deployments read. Rows without a number or serial, skipped: 3."
+    account = read(row(station, deployID=None), row(station, serno=None), row(station), odd, {"projectID": 1}, None)
+    assert account.read_answer == "2 deployments read. Rows without a number or serial, skipped: 4."
     assert MotusDeployment.objects.get(number=7).latitude is None
 
 

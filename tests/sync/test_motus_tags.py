@@ -74,8 +74,8 @@ def test_codes_that_two_tags_share_have_both_names(read, owner):
 
 def test_rows_without_number_or_code_are_counted(read):
     assert (
-        read(row(1, ""), row("x", "A"), row(3, "B")).tags_answer
-        == "1 tag read. Rows without a number or code, skipped: 2."
+        read(row(1, ""), row("x", "A"), row(3, "B"), "no row").tags_answer
+        == "1 tag read. Rows without a number or code, skipped: 3."
     )
 
 

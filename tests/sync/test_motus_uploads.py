@@ -3,8 +3,10 @@
 import gzip
 import hashlib
 import io
+import os
 import zipfile
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import time_machine
@@ -20,6 +22,7 @@ from fleet.organizations.access import Role
 from fleet.sync.adapters.clients import motus as motus_client
 from fleet.sync.adapters.clients import motus_site
 from fleet.sync.models import MotusAccount, MotusDeployment, MotusUpload
+from fleet.sync.motus import fate, finding
 from fleet.sync.motus.accounts import account_check, account_of, account_save
 from fleet.sync.motus.archive import archive_write, day_checked, day_of
 from fleet.sync.motus.runs import files_run, files_run_due
@@ -190,19 +193,72 @@ def test_a_name_without_a_day_is_none(odd):
     assert day_of(name()) == date(2026, 5, 1)
 
 
-def test_every_file_is_counted(account, institute, card, tmp_path):
+def test_every_file_is_counted(account, institute, card, tmp_path, monkeypatch):
     card(name(1))
     card(name(20))
     card("notes.txt")
     card(name(2), folder="SG-SOMEBODY")
     (tmp_path / SERIAL / "link.gz").symlink_to("/etc/passwd")
+    (tmp_path / SERIAL / "shut").mkdir()
+    scan = os.scandir
+
+    def shut_scan(folder):
+        if Path(folder).name == "shut":
+            raise PermissionError(13, "Permission denied", str(folder))
+        return scan(folder)
+
+    monkeypatch.setattr(os, "scandir", shut_scan)
     run(institute)
     run(institute)
     assert states() == [(1, "found")]
     assert account_of(institute).files_answer == (
         "0 days with new files found. Files found before: 1. Files of today or later, which wait until their day is "
-        "over: 1. Files without receiver and time in their names, which Motus would ignore: 1."
+        "over: 1. Files without receiver and time in their names, which Motus would ignore: 1. Links, folders without "
+        "access, and files that are damaged on the server, left out: 2."
     )
+
+
+def test_more_new_files_than_one_search_looks_at_are_found_by_the_next(account, institute, card, monkeypatch):
+    monkeypatch.setattr(finding, "LOOKED_MOST", 2)
+    for day in (1, 2, 3):
+        card(name(day))
+    run(institute)
+    assert account_of(institute).files_answer == "2 days with new files found. Files for the next search: 1."
+    run(institute)
+    assert states() == [(1, "found"), (2, "found"), (3, "found")]
+
+
+def test_a_file_that_could_not_be_used_is_sent_once_it_is_whole_even_with_the_same_size(
+    motus, account, owner, institute, card
+):
+    whole = b"p1,1588309567.1,4.0,-40,-60\n"
+    card(name(hour=5, end=""), bytes(len(whole)))
+    card(name(hour=6, end=""), whole)
+    run(institute)
+    send(owner, institute)
+    run(institute)
+    assert states() == [(1, "sent")], "a refused file that stays as it is, is known"
+    card(name(hour=5, end=""), whole)
+    run(institute)
+    assert states() == [(1, "found"), (1, "sent")]
+    send(owner, institute)
+    assert [zipfile.ZipFile(io.BytesIO(body)).namelist() for body in motus.uploads.received] == [
+        [name(hour=6, end="")],
+        [name(hour=5, end="")],
+    ]
+
+
+def test_of_a_long_log_the_end_is_searched_and_it_is_said(motus, account, owner, institute, card, monkeypatch):
+    monkeypatch.setattr(fate, "_LOG_MOST", 100)
+    card(name())
+    run(institute)
+    send(owner, institute)
+    job = motus.uploads.jobs[only().job_id]
+    job.done, job.parts_done, job.log = 1, 1, "x" * 200 + f"\n{name()}: set aside"
+    with time_machine.travel(NOW + timedelta(hours=1), tick=False):
+        run(institute, is_searching=False)
+    assert only().files[0]["said"] == f"{name()}: set aside"
+    assert only().sentence.endswith("Its log is long: only the end was searched for remarks.")
 
 
 def test_a_day_that_grew_is_sent_as_a_second_archive(motus, account, owner, institute, card):
@@ -468,6 +524,10 @@ def test_a_file_that_is_damaged_here_is_not_sent(account, institute, settings, t
     StoredContent.objects.update(state="rotten")
     run(institute)
     assert states() == []
+    assert account_of(institute).files_answer == (
+        "0 days with new files found. Links, folders without access, and files that are damaged on the server, left "
+        "out: 1."
+    )
 
 
 def test_only_operators_send_and_searches_have_a_pause(account, operator, viewer, stranger, institute, elsewhere, card):

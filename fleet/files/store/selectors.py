@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from fleet.core.errors import NotFound
-from fleet.files.store.models import FileRevision, StoredContent, Upload
+from fleet.files.store.models import FileRevision, Upload
 from fleet.stations.models import Station
 
 
@@ -19,14 +19,14 @@ def revision_list(*, station: Station, search: str = "") -> QuerySet[FileRevisio
 
 
 def revisions_newest(*, serial: str) -> Iterator[FileRevision]:
-    """The newest revision of each file of a station, if its content is sound. Read in portions: there may be many."""
+    """The newest revision of each file of a station. Read in portions: there may be many."""
     newest = (
         FileRevision.objects.filter(file__station__serial=serial, file__station__deleted_at=None)
         .order_by("file_id", "-number")
         .distinct("file_id")
         .select_related("file", "content")
     )
-    return (row for row in newest.iterator() if row.content.state == StoredContent.State.KEPT)
+    return newest.iterator()
 
 
 def revision_find(*, station: Station, revision_id: int) -> FileRevision:

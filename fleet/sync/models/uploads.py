@@ -35,7 +35,8 @@ class MotusUpload(models.Model):
     serial = models.CharField(max_length=128)
     day = models.DateField()
     project_id = models.IntegerField(null=True)
-    #: For each file: name, size, refusal (why it is left out, or empty), and said (Motus' own words on it).
+    #: For each file: name, size, mark of its content, refusal (why it is left out, or empty), and said (Motus' own words
+    #: on it).
     files = models.JSONField(default=list)
     state = models.CharField(max_length=16, choices=State.choices, default=State.FOUND)
     #: The last outcome, and what the checks warn of, as sentences.

@@ -20,6 +20,7 @@ State = MotusUpload.State
 #: Jobs take hours; one is asked about this often, at most so many in a run.
 ASK_EVERY: Final = timedelta(minutes=30)
 _ASKED_MOST: Final = 50
+#: Characters of a log that are searched, from its end: that is where its outcome is.
 _LOG_MOST: Final = 200_000
 
 
@@ -56,7 +57,8 @@ def _take(upload: MotusUpload, job: dict[str, Any] | None) -> None:
             next_try_at=moment + ASK_EVERY,
         )
         return
-    log = str(job.get("log") or "")[:_LOG_MOST]
+    whole = str(job.get("log") or "")
+    log = whole[-_LOG_MOST:]
     done, parts = whole_in(job, "done") or 0, whole_in(job, "sjDone")
     files, bad = _files_said(upload, log)
     if done < 0 or (parts is not None and parts < 0):
@@ -72,6 +74,8 @@ def _take(upload: MotusUpload, job: dict[str, Any] | None) -> None:
         sentence = _("It is data at Motus (job %(n)d).") % {"n": upload.job_id}
         if bad:
             sentence += " " + _("Motus has remarks on files: %(n)d.") % {"n": bad}
+        if len(whole) > _LOG_MOST:
+            sentence += " " + _("Its log is long: only the end was searched for remarks.")
         row.update(state=State.DATA, files=files, settled_at=moment, sentence=sentence)
     else:
         row.update(

@@ -30,6 +30,7 @@ class _Counts:
     known: int = 0
     unnamed: int = 0
     young: int = 0
+    unreadable: int = 0
     beyond: int = 0
 
 
@@ -50,24 +51,29 @@ def _station_find(account: MotusAccount, source: FileSource, serial: str, counts
     own = MotusUpload.objects.filter(account=account, serial=serial)
     held = set(own.filter(state=State.HELD).values_list("day", flat=True))
     covered = {
-        (each["name"], each["size"])
+        # A file that could not be used may come again whole, with the same size: it is known by its mark as well.
+        (each["name"], each["size"], each.get("mark") if each["refusal"] else None)
         for files in own.exclude(state=State.HELD).values_list("files", flat=True)
         for each in files
     }
     days: dict[date, list[SourceFile]] = defaultdict(list)
-    for number, file in enumerate(source.files(serial)):
+    fresh = 0
+    for file in source.files(serial):
         counts.files += 1
         day = day_of(file.name)
-        if number >= LOOKED_MOST:
-            counts.beyond += 1
+        if not file.is_readable:
+            counts.unreadable += 1
         elif day is None:
             counts.unnamed += 1
-        elif (file.name, file.size) in covered:
+        elif covered & {(file.name, file.size, None), (file.name, file.size, file.mark)}:
             counts.known += 1
         elif day >= moment.date():
             counts.young += 1
+        elif fresh >= LOOKED_MOST:
+            counts.beyond += 1
         else:
             days[day].append(file)
+            fresh += 1
     # Days that are held are looked at again, but never before new ones.
     ordered = sorted(days, key=lambda day: (day in held, day))
     chosen = ordered[:DAYS_MOST]
@@ -107,7 +113,16 @@ def _upload(
         serial=serial,
         day=day,
         project_id=project,
-        files=[{"name": one.file.name, "size": one.file.size, "refusal": one.refusal, "said": ""} for one in checked],
+        files=[
+            {
+                "name": one.file.name,
+                "size": one.file.size,
+                "mark": one.file.mark,
+                "refusal": one.refusal,
+                "said": "",
+            }
+            for one in checked
+        ],
         state=State.HELD if held else State.FOUND,
         sentence=held,
         warnings=" ".join(warnings),
@@ -139,6 +154,11 @@ def _counted(counts: _Counts) -> str:
         told.append(
             _("Files without receiver and time in their names, which Motus would ignore: %(n)d.")
             % {"n": counts.unnamed}
+        )
+    if counts.unreadable:
+        told.append(
+            _("Links, folders without access, and files that are damaged on the server, left out: %(n)d.")
+            % {"n": counts.unreadable}
         )
     if counts.beyond:
         told.append(_("Files for the next search: %(n)d.") % {"n": counts.beyond})

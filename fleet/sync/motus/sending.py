@@ -115,9 +115,9 @@ def _steps(site: MotusSite, source: FileSource, upload: MotusUpload, path: Path)
 
 def _files(source: FileSource, upload: MotusUpload) -> list[SourceFile]:
     """The files as they were checked. Raises `_FilesGone` if one is no longer like that."""
-    there = {(file.name, file.size): file for file in source.files(upload.serial)}
-    wanted = [(each["name"], each["size"]) for each in upload.files if not each["refusal"]]
-    missing = [name for name, size in wanted if (name, size) not in there]
+    there = {(file.name, file.size, file.mark): file for file in source.files(upload.serial) if file.is_readable}
+    wanted = [(each["name"], each["size"], each.get("mark", "")) for each in upload.files if not each["refusal"]]
+    missing = [each[0] for each in wanted if each not in there]
     if missing:
         raise _FilesGone(
             _("%(name)s has changed or is gone since it was checked, so nothing was sent.") % {"name": missing[0]}

@@ -1,6 +1,7 @@
 """The files that may go to Motus: what stations and desks uploaded, and a folder of the administrator's."""
 
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
@@ -10,19 +11,26 @@ from typing import Final, Protocol
 from django.conf import settings
 
 from fleet.files.store.contents import content_path
+from fleet.files.store.models import StoredContent
 from fleet.files.store.selectors import revisions_newest
 
-#: Files of one station that are looked at; more are reported.
+#: New files of one station that are looked at; more wait for the next search.
 FILES_MOST: Final = 50_000
 
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """One raw file: its name as the station gave it, its octets, and where to read it."""
+    """One raw file: its name as the station gave it, its octets, and where to read it.
+
+    `mark`: changes with its content even if the size does not. `is_readable`: false for links, folders that cannot be
+    read, and contents that are damaged here.
+    """
 
     name: str
     size: int
     path: Path
+    mark: str = ""
+    is_readable: bool = True
 
 
 class FileSource(Protocol):
@@ -38,8 +46,9 @@ class StoredSource:
     def files(self, serial: str) -> Iterator[SourceFile]:
         """The files of the station that has this serial now."""
         for revision in revisions_newest(serial=serial):
-            content = revision.content
-            yield SourceFile(PurePosixPath(revision.file.path).name, content.octets, content_path(content))
+            content, name = revision.content, PurePosixPath(revision.file.path).name
+            is_kept = content.state == StoredContent.State.KEPT
+            yield SourceFile(name, content.octets, content_path(content), content.sha256, is_readable=is_kept)
 
 
 class FolderSource:
@@ -49,13 +58,17 @@ class FolderSource:
         self._folder = folder
 
     def files(self, serial: str) -> Iterator[SourceFile]:
-        """All regular files below the station's folder."""
-        for place, _folders, names in os.walk(self._folder / serial):
-            for name in names:
-                path = Path(place) / name
-                if path.is_symlink() or not path.is_file():
-                    continue
-                yield SourceFile(name, path.stat().st_size, path)
+        """All files below the station's folder. Links, and folders that cannot be read, are named."""
+        root, unreadable = self._folder / serial, list[OSError]()
+        for place, folders, names in os.walk(root, onerror=unreadable.append):
+            for path in (Path(place) / name for name in [*names, *folders]):
+                if path.is_symlink() or not path.is_dir():
+                    yield _file_of(path)
+        for error in unreadable:
+            path = Path(error.filename)
+            # Most stations have no folder here.
+            if path != root or not isinstance(error, FileNotFoundError):
+                yield SourceFile(path.name, 0, path, is_readable=False)
 
 
 class AllSources:
@@ -67,6 +80,15 @@ class AllSources:
     def files(self, serial: str) -> Iterator[SourceFile]:
         """The files of every place. One that is in two of them comes twice."""
         return chain.from_iterable(place.files(serial) for place in self._places)
+
+
+def _file_of(path: Path) -> SourceFile:
+    try:
+        status = path.lstat()
+    except OSError:
+        return SourceFile(path.name, 0, path, is_readable=False)
+    is_file = stat.S_ISREG(status.st_mode)
+    return SourceFile(path.name, status.st_size, path, str(status.st_mtime_ns), is_readable=is_file)
 
 
 def source_current() -> FileSource:

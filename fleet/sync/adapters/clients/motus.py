@@ -93,13 +93,16 @@ class MotusClient:
             raise
 
     def rows(self, entry: str, **parameters: str | int) -> list[Row]:
-        """The rows of one entry; none if Motus leaves `data` out because nothing matches. Raises `SyncError`."""
+        """The rows of one entry; none if Motus leaves `data` out because nothing matches. Raises `SyncError`.
+
+        What is no row comes as an empty one, so that the reader counts it.
+        """
         data = self.ask(entry, **parameters).get("data")
         if data is None:
             return []
         if not isinstance(data, list):
             raise SyncError("Motus answered, but its data is not a list; its interface may have changed.")
-        return [row for row in data if isinstance(row, dict)]
+        return [row if isinstance(row, dict) else {} for row in data]
 
     def _ask_by_the_right_clock(self, entry: str, parameters: dict[str, str | int]) -> dict[str, object]:
         """Ask with our date; if Motus finds it expired, ask once more with the date that Motus gave."""
