@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Protocol, Self
+from typing import Final, Literal, Protocol, Self
 
 from operations.certificates import certificates_ensure
 from operations.errors import OperationsError
@@ -25,6 +25,9 @@ from operations.services.rabbitmq import RabbitMQ
 from operations.services.redis import Redis
 
 StopMode = Literal["smart", "fast", "immediate"]
+
+#: Seconds for a server to answer. RabbitMQ starts in ten, and on a machine at ten times its load in a hundred.
+START_S: Final = 180
 
 POSTGRES_SIGNALS: dict[StopMode, signal.Signals] = {
     "smart": signal.SIGTERM,
@@ -74,7 +77,7 @@ class RunningService:
                 continue
             self._processes[program.name] = program_launch(program, logs=self._logs)
 
-    def start(self, *, seconds: float = 60) -> None:
+    def start(self, *, seconds: float = START_S) -> None:
         """Start what is not running and wait until it answers."""
         self.launch()
         self.wait(seconds=seconds)
@@ -90,7 +93,7 @@ class RunningService:
             return f"exited with code {self._processes[self._service.name].returncode}"
         return self._service.check()
 
-    def wait(self, *, seconds: float = 60) -> None:
+    def wait(self, *, seconds: float = START_S) -> None:
         """Wait until it answers, or raise with the reason."""
         wait_until(self.check, seconds=seconds, what=self._service.name, log=self._logs / f"{self._service.name}.log")
 
@@ -144,7 +147,7 @@ def wait_until(look: Callable[[], str | None], *, seconds: float, what: str, log
     """Check repeatedly until nothing is wrong; the last answer becomes the error."""
     deadline = time.monotonic() + seconds
     while (wrong := look()) is not None:
-        if time.monotonic() > deadline or wrong.startswith("ended"):
+        if time.monotonic() > deadline or wrong.startswith("exited"):
             raise OperationsError(f"{what} {wrong}; its last output: {last_words(log)}. Its log is {log}.")
         time.sleep(0.2)
 

@@ -31,7 +31,7 @@ from operations.running.watchdog import patience_from_environment
 from operations.secret_files import secrets_read
 from operations.services.broker_data import broker_data_trouble
 from operations.services.rabbitmq import server_find
-from operations.stack import Service, wait_until
+from operations.stack import START_S, Service, wait_until
 from station_agent.waiting_line import waiting
 
 #: RabbitMQ accepts no messages below 1 GB; half a gigabyte more is room for a first day.
@@ -188,7 +188,7 @@ def start(
             watched = supervisor.launch(tied_to_us=tied_to_us)
             supervisor.start(ground)
         with display.step("Database"):
-            service_wait(instance.postgres, endings, seconds=60, what="PostgreSQL")
+            service_wait(instance.postgres, endings, seconds=START_S, what="PostgreSQL")
             instance.postgres.roles_apply()
             preparation.database_migrate(instance)
         with display.step("Pages"):
@@ -196,7 +196,7 @@ def start(
         # Work that needs no broker uses the second core while the broker boots.
         supervisor.start([process for process in processes if process.name in WITHOUT_BROKER])
         with display.step("Message broker"):
-            service_wait(instance.rabbitmq, endings, seconds=90, what="RabbitMQ")
+            service_wait(instance.rabbitmq, endings, seconds=START_S, what="RabbitMQ")
         supervisor.start(processes)
         healthy_wait(display, instance, watched, processes, endings)
         supervisor.start([watchdog])
