@@ -5,15 +5,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path, PurePosixPath
-from typing import Final, Protocol
+from typing import BinaryIO, Final, Literal, Protocol
 
 from django.conf import settings
 
-from fleet.files.store.contents import content_path
+from fleet.files.store.contents import ContentPlace
 from fleet.files.store.selectors import revisions_newest
 
 #: Files of one station that are looked at; more are reported.
 FILES_MOST: Final = 50_000
+
+
+class Openable(Protocol):
+    """A path, or something else that is opened for reading like one."""
+
+    def open(self, mode: Literal["rb"], /) -> BinaryIO:
+        """The bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +29,7 @@ class SourceFile:
 
     name: str
     size: int
-    path: Path
+    path: Openable
 
 
 class FileSource(Protocol):
@@ -39,7 +46,7 @@ class StoredSource:
         """The files of the station that has this serial now."""
         for revision in revisions_newest(serial=serial):
             content = revision.content
-            yield SourceFile(PurePosixPath(revision.file.path).name, content.octets, content_path(content))
+            yield SourceFile(PurePosixPath(revision.file.path).name, content.octets, ContentPlace(content))
 
 
 class FolderSource:
