@@ -1,6 +1,7 @@
 """Access to pages: finding the viewer, hiding what is not theirs, and turning refusals into sentences."""
 
 import json
+import logging
 from collections.abc import Callable
 from functools import wraps
 from http import HTTPStatus
@@ -17,11 +18,13 @@ from django.views.decorators.cache import never_cache
 from psycopg.errors import QueryCanceled
 
 from fleet.alerts.selectors import OPEN_COUNTED_MOST, incidents_open
-from fleet.core.errors import DomainError, Forbidden, InvalidInput, NotFound
+from fleet.core.errors import DomainError, Forbidden, InvalidInput, NotFound, Unavailable
 from fleet.organizations.access import Viewer, viewer_of_user
 from sg_status.words import counted_words
 
 P = ParamSpec("P")
+_log = logging.getLogger(__name__)
+
 _VIEWER = "_roost_viewer"
 _REFUSED = "_roost_refused"
 
@@ -52,6 +55,9 @@ def page(
             raise Http404(str(error)) from error
         except Forbidden as error:
             raise PermissionDenied(str(error)) from error
+        except Unavailable as error:
+            _log.error("A page could not be served: %s", error)
+            return render(request, "503.html", {"reason": str(error)}, status=HTTPStatus.SERVICE_UNAVAILABLE)
         except DatabaseError as error:
             if not isinstance(error.__cause__, QueryCanceled):
                 raise

@@ -1,5 +1,7 @@
 """Answering with a part of a file (HTTP ranges), read piece by piece while it is sent."""
 
+import hashlib
+import logging
 import re
 from collections.abc import AsyncIterator, Iterator
 from http import HTTPStatus
@@ -11,12 +13,18 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.http import content_disposition_header
 
+from fleet.core.errors import Unavailable
+
+_log = logging.getLogger(__name__)
 _PIECE: Final = 262_144
 _RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
 
 def range_answer(request: HttpRequest, opened: IO[bytes], *, size: int, name: str, tag: str) -> HttpResponseBase:
-    """The file, or the one range of it that is asked for. `tag` identifies its content."""
+    """The file, or the one range of it that is asked for. `tag` is its SHA-256.
+
+    A whole file whose SHA-256 is another breaks off before its last piece, so that nobody takes it for this one.
+    """
     etag = f'"{tag}"'
     headers = {
         "Accept-Ranges": "bytes",
@@ -37,7 +45,7 @@ def range_answer(request: HttpRequest, opened: IO[bytes], *, size: int, name: st
         headers["Content-Range"] = f"bytes {first}-{last}/{size}"
     headers["Content-Length"] = str(last - first + 1)
     opened.seek(first)
-    pieces = _pieces(opened, last - first + 1)
+    pieces = _pieces(opened, last - first + 1) if is_part else _pieces_checked(opened, size, tag)
     return StreamingHttpResponse(
         _iterate_async(pieces) if isinstance(request, ASGIRequest) else pieces,
         status=HTTPStatus.PARTIAL_CONTENT if is_part else HTTPStatus.OK,
@@ -61,6 +69,20 @@ def _pieces(opened: IO[bytes], left: int) -> Iterator[bytes]:
         while left > 0 and (piece := opened.read(min(_PIECE, left))):
             left -= len(piece)
             yield piece
+
+
+def _pieces_checked(opened: IO[bytes], size: int, sha256: str) -> Iterator[bytes]:
+    digest, kept = hashlib.sha256(), b""
+    for piece in _pieces(opened, size):
+        digest.update(piece)
+        if kept:
+            yield kept
+        kept = piece
+    if digest.hexdigest() != sha256:
+        _log.error("The stored content %s was read with other bytes; its download was broken off", sha256)
+        raise Unavailable("The bytes of this file have changed on the server.")
+    if kept:
+        yield kept
 
 
 async def _iterate_async(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:

@@ -1,7 +1,9 @@
 """Settings from the environment; `<NAME>_FILE` names a file that holds the value instead."""
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -42,3 +44,20 @@ def proxies_setting(name: str) -> Proxies:
         return proxies_read(setting(name, ""))
     except ValueError as error:
         raise ImproperlyConfigured(str(error)) from error
+
+
+def objects_options(bucket: str) -> dict[str, Any]:
+    """The options of the storage that keeps files in a bucket of S3. Without the library for it, a clear error."""
+    if find_spec("storages") is None:
+        raise ImproperlyConfigured("ROOST_S3_BUCKET is set, but django-storages is missing: install roost-server[s3].")
+    return {
+        "bucket_name": bucket,
+        "endpoint_url": setting("ROOST_S3_ENDPOINT", "") or None,
+        "region_name": setting("ROOST_S3_REGION", "us-east-1"),
+        "access_key": setting("ROOST_S3_KEY_ID"),
+        "secret_key": setting("ROOST_S3_SECRET"),
+        "addressing_style": setting("ROOST_S3_ADDRESSING", "path"),
+        "location": setting("ROOST_S3_FOLDER", ""),
+        "verify": setting("ROOST_S3_CA_FILE", "") or None,
+        "timeout_s": float(setting("ROOST_S3_TIMEOUT_S", "10")),
+    }

@@ -8,7 +8,7 @@ import django_stubs_ext
 import environ
 
 from web.languages import languages_found
-from web.secrets import choice, proxies_setting, setting
+from web.secrets import choice, objects_options, proxies_setting, setting
 
 # Let Django's generic classes take type parameters at run time.
 django_stubs_ext.monkeypatch()
@@ -184,6 +184,13 @@ STORAGES = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 MEDIA_ROOT = Path(setting("ROOST_FILES_ROOT", str(BASE_DIR / "var" / "files")))
+#: The bucket where new stored files are kept; without one, they are kept below `MEDIA_ROOT`.
+ROOST_S3_BUCKET = setting("ROOST_S3_BUCKET", "")
+if ROOST_S3_BUCKET:
+    STORAGES["objects"] = {
+        "BACKEND": "fleet.files.store.objects.ObjectStorage",
+        "OPTIONS": objects_options(ROOST_S3_BUCKET),
+    }
 
 SITE_URL = setting("ROOST_SITE_URL", "http://localhost:8000").rstrip("/")
 CSRF_TRUSTED_ORIGINS = [SITE_URL]

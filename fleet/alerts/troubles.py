@@ -6,10 +6,9 @@ from fleet.alerts.administrators import administrators_mail
 from fleet.alerts.models import Trouble
 from fleet.core import clock
 from fleet.core.dead_jobs import dead_job_list
-from fleet.files.store.scrub import contents_rotten
 from fleet.stations.logins.broker import BrokerAccess
 
-ALARM, PARTITION, DEAD_JOBS, ROT = "the broker's resources", "the broker's cluster", "jobs", "stored files"
+ALARM, PARTITION, DEAD_JOBS = "the broker's resources", "the broker's cluster", "jobs"
 
 
 def broker_watch() -> None:
@@ -55,22 +54,6 @@ def dead_jobs_judge() -> None:
         if names
         else "",
         end="No jobs are set aside any more.",
-        moment=clock.now(),
-    )
-
-
-def rot_judge() -> None:
-    """Report stored files whose bytes have changed or are missing."""
-    rotten = [content.sha256[:16] for content in contents_rotten()]
-    trouble_judge(
-        about=ROT,
-        sentence=(
-            f"Stored files are missing or have changed on the disk: {len(rotten)} (SHA-256 {', '.join(rotten[:5])} …). "
-            "Check the disk, and restore them from a backup, or have them uploaded again: that replaces them."
-        )
-        if rotten
-        else "",
-        end="All stored files are as they were uploaded again.",
         moment=clock.now(),
     )
 

@@ -37,8 +37,19 @@ NAMES = (
     *("to_representation", "validate_*"),
     # allauth
     *("_authenticate", "_get_login_attempts_cache_key", "is_open_for_signup", "is_safe_url"),
-    # the standard library's servers, URL openers and archives; aiosmtpd
-    *("close_connection", "compress_type", "compression", "do_*", "handle_DATA", "log_message", "redirect_request"),
+    # the standard library's servers, URL openers, archives and files; aiosmtpd
+    *(
+        "close_connection",
+        "compress_type",
+        "compression",
+        "do_*",
+        "handle_DATA",
+        "log_message",
+        "readable",
+        "readinto",
+        "redirect_request",
+        "seekable",
+    ),
     # psycopg, pika, py-amqp and Celery
     *("auto_decode", "autocommit", "beat_schedule", "bytes_recv", "include_if", "read_frame", "*_timeout", "Transport"),
     "pytest_*",

@@ -18,6 +18,7 @@ from rest_framework.views import APIView
 from fleet.core.errors import InvalidInput, Unavailable
 from fleet.files.store.models import Upload
 from fleet.files.store.parts import PIECE, PartWriter
+from fleet.files.store.settling import upload_settle
 from fleet.files.store.uploads import (
     FILE_MOST,
     UploadSender,
@@ -26,7 +27,6 @@ from fleet.files.store.uploads import (
     upload_find,
     upload_look,
     upload_offset,
-    upload_settle,
     upload_terminate,
     upload_writer,
 )
@@ -65,7 +65,7 @@ class UploadOut(serializers.Serializer[Any]):
     offset = serializers.IntegerField(source="here", help_text="Bytes that have arrived.")
     sha256 = serializers.CharField()
     state = serializers.ChoiceField(choices=Upload.State.choices)
-    reason = serializers.CharField(allow_blank=True, help_text="Why it was refused.")
+    reason = serializers.CharField(allow_blank=True, help_text="Why it was refused, or what a whole file waits for.")
     expires_at = serializers.DateTimeField()
 
 

@@ -13,8 +13,8 @@ from django.core.files.storage import default_storage
 from files.tus_asking import URL, Tus, basic
 from people import key_of, station_of
 
+from fleet.alerts.file_troubles import rot_judge
 from fleet.alerts.models import Trouble
-from fleet.alerts.troubles import rot_judge
 from fleet.core import clock
 from fleet.files.models import FileRevision, StoreAccount, StoredContent, StoredFile, Upload
 from fleet.files.store import parts, scrub, uploads
@@ -273,7 +273,7 @@ def test_rot_is_found_told_and_healed(tus, files):
     later = clock.now() + scrub.ROUND + timedelta(hours=1)
     assert scrub.contents_scrub(moment=later) == 1
     rot_judge()
-    assert "on the disk: 1 (SHA-256" in Trouble.objects.get(ended_at=None).sentence
+    assert "have changed: 1 (SHA-256" in Trouble.objects.get(ended_at=None).sentence
     assert tus.begin(CONTENT)["Upload-Offset"] == "0"
     assert tus.upload(CONTENT) == "known"
     rot_judge()

@@ -19,6 +19,7 @@ REASONS = {
     "djangorestframework-stubs": "types for mypy",
     "types-psutil": "types for mypy",
     "import-linter": "a command of the checks",
+    "flask-cors": "the server of moto",
 }
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
 GROUPS = {"project": PROJECT["project"]["dependencies"], **PROJECT["dependency-groups"]}

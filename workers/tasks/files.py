@@ -1,14 +1,20 @@
-"""File tasks: remove orphaned photo files, expire uploads, check stored files for rot and sweep the store."""
+"""File tasks: remove orphaned photo files, finish and expire uploads, check stored files for rot, sweep the store."""
 
 from typing import Any
 
 from celery import shared_task
 
-from fleet.alerts.troubles import rot_judge
+from fleet.alerts.file_troubles import reading_judge, rot_judge, waiting_judge
 from fleet.core import clock
 from fleet.files.photos import photos_sweep
+from fleet.files.store.away import StoreAway
+from fleet.files.store.contents import BYTES_PER_S, SECONDS_LEAST
 from fleet.files.store.scrub import contents_scrub, store_sweep
-from fleet.files.store.uploads import uploads_expire
+from fleet.files.store.settling import RUN_S, uploads_finish
+from fleet.files.store.uploads import FILE_MOST, uploads_expire
+
+#: Seconds: a run that begins its last file at its very end.
+_FINISH_MOST = int(RUN_S + SECONDS_LEAST + FILE_MOST / BYTES_PER_S) + 120
 
 
 @shared_task(name="files.sweep_photos")
@@ -23,10 +29,23 @@ def expire_uploads(**_: Any) -> None:
     uploads_expire(moment=clock.now())
 
 
+# Acknowledged at its start: the rows say what waits, and a large file may take longer than the broker would wait.
+@shared_task(name="files.finish_uploads", acks_late=False, time_limit=_FINISH_MOST + 60, soft_time_limit=_FINISH_MOST)
+def finish_uploads(**_: Any) -> None:
+    """Store what waits for the object store, and tell the administrators when that lasts."""
+    uploads_finish()
+    waiting_judge()
+
+
 @shared_task(name="files.scrub_store")
 def scrub_store(**_: Any) -> None:
-    """Re-read a share of the stored files, and report rot to the administrators."""
-    contents_scrub(moment=clock.now())
+    """Re-read a share of the stored files, and report rot and an unreadable store to the administrators."""
+    try:
+        contents_scrub(moment=clock.now())
+    except StoreAway as error:
+        reading_judge(str(error))
+    else:
+        reading_judge("")
     rot_judge()
 
 

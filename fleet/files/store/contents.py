@@ -1,21 +1,28 @@
-"""Contents in the storage: saved under their SHA-256, checked, read and removed."""
+"""Contents on the disk or in the object store: saved under their SHA-256, checked, read and removed."""
 
 import hashlib
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, Literal
 
+from django.conf import settings
 from django.core.files import File
-from django.core.files.storage import default_storage
+from django.core.files.storage import storages
+from django.core.files.storage.handler import InvalidStorageError
 from django.db import connection, transaction
 
 from fleet.core import clock
+from fleet.files.store.away import away_silent, away_unset
 from fleet.files.store.models import StoredContent
 from fleet.files.store.parts import PIECE, part_path
 
 #: The folder of contents in the storage; below it, one folder for each two first digits.
 FOLDER = "store"
+#: Seconds for storing a content in the object store while its sender waits, and while nobody does: these and more
+#: for each byte, at the slowest rate that counts as working.
+SECONDS_WAITED, SECONDS_LEAST, BYTES_PER_S = 30.0, 120.0, 4_000_000
 
 
 class _Part(File):  # type: ignore[type-arg]
@@ -35,57 +42,110 @@ def content_name(sha256: str) -> str:
     return f"{FOLDER}/{sha256[:2]}/{sha256}"
 
 
+def contents_place() -> StoredContent.Place:
+    """Where new contents go."""
+    return StoredContent.Place.OBJECTS if settings.ROOST_S3_BUCKET else StoredContent.Place.DISK
+
+
+def contents_storage(place: str) -> Any:
+    """Django's storage for this place. Raises `StoreAway` if the settings no longer name one."""
+    try:
+        return storages[place]
+    except InvalidStorageError as error:
+        raise away_unset() from error
+
+
 def content_lock(sha256: str) -> None:
     """Wait until nobody else saves or removes this content, until the end of the transaction."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"content {sha256}"])
 
 
+def content_send(*, upload_id: str, sha256: str, octets: int, is_waited_for: bool) -> None:
+    """Copy a checked part to the object store, if that is where contents go and it is not there yet.
+
+    Call it before the transaction of `content_save`: it may take long. Raises `StoreAway`.
+    """
+    content = StoredContent.objects.filter(sha256=sha256, state=StoredContent.State.KEPT).first()
+    if contents_place() != StoredContent.Place.OBJECTS or (content is not None and content_is_there(content)):
+        return
+    seconds = SECONDS_WAITED if is_waited_for else SECONDS_LEAST + octets / BYTES_PER_S
+    storage = contents_storage(StoredContent.Place.OBJECTS)
+    storage.put(content_name(sha256), part_path(upload_id), sha256=sha256, until=time.monotonic() + seconds)
+
+
 def content_save(*, upload_id: str, sha256: str, octets: int) -> StoredContent:
-    """Move a checked part into the storage, unless its content is there and sound. Call it in a transaction."""
+    """Give a checked part its row, and on the disk its place, unless its content is there and sound.
+
+    Call it in a transaction. Raises `StoreAway` if the object store lost what `content_send` gave it.
+    """
     content_lock(sha256)
     moment, content = clock.now(), StoredContent.objects.filter(sha256=sha256).first()
-    if content is not None and content.state == StoredContent.State.KEPT and content_is_there(content):
+    if content is not None and content.state == StoredContent.State.KEPT and _is_at_its_place(content):
         return content
-    with _Part(part_path(upload_id)) as part:
-        default_storage.save(content_name(sha256), part)
-    _sync_folder(sha256)
+    place = contents_place()
+    found = {"octets": octets, "place": place, "state": StoredContent.State.KEPT, "checked_at": moment}
+    if place == StoredContent.Place.DISK:
+        with _Part(part_path(upload_id)) as part:
+            contents_storage(place).save(content_name(sha256), part)
+        _sync_folder(sha256)
+    elif not content_is_there(StoredContent(sha256=sha256, **found)):
+        raise away_silent()
     content, _is_new = StoredContent.objects.update_or_create(
-        sha256=sha256,
-        defaults={"octets": octets, "state": StoredContent.State.KEPT, "checked_at": moment},
-        create_defaults={"octets": octets, "stored_at": moment, "checked_at": moment},
+        sha256=sha256, defaults=found, create_defaults={**found, "stored_at": moment}
     )
     return content
 
 
 @transaction.atomic
 def content_remove(content: StoredContent) -> int:
-    """Delete a content that no file has any more; return how many bytes that were."""
+    """Delete a content that no file has any more; return how many bytes that were. Raises `StoreAway`."""
     content_lock(content.sha256)
     if content.revisions.exists() or not StoredContent.objects.filter(pk=content.pk).delete()[0]:
         return 0
-    default_storage.delete(content_name(content.sha256))
+    contents_storage(content.place).delete(content_name(content.sha256))
     return content.octets
 
 
-def content_open(content: StoredContent) -> Any:
-    """The content, opened for reading. Raises `FileNotFoundError`."""
-    return default_storage.open(content_name(content.sha256), "rb")
+def content_open(content: StoredContent) -> BinaryIO:
+    """The content, opened for reading from any place. Raises `FileNotFoundError` and `StoreAway`."""
+    opened: BinaryIO = contents_storage(content.place).open(content_name(content.sha256), "rb")
+    return opened
 
 
-def content_path(content: StoredContent) -> Path:
-    """The content's path on the disk."""
-    return Path(default_storage.path(content_name(content.sha256)))
+class ContentPlace:
+    """A content as something that is opened like a path, when it is needed."""
+
+    def __init__(self, content: StoredContent) -> None:
+        self._content = content
+
+    def open(self, _mode: Literal["rb"], /) -> BinaryIO:
+        """The content. Raises `FileNotFoundError` and `StoreAway`."""
+        return content_open(self._content)
+
+    def __str__(self) -> str:
+        return content_name(self._content.sha256)
 
 
 def content_is_there(content: StoredContent) -> bool:
-    """Whether the storage has it, with its length; the scrub reads its bytes."""
-    name = content_name(content.sha256)
-    return default_storage.exists(name) and default_storage.size(name) == content.octets
+    """Whether the storage has it, with its length; the scrub reads its bytes. Raises `StoreAway`."""
+    try:
+        size: int = contents_storage(content.place).size(content_name(content.sha256))
+    except FileNotFoundError:
+        return False
+    return size == content.octets
+
+
+def _is_at_its_place(content: StoredContent) -> bool:
+    # `content_send` has just looked in the object store, and a row there is removed only together with its bytes.
+    return content.place == StoredContent.Place.OBJECTS or content_is_there(content)
 
 
 def content_digest(content: StoredContent, *, most: int | None = None) -> str:
-    """The SHA-256 of what the storage holds, or of its first bytes; empty if it is missing or cannot be read."""
+    """The SHA-256 of what the storage holds, or of its first bytes; empty if it is missing or cannot be read.
+
+    Raises `StoreAway`: then nothing is known about it.
+    """
     digest = hashlib.sha256()
     try:
         for piece in _pieces(content, most):
@@ -108,7 +168,8 @@ def _pieces(content: StoredContent, most: int | None) -> Iterator[bytes]:
 
 def _sync_folder(sha256: str) -> None:
     """Put the new name on the disk too, as a power cut could otherwise lose it."""
-    folder = os.open(Path(default_storage.path(content_name(sha256))).parent, os.O_RDONLY)
+    place = Path(contents_storage(StoredContent.Place.DISK).path(content_name(sha256)))
+    folder = os.open(place.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:

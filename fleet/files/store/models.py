@@ -20,9 +20,16 @@ class StoredContent(models.Model):
         KEPT = "kept", "kept"
         ROTTEN = "rotten", "rotten"
 
+    class Place(models.TextChoices):
+        """Which of Django's storages has its bytes. A new content goes where the settings say; old ones stay."""
+
+        DISK = "default", "the disk"
+        OBJECTS = "objects", "the object store"
+
     id = models.BigAutoField(primary_key=True)
     sha256 = models.CharField(max_length=64, unique=True)
     octets = models.BigIntegerField()
+    place = models.CharField(max_length=8, choices=Place.choices, default=Place.DISK)
     state = models.CharField(max_length=8, choices=State.choices, default=State.KEPT)
     stored_at = models.DateTimeField()
     #: When its bytes were last read and compared with the SHA-256.
@@ -84,6 +91,7 @@ class Upload(models.Model):
     """A file on its way here. Its bytes are in a part on disk, whose length is the offset.
 
         open ──all bytes, the SHA-256 fits──▶ stored | known
+          ├──all bytes, the store is away──▶ open, a job tries again
           ├──all bytes, the SHA-256 does not fit──▶ refused
           └──expires_at, or ended by its sender──▶ deleted
 
@@ -108,16 +116,20 @@ class Upload(models.Model):
     sender = models.CharField(max_length=80)
     sender_name = models.CharField(max_length=150)
     state = models.CharField(max_length=8, choices=State.choices, default=State.OPEN)
+    #: Why it was refused, or what a whole one waits for.
     reason = models.CharField(max_length=300, blank=True, default="")
+    #: Since when all its bytes have been here and the store has not taken them.
+    waiting_since = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
 
     class Meta:
-        """Open ones are counted by sender; the sweep looks for expired ones, the page for those of a station."""
+        """Open ones are counted by sender; jobs look for expired and for waiting ones, the page for those of a station."""
 
         indexes = [
             models.Index(fields=["sender"], name="upload_open_of_sender", condition=Q(state="open")),
             models.Index(fields=["expires_at"], name="upload_expires"),
+            models.Index(fields=["expires_at"], name="upload_waiting", condition=Q(waiting_since__isnull=False)),
             models.Index(fields=["station", "-created_at"], name="upload_of_station"),
         ]
 

@@ -2,13 +2,22 @@
 
 import logging
 from datetime import datetime, timedelta
+from typing import Any
 
-from django.core.files.storage import default_storage
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Sum
 
 from fleet.core.locks import session_lock
-from fleet.files.store.contents import FOLDER, content_digest, content_name, content_remove
+from fleet.files.store.away import StoreAway
+from fleet.files.store.contents import (
+    FOLDER,
+    content_digest,
+    content_lock,
+    content_name,
+    content_remove,
+    contents_place,
+    contents_storage,
+)
 from fleet.files.store.models import StoredContent, Upload
 from fleet.files.store.parts import part_remove, parts_list
 
@@ -40,7 +49,10 @@ _log = logging.getLogger(__name__)
 
 
 def contents_scrub(*, moment: datetime) -> int:
-    """Read a share of the contents and compare them with their SHA-256; return how many were read."""
+    """Read a share of the contents and compare them with their SHA-256; return how many were read.
+
+    Raises `StoreAway`: the contents that could not be read are the first of the next call.
+    """
     read = 0
     with session_lock("roost.files.scrub") as is_ours:
         if not is_ours:
@@ -63,11 +75,25 @@ def contents_rotten() -> list[StoredContent]:
 
 
 def store_sweep(*, moment: datetime) -> int:
-    """Remove contents that no file has, and bytes that have no row; count what organizations use. Return how many."""
+    """Remove contents that no file has, and bytes that have no row; count what organizations use. Return how many.
+
+    What is in an object store that is away waits for the next call.
+    """
     removed = 0
+    away: set[str] = set()
     for content in StoredContent.objects.filter(revisions=None).order_by("id")[:_ROWS_MOST]:
-        removed += content_remove(content) > 0 or content.octets == 0
-    removed += _sweep_storage(moment)
+        if content.place in away:
+            continue
+        try:
+            removed += content_remove(content) > 0 or content.octets == 0
+        except StoreAway as error:
+            _log.error("Contents that no file has are not removed yet: %s", error)
+            away.add(content.place)
+    for place in {StoredContent.Place.DISK, contents_place()} - away:
+        try:
+            removed += _sweep_storage(place, moment)
+        except StoreAway as error:
+            _log.error("Bytes that no row has are not removed yet: %s", error)
     removed += _sweep_parts(moment)
     with connection.cursor() as cursor:
         cursor.execute(_RECOUNT)
@@ -83,25 +109,37 @@ def _check(content: StoredContent, moment: datetime) -> None:
         _log.error("The stored content %s is %s", content.sha256, f"now {found}" if found else "missing or unreadable")
 
 
-def _sweep_storage(moment: datetime) -> int:
+def _sweep_storage(place: str, moment: datetime) -> int:
     """Remove stored bytes without a row, from one of sixteen parts of the store at a time."""
     digit = f"{int(moment.timestamp() / 21_600) % 16:x}"
-    removed = 0
-    for folder in _folders():
+    storage, removed = contents_storage(place), 0
+    for folder in _folders(storage):
         if not folder.startswith(digit):
             continue
-        names = default_storage.listdir(f"{FOLDER}/{folder}")[1]
-        known = set(StoredContent.objects.filter(sha256__startswith=folder).values_list("sha256", flat=True))
+        names = storage.listdir(f"{FOLDER}/{folder}")[1]
+        rows = StoredContent.objects.filter(sha256__startswith=folder, place=place)
+        known = set(rows.values_list("sha256", flat=True))
         for name in sorted(set(names) - known):
-            if default_storage.get_modified_time(content_name(name)) < moment - ORPHAN_AFTER:
-                default_storage.delete(content_name(name))
-                removed += 1
+            removed += _orphan_remove(storage, place, name, moment)
+    if place == StoredContent.Place.OBJECTS:
+        storage.parts_abort(before=moment - ORPHAN_AFTER)
     return removed
 
 
-def _folders() -> list[str]:
+@transaction.atomic
+def _orphan_remove(storage: Any, place: str, sha256: str, moment: datetime) -> bool:
+    """Remove old bytes, unless somebody has just given them a row."""
+    content_lock(sha256)
+    is_young = storage.get_modified_time(content_name(sha256)) >= moment - ORPHAN_AFTER
+    if is_young or StoredContent.objects.filter(sha256=sha256, place=place).exists():
+        return False
+    storage.delete(content_name(sha256))
+    return True
+
+
+def _folders(storage: Any) -> list[str]:
     try:
-        return sorted(default_storage.listdir(FOLDER)[0])
+        return sorted(storage.listdir(FOLDER)[0])
     except FileNotFoundError:
         # Nothing was ever stored.
         return []

@@ -3,7 +3,7 @@
 import re
 import secrets
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -12,25 +12,22 @@ from django.utils.translation import gettext as _
 
 from fleet.core import clock
 from fleet.core.errors import Conflict, InvalidInput, NotFound, TooMany, Unavailable
-from fleet.files.store.contents import content_digest, content_is_there, content_lock, content_save
+from fleet.files.store.contents import content_digest, content_is_there, content_lock
 from fleet.files.store.keeping import (
     FILES_MOST,
     REVISIONS_MOST,
-    Meeting,
     content_met,
-    revision_meet_again,
     revision_newest,
 )
 from fleet.files.store.models import FileRevision, StoreAccount, StoredContent, Upload
-from fleet.files.store.parts import PartWriter, part_digests, part_remove, part_size, parts_room
+from fleet.files.store.parts import PartWriter, part_remove, part_size, parts_room
+from fleet.files.store.settling import CLOSED_LIFE, OPEN_LIFE, upload_settle
 from fleet.organizations.access import Role, Viewer
 from fleet.stations.models import Station
 from fleet.stations.selectors import station_get
 
 #: Maximum bytes of a file, open uploads of a sender, and bytes that they may have together.
 FILE_MOST, OPEN_MOST, OPEN_OCTETS_MOST = 8_000_000_000, 64, 20_000_000_000
-#: How long an upload may rest before it is deleted, and how long a closed one can be asked about.
-OPEN_LIFE, CLOSED_LIFE = timedelta(days=7), timedelta(days=1)
 #: Free bytes that uploads leave on the disk.
 ROOM_LEAST = 500_000_000
 #: Longest beginning of a known content that is read to see whether a file grew; a longer one becomes a revision.
@@ -70,7 +67,7 @@ def sender_check(sender: UploadSender) -> None:
 
 
 def upload_begin(*, sender: UploadSender, asked: FileAsked) -> Upload:
-    """Begin an upload, or answer at once that the content is here. Raises what the domain refuses."""
+    """Begin an upload, or answer at once that the content is here. Raises what the domain refuses, and `StoreAway`."""
     station = _station_of(sender, asked.serial)
     path = _path_check(asked.path)
     if not _SHA256.match(asked.sha256):
@@ -88,10 +85,10 @@ def upload_begin(*, sender: UploadSender, asked: FileAsked) -> Upload:
         created_at=moment,
         expires_at=moment + OPEN_LIFE,
     )
+    known, begin = _content_known(upload)
     with transaction.atomic():
-        content = _content_known(upload)
-        if content is not None:
-            return _close_known(upload, content)
+        if known is not None and _is_still_known(known):
+            return _close_known(upload, known, begin)
         _lock(f"uploads of {sender.key}")
         begun = _begun(upload) if asked.resumes else None
         if begun is None:
@@ -136,36 +133,6 @@ def upload_writer(*, upload: Upload, offset: int, checksum: tuple[str, bytes] | 
     return PartWriter(upload.id, offset=offset, most=upload.octets, checksum=checksum)
 
 
-def upload_settle(upload: Upload) -> Upload:
-    """After bytes came: keep the upload for longer; if they were the last ones, check and store the file."""
-    if upload.state != Upload.State.OPEN:
-        return upload
-    if upload.octets and part_size(upload.id) < upload.octets:
-        upload.expires_at = clock.now() + OPEN_LIFE
-        Upload.objects.filter(pk=upload.pk, state=Upload.State.OPEN).update(expires_at=upload.expires_at)
-        return upload
-    if not upload.octets:
-        PartWriter(upload.id, offset=0, most=0).finish()
-    newest = revision_newest(upload.station_id, upload.path)
-    try:
-        whole, begin = part_digests(upload.id, newest.content.octets if newest else 0)
-    except FileNotFoundError as error:
-        upload.refresh_from_db(fields=["state", "reason", "expires_at"])
-        if upload.state == Upload.State.OPEN:
-            raise Unavailable(_("Another request is storing this file now: ask again in a moment.")) from error
-        return upload
-    if whole != upload.sha256:
-        _refuse(upload, whole)
-    elif newest is not None and _is_shorter_state(upload, newest):
-        revision_meet_again(newest, sent_by=upload.sender_name)
-        _close(upload, Upload.State.KNOWN)
-    else:
-        _store(upload, begin)
-    if upload.state != Upload.State.OPEN:
-        part_remove(upload.id)
-    return upload
-
-
 def upload_terminate(upload: Upload) -> None:
     """Delete an upload and what has arrived of it; a stored file stays."""
     Upload.objects.filter(pk=upload.pk).delete()
@@ -173,8 +140,9 @@ def upload_terminate(upload: Upload) -> None:
 
 
 def uploads_expire(*, moment: datetime) -> int:
-    """Delete uploads that rested too long; return how many."""
-    expired = list(Upload.objects.filter(expires_at__lte=moment).order_by("expires_at")[:10_000])
+    """Delete uploads that rested too long, but none that waits for the store; return how many."""
+    rested = Upload.objects.filter(expires_at__lte=moment, waiting_since=None)
+    expired = list(rested.order_by("expires_at")[:10_000])
     for upload in expired:
         upload_terminate(upload)
     return len(expired)
@@ -208,24 +176,30 @@ def _path_check(path: str) -> str:
     return "/".join(parts)
 
 
-def _content_known(upload: Upload) -> StoredContent | None:
-    """The content, if a station of the same organization had it and it is sound."""
-    content_lock(upload.sha256)
+def _content_known(upload: Upload) -> tuple[StoredContent | None, str]:
+    """The content, if a station of the same organization had it and it is sound; and the SHA-256 of its beginning.
+
+    Outside of a transaction, as the object store may be slow. Raises `StoreAway`.
+    """
     content = StoredContent.objects.filter(
         sha256=upload.sha256, octets=upload.octets, state=StoredContent.State.KEPT
     ).first()
-    if content is None:
-        return None
     organization_id = upload.station.organization_id
-    is_theirs = FileRevision.objects.filter(content=content, file__station__organization_id=organization_id).exists()
-    return content if is_theirs and content_is_there(content) else None
-
-
-def _close_known(upload: Upload, content: StoredContent) -> Upload:
+    theirs = FileRevision.objects.filter(content=content, file__station__organization_id=organization_id)
+    if content is None or not theirs.exists() or not content_is_there(content):
+        return None, ""
     newest = revision_newest(upload.station_id, upload.path)
-    begin = ""
-    if newest is not None and newest.content.octets < min(content.octets, _BEGIN_MOST):
-        begin = content_digest(content, most=newest.content.octets)
+    if newest is None or newest.content.octets >= min(content.octets, _BEGIN_MOST):
+        return content, ""
+    return content, content_digest(content, most=newest.content.octets)
+
+
+def _is_still_known(content: StoredContent) -> bool:
+    content_lock(content.sha256)
+    return StoredContent.objects.filter(pk=content.pk, state=StoredContent.State.KEPT).exists()
+
+
+def _close_known(upload: Upload, content: StoredContent, begin: str) -> Upload:
     content_met(upload=upload, content=content, begins_with=begin)
     upload.state = Upload.State.KNOWN
     upload.expires_at = upload.created_at + CLOSED_LIFE
@@ -278,43 +252,6 @@ def _quota_check(upload: Upload) -> None:
         )
     if parts_room() < upload.octets + ROOM_LEAST:
         raise Unavailable(_("The disk of the server has no room for this file. Try again later."))
-
-
-def _is_shorter_state(upload: Upload, newest: FileRevision) -> bool:
-    """Whether this is an earlier state of a file that has grown since."""
-    if not 0 < upload.octets < newest.content.octets:
-        return False
-    return content_digest(newest.content, most=upload.octets) == upload.sha256
-
-
-@transaction.atomic
-def _store(upload: Upload, begin: str) -> None:
-    """Move the part into the store. Of several requests that see the last byte, one does it."""
-    if not _close(upload, Upload.State.STORED):
-        return
-    content = content_save(upload_id=upload.id, sha256=upload.sha256, octets=upload.octets)
-    if content_met(upload=upload, content=content, begins_with=begin) is Meeting.KNOWN:
-        Upload.objects.filter(pk=upload.pk).update(state=Upload.State.KNOWN)
-        upload.state = Upload.State.KNOWN
-
-
-def _refuse(upload: Upload, found: str) -> None:
-    upload.reason = _(
-        "All bytes have arrived, but their SHA-256 is %(found)s, not %(asked)s: the file changed while it was being "
-        "sent. Start the upload again."
-    ) % {"found": found, "asked": upload.sha256}
-    _close(upload, Upload.State.REFUSED)
-
-
-def _close(upload: Upload, state: Upload.State) -> bool:
-    """Close an open upload; False if another request has done so."""
-    upload.expires_at = clock.now() + CLOSED_LIFE
-    rows = Upload.objects.filter(pk=upload.pk, state=Upload.State.OPEN)
-    if not rows.update(state=state, reason=upload.reason, expires_at=upload.expires_at):
-        upload.refresh_from_db(fields=["state", "reason", "expires_at"])
-        return False
-    upload.state = state
-    return True
 
 
 def _lock(name: str) -> None:

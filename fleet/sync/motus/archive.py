@@ -116,7 +116,7 @@ def _content_refusal(file: SourceFile) -> str:
 def _gzip_refusal(file: SourceFile) -> str:
     size = 0
     try:
-        with gzip.open(file.path, "rb") as unpacked:
+        with file.path.open("rb") as raw, gzip.open(raw, "rb") as unpacked:
             while piece := unpacked.read(_PIECE):
                 size += len(piece)
                 if size > _UNPACKED_MOST:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from fleet.core import clock
+from fleet.files.store.away import StoreAway
 from fleet.stations.models import Station
 from fleet.sync.models import MotusAccount, MotusDeployment, MotusUpload
 from fleet.sync.motus.archive import FILES_MOST, OCTETS_MOST, day_checked, day_of
@@ -39,9 +40,14 @@ def uploads_find(*, account: MotusAccount) -> None:
     source, counts = source_current(), _Counts()
     with translation.override(account.organization.language):
         stations = Station.objects.filter(organization=account.organization_id, deleted_at=None)
-        for serial in stations.order_by("serial").values_list("serial", flat=True):
-            _station_find(account, source, serial, counts)
+        stopped = ""
+        try:
+            for serial in stations.order_by("serial").values_list("serial", flat=True):
+                _station_find(account, source, serial, counts)
+        except StoreAway as error:
+            stopped = _("The search stopped, and the next one goes on: %(reason)s") % {"reason": error}
         sentence = _counted(counts) if counts.files else _("No files of your stations are here: upload them first.")
+        sentence = stopped or sentence
     MotusAccount.objects.filter(pk=account.pk).update(files_answer=sentence, files_found_at=clock.now())
 
 

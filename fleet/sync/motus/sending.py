@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from fleet.core import clock
 from fleet.core.locks import session_lock
+from fleet.files.store.away import StoreAway
 from fleet.sync.adapters.base import SyncError
 from fleet.sync.adapters.clients.motus import LoginRefused
 from fleet.sync.adapters.clients.motus_site import ArchiveRefused, KnownThere, MotusSite, NoUploadRight
@@ -92,6 +93,9 @@ def _one(site: MotusSite, source: FileSource, upload: MotusUpload) -> bool:
             return False
         except OSError as error:
             _later(upload, _("The archive could not be made: %(reason)s.") % {"reason": error.strerror or error})
+        except StoreAway as error:
+            # Files that are on the disk may be sent meanwhile.
+            _later(upload, str(error))
     return True
 
 

@@ -6,16 +6,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path, PurePosixPath
-from typing import Final, Protocol
+from typing import BinaryIO, Final, Literal, Protocol
 
 from django.conf import settings
 
-from fleet.files.store.contents import content_path
+from fleet.files.store.contents import ContentPlace
 from fleet.files.store.models import StoredContent
 from fleet.files.store.selectors import revisions_newest
 
 #: New files of one station that are looked at; more wait for the next search.
 FILES_MOST: Final = 50_000
+
+
+class Openable(Protocol):
+    """A path, or something else that is opened for reading like one."""
+
+    def open(self, mode: Literal["rb"], /) -> BinaryIO:
+        """The bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +35,7 @@ class SourceFile:
 
     name: str
     size: int
-    path: Path
+    path: Openable
     mark: str = ""
     is_readable: bool = True
 
@@ -48,7 +55,7 @@ class StoredSource:
         for revision in revisions_newest(serial=serial):
             content, name = revision.content, PurePosixPath(revision.file.path).name
             is_kept = content.state == StoredContent.State.KEPT
-            yield SourceFile(name, content.octets, content_path(content), content.sha256, is_readable=is_kept)
+            yield SourceFile(name, content.octets, ContentPlace(content), content.sha256, is_readable=is_kept)
 
 
 class FolderSource:

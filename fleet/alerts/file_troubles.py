@@ -1,0 +1,61 @@
+"""Problems of the server with stored files, of which its administrators are told: rot, and a store that is away."""
+
+from datetime import timedelta
+
+from fleet.alerts.troubles import trouble_judge
+from fleet.core import clock
+from fleet.files.store.parts import parts_room
+from fleet.files.store.scrub import contents_rotten
+from fleet.files.store.settling import uploads_waiting
+
+ROT, WAITING, READING = "stored files", "storing files", "reading stored files"
+#: How long uploads wait for the object store before anybody is told: a restart of it takes less.
+_PATIENCE = timedelta(minutes=5)
+
+
+def rot_judge() -> None:
+    """Report stored files whose bytes have changed or are missing."""
+    rotten = [content.sha256[:16] for content in contents_rotten()]
+    trouble_judge(
+        about=ROT,
+        sentence=(
+            f"Stored files are missing or have changed: {len(rotten)} (SHA-256 {', '.join(rotten[:5])} …). "
+            "Check the disk or the object store, and restore them from a backup, or have them uploaded again: that "
+            "replaces them."
+        )
+        if rotten
+        else "",
+        end="All stored files are as they were uploaded again.",
+        moment=clock.now(),
+    )
+
+
+def waiting_judge() -> None:
+    """Report uploads that have waited for the object store for minutes. They are stored as soon as it works."""
+    moment = clock.now()
+    late = uploads_waiting().filter(waiting_since__lte=moment - _PATIENCE)
+    first = late.order_by("waiting_since").first()
+    trouble_judge(
+        about=WAITING,
+        sentence=(
+            f"Whole uploads wait for the object store: {late.count()}, the first since "
+            f"{first.waiting_since:%Y-%m-%d %H:%M} UTC. {first.reason} They are on the disk of the site, which has "
+            f"{parts_room() // 1_000_000} MB left, and are stored as soon as the object store takes them."
+        )
+        if first
+        else "",
+        end="All uploads that waited for the object store are stored.",
+        moment=moment,
+    )
+
+
+def reading_judge(reason: str) -> None:
+    """Report that stored files could not be read by the scrub; an empty reason means that they could."""
+    trouble_judge(
+        about=READING,
+        sentence=f"Stored files could not be checked: {reason} Nothing is lost by that; they are checked again in an hour."
+        if reason
+        else "",
+        end="Stored files can be read again.",
+        moment=clock.now(),
+    )

@@ -1,0 +1,60 @@
+"""Troubles of the place where contents are kept, each as a sentence for senders and administrators."""
+
+from http import HTTPStatus
+
+from django.utils.translation import gettext as _
+
+from fleet.core.errors import Unavailable
+
+#: Words in the error codes of full stores; each product has its own code.
+_FULL = ("full", "quota", "insufficient", "nospace")
+
+
+class StoreAway(Unavailable):
+    """The object store does not answer, refuses, or does not return what it was given. Trying again may help."""
+
+
+def away_of_code(status: int, code: str) -> StoreAway:
+    """The sentence for an answer that is an error. `code` is S3's own word for it."""
+    named = f"{status} {code}"[:60].strip()
+    if status == HTTPStatus.INSUFFICIENT_STORAGE or any(word in code.lower() for word in _FULL):
+        return StoreAway(_("The object store of this server is full (%(named)s).") % {"named": named})
+    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        return StoreAway(_("The object store of this server refuses its login (%(named)s).") % {"named": named})
+    if code == "NoSuchBucket":
+        return StoreAway(_("The object store of this server does not have the bucket that the settings name."))
+    if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
+        return StoreAway(_("The object store of this server is busy (%(named)s).") % {"named": named})
+    if not code:
+        # The library also makes this of a page that came with 200: a store names its errors.
+        return away_strange()
+    return StoreAway(_("The object store of this server answered with an error (%(named)s).") % {"named": named})
+
+
+def away_silent() -> StoreAway:
+    """No connection, no answer in time, or an answer that broke off."""
+    return StoreAway(_("The object store of this server does not answer."))
+
+
+def away_slow() -> StoreAway:
+    """It works, and too slowly for somebody who waits."""
+    return StoreAway(_("The object store of this server is slow: the file is being stored later."))
+
+
+def away_strange() -> StoreAway:
+    """An answer that is none of S3, such as an HTML page."""
+    return StoreAway(
+        _(
+            "The object store of this server answers as no such store does: is something else, or a proxy, at its address?"
+        )
+    )
+
+
+def away_wrong() -> StoreAway:
+    """What it returned does not have the SHA-256 of what it was given."""
+    return StoreAway(_("The object store of this server returned other bytes than it was given."))
+
+
+def away_unset() -> StoreAway:
+    """A content is there, and the settings no longer say where that is."""
+    return StoreAway(_("This file is in an object store, but the settings of this server name none."))
