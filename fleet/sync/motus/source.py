@@ -10,7 +10,7 @@ from typing import Final, Protocol
 from django.conf import settings
 
 from fleet.files.store.contents import content_path
-from fleet.files.store.selectors import revisions_newest
+from fleet.files.store.selectors import revisions_sound
 
 #: Files of one station that are looked at; more are reported.
 FILES_MOST: Final = 50_000
@@ -18,11 +18,12 @@ FILES_MOST: Final = 50_000
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """One raw file: its name as the station gave it, its octets, and where to read it."""
+    """One raw file: its name as the station gave it, its octets, and where to read it. `mark`: another if it changed."""
 
     name: str
     size: int
     path: Path
+    mark: str = ""
 
 
 class FileSource(Protocol):
@@ -33,13 +34,13 @@ class FileSource(Protocol):
 
 
 class StoredSource:
-    """The newest revision of each stored file. Those that are damaged on the server wait until they are whole again."""
+    """All revisions of each stored file. Those that are damaged on the server wait until they are whole again."""
 
     def files(self, serial: str) -> Iterator[SourceFile]:
         """The files of the station that has this serial now."""
-        for revision in revisions_newest(serial=serial):
-            content = revision.content
-            yield SourceFile(PurePosixPath(revision.file.path).name, content.octets, content_path(content))
+        for revision in revisions_sound(serial=serial):
+            content, name = revision.content, PurePosixPath(revision.file.path).name
+            yield SourceFile(name, content.octets, content_path(content), content.sha256)
 
 
 class FolderSource:
@@ -55,7 +56,8 @@ class FolderSource:
                 path = Path(place) / name
                 if path.is_symlink() or not path.is_file():
                     continue
-                yield SourceFile(name, path.stat().st_size, path)
+                found = path.stat()
+                yield SourceFile(name, found.st_size, path, str(found.st_mtime_ns))
 
 
 class AllSources:
