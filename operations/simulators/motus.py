@@ -1,7 +1,9 @@
 """A small Motus: a real HTTP server for tests and the demo. `python -m operations.simulators.motus --port 8099`.
 
 Control: GET /_control returns the switches and the requests so far; POST /_control/faults sets the switches, POST
-/_control/rows replaces the rows, POST /_control/table those of another `entry`. It listens on the loopback address only.
+/_control/rows replaces the rows, POST /_control/table those of another `entry`, POST /_control/records adds `files` (of
+which each has a `name` and a `size`) and `batches` (`serial`, `began`, `ended`, `runs`). It listens on the loopback
+address only.
 """
 
 from __future__ import annotations
@@ -28,7 +30,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from operations.simulators.motus_answers import Faults, Motus, MotusAnswer, fault_answer, faults_from
+from operations.simulators.motus_answers import Motus
+from operations.simulators.motus_faults import Faults, MotusAnswer, fault_answer, faults_from
 from operations.simulators.motus_rows import Row, rows_make
 from operations.simulators.motus_uploads import UPLOAD_PATHS, MotusUploads
 
@@ -99,7 +102,7 @@ class _Handler(BaseHTTPRequestHandler):
         faults = self.server.motus.faults_now(self.path)
         time.sleep(faults.slow_s)
         answer = fault_answer(faults) or self.server.uploads.answer(
-            method, self.path, self.headers.get("Cookie", ""), body
+            method, self.path, self.headers.get("Cookie", ""), body, faults
         )
         self._send(answer, faults)
 
@@ -134,6 +137,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self.server.motus.rows_set([dict(row) for row in wanted["rows"]])
             elif self.path == "/_control/table":
                 self.server.motus.table_set(str(wanted["entry"]), [dict(row) for row in wanted["rows"]])
+            elif self.path == "/_control/records":
+                self.server.uploads.records.take(wanted)
             else:
                 self._send(MotusAnswer(404, b"Not Found", "text/plain"), Faults())
                 return
@@ -259,6 +264,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
+    simulator.motus.faults_set(job_outcome="done")
     with simulator:
         sys.stdout.write(f"Motus simulator with {len(rows)} rows at {simulator.url}\n")
         sys.stdout.flush()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from operations.simulators.motus_faults import Faults, MotusAnswer, answer_json, fault_answer
 from operations.simulators.motus_rows import Row
 
 #: Seconds by which a request's date may differ from the server's clock.
@@ -38,50 +39,6 @@ USERS: dict[str, tuple[str, dict[str, Any]]] = {
         {"userID": 73, "emailAddress": "dunlin@example.org", "projects": {}, "userType": "user"},
     ),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Faults:
-    """The switches. `times`: after this many faulty answers everything works again; 0: until switched off."""
-
-    #: A web page with status 200; plain text with status 500; an error object with status 200.
-    html: bool = False
-    internal_error: bool = False
-    error_in_band: str = ""
-    #: Status 429 with this many seconds in Retry-After; -1: none.
-    busy_retry_after: int = -1
-    #: Seconds before the answer.
-    slow_s: float = 0.0
-    #: The answer ends in the middle of the JSON, with a matching Content-Length; or the connection is cut.
-    truncated: bool = False
-    cut: bool = False
-    #: The connection is cut while the request is still being read.
-    cut_upload: bool = False
-    #: Seconds by which the server's clock is wrong.
-    clock_drift_s: float = 0.0
-    #: A serial whose active row is missing from every list.
-    missing_active: str = ""
-    #: Only requests with this in their address are faulty; empty: all.
-    only: str = ""
-    #: The whole site answers from another address.
-    moved: bool = False
-    #: A project in which no login has rights any more; and a list where an object of projects should be.
-    lost_project: int = 0
-    odd_projects: bool = False
-    #: No row matches.
-    empty: bool = False
-    times: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class MotusAnswer:
-    """Status, type and body of one answer."""
-
-    status: int
-    body: bytes
-    content_type: str = "application/json;charset=UTF-8"
-    headers: dict[str, str] = field(default_factory=dict)
-    cookies: tuple[str, ...] = ()
 
 
 class Motus:
@@ -188,7 +145,9 @@ class Motus:
         clock = datetime.now(tz=UTC) + timedelta(seconds=faults.clock_drift_s)
         if abs((asked - clock).total_seconds()) > TOLERANCE_S:
             token = {"version": "2.0", "date-token": clock.strftime("%Y%m%d%H%M%S")}
-            return _json(401, {**token, "errorCode": "auth-expired", "errorMsg": "Date token expired"})
+            return answer_json(401, {**token, "errorCode": "auth-expired", "errorMsg": "Date token expired"})
+        if "login" in question and faults.login_locked:
+            return _refused(401, "login-locked", "Too many failed attempts, the login is locked for 30 minutes")
         if "login" in question and not _is_login(question):
             return _refused(401, "invalid-login", "Invalid login or password")
         if "hash" in question and not self._is_device(question):
@@ -215,7 +174,7 @@ class Motus:
                 "invalid-key",
                 "Sensor registration failed. The sensor may already be registered with a different secret key.",
             )
-        return _json(200, {"version": "2.0", "deviceID": number})
+        return answer_json(200, {"version": "2.0", "deviceID": number})
 
     def _matching(self, question: Row, faults: Faults) -> list[Row]:
         serial, project, status = (question.get(name) for name in ("serialNo", "projectID", "status"))
@@ -241,23 +200,6 @@ def device_hash(serial: str, date: str, key: str) -> str:
     """A device's proof of its key, as upper-case hex."""
     # The real interface requires SHA-1.
     return hashlib.sha1(f"{serial.upper()}_{date}_{key}".encode(), usedforsecurity=False).hexdigest().upper()
-
-
-def fault_answer(faults: Faults) -> MotusAnswer | None:
-    """The answer that the switches demand; None if they demand none."""
-    if faults.html:
-        return MotusAnswer(
-            200, b"<html><head><title>Maintenance</title></head><body>Back soon.</body></html>", "text/html"
-        )
-    if faults.internal_error:
-        return MotusAnswer(500, b"Internal Server Error", "text/plain")
-    if faults.moved:
-        return MotusAnswer(301, b"", "text/html", {"Location": "https://moved.example.org/api/"})
-    if faults.error_in_band:
-        return _json(200, {"error": faults.error_in_band})
-    if faults.busy_retry_after >= 0:
-        return MotusAnswer(429, b"Too Many Requests", "text/plain", {"Retry-After": str(faults.busy_retry_after)})
-    return None
 
 
 def _decoded(text: str) -> Row | None:
@@ -287,7 +229,7 @@ def _validated(question: Row, faults: Faults) -> MotusAnswer:
     told["projects"] = {n: name for n, name in told["projects"].items() if n != str(faults.lost_project)}
     if faults.odd_projects:
         told["projects"] = list(told["projects"])
-    return _json(200, {"version": "2.0", **told})
+    return answer_json(200, {"version": "2.0", **told})
 
 
 def _is_status(word: object, asked: object) -> bool:
@@ -297,17 +239,8 @@ def _is_status(word: object, asked: object) -> bool:
 
 def _data(rows: list[Row]) -> MotusAnswer:
     """Rows under `data`; if there are none, no `data` at all."""
-    return _json(200, {"version": "2.0", "data": rows} if rows else {"version": "2.0"})
+    return answer_json(200, {"version": "2.0", "data": rows} if rows else {"version": "2.0"})
 
 
 def _refused(status: int, code: str, sentence: str) -> MotusAnswer:
-    return _json(status, {"version": "2.0", "errorCode": code, "errorMsg": sentence})
-
-
-def _json(status: int, body: Row) -> MotusAnswer:
-    return MotusAnswer(status, json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode())
-
-
-def faults_from(body: Row) -> Faults:
-    """Switches from the control endpoint; unknown names raise TypeError."""
-    return replace(Faults(), **body)
+    return answer_json(status, {"version": "2.0", "errorCode": code, "errorMsg": sentence})

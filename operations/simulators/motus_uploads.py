@@ -1,37 +1,30 @@
-"""The Motus simulator's pages for uploads and its job server: sessions, verify, start, transfer, jobs and their logs."""
+"""The Motus simulator's pages for uploads: sessions, verify, start and transfer; its records answer the rest."""
 
 from __future__ import annotations
 
-import bz2
+import gzip
 import hashlib
 import io
 import itertools
 import json
 import threading
+import time
 import zipfile
+import zlib
 from dataclasses import dataclass
 from http.cookies import SimpleCookie
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from operations.simulators.motus_answers import USERS, MotusAnswer
+from operations.simulators.motus_answers import USERS
+from operations.simulators.motus_faults import Faults, MotusAnswer
+from operations.simulators.motus_records import MotusJob, MotusRecords
 from operations.simulators.motus_rows import Row
 
 #: Beginnings of the addresses that are answered here.
 UPLOAD_PATHS = ("/data", "/status2/", "/api/sgdata/custom/")
 _FIRST_JOB = 11_412_766
-
-
-@dataclass
-class MotusJob:
-    """A job: `done` and `parts_done` are 0 waiting, 1 done, below 0 failed."""
-
-    number: int
-    project: str
-    names: list[str]
-    done: int = 0
-    parts_done: int = 0
-    log: str = ""
+_SESSION_S = 3_600
 
 
 @dataclass
@@ -48,12 +41,13 @@ class MotusUploads:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
-        #: JSESSIONID -> login; session_token -> login, each usable once; authToken -> login.
+        #: JSESSIONID -> login; session_token -> login, each usable once; and when a session ends, by this process's clock.
         self.sessions: dict[str, str] = {}
         self._renewals: dict[str, str] = {}
-        self._tokens: dict[str, str] = {}
+        self._ends: dict[str, float] = {}
+        self.records = MotusRecords()
+        self.jobs = self.records.jobs
         self._parts: dict[str, _Part] = {}
-        self.jobs: dict[int, MotusJob] = {}
         #: SHA-1 of contents -> what verify says about them.
         self._seen: dict[str, str] = {}
         #: Logins tried, with their outcome; bodies received by `start`; and steps in their order.
@@ -67,50 +61,56 @@ class MotusUploads:
         """All sessions and tokens expire."""
         with self._lock:
             self.sessions.clear()
-            self._tokens.clear()
+            self.records.tokens_end()
 
-    def answer(self, method: str, address: str, cookie: str, body: bytes) -> MotusAnswer:
+    def answer(self, method: str, address: str, cookie: str, body: bytes, faults: Faults) -> MotusAnswer:
         """Answer one request."""
         path, query = urlsplit(address).path.rstrip("/"), _flat(urlsplit(address).query)
         cookies = {name: morsel.value for name, morsel in SimpleCookie(cookie).items()}
         with self._lock:
             if path == "/data/login":
-                return self._login(method, _flat(body.decode(errors="replace")), cookies)
+                return self._login(method, _flat(body.decode(errors="replace")), cookies, faults)
             if path == "/data":
-                return _page() if cookies.get("JSESSIONID") in self.sessions else _redirect("/data/login")
+                return _page() if self._login_of(cookies) else _redirect("/data/login")
             if path == "/data/project/sgJobs":
-                return self._jobs_page(method, query, cookies, body)
-            if path == "/api/sgdata/custom/authenticate_user":
-                return self._token(_question(body))
-            if path == "/status2/list_jobs":
-                return self._list(_question(body))
+                return self._jobs_page(method, query, cookies, body, faults)
+            if path.startswith(("/status2/", "/api/sgdata/custom/")):
+                return self.records.answer(path.rpartition("/")[2], _question(body), faults)
         return MotusAnswer(404, b"Not Found", "text/plain")
 
-    def _login(self, method: str, form: Row, cookies: dict[str, str]) -> MotusAnswer:
+    def _login_of(self, cookies: dict[str, str]) -> str | None:
+        """The login of a session that has not ended."""
+        session = cookies.get("JSESSIONID", "")
+        return self.sessions.get(session) if self._ends.get(session, 0.0) > time.time() else None
+
+    def _login(self, method: str, form: Row, cookies: dict[str, str], faults: Faults) -> MotusAnswer:
         """A right password: 302 without a location; a wrong one: with. A session_token works once."""
         if method == "GET":
             login = self._renewals.pop(cookies.get("session_token", ""), "")
             return self._opened(login, "https://motus.org/data") if login else _page()
         login = form.get("login_name", "")
-        is_right = login in USERS and USERS[login][0] == form.get("login_password")
+        is_right = login in USERS and USERS[login][0] == form.get("login_password") and not faults.login_locked
         self.logins.append((login, is_right))
         return self._opened(login, "") if is_right else _redirect("https://motus.org/data/login?failed=1")
 
     def _opened(self, login: str, location: str) -> MotusAnswer:
         session, renewal = f"J{next(self._numbers)}", f"T{next(self._numbers)}"
         self.sessions[session], self._renewals[renewal] = login, login
+        self._ends[session] = time.time() + _SESSION_S
         cookies = (f"JSESSIONID={session}; Path=/; HttpOnly", f"session_token={renewal}; Path=/; Max-Age=3888000")
         return MotusAnswer(302, b"", "text/html", {"Location": location} if location else {}, cookies)
 
-    def _jobs_page(self, method: str, query: Row, cookies: dict[str, str], body: bytes) -> MotusAnswer:
-        login = self.sessions.get(cookies.get("JSESSIONID", ""))
+    def _jobs_page(self, method: str, query: Row, cookies: dict[str, str], body: bytes, faults: Faults) -> MotusAnswer:
+        if faults.session_ended:
+            self.sessions.clear()
+        login = self._login_of(cookies)
         if login is None:
             return _redirect("/login")
         project = query.get("projectID", "")
-        if project not in USERS[login][1]["projects"]:
+        if project not in USERS[login][1]["projects"] or project == str(faults.lost_project):
             return _redirect("/data")
         if "verifyHash" in query:
-            return self._verify(query, project)
+            return self._verify(query, project, faults)
         part = self._parts.get(query.get("filePartName", ""))
         if part is None:
             return _said({"error": "unknown filePartName"})
@@ -120,8 +120,10 @@ class MotusUploads:
             self._transfer(query, part, login) if query.get("action") == "transfer" else _said({"error": "no action"})
         )
 
-    def _verify(self, query: Row, project: str) -> MotusAnswer:
+    def _verify(self, query: Row, project: str, faults: Faults) -> MotusAnswer:
         self.steps.append("verify")
+        if faults.known_zip:
+            return _said({"msg": "This file has already been uploaded by plover\r\n(2021-12-22 05:43:24; jobID: 77)"})
         sha1 = query["verifyHash"]
         if sha1 in self._seen:
             return _said({"msg": self._seen[sha1]})
@@ -144,8 +146,7 @@ class MotusUploads:
         if query.get("localFileName") != f"uploads/{part.name}" or not part.body:
             return _said({"error": "no such file"})
         number = _FIRST_JOB + len(self.jobs)
-        names = zipfile.ZipFile(io.BytesIO(part.body)).namelist()
-        self.jobs[number] = MotusJob(number, part.project, names)
+        self.jobs[number] = MotusJob(number, part.project, _sizes(part.body))
         self._seen[part.sha1] = (
             f"This file has already been uploaded by {login}\r\n(2021-12-22 05:43:24; jobID: {number})"
         )
@@ -153,33 +154,18 @@ class MotusUploads:
         said = f"Preliminary processing of your file has occurred: Job ID: {number}; new path: {path}"
         return _said({"msg": said})
 
-    def _token(self, question: Row) -> MotusAnswer:
-        login = str(question.get("user", ""))
-        if login not in USERS or USERS[login][0] != question.get("password"):
-            return _columns({"error": "authentication with motus failed"})
-        token = f"A{next(self._numbers)}"
-        self._tokens[token] = login
-        return _columns({"authToken": token, "expiry": 0, "userID": USERS[login][1]["userID"]})
 
-    def _list(self, question: Row) -> MotusAnswer:
-        login = self._tokens.get(str(question.get("authToken", "")))
-        if login is None:
-            return _columns({"error": "token expired"})
-        project = str(question.get("projectID", ""))
-        if project not in USERS[login][1]["projects"]:
-            return _columns({"error": "not authorized for project"})
-        job = self.jobs.get(question.get("select", {}).get("jobID"))
-        if job is None or job.project != project:
-            return _columns({name: [] for name in ("id", "type", "done", "sjDone", "log")})
-        return _columns(
-            {
-                "id": [job.number],
-                "type": ["uploadFiles"],
-                "done": [job.done],
-                "sjDone": [job.parts_done],
-                "log": [job.log],
-            }
-        )
+def _sizes(archive: bytes) -> dict[str, int]:
+    """The unpacked size of each file of an archive; that of a damaged one as it is."""
+    sizes = {}
+    with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+        for name in opened.namelist():
+            body = opened.read(name)
+            try:
+                sizes[name] = len(gzip.decompress(body)) if name.endswith(".gz") else len(body)
+            except (OSError, EOFError, zlib.error):
+                sizes[name] = len(body)
+    return sizes
 
 
 def _flat(query: str) -> dict[str, str]:
@@ -204,8 +190,3 @@ def _redirect(location: str) -> MotusAnswer:
 
 def _said(body: dict[str, Any]) -> MotusAnswer:
     return MotusAnswer(200, json.dumps(body).encode())
-
-
-def _columns(body: dict[str, Any]) -> MotusAnswer:
-    """Packed with bzip2, as the data server does for those who do not ask for gzip."""
-    return MotusAnswer(200, bz2.compress(json.dumps(body).encode()), "application/json")

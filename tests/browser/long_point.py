@@ -22,7 +22,15 @@ from fleet.organizations.models import Organization
 from fleet.organizations.people import person_timezone_set
 from fleet.organizations.services import organization_create
 from fleet.stations.models import Station, StationContact, StationDay, StationNote
-from fleet.sync.models import MotusAccount, MotusDeployment, MotusDifference, MotusTag, MotusUpload
+from fleet.sync.models import (
+    MotusAccount,
+    MotusDay,
+    MotusDeployment,
+    MotusDifference,
+    MotusReceiver,
+    MotusTag,
+    MotusUpload,
+)
 from fleet.telemetry.models import Detection, DetectionCount, Reading, Series, StationEvent, StreamLedger, TagHour
 from fleet.telemetry.rollups import rollups_rebuild
 
@@ -155,6 +163,20 @@ def _motus_make(organization: Organization, stations: list[Station]) -> dict[str
         )
         for ago, (state, sentence) in enumerate(outcomes, start=1)
     ]  # fmt: skip
+    receiver = MotusReceiver.objects.create(
+        account=account, serial=stations[0].serial, checked_at=now, tried_at=now,
+        answer="6 days compared with Motus. Days of which Motus lacks something: 1.", other_days=2, other_files=31,
+        other_last=(now - timedelta(days=9)).date(),
+    )  # fmt: skip
+    MotusDay.objects.bulk_create(
+        MotusDay(
+            receiver=receiver, day=(now - timedelta(days=ago)).date(), ours=4, theirs=4 - missing, checked_at=now,
+            missing_there=["bw-8CABRPI41F3D-000041-2026-05-20T22-00-01.1234P-all.txt"][:missing],
+            n_missing_there=missing, lacking_since=now if missing else None, runs=runs, runs_before=before,
+            runs_changed_at=now if before else None,
+        )
+        for ago, (missing, runs, before) in enumerate([(0, None, None), (1, 12, None), (0, 0, None), (0, 9, 31)], start=1)
+    )  # fmt: skip
     return {"difference_id": str(differences[0].pk), "upload_id": str(uploads[0].pk)}
 
 

@@ -425,6 +425,7 @@ TABLE: dict[str, Row] = {
     "organization-motus": row(GET=VIEWER, POST=OWNER, body={"login": "new", "password": "guess", "projects": "1"}),
     "organization-motus-deployments": row(GET=VIEWER),
     "organization-motus-station": row(GET=VIEWER),
+    "organization-motus-sender": row(POST=OPERATOR, body={"do": "station"}),
     "organization-motus-decide": row(POST=OPERATOR, body={"do": "keep"}),
     "organization-motus-tags": row(GET=VIEWER),
     "organization-motus-files": row(GET=VIEWER, POST=OPERATOR, body={"do": "search"}),

@@ -34,7 +34,15 @@ from fleet.stations.models import HardwarePair, Newcomer, Station, StationContac
 from fleet.stations.sorting.device_models import model_create, station_model_set
 from fleet.stations.sorting.groups import group_create, group_member_set
 from fleet.stations.sorting.tags import station_tags_set
-from fleet.sync.models import MotusAccount, MotusDeployment, MotusDifference, MotusTag, MotusUpload
+from fleet.sync.models import (
+    MotusAccount,
+    MotusDay,
+    MotusDeployment,
+    MotusDifference,
+    MotusReceiver,
+    MotusTag,
+    MotusUpload,
+)
 from fleet.telemetry.models import DetectionCount, Reading, Series, StationEvent, StreamLedger, TagHour, TimeShift
 
 #: A word for each tenant. It is in every text that people or stations wrote, and in no address and no id.
@@ -151,6 +159,12 @@ def _joining_make(word: str, organization: Organization) -> Mapping[str, str]:
     account = MotusAccount.objects.create(organization=organization, login=word, sealed_password=word, answer=word)
     MotusDeployment.objects.create(account=account, number=1, project_id=1, serial=word, name=word)
     MotusTag.objects.create(account=account, number=1, project_id=1, code=word, match_name=word.upper(), name=word)
+    receiver = MotusReceiver.objects.create(
+        account=account, serial=organization.stations.order_by("id")[0].serial, answer=word, decided_by_name=word
+    )
+    MotusDay.objects.create(
+        receiver=receiver, day=clock.now().date(), missing_there=[word], n_missing_there=1, checked_at=clock.now()
+    )
     difference = MotusDifference.objects.create(
         station=organization.stations.order_by("id")[0], kind="place", ours=word, theirs=word, found_at=clock.now()
     )

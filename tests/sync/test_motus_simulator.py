@@ -1,5 +1,6 @@
 """The Motus simulator itself: it behaves over HTTP as the real interface does."""
 
+import bz2
 import json
 import signal
 import subprocess
@@ -156,3 +157,36 @@ def test_a_bad_file_is_one_sentence(tmp_path):
 def test_serials_of_ours_are_listed_as_active():
     rows = rows_make(serials=["SG-DEMO1"])
     assert [row["deploymentStatus"] for row in rows if row["receiverID"] == "SG-DEMO1"].count("active") == 1
+
+
+def records(simulator, entry, **question):
+    def asked(address, body):
+        answer = httpx.post(address, data={"json": json.dumps(body)})
+        return json.loads(bz2.decompress(answer.content))
+
+    data = f"{simulator.url}sgdata/custom/"
+    token = asked(f"{data}authenticate_user", {"user": "warbler", "password": "plain-password"})["authToken"]
+    base = simulator.status_url if entry.startswith("list") else data
+    return asked(base + entry, {**question, "authToken": token})
+
+
+def test_files_batches_and_runs_are_put_over_http_and_listed_as_columns(simulator):
+    control = simulator.url.removesuffix("api/") + "_control/records"
+    name = "changeMe-7F5ERPI46977-000123-2026-05-01T05-06-07.1234P-all.txt.gz"
+    began, ended, run = (f"2026-05-0{day}T00:00:00+00:00" for day in (1, 3, 2))
+    batch = {"serial": "SG-7F5ERPI46977", "began": began, "ended": ended, "runs": [run]}
+    assert httpx.post(control, json={"files": [{"name": name, "size": 7}], "batches": [batch]}).status_code == 200
+    assert httpx.post(control, json={"files": [{}]}).status_code == 400
+    asked = {"serno": "SG-7F5ERPI46977"}
+    counts = {"day": ["2026-05-01"], "countDB": [1], "countFS": [1]}
+    assert records(simulator, "list_receiver_files", **asked)["fileCounts"] == counts
+    details = records(simulator, "list_receiver_files", day="2026-05-01", **asked)["fileDetails"]
+    assert details == {"fileID": [0], "name": [name.removesuffix(".gz")], "contentSize": [7]}
+    assert records(simulator, "list_receiver_files", serno="SG-NONE")["error"] == "receiver not known to motus"
+    device = records(simulator, "deviceID_for_receiver", **asked)["deviceID"][0]
+    assert records(simulator, "batches_for_receiver", deviceID=device, batchID=0)["batchID"] == [501]
+    assert len(records(simulator, "runs_for_receiver", batchID=501, runID=0)["runID"]) == 1
+    assert records(simulator, "runs_for_receiver", batchID=501, runID=501_000)["runID"] == []
+    simulator.uploads.sessions_end()
+    stale = httpx.post(f"{simulator.status_url}list_jobs", data={"json": '{"authToken":"old"}'})
+    assert json.loads(bz2.decompress(stale.content)) == {"error": "token expired"}

@@ -12,6 +12,7 @@ import pytest
 import time_machine
 from files.tus_asking import Tus
 from people import key_of, person, station_of
+from sync.motus_files import NOW, SERIAL, name, only, run, send, states
 
 from fleet.alerts.models import Incident
 from fleet.alerts.services import rules_sweep
@@ -23,16 +24,14 @@ from fleet.sync.adapters.clients import motus as motus_client
 from fleet.sync.adapters.clients import motus_site
 from fleet.sync.models import MotusAccount, MotusDeployment, MotusUpload
 from fleet.sync.motus import fate, finding
-from fleet.sync.motus.accounts import account_check, account_of, account_save
+from fleet.sync.motus.accounts import account_of
 from fleet.sync.motus.archive import archive_write, day_checked, day_of
-from fleet.sync.motus.runs import files_run, files_run_due
+from fleet.sync.motus.runs import files_run_due
 from fleet.sync.motus.source import SourceFile
 from fleet.sync.motus.uploads import upload_list, upload_queue, upload_search, uploads_queue
 from operations.simulators.motus_answers import USERS
 
 pytestmark = pytest.mark.django_db
-SERIAL = "SG-7F5ERPI46977"
-NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
@@ -44,63 +43,6 @@ def brisk(monkeypatch):
 def noon():
     with time_machine.travel(NOW, tick=False) as moved:
         yield moved
-
-
-@pytest.fixture
-def station(institute):
-    made = station_of(institute)
-    made.serial = SERIAL
-    made.save()
-    return made
-
-
-@pytest.fixture
-def account(motus, owner, institute, station):
-    """A login that works, and the station's deployment at Motus since March."""
-    account_save(actor=owner, organization=institute, login="warbler", password="plain-password", project_ids=[])
-    account_check(organization_id=institute.pk)
-    made = account_of(institute)
-    MotusDeployment.objects.create(
-        account=made, number=1, project_id=1, serial=SERIAL, match_name=SERIAL, status="active",
-        starts_at=datetime(2026, 3, 1, tzinfo=UTC),
-    )  # fmt: skip
-    return made
-
-
-def name(day=1, hour=5, boot=123, part="7F5ERPI46977", end=".gz"):
-    return f"changeMe-{part}-{boot:06d}-2026-05-{day:02d}T{hour:02d}-06-07.1234P-all.txt{end}"
-
-
-@pytest.fixture
-def card(settings, tmp_path):
-    """A folder of files with a folder for the station."""
-    settings.ROOST_MOTUS_FOLDER = str(tmp_path)
-
-    def put(file, content=b"p1,1588309567.1,4.0,-40,-60\n", folder=SERIAL, *, is_packed=True):
-        path = tmp_path / folder / file
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(gzip.compress(content, mtime=0) if is_packed and file.endswith(".gz") else content)
-        return path
-
-    return put
-
-
-def run(institute, *, is_searching=True):
-    files_run(organization_id=institute.pk, is_searching=is_searching)
-    return {(one.day.day, one.state): one for one in MotusUpload.objects.all()}
-
-
-def send(owner, institute):
-    uploads_queue(actor=owner, organization=institute)
-    return run(institute, is_searching=False)
-
-
-def states():
-    return sorted(MotusUpload.objects.values_list("day__day", "state"))
-
-
-def only():
-    return MotusUpload.objects.get()
 
 
 def test_from_the_folder_to_data_and_once_more_known_without_sending(motus, account, owner, institute, card):
@@ -123,7 +65,7 @@ def test_from_the_folder_to_data_and_once_more_known_without_sending(motus, acco
     upload = only()
     assert (upload.state, upload.sentence) == (
         "data",
-        "It is data at Motus (job 11412766). Motus has remarks on files: 1.",
+        "It is data at Motus (job 11412766). Files that Motus set aside: 1.",
     )
     assert [each["said"] for each in upload.files] == ["", f"{name(hour=6)}: file is corrupt, set aside"]
     assert account_of(institute).files_answer.endswith("Files found before: 2.")
@@ -165,12 +107,12 @@ def test_an_archive_has_the_same_bytes_at_every_try(card, tmp_path):
 )
 def test_motus_own_checks(card, file, content, refusal):
     path = card(file, content, is_packed=False)
-    (checked,), warnings = day_checked(SERIAL, [SourceFile(file, len(content), path)])
-    assert (checked.refusal, warnings) == (refusal, [])
+    checked = day_checked(SERIAL, [SourceFile(file, len(content), path)])
+    assert ([one.refusal for one in checked.files], checked.warnings) == ([refusal], [])
 
 
 def test_a_file_that_cannot_be_read_is_left_out(tmp_path):
-    (checked,), _warnings = day_checked(SERIAL, [SourceFile(name(), 5, tmp_path / "gone")])
+    (checked,) = day_checked(SERIAL, [SourceFile(name(), 5, tmp_path / "gone")]).files
     assert checked.refusal.startswith("It cannot be read")
 
 
@@ -178,11 +120,11 @@ def test_a_falling_boot_number_and_copies_are_warned_of(card):
     files = []
     for folder, hour, boot in (("a", 5, 9), ("b", 5, 9), ("a", 7, 1)):
         path = card(name(hour=hour, boot=boot), b"x" * boot, folder=f"{SERIAL}/{folder}")
-        files.append(SourceFile(path.name, path.stat().st_size, path))
-    checked, warnings = day_checked(SERIAL, files)
-    assert len(checked) == 2
-    assert [words.split(":")[0] for words in warnings] == [
-        "Further copies under the same names, of which the largest is sent",
+        files.append(SourceFile(path.name, path.stat().st_size, path, folder))
+    checked = day_checked(SERIAL, files)
+    assert len(checked.files) == 2
+    assert [words.split(":")[0] for words in checked.warnings] == [
+        "Further copies of the same files, of which the longest is sent",
         "The boot number falls within the day",
     ]
 
@@ -322,15 +264,8 @@ def test_a_poisoned_day_does_not_block_the_others_and_ends(motus, account, owner
 def test_an_ended_session_is_renewed_once(motus, account, owner, institute, card):
     for day in (1, 2):
         card(name(day), bytes([day]))
-    real = motus.uploads._verify
-
-    def ending(query, project):
-        motus.uploads.sessions.clear()
-        motus.uploads._verify = real
-        return real(query, project)
-
-    motus.uploads._verify = ending
     run(institute)
+    motus.faults_set(session_ended=True, only="verifyHash", times=1)
     send(owner, institute)
     assert states() == [(1, "sent"), (2, "sent")]
     assert motus.uploads.logins == [("warbler", True)] * 2
@@ -505,7 +440,8 @@ def test_what_a_station_uploaded_goes_to_motus_and_once_more_is_known(
     assert stranger.upload(content, f"2026-05-02/{name(2)}", station=other.serial) == "stored"
     run(institute)
     assert account_of(institute).files_answer == (
-        "1 day with new files found. Files without receiver and time in their names, which Motus would ignore: 1."
+        "1 day with new files found. Copies of files that are sent, no longer than those: 1. "
+        "Files without receiver and time in their names, which Motus would ignore: 1."
     )
     send(owner, institute)
     assert states() == [(1, "sent")]
@@ -514,7 +450,7 @@ def test_what_a_station_uploaded_goes_to_motus_and_once_more_is_known(
     assert {one: sent.read(one) for one in sent.namelist()} == {name(hour=5): grown, name(hour=6): content}
     run(institute)
     assert states() == [(1, "sent")]
-    assert "Files found before: 2." in account_of(institute).files_answer
+    assert "Files found before: 3." in account_of(institute).files_answer
 
 
 def test_a_file_that_is_damaged_here_is_not_sent(account, institute, settings, tmp_path):

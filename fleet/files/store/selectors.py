@@ -18,15 +18,10 @@ def revision_list(*, station: Station, search: str = "") -> QuerySet[FileRevisio
     return rows.order_by("-file__path", "-number")
 
 
-def revisions_newest(*, serial: str) -> Iterator[FileRevision]:
-    """The newest revision of each file of a station. Read in portions: there may be many."""
-    newest = (
-        FileRevision.objects.filter(file__station__serial=serial, file__station__deleted_at=None)
-        .order_by("file_id", "-number")
-        .distinct("file_id")
-        .select_related("file", "content")
-    )
-    return newest.iterator()
+def revisions_all(*, serial: str) -> Iterator[FileRevision]:
+    """All revisions of a station's files, damaged ones too. Read in portions: there may be many."""
+    rows = FileRevision.objects.filter(file__station__serial=serial, file__station__deleted_at=None)
+    return rows.select_related("file", "content").order_by("file_id", "-number").iterator()
 
 
 def revision_find(*, station: Station, revision_id: int) -> FileRevision:

@@ -2,6 +2,7 @@
 
 from fleet.sync.models.checks import ExternalChange, ExternalLink, ExternalRecord, SyncRun
 from fleet.sync.models.motus import MotusAccount, MotusDeployment, MotusDifference, MotusTag
+from fleet.sync.models.receivers import MotusDay, MotusReceiver
 from fleet.sync.models.uploads import MotusUpload
 
 __all__ = [
@@ -9,8 +10,10 @@ __all__ = [
     "ExternalLink",
     "ExternalRecord",
     "MotusAccount",
+    "MotusDay",
     "MotusDeployment",
     "MotusDifference",
+    "MotusReceiver",
     "MotusTag",
     "MotusUpload",
     "SyncRun",

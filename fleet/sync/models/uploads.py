@@ -29,16 +29,27 @@ class MotusUpload(models.Model):
         KNOWN = "known"
         REFUSED = "refused"
 
+    class HeldFor(models.TextChoices):
+        """Why it is held."""
+
+        FILES = "files"
+        SIZE = "size"
+        DEPLOYMENT = "deployment"
+        STATION = "station"
+        CHANGED = "changed"
+
     id = models.BigAutoField(primary_key=True)
     account = models.ForeignKey(MotusAccount, on_delete=models.CASCADE, related_name="uploads")
     #: The station's serial when its files were found, and the UTC day of all of them.
     serial = models.CharField(max_length=128)
     day = models.DateField()
     project_id = models.IntegerField(null=True)
-    #: For each file: name, size, mark of its content, refusal (why it is left out, or empty), and said (Motus' own words
-    #: on it).
+    #: For each file: name, size, mark (of its content or change), plain (octets when unpacked), refusal (why it is left
+    #: out, or empty), is_copy (left out because the same file is sent), said (Motus' own words on it), and is_set_aside
+    #: (Motus did not use it).
     files = models.JSONField(default=list)
     state = models.CharField(max_length=16, choices=State.choices, default=State.FOUND)
+    held_for = models.CharField(max_length=16, choices=HeldFor.choices, blank=True, default="")
     #: The last outcome, and what the checks warn of, as sentences.
     sentence = models.TextField(blank=True, default="")
     warnings = models.TextField(blank=True, default="")
@@ -49,6 +60,8 @@ class MotusUpload(models.Model):
     #: Not before this moment is it tried or asked about again.
     next_try_at = models.DateTimeField(null=True)
     found_at = models.DateTimeField()
+    #: When Motus was last asked to process it: if the answer is lost, the archive is known there as ours.
+    transfer_at = models.DateTimeField(null=True)
     sent_at = models.DateTimeField(null=True)
     settled_at = models.DateTimeField(null=True)
 

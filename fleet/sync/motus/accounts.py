@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
+from urllib.parse import urljoin
 
 from django.conf import settings
 from django.db import transaction
@@ -19,6 +20,7 @@ from fleet.organizations.access import Role, Viewer
 from fleet.organizations.models import Organization
 from fleet.sync.adapters.base import SyncError
 from fleet.sync.adapters.clients.motus import LoginRefused, MotusClient, plain
+from fleet.sync.adapters.clients.motus_jobs import MotusJobs
 from fleet.sync.models import MotusAccount, MotusDifference
 
 #: A person waits this long between two tries; each refusal in a row doubles it, up to 2 ** 6 times.
@@ -152,6 +154,17 @@ def client_of(account: MotusAccount) -> MotusClient:
     opened = login_of(account)
     return MotusClient(
         base_url=settings.ROOST_MOTUS_URL, login=opened.login, password=opened.password, named=_("the login")
+    )
+
+
+def jobs_of(account: MotusAccount) -> MotusJobs:
+    """A client of Motus' job and data servers with the organization's login. Raises `SyncError`."""
+    opened = login_of(account)
+    return MotusJobs(
+        data_url=urljoin(settings.ROOST_MOTUS_URL, "sgdata/custom/"),
+        status_url=settings.ROOST_MOTUS_STATUS_URL,
+        login=opened.login,
+        password=opened.password,
     )
 
 

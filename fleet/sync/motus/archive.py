@@ -5,8 +5,9 @@ import hashlib
 import re
 import zipfile
 import zlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
@@ -33,12 +34,27 @@ _NEVER_CHANGES = (1980, 1, 1, 0, 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class DayFile:
-    """A file of the day; `refusal`: why it is left out, or empty."""
+    """A file of the day. `refusal`: why it is left out, or empty. `plain`: its octets when unpacked, 0 if refused."""
 
     file: SourceFile
     boot: int
     time: str
     refusal: str = ""
+    plain: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DayChecked:
+    """The files of one day: to be sent or left out, and copies of files that are sent or were; and warnings about it."""
+
+    files: list[DayFile] = field(default_factory=list)
+    copies: list[DayFile] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def usable(self) -> list[SourceFile]:
+        """The files to be sent."""
+        return [one.file for one in self.files if not one.refusal]
 
 
 def day_of(name: str) -> date | None:
@@ -50,26 +66,53 @@ def day_of(name: str) -> date | None:
         return None
 
 
-def day_checked(serial: str, files: Iterable[SourceFile]) -> tuple[list[DayFile], list[str]]:
-    """The files of one day by name, each checked as Motus does; and warnings about the day as a whole."""
-    best: dict[str, SourceFile] = {}
-    copies = 0
-    for file in files:
-        known = best.get(file.name)
-        copies += known is not None
-        # Of two files with one name, Motus keeps the larger.
-        if known is None or (file.size, str(file.path)) > (known.size, str(known.path)):
-            best[file.name] = file
-    checked = [_checked(serial, best[name]) for name in sorted(best)]
-    warnings = []
-    if copies:
-        warnings.append(_("Further copies under the same names, of which the largest is sent: %(n)d.") % {"n": copies})
-    boots = [one.boot for one in sorted(checked, key=lambda one: one.time) if not one.refusal]
+def boot_of(name: str) -> int:
+    """The boot number in a file's name; 0 without one."""
+    found = _NAME.match(name)
+    return int(found["boot"]) if found else 0
+
+
+def bare_name(name: str) -> str:
+    """The name by which Motus knows a file: stations pack a file later, and it stays the same file."""
+    return name.removesuffix(".gz")
+
+
+def day_checked(serial: str, files: Iterable[SourceFile], sent: Mapping[str, int] | None = None) -> DayChecked:
+    """The files of one day, each checked as Motus does. `sent`: unpacked octets of files sent before, by bare name.
+
+    Of several copies, Motus keeps the longest: the longest that passes is sent, unless one as long was sent before.
+    """
+    copies: dict[str, list[SourceFile]] = defaultdict(list)
+    for file in {(one.name, one.size, one.mark): one for one in files}.values():
+        copies[bare_name(file.name)].append(file)
+    checked, further = DayChecked(), 0
+    for bare in sorted(copies):
+        several = [_checked(serial, file) for file in sorted(copies[bare], key=_by_name)]
+        passing = sorted((one for one in several if not one.refusal), key=_by_length)
+        if passing and passing[-1].plain > (sent or {}).get(bare, -1):
+            checked.files.append(passing.pop())
+            further += len(passing)
+        checked.files.extend(one for one in several if one.refusal)
+        checked.copies.extend(passing)
+    if further:
+        checked.warnings.append(
+            _("Further copies of the same files, of which the longest is sent: %(n)d.") % {"n": further}
+        )
+    boots = [one.boot for one in sorted(checked.files, key=lambda one: one.time) if not one.refusal]
     if any(later < earlier for earlier, later in pairwise(boots)):
-        warnings.append(
+        checked.warnings.append(
             _("The boot number falls within the day: was the card written again? Motus may mix up its times.")
         )
-    return checked, warnings
+    return checked
+
+
+def _by_name(file: SourceFile) -> tuple[str, int, str]:
+    return file.name, file.size, file.mark
+
+
+def _by_length(one: DayFile) -> tuple[int, bool, str]:
+    """Of two copies with the same content, the packed one is sent."""
+    return one.plain, one.file.name.endswith(".gz"), one.file.mark
 
 
 def archive_write(files: Sequence[SourceFile], path: Path) -> str:
@@ -93,34 +136,36 @@ def _checked(serial: str, file: SourceFile) -> DayFile:
     found = _NAME.match(file.name)
     if found is None:
         return DayFile(file, 0, "", _("The name has no receiver, boot number and time, so Motus would ignore it."))
-    refusal = ""
     if serial_matched(found["serial"]) != serial_matched(serial).removeprefix("SG-"):
-        refusal = _("The name is that of another receiver, %(other)s.") % {"other": found["serial"]}
-    return DayFile(file, int(found["boot"]), found["time"], refusal or _content_refusal(file))
+        refusal, plain = _("The name is that of another receiver, %(other)s.") % {"other": found["serial"]}, 0
+    else:
+        refusal, plain = _content_refusal(file)
+    return DayFile(file, int(found["boot"]), found["time"], refusal, plain)
 
 
-def _content_refusal(file: SourceFile) -> str:
+def _content_refusal(file: SourceFile) -> tuple[str, int]:
+    """Why Motus would set it aside, or empty; and its octets when unpacked."""
     if not file.size:
-        return _("It is empty.")
+        return _("It is empty."), 0
     try:
         with file.path.open("rb") as raw:
             if not any(any(piece) for piece in iter(lambda: raw.read(_PIECE), b"")):
-                return _("It consists of zeros: perhaps it was copied before it was written out.")
+                return _("It consists of zeros: perhaps it was copied before it was written out."), 0
         if file.name.endswith(".gz"):
             return _gzip_refusal(file)
     except OSError as error:
-        return _("It cannot be read: %(reason)s.") % {"reason": error.strerror or str(error)}
-    return ""
+        return _("It cannot be read: %(reason)s.") % {"reason": error.strerror or str(error)}, 0
+    return "", file.size
 
 
-def _gzip_refusal(file: SourceFile) -> str:
+def _gzip_refusal(file: SourceFile) -> tuple[str, int]:
     size = 0
     try:
         with file.path.open("rb") as raw, gzip.open(raw, "rb") as unpacked:
             while piece := unpacked.read(_PIECE):
                 size += len(piece)
                 if size > _UNPACKED_MOST:
-                    return _("It unpacks to more than %(n)d GB.") % {"n": _UNPACKED_MOST // 1024**3}
+                    return _("It unpacks to more than %(n)d GB.") % {"n": _UNPACKED_MOST // 1024**3}, 0
     except (EOFError, zlib.error, gzip.BadGzipFile):
-        return _("Its compression is damaged, or it was not finished.")
-    return ""
+        return _("Its compression is damaged, or it was not finished."), 0
+    return "", size

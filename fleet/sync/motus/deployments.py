@@ -10,10 +10,10 @@ from django.utils.translation import ngettext
 from fleet.core import clock
 from fleet.sync.adapters.base import Row, SyncError
 from fleet.sync.adapters.clients.motus import LoginRefused
+from fleet.sync.adapters.clients.motus_fields import float_in, moment_in, text_in, whole_in
 from fleet.sync.models import MotusAccount, MotusDeployment
 from fleet.sync.motus.accounts import PROJECTS_MOST, client_of
 from fleet.sync.motus.differences import differences_renew
-from fleet.sync.motus.fields import float_in, moment_in, text_in, whole_in
 from fleet.sync.records import serial_matched
 
 #: Deployments of one project that are stored; Motus' largest has some hundreds.

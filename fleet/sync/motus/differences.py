@@ -1,5 +1,6 @@
 """Differences between our deployments and Motus': kept in rows, decided by people, and told in sentences."""
 
+import re
 from collections import defaultdict
 from datetime import datetime, timedelta
 from typing import Final
@@ -184,8 +185,14 @@ def difference_words(difference: MotusDifference) -> str:
     kind = Kind(difference.kind)
     # Only a missing antenna or deployment there leaves the other side empty; a deployment there may have no name.
     is_there = kind not in (Kind.PORT, Kind.UNKNOWN_THERE) or bool(difference.theirs)
-    told = {"port": difference.port, "ours": difference.ours, "theirs": difference.theirs or _("an unnamed place")}
+    theirs = difference.theirs or _("an unnamed place")
+    told = {"port": difference.port, "ours": _with_minus(difference.ours), "theirs": _with_minus(theirs)}
     return str(_SENTENCES[kind, is_there]) % told
+
+
+def _with_minus(text: str) -> str:
+    """Figures with a true minus sign; names such as `FG-1` keep their hyphen."""
+    return re.sub(r"(?<![^\s,])-(?=\d)", "\u2212", text)
 
 
 def stations_differing(kinds: frozenset[Kind]) -> dict[int, datetime]:

@@ -2,19 +2,18 @@
 
 from datetime import timedelta
 from typing import Any, Final
-from urllib.parse import urljoin
 
-from django.conf import settings
 from django.utils import translation
 from django.utils.translation import gettext as _
 
 from fleet.core import clock
 from fleet.sync.adapters.base import SyncError
 from fleet.sync.adapters.clients.motus import plain
+from fleet.sync.adapters.clients.motus_fields import whole_in
 from fleet.sync.adapters.clients.motus_jobs import MotusJobs
 from fleet.sync.models import MotusAccount, MotusUpload
-from fleet.sync.motus.accounts import login_of
-from fleet.sync.motus.fields import whole_in
+from fleet.sync.motus.accounts import jobs_of
+from fleet.sync.motus.job_log import files_said
 
 State = MotusUpload.State
 #: Jobs take hours; one is asked about this often, at most so many in a run.
@@ -33,18 +32,24 @@ def uploads_follow(*, account: MotusAccount) -> None:
         return
     with translation.override(account.organization.language):
         try:
-            opened = login_of(account)
-            with MotusJobs(
-                data_url=urljoin(settings.ROOST_MOTUS_URL, "sgdata/custom/"),
-                status_url=settings.ROOST_MOTUS_STATUS_URL,
-                login=opened.login,
-                password=opened.password,
-            ) as jobs:
+            with jobs_of(account) as jobs:
                 for upload in uploads:
-                    _take(upload, jobs.job(project=upload.project_id or 0, number=upload.job_id or 0))
+                    _follow(jobs, upload)
         except SyncError as error:
             MotusAccount.objects.filter(pk=account.pk).update(files_answer=str(error))
             due.update(next_try_at=moment + ASK_EVERY)
+
+
+def _follow(jobs: MotusJobs, upload: MotusUpload) -> None:
+    project, number = upload.project_id or 0, upload.job_id or 0
+    job = jobs.job(project=project, number=number)
+    if job is not None and (whole_in(job, "done") or 0) != 0:
+        # What Motus says of single files is in the logs of the job's parts.
+        job = {
+            **job,
+            "log": "\n".join(filter(None, [str(job.get("log") or ""), jobs.log(project=project, number=number)])),
+        }
+    _take(upload, job)
 
 
 def _take(upload: MotusUpload, job: dict[str, Any] | None) -> None:
@@ -60,7 +65,8 @@ def _take(upload: MotusUpload, job: dict[str, Any] | None) -> None:
     whole = str(job.get("log") or "")
     log = whole[-_LOG_MOST:]
     done, parts = whole_in(job, "done") or 0, whole_in(job, "sjDone")
-    files, bad = _files_said(upload, log)
+    files = files_said(upload.files, log)
+    bad = sum(1 for each in files if each.get("is_set_aside"))
     if done < 0 or (parts is not None and parts < 0):
         lines = log.split("\n")
         why = plain(lines[-1] or log) or _("without a reason")
@@ -73,7 +79,7 @@ def _take(upload: MotusUpload, job: dict[str, Any] | None) -> None:
     elif done == 1 and parts in (None, 1):
         sentence = _("It is data at Motus (job %(n)d).") % {"n": upload.job_id}
         if bad:
-            sentence += " " + _("Motus has remarks on files: %(n)d.") % {"n": bad}
+            sentence += " " + _("Files that Motus set aside: %(n)d.") % {"n": bad}
         if len(whole) > _LOG_MOST:
             sentence += " " + _("Its log is long: only the end was searched for remarks.")
         row.update(state=State.DATA, files=files, settled_at=moment, sentence=sentence)
@@ -83,14 +89,3 @@ def _take(upload: MotusUpload, job: dict[str, Any] | None) -> None:
             sentence=_("Motus is processing it (job %(n)d).") % {"n": upload.job_id},
             next_try_at=moment + ASK_EVERY,
         )
-
-
-def _files_said(upload: MotusUpload, log: str) -> tuple[list[dict[str, Any]], int]:
-    """The files with the last line of the log that names each. Motus sets bad ones aside and still says done."""
-    lines = log.splitlines()
-    said = {
-        each["name"]: next((plain(line) for line in reversed(lines) if each["name"] in line), "")
-        for each in upload.files
-    }
-    files = [{**each, "said": said[each["name"]]} for each in upload.files]
-    return files, sum(1 for words in said.values() if words)

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import islice
 
 from django.db import transaction
 from django.utils import translation
@@ -13,13 +14,15 @@ from fleet.core import clock
 from fleet.files.store.away import StoreAway
 from fleet.stations.models import Station
 from fleet.sync.models import MotusAccount, MotusDeployment, MotusUpload
-from fleet.sync.motus.archive import FILES_MOST, OCTETS_MOST, day_checked, day_of
+from fleet.sync.motus.archive import FILES_MOST, OCTETS_MOST, DayChecked, bare_name, day_checked, day_of
+from fleet.sync.motus.by_itself import by_itself_serials
 from fleet.sync.motus.deployments import projects_of
+from fleet.sync.motus.known import Entry, KnownFiles, copy_entry, entries_of
 from fleet.sync.motus.source import FILES_MOST as LOOKED_MOST
 from fleet.sync.motus.source import FileSource, SourceFile, source_current
 from fleet.sync.records import serial_matched
 
-State = MotusUpload.State
+State, HeldFor = MotusUpload.State, MotusUpload.HeldFor
 #: New uploads of one station per search; the oldest days first, the next search goes on.
 DAYS_MOST = 60
 
@@ -29,9 +32,11 @@ class _Counts:
     files: int = 0
     uploads: int = 0
     known: int = 0
+    copies: int = 0
     unnamed: int = 0
     young: int = 0
     unreadable: int = 0
+    left: int = 0
     beyond: int = 0
 
 
@@ -40,10 +45,14 @@ def uploads_find(*, account: MotusAccount) -> None:
     source, counts = source_current(), _Counts()
     with translation.override(account.organization.language):
         stations = Station.objects.filter(organization=account.organization_id, deleted_at=None)
+        alone = by_itself_serials(account)
         stopped = ""
         try:
             for serial in stations.order_by("serial").values_list("serial", flat=True):
-                _station_find(account, source, serial, counts)
+                if serial in alone:
+                    _left_alone(source, serial, counts)
+                else:
+                    _station_find(account, source, serial, counts)
         except StoreAway as error:
             stopped = _("The search stopped, and the next one goes on: %(reason)s") % {"reason": error}
         sentence = _counted(counts) if counts.files else _("No files of your stations are here: upload them first.")
@@ -51,17 +60,19 @@ def uploads_find(*, account: MotusAccount) -> None:
     MotusAccount.objects.filter(pk=account.pk).update(files_answer=sentence, files_found_at=clock.now())
 
 
+def _left_alone(source: FileSource, serial: str, counts: _Counts) -> None:
+    """Count the files of a station that sends them by itself, without reading them."""
+    number = sum(1 for _file in islice(source.files(serial), LOOKED_MOST))
+    counts.files += number
+    counts.left += number
+
+
 def _station_find(account: MotusAccount, source: FileSource, serial: str, counts: _Counts) -> None:
     """Group the new files by day; today is left for tomorrow, because its files still grow."""
     moment = clock.now()
     own = MotusUpload.objects.filter(account=account, serial=serial)
     held = set(own.filter(state=State.HELD).values_list("day", flat=True))
-    covered = {
-        # A file that could not be used may come again whole, with the same size: it is known by its mark as well.
-        (each["name"], each["size"], each.get("mark") if each["refusal"] else None)
-        for files in own.exclude(state=State.HELD).values_list("files", flat=True)
-        for each in files
-    }
+    known = KnownFiles.of(own)
     days: dict[date, list[SourceFile]] = defaultdict(list)
     fresh = 0
     for file in source.files(serial):
@@ -71,7 +82,7 @@ def _station_find(account: MotusAccount, source: FileSource, serial: str, counts
             counts.unreadable += 1
         elif day is None:
             counts.unnamed += 1
-        elif covered & {(file.name, file.size, None), (file.name, file.size, file.mark)}:
+        elif known.has(file):
             counts.known += 1
         elif day >= moment.date():
             counts.young += 1
@@ -86,52 +97,71 @@ def _station_find(account: MotusAccount, source: FileSource, serial: str, counts
     counts.beyond += sum(len(days[day]) for day in ordered[DAYS_MOST:])
     deployments = list(MotusDeployment.objects.filter(account=account, match_name=serial_matched(serial)))
     for day in chosen:
-        upload = _upload(account, serial, day, days[day], deployments, moment)
+        checked = day_checked(serial, days[day], known.longest)
+        counts.copies += len(checked.copies)
+        upload = _upload(account, serial, day, checked, known, deployments, moment)
         with transaction.atomic():
             own.filter(day=day, state=State.HELD).delete()
-            upload.save()
-        counts.uploads += 1
+            elsewhere = _copies_add(upload.files, checked, known)
+            for upload_id, entries in elsewhere.items():
+                _append(upload_id, entries)
+            if checked.files:
+                upload.save()
+        counts.uploads += bool(checked.files)
+
+
+def _copies_add(files: list[Entry], checked: DayChecked, known: KnownFiles) -> dict[int, list[Entry]]:
+    """Add copies to the files of their upload, so that the next search knows them; return those of other uploads."""
+    here = {bare_name(one.file.name): one.plain for one in checked.files if not one.refusal}
+    elsewhere: dict[int, list[Entry]] = defaultdict(list)
+    for one in checked.copies:
+        bare = bare_name(one.file.name)
+        if bare in here:
+            files.append(copy_entry(one, here[bare]))
+        else:
+            elsewhere[known.upload_of[bare]].append(copy_entry(one, known.longest[bare]))
+    return elsewhere
+
+
+def _append(upload_id: int, entries: list[Entry]) -> None:
+    upload = MotusUpload.objects.select_for_update().get(pk=upload_id)
+    upload.files += entries
+    upload.save(update_fields=["files"])
 
 
 def _upload(
     account: MotusAccount,
     serial: str,
     day: date,
-    files: list[SourceFile],
+    checked: DayChecked,
+    known: KnownFiles,
     deployments: list[MotusDeployment],
     moment: datetime,
 ) -> MotusUpload:
-    checked, warnings = day_checked(serial, files)
-    usable = [one.file for one in checked if not one.refusal]
+    usable = checked.usable
     octets = sum(file.size for file in usable)
     active = [one for one in deployments if _is_active(one, day)]
     projects = projects_of(account)
     project = next((one.project_id for one in active), projects[0] if projects else None)
-    held = ""
+    held, why = "", ""
     if not usable:
-        held = _("None of its files can be used.")
+        held, why = _("None of its files can be used."), HeldFor.FILES
     elif len(usable) > FILES_MOST or octets > OCTETS_MOST:
         held = _("It is too large for one archive: %(n)d files. Send it to Motus by hand.") % {"n": len(usable)}
+        why = HeldFor.SIZE
     elif not active:
         held = _("Motus has no deployment of this receiver on that day: enter it there first.")
+        why = HeldFor.DEPLOYMENT
     return MotusUpload(
         account=account,
         serial=serial,
         day=day,
         project_id=project,
-        files=[
-            {
-                "name": one.file.name,
-                "size": one.file.size,
-                "mark": one.file.mark,
-                "refusal": one.refusal,
-                "said": "",
-            }
-            for one in checked
-        ],
+        files=entries_of(checked.files),
         state=State.HELD if held else State.FOUND,
+        held_for=why,
         sentence=held,
-        warnings=" ".join(warnings),
+        warnings=" ".join([*checked.warnings, *known.boot_warnings(checked.files, day)]),
         octets=octets,
         found_at=moment,
     )
@@ -154,8 +184,12 @@ def _counted(counts: _Counts) -> str:
     ]
     if counts.known:
         told.append(_("Files found before: %(n)d.") % {"n": counts.known})
+    if counts.copies:
+        told.append(_("Copies of files that are sent, no longer than those: %(n)d.") % {"n": counts.copies})
     if counts.young:
         told.append(_("Files of today or later, which wait until their day is over: %(n)d.") % {"n": counts.young})
+    if counts.left:
+        told.append(_("Files of stations that send them to Motus by themselves: %(n)d.") % {"n": counts.left})
     if counts.unnamed:
         told.append(
             _("Files without receiver and time in their names, which Motus would ignore: %(n)d.")

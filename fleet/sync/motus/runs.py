@@ -12,6 +12,7 @@ from fleet.sync.motus.accounts import account_check
 from fleet.sync.motus.deployments import deployments_read
 from fleet.sync.motus.fate import uploads_follow
 from fleet.sync.motus.finding import uploads_find
+from fleet.sync.motus.reconciling import receivers_reconcile
 from fleet.sync.motus.sending import uploads_send
 from fleet.sync.motus.tags import tags_read
 from fleet.sync.motus.uploads import found_queue
@@ -46,7 +47,7 @@ def accounts_run_due() -> None:
 
 
 def files_run(*, organization_id: int, is_searching: bool) -> None:
-    """Find new files if wanted, queue them if the organization wants that by itself, send, and follow what was sent."""
+    """Find new files if wanted, compare with Motus, queue if the organization wants that, send, and follow."""
     with session_lock(f"roost.motus.files.{organization_id}") as is_ours:
         account = (
             MotusAccount.objects.select_related("organization")
@@ -58,6 +59,8 @@ def files_run(*, organization_id: int, is_searching: bool) -> None:
             return
         if is_searching:
             uploads_find(account=account)
+        # First of all, because stations that upload by themselves are recognised here.
+        receivers_reconcile(account=account)
         if account.is_automatic:
             found_queue(account=account)
         uploads_send(account=account)

@@ -38,6 +38,14 @@ class _FilesGone(Exception):
     """A file of the upload is no longer there or has changed."""
 
 
+class _SentBefore(Exception):
+    """Another upload of the organization had the same archive; the text says so. `job_id`: its job."""
+
+    def __init__(self, text: str, job_id: int | None) -> None:
+        super().__init__(text)
+        self.job_id = job_id
+
+
 def uploads_send(*, account: MotusAccount) -> None:
     """Send what is queued and due, oldest day first. A trouble with the account or with Motus ends the run."""
     source = source_current()
@@ -73,11 +81,13 @@ def _one(site: MotusSite, source: FileSource, upload: MotusUpload) -> bool:
         try:
             with tempfile.TemporaryDirectory(prefix="roost-motus-") as folder:
                 _steps(site, source, upload, Path(folder) / "day.zip")
+        except _SentBefore as error:
+            _settle(upload, State.KNOWN, str(error), job_id=error.job_id)
         except KnownThere as error:
             _settle(upload, State.KNOWN, str(error), job_id=_job_in(str(error)))
         except _FilesGone as error:
             # The next search looks at the whole day again.
-            _settle(upload, State.HELD, str(error))
+            _settle(upload, State.HELD, str(error), held_for=MotusUpload.HeldFor.CHANGED)
         except ArchiveRefused as error:
             if upload.attempts + 1 >= _REFUSED_MOST:
                 _settle(upload, State.REFUSED, str(error))
@@ -103,17 +113,32 @@ def _steps(site: MotusSite, source: FileSource, upload: MotusUpload, path: Path)
     """1. Build the archive.  2. Known here by its hash?  3. Verify, start, transfer.  4. Keep the job's number."""
     if upload.project_id is None:
         raise ArchiveRefused(_("The login has no project to upload to."))
-    upload.sha1 = archive_write(_files(source, upload), path)
-    MotusUpload.objects.filter(pk=upload.pk).update(sha1=upload.sha1)
-    if _is_known_here(upload):
-        raise KnownThere(_("The same archive was sent before, so it was not sent again."))
+    sha1 = archive_write(_files(source, upload), path)
+    # With the same archive, an earlier transfer may have reached Motus, and only its answer was lost.
+    is_maybe_there = upload.transfer_at is not None and upload.sha1 == sha1
+    upload.sha1 = sha1
+    MotusUpload.objects.filter(pk=upload.pk).update(sha1=sha1)
+    twin = _known_here(upload)
+    if twin is not None:
+        raise _SentBefore(_("The same archive was sent before, so it was not sent again."), twin.job_id)
     name = f"{upload.serial}-{upload.day:%Y%m%d}-{upload.sha1[:8]}.zip"
-    part = site.verify(project=upload.project_id, sha1=upload.sha1, name=name)
+    try:
+        part = site.verify(project=upload.project_id, sha1=upload.sha1, name=name)
+    except KnownThere as error:
+        if not is_maybe_there:
+            raise
+        words = _("Roost sent it, and Motus has it; only its answer was lost. Motus says: %(said)s")
+        _sent(upload, words % {"said": error}, _job_in(str(error)), upload.transfer_at)
+        return
     local = site.start(project=upload.project_id, part=part, archive=path)
+    MotusUpload.objects.filter(pk=upload.pk).update(transfer_at=clock.now())
     said = site.transfer(project=upload.project_id, part=part, local=local)
-    moment = clock.now()
+    _sent(upload, said, _job_in(said), clock.now())
+
+
+def _sent(upload: MotusUpload, sentence: str, job_id: int | None, sent_at: datetime | None) -> None:
     MotusUpload.objects.filter(pk=upload.pk, state=State.QUEUED).update(
-        state=State.SENT, sentence=said, job_id=_job_in(said), sent_at=moment, next_try_at=moment, attempts=0
+        state=State.SENT, sentence=sentence, job_id=job_id, sent_at=sent_at, next_try_at=clock.now(), attempts=0
     )
 
 
@@ -129,19 +154,20 @@ def _files(source: FileSource, upload: MotusUpload) -> list[SourceFile]:
     return [there[each] for each in wanted]
 
 
-def _is_known_here(upload: MotusUpload) -> bool:
+def _known_here(upload: MotusUpload) -> MotusUpload | None:
     return (
         MotusUpload.objects.filter(
             account=upload.account_id, sha1=upload.sha1, state__in=(State.SENT, State.DATA, State.KNOWN)
         )
         .exclude(pk=upload.pk)
-        .exists()
+        .order_by("pk")
+        .first()
     )
 
 
-def _settle(upload: MotusUpload, state: State, sentence: str, *, job_id: int | None = None) -> None:
+def _settle(upload: MotusUpload, state: State, sentence: str, *, job_id: int | None = None, held_for: str = "") -> None:
     MotusUpload.objects.filter(pk=upload.pk, state=State.QUEUED).update(
-        state=state, sentence=sentence, settled_at=clock.now(), job_id=job_id
+        state=state, sentence=sentence, settled_at=clock.now(), job_id=job_id, held_for=held_for
     )
 
 

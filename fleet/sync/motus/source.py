@@ -12,7 +12,7 @@ from django.conf import settings
 
 from fleet.files.store.contents import ContentPlace
 from fleet.files.store.models import StoredContent
-from fleet.files.store.selectors import revisions_newest
+from fleet.files.store.selectors import revisions_all
 
 #: New files of one station that are looked at; more wait for the next search.
 FILES_MOST: Final = 50_000
@@ -48,11 +48,11 @@ class FileSource(Protocol):
 
 
 class StoredSource:
-    """The newest revision of each stored file. Those that are damaged on the server wait until they are whole again."""
+    """All revisions of each stored file. Those that are damaged on the server wait until they are whole again."""
 
     def files(self, serial: str) -> Iterator[SourceFile]:
         """The files of the station that has this serial now."""
-        for revision in revisions_newest(serial=serial):
+        for revision in revisions_all(serial=serial):
             content, name = revision.content, PurePosixPath(revision.file.path).name
             is_kept = content.state == StoredContent.State.KEPT
             yield SourceFile(name, content.octets, ContentPlace(content), content.sha256, is_readable=is_kept)

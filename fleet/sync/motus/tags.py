@@ -17,10 +17,10 @@ from fleet.organizations.models import Organization
 from fleet.stations.models import Station
 from fleet.sync.adapters.base import Row, SyncError
 from fleet.sync.adapters.clients.motus import LoginRefused, MotusClient
+from fleet.sync.adapters.clients.motus_fields import moment_in, text_in, whole_in
 from fleet.sync.models import MotusAccount, MotusTag
 from fleet.sync.motus.accounts import client_of
 from fleet.sync.motus.deployments import projects_of
-from fleet.sync.motus.fields import moment_in, text_in, whole_in
 from fleet.telemetry.heard.question import HeardQuestion
 from fleet.telemetry.heard.tags import TagRow, tag_list
 

@@ -13,22 +13,31 @@ from fleet.core.errors import Conflict, NotFound, TooMany
 from fleet.core.outbox import job_ask
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.models import Organization
-from fleet.sync.models import MotusAccount, MotusUpload
+from fleet.sync.models import MotusAccount, MotusDay, MotusReceiver, MotusUpload
 
 State = MotusUpload.State
 #: A person waits this long between two searches.
 SEARCH_PAUSE: Final = timedelta(seconds=20)
 
 
-def upload_list(*, organization: Organization, state: str = "") -> QuerySet[MotusUpload]:
-    """The organization's uploads, newest day first. The caller may see the organization."""
+def upload_list(*, organization: Organization, state: str = "", serial: str = "") -> QuerySet[MotusUpload]:
+    """The organization's uploads, newest day first, or those of one station. The caller may see the organization."""
     found = MotusUpload.objects.filter(account__organization=organization).order_by("-day", "-id")
+    found = found.filter(serial=serial) if serial else found
     return found.filter(state=state) if state else found
 
 
-def upload_counts(*, organization: Organization) -> dict[str, int]:
+def day_at_motus(upload: MotusUpload) -> MotusDay | None:
+    """What Motus has of the upload's day, if that was compared."""
+    days = MotusDay.objects.filter(receiver__account=upload.account_id, receiver__serial=upload.serial)
+    return days.filter(day=upload.day).first()
+
+
+def upload_counts(*, organization: Organization, serial: str = "") -> dict[str, int]:
     """How many uploads are in each state."""
-    return dict(upload_list(organization=organization).order_by().values_list("state").annotate(n=Count("pk")))
+    return dict(
+        upload_list(organization=organization, serial=serial).order_by().values_list("state").annotate(n=Count("pk"))
+    )
 
 
 def upload_get(*, organization: Organization, upload_id: int) -> MotusUpload:
@@ -80,12 +89,13 @@ def uploads_queue(*, actor: Viewer, organization: Organization) -> int:
 
 
 def found_queue(*, account: MotusAccount) -> None:
-    """Queue all uploads of the account that passed the checks."""
-    _queue(MotusUpload.objects.filter(account=account, state=State.FOUND))
+    """Queue all uploads of the account that passed the checks, once Motus was asked what it has of their station."""
+    asked = MotusReceiver.objects.filter(account=account).exclude(tried_at=None).values("serial")
+    _queue(MotusUpload.objects.filter(account=account, state=State.FOUND, serial__in=asked))
 
 
 def _queue(uploads: QuerySet[MotusUpload]) -> int:
-    return uploads.update(state=State.QUEUED, attempts=0, next_try_at=None, settled_at=None)
+    return uploads.update(state=State.QUEUED, attempts=0, next_try_at=None, settled_at=None, held_for="")
 
 
 def _check(actor: Viewer, organization: Organization) -> None:

@@ -122,6 +122,7 @@ _STEPS: Final[dict[str, tuple[Promise, Callable[[Station], str]]]] = {
     "health_disk": (gettext_lazy("See disk"), _at("station-data", query="?series=health/disk_percent&span=30d")),
     "health_heat": (gettext_lazy("See heat"), _at("station-data", query="?series=health/temperature_c&span=7d")),
     "health_radios": (gettext_lazy("Restart …"), _at("station-command-send", "reboot")),
+    "motus_lacks_files": (gettext_lazy("See files at Motus"), _motus_deployments),
     "motus_mismatch": (gettext_lazy("Compare …"), _motus_deployments),
     "motus_missing": (gettext_lazy("Compare …"), _motus_deployments),
     "motus_no_data": (

@@ -46,6 +46,8 @@ ACTIONS: Final[dict[str, Promise]] = {
     "member.role": _("changed the role of"),
     "model.create": _("added a model"),
     "model.delete": _("deleted a model"),
+    "motus.by_itself": _("left files for Motus to the station"),
+    "motus.by_roost": _("let Roost send files to Motus for"),
     "motus.forget": _("removed the Motus login of"),
     "motus.keep": _("kept what differs from Motus for"),
     "motus.login": _("entered a Motus login for"),

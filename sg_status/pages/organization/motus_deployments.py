@@ -1,4 +1,4 @@
-"""Deployments at Motus beside ours: what differs, deciding which is right, and a text to hand over."""
+"""Deployments at Motus beside ours: what differs, deciding which is right, a text to hand over, and a station's files."""
 
 from dataclasses import dataclass
 
@@ -11,10 +11,13 @@ from django.views.decorators.http import require_POST, require_safe
 
 from fleet.core.errors import NotFound
 from fleet.organizations.access import Role, Viewer
+from fleet.organizations.models import Organization
 from fleet.organizations.selectors import organization_find
+from fleet.stations.models import Station
 from fleet.stations.selectors import station_get
-from fleet.sync.models import MotusDifference
+from fleet.sync.models import MotusDay, MotusDifference
 from fleet.sync.motus.accounts import account_of
+from fleet.sync.motus.by_itself import by_itself_decide, receiver_of
 from fleet.sync.motus.differences import (
     TAKEABLE,
     difference_get,
@@ -28,6 +31,8 @@ from sg_status.access import act, page
 from sg_status.pages.organization.frame import organization_render
 
 PAGE_SIZE = 50
+#: Days of a station that are shown, the newest first.
+DAYS_SHOWN = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +66,13 @@ def deployments(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse
 def station(request: HttpRequest, viewer: Viewer, slug: str, serial: str) -> HttpResponse:
     """One station on both sides, with the text for Motus' pages."""
     found = organization_find(viewer=viewer, slug=slug)
-    shown = station_get(viewer=viewer, serial=serial)
-    if shown.organization_id != found.pk:
-        raise NotFound(_("There is no station %(serial)s here.") % {"serial": serial})
+    shown = _station_of(viewer, found, serial)
+    receiver = receiver_of(shown)
+    days = MotusDay.objects.filter(receiver=receiver).order_by("-day") if receiver else MotusDay.objects.none()
     context = {
+        "account": account_of(found),
+        "receiver": receiver,
+        "days": days[:DAYS_SHOWN],
         "station": shown,
         "handover": handover_of(shown),
         "rows": [_row(one) for one in differences_of(found).filter(station=shown)],
@@ -73,6 +81,22 @@ def station(request: HttpRequest, viewer: Viewer, slug: str, serial: str) -> Htt
     return organization_render(
         request, viewer, found, "sg_status/organization/motus_station.html", context, tab="organization-motus"
     )
+
+
+@page
+@require_POST
+def sender(request: HttpRequest, viewer: Viewer, slug: str, serial: str) -> HttpResponse:
+    """Decide who sends a station's files: the station itself, or Roost."""
+    found = organization_find(viewer=viewer, slug=slug)
+    shown = _station_of(viewer, found, serial)
+    is_by_itself = request.POST.get("do") == "station"
+    done = (
+        _("Roost leaves its files to the station.")
+        if is_by_itself
+        else _("Roost sends its files. The next search looks at them again.")
+    )
+    act(request, lambda: by_itself_decide(actor=viewer, station=shown, is_by_itself=is_by_itself), done=done)
+    return redirect("organization-motus-station", found.slug, serial)
 
 
 @page
@@ -96,6 +120,14 @@ def decide(request: HttpRequest, viewer: Viewer, slug: str, difference_id: int) 
     return redirect("organization-motus-deployments", found.slug)
 
 
+def _station_of(viewer: Viewer, organization: Organization, serial: str) -> Station:
+    """A station of this organization. Raises `NotFound`."""
+    found = station_get(viewer=viewer, serial=serial)
+    if found.organization_id != organization.pk:
+        raise NotFound(_("There is no station %(serial)s here.") % {"serial": serial})
+    return found
+
+
 def _row(difference: MotusDifference) -> DifferenceRow:
     return DifferenceRow(difference, difference_words(difference), difference.kind in TAKEABLE)
 
@@ -108,4 +140,9 @@ urlpatterns = [
         name="organization-motus-decide",
     ),
     path("organizations/<organization:slug>/motus/stations/<str:serial>/", station, name="organization-motus-station"),
+    path(
+        "organizations/<organization:slug>/motus/stations/<str:serial>/sender/",
+        sender,
+        name="organization-motus-sender",
+    ),
 ]

@@ -1,6 +1,7 @@
 """Files for Motus: what was found, what is sent, and what became of each upload, file by file."""
 
-from typing import Final
+from collections.abc import Collection
+from typing import Any, Final
 
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
@@ -8,14 +9,18 @@ from django.shortcuts import redirect
 from django.urls import path
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods
 
 from fleet.organizations.access import Role, Viewer
+from fleet.organizations.models import Organization
 from fleet.organizations.selectors import organization_find
-from fleet.sync.models import MotusUpload
+from fleet.stations.models import Station
+from fleet.sync.models import MotusDay, MotusUpload
 from fleet.sync.motus.accounts import account_of
+from fleet.sync.motus.archive import bare_name
 from fleet.sync.motus.uploads import (
+    day_at_motus,
     upload_counts,
     upload_get,
     upload_list,
@@ -37,6 +42,16 @@ WORDS: Final[dict[str, Promise]] = {
     State.KNOWN: gettext_lazy("known to Motus"),
     State.REFUSED: gettext_lazy("refused"),
 }
+#: What the state of an upload means for each of its files that is not left out.
+_ENDS: Final[dict[str, Promise]] = {
+    State.FOUND: gettext_lazy("passed the checks"),
+    State.HELD: gettext_lazy("passed the checks, waits with its day"),
+    State.QUEUED: gettext_lazy("passed the checks, waits to be sent"),
+    State.SENT: gettext_lazy("at Motus, which is processing it"),
+    State.DATA: gettext_lazy("accepted; its runs are not counted yet"),
+    State.KNOWN: gettext_lazy("at Motus before"),
+    State.REFUSED: gettext_lazy("refused with its archive"),
+}
 
 
 @page
@@ -55,15 +70,23 @@ def files(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse:
         return redirect("organization-motus-files", found.slug)
     state = request.GET.get("state", "")
     state = state if state in WORDS else ""
-    counts = upload_counts(organization=found)
-    pages = Paginator(upload_list(organization=found, state=state), PAGE_SIZE).get_page(request.GET.get("page"))
+    serial = request.GET.get("q", "").replace("\x00", "")[:128]
+    counts = upload_counts(organization=found, serial=serial)
+    pages = Paginator(upload_list(organization=found, state=state, serial=serial), PAGE_SIZE).get_page(
+        request.GET.get("page")
+    )
+    here = _stations_here(found, [one.serial for one in pages.object_list])
     context = {
         "account": account_of(found),
         "pages": pages,
-        "rows": [(one, WORDS[one.state], sum(1 for each in one.files if each["refusal"])) for one in pages.object_list],
+        "rows": [
+            (one, WORDS[one.state], sum(1 for each in one.files if each["refusal"]), one.serial in here)
+            for one in pages.object_list
+        ],
         "states": [(name, word, counts[name]) for name, word in WORDS.items() if name in counts],
         "asked": state,
-        "ready": counts.get(State.FOUND, 0),
+        "serial": serial,
+        "ready": 0 if serial else counts.get(State.FOUND, 0),
         "may_operate": viewer.may(Role.OPERATOR, found.pk),
     }
     return organization_render(
@@ -81,16 +104,43 @@ def upload(request: HttpRequest, viewer: Viewer, slug: str, upload_id: int) -> H
         done = _("It is queued. Load this page again to see what became of it.")
         act(request, lambda: upload_queue(actor=viewer, organization=found, upload_id=upload_id), done=done)
         return redirect("organization-motus-upload", found.slug, upload_id)
+    day = day_at_motus(shown)
     is_sendable = shown.state in (State.FOUND, State.HELD, State.REFUSED)
     context = {
         "upload": shown,
         "word": WORDS[shown.state],
+        "files": [(each, _outcome(shown, each, day)) for each in shown.files],
+        "day": day,
+        "is_here": bool(_stations_here(found, [shown.serial])),
         "may_send": is_sendable and viewer.may(Role.OPERATOR, found.pk),
         "is_held": shown.state == State.HELD,
     }
     return organization_render(
         request, viewer, found, "sg_status/organization/motus_upload.html", context, tab="organization-motus"
     )
+
+
+def _stations_here(organization: Organization, serials: Collection[str]) -> set[str]:
+    """Which of these serials are stations of the organization now: an upload keeps the serial that it had."""
+    rows = Station.objects.filter(organization=organization, deleted_at=None, serial__in=serials)
+    return set(rows.values_list("serial", flat=True))
+
+
+def _outcome(upload: MotusUpload, entry: dict[str, Any], day: MotusDay | None) -> str:
+    """The end of the file's chain, as far as it is known: left out, set aside, waiting, accepted with its runs."""
+    if entry["refusal"]:
+        return _("Left out. %(why)s") % {"why": entry["refusal"]}
+    if entry.get("is_set_aside"):
+        return _("Motus set it aside: %(said)s") % {"said": entry["said"]}
+    name = bare_name(entry["name"])
+    if upload.state == State.DATA and day is not None and name in day.missing_there:
+        return _("Motus accepted it and does not list it.")
+    told = str(_ENDS[upload.state])
+    if upload.state == State.DATA and day is not None and day.runs is not None:
+        told = ngettext("accepted; its day has %(n)d run", "accepted; its day has %(n)d runs", day.runs) % {
+            "n": day.runs
+        }
+    return told + (". " + _("Motus says: %(said)s") % {"said": entry["said"]} if entry["said"] else "")
 
 
 urlpatterns = [

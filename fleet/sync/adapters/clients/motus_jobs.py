@@ -1,4 +1,4 @@
-"""Client of Motus' job server: what became of an upload. Answers are columns, packed with bzip2 or gzip."""
+"""Client of Motus' job and data servers: what became of uploads. Answers are columns, packed with bzip2 or gzip."""
 
 import bz2
 import time
@@ -10,9 +10,14 @@ import msgspec
 
 from fleet.sync.adapters.base import SyncError
 from fleet.sync.adapters.clients.motus import CONNECT_S, READ_S, LoginRefused, plain
+from fleet.sync.adapters.clients.motus_fields import whole_in
 
 _BODY_MOST_BYTES: Final = 8 * 1024 * 1024
 _WHOLE_S: Final = 60.0
+#: Rows of a page of jobs; pages of one job's parts, and of batches and runs, which have 10,000 rows each.
+_JOBS_A_PAGE: Final = 20
+_LOG_PAGES_MOST: Final = 10
+_PAGES_MOST: Final = 20
 _EXPIRED = ("token expired", "token invalid")
 
 
@@ -39,19 +44,86 @@ class MotusJobs:
     def job(self, *, project: int, number: int) -> dict[str, Any] | None:
         """The columns of one job as a row; None if Motus does not list it."""
         question = {"projectID": project, "select": {"jobID": number}, "options": {"full": True}}
+        rows = rows_of(self._status_asked("list_jobs", question))
+        return next((row for row in rows if row.get("id") == number), None)
+
+    def log(self, *, project: int, number: int) -> str:
+        """The log of a job and of its parts, oldest first: Motus' checks of files are a part of their own."""
+        told: list[str] = []
+        last = 0
+        for _page in range(_LOG_PAGES_MOST):
+            question = {
+                "projectID": project,
+                "select": {"stump": number},
+                "order": {"sortBy": "id", "lastKey": [last]},
+                "options": {"full": True, "includeSubjobs": True},
+            }
+            rows = [row for row in rows_of(self._status_asked("list_jobs", question)) if _number_of(row, "id") > last]
+            told.extend(text for row in rows for text in _log_in(row))
+            if len(rows) < _JOBS_A_PAGE:
+                break
+            last = max(_number_of(row, "id") for row in rows)
+        return "\n".join(told)
+
+    def file_counts(self, *, serial: str) -> dict[str, int]:
+        """How many files of each day (`YYYY-MM-DD`) Motus has read of a receiver; empty if it does not know it."""
+        answer = self._ask_with_token(f"{self._status}/list_receiver_files", {"serno": serial})
+        if "not known" in str(answer.get("error", "")) or "invalid receiver" in str(answer.get("error", "")):
+            return {}
+        counts = _checked(answer).get("fileCounts") or {}
+        rows = rows_of(counts, "day") if isinstance(counts, dict) else []
+        return {str(row["day"]): _number_of(row, "countDB") for row in rows if row.get("day")}
+
+    def file_sizes(self, *, serial: str, day: str) -> dict[str, int | None]:
+        """The files of one day that Motus has of a receiver: names without `.gz`, and unpacked octets, None if untold."""
+        answer = self._status_asked("list_receiver_files", {"serno": serial, "day": day})
+        details = answer.get("fileDetails") or {}
+        rows = rows_of(details, "name") if isinstance(details, dict) else []
+        return {
+            str(row["name"]).removesuffix(".gz"): whole_in(row, "contentSize", "contentsSize", "size")
+            for row in rows
+            if row.get("name")
+        }
+
+    def batches(self, *, serial: str) -> list[dict[str, Any]]:
+        """The batches of a receiver: `batchID`, `tsStart` and `tsEnd` (seconds), `numHits`. Empty if it has none."""
+        device = rows_of(self._data_asked("deviceID_for_receiver", {"serno": serial}), "serno")
+        number = whole_in(device[0], "deviceID") if device else None
+        return [] if number is None else self._paged("batches_for_receiver", {"deviceID": number}, "batchID")
+
+    def runs(self, *, batch: int) -> list[dict[str, Any]]:
+        """The runs of one batch: `runID`, `tsBegin` and `tsEnd` (seconds). Raises `SyncError` if they have no end."""
+        return self._paged("runs_for_receiver", {"batchID": batch}, "runID")
+
+    def _paged(self, entry: str, question: dict[str, Any], key: str) -> list[dict[str, Any]]:
+        """All rows, page after page: each begins after the last key, and an empty one ends it."""
+        found: list[dict[str, Any]] = []
+        last = 0
+        for _page in range(_PAGES_MOST):
+            rows = rows_of(self._data_asked(entry, {**question, key: last}), key)
+            rows = [row for row in rows if _number_of(row, key) > last]
+            if not rows:
+                return found
+            found += rows
+            last = max(_number_of(row, key) for row in rows)
+        raise SyncError(f"Motus has more than {len(found)} rows of {entry}, too many to count.")
+
+    def _status_asked(self, entry: str, question: dict[str, Any]) -> dict[str, Any]:
+        return _checked(self._ask_with_token(f"{self._status}/{entry}", question))
+
+    def _data_asked(self, entry: str, question: dict[str, Any]) -> dict[str, Any]:
+        return _checked(self._ask_with_token(f"{self._data}/{entry}", question))
+
+    def _ask_with_token(self, address: str, question: dict[str, Any]) -> dict[str, Any]:
+        answer: dict[str, Any] = {}
         for _again in range(2):
             if not self._token:
                 self._token = self._authenticated()
-            answer = self._ask(f"{self._status}/list_jobs", {**question, "authToken": self._token})
+            answer = self._ask(address, {**question, "authToken": self._token})
             if answer.get("error") not in _EXPIRED:
                 break
             self._token = ""
-        if answer.get("error"):
-            raise SyncError(f"Motus' job server refused: {plain(str(answer['error']))}")
-        for row in _rows(answer):
-            if row.get("id") == number:
-                return row
-        return None
+        return answer
 
     def _authenticated(self) -> str:
         answer = self._ask(f"{self._data}/authenticate_user", self._secrets)
@@ -104,10 +176,32 @@ def _object(status: int, body: bytes) -> dict[str, Any]:
     return decoded
 
 
-def _rows(columns: dict[str, Any]) -> list[dict[str, Any]]:
-    """Rows of an answer in columns of equal length; columns of other lengths are left out."""
-    numbers = columns.get("id")
-    numbers = numbers if isinstance(numbers, list) else [numbers]
+def rows_of(columns: dict[str, Any], key: str = "id") -> list[dict[str, Any]]:
+    """Rows of an answer in columns as long as `key`; columns of other lengths are left out."""
+    numbers = columns.get(key)
+    numbers = numbers if isinstance(numbers, list) else [] if numbers is None else [numbers]
     whole = {name: values if isinstance(values, list) else [values] for name, values in columns.items()}
     fitting = {name: values for name, values in whole.items() if len(values) == len(numbers)}
     return [{name: values[place] for name, values in fitting.items()} for place in range(len(numbers))]
+
+
+def _checked(answer: dict[str, Any]) -> dict[str, Any]:
+    if answer.get("error"):
+        raise SyncError(f"Motus' job server refused: {plain(str(answer['error']))}")
+    return answer
+
+
+def _number_of(row: dict[str, Any], field: str) -> int:
+    return whole_in(row, field) or 0
+
+
+def _log_in(row: dict[str, Any]) -> list[str]:
+    """The log of one job: a column of its own, or within the job's data, which is JSON in a text."""
+    told = [str(row["log"])] if row.get("log") else []
+    try:
+        data = msgspec.json.decode(row["data"]) if isinstance(row.get("data"), str) else row.get("data")
+    except (msgspec.DecodeError, RecursionError):
+        data = None
+    if isinstance(data, dict):
+        told += [str(data[name]) for name in ("log_", "summary_") if data.get(name)]
+    return told

@@ -1,0 +1,59 @@
+"""Files missing at Motus: it accepted files of a station and, a week after that was noticed, still does not list them."""
+
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
+
+from fleet.alerts.models import Incident
+from fleet.alerts.rules.base import Ending, Finding, Rule, incidents_of
+from fleet.stations.models import Station
+from fleet.sync.motus.lasting import LastingTrouble, days_lacking
+
+NAME = "motus_lacks_files"
+
+
+def find(moment: datetime) -> list[Finding]:  # noqa: ARG001 - the signature of rules
+    """Stations of which Motus lacked the same day's files in two comparisons."""
+    return [Finding(station_id, one.since) for station_id, one in sorted(days_lacking().items())]
+
+
+def over(moment: datetime) -> list[Ending]:  # noqa: ARG001 - the signature of rules
+    """Incidents of stations of which Motus lists everything again."""
+    lacking = days_lacking()
+    opened = incidents_of(NAME).values_list("id", "station_id")
+    return [Ending(number, is_told=False) for number, station_id in opened if station_id not in lacking]
+
+
+def opening(station: Station, moment: datetime) -> str:  # noqa: ARG001 - the signature of rules
+    """Sentence on how much is missing, and whom to ask."""
+    lacking = days_lacking(station=station).get(station.pk, LastingTrouble.none())
+    return (
+        ngettext(
+            "Motus accepted files of it and does not list all of them: %(n)d day, the first of %(day)s.",
+            "Motus accepted files of it and does not list all of them: %(n)d days, the first of %(day)s.",
+            lacking.days,
+        )
+        % {"n": lacking.days, "day": lacking.first.isoformat()}
+        + " "
+        + _("The station's page below “Motus” names the files. Ask Motus about the job's number of that day.")
+    )
+
+
+def closing(incident: Incident, moment: datetime) -> str:  # noqa: ARG001 - the signature of rules
+    """Sentence that nothing is missing any more."""
+    return _("Motus lists all files that it accepted of this station.")
+
+
+RULE = Rule(
+    NAME,
+    find,
+    over,
+    opening,
+    closing,
+    short=pgettext_lazy("state of a station", "files missing at Motus"),
+    opened_subject=pgettext_lazy("beginning of a mail's subject", "Files missing at Motus"),
+    closed_subject=pgettext_lazy("beginning of a mail's subject", "All files at Motus"),
+    opened_several=gettext_lazy("Motus does not list all files of %(stations)s, the first since %(since)s."),
+    closed_several=gettext_lazy("Motus lists all files of %(stations)s."),
+)

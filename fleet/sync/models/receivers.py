@@ -1,0 +1,79 @@
+"""Receivers as Motus has them: which files of a day, how many runs became of them, and who sends them there."""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+from fleet.sync.models.motus import MotusAccount
+
+
+class MotusReceiver(models.Model):
+    """One station at Motus: the last weekly comparison of files, and whether the station uploads by itself.
+
+    `is_by_itself` is set when Motus lists recent files that were not sent from here, unless a person has decided.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    account = models.ForeignKey(MotusAccount, on_delete=models.CASCADE, related_name="receivers")
+    serial = models.CharField(max_length=128)
+    #: The last comparison that worked, when one was last tried, and its outcome as a sentence.
+    checked_at = models.DateTimeField(null=True)
+    tried_at = models.DateTimeField(null=True)
+    answer = models.TextField(blank=True, default="")
+    #: Days of which Motus has files and nothing was found here; their files, and the last of them.
+    other_days = models.IntegerField(default=0)
+    other_files = models.IntegerField(default=0)
+    other_last = models.DateField(null=True)
+    #: For each batch at Motus: its number, its hits and when it was made, to notice that they were made again.
+    batches = models.JSONField(default=list)
+    is_by_itself = models.BooleanField(default=False)
+    noticed_at = models.DateTimeField(null=True)
+    #: Who decided about `is_by_itself`, and when.
+    decided_at = models.DateTimeField(null=True)
+    decided_by_name = models.CharField(max_length=150, blank=True, default="")
+
+    class Meta:
+        """A serial is one receiver of its account."""
+
+        constraints = [models.UniqueConstraint(fields=["account", "serial"], name="motus_receiver_once")]
+
+    def __str__(self) -> str:
+        return self.serial
+
+
+class MotusDay(models.Model):
+    """One day of one receiver of which files were sent, beside what Motus lists of it.
+
+    Lists of names are cut at 50; `n_` has their whole number.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    receiver = models.ForeignKey(MotusReceiver, on_delete=models.CASCADE, related_name="days")
+    day = models.DateField()
+    ours = models.IntegerField(default=0)
+    theirs = models.IntegerField(default=0)
+    #: Accepted by Motus and not listed; listed and never found here; and listed with another size than it was sent with.
+    missing_there = ArrayField(models.TextField(), default=list)
+    missing_here = ArrayField(models.TextField(), default=list)
+    other_sizes = ArrayField(models.TextField(), default=list)
+    n_missing_there = models.IntegerField(default=0)
+    n_missing_here = models.IntegerField(default=0)
+    n_other_sizes = models.IntegerField(default=0)
+    #: When the names were last compared, and since when Motus lacks something.
+    checked_at = models.DateTimeField()
+    lacking_since = models.DateTimeField(null=True)
+    #: Runs of tags that began on this day; None: not counted yet, or no batch covers the day. And the number before Motus
+    #: last processed the day again.
+    runs = models.IntegerField(null=True)
+    runs_before = models.IntegerField(null=True)
+    runs_changed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        """A day once for each receiver; an index for days that lack something."""
+
+        constraints = [models.UniqueConstraint(fields=["receiver", "day"], name="motus_day_once")]
+        indexes = [
+            models.Index(fields=["receiver"], name="motus_day_lacking", condition=models.Q(lacking_since__isnull=False))
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day} of {self.receiver}"

@@ -1,0 +1,98 @@
+"""Files of earlier uploads of a station: which of its files are known, and how long each was when it was sent."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Self
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from fleet.sync.models import MotusUpload
+from fleet.sync.motus.archive import DayFile, bare_name, boot_of, day_of
+from fleet.sync.motus.source import SourceFile
+
+State = MotusUpload.State
+Entry = dict[str, Any]
+
+
+@dataclass
+class KnownFiles:
+    """Files of the uploads of one station, except held ones, which are checked again.
+
+    `longest` and `upload_of`: unpacked octets of the longest file that is sent or was, and its upload, by bare name.
+    A file that Motus set aside, or whose upload it refused, does not count as sent: a shorter copy may replace it.
+    """
+
+    longest: dict[str, int] = field(default_factory=dict)
+    upload_of: dict[str, int] = field(default_factory=dict)
+    #: The highest boot number of each day.
+    _boots: dict[date, int] = field(default_factory=dict)
+    _same: set[tuple[str, int]] = field(default_factory=set)
+    _left_out: set[tuple[str, int, str]] = field(default_factory=set)
+    _copies: dict[tuple[str, int, str], int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, uploads: QuerySet[MotusUpload]) -> Self:
+        """What these uploads of one station have."""
+        found = cls()
+        for upload_id, state, files in uploads.exclude(state=State.HELD).values_list("pk", "state", "files"):
+            for entry in files:
+                found._add(upload_id, entry, is_refused=state == State.REFUSED)
+        return found
+
+    def has(self, file: SourceFile) -> bool:
+        """Whether this file is known: sent, refused as it is, or a copy no longer than one that is sent or was."""
+        marked = file.name, file.size, file.mark
+        if (file.name, file.size) in self._same or marked in self._left_out:
+            return True
+        return marked in self._copies and self._copies[marked] <= self.longest.get(bare_name(file.name), -1)
+
+    def boot_warnings(self, files: Iterable[DayFile], day: date) -> list[str]:
+        """A warning if the boot number is lower than on an earlier day, then remember the day's own."""
+        boots = [one.boot for one in files if not one.refusal]
+        if not boots:
+            return []
+        earlier = [(boot, one) for one, boot in self._boots.items() if one < day]
+        self._boots[day] = max(self._boots.get(day, 0), *boots)
+        before = max(earlier, default=None)
+        if before is None or before[0] <= min(boots):
+            return []
+        return [
+            _(
+                "The boot number fell from %(before)d on %(day)s to %(now)d: was the card written again? Motus may mix up "
+                "its times. Set a higher number on the station."
+            )
+            % {"before": before[0], "day": before[1].isoformat(), "now": min(boots)}
+        ]
+
+    def _add(self, upload_id: int, entry: Mapping[str, Any], *, is_refused: bool) -> None:
+        name, size, mark, bare = entry["name"], entry["size"], entry.get("mark", ""), bare_name(entry["name"])
+        plain = entry.get("plain") or size
+        if entry.get("is_copy"):
+            self._copies[name, size, mark] = plain
+        elif entry["refusal"] or entry.get("is_set_aside"):
+            self._left_out.add((name, size, mark))
+        else:
+            self._same.add((name, size))
+            day, boot = day_of(name), boot_of(name)
+            if day is not None and not is_refused:
+                self._boots[day] = max(self._boots.get(day, 0), boot)
+            if not is_refused and plain > self.longest.get(bare, -1):
+                self.longest[bare], self.upload_of[bare] = plain, upload_id
+
+
+def entries_of(files: Iterable[DayFile]) -> list[Entry]:
+    """How an upload keeps its files."""
+    return [_entry(one) | {"refusal": one.refusal} for one in files]
+
+
+def copy_entry(one: DayFile, longest: int) -> Entry:
+    """How an upload keeps a copy of a file that is sent or was, of so many octets unpacked."""
+    refusal = _("A longer copy of it is sent.") if one.plain < longest else _("The same file is sent already.")
+    return _entry(one) | {"refusal": refusal, "is_copy": True}
+
+
+def _entry(one: DayFile) -> Entry:
+    file = one.file
+    return {"name": file.name, "size": file.size, "mark": file.mark, "plain": one.plain, "said": ""}
