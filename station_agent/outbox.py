@@ -67,6 +67,8 @@ TAG = Rank(3, 3)
 PULSE = Rank(4, 2)
 READING = Rank(5, 1)
 ACCOUNT = Rank(5, 4)
+#: A dropped one is told again.
+MANIFEST = Rank(6, 0)
 #: Added to `sending` for data that was already on the station's own disk: current data goes first.
 BACK_FILL = 10
 

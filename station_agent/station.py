@@ -81,6 +81,8 @@ class Station:
         self.attention = threading.Event()
         #: Set when a health report is wanted now.
         self.report_wanted = threading.Event()
+        #: Set when everything that the station holds is to be told once more.
+        self.manifest_wanted = threading.Event()
         #: Set when the contents of `hello` have changed.
         self.hello_wanted = threading.Event()
         #: The address in the newest hello, empty if there was none yet, and when that was (monotonic).

@@ -14,6 +14,7 @@ from fleet.telemetry.models import Suspicion
 from message_queue.contracts.file import FileAccount
 from message_queue.contracts.health import DataUse, Health
 from message_queue.contracts.hello import Hello
+from message_queue.contracts.manifest import Manifest
 
 _YEAR_S = 366 * 86_400
 _Y2000_S = 946_684_800.0
@@ -44,6 +45,15 @@ class Said(NamedTuple):
             return self.seq >= before.seq
         # An account from a clock that ran ahead must not block all later ones.
         return self.at >= before.at or before.at > received_at + AHEAD_S
+
+
+class ToldManifest(NamedTuple):
+    """A station's manifest, and its position in the station's sequence."""
+
+    station_id: int
+    body: Manifest
+    stream: str
+    seq: int
 
 
 class TagHeard:
@@ -98,6 +108,8 @@ class Batch:
         self.overfull: set[int] = set()
         #: The newest account of each file by (station id, path).
         self.accounts: dict[tuple[int, str], Said] = {}
+        #: What stations tell of the files that they hold, in order of arrival.
+        self.manifests: list[ToldManifest] = []
         #: Stations that sent something themselves, not only a desk with their card.
         self.present: set[int] = set()
         #: The newest report of each station in this batch, and its position in the station's own sequence.

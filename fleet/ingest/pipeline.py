@@ -1,14 +1,15 @@
 """From raw deliveries to committed rows: the stages, in order, in one transaction.
 
     read messages ─▶ load series ─▶ lock rows ─▶ drop repeats ─▶ apply quotas ─▶ hold unread ─▶ count traffic
-    ─▶ drop repeated refusals ─▶ hand over ─▶ load files ─▶ run handlers ─▶ write accounts ─▶ write rows ─▶ write facts
-    ─▶ apply command reports ─▶ settle refusals ─▶ announce contacts ─▶ quarantine refusals ─▶ list changes ─▶ commit
+    ─▶ drop repeated refusals ─▶ hand over ─▶ load files ─▶ run handlers ─▶ write accounts ─▶ write manifests
+    ─▶ write rows ─▶ write facts ─▶ apply command reports ─▶ settle refusals ─▶ announce contacts
+    ─▶ quarantine refusals ─▶ list changes ─▶ commit
 
 Messages that are taken again, out of quarantine, lock no contact and meet no quota:
 
     read messages ─▶ load series ─▶ record unread numbers ─▶ hand over ─▶ load files ─▶ run handlers
-    ─▶ write accounts ─▶ write rows ─▶ peek contacts ─▶ write facts ─▶ apply command reports ─▶ announce contacts
-    ─▶ quarantine refusals ─▶ list changes ─▶ commit
+    ─▶ write accounts ─▶ write manifests ─▶ write rows ─▶ peek contacts ─▶ write facts ─▶ apply command reports
+    ─▶ announce contacts ─▶ quarantine refusals ─▶ list changes ─▶ commit
 
 Acknowledged means committed: the caller acknowledges only after `take` returned. One bad message never costs its
 neighbours: an unreadable one goes to quarantine, and if the database refuses a batch, it is split until the message is
@@ -47,6 +48,7 @@ from fleet.ingest.stages.handling import run_handlers
 from fleet.ingest.stages.latest_words import peek_contacts
 from fleet.ingest.stages.locks import lock_rows
 from fleet.ingest.stages.lookups import load_files, load_series
+from fleet.ingest.stages.manifests import write_manifests
 from fleet.ingest.stages.messages import read_messages
 from fleet.ingest.stages.not_stored import quarantine_unstored
 from fleet.ingest.stages.predecessors import StationMoved, hand_over, refusals_hand_over
@@ -72,6 +74,7 @@ STAGES: tuple[Stage, ...] = (
     load_files,
     run_handlers,
     write_accounts,
+    write_manifests,
     write_rows,
     write_facts,
     apply_command_reports,
@@ -89,6 +92,7 @@ STAGES_AGAIN: tuple[Stage, ...] = (
     load_files,
     run_handlers,
     write_accounts,
+    write_manifests,
     write_rows,
     peek_contacts,
     write_facts,

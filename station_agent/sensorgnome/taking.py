@@ -24,6 +24,7 @@ from formats.sensorgnome.position import FilePosition
 from formats.sensorgnome.reader import Chunk, LineReader
 from station_agent.outbox import BACK_FILL, Rank
 from station_agent.sensorgnome.accounts import Accounts
+from station_agent.sensorgnome.contents import FileContents
 from station_agent.sensorgnome.counts import PulseCounts
 from station_agent.sensorgnome.folder import AHEAD, DataFile, Folder
 from station_agent.sensorgnome.positions import FilePositions
@@ -48,6 +49,7 @@ class Taker:
         self._known = known
         self._positions = FilePositions(database)
         self._accounts = Accounts(database)
+        self._contents = FileContents(database)
         self._counts = PulseCounts(database)
         self.budget = 0
         self.wishes = Wishes()
@@ -242,6 +244,7 @@ class Taker:
                 )
             self._positions.store(file.key, position)
             self._accounts.store(file.key, now)
+            self._contents.add(file.key, taken.taken, is_fresh=not file.account.tally.lines_read)
         file.position, file.account = position, now
         self._twins.setdefault(file.name.name, set()).add(file.key)
         if taken.taken:

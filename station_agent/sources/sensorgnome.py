@@ -26,7 +26,7 @@ from message_queue.contracts.file import FileState, FileTotals
 from message_queue.contracts.readings import RELATIVE_BELOW
 from station_agent.outbox import ACCOUNT, READING
 from station_agent.profiles import Positions
-from station_agent.sensorgnome import accounts, counts, positions
+from station_agent.sensorgnome import accounts, contents, counts, positions
 from station_agent.sensorgnome.accounts import Accounts
 from station_agent.sensorgnome.counts import PulseCounts, records_make
 from station_agent.sensorgnome.folder import AHEAD, DataFile, Folder, OtherFile, Seen
@@ -337,5 +337,5 @@ SOURCE = SourceKind(
     name="sensorgnome",
     settings=SensorgnomeSettings,
     make=_make,
-    schema=positions.SCHEMA + counts.SCHEMA + accounts.SCHEMA,
+    schema=positions.SCHEMA + counts.SCHEMA + accounts.SCHEMA + contents.SCHEMA,
 )

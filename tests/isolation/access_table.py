@@ -182,6 +182,7 @@ TABLE: dict[str, Row] = {
     "station-files": SEEN,
     "station-files-move": row(POST=OPERATOR, body={"file": "$file_id", "to": "$serial"}),
     # Its files have grown since.
+    "station-held": SEEN,
     "station-stored": SEEN,
     "station-stored-file": row(GET=VIEWER, may_be_absent=True),
     "station-files-undo": row(POST=OPERATOR, may_be_absent=True),
@@ -374,6 +375,8 @@ TABLE: dict[str, Row] = {
     "api:files": SEEN,
     "api:file-moves": row(GET=VIEWER, POST=OPERATOR, body={"files": ["$file_id"], "to": "$serial", "dry_run": True}),
     "api:file-move-undo": row(POST=OPERATOR, may_be_absent=True),
+    "api:held-files": SEEN,
+    "api:holding": SEEN,
     "api:uploads": row(POST=OPERATOR),
     "api:upload": row(GET=OPERATOR, PATCH=OPERATOR, DELETE=OPERATOR),
     "api:ledger": SEEN,

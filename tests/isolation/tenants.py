@@ -24,6 +24,7 @@ from fleet.deployments.models import Deployment, Room, Site
 from fleet.exports.models import DataPackage
 from fleet.files.models import FileMove, FileRevision, StationFile, StoredContent, StoredFile, Upload
 from fleet.files.photos import photo_add
+from fleet.holdings.models import HeldFile, StationHolding
 from fleet.ingest.models import QuarantinedMessage, QuarantineReplay
 from fleet.organizations.invitations import invitation_create
 from fleet.organizations.keys import api_key_find, api_key_revoke
@@ -236,6 +237,14 @@ def _data_make(word: str, station: Station) -> Mapping[str, str]:
         id=uuid.uuid4().hex, station=station, path=f"{word}.txt", octets=7, sha256="0" * 64, sender="key:none",
         sender_name=word, reason=word, created_at=moment, expires_at=moment + timedelta(days=1),
     )  # fmt: skip
+    told = {"said_at": moment, "said_stream": "live", "said_seq": 1}
+    held = HeldFile.objects.create(
+        station=station, path=f"{word}/held.txt", octets=7, sha256=uuid.uuid4().hex * 2, listing=1, first_told_at=moment,
+        **told,
+    )  # fmt: skip
+    StationHolding.objects.create(
+        station=station, received_at=moment, held=1, held_octets=7, waiting=0, waiting_octets=0, network=word, **told
+    )
     content = StoredContent.objects.create(sha256=uuid.uuid4().hex * 2, octets=7, stored_at=moment, checked_at=moment)
     revision = FileRevision.objects.create(
         file=StoredFile.objects.create(station=station, path=f"{word}.txt"), number=1, content=content,
@@ -243,6 +252,7 @@ def _data_make(word: str, station: Station) -> Mapping[str, str]:
     )  # fmt: skip
     ids = {
         "revision_id": revision,
+        "held_id": held,
         "upload_id": upload,
         "branch_id": branch,
         "message_id": message,

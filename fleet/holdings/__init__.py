@@ -1,0 +1,1 @@
+"""Files that stations hold on their own disks, by their manifests, and fetching them."""

@@ -1,0 +1,77 @@
+"""`manifest`: the files that a station holds, whether their data was sent or not."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from message_queue.contracts.base import Body, Contract, Count, Lane, Name, Seconds, ShortText
+from message_queue.errors import MessageRefused
+
+#: Maximum files in one message.
+MAX_HELD = 500
+_DIGITS = frozenset("0123456789abcdef")
+
+#: Path below the data folders. A byte that is not UTF-8 or not printable is \\xNN, a backslash \\\\: `formats.paths` has
+#: both directions.
+HeldPath = Annotated[str, Meta(min_length=1, max_length=512)]
+
+
+class ToldFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One file at rest. With `is_gone`, the station no longer has it; with `is_growing`, it changes since it was told.
+
+    Of both, only `path` counts.
+    """
+
+    path: HeldPath
+    #: Bytes on the disk.
+    size: Count = 0
+    modified: Seconds | None = None
+    #: SHA-256 of the file as it is on the disk, in hexadecimal digits.
+    sha256: Annotated[str, Meta(max_length=64)] = ""
+    #: Times of its first and last line, and lines by kind, if the agent has read it to its end.
+    first: Seconds | None = None
+    last: Seconds | None = None
+    lines: Annotated[dict[Name, Count], Meta(max_length=16)] = {}
+    is_gone: bool = False
+    is_growing: bool = False
+
+
+class Manifest(Body, frozen=True, kw_only=True):
+    """What changed since the station last told, or a part of everything that it holds.
+
+    `listing` counts how often the station began to tell everything. With `is_listed`, it is through: files that no
+    message of this listing named are gone.
+    """
+
+    at: Seconds
+    listing: Count = 0
+    is_listed: bool = False
+    files: Annotated[list[ToldFile], Meta(max_length=MAX_HELD)] = []
+    #: Files at rest, listed or about to be, and their bytes; files that still grow or are not hashed yet.
+    held: Count = 0
+    held_bytes: Count = 0
+    waiting: Count = 0
+    waiting_bytes: Count = 0
+    #: Number of files that are not listed, by reason: `no_data`, `link`, `special`, `long_name`, `unreadable`, `deep`.
+    left: Annotated[dict[Name, Count], Meta(max_length=16)] = {}
+    #: Kind of the network that the station uses: `ethernet`, `wifi`, `mobile`, or empty.
+    network: ShortText = ""
+
+
+def _check(body: Manifest) -> None:
+    for file in body.files:
+        if not (file.is_gone or file.is_growing) and not (len(file.sha256) == 64 and _DIGITS.issuperset(file.sha256)):
+            raise MessageRefused("bad-fields", f"The SHA-256 of {file.path[:100]!r} is not 64 hexadecimal digits.")
+
+
+CONTRACT = Contract(
+    kind="manifest",
+    version=1,
+    body=Manifest,
+    lane=Lane.TELEMETRY,
+    summary="The files that the station holds, by their SHA-256, and how many it does not list.",
+    check=_check,
+    rows=lambda body: max(len(body.files), 1),
+    only_by_station=True,
+)

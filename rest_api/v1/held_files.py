@@ -1,0 +1,122 @@
+"""`/stations/<serial>/held-files`: what a station holds on its own disk, and where each file is on its way."""
+
+from typing import Any
+
+from django.urls import path
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from fleet.core.errors import NotFound
+from fleet.holdings.selectors import STATES, held_list, held_sums, holding_of
+from fleet.holdings.words import left_sentences
+from fleet.stations.selectors import station_get
+from rest_api.authentication import viewer_of
+from rest_api.lists import ListQuery, SortColumn, page_read
+from rest_api.paging import page_of
+from rest_api.questions import READ_PROBLEMS, answers, query_read
+
+_COLUMNS = {
+    "path": SortColumn("path", is_filled=True),
+    "size": SortColumn("octets", int, is_filled=True),
+}
+_LAST = SortColumn("id", int, is_filled=True)
+
+
+class HeldFilesQuery(ListQuery):
+    """Filters of the list."""
+
+    state = serializers.ChoiceField(required=False, choices=list(STATES), help_text="Only files in this state.")
+    search = serializers.CharField(required=False, max_length=100, default="", help_text="Part of the path.")
+
+
+class HeldFileOut(serializers.Serializer[Any]):
+    """A file on a station's own disk, as the station told last."""
+
+    id = serializers.IntegerField()
+    path = serializers.CharField(
+        help_text="Below the data folder. A byte that is not UTF-8 is `\\xNN`, a backslash is doubled."
+    )
+    state = serializers.ChoiceField(
+        choices=list(STATES),
+        help_text="`stored`: this content is here. `held`: only the station has it. `gone`: neither has it.",
+    )
+    size = serializers.IntegerField(source="octets", help_text="Bytes on the station's disk.")
+    sha256 = serializers.CharField()
+    modified_at = serializers.DateTimeField(allow_null=True, help_text="By the station's clock.")
+    first_at = serializers.DateTimeField(allow_null=True, help_text="Time of its first line, if known.")
+    last_at = serializers.DateTimeField(allow_null=True, help_text="Time of its last line, if known.")
+    lines = serializers.DictField(child=serializers.IntegerField(), help_text="Lines by kind; empty if not known.")
+    is_gone = serializers.BooleanField(help_text="The station no longer has it.")
+    said_at = serializers.DateTimeField(help_text="When the station told so, by its clock.")
+
+
+HeldFilesOut = page_of("HeldFilesOut", HeldFileOut, "A page of held files.")
+
+
+class HeldSumOut(serializers.Serializer[Any]):
+    """Files in one state."""
+
+    state = serializers.ChoiceField(choices=list(STATES))
+    files = serializers.IntegerField()
+    size = serializers.IntegerField()
+
+
+class HoldingOut(serializers.Serializer[Any]):
+    """The sums of a station's manifest."""
+
+    held = serializers.IntegerField(help_text="Files at rest, by the station's own count.")
+    held_size = serializers.IntegerField(source="held_octets")
+    waiting = serializers.IntegerField(help_text="Files that grow or are not hashed yet.")
+    waiting_size = serializers.IntegerField(source="waiting_octets")
+    left = serializers.DictField(child=serializers.IntegerField(), help_text="Files that are not listed, by reason.")
+    refused = serializers.IntegerField(help_text="Files that have no place in the list.")
+    sentences = serializers.ListField(child=serializers.CharField(), help_text="The same in words.")
+    network = serializers.CharField(allow_blank=True, help_text="`ethernet`, `wifi`, `mobile`, or empty if not known.")
+    said_at = serializers.DateTimeField()
+    received_at = serializers.DateTimeField()
+    listed_at = serializers.DateTimeField(allow_null=True, help_text="When it last finished telling everything.")
+    states = HeldSumOut(many=True, help_text="Listed files by state; together they are all that are listed.")
+
+
+class HeldFiles(APIView):
+    """The files that a station holds."""
+
+    @extend_schema(
+        operation_id="held_files_list",
+        parameters=[HeldFilesQuery],
+        responses=answers({200: HeldFilesOut}, *READ_PROBLEMS),
+    )
+    def get(self, request: Request, serial: str) -> Response:
+        """List the files on a station's own disk, the last path first."""
+        station = station_get(viewer=viewer_of(request), serial=serial)
+        query = query_read(request, HeldFilesQuery)
+        rows = held_list(station=station, state=query.get("state", ""), search=query["search"]).order_by()
+        page = page_read(request, query, rows, columns=_COLUMNS, usual="-path", last=_LAST)
+        return page.response(HeldFilesOut)
+
+
+class Holding(APIView):
+    """The sums of a station's manifest."""
+
+    @extend_schema(operation_id="holding_retrieve", responses=answers({200: HoldingOut}, *READ_PROBLEMS))
+    def get(self, request: Request, serial: str) -> Response:
+        """Show how many files a station holds, how many are not listed, and how many are stored."""
+        station = station_get(viewer=viewer_of(request), serial=serial)
+        holding = holding_of(station=station)
+        if holding is None:
+            raise NotFound(f"{station.serial} has not told yet which files it holds.")
+        holding.sentences = left_sentences(holding)  # type: ignore[attr-defined]
+        holding.states = [  # type: ignore[attr-defined]
+            {"state": state, "files": each.files, "size": each.octets}
+            for state, each in held_sums(station=station).items()
+        ]
+        return Response(HoldingOut(holding).data)
+
+
+urlpatterns = [
+    path("stations/<str:serial>/held-files", HeldFiles.as_view(), name="held-files"),
+    path("stations/<str:serial>/holding", Holding.as_view(), name="holding"),
+]

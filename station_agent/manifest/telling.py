@@ -1,0 +1,107 @@
+"""Telling the server which files the station holds: what changed since the last message, or everything once more.
+
+    closed ──asked by the server, or messages were dropped──▶ open ──the last file is named──▶ closed
+
+While a listing is open, every message belongs to it. On a link that only visits, a message a day tells at most
+`VISIT_MOST` files, so that a card with years of files costs a little every day, and not the month's data at once.
+"""
+
+from collections.abc import Iterable
+
+from message_queue.contracts.manifest import MAX_HELD, Manifest, ToldFile
+from station_agent.manifest.book import ManifestBook
+from station_agent.network_kind import network_kind
+from station_agent.outbox import MANIFEST
+from station_agent.sensorgnome.accounts import Accounts
+from station_agent.sensorgnome.contents import FileContents
+from station_agent.station import Station
+
+#: Maximum files in one telling on a link that only visits: 250 a day are about 600 kB a month.
+VISIT_MOST = 250
+_LISTING, _OPEN, _DROPPED = "manifest_listing", "manifest_open", "manifest_dropped"
+
+
+class Teller:
+    """Makes the messages. Each is stored in one transaction with the note that its files were told."""
+
+    def __init__(self, station: Station, book: ManifestBook) -> None:
+        self._station = station
+        self._outbox = station.outbox
+        self._book = book
+        self._accounts = Accounts(station.outbox.database)
+        self._contents = FileContents(station.outbox.database)
+        if not self._number(_LISTING):
+            self.listing_begin()
+
+    def listing_begin(self) -> None:
+        """Begin to tell everything once more."""
+        with self._outbox.database.transaction():
+            self._outbox.state_set(_LISTING, str(self._number(_LISTING) + 1))
+            self._outbox.state_set(_OPEN, "1")
+            self._book.all_untell()
+
+    def dropped_look(self) -> None:
+        """Tell everything again if the outbox was so full that it dropped a manifest."""
+        dropped = self._outbox.dropped().get("manifest", 0)
+        if dropped > self._number(_DROPPED):
+            with self._outbox.database.transaction():
+                self._outbox.state_set(_DROPPED, str(dropped))
+                self.listing_begin()
+
+    def tell(self, left: dict[str, int], *, most: int | None) -> int:
+        """Put what changed into the outbox, at most this many files; return how many messages."""
+        self._book.filled_untell()
+        messages, told = 0, 0
+        while most is None or told < most:
+            untold = self._book.untold(min(MAX_HELD, MAX_HELD if most is None else most - told))
+            if not untold and not self._number(_OPEN):
+                break
+            filled = [self._filled(account, file) for account, file in untold]
+            with self._outbox.database.transaction():
+                self._book.told(filled)
+                is_listed = bool(self._number(_OPEN)) and not self._book.untold(1)
+                if is_listed:
+                    self._outbox.state_set(_OPEN, "0")
+                body = self._message((file for file, _ in filled), left, is_listed=is_listed)
+                self._outbox.put("manifest", body, MANIFEST)
+            messages, told = messages + 1, told + len(untold)
+        return messages
+
+    def _message(self, files: Iterable[ToldFile], left: dict[str, int], *, is_listed: bool) -> Manifest:
+        sums = self._book.sums()
+        return Manifest(
+            at=round(self._station.now(), 1),
+            listing=self._number(_LISTING),
+            is_listed=is_listed,
+            files=list(files),
+            held=sums.held,
+            held_bytes=sums.held_bytes,
+            waiting=sums.waiting,
+            waiting_bytes=sums.waiting_bytes,
+            left=left,
+            network=network_kind(),
+        )
+
+    def _filled(self, account: str, file: ToldFile) -> tuple[ToldFile, bool]:
+        """The file with what its account knows of its contents, and whether that is all there is to know."""
+        if not file.sha256:
+            return file, True
+        known = self._accounts.read(account)
+        if known is None or known.state == "open":
+            return file, False
+        contents = self._contents.read(account)
+        if not contents.counted or contents.counted != known.tally.lines_read:
+            # It was read by an older agent, is a copy of another file, or has no lines.
+            return file, True
+        return ToldFile(
+            path=file.path,
+            size=file.size,
+            modified=file.modified,
+            sha256=file.sha256,
+            first=round(contents.first_at / 1e6) if contents.first_at else None,
+            last=round(contents.last_at / 1e6) if contents.last_at else None,
+            lines=contents.kinds,
+        ), True
+
+    def _number(self, key: str) -> int:
+        return int(self._outbox.state_get(key) or 0)

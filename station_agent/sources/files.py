@@ -1,0 +1,160 @@
+"""The source of manifests: looks at the data folders, hashes what is at rest, and tells what changed.
+
+A file that still grows is not hashed: it is at rest once its recorder began another one, or it did not change for long.
+What changed is told once an hour, on a link that only visits once a day.
+"""
+
+import time
+from collections.abc import Iterator
+from typing import Annotated
+
+from msgspec import Meta
+
+from formats.sensorgnome.names import file_name_parse
+from station_agent.config import source_settings
+from station_agent.manifest import book
+from station_agent.manifest.book import ManifestBook
+from station_agent.manifest.folders import file_path, folders_read
+from station_agent.manifest.hashing import REST_FACTOR, Hashing
+from station_agent.manifest.telling import VISIT_MOST, Teller
+from station_agent.manifest.walk import FoundFile, FoundFolder, Walk
+from station_agent.sources.base import Source, SourceKind, SourceSettings
+from station_agent.sources.sensorgnome import SensorgnomeSettings
+from station_agent.station import Station
+
+#: Seconds of one poll that are spent on looking, and at most between two polls: a visit is short.
+LOOK_SECONDS, POLL_SECONDS = 0.1, 2.0
+#: Seconds between two looks at the folders: on a link that stays, and on one that visits.
+LOOK_EVERY, LOOK_EVERY_VISITING = 600.0, 7_200.0
+#: Seconds between two messages: the same.
+TELL_EVERY, TELL_EVERY_VISITING = 3_600.0, 86_400.0
+#: Seconds without a change after which a file is at rest: one that is followed, and one that is not the recorder's.
+STILL_FOLLOWED, STILL_OTHER = 30.0, 600.0
+_UNHASHED_MOST = 1_000
+
+
+class FilesSettings(SourceSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`also`: further data folders; their files are named by the folder's own name first.
+
+    `begin_after`: seconds after the start before anything is looked at. `finished_after`: seconds without a change
+    after which a recorder's file is at rest without a successor.
+    """
+
+    also: list[str] = []
+    begin_after: Annotated[float, Meta(ge=0)] = 600.0
+    finished_after: Annotated[float, Meta(ge=1)] = 7_200.0
+
+
+class FilesSource:
+    """Polled by the main loop."""
+
+    def __init__(self, station: Station, settings: FilesSettings) -> None:
+        recorder = source_settings(SensorgnomeSettings, "sensorgnome", station.config.sources.get("sensorgnome", {}))
+        self._station = station
+        self._settings = settings
+        self._folders = folders_read(recorder.directory, settings.also)
+        self._book = ManifestBook(station.outbox.database)
+        self._teller = Teller(station, self._book)
+        self._view = station.vitals.sources["files"]
+        self._walk = Walk(self._folders)
+        self._steps: Iterator[FoundFolder] | None = None
+        self._seen: set[str] = set()
+        self._hashing: Hashing | None = None
+        #: Files of this walk that are to be hashed, the next one last.
+        self._queue: list[FoundFile] = []
+        self._is_walked = False
+        now = time.monotonic()
+        self._look_at = now + settings.begin_after
+        self._tell_at = self._look_at
+        self._reports = station.reports
+        #: The server asked: it is told once this walk and its hashing are through.
+        self._is_asked = False
+
+    def poll(self) -> float:
+        """Go on with looking, hashing or telling, for at most a fifth of a second."""
+        began = time.monotonic()
+        if self._station.manifest_wanted.is_set():
+            self._station.manifest_wanted.clear()
+            self._teller.listing_begin()
+            self._is_asked, self._look_at = True, began
+        if self._steps is not None or (began >= self._look_at and self._hashing is None):
+            self._look(began + LOOK_SECONDS)
+        elif not self._hash():
+            self._tell(began)
+            return min(max(self._look_at - began, 0.05), POLL_SECONDS)
+        return (time.monotonic() - began) * REST_FACTOR
+
+    def _look(self, until: float) -> None:
+        """Look at the next folders; at the end of a walk, list what is to be hashed."""
+        if self._steps is None:
+            self._walk, self._seen = Walk(self._folders), set()
+            self._steps = iter(self._walk)
+        for folder in self._steps:
+            self._seen.add(folder.name)
+            self._book.folder_note(folder)
+            if time.monotonic() >= until:
+                return
+        self._steps = None
+        self._book.folders_end(self._seen)
+        self._look_at = time.monotonic() + (LOOK_EVERY if self._station.tuning.stays else LOOK_EVERY_VISITING)
+        self._queue = [file for file in reversed(self._book.unhashed(_UNHASHED_MOST)) if self._is_at_rest(file)]
+        self._is_walked = True
+
+    def _is_at_rest(self, file: FoundFile) -> bool:
+        """Whether it will not grow any more, as far as anybody can know."""
+        # A clock that stepped back makes an age negative: such a file waits for its successor, or for the next look.
+        still = time.time() - file.signature.mtime / 1e9
+        parsed = file_name_parse(file.name.rpartition("/")[2])
+        if parsed is None:
+            return still >= STILL_OTHER
+        line = (parsed.source, parsed.serial, parsed.boot)
+        if 0 < parsed.start < self._walk.latest.get(line, 0):
+            return still >= STILL_FOLLOWED
+        return still >= self._settings.finished_after
+
+    def _hash(self) -> bool:
+        """Hash for a slice; False if there is nothing to hash."""
+        if self._hashing is None:
+            if not self._queue:
+                return False
+            file = self._queue.pop()
+            try:
+                self._hashing = Hashing(file, file_path(self._folders, file.name))
+            except OSError as error:
+                self._view.note = f"{file.name} cannot be read: {error.strerror}."
+                return True
+        hashing = self._hashing
+        try:
+            digest = hashing.advance()
+        except OSError as error:
+            self._view.note = f"{hashing.file.name} cannot be read: {error.strerror}."
+            digest = ""
+        if digest is not None:
+            hashing.close()
+            self._hashing = None
+            if digest:
+                self._view.last_data_at = time.time()
+                self._book.hash_note(hashing.file, digest)
+            if not self._queue:
+                # More than one list of files, as on a card that was never looked at.
+                more = [file for file in self._book.unhashed(_UNHASHED_MOST) if self._is_at_rest(file)]
+                self._queue = [] if len(more) < _UNHASHED_MOST else more[::-1]
+        return True
+
+    def _tell(self, now: float) -> None:
+        """Put what changed into the outbox, when it is due."""
+        is_visit, stays = self._station.reports != self._reports, self._station.tuning.stays
+        if not self._is_walked or not (self._is_asked or (now >= self._tell_at and (stays or is_visit))):
+            return
+        self._reports = self._station.reports
+        self._teller.dropped_look()
+        self._teller.tell(dict(self._walk.left), most=None if stays or self._is_asked else VISIT_MOST)
+        self._is_asked = False
+        self._tell_at = now + (TELL_EVERY if stays else TELL_EVERY_VISITING)
+
+
+def _make(station: Station, settings: FilesSettings) -> Source:
+    return FilesSource(station, settings)
+
+
+SOURCE = SourceKind(name="files", settings=FilesSettings, make=_make, schema=book.SCHEMA)

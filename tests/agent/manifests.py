@@ -1,0 +1,60 @@
+"""A station with the source of manifests, polled by the test: the manifest as the server would know it."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from agent.messages_of import outbox_messages
+
+from message_queue.contracts.manifest import Manifest, ToldFile
+from station_agent.sources import sources_make
+from station_agent.sources.files import FilesSource
+
+
+def source_of(station: Any) -> FilesSource:
+    """The source, which begins at once."""
+    made: Any = sources_make(station)["files"]
+    return made
+
+
+def settle(source: FilesSource) -> None:
+    """Poll until everything is looked at, hashed and told."""
+    source._look_at = source._tell_at = 0.0
+    for _ in range(100_000):
+        source.poll()
+        if source._steps is None and not source._queue and source._hashing is None and source._is_walked:
+            source._tell_at = 0.0
+            source.poll()
+            return
+    raise AssertionError("the source never comes to rest")
+
+
+def manifests(station: Any) -> Iterator[Manifest]:
+    return (body for kind, body in outbox_messages(station.outbox) if kind == "manifest")
+
+
+def known(bodies: Iterator[Manifest]) -> dict[str, ToldFile]:
+    """What a server knows after these messages."""
+    files: dict[str, ToldFile] = {}
+    listed: set[str] = set()
+    listing = 0
+    for body in bodies:
+        if body.listing != listing:
+            listing, listed = body.listing, set()
+        for file in body.files:
+            listed.add(file.path)
+            if file.is_gone:
+                files.pop(file.path, None)
+            elif not file.is_growing:
+                files[file.path] = file
+        if body.is_listed:
+            files = {path: file for path, file in files.items() if path in listed}
+    return files
+
+
+def age(path: Path, seconds: float = 100_000.0) -> Path:
+    """Let a file have rested for a while."""
+    before = path.stat().st_mtime - seconds
+    os.utime(path, (before, before))
+    return path
