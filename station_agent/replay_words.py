@@ -9,7 +9,7 @@ from formats.sensorgnome.card import FileReport
 from station_agent.replay import ReplayFeed
 from station_agent.words import bytes_say
 
-_LINE_KINDS = ("p", "n", "T", "b", "G", "C", "S", "F", "other")
+_LINE_KINDS = ("p", "n", "T", "b", "G", "H", "C", "S", "F", "other")
 
 
 def replay_show(feed: ReplayFeed, *, as_json: bool) -> None:

@@ -116,6 +116,13 @@ COLUMNS: Final[Mapping[str, Rows]] = {
             PackageColumn("snr_dB", "number", "Signal to noise", "r.snr", unit="dB"),
             PackageColumn("rssi_dBm", "number", "Strength that the radio gave", "r.rssi", unit="dBm"),
             PackageColumn("is_used", "boolean", "Whether the station used the pulse", "r.is_used"),
+            PackageColumn(
+                "node", "string", "Node that heard the tag; empty: the station itself", "r.node", is_foreign=True
+            ),
+            PackageColumn("is_validated", "boolean", "Whether the radio checked the tag's checksum", "r.is_validated"),
+            PackageColumn(
+                "also", "string", "What else the file says in this row, as JSON", "r.also::text", is_foreign=True
+            ),
             _LINE,
             _MARKS,
         ),

@@ -1,5 +1,6 @@
 """Rows for export files: readings, detections or hours of tags, streamed, or refused if there are too many."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
@@ -28,7 +29,7 @@ ROWS_MOST = 1_000_000
 READING_HEAD = ("at", "received_at", "series", "value", "unit", "sent_value", "sent_unit", "suspicions")
 DETECTION_HEAD = (
     *("at", "received_at", "kind", "port", "tag", "freq_kHz", "sig_dB", "noise_dB", "snr_dB", "rssi_dBm"),
-    *("is_used", "line", "suspicions"),
+    *("is_used", "line", "suspicions", "node", "is_validated", "also"),
 )
 TAG_HOUR_HEAD = ("hour", "station", "tag", "port", "detections", "first_at", "last_at", "strongest_dBm")
 
@@ -117,9 +118,14 @@ def _detection_rows(
                 *(one.occurred_at.isoformat(), one.received_at.isoformat(), Detection.Kind(one.kind).name.lower()),
                 *(one.port, one.tag, one.freq, one.sig, one.noise, one.snr, one.rssi, int(one.is_used), one.line),
                 " ".join(suspicion_codes(one.flags)),
+                *(one.node, None if one.is_validated is None else int(one.is_validated), _json_of(one.also)),
             )
         last = found[-1]
         after = DetectionCursor(last.occurred_at, last.port, last.kind, last.line)
+
+
+def _json_of(also: dict[str, str] | None) -> str | None:
+    return None if also is None else json.dumps(also, ensure_ascii=False)
 
 
 def _hours_of_station(rows: QuerySet[TagHour], serial: str) -> Iterator[tuple[Cell, ...]]:

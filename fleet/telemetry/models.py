@@ -111,6 +111,11 @@ class Detection(models.Model):
     snr = models.FloatField(null=True)
     tag = models.CharField(max_length=64, null=True)  # noqa: DJ001 - a pulse has no tag, which is not an empty tag
     rssi = models.FloatField(null=True)
+    #: Only of CTT SensorStations: the node that heard the tag, if it was not the station itself; whether the radio checked
+    #: the tag's checksum, if it says so; and what else the row of the file says, by column.
+    node = models.CharField(max_length=16, null=True)  # noqa: DJ001 - heard by no node is not a node without a name
+    is_validated = models.BooleanField(null=True)
+    also = models.JSONField(null=True)
     is_used = models.BooleanField(default=True)
     flags = models.SmallIntegerField(default=0)
     #: Id of the station's file that contained it (`fleet.files.models.StationFile`), if known.

@@ -10,16 +10,6 @@ from typing import NamedTuple
 
 from message_queue.contracts.file import MAX_FILES, File, FileAccount, FileState
 
-#: Words for the reasons of refusals: not in the grammar, incomplete, zero bytes, too long to be a line, cannot be
-#: unpacked, a file that cannot be read at all.
-UNPARSED, NO_END, ZEROS, TOO_LONG, DAMAGE, UNREADABLE = (
-    "unparsed",
-    "no_end",
-    "zero_bytes",
-    "too_long",
-    "damage",
-    "unreadable",
-)
 _REASON_MOST = 250
 
 

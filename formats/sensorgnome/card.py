@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from formats.sensorgnome.account import UNREADABLE, OpenAccount, Tally, file_messages
+from formats.lines import UNREADABLE
+from formats.sensorgnome.account import OpenAccount, Tally, file_messages
 from formats.sensorgnome.content import STREAM_PREFIX, FileContent, letter_of
 from formats.sensorgnome.found import NO_FILE, FolderFile, key_of
 from formats.sensorgnome.messages import Numbered

@@ -11,20 +11,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from formats.lines import Fix, Note, RowValues, TagLine
 from formats.sensorgnome.account import OpenAccount
-from formats.sensorgnome.lines import Burst, Fix, Line, Note, PulseLine, TagLine, line_read, line_without_end
-from formats.sensorgnome.messages import LineMessage, Numbered, messages_make, moments_fill
+from formats.sensorgnome.grammar import lines_of
+from formats.sensorgnome.lines import Burst, Line, PulseLine
+from formats.sensorgnome.messages import LineMessage, Numbered, messages_make
 from formats.sensorgnome.names import FileName
 from formats.sensorgnome.packing import Checked
 from formats.sensorgnome.places import Places
-from formats.sensorgnome.portion import Lines, Wishes, lines_select, lost_add, portion_take, zeros_take
+from formats.sensorgnome.portion import Wishes, lines_select, lost_add, portion_take, zeros_take
 from formats.sensorgnome.position import FilePosition
-from formats.sensorgnome.reader import Chunk, LineReader
+from formats.sensorgnome.reader import LineReader
 from message_queue.contracts.base import Scalar
 from message_queue.contracts.event import Event, Happening
 
 STREAM_PREFIX = "f2-"
-_LETTERS = {"clock": "C", "setting": "S", "filter": "F"}
+_NOTES = {"clock": "C", "setting": "S", "filter": "F"}
+_LETTERS: dict[type, str] = {TagLine: "T", Fix: "G", Burst: "b", RowValues: "H"}
 
 
 def letter_of(line: Line) -> str:
@@ -32,14 +35,10 @@ def letter_of(line: Line) -> str:
     match line:
         case PulseLine(used=used):
             return "p" if used else "n"
-        case TagLine():
-            return "T"
-        case Fix():
-            return "G"
-        case Burst():
-            return "b"
         case Note(name=name):
-            return _LETTERS.get(name, "other")
+            return _NOTES.get(name, "other")
+        case _:
+            return _LETTERS.get(type(line), "other")
 
 
 class ContentPortion(NamedTuple):
@@ -87,7 +86,7 @@ class FileContent:
         with LineReader(self._path, self._bytes, checked=self.checked) as reader:
             while True:
                 chunk = reader.chunk(position.offset)
-                lines = _lines(chunk, position, self._name)
+                lines = lines_of(chunk, position, self._name, last=chunk.ended)
                 if chunk.zeros:
                     portion = zeros_take(chunk.zeros, position, account)
                 else:
@@ -101,7 +100,7 @@ class FileContent:
                         account = lost_add(account, self.checked.lost, self.checked.damage)
                         messages.append(self._damage_tell(position, account))
                     self.account = replace(account, state="done")
-                yield ContentPortion(messages, portion.told, [read.line for read in lines.read if not read.is_blank])
+                yield ContentPortion(messages, portion.told, [read.line for read in lines.read if not read.has_no_data])
                 if chunk.ended:
                     return
 
@@ -111,12 +110,3 @@ class FileContent:
         at = (position.last_at or self._name.start) / 1_000_000
         body = Event(events=[Happening(t=at, name="file_damaged", data=data)], file=self._name.name, damaged=True)
         return LineMessage("event", body)
-
-
-def _lines(chunk: Chunk, position: FilePosition, name: FileName) -> Lines:
-    """The chunk's lines with their numbers, at the end of the file including an incomplete line."""
-    read = [line_read(raw, passed=chunk.passed) for raw in chunk.lines]
-    if chunk.ended and chunk.rest:
-        read.append(line_without_end(chunk.rest, chunk.rest_bytes))
-    first = enumerate((row.line for row in read), position.line + 1)
-    return Lines(read, moments_fill(first, position.last_at or name.start), chunk.ended)

@@ -17,18 +17,24 @@ import math
 import re
 from typing import NamedTuple
 
-from formats.sensorgnome.account import NO_END, TOO_LONG, UNPARSED, ZEROS
+from formats.lines import (
+    NO_PLACE,
+    ColumnNames,
+    Fix,
+    LineRead,
+    Note,
+    RowValues,
+    TagLine,
+    line_take,
+    text_clean,
+    unparsed,
+)
 from message_queue.contracts.base import Scalar
 from message_queue.contracts.bursts import FIGURES
-
-#: Characters of an unreadable line that are sent along.
-TEXT_MOST = 200
 
 _SECONDS = re.compile(r"(-?)(\d{1,11})(?:\.(\d{1,9}))?\Z")
 _TAG = re.compile(r"[0-9A-Fa-f]{4,32}\Z")
 _WHOLE = re.compile(r"-?\d{1,9}\Z")
-#: Degrees from 0° N 0° E within which a position is a receiver without a fix, not a place.
-NO_PLACE = 0.001
 _CODE = re.compile(r"[0-9A-Za-z._#-]{1,32}\Z")
 _MISSING = frozenset({"", "undefined", "null", "NaN", "nan", "None", "-Infinity", "Infinity"})
 _EARLIEST = -2_208_988_800 * 1_000_000
@@ -48,24 +54,6 @@ class PulseLine(NamedTuple):
     marked: bool
 
 
-class TagLine(NamedTuple):
-    """One coded tag."""
-
-    port: int
-    at: int
-    tag: str
-    rssi: float | None
-
-
-class Fix(NamedTuple):
-    """One position; `at` is None when the line has no time, `lat` and `lon` None when there was no fix."""
-
-    at: int | None
-    lat: float | None
-    lon: float | None
-    alt: float | None
-
-
 class Burst(NamedTuple):
     """One burst of a coded Lotek tag as decoded by the station's own burst finder. The contract names `figures`."""
 
@@ -75,27 +63,7 @@ class Burst(NamedTuple):
     figures: tuple[float | None, ...]
 
 
-class Note(NamedTuple):
-    """One event; `at` is None when the line has no reliable time."""
-
-    at: int | None
-    name: str
-    port: int | None
-    data: dict[str, Scalar]
-
-
-Line = PulseLine | TagLine | Fix | Burst | Note
-
-
-class LineRead(NamedTuple):
-    """A line as it was in the file: `size` bytes including its end, of which `lost` are refused; `refusal` says why."""
-
-    line: Line
-    size: int
-    lost: int = 0
-    refusal: str = ""
-    #: The line is empty.
-    is_blank: bool = False
+Line = PulseLine | TagLine | Fix | Burst | RowValues | Note | ColumnNames
 
 
 class _BadLineError(Exception):
@@ -112,40 +80,7 @@ def line_parse(text: str) -> Line:
 
 def line_read(raw: bytes, *, passed: int = 0) -> LineRead:
     """Read one line from a file, without its line feed. `passed` bytes of it were too long to be kept."""
-    size = len(raw) + 1 + passed
-    if passed:
-        return LineRead(unparsed(raw.decode("utf-8", "replace"), "the line is too long"), size, size, TOO_LONG)
-    if not raw.strip():
-        return LineRead(Note(None, "blank", None, {}), size, is_blank=True)
-    text = raw.removesuffix(b"\r").decode("utf-8", "replace")
-    line = line_parse(text)
-    if not _is_unparsed(line):
-        return LineRead(line, size)
-    if b"\x00" in raw:
-        # A power cut leaves zeros before later writes.
-        lost, good = raw.rpartition(b"\x00")[::2]
-        line_behind = line_parse(good.removesuffix(b"\r").decode("utf-8", "replace"))
-        if not _is_unparsed(line_behind):
-            return LineRead(line_behind, size, len(lost) + 1)
-        return LineRead(line, size, size, ZEROS)
-    return LineRead(line, size, size, UNPARSED)
-
-
-def line_without_end(rest: bytes, size: int) -> LineRead:
-    """The beginning of an incomplete line at a finished file's end."""
-    return LineRead(unparsed(rest.decode("utf-8", "replace"), "the line has no end"), size, size, NO_END)
-
-
-def _is_unparsed(line: Line) -> bool:
-    return isinstance(line, Note) and line.name == "unparsed"
-
-
-def unparsed(text: str, why: str = "") -> Note:
-    """The note for an unreadable line."""
-    data: dict[str, Scalar] = {"text": _clean(text)}
-    if why:
-        data["why"] = why
-    return Note(None, "unparsed", None, data)
+    return line_take(raw, line_parse, passed=passed)
 
 
 def _read(text: str) -> Line:
@@ -217,10 +152,10 @@ def _setting(fields: list[str]) -> Note:
     fields += [""] * (7 - len(fields))
     _, at, port, parameter, value, code, error = fields
     data: dict[str, Scalar] = {
-        "param": _clean(parameter),
+        "param": text_clean(parameter),
         "value": _value(value),
         "error_code": _value(code),
-        "error": _clean(error),
+        "error": text_clean(error),
     }
     return Note(_at(at), "setting", _port(port), data)
 
@@ -273,9 +208,4 @@ def _value(text: str) -> Scalar:
     try:
         return _number(text)
     except _BadLineError:
-        return _clean(text)
-
-
-def _clean(text: str) -> str:
-    """Text that a database can hold: no NUL, not too long."""
-    return text[:TEXT_MOST].replace("\x00", "\ufffd")
+        return text_clean(text)

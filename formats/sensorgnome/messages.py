@@ -5,12 +5,15 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
-from formats.sensorgnome.lines import Burst, Fix, Line, Note, PulseLine, TagLine
+from formats.lines import Fix, Note, RowValue, RowValues, TagLine
+from formats.sensorgnome.lines import Burst, Line, PulseLine
 from formats.sensorgnome.names import FileName
+from message_queue.contracts.base import MAX_ROWS
 from message_queue.contracts.bursts import FIGURES, Bursts
 from message_queue.contracts.detections import Detections
 from message_queue.contracts.event import Event, Happening
 from message_queue.contracts.gps import Gps
+from message_queue.contracts.readings import SenmlRecord
 
 MICROSECOND = 1_000_000
 
@@ -41,11 +44,15 @@ def moments_fill(lines: Iterable[tuple[int, Line]], last_at: int) -> list[Number
 
 
 def messages_make(lines: Iterable[Numbered], file: FileName, *, damaged: bool = False) -> list[LineMessage]:
-    """At most one message each of events, tags, bursts, pulses and positions, the most valuable first."""
-    return [
-        message._replace(body=replace(message.body, damaged=True)) if damaged else message
-        for message in _messages(lines, file)
-    ]
+    """At most one message each of events, tags, bursts, pulses and positions, the most valuable first, then readings.
+
+    Readings have no mark for a damaged file.
+    """
+    kept = list(lines)
+    made = _messages(kept, file)
+    if damaged:
+        made = [message._replace(body=replace(message.body, damaged=True)) for message in made]
+    return made + _readings(kept)
 
 
 def _messages(lines: Iterable[Numbered], file: FileName) -> list[LineMessage]:
@@ -80,6 +87,14 @@ def _messages(lines: Iterable[Numbered], file: FileName) -> list[LineMessage]:
     return made
 
 
+def _readings(lines: Iterable[Numbered]) -> list[LineMessage]:
+    """The figures in the lines, in messages within their bound."""
+    records = _records(
+        [(row.at, figure) for row in lines if isinstance(row.line, RowValues | Fix) for figure in row.line.figures]
+    )
+    return [LineMessage("readings", records[n : n + MAX_ROWS]) for n in range(0, len(records), MAX_ROWS)]
+
+
 def _events(notes: list[tuple[Numbered, Note]], file: FileName) -> Event:
     happenings = [
         Happening(t=row.at / MICROSECOND, name=note.name, port=note.port, line=row.number, data=note.data)
@@ -99,6 +114,9 @@ def _tags(tags: list[tuple[Numbered, TagLine]], file: FileName) -> Detections:
         line=_line_numbers(rows),
         tag=[tag.tag for _, tag in tags],
         rssi=_column([tag.rssi for _, tag in tags]),
+        node=_column([tag.node for _, tag in tags]),
+        valid=_column([tag.valid for _, tag in tags]),
+        also=_column([tag.also for _, tag in tags]),
         clock=file.clock,
         file=file.name,
     )
@@ -173,6 +191,19 @@ def _ports(ports: list[int]) -> int | list[int]:
     return ports[0] if len(set(ports)) == 1 else ports
 
 
-def _column(values: list[float | None]) -> list[float | None]:
+def _records(figures: list[tuple[int, RowValue]]) -> list[SenmlRecord]:
+    """The figures as a SenML pack. A text that only repeats the one before in its series is left out."""
+    said: dict[str, str] = {}
+    records = []
+    for at, figure in figures:
+        if figure.value is not None:
+            records.append(SenmlRecord(n=figure.name, v=figure.value, t=at / MICROSECOND, u=figure.unit or None))
+        elif said.get(figure.name) != figure.text:
+            said[figure.name] = figure.text
+            records.append(SenmlRecord(n=figure.name, vs=figure.text, t=at / MICROSECOND))
+    return records
+
+
+def _column(values: list[Any]) -> list[Any]:
     """The values, or nothing if no line has one."""
     return [] if all(value is None for value in values) else values

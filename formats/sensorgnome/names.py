@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import NamedTuple
 
+from formats.ctt.names import ctt_name_parse, ctt_serial_key
+
 _PACKED = r"(?P<packed>\.(?:gz|bz2|xz|lz|lzma|zst|Z))?"
 _COPY = r"(?: ?\(\d{1,3}\)| - Copy(?: \(\d{1,3}\))?| copy(?: \d{1,3})?)?"
 _NAME = re.compile(
@@ -30,7 +32,11 @@ _SHOWN_MOST = 200
 _ESCAPED = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\"}
 
 _OTHERS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"CTT-.*\.csv", re.IGNORECASE), "It is a file of a CTT SensorStation; this format is not read yet."),
+    (
+        re.compile(r"CTT-.*-telemetry\b.*\.csv", re.IGNORECASE),
+        "It contains positions of CTT tags with GPS; this table is not read yet.",
+    ),
+    (re.compile(r"CTT-.*\.csv", re.IGNORECASE), "Its name is not complete for a file of a CTT SensorStation."),
     (re.compile(r".*-lifetag\.csv", re.IGNORECASE), "It is a CTT LifeTag table; this format is not read yet."),
     (re.compile(r".*\.(?:dta|srx)\Z", re.IGNORECASE), "It is a file of a Lotek receiver; this format is not read yet."),
     (
@@ -53,6 +59,7 @@ _NO_DATA: tuple[tuple[re.Pattern[str], str], ...] = (
         "A computer's system file; no station wrote it.",
     ),
     (re.compile(r"datafiles\.json\Z"), "The recorder's list of its files; it contains no data."),
+    (re.compile(r"CTT-.*-log\b.*\.csv", re.IGNORECASE), "The log of a CTT SensorStation; it contains no data."),
 )
 
 
@@ -60,7 +67,8 @@ class FileName(NamedTuple):
     """One file name. `name` is the file name in rows: without a compression's ending and a copy's number.
 
     `start` is in microseconds since 1970 UTC, 0 if the name has no valid date. `serial` is empty if the name has none
-    that looks like a Sensorgnome's.
+    that looks like a Sensorgnome's or SensorStation's. `is_table` for the tables of CTT SensorStations, which are read by
+    `formats.ctt`; their `start` is the moment at which the station closed the file.
     """
 
     name: str
@@ -69,13 +77,19 @@ class FileName(NamedTuple):
     source: str
     serial: str = ""
     boot: str = ""
+    is_table: bool = False
+    #: A table that its station is still writing, and renames when it closes it.
+    is_unnamed: bool = False
 
 
 @lru_cache(4_096)
 def file_name_parse(name: str) -> FileName | None:
-    """The parts of a data file's name, or None for a file that is not a Sensorgnome data file."""
+    """The parts of a data file's name, or None for a file that is not data of a Sensorgnome or SensorStation."""
     if name.startswith("._"):
         return None
+    if (table := ctt_name_parse(name)) is not None:
+        is_open = not table.is_closed
+        return FileName(table.name, table.closed, "", table.kind, table.serial, is_table=True, is_unnamed=is_open)
     match = _NAME.match(name)
     if match is None:
         return None
@@ -96,13 +110,19 @@ def _head_split(head: str) -> tuple[str, str]:
     parts = head.split("-")
     boot = parts[-1] if len(parts) > 1 else ""
     serial = serial_key(parts[-2]) if len(parts) > 1 else ""
+    if not serial and len(parts) > 2 and parts[-3].upper() == "CTT":
+        # A SensorStation that runs the Sensorgnome software.
+        serial = serial_key(f"CTT-{parts[-2]}")
     return serial, boot.lstrip("0") or boot
 
 
 def serial_key(serial: str) -> str:
-    """A serial in comparable form: upper case, without `SG-` and `_1`; empty if it is not a Sensorgnome's."""
+    """A serial in comparable form; empty if it is neither a Sensorgnome's nor a SensorStation's.
+
+    It is in upper case, a Sensorgnome's without `SG-` and `_1`.
+    """
     match = _SERIAL.match(serial.upper())
-    return match.group(1).removesuffix("_1") if match else ""
+    return match.group(1).removesuffix("_1") if match else ctt_serial_key(serial)
 
 
 def is_foreign(name: FileName, serials: frozenset[str]) -> bool:
@@ -123,7 +143,7 @@ def other_file_reason(name: str) -> tuple[str, bool]:
     for pattern, reason in _OTHERS:
         if pattern.match(name):
             return reason, True
-    return "Its name is not that of a Sensorgnome data file.", True
+    return "Its name is not that of a data file of a Sensorgnome or SensorStation.", True
 
 
 def name_show(name: str) -> str:

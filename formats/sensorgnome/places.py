@@ -2,7 +2,7 @@
 
 import math
 
-from formats.sensorgnome.lines import Fix
+from formats.lines import Fix
 
 #: Degrees by which a position must differ, about 100 m: less is GPS scatter.
 MOVED = 0.001

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal, NamedTuple
 
-from formats.sensorgnome.account import DAMAGE, ZEROS, OpenAccount, Tally
+from formats.lines import DAMAGE, ZEROS, ColumnNames, Fix, LineRead, Note
+from formats.sensorgnome.account import OpenAccount, Tally
 from formats.sensorgnome.bursts import BurstRule, Heard, bursts_find, pulse_heard
-from formats.sensorgnome.lines import Burst, Fix, LineRead, Note, PulseLine
+from formats.sensorgnome.lines import Burst, PulseLine
 from formats.sensorgnome.messages import Numbered
 from formats.sensorgnome.places import Places
 from formats.sensorgnome.position import FilePosition
@@ -116,7 +117,7 @@ def portion_take(
             if account.tally.lines_refused + figures["lines_refused"] < UNPARSED_TOLD and _is_told(row, wishes, places):
                 told.append(row)
             figures["lines_refused"] += 1
-        elif read.is_blank:
+        elif read.has_no_data:
             figures["bytes_taken"] += read.size
             figures["lines_taken"] += 1
         elif index not in selection.left_out and _is_told(row, wishes, places):
@@ -131,6 +132,7 @@ def portion_take(
         line=position.line + len(taken),
         last_at=taken[-1].at if taken else position.last_at,
         recent=selection.recent,
+        heading=next((row.line.text for row in reversed(taken) if isinstance(row.line, ColumnNames)), position.heading),
     )
     counted = max((row.number for row in taken if isinstance(row.line, PulseLine)), default=0)
     now = replace(
@@ -168,16 +170,21 @@ def lost_add(account: OpenAccount, lost: int, damage: str) -> OpenAccount:
 def back_note(position: FilePosition, account: OpenAccount) -> str:
     """The position and account to return to if a finished file continues after all."""
     return json.dumps(
-        [position.offset, position.line, position.last_at, position.recent, account.tally, account.refusals]
+        [
+            *(position.offset, position.line, position.last_at, position.recent),
+            *(account.tally, account.refusals, position.heading),
+        ]
     )
 
 
 def back_take(position: FilePosition, account: OpenAccount) -> tuple[FilePosition, OpenAccount]:
     """The position and account from which to read a file that continues after all."""
     if account.back:
-        offset, line, last_at, recent, tally, refusals = json.loads(account.back)
+        # Notes from before there were headings end with the refusals.
+        offset, line, last_at, recent, tally, refusals, *heading = json.loads(account.back)
         heard = tuple(Heard(*pulse) for pulse in recent)
         position = position._replace(offset=offset, line=line, last_at=last_at, recent=heard)
+        position = position._replace(heading=heading[0] if heading else "")
         account = replace(account, tally=Tally(*tally), refusals=refusals, back="")
     return position._replace(done=False), replace(account, state="open")
 

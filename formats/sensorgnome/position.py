@@ -10,7 +10,7 @@ class FilePosition(NamedTuple):
 
     `offset` bytes and `line` lines are done; `last_at` is the newest line's moment in microseconds; `recent` are the
     last pulses, which tell whether the next ones continue a burst; `head` are the file's first bytes; `done` when the
-    file is finished, at `size` bytes on the disk.
+    file is finished, at `size` bytes on the disk; `heading` the heading above the next line, in a file of tables.
     """
 
     offset: int = 0
@@ -20,3 +20,4 @@ class FilePosition(NamedTuple):
     head: bytes = b""
     done: bool = False
     size: int = 0
+    heading: str = ""

@@ -7,7 +7,18 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from message_queue.columns import columns_check, first_time_of, rows_of
-from message_queue.contracts.base import MAX_ROWS, Body, Contract, Lane, LineNumber, Port, Seconds, Shape, ShortText
+from message_queue.contracts.base import (
+    MAX_ROWS,
+    Body,
+    Contract,
+    Lane,
+    LineNumber,
+    Name,
+    Port,
+    Seconds,
+    Shape,
+    ShortText,
+)
 from message_queue.errors import MessageRefused
 
 HOUR_S = 3_600.0
@@ -35,6 +46,12 @@ class Detections(Body, frozen=True, kw_only=True):
     used: Annotated[list[bool], Meta(max_length=MAX_ROWS)] = []
     tag: Annotated[list[Annotated[str, Meta(max_length=64)]], Meta(max_length=MAX_ROWS)] = []
     rssi: _Numbers = []
+    #: The node of a CTT SensorStation that heard the tag; null for the station itself.
+    node: Annotated[list[Annotated[str, Meta(max_length=16)] | None], Meta(max_length=MAX_ROWS)] = []
+    #: Whether the radio checked the tag's own checksum; null if it does not say.
+    valid: Annotated[list[bool | None], Meta(max_length=MAX_ROWS)] = []
+    #: What else the station's file says in the row, as written there, under the names of its columns.
+    also: Annotated[list[Annotated[dict[Name, ShortText], Meta(max_length=64)] | None], Meta(max_length=MAX_ROWS)] = []
     #: Clock code of the file (from P, not synchronised, to T, 1 µs), and the file's name.
     clock: Annotated[str, Meta(max_length=1)] = ""
     file: ShortText = ""

@@ -54,6 +54,17 @@ class DetectionOut(serializers.Serializer[Any]):
     noise = serializers.FloatField(allow_null=True, help_text="dB")
     snr = serializers.FloatField(allow_null=True, help_text="dB")
     rssi = serializers.FloatField(allow_null=True)
+    node = serializers.CharField(
+        allow_null=True, help_text="The node of a CTT SensorStation that heard the tag; null for the station itself."
+    )
+    is_validated = serializers.BooleanField(
+        allow_null=True, help_text="Whether the radio checked the tag's checksum; null if it does not say."
+    )
+    also = serializers.DictField(
+        child=serializers.CharField(),
+        allow_null=True,
+        help_text="What else the station's file says in this row, by column.",
+    )
     is_used = serializers.BooleanField(help_text="Whether the station used the pulse in a burst.")
     is_late = serializers.SerializerMethodField(help_text="It arrived more than an hour after it was heard.")
     suspicions = SuspicionsField(source="flags")

@@ -38,6 +38,8 @@ AHEAD = 86_400.0
 _WATCHED_MOST = 64
 #: Maximum nesting of folders: V1 writes SGdata/<boot count>/<day>.
 _DEPTH_MOST = 6
+#: Why a file is not read that its station renames when it closes it: its lines would be sent under both names.
+RENAMED = "The station is still writing it. It is read once the station has closed it and given it a date."
 #: Why deeper folders are not read.
 _DEEP = f"It is more than {_DEPTH_MOST} folders deep and is not read: move it up, or replay it."
 
@@ -189,7 +191,10 @@ class Folder:
     def _other_end(self, seen: Seen, key: str, why: str) -> None:
         """Forget a file that was not to be read and is gone."""
         other = self._others.pop(key, None)
-        if other is not None:
+        if other is not None and other.state == "open":
+            closed = "The station has closed it and given it a date."
+            seen.others.append(OtherFile(key, 0, "done", closed, other.start, counts=False))
+        elif other is not None:
             seen.others.append(OtherFile(key, 0, "gone", f"{why} {other.reason}", other.start, counts=False))
 
     def _sort(self, path: Path, regular: dict[str, bool], seen: Seen) -> None:
@@ -202,6 +207,9 @@ class Folder:
         if is_foreign(name, self._serials):
             reason = f"It is named for another station, {name.serial}."
             self._other(seen, path, reason, state="foreign", start=name.start, counts=False)
+            return
+        if name.is_unnamed:
+            self._other(seen, path, RENAMED, state="open")
             return
         plain = packed_end_cut(path.name)
         if plain == path.name or plain not in regular:

@@ -17,8 +17,13 @@ CREATE TABLE IF NOT EXISTS files (
     done INTEGER NOT NULL,
     size INTEGER NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS headings (path TEXT PRIMARY KEY, heading TEXT NOT NULL) WITHOUT ROWID;
 """
-_READ = "SELECT path, offset, line, last_at, recent, head, done, size FROM files"
+# Headings have a table of their own, so that an older agent can still write to `files`.
+_READ = (
+    "SELECT path, offset, line, last_at, recent, head, done, size, coalesce(heading, '') "
+    "FROM files LEFT JOIN headings USING (path)"
+)
 
 
 class FilePositions:
@@ -55,8 +60,13 @@ class FilePositions:
                     position.size,
                 ),
             )
+            if position.heading:
+                sql.execute("INSERT OR REPLACE INTO headings VALUES (?, ?)", (path, position.heading))
+            else:
+                sql.execute("DELETE FROM headings WHERE path = ?", (path,))
 
 
-def _position(row: tuple[str, int, int, int, str, bytes, int, int]) -> FilePosition:
-    _, offset, line, at, recent, head, done, size = row
-    return FilePosition(offset, line, at, tuple(Heard(*heard) for heard in json.loads(recent)), head, bool(done), size)
+def _position(row: tuple[str, int, int, int, str, bytes, int, int, str]) -> FilePosition:
+    _, offset, line, at, recent, head, done, size, heading = row
+    heard = tuple(Heard(*pulse) for pulse in json.loads(recent))
+    return FilePosition(offset, line, at, heard, head, bool(done), size, heading)

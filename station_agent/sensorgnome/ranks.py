@@ -12,6 +12,6 @@ def rank_of(body: Any) -> Rank:
     """The rank of a body made of lines."""
     if isinstance(body, Event):
         return EVENT
-    if isinstance(body, Gps):
+    if isinstance(body, Gps | list):
         return READING
     return PULSE if isinstance(body, Detections) and body.what == "pulse" else TAG

@@ -14,7 +14,8 @@ def serials_taken(own: str, also: Iterable[str] = (), *, any_station: bool = Fal
     others = {serial_key(other): other for other in also}
     if "" in others:
         raise WrongUse(
-            f"{others['']!r} is not a Sensorgnome serial: files are told apart by serials like SG-7F5ERPI46977."
+            f"{others['']!r} is not the serial of a Sensorgnome or SensorStation: files are told apart by serials like "
+            "SG-7F5ERPI46977 and CTT-V30B0154CD0C."
         )
     key = serial_key(own)
     if any_station or not key:

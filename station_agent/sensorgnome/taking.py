@@ -3,9 +3,11 @@
 import time
 from dataclasses import replace
 
+from formats.lines import Fix
 from formats.sensorgnome.account import OpenAccount, Tally
-from formats.sensorgnome.lines import Fix, Line, PulseLine, line_read, line_without_end
-from formats.sensorgnome.messages import LineMessage, messages_make, moments_fill
+from formats.sensorgnome.grammar import lines_of
+from formats.sensorgnome.lines import Line, PulseLine
+from formats.sensorgnome.messages import LineMessage, messages_make
 from formats.sensorgnome.names import file_name_parse
 from formats.sensorgnome.places import Places
 from formats.sensorgnome.portion import (
@@ -128,7 +130,9 @@ class Taker:
         if length < twin.offset:
             text = b"".join(reader.pieces())
             lines = text.count(b"\n") + (not text.endswith(b"\n"))
-            position = file.position._replace(offset=length, line=lines, done=True, size=file.size)
+            position = file.position._replace(
+                offset=length, line=lines, done=True, size=file.size, heading=twin.heading
+            )
         else:
             lines = twin.line
             position = twin._replace(head=file.position.head, done=False, size=0)
@@ -150,7 +154,7 @@ class Taker:
         last = chunk.ended and finished
         if chunk.zeros:
             return self._zeros_take(file, reader, chunk, last=last)
-        lines = _lines_read(chunk, position, file, last=last)
+        lines = lines_of(chunk, position, file.name, last=last)
         trusted = self._is_trusted(file, lines)
         chosen = lines_select(lines, position.recent, self.wishes, trusted=trusted, last=last)
         if not chosen.lines and not last:
@@ -279,14 +283,3 @@ def _line_of(key: str) -> tuple[str, str, str]:
     """Source, serial and boot of a file by its key: all files of one such group come from the same writer."""
     name = file_name_parse(key.rpartition("/")[2])
     return (name.source, name.serial, name.boot) if name else ("", "", "")
-
-
-def _lines_read(chunk: Chunk, position: FilePosition, file: DataFile, *, last: bool) -> Lines:
-    """The chunk's lines with their numbers; at a finished file's end including the incomplete line."""
-    read = [line_read(raw, passed=chunk.passed) for raw in chunk.lines]
-    if last and chunk.rest:
-        read.append(line_without_end(chunk.rest, chunk.rest_bytes))
-    numbered = moments_fill(
-        enumerate((row.line for row in read), position.line + 1), position.last_at or file.name.start
-    )
-    return Lines(read, numbered, chunk.ended)

@@ -16,7 +16,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from formats.sensorgnome.account import UNREADABLE, OpenAccount, Tally, file_messages
+from formats.lines import UNREADABLE
+from formats.sensorgnome.account import OpenAccount, Tally, file_messages
 from formats.sensorgnome.bursts import BurstRule
 from formats.sensorgnome.portion import Pulses, Wishes
 from formats.sensorgnome.position import FilePosition
@@ -29,7 +30,7 @@ from station_agent.profiles import Positions
 from station_agent.sensorgnome import accounts, contents, counts, positions
 from station_agent.sensorgnome.accounts import Accounts
 from station_agent.sensorgnome.counts import PulseCounts, records_make
-from station_agent.sensorgnome.folder import AHEAD, DataFile, Folder, OtherFile, Seen
+from station_agent.sensorgnome.folder import AHEAD, RENAMED, DataFile, Folder, OtherFile, Seen
 from station_agent.sensorgnome.positions import FilePositions
 from station_agent.sensorgnome.serials import serials_taken
 from station_agent.sensorgnome.taking import Taker, nothing_taken
@@ -99,8 +100,8 @@ class SensorgnomeSource:
         """Files found in the folder earlier that are not to be read."""
         return [
             OtherFile(key, found.size, found.state, found.reason, found.start, counts=found.tally.bytes_refused > 0)
-            for key, found in self._accounts.settled("refused", "foreign").items()
-            if key not in known
+            for key, found in self._accounts.settled("refused", "foreign", "open").items()
+            if key not in known and (found.state != "open" or found.reason == RENAMED)
         ]
 
     def poll(self) -> float:
@@ -316,7 +317,9 @@ def _figures(values: dict[str, int]) -> dict[str, Scalar]:
 
 
 def _other_account(other: OtherFile) -> OpenAccount:
-    """The account of a file that is not read: refused, or left because it is not this station's data."""
+    """The account of a file that is not read: refused, left because it is not this station's data, or not read yet."""
+    if other.state == "open":
+        return OpenAccount(size=other.size, unread=other.size, reason=other.reason)
     tally = Tally(bytes_refused=other.size) if other.counts else Tally(bytes_kept_back=other.size)
     refusals = {UNREADABLE: 1} if other.counts else {}
     return OpenAccount(

@@ -69,7 +69,7 @@ def test_the_sums_hold_to_the_byte_by_replay(card):
         if path.endswith((".txt", ".TXT")) and not content.startswith((b"\x1f\x8b", b"PK")):
             assert told[path.replace("\n", "\\n")].bytes_read == len(content), path
     total = Counter(account.state for account in told.values())
-    assert total == {"done": 52, "refused": 7, "foreign": 3}
+    assert total == {"done": 52, "refused": 6, "foreign": 4}
     by_name = {name.rpartition("/")[2]: account for name, account in told.items()}
     for hour in range(8):
         assert by_name[name_of(hour, source="ctt")].bytes_taken == len(tags_of(hour))
@@ -197,25 +197,25 @@ def test_another_stations_files_are_left_live_and_it_is_said_once(card, follow):
     station = follow(directory=root, serial=SERIAL.lower() + "_1")
     station.poll()
     events = [event for kind, body in outbox_messages(station.outbox) if kind == "event" for event in body.events]
-    assert [event.data["files"] for event in events if event.name == "files_foreign"] == [3]
+    assert [event.data["files"] for event in events if event.name == "files_foreign"] == [4]
     station.outbox.database.close()
     again = follow(directory=root, serial=SERIAL)
     again.poll()
     events = [event for kind, body in outbox_messages(again.outbox) if kind == "event" for event in body.events]
     assert [event.name for event in events].count("files_foreign") == 1
-    assert again.vitals.file_totals().files_foreign == 3
+    assert again.vitals.file_totals().files_foreign == 4
 
 
 def test_who_means_it_takes_another_stations_files(card):
     root, _ = card
-    serials = serials_taken(SERIAL, ["sg-8d21rpz2778a"])
+    serials = serials_taken(SERIAL, ["sg-8d21rpz2778a", "ctt-v30b0154cd0c"])
     feed, messages = drained(root, serials=serials)
     assert not [report for report in feed.reports if report.account.state == "foreign"]
     assert {body.file for kind, body in bodies(messages) if kind == "gps"} >= {
         name_of(12, day=17, serial="8D21RPZ2778A")
     }
     assert serials_taken(SERIAL, any_station=True) == frozenset()
-    with pytest.raises(WrongUse, match="'8D21' is not a Sensorgnome serial"):
+    with pytest.raises(WrongUse, match="'8D21' is not the serial of a Sensorgnome"):
         serials_taken(SERIAL, ["8D21"])
 
 
@@ -432,7 +432,7 @@ def test_status_says_the_account_and_names_the_troubles(card, make_station):
     while source.poll() == 0:
         pass
     facts = status_read(station.config)
-    assert facts["files"]["files_foreign"] == 3
+    assert facts["files"]["files_foreign"] == 4
     assert facts["files"]["bytes_read"] == sum(facts["files"][f"bytes_{fate}"] for fate in FATES)
     assert "notes.txt" in {trouble["name"] for trouble in facts["file_troubles"]}
     said = status_say(station.config)
@@ -455,7 +455,7 @@ def test_the_command_says_what_it_refused_and_ends_with_one(card, tmp_path, make
     text = subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY, check=False, timeout=PATIENCE_S)
     assert text.returncode == 1
     assert len(text.stdout.splitlines()) == len(files) + 1
-    assert "notes.txt: refused. Its name is not that of a Sensorgnome data file." in text.stdout
+    assert "notes.txt: refused. Its name is not that of a data file of a Sensorgnome or SensorStation." in text.stdout
     good = tmp_path / "good"
     good.mkdir()
     (good / name_of(0)).write_bytes(text_of(0))

@@ -8,7 +8,7 @@ import pytest
 from agent.agent_process import AgentProcess
 from agent.messages_of import outbox_messages
 
-from formats.sensorgnome.lines import Fix
+from formats.lines import Fix
 from formats.sensorgnome.places import Places
 from message_queue.contracts.commands.set_profile import SetProfile
 from station_agent.clock.watch import ClockWatch

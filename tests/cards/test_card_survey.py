@@ -97,7 +97,7 @@ def test_two_stations_files_without_a_serial_and_an_unknown_station_are_told_apa
 
 
 def test_a_serial_by_which_no_file_is_told_apart_is_refused(card, station):
-    with pytest.raises(InvalidInput, match="R2D2 is no Sensorgnome's serial"):
+    with pytest.raises(InvalidInput, match="R2D2 is not the serial of a Sensorgnome"):
         survey(card, station=station, also_of=["R2D2"])
 
 
@@ -116,7 +116,7 @@ def test_the_command_tells_it_to_people_and_programs(card, station, capsys):
     call_command("card", "survey", str(card))
     said = capsys.readouterr().out
     assert f"{OWN}: SG-{OWN} of Old Cut. 3 files, 2021-12-16 00:25 UTC to 2021-12-16 01:25 UTC." in said
-    assert "notes.txt: Its name is not that of a Sensorgnome data file." in said
+    assert "notes.txt: Its name is not that of a data file of a Sensorgnome or SensorStation." in said
     call_command("card", "survey", "--json", str(card))
     told = json.loads(capsys.readouterr().out)
     assert {letter: number for letter, number in told["stations"][0]["new"].items() if number} == LINES

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from formats.sensorgnome.lines import Fix, Note, PulseLine, TagLine, line_parse
+from formats.lines import Fix, Note, TagLine
+from formats.sensorgnome.lines import PulseLine, line_parse
 from formats.sensorgnome.messages import messages_make, moments_fill
 from formats.sensorgnome.names import FileName
 from message_queue.contracts.event import Event, Happening

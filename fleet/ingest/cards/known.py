@@ -6,7 +6,8 @@ from fleet.ingest.database import cursor, numbers
 from fleet.ingest.rows.tables import source_of
 from fleet.stations.models import Station
 from fleet.telemetry.models import Detection, TimeShift
-from formats.sensorgnome.lines import Burst, Fix, Note, PulseLine, TagLine
+from formats.lines import Fix, Note, RowValues, TagLine
+from formats.sensorgnome.lines import Burst, PulseLine
 from formats.sensorgnome.messages import Numbered
 from formats.sensorgnome.names import FileName
 from message_queue.contracts.bursts import BURST_EVENT
@@ -26,6 +27,14 @@ _EVENTS = f"""
 SELECT k.line FROM unnest(%s::bigint[], %s::text[], %s::int[]) AS k(at, name, line)
 WHERE EXISTS (SELECT FROM telemetry_stationevent e WHERE e.station_id = ANY(%s::bigint[]) AND e.occurred_at = {_AT}
               AND e.name = k.name AND e.line = k.line AND e.source = %s)
+"""  # noqa: S608 - a constant
+_READINGS = f"""
+SELECT k.line FROM unnest(%s::bigint[], %s::text[], %s::float8[], %s::int[]) AS k(at, name, value, line)
+GROUP BY k.line HAVING bool_and(EXISTS (
+    SELECT FROM telemetry_series s JOIN telemetry_reading r ON r.series_id = s.id
+    WHERE s.station_id = ANY(%s::bigint[]) AND s.name = k.name
+      AND r.occurred_at >= {_AT} AND r.occurred_at < {_AT} + interval '1 millisecond'
+      AND (r.value = k.value OR r.sent_value = k.value)))
 """  # noqa: S608 - a constant
 _IN_LEDGER = """
 SELECT k.seq FROM unnest(%s::bigint[]) AS k(seq)
@@ -50,10 +59,14 @@ def stations_of_serial(station: Station) -> list[int]:
 
 
 def lines_known(station_ids: Sequence[int], lines: Iterable[Numbered], name: FileName) -> set[int]:
-    """The numbers of those lines whose rows are there. At most three queries, for the lines of one chunk."""
+    """The numbers of those lines whose rows are there. At most four queries, for the lines of one chunk.
+
+    A line of figures is known if all its numbers are; a position is known by its place.
+    """
     heard: list[tuple[int, int, int, int]] = []
     fixes: list[tuple[int, int]] = []
     events: list[tuple[int, str, int]] = []
+    figures: list[tuple[int, str, float, int]] = []
     for row in lines:
         match row.line:
             case PulseLine(port=port):
@@ -62,6 +75,8 @@ def lines_known(station_ids: Sequence[int], lines: Iterable[Numbered], name: Fil
                 heard.append((row.at, port, Detection.Kind.TAG.value, row.number))
             case Fix():
                 fixes.append((row.at, row.number))
+            case RowValues(figures=said):
+                figures += [(row.at, one.name, one.value, row.number) for one in said if one.value is not None]
             case Burst():
                 events.append((row.at, BURST_EVENT, row.number))
             case Note(name=event):
@@ -76,6 +91,10 @@ def lines_known(station_ids: Sequence[int], lines: Iterable[Numbered], name: Fil
     if events:
         at, names, line = zip(*events, strict=True)
         found |= {row[0] for row in cursor().execute(_EVENTS, [numbers(at), list(names), numbers(line), ids, source])}
+    if figures:
+        at, names, values, line = zip(*figures, strict=True)
+        arguments = [numbers(at), list(names), list(values), numbers(line), ids]
+        found |= {row[0] for row in cursor().execute(_READINGS, arguments)}
     return found
 
 

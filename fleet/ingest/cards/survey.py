@@ -84,7 +84,10 @@ def serials_of(station: Station, also_of: Sequence[str] = ()) -> frozenset[str]:
     for serial in also_of:
         if not serial_key(serial):
             raise InvalidInput(
-                _("%(serial)s is no Sensorgnome's serial: files are told apart by serials like SG-7F5ERPI46977.")
+                _(
+                    "%(serial)s is not the serial of a Sensorgnome or SensorStation: files are told apart by serials "
+                    "like SG-7F5ERPI46977 and CTT-V30B0154CD0C."
+                )
                 % {"serial": serial[:80]}
             )
     return frozenset({serial_key(station.serial), *map(serial_key, also_of)})

@@ -1,11 +1,13 @@
 """Handler of pulses and tags: one row each, and a count per hour and port; of tags also per tag."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import repeat
+
+import msgspec
 
 from fleet.ingest.batch import Batch, TagHeard
 from fleet.ingest.delivery import Arrival
-from fleet.ingest.rows.tables import detection_row, file_field, pg_time
+from fleet.ingest.rows.tables import detection_row, detection_tail, pg_time
 from fleet.telemetry.models import Detection
 from message_queue.contracts.detections import Detections
 from message_queue.errors import MessageRefused
@@ -15,13 +17,13 @@ KIND = "detections"
 #: PostgreSQL stores a line in four bytes; the contract limits the lines that are sent.
 _LINE_MOST = 2**31 - 1
 _HOUR = 3_600 * 1_000_000
+_json = msgspec.json.Encoder().encode
 
 
 def handle(arrival: Arrival, batch: Batch) -> None:
     """Add one row per entry of the columns."""
     body: Detections = arrival.message.body
     file_id = batch.file_of(arrival.station, body.file)
-    file = file_field(file_id)
     # Calling `suspicion` for each row would add a tenth to its cost, so only doubtful times are passed to it.
     earliest, latest = batch.believable
     usual = batch.suspicion(earliest, body.clock, damaged=body.damaged)
@@ -32,18 +34,32 @@ def handle(arrival: Arrival, batch: Batch) -> None:
     ports = body.port if isinstance(body.port, list) else repeat(body.port, rows)
     tags = body.tag or repeat(None, rows)
     used = body.used or repeat(True, rows)
-    for t, port, line, five, tag, is_used in zip(
-        body.t, ports, lines_of(body.line, rows), figures, tags, used, strict=True
+    tails = _tails(body, file_id)
+    for t, port, line, five, tag, is_used, tail in zip(
+        body.t, ports, lines_of(body.line, rows), figures, tags, used, tails, strict=True
     ):
         seconds = body.bt + t
         at = pg_time(seconds)
         flags = usual if earliest <= seconds <= latest else usual | batch.suspicion(seconds)
-        add(detection_row(station_id, at, port, kind, line, received, five, tag, is_used, flags, file))
+        add(detection_row(station_id, at, port, kind, line, received, five, tag, is_used, flags, tail))
         hour = (station_id, at - at % _HOUR, port, kind)
         hours[hour] = hours.get(hour, 0) + 1
     if body.what == "tag":
         _tags_count(batch, station_id, body)
     batch.file_lines(file_id, rows, body.bt + min(body.t), body.bt + max(body.t))
+
+
+def _tails(body: Detections, file_id: int | None) -> Iterable[bytes]:
+    """The last fields of each row: one value for all, unless the message has the columns of CTT SensorStations."""
+    rows = len(body.t)
+    if not (body.node or body.valid or body.also):
+        return repeat(detection_tail(file_id), rows)
+    nodes, valid = body.node or repeat(None, rows), body.valid or repeat(None, rows)
+    also = body.also or repeat(None, rows)
+    return [
+        detection_tail(file_id, node, is_validated, _json(said) if said else None)
+        for node, is_validated, said in zip(nodes, valid, also, strict=True)
+    ]
 
 
 def _tags_count(batch: Batch, station_id: int, body: Detections) -> None:

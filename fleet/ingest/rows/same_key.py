@@ -21,7 +21,9 @@ class _Table(NamedTuple):
 
 _TABLES = {
     "telemetry_detection": _Table(
-        ("station_id", "occurred_at", "port", "kind", "line"), ("freq", "sig", "noise", "snr", "rssi", "tag"), 1
+        ("station_id", "occurred_at", "port", "kind", "line"),
+        ("freq", "sig", "noise", "snr", "rssi", "tag", "node", "is_validated"),
+        1,
     ),
     "telemetry_position": _Table(
         ("station_id", "occurred_at", "line", "source"), ("latitude", "longitude", "altitude_m"), 2

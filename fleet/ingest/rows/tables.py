@@ -10,6 +10,7 @@ from struct import Struct
 from fleet.ingest.database import cursor
 from fleet.ingest.rows.same_key import different_note
 from fleet.ingest.rows.same_moment import moments_part
+from formats.ctt.names import ctt_name_parse
 
 #: 2000-01-01 UTC in seconds since 1970.
 PG_EPOCH_S = 946_684_800
@@ -61,7 +62,7 @@ DETECTIONS = CopyTable(
     "telemetry_detection",
     (
         *("station_id", "occurred_at", "port", "kind", "line", "received_at"),
-        *("freq", "sig", "noise", "snr", "rssi", "tag", "is_used", "flags", "file_id"),
+        *("freq", "sig", "noise", "snr", "rssi", "tag", "is_used", "flags", "file_id", "node", "is_validated", "also"),
     ),
 )
 POSITIONS = CopyTable(
@@ -120,13 +121,29 @@ def detection_row(
     tag: str | None,
     is_used: bool,  # noqa: FBT001 - a column
     flags: int,
-    file: bytes,
+    tail: bytes,
 ) -> bytes:
-    """A row of `DETECTIONS`; `figures` are freq, sig, noise, snr, rssi, `file` is a `file_field`."""
-    head = _DETECTION(15, 8, station_id, 8, occurred, 2, port, 2, kind, 4, line, 8, received)
+    """A row of `DETECTIONS`; `figures` are freq, sig, noise, snr, rssi, `tail` is a `detection_tail`."""
+    head = _DETECTION(18, 8, station_id, 8, occurred, 2, port, 2, kind, 4, line, 8, received)
     numbers = b"".join([_NULL if figure is None else _FLOAT(8, figure) for figure in figures])
     used = b"\x00\x00\x00\x01\x01" if is_used else b"\x00\x00\x00\x01\x00"
-    return head + numbers + (_NULL if tag is None else _text(tag)) + used + _SHORT(2, flags) + file
+    return head + numbers + (_NULL if tag is None else _text(tag)) + used + _SHORT(2, flags) + tail
+
+
+def detection_tail(
+    file_id: int | None,
+    node: str | None = None,
+    valid: bool | None = None,  # noqa: FBT001 - a column
+    also: bytes | None = None,
+) -> bytes:
+    """The last fields of a row of `DETECTIONS`, the same for all pulses of a message; `also` is JSON."""
+    checked = _NULL if valid is None else b"\x00\x00\x00\x01" + bytes([valid])
+    return (
+        file_field(file_id)
+        + (_NULL if node is None else _text(node))
+        + checked
+        + (_NULL if also is None else _jsonb(also))
+    )
 
 
 def position_row(
@@ -163,14 +180,22 @@ def event_row(
 ) -> bytes:
     """A row of `EVENTS`; `data` is JSON."""
     head = _EVENT_HEAD(9, 8, station_id, 8, occurred) + _text(name) + _INT(4, line) + _BIG(8, received)
-    # jsonb's binary form is a version byte followed by the text.
-    json = (len(data) + 1).to_bytes(4, "big") + b"\x01" + data
-    return head + (_NULL if port is None else _SHORT(2, port)) + json + _SHORT(2, flags) + _text(source)
+    return head + (_NULL if port is None else _SHORT(2, port)) + _jsonb(data) + _SHORT(2, flags) + _text(source)
 
 
 def source_of(file: str) -> str:
-    """The kind of file that a name denotes: `all` or `ctt` of a Sensorgnome; empty without a name."""
+    """The kind of file that a name denotes; empty without a name.
+
+    `all` or `ctt` of a Sensorgnome; `gps` and others of a CTT SensorStation, whose dates contain dashes too.
+    """
+    if (table := ctt_name_parse(file)) is not None:
+        return table.kind[:SOURCE_MOST]
     return file.rpartition("-")[2].partition(".")[0][:SOURCE_MOST]
+
+
+def _jsonb(data: bytes) -> bytes:
+    """A field of JSON; jsonb's binary form is a version byte followed by the text."""
+    return (len(data) + 1).to_bytes(4, "big") + b"\x01" + data
 
 
 def _text(value: str) -> bytes:

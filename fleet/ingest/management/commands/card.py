@@ -24,6 +24,7 @@ _KINDS = {
     "T": "tags",
     "b": "decoded bursts",
     "G": "positions",
+    "H": "health of nodes",
     "C": "clock",
     "S": "settings",
     "F": "filter",

@@ -1,0 +1,68 @@
+"""A CTT SensorStation's card is surveyed and sent like a Sensorgnome's, and told apart by the serial in its names."""
+
+import gzip
+from collections import Counter
+from datetime import UTC, datetime
+
+import ctt_files as made
+import pytest
+from cards.conftest import hour_text
+from cards.test_card_survey import put, survey
+
+from fleet.core.errors import Conflict
+from fleet.ingest.cards.box import CardBox
+from fleet.ingest.cards.services import CardAnswers, card_send
+from fleet.organizations.access import viewer_of_server
+from fleet.stations.models import Station
+from fleet.telemetry.models import Detection, Reading
+
+pytestmark = pytest.mark.django_db
+LINES = Counter(T=22, G=3, H=6)
+
+
+@pytest.fixture
+def sensorstation(organization):
+    return Station.objects.create(organization=organization, serial=made.SERIAL, registered_at=datetime.now(tz=UTC))
+
+
+@pytest.fixture
+def ctt_card(tmp_path):
+    folder = tmp_path / "ctt"
+    folder.mkdir()
+    for kind, text in (
+        ("raw-data", made.tags_text(20)),
+        ("node-health", made.health_text()),
+        ("gps", made.gps_text()),
+        ("blu", made.blu_text()),
+    ):
+        (folder / made.file_name(kind, end=".csv.gz")).write_bytes(gzip.compress(text))
+    return folder
+
+
+def test_what_is_here_is_told_line_by_line(ctt_card, sensorstation):
+    (on,) = survey(ctt_card).stations
+    assert (on.serial, on.station, on.files) == (made.SERIAL, sensorstation, 4)
+    assert on.new == LINES
+    put(ctt_card, sensorstation.serial)
+    (on,) = survey(ctt_card).stations
+    assert (on.new, on.known) == (Counter(), LINES)
+    Detection.objects.filter(node="3B8B1F", port=201).delete()
+    Reading.objects.filter(series__name="node/3B8B11/battery").delete()
+    (on,) = survey(ctt_card).stations
+    assert on.new == Counter(T=1, H=3)
+
+
+def test_every_byte_of_the_card_has_one_outcome(ctt_card):
+    whole = sum(len(gzip.decompress(path.read_bytes())) for path in ctt_card.iterdir())
+    tally = survey(ctt_card).tally
+    assert (tally.bytes_read, tally.bytes_taken) == (whole, whole)
+    assert tally.lines_taken == sum(LINES.values()) + 4
+
+
+def test_another_stations_files_are_asked_about(ctt_card, sensorstation):
+    other = made.file_name(serial="CTT-867459049219777")
+    (ctt_card / other).write_bytes(made.tags_text(3))
+    (ctt_card / "site-7F5ERPI46977-3-2021-12-16T00-25-01.6590Z-all.txt").write_bytes(hour_text())
+    with CardBox(ctt_card) as box, pytest.raises(Conflict, match="CTT-867459049219777"):
+        card_send(actor=viewer_of_server("test"), station=sensorstation, box=box, answers=CardAnswers())
+    assert not Detection.objects.exists()
