@@ -33,12 +33,12 @@ def test_other_files_are_none(name):
 @pytest.mark.parametrize(
     ("name", "reason", "may_be_data"),
     [
-        ("CTT-V30B0154CD0C-raw-data.2022-08-15_095039.csv.gz", "It is a file of a CTT SensorStation", True),
+        ("CTT-V30B0154CD0C-raw-data.2022-08-15_095039.csv.gz", "Its name is not complete for a file of a CTT SensorStation.", True),
         ("a-lifetag.csv", "It is a CTT LifeTag table", True),
         ("SRX800_00123.DTA", "It is a file of a Lotek receiver", True),
         ("all.zip", "It is a zip archive", True),
         ("all.tar.gz", "It is an archive", True),
-        ("notes.txt", "Its name is not that of a Sensorgnome data file.", True),
+        ("notes.txt", "Its name is not that of a data file of a Sensorgnome or SensorStation.", True),
         ("._sgv2-7F5ERPI46977-003-2021-12-16T00-25-01.6590Z-all.txt", "It is a macOS metadata file", False),
         ("Thumbs.db", "A computer's system file", False),
         ("datafiles.json", "The recorder's list of its files", False),
