@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from formats.sensorgnome.lines import Burst, Fix, Line, PulseLine, TagLine
+from formats.lines import Fix, TagLine
+from formats.sensorgnome.lines import Burst, Line, PulseLine
 from formats.sensorgnome.messages import Numbered
 from station_agent.database import Database
 

@@ -33,7 +33,11 @@ def test_other_files_are_none(name):
 @pytest.mark.parametrize(
     ("name", "reason", "may_be_data"),
     [
-        ("CTT-V30B0154CD0C-raw-data.2022-08-15_095039.csv.gz", "Its name is not complete for a file of a CTT SensorStation.", True),
+        (
+            "CTT-V30B0154CD0C-raw-data.2022-08-15_095039.csv.gz",
+            "Its name is not complete for a file of a CTT SensorStation.",
+            True,
+        ),
         ("a-lifetag.csv", "It is a CTT LifeTag table", True),
         ("SRX800_00123.DTA", "It is a file of a Lotek receiver", True),
         ("all.zip", "It is a zip archive", True),
