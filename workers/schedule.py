@@ -32,6 +32,7 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "sweep-photos": _every(3_600.0, "files.sweep_photos"),
     "make-packages": _every(60.0, "exports.make_packages"),
     "sweep-packages": _every(600.0, "exports.sweep_packages"),
+    "fetch-files": _every(60.0, "files.fetch"),
     "expire-uploads": _every(3_600.0, "files.expire_uploads"),
     "scrub-store": _every(3_600.0, "files.scrub_store"),
     "sweep-store": _every(21_600.0, "files.sweep_store"),

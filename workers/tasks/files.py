@@ -1,4 +1,4 @@
-"""File tasks: remove orphaned photo files, expire uploads, check stored files for rot and sweep the store."""
+"""File tasks: remove orphaned photo files, fetch files from stations, expire uploads, check stored files for rot and sweep the store."""
 
 from typing import Any
 
@@ -9,12 +9,19 @@ from fleet.core import clock
 from fleet.files.photos import photos_sweep
 from fleet.files.store.scrub import contents_scrub, store_sweep
 from fleet.files.store.uploads import uploads_expire
+from fleet.holdings.fetching import files_fetch
 
 
 @shared_task(name="files.sweep_photos")
 def sweep_photos(**_: Any) -> None:
     """Remove photo files that have no row in the database."""
     photos_sweep(moment=clock.now())
+
+
+@shared_task(name="files.fetch")
+def fetch(**_: Any) -> None:
+    """Ask stations for the files that their policy or a person wants."""
+    files_fetch(moment=clock.now())
 
 
 @shared_task(name="files.expire_uploads")
