@@ -129,6 +129,7 @@ class Daemon:
 
     def _login_change(self, amqp: AmqpSettings) -> None:
         """Switch both connections to another login."""
+        self.station.login = amqp.username, amqp.password
         self._consume.login_change(amqp)
         self._publish.login_change(amqp)
 
@@ -208,6 +209,7 @@ class Daemon:
     def _close(self) -> None:
         """Stop everything, keeping unsent messages."""
         systemd.notify("STOPPING=1")
+        self.station.stopping.set()
         ended = self._network.stop(STOP_NETWORK_SECONDS)
         self._executor.stop(STOP_COMMANDS_SECONDS)
         self._shown.remove()

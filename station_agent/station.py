@@ -71,6 +71,10 @@ class Station:
 
     def __init__(self, config: Config, outbox: Outbox) -> None:
         self.config = config
+        #: Name and password in use, also after a rotation.
+        self.login = config.amqp.username, config.amqp.password
+        #: Set when the agent stops, for threads that wait or upload.
+        self.stopping = threading.Event()
         #: Path of the configuration, if it came from a file.
         self.config_path: Path | None = None
         self.outbox = outbox

@@ -1,6 +1,7 @@
 """A client of the server's uploads (tus 1.0): begins, goes on at the byte after a cut, and says what became of a file."""
 
 import base64
+import contextlib
 import http.client
 import json
 import ssl
@@ -36,13 +37,15 @@ class FileChanged(FileRefused):
 
 @dataclass(frozen=True, slots=True)
 class LocalFile:
-    """A file as it was when its SHA-256 was taken."""
+    """A file as it was when its SHA-256 was taken. With a `check`, each piece asks before it is sent."""
 
     path: Path
     name: str
     size: int
     modified: float
     sha256: str
+    #: Gets the descriptor of the open file; raises `FileChanged` if it is no longer the same.
+    check: Callable[[int], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +67,16 @@ class _Answer:
 class Uploader:
     """Uploads files with one login, one after the other. Without an answer for `give_up` seconds it raises."""
 
-    def __init__(self, *, server: str, login: tuple[str, str], ca_file: Path | None, give_up: float) -> None:
+    def __init__(
+        self, *, server: str, login: tuple[str, str], ca_file: Path | None, give_up: float, ca_pem: str = ""
+    ) -> None:
         self._parts = urlsplit(server)
         self._login = base64.b64encode(":".join(login).encode()).decode()
         self._give_up = give_up
         try:
             self._context = ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
+            if ca_pem:
+                self._context.load_verify_locations(cadata=ca_pem)
         except OSError as error:
             raise WrongUse(f"The certificate file {ca_file} cannot be used: {error}.") from error
         #: Bytes of files that were sent.
@@ -83,9 +90,13 @@ class Uploader:
             place, offset = begun.headers.get("Location", ""), begun.offset
             if begun.status != http.HTTPStatus.CREATED or not place.startswith("/") or offset < 0:
                 raise FileRefused(begun.reason)
-            while 0 <= offset < file.size:
-                progress(offset)
-                offset = self._send(attempts, file, place, offset, progress)
+            try:
+                while 0 <= offset < file.size:
+                    progress(offset)
+                    offset = self._send(attempts, file, place, offset, progress)
+            except FileChanged:
+                self._give_back(place)
+                raise
             if offset >= 0:
                 return self._outcome(attempts, place)
             # The upload expired meanwhile: begin it again.
@@ -119,6 +130,11 @@ class Uploader:
             attempts.succeeded()
         return answer.offset
 
+    def _give_back(self, place: str) -> None:
+        """End an upload that can never become whole; if the server is away, it expires."""
+        with contextlib.suppress(ServerAway):
+            self._request("DELETE", place, {}, None)
+
     def _outcome(self, attempts: "_Attempts", place: str) -> str:
         answer = self._ask(attempts, "GET", place, {})
         state = str(answer.body.get("state", ""))
@@ -144,6 +160,8 @@ class Uploader:
 
     def _body(self, file: LocalFile, offset: int, octets: int, progress: Progress) -> Iterator[bytes]:
         with file.path.open("rb") as opened:
+            if file.check is not None:
+                file.check(opened.fileno())
             opened.seek(offset)
             left = octets
             while left > 0:

@@ -252,6 +252,7 @@ SPECTACULAR_SETTINGS = {
         "KeyState": "fleet.organizations.keys.STATES",
         "StationState": "fleet.stations.selectors.SHOWN_STATES",
         "InvitationState": "fleet.organizations.invitations.STATES",
+        "FetchMode": "fleet.holdings.models.FetchPolicy.Mode",
         "HeldState": "fleet.holdings.selectors.STATE_NAMES",
         "CommandState": "fleet.commands.models.Command.State",
         "QuarantineState": "fleet.ingest.models.QuarantinedMessage.State",

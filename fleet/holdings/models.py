@@ -1,14 +1,18 @@
 """Files that stations hold, as their manifests tell, and the sums of each station."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models import Q
 
+from fleet.organizations.models import Organization
 from fleet.stations.models import Station
 
 
 class HeldFile(models.Model):
     """A file on a station's own disk, as its station told last.
 
-    held ──the station tells another content──▶ held, with another SHA-256
+    held ──asked──▶ asked ──the station's end──▶ ended (stored, or asked again)
+    held ──the station tells another content──▶ held, with another SHA-256, neither asked nor ended
       └──it is no longer there──▶ gone ──it is back──▶ held
     """
 
@@ -32,10 +36,28 @@ class HeldFile(models.Model):
     listing = models.BigIntegerField()
     first_told_at = models.DateTimeField()
 
+    #: A person wants it, whatever the policy says of its kind, age and size.
+    wanted_at = models.DateTimeField(null=True)
+    wanted_by_name = models.CharField(max_length=150, blank=True, default="", db_default="")
+    #: When the station was last asked for this content, with which command, and until when it may upload it; no `until`
+    #: once that has ended.
+    asked_at = models.DateTimeField(null=True)
+    asked_until = models.DateTimeField(null=True)
+    asked_with = models.UUIDField(null=True)
+    #: What the station said of the last upload of this content, and how many bytes it sent for it in all.
+    end = models.CharField(max_length=8, blank=True, default="", db_default="")
+    end_reason = models.CharField(max_length=300, blank=True, default="", db_default="")
+    ended_at = models.DateTimeField(null=True)
+    octets_sent = models.BigIntegerField(default=0, db_default=0)
+
     class Meta:
-        """A path is one file of its station."""
+        """A path is one file of its station; a few are asked for."""
 
         constraints = [models.UniqueConstraint(fields=["station", "path"], name="held_file_once")]
+        indexes = [
+            models.Index(fields=["station", "asked_at"], name="held_file_asked", condition=~Q(asked_at=None)),
+            models.Index(fields=["station"], name="held_file_wanted", condition=~Q(wanted_at=None)),
+        ]
 
     def __str__(self) -> str:
         return self.path
@@ -65,3 +87,46 @@ class StationHolding(models.Model):
 
     def __str__(self) -> str:
         return f"{self.held} files of {self.station_id}"
+
+
+class FetchPolicy(models.Model):
+    """Which files Roost fetches: of one station, or of all stations of an organization that have none of their own."""
+
+    class Mode(models.TextChoices):
+        """What is fetched."""
+
+        NONE = "none", "nothing"
+        ON_DEMAND = "demand", "what people choose"
+        DETECTIONS = "heard", "files with detections"
+        ALL = "all", "all files"
+
+    id = models.BigAutoField(primary_key=True)
+    organization = models.OneToOneField(Organization, null=True, on_delete=models.CASCADE, related_name="fetch_policy")
+    station = models.OneToOneField(Station, null=True, on_delete=models.CASCADE, related_name="fetch_policy")
+    mode = models.CharField(max_length=8, choices=Mode.choices, default=Mode.NONE)
+    #: Bytes that may be asked for in a UTC day; None: any number.
+    octets_per_day = models.BigIntegerField(null=True)
+    #: Hours of the organization's day in which is fetched: from the first to before the second, past midnight if it is
+    #: smaller; both None: at any hour.
+    hour_from = models.SmallIntegerField(null=True)
+    hour_to = models.SmallIntegerField(null=True)
+    #: Only files whose last line, or else last change, is at most so many days ago; None: of any age.
+    days_most = models.IntegerField(null=True)
+    is_newest_first = models.BooleanField(default=True)
+    #: Only over these kinds of network; empty: over any.
+    networks = ArrayField(models.CharField(max_length=16), default=list)
+    changed_at = models.DateTimeField()
+    changed_by_name = models.CharField(max_length=150)
+
+    class Meta:
+        """Of a station or of an organization."""
+
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(organization=None, station__isnull=False) | Q(organization__isnull=False, station=None),
+                name="fetch_policy_of_one",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.mode

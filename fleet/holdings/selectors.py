@@ -1,38 +1,61 @@
-"""Queries for the files that a station holds: where each is between the station and the store, and the sums."""
+"""Queries for the files that a station holds: where each is between the station and the store, and the sums.
+
+kept ──the policy or a person wants it──▶ wanted ──asked──▶ asked ──▶ stored
+                                            ▲                 ├────▶ refused, and wanted again after a day
+                                            └──its time ended─┘
+"""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Case, CharField, Count, Exists, OuterRef, QuerySet, Sum, Value, When
+from django.db.models import Case, CharField, Count, Q, QuerySet, Sum, Value, When
 from django.db.models.functions import Coalesce
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from fleet.core import clock
 from fleet.files.store.models import FileRevision, StoredContent
 from fleet.holdings.models import HeldFile, StationHolding
+from fleet.holdings.policy import FetchRule, Mode
 from fleet.stations.models import Station
 
 #: Where a file is. Each file is in one state, so that they add up.
 STATES: dict[str, Promise] = {
     "stored": _("stored"),
-    "held": _("only on the station"),
+    "asked": _("asked for"),
+    "wanted": _("wanted, its turn comes"),
+    "refused": _("refused"),
+    "kept": _("only on the station"),
     "gone": _("gone from the station, not stored"),
 }
 #: The same for the API.
 STATE_NAMES = [(name, name) for name in STATES]
+#: Why a file stays on the station.
+REASONS: dict[str, Promise] = {
+    "nothing": _("The policy fetches nothing."),
+    "demand": _("The policy fetches what people choose."),
+    "no_detections": _("It has no detections, and the policy fetches files with detections."),
+    "too_old": _("It is older than the policy fetches."),
+    "too_large": _("It is larger than the bytes of a day in the policy."),
+}
+#: Lines of these kinds are detections.
+_DETECTIONS = ["pulse", "tag", "burst"]
+#: After which a refused file is asked for again.
+REFUSED_FOR = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class StateSum:
-    """Number of files in a state, and their bytes."""
+    """Number of files in a state, or kept for a reason, and their bytes."""
 
     files: int
     octets: int
 
 
-def held_list(*, station: Station, state: str = "", search: str = "") -> QuerySet[HeldFile]:
-    """The files that a station told of, the last path first, each with its `state` and `is_stored`."""
-    rows: Any = _states_add(HeldFile.objects.filter(station=station))
+def held_list(*, station: Station, rule: FetchRule, state: str = "", search: str = "") -> QuerySet[HeldFile]:
+    """The files that a station told of, the last path first, each with its `state` and, if it is kept, why: `kept_for`."""
+    rows = states_add(station, rule, clock.now())
     if state:
         rows = rows.filter(state=state)
     if search:
@@ -41,12 +64,22 @@ def held_list(*, station: Station, state: str = "", search: str = "") -> QuerySe
     return found
 
 
-def held_sums(*, station: Station) -> dict[str, StateSum]:
-    """For each state, how many files are in it; together they are all files of the list."""
-    rows = _states_add(HeldFile.objects.filter(station=station)).order_by().values("state")
-    counted = rows.annotate(files=Count("pk"), sum_octets=Coalesce(Sum("octets"), 0))
-    found = {row["state"]: StateSum(row["files"], int(row["sum_octets"])) for row in counted}
-    return {state: found.get(state, StateSum(0, 0)) for state in STATES}
+def held_sums(*, station: Station, rule: FetchRule) -> dict[tuple[str, str], StateSum]:
+    """How many files are in each state, and kept for which reason; together they are all files of the list."""
+    rows = states_add(station, rule, clock.now()).order_by()
+    counted = rows.values("state", "kept_for").annotate(files=Count("pk"), sum_octets=Coalesce(Sum("octets"), 0))
+    return {(row["state"], row["kept_for"]): StateSum(row["files"], int(row["sum_octets"])) for row in counted}
+
+
+def sums_by_state(sums: dict[tuple[str, str], StateSum]) -> dict[str, StateSum]:
+    """The sums of each state, those without a file included."""
+    return {
+        state: StateSum(
+            sum(each.files for (name, _why), each in sums.items() if name == state),
+            sum(each.octets for (name, _why), each in sums.items() if name == state),
+        )
+        for state in STATES
+    }
 
 
 def holding_of(*, station: Station) -> StationHolding | None:
@@ -54,17 +87,52 @@ def holding_of(*, station: Station) -> StationHolding | None:
     return StationHolding.objects.filter(station=station).first()
 
 
-def _states_add(rows: QuerySet[HeldFile]) -> Any:
-    stored = FileRevision.objects.filter(
-        file__station=OuterRef("station"),
-        content__sha256=OuterRef("sha256"),
-        content__state=StoredContent.State.KEPT,
-    )
-    return rows.annotate(is_stored=Exists(stored)).annotate(
-        state=Case(
-            When(is_stored=True, then=Value("stored")),
-            When(is_gone=True, then=Value("gone")),
-            default=Value("held"),
-            output_field=CharField(),
+def states_add(station: Station, rule: FetchRule, moment: datetime) -> Any:
+    """The station's files with `state`, and with `kept_for` for those that the policy leaves there."""
+    # Read once for all rows: asked for each of 100,000 rows, it would take seconds.
+    contents = FileRevision.objects.filter(file__station=station, content__state=StoredContent.State.KEPT)
+    is_stored = Q(sha256__in=contents.values("content__sha256"))
+    return (
+        HeldFile.objects.filter(station=station)
+        .annotate(
+            kept_for=Case(
+                When(is_stored | Q(is_gone=True) | Q(end="known"), then=Value("")),
+                *_kept_cases(rule, moment),
+                default=Value(""),
+                output_field=CharField(),
+            )
+        )
+        .annotate(
+            state=Case(
+                # An earlier state of a file that is here in a later one is known, and not stored by itself.
+                When(is_stored | Q(end="known"), then=Value("stored")),
+                When(is_gone=True, then=Value("gone")),
+                When(asked_until__gt=moment, then=Value("asked")),
+                When(end="refused", ended_at__gt=moment - REFUSED_FOR, then=Value("refused")),
+                When(kept_for="", then=Value("wanted")),
+                default=Value("kept"),
+                output_field=CharField(),
+            )
         )
     )
+
+
+def _kept_cases(rule: FetchRule, moment: datetime) -> list[When]:
+    """Reasons for which a file stays on the station, the first that applies. A person's wish overrides most."""
+    unwanted = Q(wanted_at=None)
+    if rule.mode == Mode.NONE:
+        return [When(Q(pk__isnull=False), then=Value("nothing"))]
+    if rule.mode == Mode.ON_DEMAND:
+        return [When(unwanted, then=Value("demand"))]
+    cases = []
+    if rule.mode == Mode.DETECTIONS:
+        # A file whose lines are not known may have some.
+        known = ~Q(lines={}) & ~Q(lines__has_any_keys=_DETECTIONS)
+        cases.append(When(unwanted & known, then=Value("no_detections")))
+    if rule.days_most is not None:
+        oldest = moment - timedelta(days=rule.days_most)
+        old = Q(last_at__lt=oldest) | Q(last_at=None, modified_at__lt=oldest)
+        cases.append(When(unwanted & old, then=Value("too_old")))
+    if rule.octets_per_day is not None:
+        cases.append(When(unwanted & Q(octets__gt=rule.octets_per_day), then=Value("too_large")))
+    return cases

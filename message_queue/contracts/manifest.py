@@ -1,6 +1,6 @@
-"""`manifest`: the files that a station holds, whether their data was sent or not."""
+"""`manifest`: the files that a station holds, whether their data was sent or not, and what became of asked uploads."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -8,13 +8,15 @@ from msgspec import Meta
 from message_queue.contracts.base import Body, Contract, Count, Lane, Name, Seconds, ShortText
 from message_queue.errors import MessageRefused
 
-#: Maximum files in one message.
+#: Maximum files, and maximum ended uploads, in one message.
 MAX_HELD = 500
 _DIGITS = frozenset("0123456789abcdef")
 
 #: Path below the data folders. A byte that is not UTF-8 or not printable is \\xNN, a backslash \\\\: `formats.paths` has
 #: both directions.
 HeldPath = Annotated[str, Meta(min_length=1, max_length=512)]
+Digest = Annotated[str, Meta(min_length=64, max_length=64)]
+UploadEnd = Literal["stored", "known", "changed", "gone", "refused", "expired"]
 
 
 class ToldFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -37,6 +39,21 @@ class ToldFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     is_growing: bool = False
 
 
+class AskedUpload(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The end of an upload that the server asked for.
+
+    `stored`, `known`: the server has it. `changed`, `gone`: the station no longer has this content under this path.
+    `refused`: the server does not take it. `expired`: its time was over before it was whole.
+    """
+
+    path: HeldPath
+    sha256: Digest
+    end: UploadEnd
+    reason: ShortText = ""
+    #: Bytes of the file that were sent for it, those of all attempts.
+    sent: Count = 0
+
+
 class Manifest(Body, frozen=True, kw_only=True):
     """What changed since the station last told, or a part of everything that it holds.
 
@@ -48,6 +65,7 @@ class Manifest(Body, frozen=True, kw_only=True):
     listing: Count = 0
     is_listed: bool = False
     files: Annotated[list[ToldFile], Meta(max_length=MAX_HELD)] = []
+    uploads: Annotated[list[AskedUpload], Meta(max_length=MAX_HELD)] = []
     #: Files at rest, listed or about to be, and their bytes; files that still grow or are not hashed yet.
     held: Count = 0
     held_bytes: Count = 0
@@ -70,8 +88,8 @@ CONTRACT = Contract(
     version=1,
     body=Manifest,
     lane=Lane.TELEMETRY,
-    summary="The files that the station holds, by their SHA-256, and how many it does not list.",
+    summary="The files that the station holds, by their SHA-256, and what became of uploads that it was asked for.",
     check=_check,
-    rows=lambda body: max(len(body.files), 1),
+    rows=lambda body: max(len(body.files) + len(body.uploads), 1),
     only_by_station=True,
 )

@@ -10,13 +10,15 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from fleet.core.errors import NotFound
-from fleet.holdings.selectors import STATES, held_list, held_sums, holding_of
+from fleet.holdings.fetching import CHOSEN_MOST, choose_require, files_choose
+from fleet.holdings.policy import rule_of_station
+from fleet.holdings.selectors import REASONS, STATES, held_list, held_sums, holding_of
 from fleet.holdings.words import left_sentences
 from fleet.stations.selectors import station_get
 from rest_api.authentication import viewer_of
-from rest_api.lists import ListQuery, SortColumn, page_read
+from rest_api.lists import ID_MOST, ListQuery, SortColumn, page_read
 from rest_api.paging import page_of
-from rest_api.questions import READ_PROBLEMS, answers, query_read
+from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, body_read, query_read
 
 _COLUMNS = {
     "path": SortColumn("path", is_filled=True),
@@ -41,8 +43,24 @@ class HeldFileOut(serializers.Serializer[Any]):
     )
     state = serializers.ChoiceField(
         choices=list(STATES),
-        help_text="`stored`: this content is here. `held`: only the station has it. `gone`: neither has it.",
+        help_text=(
+            "`stored`: this content is here. `asked`: the station was asked for it. `wanted`: it will be. `refused`: the "
+            "last attempt failed; tried again after a day. `kept`: it stays on the station. `gone`: nobody has it."
+        ),
     )
+    kept_for = serializers.CharField(
+        allow_blank=True, help_text=f"Why it stays on the station: {', '.join(REASONS)}, or empty."
+    )
+    end = serializers.CharField(
+        allow_blank=True,
+        help_text="What the station said of the last upload: stored, known, changed, gone, refused or expired.",
+    )
+    end_reason = serializers.CharField(allow_blank=True)
+    wanted_at = serializers.DateTimeField(allow_null=True, help_text="When a person chose it.")
+    wanted_by = serializers.CharField(source="wanted_by_name", allow_blank=True)
+    asked_at = serializers.DateTimeField(allow_null=True)
+    asked_until = serializers.DateTimeField(allow_null=True)
+    size_sent = serializers.IntegerField(source="octets_sent", help_text="Bytes sent for it, those of all attempts.")
     size = serializers.IntegerField(source="octets", help_text="Bytes on the station's disk.")
     sha256 = serializers.CharField()
     modified_at = serializers.DateTimeField(allow_null=True, help_text="By the station's clock.")
@@ -57,9 +75,10 @@ HeldFilesOut = page_of("HeldFilesOut", HeldFileOut, "A page of held files.")
 
 
 class HeldSumOut(serializers.Serializer[Any]):
-    """Files in one state."""
+    """Files in one state, or kept on the station for one reason."""
 
     state = serializers.ChoiceField(choices=list(STATES))
+    kept_for = serializers.CharField(allow_blank=True)
     files = serializers.IntegerField()
     size = serializers.IntegerField()
 
@@ -81,6 +100,23 @@ class HoldingOut(serializers.Serializer[Any]):
     states = HeldSumOut(many=True, help_text="Listed files by state; together they are all that are listed.")
 
 
+class FetchIn(StrictSerializer):
+    """Which files a person wants."""
+
+    files = serializers.ListField(
+        child=serializers.IntegerField(min_value=1, max_value=ID_MOST), min_length=1, max_length=CHOSEN_MOST
+    )
+
+
+class FetchOut(serializers.Serializer[Any]):
+    """What becomes of the chosen files."""
+
+    wanted = serializers.IntegerField(help_text="The station will be asked for them.")
+    asked = serializers.IntegerField(help_text="It was asked already.")
+    stored = serializers.IntegerField()
+    gone = serializers.IntegerField(help_text="The station no longer has them.")
+
+
 class HeldFiles(APIView):
     """The files that a station holds."""
 
@@ -93,7 +129,8 @@ class HeldFiles(APIView):
         """List the files on a station's own disk, the last path first."""
         station = station_get(viewer=viewer_of(request), serial=serial)
         query = query_read(request, HeldFilesQuery)
-        rows = held_list(station=station, state=query.get("state", ""), search=query["search"]).order_by()
+        rule = rule_of_station(station)
+        rows = held_list(station=station, rule=rule, state=query.get("state", ""), search=query["search"]).order_by()
         page = page_read(request, query, rows, columns=_COLUMNS, usual="-path", last=_LAST)
         return page.response(HeldFilesOut)
 
@@ -110,13 +147,29 @@ class Holding(APIView):
             raise NotFound(f"{station.serial} has not told yet which files it holds.")
         holding.sentences = left_sentences(holding)  # type: ignore[attr-defined]
         holding.states = [  # type: ignore[attr-defined]
-            {"state": state, "files": each.files, "size": each.octets}
-            for state, each in held_sums(station=station).items()
+            {"state": state, "kept_for": why, "files": each.files, "size": each.octets}
+            for (state, why), each in sorted(held_sums(station=station, rule=rule_of_station(station)).items())
         ]
         return Response(HoldingOut(holding).data)
 
 
+class HeldFilesFetch(APIView):
+    """Fetching files on demand."""
+
+    @extend_schema(
+        operation_id="held_files_fetch", request=FetchIn, responses=answers({200: FetchOut}, *WRITE_PROBLEMS)
+    )
+    def post(self, request: Request, serial: str) -> Response:
+        """Fetch these files, whatever the policy says of their kind, age and size. 409 if it fetches nothing."""
+        viewer = viewer_of(request)
+        station = station_get(viewer=viewer, serial=serial)
+        choose_require(actor=viewer, station=station)
+        told = body_read(request, FetchIn)
+        return Response(FetchOut(files_choose(actor=viewer, station=station, file_ids=told["files"])).data)
+
+
 urlpatterns = [
     path("stations/<str:serial>/held-files", HeldFiles.as_view(), name="held-files"),
+    path("stations/<str:serial>/held-files/fetch", HeldFilesFetch.as_view(), name="held-files-fetch"),
     path("stations/<str:serial>/holding", Holding.as_view(), name="holding"),
 ]

@@ -8,8 +8,9 @@ While a listing is open, every message belongs to it. On a link that only visits
 
 from collections.abc import Iterable
 
-from message_queue.contracts.manifest import MAX_HELD, Manifest, ToldFile
+from message_queue.contracts.manifest import MAX_HELD, AskedUpload, Manifest, ToldFile
 from station_agent.manifest.book import ManifestBook
+from station_agent.manifest.orders import UploadOrders
 from station_agent.network_kind import network_kind
 from station_agent.outbox import MANIFEST
 from station_agent.sensorgnome.accounts import Accounts
@@ -30,6 +31,7 @@ class Teller:
         self._book = book
         self._accounts = Accounts(station.outbox.database)
         self._contents = FileContents(station.outbox.database)
+        self._orders = UploadOrders(station.outbox.database)
         if not self._number(_LISTING):
             self.listing_begin()
 
@@ -49,31 +51,42 @@ class Teller:
                 self.listing_begin()
 
     def tell(self, left: dict[str, int], *, most: int | None) -> int:
-        """Put what changed into the outbox, at most this many files; return how many messages."""
+        """Put what changed, at most this many files, and the ends of uploads into the outbox; return how many messages.
+
+        Without room for a file, only ends of uploads are told.
+        """
         self._book.filled_untell()
         messages, told = 0, 0
-        while most is None or told < most:
-            untold = self._book.untold(min(MAX_HELD, MAX_HELD if most is None else most - told))
-            if not untold and not self._number(_OPEN):
+        while True:
+            untold = self._book.untold(MAX_HELD if most is None else min(MAX_HELD, most - told))
+            uploads = self._orders.ended(MAX_HELD)
+            may_close = most != 0 and bool(self._number(_OPEN))
+            if not untold and not uploads and not may_close:
                 break
             filled = [self._filled(account, file) for account, file in untold]
             with self._outbox.database.transaction():
                 self._book.told(filled)
-                is_listed = bool(self._number(_OPEN)) and not self._book.untold(1)
+                self._orders.told(uploads)
+                is_listed = may_close and not self._book.untold(1)
                 if is_listed:
                     self._outbox.state_set(_OPEN, "0")
-                body = self._message((file for file, _ in filled), left, is_listed=is_listed)
+                body = self._message((file for file, _ in filled), left, uploads, is_listed=is_listed)
                 self._outbox.put("manifest", body, MANIFEST)
             messages, told = messages + 1, told + len(untold)
+            if most is not None and told >= most:
+                break
         return messages
 
-    def _message(self, files: Iterable[ToldFile], left: dict[str, int], *, is_listed: bool) -> Manifest:
+    def _message(
+        self, files: Iterable[ToldFile], left: dict[str, int], uploads: list[AskedUpload], *, is_listed: bool
+    ) -> Manifest:
         sums = self._book.sums()
         return Manifest(
             at=round(self._station.now(), 1),
             listing=self._number(_LISTING),
             is_listed=is_listed,
             files=list(files),
+            uploads=uploads,
             held=sums.held,
             held_bytes=sums.held_bytes,
             waiting=sums.waiting,

@@ -12,11 +12,13 @@ from msgspec import Meta
 
 from formats.sensorgnome.names import file_name_parse
 from station_agent.config import source_settings
-from station_agent.manifest import book
+from station_agent.manifest import book, orders
 from station_agent.manifest.book import ManifestBook
 from station_agent.manifest.folders import file_path, folders_read
 from station_agent.manifest.hashing import REST_FACTOR, Hashing
+from station_agent.manifest.orders import UploadOrders
 from station_agent.manifest.telling import VISIT_MOST, Teller
+from station_agent.manifest.uploading import UploadWorker
 from station_agent.manifest.walk import FoundFile, FoundFolder, Walk
 from station_agent.sources.base import Source, SourceKind, SourceSettings
 from station_agent.sources.sensorgnome import SensorgnomeSettings
@@ -28,6 +30,8 @@ LOOK_SECONDS, POLL_SECONDS = 0.1, 2.0
 LOOK_EVERY, LOOK_EVERY_VISITING = 600.0, 7_200.0
 #: Seconds between two messages: the same.
 TELL_EVERY, TELL_EVERY_VISITING = 3_600.0, 86_400.0
+#: Seconds between two messages with nothing but ends of uploads.
+ENDS_EVERY = 10.0
 #: Seconds without a change after which a file is at rest: one that is followed, and one that is not the recorder's.
 STILL_FOLLOWED, STILL_OTHER = 30.0, 600.0
 _UNHASHED_MOST = 1_000
@@ -55,6 +59,8 @@ class FilesSource:
         self._folders = folders_read(recorder.directory, settings.also)
         self._book = ManifestBook(station.outbox.database)
         self._teller = Teller(station, self._book)
+        self._orders = UploadOrders(station.outbox.database)
+        self._worker = UploadWorker(station, self._folders)
         self._view = station.vitals.sources["files"]
         self._walk = Walk(self._folders)
         self._steps: Iterator[FoundFolder] | None = None
@@ -66,6 +72,8 @@ class FilesSource:
         now = time.monotonic()
         self._look_at = now + settings.begin_after
         self._tell_at = self._look_at
+        #: When the ends of uploads are told, on a link that stays.
+        self._ends_at = 0.0
         self._reports = station.reports
         #: The server asked: it is told once this walk and its hashing are through.
         self._is_asked = False
@@ -73,6 +81,9 @@ class FilesSource:
     def poll(self) -> float:
         """Go on with looking, hashing or telling, for at most a fifth of a second."""
         began = time.monotonic()
+        self._worker.look()
+        if self._worker.note:
+            self._view.note = self._worker.note
         if self._station.manifest_wanted.is_set():
             self._station.manifest_wanted.clear()
             self._teller.listing_begin()
@@ -144,7 +155,11 @@ class FilesSource:
     def _tell(self, now: float) -> None:
         """Put what changed into the outbox, when it is due."""
         is_visit, stays = self._station.reports != self._reports, self._station.tuning.stays
-        if not self._is_walked or not (self._is_asked or (now >= self._tell_at and (stays or is_visit))):
+        is_due = self._is_walked and (self._is_asked or (now >= self._tell_at and (stays or is_visit)))
+        if not is_due:
+            if self._is_walked and now >= self._ends_at and (stays or is_visit) and self._orders.ended(1):
+                self._ends_at = now + ENDS_EVERY
+                self._teller.tell(dict(self._walk.left), most=0)
             return
         self._reports = self._station.reports
         self._teller.dropped_look()
@@ -157,4 +172,4 @@ def _make(station: Station, settings: FilesSettings) -> Source:
     return FilesSource(station, settings)
 
 
-SOURCE = SourceKind(name="files", settings=FilesSettings, make=_make, schema=book.SCHEMA)
+SOURCE = SourceKind(name="files", settings=FilesSettings, make=_make, schema=book.SCHEMA + orders.SCHEMA)

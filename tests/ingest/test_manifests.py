@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from fleet.core import clock
 from fleet.holdings.models import HeldFile, StationHolding
 from fleet.ingest.delivery import Delivery
 from fleet.ingest.models import QuarantinedMessage
@@ -114,3 +115,22 @@ def test_a_desk_has_no_manifest_and_a_wrong_hash_costs_its_message(pipeline, sta
     reasons = sorted(QuarantinedMessage.objects.values_list("reason", flat=True))
     assert len(reasons) == 2
     assert "bad-fields" in reasons
+
+
+def test_the_end_of_an_upload_is_that_of_the_content_it_names(pipeline, station, said):
+    pipeline.take([said(held("x"), held("y", "b"))])
+    HeldFile.objects.update(asked_until=clock.now(), wanted_at=clock.now())
+    ended = {"path": "x", "sha256": "a" * 64, "end": "refused", "reason": "The quota is full.", "sent": 7}
+    stray = {"path": "y", "sha256": "c" * 64, "end": "stored"}
+    assert pipeline.take([said(uploads=[ended, stray])]).stored == 1
+    x, y = HeldFile.objects.get(path="x"), HeldFile.objects.get(path="y")
+    assert (x.end, x.end_reason, x.asked_until, x.octets_sent) == ("refused", "The quota is full.", None, 7)
+    assert x.wanted_at is not None
+    assert (y.end, y.asked_until is None) == ("", False)
+    # Stored, a person's wish is fulfilled; another content knows nothing of it.
+    pipeline.take([said(uploads=[{**ended, "end": "stored", "sent": 3}])])
+    x.refresh_from_db()
+    assert (x.end, x.wanted_at, x.octets_sent) == ("stored", None, 10)
+    pipeline.take([said(held("x", "d"))])
+    x.refresh_from_db()
+    assert (x.sha256[0], x.end, x.end_reason) == ("d", "", "")

@@ -183,6 +183,10 @@ TABLE: dict[str, Row] = {
     "station-files-move": row(POST=OPERATOR, body={"file": "$file_id", "to": "$serial"}),
     # Its files have grown since.
     "station-held": SEEN,
+    # Nothing is fetched from the tenants' stations: the page says so.
+    "station-held-fetch": row(POST=OPERATOR, body={"file": "$held_id"}),
+    "station-fetch-policy": row(GET=VIEWER, POST=OPERATOR, body={"mode": "usual", "order": "newest"}),
+    "organization-fetch-policy": row(GET=VIEWER, POST=OWNER, body={"mode": "none", "order": "newest"}),
     "station-stored": SEEN,
     "station-stored-file": row(GET=VIEWER, may_be_absent=True),
     "station-files-undo": row(POST=OPERATOR, may_be_absent=True),
@@ -377,6 +381,9 @@ TABLE: dict[str, Row] = {
     "api:file-move-undo": row(POST=OPERATOR, may_be_absent=True),
     "api:held-files": SEEN,
     "api:holding": SEEN,
+    "api:held-files-fetch": row(POST=OPERATOR, body={"files": ["$held_id"]}, may_be_absent=True),
+    "api:station-fetch-policy": row(GET=VIEWER, PUT=OPERATOR, DELETE=OPERATOR, body={"mode": "none"}),
+    "api:organization-fetch-policy": row(GET=VIEWER, PUT=OWNER, DELETE=OWNER, body={"mode": "none"}),
     "api:uploads": row(POST=OPERATOR),
     "api:upload": row(GET=OPERATOR, PATCH=OPERATOR, DELETE=OPERATOR),
     "api:ledger": SEEN,

@@ -93,6 +93,7 @@ NUMBERS = (
     "deployment_id",
     "invitation_id",
     "file_id",
+    "held_id",
     "revision_id",
     "move_id",
     "shift_id",

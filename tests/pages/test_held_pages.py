@@ -1,17 +1,22 @@
 """The page of the files on a station: each file in one state, sums that add up, and a constant number of queries."""
 
 import hashlib
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from files.tus_asking import Tus
-from people import key_of, station_of
+from people import SERVER, Role, key_of, person, station_of
 
+from fleet.commands.models import Command
 from fleet.core import clock
+from fleet.core.models import AuditEntry
+from fleet.holdings.fetching import station_fetch
 from fleet.holdings.models import HeldFile, StationHolding
-from fleet.holdings.selectors import held_sums
+from fleet.holdings.policy import FetchRule, policy_set, rule_of_station, window_end
+from fleet.holdings.selectors import held_sums, sums_by_state
 
 pytestmark = pytest.mark.django_db
 
@@ -58,12 +63,12 @@ def test_each_file_is_in_one_state_and_the_sums_add_up(institute, station, watch
     tus.upload(b"b", "elsewhere.txt", station=station.serial)
     tus.upload(b"a" * 10, "other.txt", station=station_of(institute).serial)
     text = watching.get(page_of(station)).content.decode()
-    for word in ("2026-05-01/a.txt", "pulse 7", "only on the station", "gone from the station", "have no place"):
+    for word in ("2026-05-01/a.txt", "pulse 7", "The policy fetches nothing", "gone from the station", "have no place"):
         assert word in text
     assert "3 files are a computer" in text
-    sums = held_sums(station=station)
-    assert {state: (each.files, each.octets) for state, each in sums.items()} == {
-        "stored": (1, 1), "held": (1, 10), "gone": (1, 3),
+    sums = sums_by_state(held_sums(station=station, rule=rule_of_station(station)))
+    assert {state: (each.files, each.octets) for state, each in sums.items() if each.files} == {
+        "stored": (1, 1), "kept": (1, 10), "gone": (1, 3),
     }  # fmt: skip
     only = watching.get(page_of(station), {"state": "stored"}).content.decode()
     assert ("2026-05-01/b.txt" in only, "2026-05-01/a.txt" in only) == (True, False)
@@ -93,6 +98,114 @@ def test_the_api_gives_the_same(institute, station):
     held_make(station, "a", b"a" * 10)
     told = client.get(f"/api/v1/stations/{station.serial}/holding").json()
     assert (told["held"], told["left"], told["sentences"]) == (3, {"link": 1}, ["1 link is not followed."])
-    assert {each["state"]: each["files"] for each in told["states"]} == {"stored": 0, "held": 1, "gone": 0}
-    rows = client.get(f"/api/v1/stations/{station.serial}/held-files", {"state": "held"}).json()["results"]
-    assert [(row["path"], row["size"], row["state"]) for row in rows] == [("a", 10, "held")]
+    assert {each["state"]: each["files"] for each in told["states"]} == {"kept": 1}
+    rows = client.get(f"/api/v1/stations/{station.serial}/held-files", {"state": "kept"}).json()["results"]
+    assert [(row["path"], row["size"], row["state"]) for row in rows] == [("a", 10, "kept")]
+
+
+def test_what_the_policy_keeps_back_is_said_with_its_reason(station, watching):
+    now = clock.now()
+    old = now - timedelta(days=40)
+    holding_make(station)
+    for name, content, more in (
+        ("fine", b"1", {"lines": {"pulse": 1}, "last_at": now}),
+        ("no", b"22", {"lines": {"position": 5}, "last_at": now}),
+        ("unknown", b"333", {"modified_at": now}),
+        ("old", b"4444", {"lines": {"tag": 1}, "last_at": old}),
+        ("large", b"5" * 50, {"lines": {"pulse": 1}, "last_at": now}),
+    ):
+        held_make(station, name, content, **more)
+
+    def sums() -> dict[tuple[str, str], int]:
+        found = held_sums(station=station, rule=rule_of_station(station))
+        assert sum(each.files for each in found.values()) == 5
+        return {key: each.files for key, each in found.items()}
+
+    assert sums() == {("kept", "nothing"): 5}
+    policy_set(actor=SERVER, owner=station.organization, rule=FetchRule(mode="demand"))
+    assert sums() == {("kept", "demand"): 5}
+    policy_set(actor=SERVER, owner=station, rule=FetchRule(mode="heard", days_most=30, octets_per_day=40))
+    assert sums() == {
+        ("wanted", ""): 2, ("kept", "no_detections"): 1, ("kept", "too_old"): 1, ("kept", "too_large"): 1,
+    }  # fmt: skip
+    text = watching.get(page_of(station)).content.decode()
+    for word in ("It has no detections", "It is older than the policy", "It is larger than the bytes of a day"):
+        assert word in text
+    policy_set(actor=SERVER, owner=station, rule=None)
+    assert sums() == {("kept", "demand"): 5}
+
+
+def test_operators_choose_files_and_set_the_policy_and_viewers_see_it(institute, station):
+    holding_make(station)
+    file = held_make(station, "a.txt", b"a")
+    clients = {}
+    for role in (Role.VIEWER, Role.OPERATOR, Role.OWNER):
+        clients[role] = Client()
+        clients[role].force_login(person(f"p-{role}", (institute, role)))
+    policy, fetch = f"/stations/{station.serial}/files/fetching/", f"{page_of(station)}fetch/"
+    form = {
+        "mode": "demand", "mb_per_day": "2", "hour_from": "22", "hour_to": "6", "days_most": "", "order": "oldest",
+        "networks": ["wifi", "ethernet"],
+    }  # fmt: skip
+    assert clients[Role.VIEWER].post(policy, form).status_code == 403
+    assert "Save the policy" not in clients[Role.VIEWER].get(policy).content.decode()
+    refused = clients[Role.OPERATOR].post(policy, {**form, "hour_to": ""})
+    assert "Give both hours" in refused.content.decode()
+    chosen = clients[Role.OPERATOR].post(fetch, {"file": [file.pk]}, follow=True)
+    assert "set its policy first" in chosen.content.decode()
+    assert clients[Role.OPERATOR].post(policy, form).status_code == 302
+    rule = rule_of_station(station)
+    assert (rule.mode, rule.octets_per_day, rule.hour_from, rule.hour_to) == ("demand", 2_000_000, 22, 6)
+    assert (rule.is_newest_first, rule.networks, rule.whose) == (False, ("ethernet", "wifi"), "station")
+    entry = AuditEntry.objects.get(action="station.fetch_policy")
+    assert (entry.detail["mode"], entry.actor_name) == ("demand", f"p-{Role.OPERATOR}")
+    assert "Fetch the selected files" not in clients[Role.VIEWER].get(page_of(station)).content.decode()
+    assert clients[Role.VIEWER].post(fetch, {"file": [file.pk]}).status_code == 403
+    chosen = clients[Role.OPERATOR].post(fetch, {"file": [file.pk]}, follow=True)
+    assert "Wanted: 1." in chosen.content.decode()
+    assert "wanted, its turn comes" in chosen.content.decode()
+    usual = f"/organizations/{institute.slug}/fetching/"
+    assert clients[Role.OPERATOR].post(usual, {"mode": "all", "order": "newest"}).status_code == 403
+    assert clients[Role.OWNER].post(usual, {"mode": "all", "order": "newest"}).status_code == 302
+    assert rule_of_station(station).whose == "station"
+    clients[Role.OPERATOR].post(policy, {"mode": "usual", "order": "newest"})
+    assert (rule_of_station(station).whose, rule_of_station(station).mode) == ("organization", "all")
+
+
+def test_the_hours_of_a_policy_hold_in_the_organization_s_timezone():
+    def end(rule: FetchRule, hour: int, zone: str = "UTC") -> int | None:
+        moment = datetime(2026, 5, 1, hour, 30, tzinfo=UTC)
+        found = window_end(rule, zone=zone, moment=moment)
+        return None if found is None else round((found - moment).total_seconds() / 60)
+
+    assert end(FetchRule(), 3) == 24 * 60
+    night, day = FetchRule(hour_from=22, hour_to=6), FetchRule(hour_from=8, hour_to=24)
+    assert [end(night, hour) for hour in (21, 22, 23, 0, 5, 6)] == [None, 450, 390, 330, 30, None]
+    assert [end(day, hour) for hour in (7, 8, 23)] == [None, 930, 30]
+    # In New York it is 22:30.
+    assert end(night, 2, "America/New_York") == 450
+
+
+def test_a_day_s_bytes_and_the_order_decide_what_is_asked_for(station):
+    now = clock.now()
+    policy_set(actor=SERVER, owner=station, rule=FetchRule(mode="all", octets_per_day=25))
+    # It told nothing here yet, so it is asked for its list, once a day.
+    assert [station_fetch(station=station, moment=now) for _ in range(2)] == [0, 0]
+    assert [command.name for command in Command.objects.all()] == ["list_files"]
+    Command.objects.all().delete()
+    holding_make(station)
+    for number in range(4):
+        held_make(station, f"{number}.txt", b"%d" % number * 10, last_at=now - timedelta(hours=number))
+    noon = now.replace(hour=12, minute=0, second=0, microsecond=0)
+    assert station_fetch(station=station, moment=noon) == 2
+    command = Command.objects.get()
+    assert [file["path"] for file in command.parameters["files"]] == ["0.txt", "1.txt"]
+    assert command.parameters["until"] == (noon + timedelta(days=1)).timestamp()
+    # While these are under way nothing more is asked; on the same day only 5 bytes are left.
+    assert station_fetch(station=station, moment=noon) == 0
+    HeldFile.objects.update(asked_until=None)
+    HeldFile.objects.filter(path__in=("0.txt", "1.txt")).update(end="known")
+    assert station_fetch(station=station, moment=noon) == 0
+    policy_set(actor=SERVER, owner=station, rule=FetchRule(mode="all", octets_per_day=25, is_newest_first=False))
+    assert station_fetch(station=station, moment=noon + timedelta(days=1)) == 2
+    assert [file["path"] for file in Command.objects.latest("issued_at").parameters["files"]] == ["3.txt", "2.txt"]

@@ -1,4 +1,4 @@
-"""File tasks: remove orphaned photo files, finish and expire uploads, check stored files for rot, sweep the store."""
+"""File tasks: remove orphaned photos, fetch files from stations, finish and expire uploads, check and sweep the store."""
 
 from typing import Any
 
@@ -12,6 +12,7 @@ from fleet.files.store.contents import BYTES_PER_S, SECONDS_LEAST
 from fleet.files.store.scrub import contents_scrub, store_sweep
 from fleet.files.store.settling import RUN_S, uploads_finish
 from fleet.files.store.uploads import FILE_MOST, uploads_expire
+from fleet.holdings.fetching import files_fetch
 
 #: Seconds: a run that begins its last file at its very end.
 _FINISH_MOST = int(RUN_S + SECONDS_LEAST + FILE_MOST / BYTES_PER_S) + 120
@@ -21,6 +22,12 @@ _FINISH_MOST = int(RUN_S + SECONDS_LEAST + FILE_MOST / BYTES_PER_S) + 120
 def sweep_photos(**_: Any) -> None:
     """Remove photo files that have no row in the database."""
     photos_sweep(moment=clock.now())
+
+
+@shared_task(name="files.fetch")
+def fetch(**_: Any) -> None:
+    """Ask stations for the files that their policy or a person wants."""
+    files_fetch(moment=clock.now())
 
 
 @shared_task(name="files.expire_uploads")

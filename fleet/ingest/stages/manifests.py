@@ -32,6 +32,10 @@ _CHANGE = (
     "first_at = CASE WHEN n.sha256 = '' THEN t.first_at ELSE n.first_at END, "
     "last_at = CASE WHEN n.sha256 = '' THEN t.last_at ELSE n.last_at END, "
     "lines = CASE WHEN n.sha256 = '' THEN t.lines ELSE n.lines END, "
+    # What was asked and said of one content is not true of another.
+    "asked_until = CASE WHEN n.sha256 IN ('', t.sha256) THEN t.asked_until END, "
+    "\"end\" = CASE WHEN n.sha256 IN ('', t.sha256) THEN t.\"end\" ELSE '' END, "
+    "end_reason = CASE WHEN n.sha256 IN ('', t.sha256) THEN t.end_reason ELSE '' END, "
     "sha256 = CASE WHEN n.sha256 = '' THEN t.sha256 ELSE n.sha256 END, "
     "said_at = n.said_at, said_stream = n.said_stream, said_seq = n.said_seq, listing = n.listing "
     "FROM (SELECT r.*, %s::timestamptz AS said_at, %s::text AS said_stream, %s::bigint AS said_seq, "
@@ -49,6 +53,14 @@ _LISTED = (
     "UPDATE holdings_heldfile SET is_gone = true WHERE station_id = %s AND NOT is_gone AND "
     "CASE WHEN said_stream = %s THEN listing < %s ELSE said_at <= %s OR said_at > %s END"
 )
+#: An end is that of the content it names. A person's wish is fulfilled by what is here now.
+_ENDED = (
+    'UPDATE holdings_heldfile t SET "end" = n."end", end_reason = n.reason, ended_at = %s, asked_until = NULL, '
+    "octets_sent = t.octets_sent + n.sent, "
+    "wanted_at = CASE WHEN n.\"end\" IN ('stored', 'known') THEN NULL ELSE t.wanted_at END "
+    'FROM jsonb_to_recordset(%s::jsonb) AS n(path text, sha256 text, "end" text, reason text, sent bigint) '
+    "WHERE t.station_id = %s AND t.path = n.path AND t.sha256 = n.sha256"
+)
 _SUMS = ("held", "held_octets", "waiting", "waiting_octets")
 
 
@@ -60,6 +72,12 @@ def write_manifests(work: Round) -> None:
     _lock(sorted({told.station_id for told in batch.manifests}))
     for told in batch.manifests:
         refused = _files_write(told, batch)
+        if told.body.uploads:
+            ends = [
+                {"path": each.path, "sha256": each.sha256, "end": each.end, "reason": each.reason, "sent": each.sent}
+                for each in told.body.uploads
+            ]
+            cursor().execute(_ENDED, [batch.moment, _json(ends), told.station_id])
         if told.body.is_listed:
             _listed(told, batch)
         _holding_write(told, refused, batch)

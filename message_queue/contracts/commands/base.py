@@ -65,6 +65,8 @@ class CommandContract:
     danger: str = ""
     #: No danger to the station, but nothing to press in passing: it stands apart and asks first.
     needs_care: bool = False
+    #: False: Roost makes its parameters from something that people choose elsewhere, so no form offers it.
+    is_by_hand: bool = True
 
     def parameters_check(self, parameters: dict[str, Any]) -> CommandParameters:
         """Return the typed parameters; raise `CommandRefused`, which names the invalid field."""

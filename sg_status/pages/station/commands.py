@@ -175,7 +175,7 @@ def _choices(viewer: Viewer, station: Station, chosen: str, data: object) -> lis
             CommandForm(one, data if one.name == chosen else None, prefix=one.name),
         )
         for one in contracts
-        if viewer.may(Membership.Role(one.role), station.organization_id)
+        if one.is_by_hand and viewer.may(Membership.Role(one.role), station.organization_id)
     ]
 
 

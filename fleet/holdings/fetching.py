@@ -1,0 +1,183 @@
+"""Asking stations for their files: those that people chose, and those that the policy wants, within its bounds.
+
+One command asks for at most `MAX_ASKED` files; the next one follows when the station has none left to upload.
+"""
+
+import logging
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import F, Q, Sum
+from django.utils.translation import gettext as _
+
+from fleet.commands.models import Command
+from fleet.commands.services import command_issue
+from fleet.core import clock
+from fleet.core.audit import audit
+from fleet.core.errors import Conflict, DomainError, InvalidInput
+from fleet.core.locks import session_lock
+from fleet.holdings.models import FetchPolicy, HeldFile, StationHolding
+from fleet.holdings.policy import FetchRule, Mode, rule_of_station, window_end
+from fleet.holdings.selectors import states_add
+from fleet.organizations.access import Role, Viewer, viewer_of_server
+from fleet.stations.models import Station
+from message_queue.contracts.commands.list_files import COMMAND as LIST_FILES
+from message_queue.contracts.commands.upload_files import COMMAND, MAX_ASKED
+
+_log = logging.getLogger(__name__)
+
+#: Files that a person can choose at once.
+CHOSEN_MOST = 500
+#: Shortest time for which it is worth asking.
+_WINDOW_LEAST = timedelta(minutes=2)
+#: Commands that ended without doing it.
+_ENDED_BADLY = (Command.State.FAILED, Command.State.REFUSED, Command.State.EXPIRED, Command.State.CANCELLED)
+
+
+@transaction.atomic
+def files_choose(*, actor: Viewer, station: Station, file_ids: Iterable[int]) -> dict[str, int]:
+    """Note that a person wants these files; return how many are wanted now, by state those that cannot be.
+
+    Raises `Forbidden`, `Conflict` if the policy fetches nothing, and `InvalidInput` for unknown or too many files.
+    """
+    choose_require(actor=actor, station=station)
+    rule = rule_of_station(station)
+    if rule.mode == Mode.NONE:
+        raise Conflict(
+            _("Nothing is fetched from %(serial)s: set its policy first, such as to what people choose.")
+            % {"serial": station.serial}
+        )
+    ids = sorted(set(file_ids))
+    if not 1 <= len(ids) <= CHOSEN_MOST:
+        raise InvalidInput(_("Choose from 1 to %(most)d files.") % {"most": CHOSEN_MOST}, field="files")
+    moment = clock.now()
+    found = list(states_add(station, rule, moment).filter(pk__in=ids))
+    if len(found) != len(ids):
+        missing = ", ".join(str(each) for each in sorted(set(ids) - {file.pk for file in found})[:10])
+        raise InvalidInput(
+            _("%(serial)s has no files with these ids: %(ids)s.") % {"serial": station.serial, "ids": missing},
+            field="files",
+        )
+    counts = {"wanted": 0, "asked": 0, "stored": 0, "gone": 0}
+    wanted = [file for file in found if file.state not in ("stored", "asked", "gone")]
+    for file in found:
+        counts[file.state if file.state in counts else "wanted"] += 1
+    # A person who asks again means it: a refusal does not wait out its day.
+    HeldFile.objects.filter(pk__in=[file.pk for file in wanted]).update(
+        wanted_at=moment, wanted_by_name=actor.name[:150], end="", end_reason=""
+    )
+    audit(actor, station, "station.fetch_files", files=len(wanted), first=[file.path for file in wanted[:5]])
+    return counts
+
+
+def choose_require(*, actor: Viewer, station: Station) -> None:
+    """Raise `Forbidden` unless the actor may choose files to be fetched."""
+    actor.require(Role.OPERATOR, station=station, to=_("fetch files from %(serial)s"))
+
+
+def files_fetch(*, moment: datetime) -> int:
+    """Ask all stations for what is wanted of them; return for how many files. One process at a time does it."""
+    asked = 0
+    with session_lock("roost.holdings.fetch") as is_ours:
+        if not is_ours:
+            return 0
+        for station in _stations_with_policy():
+            try:
+                asked += station_fetch(station=station, moment=moment)
+            except DomainError as error:
+                # Too many commands wait for it, or it was retired just now: the next run tries again.
+                _log.info("%s was not asked for files: %s", station.serial, error)
+    return asked
+
+
+@transaction.atomic
+def station_fetch(*, station: Station, moment: datetime) -> int:
+    """Ask one station for the next files; return how many. Raises what `command_issue` raises."""
+    rule = rule_of_station(station)
+    _ends_note(station, moment)
+    rows = HeldFile.objects.filter(station=station)
+    until = window_end(rule, zone=station.organization.timezone, moment=moment)
+    if rule.mode == Mode.NONE or until is None or until - moment < _WINDOW_LEAST:
+        return 0
+    if not StationHolding.objects.filter(station=station).exists():
+        _listing_ask(station, moment)
+        return 0
+    if rows.filter(asked_until__gt=moment).exists():
+        return 0
+    chosen = _next_files(station, rule, moment)
+    if not chosen:
+        return 0
+    parameters = {
+        "files": [{"path": file.path, "sha256": file.sha256} for file in chosen],
+        "until": until.timestamp(),
+        "networks": list(rule.networks),
+    }
+    command = command_issue(
+        viewer=viewer_of_server("fetch policy"),
+        station=station,
+        name=COMMAND.name,
+        parameters=parameters,
+        expires_in=int((until - moment).total_seconds()),
+    )
+    HeldFile.objects.filter(pk__in=[file.pk for file in chosen]).update(
+        asked_at=moment, asked_until=until, asked_with=command.pk, end="", end_reason=""
+    )
+    return len(chosen)
+
+
+def octets_left(*, station: Station, rule: FetchRule, moment: datetime) -> int | None:
+    """Bytes that may still be asked for on this UTC day; None: any number."""
+    if rule.octets_per_day is None:
+        return None
+    day = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    used = HeldFile.objects.filter(station=station, asked_at__gte=day).aggregate(total=Sum("octets"))["total"] or 0
+    return max(rule.octets_per_day - int(used), 0)
+
+
+def _stations_with_policy() -> Iterable[Station]:
+    """Stations that know the command and have a policy, their own or their organization's."""
+    policies = FetchPolicy.objects.exclude(mode=Mode.NONE)
+    own = Q(fetch_policy__in=policies)
+    usual = Q(fetch_policy=None, organization__fetch_policy__in=policies)
+    return (
+        Station.objects.filter(own | usual, retired_at=None, deleted_at=None, organization__deleted_at=None)
+        .filter(contact__hello__commands__contains=[COMMAND.name])
+        .select_related("organization")
+        .order_by("pk")
+        .iterator(chunk_size=500)
+    )
+
+
+def _next_files(station: Station, rule: FetchRule, moment: datetime) -> list[HeldFile]:
+    """The next files to ask for: what people chose first, then by age, as far as the day's bytes reach."""
+    left = octets_left(station=station, rule=rule, moment=moment)
+    wanted = states_add(station, rule, moment).filter(state="wanted")
+    age = F("last_at").desc(nulls_last=True) if rule.is_newest_first else F("last_at").asc(nulls_first=True)
+    path = "-path" if rule.is_newest_first else "path"
+    chosen: list[HeldFile] = []
+    for file in wanted.order_by(F("wanted_at").asc(nulls_last=True), age, path)[:MAX_ASKED]:
+        if left is not None and file.wanted_at is None and file.octets > left:
+            # Keep the order: a smaller file behind it waits for the next day too.
+            break
+        left = None if left is None else max(left - file.octets, 0)
+        chosen.append(file)
+    return chosen
+
+
+def _listing_ask(station: Station, moment: datetime) -> None:
+    """Ask a station that has told nothing here, such as one that came from another organization, once a day."""
+    asked = Command.objects.filter(station=station, name=LIST_FILES.name, issued_at__gt=moment - timedelta(days=1))
+    if not asked.exists():
+        command_issue(viewer=viewer_of_server("fetch policy"), station=station, name=LIST_FILES.name, parameters={})
+
+
+def _ends_note(station: Station, moment: datetime) -> None:
+    """Files of a command that did not run are refused with its reason; after a day they are asked for again."""
+    asked = HeldFile.objects.filter(station=station, asked_until__gt=moment)
+    ids = {command_id for command_id in asked.values_list("asked_with", flat=True) if command_id}
+    for command in Command.objects.filter(pk__in=ids, state__in=_ENDED_BADLY):
+        reason = command.note or _("The command ended without a reason.")
+        asked.filter(asked_with=command.pk).update(
+            asked_until=None, end="refused", end_reason=reason[:300], ended_at=moment
+        )

@@ -1,0 +1,40 @@
+"""`upload_files`: the station uploads files that its manifest named."""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from message_queue.contracts.base import Seconds
+from message_queue.contracts.commands.base import CommandContract, CommandParameters
+from message_queue.contracts.manifest import Digest, HeldPath
+
+#: Maximum files of one command.
+MAX_ASKED = 100
+
+NetworkKind = Literal["ethernet", "wifi", "mobile"]
+
+
+class AskedFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A file by its path in the manifest, with the content that is wanted."""
+
+    path: HeldPath
+    sha256: Digest
+
+
+class UploadFiles(CommandParameters, frozen=True, kw_only=True):
+    """Files in the order in which they are wanted, until when, and over which networks; none named: over any."""
+
+    files: Annotated[list[AskedFile], Meta(min_length=1, max_length=MAX_ASKED, title="Files")]
+    until: Seconds
+    networks: Annotated[list[NetworkKind], Meta(max_length=3, title="Networks")] = []
+
+
+COMMAND = CommandContract(
+    name="upload_files",
+    label="Upload files",
+    explanation="It queues these files and uploads them one after the other, as far as the time allows.",
+    parameters=UploadFiles,
+    default_expiry=86_400,
+    is_by_hand=False,
+)

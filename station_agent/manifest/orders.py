@@ -1,0 +1,95 @@
+"""Files that the server asked for, on disk until their end was told.
+
+    asked ──stored | known | changed | gone | refused | expired──▶ ended ──in a message──▶ forgotten
+      └──the server is away, the agent stops, another network──▶ asked, and tried again
+
+Asked again with the same content, an order gets the new time; with another content, it is another order.
+"""
+
+import json
+from typing import NamedTuple
+
+from message_queue.contracts.commands.upload_files import UploadFiles
+from message_queue.contracts.manifest import AskedUpload, UploadEnd
+from station_agent.database import Database
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS upload_orders (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    until REAL NOT NULL,
+    networks TEXT NOT NULL,
+    sent INTEGER NOT NULL DEFAULT 0,
+    ended TEXT NOT NULL DEFAULT '',
+    reason TEXT NOT NULL DEFAULT '',
+    UNIQUE (name, sha256)
+);
+"""
+
+
+class Order(NamedTuple):
+    """One file to upload, until when, and over which networks (none: any). `sent`: bytes of earlier attempts."""
+
+    number: int
+    name: str
+    sha256: str
+    until: float
+    networks: list[str]
+    sent: int
+
+
+class UploadOrders:
+    """The orders. Every change is a transaction of the agent's database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, asked: UploadFiles) -> None:
+        """Queue these files."""
+        networks = json.dumps(list(asked.networks))
+        with self._database.transaction() as sql:
+            sql.executemany(
+                "INSERT INTO upload_orders (name, sha256, until, networks) VALUES (?, ?, ?, ?) "
+                "ON CONFLICT (name, sha256) DO UPDATE SET until = excluded.until, networks = excluded.networks, "
+                "ended = '', reason = ''",
+                [(file.path, file.sha256, asked.until, networks) for file in asked.files],
+            )
+
+    def open_list(self) -> list[Order]:
+        """Orders that have not ended, in the order in which they were asked."""
+        with self._database.reading() as sql:
+            rows = sql.execute(
+                "SELECT number, name, sha256, until, networks, sent FROM upload_orders WHERE ended = '' ORDER BY number"
+            ).fetchall()
+        return [Order(row[0], row[1], row[2], row[3], json.loads(row[4]), row[5]) for row in rows]
+
+    def sent_add(self, order: Order, octets: int) -> None:
+        """Count bytes that an attempt sent."""
+        with self._database.transaction() as sql:
+            sql.execute("UPDATE upload_orders SET sent = sent + ? WHERE number = ?", (octets, order.number))
+
+    def end(self, order: Order, end: UploadEnd, reason: str = "") -> None:
+        """Note the end of an order, unless it was asked once more with another time meanwhile and did not succeed."""
+        with self._database.transaction() as sql:
+            sql.execute(
+                "UPDATE upload_orders SET ended = ?, reason = ? WHERE number = ? AND (until = ? OR ? != 'expired')",
+                (end, reason[:250], order.number, order.until, end),
+            )
+
+    def ended(self, most: int) -> list[AskedUpload]:
+        """Ended orders that were not told."""
+        with self._database.reading() as sql:
+            rows = sql.execute(
+                "SELECT name, sha256, ended, reason, sent FROM upload_orders WHERE ended != '' ORDER BY number LIMIT ?",
+                (most,),
+            ).fetchall()
+        return [AskedUpload(path=row[0], sha256=row[1], end=row[2], reason=row[3], sent=row[4]) for row in rows]
+
+    def told(self, uploads: list[AskedUpload]) -> None:
+        """Forget these, which are in a message. Call it in its transaction."""
+        with self._database.transaction() as sql:
+            sql.executemany(
+                "DELETE FROM upload_orders WHERE name = ? AND sha256 = ? AND ended != ''",
+                [(each.path, each.sha256) for each in uploads],
+            )

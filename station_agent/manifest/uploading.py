@@ -1,0 +1,165 @@
+"""Uploading what the server asked for: one file after the other, in a thread of its own, resumed at the byte.
+
+Before it is sent, and before each piece after a cut, a file must still be the one that was asked for: otherwise nothing
+more of it is sent, and its end says so.
+"""
+
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from message_queue.contracts.manifest import UploadEnd
+from station_agent.errors import AgentError, ServerAway
+from station_agent.manifest.book import ManifestBook
+from station_agent.manifest.folders import file_path
+from station_agent.manifest.hashing import Hashing, signature_read
+from station_agent.manifest.orders import Order, UploadOrders
+from station_agent.manifest.walk import FoundFile, Signature
+from station_agent.network_kind import network_kind
+from station_agent.station import Station
+from station_agent.tus import FileChanged, FileRefused, LocalFile, Uploader
+
+log = logging.getLogger(__name__)
+
+#: Seconds between two attempts while the server is away, doubled each time, and after which one attempt gives up.
+RETRY_FIRST, RETRY_MOST, GIVE_UP = 60.0, 1_800.0, 600.0
+#: Seconds of rest between two slices of hashing.
+_REST = 0.2
+_CHANGED = "The file changed since the station told of it."
+
+
+class _Stopped(Exception):
+    """The agent stops."""
+
+
+class _TimeOver(Exception):
+    """The order's time is over."""
+
+
+class UploadWorker:
+    """Works through the orders. `look` is called regularly and starts the thread when there is something to do."""
+
+    def __init__(
+        self, station: Station, folders: dict[str, Path], *, network: Callable[[], str] = network_kind
+    ) -> None:
+        self._station = station
+        self._folders = folders
+        self._network = network
+        self._book = ManifestBook(station.outbox.database)
+        self._orders = UploadOrders(station.outbox.database)
+        self._thread: threading.Thread | None = None
+        self._next_at, self._pause = 0.0, RETRY_FIRST
+        #: What waits and why, for a person at the station.
+        self.note = ""
+
+    def look(self) -> None:
+        """Start the thread if there are orders and none runs; give those an end whose time is over."""
+        if self._thread is not None and self._thread.is_alive():
+            return
+        if time.monotonic() >= self._next_at and self._orders.open_list():
+            self._thread = threading.Thread(target=self.work, name="uploads", daemon=True)
+            self._thread.start()
+
+    def work(self) -> None:
+        """Upload what is asked for, until there is nothing, the server is away, or the agent stops."""
+        try:
+            notes = [note for order in self._orders.open_list() if (note := self._one(order))]
+        except _Stopped:
+            return
+        except ServerAway as error:
+            self._wait(f"Uploads wait: {error}")
+        except AgentError as error:
+            self._wait(f"Uploads wait: {error}")
+            log.warning("Nothing can be uploaded: %s", error)
+        except sqlite3.ProgrammingError:
+            # The agent stopped and closed its database; the order is still there.
+            return
+        except Exception as error:
+            self._wait(f"Uploads wait: {error}")
+            log.exception("An upload failed; it is tried again.")
+        else:
+            self._pause = RETRY_FIRST
+            self.note = notes[-1] if notes else ""
+            # Orders for another network wait for it.
+            self._next_at = time.monotonic() + (RETRY_FIRST if notes else 0.0)
+
+    def _wait(self, note: str) -> None:
+        self.note = note[:250]
+        self._next_at = time.monotonic() + self._pause
+        self._pause = min(self._pause * 2, RETRY_MOST)
+
+    def _one(self, order: Order) -> str:
+        """Upload one file, or note its end; return why it waits, if it does."""
+        if order.until < self._station.now():
+            self._orders.end(order, "expired", "Its time was over before it was uploaded.")
+            return ""
+        if order.networks and (kind := self._network()) not in order.networks:
+            return f"Uploads wait for {' or '.join(order.networks)}; the station uses {kind or 'another network'}."
+        try:
+            file = self._file(order)
+        except FileNotFoundError:
+            self._orders.end(order, "gone", "The station no longer has this file.")
+        except FileChanged as error:
+            self._orders.end(order, "changed", str(error))
+        except OSError as error:
+            self._orders.end(order, "refused", f"The station cannot read it: {error.strerror or error}.")
+        else:
+            self._upload(order, file)
+        return ""
+
+    def _file(self, order: Order) -> LocalFile:
+        """The file as it is now. Raises `FileChanged` if it is not the one that is asked for, and OSError."""
+        path = file_path(self._folders, order.name)
+        if path.is_symlink():
+            raise FileNotFoundError
+        with path.open("rb") as opened:
+            signature = signature_read(opened.fileno())
+        is_known = self._book.find(order.name) == (signature, order.sha256)
+        if not is_known and self._hash(order.name, path, signature) != order.sha256:
+            raise FileChanged(_CHANGED)
+
+        def check(descriptor: int) -> None:
+            if signature_read(descriptor) != signature:
+                raise FileChanged(f"{_CHANGED} Nothing more of it was sent.")
+
+        return LocalFile(path, order.name, signature.size, signature.mtime / 1e9, order.sha256, check)
+
+    def _hash(self, name: str, path: Path, signature: Signature) -> str:
+        hashing = Hashing(FoundFile(name, "", signature), path)
+        try:
+            while (digest := hashing.advance()) is None:
+                if self._station.stopping.wait(_REST):
+                    raise _Stopped
+        finally:
+            hashing.close()
+        return digest
+
+    def _upload(self, order: Order, file: LocalFile) -> None:
+        config = self._station.config
+        uploader = Uploader(
+            server=config.server, login=self._station.login, ca_file=None, give_up=GIVE_UP, ca_pem=config.amqp.ca_pem
+        )
+
+        def progress(_there: int) -> None:
+            if self._station.stopping.is_set():
+                raise _Stopped
+            if order.until < self._station.now():
+                raise _TimeOver
+
+        end: tuple[UploadEnd, str]
+        try:
+            end = ("known" if uploader.upload(file, progress) == "known" else "stored"), ""
+        except _TimeOver:
+            end = "expired", "Its time was over while it was uploaded. What arrived is kept."
+        except FileChanged as error:
+            end = "changed", str(error)
+        except FileRefused as error:
+            end = "refused", str(error)
+        except AgentError:
+            self._orders.sent_add(order, uploader.sent)
+            raise
+        self._orders.sent_add(order, uploader.sent)
+        self._orders.end(order, *end)
