@@ -147,7 +147,7 @@ def _motus_make(organization: Organization, stations: list[Station]) -> dict[str
     outcomes = (
         ("found", ""), ("held", "Motus has no deployment of this receiver on that day: enter it there first."),
         ("queued", "The connection to Motus broke."), ("sent", "Motus is processing it (job 11412768)."),
-        ("data", "It is data at Motus (job 11412767)."), ("known", "The same archive was sent before."),
+        ("data", "Motus has processed it (job 11412767)."), ("known", "The same archive was sent before."),
     )  # fmt: skip
     uploads = [
         MotusUpload.objects.create(

@@ -151,10 +151,21 @@ def test_a_login_that_lost_its_right_is_told(motus, owner, institute):
     assert "no rights in project 2" in check(institute).answer
 
 
-def test_a_clock_that_is_wrong_does_not_matter(motus, owner, institute):
-    motus.faults_set(clock_drift_s=3_600)
+@pytest.mark.parametrize(
+    ("drift", "sentence"),
+    [
+        (3_600, "This server's clock is 60 min behind Motus' clock"),
+        (-900, "This server's clock is 15 min ahead of Motus'"),
+    ],
+)
+def test_a_clock_that_is_wrong_is_told_and_does_not_matter(motus, owner, institute, drift, sentence):
+    motus.faults_set(clock_drift_s=drift)
     save(owner, institute)
-    assert check(institute).answer.startswith("Motus accepts the login.")
+    told = check(institute).answer
+    assert told.startswith("Motus accepts the login.")
+    assert sentence in told
+    motus.faults_set()
+    assert "clock" not in check(institute).answer
 
 
 def test_a_login_entered_meanwhile_keeps_its_own_answer(motus, owner, institute, monkeypatch):

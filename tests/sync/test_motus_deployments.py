@@ -223,7 +223,7 @@ def test_rows_without_number_or_serial_are_counted_and_cost_only_themselves(read
         ({"html": True}, "a web page instead of data"),
         ({"internal_error": True}, "internal error"),
         ({"empty": True}, "listed no deployments, though it had some before"),
-        ({"lost_project": 1}, "not authorized for project"),
+        ({"lost_project": 1}, "does not let the login read project 1"),
         ({"truncated": True}, "cut off"),
     ],
 )

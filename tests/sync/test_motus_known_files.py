@@ -193,7 +193,7 @@ def test_an_archive_whose_answer_was_lost_is_ours_and_is_followed(motus, account
     run(institute)
     motus.faults_set(cut=True, only="action=transfer")
     send(owner, institute)
-    assert (only().state, only().sentence) == ("queued", "The connection to Motus broke.")
+    assert (only().state, only().sentence) == ("queued", "The connection to Motus broke. Roost asks again.")
     motus.faults_set()
     with time_machine.travel(NOW + timedelta(hours=1), tick=False):
         run(institute, is_searching=False)

@@ -157,8 +157,8 @@ def test_runs_come_in_pages(data, institute, noon, monkeypatch):
 @pytest.mark.parametrize(
     ("faults", "sentence"),
     [
-        ({"html": True}, "answered with something that is not data (status 200)"),
-        ({"internal_error": True}, "answered with something that is not data (status 500)"),
+        ({"html": True}, "answered with a web page instead of data"),
+        ({"internal_error": True}, "has an internal error (status 500)"),
         ({"error_in_band": "not authorized"}, "refused: not authorized"),
         ({"truncated": True}, "cut off"),
         ({"cut": True}, "connection to Motus' job server broke"),
@@ -314,7 +314,7 @@ def test_the_log_is_read_file_by_file_and_a_file_set_aside_is_replaced_by_a_shor
         run(institute, is_searching=False)
     assert (only().state, only().sentence) == (
         "data",
-        f"It is data at Motus (job {only().job_id}). Files that Motus set aside: 2.",
+        f"Motus has processed it (job {only().job_id}). Files that Motus set aside: 2.",
     )
     assert [(each["said"], each.get("is_set_aside", False)) for each in only().files] == [
         ("Error: these 1 files are full of zeroes", True),

@@ -84,7 +84,7 @@ def test_rows_without_number_or_code_are_counted(read):
     [
         ({"html": True}, "a web page instead of data"),
         ({"empty": True}, "listed no tags, though it had some before"),
-        ({"lost_project": 1}, "not authorized for project"),
+        ({"lost_project": 1}, "does not let the login read project 1"),
         ({"truncated": True}, "cut off"),
     ],
 )

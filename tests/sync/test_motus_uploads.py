@@ -65,7 +65,7 @@ def test_from_the_folder_to_data_and_once_more_known_without_sending(motus, acco
     upload = only()
     assert (upload.state, upload.sentence) == (
         "data",
-        "It is data at Motus (job 11412766). Files that Motus set aside: 1.",
+        "Motus has processed it (job 11412766). Files that Motus set aside: 1.",
     )
     assert [each["said"] for each in upload.files] == ["", f"{name(hour=6)}: file is corrupt, set aside"]
     assert account_of(institute).files_answer.endswith("Files found before: 2.")
@@ -79,7 +79,7 @@ def test_from_the_folder_to_data_and_once_more_known_without_sending(motus, acco
     run(institute)
     send(owner, institute)
     assert only().state == "known"
-    assert only().sentence.startswith("This file has already been uploaded by warbler (2021-12-22 05:43:24; jobID: ")
+    assert "Motus says: This file has already been uploaded by warbler (2021-12-22 05:43:24; jobID: " in only().sentence
     assert only().job_id == 11_412_766
     assert uploads.steps[3:] == ["verify"]
 
@@ -298,11 +298,11 @@ def test_a_login_without_right_in_the_project_costs_only_that_project(motus, acc
     ("faults", "sentence"),
     [
         ({"html": True}, "Motus answered with a web page instead of data"),
-        ({"internal_error": True}, "Motus answered with status 500: Internal Server Error"),
+        ({"internal_error": True}, "Motus has an internal error (status 500). Roost asks again."),
         ({"moved": True}, "Motus has moved (status 301)"),
-        ({"busy_retry_after": 60}, "Motus answered with status 429"),
+        ({"busy_retry_after": 60}, "Motus is busy and asks us to wait."),
         ({"error_in_band": "disk full"}, "Motus refused: disk full"),
-        ({"truncated": True}, "Motus answered with status 200"),
+        ({"truncated": True}, "The answer of Motus was cut off. Roost asks again."),
         ({"cut": True}, "The connection to Motus broke."),
         ({"cut_upload": True, "only": "action=start"}, "The connection to Motus broke."),
         ({"slow_s": 2.0}, "Motus did not answer in time."),
@@ -367,9 +367,9 @@ def test_a_job_that_fails_ends_with_its_reason_and_one_that_waits_is_asked_again
 @pytest.mark.parametrize(
     ("faults", "sentence"),
     [
-        ({"html": True}, "something that is not data (status 200)"),
-        ({"internal_error": True}, "something that is not data (status 500)"),
-        ({"error_in_band": "not authorized for project"}, "refused: not authorized for project"),
+        ({"html": True}, "job server answered with a web page instead of data; it may be under maintenance."),
+        ({"internal_error": True}, "job server has an internal error (status 500)"),
+        ({"error_in_band": "not authorized for project"}, "does not show the jobs of its project to the login"),
         ({"truncated": True}, "cut off"),
         ({"cut": True}, "connection to Motus' job server broke"),
     ],

@@ -18,7 +18,7 @@ from fleet.core.sealing import seal, unseal
 from fleet.core.spoken import moment_words
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.models import Organization
-from fleet.sync.adapters.base import SyncError
+from fleet.sync.adapters.base import Row, SyncError
 from fleet.sync.adapters.clients.motus import LoginRefused, MotusClient, plain
 from fleet.sync.adapters.clients.motus_jobs import MotusJobs
 from fleet.sync.models import MotusAccount, MotusDifference
@@ -125,10 +125,12 @@ def account_check(*, organization_id: int) -> MotusAccount | None:
     sealed, moment = account.sealed_password, clock.now()
     with translation.override(account.organization.language):
         try:
-            projects, is_refused = _projects(account), False
-            answer = _answer_words(projects, account.project_ids)
+            projects, clock_words = _projects(account)
+            is_refused, answer = False, _answer_words(projects, account.project_ids) + clock_words
         except SyncError as error:
             projects, is_refused, answer = {}, isinstance(error, LoginRefused), str(error)
+            if not is_refused:
+                answer = _sentence(answer) + " " + _("Nothing is lost; Roost asks again within the hour.")
     # What was entered meanwhile has a check of its own.
     MotusAccount.objects.filter(pk=account.pk, sealed_password=sealed).update(
         projects=projects or account.projects,
@@ -168,6 +170,44 @@ def jobs_of(account: MotusAccount) -> MotusJobs:
     )
 
 
+def project_rows(client: MotusClient, entry: str, *, project: int, **parameters: str | int) -> list[Row]:
+    """The rows of one project. Raises `SyncError`, which names the project if the login may not read it."""
+    try:
+        return client.rows(entry, projectID=project, **parameters)
+    except SyncError as error:
+        if "not authorized" not in str(error):
+            raise
+        raise SyncError(
+            _(
+                "Motus does not let the login read project %(project)d. Ask the project's lead for that right, or take its "
+                "number out of the login."
+            )
+            % {"project": project}
+        ) from None
+
+
+def login_doubted(account: MotusAccount, error: LoginRefused) -> str:
+    """Have the login tried, because Motus' data server refused it; the sentence if the login itself is fine.
+
+    That server refuses every login while it cannot reach the one that knows them.
+    """
+    tried = account_check(organization_id=account.organization_id)
+    if tried is None or tried.is_refused:
+        return str(error)
+    return _sentence(str(error)) + " " + _("Motus itself accepts the login, so Roost asks again.")
+
+
+def reading_failed(error: SyncError) -> str:
+    """The sentence on a reading that failed, and what becomes of what was read before."""
+    if isinstance(error, LoginRefused):
+        return str(error)
+    return _sentence(str(error)) + " " + _("What was read before stays; Roost reads again within the hour.")
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+
+
 def _locked(organization: Organization) -> MotusAccount:
     MotusAccount.objects.get_or_create(organization=organization)
     return MotusAccount.objects.select_for_update().get(organization=organization)
@@ -186,15 +226,29 @@ def _wait_check(account: MotusAccount) -> None:
         )
 
 
-def _projects(account: MotusAccount) -> dict[str, str]:
+def _projects(account: MotusAccount) -> tuple[dict[str, str], str]:
+    """The login's projects, and a sentence if this server's clock is wrong."""
     with client_of(account) as client:
         answer = client.ask("user/validate")
+        clock_words = _clock_words(client.clock_behind)
     told = answer.get("projects")
     if told is None:
-        return {}
+        return {}, clock_words
     if not isinstance(told, dict):
         raise SyncError(_("Motus accepted the login, but listed its projects in a form that Roost does not know."))
-    return {plain(str(number)): plain(str(name)) for number, name in told.items()}
+    return {plain(str(number)): plain(str(name)) for number, name in told.items()}, clock_words
+
+
+def _clock_words(behind: timedelta | None) -> str:
+    if behind is None:
+        return ""
+    minutes = round(behind.total_seconds() / 60)
+    words = (
+        _("This server's clock is %(n)d min behind Motus' clock: have its administrator check it.")
+        if minutes > 0
+        else _("This server's clock is %(n)d min ahead of Motus' clock: have its administrator check it.")
+    )
+    return " " + words % {"n": abs(minutes)}
 
 
 def _answer_words(projects: dict[str, str], wanted: list[int]) -> str:

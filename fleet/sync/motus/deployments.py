@@ -12,7 +12,7 @@ from fleet.sync.adapters.base import Row, SyncError
 from fleet.sync.adapters.clients.motus import LoginRefused
 from fleet.sync.adapters.clients.motus_fields import float_in, moment_in, text_in, whole_in
 from fleet.sync.models import MotusAccount, MotusDeployment
-from fleet.sync.motus.accounts import PROJECTS_MOST, client_of
+from fleet.sync.motus.accounts import PROJECTS_MOST, client_of, project_rows, reading_failed
 from fleet.sync.motus.differences import differences_renew
 from fleet.sync.records import serial_matched
 
@@ -40,7 +40,7 @@ def deployments_read(*, account: MotusAccount) -> None:
         except SyncError as error:
             MotusAccount.objects.filter(pk=account.pk).update(
                 read_tried_at=moment,
-                read_answer=str(error),
+                read_answer=reading_failed(error),
                 is_refused=account.is_refused or isinstance(error, LoginRefused),
             )
             return
@@ -62,7 +62,7 @@ def _fetched(account: MotusAccount) -> tuple[list[MotusDeployment], int]:
         raise SyncError(_("The login has no project to read from."))
     with client_of(account) as client:
         for project in projects:
-            rows = client.rows("receiver/sensordeployments", projectID=project)
+            rows = project_rows(client, "receiver/sensordeployments", project=project)
             if len(rows) > _DEPLOYMENTS_MOST:
                 raise SyncError(
                     _("Project %(project)d has %(n)d deployments, more than Roost reads.")

@@ -8,11 +8,11 @@ from django.utils.translation import gettext as _
 
 from fleet.core import clock
 from fleet.sync.adapters.base import SyncError
-from fleet.sync.adapters.clients.motus import plain
+from fleet.sync.adapters.clients.motus import LoginRefused, plain
 from fleet.sync.adapters.clients.motus_fields import whole_in
 from fleet.sync.adapters.clients.motus_jobs import MotusJobs
 from fleet.sync.models import MotusAccount, MotusUpload
-from fleet.sync.motus.accounts import jobs_of
+from fleet.sync.motus.accounts import jobs_of, login_doubted
 from fleet.sync.motus.job_log import files_said
 
 State = MotusUpload.State
@@ -36,7 +36,8 @@ def uploads_follow(*, account: MotusAccount) -> None:
                 for upload in uploads:
                     _follow(jobs, upload)
         except SyncError as error:
-            MotusAccount.objects.filter(pk=account.pk).update(files_answer=str(error))
+            words = login_doubted(account, error) if isinstance(error, LoginRefused) else str(error)
+            MotusAccount.objects.filter(pk=account.pk).update(files_answer=words)
             due.update(next_try_at=moment + ASK_EVERY)
 
 
@@ -58,7 +59,7 @@ def _take(upload: MotusUpload, job: dict[str, Any] | None) -> None:
     row = MotusUpload.objects.filter(pk=upload.pk, state=State.SENT)
     if job is None:
         row.update(
-            sentence=_("Motus does not list its job %(n)d (yet).") % {"n": upload.job_id},
+            sentence=_("Motus does not list its job %(n)d yet. Roost asks every half hour.") % {"n": upload.job_id},
             next_try_at=moment + ASK_EVERY,
         )
         return
@@ -68,8 +69,8 @@ def _take(upload: MotusUpload, job: dict[str, Any] | None) -> None:
     files = files_said(upload.files, log)
     bad = sum(1 for each in files if each.get("is_set_aside"))
     if done < 0 or (parts is not None and parts < 0):
-        lines = log.split("\n")
-        why = plain(lines[-1] or log) or _("without a reason")
+        lines = [line for line in log.splitlines() if line.strip()]
+        why = plain(lines[-1]) if lines else _("without a reason")
         row.update(
             state=State.REFUSED,
             files=files,
@@ -77,7 +78,7 @@ def _take(upload: MotusUpload, job: dict[str, Any] | None) -> None:
             sentence=_("Motus could not process it (job %(n)d): %(why)s") % {"n": upload.job_id, "why": why},
         )
     elif done == 1 and parts in (None, 1):
-        sentence = _("It is data at Motus (job %(n)d).") % {"n": upload.job_id}
+        sentence = _("Motus has processed it (job %(n)d).") % {"n": upload.job_id}
         if bad:
             sentence += " " + _("Files that Motus set aside: %(n)d.") % {"n": bad}
         if len(whole) > _LOG_MOST:

@@ -18,7 +18,7 @@ from fleet.sync.adapters.clients.motus import LoginRefused
 from fleet.sync.adapters.clients.motus_fields import moment_in, whole_in
 from fleet.sync.adapters.clients.motus_jobs import MotusJobs
 from fleet.sync.models import MotusAccount, MotusDay, MotusReceiver, MotusUpload
-from fleet.sync.motus.accounts import jobs_of
+from fleet.sync.motus.accounts import jobs_of, login_doubted
 from fleet.sync.motus.archive import bare_name
 from fleet.sync.motus.by_itself import by_itself_notice
 
@@ -58,14 +58,11 @@ def receivers_reconcile(*, account: MotusAccount) -> None:
                     budget -= _one(jobs, receiver, budget)
                     if budget <= 0:
                         return
-        except LoginRefused as error:
-            MotusAccount.objects.filter(pk=account.pk).update(
-                is_refused=True, answer=str(error), checked_at=clock.now()
-            )
         except SyncError as error:
+            words = login_doubted(account, error) if isinstance(error, LoginRefused) else str(error)
             # The others would meet the same trouble.
             pks = [receiver.pk for receiver in due]
-            MotusReceiver.objects.filter(pk__in=pks).update(answer=str(error), tried_at=clock.now())
+            MotusReceiver.objects.filter(pk__in=pks).update(answer=words, tried_at=clock.now())
 
 
 def _one(jobs: MotusJobs, receiver: MotusReceiver, budget: int) -> int:
@@ -107,7 +104,8 @@ def _receiver(jobs: MotusJobs, receiver: MotusReceiver, budget: int) -> int:
     """
     moment = clock.now()
     MotusReceiver.objects.filter(pk=receiver.pk).update(tried_at=moment)
-    theirs = {day: n for text, n in jobs.file_counts(serial=receiver.serial).items() if (day := _day(text)) and n}
+    counts = jobs.file_counts(serial=receiver.serial)
+    theirs = {day: n for text, n in (counts or {}).items() if (day := _day(text)) and n}
     ours = _ours(receiver)
     stored = {one.day: one for one in receiver.days.all()}
     wanted = [
@@ -134,6 +132,8 @@ def _receiver(jobs: MotusJobs, receiver: MotusReceiver, budget: int) -> int:
     left = max(len(wanted) - budget, 0)
     receiver.checked_at = receiver.checked_at if left else moment
     receiver.answer = _told(shown.values(), left)
+    if counts is None:
+        receiver.answer = _("Motus has no files of a receiver with this serial.") + " " + receiver.answer
     with transaction.atomic():
         receiver.save()
         for one in shown.values():
@@ -167,7 +167,7 @@ def _ours(receiver: MotusReceiver) -> dict[date, _OurDay]:
 def _sent_days(receiver: MotusReceiver) -> list[date]:
     sent = (State.QUEUED, State.SENT, State.DATA)
     rows = MotusUpload.objects.filter(account=receiver.account_id, serial=receiver.serial)
-    return list(rows.filter(Q(state__in=sent) | ~Q(transfer_at=None)).values_list("day", flat=True))
+    return list(rows.filter(Q(state__in=sent) | ~Q(sent_at=None)).values_list("day", flat=True))
 
 
 def _is_open(our: _OurDay, theirs: int, stored: MotusDay | None) -> bool:

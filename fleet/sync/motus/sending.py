@@ -84,7 +84,8 @@ def _one(site: MotusSite, source: FileSource, upload: MotusUpload) -> bool:
         except _SentBefore as error:
             _settle(upload, State.KNOWN, str(error), job_id=error.job_id)
         except KnownThere as error:
-            _settle(upload, State.KNOWN, str(error), job_id=_job_in(str(error)))
+            words = _("Motus has the same contents already, so nothing was sent. Motus says: %(said)s")
+            _settle(upload, State.KNOWN, words % {"said": error}, job_id=_job_in(str(error)))
         except _FilesGone as error:
             # The next search looks at the whole day again.
             _settle(upload, State.HELD, str(error), held_for=MotusUpload.HeldFor.CHANGED)
@@ -133,12 +134,20 @@ def _steps(site: MotusSite, source: FileSource, upload: MotusUpload, path: Path)
     local = site.start(project=upload.project_id, part=part, archive=path)
     MotusUpload.objects.filter(pk=upload.pk).update(transfer_at=clock.now())
     said = site.transfer(project=upload.project_id, part=part, local=local)
-    _sent(upload, said, _job_in(said), clock.now())
+    job_id = _job_in(said)
+    words = _("Motus has it and is processing it, which takes hours (job %(n)d).") % {"n": job_id} if job_id else said
+    _sent(upload, words, job_id, clock.now())
 
 
 def _sent(upload: MotusUpload, sentence: str, job_id: int | None, sent_at: datetime | None) -> None:
     MotusUpload.objects.filter(pk=upload.pk, state=State.QUEUED).update(
-        state=State.SENT, sentence=sentence, job_id=job_id, sent_at=sent_at, next_try_at=clock.now(), attempts=0
+        state=State.SENT,
+        sentence=sentence,
+        job_id=job_id,
+        transfer_at=None,
+        sent_at=sent_at,
+        next_try_at=clock.now(),
+        attempts=0,
     )
 
 

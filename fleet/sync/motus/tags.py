@@ -19,7 +19,7 @@ from fleet.sync.adapters.base import Row, SyncError
 from fleet.sync.adapters.clients.motus import LoginRefused, MotusClient
 from fleet.sync.adapters.clients.motus_fields import moment_in, text_in, whole_in
 from fleet.sync.models import MotusAccount, MotusTag
-from fleet.sync.motus.accounts import client_of
+from fleet.sync.motus.accounts import client_of, project_rows, reading_failed
 from fleet.sync.motus.deployments import projects_of
 from fleet.telemetry.heard.question import HeardQuestion
 from fleet.telemetry.heard.tags import TagRow, tag_list
@@ -52,7 +52,7 @@ def tags_read(*, account: MotusAccount) -> None:
             found, unread = _fetched(account)
         except SyncError as error:
             MotusAccount.objects.filter(pk=account.pk).update(
-                tags_answer=str(error), is_refused=account.is_refused or isinstance(error, LoginRefused)
+                tags_answer=reading_failed(error), is_refused=account.is_refused or isinstance(error, LoginRefused)
             )
             return
         answer = ngettext("%(n)d tag read.", "%(n)d tags read.", len(found)) % {"n": len(found)}
@@ -105,9 +105,10 @@ def _fetched(account: MotusAccount) -> tuple[list[MotusTag], int]:
     moment, found, unread = clock.now(), dict[int, tuple[MotusTag, int | None]](), 0
     with client_of(account) as client:
         for project in projects_of(account):
-            rows = client.rows(
+            rows = project_rows(
+                client,
                 "tags/search",
-                projectID=project,
+                project=project,
                 searchMode="overlap",
                 tsStart=int((moment - _YEARS).timestamp()),
                 tsEnd=int(moment.timestamp()),

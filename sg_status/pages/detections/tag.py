@@ -1,8 +1,8 @@
-"""One tag: at which of the viewer's stations it was heard, when first and last, and how often."""
+"""One tag: at which of the viewer's stations it was heard and where, when first and last, and how often."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.contrib import messages
 from django.core.paginator import Paginator
@@ -18,17 +18,24 @@ from django.views.decorators.http import require_safe
 from fleet.core import clock
 from fleet.core.csv_file import csv_response
 from fleet.core.errors import InvalidInput, NotFound
+from fleet.core.spoken import local_words
 from fleet.deployments.models import Deployment
+from fleet.deployments.places import PlaceShown, place_shown
 from fleet.deployments.selectors import deployments_visible
 from fleet.organizations.access import Viewer
 from fleet.stations.models import Station
 from fleet.stations.selectors import station_visible
+from fleet.sync.motus.tags import tag_names
 from fleet.telemetry.exports import TAG_HOUR_HEAD, tag_hour_rows
 from fleet.telemetry.heard.covered import parts_covered
+from fleet.telemetry.heard.places import places_heard
 from fleet.telemetry.heard.question import HOUR, HeardQuestion, hour_of, parts_of
 from fleet.telemetry.heard.tags import StationRow, station_rows, tag_parts, tag_span
 from sg_status.access import page
+from sg_status.maps.drawing import LONG, LOW, map_drawn
+from sg_status.maps.pins import Pin
 from sg_status.pages.detections.drawing import STEPS, axis_of, heat_of
+from sg_status.pages.places.map import place_pin
 from sg_status.window import SPANS
 
 PAGE_SIZE: Final = 25
@@ -99,6 +106,8 @@ def heard_tag(request: HttpRequest, viewer: Viewer, heard_tag: str) -> HttpRespo
     strips = [(one.name, one.station.serial, counted[one.station.pk], covered[one.station.pk]) for one in shown]
     context = {
         "heard": heard,
+        "name": tag_names(viewer=viewer, tags=[heard.tag]).get(heard.tag.upper(), ""),
+        **_places(viewer, heard, moment),
         "spans": TAG_SPANS,
         "rows": shown,
         "pages": pages,
@@ -140,6 +149,29 @@ def _heard(request: HttpRequest, viewer: Viewer, tag: str) -> HeardTag:
     start, end = (first_at, last_at + HOUR) if length is None else (until - length, until)
     question = HeardQuestion(list(serials), hour_of(start), end, None, tag)
     return HeardTag(written, first_at, last_at, ALL if length is None else span, serials, question)
+
+
+def _places(viewer: Viewer, heard: HeardTag, moment: datetime) -> dict[str, Any]:
+    """The map of the deployments that heard it, as far as the viewer may know where they were, and its way between them."""
+    rows, count = places_heard(question=heard.question)
+    known = deployments_visible(viewer=viewer).in_bulk([row.deployment_id for row in rows])
+    pins: dict[tuple[float, float], Pin] = {}
+    track: list[tuple[float, float]] = []
+    for row in rows:
+        deployment = known.get(row.deployment_id)
+        place = PlaceShown() if deployment is None else place_shown(viewer=viewer, deployment=deployment, moment=moment)
+        if deployment is None or place.latitude is None or place.longitude is None:
+            continue
+        words = _("%(site)s, first heard %(first)s") % {
+            "site": deployment.site.name,
+            "first": local_words(row.first_at, moment),
+        }
+        for pin in place_pin(place, words, reverse("deployment", args=[deployment.pk])):
+            pins.setdefault((pin.latitude, pin.longitude), pin)
+        if not track or track[-1] != (place.longitude, place.latitude):
+            track.append((place.longitude, place.latitude))
+    drawn = map_drawn(list(pins.values()), sizes=(LONG, LOW), track=track) if pins else None
+    return {"map": drawn, "places": count, "places_more": count - len(rows)}
 
 
 def _rows(heard: HeardTag, number: int) -> tuple[list[StationRow], int]:

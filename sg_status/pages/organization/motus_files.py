@@ -112,7 +112,9 @@ def upload(request: HttpRequest, viewer: Viewer, slug: str, upload_id: int) -> H
         "files": [(each, _outcome(shown, each, day)) for each in shown.files],
         "day": day,
         "is_here": bool(_stations_here(found, [shown.serial])),
-        "may_send": is_sendable and viewer.may(Role.OPERATOR, found.pk),
+        "may_send": is_sendable
+        and any(not each["refusal"] for each in shown.files)
+        and viewer.may(Role.OPERATOR, found.pk),
         "is_held": shown.state == State.HELD,
     }
     return organization_render(

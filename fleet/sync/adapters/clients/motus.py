@@ -4,7 +4,7 @@ import codecs
 import email.utils
 import logging
 import time
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Self
 
@@ -25,6 +25,8 @@ TRIES = 3
 #: If Motus asks us to wait at most this many seconds, we wait and retry at once.
 WAIT_AT_ONCE_S = 15.0
 _SHOWN_MOST = 200
+#: A date in a question, UTC.
+_MOMENT = "%Y%m%d%H%M%S"
 _NO_ADDRESS = "ROOST_MOTUS_URL is not a web address: it must look like https://motus.org/api/."
 _HTTP_REDIRECT, _HTTP_ERROR, _HTTP_UNAUTHORIZED, _HTTP_TOO_MANY, _HTTP_SERVER = 300, 400, 401, 429, 500
 
@@ -51,6 +53,8 @@ class MotusClient:
 
     def __init__(self, *, base_url: str, login: str = "", password: str = "", named: str = "ROOST_MOTUS_LOGIN") -> None:
         self._named = named
+        #: How far this server's clock is behind Motus', if Motus once refused our date.
+        self.clock_behind: timedelta | None = None
         self._base = base_url.rstrip("/")
         self._secrets = {"login": login, "pword": password} if login and password else {}
         try:
@@ -106,13 +110,14 @@ class MotusClient:
 
     def _ask_by_the_right_clock(self, entry: str, parameters: dict[str, str | int]) -> dict[str, object]:
         """Ask with our date; if Motus finds it expired, ask once more with the date that Motus gave."""
-        ours = clock.now().strftime("%Y%m%d%H%M%S")
+        ours = clock.now().strftime(_MOMENT)
         try:
             return self._ask_once(entry, {"date": ours, **parameters})
         except _TokenExpired as expired:
             theirs = expired.server_date
-        if not (theirs.isdigit() and len(theirs) == len(ours)):
+        if not _is_moment(theirs):
             raise _clock_error(ours, theirs) from None
+        self.clock_behind = _moment(theirs) - _moment(ours)
         _log.warning("Motus' clock says %s, ours %s (UTC); asking by its clock.", theirs, ours)
         try:
             return self._ask_once(entry, {"date": theirs, **parameters})
@@ -172,7 +177,9 @@ def _answer(response: httpx.Response, body: bytes, named: str) -> dict[str, obje
     if said:
         raise SyncError(f"Motus refused: {said}", is_passing=status >= _HTTP_SERVER)
     if _HTTP_REDIRECT <= status < _HTTP_ERROR:
-        raise SyncError(f"Motus has moved (status {status}): set ROOST_MOTUS_URL to its new address.")
+        raise SyncError(
+            f"Motus has moved (status {status}): the server's administrator sets ROOST_MOTUS_URL to its new address."
+        )
     if status >= _HTTP_ERROR:
         raise SyncError(_status_sentence(status, body), is_passing=status >= _HTTP_SERVER)
     if answer is None:
@@ -232,6 +239,17 @@ def _connection_error(error: httpx.HTTPError) -> SyncError:
     if isinstance(error, httpx.ConnectError):
         return SyncError("Motus cannot be reached: no connection.", is_passing=True)
     return SyncError("The connection to Motus broke before its answer was complete.", is_passing=True)
+
+
+def _moment(text: str) -> datetime:
+    return datetime.strptime(text, _MOMENT).replace(tzinfo=UTC)
+
+
+def _is_moment(text: str) -> bool:
+    try:
+        return bool(_moment(text)) and text.isascii()
+    except ValueError:
+        return False
 
 
 def _clock_error(ours: str, theirs: str) -> SyncError:

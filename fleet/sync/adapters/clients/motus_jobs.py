@@ -7,10 +7,12 @@ from typing import Any, Final, Self
 
 import httpx
 import msgspec
+from django.utils.translation import gettext as _
 
 from fleet.sync.adapters.base import SyncError
 from fleet.sync.adapters.clients.motus import CONNECT_S, READ_S, LoginRefused, plain
 from fleet.sync.adapters.clients.motus_fields import whole_in
+from fleet.sync.adapters.clients.motus_odd import broken_connection, odd_answer
 
 _BODY_MOST_BYTES: Final = 8 * 1024 * 1024
 _WHOLE_S: Final = 60.0
@@ -28,7 +30,7 @@ class MotusJobs:
         for address in (data_url, status_url):
             parts = httpx.URL(address)
             if parts.scheme != "https" and parts.host not in ("localhost", "127.0.0.1", "::1"):
-                raise SyncError("An address of Motus is not https, so the password was not sent.")
+                raise SyncError(_("An address of Motus is not https, so the password was not sent."))
         self._data, self._status = data_url.rstrip("/"), status_url.rstrip("/")
         self._secrets, self._token = {"user": login, "password": password}, ""
         self._http = httpx.Client(timeout=httpx.Timeout(READ_S, connect=CONNECT_S), follow_redirects=False)
@@ -51,7 +53,7 @@ class MotusJobs:
         """The log of a job and of its parts, oldest first: Motus' checks of files are a part of their own."""
         told: list[str] = []
         last = 0
-        for _page in range(_LOG_PAGES_MOST):
+        for _number in range(_LOG_PAGES_MOST):
             question = {
                 "projectID": project,
                 "select": {"stump": number},
@@ -65,11 +67,11 @@ class MotusJobs:
             last = max(_number_of(row, "id") for row in rows)
         return "\n".join(told)
 
-    def file_counts(self, *, serial: str) -> dict[str, int]:
-        """How many files of each day (`YYYY-MM-DD`) Motus has read of a receiver; empty if it does not know it."""
+    def file_counts(self, *, serial: str) -> dict[str, int] | None:
+        """How many files of each day (`YYYY-MM-DD`) Motus has read of a receiver; None if it does not know it."""
         answer = self._ask_with_token(f"{self._status}/list_receiver_files", {"serno": serial})
         if "not known" in str(answer.get("error", "")) or "invalid receiver" in str(answer.get("error", "")):
-            return {}
+            return None
         counts = _checked(answer).get("fileCounts") or {}
         rows = rows_of(counts, "day") if isinstance(counts, dict) else []
         return {str(row["day"]): _number_of(row, "countDB") for row in rows if row.get("day")}
@@ -99,14 +101,16 @@ class MotusJobs:
         """All rows, page after page: each begins after the last key, and an empty one ends it."""
         found: list[dict[str, Any]] = []
         last = 0
-        for _page in range(_PAGES_MOST):
+        for _number in range(_PAGES_MOST):
             rows = rows_of(self._data_asked(entry, {**question, key: last}), key)
             rows = [row for row in rows if _number_of(row, key) > last]
             if not rows:
                 return found
             found += rows
             last = max(_number_of(row, key) for row in rows)
-        raise SyncError(f"Motus has more than {len(found)} rows of {entry}, too many to count.")
+        raise SyncError(
+            _("Motus has more than %(n)d rows of %(entry)s, too many to count.") % {"n": len(found), "entry": entry}
+        )
 
     def _status_asked(self, entry: str, question: dict[str, Any]) -> dict[str, Any]:
         return _checked(self._ask_with_token(f"{self._status}/{entry}", question))
@@ -116,7 +120,7 @@ class MotusJobs:
 
     def _ask_with_token(self, address: str, question: dict[str, Any]) -> dict[str, Any]:
         answer: dict[str, Any] = {}
-        for _again in range(2):
+        for _try in range(2):
             if not self._token:
                 self._token = self._authenticated()
             answer = self._ask(address, {**question, "authToken": self._token})
@@ -128,10 +132,10 @@ class MotusJobs:
     def _authenticated(self) -> str:
         answer = self._ask(f"{self._data}/authenticate_user", self._secrets)
         if answer.get("error"):
-            raise LoginRefused(f"Motus' data server refused: {plain(str(answer['error']))}")
+            raise LoginRefused(_("Motus' data server refused: %(said)s") % {"said": plain(str(answer["error"]))})
         token = answer.get("authToken")
         if not isinstance(token, str) or not token:
-            raise SyncError("Motus' data server accepted the login, but gave no token.")
+            raise SyncError(_("Motus' data server accepted the login, but gave no token."))
         return token
 
     def _ask(self, address: str, question: dict[str, Any]) -> dict[str, Any]:
@@ -143,10 +147,8 @@ class MotusJobs:
                 body = _read(response)
             finally:
                 response.close()
-        except httpx.TimeoutException:
-            raise SyncError("Motus' job server did not answer in time.", is_passing=True) from None
-        except httpx.HTTPError:
-            raise SyncError("The connection to Motus' job server broke.", is_passing=True) from None
+        except httpx.HTTPError as error:
+            raise broken_connection(error, who=_("Motus' job server")) from None
         return _object(response.status_code, body)
 
 
@@ -156,7 +158,7 @@ def _read(response: httpx.Response) -> bytes:
         parts.append(part)
         size += len(part)
         if size > _BODY_MOST_BYTES or time.monotonic() > until:
-            raise SyncError("The answer of Motus' job server has no end; the rest was not read.")
+            raise SyncError(_("The answer of Motus' job server has no end; the rest was not read."))
     return b"".join(parts)
 
 
@@ -166,13 +168,12 @@ def _object(status: int, body: bytes) -> dict[str, Any]:
             unpacking = bz2.BZ2Decompressor()
             body = unpacking.decompress(body, max_length=_BODY_MOST_BYTES)
             if not unpacking.eof:
-                raise SyncError("The answer of Motus' job server is cut off or too long.")
+                raise SyncError(_("The answer of Motus' job server was cut off. Roost asks again."), is_passing=True)
         decoded = msgspec.json.decode(body)
     except (OSError, EOFError, msgspec.DecodeError, RecursionError, UnicodeError):
         decoded = None
     if not isinstance(decoded, dict):
-        said = plain(body[:200].decode(errors="replace"))
-        raise SyncError(f"Motus' job server answered with something that is not data (status {status}): {said}")
+        raise odd_answer(status, body, who=_("Motus' job server"), setting="ROOST_MOTUS_STATUS_URL")
     return decoded
 
 
@@ -186,8 +187,14 @@ def rows_of(columns: dict[str, Any], key: str = "id") -> list[dict[str, Any]]:
 
 
 def _checked(answer: dict[str, Any]) -> dict[str, Any]:
+    if "not authorized for project" in str(answer.get("error", "")):
+        raise SyncError(
+            _(
+                "Motus' job server does not show the jobs of its project to the login. Ask the project's lead for that right."
+            )
+        )
     if answer.get("error"):
-        raise SyncError(f"Motus' job server refused: {plain(str(answer['error']))}")
+        raise SyncError(_("Motus' job server refused: %(said)s") % {"said": plain(str(answer["error"]))})
     return answer
 
 

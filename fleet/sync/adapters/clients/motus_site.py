@@ -11,9 +11,11 @@ from urllib.parse import urljoin
 
 import httpx
 import msgspec
+from django.utils.translation import gettext as _
 
 from fleet.sync.adapters.base import SyncError
 from fleet.sync.adapters.clients.motus import CONNECT_S, READ_S, LoginRefused, plain
+from fleet.sync.adapters.clients.motus_odd import broken_connection, odd_answer
 
 #: Answers of these pages are a line of JSON; an upload may take as long as the station's own software allows it.
 _ANSWER_MOST_BYTES: Final = 1024 * 1024
@@ -46,7 +48,9 @@ class MotusSite:
         self._is_in = False
         parts = httpx.URL(base_url)
         if parts.scheme != "https" and parts.host not in ("localhost", "127.0.0.1", "::1"):
-            raise SyncError("ROOST_MOTUS_URL is not https, so the Motus password was not sent: set an https address.")
+            raise SyncError(
+                _("ROOST_MOTUS_URL is not https, so the Motus password was not sent: set an https address.")
+            )
         self._http = httpx.Client(timeout=httpx.Timeout(READ_S, connect=CONNECT_S), follow_redirects=False)
 
     def __enter__(self) -> Self:
@@ -87,7 +91,9 @@ class MotusSite:
         try:
             return self._once(parameters, archive)
         except _SessionEnded:
-            raise SyncError("Motus ended the session twice in a row, right after the login.") from None
+            raise SyncError(
+                _("Motus ended the session twice in a row, right after the login. Roost tries again."), is_passing=True
+            ) from None
 
     def _log_in(self) -> None:
         """302 without a location means that the login is right, 302 with one that it is not."""
@@ -98,7 +104,7 @@ class MotusSite:
             self._is_in = True
             return
         if status == HTTPStatus.FOUND:
-            raise LoginRefused("Motus does not accept the login with its password: correct them.")
+            raise LoginRefused(_("Motus does not accept the login with its password: correct them."))
         raise _odd_answer(status, body)
 
     def _once(self, parameters: dict[str, str], archive: Path | None) -> dict[str, str]:
@@ -116,7 +122,8 @@ class MotusSite:
             raise _SessionEnded
         if status == HTTPStatus.FOUND and httpx.URL(location).path.rstrip("/") == _HOME:
             raise NoUploadRight(
-                f"The login may not upload to project {parameters['projectID']} at Motus. Ask its lead for that right."
+                _("The login may not upload to project %(project)s at Motus. Ask its lead for that right.")
+                % {"project": parameters["projectID"]}
             )
         if status != HTTPStatus.OK:
             raise _odd_answer(status, body)
@@ -131,19 +138,17 @@ class MotusSite:
                 return response.status_code, response.headers, _read(response)
             finally:
                 response.close()
-        except httpx.TimeoutException:
-            raise SyncError("Motus did not answer in time.", is_passing=True) from None
         except httpx.HTTPError as error:
-            if "CERTIFICATE_VERIFY_FAILED" in str(error):
-                raise SyncError("Motus' certificate has expired or cannot be trusted, so nothing was sent.") from None
-            raise SyncError("The connection to Motus broke.", is_passing=True) from None
+            raise broken_connection(error, who="Motus") from None
 
 
 def _pieces(file: BinaryIO) -> Iterator[bytes]:
     until = time.monotonic() + _UPLOAD_S
     while piece := file.read(_PIECE):
         if time.monotonic() > until:
-            raise SyncError(f"The upload was not complete after {_UPLOAD_S:.0f} s.", is_passing=True)
+            raise SyncError(
+                _("The upload was not complete after %(n)d s. Roost tries again.") % {"n": _UPLOAD_S}, is_passing=True
+            )
         yield piece
 
 
@@ -153,7 +158,7 @@ def _read(response: httpx.Response) -> bytes:
         parts.append(part)
         size += len(part)
         if size > _ANSWER_MOST_BYTES or time.monotonic() > until:
-            raise SyncError("Motus' answer has no end; the rest was not read.", is_passing=True)
+            raise SyncError(_("Motus' answer has no end; the rest was not read."), is_passing=True)
     return b"".join(parts)
 
 
@@ -166,22 +171,16 @@ def _object(body: bytes) -> dict[str, str]:
         raise _odd_answer(HTTPStatus.OK, body)
     said = {str(name): html.unescape(str(value)) for name, value in decoded.items() if value is not None}
     if said.get("error"):
-        raise ArchiveRefused(f"Motus refused: {plain(said['error'])}")
+        raise ArchiveRefused(_("Motus refused: %(said)s") % {"said": plain(said["error"])})
     return said
 
 
 def _needed(said: dict[str, str], field: str) -> str:
     if not said.get(field):
-        raise ArchiveRefused(f"Motus answered without “{field}”: {plain(str(said))}")
+        words = _("Motus' answer to the upload has no “%(field)s”, so its pages may have changed: %(said)s")
+        raise ArchiveRefused(words % {"field": field, "said": plain(str(said))})
     return said[field]
 
 
 def _odd_answer(status: int, body: bytes) -> SyncError:
-    text = plain(body.decode(errors="replace"))
-    if body.lstrip()[:1] == b"<":
-        return SyncError(
-            "Motus answered with a web page instead of data; it may be under maintenance.", is_passing=True
-        )
-    if status in (HTTPStatus.MOVED_PERMANENTLY, HTTPStatus.PERMANENT_REDIRECT, HTTPStatus.FOUND):
-        return SyncError(f"Motus has moved (status {status}): set ROOST_MOTUS_URL to its new address.")
-    return SyncError(f"Motus answered with status {status}: {text or 'nothing'}", is_passing=status >= 500)
+    return odd_answer(status, body, who="Motus", setting="ROOST_MOTUS_URL")
