@@ -182,7 +182,7 @@ TABLE: dict[str, Row] = {
     "station-files": SEEN,
     "station-files-move": row(POST=OPERATOR, body={"file": "$file_id", "to": "$serial"}),
     # Its files have grown since.
-    "station-stored": SEEN,
+    "station-stored": row(GET=VIEWER, POST=OPERATOR, body={"folder": "2026-05-01"}),
     "station-stored-file": row(GET=VIEWER, may_be_absent=True),
     "station-files-undo": row(POST=OPERATOR, may_be_absent=True),
     "station-branch-settle": row(POST=OPERATOR, body={"decision": "discard"}),
