@@ -17,10 +17,11 @@ from fleet.core.requests.door import Application, Door, Scope  # noqa: E402 - th
 from fleet.files.store.uploads import FILE_MOST  # noqa: E402
 from rest_api.streams import UploadStreams, is_stream  # noqa: E402
 
-#: Maximum body in octets: of any request, and of a photo upload. Forms and the API have lower limits of their own. A
-#: file is as long as the store allows: nothing of it is read before its sender is known, and none is kept in memory.
-BODY_MOST, PHOTO_MOST = 4_000_000, 32_000_000
-_PHOTOS = re.compile(r"/photos/?\Z")
+#: Maximum body in octets: of any request, and of a form with photos or files. Other forms and the API have lower limits
+#: of their own. A file is as long as the store allows: nothing of it is read before its sender is known, and none is
+#: kept in memory.
+BODY_MOST, FORM_MOST = 4_000_000, 32_000_000
+_FORMS = re.compile(r"/photos/?\Z|/files/stored/\Z")
 #: A request with neither of these headers is not logged in, so it gets the lower limit.
 _LOGINS = frozenset({b"authorization", b"cookie"})
 
@@ -30,7 +31,7 @@ def body_most(scope: Scope) -> int:
     is_login = any(name in _LOGINS for name, _value in scope["headers"])
     if is_login and is_stream(scope):
         return FILE_MOST
-    return PHOTO_MOST if is_login and _PHOTOS.search(scope["path"]) else BODY_MOST
+    return FORM_MOST if is_login and _FORMS.search(scope["path"]) else BODY_MOST
 
 
 application = Door(UploadStreams(cast("Application", _django)), proxies=settings.ROOST_PROXIES, most=body_most)

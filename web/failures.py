@@ -1,7 +1,7 @@
 """Answers when no view could answer: a page for people, a problem document for programs."""
 
 from django.conf import settings
-from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
 from django.http import HttpRequest, HttpResponse
 from django.views.defaults import bad_request, server_error
 
@@ -11,7 +11,8 @@ from rest_api.problems import problem_make
 def refusal(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler of status 400, for a request that cannot be read."""
     if not _is_from_program(request):
-        return bad_request(request, exception)
+        is_files = isinstance(exception, TooManyFilesSent)
+        return bad_request(request, exception, "400_files.html" if is_files else "400.html")
     if isinstance(exception, RequestDataTooBig):
         most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE / 1_000_000
         return problem_make(413, f"The body is longer than {most:.1f} MB: send it in parts.")

@@ -52,7 +52,8 @@ _OTHERS: tuple[tuple[re.Pattern[str], str], ...] = (
         "It is an archive: unpack it so that its files are read.",
     ),
 )
-_NO_DATA: tuple[tuple[re.Pattern[str], str], ...] = (
+#: Files that no station wrote, by the beginning of their names, and the reason. Browsers apply them too.
+NO_DATA: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\._"), "It is a macOS metadata file; no station wrote it."),
     (
         re.compile(r"(?:\.DS_Store|Thumbs\.db|desktop\.ini|\.Spotlight.*|\.fseventsd.*)\Z"),
@@ -137,7 +138,7 @@ def packed_end_cut(name: str) -> str:
 
 def other_file_reason(name: str) -> tuple[str, bool]:
     """Why a file that is not a data file is left, and whether it may still contain a station's data."""
-    for pattern, reason in _NO_DATA:
+    for pattern, reason in NO_DATA:
         if pattern.match(name):
             return reason, False
     for pattern, reason in _OTHERS:

@@ -3,10 +3,14 @@
 import contextlib
 import socket
 import threading
+import time
 
 
 class BadLink:
-    """Forwards TCP to a port. `silent` drops what the server sends; `cut` breaks all open connections."""
+    """Forwards TCP to a port. `silent` drops what the server sends; `cut` breaks all open connections.
+
+    `slow_s` is how long 64 kB take to the server, and `sent` counts what went there.
+    """
 
     def __init__(self, port: int) -> None:
         self._target = port
@@ -15,6 +19,8 @@ class BadLink:
         self.silent = False
         self.closed = False
         self.connections = 0
+        self.slow_s = 0.0
+        self.sent = 0
         self._open: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -36,6 +42,9 @@ class BadLink:
     def _forward(self, source: socket.socket, target: socket.socket, can_be_silent: object) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65_536):
+                if not can_be_silent:
+                    self.sent += len(data)
+                    time.sleep(self.slow_s * len(data) / 65_536)
                 if not (can_be_silent and self.silent):
                     target.sendall(data)
         for end in (source, target):

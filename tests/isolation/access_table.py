@@ -187,7 +187,7 @@ TABLE: dict[str, Row] = {
     "station-held-fetch": row(POST=OPERATOR, body={"file": "$held_id"}),
     "station-fetch-policy": row(GET=VIEWER, POST=OPERATOR, body={"mode": "usual", "order": "newest"}),
     "organization-fetch-policy": row(GET=VIEWER, POST=OWNER, body={"mode": "none", "order": "newest"}),
-    "station-stored": SEEN,
+    "station-stored": row(GET=VIEWER, POST=OPERATOR, body={"folder": "2026-05-01"}),
     "station-stored-file": row(GET=VIEWER, may_be_absent=True),
     "station-files-undo": row(POST=OPERATOR, may_be_absent=True),
     "station-branch-settle": row(POST=OPERATOR, body={"decision": "discard"}),

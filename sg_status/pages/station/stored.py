@@ -1,19 +1,25 @@
-"""The files that a station or a desk uploaded: what is stored, what is arriving, and downloading one."""
+"""The files that a station, a desk or a browser uploaded: what is stored, what is arriving, adding and downloading."""
 
+from collections import Counter
+
+from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import path
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from fleet.core.errors import NotFound
 from fleet.files.store.contents import content_open
 from fleet.files.store.selectors import revision_find, revision_list, upload_list
-from fleet.files.store.uploads import upload_offset
-from fleet.organizations.access import Viewer
+from fleet.files.store.uploads import UploadSender, upload_offset
+from fleet.files.store.whole import FileFate, file_take
+from fleet.organizations.access import Role, Viewer
+from fleet.stations.models import Station
 from sg_status.access import page
 from sg_status.pages.station.frame import station_of, station_render
+from sg_status.pages.station.upload_words import fate_words, upload_words
 from sg_status.range_answer import range_answer
 
 PAGE_SIZE = 100
@@ -21,16 +27,24 @@ UPLOADS_SHOWN = 20
 
 
 @page
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 def station_stored(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
-    """Every stored file, the last path first; search and page are in the URL."""
+    """GET: every stored file, the last path first; search and page are in the URL. POST: store the files of the form.
+
+    Where scripts run, the browser sends files to the API instead (`web/static/upload.js`).
+    """
     station = station_of(viewer, serial)
+    fates = _take_files(request, viewer, station) if request.method == "POST" else []
     search = request.GET.get("q", "")[:100]
     rows = revision_list(station=station, search=search)
     context = {
         "pages": Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page")),
         "search": search,
         "uploads": [(upload, upload_offset(upload)) for upload in upload_list(station=station)[:UPLOADS_SHOWN]],
+        "may_upload": viewer.may_station(Role.OPERATOR, station),
+        "upload_words": upload_words(),
+        "fates": [(one, fate_words()[one.fate]) for one in fates],
+        "counts": [(words, Counter(one.fate for one in fates)[fate]) for fate, words in fate_words().items()],
     }
     return station_render(request, viewer, station, "sg_status/station/stored.html", context, tab="station-files")
 
@@ -47,6 +61,20 @@ def station_stored_file(request: HttpRequest, viewer: Viewer, serial: str, revis
         raise NotFound(_("The bytes of this file are missing on the server: upload it again.")) from error
     name = revision.file.path.rpartition("/")[2]
     return range_answer(request, opened, size=content.octets, name=name, tag=content.sha256)
+
+
+def _take_files(request: HttpRequest, viewer: Viewer, station: Station) -> list[FileFate]:
+    """Store the files of the form, one after the other; what became of each."""
+    viewer.require(Role.OPERATOR, station=station, to=_("upload files of %(serial)s"))
+    files, folder = request.FILES.getlist("files"), request.POST.get("folder", "")
+    if not files:
+        messages.error(request, _("No file selected. Select the files first."))
+    # The same counter as in the API: a person's unfinished uploads are those of both.
+    sender = UploadSender(key=f"person:{request.user.pk}", name=viewer.name, viewer=viewer)
+    return [
+        file_take(sender=sender, serial=station.serial, path=f"{folder}/{one.name}".lstrip("/"), opened=one)
+        for one in files
+    ]
 
 
 _BASE = "stations/<serial:serial>/files/stored/"

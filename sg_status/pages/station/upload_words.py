@@ -1,0 +1,46 @@
+"""The words with which the upload script speaks, in the reader's language."""
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from fleet.files.store.whole import Fate
+from formats.sensorgnome.names import NO_DATA
+
+
+def fate_words() -> dict[Fate, str]:
+    """What became of a file, for people."""
+    return {
+        Fate.STORED: _("stored"),
+        Fate.KNOWN: _("known"),
+        Fate.KEPT_BACK: _("kept back"),
+        Fate.REFUSED: _("refused"),
+    }
+
+
+def upload_words() -> dict[str, Any]:
+    """For `web/static/upload.js`; braces stand for what it fills in, `worker` is for `send.js`."""
+    changed = _("It changed while it was being sent: choose it again once nothing writes to it.")
+    return {
+        "fates": {fate.value: words for fate, words in fate_words().items()},
+        "doing": {"hash": _("being read"), "send": _("being sent")},
+        "total": _(
+            "Files: {over} of {all}, {sent} of {octets}. Stored {stored}, known {known}, kept back {kept}, "
+            "refused {refused}."
+        ),
+        "running": _("Keep this page open until it is finished."),
+        "finished": _("Finished."),
+        "away": _("No connection: it goes on by itself as soon as there is one. What has arrived is kept."),
+        "nothing": _("There are no files in it."),
+        "unread": _("The browser cannot read it, or it was changed or removed since you chose it."),
+        "stopped": _("You stopped before it was there. Choose it again to go on: what has arrived is kept."),
+        "untried": _("Not tried, because others were refused. {reason}"),
+        "broken": _("The script that sends files failed: reload the page and choose the files again."),
+        "hidden": _("{n} more are counted, but not listed."),
+        "noData": [(pattern.pattern.replace(r"\Z", "$"), reason) for pattern, reason in NO_DATA],
+        "worker": {
+            "unread": _("The browser cannot read it, or it was changed or removed since you chose it."),
+            "changed": changed,
+            "status": _("The server answered with status {status}."),
+        },
+    }
