@@ -10,12 +10,12 @@ from django.utils.translation import gettext as _
 from fleet.core.errors import DomainError, Forbidden, NotFound, Unavailable
 from fleet.files.store.models import Upload
 from fleet.files.store.parts import PIECE
+from fleet.files.store.settling import upload_settle
 from fleet.files.store.uploads import (
     FileAsked,
     UploadSender,
     upload_begin,
     upload_offset,
-    upload_settle,
     upload_terminate,
     upload_writer,
 )
