@@ -24,6 +24,8 @@ from message_queue.contracts.base import Scalar
 from message_queue.contracts.event import Event, Happening
 
 STREAM_PREFIX = "f2-"
+#: The letter of lines that are in no grammar: an event tells of them.
+OTHER = "other"
 _LETTERS = {"clock": "C", "setting": "S", "filter": "F"}
 
 
@@ -39,7 +41,7 @@ def letter_of(line: Line) -> str:
         case Burst():
             return "b"
         case Note(name=name):
-            return _LETTERS.get(name, "other")
+            return _LETTERS.get(name, OTHER)
 
 
 class ContentPortion(NamedTuple):
