@@ -3,7 +3,7 @@
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -88,6 +88,8 @@ class CardReader:
         *,
         serials: frozenset[str] = frozenset(),
         read: Callable[[FolderFile], bytes] = FolderFile.read,
+        met: MutableMapping[str, str] | None = None,
+        refused: Iterable[FileReport] = (),
     ) -> None:
         self.reports: list[FileReport] = []
         self._folder = folder
@@ -95,8 +97,10 @@ class CardReader:
         self._unreadable = unreadable
         self._serials = serials
         self._read = read
-        #: Files whose content was read, by stream.
-        self._met: dict[str, str] = {}
+        #: Files that somebody has refused already: told after the others.
+        self._refused = refused
+        #: Files whose content was read, by stream; a caller who reads a card in parts hands it on.
+        self._met: MutableMapping[str, str] = {} if met is None else met
         self._text = 0
 
     def parts(self) -> Iterator[CardPart]:
@@ -107,16 +111,17 @@ class CardReader:
             try:
                 yield from self._entry(entry, report)
             except Unreadable as error:
-                report.account = _refuse(report.account, str(error))
+                report.account = account_refused(report.account, str(error))
             except OSError as error:
-                report.account = _refuse(report.account, f"It cannot be read: {error.strerror or error}.")
+                report.account = account_refused(report.account, f"It cannot be read: {error.strerror or error}.")
             except Exception as error:
                 log.exception("%s", entry.key)
-                report.account = _refuse(report.account, f"It cannot be read: {type(error).__name__}: {error}.")
+                report.account = account_refused(report.account, f"It cannot be read: {type(error).__name__}: {error}.")
         for path, trouble in self._unreadable:
             name = name_show(str(path.relative_to(self._folder)))
             sentence = f"The folder cannot be read: {trouble.strerror or trouble}."
-            self.reports.append(FileReport(file=name, account=_refuse(OpenAccount(), sentence)))
+            self.reports.append(FileReport(file=name, account=account_refused(OpenAccount(), sentence)))
+        self.reports += self._refused
 
     def accounts(self) -> list[CardMessage]:
         """The accounts of all files; the same card gives the same numbers here too. Call it after the last part."""
@@ -133,12 +138,12 @@ class CardReader:
             report.account = _leave(report.account, NO_FILE[0])
         elif entry.name is None:
             reason, counts = other_file_reason(entry.file_name)
-            report.account = (_refuse if counts else _leave)(report.account, reason)
+            report.account = (account_refused if counts else _leave)(report.account, reason)
         elif is_foreign(entry.name, self._serials):
             reason = f"It is named for another station, {entry.name.serial}."
             report.account = replace(_leave(report.account, reason), state="foreign")
         elif size > FILE_MOST:
-            report.account = _refuse(report.account, "It is too large for a data file.")
+            report.account = account_refused(report.account, "It is too large for a data file.")
         elif size == 0:
             report.account = replace(report.account, state="done", reason="It is empty.")
         else:
@@ -175,7 +180,7 @@ class CardReader:
         report.account = content.account
 
 
-def _refuse(account: OpenAccount, reason: str) -> OpenAccount:
+def account_refused(account: OpenAccount, reason: str) -> OpenAccount:
     """The account of a file of which nothing can be read."""
     return _whole(account, "refused", reason, Tally(bytes_refused=account.size), {UNREADABLE: 1})
 
