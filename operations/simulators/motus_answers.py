@@ -137,7 +137,9 @@ class Motus:
             return _refused(400, "not-authorized", "not authorized for project")
         with self._lock:
             rows = [] if faults.empty else self._tables.get(entry, [])
-        return _data([row for row in rows if str(row.get("projectID", project)) == project])
+        return _data(
+            [row for row in rows if not isinstance(row, Mapping) or str(row.get("projectID", project)) == project]
+        )
 
     def _refusal(self, question: Row | None, faults: Faults) -> MotusAnswer | None:
         asked = _date(question)
