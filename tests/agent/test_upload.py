@@ -35,7 +35,9 @@ SECRET = "of the station"
 def site(tmp_path_factory) -> Iterator[Running]:
     cache.clear()
     folder = tmp_path_factory.mktemp("site")
-    with running(folder, "site", ROOST_FILES_ROOT=str(folder), ROOST_API_RATE="1000000") as made:
+    with running(
+        folder, "site", ROOST_FILES_ROOT=str(folder), ROOST_API_RATE="1000000", STATION_AGENT_PLAIN=""
+    ) as made:
         yield made
 
 
