@@ -269,6 +269,7 @@ TABLE: dict[str, Row] = {
     "invitation-revoke": row(POST=OWNER),
     # The code is the credential.
     "invitation": row(GET=ANYONE, POST=ANYONE, params={"code": "=guessed"}, may_be_absent=True),
+    "organization-files": row(GET=VIEWER, queries=({"station": "$serial"}, {"q": "txt"})),
     "organization-packages": row(
         GET=VIEWER,
         POST=VIEWER,
