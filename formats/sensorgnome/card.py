@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from formats.lines import UNREADABLE
+from formats.lotek.dta import dta_reason
 from formats.sensorgnome.account import OpenAccount, Tally, file_messages
 from formats.sensorgnome.content import STREAM_PREFIX, FileContent, letter_of
 from formats.sensorgnome.found import NO_FILE, FolderFile, key_of
@@ -23,6 +24,8 @@ log = logging.getLogger(__name__)
 
 #: No station writes larger files: an hour of the noisiest antenna is a tenth of it.
 FILE_MOST = 512 * 1_048_576
+#: Larger files of Lotek receivers are not looked into.
+_DTA_MOST = 16 * 1_048_576
 #: Bytes of text on one card, all files together: some seasons of the noisiest station.
 TEXT_MOST = 256 * 1_073_741_824
 #: Bytes of text whose lines are kept in memory, some 20 MB: stations begin a new file at 1,000,000.
@@ -137,7 +140,7 @@ class CardReader:
         if not entry.path.is_file():
             report.account = _leave(report.account, NO_FILE[0])
         elif entry.name is None:
-            reason, counts = other_file_reason(entry.file_name)
+            reason, counts = self._other_reason(entry, size)
             report.account = (account_refused if counts else _leave)(report.account, reason)
         elif is_foreign(entry.name, self._serials):
             reason = f"It is named for another station, {entry.name.serial}."
@@ -148,6 +151,12 @@ class CardReader:
             report.account = replace(report.account, state="done", reason="It is empty.")
         else:
             yield from self._file(entry, entry.name, report)
+
+    def _other_reason(self, entry: FolderFile, size: int) -> tuple[str, bool]:
+        """Why a file that is not a data file is left, with what is in it if it is a Lotek receiver's."""
+        if entry.file_name.lower().endswith(".dta") and size <= _DTA_MOST:
+            return dta_reason(self._read(entry)), True
+        return other_file_reason(entry.file_name)
 
     def _file(self, entry: FolderFile, name: FileName, report: FileReport) -> Iterator[CardPart]:
         content = FileContent(entry.file_name, self._read(entry), name, replace(report.account, unread=0))
