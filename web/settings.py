@@ -246,6 +246,7 @@ SPECTACULAR_SETTINGS = {
         "InvitationState": "fleet.organizations.invitations.STATES",
         "CommandState": "fleet.commands.models.Command.State",
         "QuarantineState": "fleet.ingest.models.QuarantinedMessage.State",
+        "BackfillState": "fleet.ingest.models.Backfill.State",
     },
 }
 

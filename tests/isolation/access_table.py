@@ -184,6 +184,10 @@ TABLE: dict[str, Row] = {
     # Its files have grown since.
     "station-stored": SEEN,
     "station-stored-file": row(GET=VIEWER, may_be_absent=True),
+    "station-backfills": row(GET=VIEWER, POST=OPERATOR, body={"search": ""}),
+    # Nothing is asked about it now: asked to read it, the page says so.
+    "station-backfill": row(GET=VIEWER, POST=OPERATOR, body={}),
+    "station-backfill-stop": row(POST=OPERATOR),
     "station-files-undo": row(POST=OPERATOR, may_be_absent=True),
     "station-branch-settle": row(POST=OPERATOR, body={"decision": "discard"}),
     "station-detections": SEEN,
@@ -372,6 +376,10 @@ TABLE: dict[str, Row] = {
     "api:positions": SEEN,
     "api:events": SEEN,
     "api:files": SEEN,
+    "api:backfills": row(GET=VIEWER, POST=OPERATOR, body={"search": ""}),
+    "api:backfill": row(GET=VIEWER, DELETE=OPERATOR),
+    "api:backfill-send": row(POST=OPERATOR, body={}),
+    "api:backfill-files": SEEN,
     "api:file-moves": row(GET=VIEWER, POST=OPERATOR, body={"files": ["$file_id"], "to": "$serial", "dry_run": True}),
     "api:file-move-undo": row(POST=OPERATOR, may_be_absent=True),
     "api:uploads": row(POST=OPERATOR),
