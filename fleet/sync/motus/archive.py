@@ -146,14 +146,16 @@ def archive_write(files: Sequence[SourceFile], path: Path) -> str:
 
 
 def _table_checked(serial: str, file: SourceFile, table: CttName) -> DayFile:
-    refusal = ""
+    refusal, plain = "", 0
     if not table.closed:
         refusal = _("Its station had not closed it, so its name has no time.")
     elif table.kind not in _TABLES:
         refusal = _("Motus does not describe tables of this kind: %(kind)s.") % {"kind": table.kind}
     elif serial_matched(table.serial) != serial_matched(serial):
         refusal = _("The name is that of another receiver, %(other)s.") % {"other": table.serial}
-    return DayFile(file, 0, "", refusal or _content_refusal(file))
+    if not refusal:
+        refusal, plain = _content_refusal(file)
+    return DayFile(file, 0, "", refusal, plain)
 
 
 def _checked(serial: str, file: SourceFile) -> DayFile:
