@@ -15,7 +15,7 @@ from waiting import until
 
 pytestmark = pytest.mark.faults
 
-LINES, KILLS = 60_000, 6
+LINES, KILLS = 20_000, 4
 SERIAL = "SG-7200RPI40001"
 #: Where it stands.
 STATE = "SELECT b.state, b.stored, b.reason FROM ingest_backfill b"
