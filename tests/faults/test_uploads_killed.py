@@ -25,8 +25,8 @@ from fleet.files.store.scrub import store_sweep
 from fleet.files.store.settling import uploads_finish
 from fleet.stations.logins.enrolment import token_hash
 from fleet.stations.models import Credential
-from station_agent.tus import Uploader
-from station_agent.upload import UploadResult, upload_run
+from station_agent.uploads.tus import Uploader
+from station_agent.uploads.upload import UploadResult, upload_run
 
 __all__ = ["institute", "viewer"]
 
