@@ -1,6 +1,7 @@
 """An object store that is away, slow, full, refusing or lying: a clear word, nothing lost, and finished by a job."""
 
 import hashlib
+import io
 import os
 import time
 from datetime import timedelta
@@ -22,6 +23,7 @@ from fleet.files.models import StoredContent, Upload
 from fleet.files.store import contents, parts, scrub, settling, uploads
 from fleet.files.store.away import StoreAway
 from fleet.files.store.contents import content_open
+from fleet.files.store.whole import Fate, file_take
 from workers.tasks.files import finish_uploads, scrub_store
 
 __all__ = ["moto", "store"]
@@ -94,6 +96,16 @@ def test_the_sender_is_told_the_upload_is_kept_and_a_job_finishes_it(store, tus,
     assert (answer["state"], answer["offset"], answer["reason"]) == ("stored", len(CONTENT), "")
     assert parts.part_size(upload.pk) == 0
     assert tus.client.head(url)["Upload-Offset"] == str(len(CONTENT))
+
+
+def test_a_file_of_a_form_is_kept_back_and_a_job_stores_it(store, station):
+    sender = uploads.UploadSender(key="form", name="Ada", station=station)
+    store.relay.trouble.begin("away")
+    fate = file_take(sender=sender, serial=station.serial, path="a/b.txt", opened=io.BytesIO(CONTENT))
+    assert (fate.fate, "stores it as soon as" in fate.reason) == (Fate.KEPT_BACK, True)
+    store.relay.trouble.end()
+    assert settling.uploads_finish() == 1
+    assert store.objects() == {key_in_store(CONTENT): CONTENT}
 
 
 def test_a_sender_who_comes_back_finishes_it_without_a_byte(store, tus):

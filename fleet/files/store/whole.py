@@ -8,6 +8,7 @@ from typing import Protocol
 from django.utils.translation import gettext as _
 
 from fleet.core.errors import DomainError, Forbidden, NotFound, Unavailable
+from fleet.files.store.away import StoreAway
 from fleet.files.store.models import Upload
 from fleet.files.store.parts import PIECE
 from fleet.files.store.settling import upload_settle
@@ -60,7 +61,12 @@ def file_take(*, sender: UploadSender, serial: str, path: str, opened: Readable)
     try:
         upload = upload_begin(sender=sender, asked=asked)
         if upload.state == Upload.State.OPEN:
-            upload = _fill(upload, opened)
+            try:
+                upload = _fill(upload, opened)
+            except StoreAway as error:
+                # The server has all of it, and a job stores it as soon as the object store is back.
+                words = _("%(reason)s The server keeps this file, and stores it as soon as that is over.")
+                return FileFate(path, Fate.KEPT_BACK, words % {"reason": error})
     except (Forbidden, NotFound):
         raise
     except DomainError as error:
