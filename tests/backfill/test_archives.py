@@ -118,6 +118,26 @@ def test_members_that_lead_out_or_are_links_are_refused_and_the_rest_is_read(sta
     assert sums_hold(done)
 
 
+def test_folders_that_are_too_deep_are_refused_and_the_rest_is_read(station, ingest):
+    deep = [(f"{'a/' * times}f.txt", b"") for times in (400, 800, 1_200)]
+    store(station, "deep.tar.gz", tar_of(*deep, (f"a/{file_name(hour=7)}", hour_text(7))))
+    done = sent(surveyed(station))
+    assert (done.state, done.reason) == ("done", "")
+    assert list(told(done).values()) == ["Its path is too deep."] * 3
+    assert rows()["p"] == 6
+    assert sums_hold(done)
+
+
+def test_a_workroom_that_cannot_be_cleared_fails_one_back_fill_and_says_so(card, station, queues, monkeypatch):
+    def clear():
+        raise RecursionError
+
+    store(station, file_name(), hour_text())
+    monkeypatch.setattr(turns, "workroom_clear", clear)
+    failed = surveyed(station)
+    assert (failed.state, failed.reason[:20]) == ("failed", "Folders are too deep")
+
+
 def test_two_stations_in_one_zip_are_asked_about(card, station, ingest):
     store(station, "two.zip", zip_of(*members_of(card), (file_name(serial=OTHER, hour=3), hour_text(3))))
     survey = surveyed(station)
