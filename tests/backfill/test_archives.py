@@ -10,8 +10,9 @@ import zipfile
 from collections import Counter
 
 import pytest
-from backfill.conftest import rows, sent, store, surveyed
+from backfill.conftest import rows, sent, store, surveyed, worked
 from backfill.test_backfill import kinds, sums_hold
+from billiard.exceptions import SoftTimeLimitExceeded
 from cards.conftest import LINES, OTHER, file_name, hour_text
 
 from fleet.ingest.backfill import pieces, tar, turns
@@ -21,6 +22,7 @@ from fleet.ingest.backfill.turns import backfills_work
 from fleet.ingest.cards import box
 from fleet.ingest.models import Backfill, BackfillFile
 from fleet.organizations.access import viewer_of_server
+from formats.sensorgnome.content import FileContent
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SERVER = viewer_of_server("test")
@@ -236,6 +238,37 @@ def test_an_archive_goes_on_in_its_middle(station, ingest, monkeypatch, name, pa
     done = sent(asked)
     assert rows()["p"] == 30
     assert sums_hold(done)
+
+
+@pytest.mark.parametrize(("name", "pack"), [("large.zip", zip_of), ("large.tar.gz", tar_of)])
+def test_a_piece_of_an_archive_ends_after_so_many_bytes(station, ingest, monkeypatch, name, pack):
+    monkeypatch.setattr(pieces, "UNPACKED_MOST", len(hour_text()) + 1)
+    monkeypatch.setattr(turns, "TURN_S", -1.0)
+    store(station, name, pack(*((file_name(hour=hour), hour_text(hour)) for hour in range(5))))
+    asked, places = backfill_ask(actor=SERVER, station=station), []
+    while backfills_work():
+        asked.refresh_from_db()
+        places.append(asked.at_member)
+    assert places[:2] == [2, 4]
+    done = sent(asked)
+    assert rows()["p"] == 30
+    assert sums_hold(done)
+
+
+def test_a_worker_whose_time_is_over_refuses_no_file(station, queues, monkeypatch):
+    def over(*_arguments):
+        raise SoftTimeLimitExceeded
+
+    store(station, file_name(), hour_text())
+    asked = backfill_ask(actor=SERVER, station=station)
+    with monkeypatch.context() as patched:
+        patched.setattr(FileContent, "stream", over)
+        with pytest.raises(SoftTimeLimitExceeded):
+            backfills_work()
+    asked.refresh_from_db()
+    assert (asked.state, asked.attempts, asked.stored) == ("surveying", 1, 0)
+    assert worked(asked).state == "surveyed"
+    assert told(asked) == {}
 
 
 def test_a_hundred_thousand_members_take_little_memory_and_more_are_refused(station, ingest, monkeypatch):
