@@ -15,7 +15,7 @@ from backfill.test_backfill import kinds, sums_hold
 from billiard.exceptions import SoftTimeLimitExceeded
 from cards.conftest import LINES, OTHER, file_name, hour_text
 
-from fleet.ingest.backfill import pieces, tar, turns
+from fleet.ingest.backfill import pieces, tar, totals, turns
 from fleet.ingest.backfill.selectors import backfill_files, backfill_questions, backfill_report
 from fleet.ingest.backfill.services import backfill_ask, backfill_stop
 from fleet.ingest.backfill.turns import backfills_work
@@ -238,6 +238,16 @@ def test_an_archive_goes_on_in_its_middle(station, ingest, monkeypatch, name, pa
     done = sent(asked)
     assert rows()["p"] == 30
     assert sums_hold(done)
+
+
+def test_archives_with_too_many_files_in_all_are_not_read(station, queues, monkeypatch):
+    monkeypatch.setattr(totals, "FILES_MOST", 5)
+    for archive in ("a", "b"):
+        store(station, f"{archive}.zip", zip_of(*((f"{number}.txt", archive.encode()) for number in range(3))))
+    failed = surveyed(station)
+    assert (failed.state, failed.reason) == ("failed", "The archives have more than 5 files in all. Choose fewer.")
+    assert BackfillFile.objects.filter(backfill=failed).count() == 3
+    assert surveyed(station, search="a.zip").state == "surveyed"
 
 
 @pytest.mark.parametrize(("name", "pack"), [("large.zip", zip_of), ("large.tar.gz", tar_of)])
