@@ -118,6 +118,9 @@ class CardReader:
             except OSError as error:
                 report.account = account_refused(report.account, f"It cannot be read: {error.strerror or error}.")
             except Exception as error:
+                if type(error).__module__.startswith("billiard"):
+                    # The worker's time is over, which says nothing about the file.
+                    raise
                 log.exception("%s", entry.key)
                 report.account = account_refused(report.account, f"It cannot be read: {type(error).__name__}: {error}.")
         for path, trouble in self._unreadable:

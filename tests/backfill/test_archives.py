@@ -10,17 +10,19 @@ import zipfile
 from collections import Counter
 
 import pytest
-from backfill.conftest import rows, sent, store, surveyed
+from backfill.conftest import rows, sent, store, surveyed, worked
 from backfill.test_backfill import kinds, sums_hold
+from billiard.exceptions import SoftTimeLimitExceeded
 from cards.conftest import LINES, OTHER, file_name, hour_text
 
-from fleet.ingest.backfill import pieces, tar, turns
+from fleet.ingest.backfill import pieces, tar, totals, turns
 from fleet.ingest.backfill.selectors import backfill_files, backfill_questions, backfill_report
 from fleet.ingest.backfill.services import backfill_ask, backfill_stop
 from fleet.ingest.backfill.turns import backfills_work
 from fleet.ingest.cards import box
 from fleet.ingest.models import Backfill, BackfillFile
 from fleet.organizations.access import viewer_of_server
+from formats.sensorgnome.content import FileContent
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SERVER = viewer_of_server("test")
@@ -116,6 +118,26 @@ def test_members_that_lead_out_or_are_links_are_refused_and_the_rest_is_read(sta
     assert reasons[f"b.tar.gz/a/{file_name(hour=7)}"] == "The archive has another file of this name, which was read."
     assert rows()["p"] == 12
     assert sums_hold(done)
+
+
+def test_folders_that_are_too_deep_are_refused_and_the_rest_is_read(station, ingest):
+    deep = [(f"{'a/' * times}f.txt", b"") for times in (400, 800, 1_200)]
+    store(station, "deep.tar.gz", tar_of(*deep, (f"a/{file_name(hour=7)}", hour_text(7))))
+    done = sent(surveyed(station))
+    assert (done.state, done.reason) == ("done", "")
+    assert list(told(done).values()) == ["Its path is too deep."] * 3
+    assert rows()["p"] == 6
+    assert sums_hold(done)
+
+
+def test_a_workroom_that_cannot_be_cleared_fails_one_back_fill_and_says_so(card, station, queues, monkeypatch):
+    def clear():
+        raise RecursionError
+
+    store(station, file_name(), hour_text())
+    monkeypatch.setattr(turns, "workroom_clear", clear)
+    failed = surveyed(station)
+    assert (failed.state, failed.reason[:20]) == ("failed", "Folders are too deep")
 
 
 def test_two_stations_in_one_zip_are_asked_about(card, station, ingest):
@@ -216,6 +238,47 @@ def test_an_archive_goes_on_in_its_middle(station, ingest, monkeypatch, name, pa
     done = sent(asked)
     assert rows()["p"] == 30
     assert sums_hold(done)
+
+
+def test_archives_with_too_many_files_in_all_are_not_read(station, queues, monkeypatch):
+    monkeypatch.setattr(totals, "FILES_MOST", 5)
+    for archive in ("a", "b"):
+        store(station, f"{archive}.zip", zip_of(*((f"{number}.txt", archive.encode()) for number in range(3))))
+    failed = surveyed(station)
+    assert (failed.state, failed.reason) == ("failed", "The archives have more than 5 files in all. Choose fewer.")
+    assert BackfillFile.objects.filter(backfill=failed).count() == 3
+    assert surveyed(station, search="a.zip").state == "surveyed"
+
+
+@pytest.mark.parametrize(("name", "pack"), [("large.zip", zip_of), ("large.tar.gz", tar_of)])
+def test_a_piece_of_an_archive_ends_after_so_many_bytes(station, ingest, monkeypatch, name, pack):
+    monkeypatch.setattr(pieces, "UNPACKED_MOST", len(hour_text()) + 1)
+    monkeypatch.setattr(turns, "TURN_S", -1.0)
+    store(station, name, pack(*((file_name(hour=hour), hour_text(hour)) for hour in range(5))))
+    asked, places = backfill_ask(actor=SERVER, station=station), []
+    while backfills_work():
+        asked.refresh_from_db()
+        places.append(asked.at_member)
+    assert places[:2] == [2, 4]
+    done = sent(asked)
+    assert rows()["p"] == 30
+    assert sums_hold(done)
+
+
+def test_a_worker_whose_time_is_over_refuses_no_file(station, queues, monkeypatch):
+    def over(*_arguments):
+        raise SoftTimeLimitExceeded
+
+    store(station, file_name(), hour_text())
+    asked = backfill_ask(actor=SERVER, station=station)
+    with monkeypatch.context() as patched:
+        patched.setattr(FileContent, "stream", over)
+        with pytest.raises(SoftTimeLimitExceeded):
+            backfills_work()
+    asked.refresh_from_db()
+    assert (asked.state, asked.attempts, asked.stored) == ("surveying", 1, 0)
+    assert worked(asked).state == "surveyed"
+    assert told(asked) == {}
 
 
 def test_a_hundred_thousand_members_take_little_memory_and_more_are_refused(station, ingest, monkeypatch):

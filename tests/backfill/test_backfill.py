@@ -216,6 +216,21 @@ def test_rotten_and_missing_bytes_are_refused_and_the_rest_is_read(card, station
     assert sums_hold(done)
 
 
+def test_bytes_that_rot_after_the_survey_are_told_and_close_no_gap(card, station, ingest):
+    store_card(station, card)
+    rotten = store(station, file_name(hour=5), hour_text(5))
+    survey = surveyed(station)
+    row = BackfillFile.objects.filter(backfill=survey, revision_id=rotten.pk)
+    row.update(missing=1)
+    content_path(rotten.content).write_bytes(b"x" * rotten.content.octets)
+    done = sent(survey)
+    assert (done.state, rows()) == (State.DONE, LINES)
+    assert row.get().state == "refused"
+    assert [file.reason for file in backfill_files(backfill=done)] == [row.get().reason]
+    assert row.get().reason.startswith("Its bytes on the server are no longer what was uploaded")
+    assert backfill_report(done).totals.closed == 0
+
+
 def test_it_goes_on_at_each_piece_and_gives_the_same_however_it_is_cut(station, ingest, monkeypatch):
     for hour in range(5):
         store(station, file_name(hour=hour), hour_text(hour))

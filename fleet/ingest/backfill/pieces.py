@@ -30,6 +30,8 @@ from formats.sensorgnome.names import file_name_parse, name_show
 
 #: The most stored files, files of an archive, and stored bytes in a piece that has more than one.
 PIECE_FILES, PIECE_MEMBERS, PIECE_BYTES = 64, 256, 2_000_000
+#: Unpacked bytes after which a piece of an archive ends.
+UNPACKED_MOST = 10 * PIECE_BYTES
 _COPIED = 1_048_576
 #: How a zip archive begins, and an empty one.
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
@@ -153,12 +155,14 @@ def _zip(revisions: list[FileRevision], at: BackfillPlace) -> Iterator[CardPiece
         try:
             with CardBox(path) as box:
                 # In the order of their names' times; their place among all is theirs for good.
-                for first in range(at.member, max(len(box.files), 1), PIECE_MEMBERS):
-                    some = box.files[first : first + PIECE_MEMBERS]
-                    is_last = first + PIECE_MEMBERS >= len(box.files)
-                    piece = CardPiece(place if is_last else place._replace(member=first + PIECE_MEMBERS), box=box)
+                first, is_last = at.member, False
+                while not is_last:
+                    some = _members_some(box.files, first)
+                    is_last = first + len(some) >= len(box.files)
+                    piece = CardPiece(place if is_last else place._replace(member=first + len(some)), box=box)
                     piece.files = [file._replace(key=f"{revision.file.path}/{file.key}") for file in some]
                     piece.what = [PieceFile(revision, number) for number, _ in enumerate(some, first)]
+                    first += len(some)
                     piece.done = revisions if is_last else []
                     if not box.files:
                         piece.refuse(revision.file.path, _EMPTY, whole, revision.content.octets)
@@ -169,6 +173,17 @@ def _zip(revisions: list[FileRevision], at: BackfillPlace) -> Iterator[CardPiece
     piece = CardPiece(place, done=revisions)
     piece.refuse(revision.file.path, reason, whole, revision.content.octets)
     yield piece
+
+
+def _members_some(files: list[FolderFile], first: int) -> list[FolderFile]:
+    """The next members for a piece: at least one, if any is left."""
+    some, unpacked = list[FolderFile](), 0
+    for file in files[first : first + PIECE_MEMBERS]:
+        if unpacked >= UNPACKED_MOST:
+            break
+        some.append(file)
+        unpacked += file.member.file_size if file.member else 0
+    return some
 
 
 def _tar(revisions: list[FileRevision], at: BackfillPlace) -> Iterator[CardPiece]:
@@ -188,7 +203,7 @@ def _tar(revisions: list[FileRevision], at: BackfillPlace) -> Iterator[CardPiece
             with tempfile.TemporaryDirectory(dir=_workroom()) as folder:
                 root, laid = Path(folder), dict[Path, PieceFile]()
                 refused = list[tuple[str, str, int, int]]()
-                for member in unpacked.some(root, PIECE_MEMBERS, PIECE_BYTES * 10):
+                for member in unpacked.some(root, PIECE_MEMBERS, UNPACKED_MOST):
                     if member.reason:
                         refused.append((member.name, member.reason, member.number, member.octets))
                     else:

@@ -38,11 +38,12 @@ class PieceSender:
         known = numbers_counted(self._backfill.station, [row.stream for row in rows.values() if row.missing])
         for key, row in rows.items():
             report = by_file[key]
-            if report.account.state == "foreign":
-                row.state, row.reason = report.account.state, report.account.reason
+            if report.account.state != "done":
+                # Foreign by the answers, or no longer to be read.
+                row.state, row.reason = report.account.state, report.account.reason[:250]
             row.after = dict(self._here.get(id(report), Counter()))
             counters_add(totals.after, row.after.items())
-            if row.missing:
+            if row.missing and report.stream == row.stream:
                 totals.closed += row.missing - max(report.messages - known.get(row.stream, 0), 0)
         counters_add(totals.held, self._sender.held().items())
         totals.changed += len(changed)

@@ -22,6 +22,8 @@ _GZIP = b"\x1f\x8b"
 _STEP = 1_048_576
 #: Bytes of headers before one file: `tarfile` reads an extended header into memory at once.
 _HEADER_MOST = 4_000_000
+#: Folders of a path, and its characters: Python removes folders by recursion, and a deep tree could not be removed at all.
+_DEPTH_MOST, _PATH_MOST = 64, 1_000
 
 
 class TarMember(NamedTuple):
@@ -146,6 +148,8 @@ def _reason(member: tarfile.TarInfo, number: int) -> str:
     parts = member.name.replace("\\", "/").split("/")
     if ".." in parts or not parts[0] or parts[0].endswith(":"):
         return "Its path leads out of the archive."
+    if len(parts) > _DEPTH_MOST or len(member.name) > _PATH_MOST:
+        return "Its path is too deep."
     if member.issym() or member.islnk():
         return "It is a link; only files are read."
     if member.issparse():

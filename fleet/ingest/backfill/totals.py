@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from fleet.core.errors import InvalidInput
+from fleet.ingest.cards.box import FILES_MOST
 from fleet.ingest.cards.survey import LineCounts, StationOnCard
 from formats.sensorgnome.account import Tally
 from formats.sensorgnome.card import FileReport
@@ -53,7 +54,9 @@ class Totals(msgspec.Struct):
     changed: int = 0
 
     def report_add(self, report: FileReport, counts: LineCounts) -> None:
-        """Count a file of the survey. Raises `InvalidInput` for the files of too many stations."""
+        """Count a file of the survey. Raises `InvalidInput` for too many files, and for those of too many stations."""
+        if self.files >= FILES_MOST:
+            raise InvalidInput(f"The archives have more than {FILES_MOST} files in all. Choose fewer.")
         self.files += 1
         account = report.account
         self.states[account.state] = self.states.get(account.state, 0) + 1

@@ -60,7 +60,6 @@ def backfills_work() -> bool:
         backfill = _next()
         if backfill is None:
             return False
-        workroom_clear()
         _turn(backfill)
     if _due().exists():
         job_ask(WORK_JOB)
@@ -104,9 +103,14 @@ def _turn(backfill: Backfill) -> None:
                 % {"name": backfill.at_path or _("the first file"), "count": ATTEMPTS_MOST},
             )
             return
+        workroom_clear()
         _work(backfill)
     except _Superseded:
         return
+    except RecursionError:
+        _log.exception("Back-fill %s met folders that are too deep", backfill.pk)
+        reason = _("Folders are too deep to be read: the server's log says where.")
+        _ours(backfill).update(state=State.FAILED, done_at=clock.now(), reason=reason)
     except Unavailable as error:
         due = clock.now() + _AGAIN_AFTER
         _ours(backfill).update(attempts=0, due_at=due, reason=str(error)[:500])
